@@ -1,0 +1,86 @@
+"""The `features` section: step 2, fitted on training rows only."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlcli.config.base import ColumnName, Count, NonNegative, Positive, Section
+
+Impute = Literal["mean", "median", "constant"]
+Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
+Encode = Literal["one_hot", "ordinal", "embedding", "target"]
+
+
+class SelectConfig(Section):
+    """Filters that keep the informative features; applied in the order listed here."""
+
+    variance: NonNegative | None = Field(
+        0.0, description="Drop features whose variance before scaling is at most this; null keeps all."
+    )
+    correlation: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
+        None, description="Of two features whose absolute Pearson correlation exceeds this, drop the later."
+    )
+    k_best: Count | None = Field(
+        None, description="Keep this many features with the highest F statistic against the target."
+    )
+    rfe: Count | None = Field(None, description="Keep this many features by recursive elimination with a linear model.")
+
+
+class PcaConfig(Section):
+    """Principal components in place of the features."""
+
+    name: Literal["pca"]
+    components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = Field(
+        0.95, description="How many components, or the share of variance they must keep."
+    )
+    whiten: bool = Field(False, description="Scale components to unit variance.")
+
+
+class ColumnConfig(Section):
+    """Exceptions for one column; null keeps what the section says."""
+
+    impute: Impute | None = Field(None, description="As features.impute, for this column.")
+    fill_value: float | None = Field(None, description="As features.fill_value, for this column.")
+    indicator: bool | None = Field(None, description="As features.indicator, for this column.")
+    scale: Scale | None = Field(None, description="As features.scale, for this column.")
+    encode: Encode | None = Field(None, description="As features.encode, for this column.")
+    order: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
+        None, description="Categories from lowest to highest, for encode: ordinal."
+    )
+
+
+class FeaturesConfig(Section):
+    """How columns become the network's inputs."""
+
+    derive: dict[ColumnName, str] = Field(
+        {},
+        description="New number columns by formula: + - * / % **, comparisons, "
+        "sin cos tan exp log log1p sqrt abs min max. Parsed, never evaluated as code.",
+    )
+    impute: Impute = Field(
+        "median", description="What replaces missing numbers. Missing categories are a category of their own."
+    )
+    fill_value: float = Field(0.0, description="The number used by impute: constant.")
+    indicator: bool = Field(
+        False,
+        description="Add a 0/1 column per number column with missing values. Use it when absence informs.",
+    )
+    scale: Scale = Field(
+        "standard",
+        description="standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal "
+        "shape by ranks; power: Yeo-Johnson. Networks need inputs of comparable size.",
+    )
+    clip: Positive | None = Field(
+        None, description="Limit scaled numbers to ± this many scaled units. Use it against far outliers."
+    )
+    encode: Encode = Field(
+        "one_hot",
+        description="How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned "
+        "by the network; target, the smoothed mean target of the category (cross-fitted).",
+    )
+    max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        100, description="Categories kept per column, the most frequent first; rarer ones share one code."
+    )
+    select: SelectConfig = Field(SelectConfig(), description="Feature selection.")
+    extract: PcaConfig | None = Field(None, description="Feature extraction: {name: pca, components: 0.95}.")
+    columns: dict[ColumnName, ColumnConfig] = Field({}, description="Per-column exceptions.")

@@ -1,0 +1,92 @@
+"""The `training`, `evaluation` and `improve` sections."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlcli.config.base import Count, NonNegative, Positive, Section
+
+QuickMetric = Literal["loss", "accuracy", "rmse", "mae", "r2"]
+Metric = Literal[
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "mcc",
+    "mse", "rmse", "mae", "median_ae", "max_error", "r2",
+]  # fmt: skip
+
+
+class EarlyStoppingConfig(Section):
+    """Stop when the watched number has not improved for a while; the best weights are kept."""
+
+    metric: QuickMetric = Field("loss", description="Number watched, on the validation rows.")
+    patience: Count = Field(15, description="Epochs without improvement before stopping.")
+    min_delta: NonNegative = Field(0.0, description="Smallest change that counts as an improvement.")
+
+
+class TrainingConfig(Section):
+    """The loop: how long, in what portions, how kept in check."""
+
+    epochs: Count = Field(100, description="Passes over the training rows, at most.")
+    batch_size: Count | Literal["full", "auto"] = Field(
+        "auto",
+        description='Rows a step: a number, "full" (batch gradient descent), or auto: the power of two nearest '
+        "to a fiftieth of the training rows, within 16–1024.",
+    )
+    shuffle: bool = Field(True, description="New row order every epoch.")
+    early_stopping: EarlyStoppingConfig | None = Field(
+        None, description="{metric: loss, patience: 15}; needs validation rows. null trains all epochs."
+    )
+    clip_norm: Positive | None = Field(None, description="Limit of the gradient's norm; tames exploding gradients.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="auto: bfloat16 arithmetic where the hardware has matrix units for it, else float32.",
+    )
+    checkpoint_seconds: NonNegative = Field(
+        10.0, description="Seconds between two checkpoints (taken at epochs' ends); 0 takes one every epoch."
+    )
+
+
+class EvaluationConfig(Section):
+    """Step 4: what is measured."""
+
+    metrics: Literal["auto"] | tuple[Metric, ...] = Field(
+        "auto", description="Metrics reported; auto is all that suit the task."
+    )
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "balanced_accuracy"] = Field(
+        0.5,
+        description="Two classes: probability from which the second class is predicted, or the metric that the "
+        "threshold is chosen to maximise on the validation rows.",
+    )
+    positive: str | None = Field(
+        None,
+        description="Two classes: the one that precision, recall and F1 speak of; null is the last by name.",
+    )
+
+
+class LogRange(Section):
+    """Numbers drawn evenly on a log scale."""
+
+    log: tuple[Positive, Positive] = Field(description="Lowest and highest.")
+
+
+class Choices(Section):
+    """One of a list."""
+
+    choices: Annotated[tuple[bool | int | float | str | tuple[int, ...] | None, ...], Field(min_length=2)] = Field(
+        description="The values to try."
+    )
+
+
+LinearRange = tuple[int, int] | tuple[float, float]
+Space = dict[str, LogRange | Choices | LinearRange]
+
+
+class ImproveConfig(Section):
+    """Step 5: the search for better hyper-parameters."""
+
+    trials: Count = Field(30, description="Configurations tried.")
+    timeout: Positive | None = Field(None, description="Seconds after which no new trial starts.")
+    sampler: Literal["tpe", "random"] = Field("tpe", description="How the next configuration is proposed.")
+    space: Space = Field(
+        {},
+        description="Keys to search: [low, high], {log: [low, high]} or {choices: [...]}. Empty searches learning "
+        "rate, hidden layers, dropout and l2.",
+    )
