@@ -81,3 +81,8 @@ class BoundMissedError(MlcliError):
     """A `--fail-under` bound was not reached."""
 
     exit_code = 8
+
+
+def config_error(path: str, message: str) -> ConfigError:
+    """A configuration that its data, or this machine, does not allow; found after the file was read."""
+    return ConfigError([Problem(path, message, source="config")])

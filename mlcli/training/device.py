@@ -1,0 +1,47 @@
+"""Where and in which arithmetic training runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from mlcli.errors import config_error
+
+# Below this many multiply-adds a step, waking a second thread costs more than it brings.
+ONE_THREAD_BELOW = 2_000_000
+
+
+def choose_device(name: str) -> torch.device:
+    """Raises ConfigError for an accelerator this machine does not have."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind in ("cuda", "mps") if available[kind]), "cpu"))
+    device = torch.device(name)
+    if not available[device.type] or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        usable = ", ".join(kind for kind, here in available.items() if here)
+        raise config_error("device", f"{name} is not available to this torch; available: {usable}. Use auto or cpu")
+    return device
+
+
+def choose_precision(name: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:
+    """bfloat16 by itself only where matrix units make it faster: AMX on CPU, tensor cores on GPU."""
+    if name == "auto":
+        return torch.bfloat16 if _has_bfloat16_units(device) else torch.float32
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def _has_bfloat16_units(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and bool(_cpu_capabilities().get("amx_bf16"))
+
+
+def choose_threads(multiply_adds: int) -> int:
+    """Threads for steps of this many multiply-adds: one for tiny networks, else what torch has."""
+    return 1 if multiply_adds < ONE_THREAD_BELOW else torch.get_num_threads()
+
+
+def _cpu_capabilities() -> dict[str, object]:
+    """Empty where torch is too old to tell."""
+    return getattr(torch.cpu, "get_capabilities", dict)()

@@ -1,0 +1,123 @@
+"""What stays the same during a training run: network, rows, cost, optimizer and rates."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mlcli.config.schema import Config
+from mlcli.models.mlp import build_model
+from mlcli.task import FittedTask
+from mlcli.training.device import choose_device, choose_precision, choose_threads
+from mlcli.training.losses import Loss, build_loss
+from mlcli.training.optim import build_optimizer
+from mlcli.training.scoring import HIGHER_IS_BETTER, Scorer, build_scorer
+
+# Rows scored at once after an epoch: large enough for the matrix units, small enough for any memory.
+SCORING_BATCH = 8192
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Rows as the network takes them: x float32 (n, d), y as the task encodes it."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All fixed parts of one training; `mlcli.training.loop` runs it.
+
+    watch     : number that decides which epoch is best
+    min_delta : smallest change of it that counts
+    """
+
+    config: Config
+    model: nn.Module
+    train: Arrays
+    valid: Arrays
+    loss: Loss
+    scorer: Scorer
+    optimizer: torch.optim.Optimizer
+    batch_size: int
+    device: torch.device
+    precision: torch.dtype
+    threads: int
+    watch: str
+    min_delta: float
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training rows; the last one may be smaller."""
+        return -(-len(self.train) // self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run, when no rule ends it early."""
+        return self.steps_per_epoch * self.config.training.epochs
+
+    def improves(self, score: float, best: float | None) -> bool:
+        """Whether `score` of the watched number beats the best so far by more than min_delta."""
+        if best is None:
+            return True
+        gain = score - best if HIGHER_IS_BETTER[self.watch] else best - score
+        return gain > self.min_delta
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The arithmetic of forward passes: bfloat16 where chosen, else a context that does nothing."""
+        if self.precision is torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.precision)
+
+
+def assemble_job(
+    config: Config,
+    task: FittedTask,
+    train: Arrays,
+    valid: Arrays,
+    cardinalities: tuple[int, ...] = (),
+    threads: int | None = None,
+) -> TrainingJob:
+    """Put a job together on the configured device.
+
+    threads: CPU threads, to repeat an earlier run's; None chooses by the size of a step.
+    """
+    device = choose_device(config.device)
+    n_numeric = train.x.shape[1] - len(cardinalities)
+    model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed).to(device)
+    batch_size = choose_batch_size(config.training.batch_size, len(train))
+    multiply_adds = batch_size * sum(p.numel() for p in model.parameters())
+    early = config.training.early_stopping
+    return TrainingJob(
+        config=config,
+        model=model,
+        train=Arrays(train.x.to(device), train.y.to(device)),
+        valid=Arrays(valid.x.to(device), valid.y.to(device)),
+        loss=build_loss(config.loss, task, device),
+        scorer=build_scorer(task, device),
+        optimizer=build_optimizer(config.optimizer, model),
+        batch_size=batch_size,
+        device=device,
+        precision=choose_precision(config.training.precision, device),
+        threads=threads or choose_threads(multiply_adds),
+        watch=early.metric if early else "loss",
+        min_delta=early.min_delta if early else 0.0,
+    )
+
+
+def choose_batch_size(configured: int | str, n_rows: int) -> int:
+    """Rows a step: as configured, at most all of them; auto is documented at training.batch_size."""
+    if configured == "full":
+        return n_rows
+    if configured == "auto":
+        target = min(max(n_rows / 50, 16), 1024)
+        return min(int(2 ** round(math.log2(target))), n_rows)
+    return min(int(configured), n_rows)

@@ -1,0 +1,203 @@
+"""The training loop: a run is epochs, an epoch is steps.
+
+Row order is a pure function of (seed, epoch) and dropout of (seed, step), so a run that is resumed
+from a snapshot continues bit for bit as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mlcli.training.job import SCORING_BATCH, Arrays, TrainingJob
+from mlcli.training.observers import Observer
+from mlcli.training.optim import penalty, weights
+from mlcli.training.schedules import lr_factor
+from mlcli.training.state import EpochRecord, Stopped, TrainingState
+from mlcli.training.stopping import StopRule
+
+# Seconds between two looks of the observers inside an epoch.
+TICK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The network with its best weights, and how it came to them.
+
+    diverged_step : the first step with a non-finite loss, when stopped is "diverged"
+    """
+
+    model: nn.Module
+    state: TrainingState
+    stopped: Stopped
+    diverged_step: int | None = None
+
+
+def new_state(job: TrainingJob) -> TrainingState:
+    """The state before the first step."""
+    return TrainingState(losses=torch.zeros(job.steps_per_epoch, device=job.device))
+
+
+def train_model(
+    job: TrainingJob,
+    state: TrainingState,
+    observers: Sequence[Observer] = (),
+    stop_rules: Sequence[StopRule] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+) -> TrainedModel:
+    """Minimise the job's cost from `state` on, which is updated in place.
+
+    Ends after the last epoch, when a stop rule says so, when `interrupted` turns true (after the step
+    in hand), or at a non-finite loss.
+    """
+    stopped: Stopped = "finished"
+    diverged_step = None
+    while state.epoch < job.config.training.epochs:
+        if any(rule.should_stop(state) for rule in stop_rules):
+            stopped = "early"
+            break
+        if not train_epoch(job, state, observers, interrupted):
+            stopped = "interrupted"
+            break
+        diverged_step = first_non_finite(job, state)
+        if diverged_step is not None:
+            stopped = "diverged"
+            break
+        close_epoch(job, state, observers)
+    if stopped != "interrupted" and state.best:
+        job.model.load_state_dict(state.best)
+    return TrainedModel(job.model, state, stopped, diverged_step)
+
+
+def train_epoch(
+    job: TrainingJob, state: TrainingState, observers: Sequence[Observer], interrupted: Callable[[], bool]
+) -> bool:
+    """Run the steps left in the epoch; False when interrupted before its end."""
+    job.model.train()
+    order = row_order(job, state.epoch)
+    next_tick = time.monotonic() + TICK_SECONDS
+    while state.batch < job.steps_per_epoch:
+        train_step(job, state, take_batch(job, order, state.batch))
+        if interrupted():
+            return False
+        if (now := time.monotonic()) >= next_tick:
+            next_tick = now + TICK_SECONDS
+            for observer in observers:
+                observer.on_tick(job, state)
+    return True
+
+
+def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
+    """One move of gradient descent: forward, cost, gradients, update."""
+    config = job.config
+    state.lr = config.optimizer.lr * lr_factor(
+        config.optimizer.schedule, state.step, job.steps_per_epoch, job.total_steps, state.history
+    )
+    for group in job.optimizer.param_groups:
+        group["lr"] = state.lr
+    if config.model.dropout > 0:
+        torch.manual_seed(mix(config.seed, state.step))
+
+    def cost() -> float:
+        job.optimizer.zero_grad()
+        with job.autocast():
+            outputs = job.model(batch.x)
+        loss = job.loss(outputs.float(), batch.y)
+        state.losses[state.batch] = loss.detach()
+        extra = penalty(config.optimizer, job.model)
+        total = loss if extra is None else loss + extra
+        total.backward()  # type: ignore[no-untyped-call]
+        if config.training.clip_norm is not None:
+            nn.utils.clip_grad_norm_(job.model.parameters(), config.training.clip_norm)
+        return total  # type: ignore[return-value]  # torch annotates float and takes the tensor
+
+    job.optimizer.step(cost)
+    if config.model.max_norm is not None:
+        limit_norms(job.model, config.model.max_norm)
+    state.step += 1
+    state.batch += 1
+
+
+def close_epoch(job: TrainingJob, state: TrainingState, observers: Sequence[Observer]) -> None:
+    """Measure the epoch, keep the weights if they are the best so far, and tell the observers."""
+    train_loss = mean_loss(job, state)
+    valid_loss, metrics = score(job, job.valid) if len(job.valid) else (None, {})
+    state.epoch += 1
+    state.batch = 0
+    record = EpochRecord(state.epoch, state.step, state.lr, train_loss, valid_loss, metrics)
+    state.history.append(record)
+    watched = None if valid_loss is None else {"loss": valid_loss, **metrics}[job.watch]
+    if watched is None or job.improves(watched, state.best_score):
+        state.best_score, state.best_epoch = watched, state.epoch
+        state.best = {name: tensor.clone() for name, tensor in job.model.state_dict().items()}
+    for observer in observers:
+        observer.on_epoch(job, state, record)
+
+
+@torch.inference_mode()
+def outputs_of(job: TrainingJob, x: Tensor) -> Tensor:
+    """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout."""
+    job.model.eval()
+    with job.autocast():
+        return torch.cat([job.model(rows).float() for rows in torch.split(x, SCORING_BATCH)])
+
+
+def score(job: TrainingJob, rows: Arrays) -> tuple[float, dict[str, float]]:
+    """Cost (without penalties) and metrics over all rows."""
+    outputs = outputs_of(job, rows.x)
+    return job.loss(outputs, rows.y).item(), job.scorer(outputs, rows.y)
+
+
+def row_order(job: TrainingJob, epoch: int) -> Tensor | None:
+    """Indices of the training rows in the order of this epoch; None for the order they stand in."""
+    if not job.config.training.shuffle or job.steps_per_epoch == 1:
+        return None
+    generator = torch.Generator().manual_seed(mix(job.config.seed, epoch))
+    return torch.randperm(len(job.train), generator=generator).to(job.device)
+
+
+def take_batch(job: TrainingJob, order: Tensor | None, batch: int) -> Arrays:
+    """The rows of one step."""
+    if job.steps_per_epoch == 1:
+        return job.train
+    span = slice(batch * job.batch_size, (batch + 1) * job.batch_size)
+    if order is None:
+        return Arrays(job.train.x[span], job.train.y[span])
+    return Arrays(job.train.x[order[span]], job.train.y[order[span]])
+
+
+def mean_loss(job: TrainingJob, state: TrainingState) -> float:
+    """Mean over the rows seen so far in the epoch; the last batch may be smaller than the others."""
+    sizes = torch.full((state.batch,), float(job.batch_size))
+    if state.batch == job.steps_per_epoch:
+        sizes[-1] = len(job.train) - (job.steps_per_epoch - 1) * job.batch_size
+    losses = state.losses[: state.batch].double().cpu()
+    return ((losses * sizes).sum() / sizes.sum()).item() if state.batch else math.nan
+
+
+def first_non_finite(job: TrainingJob, state: TrainingState) -> int | None:
+    """The step of this epoch whose loss is the first not to be finite, counted from the run's start."""
+    bad = ~torch.isfinite(state.losses)
+    if not bool(bad.any()):
+        return None
+    return state.step - job.steps_per_epoch + int(bad.int().argmax()) + 1
+
+
+@torch.no_grad()
+def limit_norms(model: nn.Module, max_norm: float) -> None:
+    """Scale the incoming weights of each unit down to Euclidean norm max_norm where they exceed it."""
+    for weight in weights(model):
+        weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=max_norm))
+
+
+def mix(seed: int, counter: int) -> int:
+    """A seed of its own for each (seed, counter), spread over 63 bits (splitmix64's finaliser)."""
+    z = (seed * 0x9E3779B97F4A7C15 + counter + 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+    return (z ^ (z >> 31)) >> 1

@@ -1,0 +1,16 @@
+"""Onlookers of a training run. They return nothing and change nothing."""
+
+from __future__ import annotations
+
+from mlcli.training.job import TrainingJob
+from mlcli.training.state import EpochRecord, TrainingState
+
+
+class Observer:
+    """Does nothing; subclasses override what they look at."""
+
+    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
+        """Called inside an epoch, at most ten times a second."""
+
+    def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
+        """Called after every epoch."""

@@ -1,0 +1,65 @@
+"""Gradient descent and its variants: torch's own optimizers, fused where torch has them so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from mlcli.config.optimizer import (
+    AdadeltaConfig,
+    AdagradConfig,
+    AdamConfig,
+    LbfgsConfig,
+    OptimizerConfig,
+    RmspropConfig,
+    SgdConfig,
+)
+
+FUSED_ADAMS: dict[str, type[optim.Adam]] = {"adam": optim.Adam, "adamw": optim.AdamW}
+ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam": optim.RAdam}
+
+
+def build_optimizer(config: OptimizerConfig, model: nn.Module) -> optim.Optimizer:
+    """The optimizer named in the config. l2 acts on weights, never on biases or normalisation."""
+    if isinstance(config, LbfgsConfig):
+        return optim.LBFGS(model.parameters(), lr=config.lr, max_iter=config.iterations, history_size=config.history)
+    groups: Any = [
+        {"params": weights(model), "weight_decay": config.l2},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    match config:
+        case SgdConfig():
+            return optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=fused)
+        case AdagradConfig():
+            return optim.Adagrad(groups, lr=config.lr, fused=fused)
+        case AdadeltaConfig():
+            return optim.Adadelta(groups, lr=config.lr, rho=config.rho)
+        case RmspropConfig():
+            return optim.RMSprop(groups, lr=config.lr, alpha=config.rho, momentum=config.momentum)
+        case AdamConfig(name="adam" | "adamw"):
+            betas = (config.beta1, config.beta2)
+            return FUSED_ADAMS[config.name](groups, lr=config.lr, betas=betas, eps=config.eps, fused=fused)
+        case AdamConfig():
+            betas = (config.beta1, config.beta2)
+            kin: optim.Optimizer = ADAM_KIN[config.name](groups, lr=config.lr, betas=betas, eps=config.eps)
+            return kin
+
+
+def weights(model: nn.Module) -> list[Tensor]:
+    """Parameters with two dimensions: what l1, l2 and max_norm speak of."""
+    return [p for p in model.parameters() if p.ndim >= 2]
+
+
+def penalty(config: OptimizerConfig, model: nn.Module) -> Tensor | None:
+    """What regularisation adds to the cost and the optimizer does not do by itself; None for nothing.
+
+    l1 · Σ|w| for every optimizer, and l2/2 · Σw² for L-BFGS, which has no weight decay.
+    """
+    l2 = config.l2 if isinstance(config, LbfgsConfig) else 0.0
+    if config.l1 == 0 and l2 == 0:
+        return None
+    terms = [config.l1 * w.abs().sum() + l2 / 2 * w.square().sum() for w in weights(model)]
+    return torch.stack(terms).sum()

@@ -1,0 +1,49 @@
+"""Taking and restoring a snapshot: the whole of a run, for an exact resume."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+
+from mlcli.errors import ArtefactError
+from mlcli.training.job import TrainingJob
+from mlcli.training.loop import new_state
+from mlcli.training.state import EpochRecord, Snapshot, TrainingState
+
+SCALARS = ("epoch", "batch", "step", "lr", "best_epoch", "best_score")
+
+
+def take_snapshot(job: TrainingJob, state: TrainingState) -> Snapshot:
+    """Everything that training from here on depends on."""
+    tensors = {f"model.{name}": tensor for name, tensor in job.model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    tensors["losses"] = state.losses
+    progress: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
+    progress["history"] = [asdict(record) for record in state.history]
+    copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    return Snapshot(state.step, copies, job.optimizer.state_dict(), progress)
+
+
+def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
+    """Put model and optimizer back, and return the state to continue from.
+
+    Raises ArtefactError when the snapshot is of another network.
+    """
+    state = new_state(job)
+    try:
+        job.model.load_state_dict(_named(snapshot.model, "model."))
+        job.optimizer.load_state_dict(snapshot.optimizer)
+        state.losses.copy_(snapshot.model["losses"])
+        for name in SCALARS:
+            setattr(state, name, snapshot.progress[name])
+        state.history = [EpochRecord(**record) for record in snapshot.progress["history"]]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
+    state.best = {name: tensor.to(job.device) for name, tensor in _named(snapshot.model, "best.").items()}
+    return state
+
+
+def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

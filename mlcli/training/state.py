@@ -1,0 +1,68 @@
+"""What a training run is at one moment, and the history it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor
+
+Stopped = Literal["finished", "early", "interrupted", "diverged"]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch; holds no clock readings, so that equal runs leave equal records.
+
+    epoch         : counts from 1
+    step          : optimizer steps since the start
+    lr            : learning rate of the epoch's last step
+    train_loss    : mean over the epoch's rows, measured while the weights changed
+    valid_loss    : mean over the validation rows after the epoch; None without validation rows
+    valid_metrics : e.g. {"accuracy": 0.97}; target's units for regression
+    """
+
+    epoch: int
+    step: int
+    lr: float
+    train_loss: float
+    valid_loss: float | None
+    valid_metrics: dict[str, float]
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while training, beside model and optimizer.
+
+    epoch    : epochs completed
+    batch    : steps done of the running epoch
+    step     : optimizer steps since the start
+    lr       : learning rate of the last step
+    losses   : float32 (steps of the running epoch,), their losses so far
+    best     : weights of the best epoch, by parameter name; empty before the first epoch ends
+    """
+
+    losses: Tensor
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    lr: float = 0.0
+    best_epoch: int = 0
+    best_score: float | None = None
+    best: dict[str, Tensor] = field(default_factory=dict)
+    history: list[EpochRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that an exact resume needs; the tensors are copies.
+
+    model     : "model.<parameter>", "best.<parameter>" and "losses"
+    optimizer : torch's state_dict (nested dicts and lists of tensors, numbers and None)
+    progress  : JSON-able scalars and the history
+    """
+
+    step: int
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    progress: dict[str, Any]
