@@ -105,9 +105,7 @@ def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
 
     def cost() -> float:
         job.optimizer.zero_grad()
-        with job.autocast():
-            outputs = job.model(batch.x)
-        loss = job.loss(outputs.float(), batch.y)
+        loss = job.loss(forward(job, batch.x), batch.y)
         state.losses[state.batch] = loss.detach()
         extra = penalty(config.optimizer, job.model)
         total = loss if extra is None else loss + extra
@@ -143,8 +141,14 @@ def close_epoch(job: TrainingJob, state: TrainingState, observers: Sequence[Obse
 def outputs_of(job: TrainingJob, x: Tensor) -> Tensor:
     """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout."""
     job.model.eval()
+    return torch.cat([forward(job, rows) for rows in torch.split(x, SCORING_BATCH)])
+
+
+def forward(job: TrainingJob, x: Tensor) -> Tensor:
+    """Raw outputs in the job's arithmetic; bfloat16 ones are widened, since the cost needs the digits."""
     with job.autocast():
-        return torch.cat([job.model(rows).float() for rows in torch.split(x, SCORING_BATCH)])
+        outputs: Tensor = job.model(x)
+    return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
 
 
 def score(job: TrainingJob, rows: Arrays) -> tuple[float, dict[str, float]]:

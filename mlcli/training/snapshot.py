@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict
 from typing import Any
 
@@ -23,7 +24,7 @@ def take_snapshot(job: TrainingJob, state: TrainingState) -> Snapshot:
     progress: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
     progress["history"] = [asdict(record) for record in state.history]
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    return Snapshot(state.step, copies, job.optimizer.state_dict(), progress)
+    return Snapshot(state.step, copies, copy.deepcopy(job.optimizer.state_dict()), progress)
 
 
 def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:

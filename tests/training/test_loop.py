@@ -1,0 +1,176 @@
+"""The loop's contracts: it learns, stops, and resumes bit for bit."""
+
+import math
+
+import pytest
+import torch
+
+from mlcli.training.loop import mean_loss, mix, new_state, row_order, score, train_model
+from mlcli.training.observers import Observer
+from mlcli.training.snapshot import restore_snapshot, take_snapshot
+from mlcli.training.stopping import EarlyStopping
+
+OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "lbfgs"]
+CLASS_LOSSES = ["auto", "bce", "cross_entropy", "focal", "hinge", "perceptron"]
+REGRESSION_LOSSES = ["auto", "mse", "mae", "huber", "quantile"]
+
+
+def batch_for(optimizer):
+    return "full" if optimizer == "lbfgs" else 16
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_lowers_the_loss(make_job, optimizer):
+    job = make_job(optimizer={"name": optimizer}, training={"epochs": 5, "batch_size": batch_for(optimizer)})
+    before, _ = score(job, job.train)
+    train_model(job, new_state(job))
+    after, _ = score(job, job.train)
+    assert after < before
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [("classification", name) for name in CLASS_LOSSES] + [("regression", name) for name in REGRESSION_LOSSES],
+)
+def test_every_loss_is_lowered(make_job, kind, loss):
+    job = make_job(kind, loss={"name": loss}, model={"hidden": []}, training={"epochs": 20, "batch_size": 8})
+    before, _ = score(job, job.train)
+    train_model(job, new_state(job))
+    after, _ = score(job, job.train)
+    assert after < before
+
+
+def states_equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+class StopAt:
+    """Interrupts after the given number of steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __call__(self):
+        self.steps -= 1
+        return self.steps <= 0
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("steps", [1, 4, 7, 8, 9])
+def test_resume_equals_never_interrupted(make_job, optimizer, steps):
+    sections = {
+        "optimizer": {"name": optimizer, "l1": 0.001, "schedule": {"name": "cosine", "warmup": 0.2}},
+        "model": {"hidden": [6], "dropout": 0.3, "norm": "batch", "max_norm": 2.0},
+        "training": {"epochs": 10 if optimizer == "lbfgs" else 3, "batch_size": batch_for(optimizer)},
+    }
+    whole = make_job(**sections)
+    expected = train_model(whole, new_state(whole))
+
+    first = make_job(**sections)
+    state = new_state(first)
+    assert train_model(first, state, interrupted=StopAt(steps)).stopped == "interrupted"
+    snapshot = take_snapshot(first, state)
+    second = make_job(**sections)
+    resumed = train_model(second, restore_snapshot(second, snapshot))
+
+    assert resumed.state.history == expected.state.history
+    assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
+    assert states_equal(resumed.state.best, expected.state.best)
+
+
+def test_a_snapshot_does_not_change_as_training_goes_on(make_job):
+    job = make_job(training={"epochs": 2, "batch_size": 16})
+    state = new_state(job)
+    train_model(job, state, interrupted=StopAt(2))
+    snapshot = take_snapshot(job, state)
+    frozen = {name: tensor.clone() for name, tensor in snapshot.model.items()}
+    moments = snapshot.optimizer["state"][0]["exp_avg"].clone()
+    train_model(job, state)
+    assert states_equal(snapshot.model, frozen)
+    assert torch.equal(snapshot.optimizer["state"][0]["exp_avg"], moments)
+
+
+def test_training_never_disturbs_or_reads_the_global_generator(make_job):
+    sections = {"model": {"hidden": [4], "dropout": 0.5}, "training": {"epochs": 2, "batch_size": 16}}
+    torch.manual_seed(1)
+    first = make_job(**sections)
+    train_model(first, new_state(first))
+    torch.manual_seed(999)
+    second = make_job(**sections)
+    train_model(second, new_state(second))
+    assert states_equal(first.model.state_dict(), second.model.state_dict())
+
+
+def test_row_order_is_a_permutation_that_changes_every_epoch(make_job):
+    job = make_job(training={"batch_size": 16})
+    first, second = row_order(job, 0), row_order(job, 1)
+    assert sorted(first.tolist()) == list(range(60))
+    assert first.tolist() != second.tolist()
+    assert first.tolist() == row_order(job, 0).tolist()
+
+
+def test_epoch_loss_weighs_a_smaller_last_batch_by_its_rows(make_job):
+    job = make_job(training={"batch_size": 25})
+    state = new_state(job)
+    state.losses[:] = torch.tensor([1.0, 2.0, 5.0])
+    state.batch = 3
+    assert mean_loss(job, state) == pytest.approx((25 * 1 + 25 * 2 + 10 * 5) / 60)
+
+
+def test_early_stopping_keeps_the_best_weights(make_job):
+    job = make_job(
+        optimizer={"name": "sgd", "lr": 3.0},
+        training={"epochs": 500, "batch_size": 4, "early_stopping": {"patience": 5}},
+    )
+    trained = train_model(job, new_state(job), stop_rules=[EarlyStopping(5)])
+    losses = [record.valid_loss for record in trained.state.history]
+    assert trained.stopped == "early"
+    assert trained.state.best_epoch == losses.index(min(losses)) + 1
+    assert trained.state.epoch == trained.state.best_epoch + 5
+    assert score(job, job.valid)[0] == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_divergence_names_its_first_step_and_keeps_the_best(make_job):
+    job = make_job("regression", optimizer={"name": "sgd", "lr": 1e12}, training={"epochs": 50, "batch_size": 8})
+    trained = train_model(job, new_state(job))
+    assert trained.stopped == "diverged"
+    assert 1 < trained.diverged_step <= trained.state.step
+    position = trained.diverged_step - 1 - trained.state.epoch * job.steps_per_epoch
+    assert not math.isfinite(trained.state.losses[position])
+    assert torch.isfinite(trained.state.losses[:position]).all()
+
+
+def test_observers_see_every_epoch_and_change_nothing(make_job):
+    class Collector(Observer):
+        epochs = ()
+
+        def on_epoch(self, job, state, record):
+            self.epochs = (*self.epochs, record.epoch)
+
+    watched, alone = (make_job(training={"epochs": 4, "batch_size": 16}) for _ in range(2))
+    collector = Collector()
+    train_model(watched, new_state(watched), [collector])
+    train_model(alone, new_state(alone))
+    assert collector.epochs == (1, 2, 3, 4)
+    assert states_equal(watched.model.state_dict(), alone.model.state_dict())
+
+
+def test_clip_norm_bounds_the_step(make_job):
+    job = make_job(
+        optimizer={"name": "sgd", "lr": 1.0}, training={"epochs": 1, "batch_size": "full", "clip_norm": 1e-3}
+    )
+    before = torch.cat([p.detach().flatten().clone() for p in job.model.parameters()])
+    train_model(job, new_state(job))
+    after = torch.cat([p.detach().flatten() for p in job.model.parameters()])
+    assert (after - before).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_max_norm_bounds_every_unit(make_job):
+    job = make_job(model={"hidden": [8], "max_norm": 0.5}, optimizer={"name": "sgd", "lr": 1.0}, training={"epochs": 3})
+    train_model(job, new_state(job))
+    for weight in (p for p in job.model.parameters() if p.ndim == 2):
+        assert weight.norm(dim=1).max().item() <= 0.5 + 1e-5
+
+
+def test_seeds_of_neighbouring_counters_differ():
+    assert len({mix(seed, counter) for seed in range(20) for counter in range(200)}) == 4000
