@@ -55,23 +55,31 @@ def train_model(
     Ends after the last epoch, when a stop rule says so, when `interrupted` turns true (after the step
     in hand), or at a non-finite loss.
     """
-    stopped: Stopped = "finished"
-    diverged_step = None
-    while state.epoch < job.config.training.epochs:
-        if any(rule.should_stop(state) for rule in stop_rules):
-            stopped = "early"
-            break
-        if not train_epoch(job, state, observers, interrupted):
-            stopped = "interrupted"
-            break
-        diverged_step = first_non_finite(job, state)
-        if diverged_step is not None:
-            stopped = "diverged"
-            break
-        close_epoch(job, state, observers)
-    if stopped != "interrupted" and state.best:
+    stopped, diverged_step = run_epochs(job, state, observers, stop_rules, interrupted)
+    for observer in observers:
+        observer.on_end(job, state, stopped)
+    if state.best:
         job.model.load_state_dict(state.best)
     return TrainedModel(job.model, state, stopped, diverged_step)
+
+
+def run_epochs(
+    job: TrainingJob,
+    state: TrainingState,
+    observers: Sequence[Observer],
+    stop_rules: Sequence[StopRule],
+    interrupted: Callable[[], bool],
+) -> tuple[Stopped, int | None]:
+    """Epoch after epoch until one of the reasons to stop; the reason, and the step that diverged."""
+    while state.epoch < job.config.training.epochs:
+        if any(rule.should_stop(state) for rule in stop_rules):
+            return "early", None
+        if not train_epoch(job, state, observers, interrupted):
+            return "interrupted", None
+        if (step := first_non_finite(job, state)) is not None:
+            return "diverged", step
+        close_epoch(job, state, observers)
+    return "finished", None
 
 
 def train_epoch(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlcli.training.job import TrainingJob
-from mlcli.training.state import EpochRecord, TrainingState
+from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
 
 class Observer:
@@ -14,3 +14,6 @@ class Observer:
 
     def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
         """Called after every epoch."""
+
+    def on_end(self, job: TrainingJob, state: TrainingState, stopped: Stopped) -> None:
+        """Called once, with the last weights still in place; the best ones follow."""

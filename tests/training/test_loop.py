@@ -55,6 +55,13 @@ class StopAt:
         return self.steps <= 0
 
 
+class KeepSnapshot(Observer):
+    """Takes the snapshot that a run would save when it ends."""
+
+    def on_end(self, job, state, stopped):
+        self.snapshot = take_snapshot(job, state)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("steps", [1, 4, 7, 8, 9])
 def test_resume_equals_never_interrupted(make_job, optimizer, steps):
@@ -67,15 +74,27 @@ def test_resume_equals_never_interrupted(make_job, optimizer, steps):
     expected = train_model(whole, new_state(whole))
 
     first = make_job(**sections)
-    state = new_state(first)
-    assert train_model(first, state, interrupted=StopAt(steps)).stopped == "interrupted"
-    snapshot = take_snapshot(first, state)
+    keeper = KeepSnapshot()
+    assert train_model(first, new_state(first), [keeper], interrupted=StopAt(steps)).stopped == "interrupted"
     second = make_job(**sections)
-    resumed = train_model(second, restore_snapshot(second, snapshot))
+    resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
 
     assert resumed.state.history == expected.state.history
     assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
     assert states_equal(resumed.state.best, expected.state.best)
+
+
+def test_epochs_extended_on_resume_equal_one_longer_run(make_job):
+    def sections(epochs):
+        return {"model": {"hidden": [6], "dropout": 0.3}, "training": {"epochs": epochs, "batch_size": 16}}
+
+    whole, first, second = make_job(**sections(6)), make_job(**sections(3)), make_job(**sections(6))
+    expected = train_model(whole, new_state(whole))
+    keeper = KeepSnapshot()
+    train_model(first, new_state(first), [keeper])
+    resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
+    assert resumed.state.history == expected.state.history
+    assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
 
 
 def test_a_snapshot_does_not_change_as_training_goes_on(make_job):
