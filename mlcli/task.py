@@ -7,16 +7,16 @@ linear unit per target, two classes one unit, K classes K softmax units.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
 
 from mlcli.config.model import LossConfig, ModelConfig
 from mlcli.data.types import Dataset, Images, TaskKind
-from mlcli.errors import ArtefactError, DataError, config_error
+from mlcli.errors import DataError, config_error
+from mlcli.typed_json import from_json
 
 Output = Literal["identity", "sigmoid", "softmax", "step"]
 MARGIN_LOSSES = ("hinge", "perceptron")
@@ -211,9 +211,7 @@ def task_to_json(task: FittedTask) -> dict[str, Any]:
     return asdict(task)
 
 
-def task_from_json(value: dict[str, Any]) -> FittedTask:
-    """Raises ArtefactError when the value is not one that `task_to_json` made."""
-    try:
-        return TypeAdapter(Annotated[FittedTask, Field(discriminator="kind")]).validate_python(value)
-    except ValidationError as error:
-        raise ArtefactError(f"the bundle's task is not understood: {error.errors()[0]['msg']}") from error
+def task_from_json(value: object, place: object) -> FittedTask:
+    """Raises ArtefactError, naming `place`, when the value is not one that `task_to_json` made."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return from_json(Regression, value, place) if kind == "regression" else from_json(Classification, value, place)

@@ -1,14 +1,30 @@
 """What every section of the configuration shares."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """One section of the YAML file: frozen, and closed to unknown keys."""
+    """One section of the YAML file: frozen, and closed to unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    Validators are built when they are first used (defer_build): an invalid file is explained without any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def defaults(cls) -> Self:
+        """The section with nothing set, made without its validator."""
+        return cls.model_construct()
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What an error message says must be there, where the types alone would tell it badly."""
+
+    text: str
 
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

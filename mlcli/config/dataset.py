@@ -4,9 +4,9 @@ The union is discriminated by `name`; to add a source is one class here and one
 `case` in `mlcli.data.sources`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlcli.config.base import ColumnName, Count, OpenShare, Positive, Section, Share
 
@@ -73,10 +73,10 @@ class SplitConfig(Section):
 class _Rows(Section):
     """Keys common to every source: cleaning and splitting."""
 
-    split: SplitConfig = Field(SplitConfig(), description="How rows are divided.")
+    split: SplitConfig = Field(SplitConfig.defaults(), description="How rows are divided.")
 
 
-class _Table(_Rows):
+class TableConfig(_Rows):
     """Keys common to sources with named columns."""
 
     task: Literal["auto", "regression", "classification"] = Field(
@@ -94,15 +94,15 @@ class _Table(_Rows):
     replace: dict[ColumnName, dict[str, str]] = Field(
         {}, description="Cell texts to replace, column by column: {label: {'yes.': 'yes'}}."
     )
-    missing: MissingConfig = Field(MissingConfig(), description="Missing-value policy of step 1.")
+    missing: MissingConfig = Field(MissingConfig.defaults(), description="Missing-value policy of step 1.")
     duplicates: Literal["keep", "drop"] = Field(
         "keep",
         description="drop removes rows equal to an earlier one in every column. They are counted either way.",
     )
-    outliers: OutliersConfig = Field(OutliersConfig(), description="Outlier policy for number columns.")
+    outliers: OutliersConfig = Field(OutliersConfig.defaults(), description="Outlier policy for number columns.")
 
 
-class _OwnTable(_Table):
+class OwnTableConfig(TableConfig):
     """A table of the user's: which column is predicted must be said."""
 
     target: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = Field(
@@ -111,7 +111,7 @@ class _OwnTable(_Table):
     origin: str | None = Field(None, description="Where the data can be had; shown when the file is missing.")
 
 
-class _File(_OwnTable):
+class _File(OwnTableConfig):
     path: str = Field(min_length=1, description="File, relative to the working directory or else to the data folder.")
     test_path: str | None = Field(
         None, min_length=1, description="A file of test rows given apart; `split.test` is then not used."
@@ -139,7 +139,7 @@ class JsonlConfig(_File):
     name: Literal["jsonl"]
 
 
-class SqlConfig(_OwnTable):
+class SqlConfig(OwnTableConfig):
     """The result of one query."""
 
     name: Literal["sql"]
@@ -152,8 +152,14 @@ class SqlConfig(_OwnTable):
     )
     query: str = Field(min_length=1, description="SELECT statement whose columns are the table.")
 
+    @model_validator(mode="after")
+    def _one_database(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("name either path (an SQLite file) or url (another database), and not both")
+        return self
 
-class NpzConfig(_OwnTable):
+
+class NpzConfig(OwnTableConfig):
     """NumPy archive of plain arrays: x (n, d) or (n, height, width[, channels]), y (n,)."""
 
     name: Literal["npz"]
@@ -198,7 +204,7 @@ class Stl10Config(_Rows):
     color: Literal["gray", "rgb"] = Field("rgb", description="One channel or three.")
 
 
-class BundledConfig(_Table):
+class BundledConfig(TableConfig):
     """Tables that come with scikit-learn; nothing is downloaded."""
 
     name: Literal["iris", "wine", "breast_cancer", "diabetes"]

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.base import Count, NonNegative, Positive, Section
+from mlcli.config.base import Count, NonNegative, Positive, Section, Wording
 
 QuickMetric = Literal["loss", "accuracy", "rmse", "mae", "r2"]
 Metric = Literal[
-    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "mcc",
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "brier", "mcc",
     "mse", "rmse", "mae", "median_ae", "max_error", "r2",
 ]  # fmt: skip
 
@@ -59,12 +59,17 @@ class EvaluationConfig(Section):
         None,
         description="Two classes: the one that precision, recall and F1 speak of; null is the last by name.",
     )
+    confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.95, description="Level of the intervals around the scores: 0.95 misses the true value one time in twenty."
+    )
 
 
 class LogRange(Section):
     """Numbers drawn evenly on a log scale."""
 
-    log: tuple[Positive, Positive] = Field(description="Lowest and highest.")
+    log: Annotated[tuple[Count, Count] | tuple[Positive, Positive], Wording("[low, high], both > 0")] = Field(
+        description="Lowest and highest; two whole numbers draw whole numbers."
+    )
 
 
 class Choices(Section):
@@ -76,7 +81,10 @@ class Choices(Section):
 
 
 LinearRange = tuple[int, int] | tuple[float, float]
-Space = dict[str, LogRange | Choices | LinearRange]
+Searched = Annotated[
+    LogRange | Choices | LinearRange, Wording("[low, high], {log: [low, high]} or {choices: [a, b, …]}")
+]
+Space = dict[str, Searched]
 
 
 class ImproveConfig(Section):

@@ -55,6 +55,8 @@ def train_model(
     Ends after the last epoch, when a stop rule says so, when `interrupted` turns true (after the step
     in hand), or at a non-finite loss.
     """
+    for observer in observers:
+        observer.on_start(job, state)
     stopped, diverged_step = run_epochs(job, state, observers, stop_rules, interrupted)
     for observer in observers:
         observer.on_end(job, state, stopped)

@@ -9,6 +9,9 @@ from mlcli.training.state import EpochRecord, Stopped, TrainingState
 class Observer:
     """Does nothing; subclasses override what they look at."""
 
+    def on_start(self, job: TrainingJob, state: TrainingState) -> None:
+        """Called once, before the first step."""
+
     def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
         """Called inside an epoch, at most ten times a second."""
 

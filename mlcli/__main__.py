@@ -1,0 +1,5 @@
+"""`python -m mlcli`."""
+
+from mlcli.cli import main
+
+main()

@@ -1,0 +1,172 @@
+"""The model bundle: all that prediction needs, in one folder that can be moved and sent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mlcli.config.schema import Config
+from mlcli.data.types import Dataset
+from mlcli.errors import ArtefactError
+from mlcli.features.fitted import FittedFeatures
+from mlcli.features.layout import FeatureLayout
+from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
+from mlcli.inference import InferenceModel, single_thread
+from mlcli.models.mlp import build_model
+from mlcli.run.find import BUNDLE_FILE
+from mlcli.run.folder import is_run
+from mlcli.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
+from mlcli.tensors import read_tensors, write_tensors
+from mlcli.typed_json import check_version, from_json, strict_json
+from mlcli.weights import WeightsTable, tabulate_weights
+
+KIND = "bundle"
+SCHEMA_VERSION = 1
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model with the features and the task it belongs to.
+
+    facts : JSON values about how it came to be; numbers that are not finite come back as text
+    """
+
+    config: Config
+    features: FittedFeatures
+    task: FittedTask
+    model: nn.Module
+    facts: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the folder `path`; it replaces one that is there."""
+        state, numbers = self.features.to_state()
+        content = _Content(SCHEMA_VERSION, _portable(self.config), dict(state), task_to_json(self.task), self.facts)
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
+        with atomic_folder(path, KIND) as new:
+            write_json(new / BUNDLE_FILE, strict_json(asdict(content)))
+            write_tensors(new / WEIGHTS, tensors)
+
+    def outputs(self, data: Dataset) -> Tensor:
+        """The network's raw outputs, float32 (n, n_outputs); a row's are the same to the bit in any company."""
+        return self._filled_outputs(data)[: len(data)]
+
+    def predict(self, data: Dataset) -> Predictions:
+        """Answers for the rows; a row's are the same to the bit in any company."""
+        n = len(data)
+        with single_thread():
+            filled = self.task.decode(self._filled_outputs(data))
+        probabilities = None if filled.probabilities is None else filled.probabilities[:n]
+        return Predictions(filled.values[:n], probabilities, filled.scores[:n])
+
+    def weights(self) -> WeightsTable | None:
+        """What a model without hidden layers has learned, in the data's units; None for other models."""
+        return tabulate_weights(self.model, self.features, self.task)
+
+    @cached_property
+    def _inference(self) -> InferenceModel:
+        return InferenceModel(self.model)
+
+    def _filled_outputs(self, data: Dataset) -> Tensor:
+        """Outputs of the rows and of some more that fill up the last block."""
+        with single_thread():
+            return self._inference.outputs(self.features.transform(data))
+
+
+@dataclass(frozen=True)
+class _Content:
+    """bundle.json."""
+
+    schema: int
+    config: dict[str, Any]
+    features: dict[str, Any]
+    task: dict[str, Any]
+    facts: dict[str, Any]
+
+
+def load_bundle(path: Path) -> Bundle:
+    """The bundle in a folder of its own or in a run's; everything is verified before it is used.
+
+    Raises ArtefactError.
+    """
+    folder = path / "model" if is_run(path) else path
+    recover_folder(folder)
+    verify_folder(folder, KIND)
+    place = folder / BUNDLE_FILE
+    value = read_json(place)
+    check_version(value, SCHEMA_VERSION, place)
+    content = from_json(_Content, value, place)
+    config = from_json(Config, content.config, f"{place}: config")
+    tensors = read_tensors(folder / WEIGHTS)
+    with _blaming(folder):
+        parts = _split(tensors)
+        features = FittedFeatures.from_state(content.features, parts["features"])
+        task = _check_task(task_from_json(content.task, "task"))
+        model = _build(config, features.layout, task.n_outputs, parts["model"])
+    return Bundle(config, features, task, model, content.facts)
+
+
+def _portable(config: Config) -> dict[str, Any]:
+    """The config as JSON; where its data lies on this machine, and how to log in there, stays here."""
+    values = config.model_dump(mode="json")
+    dataset = values["dataset"]
+    for key, value in dataset.items():
+        if isinstance(value, str) and PurePosixPath(value).is_absolute():
+            dataset[key] = PurePosixPath(value).name or value
+        elif isinstance(value, str) and PureWindowsPath(value).is_absolute():
+            dataset[key] = PureWindowsPath(value).name or value
+    if dataset.get("url"):
+        dataset["url"] = dataset["url"].split("://")[0] + "://"
+    return values
+
+
+@contextlib.contextmanager
+def _blaming(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except ArtefactError as error:
+        raise ArtefactError(f"{place}: {error}") from None
+
+
+def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "features": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        if part not in parts:
+            raise ArtefactError(f"{WEIGHTS} holds '{name}', which belongs to neither model nor features; train again")
+        parts[part][rest] = tensor
+    return parts
+
+
+def _check_task(task: FittedTask) -> FittedTask:
+    if isinstance(task, Regression):
+        lengths = {len(task.targets), len(task.mean), len(task.std)}
+        sound = len(lengths) == 1 and 0 not in lengths and all(std > 0 for std in task.std)
+    else:
+        n_classes = len(set(task.classes))
+        sound = len(task.classes) == len(task.counts) == n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
+    if not sound:
+        raise ArtefactError("the task's targets or classes do not fit together; train again")
+    return task
+
+
+def _build(config: Config, layout: FeatureLayout, n_outputs: int, tensors: dict[str, Tensor]) -> nn.Module:
+    """The configured network with these weights; its shapes are known before any memory is taken for them."""
+    try:
+        with torch.device("meta"):
+            model = build_model(config.model, layout.n_numeric, layout.cardinalities, n_outputs, seed=0)
+        for name, expected in model.state_dict().items():
+            if name in tensors and tensors[name].dtype != expected.dtype:
+                raise ArtefactError(f"weights '{name}' are {tensors[name].dtype}, expected {expected.dtype}")
+        model.load_state_dict(tensors, strict=True, assign=True)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ArtefactError(f"the weights do not fit the configured network: {error}; train again") from None
+    return model.eval()

@@ -1,0 +1,234 @@
+"""The commands: thin, and the one place where errors become exit codes.
+
+Nothing heavy is imported here; each command imports its step when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli.session import Session
+
+app = typer.Typer(
+    name="mlcli",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train neural networks on tables and small images from one YAML file.\n\n"
+    "The steps: [bold]prepare[/] → [bold]features[/] → [bold]train[/] → [bold]evaluate[/] → [bold]improve[/]; "
+    "and [bold]predict[/]. Each runs the earlier ones it needs.",
+)
+
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[CONFIG]", help="YAML file. Left out: mlcli.yaml here, else the latest run's config."),
+]
+RunArgument = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="Run: iris, iris/003, or a folder. Left out: the latest run.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-S", metavar="KEY=VALUE", help="Change a config key, e.g. -S optimizer.lr=0.01. Repeatable."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"mlcli {version('mlcli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Carry the options that belong to no command."""
+
+
+@app.command(epilog="Examples:  mlcli prepare  ·  mlcli prepare configs/adult.yaml  ·  mlcli prepare --json")
+def prepare(
+    configs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[CONFIG]...", help="YAML files. Left out: every configs/*.yaml whose data is at hand."),
+    ] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Step 1: acquire, clean and split the data."""
+    with Session(as_json, quiet) as session:
+        loaded = session.configs(configs, sets)
+        from mlcli.console.results import show_prepared
+        from mlcli.steps.prepare import prepare_step
+
+        session.finish(prepare_step(loaded, session.screen, only_at_hand=not configs), show_prepared, train_command(configs))
+
+
+@app.command(epilog="Examples:  mlcli features configs/adult.yaml  ·  mlcli features -S features.scale=robust")
+def features(
+    config: ConfigArgument = None, sets: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Step 2: derive, impute, scale, encode, select and extract features, fitted on the training rows."""
+    with Session(as_json, quiet) as session:
+        loaded = session.config(config, sets)
+        from mlcli.console.results import show_features
+        from mlcli.steps.features import features_step
+
+        session.finish(features_step(loaded, session.screen), show_features, train_command([config] if config else None))
+
+
+@app.command(
+    epilog="Examples:  mlcli train configs/mnist.yaml  ·  mlcli train -S training.epochs=20  ·  "
+    "mlcli train --resume  ·  mlcli train --resume mnist/002 -S training.epochs=30"
+)
+def train(
+    config: ConfigArgument = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="[RUN]", help="Continue a run exactly where it stopped; the latest by default."
+        ),
+    ] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Step 3: build the network, minimise its cost by gradient descent, keep the best weights."""
+    with Session(as_json, quiet) as session:
+        if resume is None:
+            loaded = session.config(config, sets)
+        else:
+            run = session.resumable(None if resume == LATEST else resume, config)
+        from mlcli.console.results import show_trained
+        from mlcli.console.training_view import training_view
+        from mlcli.signals import Interruption
+        from mlcli.steps.train import resume_step, train_step
+
+        interruption, views = Interruption(), [training_view(session.screen)]
+        if resume is None:
+            outcome = train_step(loaded, session.screen, views, interruption)
+        else:
+            outcome = resume_step(run, sets or (), session.screen, views, interruption)
+        resume_command = f"mlcli train --resume {outcome.run}"
+        session.finish(outcome, show_trained, resume_command if interruption() else "mlcli evaluate")
+        session.exit_if(interruption)
+
+
+@app.command(
+    epilog="Examples:  mlcli evaluate  ·  mlcli evaluate iris/002 --split valid  ·  "
+    "mlcli evaluate --fail-under accuracy=0.9"
+)
+def evaluate(
+    run: RunArgument = None,
+    split: Annotated[str, typer.Option(help="Rows to measure on: test, valid or train.")] = "test",
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Step 4: measure on the test rows, beside a baseline; write figures and a report."""
+    with Session(as_json, quiet) as session:
+        found = session.run(run)
+        from mlcli.console.results import show_evaluation
+        from mlcli.steps.evaluate import evaluate_step
+
+        outcome = evaluate_step(found, split, fail_under or (), session.screen)
+        session.finish(outcome, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
+        session.require(outcome.misses)
+
+
+@app.command(epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300")
+def improve(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[CONFIG|RUN]", help="What to improve. Left out: the latest run.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try; overrides the config.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which no trial starts.")] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
+    with Session(as_json, quiet) as session:
+        start = session.improvable(target, sets)
+        from mlcli.steps.improve import improve_step
+
+        session.improve(lambda stop: improve_step(start, trials, timeout, session.screen, stop))
+
+
+@app.command(
+    epilog="Examples:  mlcli predict new.csv -o out.csv  ·  mlcli predict - < new.csv  ·  "
+    "mlcli predict digit.png --run mnist  ·  mlcli predict"
+)
+def predict(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[INPUT]", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Run or bundle folder. Left out: the latest run.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (.csv, .parquet or .jsonl).")
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet or jsonl, where no suffix tells.")
+    ] = None,
+    input_format: Annotated[
+        str | None, typer.Option(help="csv, parquet, jsonl or npz, where no suffix tells; stdin is CSV.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Copy this input column beside the prediction. Repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict new rows: the target is not needed, columns may stand in any order."""
+    with Session(as_json, quiet) as session:
+        where, found = session.bundle(run)
+        from mlcli.console.results import show_predictions
+        from mlcli.steps.predict import PredictRequest, predict_step
+
+        request = PredictRequest(source, output, file_format, input_format, tuple(keep or ()))
+        session.finish(predict_step(where, found, request, session.screen), show_predictions)
+
+
+LATEST = "(latest)"
+
+
+def train_command(configs: list[Path] | None) -> str:
+    """The command that trains with the configuration just used."""
+    if configs is None:
+        return "mlcli train CONFIG"
+    return f"mlcli train {configs[0]}" if len(configs) == 1 else "mlcli train CONFIG"
+
+
+def give_resume_a_value(arguments: list[str]) -> list[str]:
+    """`--resume` alone means the latest run: a value is written in where none follows."""
+    given: list[str] = []
+    for index, argument in enumerate(arguments):
+        given.append(argument)
+        following = arguments[index + 1] if index + 1 < len(arguments) else "-"
+        if argument == "--resume" and (following.startswith("-") or following.endswith((".yaml", ".yml"))):
+            given.append(LATEST)
+    return given
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `mlcli` command."""
+    app(give_resume_a_value(sys.argv[1:] if arguments is None else arguments))

@@ -1,0 +1,50 @@
+"""The resolved configuration as YAML."""
+
+import re
+from typing import Any
+
+import yaml
+
+from mlcli.config import scalars
+from mlcli.config.base import Section
+from mlcli.config.schema import Config
+
+
+def dump_config(config: Config) -> str:
+    """YAML with every key and its value, in the order of the sections; it loads back to an equal Config."""
+    return str(yaml.dump(_plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31))
+
+
+def _plain(value: object) -> object:
+    """Sections as mappings, their name first."""
+    if isinstance(value, Section):
+        keys = sorted(type(value).model_fields, key=lambda key: key != "name")
+        return {key: _plain(getattr(value, key)) for key in keys}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the texts that the YAML 1.2 core schema would read as something else."""
+
+    yaml_implicit_resolvers: dict[str | None, list[Any]] = {}  # noqa: RUF012 (PyYAML's own name)
+
+    def ignore_aliases(self, data: object) -> bool:
+        """No anchors: the loader refuses them."""
+        return True
+
+
+def _represent_tuple(dumper: yaml.SafeDumper, items: tuple[Any, ...]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
+
+
+_Dumper.add_representer(tuple, _represent_tuple)
+for _tag, _pattern in (
+    ("null", scalars.NULL),
+    ("bool", scalars.BOOL),
+    ("int", scalars.INT),
+    ("float", scalars.FLOAT),
+    ("float", scalars.NOT_FINITE),
+):
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern.pattern})\Z"), None)

@@ -1,0 +1,83 @@
+"""YAML text to `Config`: every error of a file at once, each with its place and a remedy."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mlcli.config.build import build_config
+from mlcli.config.dotted import read_key
+from mlcli.config.dump import dump_config
+from mlcli.config.overrides import apply_overrides
+from mlcli.config.schema import Config
+from mlcli.config.shorthand import write_out
+from mlcli.config.tree import JsonValue, Place, Tree, freeze
+from mlcli.config.yaml_tree import read_yaml
+from mlcli.errors import ConfigError, Problem
+
+__all__ = ["dump_config", "load_config", "override_config", "parse_config"]
+
+MAX_BYTES = 2**20
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Configuration of a file, with `--set` overrides; a name left out is the file's.
+
+    Raises ConfigError with all problems when the file cannot be read or is not valid.
+    """
+    return parse_config(_read_text(path), str(path), path.stem, overrides)
+
+
+def parse_config(text: str, source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
+    """Configuration in a text; `source` is what messages call it. Raises ConfigError with all problems."""
+    tree = read_yaml(text, source)
+    if overrides:
+        tree = apply_overrides(replace(tree, value=write_out(tree.value)), overrides)
+    return build_config(_with_name(tree, default_name))
+
+
+def override_config(config: Config, values: Mapping[str, JsonValue]) -> Config:
+    """Configuration with other values at dotted keys, validated as a file is.
+
+    A key equal to its default counts as not set. So another optimizer.name takes that optimizer's own defaults,
+    and is refused when a key that differs from its default does not exist there. Raises ConfigError.
+    """
+    tree = Tree(freeze(config.model_dump(exclude_defaults=True)), {(): Place("override")})
+    for key, value in values.items():
+        place = Place(f"override {key}={value}")
+        try:
+            tree = tree.with_value(read_key(key), freeze(value), place)
+        except ValueError as error:
+            raise ConfigError([Problem("", str(error), place.source)]) from None
+    return build_config(tree)
+
+
+def _with_name(tree: Tree, default_name: str) -> Tree:
+    """The tree with the name that goes without saying: letters, digits, - and _ of the default."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", default_name).strip("-_")[:64] or "run"
+    return replace(tree, value={"name": name, **tree.value}) if isinstance(tree.value, dict) else tree
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable(path, "there is no such file") from None
+    except IsADirectoryError:
+        raise _unreadable(path, "is a folder; name the YAML file in it") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(content) > MAX_BYTES:
+        raise _unreadable(path, "is larger than 1 MiB; a configuration is a few hundred lines at most")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise ConfigError([Problem("", message, str(path), line, column)]) from None
+
+
+def _unreadable(path: Path, message: str) -> ConfigError:
+    return ConfigError([Problem("", message, str(path))])

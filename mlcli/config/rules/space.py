@@ -1,0 +1,75 @@
+"""Rules of `improve.space`: every key exists, and every value it may take is valid there."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from mlcli.config.dotted import dotted, read_key
+from mlcli.config.explain import find_faults
+from mlcli.config.fault import Fault
+from mlcli.config.paths import ANY, all_keys, find_keys
+from mlcli.config.shorthand import write_out
+from mlcli.config.training import Choices, LogRange, Space
+from mlcli.config.tree import Value, put_value
+from mlcli.config.wording import nearest, show
+
+SPACE = ("improve", "space")
+SEARCHED = ("features", "model", "loss", "optimizer", "training")
+
+Path = tuple[str, ...]
+
+
+def space_clashes(space: Space, written: Value) -> Iterator[Fault]:
+    """Keys that do not exist or are not to be searched, empty ranges, and values that the key does not take.
+
+    written : the configuration that the values are to stand in
+    """
+    for text, searched in space.items():
+        try:
+            path = _read_key(text)
+        except ValueError as error:
+            yield Fault((*SPACE, text), str(error), at_key=True)
+            continue
+        bounds = searched.log if isinstance(searched, LogRange) else searched
+        if not isinstance(bounds, Choices) and bounds[0] >= bounds[1]:
+            yield Fault((*SPACE, text), f"must go from low to high; got {show(bounds[0])} to {show(bounds[1])}")
+            continue
+        values = bounds.choices if isinstance(bounds, Choices) else bounds
+        if refusal := next(_refusals(written, path, values, space), None):
+            yield Fault((*SPACE, text), refusal, reads=(path[:1],))
+
+
+def _read_key(text: str) -> Path:
+    """Path of a key that can be searched; raises ValueError with advice for others."""
+    path = read_key(text)
+    if path[0] in SEARCHED and find_keys(path):
+        return path
+    if path[0] not in SEARCHED and find_keys(path):
+        raise ValueError(
+            f"cannot be searched: trials are compared on the same rows; search keys of {', '.join(SEARCHED)}"
+        )
+    known = {dotted(key.path): key.path for key in all_keys() if key.path[0] in SEARCHED and ANY not in key.path}
+    last = next((name for name, other in known.items() if other[-1] == path[-1]), None)
+    near = nearest(text, known) or last
+    raise ValueError("no such key" + (f"; did you mean '{near}'?" if near else "; write it as in optimizer.lr"))
+
+
+def _refusals(written: Value, path: Path, values: tuple[Value, ...], space: Space) -> Iterator[str]:
+    """Why a value cannot stand at `path`, beside every combination of the names searched above it."""
+    for names in product(*_names_above(path, space)):
+        named = written
+        for name_path, name in names:
+            named = put_value(named, name_path, name)
+        for value in values:
+            fault = next(find_faults(write_out(put_value(named, path, value))), None)
+            if fault is not None:
+                where = "" if fault.path[: len(path)] == path else f" {dotted(fault.path)}:"
+                yield f"{show(value)} does not fit:{where} {fault.message}"
+
+
+def _names_above(path: Path, space: Space) -> Iterator[list[tuple[Path, Value]]]:
+    """For each section above `path` whose name is searched too: its name's path with each name."""
+    for length in range(1, len(path)):
+        name_path = (*path[:length], "name")
+        searched = space.get(dotted(name_path))
+        if isinstance(searched, Choices) and name_path != path:
+            yield [(name_path, name) for name in searched.choices]

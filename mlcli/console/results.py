@@ -1,0 +1,159 @@
+"""What each step shows at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlcli.console.screen import Screen
+from mlcli.data.notes import profile_notes
+from mlcli.evaluation.show import show_interval, show_number, show_value
+from mlcli.features.notes import feature_notes
+
+if TYPE_CHECKING:
+    from mlcli.evaluation.evaluate import Evaluation
+    from mlcli.steps.evaluate import EvaluateOutcome
+    from mlcli.steps.features import FeaturesOutcome
+    from mlcli.steps.predict import PredictOutcome
+    from mlcli.steps.prepare import PrepareOutcome
+    from mlcli.steps.train import TrainOutcome
+
+# A larger confusion matrix does not fit a terminal; the figure shows it.
+MAX_CONFUSION_CLASSES = 12
+STOPPED = {
+    "finished": "all epochs done",
+    "early": "stopped early: no improvement any more",
+    "interrupted": "interrupted; the state is saved",
+}
+
+
+def show_prepared(screen: Screen, outcome: PrepareOutcome) -> None:
+    """Rows of each split, a line a config; and what was left out."""
+    done = [(entry.name, entry.prepared) for entry in outcome.entries if entry.prepared is not None]
+    rows = [
+        (name, *(f"{len(prepared.splits[split]):,}" for split in ("train", "valid", "test")), str(prepared.folder))
+        for name, prepared in done
+    ]
+    if rows:
+        screen.table(("config", "train", "valid", "test", "prepared in"), rows)
+    left = [(entry.name, entry.left_out or "") for entry in outcome.entries if entry.prepared is None]
+    if left:
+        screen.table(("left out", "why"), left)
+    if len(done) == 1:
+        for note in profile_notes(done[0][1].profile):
+            screen.say(f"· {note}")
+
+
+def show_features(screen: Screen, outcome: FeaturesOutcome) -> None:
+    """What became of the columns."""
+    features = outcome.inputs.features
+    layout = features.layout
+    for note in feature_notes(features.report):
+        screen.say(f"· {note}")
+    embedded = f" and {len(layout.embedded)} embedded categories" if layout.embedded else ""
+    screen.heading(f"{layout.n_numeric} numeric inputs{embedded} for the network")
+
+
+def show_trained(screen: Screen, outcome: TrainOutcome) -> None:
+    """Loss and metrics of the best weights, and where they are."""
+    _stand_in(screen, outcome.stand_in_for)
+    names = list(outcome.train)
+    splits = [("train", outcome.train)] + ([("valid", outcome.valid)] if outcome.valid else [])
+    title = (
+        f"{outcome.run}: {STOPPED.get(outcome.stopped, outcome.stopped)}, "
+        f"best epoch {outcome.best_epoch} of {outcome.epochs}, {outcome.seconds:.1f} s"
+    )
+    if names:
+        rows = [(split, *(show_number(scores[name]) for name in names)) for split, scores in splits]
+        screen.table(("split", *names), rows, title=title)
+        screen.say(f"Model: {outcome.run.model}")
+    else:
+        screen.heading(f"{outcome.run}: {STOPPED.get(outcome.stopped, outcome.stopped)} before the first epoch ended")
+    if outcome.threshold not in (None, 0.5):
+        screen.say(f"Decision threshold chosen on the validation rows: {outcome.threshold:.4f}")
+
+
+def show_evaluation(screen: Screen, outcome: EvaluateOutcome) -> None:
+    """Scores beside the baseline, then the confusion matrix or the weights."""
+    evaluation = outcome.evaluation
+    _stand_in(screen, evaluation.stand_in_for)
+    _show_scores(screen, outcome)
+    if evaluation.confusion is not None and len(evaluation.classes) <= MAX_CONFUSION_CLASSES:
+        _show_confusion(screen, evaluation)
+    elif evaluation.per_class:
+        _show_classes(screen, evaluation)
+    _show_weights(screen, evaluation)
+    if evaluation.test_looks > 1:
+        screen.say(f"The test rows have been looked at {evaluation.test_looks} times for this run")
+    screen.say(f"Report: {outcome.run.report}")
+    for miss in outcome.misses:
+        screen.warn(miss)
+
+
+def show_predictions(screen: Screen, outcome: PredictOutcome) -> None:
+    """A few rows and where all are; nothing when they went to stdout."""
+    if outcome.path is None:
+        screen.say(f"{outcome.n_rows:,} rows predicted")
+        return
+    rows = [[_cell(value) for value in row] for row in outcome.preview.rows()]
+    screen.table(outcome.preview.columns, rows, title=f"First {len(rows)} of {outcome.n_rows:,} predictions")
+    screen.say(f"All {outcome.n_rows:,}: {outcome.path}")
+
+
+def _show_scores(screen: Screen, outcome: EvaluateOutcome) -> None:
+    evaluation = outcome.evaluation
+    baselines = {baseline.name: {s.name: s for s in baseline.scores} for baseline in evaluation.baselines}
+    rows = [
+        (score.name, show_value(score), show_interval(score), *(show_value(b[score.name]) for b in baselines.values()))
+        for score in evaluation.scores
+    ]
+    interval = f"{evaluation.confidence:.0%} interval"
+    title = f"{outcome.run} on {evaluation.n_rows:,} {evaluation.split} rows"
+    screen.table(("metric", "model", interval, *baselines), rows, title=title)
+    for score in evaluation.scores:
+        if score.reason is not None:
+            screen.say(f"· {score.name} is undefined: {score.reason}")
+
+
+def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:
+    """Rows are the true classes, columns the predicted ones, with precision and recall beside."""
+    rows = [
+        (name, *map(str, counts), *(_share(value) for value in (scores.precision, scores.recall, scores.f1)))
+        for name, counts, scores in zip(
+            evaluation.classes, evaluation.confusion or (), evaluation.per_class, strict=True
+        )
+    ]
+    columns = ("true \\ predicted", *evaluation.classes, "precision", "recall", "f1")
+    screen.table(columns, rows, title="Confusion matrix")
+
+
+def _show_classes(screen: Screen, evaluation: Evaluation) -> None:
+    rows = [
+        (name, *(_share(value) for value in (scores.precision, scores.recall, scores.f1)), f"{scores.support:,}")
+        for name, scores in zip(evaluation.classes, evaluation.per_class, strict=True)
+    ]
+    screen.table(("class", "precision", "recall", "f1", "rows"), rows, title="Classes")
+
+
+def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
+    if evaluation.weights is None:
+        return
+    table = evaluation.weights
+    rows = [
+        (name, *(f"{value:.6g}" for value in values))
+        for name, values in zip(table.features, table.weights, strict=True)
+    ]
+    rows.append(("(bias)", *(f"{value:.6g}" for value in table.bias)))
+    screen.table(("feature", *table.outputs), rows, title=f"Weights: {table.caption}")
+
+
+def _stand_in(screen: Screen, stand_in_for: str | None) -> None:
+    if stand_in_for is not None:
+        screen.warn(f"this is not {stand_in_for}: another dataset stands in for it, and its scores say nothing of it")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _cell(value: object) -> str:
+    return show_number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,112 @@
+"""The terminal: messages and progress to stderr, data to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from mlcli.errors import ConfigError, MlcliError
+
+
+class Screen:
+    """Where a command speaks; a `Reporter` for the rooms below.
+
+    quiet   : errors and warnings only
+    as_json : stdout carries one JSON document and nothing else
+    """
+
+    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+        self.stderr = Console(stderr=True, highlight=False)
+        self._bar: Progress | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether a person watches: a terminal, and not asked to be quiet."""
+        return self.stderr.is_terminal and not self.quiet
+
+    def say(self, text: str) -> None:
+        """One line of information."""
+        if not self.quiet:
+            self._line(Text(text, style="dim"))
+
+    def warn(self, text: str) -> None:
+        """What must not be missed; shown even when quiet."""
+        self._line(Text.assemble(("warning: ", "bold yellow"), text))
+
+    def progress(self, label: str, done: int, total: int | None) -> None:
+        """A bar for long work such as a download; closed when done reaches total."""
+        if not self.live:
+            return
+        if self._bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+            bar = Progress(*columns, console=self.stderr, transient=True)
+            bar.add_task(label, total=total)
+            self.open_bar(bar)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=label, completed=done, total=total)
+        if total is not None and done >= total:
+            self.close()
+
+    def open_bar(self, bar: Progress) -> None:
+        """Start a bar; there is one at a time, and `close` ends it."""
+        self.close()
+        self._bar = bar
+        bar.start()
+
+    def heading(self, text: str) -> None:
+        """The line that opens a result."""
+        if not self.quiet:
+            self._line(Text(text, style="bold"))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+        """A result table; columns after the first are aligned right."""
+        if self.quiet:
+            return
+        if title:
+            self.heading(title)
+        table = Table(header_style="bold cyan")
+        for index, column in enumerate(columns):
+            table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.stderr.print(table)
+
+    def next_step(self, command: str) -> None:
+        """The command that a user would run now."""
+        if not self.quiet:
+            self._line(Text.assemble(("Next: ", "bold green"), command))
+
+    def emit(self, document: dict[str, Any]) -> None:
+        """The JSON document of --json; nothing otherwise."""
+        if self.as_json:
+            json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+    def error(self, error: MlcliError) -> None:
+        """An error's message; with --json the same as a document."""
+        problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else [str(error)]
+        self.close()
+        for problem in problems:
+            self._line(Text.assemble(("error: ", "bold red"), problem))
+        if len(problems) > 1:
+            self._line(Text(f"{len(problems)} errors; nothing was done", style="bold red"))
+        self.emit({"error": {"kind": type(error).__name__, "exit_code": error.exit_code, "messages": problems}})
+
+    def close(self) -> None:
+        """Take a bar that is still open off the screen."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _line(self, text: Text) -> None:
+        self.stderr.print(text, soft_wrap=not self.stderr.is_terminal)

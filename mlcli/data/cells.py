@@ -1,0 +1,87 @@
+"""Columns of any type as cells: numbers (Float64) or trimmed text (String), null where missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from mlcli.data.csv_text import BLANKS
+from mlcli.data.names import shown
+from mlcli.data.rows import Rows
+from mlcli.data.types import Kind
+from mlcli.errors import DataError
+
+EXACT = 2**53  # whole numbers up to here are exact as float64
+
+
+def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
+    """Numbers as Float64; text, true/false and dates as String, or as `wanted` declares.
+
+    NaN becomes null. Raises DataError for infinite numbers, for whole numbers that float64 cannot
+    hold exactly, and for columns of lists, structures or bytes.
+    """
+    if rows.is_text:
+        return rows
+    dates = [name for name, dtype in rows.frame.schema.items() if dtype.is_temporal()]
+    notes = tuple(f"column {name!r} holds dates or times; they are categories of ISO 8601 text" for name in dates)
+    columns = [_cells(rows, column, wanted.get(column.name)) for column in rows.frame]
+    return rows.with_frame(pl.DataFrame(columns), *notes)
+
+
+def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
+    dtype = column.dtype
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return column.cast(pl.String).str.strip_chars(BLANKS)
+    if dtype == pl.Null:
+        return column.cast(pl.String)
+    if dtype == pl.Boolean:
+        return column.cast(pl.Float64 if wanted == "number" else pl.String)
+    if dtype.is_integer():
+        return column.cast(pl.String) if wanted == "category" else _exact(rows, column)
+    if dtype.is_numeric():
+        numbers = _finite(rows, column.cast(pl.Float64))
+        return as_text(numbers) if wanted == "category" else numbers
+    if dtype in (pl.Date, pl.Time):
+        return column.dt.to_string("iso:strict")
+    if isinstance(dtype, pl.Datetime):
+        utc = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+        return utc.dt.to_string("iso:strict")
+    raise DataError(
+        f"{rows.source.label}: column {column.name!r} holds {dtype}; expected numbers, text, true/false or dates; "
+        "convert the column, or leave it out with dataset.drop"
+    )
+
+
+def _exact(rows: Rows, column: pl.Series) -> pl.Series:
+    numbers = column.cast(pl.Float64)
+    wide = ((numbers.abs() >= EXACT) & (numbers.cast(pl.Int128) != column.cast(pl.Int128))).fill_null(value=False)
+    if wide.any():
+        raise too_wide(rows, column.name, rows.first(wide), column[rows.first(wide)])
+    return numbers
+
+
+def _finite(rows: Rows, numbers: pl.Series) -> pl.Series:
+    infinite = numbers.is_infinite().fill_null(value=False)
+    if infinite.any():
+        row = rows.first(infinite)
+        raise DataError(
+            f"{rows.place(row)}: column {numbers.name!r}: {numbers[row]} is not a finite number; "
+            "fix the cell, or make it missing (null)"
+        )
+    return numbers.fill_nan(None)
+
+
+def too_wide(rows: Rows, name: str, row: int, value: object) -> DataError:
+    """The error of a whole number that would change as float64."""
+    return DataError(
+        f"{rows.place(row)}: column {name!r}: {shown(str(value))} is beyond 2^53 and would lose digits as a number; "
+        f"leave an id out with dataset.drop: [{name}], or declare dataset.types: {{{name}: category}}"
+    )
+
+
+def as_text(numbers: pl.Series) -> pl.Series:
+    """Numbers as class labels: whole ones as '3', others as '0.5'."""
+    whole = (numbers == numbers.round()) & (numbers.abs() <= EXACT)
+    integers = pl.select(pl.when(whole).then(numbers)).to_series().cast(pl.Int64).cast(pl.String)
+    return integers.fill_null(numbers.cast(pl.String)).alias(numbers.name)

@@ -1,0 +1,132 @@
+"""Rows and columns dropped in step 1, and outliers of the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from mlcli.config.dataset import MissingConfig, OutliersConfig
+from mlcli.data.rows import Rows
+from mlcli.data.types import Table
+from mlcli.errors import DataError
+
+
+def sparse_columns(rows: Rows, features: Sequence[str], config: MissingConfig) -> dict[str, str]:
+    """Features to drop, each with the reason: wholly empty, or more missing cells than config allows."""
+    reasons = {}
+    for name in features:
+        share = rows.frame[name].null_count() / len(rows)
+        if share == 1.0:
+            reasons[name] = "every cell is missing"
+        elif share > config.drop_columns_over:
+            reasons[name] = f"{share:.1%} of the cells are missing, more than {config.drop_columns_over:.1%}"
+    return reasons
+
+
+def drop_without_target(rows: Rows, targets: Sequence[str], config: MissingConfig) -> Rows:
+    """Rows whose targets are all known; raise DataError for the others unless config drops rows."""
+    missing = _any_missing(rows.frame, targets)
+    n_missing = int(missing.sum())
+    if n_missing and not config.drop_rows:
+        have = "has" if n_missing == 1 else "have"
+        raise DataError(
+            f"{rows.place(rows.first(missing))}: {n_missing:,} of {len(rows):,} rows {have} no target "
+            f"({', '.join(targets)}), this one first; fill it in, or set dataset.missing.drop_rows: true"
+        )
+    return _some(rows.where(~missing), "every row lacks the target") if n_missing else rows
+
+
+def drop_incomplete(rows: Rows, features: Sequence[str], config: MissingConfig) -> Rows:
+    """Rows without missing features, when config drops rows."""
+    missing = _any_missing(rows.frame, features)
+    if not config.drop_rows or not missing.any():
+        return rows
+    return _some(rows.where(~missing), "every row has a missing cell; set dataset.missing.drop_rows: false")
+
+
+def _any_missing(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
+    return frame.select(pl.any_horizontal(pl.col(names).is_null())).to_series()
+
+
+def _some(rows: Rows, why: str) -> Rows:
+    if len(rows) == 0:
+        raise DataError(f"{rows.source.label}: no rows are left: {why}")
+    return rows
+
+
+def repeated(frame: pl.DataFrame) -> pl.Series:
+    """Boolean (n_rows,): rows equal to an earlier one in every column, missing cells being equal."""
+    hashes = frame.hash_rows()  # rows that are equal have equal hashes
+    if hashes.n_unique() == frame.height:
+        return pl.repeat(value=False, n=frame.height, eager=True)
+    alike = hashes.is_duplicated()
+    candidates = frame.filter(alike)
+    later = ~candidates.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    marks = np.zeros(frame.height, dtype=bool)
+    marks[np.flatnonzero(alike.to_numpy())[later.to_numpy()]] = True
+    return pl.Series(marks)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Accepted band of a column, its ends included, and the cells of the training rows outside it."""
+
+    low: float
+    high: float
+    cells: int
+
+
+@dataclass(frozen=True)
+class OutlierReport:
+    """Outliers of the training rows.
+
+    bounds  : by number feature
+    flat    : number features without spread in the middle half (iqr), which have no outliers
+    dropped : training rows dropped
+    """
+
+    name: str
+    bounds: dict[str, Bounds]
+    flat: tuple[str, ...]
+    dropped: int
+
+
+def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierReport]:
+    """Drop training rows with a number feature out of bounds, or make those cells missing.
+
+    iqr    : quartiles by linear interpolation; [q1 − t·(q3 − q1), q3 + t·(q3 − q1)]; columns whose
+             quartiles are equal are left alone, for every other value would be an outlier
+    zscore : [mean − t·std, mean + t·std] with the population's std (ddof 0)
+    """
+    if config.name == "none" or len(train) == 0:
+        return train, OutlierReport(config.name, {}, (), 0)
+    bands = {c.name: _band(train.frame[c.name].drop_nulls(), config) for c in train.features if c.kind == "number"}
+    flat = tuple(name for name, (low, high) in bands.items() if low == high)
+    outside = {
+        name: ~train.frame[name].is_between(low, high).fill_null(value=True)
+        for name, (low, high) in bands.items()
+        if name not in flat
+    }
+    bounds = {name: Bounds(*bands[name], int(mask.sum())) for name, mask in outside.items()}
+    if config.action == "missing":
+        cells = [pl.when(~mask).then(pl.col(name)).alias(name) for name, mask in outside.items()]
+        return replace(train, frame=train.frame.with_columns(cells)), OutlierReport(config.name, bounds, flat, 0)
+    rows = pl.DataFrame(outside).select(~pl.any_horizontal(pl.all())).to_series() if outside else None
+    frame = train.frame if rows is None else train.frame.filter(rows)
+    if frame.height == 0:
+        raise DataError("dataset.outliers: every training row is an outlier; raise threshold, or set action: missing")
+    return replace(train, frame=frame), OutlierReport(config.name, bounds, flat, len(train) - frame.height)
+
+
+def _band(values: pl.Series, config: OutliersConfig) -> tuple[float, float]:
+    if len(values) == 0:
+        return 0.0, 0.0
+    array = values.to_numpy()
+    if config.name == "zscore":
+        centre, spread = float(array.mean()), float(array.std())
+        return centre - config.threshold * spread, centre + config.threshold * spread
+    q1, q3 = (float(values.quantile(q, "linear") or 0.0) for q in (0.25, 0.75))
+    return q1 - config.threshold * (q3 - q1), q3 + config.threshold * (q3 - q1)

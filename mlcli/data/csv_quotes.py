@@ -1,0 +1,102 @@
+"""Quotes of delimited text: each opens or closes a whole cell, or is doubled inside one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.data.csv_layout import Layout, Offsets
+from mlcli.data.names import shown
+from mlcli.errors import DataError
+
+_BLOCK = 1 << 22
+_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_SHOWN = 20
+
+
+def padding(layout: Layout) -> Offsets:
+    """Offsets of the blanks around quoted cells, which parsers would take for text.
+
+    Raises DataError for a quote inside an unquoted cell, for text behind a closing quote and for a
+    quote that is never closed.
+    """
+    data = layout.text.data[: layout.end]
+    found = [np.empty(0, dtype=np.int64)]
+    n_quotes = last = 0
+    for start in range(0, len(data), _BLOCK):
+        quotes = np.flatnonzero(data[start : start + _BLOCK] == _QUOTE) + start
+        is_closing = ((n_quotes + np.arange(len(quotes))) & 1).astype(bool)
+        found += [_before(layout, quotes[~is_closing]), _behind(layout, quotes[is_closing])]
+        n_quotes += len(quotes)
+        last = int(quotes[-1]) if len(quotes) else last
+    if n_quotes & 1:
+        raise DataError(f"{_place(layout, last)}: the quote that opens {_excerpt(layout, last)} is never closed")
+    return np.concatenate(found)
+
+
+def _before(layout: Layout, opening: Offsets) -> Offsets:
+    data = layout.text.data[: layout.end]
+    left = _skip(data, opening - 1, -1, _blanks(layout.delimiter))
+    known = left >= 0
+    mark = np.where(known, data[left], _NEWLINE)
+    fine = (mark == layout.delimiter) | (mark == _NEWLINE) | ((mark == _QUOTE) & (left == opening - 1))
+    if not fine.all():
+        bad = int(opening[fine.argmin()])
+        raise DataError(
+            f"{_place(layout, bad)}: a quote inside an unquoted cell, at {_excerpt(layout, bad)}; "
+            'write the whole cell in quotes and double those inside ("5"" pipe")'
+        )
+    return _ranges(left + 1, np.where(mark == _QUOTE, 0, opening - 1 - left))
+
+
+def _behind(layout: Layout, closing: Offsets) -> Offsets:
+    data = layout.text.data[: layout.end]
+    blank = _blanks(layout.delimiter)
+    blank[_RETURN] = True
+    right = _skip(data, closing + 1, 1, blank)
+    known = right < len(data)
+    mark = np.where(known, data[np.minimum(right, len(data) - 1)], _NEWLINE)
+    fine = (mark == layout.delimiter) | (mark == _NEWLINE) | ((mark == _QUOTE) & (right == closing + 1))
+    if not fine.all():
+        bad = int(closing[fine.argmin()])
+        raise DataError(
+            f"{_place(layout, bad)}: text behind a closing quote, at {_excerpt(layout, bad)}; double the "
+            'quotes inside a cell ("5"" pipe"), and see whether an earlier cell was left open'
+        )
+    width = right - closing - 1
+    is_line_end = (width == 1) & (data[np.minimum(closing + 1, len(data) - 1)] == _RETURN)
+    return _ranges(closing + 1, np.where(is_line_end | (mark == _QUOTE), 0, width))
+
+
+def _blanks(delimiter: int) -> NDArray[np.bool_]:
+    table = np.zeros(256, dtype=bool)
+    table[[ord(" "), ord("\t")]] = True
+    table[delimiter] = False
+    return table
+
+
+def _skip(data: NDArray[np.uint8], at: Offsets, step: int, blank: NDArray[np.bool_]) -> Offsets:
+    """Walk every offset over blanks; stops at -1 or len(data) at the latest."""
+    at = at.copy()
+    moving = np.arange(len(at))
+    while len(moving):
+        moving = moving[(at[moving] >= 0) & (at[moving] < len(data))]
+        moving = moving[blank[data[at[moving]]]]
+        at[moving] += step
+    return at
+
+
+def _ranges(starts: Offsets, widths: Offsets) -> Offsets:
+    """All offsets start … start + width - 1, one range behind the other."""
+    skipped = np.cumsum(widths) - widths
+    ranges: Offsets = np.repeat(starts - skipped, widths) + np.arange(int(widths.sum()))
+    return ranges
+
+
+def _place(layout: Layout, offset: int) -> str:
+    return f"{layout.text.label}:{layout.text.line(offset)}"
+
+
+def _excerpt(layout: Layout, offset: int) -> str:
+    cut = layout.text.data[offset : min(offset + _SHOWN, layout.end)].tobytes()
+    return shown(cut.decode(errors="ignore"))

@@ -1,0 +1,93 @@
+"""Delimited text, read cell for cell.
+
+Refused with file and line: rows with too few or too many cells, blank lines between rows (in a file
+of one column they are missing cells), stray quotes, NUL characters, wrong encodings. Blank lines at
+the end, a byte order mark, CRLF line ends and gzip are accepted. Cells lose the blanks around them,
+quoted or not.
+"""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.csv_layout import Layout
+from mlcli.data.csv_quotes import padding
+from mlcli.data.names import check_header, shown
+from mlcli.data.rows import Rows, Source
+from mlcli.data.textfile import TextFile
+from mlcli.errors import DataError
+
+BLANKS = " \t\r\n\u00a0"
+_DELIMITERS = ",;\t|"
+
+
+def read_delimited(text: TextFile, delimiter: str) -> Rows:
+    """All cells as text; empty cells are empty text or null."""
+    layout = Layout.of(text, delimiter)
+    blanks = padding(layout) if layout.quoted else np.empty(0, dtype=np.int64)
+    names = _header(layout)
+    n_rows = layout.count_rows(len(names))
+    if n_rows == 0:
+        raise DataError(f"{text.label}: only a header line; expected rows below it")
+    frame = _parse(layout, names, blanks)
+    if frame.height != n_rows:
+        raise DataError(f"{text.label}: {n_rows} rows were counted but {frame.height} parsed; the file is not regular")
+    if _has_blanks(text):
+        frame = frame.select(pl.all().str.strip_chars(BLANKS))
+    return Rows.read(frame, Source(text.label, layout.line), is_text=True)
+
+
+def _header(layout: Layout) -> list[str]:
+    delimiter, place = chr(layout.delimiter), f"{layout.text.label}:1"
+    line = layout.text.data[: layout.header].tobytes().decode()
+    if "\r" in line.rstrip("\r"):
+        raise DataError(f"{place}: lines end in a carriage return alone; save the file with \\n or \\r\\n line ends")
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != " ", strict=True), [])
+    except csv.Error as error:
+        raise DataError(f"{place}: {shown(line)} is no header line: {error}") from error
+    names = [cell.strip(BLANKS) for cell in cells]
+    if not names:
+        raise DataError(f"{place}: blank line; expected the header")
+    if len(names) == 1:
+        _refuse_other_delimiter(names[0], place)
+    check_header(names, place)
+    return names
+
+
+def _refuse_other_delimiter(header: str, place: str) -> None:
+    counts = {mark: header.count(mark) for mark in _DELIMITERS}
+    mark = max(counts, key=lambda key: counts[key])
+    if counts[mark]:
+        raise DataError(f"{place}: one column only, called {shown(header)}; set dataset.delimiter: {mark!r}?")
+
+
+def _parse(layout: Layout, names: list[str], blanks: np.ndarray) -> pl.DataFrame:
+    text = layout.text
+    source: str | bytes
+    if blanks.size:
+        source = np.delete(text.data[: layout.end], blanks).tobytes()
+    elif text.path is None or len(text.buffer) - layout.end > len("\r\n"):
+        source = bytes(text.buffer[: layout.end])
+    else:
+        source = str(text.path)
+    try:
+        return pl.read_csv(
+            source,
+            has_header=False,
+            skip_rows=1,
+            schema=dict.fromkeys(names, pl.String),
+            separator=chr(layout.delimiter),
+            quote_char='"' if layout.quoted else None,
+            glob=False,
+        )
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
+
+
+def _has_blanks(text: TextFile) -> bool:
+    """Whether any cell could begin or end with a blank."""
+    return not text.is_ascii() or any(map(text.holds, (b'"', b" ", b"\t")))

@@ -1,0 +1,58 @@
+"""What tells whether a prepared dataset is still the one that a configuration would make."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from mlcli.config.dataset import BundledConfig, DatasetConfig, ImagesConfig
+from mlcli.data.sources import SourceRead, source_files
+from mlcli.data.splitting import effective_seed
+from mlcli.data.types import Table
+from mlcli.files import resource_errors, sha256_file
+
+PREPARE_FORMAT = 1
+"""Raised whenever the same rows would be read, cleaned, split or stored differently."""
+
+
+def fingerprint(config: DatasetConfig, seed: int, read: SourceRead | None) -> str:
+    """Hexadecimal sha256 over the section, the split's seed, the content of the source and the format.
+
+    read : the rows, for a source that has no files to look at
+    """
+    files = source_files(config) if read is None else None
+    described = {
+        "format": PREPARE_FORMAT,
+        "dataset": config.model_dump(mode="json"),
+        "seed": effective_seed(config.split, seed),
+        "content": list(_content(config, files, read)),
+    }
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _content(config: DatasetConfig, files: tuple[Path, ...] | None, read: SourceRead | None) -> Iterator[str]:
+    match config:
+        case BundledConfig():
+            yield version("scikit-learn")
+        case ImagesConfig():  # to hash thousands of pictures takes as long as to read them
+            yield from map(_stamp, files or ())
+        case _:
+            yield from map(sha256_file, files or ())
+    if read is not None and isinstance(read.rows, Table):
+        yield _hash_rows(read.rows)
+
+
+def _stamp(path: Path) -> str:
+    with resource_errors(path):
+        found = path.stat()
+    return f"{path.parent.name}/{path.name} {found.st_size} {found.st_mtime_ns}"
+
+
+def _hash_rows(table: Table) -> str:
+    packed = io.BytesIO()
+    table.frame.rechunk().write_ipc(packed)
+    return hashlib.sha256(packed.getbuffer()).hexdigest()

@@ -1,0 +1,135 @@
+"""Which text columns are numbers, and the task that the target poses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+import polars as pl
+
+from mlcli.data.cells import EXACT, too_wide
+from mlcli.data.names import shown
+from mlcli.data.rows import Rows
+from mlcli.data.types import Kind, TaskKind
+from mlcli.errors import DataError
+
+Decimal = Literal[".", ","]
+
+_NEARLY = 0.9  # share of number cells from which the other cells are taken for mistakes
+_ENOUGH = 10  # and how many number cells that takes
+_GROUPED = {".": r"^[+-]?(\d{1,3}(,\d{3})+(\.\d+)?|\d+,\d+)$", ",": r"^[+-]?(\d{1,3}(\.\d{3})+(,\d+)?|\d+\.\d+)$"}
+_MAX_CLASSES = 20
+_ROWS_PER_CLASS = 10
+
+
+def parse_columns(
+    rows: Rows, wanted: Mapping[str, Kind], decimal: Decimal, inferred: Collection[str], because: str
+) -> Rows:
+    """Turn text columns into numbers (Float64) where `wanted` says so or all their cells are numbers.
+
+    inferred : text columns whose kind is read off the cells unless `wanted` tells it
+    because  : why a wanted number must be one, for messages
+
+    Numbers are ASCII digits with an optional sign, decimal mark and exponent; not inf, nan, hexadecimal,
+    underscores or thousands separators. Raises DataError for a cell that is no number in a column of
+    numbers, declared or by at least 90 % of its cells.
+    """
+    texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
+    maybe = [name for name in texts if wanted.get(name, "number" if name in inferred else "category") == "number"]
+    numbers = _finite(rows.frame.select(_number(name, decimal) for name in maybe))
+    parsed = [_settle(rows, number, wanted.get(number.name), decimal, because) for number in numbers]
+    return rows.with_frame(rows.frame.with_columns(parsed))
+
+
+def _number(name: str, decimal: Decimal) -> pl.Expr:
+    text = pl.col(name)
+    if decimal == ",":
+        text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", ".", literal=True))
+    return text.cast(pl.Float64, strict=False).alias(name)
+
+
+def _finite(numbers: pl.DataFrame) -> pl.DataFrame:
+    """The numbers without what reads as inf or nan."""
+    odd = [column.name for column in numbers if not column.is_finite().all()]
+    return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in odd)
+
+
+def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, decimal: Decimal, because: str) -> pl.Series:
+    """The numbers where every cell is one, or else the text."""
+    text = rows.frame[number.name]
+    n_bad = number.null_count() - text.null_count()
+    n_cells = len(text) - text.null_count()
+    if n_bad == 0:
+        _refuse_too_wide(rows, text, number)
+        return number
+    row = rows.first(number.is_null() & text.is_not_null())
+    advice = _advice(text, row, decimal)
+    if wanted == "number":
+        raise _bad_cell(rows, text, row, because, advice)
+    n_numbers = n_cells - n_bad
+    if n_numbers >= _ENOUGH and n_numbers >= _NEARLY * n_cells:
+        because = f"while {n_numbers:,} of {n_cells:,} cells are"
+        raise _bad_cell(rows, text, row, because, _or_category(advice, text.name))
+    if text.filter(number.is_null()).str.contains(_GROUPED[decimal]).all():
+        because = "though it looks like one"
+        raise _bad_cell(rows, text, row, because, _or_category(advice, text.name))
+    return text
+
+
+def _refuse_too_wide(rows: Rows, text: pl.Series, number: pl.Series) -> None:
+    wide = (number.abs() >= EXACT).fill_null(value=False)
+    if not wide.any():
+        return
+    whole = text.str.contains(r"^[+-]?\d+$")
+    changed = wide & whole & number.cast(pl.Int64, strict=False).ne_missing(text.cast(pl.Int64, strict=False))
+    changed |= wide & whole & text.cast(pl.Int64, strict=False).is_null()
+    if changed.any():
+        row = rows.first(changed)
+        raise too_wide(rows, text.name, row, text[row])
+
+
+def _bad_cell(rows: Rows, text: pl.Series, row: int, because: str, advice: str) -> DataError:
+    place = f"{rows.place(row)}: column {text.name!r}"
+    return DataError(f"{place}: {shown(text[row])} is not a number, {because}; {advice}")
+
+
+def _advice(text: pl.Series, row: int, decimal: Decimal) -> str:
+    if text.slice(row, 1).str.contains(_GROUPED[decimal]).any():
+        other = "," if decimal == "." else "."
+        return f"write numbers without thousands separators, or set dataset.decimal if {other!r} is the decimal mark"
+    return "fix the cell, or list it in dataset.missing.values"
+
+
+def _or_category(advice: str, name: str) -> str:
+    return f"{advice}, or declare dataset.types: {{{name}: category}}"
+
+
+def infer_task(rows: Rows, targets: Sequence[str], asked: Literal["auto", "regression", "classification"]) -> TaskKind:
+    """Regression or classification, from all target cells.
+
+    Text is classes. Numbers are classes when they are whole, at most 20 of them distinct, and each
+    is seen ten times on average. Several targets are regression.
+    """
+    if len(targets) > 1 and asked == "classification":
+        raise DataError(
+            f"{rows.source.label}: classification takes one target, but dataset.target names {len(targets)}"
+        )
+    texts = [name for name in targets if rows.frame[name].dtype == pl.String]
+    if texts and (asked == "regression" or len(targets) > 1):
+        column = rows.frame[texts[0]]
+        row = rows.first(column.is_not_null())
+        raise DataError(
+            f"{rows.place(row)}: target {texts[0]!r}: {shown(column[row])} is not a number, and regression needs "
+            "numbers; choose another target, or classification with this one alone"
+        )
+    if asked != "auto":
+        return asked
+    if texts:
+        return "classification"
+    return "classification" if len(targets) == 1 and _few_whole(rows.frame[targets[0]]) else "regression"
+
+
+def _few_whole(target: pl.Series) -> bool:
+    distinct = target.unique()
+    few = len(distinct) <= min(_MAX_CLASSES, len(target) / _ROWS_PER_CLASS)
+    return few and bool((distinct == distinct.round()).all())

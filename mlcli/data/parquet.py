@@ -1,0 +1,30 @@
+"""Apache Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from mlcli.data.names import check_header
+from mlcli.data.rows import Rows, Source
+from mlcli.errors import DataError, ResourceError
+
+
+def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
+    """All columns with the types of the file; raises DataError where it is no Parquet file or has no rows."""
+    label = label or str(path)
+    if isinstance(path, Path) and path.is_dir():
+        raise DataError(f"{label}: is a folder; name one Parquet file")
+    try:
+        frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{label}: no such file") from error
+    except OSError as error:
+        raise ResourceError(f"{label}: cannot be read: {error.strerror or error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{label}: is no readable Parquet file: {str(error).splitlines()[0]}") from error
+    check_header(frame.columns, label)
+    if frame.height == 0:
+        raise DataError(f"{label}: the table has no rows")
+    return Rows.read(frame, Source(label))

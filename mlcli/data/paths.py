@@ -1,0 +1,35 @@
+"""Where a dataset's file is."""
+
+from pathlib import Path
+
+from mlcli.data.names import suggestion
+from mlcli.errors import DataError
+from mlcli.folders import data_dir
+
+
+def find_path(path: str, origin: str | None = None) -> Path:
+    """The file or folder of that name in the working directory, or else in the data folder.
+
+    Raises DataError naming both places, the nearest names there, and origin (where the data can be had).
+    """
+    places = [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
+    for place in places:
+        if place.exists():
+            return place
+    tried = " and ".join(str(place) for place in places)
+    advice = f"; it can be had from {origin}" if origin else ""
+    raise DataError(f"{path}: no such file or folder (tried {tried}){_nearest(places)}{advice}")
+
+
+def _nearest(places: list[Path]) -> str:
+    names = sorted({entry.name for place in places for entry in _entries(place.parent)})
+    if not names:
+        return ""
+    return f"; {suggestion(places[0].name, names)}"
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError:
+        return []

@@ -1,0 +1,126 @@
+"""Decoding pictures to pixels, with Pillow."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from mlcli.errors import DataError
+from mlcli.files import resource_errors
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Color = Literal["gray", "rgb"]
+Item = TypeVar("Item")
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
+)
+_FILE_LIMIT = 256 << 20
+_MODES = {"gray": "L", "rgb": "RGB"}
+
+
+def read_pictures(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
+    """Decode and resize; raises DataError naming the first picture that cannot be read.
+
+    size : (height, width)
+    returns uint8 (n, height, width), with 3 channels last for rgb
+    """
+    return _fill(paths, lambda path: _fit(_decode(path, size, color), size, color), size, color)
+
+
+def fit_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:
+    """Resize uint8 (n, height, width, 3) as `read_pictures` does."""
+    if color == "rgb" and pixels.shape[1:3] == size:
+        return np.ascontiguousarray(pixels)
+    from PIL import Image
+
+    return _fill(pixels, lambda row: _fit(Image.fromarray(np.ascontiguousarray(row)), size, color), size, color)
+
+
+def _fill(
+    items: Sequence[Item] | np.ndarray, work: Callable[..., Image], size: tuple[int, int], color: Color
+) -> np.ndarray:
+    pixels = np.empty((len(items), *size, *([3] if color == "rgb" else [])), dtype=np.uint8)
+    with _strict_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for row, picture in enumerate(pool.map(work, items)):
+                pixels[row] = np.asarray(picture)
+        except DataError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return pixels
+
+
+@contextmanager
+def _strict_pillow() -> Iterator[None]:
+    """A decompression bomb is an error; Pillow's remarks on odd metadata are nobody's concern."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _decode(path: Path, size: tuple[int, int], color: Color) -> Image:
+    with resource_errors(path):
+        if path.stat().st_size > _FILE_LIMIT:
+            raise DataError(f"{path}: more than {_FILE_LIMIT >> 20} MiB; give a smaller picture")
+        content = io.BytesIO(path.read_bytes())
+        try:
+            return _open(content, max(size), _MODES[color])
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error…
+            formats = ", ".join(FORMATS)
+            raise DataError(
+                f"{path}: cannot be read as a picture ({error}); replace or remove it ({formats} are read)"
+            ) from error
+
+
+def _open(content: io.BytesIO, side: int, mode: str) -> Image:
+    """Check the checksums, then decode; a JPEG much larger than needed is decoded at a fraction of its size."""
+    from PIL import Image, ImageOps
+
+    with Image.open(content, formats=FORMATS) as picture:
+        picture.verify()
+    content.seek(0)
+    with Image.open(content, formats=FORMATS) as picture:
+        picture.draft(mode, (side, side))
+        return _on_white(ImageOps.exif_transpose(picture))
+
+
+def _on_white(picture: Image) -> Image:
+    """8-bit pixels without transparency."""
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise ValueError("32-bit float pixels have no known range")
+    if picture.mode.startswith("I"):  # 16-bit gray
+        return Image.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture.convert("RGBA"))
+    return white
+
+
+def _fit(picture: Image, size: tuple[int, int], color: Color) -> Image:
+    from PIL import Image
+
+    height, width = size
+    converted = picture.convert(_MODES[color])
+    return (
+        converted if converted.size == (width, height) else converted.resize((width, height), Image.Resampling.BILINEAR)
+    )

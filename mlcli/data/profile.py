@@ -1,0 +1,235 @@
+"""The data report of step 1: what the rows of each split look like.
+
+Distributions are those of the training rows, so that nobody learns the test rows from a report;
+counts of rows, classes and missing cells are told of every split.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.cleaning import OutlierReport
+from mlcli.data.cleaning_report import CleaningReport, distinct_counts
+from mlcli.data.types import Column, Dataset, Images, SplitName, Splits, Table, TaskKind
+
+SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+_TOP_VALUES = 10
+
+
+class NumberSummary(TypedDict):
+    """Missing cells left out; quartiles interpolate linearly, std divides by n; null where there is no number."""
+
+    min: float | None
+    q1: float | None
+    median: float | None
+    q3: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+
+
+class ValueCount(TypedDict):
+    """A category and its training rows."""
+
+    value: str
+    count: int
+
+
+class ColumnProfile(TypedDict):
+    """One column.
+
+    missing : missing cells of each split; missing_share is of all rows
+    distinct, numbers, top : of the training rows; top has the ten most frequent categories
+    """
+
+    name: str
+    role: Literal["feature", "target"]
+    kind: Literal["number", "category"]
+    missing: dict[SplitName, int]
+    missing_share: float
+    distinct: int
+    numbers: NumberSummary | None
+    top: list[ValueCount] | None
+
+
+class PictureProfile(TypedDict):
+    """Shape (height, width[, channels]), and the pixel values of the training pictures."""
+
+    shape: list[int]
+    pixels: NumberSummary
+
+
+class Profile(TypedDict):
+    """The data report; JSON as it stands.
+
+    classes : rows of each class in each split; null for regression
+    repeated : rows of valid and test that are also among the training rows, in every column or pixel
+    """
+
+    task: TaskKind
+    rows: dict[SplitName, int]
+    classes: dict[SplitName, dict[str, int]] | None
+    columns: list[ColumnProfile]
+    pictures: PictureProfile | None
+    repeated: dict[SplitName, int]
+    cleaning: dict[str, Any] | None
+    outliers: dict[str, Any] | None
+
+
+def profile_splits(splits: Splits, cleaning: CleaningReport | None, outliers: OutlierReport | None) -> Profile:
+    """Describe the splits; cleaning and outliers are taken over as they are."""
+    datasets: dict[SplitName, Dataset] = {name: splits[name] for name in SPLITS}
+    tables = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Table)}
+    train = splits.train
+    return Profile(
+        task=splits.task,
+        rows={name: len(dataset) for name, dataset in datasets.items()},
+        classes=_count_classes(datasets) if splits.task == "classification" else None,
+        columns=_profile_columns(tables) if isinstance(train, Table) else [],
+        pictures=_profile_pictures(train) if isinstance(train, Images) else None,
+        repeated=_count_repeated(datasets),
+        cleaning=_json(cleaning),
+        outliers=_json(outliers),
+    )
+
+
+def _count_classes(datasets: Mapping[SplitName, Dataset]) -> dict[SplitName, dict[str, int]]:
+    """Every class in every split, by name."""
+    counts = {split: _class_counts(dataset) for split, dataset in datasets.items()}
+    names = sorted(set().union(*counts.values()))
+    return {split: {name: found.get(name, 0) for name in names} for split, found in counts.items()}
+
+
+def _class_counts(dataset: Dataset) -> dict[str, int]:
+    if isinstance(dataset, Images):
+        labels = np.empty(0, np.int64) if dataset.labels is None else dataset.labels
+        counts = np.bincount(labels, minlength=len(dataset.class_names)).tolist()
+        return dict(zip(dataset.class_names, counts, strict=True))
+    names, rows = dataset.frame[dataset.targets[0].name].value_counts().get_columns()
+    return dict(zip(names.to_list(), rows.to_list(), strict=True))
+
+
+def _profile_columns(tables: Mapping[SplitName, Table]) -> list[ColumnProfile]:
+    train = tables["train"]
+    missing = {split: _one_row(table.frame.null_count()) for split, table in tables.items()}
+    n_rows = max(1, sum(len(table) for table in tables.values()))
+    distinct = distinct_counts(train.frame)
+    numbers = _summaries(train.frame.select(pl.col(pl.Float64)))
+    return [
+        ColumnProfile(
+            name=column.name,
+            role="target" if column in train.targets else "feature",
+            kind=column.kind,
+            missing={split: int(counts[column.name]) for split, counts in missing.items()},
+            missing_share=sum(counts[column.name] for counts in missing.values()) / n_rows,
+            distinct=distinct[column.name],
+            numbers=numbers.get(column.name),
+            top=_top_values(train.frame, column),
+        )
+        for column in (*train.features, *train.targets)
+    ]
+
+
+def _summaries(frame: pl.DataFrame) -> dict[str, NumberSummary]:
+    """Of every column; one pass a statistic, all columns at once."""
+    every = pl.all()
+    statistics = {
+        "min": every.min(),
+        "q1": every.quantile(0.25, "linear"),
+        "median": every.median(),
+        "q3": every.quantile(0.75, "linear"),
+        "max": every.max(),
+        "mean": every.mean(),
+        "std": every.std(ddof=0),
+    }
+    found = {key: _one_row(frame.select(statistic)) for key, statistic in statistics.items()}
+    return {name: _summary({key: _finite(found[key][name]) for key in found}) for name in frame.columns}
+
+
+def _one_row(frame: pl.DataFrame) -> dict[str, float]:
+    return dict(zip(frame.columns, frame.row(0), strict=True)) if frame.width else {}
+
+
+def _summary(values: Mapping[str, float | None]) -> NumberSummary:
+    return NumberSummary(
+        min=values["min"],
+        q1=values["q1"],
+        median=values["median"],
+        q3=values["q3"],
+        max=values["max"],
+        mean=values["mean"],
+        std=values["std"],
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
+    if column.kind == "number":
+        return None
+    counts = frame.lazy().select(pl.col(column.name).alias("value")).drop_nulls().group_by("value").len("count")
+    top = counts.sort("count", "value", descending=[True, False]).head(_TOP_VALUES).collect()
+    return [ValueCount(value=value, count=count) for value, count in top.iter_rows()]
+
+
+def _profile_pictures(images: Images) -> PictureProfile:
+    values = np.arange(256)
+    counts = _histogram(images.pixels)
+    total = max(1, int(counts.sum()))
+    mean = float(values @ counts) / total
+    quartiles = values[np.searchsorted(np.cumsum(counts), np.array([0.25, 0.5, 0.75]) * total)].tolist()
+    present = values[counts > 0].tolist() or [0]
+    spread = math.sqrt(float((values - mean) ** 2 @ counts) / total)
+    ends = {"min": present[0], "max": present[-1], "mean": mean, "std": spread}
+    summary = _summary(ends | dict(zip(("q1", "median", "q3"), quartiles, strict=True)))
+    return PictureProfile(shape=list(images.pixels.shape[1:]), pixels=summary)
+
+
+def _histogram(pixels: np.ndarray) -> np.ndarray:
+    """int64 (256,): how often each value occurs; in portions, because bincount widens its input eightfold."""
+    counts, flat, portion = np.zeros(256, dtype=np.int64), pixels.reshape(-1), 1 << 16
+    for start in range(0, len(flat), portion):
+        counts += np.bincount(flat[start : start + portion], minlength=256)
+    return counts
+
+
+def _count_repeated(datasets: Mapping[SplitName, Dataset]) -> dict[SplitName, int]:
+    known = _row_hashes(datasets["train"]).unique().implode()
+    return {split: int(_row_hashes(datasets[split]).is_in(known).sum()) for split in SPLITS[1:]}
+
+
+def _row_hashes(dataset: Dataset) -> pl.Series:
+    """UInt64 (n,): 64-bit hashes, by which two of a million rows collide once in 10⁷ datasets."""
+    if isinstance(dataset, Table):
+        return dataset.frame.hash_rows()
+    if not len(dataset):
+        return pl.Series(dtype=pl.UInt64)
+    flat = dataset.pixels.reshape(len(dataset), -1)
+    padded = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 8))) if flat.shape[1] % 8 else np.ascontiguousarray(flat)
+    return pl.from_numpy(padded.view(np.uint64)).hash_rows()
+
+
+def _json(report: CleaningReport | OutlierReport | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    plain = _plain(asdict(report))
+    return plain if isinstance(plain, dict) else None
+
+
+def _plain(value: object) -> object:
+    """Tuples as lists and numbers that JSON lacks as null, as the file will have them."""
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float():
+            return _finite(value)
+        case _:
+            return value

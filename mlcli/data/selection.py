@@ -1,0 +1,104 @@
+"""Cells replaced, rows kept and missing values marked, as the configuration says, before kinds are inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from mlcli.config.dataset import Cell
+from mlcli.data.cells import as_cells
+from mlcli.data.inference import Decimal, parse_columns
+from mlcli.data.names import shown
+from mlcli.data.rows import Rows
+from mlcli.data.types import Kind
+from mlcli.errors import DataError
+
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class CellsConfig:
+    """How cells are to be understood, the same for training, test and new rows."""
+
+    missing: Sequence[str]
+    replace: Mapping[str, Mapping[str, str]]
+    keep: Mapping[str, Sequence[Cell]]
+    decimal: Decimal
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Rows with numbers and text, and the counts of what was done to them."""
+
+    rows: Rows
+    n_read: int
+    replaced: dict[str, int]
+
+
+def select_cells(
+    raw: Rows, names: Sequence[str], config: CellsConfig, wanted: Mapping[str, Kind], because: str
+) -> Selected:
+    """The named columns of the rows to keep, as numbers (Float64) or text (String), null where missing.
+
+    because : why columns wanted as numbers must be numbers, for messages
+    """
+    needed = list(dict.fromkeys([*names, *config.keep]))
+    rows = raw.with_frame(raw.frame.select(needed))
+    as_written: dict[str, Kind] = dict.fromkeys(config.replace, "category")
+    rows = as_cells(rows, {**wanted, **as_written})
+    rows, replaced = _replace_cells(rows, config.replace)
+    rows = _keep_rows(rows, config.keep)
+    rows = rows.with_frame(rows.frame.select(names))
+    rows = _mark_missing(rows, config.missing)
+    inferred = names if raw.is_text else config.replace
+    return Selected(parse_columns(rows, wanted, config.decimal, inferred, because), len(raw), replaced)
+
+
+def _replace_cells(rows: Rows, mappings: Mapping[str, Mapping[str, str]]) -> tuple[Rows, dict[str, int]]:
+    here = {name: dict(mapping) for name, mapping in mappings.items() if name in rows.frame.columns}
+    counts = {name: int(rows.frame[name].is_in(list(mapping)).sum()) for name, mapping in here.items()}
+    frame = rows.frame.with_columns(pl.col(name).replace(mapping) for name, mapping in here.items())
+    return rows.with_frame(frame), counts
+
+
+def _keep_rows(rows: Rows, keep: Mapping[str, Sequence[Cell]]) -> Rows:
+    for name, values in keep.items():
+        column = rows.frame[name]
+        mask = _matches(column, values)
+        if not mask.any():
+            listed = ", ".join(map(shown, column.drop_nulls().unique(maintain_order=True).head(_LISTED)))
+            raise DataError(
+                f"{rows.source.label}: dataset.keep leaves no rows: column {name!r} never is "
+                f"{', '.join(map(shown, values))}; it holds {listed}"
+            )
+        rows = rows.where(mask)
+    return rows
+
+
+def _matches(column: pl.Series, values: Sequence[Cell]) -> pl.Series:
+    """Whether a cell is one of the values: text as written, numbers by value, true and false in any case."""
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    texts = [value for value in values if isinstance(value, str)]
+    flags = [str(value).lower() for value in values if isinstance(value, bool)]
+    if column.dtype == pl.Float64:
+        parsed = pl.Series(texts, dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
+        mask = column.is_in([*numbers, *parsed])
+    else:
+        mask = column.is_in(texts) | column.str.to_lowercase().is_in(flags)
+        if numbers:
+            mask |= column.cast(pl.Float64, strict=False).is_in(numbers).fill_null(value=False)
+    return mask.fill_null(value=False)
+
+
+def _mark_missing(rows: Rows, tokens: Sequence[str]) -> Rows:
+    numbers = pl.Series(tokens, dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
+    marked = {
+        column.name: column.is_in(list(tokens) if column.dtype == pl.String else numbers.to_list())
+        for column in rows.frame
+    }
+    frame = rows.frame.with_columns(
+        pl.when(~mask).then(pl.col(name)).alias(name) for name, mask in marked.items() if mask.any()
+    )
+    return rows.with_frame(frame)

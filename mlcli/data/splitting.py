@@ -1,0 +1,179 @@
+"""Dividing rows into training, validation and test: a pure function of rows, configuration and seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlcli.config.dataset import SplitConfig
+from mlcli.data.split_keys import TEST, TRAIN, VALID, given_splits, group_codes, time_ranks
+from mlcli.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class SplitIndices:
+    """Row numbers of each split, ascending; every row is in exactly one.
+
+    train, valid, test : int64 (n,)
+    """
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    test: int
+    valid: int
+
+
+def effective_seed(config: SplitConfig, seed: int) -> int:
+    """The split's own seed where it has one, else the config's."""
+    return seed if config.seed is None else config.seed
+
+
+def split_rows(
+    n_rows: int,
+    config: SplitConfig,
+    seed: int,
+    classes: np.ndarray | None,
+    key: pl.Series | None,
+    *,
+    test_given: bool,
+) -> SplitIndices:
+    """Divide n_rows as `config` says.
+
+    classes : (n_rows,) the class of each row; None for regression
+    key : (n_rows,) values of `config.column`, for group, time and given
+    test_given : the test rows come from elsewhere, so that none is taken from these
+
+    Shares are of all rows and met to a row (by groups: as nearly as whole groups allow; given: not
+    looked at). The test rows do not depend on the share of validation rows. Raises DataError when
+    rows, classes or groups are too few.
+    """
+    rng = np.random.default_rng(effective_seed(config, seed))
+    by = config.by if config.by != "auto" else "random" if classes is None else "stratified"
+    if by == "given":
+        return _collect(given_splits(_require_key(key, by), test_given=test_given))
+    sizes = _sizes(n_rows, config, test_given=test_given)
+    match by:
+        case "stratified":
+            return _collect(_stratified(_require_classes(classes), sizes, rng))
+        case "group":
+            return _collect(_by_groups(group_codes(_require_key(key, by)), sizes, rng))
+        case "time":
+            return _collect(_latest_last(np.argsort(time_ranks(_require_key(key, by)), kind="stable"), sizes))
+        case _:
+            return _collect(_latest_last(rng.permutation(n_rows), sizes))
+
+
+def _sizes(n_rows: int, config: SplitConfig, *, test_given: bool) -> _Sizes:
+    sizes = _Sizes(0 if test_given else _count(config.test, n_rows), _count(config.valid, n_rows))
+    if sizes.test + sizes.valid >= n_rows:
+        raise DataError(
+            f"dataset.split: of {n_rows:,} rows, {sizes.test:,} for test and {sizes.valid:,} for validation leave none "
+            "for training; lower dataset.split.test or dataset.split.valid, or give more rows"
+        )
+    return sizes
+
+
+def _count(amount: float, n_rows: int) -> int:
+    """A share rounds to the nearest row, but never to none."""
+    if isinstance(amount, int) or amount == 0:
+        return int(amount)
+    return max(1, int(amount * n_rows + 0.5))
+
+
+def _latest_last(order: np.ndarray, sizes: _Sizes) -> np.ndarray:
+    """The last rows of `order` are test, those before them validation."""
+    codes = np.full(len(order), TRAIN)
+    codes[order[len(order) - sizes.test - sizes.valid :]] = VALID
+    codes[order[len(order) - sizes.test :]] = TEST
+    return codes
+
+
+def _stratified(classes: np.ndarray, sizes: _Sizes, rng: np.random.Generator) -> np.ndarray:
+    """Every class keeps a row for training; of a class with one row, that is all."""
+    order = rng.permutation(len(classes))
+    _, labels, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    test = _allot(counts, counts - 1, sizes.test, rng)
+    valid = _allot(counts, counts - 1 - test, sizes.valid, rng)
+
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    first = np.cumsum(counts) - counts
+    position = np.arange(len(classes)) - np.repeat(first, counts)
+    in_test = position < np.repeat(test, counts)
+    in_valid = position < np.repeat(test + valid, counts)
+    codes = np.empty(len(classes), dtype=np.int8)
+    codes[by_class] = np.where(in_test, TEST, np.where(in_valid, VALID, TRAIN))
+    return codes
+
+
+def _allot(counts: np.ndarray, most: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Divide n rows in proportion to counts, by largest remainder, ties at random; up to `most` each."""
+    quota: np.ndarray = counts * (n / counts.sum())
+    allotted: np.ndarray = np.minimum(np.floor(quota).astype(np.int64), most)
+    while (missing := n - int(allotted.sum())) > 0:
+        open_classes = np.flatnonzero(allotted < most)
+        if not len(open_classes):
+            raise DataError(
+                f"dataset.split: {len(counts)} classes in {counts.sum():,} rows are too many for a stratified split "
+                "that leaves a row of each for training; set dataset.split.by: random, or give more rows"
+            )
+        shortfall = (quota - allotted)[open_classes]
+        order = open_classes[np.lexsort((rng.random(len(open_classes)), -shortfall))]
+        allotted[order[:missing]] += 1
+    return allotted
+
+
+def _by_groups(groups: np.ndarray, sizes: _Sizes, rng: np.random.Generator) -> np.ndarray:
+    counts = np.bincount(groups)
+    free = rng.permutation(len(counts))
+    test = _fill(free, counts, sizes.test)
+    free = free[~np.isin(free, test)]
+    valid = _fill(free, counts, sizes.valid)
+    if len(test) + len(valid) >= len(counts):
+        raise DataError(
+            f"dataset.split: {len(counts)} groups cannot fill training, validation and test; "
+            "set dataset.split.test or dataset.split.valid to 0, or split by another column"
+        )
+    codes = np.full(len(counts), TRAIN)
+    codes[test], codes[valid] = TEST, VALID
+    by_row: np.ndarray = codes[groups]
+    return by_row
+
+
+def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int) -> np.ndarray:
+    """Groups in their order, each taken when it brings the number of rows nearer to `wanted`; at least one."""
+    taken, missing = [], wanted
+    for group, size in zip(groups.tolist(), counts[groups].tolist(), strict=True):
+        if abs(missing - size) < abs(missing):
+            taken.append(group)
+            missing -= size
+    if wanted and not taken and len(groups):
+        taken = [groups[counts[groups].argmin()]]
+    return np.array(taken, dtype=np.int64)
+
+
+def _require_key(key: pl.Series | None, by: str) -> pl.Series:
+    if key is None:
+        raise DataError(f"dataset.split.by: {by} needs dataset.split.column, the name of a column of the table")
+    return key
+
+
+def _require_classes(classes: np.ndarray | None) -> np.ndarray:
+    if classes is None:
+        raise DataError(
+            "dataset.split.by: stratified keeps class shares, but the target is a number; use random, group or time"
+        )
+    return classes
+
+
+def _collect(codes: np.ndarray) -> SplitIndices:
+    return SplitIndices(*(np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST)))

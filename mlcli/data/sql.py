@@ -1,0 +1,118 @@
+"""The result of a query: SQLite files through Python's own driver, other databases through SQLAlchemy.
+
+A query can only read: SQLite refuses everything but SELECT, other databases are asked for a
+read-only transaction that is rolled back. No message shows a password.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from mlcli.config.dataset import SqlConfig
+from mlcli.data.paths import find_path
+from mlcli.data.records import records_frame
+from mlcli.data.rows import Rows, Source
+from mlcli.errors import DataError, UsageError
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_HIDDEN = "***"
+
+
+def read_sql(config: SqlConfig) -> Rows:
+    """The rows of dataset.query with the types of the database."""
+    if config.url is not None:
+        label = f"{_shown_url(config.url)} (query)"
+        names, records = _query_url(config.url, config.query)
+    else:
+        path = find_path(config.path or "", config.origin)
+        label = f"{path} (query)"
+        names, records = _query_sqlite(path, config.query)
+    return Rows.read(records_frame(names, records, label), Source(label))
+
+
+def _query_sqlite(path: Path, query: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
+    import sqlite3
+
+    reading = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+    def only_reading(action: int, *_: object) -> int:
+        return sqlite3.SQLITE_OK if action in reading else sqlite3.SQLITE_DENY
+
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            connection.set_authorizer(only_reading)
+            cursor = connection.execute(query)
+            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+        finally:
+            connection.close()
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        advice = "; dataset.query must be one SELECT statement" if "authorized" in str(error) else ""
+        raise DataError(f"{path}: dataset.query failed: {error}{advice}") from error
+
+
+def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
+    try:
+        import sqlalchemy
+    except ImportError as error:
+        raise UsageError(
+            "dataset.url needs SQLAlchemy, which is not installed; run: pip install 'mlcli[sql]' "
+            "(an SQLite file needs dataset.path alone)"
+        ) from error
+    secrets = [os.environ.get(name, "") for name in _VARIABLE.findall(template)]
+    try:
+        url = sqlalchemy.make_url(_expanded(template))
+        secrets.append(str(url.password or ""))
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            _only_read(connection)
+            result = connection.exec_driver_sql(query)
+            if not result.returns_rows:
+                raise DataError(f"{_shown_url(template)}: dataset.query returns no rows; expected one SELECT statement")
+            return list(result.keys()), result.fetchall()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
+        reason = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
+        raise DataError(f"{_shown_url(template)}: dataset.query failed: {_without(reason, secrets)}") from None
+
+
+def _only_read(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy is optional
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    elif dialect == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    elif dialect in ("mysql", "mariadb"):
+        connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+
+
+def _expanded(template: str) -> str:
+    """${NAME} replaced; values in front of the host are percent-encoded, as URLs want names and passwords."""
+    scheme, mark, rest = template.rpartition("@")
+    return _filled(scheme, encoded=True) + mark + _filled(rest, encoded=False)
+
+
+def _filled(template: str, *, encoded: bool) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise DataError(f"dataset.url: environment variable {name} is not set; export it, or write its value")
+        return quote(os.environ[name], safe="") if encoded else os.environ[name]
+
+    return _VARIABLE.sub(value, template)
+
+
+def _shown_url(template: str) -> str:
+    """The URL as configured, without its options and without a password written into it."""
+    bare = template.partition("?")[0]
+    return re.sub(r"(://[^:/@]*:)(?!\$\{\w+\}@).*@", rf"\g<1>{_HIDDEN}@", bare)
+
+
+def _without(text: str, secrets: list[str]) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, _HIDDEN).replace(quote(secret, safe=""), _HIDDEN)
+    return text.splitlines()[0] if text else "no reason given"

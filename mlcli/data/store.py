@@ -1,0 +1,143 @@
+"""Prepared datasets on disk: Parquet for tables, NumPy arrays (memory-mapped) for pictures, JSON for the rest."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import numpy as np
+import polars as pl
+from pydantic import Field, ValidationError
+
+from mlcli.config.base import Section
+from mlcli.data.profile import SPLITS, Profile
+from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
+from mlcli.errors import ArtefactError
+from mlcli.files import atomic_folder, disk, read_json, verify_folder, write_json
+
+KIND = "prepared"
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """What step 1 made.
+
+    dataset : name of the dataset really read; stand_in_for is the one that was asked for, if another
+    """
+
+    splits: Splits
+    profile: Profile
+    dataset: str
+    stand_in_for: str | None
+
+
+class _ColumnMeta(Section):
+    name: str
+    kind: Kind
+
+
+class _TableMeta(Section):
+    name: Literal["table"]
+    features: tuple[_ColumnMeta, ...]
+    targets: tuple[_ColumnMeta, ...]
+
+
+class _ImagesMeta(Section):
+    name: Literal["images"]
+    class_names: tuple[str, ...]
+
+
+class _Meta(Section):
+    """meta.json: what the data files do not say."""
+
+    dataset: str
+    stand_in_for: str | None
+    task: TaskKind
+    data: Annotated[_TableMeta | _ImagesMeta, Field(discriminator="name")]
+
+
+def save_prepared(folder: Path, data: StoredData) -> None:
+    """Write a prepared dataset, all of it or nothing; raises ResourceError."""
+    with atomic_folder(folder, KIND) as temporary:
+        for name in SPLITS:
+            _save_rows(temporary, name, data.splits[name])
+        write_json(temporary / "profile.json", data.profile)
+        write_json(temporary / "meta.json", _describe(data).model_dump())
+
+
+def load_prepared(folder: Path) -> StoredData:
+    """Verify and read a prepared dataset; raises ArtefactError for one that is not as it was written."""
+    try:
+        verify_folder(folder, KIND)
+        meta = _Meta.model_validate(read_json(folder / "meta.json"))
+        train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
+    except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
+        raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
+    profile = cast(Profile, read_json(folder / "profile.json"))
+    return StoredData(Splits(train, valid, test, meta.task), profile, meta.dataset, meta.stand_in_for)
+
+
+def _describe(data: StoredData) -> _Meta:
+    train = data.splits.train
+    description: _TableMeta | _ImagesMeta
+    match train:
+        case Table():
+            features, targets = (
+                tuple(_ColumnMeta(name=column.name, kind=column.kind) for column in columns)
+                for columns in (train.features, train.targets)
+            )
+            description = _TableMeta(name="table", features=features, targets=targets)
+        case Images():
+            description = _ImagesMeta(name="images", class_names=train.class_names)
+    return _Meta(dataset=data.dataset, stand_in_for=data.stand_in_for, task=data.splits.task, data=description)
+
+
+def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
+    match rows:
+        case Table():
+            packed = io.BytesIO()
+            rows.frame.write_parquet(packed, compression="lz4")
+            with (folder / f"{name}.parquet").open("xb") as file:
+                disk.write(file, packed.getbuffer())
+        case Images():
+            _save_array(folder / f"{name}.npy", rows.pixels)
+            _save_array(folder / f"{name}_labels.npy", np.empty(0, np.int64) if rows.labels is None else rows.labels)
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    """As np.save does, whose errors do not say that the disk is full."""
+    contiguous = np.ascontiguousarray(array)
+    with path.open("xb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(contiguous))
+        disk.write(file, contiguous.reshape(-1).view(np.uint8).data)
+
+
+def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) -> Dataset:
+    match meta:
+        case _TableMeta():
+            features, targets = (
+                tuple(Column(column.name, column.kind) for column in columns)
+                for columns in (meta.features, meta.targets)
+            )
+            return _checked_table(Table(pl.read_parquet(folder / f"{name}.parquet"), features, targets))
+        case _ImagesMeta():
+            pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
+            return _checked_images(Images(pixels, labels, meta.class_names))
+
+
+def _checked_table(table: Table) -> Table:
+    columns = (*table.features, *table.targets)
+    expected = {column.name: pl.Float64() if column.kind == "number" else pl.String() for column in columns}
+    if dict(table.frame.schema) != expected:
+        raise ValueError(f"columns {dict(table.frame.schema)}, expected {expected}")
+    return table
+
+
+def _checked_images(images: Images) -> Images:
+    pixels, labels = images.pixels, images.labels
+    if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or labels is None or labels.dtype != np.int64:
+        raise ValueError(f"pixels {pixels.dtype} {pixels.shape}, expected uint8 and int64 labels")
+    if labels.shape != (len(pixels),) or not np.isin(labels, np.arange(len(images.class_names))).all():
+        raise ValueError(f"labels {labels.shape}, expected one of {len(images.class_names)} classes for each picture")
+    return images

@@ -1,0 +1,154 @@
+"""From raw rows to cleaned tables: kinds, task, labels, dropped rows and columns, and the report of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from mlcli.config.dataset import CsvConfig, TableConfig
+from mlcli.data.cells import as_text
+from mlcli.data.cleaning import drop_incomplete, drop_without_target, repeated, sparse_columns
+from mlcli.data.cleaning_report import CleaningReport, ColumnReport, distinct_counts
+from mlcli.data.inference import infer_task
+from mlcli.data.names import require_columns
+from mlcli.data.roles import Roles, assign_roles, wanted_kinds
+from mlcli.data.rows import Rows
+from mlcli.data.selection import CellsConfig, Selected, select_cells
+from mlcli.data.targets import check_classes, check_spread, refuse_new_classes
+from mlcli.data.types import Column, Kind, Table, TaskKind
+from mlcli.errors import DataError
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """A cleaned table.
+
+    rows      : all rows, or the training rows when test rows are given apart
+    test      : the test rows given apart, with the same columns and kinds
+    task      : inferred from all target cells of rows, or as dataset.task says
+    split_key : split.column, aligned with rows: Float64 or String (ids, names, ISO dates); not a feature
+    """
+
+    rows: Table
+    test: Table | None
+    task: TaskKind
+    split_key: pl.Series | None
+    report: CleaningReport
+
+
+def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig) -> TableRead:
+    """Infer kinds and task, and clean; test rows given apart take the columns and kinds of the others.
+
+    Classes are text, whatever they were: '3', 'true'. Raises DataError where data and config do not fit.
+    """
+    roles = assign_roles(raw, targets, config)
+    wanted = wanted_kinds(roles, config)
+    selected = select_cells(raw, roles.all, _cells_config(config), wanted, "as dataset.types says")
+    dropped = sparse_columns(selected.rows, roles.features, config.missing)
+    roles = roles.without(dropped)
+    _refuse_gaps(selected.rows, roles)
+    task = infer_task(selected.rows, targets, config.task)
+    rows, report = _clean(selected, roles, task, config, drop_repeated=config.duplicates == "drop")
+    if task == "classification":
+        check_classes(rows, targets[0], asked=config.task == task)
+    else:
+        check_spread(rows, targets)
+    test, test_report = None, None
+    if raw_test is not None:
+        test_rows, test_report = _clean_test(raw_test, selected.rows, rows, roles, task, config)
+        test = _table(test_rows, roles)
+    reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
+    report = replace(report, dropped_columns=reasons, test=test_report)
+    split_key = rows.frame[roles.split] if roles.split else None
+    return TableRead(_table(rows, roles), test, task, split_key, report)
+
+
+def _cells_config(config: TableConfig) -> CellsConfig:
+    decimal = config.decimal if isinstance(config, CsvConfig) else "."
+    return CellsConfig(config.missing.values, config.replace, config.keep, decimal)
+
+
+def _refuse_gaps(rows: Rows, roles: Roles) -> None:
+    if not roles.features:
+        raise DataError(f"{rows.source.label}: no feature columns are left beside {', '.join(roles.targets)}")
+    missing = rows.frame[roles.split].is_null() if roles.split else pl.Series([False])
+    if missing.any():
+        raise DataError(
+            f"{rows.place(rows.first(missing))}: dataset.split.column {roles.split!r} is missing in "
+            f"{int(missing.sum()):,} of {len(rows):,} rows, this one first; fill it in, or split by another column"
+        )
+
+
+def _clean_test(
+    raw: Rows, parsed: Rows, train: Rows, roles: Roles, task: TaskKind, config: TableConfig
+) -> tuple[Rows, CleaningReport]:
+    """Test rows cleaned; parsed: the training rows before classes became text, whose kinds hold."""
+    label = raw.source.label
+    require_columns((*roles.table, *config.keep), raw.frame.columns, f"columns of {train.source.label}", label)
+    wanted: dict[str, Kind] = {name: _kind(parsed.frame, name) for name in roles.table}
+    selected = select_cells(raw, roles.table, _cells_config(config), wanted, f"as it is in {train.source.label}")
+    rows, report = _clean(selected, replace(roles, split=None), task, config, drop_repeated=False)
+    if task == "classification":
+        refuse_new_classes(rows, train, roles.targets[0])
+    return rows, report
+
+
+def _clean(
+    selected: Selected, roles: Roles, task: TaskKind, config: TableConfig, *, drop_repeated: bool
+) -> tuple[Rows, CleaningReport]:
+    kept = _with_labels(selected.rows.with_frame(selected.rows.frame.select(roles.all)), roles, task)
+    known = drop_without_target(kept, roles.targets, config.missing)
+    complete = drop_incomplete(known, roles.features, config.missing)
+    again = repeated(complete.frame)
+    rows = complete.where(~again) if drop_repeated else complete
+    columns = _column_reports(kept, rows, roles, selected.replaced)
+    return rows, CleaningReport(
+        source=rows.source.label,
+        rows_read=selected.n_read,
+        rows_kept=len(kept),
+        rows_without_target=len(kept) - len(known),
+        rows_with_missing=len(known) - len(complete),
+        duplicates=int(again.sum()),
+        duplicates_dropped=len(complete) - len(rows),
+        rows=len(rows),
+        columns=columns,
+        dropped_columns={},
+        constant=tuple(column.name for column in columns if column.role == "feature" and column.distinct <= 1),
+        notes=rows.notes,
+    )
+
+
+def _with_labels(rows: Rows, roles: Roles, task: TaskKind) -> Rows:
+    target = rows.frame[roles.targets[0]]
+    if task == "regression" or target.dtype == pl.String:
+        return rows
+    return rows.with_frame(rows.frame.with_columns(as_text(target)))
+
+
+def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str, int]) -> tuple[ColumnReport, ...]:
+    missing, distinct = kept.frame.null_count(), distinct_counts(rows.frame.select(roles.table))
+    return tuple(
+        ColumnReport(
+            name=name,
+            role="target" if name in roles.targets else "feature",
+            kind=_kind(rows.frame, name),
+            missing=int(missing[name][0]),
+            distinct=distinct[name],
+            replaced=replaced.get(name, 0),
+        )
+        for name in roles.table
+    )
+
+
+def _kind(frame: pl.DataFrame, name: str) -> Kind:
+    return "number" if frame.schema[name] == pl.Float64 else "category"
+
+
+def _table(rows: Rows, roles: Roles) -> Table:
+    frame = rows.frame.select(roles.table)
+    features, targets = (
+        tuple(Column(name, _kind(frame, name)) for name in names) for names in (roles.features, roles.targets)
+    )
+    return Table(frame, features, targets)

@@ -1,0 +1,133 @@
+"""Step 4 as a value: the scores of one split beside those of the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mlcli.config.training import EvaluationConfig
+from mlcli.data.types import SplitName
+from mlcli.evaluation.baselines import predict_baselines
+from mlcli.evaluation.counts import ClassScore, class_table, confusion_matrix, count_classes
+from mlcli.evaluation.metrics import measure
+from mlcli.evaluation.score import Score
+from mlcli.evaluation.weights import WeightsTable
+from mlcli.task import Classification, FittedTask, Predictions
+
+FORMAT = 1
+# A larger confusion matrix says nothing to a reader and would fill the disk.
+MAX_CONFUSION_CLASSES = 200
+
+
+@dataclass(frozen=True)
+class MeasuredBaseline:
+    """A baseline's scores, in the order of the model's."""
+
+    name: str
+    text: str
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is on the rows of one split.
+
+    scores       : the first is the headline
+    baselines    : the first is the one to compare with
+    classes      : empty for regression, as is per_class
+    confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
+    threshold    : two classes with probabilities: from which one the second is predicted
+    confidence   : level of the intervals
+    test_looks   : how often the test rows have been measured, this time included
+    stand_in_for : the dataset that was asked for, when another one took its place
+    weights      : those of a model without hidden layers
+    """
+
+    split: SplitName
+    n_rows: int
+    scores: tuple[Score, ...]
+    baselines: tuple[MeasuredBaseline, ...]
+    classes: tuple[str, ...]
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...] | None
+    threshold: float | None
+    confidence: float
+    test_looks: int
+    stand_in_for: str | None = None
+    weights: WeightsTable | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as JSON values; undefined scores are null with their reason."""
+        return {
+            "format": FORMAT,
+            "split": self.split,
+            "n_rows": self.n_rows,
+            "test_looks": self.test_looks,
+            "stand_in_for": self.stand_in_for,
+            "threshold": self.threshold,
+            "confidence": self.confidence,
+            "scores": {score.name: score.to_json() for score in self.scores},
+            "baselines": {
+                baseline.name: {score.name: score.to_json() for score in baseline.scores} for baseline in self.baselines
+            },
+            "classes": list(self.classes),
+            "per_class": [asdict(row) for row in self.per_class],
+            "confusion": None if self.confusion is None else [list(row) for row in self.confusion],
+            "weights": None if self.weights is None else asdict(self.weights),
+        }
+
+
+def evaluate_predictions(
+    task: FittedTask,
+    truth: np.ndarray,
+    predictions: Predictions,
+    config: EvaluationConfig,
+    *,
+    split: SplitName,
+    test_looks: int,
+    seed: int = 0,
+    stand_in_for: str | None = None,
+    weights: WeightsTable | None = None,
+) -> Evaluation:
+    """Measure predictions and the baselines on the same rows with the same metrics.
+
+    truth : as `task.truth` gives it
+    seed  : of the resamples behind the intervals
+
+    Raises ConfigError when config.metrics names a metric that does not suit the task.
+    """
+    classes = task.classes if isinstance(task, Classification) else ()
+    confusion = confusion_matrix(truth, predictions.values, len(classes)) if classes else None
+    return Evaluation(
+        split=split,
+        n_rows=len(predictions),
+        scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed)),
+        baselines=_measure_baselines(task, truth, config),
+        classes=classes,
+        per_class=() if confusion is None else class_table(count_classes(confusion), classes),
+        confusion=None if confusion is None or len(classes) > MAX_CONFUSION_CLASSES else _to_tuples(confusion),
+        threshold=_threshold(task),
+        confidence=config.confidence,
+        test_looks=test_looks,
+        stand_in_for=stand_in_for,
+        weights=weights,
+    )
+
+
+def _measure_baselines(task: FittedTask, truth: np.ndarray, config: EvaluationConfig) -> tuple[MeasuredBaseline, ...]:
+    return tuple(
+        MeasuredBaseline(b.name, b.text, tuple(measure(task, truth, b.predictions, config.metrics)))
+        for b in predict_baselines(task, len(truth))
+    )
+
+
+def _to_tuples(confusion: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in confusion.tolist())
+
+
+def _threshold(task: FittedTask) -> float | None:
+    if isinstance(task, Classification) and len(task.classes) == 2 and task.has_probabilities:
+        return task.threshold
+    return None

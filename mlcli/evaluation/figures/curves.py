@@ -1,0 +1,163 @@
+"""How well the probabilities rank rows: ROC and precision-recall curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.evaluation.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    SMALL_SIZE,
+    color_of,
+    label_at_right,
+    new_figure,
+    shorten,
+    styled,
+    write_note,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+# More curves than this are drawn in grey, the lowest of them in colour.
+MAX_NAMED = 8
+# Points kept of a curve, and of a grey one; more cannot be seen.
+MAX_POINTS, MAX_GREY_POINTS = 400, 60
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One class against the rest; x, y and cuts are (n_points,)."""
+
+    name: str
+    x: Floats
+    y: Floats
+    cuts: Floats
+    area: float
+
+
+@styled
+def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None) -> Figure:
+    """True against false positive rate at every cut.
+
+    truth : (n,) class indices    scores : (n, K), as `ranking_scores` gives them
+    threshold : of two classes, the cut in use, marked on the curve
+    """
+    curves = _one_vs_rest(truth, scores, classes, _roc)
+    figure = new_figure(_title("ROC", "AUC", curves), _subtitle(classes, "Dashed: guessing, 0.5."), height=4.0)
+    axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate (recall)")
+    if not curves:
+        write_note(axes, "A curve needs rows of at least two classes.")
+        return figure
+    axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+    _draw_curves(axes, curves)
+    _mark_threshold(axes, curves, threshold, offset=(8, -4))
+    return figure
+
+
+@styled
+def draw_precision_recall(
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None
+) -> Figure:
+    """Precision against recall at every cut; arguments as for `draw_roc`."""
+    curves = _one_vs_rest(truth, scores, classes, _precision_recall)
+    two = len(classes) == 2
+    guess = f"Dashed: guessing, the share of '{shorten(classes[1])}' rows." if two else ""
+    figure = new_figure(_title("Precision-recall", "average precision", curves), _subtitle(classes, guess), height=4.0)
+    axes = figure.add_subplot(xlabel="recall", ylabel="precision")
+    if not curves:
+        write_note(axes, "A curve needs rows of at least two classes.")
+        return figure
+    if two:
+        axes.axhline(float(np.mean(truth == 1)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+    _draw_curves(axes, curves)
+    _mark_threshold(axes, curves, threshold, offset=(-8, -8))
+    return figure
+
+
+def _one_vs_rest(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    curve: Callable[[np.ndarray, np.ndarray, str], _Curve],
+) -> list[_Curve]:
+    """The second of two classes, or each that some rows have and some have not; empty when rows hold one class."""
+    present = np.unique(truth)
+    if len(present) < 2:
+        return []
+    chosen = [1] if len(classes) == 2 else present.tolist()
+    return [curve(truth == k, scores[:, k], classes[k]) for k in chosen]
+
+
+def _roc(positive: np.ndarray, score: np.ndarray, name: str) -> _Curve:
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    x, y, cuts = roc_curve(positive, score)
+    return _Curve(name, x, y, cuts, float(roc_auc_score(positive, score)))
+
+
+def _precision_recall(positive: np.ndarray, score: np.ndarray, name: str) -> _Curve:
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    y, x, cuts = precision_recall_curve(positive, score, drop_intermediate=True)
+    return _Curve(name, x, y, np.append(cuts, np.inf), float(average_precision_score(positive, score)))
+
+
+def _title(what: str, area: str, curves: list[_Curve]) -> str:
+    if not curves:
+        return f"{what} curve: not defined for these rows"
+    mean = f"{np.mean([curve.area for curve in curves]):.3f}"
+    return f"{what} curve: {area} {mean}" if len(curves) == 1 else f"{what} curves: mean {area} {mean}"
+
+
+def _subtitle(classes: Sequence[str], guess: str) -> str:
+    who = f"Positive class: '{shorten(classes[1], 30)}'." if len(classes) == 2 else "Each class against the rest."
+    return f"{who} {guess}".rstrip()
+
+
+def _draw_curves(axes: Axes, curves: list[_Curve]) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal", anchor="W")
+    ranked = sorted(curves, key=lambda curve: curve.area)
+    named = ranked[:MAX_NAMED]
+    for curve in ranked[MAX_NAMED:]:
+        axes.plot(*_thin(curve, MAX_GREY_POINTS), color=FAINT, linewidth=1)
+    labels = []
+    for i, curve in enumerate(named):
+        color = color_of(i, len(named))
+        axes.plot(*_thin(curve, MAX_POINTS), color=color)
+        labels.append((0.08 + 0.065 * i, f"{shorten(curve.name, 18)}  {curve.area:.3f}", color))
+    if len(ranked) > len(named):
+        labels.append((0.08 + 0.065 * len(named), f"{len(ranked) - len(named)} better ones", MUTED))
+    if len(curves) > 1:
+        label_at_right(axes, labels)
+
+
+def _thin(curve: _Curve, n_points: int) -> tuple[Floats, Floats]:
+    """At most n_points points, evenly spaced along the curve."""
+    if len(curve.x) <= n_points:
+        return curve.x, curve.y
+    length = np.concatenate([[0.0], np.hypot(np.diff(curve.x), np.diff(curve.y)).cumsum()])
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], n_points)).clip(0, len(length) - 1))
+    return curve.x[kept], curve.y[kept]
+
+
+def _mark_threshold(axes: Axes, curves: list[_Curve], threshold: float | None, offset: tuple[float, float]) -> None:
+    """A dot where the curve's cut is the lowest that is not below the threshold."""
+    if threshold is None or len(curves) != 1:
+        return
+    curve = curves[0]
+    above = np.where(curve.cuts >= threshold, curve.cuts, np.inf)
+    at = int(above.argmin())
+    axes.plot(curve.x[at], curve.y[at], "o", color=INK, markersize=5.5, zorder=5)
+    axes.annotate(
+        f"threshold {threshold:.3g}", (curve.x[at], curve.y[at]), xytext=offset, textcoords="offset points",
+        ha="left" if offset[0] > 0 else "right", va="top", size=SMALL_SIZE, color=INK,
+    )  # fmt: skip

@@ -1,0 +1,29 @@
+"""Figures as SVG text, the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlcli.evaluation.figures.style import style
+from mlcli.files import atomic_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+def svg_text(figure: Figure) -> str:
+    """The figure as an SVG document, without date or tool version."""
+    buffer = io.StringIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA)
+    return buffer.getvalue()
+
+
+def save_svg(figure: Figure, path: Path) -> None:
+    """Write the figure to a file, whole or not at all."""
+    with atomic_file(path) as file:
+        file.write(svg_text(figure).encode())

@@ -1,0 +1,108 @@
+"""Which figures suit a model, and drawing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.types import Dataset, Images, Table
+from mlcli.evaluation.evaluate import Evaluation
+from mlcli.evaluation.figures.confusion import draw_confusion
+from mlcli.evaluation.figures.curves import draw_precision_recall, draw_roc
+from mlcli.evaluation.figures.learning import draw_learning_curve
+from mlcli.evaluation.figures.residuals import draw_residuals
+from mlcli.evaluation.figures.surface import draw_decision_boundary, draw_heat_map, draw_line_fit
+from mlcli.evaluation.figures.weights import draw_first_layer
+from mlcli.evaluation.probabilities import ranking_scores
+from mlcli.task import Classification, FittedTask, Predictions, Regression
+from mlcli.training.state import EpochRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and the rows it was measured on.
+
+    truth       : as `task.truth` gives it
+    predict     : answers for new rows
+    first_layer : float (n_units, height, width[, channels]) for pictures seen by a hidden layer, else None
+    """
+
+    task: FittedTask
+    data: Dataset
+    truth: np.ndarray
+    predictions: Predictions
+    evaluation: Evaluation
+    history: Sequence[EpochRecord]
+    best_epoch: int
+    predict: Callable[[Dataset], Predictions]
+    first_layer: np.ndarray | None
+
+
+def draw_gallery(subject: Subject) -> dict[str, Figure]:
+    """The figures by name, in the order in which they are read."""
+    figures: dict[str, Figure] = {}
+    if subject.history:
+        figures["learning_curve"] = draw_learning_curve(subject.history, subject.best_epoch)
+    if isinstance(subject.task, Classification):
+        figures |= _of_classes(subject, subject.task)
+    else:
+        figures |= _of_numbers(subject, subject.task)
+    figures |= _of_inputs(subject)
+    if subject.first_layer is not None:
+        figures["first_layer"] = draw_first_layer(subject.first_layer)
+    return figures
+
+
+def _of_classes(subject: Subject, task: Classification) -> dict[str, Figure]:
+    scores, threshold = ranking_scores(subject.predictions), subject.evaluation.threshold
+    figures: dict[str, Figure] = {}
+    if subject.evaluation.confusion is not None:
+        figures["confusion_matrix"] = draw_confusion(np.array(subject.evaluation.confusion), task.classes)
+    figures["roc"] = draw_roc(subject.truth, scores, task.classes, threshold)
+    figures["precision_recall"] = draw_precision_recall(subject.truth, scores, task.classes, threshold)
+    return figures
+
+
+def _of_numbers(subject: Subject, task: Regression) -> dict[str, Figure]:
+    """Residuals, target by target."""
+    values = subject.predictions.values
+    if len(task.targets) == 1:
+        return {"residuals": draw_residuals(subject.truth[:, 0], values[:, 0], task.targets[0])}
+    return {
+        f"residuals_{position}": draw_residuals(subject.truth[:, position - 1], values[:, position - 1], target)
+        for position, target in enumerate(task.targets, start=1)
+    }
+
+
+def _of_inputs(subject: Subject) -> dict[str, Figure]:
+    """The fitted curve of one number input, or the answers over the plane of two."""
+    data, task = subject.data, subject.task
+    if isinstance(data, Images) or any(column.kind != "number" for column in data.features):
+        return {}
+    names = tuple(column.name for column in data.features)
+    points = data.frame.select(names).to_numpy().astype(np.float64)
+    known = np.isfinite(points).all(axis=1)
+    points, truth = points[known], subject.truth[known]
+
+    def answers(grid: np.ndarray) -> np.ndarray:
+        frame = pl.DataFrame({name: grid[:, i] for i, name in enumerate(names)})
+        predictions = subject.predict(Table(frame, data.features, ()))
+        if isinstance(task, Regression):
+            return np.asarray(predictions.values[:, 0])
+        return predictions.values if predictions.probabilities is None else predictions.probabilities
+
+    match names, task:
+        case (name,), Regression(targets=(target,)):
+            return {"line_fit": draw_line_fit(answers, points[:, 0], truth[:, 0], name, target)}
+        case (first, second), Regression(targets=(target,)):
+            return {"heat_map": draw_heat_map(answers, points, truth[:, 0], (first, second), target)}
+        case (first, second), Classification(classes=classes):
+            return {"decision_boundary": draw_decision_boundary(answers, points, truth, (first, second), classes)}
+    return {}

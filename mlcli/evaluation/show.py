@@ -1,0 +1,61 @@
+"""Scores as readers want them."""
+
+from __future__ import annotations
+
+from mlcli.evaluation.score import Score
+
+MEANINGS = {
+    "accuracy": "share of rows predicted right",
+    "balanced_accuracy": "recall averaged over the classes, each counting the same",
+    "precision": "of the rows predicted positive, the share that is",
+    "recall": "of the positive rows, the share that was found",
+    "f1": "harmonic mean of precision and recall",
+    "mcc": "correlation of predicted and true classes; 0 is chance",
+    "roc_auc": "chance that a positive row is ranked above another; 0.5 is guessing",
+    "pr_auc": "precision averaged over all recalls",
+    "log_loss": "mean −ln of the probability given to the true class",
+    "brier": "mean squared error of the probabilities",
+    "mse": "mean squared error",
+    "rmse": "root of the mean squared error",
+    "mae": "mean absolute error",
+    "median_ae": "half of the absolute errors are below",
+    "max_error": "the largest absolute error",
+    "r2": "share of the target's variance explained; 0 is always predicting the mean",
+}
+
+
+def show_number(value: float) -> str:
+    """About four significant digits: 0.9333, 12.35, 45,213."""
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e9 or size < 1e-3:
+        return f"{value:.3g}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    decimals = 4 if size < 1 else 3 if size < 10 else 2 if size < 100 else 1
+    return f"{value:.{decimals}f}"
+
+
+def show_value(score: Score) -> str:
+    """The value with its unit, or an en dash where there is none."""
+    if score.value is None:
+        return "–"
+    return f"{show_number(score.value)} {score.unit}".rstrip()
+
+
+def show_interval(score: Score) -> str:
+    """The interval as low – high; empty where there is none."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"{show_number(score.low)} – {show_number(score.high)}"
+
+
+def compare_with(score: Score, baseline: Score) -> str:
+    """Whether the score beats a baseline's, judged by its interval: a clause, or "" where that cannot be said."""
+    if score.value is None or baseline.value is None:
+        return ""
+    low, high = (score.value, score.value) if score.low is None or score.high is None else (score.low, score.high)
+    if low <= baseline.value <= high:
+        return "not clearly different from"
+    return "better than" if (low > baseline.value) == score.higher_is_better else "worse than"

@@ -1,0 +1,56 @@
+"""The probability from which the second of two classes is predicted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.errors import DataError
+
+
+def choose_threshold(
+    truth: np.ndarray, positive_probability: np.ndarray, metric: Literal["f1", "balanced_accuracy"]
+) -> float:
+    """The cut t that maximises the metric when `probability >= t` means positive, among all cuts there are.
+
+    truth                : (n,) of 0 and 1
+    positive_probability : (n,) in [0, 1]
+
+    A cut lies midway between two neighbouring probabilities, or between 0 or 1 and the outermost;
+    of equally good ones the nearest to 0.5 is taken. Raises DataError when one class has no rows.
+    """
+    n_positive = int(truth.sum())
+    if n_positive in (0, len(truth)):
+        raise DataError(
+            f"evaluation.threshold: {metric} cannot be maximised on {len(truth)} validation rows that hold fewer "
+            "than two classes; enlarge dataset.split.valid, or set evaluation.threshold to a number"
+        )
+    levels, inverse = np.unique(positive_probability, return_inverse=True)
+    positives = np.bincount(inverse, weights=truth, minlength=len(levels)).astype(np.int64)
+    hits = n_positive - np.concatenate([[0], positives.cumsum()])
+    chosen = len(truth) - np.concatenate([[0], np.bincount(inverse, minlength=len(levels)).cumsum()])
+    cuts = _cuts(levels)
+    hits, chosen = hits[: len(cuts)], chosen[: len(cuts)]
+    quality = _f1(hits, chosen, n_positive) if metric == "f1" else _balance(hits, chosen, n_positive, len(truth))
+    best = cuts[quality == quality.max()]
+    return float(best[np.abs(best - 0.5).argmin()])
+
+
+def _cuts(levels: np.ndarray) -> np.ndarray:
+    """Cut i leaves the i lowest of the ascending distinct levels below it; none leaves a level of 1 below."""
+    edges = np.concatenate([[0.0], levels, [1.0]])
+    middle = (edges[:-1] + edges[1:]) / 2
+    cuts = np.where(middle > edges[:-1], middle, edges[1:])
+    return cuts if levels[-1] < 1 else cuts[:-1]
+
+
+def _f1(hits: NDArray[np.int64], chosen: NDArray[np.int64], n_positive: int) -> NDArray[np.float64]:
+    return 2 * hits / (chosen + n_positive)
+
+
+def _balance(hits: NDArray[np.int64], chosen: NDArray[np.int64], n_positive: int, n_rows: int) -> NDArray[np.int64]:
+    """Balanced accuracy times 2 · P · N: whole numbers, so that ties are exact."""
+    n_negative = n_rows - n_positive
+    return hits * n_negative + (n_negative - (chosen - hits)) * n_positive

@@ -1,0 +1,22 @@
+"""An evaluation on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlcli.evaluation.evaluate import Evaluation
+from mlcli.files import atomic_file, atomic_folder, write_json
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, figures: Mapping[str, str], report_html: str) -> None:
+    """Write figures/<name>.svg, report.html and, last, metrics.json; each takes the place of an older one whole.
+
+    figures : SVG documents by name, as `svg_text` gives them
+    """
+    with atomic_folder(folder / "figures", "figures") as temporary:
+        for name, svg in figures.items():
+            (temporary / f"{name}.svg").write_text(svg, encoding="utf-8")
+    with atomic_file(folder / "report.html") as file:
+        file.write(report_html.encode())
+    write_json(folder / "metrics.json", evaluation.to_json())

@@ -1,0 +1,163 @@
+"""What the configuration asks of each column, checked against the columns that are there."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mlcli.config.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
+from mlcli.data.types import Kind, Table
+from mlcli.errors import DataError
+from mlcli.features.derive import parse_formula
+from mlcli.features.formula import Formula, FormulaError
+
+
+@dataclass(frozen=True)
+class NumberSettings:
+    """How one number column is treated."""
+
+    impute: Impute
+    fill_value: float
+    indicator: bool
+    scale: Scale
+
+
+@dataclass(frozen=True)
+class CategorySettings:
+    """How one category column is treated; order is from lowest to highest, for ordinal codes."""
+
+    encode: Encode
+    scale: Scale
+    order: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A number column computed from others."""
+
+    name: str
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """The columns of a table by kind, each with its settings; derived columns follow the raw numbers."""
+
+    raw: tuple[str, ...]
+    derived: tuple[Derived, ...]
+    numbers: Mapping[str, NumberSettings]
+    categories: Mapping[str, CategorySettings]
+
+
+def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
+    """Resolve per-column settings and formulas; DataError where they do not fit the table."""
+    kinds = {column.name: column.kind for column in table.features}
+    derived = plan_derivations(config.derive, kinds, [target.name for target in table.targets])
+    kinds |= dict.fromkeys(config.derive, "number")
+    for name, exception in config.columns.items():
+        _check_exception(name, exception, config, kinds)
+    return ColumnPlan(
+        raw=tuple(column.name for column in table.features if column.kind == "number"),
+        derived=derived,
+        numbers={name: _number_settings(name, config) for name, kind in kinds.items() if kind == "number"},
+        categories={name: _category_settings(name, config) for name, kind in kinds.items() if kind == "category"},
+    )
+
+
+def plan_derivations(
+    formulas: Mapping[str, str], kinds: Mapping[str, Kind], targets: Collection[str] = ()
+) -> tuple[Derived, ...]:
+    """Parse the formulas in order; each may use number columns and earlier derived ones.
+
+    Raises DataError for a formula that cannot be read or that names an unknown, category or target column.
+    """
+    known = dict(kinds)
+    derived = []
+    for name, text in formulas.items():
+        place = f"features.derive.{name}"
+        if name in known or name in targets:
+            raise DataError(f"{place}: a column of this name exists already; give the derived column another name")
+        try:
+            formula = parse_formula(text)
+        except FormulaError as error:
+            raise DataError(f"{place}: {error}") from error
+        for used in formula.names:
+            _check_operand(place, used, known, targets)
+        known[name] = "number"
+        derived.append(Derived(name, formula))
+    return tuple(derived)
+
+
+def unknown_column(place: str, name: str, known: Iterable[str]) -> DataError:
+    """The error for a column that is not there, naming the nearest one or all of them."""
+    return DataError(f"{place}: unknown column '{name}'; {_nearest(name, list(known))}")
+
+
+def missing_column(name: str, present: Iterable[str]) -> DataError:
+    """The error for rows without a column that the features were fitted on."""
+    return DataError(
+        f"the rows have no column '{name}', which the features were fitted on; "
+        f"add it, or rename the one meant: {_nearest(name, list(present))}"
+    )
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    if near := get_close_matches(name, names, n=1, cutoff=0.6):
+        return f"did you mean '{near[0]}'?"
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"the columns are {shown or 'none'}"
+
+
+def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Collection[str]) -> None:
+    if name in targets:
+        raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
+    if name not in kinds:
+        raise unknown_column(place, name, [column for column, kind in kinds.items() if kind == "number"])
+    if kinds[name] == "category":
+        raise DataError(
+            f"{place}: '{name}' holds categories, a formula takes number columns; "
+            f"if it holds numbers declare dataset.types: {{{name}: number}}"
+        )
+
+
+def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:
+    """Refuse settings that would have no effect: they are mistakes."""
+    place = f"features.columns.{name}"
+    if name not in kinds:
+        raise unknown_column(place, name, kinds)
+    if kinds[name] == "number":
+        if idle := [key for key in ("encode", "order") if getattr(exception, key) is not None]:
+            raise DataError(
+                f"{place}.{idle[0]}: '{name}' holds numbers, this is for categories; "
+                f"remove it or declare dataset.types: {{{name}: category}}"
+            )
+        return
+    encode = exception.encode or config.encode
+    if idle := [key for key in ("impute", "fill_value", "indicator") if getattr(exception, key) is not None]:
+        raise DataError(
+            f"{place}.{idle[0]}: '{name}' holds categories, whose missing cells are a category of their own; "
+            f"remove it or declare dataset.types: {{{name}: number}}"
+        )
+    if exception.order is not None and encode != "ordinal":
+        raise DataError(f"{place}.order: '{name}' is encoded as {encode}; add encode: ordinal, or remove the order")
+    if exception.order is not None and len(set(exception.order)) < len(exception.order):
+        raise DataError(f"{place}.order: a category is listed twice; list each once, from lowest to highest")
+    if exception.scale is not None and encode in ("one_hot", "embedding"):
+        raise DataError(
+            f"{place}.scale: '{name}' is encoded as {encode}, which is not scaled; "
+            "remove it, or choose encode: ordinal or target"
+        )
+
+
+def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
+    own = config.columns.get(name) or ColumnConfig()
+    return NumberSettings(
+        impute=own.impute or config.impute,
+        fill_value=config.fill_value if own.fill_value is None else own.fill_value,
+        indicator=config.indicator if own.indicator is None else own.indicator,
+        scale=own.scale or config.scale,
+    )
+
+
+def _category_settings(name: str, config: FeaturesConfig) -> CategorySettings:
+    own = config.columns.get(name) or ColumnConfig()
+    return CategorySettings(encode=own.encode or config.encode, scale=own.scale or config.scale, order=own.order)

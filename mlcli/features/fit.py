@@ -1,0 +1,34 @@
+"""Fits features on training rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mlcli.config.features import FeaturesConfig
+from mlcli.data.types import Dataset, Images
+from mlcli.errors import DataError
+from mlcli.features.fit_pixels import fit_pixels
+from mlcli.features.fit_table import fit_table
+from mlcli.features.fitted import FittedFeatures
+from mlcli.features.target import Goal
+
+
+def fit_features(
+    train: Dataset, config: FeaturesConfig, seed: int, y: np.ndarray | None = None, classification: bool = False
+) -> FittedFeatures:
+    """Fit every stage of step 2 on the training rows.
+
+    y : class indices (n,), or numbers (n,) or (n, t); needed by encode: target, k_best and rfe
+    Raises DataError where the configuration does not suit the columns, ConfigError where pictures
+    cannot have what it asks.
+    """
+    if len(train) == 0:
+        raise DataError(
+            "there are no training rows to fit features on; lower dataset.split.test and dataset.split.valid"
+        )
+    goal = None if y is None else Goal.of(y, classification=classification)
+    with torch.no_grad():
+        if isinstance(train, Images):
+            return fit_pixels(train, config, seed, goal)
+        return fit_table(train, config, seed, goal)

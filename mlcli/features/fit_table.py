@@ -1,0 +1,168 @@
+"""Fits features on the training rows of a table."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import torch
+
+from mlcli.config.features import FeaturesConfig
+from mlcli.config.features import Scale as ScaleName
+from mlcli.data.types import Table
+from mlcli.errors import DataError
+from mlcli.features.arithmetic import Derive, TableArithmetic
+from mlcli.features.columns import CategorySettings, ColumnPlan, plan_columns
+from mlcli.features.encode import ENCODES, fit_encode, grouped
+from mlcli.features.fitted import FittedFeatures
+from mlcli.features.impute import fit_impute
+from mlcli.features.narrow import Narrowing, fit_narrowing
+from mlcli.features.plan import TablePlan
+from mlcli.features.report import Encoded, FeatureReport, Imputed, Scaled
+from mlcli.features.rows import cells_of, read_rows
+from mlcli.features.scale import fit_scale
+from mlcli.features.select import by_variance
+from mlcli.features.table import TableFeatures
+from mlcli.features.target import Goal, folds_of
+from mlcli.features.vocabulary import Vocabulary, fit_vocabulary, ordered_vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class _Assembled:
+    """Features fitted up to scaling, with all of them kept, and what is needed to go on.
+
+    variances : float64 (k,), before scaling
+    missing : missing training cells of each number column
+    kinds : the scale of each scaled feature
+    """
+
+    features: TableFeatures
+    variances: np.ndarray
+    missing: np.ndarray
+    kinds: tuple[ScaleName, ...]
+
+
+def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Goal | None) -> FittedFeatures:
+    """Fit derive, impute, encode, scale, selection and extraction in turn."""
+    if not train.features:
+        raise DataError("the table has no feature columns; check dataset.drop and dataset.target")
+    columns = plan_columns(train, config)
+    vocabularies = _fit_vocabularies(train.frame, columns, config.max_categories)
+    assembled = _fit_assembly(train, columns, vocabularies, config, goal)
+    names = assembled.features.names
+    varied = by_variance(assembled.variances, names, config.select.variance, len(train))
+    scaled = _keep(assembled.features, Narrowing(varied.keep, varied.dropped))
+    narrowing = fit_narrowing(lambda: scaled.refined(train.frame, training=True), varied, names, config, seed, goal)
+    features = _keep(assembled.features, narrowing)
+    return FittedFeatures.of(features, _report(train, columns, assembled, features, narrowing))
+
+
+def _fit_vocabularies(frame: pl.DataFrame, columns: ColumnPlan, max_categories: int) -> tuple[Vocabulary, ...]:
+    """The categories of every column, grouped by encoding."""
+
+    def fit(name: str, own: CategorySettings) -> Vocabulary:
+        cells = cells_of(frame, name)
+        return ordered_vocabulary(cells, own.order) if own.order else fit_vocabulary(cells, own.encode, max_categories)
+
+    ranked = sorted(columns.categories.items(), key=lambda item: ENCODES.index(item[1].encode))
+    return tuple(fit(name, own) for name, own in ranked)
+
+
+def _fit_assembly(
+    train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], config: FeaturesConfig, goal: Goal | None
+) -> _Assembled:
+    raw, codes = read_rows(train.frame, columns.raw, vocabularies)
+    derive = Derive(columns.raw, columns.derived)
+    numbers = derive(raw)
+    impute = fit_impute(numbers.numpy(), [columns.numbers[name] for name in (*columns.raw, *_derived(columns))])
+    encode = fit_encode(vocabularies, codes.numpy(), goal)
+    filled, indicators = impute(numbers)
+    values = encode.values(codes, torch.from_numpy(folds_of(0, len(train))))
+    # Columns in one piece: all that follows goes column by column.
+    x = torch.cat([filled.T, values.T]).numpy().T if values.shape[1] else filled.numpy()
+    kinds = _kinds(columns, vocabularies, encode.target.shape[2])
+    scale = fit_scale(x, kinds, config.clip)
+    plan = TablePlan(
+        columns=train.features,
+        derived={own.name: own.formula.text for own in columns.derived},
+        vocabularies=vocabularies,
+        indicators=impute.indicators,
+        power=scale.power.at,
+        quantile=scale.quantile.at,
+    )
+    variances = np.concatenate(
+        [_variances(x), _flag_variances(codes.numpy(), vocabularies), _variances(indicators.numpy())]
+    )
+    arithmetic = TableArithmetic(derive, impute, encode, scale, torch.arange(len(variances)))
+    return _Assembled(TableFeatures(plan, arithmetic), variances, numbers.isnan().sum(dim=0).numpy(), kinds)
+
+
+def _derived(columns: ColumnPlan) -> tuple[str, ...]:
+    return tuple(own.name for own in columns.derived)
+
+
+def _kinds(columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], n_targets: int) -> tuple[ScaleName, ...]:
+    """The scale of every feature that is scaled, in their order."""
+    groups = grouped(vocabularies)
+    numbers = [columns.numbers[name].scale for name in (*columns.raw, *_derived(columns))]
+    ordinal = [columns.categories[own.name].scale for own in groups["ordinal"]]
+    means = [columns.categories[own.name].scale for own in groups["target"] for _ in range(n_targets)]
+    return (*numbers, *ordinal, *means)
+
+
+def _variances(x: np.ndarray) -> np.ndarray:
+    """Variance (ddof 0) of each column; exactly 0 for a constant, whatever rounding says."""
+    constant = x.min(axis=0) == x.max(axis=0)
+    return np.where(constant, 0.0, np.array([column.var() for column in x.T]))
+
+
+def _flag_variances(codes: np.ndarray, vocabularies: tuple[Vocabulary, ...]) -> np.ndarray:
+    """Variance p(1 − p) of each one-hot column, from the share p of its category."""
+    shares = [
+        np.bincount(column, minlength=own.size)[: len(own.features)] / len(codes)
+        for column, own in zip(codes.T, vocabularies, strict=True)
+        if own.encode == "one_hot"
+    ]
+    p = np.concatenate([np.empty(0), *shares])
+    variances: np.ndarray = p * (1 - p)
+    return variances
+
+
+def _keep(features: TableFeatures, narrowing: Narrowing) -> TableFeatures:
+    whole = features.arithmetic
+    arithmetic = TableArithmetic(
+        whole.derive,
+        whole.impute,
+        whole.encode,
+        whole.scale,
+        torch.from_numpy(narrowing.keep),
+        narrowing.project,
+    )
+    return TableFeatures(features.plan, arithmetic)
+
+
+def _report(
+    train: Table, columns: ColumnPlan, assembled: _Assembled, features: TableFeatures, narrowing: Narrowing
+) -> FeatureReport:
+    plan, scale, layout = features.plan, features.arithmetic.scale, features.layout
+    fills = zip(columns.numbers.items(), assembled.missing, features.arithmetic.impute.fill.tolist(), strict=True)
+    lines = zip(features.names, assembled.kinds, scale.centre.tolist(), scale.spread.tolist(), strict=False)
+    return FeatureReport(
+        rows=len(train),
+        columns=tuple(column.name for column in train.features),
+        features=layout.names,
+        embedded=layout.embedded,
+        derived=plan.derived,
+        imputed={
+            name: Imputed(int(missing), None if missing == len(train) else own.impute, fill)
+            for (name, own), missing, fill in fills
+        },
+        encoded={
+            own.name: Encoded(own.encode, own.kept, len(own.rare), cells_of(train.frame, own.name).null_count())
+            for own in plan.vocabularies
+        },
+        scaled={name: Scaled(kind, centre, spread) for name, kind, centre, spread in lines if kind != "none"},
+        dropped=narrowing.dropped,
+        explained_variance=narrowing.explained_variance,
+    )

@@ -1,0 +1,96 @@
+"""Fitted features: the one way from rows to the network's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from pydantic import JsonValue
+
+from mlcli.data.types import Dataset, Images, Schema
+from mlcli.errors import DataError
+from mlcli.features.affine import AffineMap, pixel_map, table_map
+from mlcli.features.layout import FeatureLayout
+from mlcli.features.pixels import PixelFeatures
+from mlcli.features.report import FeatureReport
+from mlcli.features.state import broken, from_json, to_json
+from mlcli.features.table import TableFeatures
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFeatures:
+    """Maps rows to the feature matrix, with numbers fitted on training rows only.
+
+    layout : what the network sees
+    schema : what rows must look like: the columns read, or the shape of a picture
+    source : does the work; source.arithmetic is a torch module, for those who export it
+    """
+
+    layout: FeatureLayout
+    schema: Schema
+    report: FeatureReport
+    source: TableFeatures | PixelFeatures
+
+    @classmethod
+    def of(cls, source: TableFeatures | PixelFeatures, report: FeatureReport) -> FittedFeatures:
+        """Wrap what was fitted."""
+        return cls(source.layout, source.schema, report, source)
+
+    @torch.no_grad()
+    def transform(self, data: Dataset) -> torch.Tensor:
+        """Float32 (n, width); DataError where the rows are not like those of training."""
+        return self._transform(data, training=False)
+
+    @torch.no_grad()
+    def transform_training(self, data: Dataset) -> torch.Tensor:
+        """As transform, for the very rows that the features were fitted on, in their order.
+
+        Target encoding then uses, for each row, means fitted without its fold.
+        """
+        return self._transform(data, training=True)
+
+    def unseen(self, data: Dataset) -> dict[str, int]:
+        """Cells whose category was never met in training, for the columns that have any."""
+        if isinstance(self.source, PixelFeatures) or isinstance(data, Images):
+            return {}
+        return self.source.unseen(data.frame)
+
+    @torch.no_grad()
+    def affine(self) -> AffineMap | None:
+        """The straight line from data units to the inputs; None where there is none.
+
+        That is with quantile, power, clip or embedded columns, and beyond 4,096 features.
+        """
+        return table_map(self.source) if isinstance(self.source, TableFeatures) else pixel_map(self.source)
+
+    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
+        """All that was fitted: JSON for structure and names, tensors for numbers."""
+        plan, tensors = self.source.to_state()
+        rows = "table" if isinstance(self.source, TableFeatures) else "pictures"
+        return {"rows": rows, "plan": plan, "report": to_json(self.report, FeatureReport)}, tensors
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, JsonValue], tensors: Mapping[str, torch.Tensor]) -> FittedFeatures:
+        """Rebuild from `to_state`; ArtefactError where the state is damaged."""
+        if set(state) != {"rows", "plan", "report"}:
+            raise broken("expected the keys rows, plan and report")
+        report = from_json(state["report"], FeatureReport)
+        match state["rows"]:
+            case "table":
+                return cls.of(TableFeatures.from_state(state["plan"], tensors), report)
+            case "pictures":
+                return cls.of(PixelFeatures.from_state(state["plan"], tensors), report)
+            case other:
+                raise broken(f"rows must be table or pictures, got {other!r}")
+
+    def _transform(self, data: Dataset, *, training: bool) -> torch.Tensor:
+        match self.source:
+            case TableFeatures() as source if not isinstance(data, Images):
+                return source.transform(data.frame, training=training)
+            case PixelFeatures() as source if isinstance(data, Images):
+                return source.transform(data.pixels)
+            case TableFeatures():
+                raise DataError("the features were fitted on a table, but the rows are pictures; give a table")
+            case _:
+                raise DataError("the features were fitted on pictures, but the rows are a table; give pictures")

@@ -1,0 +1,47 @@
+"""Replaces missing numbers, and marks where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from mlcli.features.columns import NumberSettings
+
+
+class Impute(nn.Module):
+    """Fills the NaN of each column with its number.
+
+    fill : float64 (p,)
+    indicators : positions of the m columns that get a 0/1 column telling where a number was missing
+    """
+
+    fill: torch.Tensor
+
+    def __init__(self, fill: torch.Tensor, indicators: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("fill", fill)
+        self.indicators = tuple(indicators)
+
+    def forward(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, p) with NaN → filled (n, p), indicators (n, m)."""
+        missing = numbers.isnan()
+        marks = missing[:, list(self.indicators)].to(numbers.dtype)
+        return torch.where(missing, self.fill, numbers), marks
+
+
+def fit_impute(numbers: np.ndarray, settings: Sequence[NumberSettings]) -> Impute:
+    """Fit to training columns (n, p); a wholly missing column is filled with fill_value."""
+    columns = list(zip(numbers.T, settings, strict=True))
+    fill = [_fill(column, own) for column, own in columns]
+    marked = [i for i, (column, own) in enumerate(columns) if own.indicator and np.isnan(column).any()]
+    return Impute(torch.tensor(fill, dtype=torch.float64), marked)
+
+
+def _fill(column: np.ndarray, settings: NumberSettings) -> float:
+    present = column[~np.isnan(column)]
+    if settings.impute == "constant" or not len(present):
+        return settings.fill_value
+    return float(present.mean() if settings.impute == "mean" else np.median(present))

@@ -1,0 +1,192 @@
+"""Features of pictures: flattened pixels on one scale shared by all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import JsonValue
+from torch import nn
+
+from mlcli.config.features import Scale
+from mlcli.data.types import Schema
+from mlcli.errors import DataError
+from mlcli.features.extract import BLOCK, Project
+from mlcli.features.layout import FeatureLayout
+from mlcli.features.scale import LARGEST
+from mlcli.features.state import TensorReader, broken, from_json, to_json
+
+_CELLS = 2**20
+
+
+@dataclass(frozen=True)
+class PixelPlan:
+    """The shape of the pictures: (height, width) or (height, width, channels)."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Pixels (times channels) of a picture."""
+        return math.prod(self.shape)
+
+
+class PixelArithmetic(nn.Module):
+    """(pixel − centre) / spread within ± limit, then the projection.
+
+    line : float64 (3,), centre, spread and limit
+    select : int64 positions of the pixels kept
+    """
+
+    line: torch.Tensor
+    select: torch.Tensor
+
+    def __init__(self, line: torch.Tensor, select: torch.Tensor, project: Project | None = None) -> None:
+        super().__init__()
+        self.register_buffer("line", line)
+        self.register_buffer("select", select)
+        self.project = project
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Float (n, pixels kept), changed in place → the features, in the same precision."""
+        centre, spread, limit = self.line.tolist()
+        pixels.sub_(centre).div_(spread)
+        if limit < LARGEST:
+            pixels.clamp_(-limit, limit)
+        return pixels if self.project is None else self.project(pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelFeatures:
+    """Maps pictures to the feature matrix."""
+
+    plan: PixelPlan
+    arithmetic: PixelArithmetic
+
+    @property
+    def schema(self) -> Schema:
+        """The shape of the pictures."""
+        return Schema(image_shape=self.plan.shape)
+
+    @property
+    def layout(self) -> FeatureLayout:
+        """What the network sees."""
+        project = self.arithmetic.project
+        if project is not None:
+            return FeatureLayout(project.names)
+        return FeatureLayout(tuple(f"px{i}" for i in self.arithmetic.select.tolist()))
+
+    def transform(self, pixels: np.ndarray) -> torch.Tensor:
+        """uint8 (n, *shape) → float32 (n, width)."""
+        flat = self.flatten(pixels)
+        if self.arithmetic.project is None:
+            return self._scaled(flat, torch.float32)
+        out = torch.empty(len(flat), self.layout.width, dtype=torch.float32)
+        for rows in self._portions(len(flat)):
+            part = flat[rows]
+            # As for tables, whole blocks give a picture the same bits alone and among others.
+            padded = torch.zeros(-(-len(part) // BLOCK) * BLOCK, len(self.arithmetic.select), dtype=torch.float64)
+            self._fill(padded[: len(part)], part)
+            out[rows] = self.arithmetic(padded)[: len(part)].to(torch.float32)
+        return out
+
+    def refined(self, pixels: np.ndarray) -> np.ndarray:
+        """The scaled pixels in float64, for fitting what comes after scaling."""
+        return self._scaled(self.flatten(pixels), torch.float64).numpy()
+
+    def flatten(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, *shape) → (n, pixels), without copying where the memory is in one piece."""
+        if pixels.shape[1:] != self.plan.shape:
+            raise DataError(
+                f"pictures of shape {self.plan.shape} were expected as in training, got {pixels.shape[1:]}; resize them"
+            )
+        return pixels.reshape(len(pixels), -1)
+
+    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
+        """The shape as JSON and the fitted numbers as tensors."""
+        return to_json(self.plan, PixelPlan), {
+            name: tensor.clone() for name, tensor in self.arithmetic.state_dict().items()
+        }
+
+    @classmethod
+    def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> PixelFeatures:
+        """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
+        plan = from_json(state, PixelPlan)
+        if len(plan.shape) not in (2, 3) or min(plan.shape) < 1:
+            raise broken(f"{plan.shape} is not the shape of a picture")
+        reader = TensorReader(tensors)
+        line = reader.take("line", 3)
+        if not (line[1:] > 0).all():
+            raise broken("'line' must have a spread and a limit above 0")
+        select = reader.take_positions("select", plan.size)
+        project = Project.read(reader, len(select))
+        reader.finish()
+        return cls(plan, PixelArithmetic(line, select, project))
+
+    def _scaled(self, flat: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+        out = torch.empty(len(flat), len(self.arithmetic.select), dtype=dtype)
+        for rows in self._portions(len(flat)):
+            self._fill(out[rows], flat[rows])
+            self.arithmetic(out[rows])
+        return out
+
+    def _fill(self, out: torch.Tensor, part: np.ndarray) -> None:
+        # Through NumPy: torch warns about read-only arrays, which memory-mapped pictures are.
+        whole = len(self.arithmetic.select) == self.plan.size
+        np.copyto(out.numpy(), part if whole else part[:, self.arithmetic.select.numpy()])
+
+    def _portions(self, n_rows: int) -> Iterator[slice]:
+        step = max(BLOCK, _CELLS // self.plan.size // BLOCK * BLOCK)
+        return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
+
+
+def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tensor:
+    """Centre, spread and limit of all pixels together; statistics are exact, from counts of the 256 levels."""
+    counts = _level_counts(pixels)
+    levels = np.arange(256, dtype=np.float64)
+    present = levels[counts > 0]
+    low, high = present[0], present[-1]
+    mean = float(levels @ counts / counts.sum())
+    deviation = float(np.sqrt((levels - mean) ** 2 @ counts / counts.sum()))
+    if scale == "none":
+        return torch.tensor([0.0, 1.0, LARGEST], dtype=torch.float64)
+    limit = LARGEST if clip is None else clip
+    if low == high:
+        centre, spread = low, 1.0
+    elif scale == "minmax":
+        centre, spread = low, high - low
+    elif scale == "robust":
+        q1, centre, q3 = (_quantile(counts, share) for share in (0.25, 0.5, 0.75))
+        spread = (q3 - q1) or deviation
+    else:
+        centre, spread = mean, deviation
+    return torch.tensor([centre, spread, limit], dtype=torch.float64)
+
+
+def pixel_variances(flat: np.ndarray) -> np.ndarray:
+    """Variance (ddof 0) of each pixel over the pictures (n, pixels)."""
+    sums, squares = np.zeros((2, flat.shape[1]))
+    for start in range(0, len(flat), 1024):
+        part = flat[start : start + 1024].astype(np.float64)
+        sums += part.sum(axis=0)
+        squares += (part**2).sum(axis=0)
+    variances: np.ndarray = squares / len(flat) - (sums / len(flat)) ** 2
+    return variances
+
+
+def _level_counts(pixels: np.ndarray) -> np.ndarray:
+    counts = np.zeros(256, dtype=np.int64)
+    for start in range(0, len(pixels), 1024):
+        counts += np.bincount(pixels[start : start + 1024].reshape(-1), minlength=256)
+    return counts
+
+
+def _quantile(counts: np.ndarray, share: float) -> float:
+    """The quantile of the levels, interpolated between neighbours as NumPy does."""
+    position = share * (int(counts.sum()) - 1)
+    ends = np.cumsum(counts)
+    low, high = np.searchsorted(ends, [math.floor(position), math.ceil(position)], side="right")
+    return float(low + (high - low) * (position - math.floor(position)))

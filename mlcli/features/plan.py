@@ -1,0 +1,59 @@
+"""The structure of fitted table features: everything but the number arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlcli.data.types import Column
+from mlcli.features.encode import grouped
+from mlcli.features.state import broken
+from mlcli.features.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """All that is fitted and not a number array.
+
+    vocabularies come grouped by encoding; indicators, power and quantile are positions of columns.
+    """
+
+    columns: tuple[Column, ...]
+    derived: dict[str, str]
+    vocabularies: tuple[Vocabulary, ...]
+    indicators: tuple[int, ...] = ()
+    power: tuple[int, ...] = ()
+    quantile: tuple[int, ...] = ()
+
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """The number columns read from the data."""
+        return tuple(column.name for column in self.columns if column.kind == "number")
+
+    def scaled_names(self, n_targets: int) -> tuple[str, ...]:
+        """Names of the features that are scaled; n_targets is the width of a target encoding."""
+        groups = grouped(self.vocabularies)
+        suffixes = [""] if n_targets == 1 else range(n_targets)
+        means = [f"{own.name}_target{suffix}" for own in groups["target"] for suffix in suffixes]
+        return (*self.raw, *self.derived, *(own.name for own in groups["ordinal"]), *means)
+
+    def unscaled_names(self) -> tuple[str, ...]:
+        """Names of the one-hot and indicator features."""
+        hot = [f"{own.name}={value}" for own in grouped(self.vocabularies)["one_hot"] for value in own.features]
+        numbers = (*self.raw, *self.derived)
+        return (*hot, *(f"{numbers[i]}_missing" for i in self.indicators))
+
+
+def check_plan(plan: TablePlan) -> None:
+    """Refuse a plan, read from disk, whose parts do not fit together."""
+    n_numbers = len(plan.raw) + len(plan.derived)
+    if any(not 0 <= i < n_numbers for i in plan.indicators):
+        raise broken("an indicator stands for no column")
+    if [own.encode for own in plan.vocabularies] != [
+        encode for encode, owns in grouped(plan.vocabularies).items() for _ in owns
+    ]:
+        raise broken("the categories are not grouped by encoding")
+    categories = {column.name for column in plan.columns if column.kind == "category"}
+    if {own.name for own in plan.vocabularies} != categories or len(categories) != len(plan.vocabularies):
+        raise broken("the categories do not belong to the columns")
+    if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):
+        raise broken("a category is listed twice")

@@ -1,0 +1,144 @@
+"""Feature selection on scaled training rows: correlation filter, best F statistics, recursive elimination."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlcli.config.features import SelectConfig
+from mlcli.errors import DataError
+from mlcli.features.report import Dropped
+from mlcli.features.target import Goal
+
+MAX_CORRELATED = 8192
+_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Positions of the features kept, ascending, and what became of the others."""
+
+    keep: np.ndarray
+    dropped: tuple[Dropped, ...]
+
+
+def by_variance(variances: np.ndarray, names: tuple[str, ...], threshold: float | None, n_rows: int) -> Selection:
+    """Keep features whose variance exceeds the threshold; one row has no variance to judge by."""
+    if threshold is None or n_rows < 2:
+        return Selection(np.arange(len(names)), ())
+    kept = variances > threshold
+    if len(names) and not kept.any():
+        raise DataError(
+            f"features.select.variance: none of the {len(names)} features varies by more than {threshold:g} in the "
+            f"{n_rows} training rows; check the columns, lower the bound or set it to null"
+        )
+    dropped = [Dropped(names[i], "variance", float(variances[i])) for i in np.flatnonzero(~kept)]
+    return Selection(np.flatnonzero(kept), tuple(dropped))
+
+
+def asks_for_rows(config: SelectConfig) -> bool:
+    """Whether any filter but the variance one is on."""
+    return config.correlation is not None or config.k_best is not None or config.rfe is not None
+
+
+def select_features(x: np.ndarray, names: tuple[str, ...], config: SelectConfig, goal: Goal | None) -> Selection:
+    """Apply the correlation filter, k_best and rfe in turn to float64 x (n, k)."""
+    keep, dropped = np.arange(len(names)), []
+    if config.correlation is not None:
+        keep, lost = _correlation_filter(x, names, config.correlation)
+        dropped += lost
+    for by, count in (("k_best", config.k_best), ("rfe", config.rfe)):
+        if count is None:
+            continue
+        if count > len(keep):
+            raise DataError(
+                f"features.select.{by}: {count} features are to be kept, but only {len(keep)} are there; "
+                "lower it, or set it to null"
+            )
+        if goal is None:
+            raise ValueError(f"select.{by} needs the target")
+        chosen, lost = _k_best(x, keep, names, count, goal) if by == "k_best" else _rfe(x, keep, names, count, goal)
+        keep, dropped = chosen, dropped + lost
+    return Selection(keep, tuple(dropped))
+
+
+def _correlation_filter(x: np.ndarray, names: tuple[str, ...], bound: float) -> tuple[np.ndarray, list[Dropped]]:
+    """Drop each feature whose |Pearson correlation| with an earlier kept one exceeds the bound."""
+    if x.shape[1] > MAX_CORRELATED:
+        raise DataError(
+            f"features.select.correlation: {x.shape[1]} features are too many to compare pairwise "
+            f"(at most {MAX_CORRELATED}); set it to null"
+        )
+    gram = _centred_gram(x)
+    deviation = np.sqrt(np.diag(gram))
+    deviation[deviation == 0] = np.inf
+    correlation = np.clip(gram / deviation[:, None] / deviation, -1.0, 1.0)
+    kept: list[int] = []
+    dropped = []
+    for j in range(len(names)):
+        rivals = correlation[j, kept]
+        if len(kept) and np.abs(rivals).max() > bound:
+            nearest = int(np.abs(rivals).argmax())
+            dropped.append(Dropped(names[j], "correlation", float(rivals[nearest]), names[kept[nearest]]))
+        else:
+            kept.append(j)
+    return np.array(kept, dtype=np.int64), dropped
+
+
+def _k_best(
+    x: np.ndarray, among: np.ndarray, names: tuple[str, ...], count: int, goal: Goal
+) -> tuple[np.ndarray, list[Dropped]]:
+    """Keep the highest F statistics (of several targets, the best one counts), the earlier of equal ones."""
+    scores = _f_statistics(x[:, among], goal)
+    order = np.argsort(-scores, kind="stable")
+    dropped = [Dropped(names[among[i]], "k_best", float(scores[i])) for i in np.sort(order[count:])]
+    return among[np.sort(order[:count])], dropped
+
+
+def _f_statistics(x: np.ndarray, goal: Goal) -> np.ndarray:
+    from sklearn.feature_selection import f_classif, f_regression
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        if goal.classification:
+            scores = f_classif(x, goal.y)[0]
+        else:
+            scores = np.max([f_regression(x, column)[0] for column in goal.y.T], axis=0)
+    return np.nan_to_num(np.asarray(scores, dtype=np.float64), nan=0.0)
+
+
+def _rfe(
+    x: np.ndarray, among: np.ndarray, names: tuple[str, ...], count: int, goal: Goal
+) -> tuple[np.ndarray, list[Dropped]]:
+    """Drop, one after another, the feature with the smallest weight in a ridge regression (α = 1).
+
+    Classes are regressed on as ±1, as in scikit-learn's RidgeClassifier. Removing a feature updates
+    the inverse and the weights in closed form, so the rows are read once.
+    """
+    y = goal.as_numbers() * 2.0 - 1.0 if goal.classification else goal.as_numbers()
+    x = x[:, among]
+    inverse = np.linalg.inv(_centred_gram(x) + np.eye(x.shape[1]))
+    weights = inverse @ (x.T @ (y - y.mean(axis=0)))
+    left = np.ones(len(among), dtype=bool)
+    dropped = []
+    for turn in range(1, len(among) - count + 1):
+        importance = np.where(left, (weights**2).sum(axis=1), np.inf)
+        j = int(importance.argmin())
+        left[j] = False
+        dropped.append(Dropped(names[among[j]], "rfe", float(turn)))
+        column = inverse[:, j] / inverse[j, j]
+        weights -= np.outer(column, weights[j])
+        inverse -= np.outer(column, inverse[j])
+    return among[left], dropped
+
+
+def _centred_gram(x: np.ndarray) -> np.ndarray:
+    """Cross products of the centred columns, float64 (k, k), without a centred copy of x."""
+    mean = x.mean(axis=0)
+    gram = np.zeros((x.shape[1], x.shape[1]))
+    for start in range(0, len(x), _ROWS):
+        centred = x[start : start + _ROWS] - mean
+        gram += centred.T @ centred
+    return gram

@@ -1,0 +1,82 @@
+"""Reading fitted features back: every value is checked before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+import torch
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from mlcli.errors import ArtefactError
+
+T = TypeVar("T")
+
+
+def to_json(value: object, kind: type[T]) -> dict[str, JsonValue]:
+    """A dataclass as plain JSON values."""
+    return cast("dict[str, JsonValue]", TypeAdapter(kind).dump_python(cast("T", value), mode="json"))
+
+
+def from_json(value: JsonValue, kind: type[T]) -> T:
+    """The dataclass back; ArtefactError naming the first field that does not fit."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise broken(f"{place or kind.__name__}: {first['msg']}") from error
+
+
+def broken(problem: str) -> ArtefactError:
+    """The error for a state that makes no sense."""
+    return ArtefactError(f"the fitted features are damaged or of another version: {problem}; train again")
+
+
+class TensorReader:
+    """Hands out the tensors of a state, each checked for type, shape and finite values."""
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        self._tensors = dict(tensors)
+
+    def take(self, name: str, *shape: int | None) -> torch.Tensor:
+        """A float64 tensor; None stands for any length."""
+        tensor = self._take(name, torch.float64, shape)
+        if not tensor.isfinite().all():
+            raise broken(f"'{name}' holds values that are not finite")
+        return tensor
+
+    def take_positions(self, name: str, below: int) -> torch.Tensor:
+        """Ascending int64 positions (any number) in 0 … below − 1."""
+        tensor = self._take(name, torch.int64, (None,))
+        if len(tensor) and (tensor[0] < 0 or tensor[-1] >= below or not (tensor.diff() > 0).all()):
+            raise broken(f"'{name}' must hold ascending positions below {below}")
+        return tensor
+
+    def take_positive(self, name: str, *shape: int | None) -> torch.Tensor:
+        """A float64 tensor of numbers above 0."""
+        tensor = self.take(name, *shape)
+        if not (tensor > 0).all():
+            raise broken(f"'{name}' must be above 0")
+        return tensor
+
+    def has(self, name: str) -> bool:
+        """Whether a tensor is there and not taken yet."""
+        return name in self._tensors
+
+    def finish(self) -> None:
+        """Refuse what was not asked for."""
+        if self._tensors:
+            raise broken(f"unexpected tensor '{min(self._tensors)}'")
+
+    def _take(self, name: str, dtype: torch.dtype, shape: tuple[int | None, ...]) -> torch.Tensor:
+        tensor = self._tensors.pop(name, None)
+        if tensor is None:
+            raise broken(f"tensor '{name}' is missing")
+        fits = tensor.ndim == len(shape) and all(
+            want in (None, got) for want, got in zip(shape, tensor.shape, strict=True)
+        )
+        if tensor.dtype != dtype or not fits:
+            wanted = tuple("any" if size is None else size for size in shape)
+            raise broken(f"'{name}' is {tensor.dtype} {tuple(tensor.shape)}, expected {dtype} {wanted}")
+        return tensor.clone()

@@ -1,0 +1,101 @@
+"""Reads that trust nothing: sizes, hashes and names are checked before anything is parsed."""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+from typing import NoReturn
+
+from mlcli.errors import ArtefactError
+from mlcli.files.disk import resource_errors
+
+MANIFEST = "MANIFEST.json"
+SCHEMA_VERSION = 1
+JSON_LIMIT = 64 << 20
+
+_REMEDY = "restore it or make it anew"
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes; raises ArtefactError for any other."""
+    with resource_errors(path):
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise ArtefactError(f"{path}: not a regular file; {_REMEDY}")
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
+        except FileNotFoundError:
+            raise ArtefactError(f"{path}: missing; {_REMEDY}") from None
+    if len(content) > limit:
+        raise ArtefactError(f"{path}: larger than the {limit:,} bytes allowed; {_REMEDY}")
+    return content
+
+
+def read_json(path: Path, limit: int = JSON_LIMIT) -> object:
+    """Read a JSON document; raises ArtefactError when it is missing, damaged or larger than `limit` bytes."""
+    content = read_limited(path, limit)
+    try:
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"{path}: not valid JSON ({error}); {_REMEDY}") from None
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal sha256 of a file's content."""
+    with resource_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_folder(path: Path, kind: str) -> None:
+    """Check a folder against its manifest; raises ArtefactError naming the first file that does not fit."""
+    files = _read_manifest(path, kind)
+    with resource_errors(path):
+        unlisted = sorted({entry.name for entry in path.iterdir()} - {*files, MANIFEST})
+        if unlisted:
+            _refuse(path / unlisted[0], "a file that the manifest does not list", "none")
+        for name, (size, digest) in files.items():
+            _verify_file(path / name, size, digest)
+
+
+def _read_manifest(folder: Path, kind: str) -> dict[str, tuple[int, str]]:
+    """Name → (size, sha256), with names that are safe to join to the folder."""
+    path = folder / MANIFEST
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        _refuse(path, "no list of files", "one")
+    if manifest.get("schema") != SCHEMA_VERSION:
+        _refuse(path, f"schema version {manifest.get('schema')!r}", str(SCHEMA_VERSION))
+    if manifest.get("kind") != kind:
+        _refuse(path, f"kind {manifest.get('kind')!r}", repr(kind))
+    return {name: _read_entry(path, name, entry) for name, entry in manifest["files"].items()}
+
+
+def _read_entry(path: Path, name: str, entry: object) -> tuple[int, str]:
+    if name in {"", ".", "..", MANIFEST} or any(character in name for character in "/\\:\0"):
+        _refuse(path, f"file name {name!r}", "a plain name")
+    size, digest = (entry.get("size"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
+    if not isinstance(size, int) or not isinstance(digest, str):
+        _refuse(path, f"{name}: {entry!r}", "its size and sha256")
+    return size, digest
+
+
+def _verify_file(path: Path, size: int, digest: str) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        _refuse(path, "no such file", f"{size:,} bytes")
+    if not stat.S_ISREG(found.st_mode):
+        _refuse(path, "a link, folder or device", "a regular file")
+    if found.st_size != size:
+        _refuse(path, f"{found.st_size:,} bytes", f"{size:,}")
+    actual = sha256_file(path)
+    if actual != digest:
+        _refuse(path, f"sha256 {actual}", digest)
+
+
+def _refuse(path: Path, found: str, expected: str) -> NoReturn:
+    raise ArtefactError(f"{path}: damaged or of another program: found {found}, expected {expected}; {_REMEDY}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

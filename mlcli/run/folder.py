@@ -1,0 +1,173 @@
+"""A run's folder: what lies where, its manifest and its lock."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlcli.errors import ArtefactError, UsageError
+from mlcli.files import atomic_file, locked_folder, make_folder, read_json, resource_errors, write_json
+from mlcli.folders import runs_dir
+from mlcli.run.lock import held_lock
+from mlcli.run.manifest import RunManifest, manifest_from_json, manifest_to_json
+
+MANIFEST_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """runs/<name>/<number>; `create_run` and `find_run` make these.
+
+    number is 0 for a folder that was renamed to something else than a number.
+    """
+
+    folder: Path
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.number:03d}" if self.number else str(self.folder)
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.folder / "config.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """What `read_manifest` reads."""
+        return self.folder / MANIFEST_FILE
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line an epoch."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of resume states."""
+        return self.folder / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the model bundle."""
+        return self.folder / "model"
+
+    @property
+    def evaluation(self) -> Path:
+        """Folder of scores, predictions and figures."""
+        return self.folder / "evaluation"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.evaluation / "report.html"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from writing to the run; raises LockedError when one does already."""
+        with held_lock(self.folder / "lock", str(self)):
+            yield
+
+    def save_config(self, text: str) -> None:
+        """Replace config.yaml, as a resume that extends the run does."""
+        with atomic_file(self.config) as file:
+            file.write(text.encode())
+
+    def read_manifest(self) -> RunManifest:
+        """Raises ArtefactError when it is missing or damaged."""
+        return manifest_from_json(read_json(self.manifest), self.manifest)
+
+    def update_manifest(self, **changes: object) -> RunManifest:
+        """Replace fields of the manifest; no other process's update is lost."""
+        with self._alone():
+            return self._change_manifest(changes)
+
+    def count_test_look(self) -> int:
+        """Note one more evaluation on the test split; returns how many there were."""
+        with self._alone():
+            looks = self.read_manifest().test_looks + 1
+            return self._change_manifest({"test_looks": looks}).test_looks
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """For the moment of a read and a write; `lock` is for the length of a command."""
+        with resource_errors(self.folder), locked_folder(self.folder.parent):
+            yield
+
+    def _change_manifest(self, changes: dict[str, Any]) -> RunManifest:
+        manifest = replace(self.read_manifest(), **changes)
+        write_json(self.manifest, manifest_to_json(manifest))
+        return manifest
+
+
+def create_run(name: str, config_yaml: str, manifest: RunManifest) -> Run:
+    """Make runs/<name>/<next number> with config.yaml and manifest.json; processes never share a number."""
+    run = _claim_folder(runs_dir() / name)
+    run.save_config(config_yaml)
+    write_json(run.manifest, manifest_to_json(manifest))
+    return run
+
+
+def open_run(folder: Path) -> Run:
+    """The run in a folder, wherever it was moved to. Raises UsageError when there is none."""
+    if not is_run(folder):
+        raise UsageError(f"{folder}: not a run's folder (no {MANIFEST_FILE} and config.yaml there)")
+    place = folder.resolve()
+    return Run(folder, place.parent.name, int(place.name) if _is_number(place.name) else 0)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run; one whose creation was cut short is none."""
+    return holds(folder, MANIFEST_FILE) and holds(folder, "config.yaml")
+
+
+def holds(folder: Path, name: str) -> bool:
+    """Whether a file of this name can be seen in the folder; False for paths that cannot be."""
+    try:
+        return (folder / name).is_file()
+    except OSError:  # a name too long, or no permission to look
+        return False
+
+
+def list_runs() -> list[Run]:
+    """All runs, the oldest first by creation time; those with an unreadable manifest before all."""
+    with resource_errors(runs_dir()):
+        folders = [folder for name in _folders(runs_dir()) for folder in _folders(name) if _is_number(folder.name)]
+    return sorted((open_run(folder) for folder in folders if is_run(folder)), key=_age)
+
+
+def latest_run(name: str | None = None) -> Run | None:
+    """The run created last, of one name or of all."""
+    runs = [run for run in list_runs() if name in (None, run.name)]
+    return runs[-1] if runs else None
+
+
+def _claim_folder(parent: Path) -> Run:
+    make_folder(parent)
+    with resource_errors(parent):
+        while True:
+            number = 1 + max((int(path.name) for path in parent.iterdir() if _is_number(path.name)), default=0)
+            folder = parent / f"{number:03d}"
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                return Run(folder, parent.name, number)
+
+
+def _age(run: Run) -> tuple[str, int]:
+    try:
+        return run.read_manifest().created, run.number
+    except ArtefactError:
+        return "", run.number
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()

@@ -1,0 +1,60 @@
+"""metrics.jsonl: one JSON line an epoch, without clock readings, so that equal runs leave equal bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlcli.errors import ArtefactError
+from mlcli.files import atomic_file, resource_errors
+from mlcli.run.folder import Run
+from mlcli.typed_json import from_json, strict_json
+
+if TYPE_CHECKING:
+    from mlcli.training.state import EpochRecord
+
+
+@dataclass(frozen=True)
+class MetricsLog:
+    """The writer's side of metrics.jsonl."""
+
+    path: Path
+
+    def append(self, record: EpochRecord) -> None:
+        """Add an epoch; a reader sees it at once."""
+        with resource_errors(self.path), self.path.open("ab") as file:
+            file.write(_to_line(record))
+
+    def rewrite(self, records: Iterable[EpochRecord]) -> None:
+        """Put the history of a resumed run in place of what is there, such as epochs after its checkpoint."""
+        with atomic_file(self.path) as file:
+            file.writelines(map(_to_line, records))
+
+
+def read_metrics(run: Run) -> list[EpochRecord]:
+    """The epochs so far; a last line cut short by a crash is left out.
+
+    Raises ArtefactError for any other line that is not a record.
+    """
+    if not run.metrics.exists():
+        return []
+    with resource_errors(run.metrics):
+        lines = run.metrics.read_bytes().split(b"\n")
+    return [_from_line(line, f"{run.metrics}:{number}") for number, line in enumerate(lines[:-1], start=1)]
+
+
+def _to_line(record: EpochRecord) -> bytes:
+    return json.dumps(strict_json(asdict(record)), allow_nan=False).encode() + b"\n"
+
+
+def _from_line(line: bytes, place: str) -> EpochRecord:
+    from mlcli.training.state import EpochRecord
+
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"{place}: not a JSON line ({error}); restore the file or train anew") from None
+    return from_json(EpochRecord, value, place)

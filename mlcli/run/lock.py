@@ -1,0 +1,102 @@
+"""One process at a time in a run: an flock, which the kernel frees when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlcli.errors import LockedError, ResourceError
+from mlcli.files import resource_errors
+from mlcli.run.environment import utc_now
+
+if os.name != "nt":
+    import fcntl
+
+# A link is not followed: the lock is written to, and a run may come from someone else.
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_HOLDER_LIMIT = 4096
+
+
+@contextmanager
+def held_lock(path: Path, label: str) -> Iterator[None]:
+    """Hold `path` locked, and tell in it who does; Windows has no flock and is not held.
+
+    label names the run in messages. Raises LockedError when another process, or this one, holds it.
+    """
+    with _opened(path) as descriptor:
+        _take(descriptor, path, label)
+        _write_holder(descriptor, path)
+        try:
+            yield
+        finally:
+            os.ftruncate(descriptor, 0)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    with resource_errors(path):
+        try:
+            descriptor = os.open(path, _FLAGS, 0o644)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise ResourceError(f"{path}: a link stands where the lock is needed; delete it") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, label: str) -> None:
+    if os.name == "nt":
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LockedError(f"run {label} is in use by {_describe_holder(descriptor)}") from None
+    except OSError as error:
+        raise ResourceError(
+            f"{path}: this file system cannot lock files ({error.strerror}); set MLCLI_RUNS_DIR to a folder on another"
+        ) from error
+
+
+def _write_holder(descriptor: int, path: Path) -> None:
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now(), "command": _command()}
+    with resource_errors(path):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+
+def _command() -> str:
+    """Program and sub-command; the rest may hold paths and names that are nobody's business."""
+    return " ".join(Path(word).name for word in sys.argv[:2])
+
+
+def _describe_holder(descriptor: int) -> str:
+    holder = _read_holder(descriptor)
+    if not holder:
+        return "another process; wait for it to end, or stop it"
+    here = holder["host"] == socket.gethostname()
+    place = "" if here else f" on {holder['host']}"
+    remedy = f"stop it with: kill {holder['pid']}" if here else "stop it there"
+    return (
+        f"process {holder['pid']}{place} ({holder['command']}, since {holder['since']}); "
+        f"wait for it to end, or {remedy}"
+    )
+
+
+def _read_holder(descriptor: int) -> dict[str, Any]:
+    """Empty when the holder has not written itself in yet."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        holder = json.loads(os.pread(descriptor, _HOLDER_LIMIT, 0))
+        if isinstance(holder, dict) and holder.keys() >= {"pid", "host", "since", "command"}:
+            return holder
+    return {}

@@ -1,0 +1,156 @@
+"""One command's life: finding what its arguments mean, and turning errors into exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+from mlcli.console.screen import Screen
+from mlcli.errors import BoundMissedError, MlcliError, ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from mlcli.config.schema import Config
+    from mlcli.run import Run
+    from mlcli.signals import Interruption
+
+OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOMEM}
+
+
+class Outcome(Protocol):
+    """What a step gives back."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of --json."""
+
+
+O = TypeVar("O", bound=Outcome)  # noqa: E741
+
+
+class Session:
+    """The context every command runs in; no traceback leaves it."""
+
+    def __init__(self, as_json: bool, quiet: bool) -> None:
+        self.screen = Screen(quiet=quiet or as_json, as_json=as_json)
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, _exit_on_sigterm)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.screen.close()
+        if error is None or isinstance(error, SystemExit):
+            return
+        sys.exit(self._explain(error))
+
+    def finish(self, outcome: O, show: Callable[[Screen, O], None], next_command: str = "") -> None:
+        """Show a step's outcome and the command to go on with, or print it as JSON."""
+        if self.screen.as_json:
+            self.screen.emit(outcome.to_json())
+            return
+        show(self.screen, outcome)
+        if next_command:
+            self.screen.next_step(next_command)
+
+    def config(self, path: Path | None, sets: Sequence[str] | None) -> Config:
+        """The configuration meant: the file named, mlcli.yaml here, or the latest run's."""
+        from mlcli.config.load import load_config
+
+        return load_config(path or self._default_config(), sets or ())
+
+    def configs(self, paths: Sequence[Path] | None, sets: Sequence[str] | None) -> list[Config]:
+        """The configurations named or, with none named, mlcli.yaml here and all in configs/."""
+        from mlcli.config.load import load_config
+
+        found = paths or [*Path().glob("mlcli.yaml"), *sorted(Path("configs").glob("*.yaml"))]
+        if not found:
+            raise UsageError("no configuration given, and neither mlcli.yaml nor configs/*.yaml here; name a YAML file")
+        return [load_config(path, sets or ()) for path in found]
+
+    def run(self, spec: str | None) -> Run:
+        """The run named, or the latest."""
+        from mlcli.run import find_run
+
+        return find_run(spec)
+
+    def resumable(self, spec: str | None, config: Path | None) -> Run:
+        """The run to resume: the one named, else the latest of the config's name, else the latest of all."""
+        if spec is None and config is not None:
+            spec = self.config(config, ()).name
+        return self.run(spec)
+
+    def bundle(self, spec: str | None) -> tuple[Path, Run | None]:
+        """The bundle's folder, and the run it lies in when it has one."""
+        from mlcli.run import find_bundle, open_run
+        from mlcli.run.folder import is_run
+
+        folder = find_bundle(spec)
+        return folder, open_run(folder.parent) if is_run(folder.parent) else None
+
+    def exit_if(self, interruption: Interruption) -> None:
+        """Leave with the signal's exit code where one came."""
+        if interruption.signal is not None:
+            sys.exit(128 + interruption.signal)
+
+    def require(self, misses: Sequence[str]) -> None:
+        """Raise BoundMissedError where a --fail-under bound was missed."""
+        if misses:
+            raise BoundMissedError("; ".join(misses))
+
+    def _default_config(self) -> Path:
+        if (here := Path("mlcli.yaml")).is_file():
+            return here
+        from mlcli.run import latest_run
+
+        if (run := latest_run()) is not None:
+            self.screen.say(f"Using the configuration of {run}")
+            return run.config
+        names = sorted(str(path) for path in Path("configs").glob("*.yaml"))
+        choice = f"; here are: {', '.join(names)}" if names else ""
+        raise UsageError(f"no configuration given, no mlcli.yaml here and no earlier run; name a YAML file{choice}")
+
+    def _explain(self, error: BaseException) -> int:
+        """Tell the user what went wrong; the exit code that says so."""
+        match error:
+            case MlcliError():
+                self.screen.error(error)
+                return error.exit_code
+            case KeyboardInterrupt():
+                self.screen.warn("interrupted")
+                return 128 + signal.SIGINT
+            case BrokenPipeError():
+                # Python would complain once more when it flushes stdout at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 128 + signal.SIGPIPE
+            case MemoryError():
+                return self._out_of_resources("out of memory; use fewer rows, a smaller batch or a smaller network")
+            case OSError() if error.errno in OUT_OF_RESOURCES:
+                return self._out_of_resources(
+                    f"{error.filename or 'writing'}: {error.strerror}; free space or permission"
+                )
+            case RuntimeError() if "can't allocate memory" in str(error) or "out of memory" in str(error):
+                return self._out_of_resources("out of memory; use a smaller batch or a smaller network")
+        return self._report_bug(error)
+
+    def _out_of_resources(self, message: str) -> int:
+        self.screen.error(ResourceError(message))
+        return ResourceError.exit_code
+
+    def _report_bug(self, error: BaseException) -> int:
+        with tempfile.NamedTemporaryFile("w", prefix="mlcli-", suffix=".log", delete=False, encoding="utf-8") as log:
+            traceback.print_exception(error, file=log)
+        summary = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        self.screen.error(MlcliError(f"this is a bug in mlcli ({summary}); the traceback is in {log.name}"))
+        return MlcliError.exit_code
+
+
+def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
+    """Leave through the context managers, so that half-written files are removed."""
+    sys.exit(128 + number)

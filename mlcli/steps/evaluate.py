@@ -1,0 +1,173 @@
+"""Step 4: performance measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mlcli.bundle import Bundle, load_bundle
+from mlcli.config.load import dump_config
+from mlcli.data.notes import profile_notes
+from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.types import Dataset, SplitName
+from mlcli.errors import DataError, UsageError
+from mlcli.evaluation.bounds import check_bounds
+from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
+from mlcli.evaluation.figures.svg import svg_text
+from mlcli.evaluation.gallery import Subject, draw_gallery
+from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
+from mlcli.evaluation.weights import WeightsTable
+from mlcli.evaluation.write import write_evaluation
+from mlcli.models.mlp import Mlp
+from mlcli.reporter import Reporter
+from mlcli.run import Run, RunManifest, read_metrics
+from mlcli.weights import WeightsTable as BundleWeights
+
+SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class EvaluateOutcome:
+    """What was measured, and where it is written."""
+
+    run: Run
+    evaluation: Evaluation
+    misses: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `evaluate --json`."""
+        return {
+            "run": str(self.run),
+            "folder": str(self.run.evaluation),
+            "report": str(self.run.report),
+            **self.evaluation.to_json(),
+            "misses": list(self.misses),
+        }
+
+
+def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporter) -> EvaluateOutcome:
+    """Measure a run's model on one split, beside a baseline; write metrics, figures and report."""
+    bundle = load_bundle(run.model)
+    manifest = run.read_manifest()
+    prepared = prepare_dataset(bundle.config.dataset, bundle.config.seed, reporter)
+    require_same_data(run, manifest, prepared)
+    name, data = choose_split(prepared, split, reporter)
+    looks = run.count_test_look() if name == "test" else manifest.test_looks
+    subject = measure_bundle(run, bundle, data, name, looks)
+    figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
+    report = render_report(report_facts(run, bundle, manifest, prepared, subject.evaluation, figures))
+    write_evaluation(run.evaluation, subject.evaluation, figures, report)
+    return EvaluateOutcome(run, subject.evaluation, tuple(map(str, check_bounds(subject.evaluation, bounds))))
+
+
+def require_same_data(run: Run, manifest: RunManifest, prepared: Prepared) -> None:
+    """Raise DataError when the data has changed since training: its test rows may be training rows now."""
+    if manifest.data_fingerprint != prepared.fingerprint:
+        raise DataError(
+            f"run {run}: its data has changed since it was trained (fingerprint {manifest.data_fingerprint[:12]}, "
+            f"now {prepared.fingerprint[:12]}), so its test rows are no longer the same; put the old data back, "
+            "train a new run, or use mlcli predict for new rows"
+        )
+
+
+def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:
+    """The rows to measure on: those asked for or, where there are none, the next best, with a warning."""
+    if split not in SPLITS:
+        raise UsageError(f"--split: must be one of {', '.join(SPLITS)}; got '{split}'")
+    order: list[SplitName] = [name for name in SPLITS if name == split] + [n for n in ("valid", "train") if n != split]
+    name = next(name for name in order if len(prepared.splits[name]))
+    if name != split:
+        reporter.warn(
+            f"there are no {split} rows (dataset.split); measuring on the {name} rows instead, "
+            "which says little about new data"
+        )
+    return name, prepared.splits[name]
+
+
+def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, looks: int) -> Subject:
+    """Predict the rows and measure; with all that the figures need."""
+    truth, predictions = bundle.task.truth(data), bundle.predict(data)
+    weights = bundle.weights()
+    evaluation = evaluate_predictions(
+        bundle.task,
+        truth,
+        predictions,
+        bundle.config.evaluation,
+        split=split,
+        test_looks=looks,
+        seed=bundle.config.seed,
+        stand_in_for=bundle.facts["stand_in_for"],
+        weights=None if weights is None else describe_weights(weights),
+    )
+    return Subject(
+        task=bundle.task,
+        data=data,
+        truth=truth,
+        predictions=predictions,
+        evaluation=evaluation,
+        history=read_metrics(run),
+        best_epoch=bundle.facts["best_epoch"],
+        predict=bundle.predict,
+        first_layer=first_layer_pictures(bundle),
+    )
+
+
+def first_layer_pictures(bundle: Bundle) -> np.ndarray | None:
+    """Incoming weights of the first hidden units in the shape of the pictures, where inputs are pixels."""
+    shape = bundle.features.schema.image_shape
+    model = bundle.model
+    if not shape or not isinstance(model, Mlp) or not bundle.config.model.hidden:
+        return None
+    weights: np.ndarray = next(model.hidden.parameters()).detach().numpy()
+    return weights.reshape(-1, *shape) if weights.shape[1] == np.prod(shape) else None
+
+
+def report_facts(
+    run: Run, bundle: Bundle, manifest: RunManifest, prepared: Prepared, evaluation: Evaluation, figures: dict[str, str]
+) -> ReportFacts:
+    """What the report tells beside the measurement."""
+    return ReportFacts(
+        name=str(run),
+        summary=summarise(bundle, manifest),
+        evaluation=evaluation,
+        figures=figures,
+        rows=manifest.rows,
+        columns=column_facts(prepared),
+        config=dump_config(bundle.config),
+        environment={**manifest.versions, "platform": manifest.platform, "device": manifest.device},
+        notes=profile_notes(prepared.profile),
+    )
+
+
+def column_facts(prepared: Prepared) -> tuple[ColumnFacts, ...]:
+    """The columns as the data report has them."""
+    return tuple(
+        ColumnFacts(c["name"], c["role"], c["kind"], sum(c["missing"].values()), c["distinct"])
+        for c in prepared.profile["columns"]
+    )
+
+
+def summarise(bundle: Bundle, manifest: RunManifest) -> str:
+    """One sentence: which network, trained on what, for how long."""
+    hidden = "-".join(map(str, bundle.config.model.hidden))
+    network = f"A multilayer perceptron with hidden layers {hidden}" if hidden else "A linear model (no hidden layer)"
+    stand_in = f", standing in for {manifest.stand_in_for}" if manifest.stand_in_for else ""
+    return (
+        f"{network}, {manifest.n_parameters:,} parameters, trained on {manifest.rows['train']:,} rows of "
+        f"{manifest.dataset}{stand_in}; best epoch {bundle.facts['best_epoch']}."
+    )
+
+
+def describe_weights(table: BundleWeights) -> WeightsTable:
+    """A linear model's weights as the report tells them."""
+    unit = {"target": "in the data's own units", "log-odds": "in log-odds per unit", "score": "of the score per unit"}
+    return WeightsTable(
+        features=table.features,
+        outputs=table.outputs,
+        weights=tuple(map(tuple, table.weights.T.tolist())),
+        bias=tuple(table.intercept.tolist()),
+        caption=unit[table.unit],
+    )

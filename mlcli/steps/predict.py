@@ -1,0 +1,133 @@
+"""Inference: new rows in, predictions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlcli.bundle import Bundle, load_bundle
+from mlcli.data.incoming import read_incoming
+from mlcli.data.incoming_images import read_incoming_images
+from mlcli.data.prepare import prepare_dataset
+from mlcli.data.types import Images, Table
+from mlcli.errors import DataError, UsageError
+from mlcli.predictions import choose_format, prediction_frame, write_predictions
+from mlcli.reporter import Reporter
+from mlcli.run import Run
+
+PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What to predict and where to.
+
+    source : file, folder or "-" for stdin; None for the run's test rows
+    output : None writes to stdout, or for the test rows to the run's folder
+    keep   : input columns copied beside the predictions
+    """
+
+    source: str | None
+    output: Path | None
+    file_format: str | None
+    input_format: str | None
+    keep: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PredictOutcome:
+    """How many rows were predicted, and where they are; None when they went to stdout."""
+
+    n_rows: int
+    path: Path | None
+    unseen: dict[str, int]
+    preview: pl.DataFrame
+    stand_in_for: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `predict --json`."""
+        return {
+            "rows": self.n_rows,
+            "file": None if self.path is None else str(self.path),
+            "unseen_categories": self.unseen,
+            "stand_in_for": self.stand_in_for,
+        }
+
+
+def predict_step(where: Path, run: Run | None, request: PredictRequest, reporter: Reporter) -> PredictOutcome:
+    """Predict the rows of a source, or the run's test rows.
+
+    where : the bundle's folder
+    run   : the run it belongs to, when it has one; the test rows' predictions are kept there
+    """
+    bundle = load_bundle(where)
+    if bundle.facts["stand_in_for"]:
+        reporter.warn(f"this model was trained on a stand-in for {bundle.facts['stand_in_for']}")
+    if request.source is None:
+        given = rows_set_apart(bundle, reporter)
+        path: Path | None = request.output or (run.folder if run else where.parent) / "predictions.csv"
+    else:
+        given = read_source(bundle, request.source, request.input_format)
+        path = None if request.output in (None, Path("-")) else request.output
+    file_format = choose_format(path, request.file_format)
+    predictions = bundle.predict(given.data)
+    frame = beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
+    unseen = bundle.features.unseen(given.data)
+    for column, count in unseen.items():
+        reporter.warn(f"column '{column}': {count} cells hold categories that training never saw")
+    write_predictions(frame, path, file_format)
+    return PredictOutcome(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), bundle.facts["stand_in_for"])
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows to predict, and the columns that may be copied beside the predictions."""
+
+    data: Table | Images
+    columns: pl.DataFrame
+    always: tuple[str, ...] = ()
+
+
+def rows_set_apart(bundle: Bundle, reporter: Reporter) -> Given:
+    """The test rows that the bundle's configuration sets apart, with their true targets."""
+    prepared = prepare_dataset(bundle.config.dataset, bundle.config.seed, reporter)
+    data = prepared.splits.test
+    if not len(data):
+        raise DataError("this run has no test rows (dataset.split.test is 0); name a file: mlcli predict FILE")
+    if isinstance(data, Images) and data.labels is not None:
+        truth = pl.Series("true_label", data.class_names, dtype=pl.String)
+        frame = pl.DataFrame([truth.gather(data.labels)])
+        return Given(data, frame, ("true_label",))
+    if isinstance(data, Images):
+        return Given(data, pl.DataFrame())
+    targets = [column.name for column in data.targets]
+    frame = data.frame.rename({name: f"true_{name}" for name in targets})
+    return Given(data, frame, tuple(f"true_{name}" for name in targets))
+
+
+def read_source(bundle: Bundle, source: str, input_format: str | None) -> Given:
+    """Rows from a file, a folder of pictures or stdin."""
+    if bundle.features.schema.image_shape:
+        pictures = read_incoming_images(source, bundle.features.schema.image_shape)
+        return Given(pictures.images, pl.DataFrame({"picture": pictures.names}), ("picture",))
+    incoming = read_incoming(source, bundle.features.schema, bundle.config.dataset, input_format)
+    return Given(incoming.table, pl.concat([incoming.extra, incoming.table.frame], how="horizontal"))
+
+
+def kept_columns(given: Given, keep: tuple[str, ...]) -> pl.DataFrame:
+    """The input columns that stand beside the predictions."""
+    unknown = [name for name in keep if name not in given.columns.columns]
+    if unknown:
+        raise UsageError(f"--keep: no column '{unknown[0]}' in the input; columns: {', '.join(given.columns.columns)}")
+    return given.columns.select(list(dict.fromkeys((*given.always, *keep))))
+
+
+def beside(kept: pl.DataFrame, predicted: pl.DataFrame) -> pl.DataFrame:
+    """Both tables side by side. Raises UsageError where a kept column is called like a predicted one."""
+    twice = set(kept.columns) & set(predicted.columns)
+    if twice:
+        raise UsageError(f"--keep: the input column '{min(twice)}' is called like a predicted one; rename it")
+    return pl.concat([kept, predicted], how="horizontal") if kept.width else predicted

@@ -1,0 +1,63 @@
+"""Step 1: data preparation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlcli.config.schema import Config
+from mlcli.data.availability import at_hand, would_download
+from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class PreparedConfig:
+    """A config's data: prepared, or why it was left out."""
+
+    name: str
+    prepared: Prepared | None
+    left_out: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of `prepare --json`."""
+        if self.prepared is None:
+            return {"config": self.name, "prepared": False, "reason": self.left_out}
+        return {
+            "config": self.name,
+            "prepared": True,
+            "folder": str(self.prepared.folder),
+            "fingerprint": self.prepared.fingerprint,
+            "reused": self.prepared.reused,
+            "stand_in_for": self.prepared.stand_in_for,
+            "profile": self.prepared.profile,
+        }
+
+
+@dataclass(frozen=True)
+class PrepareOutcome:
+    """One entry a config."""
+
+    entries: tuple[PreparedConfig, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `prepare --json`."""
+        return {"datasets": [entry.to_json() for entry in self.entries]}
+
+
+def prepare_step(configs: Sequence[Config], reporter: Reporter, only_at_hand: bool) -> PrepareOutcome:
+    """Prepare the data of each config; with only_at_hand, what is missing is listed instead of fetched."""
+    return PrepareOutcome(tuple(_prepare(config, reporter, only_at_hand) for config in configs))
+
+
+def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> PreparedConfig:
+    if only_at_hand and not at_hand(config.dataset):
+        return PreparedConfig(config.name, None, would_download(config.dataset) or _where_from(config))
+    return PreparedConfig(config.name, prepare_dataset(config.dataset, config.seed, reporter))
+
+
+def _where_from(config: Config) -> str:
+    path = getattr(config.dataset, "path", None) or getattr(config.dataset, "images", "its files")
+    origin = getattr(config.dataset, "origin", None)
+    return f"needs {path}" + (f", from {origin}" if origin else "")

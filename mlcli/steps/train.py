@@ -1,0 +1,255 @@
+"""Step 3: modelling."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mlcli.bundle import Bundle
+from mlcli.checkpoint import load_checkpoint
+from mlcli.config.load import dump_config, load_config
+from mlcli.config.schema import Config
+from mlcli.errors import ConfigError, DataError, DivergedError, Problem, UsageError
+from mlcli.evaluation.threshold import choose_threshold
+from mlcli.inputs import Inputs, gather_inputs
+from mlcli.recorder import RunRecorder
+from mlcli.reporter import Reporter
+from mlcli.run import Run, RunManifest, create_run
+from mlcli.run.environment import package_versions, utc_now
+from mlcli.signals import Interruption
+from mlcli.task import Classification, FittedTask
+from mlcli.training.job import TrainingJob, assemble_job
+from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
+from mlcli.training.observers import Observer
+from mlcli.training.scoring import build_scorer
+from mlcli.training.snapshot import restore_snapshot
+from mlcli.training.state import Stopped, TrainingState
+from mlcli.training.stopping import EarlyStopping, StopRule
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """How a training ended.
+
+    train, valid : loss and metrics of the best weights; valid is empty without validation rows
+    seconds      : of the training loop, in this process
+    """
+
+    run: Run
+    stopped: Stopped
+    epochs: int
+    best_epoch: int
+    n_parameters: int
+    train: dict[str, float]
+    valid: dict[str, float]
+    seconds: float
+    threshold: float | None
+    stand_in_for: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `train --json`."""
+        return {
+            "run": str(self.run),
+            "folder": str(self.run.folder),
+            "model": str(self.run.model) if self.best_epoch else None,
+            "stopped": self.stopped,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "parameters": self.n_parameters,
+            "train": self.train,
+            "valid": self.valid,
+            "seconds": self.seconds,
+            "threshold": self.threshold,
+            "stand_in_for": self.stand_in_for,
+        }
+
+
+def train_step(
+    config: Config, reporter: Reporter, observers: Sequence[Observer], interruption: Interruption
+) -> TrainOutcome:
+    """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved."""
+    inputs = gather_inputs(config, reporter)
+    job = make_job(config, inputs)
+    run = create_run(config.name, dump_config(config), describe_run(job, inputs))
+    reporter.say(f"Training {run}: {describe_job(job, inputs)}")
+    with run.lock():
+        return fit_run(run, job, new_state(job), inputs, observers, interruption)
+
+
+def resume_step(
+    run: Run, sets: Sequence[str], reporter: Reporter, observers: Sequence[Observer], interruption: Interruption
+) -> TrainOutcome:
+    """Continue a run as if it had never stopped; its epochs may be extended."""
+    config = extended_config(run, sets)
+    with run.lock():
+        manifest = run.read_manifest()
+        inputs = gather_inputs(config, reporter)
+        require_same_data(run, manifest, inputs)
+        job = make_job(config, inputs, threads=manifest.threads)
+        snapshot = load_checkpoint(run.checkpoints, reporter)
+        state = new_state(job) if snapshot is None else restore_snapshot(job, snapshot)
+        reporter.say(f"Resuming {run} after {state.epoch} epochs and {state.step} steps")
+        run.save_config(dump_config(config))
+        return fit_run(run, job, state, inputs, observers, interruption)
+
+
+def make_job(config: Config, inputs: Inputs, threads: int | None = None) -> TrainingJob:
+    """The job of a configuration on its inputs; torch is set to the job's threads."""
+    train, valid = inputs.training_arrays()
+    job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities, threads)
+    torch.set_num_threads(job.threads)
+    return job
+
+
+def fit_run(
+    run: Run,
+    job: TrainingJob,
+    state: TrainingState,
+    inputs: Inputs,
+    observers: Sequence[Observer],
+    interruption: Interruption,
+) -> TrainOutcome:
+    """Train, and leave history, last checkpoint and the bundle of the best weights on disk."""
+    recorder = RunRecorder(run, state, job.config.training.checkpoint_seconds)
+    started = time.perf_counter()
+    with interruption:
+        trained = train_model(job, state, [recorder, *observers], stop_rules(job.config), interruption)
+    seconds = time.perf_counter() - started
+    task = settle_threshold(job, inputs.task)
+    outcome = summarise(run, job, trained, task, inputs, seconds)
+    if state.best_epoch:
+        Bundle(job.config, inputs.features, task, job.model.cpu().eval(), bundle_facts(outcome, inputs)).save(run.model)
+    run.update_manifest(status=trained.stopped, timings={"train": seconds})
+    if trained.stopped == "diverged":
+        raise DivergedError(explain_divergence(run, job, trained))
+    return outcome
+
+
+def stop_rules(config: Config) -> list[StopRule]:
+    """The rules that may end this training early."""
+    early = config.training.early_stopping
+    return [EarlyStopping(early.patience)] if early else []
+
+
+def settle_threshold(job: TrainingJob, task: FittedTask) -> FittedTask:
+    """The task with the decision threshold that the config names or that the validation rows suggest."""
+    chosen = job.config.evaluation.threshold
+    if not isinstance(task, Classification) or len(task.classes) != 2:
+        return task
+    if isinstance(chosen, float):
+        return task.with_threshold(chosen)
+    probabilities = task.decode(outputs_of(job, job.valid.x)).probabilities
+    if probabilities is None:
+        return task
+    truth = job.valid.y.long().cpu().numpy().reshape(-1)
+    return task.with_threshold(choose_threshold(truth, probabilities[:, 1], chosen))
+
+
+def summarise(
+    run: Run, job: TrainingJob, trained: TrainedModel, task: FittedTask, inputs: Inputs, seconds: float
+) -> TrainOutcome:
+    """Measure the best weights on the training and validation rows."""
+    state = trained.state
+    scorer = build_scorer(task, job.device)
+
+    def scores(x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
+        outputs = outputs_of(job, x)
+        return {"loss": job.loss(outputs, y).item(), **scorer(outputs, y)}
+
+    return TrainOutcome(
+        run=run,
+        stopped=trained.stopped,
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        n_parameters=count_parameters(job),
+        train=scores(job.train.x, job.train.y) if state.best_epoch else {},
+        valid=scores(job.valid.x, job.valid.y) if state.best_epoch and len(job.valid) else {},
+        seconds=seconds,
+        threshold=task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None,
+        stand_in_for=inputs.prepared.stand_in_for,
+    )
+
+
+def count_parameters(job: TrainingJob) -> int:
+    """Numbers that training adjusts."""
+    return sum(parameter.numel() for parameter in job.model.parameters())
+
+
+def describe_run(job: TrainingJob, inputs: Inputs) -> RunManifest:
+    """The run's account of itself at its start."""
+    splits = inputs.prepared.splits
+    return RunManifest(
+        seed=job.config.seed,
+        device=str(job.device),
+        threads=job.threads,
+        precision=str(job.precision).removeprefix("torch."),
+        config_fingerprint=job.config.fingerprint(),
+        data_fingerprint=inputs.prepared.fingerprint,
+        dataset=inputs.prepared.dataset,
+        n_parameters=count_parameters(job),
+        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
+        stand_in_for=inputs.prepared.stand_in_for,
+    )
+
+
+def describe_job(job: TrainingJob, inputs: Inputs) -> str:
+    """One line: the network's shape, its size, and on how many rows it is trained."""
+    shape = "-".join(map(str, (job.train.x.shape[1], *job.config.model.hidden, inputs.task.n_outputs)))
+    return (
+        f"{shape} network, {count_parameters(job):,} parameters, {len(job.train):,} rows in batches of "
+        f"{job.batch_size:,} on {job.device} ({str(job.precision).removeprefix('torch.')}, {job.threads} threads)"
+    )
+
+
+def bundle_facts(outcome: TrainOutcome, inputs: Inputs) -> dict[str, Any]:
+    """What a bundle tells of its making; it names no folder, machine or person."""
+    return {
+        "created": utc_now(),
+        "versions": package_versions(),
+        "data_fingerprint": inputs.prepared.fingerprint,
+        "stand_in_for": outcome.stand_in_for,
+        "best_epoch": outcome.best_epoch,
+        "train": outcome.train,
+        "valid": outcome.valid,
+    }
+
+
+def extended_config(run: Run, sets: Sequence[str]) -> Config:
+    """The run's config with the changes that a resume allows: more epochs, other checkpoint intervals."""
+    before, after = load_config(run.config), load_config(run.config, sets)
+    free = {"epochs": before.training.epochs, "checkpoint_seconds": before.training.checkpoint_seconds}
+    core = after.model_copy(update={"training": after.training.model_copy(update=free)})
+    changed = [name for name in Config.model_fields if getattr(core, name) != getattr(before, name)]
+    if changed:
+        text = "cannot change on resume; only training.epochs can. Start a new run with: mlcli train"
+        raise ConfigError([Problem(section, text, "--set") for section in changed])
+    if after.training.epochs < before.training.epochs:
+        raise UsageError(f"training.epochs: a run can be extended, not shortened; it has {before.training.epochs}")
+    return after
+
+
+def require_same_data(run: Run, manifest: RunManifest, inputs: Inputs) -> None:
+    """Raise DataError when the data has changed since the run began."""
+    if manifest.data_fingerprint != inputs.prepared.fingerprint:
+        raise DataError(
+            f"run {run}: its data has changed since it was trained (fingerprint {manifest.data_fingerprint[:12]}, "
+            f"now {inputs.prepared.fingerprint[:12]}); put the old data back, or train a new run"
+        )
+
+
+def explain_divergence(run: Run, job: TrainingJob, trained: TrainedModel) -> str:
+    """What happened, what is left and what to try."""
+    step = trained.diverged_step or 0
+    state: TrainingState = trained.state
+    kept = (
+        f"the best weights, of epoch {state.best_epoch}, are in {run.model}" if state.best_epoch else "nothing is kept"
+    )
+    return (
+        f"run {run} diverged: the loss is no longer a finite number at step {step} (last finite step {step - 1}, "
+        f"epoch {state.epoch + 1}); {kept}. Try a lower optimizer.lr (now {job.config.optimizer.lr:g}), "
+        "training.clip_norm: 1, or features.scale: standard"
+    )

@@ -1,0 +1,142 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlcli.data.pictures import read_pictures
+from mlcli.errors import DataError
+
+GRADIENT = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "pgm", "gif"])
+def test_lossless_formats_come_back_as_they_were(tmp_path, suffix):
+    path = tmp_path / f"x.{suffix}"
+    Image.fromarray(GRADIENT).save(path)
+    np.testing.assert_array_equal(read_pictures([path], (8, 8), "gray")[0], GRADIENT)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_lossy_formats_come_back_about_as_they_were(tmp_path, suffix):
+    path = tmp_path / f"x.{suffix}"
+    Image.fromarray(GRADIENT).save(path, quality=95)
+    found = read_pictures([path], (8, 8), "gray")[0].astype(int)
+    assert np.abs(found - GRADIENT).mean() < 4
+
+
+def filled(path, mode, value, **keys):
+    Image.new(mode, (4, 4), value).save(path, **keys)
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "keys", "expected"),
+    [
+        ("L", 100, {}, [100] * 3),
+        ("1", 1, {}, [255] * 3),
+        ("RGB", (10, 20, 30), {}, [10, 20, 30]),
+        ("RGBA", (10, 20, 30, 255), {}, [10, 20, 30]),
+        ("RGBA", (10, 20, 30, 0), {}, [255] * 3),
+        ("RGBA", (0, 0, 0, 51), {}, [204] * 3),  # 255 · (1 − 0.2)
+        ("LA", (0, 51), {}, [204] * 3),
+        ("P", 0, {"transparency": 0}, [255] * 3),
+        ("RGB", (1, 2, 3), {"transparency": (1, 2, 3)}, [255] * 3),
+        ("I;16", 0x80FF, {}, [128] * 3),
+        ("I;16", 0xFFFF, {}, [255] * 3),
+    ],
+)
+def test_palette_alpha_and_16_bits(tmp_path, mode, value, keys, expected):
+    filled(tmp_path / "x.png", mode, value, **keys)
+    assert read_pictures([tmp_path / "x.png"], (4, 4), "rgb")[0, 0, 0].tolist() == expected
+
+
+def test_palette_colours(tmp_path):
+    picture = Image.new("P", (4, 4), 1)
+    picture.putpalette([0, 0, 0, 9, 8, 7])
+    picture.save(tmp_path / "x.gif")
+    assert read_pictures([tmp_path / "x.gif"], (4, 4), "rgb")[0, 0, 0].tolist() == [9, 8, 7]
+
+
+def test_resizing_averages(tmp_path):
+    checks = np.indices((64, 64)).sum(axis=0) % 2 * 255
+    Image.fromarray(checks.astype(np.uint8)).save(tmp_path / "x.png")
+    found = read_pictures([tmp_path / "x.png"], (4, 8), "gray")
+    assert found.shape == (1, 4, 8)
+    assert found.astype(float) == pytest.approx(np.full((1, 4, 8), 127.5), abs=6)
+
+
+def test_upright_as_the_camera_says(tmp_path):
+    pixels = np.zeros((4, 8), np.uint8)
+    pixels[:, :4] = 255  # left half white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90° clockwise to see it upright
+    Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
+    np.testing.assert_array_equal(read_pictures([tmp_path / "x.png"], (8, 4), "gray")[0, :, 0], [255] * 4 + [0] * 4)
+
+
+def test_order_is_kept(tmp_path):
+    paths = [tmp_path / f"{value}.png" for value in range(40)]
+    for value, path in enumerate(paths):
+        filled(path, "L", value)
+    assert read_pictures(paths, (4, 4), "gray")[:, 0, 0].tolist() == list(range(40))
+
+
+def test_large_jpeg_is_reduced(tmp_path):
+    Image.new("RGB", (2000, 1000), (200, 100, 50)).save(tmp_path / "x.jpg")
+    found = read_pictures([tmp_path / "x.jpg"], (28, 28), "rgb")
+    assert found.shape == (1, 28, 28, 3)
+    assert found[0, 14, 14].astype(float) == pytest.approx([200, 100, 50], abs=3)
+
+
+class TestUnreadable:
+    def check(self, path, said):
+        with pytest.raises(DataError, match=f"{path.name}: .*{said}"):
+            read_pictures([path], (4, 4), "gray")
+
+    def test_text(self, tmp_path):
+        (tmp_path / "x.png").write_text("hello")
+        self.check(tmp_path / "x.png", "cannot be read as a picture")
+
+    def test_empty(self, tmp_path):
+        (tmp_path / "x.png").write_bytes(b"")
+        self.check(tmp_path / "x.png", "cannot be read as a picture")
+
+    def test_truncated_at_every_length(self, tmp_path):
+        Image.fromarray(GRADIENT).save(tmp_path / "good.png")
+        content = (tmp_path / "good.png").read_bytes()
+        for length in range(0, len(content) - 12, 5):
+            (tmp_path / "x.png").write_bytes(content[:length])
+            self.check(tmp_path / "x.png", "cannot be read")
+
+    def test_wrong_checksum(self, tmp_path):
+        Image.fromarray(GRADIENT).save(tmp_path / "x.png")
+        content = bytearray((tmp_path / "x.png").read_bytes())
+        content[content.index(b"IDAT") + 12] ^= 4
+        (tmp_path / "x.png").write_bytes(content)
+        self.check(tmp_path / "x.png", "cannot be read")
+
+    def test_a_format_not_read(self, tmp_path):
+        Image.new("L", (4, 4)).save(tmp_path / "x.ico")
+        self.check(tmp_path / "x.ico", "cannot be read")
+
+    def test_float_pixels(self, tmp_path):
+        Image.new("F", (4, 4), 0.5).save(tmp_path / "x.tif")
+        self.check(tmp_path / "x.tif", "no known range")
+
+    @pytest.mark.parametrize("side", [10_000, 60_000])
+    def test_bomb(self, tmp_path, side):
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+        header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+        body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+        (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+        self.check(tmp_path / "x.png", "exceeds limit")
+
+    def test_the_first_of_several_is_named(self, tmp_path):
+        filled(tmp_path / "good.png", "L", 1)
+        for name in ("bad1.png", "bad2.png"):
+            (tmp_path / name).write_text("")
+        with pytest.raises(DataError, match=r"bad1\.png"):
+            read_pictures([tmp_path / name for name in ("good.png", "bad1.png", "bad2.png")], (4, 4), "gray")

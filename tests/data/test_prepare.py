@@ -1,0 +1,364 @@
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from polars.testing import assert_frame_equal
+from pydantic import TypeAdapter
+
+from mlcli.config.dataset import DatasetConfig
+from mlcli.data.prepare import prepare_dataset
+from mlcli.data.types import Table
+from mlcli.errors import DataError, ResourceError
+from mlcli.files import disk
+
+CONFIGS = TypeAdapter(DatasetConfig)
+
+
+class Killed(BaseException):
+    """What a process cannot catch, as far as a test can have it."""
+
+
+class Collecting:
+    def __init__(self):
+        self.warnings = []
+
+    def say(self, text):
+        pass
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+    def progress(self, label, done, total):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLCLI_DATA_DIR", raising=False)
+    monkeypatch.delenv("MLCLI_PREPARED_DIR", raising=False)
+    monkeypatch.setenv("MLCLI_OFFLINE", "1")
+    return tmp_path
+
+
+def prepare(seed=0, reporter=None, **keys):
+    return prepare_dataset(CONFIGS.validate_python(keys), seed, reporter or Collecting())
+
+
+def write_csv(path, n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pl.DataFrame({"a": rng.normal(size=n), "b": rng.choice(["u", "v"], n), "y": rng.normal(size=n)})
+    path.write_text(frame.write_csv())
+    return frame
+
+
+def idx_bytes(array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
+    return header + array.tobytes()
+
+
+def make_source(here, name):
+    """A small dataset of that kind and the configuration that reads it."""
+    rng = np.random.default_rng(0)
+    pixels, labels = rng.integers(0, 255, (40, 4, 5), dtype=np.uint8), np.arange(40, dtype=np.uint8) % 2
+    match name:
+        case "csv":
+            write_csv(here / "t.csv")
+            return {"name": "csv", "path": "t.csv", "target": "y"}
+        case "parquet":
+            write_csv(here / "t.csv").write_parquet(here / "t.parquet")
+            return {"name": "parquet", "path": "t.parquet", "target": "y"}
+        case "jsonl":
+            (here / "t.jsonl").write_text(write_csv(here / "t.csv").write_ndjson())
+            return {"name": "jsonl", "path": "t.jsonl", "target": "y"}
+        case "sql":
+            with sqlite3.connect(here / "t.db") as connection:
+                connection.execute("create table t (a real, y real)")
+                connection.executemany("insert into t values (?, ?)", rng.normal(size=(40, 2)).tolist())
+            connection.close()
+            return {"name": "sql", "path": "t.db", "query": "select * from t", "target": "y"}
+        case "npz":
+            np.savez(here / "t.npz", x=rng.normal(size=(40, 3)), y=rng.normal(size=40))
+            return {"name": "npz", "path": "t.npz"}
+        case "npz images":
+            np.savez(here / "t.npz", x=pixels, y=labels)
+            return {"name": "npz", "path": "t.npz"}
+        case "idx":
+            (here / "images").write_bytes(idx_bytes(pixels))
+            (here / "labels").write_bytes(idx_bytes(labels))
+            return {"name": "idx", "images": "images", "labels": "labels"}
+        case "images":
+            for index, row in enumerate(pixels):
+                folder = here / "pictures" / str(labels[index])
+                folder.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(row).save(folder / f"{index}.png")
+            return {"name": "images", "path": "pictures", "size": (4, 5)}
+        case "stl10":
+            (here / "stl10_binary").mkdir()
+            for split in ("train", "test"):
+                rng.integers(0, 255, (20, 3 * 96 * 96), dtype=np.uint8).tofile(here / f"stl10_binary/{split}_X.bin")
+                (np.arange(20, dtype=np.uint8) % 10 + 1).tofile(here / f"stl10_binary/{split}_y.bin")
+            return {"name": "stl10", "size": (8, 8), "split": {"valid": 0.5}}
+        case _:
+            return {"name": name}
+
+
+KINDS = [
+    "csv", "parquet", "jsonl", "sql", "npz", "npz images", "idx", "images", "stl10", "iris", "wine",
+    "breast_cancer", "diabetes", "digits", "circle", "xor", "gauss", "spiral", "plane", "multi_gauss",
+]  # fmt: skip
+
+
+def assert_same(first, second):
+    if isinstance(first, Table):
+        assert_frame_equal(first.frame, second.frame)
+        assert (first.features, first.targets) == (second.features, second.targets)
+    else:
+        np.testing.assert_array_equal(first.pixels, second.pixels)
+        np.testing.assert_array_equal(first.labels, second.labels)
+        assert first.class_names == second.class_names
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prepared_once_and_found_the_next_time(here, kind):
+    keys = make_source(here, kind)
+    made, found = prepare(**keys), prepare(**keys)
+    assert (made.reused, found.reused) == (False, True)
+    assert (made.fingerprint, made.folder) == (found.fingerprint, found.folder)
+    assert made.profile == found.profile
+    for name in ("train", "valid", "test"):
+        assert_same(made.splits[name], found.splits[name])
+        assert made.profile["rows"][name] == len(made.splits[name]) > 0
+    assert made.splits.task == found.splits.task
+    assert made.dataset == found.dataset == keys["name"]
+    assert made.folder.parent == here.joinpath("data/prepared").relative_to(here)
+    assert made.folder.name.endswith(made.fingerprint[:12])
+
+
+class TestWhatDecides:
+    """The fingerprint changes with what decides the rows, and with nothing else."""
+
+    def test_content(self, here):
+        keys = make_source(here, "csv")
+        first = prepare(**keys)
+        write_csv(here / "t.csv", seed=1)
+        second = prepare(**keys)
+        assert second.fingerprint != first.fingerprint
+        assert not second.reused
+        write_csv(here / "t.csv", seed=0)
+        assert prepare(**keys).reused
+
+    @pytest.mark.parametrize("change", [{"drop": ["b"]}, {"split": {"test": 0.3}}, {"duplicates": "drop"}])
+    def test_section(self, here, change):
+        keys = make_source(here, "csv")
+        assert prepare(**keys).fingerprint != prepare(**keys, **change).fingerprint
+
+    def test_seed(self, here):
+        keys = make_source(here, "csv")
+        first, second = prepare(seed=0, **keys), prepare(seed=1, **keys)
+        assert first.fingerprint != second.fingerprint
+        assert not first.splits.train.frame.equals(second.splits.train.frame)
+
+    def test_own_seed_of_the_split(self, here):
+        keys = {**make_source(here, "csv"), "split": {"seed": 3}}
+        assert prepare(seed=0, **keys).fingerprint == prepare(seed=1, **keys).fingerprint
+
+    def test_a_touched_picture(self, here):
+        keys = make_source(here, "images")
+        first = prepare(**keys)
+        os.utime(next((here / "pictures" / "0").iterdir()), (1, 1))
+        assert prepare(**keys).fingerprint != first.fingerprint
+
+    def test_rows_of_a_database_without_a_file(self, here):
+        keys = make_source(here, "sql")
+        keys |= {"path": None, "url": f"sqlite:///{here / 't.db'}"}
+        first = prepare(**keys)
+        assert prepare(**keys).reused
+        with sqlite3.connect(here / "t.db") as connection:
+            connection.execute("insert into t values (1, 2)")
+        connection.close()
+        second = prepare(**keys)
+        assert not second.reused
+        assert sum(second.profile["rows"].values()) == sum(first.profile["rows"].values()) + 1
+
+
+def test_test_rows_given_apart(here):
+    keys = make_source(here, "csv")
+    test = write_csv(here / "test.csv", n=7, seed=5)
+    prepared = prepare(**keys, test_path="test.csv")
+    assert prepared.profile["rows"] == {"train": 48, "valid": 12, "test": 7}
+    assert prepared.splits.test.frame["a"].to_list() == pytest.approx(test["a"].to_list())
+
+
+def test_outliers_leave_the_training_rows_only(here):
+    values = [0.0, 1.0, 2.0, 3.0] * 25
+    for row in (0, 96, 97, 98, 99):
+        values[row] = 1000.0
+    key = ["train"] * 96 + ["valid"] * 2 + ["test"] * 2
+    pl.DataFrame({"a": values, "k": key, "y": np.arange(100.0)}).write_csv(here / "t.csv")
+    split = {"by": "given", "column": "k"}
+    keys = {"name": "csv", "path": "t.csv", "target": "y", "split": split}
+    prepared = prepare(**keys, outliers={"name": "iqr"})
+    assert prepared.profile["rows"] == {"train": 95, "valid": 2, "test": 2}
+    assert prepared.splits.test.frame["a"].to_list() == [1000.0, 1000.0]
+    assert prepared.splits.train.frame["a"].max() == 3.0
+    assert prepared.profile["outliers"]["dropped"] == 1
+    missing = prepare(**keys, outliers={"name": "iqr", "action": "missing"})
+    assert missing.profile["rows"]["train"] == 96
+    assert missing.splits.train.frame["a"].null_count() == 1
+
+
+def test_the_split_key_is_no_feature(here):
+    pl.DataFrame({"a": np.arange(40.0), "k": ["p", "q", "r", "s"] * 10, "y": np.arange(40.0)}).write_csv(here / "t.csv")
+    split = {"by": "group", "column": "k", "test": 0.25, "valid": 0.25}
+    prepared = prepare(name="csv", path="t.csv", target="y", split=split)
+    assert [column.name for column in prepared.splits.train.features] == ["a"]
+    assert prepared.profile["rows"] == {"train": 20, "valid": 10, "test": 10}
+
+
+class TestDamage:
+    @pytest.mark.parametrize("kind", ["csv", "digits"])
+    def test_made_again_with_a_warning(self, here, kind):
+        keys = make_source(here, kind)
+        made, reporter = prepare(**keys), Collecting()
+        path = next(iter(sorted(made.folder.glob("train*"))))
+        path.write_bytes(path.read_bytes()[:-1])
+        again = prepare(**keys, reporter=reporter)
+        assert not again.reused
+        assert len(reporter.warnings) == 1
+        assert f"{path.name}: damaged" in reporter.warnings[0]
+        assert_same(made.splits.train, again.splits.train)
+        assert prepare(**keys).reused
+
+    def test_killed_at_any_operation(self, here):
+        prepared_dir = here / "data" / "prepared"
+        prepared_dir.mkdir(parents=True)
+        last = 0
+        while not prepare_dying(last):
+            reporter = Collecting()
+            whole = prepare(name="spiral", rows=30, reporter=reporter)
+            assert reporter.warnings == []
+            assert [path.name for path in prepared_dir.iterdir()] == [whole.folder.name]
+            shutil.rmtree(whole.folder)
+            last += 3
+        assert last > 15
+
+
+def prepare_dying(last):
+    """Whether it came through on a disk that does nothing more after so many operations."""
+    count = 0
+
+    def dying(operation):
+        def guarded(*args):
+            nonlocal count
+            count += 1
+            if count > last:
+                raise Killed
+            return operation(*args)
+
+        return guarded
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("touch", "mkdir", "write", "fsync", "rename", "unlink", "rmdir"):
+            patch.setattr(disk, name, dying(getattr(disk, name)))
+        try:
+            prepare(name="spiral", rows=30)
+        except Killed:
+            return False
+        return True
+
+
+def test_two_processes_at_once(here):
+    write_csv(here / "t.csv", n=2000)
+    code = (
+        "from mlcli.config.dataset import CsvConfig\n"
+        "from mlcli.data.prepare import prepare_dataset\n"
+        "from mlcli.reporter import Silent\n"
+        "config = CsvConfig(name='csv', path='t.csv', target='y')\n"
+        "print(prepare_dataset(config, 0, Silent()).profile['rows'])"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in running:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, "")
+        assert out == "{'train': 1200, 'valid': 400, 'test': 400}\n"
+    assert len(list((here / "data" / "prepared").iterdir())) == 1
+    assert prepare(name="csv", path="t.csv", target="y").reused
+
+
+class TestPlaces:
+    def test_named_folder(self, here, monkeypatch):
+        monkeypatch.setenv("MLCLI_PREPARED_DIR", str(here / "elsewhere"))
+        assert prepare(name="iris").folder.parent == here / "elsewhere"
+
+    def test_folder_that_cannot_be_written(self, here):
+        (here / "data").write_text("a file")
+        with pytest.raises(ResourceError, match=r"data: .*MLCLI_PREPARED_DIR"):
+            prepare(name="iris")
+
+    @pytest.mark.parametrize(
+        ("path", "start"), [("a b/é t.v2.csv", "t_v2-"), ("..csv", "csv-"), ("x" * 90 + ".csv", "x" * 40 + "-")]
+    )
+    def test_readable_folder_names(self, here, path, start):
+        (here / "a b").mkdir()
+        write_csv(here / path)
+        assert prepare(name="csv", path=path, target="y").folder.name.startswith(start)
+
+
+class TestStandIn:
+    def test_digits_for_mnist(self):
+        reporter = Collecting()
+        prepared = prepare(name="mnist", offline="digits", split={"valid": 6000}, reporter=reporter)
+        assert (prepared.dataset, prepared.stand_in_for) == ("digits", "mnist")
+        assert len(reporter.warnings) == 1
+        assert "MNIST IS NOT HERE" in reporter.warnings[0]
+        assert prepared.profile["rows"] == {"train": 1258, "valid": 180, "test": 359}
+        again = prepare(name="mnist", offline="digits", split={"valid": 6000}, reporter=reporter)
+        assert again.reused
+        assert again.stand_in_for == "mnist"
+
+    def test_never_unasked(self):
+        with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz"):
+            prepare(name="mnist")
+
+
+class TestRealData:
+    def test_mnist_in_time(self, real_data, here, monkeypatch):
+        monkeypatch.setenv("MLCLI_DATA_DIR", str(real_data))
+        monkeypatch.setenv("MLCLI_PREPARED_DIR", str(here))
+        seconds = []
+        for _ in range(2):
+            start = time.perf_counter()
+            prepared = prepare(name="mnist", split={"valid": 10_000})
+            seconds.append(time.perf_counter() - start)
+        assert prepared.reused
+        assert prepared.profile["rows"] == {"train": 50_000, "valid": 10_000, "test": 10_000}
+        assert prepared.profile["pictures"]["shape"] == [28, 28]
+        assert seconds[0] < 8  # measured 0.8 and 0.05; the machine may be busy
+        assert seconds[1] < 1
+
+    def test_adult(self, real_data, here, monkeypatch):
+        monkeypatch.setenv("MLCLI_DATA_DIR", str(real_data))
+        monkeypatch.setenv("MLCLI_PREPARED_DIR", str(here))
+        target = "classification"
+        prepared = prepare(
+            name="csv",
+            path="adult/adult.data",
+            test_path="adult/adult.test",
+            target=target,
+            replace={target: {"<=50K.": "<=50K", ">50K.": ">50K"}},
+        )
+        assert prepared.profile["rows"] == {"train": 26_049, "valid": 6_512, "test": 16_281}
+        counts = prepared.profile["classes"]
+        assert counts["train"][">50K"] + counts["valid"][">50K"] == 7_841  # as UCI publishes
+        assert counts["test"][">50K"] == 3_846

@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+
+from mlcli.config.training import EvaluationConfig
+from mlcli.errors import ConfigError, UsageError
+from mlcli.evaluation.baselines import predict_baselines
+from mlcli.evaluation.bounds import check_bounds
+from mlcli.evaluation.evaluate import evaluate_predictions
+from mlcli.evaluation.weights import WeightsTable
+from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, three_classes
+
+
+def test_majority_answers_the_most_frequent_training_class_with_the_training_shares():
+    [baseline] = predict_baselines(classification(3, (2, 5, 3)), 4)
+    assert baseline.predictions.values.tolist() == [1] * 4
+    assert baseline.predictions.probabilities.tolist() == [[0.2, 0.5, 0.3]] * 4
+    assert "'b'" in baseline.text
+
+
+def test_mean_answers_the_training_mean():
+    [baseline] = predict_baselines(regression(2), 3)
+    assert baseline.predictions.values.tolist() == [[2.0, 2.0]] * 3
+
+
+def test_baselines_are_measured_on_the_same_rows_with_the_same_metrics():
+    truth = np.array([[1.0], [5.0]])
+    evaluation = evaluate_predictions(
+        regression(), truth, number_predictions(truth), EvaluationConfig(), split="valid", test_looks=0
+    )
+    [baseline] = evaluation.baselines
+    assert [score.name for score in baseline.scores] == [score.name for score in evaluation.scores]
+    assert {score.name: score.value for score in baseline.scores}["mae"] == 2.0
+
+
+def test_an_empty_class_in_training_has_a_finite_baseline_loss():
+    evaluation = evaluate_predictions(
+        classification(2, (4, 0)),
+        np.array([1]),
+        class_predictions([[0.5, 0.5]]),
+        EvaluationConfig(metrics=("log_loss",)),
+        split="test",
+        test_looks=1,
+    )
+    assert evaluation.baselines[0].scores[0].value == pytest.approx(36.04, abs=0.01)
+
+
+def test_evaluation_is_json():
+    task, truth, predictions = three_classes()
+    weights = WeightsTable(("x",), ("a", "b", "c"), ((1.0, 2.0, 3.0),), (0.0, 0.0, 0.0), "per unit")
+    facts = {"split": "test", "test_looks": 2, "stand_in_for": "mnist", "weights": weights}
+    evaluation = evaluate_predictions(task, truth, predictions, EvaluationConfig(), **facts)
+    document = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
+    accuracy = document["scores"]["accuracy"]
+    assert accuracy["value"] == pytest.approx((truth == predictions.values).mean())
+    assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+    assert document["baselines"]["majority"]["accuracy"]["value"] == pytest.approx((truth == 0).mean())
+    assert document["baselines"]["majority"]["mcc"] | {"value": None} == document["baselines"]["majority"]["mcc"]
+    assert np.array(document["confusion"]).sum() == document["n_rows"] == 60
+    assert [row["name"] for row in document["per_class"]] == document["classes"] == ["a", "b", "c"]
+    assert (document["split"], document["test_looks"], document["stand_in_for"]) == ("test", 2, "mnist")
+    assert document["weights"]["weights"] == [[1.0, 2.0, 3.0]]
+    assert document["threshold"] is None
+
+
+def test_threshold_is_told_for_two_classes_with_probabilities():
+    def threshold(**changes):
+        task = classification(2, threshold=0.3, **changes)
+        predictions = class_predictions([[0.5, 0.5]])
+        return evaluate_predictions(
+            task, np.array([0]), predictions, EvaluationConfig(), split="test", test_looks=1
+        ).threshold
+
+    assert threshold(output="sigmoid") == 0.3
+    assert threshold(output="step", has_probabilities=False) is None
+
+
+def test_too_many_classes_have_no_confusion_matrix():
+    names = tuple(map(str, range(201)))
+    task = classification(2).__class__("y", names, (1,) * 201, "softmax", True)
+    truth = np.arange(201)
+    config = EvaluationConfig(metrics=("accuracy",))
+    evaluation = evaluate_predictions(task, truth, class_predictions(np.eye(201)), config, split="test", test_looks=1)
+    assert evaluation.confusion is None
+    assert evaluation.to_json()["confusion"] is None
+    assert len(evaluation.per_class) == 201
+
+
+def test_chosen_metrics_are_checked_against_the_task():
+    with pytest.raises(ConfigError, match="'rmse' does not suit classification"):
+        evaluate_predictions(*three_classes(), EvaluationConfig(metrics=("rmse",)), split="test", test_looks=1)
+
+
+@pytest.fixture
+def bounded():
+    """accuracy 0.75, log_loss about 0.59, roc_auc undefined: all rows but one are right, and all are 'b'."""
+    predictions = class_predictions([[0.2, 0.8]] * 3 + [[0.8, 0.2]])
+    task = classification(2, (1, 3))
+    return evaluate_predictions(task, np.ones(4, int), predictions, EvaluationConfig(), split="test", test_looks=1)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "missed"),
+    [
+        (["accuracy=0.75"], []),
+        ([" accuracy = 0.7 "], []),
+        (["accuracy=0.76"], ["accuracy is 0.75, but must be at least 0.76"]),
+        (["log_loss=0.6", "accuracy=1e-1"], []),
+        (["log_loss=0.5"], ["log_loss is 0.569717, but must be at most 0.5"]),
+        (["roc_auc=0.1"], ["roc_auc is undefined (the rows hold a single class), but must be at least 0.1"]),
+        (["accuracy=0.9", "log_loss=0.1", "recall=0.5"], ["accuracy is 0.75", "log_loss is 0.569717"]),
+        ([], []),
+    ],
+)
+def test_bounds(bounded, bounds, missed):
+    found = [str(miss) for miss in check_bounds(bounded, bounds)]
+    assert len(found) == len(missed)
+    assert all(text.startswith(start) for text, start in zip(found, missed, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        ("accuracy", "expected METRIC=VALUE"),
+        ("accuracy=", "'' is not a number"),
+        ("accuracy=high", "'high' is not a number"),
+        ("accuracy=nan", "'nan' is not a number"),
+        ("acuracy=0.9", "'acuracy' was not measured; did you mean 'accuracy'? measured are accuracy, balanced"),
+        ("rmse=3", "'rmse' was not measured"),
+    ],
+)
+def test_bounds_that_are_not_understood(bounded, bound, message):
+    with pytest.raises(UsageError) as caught:
+        check_bounds(bounded, [bound])
+    assert message in str(caught.value)
+    assert bound in str(caught.value)

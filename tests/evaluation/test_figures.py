@@ -1,0 +1,161 @@
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from mlcli.evaluation import figures
+from mlcli.evaluation.figures.style import shorten
+from mlcli.training.state import EpochRecord
+from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
+
+NASTY = "<script>alert('$x_1$ & \"y\"')</script>\x07 猫"
+
+
+def history(train, valid=None):
+    pairs = enumerate(zip(train, valid or [None] * len(train), strict=True), 1)
+    return [EpochRecord(epoch, epoch, 0.1, t, v, {}) for epoch, (t, v) in pairs]
+
+
+def scored(n_classes, n_rows=200):
+    truth, probabilities = sampled_classes(n_classes, n_rows)
+    return truth, probabilities
+
+
+def confusion(n_classes):
+    return np.arange(n_classes**2).reshape(n_classes, n_classes)
+
+
+def halves(grid):
+    positive = 1 / (1 + np.exp(-grid.sum(axis=1)))
+    return np.column_stack([1 - positive, positive])
+
+
+POINTS = np.random.default_rng(0).normal(size=(40, 2))
+SIGNS = (POINTS.sum(axis=1) > 0).astype(int)
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+
+CASES = {
+    "learning": lambda: figures.draw_learning_curve(history([3.0, 2.0, 1.5], [3.1, 2.5, 2.8]), 2),
+    "learning without validation": lambda: figures.draw_learning_curve(history([3.0, 0.01]), 2),
+    "learning, other epoch kept": lambda: figures.draw_learning_curve(history([1.0, 0.9], [1.0, 1.2]), 2),
+    "learning, one epoch": lambda: figures.draw_learning_curve(history([1.0], [1.0]), 1),
+    "learning, nothing": lambda: figures.draw_learning_curve([], 0),
+    "learning, diverged": lambda: figures.draw_learning_curve(history([1.0, np.nan, np.inf], [1.0, np.nan, np.nan]), 1),
+    "confusion": lambda: figures.draw_confusion(confusion(3), (NASTY, "b", "c" * 300)),
+    "confusion, 12 long names": lambda: figures.draw_confusion(confusion(12), [f"a long name {i}" for i in range(12)]),
+    "confusion, 40 classes": lambda: figures.draw_confusion(confusion(40), [str(i) for i in range(40)]),
+    "confusion, no rows": lambda: figures.draw_confusion(np.zeros((2, 2), int), "ab"),
+    "roc": lambda: figures.draw_roc(*scored(2), (NASTY, NASTY), 0.5),
+    "roc, 12 classes": lambda: figures.draw_roc(*scored(12), LETTERS[:12]),
+    "roc, undefined": lambda: figures.draw_roc(np.ones(3, int), np.full((3, 2), 0.5), "ab", 0.5),
+    "precision-recall": lambda: figures.draw_precision_recall(*scored(2), ("no", NASTY), 0.3),
+    "precision-recall, 3 classes": lambda: figures.draw_precision_recall(*scored(3), (NASTY, "b", "c")),
+    "precision-recall, undefined": lambda: figures.draw_precision_recall(np.ones(3, int), np.full((3, 2), 0.5), "ab"),
+    "residuals": lambda: figures.draw_residuals(POINTS[:, 0], POINTS[:, 1], NASTY),
+    "residuals, many": lambda: figures.draw_residuals(*np.random.default_rng(0).normal(size=(2, 2000)), "y"),
+    "residuals, one": lambda: figures.draw_residuals(np.array([3.0]), np.array([2.0]), "y"),
+    "residuals, perfect": lambda: figures.draw_residuals(np.ones(300), np.ones(300), "y"),
+    "residuals, none": lambda: figures.draw_residuals(np.empty(0), np.empty(0), "y"),
+    "boundary": lambda: figures.draw_decision_boundary(halves, POINTS, SIGNS, ("x1", NASTY), (NASTY, "b")),
+    "boundary, no probabilities": lambda: figures.draw_decision_boundary(
+        lambda grid: (grid[:, 0] > 0).astype(int), POINTS, SIGNS, ("x1", "x2"), "ab"
+    ),
+    "boundary, one answer": lambda: figures.draw_decision_boundary(
+        lambda grid: np.zeros(len(grid), int), POINTS, SIGNS, ("x1", "x2"), "ab"
+    ),
+    "heat map": lambda: figures.draw_heat_map(lambda g: g.sum(axis=1), POINTS, POINTS[:, 0], ("x1", "x2"), NASTY),
+    "line": lambda: figures.draw_line_fit(lambda x: 2 * x[:, 0], POINTS[:, 0], POINTS[:, 1], NASTY, "price"),
+    "weights": lambda: figures.draw_weights(["size", NASTY], np.array([[2.0], [-1.0]]), ["price"]),
+    "weights, many": lambda: figures.draw_weights([f"f{i}" for i in range(50)], np.ones((50, 12)), LETTERS[:12]),
+    "weights, 3 outputs": lambda: figures.draw_weights("ab", np.array([[0.0, 1, 2], [3, -4, 5]]), [NASTY, "2", "3"]),
+    "first layer": lambda: figures.draw_first_layer(np.random.default_rng(0).normal(size=(40, 5, 4))),
+    "first layer in colour": lambda: figures.draw_first_layer(np.zeros((2, 4, 4, 3))),
+}
+
+
+def texts(svg):
+    return [element.text or "" for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_figure_is_well_formed_svg_that_loads_and_runs_nothing(case):
+    svg = figures.svg_text(CASES[case]())
+    elements = list(ET.fromstring(svg).iter())
+    assert not {element.tag.rpartition("}")[2] for element in elements} & {"script", "foreignObject", "metadata"}
+    links = [value for element in elements for key, value in element.attrib.items() if key.endswith("href")]
+    assert all(link.startswith(("#", "data:image/png")) for link in links)
+    assert len(svg) < 400_000
+
+
+@pytest.mark.parametrize("case", ["learning", "roc", "boundary"])
+def test_figures_are_the_same_bytes_each_time(case):
+    assert figures.svg_text(CASES[case]()) == figures.svg_text(CASES[case]())
+
+
+def test_names_reach_the_picture_as_text():
+    svg = figures.svg_text(CASES["weights"]())
+    assert "size" in texts(svg)
+    assert shorten(NASTY, 26) in texts(svg)
+    assert "−1" in texts(svg)
+
+
+@pytest.mark.parametrize(
+    ("case", "title"),
+    [
+        ("learning", "Validation loss is lowest after epoch 2: 2.500"),
+        ("learning without validation", "Training loss goes from 3.000 to 0.0100 in 2 epochs"),
+        ("learning, other epoch kept", "Validation loss is lowest after epoch 1; the weights"),
+        ("learning, nothing", "No epoch ended with a finite loss"),
+        ("confusion, 40 classes", "31,980 of 1,279,200 rows are right (2.5 %)"),
+        ("roc, undefined", "ROC curve: not defined for these rows"),
+        ("residuals, one", "Half of the predictions are within 1.000 of the truth"),
+        ("weights", "size weighs most"),
+        ("first layer", "What 36 of 40 units of the first layer look for"),
+    ],
+)
+def test_titles_say_what_is_seen(case, title):
+    assert title in texts(figures.svg_text(CASES[case]()))
+
+
+def test_the_threshold_is_marked_where_the_model_decides():
+    truth, probabilities = scored(2, 300)
+    for cut in (0.2, 0.5, 0.8, 1.0):
+        chosen = probabilities[:, 1] >= cut
+        false_positives, recall = chosen[truth == 0].mean(), chosen[truth == 1].mean()
+        marker = figures.draw_roc(truth, probabilities, "ab", cut).axes[0].get_lines()[-1]
+        assert (marker.get_xdata()[0], marker.get_ydata()[0]) == pytest.approx((false_positives, recall), abs=0.03)
+
+
+def test_the_kept_epoch_is_marked_on_the_validation_curve():
+    marker = CASES["learning"]().axes[0].get_lines()[-1]
+    assert (marker.get_xdata()[0], marker.get_ydata()[0]) == (2, 2.5)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("short", "short"), ("aaaaaaaaaabc", "aaaaa…abc"), ("a\nb", "a b")])
+def test_shorten(text, expected):
+    assert shorten(text, 9) == expected
+
+
+def test_the_users_own_matplotlib_settings_are_left_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    figures.svg_text(CASES["line"]())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_an_evaluation_has_the_figures_of_its_task():
+    truth, probabilities = scored(3)
+    epochs = history([1.0, 0.5])
+    drawn = figures.draw_evaluation(classification(3), truth, class_predictions(probabilities), epochs, 2)
+    assert list(drawn) == ["confusion", "roc", "precision_recall", "learning_curve"]
+    numbers = np.random.default_rng(0).normal(size=(9, 2))
+    drawn = figures.draw_evaluation(regression(2), numbers, number_predictions(numbers), [], 0)
+    assert list(drawn) == ["residuals_1", "residuals_2"]
+    broken = number_predictions(np.full((9, 2), np.nan))
+    assert list(figures.draw_evaluation(regression(2), numbers, broken, epochs, 2)) == ["learning_curve"]
+
+
+def test_save_svg(tmp_path):
+    figures.save_svg(CASES["line"](), tmp_path / "line.svg")
+    assert (tmp_path / "line.svg").read_text(encoding="utf-8") == figures.svg_text(CASES["line"]())

@@ -1,0 +1,210 @@
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+
+from mlcli.errors import ConfigError
+from mlcli.evaluation.counts import class_table, confusion_matrix, count_classes
+from mlcli.evaluation.metrics import CLASS_METRICS, NUMBER_METRICS, measure
+from mlcli.task import Predictions
+from tests.evaluation.examples import (
+    class_predictions,
+    classification,
+    number_predictions,
+    regression,
+    sampled_classes,
+    three_classes,
+)
+
+
+def values(scores):
+    return {score.name: score.value for score in scores}
+
+
+def reasons(scores):
+    return {score.name: score.reason for score in scores}
+
+
+def test_two_classes_agree_with_scikit_learn():
+    truth, probabilities = sampled_classes(2, 400)
+    predictions = class_predictions(probabilities)
+    predicted, positive = predictions.values, probabilities[:, 1]
+    expected = {
+        "accuracy": sk.accuracy_score(truth, predicted),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, predicted),
+        "precision": sk.precision_score(truth, predicted),
+        "recall": sk.recall_score(truth, predicted),
+        "f1": sk.f1_score(truth, predicted),
+        "mcc": sk.matthews_corrcoef(truth, predicted),
+        "roc_auc": sk.roc_auc_score(truth, positive),
+        "pr_auc": sk.average_precision_score(truth, positive),
+        "log_loss": sk.log_loss(truth, probabilities),
+        "brier": sk.brier_score_loss(truth, positive),
+    }
+    assert values(measure(classification(2), truth, predictions, "auto")) == pytest.approx(expected, rel=1e-12)
+
+
+def test_more_classes_agree_with_scikit_learn():
+    truth, probabilities = sampled_classes(5, 700)
+    predictions = class_predictions(probabilities)
+    predicted = predictions.values
+    expected = {
+        "accuracy": sk.accuracy_score(truth, predicted),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, predicted),
+        "precision": sk.precision_score(truth, predicted, average="macro"),
+        "recall": sk.recall_score(truth, predicted, average="macro"),
+        "f1": sk.f1_score(truth, predicted, average="macro"),
+        "mcc": sk.matthews_corrcoef(truth, predicted),
+        "roc_auc": sk.roc_auc_score(truth, probabilities, multi_class="ovr", average="macro"),
+        "pr_auc": np.mean([sk.average_precision_score(truth == k, probabilities[:, k]) for k in range(5)]),
+        "log_loss": sk.log_loss(truth, probabilities),
+        "brier": np.square(probabilities - np.eye(5)[truth]).sum(axis=1).mean(),
+    }
+    assert values(measure(classification(5), truth, predictions, "auto")) == pytest.approx(expected, rel=1e-12)
+
+
+def test_macro_averages_leave_out_classes_without_rows():
+    truth = np.array([0, 0, 1, 1])
+    predictions = class_predictions(np.eye(3)[[0, 2, 1, 0]])
+    scores = values(measure(classification(3), truth, predictions, ("precision", "recall", "f1")))
+    labels = {"labels": [0, 1], "average": "macro"}
+    assert scores["precision"] == sk.precision_score(truth, predictions.values, **labels)
+    assert scores["recall"] == sk.recall_score(truth, predictions.values, **labels)
+    assert scores["f1"] == pytest.approx(sk.f1_score(truth, predictions.values, **labels))
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_numbers_agree_with_scikit_learn(n_targets):
+    rng = np.random.default_rng(1)
+    truth = rng.normal(1e6, 5, size=(300, n_targets))
+    guess = truth + rng.normal(size=truth.shape)
+    expected = {
+        "rmse": sk.root_mean_squared_error(truth, guess),
+        "mae": sk.mean_absolute_error(truth, guess),
+        "r2": sk.r2_score(truth, guess),
+        "mse": sk.mean_squared_error(truth, guess),
+        "median_ae": sk.median_absolute_error(truth, guess),
+        "max_error": np.mean([sk.max_error(truth[:, i], guess[:, i]) for i in range(n_targets)]),
+    }
+    scores = measure(regression(n_targets), truth, number_predictions(guess), "auto")
+    assert values(scores) == pytest.approx(expected, rel=1e-9)
+    units = {score.name: score.unit for score in scores}
+    assert (units["rmse"], units["mse"], units["r2"]) == (("y1", "y1²", "") if n_targets == 1 else ("", "", ""))
+
+
+def test_per_class_table_and_confusion_agree_with_scikit_learn():
+    truth, probabilities = sampled_classes(4, 200)
+    predicted = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(truth, predicted, 4)
+    assert (confusion == sk.confusion_matrix(truth, predicted)).all()
+    table = class_table(count_classes(confusion), tuple("abcd"))
+    expected = np.array(sk.precision_recall_fscore_support(truth, predicted)).T
+    assert np.array([(r.precision, r.recall, r.f1, r.support) for r in table]) == pytest.approx(expected)
+
+
+def test_per_class_scores_are_none_where_undefined():
+    table = class_table(count_classes(confusion_matrix(np.array([0, 0]), np.array([0, 1]), 3)), tuple("abc"))
+    assert [(r.precision, r.recall, r.f1, r.support) for r in table] == [
+        (1.0, 0.5, pytest.approx(2 / 3), 2),
+        (0.0, None, None, 0),
+        (None, None, None, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "undefined"),
+    [
+        pytest.param([1, 1], [1, 0], {"balanced_accuracy", "mcc", "roc_auc", "pr_auc"}, id="all positive"),
+        pytest.param(
+            [0, 0],
+            [0, 0],
+            {"balanced_accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "pr_auc"},
+            id="all negative, none predicted",
+        ),
+        pytest.param([0, 1], [0, 0], {"precision", "mcc"}, id="one class predicted"),
+        pytest.param([1], [1], {"balanced_accuracy", "mcc", "roc_auc", "pr_auc"}, id="one row"),
+        pytest.param([], [], set(CLASS_METRICS), id="no row"),
+    ],
+)
+def test_undefined_class_metrics_have_a_reason_and_no_value(truth, predicted, undefined):
+    probabilities = 0.1 + 0.8 * np.eye(2)[np.array(predicted, dtype=int)]
+    scores = measure(classification(2), np.array(truth, dtype=int), class_predictions(probabilities), "auto", 0.95)
+    assert {name for name, value in values(scores).items() if value is None} == undefined
+    assert {name for name, reason in reasons(scores).items() if reason} == undefined
+    assert all(score.low is None for score in scores if score.value is None)
+
+
+def test_reasons_name_the_positive_class():
+    predictions = class_predictions([[0.9, 0.1]])
+    scores = reasons(measure(classification(2), np.array([0]), predictions, ("precision", "recall", "f1")))
+    assert scores == {
+        "precision": "no row was predicted 'b'",
+        "recall": "no row is 'b'",
+        "f1": "no row is 'b'",
+    }
+
+
+@pytest.mark.parametrize("truth", [[3.0], [4.0, 4.0, 4.0], [0.1, 0.1, 0.1]])
+def test_r2_of_a_constant_target_is_undefined(truth):
+    scores = measure(regression(), np.array(truth)[:, None], number_predictions([1.0] * len(truth)), "auto", 0.95)
+    assert [score.name for score in scores if score.value is None] == ["r2"]
+    assert reasons(scores)["r2"] == "a target has the same value in all rows"
+
+
+def test_r2_is_undefined_when_one_of_several_targets_is_constant():
+    truth = np.array([[1.0, 5.0], [2.0, 5.0]])
+    assert values(measure(regression(2), truth, number_predictions(truth), ("r2", "mae"))) == {"r2": None, "mae": 0.0}
+
+
+def test_a_model_without_probabilities_is_ranked_by_its_output():
+    task = classification(2, output="step", has_probabilities=False)
+    truth, margin = np.array([0, 1, 0, 1]), np.array([-2.0, -0.5, 0.3, 1.0])
+    predictions = Predictions((margin > 0).astype(int), None, margin[:, None])
+    scores = measure(task, truth, predictions, "auto")
+    assert values(scores)["roc_auc"] == sk.roc_auc_score(truth, margin) == 0.75
+    assert reasons(scores)["log_loss"] == reasons(scores)["brier"] == "the model gives no probabilities"
+
+
+def test_non_finite_predictions_are_counted_and_not_measured():
+    scores = measure(regression(), np.zeros((3, 1)), number_predictions([1.0, np.nan, np.inf]), "auto", 0.95)
+    assert {score.value for score in scores} == {None}
+    assert scores[0].reason == "2 of 3 predictions are not finite numbers"
+
+
+def test_errors_beyond_floating_point_are_undefined():
+    scores = measure(regression(), np.array([[0.0], [1.0]]), number_predictions([1e200, 0.0]), ("mse", "mae"), 0.95)
+    assert values(scores) == {"mse": None, "mae": pytest.approx(5e199)}
+
+
+@pytest.mark.parametrize("metric", CLASS_METRICS)
+def test_direction_of_class_metrics(metric):
+    truth = np.array([0, 1, 0, 1])
+    good = class_predictions(0.1 + 0.8 * np.eye(2)[truth])
+    bad = class_predictions(0.1 + 0.8 * np.eye(2)[[0, 1, 1, 0]])
+    [better], [worse] = (measure(classification(2), truth, p, (metric,)) for p in (good, bad))
+    assert (better.value > worse.value) == better.higher_is_better
+
+
+@pytest.mark.parametrize("metric", NUMBER_METRICS)
+def test_direction_of_number_metrics(metric):
+    truth = np.array([[0.0], [1.0], [3.0]])
+    [better], [worse] = (measure(regression(), truth, number_predictions(truth + e), (metric,)) for e in (0.1, 1.0))
+    assert (better.value > worse.value) == better.higher_is_better
+
+
+def test_metrics_come_in_the_order_asked_for():
+    names = [score.name for score in measure(*three_classes(), ("f1", "accuracy", "f1", "log_loss"))]
+    assert names == ["f1", "accuracy", "log_loss"]
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "message"),
+    [
+        (classification(2), "rmse", "'rmse' does not suit classification; choose from accuracy"),
+        (regression(), "f1", "'f1' does not suit regression; choose from rmse"),
+        (regression(), "rsme", "unknown metric 'rsme'; did you mean 'rmse'?"),
+    ],
+)
+def test_unsuitable_metrics_are_a_config_error(task, name, message):
+    with pytest.raises(ConfigError) as caught:
+        measure(task, np.zeros((1, 1)), number_predictions([0.0]), ("mae" if task.kind == "regression" else "f1", name))
+    assert str(caught.value).startswith(f"config evaluation.metrics: {message}")

@@ -1,0 +1,177 @@
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from mlcli.config.training import EvaluationConfig
+from mlcli.evaluation.evaluate import evaluate_predictions
+from mlcli.evaluation.figures import draw_confusion, svg_text
+from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
+from mlcli.evaluation.score import Score
+from mlcli.evaluation.show import MEANINGS, compare_with, show_number
+from mlcli.evaluation.weights import WeightsTable
+from mlcli.evaluation.write import write_evaluation
+from mlcli.task import Classification
+from tests.evaluation.examples import class_predictions, number_predictions, regression
+
+NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
+VOID = {"meta", "br", "img", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Collects elements, attributes and text, and checks that elements close in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.words, self.open = [], [], [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(" ".join(data.split()))
+
+    @property
+    def text(self):
+        return " ".join(word for word in self.words if word)
+
+
+@pytest.fixture
+def facts():
+    task = Classification(NASTY, ("no", NASTY), (6, 4), "sigmoid", True, threshold=0.4)
+    truth = np.array([0, 1] * 10)
+    predictions = class_predictions(0.2 + 0.6 * np.eye(2)[np.r_[truth[:-1], 0]])
+    evaluation = evaluate_predictions(task, truth, predictions, EvaluationConfig(), split="test", test_looks=1)
+    return ReportFacts(
+        name=NASTY,
+        summary=NASTY,
+        evaluation=evaluation,
+        figures={"confusion": svg_text(draw_confusion(np.array(evaluation.confusion), evaluation.classes))},
+        rows={"train": 1234, "test": 20},
+        columns=(ColumnFacts(NASTY, "feature", "number", 3, 7), ColumnFacts("y", "target", "category")),
+        config=f"name: {NASTY}",
+        environment={NASTY: NASTY},
+        notes=(NASTY,),
+    )
+
+
+def test_the_page_loads_and_runs_nothing_whatever_the_data_is_called(facts):
+    page = Page(render_report(facts))
+    assert not {"script", "img", "link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    loading = {"src", "href", "xlink:href", "action", "srcset", "data"}
+    assert all(value.startswith(("#", "data:image/png")) for key, value in page.attributes if key in loading)
+    assert not [key for key, _ in page.attributes if key.startswith("on")]
+    assert "http://" not in render_report(facts)
+    assert "https://" not in render_report(facts)
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.attributes
+    assert page.text.count(NASTY) >= 8
+
+
+def test_the_page_tells_scores_beside_the_baseline(facts):
+    text = Page(render_report(facts)).text
+    assert "accuracy, 20 test rows 0.9500 95 % interval 0.7639 – 0.9911 majority baseline 0.5000" in text
+    assert "the model is better than the baseline" in text
+    assert "always answers 'no', the most frequent class of the training rows" in text
+    assert "predicted from a probability of 0.4" in text
+    assert "1,234 train , 20 test rows." in text.replace("train,", "train ,")
+
+
+def test_undefined_scores_show_their_reason(facts):
+    score = replace(facts.evaluation.scores[0], value=None, reason="there is <nothing>", low=None, high=None)
+    changed = replace(facts, evaluation=replace(facts.evaluation, scores=(score, *facts.evaluation.scores[1:])))
+    text = Page(render_report(changed)).text
+    assert "undefined: there is <nothing>" in text
+    assert "balanced_accuracy, 20 test rows" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"stand_in_for": "<mnist>"}, "The configuration asks for <mnist> , which was not at hand."),
+        ({"test_looks": 3}, "The test rows have been measured 3 times"),
+        ({"split": "valid"}, "Measured on the valid rows, which the training has seen when choosing its weights"),
+        ({"split": "train", "test_looks": 3}, "Measured on the train rows, which the training has seen:"),
+    ],
+)
+def test_notices(facts, changes, shown):
+    assert shown not in Page(render_report(facts)).text
+    assert shown in Page(render_report(replace(facts, evaluation=replace(facts.evaluation, **changes)))).text
+
+
+def test_long_tables_are_folded(facts):
+    assert Page(render_report(facts)).tags.count("details") == 1
+    many = replace(facts, columns=facts.columns * 11)
+    assert Page(render_report(many)).tags.count("details") == 2
+
+
+def test_regression_report_with_weights():
+    truth = np.linspace(0, 9, 10)[:, None]
+    weights = WeightsTable((NASTY, "rooms"), ("price",), ((1500.0,), (-2.5,)), (20000.0,), "Euro per unit.")
+    predictions, config = number_predictions(truth + 1), EvaluationConfig()
+    evaluation = evaluate_predictions(
+        regression(), truth, predictions, config, split="test", test_looks=1, weights=weights
+    )
+    facts = ReportFacts("houses/001", "", evaluation, {}, {"test": 10}, (), "", {})
+    text = Page(render_report(facts)).text
+    assert "rmse, 10 test rows 1.000 y1" in text
+    assert f"Euro per unit. feature price {NASTY} 1,500 rooms -2.500 bias 20,000" in text
+
+
+def test_written_evaluation(facts, tmp_path):
+    write_evaluation(tmp_path, facts.evaluation, {"old": "<svg/>"}, "old")
+    html = render_report(facts)
+    write_evaluation(tmp_path, facts.evaluation, facts.figures, html)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == facts.evaluation.to_json()
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+    assert [path.name for path in (tmp_path / "figures").glob("*.svg")] == ["confusion.svg"]
+    ET.parse(tmp_path / "figures" / "confusion.svg")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (0.93333, "0.9333"), (1, "1.000"), (-3.14159, "-3.142"), (12.345, "12.35"), (451.26, "451.3"),
+     (45213.4, "45,213"), (1.234e12, "1.23e+12"), (0.00012345, "0.000123")],
+)  # fmt: skip
+def test_show_number(value, shown):
+    assert show_number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "baseline", "higher", "verdict"),
+    [
+        (0.9, 0.8, 0.95, 0.5, True, "better than"),
+        (0.9, 0.8, 0.95, 0.8, True, "not clearly different from"),
+        (0.4, 0.3, 0.45, 0.5, True, "worse than"),
+        (2.0, 1.5, 2.5, 3.0, False, "better than"),
+        (2.0, 1.5, 2.5, 1.0, False, "worse than"),
+        (0.9, None, None, 0.5, True, "better than"),
+        (None, None, None, 0.5, True, ""),
+        (0.9, 0.8, 0.95, None, True, ""),
+    ],
+)
+def test_compare_with(value, low, high, baseline, higher, verdict):
+    score = Score("m", value, None, low, high, higher, "")
+    assert compare_with(score, replace(score, value=baseline, low=None, high=None)) == verdict
+
+
+def test_every_metric_has_a_meaning():
+    from typing import get_args
+
+    from mlcli.config.training import Metric
+
+    assert set(MEANINGS) == set(get_args(Metric))
