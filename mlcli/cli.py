@@ -75,7 +75,8 @@ def prepare(
         from mlcli.console.results import show_prepared
         from mlcli.steps.prepare import prepare_step
 
-        session.finish(prepare_step(loaded, session.screen, only_at_hand=not configs), show_prepared, train_command(configs))
+        outcome = prepare_step(loaded, session.screen, only_at_hand=not configs)
+        session.finish(outcome, show_prepared, train_command(configs))
 
 
 @app.command(epilog="Examples:  mlcli features configs/adult.yaml  ·  mlcli features -S features.scale=robust")
@@ -88,7 +89,8 @@ def features(
         from mlcli.console.results import show_features
         from mlcli.steps.features import features_step
 
-        session.finish(features_step(loaded, session.screen), show_features, train_command([config] if config else None))
+        outcome = features_step(loaded, session.screen)
+        session.finish(outcome, show_features, train_command([config] if config else []))
 
 
 @app.command(
@@ -156,7 +158,10 @@ def evaluate(
 @app.command(epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300")
 def improve(
     target: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG|RUN]", help="What to improve. Left out: the latest run.")
+        str | None,
+        typer.Argument(
+            metavar="[CONFIG|RUN]", help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config."
+        ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try; overrides the config.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which no trial starts.")] = None,
@@ -166,10 +171,15 @@ def improve(
 ) -> None:
     """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
     with Session(as_json, quiet) as session:
-        start = session.improvable(target, sets)
+        config, run = session.improvable(target, sets)
+        from mlcli.console.improved import search_view, show_improved
+        from mlcli.signals import Interruption
         from mlcli.steps.improve import improve_step
 
-        session.improve(lambda stop: improve_step(start, trials, timeout, session.screen, stop))
+        interruption, views = Interruption(), [search_view(session.screen)]
+        outcome = improve_step(config, run, trials, timeout, session.screen, views, interruption)
+        session.finish(outcome, show_improved)
+        session.exit_if(interruption)
 
 
 @app.command(
@@ -213,9 +223,9 @@ LATEST = "(latest)"
 
 def train_command(configs: list[Path] | None) -> str:
     """The command that trains with the configuration just used."""
-    if configs is None:
+    if configs is None or len(configs) > 1:
         return "mlcli train CONFIG"
-    return f"mlcli train {configs[0]}" if len(configs) == 1 else "mlcli train CONFIG"
+    return f"mlcli train {configs[0]}" if configs else "mlcli train"
 
 
 def give_resume_a_value(arguments: list[str]) -> list[str]:

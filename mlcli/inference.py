@@ -53,7 +53,7 @@ def fill_rows(x: Tensor, multiple: int = ROWS) -> Tensor:
 def single_thread() -> Iterator[None]:
     """Keep torch to one thread: where rows are dealt out to several, each has elements left over."""
     threads = torch.get_num_threads()
-    pass
+    torch.set_num_threads(1)
     try:
         yield
     finally:

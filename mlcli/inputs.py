@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlcli.config.load import load_config
 from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared, prepare_dataset
-from mlcli.data.types import Dataset
 from mlcli.errors import DataError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.store import obtain_features
 from mlcli.reporter import Reporter
+from mlcli.run import Run
 from mlcli.task import Classification, FittedTask, fit_task
 from mlcli.training.job import Arrays
 
@@ -43,7 +44,23 @@ def gather_inputs(config: Config, reporter: Reporter) -> Inputs:
     return Inputs(prepared, task, features)
 
 
-def require_rows(data: Dataset, what: str) -> None:
-    """Raise DataError where `what` has no rows."""
-    if not len(data):
-        raise DataError(f"there are no {what} rows; give dataset.split a larger share")
+def prepare_again(run: Run, reporter: Reporter) -> Prepared:
+    """The data that a run was trained on. Raises DataError when it has changed since.
+
+    The run's own config says where it is; that of its bundle has no absolute paths, since bundles travel.
+    """
+    config = load_config(run.config)
+    prepared = prepare_dataset(config.dataset, config.seed, reporter)
+    require_same_data(run, prepared)
+    return prepared
+
+
+def require_same_data(run: Run, prepared: Prepared) -> None:
+    """Raise DataError unless the prepared data is the one the run was trained on: rows may have changed splits."""
+    before = run.read_manifest().data_fingerprint
+    if before != prepared.fingerprint:
+        raise DataError(
+            f"run {run}: its data has changed since it was trained (fingerprint {before[:12]}, now "
+            f"{prepared.fingerprint[:12]}), so its test rows are not the same; put the old data back or train a new "
+            "run. New rows can be predicted: mlcli predict FILE"
+        )

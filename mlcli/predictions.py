@@ -46,7 +46,7 @@ def choose_format(path: Path | None, asked: str | None) -> Format:
         if asked not in FORMATS:
             raise UsageError(f"--format: must be one of {', '.join(FORMATS)}; got '{asked}'")
         return next(known for known in get_args(Format) if known == asked)
-    if path is None:
+    if path is None or str(path) == "-":
         return "csv"
     if (known := SUFFIXES.get(path.suffix.lower())) is None:
         raise UsageError(f"{path}: the suffix tells no format; use {', '.join(SUFFIXES)}, or say it with --format")

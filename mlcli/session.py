@@ -80,6 +80,16 @@ class Session:
 
         return find_run(spec)
 
+    def improvable(self, target: str | None, sets: Sequence[str] | None) -> tuple[Config, Run | None]:
+        """The configuration to improve, a file's or a run's, and the run that may tell how it trains."""
+        from mlcli.run import find_run, latest_run
+
+        if target is None or target.endswith((".yaml", ".yml")):
+            config = self.config(Path(target) if target else None, sets)
+            return config, latest_run(config.name)
+        run = find_run(target)
+        return self.config(run.config, sets), run
+
     def resumable(self, spec: str | None, config: Path | None) -> Run:
         """The run to resume: the one named, else the latest of the config's name, else the latest of all."""
         if spec is None and config is not None:

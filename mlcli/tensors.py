@@ -21,10 +21,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors in the order of their names, on the CPU, each in memory of its own; raises ArtefactError for anything else.
+    """Tensors in the order of their names, on the CPU, each in memory of its own.
 
-    The copies matter: a tensor inside the file's bytes may start at an address where the same sum is
-    rounded in another order.
+    Raises ArtefactError for a file of another kind. The copies matter: a tensor inside the file's bytes
+    may start at an address where the same sum is rounded in another order.
     """
     with resource_errors(path):
         content = path.read_bytes()

@@ -235,7 +235,7 @@ class TestLoad:
             case "cut":
                 path.write_bytes(content[: len(content) // 2])
             case "link":
-                os.symlink("/dev/zero", path)
+                path.symlink_to("/dev/zero")
 
 
 class TestForged:

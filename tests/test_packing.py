@@ -13,9 +13,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 KEYS = st.integers() | st.text()
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: (
-        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(KEYS, inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=20,
 )
 
@@ -88,7 +86,7 @@ def test_what_cannot_be_stored_is_refused_when_written(value):
     ],
 )
 def test_lies(lie):
-    with pytest.raises(ArtefactError, match="^here: "):
+    with pytest.raises(ArtefactError, match=r"^here: "):
         unpack(lie, {"t": torch.zeros(1)}, "here")
 
 

@@ -1,7 +1,7 @@
 """What every section of the configuration shares."""
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,15 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 class Section(BaseModel):
     """One section of the YAML file: frozen, and closed to unknown keys.
 
-    Validators are built when they are first used (defer_build): an invalid file is explained without any.
+    Validators are built when they are first used (defer_build), and default sections are made without one
+    (model_construct): an invalid file is explained before any is built.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-    @classmethod
-    def defaults(cls) -> Self:
-        """The section with nothing set, made without its validator."""
-        return cls.model_construct()
 
 
 @dataclass(frozen=True)

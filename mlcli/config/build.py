@@ -15,26 +15,26 @@ from mlcli.config.shorthand import write_out
 from mlcli.config.tree import KeyPath, Tree, Value, without_value
 from mlcli.errors import ConfigError, Problem
 
-MAX_FAULTS = 100
+MAX_PROBLEMS = 100
 
 
 def build_config(tree: Tree) -> Config:
     """The configuration a tree describes; raises ConfigError with every problem, in the order of the file."""
     value = write_out(tree.value)
-    faults = list(islice(find_faults(value), MAX_FAULTS))
+    faults = list(islice(find_faults(value), MAX_PROBLEMS + 1))
     if faults:
         faults += _clashes_beside(faults, value)
     else:
         config = _validate(value, tree)
         faults += find_clashes(config, value)
     said = [fault for fault in faults if not _rests_on(fault, tree.broken)]
-    problems = dict.fromkeys([*tree.problems, *(_placed(fault, tree) for fault in said)])
+    problems = [*tree.problems, *(_placed(fault, tree) for fault in said)]
     if problems:
-        raise ConfigError(sorted(problems, key=_position))
+        raise ConfigError(_in_order(problems))
     return config
 
 
-def _validate(value: Value, tree: Tree) -> Config:
+def _validate(value: dict[str, Value], tree: Tree) -> Config:
     """The configuration by pydantic, types being strict; it has the last word, in its own words."""
     try:
         return Config.model_validate(value, strict=True)
@@ -43,7 +43,7 @@ def _validate(value: Value, tree: Tree) -> Config:
         raise ConfigError([Problem(path, message, tree.values[()].source) for path, message in said]) from None
 
 
-def _clashes_beside(faults: Sequence[Fault], value: Value) -> Iterator[Fault]:
+def _clashes_beside(faults: Sequence[Fault], value: dict[str, Value]) -> Iterator[Fault]:
     """Clashes among the keys that have no fault of their own; none where too little is left to judge."""
     broken = [_smallest_section(fault.path) for fault in faults]
     for path in broken:
@@ -72,6 +72,14 @@ def _placed(fault: Fault, tree: Tree) -> Problem:
     return Problem(dotted(fault.path), fault.message, place.source, place.line, place.column)
 
 
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems once each, in the order of the file, the command line's after it; no more than one can read."""
+    ordered = sorted(dict.fromkeys(problems), key=_position)
+    if len(ordered) <= MAX_PROBLEMS:
+        return ordered
+    more = Problem("", f"there are more problems; these are the first {MAX_PROBLEMS}", ordered[0].source)
+    return [*ordered[:MAX_PROBLEMS], more]
+
+
 def _position(problem: Problem) -> tuple[bool, int, int]:
-    """Order of the file; the command line comes after it."""
     return problem.line is None, problem.line or 0, problem.column or 0

@@ -1,10 +1,11 @@
-"""Sections from values without faults, without pydantic's validators, whose building takes longer than all the rest.
+"""Sections from values without faults, made without pydantic's validators, which take longer to build than all else.
 
-Only for looking at what is right in a file that also has faults: a whole number where a number is expected stays one.
+Only for judging what is right in a file that also has faults: nothing is converted, a list is a tuple already.
 """
 
 from typing import Any
 
+from mlcli.config.base import Section
 from mlcli.config.explain import chosen_section
 from mlcli.config.fault import Fault
 from mlcli.config.schema import Config
@@ -12,12 +13,21 @@ from mlcli.config.shape import Shape, field_shape
 from mlcli.config.tree import Value
 
 
-def construct_config(value: Value) -> Config:
+def construct_config(value: dict[str, Value]) -> Config:
     """Configuration of values in which `find_faults` finds nothing."""
-    config = _construct(Shape(Config), value)
-    assert isinstance(config, Config)
-    return config
+    return Config.model_construct(**_fields(Config, value))
+
+
+def _fields(section: type[Section], value: dict[str, Value]) -> dict[str, Any]:
+    fields = section.model_fields
+    return {key: _construct(field_shape(fields[key]), inner) for key, inner in value.items()}
 
 
 def _construct(shape: Shape, value: Value) -> object:
-    ...
+    if not isinstance(value, dict):
+        return value
+    if shape.sections():
+        section = chosen_section(shape, value, ())
+        return value if isinstance(section, Fault) else section.model_construct(**_fields(section, value))
+    inner = next(option.key_and_value()[1] for option in shape.options() if option.origin is dict)
+    return {key: _construct(inner, one) for key, one in value.items()}

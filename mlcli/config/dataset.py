@@ -4,9 +4,9 @@ The union is discriminated by `name`; to add a source is one class here and one
 `case` in `mlcli.data.sources`.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mlcli.config.base import ColumnName, Count, OpenShare, Positive, Section, Share
 
@@ -73,7 +73,7 @@ class SplitConfig(Section):
 class _Rows(Section):
     """Keys common to every source: cleaning and splitting."""
 
-    split: SplitConfig = Field(SplitConfig.defaults(), description="How rows are divided.")
+    split: SplitConfig = Field(SplitConfig.model_construct(), description="How rows are divided.")
 
 
 class TableConfig(_Rows):
@@ -94,12 +94,12 @@ class TableConfig(_Rows):
     replace: dict[ColumnName, dict[str, str]] = Field(
         {}, description="Cell texts to replace, column by column: {label: {'yes.': 'yes'}}."
     )
-    missing: MissingConfig = Field(MissingConfig.defaults(), description="Missing-value policy of step 1.")
+    missing: MissingConfig = Field(MissingConfig.model_construct(), description="Missing-value policy of step 1.")
     duplicates: Literal["keep", "drop"] = Field(
         "keep",
         description="drop removes rows equal to an earlier one in every column. They are counted either way.",
     )
-    outliers: OutliersConfig = Field(OutliersConfig.defaults(), description="Outlier policy for number columns.")
+    outliers: OutliersConfig = Field(OutliersConfig.model_construct(), description="Outlier policy for number columns.")
 
 
 class OwnTableConfig(TableConfig):
@@ -151,12 +151,6 @@ class SqlConfig(OwnTableConfig):
         "environment, so that passwords stay out of the file.",
     )
     query: str = Field(min_length=1, description="SELECT statement whose columns are the table.")
-
-    @model_validator(mode="after")
-    def _one_database(self) -> Self:
-        if (self.path is None) == (self.url is None):
-            raise ValueError("name either path (an SQLite file) or url (another database), and not both")
-        return self
 
 
 class NpzConfig(OwnTableConfig):

@@ -5,6 +5,8 @@ import re
 
 from mlcli.config.tree import KeyPath
 
+MAX_KEYS = 32
+
 _BARE = re.compile(r"[^\s.=\[\]\"'\x00-\x1f]+")
 _PART = re.compile(r"""(?P<bare>[^.="'\[\]]+)|"(?P<double>[^"]*)"|'(?P<single>[^']*)'""")
 
@@ -27,16 +29,16 @@ def read_dotted(text: str) -> tuple[tuple[str, ...], str]:
     """
     keys: list[str] = []
     rest = text
-    while True:
-        part = _PART.match(rest)
-        key = part[part.lastgroup].strip() if part and part.lastgroup else ""
-        if part is None or not key:
-            raise ValueError(f"{text!r} is not a key such as optimizer.lr")
-        keys.append(key)
+    while part := _PART.match(rest):
+        bare, double, single = part.groups()
+        keys.append(bare.strip() if bare else double or single or "")
         rest = rest[part.end() :]
         if not rest.startswith("."):
-            return tuple(keys), rest
+            break
         rest = rest[1:]
+    if not part or "" in keys or len(keys) > MAX_KEYS:
+        raise ValueError(f"{text!r} is not a key such as optimizer.lr")
+    return tuple(keys), rest
 
 
 def read_key(text: str) -> tuple[str, ...]:

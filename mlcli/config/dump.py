@@ -8,6 +8,8 @@ import yaml
 from mlcli.config import scalars
 from mlcli.config.base import Section
 from mlcli.config.schema import Config
+from mlcli.config.shape import names_of
+from mlcli.config.tree import Value
 
 
 def dump_config(config: Config) -> str:
@@ -15,7 +17,17 @@ def dump_config(config: Config) -> str:
     return str(yaml.dump(_plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31))
 
 
-def _plain(value: object) -> object:
+def changes_of(section: Section) -> dict[str, Value]:
+    """What a section says beyond its defaults: the keys that differ, and its name where it is chosen by name."""
+    changes: dict[str, Value] = {}
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if (key == "name" and names_of(type(section))) or value != field.default:
+            changes[key] = changes_of(value) if isinstance(value, Section) else _plain(value)
+    return changes
+
+
+def _plain(value: "Section | Value") -> Value:
     """Sections as mappings, their name first."""
     if isinstance(value, Section):
         keys = sorted(type(value).model_fields, key=lambda key: key != "name")

@@ -81,6 +81,6 @@ class FeaturesConfig(Section):
     max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
         100, description="Categories kept per column, the most frequent first; rarer ones share one code."
     )
-    select: SelectConfig = Field(SelectConfig.defaults(), description="Feature selection.")
+    select: SelectConfig = Field(SelectConfig.model_construct(), description="Feature selection.")
     extract: PcaConfig | None = Field(None, description="Feature extraction: {name: pca, components: 0.95}.")
     columns: dict[ColumnName, ColumnConfig] = Field({}, description="Per-column exceptions.")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from mlcli.config.build import build_config
 from mlcli.config.dotted import read_key
-from mlcli.config.dump import dump_config
+from mlcli.config.dump import changes_of, dump_config
 from mlcli.config.overrides import apply_overrides
 from mlcli.config.schema import Config
-from mlcli.config.shorthand import write_out
 from mlcli.config.tree import JsonValue, Place, Tree, freeze
 from mlcli.config.yaml_tree import read_yaml
 from mlcli.errors import ConfigError, Problem
@@ -30,9 +29,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def parse_config(text: str, source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
     """Configuration in a text; `source` is what messages call it. Raises ConfigError with all problems."""
-    tree = read_yaml(text, source)
-    if overrides:
-        tree = apply_overrides(replace(tree, value=write_out(tree.value)), overrides)
+    tree = apply_overrides(read_yaml(text, source), overrides)
     return build_config(_with_name(tree, default_name))
 
 
@@ -42,7 +39,7 @@ def override_config(config: Config, values: Mapping[str, JsonValue]) -> Config:
     A key equal to its default counts as not set. So another optimizer.name takes that optimizer's own defaults,
     and is refused when a key that differs from its default does not exist there. Raises ConfigError.
     """
-    tree = Tree(freeze(config.model_dump(exclude_defaults=True)), {(): Place("override")})
+    tree = Tree(changes_of(config), {(): Place("override")})
     for key, value in values.items():
         place = Place(f"override {key}={value}")
         try:
@@ -55,7 +52,7 @@ def override_config(config: Config, values: Mapping[str, JsonValue]) -> Config:
 def _with_name(tree: Tree, default_name: str) -> Tree:
     """The tree with the name that goes without saying: letters, digits, - and _ of the default."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", default_name).strip("-_")[:64] or "run"
-    return replace(tree, value={"name": name, **tree.value}) if isinstance(tree.value, dict) else tree
+    return replace(tree, value={"name": name, **tree.value})
 
 
 def _read_text(path: Path) -> str:

@@ -74,7 +74,7 @@ ScheduleConfig = Annotated[
 
 
 class _Optimizer(Section):
-    schedule: ScheduleConfig = Field(ConstantSchedule.defaults(), description="How lr changes along the run.")
+    schedule: ScheduleConfig = Field(ConstantSchedule.model_construct(), description="How lr changes along the run.")
     l1: NonNegative = Field(0.0, description="Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.")
     l2: NonNegative = Field(
         0.0,

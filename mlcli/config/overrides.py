@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlcli.config.dotted import dotted, read_dotted
-from mlcli.config.tree import KeyPath, Place, Tree, Value
+from mlcli.config.shorthand import write_out
+from mlcli.config.tree import Place, Tree, Value
 from mlcli.config.yaml_tree import read_yaml_value
 from mlcli.errors import ConfigError, Problem
 
@@ -20,7 +21,7 @@ def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
         source = f"--set {override}"
         try:
             path, value = _read_override(override, source)
-            tree = tree.with_value(path, value, Place(source))
+            tree = replace(tree, value=write_out(tree.value)).with_value(path, value, Place(source))
         except ConfigError as error:
             problems.extend(error.problems)
         except ValueError as error:
@@ -28,7 +29,7 @@ def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
     return replace(tree, problems=(*tree.problems, *problems))
 
 
-def _read_override(override: str, source: str) -> tuple[KeyPath, Value]:
+def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
     keys, rest = read_dotted(override)
     if rest.startswith("["):
         raise ValueError(f"an item of a list cannot be set alone; set the whole list: {dotted(keys)}=[…]")

@@ -30,13 +30,15 @@ class Config(Section):
         description="auto (the accelerator when there is one), cpu, cuda, cuda:1 or mps.",
     )
     dataset: DatasetConfig = Field(description="Step 1: where rows come from, cleaning, split.")
-    features: FeaturesConfig = Field(FeaturesConfig.defaults(), description="Step 2: how columns become inputs.")
-    model: ModelConfig = Field(ModelConfig.defaults(), description="Step 3: the network.")
-    loss: LossConfig = Field(AutoLoss.defaults(), description="Step 3: what is minimised.")
-    optimizer: OptimizerConfig = Field(AdamConfig.model_construct(name="adam"), description="Step 3: how it is minimised.")
-    training: TrainingConfig = Field(TrainingConfig.defaults(), description="Step 3: the loop.")
-    evaluation: EvaluationConfig = Field(EvaluationConfig.defaults(), description="Step 4: what is measured.")
-    improve: ImproveConfig = Field(ImproveConfig.defaults(), description="Step 5: the search.")
+    features: FeaturesConfig = Field(FeaturesConfig.model_construct(), description="Step 2: how columns become inputs.")
+    model: ModelConfig = Field(ModelConfig.model_construct(), description="Step 3: the network.")
+    loss: LossConfig = Field(AutoLoss.model_construct(), description="Step 3: what is minimised.")
+    optimizer: OptimizerConfig = Field(
+        AdamConfig.model_construct(name="adam"), description="Step 3: how it is minimised."
+    )
+    training: TrainingConfig = Field(TrainingConfig.model_construct(), description="Step 3: the loop.")
+    evaluation: EvaluationConfig = Field(EvaluationConfig.model_construct(), description="Step 4: what is measured.")
+    improve: ImproveConfig = Field(ImproveConfig.model_construct(), description="Step 5: the search.")
 
     def fingerprint(self) -> str:
         """SHA-256 over every key and value, in hexadecimal: equal for configurations that mean the same."""

@@ -6,14 +6,12 @@ from mlcli.config.shape import Shape, field_shape, names_of
 from mlcli.config.tree import Value
 
 
-def write_out(value: Value) -> Value:
+def write_out(value: dict[str, Value]) -> dict[str, Value]:
     """Copy in which every section chosen by name says its name.
 
     A bare word stands for a section with that name. In a section at the left margin that has a default, such as
     optimizer, a name left out is the default's; deeper ones, such as optimizer.schedule, must be named.
     """
-    if not isinstance(value, dict):
-        return value
     named = {key: _with_default_name(key, inner) for key, inner in value.items()}
     return _section(Config, named)
 

@@ -33,7 +33,7 @@ class Tree:
     broken : paths of values that could not be read and are left out, so that nothing more is said about them
     """
 
-    value: Value
+    value: dict[str, Value]
     values: Mapping[KeyPath, Place]
     keys: Mapping[KeyPath, Place] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -46,19 +46,12 @@ class Tree:
         return self.keys[path] if path else self.values[()]
 
     def place_of_value(self, path: KeyPath) -> Place:
-        """Place of the value; else of the nearest value around it that was written without keys of its own.
+        """Place of the value, else of the nearest one around it: of `optimizer: adam`, optimizer.name is `adam`."""
+        while path not in self.values:
+            path = path[:-1]
+        return self.values[path]
 
-        So `optimizer.name` of `optimizer: adam` is where `adam` stands.
-        """
-        if path in self.values:
-            return self.values[path]
-        around = path
-        while around not in self.values:
-            around = around[:-1]
-        has_keys = any(key[:-1] == around for key in self.keys)
-        return self.place_of_key(around) if has_keys else self.values[around]
-
-    def with_value(self, path: KeyPath, value: Value, place: Place) -> "Tree":
+    def with_value(self, path: tuple[str, ...], value: Value, place: Place) -> "Tree":
         """Copy with one value put at a path, sections on the way being made where there are none.
 
         Raises NotASectionError where something else than a section is in the way.
@@ -71,24 +64,26 @@ class Tree:
         return replace(self, value=put_value(self.value, path, value), values=values, keys=keys)
 
 
-def put_value(value: Value, path: KeyPath, new: Value, above: KeyPath = ()) -> Value:
+def put_value(section: dict[str, Value], path: tuple[str, ...], new: Value, above: str = "") -> dict[str, Value]:
     """Copy of nested sections with `new` at `path`; raises NotASectionError where a non-section is in the way."""
-    if not path:
-        return new
-    if not isinstance(value, dict | None):
-        raise NotASectionError(f"{'.'.join(map(str, above))} is not a section; it has no key {path[0]}")
-    section, key = value or {}, str(path[0])
-    return {**section, key: put_value(section.get(key), path[1:], new, (*above, key))}
+    key, *rest = path
+    if not rest:
+        return {**section, key: new}
+    inner = section.get(key)
+    if not isinstance(inner, dict | None):
+        raise NotASectionError(f"{above}{key} is not a section; it has no key {rest[0]}")
+    return {**section, key: put_value(inner or {}, tuple(rest), new, f"{above}{key}.")}
 
 
-def without_value(value: Value, path: KeyPath) -> Value:
-    """Copy of nested sections without the key at `path` (for an item of a list: without the list)."""
-    key = path[0]
-    if not isinstance(value, dict) or not isinstance(key, str) or key not in value:
-        return value
-    rest = {name: inner for name, inner in value.items() if name != key}
-    deeper = isinstance(value[key], dict) and len(path) > 1
-    return {**rest, key: without_value(value[key], path[1:])} if deeper else rest
+def without_value(section: dict[str, Value], path: KeyPath) -> dict[str, Value]:
+    """Copy of nested sections without the key at `path`; for an item of a list, without the list."""
+    if not path or path[0] not in section:
+        return section
+    key, inner = str(path[0]), section[str(path[0])]
+    rest = {name: value for name, value in section.items() if name != key}
+    if isinstance(inner, dict) and len(path) > 1:
+        return {**rest, key: without_value(inner, path[1:])}
+    return rest
 
 
 def freeze(value: JsonValue) -> Value:

@@ -30,11 +30,12 @@ def show_prepared(screen: Screen, outcome: PrepareOutcome) -> None:
     """Rows of each split, a line a config; and what was left out."""
     done = [(entry.name, entry.prepared) for entry in outcome.entries if entry.prepared is not None]
     rows = [
-        (name, *(f"{len(prepared.splits[split]):,}" for split in ("train", "valid", "test")), str(prepared.folder))
+        (name, *(f"{len(prepared.splits[split]):,}" for split in ("train", "valid", "test")), prepared.folder.name)
         for name, prepared in done
     ]
     if rows:
-        screen.table(("config", "train", "valid", "test", "prepared in"), rows)
+        title = f"Rows, prepared in {done[0][1].folder.parent}"
+        screen.table(("config", "train", "valid", "test", "folder"), rows, title)
     left = [(entry.name, entry.left_out or "") for entry in outcome.entries if entry.prepared is None]
     if left:
         screen.table(("left out", "why"), left)
@@ -139,10 +140,10 @@ def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
         return
     table = evaluation.weights
     rows = [
-        (name, *(f"{value:.6g}" for value in values))
+        (name, *(f"{value:.8g}" for value in values))
         for name, values in zip(table.features, table.weights, strict=True)
     ]
-    rows.append(("(bias)", *(f"{value:.6g}" for value in table.bias)))
+    rows.append(("(bias)", *(f"{value:.8g}" for value in table.bias)))
     screen.table(("feature", *table.outputs), rows, title=f"Weights: {table.caption}")
 
 

@@ -68,14 +68,15 @@ class Screen:
             self._line(Text(text, style="bold"))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-        """A result table; columns after the first are aligned right."""
+        """A result table; columns of numbers are aligned right."""
         if self.quiet:
             return
         if title:
             self.heading(title)
         table = Table(header_style="bold cyan")
         for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+            numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.stderr.print(table)
@@ -110,3 +111,8 @@ class Screen:
 
     def _line(self, text: Text) -> None:
         self.stderr.print(text, soft_wrap=not self.stderr.is_terminal)
+
+
+def _is_numeric(cell: str) -> bool:
+    """A number, with a unit or not, an interval, or a dash for none."""
+    return not cell or cell[0].isdigit() or cell[0] in "-–+"

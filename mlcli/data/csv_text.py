@@ -90,4 +90,4 @@ def _parse(layout: Layout, names: list[str], blanks: np.ndarray) -> pl.DataFrame
 
 def _has_blanks(text: TextFile) -> bool:
     """Whether any cell could begin or end with a blank."""
-    return not text.is_ascii() or any(map(text.holds, (b'"', b" ", b"\t")))
+    return not text.is_ascii() or any(map(text.holds, (b'"', b" ", b"\t", b"\r")))

@@ -28,7 +28,8 @@ def _rows(profile: Profile) -> Iterator[str]:
             return
         unequal = counts[most] >= IMBALANCE * max(counts[least], 1)
         hint = "; consider loss.class_weights: balanced" if unequal else ""
-        yield f"{len(counts)} classes; training rows from {counts[least]:,} ('{least}') to {counts[most]:,} ('{most}'){hint}"
+        span = f"from {counts[least]:,} ('{least}') to {counts[most]:,} ('{most}')"
+        yield f"{len(counts)} classes; training rows {span}{hint}"
     for split, count in profile["repeated"].items():
         if count:
             yield f"{count:,} {split} rows also stand among the training rows"
@@ -70,4 +71,5 @@ def _outliers(profile: Profile) -> Iterator[str]:
     outliers = profile["outliers"]
     if outliers is not None and outliers["name"] != "none":
         found = sum(bounds["cells"] for bounds in outliers["bounds"].values())
-        yield f"{found:,} outlying cells in the training rows ({outliers['name']}); {outliers['dropped']:,} rows dropped"
+        dropped = f"{outliers['dropped']:,} rows dropped"
+        yield f"{found:,} outlying cells in the training rows ({outliers['name']}); {dropped}"

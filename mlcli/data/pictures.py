@@ -56,7 +56,7 @@ def _fill(
         try:
             for row, picture in enumerate(pool.map(work, items)):
                 pixels[row] = np.asarray(picture)
-        except DataError:
+        except BaseException:  # do not decode the rest first
             pool.shutdown(cancel_futures=True)
             raise
     return pixels

@@ -64,10 +64,10 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     mark = fingerprint(config, seed, read)
     folder = prepared_dir() / f"{_label(config)}-{mark[:12]}"
     stored = _load(folder, reporter)
-    data = stored or _make(config, seed, read or read_source(config), stand_in_for)
+    data = stored or _make(config, seed, read or read_source(config))
     if stored is None:
         _save(folder, data)
-    return Prepared(data.splits, folder, mark, data.profile, stored is not None, data.dataset, data.stand_in_for)
+    return Prepared(data.splits, folder, mark, data.profile, stored is not None, config.name, stand_in_for)
 
 
 def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig, str | None]:
@@ -119,7 +119,7 @@ def _save(folder: Path, data: StoredData) -> None:
         raise ResourceError(f"{error}; MLCLI_PREPARED_DIR names another folder for prepared data") from error
 
 
-def _make(config: DatasetConfig, seed: int, read: SourceRead, stand_in_for: str | None) -> StoredData:
+def _make(config: DatasetConfig, seed: int, read: SourceRead) -> StoredData:
     indices = split_rows(
         len(read.rows), config.split, seed, _classes(read), read.split_key, test_given=read.test is not None
     )
@@ -128,7 +128,7 @@ def _make(config: DatasetConfig, seed: int, read: SourceRead, stand_in_for: str 
         train, outliers = drop_outliers(train, config.outliers)
     test = _take(read.rows, indices.test) if read.test is None else read.test
     splits = Splits(train, _take(read.rows, indices.valid), test, read.task)
-    return StoredData(splits, profile_splits(splits, read.cleaning, outliers), config.name, stand_in_for)
+    return StoredData(splits, profile_splits(splits, read.cleaning, outliers))
 
 
 def _classes(read: SourceRead) -> np.ndarray | None:

@@ -20,15 +20,10 @@ KIND = "prepared"
 
 @dataclass(frozen=True)
 class StoredData:
-    """What step 1 made.
-
-    dataset : name of the dataset really read; stand_in_for is the one that was asked for, if another
-    """
+    """What step 1 made."""
 
     splits: Splits
     profile: Profile
-    dataset: str
-    stand_in_for: str | None
 
 
 class _ColumnMeta(Section):
@@ -50,8 +45,6 @@ class _ImagesMeta(Section):
 class _Meta(Section):
     """meta.json: what the data files do not say."""
 
-    dataset: str
-    stand_in_for: str | None
     task: TaskKind
     data: Annotated[_TableMeta | _ImagesMeta, Field(discriminator="name")]
 
@@ -62,7 +55,7 @@ def save_prepared(folder: Path, data: StoredData) -> None:
         for name in SPLITS:
             _save_rows(temporary, name, data.splits[name])
         write_json(temporary / "profile.json", data.profile)
-        write_json(temporary / "meta.json", _describe(data).model_dump())
+        write_json(temporary / "meta.json", _describe(data.splits).model_dump())
 
 
 def load_prepared(folder: Path) -> StoredData:
@@ -74,11 +67,11 @@ def load_prepared(folder: Path) -> StoredData:
     except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
     profile = cast(Profile, read_json(folder / "profile.json"))
-    return StoredData(Splits(train, valid, test, meta.task), profile, meta.dataset, meta.stand_in_for)
+    return StoredData(Splits(train, valid, test, meta.task), profile)
 
 
-def _describe(data: StoredData) -> _Meta:
-    train = data.splits.train
+def _describe(splits: Splits) -> _Meta:
+    train = splits.train
     description: _TableMeta | _ImagesMeta
     match train:
         case Table():
@@ -89,7 +82,7 @@ def _describe(data: StoredData) -> _Meta:
             description = _TableMeta(name="table", features=features, targets=targets)
         case Images():
             description = _ImagesMeta(name="images", class_names=train.class_names)
-    return _Meta(dataset=data.dataset, stand_in_for=data.stand_in_for, task=data.splits.task, data=description)
+    return _Meta(task=splits.task, data=description)
 
 
 def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:

@@ -16,7 +16,7 @@ from mlcli.evaluation.figures.curves import draw_precision_recall, draw_roc
 from mlcli.evaluation.figures.learning import draw_learning_curve
 from mlcli.evaluation.figures.residuals import draw_residuals
 from mlcli.evaluation.figures.surface import draw_decision_boundary, draw_heat_map, draw_line_fit
-from mlcli.evaluation.figures.weights import draw_first_layer
+from mlcli.evaluation.figures.weights import draw_first_layer, draw_weights
 from mlcli.evaluation.probabilities import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 from mlcli.training.state import EpochRecord
@@ -24,14 +24,20 @@ from mlcli.training.state import EpochRecord
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Targets whose residuals are drawn, at most.
+MAX_TARGETS = 6
+
 
 @dataclass(frozen=True)
 class Subject:
     """A model and the rows it was measured on.
 
-    truth       : as `task.truth` gives it
-    predict     : answers for new rows
-    first_layer : float (n_units, height, width[, channels]) for pictures seen by a hidden layer, else None
+    truth         : as `task.truth` gives it
+    predict       : answers for new rows
+    first_layer   : float (n_units, height, width[, channels]), incoming weights of units that see pixels, else None
+    unit_names    : what those units stand for, such as the classes where there is no hidden layer
+    input_weights : float (n_inputs, n_outputs) of a model without hidden layers, per unit of the scaled inputs
+    input_names   : names of those inputs
     """
 
     task: FittedTask
@@ -43,6 +49,9 @@ class Subject:
     best_epoch: int
     predict: Callable[[Dataset], Predictions]
     first_layer: np.ndarray | None
+    unit_names: tuple[str, ...] = ()
+    input_weights: np.ndarray | None = None
+    input_names: tuple[str, ...] = ()
 
 
 def draw_gallery(subject: Subject) -> dict[str, Figure]:
@@ -50,14 +59,13 @@ def draw_gallery(subject: Subject) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     if subject.history:
         figures["learning_curve"] = draw_learning_curve(subject.history, subject.best_epoch)
+    if not np.isfinite(subject.predictions.scores).all():
+        return figures
     if isinstance(subject.task, Classification):
         figures |= _of_classes(subject, subject.task)
     else:
         figures |= _of_numbers(subject, subject.task)
-    figures |= _of_inputs(subject)
-    if subject.first_layer is not None:
-        figures["first_layer"] = draw_first_layer(subject.first_layer)
-    return figures
+    return figures | _of_inputs(subject) | _of_weights(subject)
 
 
 def _of_classes(subject: Subject, task: Classification) -> dict[str, Figure]:
@@ -77,8 +85,19 @@ def _of_numbers(subject: Subject, task: Regression) -> dict[str, Figure]:
         return {"residuals": draw_residuals(subject.truth[:, 0], values[:, 0], task.targets[0])}
     return {
         f"residuals_{position}": draw_residuals(subject.truth[:, position - 1], values[:, position - 1], target)
-        for position, target in enumerate(task.targets, start=1)
+        for position, target in enumerate(task.targets[:MAX_TARGETS], start=1)
     }
+
+
+def _of_weights(subject: Subject) -> dict[str, Figure]:
+    """The first layer as pictures, or the weights of a model without hidden layers as bars."""
+    if subject.first_layer is not None:
+        return {"first_layer": draw_first_layer(subject.first_layer, subject.unit_names)}
+    if subject.input_weights is None:
+        return {}
+    task = subject.task
+    outputs = task.targets if isinstance(task, Regression) else task.classes[-subject.input_weights.shape[1] :]
+    return {"weights": draw_weights(subject.input_names, subject.input_weights, outputs)}
 
 
 def _of_inputs(subject: Subject) -> dict[str, Figure]:

@@ -60,9 +60,8 @@ class _Row:
     """One metric of the table of scores; baselines are in the order of the evaluation's."""
 
     score: Score
-    value: str
     interval: str
-    baselines: tuple[str, ...]
+    baselines: tuple[Score, ...]
     verdict: str
     meaning: str
 
@@ -72,7 +71,7 @@ def render_report(facts: ReportFacts) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": show_number, "count": "{:,}".format}
+    environment.filters |= {"number": show_number, "value": show_value, "count": "{:,}".format}
     template = environment.from_string(files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8"))
     return template.render(_view(facts))
 
@@ -94,10 +93,9 @@ def _view(facts: ReportFacts) -> dict[str, Any]:
 
 def _row(evaluation: Evaluation, index: int) -> _Row:
     score = evaluation.scores[index]
-    rivals = [baseline.scores[index] for baseline in evaluation.baselines]
+    rivals = tuple(baseline.scores[index] for baseline in evaluation.baselines)
     verdict = compare_with(score, rivals[0]) if rivals else ""
-    shown = tuple(show_value(rival) for rival in rivals)
-    return _Row(score, show_value(score), show_interval(score), shown, verdict, MEANINGS[score.name])
+    return _Row(score, show_interval(score), rivals, verdict, MEANINGS[score.name])
 
 
 def _inline(svg: str) -> Markup:

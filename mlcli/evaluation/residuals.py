@@ -24,8 +24,7 @@ class ErrorMeans:
 def error_columns(truth: Floats, values: Floats) -> Floats:
     """Per row, what `error_means` is the mean of: (n, t), (n, t) → float64 (n, 4·t)."""
     error = truth - values
-    varies = np.ptp(truth, axis=0) > 0
-    centred = np.where(varies, truth - truth.mean(axis=0), 0.0)
+    centred = truth - truth.mean(axis=0)
     return np.hstack([np.square(error), np.abs(error), centred, np.square(centred)])
 
 

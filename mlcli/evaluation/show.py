@@ -24,8 +24,10 @@ MEANINGS = {
 }
 
 
-def show_number(value: float) -> str:
-    """About four significant digits: 0.9333, 12.35, 45,213."""
+def show_number(value: float | None) -> str:
+    """About four significant digits, 0.9333, 12.35 or 45,213; an en dash where there is none."""
+    if value is None:
+        return "–"
     size = abs(value)
     if size == 0:
         return "0"
@@ -33,15 +35,13 @@ def show_number(value: float) -> str:
         return f"{value:.3g}"
     if size >= 1000:
         return f"{value:,.0f}"
-    decimals = 4 if size < 1 else 3 if size < 10 else 2 if size < 100 else 1
+    decimals = 4 if size < 0.99995 else 3 if size < 10 else 2 if size < 100 else 1
     return f"{value:.{decimals}f}"
 
 
 def show_value(score: Score) -> str:
-    """The value with its unit, or an en dash where there is none."""
-    if score.value is None:
-        return "–"
-    return f"{show_number(score.value)} {score.unit}".rstrip()
+    """The value with its unit, if there is one."""
+    return show_number(score.value) if score.value is None else f"{show_number(score.value)} {score.unit}".rstrip()
 
 
 def show_interval(score: Score) -> str:

@@ -1,12 +1,12 @@
 """What the configuration asks of each column, checked against the columns that are there."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from mlcli.config.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
+from mlcli.data.names import suggestion
 from mlcli.data.types import Kind, Table
-from mlcli.errors import DataError
+from mlcli.errors import DataError, config_error
 from mlcli.features.derive import parse_formula
 from mlcli.features.formula import Formula, FormulaError
 
@@ -49,7 +49,7 @@ class ColumnPlan:
 
 
 def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
-    """Resolve per-column settings and formulas; DataError where they do not fit the table."""
+    """Resolve per-column settings and formulas; DataError or ConfigError where they do not fit the table."""
     kinds = {column.name: column.kind for column in table.features}
     derived = plan_derivations(config.derive, kinds, [target.name for target in table.targets])
     kinds |= dict.fromkeys(config.derive, "number")
@@ -68,7 +68,8 @@ def plan_derivations(
 ) -> tuple[Derived, ...]:
     """Parse the formulas in order; each may use number columns and earlier derived ones.
 
-    Raises DataError for a formula that cannot be read or that names an unknown, category or target column.
+    Raises ConfigError for a formula that cannot be read, DataError for one that names an unknown,
+    category or target column.
     """
     known = dict(kinds)
     derived = []
@@ -79,7 +80,7 @@ def plan_derivations(
         try:
             formula = parse_formula(text)
         except FormulaError as error:
-            raise DataError(f"{place}: {error}") from error
+            raise config_error(place, str(error)) from error
         for used in formula.names:
             _check_operand(place, used, known, targets)
         known[name] = "number"
@@ -87,31 +88,12 @@ def plan_derivations(
     return tuple(derived)
 
 
-def unknown_column(place: str, name: str, known: Iterable[str]) -> DataError:
-    """The error for a column that is not there, naming the nearest one or all of them."""
-    return DataError(f"{place}: unknown column '{name}'; {_nearest(name, list(known))}")
-
-
-def missing_column(name: str, present: Iterable[str]) -> DataError:
-    """The error for rows without a column that the features were fitted on."""
-    return DataError(
-        f"the rows have no column '{name}', which the features were fitted on; "
-        f"add it, or rename the one meant: {_nearest(name, list(present))}"
-    )
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    if near := get_close_matches(name, names, n=1, cutoff=0.6):
-        return f"did you mean '{near[0]}'?"
-    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    return f"the columns are {shown or 'none'}"
-
-
 def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Collection[str]) -> None:
     if name in targets:
         raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
     if name not in kinds:
-        raise unknown_column(place, name, [column for column, kind in kinds.items() if kind == "number"])
+        numbers = [column for column, kind in kinds.items() if kind == "number"]
+        raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, numbers)}")
     if kinds[name] == "category":
         raise DataError(
             f"{place}: '{name}' holds categories, a formula takes number columns; "
@@ -123,7 +105,7 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
     """Refuse settings that would have no effect: they are mistakes."""
     place = f"features.columns.{name}"
     if name not in kinds:
-        raise unknown_column(place, name, kinds)
+        raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
     if kinds[name] == "number":
         if idle := [key for key in ("encode", "order") if getattr(exception, key) is not None]:
             raise DataError(

@@ -56,7 +56,7 @@ class Encode(nn.Module):
         """One-hot columns."""
         _, _, one_hot, _ = torch.split(codes, self.counts, dim=1)
         # The reserved code of a column without an "(other)" feature lands in a last column, cut off.
-        flags = self.ordinal.new_zeros(len(codes), self.n_one_hot + 1)
+        flags = self.ordinal.new_zeros(codes.shape[0], self.n_one_hot + 1)
         flags.scatter_(1, self.place[one_hot + self.one_hot_start], 1.0)
         return flags[:, :-1]
 

@@ -7,7 +7,7 @@ import torch
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Images
-from mlcli.errors import ConfigError, Problem
+from mlcli.errors import config_error
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.narrow import fit_narrowing
 from mlcli.features.pixels import PixelArithmetic, PixelFeatures, PixelPlan, fit_line, pixel_variances
@@ -47,20 +47,13 @@ def _select_varied(pixels: np.ndarray, bound: float | None, names: tuple[str, ..
 
 
 def _check_config(config: FeaturesConfig) -> None:
-    """Refuse what has no meaning for pictures; all problems together."""
-    problems = [
-        Problem(f"features.{key}", "pictures have no named columns; remove it", "configuration")
-        for key in ("derive", "columns")
-        if getattr(config, key)
-    ]
+    """Refuse what has no meaning for pictures."""
+    for key in ("derive", "columns"):
+        if getattr(config, key):
+            raise config_error(f"features.{key}", "pictures have no named columns; remove it")
     if config.scale in ("quantile", "power"):
-        problems.append(
-            Problem(
-                "features.scale",
-                f"'{config.scale}' reshapes each column by itself, pictures have one scale for all pixels; "
-                "use none, standard, minmax or robust",
-                "configuration",
-            )
+        raise config_error(
+            "features.scale",
+            f"'{config.scale}' reshapes each column by itself, and pictures have one scale for all pixels; "
+            "use none, standard, minmax or robust",
         )
-    if problems:
-        raise ConfigError(problems)

@@ -20,7 +20,7 @@ from mlcli.features.impute import fit_impute
 from mlcli.features.narrow import Narrowing, fit_narrowing
 from mlcli.features.plan import TablePlan
 from mlcli.features.report import Encoded, FeatureReport, Imputed, Scaled
-from mlcli.features.rows import cells_of, read_rows
+from mlcli.features.rows import Rows, cells_of
 from mlcli.features.scale import fit_scale
 from mlcli.features.select import by_variance
 from mlcli.features.table import TableFeatures
@@ -72,7 +72,7 @@ def _fit_vocabularies(frame: pl.DataFrame, columns: ColumnPlan, max_categories: 
 def _fit_assembly(
     train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], config: FeaturesConfig, goal: Goal | None
 ) -> _Assembled:
-    raw, codes = read_rows(train.frame, columns.raw, vocabularies)
+    raw, codes = Rows.read(train.frame, columns.raw, vocabularies).tensors(slice(0, len(train)), len(train))
     derive = Derive(columns.raw, columns.derived)
     numbers = derive(raw)
     impute = fit_impute(numbers.numpy(), [columns.numbers[name] for name in (*columns.raw, *_derived(columns))])
@@ -155,7 +155,7 @@ def _report(
         embedded=layout.embedded,
         derived=plan.derived,
         imputed={
-            name: Imputed(int(missing), None if missing == len(train) else own.impute, fill)
+            name: Imputed(int(missing), "constant" if missing == len(train) else own.impute, fill)
             for (name, own), missing, fill in fills
         },
         encoded={

@@ -14,8 +14,9 @@ from mlcli.features.affine import AffineMap, pixel_map, table_map
 from mlcli.features.layout import FeatureLayout
 from mlcli.features.pixels import PixelFeatures
 from mlcli.features.report import FeatureReport
-from mlcli.features.state import broken, from_json, to_json
+from mlcli.features.state import PLACE, broken, to_json
 from mlcli.features.table import TableFeatures
+from mlcli.typed_json import from_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class FittedFeatures:
         """Rebuild from `to_state`; ArtefactError where the state is damaged."""
         if set(state) != {"rows", "plan", "report"}:
             raise broken("expected the keys rows, plan and report")
-        report = from_json(state["report"], FeatureReport)
+        report = from_json(FeatureReport, state["report"], PLACE)
         match state["rows"]:
             case "table":
                 return cls.of(TableFeatures.from_state(state["plan"], tensors), report)

@@ -17,7 +17,8 @@ from mlcli.errors import DataError
 from mlcli.features.extract import BLOCK, Project
 from mlcli.features.layout import FeatureLayout
 from mlcli.features.scale import LARGEST
-from mlcli.features.state import TensorReader, broken, from_json, to_json
+from mlcli.features.state import PLACE, TensorReader, broken, to_json
+from mlcli.typed_json import from_json
 
 _CELLS = 2**20
 
@@ -103,7 +104,7 @@ class PixelFeatures:
             raise DataError(
                 f"pictures of shape {self.plan.shape} were expected as in training, got {pixels.shape[1:]}; resize them"
             )
-        return pixels.reshape(len(pixels), -1)
+        return pixels.reshape(len(pixels), self.plan.size)
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
         """The shape as JSON and the fitted numbers as tensors."""
@@ -114,7 +115,7 @@ class PixelFeatures:
     @classmethod
     def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> PixelFeatures:
         """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
-        plan = from_json(state, PixelPlan)
+        plan = from_json(PixelPlan, state, PLACE)
         if len(plan.shape) not in (2, 3) or min(plan.shape) < 1:
             raise broken(f"{plan.shape} is not the shape of a picture")
         reader = TensorReader(tensors)

@@ -8,10 +8,10 @@ from mlcli.config.features import Encode, Impute, Scale
 
 @dataclass(frozen=True)
 class Imputed:
-    """A number column: its missing training cells and what replaces them (how is None where none was present)."""
+    """A number column: its missing training cells and what replaces them; a wholly missing column has a constant."""
 
     missing: int
-    how: Impute | None
+    how: Impute
     value: float
 
 

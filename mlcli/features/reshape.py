@@ -118,6 +118,7 @@ def fit_quantile(x: np.ndarray, at: Sequence[int]) -> Quantile:
     m = max(2, min(MAX_QUANTILES, len(x)))
     if not at:
         return Quantile((), torch.empty(0, m, dtype=torch.float64))
-    quantiles = np.quantile(x[:, list(at)], np.linspace(0.0, 1.0, m), axis=0)
+    # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
+    quantiles = np.percentile(x[:, list(at)], np.linspace(0.0, 1.0, m) * 100, axis=0)
     # Interpolation may round a quantile below its neighbour.
     return Quantile(at, torch.from_numpy(np.maximum.accumulate(quantiles, axis=0).T.copy()))

@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import torch
 
+from mlcli.data.names import suggestion
 from mlcli.errors import DataError
-from mlcli.features.columns import missing_column
 from mlcli.features.vocabulary import Vocabulary
 
 
-def read_rows(
-    frame: pl.DataFrame, raw: Sequence[str], vocabularies: Sequence[Vocabulary], height: int | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Numbers float64 (height, p) with NaN where missing, and codes int64 (height, q); columns are contiguous."""
-    height = frame.height if height is None else height
-    numbers = np.zeros((len(raw), height))
-    for i, name in enumerate(raw):
-        numbers[i, : frame.height] = _numbers(frame, name)
-    codes = np.zeros((len(vocabularies), height), dtype=np.int64)
-    for i, own in enumerate(vocabularies):
-        codes[i, : frame.height] = own.codes(cells_of(frame, own.name))
-    return torch.from_numpy(numbers).T, torch.from_numpy(codes).T
+@dataclass(frozen=True)
+class Rows:
+    """The columns of a table that are read: number columns as they are, category columns as uint32 codes."""
+
+    numbers: tuple[pl.Series, ...]
+    codes: tuple[np.ndarray, ...]
+
+    @classmethod
+    def read(cls, frame: pl.DataFrame, raw: Sequence[str], vocabularies: Sequence[Vocabulary]) -> Rows:
+        """Find the columns by name and look up the categories; DataError where a column does not fit."""
+        numbers = tuple(numbers_of(frame, name) for name in raw)
+        return cls(numbers, tuple(own.codes(cells_of(frame, own.name)) for own in vocabularies))
+
+    def tensors(self, rows: slice, height: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Numbers float64 (height, p), NaN where missing, and codes int64 (height, q), padded with 0.
+
+        Each column lies in one piece of memory.
+        """
+        size = rows.stop - rows.start
+        numbers = np.zeros((len(self.numbers), height))
+        for i, column in enumerate(self.numbers):
+            numbers[i, :size] = column.slice(rows.start, size).to_numpy()
+        codes = np.zeros((len(self.codes), height), dtype=np.int64)
+        for i, own in enumerate(self.codes):
+            codes[i, :size] = own[rows]
+        return torch.from_numpy(numbers).T, torch.from_numpy(codes).T
 
 
-def _numbers(frame: pl.DataFrame, name: str) -> np.ndarray:
+def numbers_of(frame: pl.DataFrame, name: str) -> pl.Series:
+    """The column of this name as Float64; DataError where it is absent or holds no numbers."""
     column = _column(frame, name)
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise DataError(f"column '{name}': numbers were expected as in training, got {column.dtype}")
-    return column.cast(pl.Float64).to_numpy()
+    return column.cast(pl.Float64)
 
 
 def cells_of(frame: pl.DataFrame, name: str) -> pl.Series:
-    """The String column of this name; DataError where it is absent or holds no text."""
+    """The column of this name as String; DataError where it is absent or holds no text."""
     column = _column(frame, name)
-    if column.dtype != pl.String and column.dtype not in (pl.Null, pl.Categorical, pl.Enum):
+    if column.dtype not in (pl.String, pl.Null, pl.Categorical, pl.Enum):
         raise DataError(f"column '{name}': categories (text) were expected as in training, got {column.dtype}")
     return column.cast(pl.String)
 
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Series:
     if name not in frame.columns:
-        raise missing_column(name, frame.columns)
-    return frame[name]
+        raise DataError(
+            f"the rows have no column '{name}', which the features were fitted on; add it: "
+            f"{suggestion(name, frame.columns)}"
+        )
+    return frame.get_column(name)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TypeVar, cast
 
 import torch
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter
 
 from mlcli.errors import ArtefactError
 
 T = TypeVar("T")
+
+PLACE = "fitted features"
 
 
 def to_json(value: object, kind: type[T]) -> dict[str, JsonValue]:
@@ -18,19 +20,9 @@ def to_json(value: object, kind: type[T]) -> dict[str, JsonValue]:
     return cast("dict[str, JsonValue]", TypeAdapter(kind).dump_python(cast("T", value), mode="json"))
 
 
-def from_json(value: JsonValue, kind: type[T]) -> T:
-    """The dataclass back; ArtefactError naming the first field that does not fit."""
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise broken(f"{place or kind.__name__}: {first['msg']}") from error
-
-
 def broken(problem: str) -> ArtefactError:
     """The error for a state that makes no sense."""
-    return ArtefactError(f"the fitted features are damaged or of another version: {problem}; train again")
+    return ArtefactError(f"{PLACE}: {problem}; they are damaged or of another version, fit them anew")
 
 
 class TensorReader:

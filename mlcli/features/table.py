@@ -11,7 +11,7 @@ import torch
 from pydantic import JsonValue
 
 from mlcli.data.types import Schema
-from mlcli.errors import DataError
+from mlcli.errors import MlcliError
 from mlcli.features.arithmetic import Derive, TableArithmetic
 from mlcli.features.columns import plan_derivations
 from mlcli.features.encode import Encode, grouped
@@ -20,12 +20,13 @@ from mlcli.features.impute import Impute
 from mlcli.features.layout import FeatureLayout
 from mlcli.features.plan import TablePlan, check_plan
 from mlcli.features.reshape import Power, Quantile
-from mlcli.features.rows import cells_of, read_rows
+from mlcli.features.rows import Rows, cells_of
 from mlcli.features.scale import Scale
-from mlcli.features.state import TensorReader, broken, from_json, to_json
+from mlcli.features.state import PLACE, TensorReader, broken, to_json
 from mlcli.features.target import FOLDS, folds_of
+from mlcli.typed_json import from_json
 
-_CELLS = 2**20
+_CELLS = 2**18
 _MAX_ROWS = 2**14
 
 
@@ -89,12 +90,12 @@ class TableFeatures:
     @classmethod
     def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> TableFeatures:
         """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
-        plan = from_json(state, TablePlan)
+        plan = from_json(TablePlan, state, PLACE)
         reader = TensorReader(tensors)
         try:
             kinds = {column.name: column.kind for column in plan.columns}
             derive = Derive(plan.raw, plan_derivations(plan.derived, kinds))
-        except DataError as error:
+        except MlcliError as error:
             raise broken(str(error)) from error
         check_plan(plan)
         features = cls(plan, _read_arithmetic(plan, derive, reader))
@@ -111,12 +112,12 @@ class TableFeatures:
         """
         fitted = max(1, len(self.names) + len(self.plan.vocabularies))
         step = min(_MAX_ROWS, max(BLOCK, _CELLS // fitted // BLOCK * BLOCK))
+        read = Rows.read(frame, self.plan.raw, self.plan.vocabularies)
         for start in range(0, frame.height, step):
             rows = slice(start, min(start + step, frame.height))
-            part = frame[rows]
-            height = -(-part.height // BLOCK) * BLOCK
+            height = -(-(rows.stop - start) // BLOCK) * BLOCK
             folds = torch.from_numpy(folds_of(start, start + height)) if training else None
-            yield rows, (*read_rows(part, self.plan.raw, self.plan.vocabularies, height), folds)
+            yield rows, (*read.tensors(rows, height), folds)
 
 
 def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> TableArithmetic:

@@ -55,9 +55,9 @@ class Vocabulary:
         return pl.Series([*self.kept, *self.rare], dtype=pl.String)
 
     def codes(self, cells: pl.Series) -> np.ndarray:
-        """Codes of a String column, int64 (n,)."""
+        """Codes of a String column, uint32 (n,)."""
         physical = cells.fill_null(MISSING).cast(self._enum, strict=False).to_physical()
-        return physical.cast(pl.Int64).fill_null(self.reserved).to_numpy()
+        return physical.cast(pl.UInt32).fill_null(self.reserved).to_numpy()
 
     def count_unseen(self, cells: pl.Series) -> int:
         """Cells whose category was not met in training."""

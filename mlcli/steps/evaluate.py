@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy as np
 from mlcli.bundle import Bundle, load_bundle
 from mlcli.config.load import dump_config
 from mlcli.data.notes import profile_notes
-from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.prepare import Prepared
 from mlcli.data.types import Dataset, SplitName
-from mlcli.errors import DataError, UsageError
+from mlcli.errors import UsageError
 from mlcli.evaluation.bounds import check_bounds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
 from mlcli.evaluation.figures.svg import svg_text
@@ -21,6 +21,7 @@ from mlcli.evaluation.gallery import Subject, draw_gallery
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
+from mlcli.inputs import prepare_again
 from mlcli.models.mlp import Mlp
 from mlcli.reporter import Reporter
 from mlcli.run import Run, RunManifest, read_metrics
@@ -52,8 +53,7 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     """Measure a run's model on one split, beside a baseline; write metrics, figures and report."""
     bundle = load_bundle(run.model)
     manifest = run.read_manifest()
-    prepared = prepare_dataset(bundle.config.dataset, bundle.config.seed, reporter)
-    require_same_data(run, manifest, prepared)
+    prepared = prepare_again(run, reporter)
     name, data = choose_split(prepared, split, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     subject = measure_bundle(run, bundle, data, name, looks)
@@ -61,16 +61,6 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     report = render_report(report_facts(run, bundle, manifest, prepared, subject.evaluation, figures))
     write_evaluation(run.evaluation, subject.evaluation, figures, report)
     return EvaluateOutcome(run, subject.evaluation, tuple(map(str, check_bounds(subject.evaluation, bounds))))
-
-
-def require_same_data(run: Run, manifest: RunManifest, prepared: Prepared) -> None:
-    """Raise DataError when the data has changed since training: its test rows may be training rows now."""
-    if manifest.data_fingerprint != prepared.fingerprint:
-        raise DataError(
-            f"run {run}: its data has changed since it was trained (fingerprint {manifest.data_fingerprint[:12]}, "
-            f"now {prepared.fingerprint[:12]}), so its test rows are no longer the same; put the old data back, "
-            "train a new run, or use mlcli predict for new rows"
-        )
 
 
 def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:
@@ -99,7 +89,7 @@ def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, lo
         split=split,
         test_looks=looks,
         seed=bundle.config.seed,
-        stand_in_for=bundle.facts["stand_in_for"],
+        stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
     )
     return Subject(
@@ -109,7 +99,7 @@ def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, lo
         predictions=predictions,
         evaluation=evaluation,
         history=read_metrics(run),
-        best_epoch=bundle.facts["best_epoch"],
+        best_epoch=bundle.facts.get("best_epoch", 0),
         predict=bundle.predict,
         first_layer=first_layer_pictures(bundle),
     )
@@ -157,7 +147,7 @@ def summarise(bundle: Bundle, manifest: RunManifest) -> str:
     stand_in = f", standing in for {manifest.stand_in_for}" if manifest.stand_in_for else ""
     return (
         f"{network}, {manifest.n_parameters:,} parameters, trained on {manifest.rows['train']:,} rows of "
-        f"{manifest.dataset}{stand_in}; best epoch {bundle.facts['best_epoch']}."
+        f"{manifest.dataset}{stand_in}; best epoch {bundle.facts.get('best_epoch')}."
     )
 
 

@@ -11,10 +11,10 @@ import polars as pl
 from mlcli.bundle import Bundle, load_bundle
 from mlcli.data.incoming import read_incoming
 from mlcli.data.incoming_images import read_incoming_images
-from mlcli.data.prepare import prepare_dataset
 from mlcli.data.types import Images, Table
 from mlcli.errors import DataError, UsageError
-from mlcli.predictions import choose_format, prediction_frame, write_predictions
+from mlcli.inputs import prepare_again
+from mlcli.predictions import Format, choose_format, prediction_frame, write_predictions
 from mlcli.reporter import Reporter
 from mlcli.run import Run
 
@@ -61,25 +61,32 @@ def predict_step(where: Path, run: Run | None, request: PredictRequest, reporter
     """Predict the rows of a source, or the run's test rows.
 
     where : the bundle's folder
-    run   : the run it belongs to, when it has one; the test rows' predictions are kept there
+    run   : the run it belongs to, when it has one
     """
     bundle = load_bundle(where)
-    if bundle.facts["stand_in_for"]:
-        reporter.warn(f"this model was trained on a stand-in for {bundle.facts['stand_in_for']}")
+    stand_in_for = bundle.facts.get("stand_in_for")
+    if stand_in_for:
+        reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
+    file_format = choose_format(request.output, request.file_format)
     if request.source is None:
-        given = rows_set_apart(bundle, reporter)
-        path: Path | None = request.output or (run.folder if run else where.parent) / "predictions.csv"
+        given = rows_set_apart(where, run, reporter)
     else:
         given = read_source(bundle, request.source, request.input_format)
-        path = None if request.output in (None, Path("-")) else request.output
-    file_format = choose_format(path, request.file_format)
     predictions = bundle.predict(given.data)
     frame = beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
     unseen = bundle.features.unseen(given.data)
     for column, count in unseen.items():
         reporter.warn(f"column '{column}': {count} cells hold categories that training never saw")
+    path = destination(where, request, file_format)
     write_predictions(frame, path, file_format)
-    return PredictOutcome(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), bundle.facts["stand_in_for"])
+    return PredictOutcome(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), stand_in_for)
+
+
+def destination(where: Path, request: PredictRequest, file_format: Format) -> Path | None:
+    """The file asked for, else stdout (None); the test rows' predictions stay beside the bundle."""
+    if request.output is not None:
+        return None if str(request.output) == "-" else request.output
+    return where.parent / f"predictions.{file_format}" if request.source is None else None
 
 
 @dataclass(frozen=True)
@@ -91,9 +98,11 @@ class Given:
     always: tuple[str, ...] = ()
 
 
-def rows_set_apart(bundle: Bundle, reporter: Reporter) -> Given:
-    """The test rows that the bundle's configuration sets apart, with their true targets."""
-    prepared = prepare_dataset(bundle.config.dataset, bundle.config.seed, reporter)
+def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> Given:
+    """The run's test rows, with their true targets."""
+    if run is None:
+        raise UsageError(f"{where}: a bundle apart from its run has no test rows; name a file: mlcli predict FILE")
+    prepared = prepare_again(run, reporter)
     data = prepared.splits.test
     if not len(data):
         raise DataError("this run has no test rows (dataset.split.test is 0); name a file: mlcli predict FILE")

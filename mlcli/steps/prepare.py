@@ -53,11 +53,14 @@ def prepare_step(configs: Sequence[Config], reporter: Reporter, only_at_hand: bo
 
 def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> PreparedConfig:
     if only_at_hand and not at_hand(config.dataset):
-        return PreparedConfig(config.name, None, would_download(config.dataset) or _where_from(config))
+        return PreparedConfig(config.name, None, _left_out(config))
     return PreparedConfig(config.name, prepare_dataset(config.dataset, config.seed, reporter))
 
 
-def _where_from(config: Config) -> str:
+def _left_out(config: Config) -> str:
+    """What it would take to prepare the data."""
+    if (download := would_download(config.dataset)) is not None:
+        return f"would download {download}"
     path = getattr(config.dataset, "path", None) or getattr(config.dataset, "images", "its files")
     origin = getattr(config.dataset, "origin", None)
     return f"needs {path}" + (f", from {origin}" if origin else "")

@@ -13,9 +13,9 @@ from mlcli.bundle import Bundle
 from mlcli.checkpoint import load_checkpoint
 from mlcli.config.load import dump_config, load_config
 from mlcli.config.schema import Config
-from mlcli.errors import ConfigError, DataError, DivergedError, Problem, UsageError
+from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import choose_threshold
-from mlcli.inputs import Inputs, gather_inputs
+from mlcli.inputs import Inputs, gather_inputs, require_same_data
 from mlcli.recorder import RunRecorder
 from mlcli.reporter import Reporter
 from mlcli.run import Run, RunManifest, create_run
@@ -86,10 +86,9 @@ def resume_step(
     """Continue a run as if it had never stopped; its epochs may be extended."""
     config = extended_config(run, sets)
     with run.lock():
-        manifest = run.read_manifest()
         inputs = gather_inputs(config, reporter)
-        require_same_data(run, manifest, inputs)
-        job = make_job(config, inputs, threads=manifest.threads)
+        require_same_data(run, inputs.prepared)
+        job = make_job(config, inputs, threads=run.read_manifest().threads)
         snapshot = load_checkpoint(run.checkpoints, reporter)
         state = new_state(job) if snapshot is None else restore_snapshot(job, snapshot)
         reporter.say(f"Resuming {run} after {state.epoch} epochs and {state.step} steps")
@@ -230,15 +229,6 @@ def extended_config(run: Run, sets: Sequence[str]) -> Config:
     if after.training.epochs < before.training.epochs:
         raise UsageError(f"training.epochs: a run can be extended, not shortened; it has {before.training.epochs}")
     return after
-
-
-def require_same_data(run: Run, manifest: RunManifest, inputs: Inputs) -> None:
-    """Raise DataError when the data has changed since the run began."""
-    if manifest.data_fingerprint != inputs.prepared.fingerprint:
-        raise DataError(
-            f"run {run}: its data has changed since it was trained (fingerprint {manifest.data_fingerprint[:12]}, "
-            f"now {inputs.prepared.fingerprint[:12]}); put the old data back, or train a new run"
-        )
 
 
 def explain_divergence(run: Run, job: TrainingJob, trained: TrainedModel) -> str:

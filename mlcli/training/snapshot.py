@@ -40,7 +40,7 @@ def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
         for name in SCALARS:
             setattr(state, name, snapshot.progress[name])
         state.history = [EpochRecord(**record) for record in snapshot.progress["history"]]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
     state.best = {name: tensor.to(job.device) for name, tensor in _named(snapshot.model, "best.").items()}
     return state

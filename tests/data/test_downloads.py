@@ -148,7 +148,7 @@ def test_no_mirror_gives_it(serve, tmp_path, closed_port):
 
 def test_what_came_is_kept_for_the_next_time(serve, tmp_path):
     server = serve(CONTENT[:5000])
-    with pytest.raises(UnreachableError, match="ended after 5,000 of 1,024,000 bytes|Range"):
+    with pytest.raises(UnreachableError, match=r"ended after 5,000 of 1,024,000 bytes"):
         download(REMOTE, [server.url], tmp_path, Silent())
     assert (tmp_path / "set.gz.part").read_bytes() == CONTENT[:5000]
 

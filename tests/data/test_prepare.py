@@ -237,6 +237,11 @@ class TestDamage:
         assert_same(made.splits.train, again.splits.train)
         assert prepare(**keys).reused
 
+    def test_killed_between_two_renames(self, here):
+        made = prepare(name="spiral")
+        made.folder.rename(made.folder.with_name(f".{made.folder.name}.old-00000000"))
+        assert prepare(name="spiral").reused
+
     def test_killed_at_any_operation(self, here):
         prepared_dir = here / "data" / "prepared"
         prepared_dir.mkdir(parents=True)
@@ -323,9 +328,15 @@ class TestStandIn:
         assert len(reporter.warnings) == 1
         assert "MNIST IS NOT HERE" in reporter.warnings[0]
         assert prepared.profile["rows"] == {"train": 1258, "valid": 180, "test": 359}
-        again = prepare(name="mnist", offline="digits", split={"valid": 6000}, reporter=reporter)
-        assert again.reused
-        assert again.stand_in_for == "mnist"
+
+    def test_told_every_time_whoever_prepared_them(self):
+        assert prepare(name="digits").stand_in_for is None
+        for _ in range(2):
+            reporter = Collecting()
+            prepared = prepare(name="mnist", offline="digits", reporter=reporter)
+            assert prepared.reused
+            assert (prepared.dataset, prepared.stand_in_for) == ("digits", "mnist")
+            assert len(reporter.warnings) == 1
 
     def test_never_unasked(self):
         with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz"):

@@ -29,8 +29,8 @@ def pictures(shape=(3, 5)):
     return Splits(*parts, "classification")
 
 
-def stored(splits, **keys):
-    return StoredData(splits, profile_splits(splits, None, None), "csv", None, **keys)
+def stored(splits):
+    return StoredData(splits, profile_splits(splits, None, None))
 
 
 def test_tables_come_back(tmp_path):
@@ -40,7 +40,7 @@ def test_tables_come_back(tmp_path):
         assert_frame_equal(found.splits[name].frame, tables()[name].frame)
         assert (found.splits[name].features, found.splits[name].targets) == (FEATURES, TARGETS)
     assert found.profile == profile_splits(tables(), None, None)
-    assert (found.splits.task, found.dataset, found.stand_in_for) == ("classification", "csv", None)
+    assert found.splits.task == "classification"
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (4, 4, 3)])
@@ -60,9 +60,10 @@ def test_pictures_come_back_mapped(tmp_path, shape):
 
 def test_rows_taken_across_are_stored_in_order(tmp_path):
     splits = pictures()
-    turned = replace(splits.train, pixels=splits.train.pixels.transpose(0, 2, 1))
-    save_prepared(tmp_path / "x", stored(replace(splits, train=turned)))
-    np.testing.assert_array_equal(load_prepared(tmp_path / "x").splits.train.pixels, turned.pixels)
+    for name, pixels in (("x", splits.train.pixels.transpose(0, 2, 1)), ("y", np.asfortranarray(splits.train.pixels))):
+        turned = replace(splits.train, pixels=pixels)
+        save_prepared(tmp_path / name, stored(replace(splits, train=turned)))
+        np.testing.assert_array_equal(load_prepared(tmp_path / name).splits.train.pixels, pixels)
 
 
 @pytest.mark.parametrize("splits", [tables(), pictures()], ids=["tables", "pictures"])

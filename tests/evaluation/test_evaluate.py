@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,3 +137,13 @@ def test_bounds_that_are_not_understood(bounded, bound, message):
         check_bounds(bounded, [bound])
     assert message in str(caught.value)
     assert bound in str(caught.value)
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed():
+    code = """if True:
+        import sys
+        import mlcli.evaluation.bounds, mlcli.evaluation.figures, mlcli.evaluation.report, mlcli.evaluation.write
+        print({"sklearn", "matplotlib", "jinja2", "scipy"} & set(sys.modules))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -6,7 +6,7 @@ import pytest
 from mlcli.evaluation import figures
 from mlcli.evaluation.figures.style import shorten
 from mlcli.training.state import EpochRecord
-from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
+from tests.evaluation.examples import sampled_classes
 
 NASTY = "<script>alert('$x_1$ & \"y\"')</script>\x07 猫"
 
@@ -70,6 +70,7 @@ CASES = {
     "weights, 3 outputs": lambda: figures.draw_weights("ab", np.array([[0.0, 1, 2], [3, -4, 5]]), [NASTY, "2", "3"]),
     "first layer": lambda: figures.draw_first_layer(np.random.default_rng(0).normal(size=(40, 5, 4))),
     "first layer in colour": lambda: figures.draw_first_layer(np.zeros((2, 4, 4, 3))),
+    "first layer, named": lambda: figures.draw_first_layer(np.ones((3, 4, 4)), (NASTY, "b", "c")),
 }
 
 
@@ -111,6 +112,7 @@ def test_names_reach_the_picture_as_text():
         ("residuals, one", "Half of the predictions are within 1.000 of the truth"),
         ("weights", "size weighs most"),
         ("first layer", "What 36 of 40 units of the first layer look for"),
+        ("first layer, named", "What 3 outputs look for"),
     ],
 )
 def test_titles_say_what_is_seen(case, title):
@@ -142,18 +144,6 @@ def test_the_users_own_matplotlib_settings_are_left_alone():
     before = dict(matplotlib.rcParams)
     figures.svg_text(CASES["line"]())
     assert dict(matplotlib.rcParams) == before
-
-
-def test_an_evaluation_has_the_figures_of_its_task():
-    truth, probabilities = scored(3)
-    epochs = history([1.0, 0.5])
-    drawn = figures.draw_evaluation(classification(3), truth, class_predictions(probabilities), epochs, 2)
-    assert list(drawn) == ["confusion", "roc", "precision_recall", "learning_curve"]
-    numbers = np.random.default_rng(0).normal(size=(9, 2))
-    drawn = figures.draw_evaluation(regression(2), numbers, number_predictions(numbers), [], 0)
-    assert list(drawn) == ["residuals_1", "residuals_2"]
-    broken = number_predictions(np.full((9, 2), np.nan))
-    assert list(figures.draw_evaluation(regression(2), numbers, broken, epochs, 2)) == ["learning_curve"]
 
 
 def test_save_svg(tmp_path):

@@ -86,6 +86,18 @@ class TestAtomicFolder:
         digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
         assert manifest == {"schema": 1, "kind": "sample", "files": {"a.txt": {"size": 3, "sha256": digest}}}
 
+    def test_all_is_synced_before_the_rename_and_the_rename_itself(self, tmp_path, monkeypatch):
+        done = []
+
+        def logged(name, operation):
+            return lambda *args: (done.append(name), operation(*args))[1]
+
+        for name in OPERATIONS:
+            monkeypatch.setattr(disk, name, logged(name, getattr(disk, name)))
+        write_folder(tmp_path / "model", "new")
+        two_files, manifest, folder = ["fsync", "fsync"], ["write", "fsync"], ["fsync"]
+        assert done == ["mkdir", *two_files, *manifest, *folder, "rename", "fsync"]
+
     def test_error_in_the_block_keeps_the_old_one(self, tmp_path):
         write_folder(tmp_path / "model", "old")
         with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "model", "sample") as folder:

@@ -172,7 +172,7 @@ PATHS = {
     "checkpoints": "checkpoints",
     "model": "model",
     "evaluation": "evaluation",
-    "report": "report.html",
+    "report": "evaluation/report.html",
 }
 
 

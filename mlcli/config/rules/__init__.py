@@ -13,11 +13,11 @@ from mlcli.config.schema import Config
 from mlcli.config.tree import Value
 
 
-def find_clashes(config: Config, value: Value) -> Iterator[Fault]:
-    """Every pair of keys that cannot stand together; `value` is the configuration as written."""
+def find_clashes(config: Config, written: dict[str, Value]) -> Iterator[Fault]:
+    """Every pair of keys that cannot stand together; `written` is what the file says of the configuration."""
     yield from source_clashes(config.dataset)
     yield from split_clashes(config)
     yield from column_clashes(config)
     yield from task_clashes(config)
     yield from training_clashes(config)
-    yield from space_clashes(config.improve.space, value)
+    yield from space_clashes(config.improve.space, written)

@@ -35,9 +35,8 @@ def column_clashes(config: Config) -> Iterator[Fault]:
 
 
 def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Fault]:
-    default = FeaturesConfig()
     for key in ("derive", "columns", "encode"):
-        if getattr(features, key) != getattr(default, key):
+        if getattr(features, key) != FeaturesConfig.model_fields[key].default:
             yield Fault(("features", key), f"works on named columns, and {dataset} is pictures; remove it", at_key=True)
 
 

@@ -18,11 +18,12 @@ SEARCHED = ("features", "model", "loss", "optimizer", "training")
 Path = tuple[str, ...]
 
 
-def space_clashes(space: Space, written: Value) -> Iterator[Fault]:
+def space_clashes(space: Space, written: dict[str, Value]) -> Iterator[Fault]:
     """Keys that do not exist or are not to be searched, empty ranges, and values that the key does not take.
 
     written : the configuration that the values are to stand in
     """
+    rest = {key: value for key, value in written.items() if key != "improve"}
     for text, searched in space.items():
         try:
             path = _read_key(text)
@@ -34,7 +35,7 @@ def space_clashes(space: Space, written: Value) -> Iterator[Fault]:
             yield Fault((*SPACE, text), f"must go from low to high; got {show(bounds[0])} to {show(bounds[1])}")
             continue
         values = bounds.choices if isinstance(bounds, Choices) else bounds
-        if refusal := next(_refusals(written, path, values, space), None):
+        if refusal := next(_refusals(rest, path, values, space), None):
             yield Fault((*SPACE, text), refusal, reads=(path[:1],))
 
 
@@ -53,7 +54,7 @@ def _read_key(text: str) -> Path:
     raise ValueError("no such key" + (f"; did you mean '{near}'?" if near else "; write it as in optimizer.lr"))
 
 
-def _refusals(written: Value, path: Path, values: tuple[Value, ...], space: Space) -> Iterator[str]:
+def _refusals(written: dict[str, Value], path: Path, values: tuple[Value, ...], space: Space) -> Iterator[str]:
     """Why a value cannot stand at `path`, beside every combination of the names searched above it."""
     for names in product(*_names_above(path, space)):
         named = written

@@ -45,14 +45,14 @@ def _share_clashes(dataset: DatasetConfig) -> Iterator[Fault]:
     shares = isinstance(test, float) and isinstance(valid, float)
     if shares and test + valid >= 1 and not gives_test_rows(dataset) and dataset.split.by != "given":
         message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
-        yield Fault(SPLIT, message, reads=((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path")))
+        yield Fault(SPLIT, message, at_key=True, reads=((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path")))
 
 
 def _needs_valid_rows(config: Config) -> Iterator[Fault]:
     needs = f"needs validation rows, and dataset.split.valid is {config.dataset.split.valid:g}; set it to 0.2, say"
     reads = ((*SPLIT, "valid"),)
     if config.training.early_stopping is not None:
-        yield Fault(("training", "early_stopping"), f"early stopping {needs}", reads=reads)
+        yield Fault(("training", "early_stopping"), f"early stopping {needs}", at_key=True, reads=reads)
     if config.optimizer.schedule.name == "plateau":
         yield Fault(("optimizer", "schedule", "name"), f"plateau {needs}", reads=reads)
     if isinstance(config.evaluation.threshold, str):

@@ -4,7 +4,6 @@ from mlcli.evaluation.figures.confusion import draw_confusion
 from mlcli.evaluation.figures.curves import draw_precision_recall, draw_roc
 from mlcli.evaluation.figures.learning import draw_learning_curve
 from mlcli.evaluation.figures.residuals import draw_residuals
-from mlcli.evaluation.figures.standard import draw_evaluation
 from mlcli.evaluation.figures.surface import draw_decision_boundary, draw_heat_map, draw_line_fit
 from mlcli.evaluation.figures.svg import save_svg, svg_text
 from mlcli.evaluation.figures.weights import draw_first_layer, draw_weights
@@ -12,7 +11,6 @@ from mlcli.evaluation.figures.weights import draw_first_layer, draw_weights
 __all__ = [
     "draw_confusion",
     "draw_decision_boundary",
-    "draw_evaluation",
     "draw_first_layer",
     "draw_heat_map",
     "draw_learning_curve",

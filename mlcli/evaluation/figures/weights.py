@@ -14,7 +14,6 @@ from mlcli.evaluation.figures.style import (
     SMALL_SIZE,
     WIDTH,
     new_figure,
-    plain,
     shorten,
     styled,
 )  # fmt: skip
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-# Features and hidden units drawn at most, the weightiest first.
-MAX_FEATURES, MAX_UNITS = 20, 36
+# Features and units drawn at most, the weightiest first, and units a row.
+MAX_FEATURES, MAX_UNITS, MAX_COLUMNS = 20, 36, 6
 
 
 @styled
@@ -89,24 +88,38 @@ def _diverging() -> Colormap:
 
 
 @styled
-def draw_first_layer(weights: np.ndarray) -> Figure:
-    """Incoming weights of the first layer's units as pictures: (n_units, height, width[, channels])."""
+def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
+    """Incoming weights of the first layer's units as pictures.
+
+    weights : (n_units, height, width[, channels])
+    names   : of the units, such as the classes where there is no hidden layer
+    """
     flat = weights.mean(axis=3) if weights.ndim == 4 else weights
-    norms = np.linalg.norm(flat.reshape(len(flat), -1), axis=1)
-    order = np.argsort(-norms, kind="stable")[:MAX_UNITS]
-    n_columns = min(6, len(order))
-    n_rows = -(-len(order) // n_columns)
-    figure = new_figure(
-        f"What {len(order)} of {len(flat)} units of the first layer look for"
-        if len(order) < len(flat)
-        else f"What the {len(flat)} units of the first layer look for",
-        plain("Blue pixels excite a unit, orange ones inhibit it; the units with the largest weights first."),
-        height=0.7 + n_rows * WIDTH / n_columns,
-    )
-    cells = figure.subplots(n_rows, n_columns, squeeze=False)
-    for axes in cells.flat:
-        axes.set_axis_off()
-    for axes, unit in zip(cells.flat, order, strict=False):
+    norms = np.zeros(len(flat)) if names else np.linalg.norm(flat.reshape(len(flat), -1), axis=1)
+    order = np.argsort(-norms, kind="stable")[:MAX_UNITS].tolist()
+    figure, cells = _tiles(len(order), *_describe_units(len(order), len(flat), named=bool(names)))
+    for axes, unit in zip(cells, order, strict=False):
         largest = float(np.abs(flat[unit]).max()) or 1.0
         axes.imshow(flat[unit], cmap=_diverging(), vmin=-largest, vmax=largest, interpolation="nearest")
+        if names:
+            axes.set_title(shorten(names[unit], 14), size=SMALL_SIZE, pad=3)
     return figure
+
+
+def _describe_units(n_shown: int, n_units: int, named: bool) -> tuple[str, str]:
+    """Title and subtitle."""
+    some = f"{n_shown} of " if n_shown < n_units else "the " if not named else ""
+    what = "outputs" if named else "units of the first layer"
+    order = "" if named else "; the largest weights first"
+    return f"What {some}{n_units} {what} look for", f"Blue pixels excite a unit, orange ones inhibit it{order}."
+
+
+def _tiles(n: int, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
+    """A figure with room for n square pictures."""
+    n_columns = min(MAX_COLUMNS, n)
+    n_rows = -(-n // n_columns)
+    figure = new_figure(title, subtitle, height=0.7 + n_rows * WIDTH / n_columns)
+    cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()
+    for axes in cells:
+        axes.set_axis_off()
+    return figure, cells

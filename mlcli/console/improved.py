@@ -1,0 +1,146 @@
+"""The search as it is watched, and what step 5 shows at its end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mlcli.console.screen import Screen
+from mlcli.evaluation.show import show_number
+from mlcli.improve.search import Budget, SearchObserver, rank_trials
+from mlcli.improve.trial import Trial
+from mlcli.training.job import TrainingJob
+from mlcli.training.state import EpochRecord, TrainingState
+
+if TYPE_CHECKING:
+    from mlcli.steps.improve import ImproveOutcome
+
+BEST_SHOWN = 5
+
+
+def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
+    """A trial in one line, e.g. `trial 3/30  0.412  best 0.387 (trial 1)  optimizer.lr=0.02`."""
+    ending = "start" if trial.origin == "start" else describe_values(trial)
+    result = trial.reason if trial.state == "failed" else show_score(trial.score)
+    pruned = " (pruned)" if trial.state == "pruned" else ""
+    so_far = f"  best {show_score(best.score)} (trial {best.number})" if best is not None else ""
+    return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {ending}"
+
+
+def describe_values(trial: Trial) -> str:
+    """The changed keys as on the command line; `unchanged` for the start."""
+    return "  ".join(f"{key}={json.dumps(value)}" for key, value in trial.values.items()) or "unchanged"
+
+
+def show_score(score: float | None) -> str:
+    """A score, or an en dash where there is none."""
+    return "–" if score is None else show_number(score)
+
+
+class PlainSearchView(SearchObserver):
+    """A line a trial."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+
+    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
+        self.screen.say(describe_trial(trial, best, budget))
+
+
+class LiveSearchView(SearchObserver):
+    """A bar over all trials, with the running one's epoch and the best score so far."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.number = 0
+        self.best = ""
+        self.bar: Progress | None = None
+
+    def on_trial_start(self, number: int, budget: Budget) -> None:
+        self.number = number
+        if self.bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TimeElapsedColumn())
+            self.bar = Progress(*columns, console=self.screen.stderr, expand=True, transient=True)
+            self.bar.add_task("", total=budget.trials)
+            self.screen.open_bar(self.bar)
+        self._show(number - 1, f"trial {number}/{budget.trials}")
+
+    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
+        self._show(self.number - 1 + state.step / job.total_steps)
+
+    def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
+        self._show(self.number - 1 + state.step / job.total_steps)
+
+    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
+        self.best = f"  best {show_score(best.score)} (trial {best.number})" if best is not None else ""
+        self._show(trial.number)
+
+    def _show(self, completed: float, title: str | None = None) -> None:
+        if self.bar is not None:
+            description = None if title is None else title + self.best
+            self.bar.update(self.bar.task_ids[0], completed=completed, description=description)
+
+
+def search_view(screen: Screen) -> SearchObserver:
+    """The view that suits where the screen is shown."""
+    return LiveSearchView(screen) if screen.live else PlainSearchView(screen)
+
+
+def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
+    """The diagnosis, the best trials, what was won, and the command that trains it."""
+    screen.close()
+    _show_findings(screen, outcome)
+    if not outcome.n_valid:
+        screen.warn("without validation rows nothing can be compared, so nothing was searched")
+        screen.next_step("mlcli improve CONFIG -S dataset.split.valid=0.2")
+        return
+    _show_trials(screen, outcome)
+    _show_gain(screen, outcome)
+    _show_next(screen, outcome)
+
+
+def _show_findings(screen: Screen, outcome: ImproveOutcome) -> None:
+    if not outcome.searched.trials and not outcome.searched.findings:
+        return
+    if not outcome.searched.findings:
+        screen.heading(f"Diagnosis of {outcome.diagnosed}: nothing ails it")
+        return
+    screen.heading(f"Diagnosis of {outcome.diagnosed}:")
+    for finding in outcome.searched.findings:
+        screen.say(f"· {finding.course_term}: {finding.evidence}")
+        screen.say(f"  try {'; or '.join(finding.remedies)}")
+
+
+def _show_trials(screen: Screen, outcome: ImproveOutcome) -> None:
+    ranked = rank_trials(outcome.searched.trials, outcome.metric)[:BEST_SHOWN]
+    rows = [
+        (str(trial.number), show_score(trial.score), f"{trial.best_epoch} of {trial.epochs}", describe_values(trial))
+        for trial in ranked
+    ]
+    if rows:
+        title = f"Best of {len(outcome.searched.trials)} trials on {outcome.n_valid:,} validation rows"
+        screen.table(("trial", outcome.metric, "best epoch", "changed"), rows, title=title)
+    counts = f"{outcome.count('complete')} complete, {outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
+    screen.say(f"Trials: {counts}")
+
+
+def _show_gain(screen: Screen, outcome: ImproveOutcome) -> None:
+    before = show_score(outcome.before)
+    if outcome.best is None:
+        screen.heading("No trial came to an end that can be compared")
+    elif outcome.improved:
+        screen.heading(f"Validation {outcome.metric}: {before} before, {show_score(outcome.best.score)} now")
+        screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
+    else:
+        screen.heading(f"Nothing beat the configuration as it is (validation {outcome.metric} {before})")
+
+
+def _show_next(screen: Screen, outcome: ImproveOutcome) -> None:
+    if outcome.interrupted:
+        screen.next_step("the same command again, which goes on with the search")
+    elif outcome.improved:
+        screen.next_step(f"mlcli train {outcome.proposal}")
+    else:
+        screen.next_step(f"mlcli improve --trials {2 * outcome.budget.trials}, or another improve.space")

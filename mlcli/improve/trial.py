@@ -1,0 +1,169 @@
+"""One configuration tried: trained like any other, and judged by its best epoch on the validation rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import torch
+
+from mlcli.config.schema import Config
+from mlcli.improve.case import Case, untrained_case
+from mlcli.improve.pruning import Curve, MedianPruning, best_so_far, score_of
+from mlcli.inputs import Inputs, gather_inputs
+from mlcli.reporter import Silent
+from mlcli.task import Classification, FittedTask
+from mlcli.training.job import Arrays, TrainingJob, assemble_job
+from mlcli.training.loop import TrainedModel, new_state, score, train_model
+from mlcli.training.observers import Observer
+from mlcli.training.stopping import EarlyStopping
+
+Origin = Literal["start", "remedy", "search"]
+TrialState = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one configuration.
+
+    number  : counts from 1, which is the start
+    values  : the keys that differ from the start, dotted
+    score   : the compared number at the best epoch; None when the trial failed
+    metrics : loss and metrics on the validation rows at that epoch
+    curve   : the best score up to each epoch
+    reason  : why it failed
+    """
+
+    number: int
+    origin: Origin
+    values: dict[str, Any]
+    state: TrialState
+    score: float | None = None
+    metrics: dict[str, float] | None = None
+    best_epoch: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+    curve: Curve = ()
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The trial in a JSON document; the curve is for pruning alone."""
+        return {key: value for key, value in asdict(self).items() if key != "curve"}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all trials share.
+
+    start  : the unchanged configuration, with its inputs and arrays
+    metric : the number that trials are compared by, on the validation rows
+    """
+
+    start: Config
+    inputs: Inputs
+    arrays: tuple[Arrays, Arrays]
+    metric: str
+
+    def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Arrays, Arrays]]:
+        """The start's own unless a key was changed that they rest on."""
+        if all(view(config) == view(self.start) for view in INPUT_KEYS):
+            return self.inputs, self.arrays
+        inputs = gather_inputs(config, Silent())
+        return inputs, inputs.training_arrays()
+
+
+# What the rows, and the targets' coding, are made from.
+INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
+    lambda config: config.features,
+    lambda config: config.loss,
+    lambda config: config.model.output,
+)
+
+
+def set_up_bench(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> Bench:
+    """The bench for a start and the keys that are to be searched."""
+    return Bench(start, inputs, inputs.training_arrays(), compared_metric(start, inputs.task, searched))
+
+
+def compared_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> str:
+    """What the start's training watches; where trials differ in their loss, a number that does not depend on it."""
+    early = start.training.early_stopping
+    watched = early.metric if early else "loss"
+    if watched != "loss" or not any(key.startswith(("loss.", "model.output")) for key in searched):
+        return watched
+    return "accuracy" if isinstance(task, Classification) else "rmse"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A trial's training, while its network is still at hand."""
+
+    job: TrainingJob
+    trained: TrainedModel
+    task: FittedTask
+    pruned: bool
+    seconds: float
+
+
+def train_trial(
+    bench: Bench,
+    config: Config,
+    earlier: Sequence[Trial],
+    observers: Sequence[Observer],
+    interrupted: Callable[[], bool],
+) -> Attempt:
+    """Train a configuration, unless it lags behind the complete trials before it."""
+    inputs, (train, valid) = bench.inputs_for(config)
+    job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities)
+    torch.set_num_threads(job.threads)
+    early = config.training.early_stopping
+    own = [EarlyStopping(early.patience)] if early else []
+    pruning = MedianPruning([trial.curve for trial in earlier if trial.state == "complete"], bench.metric)
+    started = time.perf_counter()
+    trained = train_model(job, new_state(job), observers, [*own, pruning], interrupted)
+    ended_itself = any(rule.should_stop(trained.state) for rule in own)
+    pruned = trained.stopped == "early" and not ended_itself
+    return Attempt(job, trained, inputs.task, pruned, time.perf_counter() - started)
+
+
+def judge(attempt: Attempt, metric: str, number: int, origin: Origin, values: dict[str, Any]) -> Trial:
+    """The record of a training that was not interrupted."""
+    state, trained = attempt.trained.state, attempt.trained
+    best = state.history[state.best_epoch - 1] if state.best_epoch else None
+    reached = math.nan if best is None else score_of(best, metric)
+    trial = Trial(number, origin, values, "failed", epochs=state.epoch, seconds=round(attempt.seconds, 3))
+    if trained.stopped == "diverged":
+        return replace(trial, reason=f"diverged: the loss is no finite number at step {trained.diverged_step}")
+    if best is None or best.valid_loss is None or not math.isfinite(reached):
+        return replace(trial, reason=f"the validation {metric} is no finite number")
+    return replace(
+        trial,
+        state="pruned" if attempt.pruned else "complete",
+        score=reached,
+        metrics={"loss": best.valid_loss, **best.valid_metrics},
+        best_epoch=state.best_epoch,
+        curve=best_so_far(state.history, metric),
+    )
+
+
+def case_of(attempt: Attempt) -> Case:
+    """The trial's training as a diagnosis sees it."""
+    job, state = attempt.job, attempt.trained.state
+
+    def scores(rows: Arrays) -> dict[str, float]:
+        if not state.best_epoch or not len(rows):
+            return {}
+        loss, metrics = score(job, rows)
+        return {"loss": loss, **metrics}
+
+    before = untrained_case(job.config, attempt.task, job.loss, job.train.y, len(job.valid))
+    return replace(
+        before,
+        history=state.history,
+        train=scores(job.train),
+        valid=scores(job.valid),
+        diverged=attempt.trained.stopped == "diverged",
+    )

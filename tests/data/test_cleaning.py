@@ -1,0 +1,77 @@
+"""Outliers of training rows, against SciPy and NumPy."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from mlcli.config.dataset import OutliersConfig
+from mlcli.data.cleaning import drop_outliers
+from mlcli.data.types import Column, Table
+from mlcli.errors import DataError
+
+RNG = np.random.default_rng(0)
+A = np.append(RNG.normal(size=200), [9.0, -12.0])
+B = np.append(RNG.exponential(size=200), [0.1, 40.0])
+TABLE = Table(
+    pl.DataFrame({"a": A, "b": B, "flat": [0.0] * 150 + [1.0] * 52, "u": ["m"] * 202, "y": A * 1000}),
+    (Column("a", "number"), Column("b", "number"), Column("flat", "number"), Column("u", "category")),
+    (Column("y", "number"),),
+)
+
+
+def fences(values, width):
+    q1, q3 = np.percentile(values, [25, 75])
+    return (values < q1 - width * (q3 - q1)) | (values > q3 + width * (q3 - q1))
+
+
+OUTSIDE = {
+    ("iqr", 1.5): lambda values: fences(values, 1.5),
+    ("iqr", 3.0): lambda values: fences(values, 3.0),
+    ("zscore", 3.0): lambda values: np.abs(stats.zscore(values)) > 3.0,
+}
+
+
+@pytest.mark.parametrize(("rule", "outside"), OUTSIDE.items(), ids=str)
+def test_outliers(rule, outside):
+    name, threshold = rule
+    wrong = {column: outside(values) for column, values in {"a": A, "b": B}.items()}
+    kept = ~(wrong["a"] | wrong["b"])
+    assert 0 < kept.sum() < len(A)
+
+    dropped, report = drop_outliers(TABLE, OutliersConfig(name=name, threshold=threshold))
+    assert dropped.frame.equals(TABLE.frame.filter(pl.Series(kept)))
+    assert report.dropped == (~kept).sum()
+    assert {column: bounds.cells for column, bounds in report.bounds.items() if column != "flat"} == {
+        column: mask.sum() for column, mask in wrong.items()
+    }
+
+    masked, report = drop_outliers(TABLE, OutliersConfig(name=name, threshold=threshold, action="missing"))
+    assert report.dropped == 0
+    for column, mask in wrong.items():
+        np.testing.assert_array_equal(masked.frame[column].is_null().to_numpy(), mask)
+    assert masked.frame["y"].null_count() == 0
+
+
+def test_columns_without_spread_have_no_outliers():
+    table = Table(pl.DataFrame({"a": [0.0] * 9 + [1.0]}), (Column("a", "number"),), ())
+    kept, report = drop_outliers(table, OutliersConfig(name="iqr"))
+    assert len(kept) == 10
+    assert report.flat == ("a",)
+
+
+def test_missing_cells_are_no_outliers():
+    table = Table(pl.DataFrame({"a": [1.0, 2.0, None, 3.0, 99.0]}), (Column("a", "number"),), ())
+    kept, _ = drop_outliers(table, OutliersConfig(name="iqr", threshold=1.0))
+    assert kept.frame["a"].to_list() == [1.0, 2.0, None, 3.0]
+
+
+def test_no_policy_changes_nothing():
+    assert drop_outliers(TABLE, OutliersConfig())[0] is TABLE
+
+
+def test_dropping_every_row_is_refused():
+    table = Table(pl.DataFrame({"a": [0.0, 1.0, 2.0]}), (Column("a", "number"),), ())
+    middle = table.frame.filter(pl.col("a") != 1.0)
+    with pytest.raises(DataError, match="every training row is an outlier"):
+        drop_outliers(Table(middle, table.features, ()), OutliersConfig(name="zscore", threshold=0.5))

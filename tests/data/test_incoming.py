@@ -1,0 +1,132 @@
+"""Rows to predict are read as the training rows were."""
+
+import io
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from pydantic import TypeAdapter
+
+from mlcli.config.dataset import DatasetConfig
+from mlcli.data.incoming import read_incoming
+from mlcli.data.types import Column, Schema
+from mlcli.errors import DataError, UsageError
+
+CSV = {"name": "csv", "path": "train.csv", "target": "y"}
+SCHEMA = Schema((Column("size", "number"), Column("color", "category")))
+
+
+def dataset(**options):
+    return TypeAdapter(DatasetConfig).validate_python({**CSV, **options})
+
+
+def read(path, text, *, config=None, format=None):
+    path.write_text(text)
+    return read_incoming(str(path), SCHEMA, config or dataset(), format)
+
+
+def test_columns_go_by_name_and_others_are_handed_back(tmp_path):
+    incoming = read(tmp_path / "new.csv", "id,color,y,size\n007, red ,?,1.5\n008,?,p,\n")
+    assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.5, None], "color": ["red", None]}
+    assert (incoming.table.features, incoming.table.targets) == (SCHEMA.columns, ())
+    assert incoming.extra.to_dict(as_series=False) == {"id": ["007", "008"], "y": ["?", "p"]}
+
+
+def test_options_of_the_training_file_hold(tmp_path):
+    config = dataset(
+        delimiter=";",
+        decimal=",",
+        encoding="latin-1",
+        missing={"values": ["-"]},
+        replace={"color": {"rot": "red"}, "y": {"a": "b"}},
+        keep={"size": [1]},
+    )
+    path = tmp_path / "new.csv"
+    path.write_bytes("size;color\n1,5;rot\n-;grün\n".encode("latin-1"))
+    incoming = read_incoming(str(path), SCHEMA, config)
+    assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.5, None], "color": ["red", "grün"]}
+
+
+@pytest.mark.parametrize(
+    "trained_on", [{"name": "sql", "path": "a.db", "query": "SELECT 1", "target": "y"}, {"name": "xor"}]
+)
+def test_csv_for_a_model_of_another_source(tmp_path, trained_on):
+    config = TypeAdapter(DatasetConfig).validate_python(trained_on)
+    assert read(tmp_path / "new.csv", "size,color\nNA,red\n", config=config).table.frame["size"].to_list() == [None]
+
+
+def as_csv(frame, path):
+    frame.write_csv(path)
+
+
+def as_jsonl(frame, path):
+    frame.write_ndjson(path)
+
+
+def as_parquet(frame, path):
+    frame.write_parquet(path)
+
+
+WRITERS = {"csv": as_csv, "jsonl": as_jsonl, "parquet": as_parquet}
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("name", WRITERS)
+def test_formats(tmp_path, monkeypatch, name, piped):
+    path = tmp_path / f"new.{name}"
+    WRITERS[name](pl.DataFrame({"color": [1, 2], "size": [1, 2], "id": [8, 9]}), path)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(path.read_bytes())))
+    incoming = read_incoming("-", SCHEMA, dataset(), name) if piped else read_incoming(str(path), SCHEMA, dataset())
+    assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.0, 2.0], "color": ["1", "2"]}
+    assert incoming.extra.columns == ["id"]
+
+
+def test_stdin_is_csv_unless_told(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"size,color\n1,red\n")))
+    assert len(read_incoming("-", SCHEMA, dataset()).table) == 1
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "new.npz", pixels=np.array([[1, 2], [3, 4]], np.float32))
+    config = TypeAdapter(DatasetConfig).validate_python({"name": "npz", "path": "t.npz", "x": "pixels"})
+    schema = Schema((Column("x1", "number"), Column("x2", "number")))
+    table = read_incoming(str(tmp_path / "new.npz"), schema, config).table
+    assert table.frame.rows() == [(1.0, 2.0), (3.0, 4.0)]
+
+
+BAD = {
+    "missing column": ("colour,size\nred,1\n", ["1 of the 2 columns", "'color' (did you mean 'colour'?)"]),
+    "text in numbers": ("size,color\n1,red\nbig,red\n", ["new.csv:3: column 'size': 'big' is not a number", "trained"]),
+    "infinite": ("size,color\ninf,red\n", ["new.csv:2: column 'size': 'inf' is not a number"]),
+    "thousands": ('size,color\n"1,000",red\n', ["new.csv:2", "without thousands separators"]),
+    "ragged": ("size,color\n1\n", ["new.csv:2: 1 cell where the header has 2"]),
+    "no rows": ("size,color\n", ["only a header line"]),
+    "empty": ("", ["the file is empty"]),
+    "wide": ("size,color\n9007199254740993,red\n", ["new.csv:2", "beyond 2^53"]),
+}
+
+
+@pytest.mark.parametrize(("text", "fragments"), BAD.values(), ids=BAD)
+def test_refused(tmp_path, text, fragments):
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "new.csv", text)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+
+
+def test_absent_file():
+    with pytest.raises(DataError, match=r"nowhere\.csv: no such file"):
+        read_incoming("nowhere.csv", SCHEMA, dataset())
+
+
+@pytest.mark.parametrize(("name", "format"), [("new.xlsx", None), ("new.csv", "xml")])
+def test_unknown_formats(tmp_path, name, format):
+    with pytest.raises(UsageError, match="csv, parquet, jsonl, npz"):
+        read(tmp_path / name, "size,color\n1,red\n", format=format)
+
+
+def test_a_model_of_pictures_takes_no_table():
+    with pytest.raises(DataError, match="28 × 28"):
+        read_incoming("new.csv", Schema(image_shape=(28, 28)), dataset())

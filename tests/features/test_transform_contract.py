@@ -1,0 +1,193 @@
+"""What holds for every transform, alone and together."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from feature_tables import binary_target, mixed_table, pictures
+from safetensors.torch import load, save
+
+from mlcli.config.features import FeaturesConfig
+from mlcli.data.types import Images, Table
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
+
+DERIVED = {"log income": "log(income) ** 1.7", "gap": "age - `log income` ** 3", "hot": "sin(rooms) > 0.2"}
+ORDER = {"size": {"encode": "ordinal", "order": ["S", "M", "L"]}}
+EVERYTHING = {
+    "derive": DERIVED,
+    "indicator": True,
+    "clip": 3.0,
+    "max_categories": 12,
+    "columns": {
+        **ORDER,
+        "code": {"encode": "target", "scale": "robust"},
+        "income": {"scale": "power"},
+        "rooms": {"scale": "quantile"},
+    },
+    "select": {"correlation": 0.95, "k_best": 10, "rfe": 9},
+    "extract": {"name": "pca", "components": 7, "whiten": True},
+}
+TABLE_CASES = {
+    **{f"scale {scale}": {"scale": scale} for scale in ("none", "standard", "minmax", "robust", "quantile", "power")},
+    **{f"encode {encode}": {"encode": encode} for encode in ("one_hot", "ordinal", "embedding", "target")},
+    "ordered": {"columns": ORDER},
+    "rare categories": {"max_categories": 4},
+    **{f"impute {impute}": {"impute": impute} for impute in ("mean", "median", "constant")},
+    "indicator": {"indicator": True},
+    "clip": {"clip": 1.5},
+    "derive": {"derive": DERIVED},
+    "variance": {"select": {"variance": 0.1}},
+    "no selection": {"select": {"variance": None}},
+    "correlation": {"select": {"correlation": 0.3}},
+    "k_best": {"select": {"k_best": 7}},
+    "rfe": {"select": {"rfe": 5}},
+    "pca": {"extract": {"name": "pca", "components": 5}},
+    "pca share": {"extract": {"name": "pca", "components": 0.9, "whiten": True}},
+    "embedding and pca": {"encode": "embedding", "extract": {"name": "pca", "components": 2}},
+    "everything": EVERYTHING,
+}
+PICTURE_CASES = {
+    **{f"scale {scale}": {"scale": scale} for scale in ("none", "standard", "minmax", "robust")},
+    "clip": {"clip": 1.0},
+    "variance": {"select": {"variance": 5400.0}},
+    "correlation": {"select": {"correlation": 0.1}},
+    "k_best": {"select": {"k_best": 6}},
+    "rfe": {"select": {"rfe": 4}},
+    "pca": {"extract": {"name": "pca", "components": 5}},
+}
+CASES = [("table", name) for name in TABLE_CASES] + [("pictures", name) for name in PICTURE_CASES]
+
+
+def rows_of(data, index):
+    if isinstance(data, Images):
+        return Images(data.pixels[index], None, data.class_names)
+    return Table(data.frame[index], data.features, ())
+
+
+@pytest.fixture(scope="module", params=CASES, ids=" ".join)
+def case(request):
+    """Training rows with the features fitted on them."""
+    kind, name = request.param
+    if kind == "pictures":
+        data, sections, y = pictures(), PICTURE_CASES[name], np.arange(150) % 3
+    else:
+        data, sections, y = mixed_table(), TABLE_CASES[name], binary_target()
+    return data, fit_features(data, FeaturesConfig.model_validate(sections), 0, y, classification=True)
+
+
+def test_the_matrix_is_what_the_layout_says(case):
+    data, features = case
+    x = features.transform(data)
+    layout = features.layout
+    assert (x.dtype, tuple(x.shape)) == (torch.float32, (len(data), layout.width))
+    assert len(set(layout.names)) == layout.n_numeric == layout.width - len(layout.cardinalities)
+    assert x.isfinite().all()
+    codes = x[:, layout.n_numeric :]
+    assert torch.equal(codes, codes.floor())
+    assert (codes < torch.tensor(layout.cardinalities)).all()
+
+
+def test_saved_and_loaded_gives_the_same_bits(case):
+    data, features = case
+    state, tensors = features.to_state()
+    again = FittedFeatures.from_state(json.loads(json.dumps(state, allow_nan=False)), load(save(tensors)))
+    assert torch.equal(again.transform(data), features.transform(data))
+    assert torch.equal(again.transform_training(data), features.transform_training(data))
+    assert (again.layout, again.schema, again.report) == (features.layout, features.schema, features.report)
+    assert again.to_state()[0] == state
+
+
+def test_a_row_alone_has_the_bits_it_has_among_others(case):
+    data, features = case
+    whole = features.transform(data)
+    for i in (0, 1, 62, 63, 64, len(data) - 1):
+        assert torch.equal(features.transform(rows_of(data, slice(i, i + 1)))[0], whole[i])
+    assert torch.equal(features.transform(rows_of(data, slice(17, 120))), whole[17:120])
+
+
+def test_no_rows_give_an_empty_matrix(case):
+    data, features = case
+    assert features.transform(rows_of(data, slice(0, 0))).shape == (0, features.layout.width)
+
+
+def test_transform_changes_neither_rows_nor_features(case):
+    data, features = case
+    before = data.pixels.copy() if isinstance(data, Images) else data.frame.clone()
+    tensors = features.to_state()[1]
+    first = features.transform(data)
+    assert torch.equal(features.transform(data), first)
+    if isinstance(data, Images):
+        np.testing.assert_array_equal(data.pixels, before)
+    else:
+        assert data.frame.equals(before, null_equal=True)
+    after = features.to_state()[1]
+    assert all(torch.equal(after[name], tensor) for name, tensor in tensors.items())
+
+
+def test_columns_are_found_by_name(case):
+    data, features = case
+    if isinstance(data, Images):
+        pytest.skip("pictures have no columns")
+    turned = data.frame.select(pl.lit("x").alias("stranger"), *reversed(data.frame.columns))
+    assert torch.equal(features.transform(Table(turned, (), ())), features.transform(data))
+
+
+def test_affine_map_agrees_with_the_transform(case):
+    data, features = case
+    line = features.affine()
+    if line is None:
+        pytest.skip("not affine")
+    if isinstance(data, Images):
+        units = torch.from_numpy(data.pixels.reshape(len(data), -1).astype(np.float64))
+    else:
+        inputs = next(features.source._portions(data.frame, training=False))[1]
+        units = torch.cat(features.source.arithmetic.assemble(*inputs), dim=1)[: len(data)]
+    assert units.shape[1] == len(line.names) == line.matrix.shape[1]
+    expected = features.transform(data)
+    torch.testing.assert_close((units @ line.matrix.T + line.offset).float(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sections", "affine"),
+    [
+        ({}, True),
+        ({"scale": "minmax", "encode": "target", "indicator": True}, True),
+        ({"extract": {"name": "pca", "components": 3}}, True),
+        ({"scale": "power"}, False),
+        ({"scale": "quantile"}, False),
+        ({"clip": 3.0}, False),
+        ({"encode": "embedding"}, False),
+    ],
+)
+def test_only_straight_lines_have_an_affine_map(sections, affine):
+    features = fit_features(mixed_table(), FeaturesConfig.model_validate(sections), 0, binary_target(), True)
+    assert (features.affine() is not None) == affine
+
+
+def test_portions_do_not_change_a_bit(monkeypatch):
+    data = mixed_table(700)
+    features = fit_features(data, FeaturesConfig.model_validate(EVERYTHING), 0, binary_target(700), True)
+    whole = features.transform(data), features.transform_training(data)
+    monkeypatch.setattr("mlcli.features.table._CELLS", 1)
+    assert torch.equal(features.transform(data), whole[0])
+    assert torch.equal(features.transform_training(data), whole[1])
+
+
+def test_the_arithmetic_can_be_exported():
+    data = mixed_table()
+    features = fit_features(data, FeaturesConfig.model_validate(EVERYTHING), 0, binary_target(), True)
+    numbers, codes, _ = next(features.source._portions(data.frame, training=False))[1]
+    rows = torch.export.Dim("rows")
+    program = torch.export.export(features.source.arithmetic, (numbers, codes), dynamic_shapes=({0: rows}, {0: rows}))
+    part = program.module()(numbers[:17], codes[:17])
+    torch.testing.assert_close(part, features.transform(data)[:17], rtol=1e-6, atol=1e-6)
+
+
+def test_fitting_twice_gives_the_same_bits():
+    config = FeaturesConfig.model_validate(EVERYTHING)
+    one, two = (fit_features(mixed_table(), config, 0, binary_target(), True) for _ in range(2))
+    assert one.to_state()[0] == two.to_state()[0]
+    assert torch.equal(one.transform(mixed_table()), two.transform(mixed_table()))

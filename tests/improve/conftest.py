@@ -1,0 +1,53 @@
+"""Tiny datasets and configurations, prepared in a temporary folder."""
+
+import pytest
+
+from mlcli.config.load import parse_config
+from mlcli.improve.trial import case_of, set_up_bench, train_trial
+from mlcli.inputs import gather_inputs
+from mlcli.reporter import Silent
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, data_folder, monkeypatch):
+    """Runs are each test's own; prepared data is shared."""
+    monkeypatch.setenv("MLCLI_DATA_DIR", str(data_folder))
+    monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / "runs"))
+    return tmp_path
+
+
+BASE = """
+name: small
+device: cpu
+dataset: {name: xor, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}
+model: {hidden: [8], activation: tanh}
+optimizer: {name: adam, lr: 0.03}
+training: {epochs: 30, batch_size: 16}
+"""
+
+
+@pytest.fixture
+def make_config():
+    """A configuration that trains well in a fraction of a second; arguments are --set overrides."""
+    return lambda *sets: parse_config(BASE, "test", "small", sets)
+
+
+@pytest.fixture
+def make_bench():
+    """The bench of a configuration, with the keys that are searched."""
+    return lambda config, searched=(): set_up_bench(config, gather_inputs(config, Silent()), dict.fromkeys(searched))
+
+
+@pytest.fixture
+def train_case(make_bench):
+    """What a diagnosis sees of a configuration that was really trained."""
+
+    def train(config):
+        return case_of(train_trial(make_bench(config), config, [], [], lambda: False))
+
+    return train
