@@ -135,7 +135,8 @@ class Session:
             case KeyboardInterrupt():
                 self.screen.warn("interrupted")
                 return 128 + signal.SIGINT
-            case BrokenPipeError():
+            case OSError() if isinstance(error, BrokenPipeError) or "Broken pipe" in str(error):
+                # polars tells of a closed pipe in words only.
                 # Python would complain once more when it flushes stdout at exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return 128 + signal.SIGPIPE

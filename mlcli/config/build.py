@@ -22,16 +22,12 @@ def build_config(tree: Tree) -> Config:
     """The configuration a tree describes; raises ConfigError with every problem, in the order of the file."""
     value = write_out(tree.value)
     faults = list(islice(find_faults(value), MAX_PROBLEMS + 1))
-    if faults:
-        faults += _clashes_beside(faults, value)
-    else:
-        config = _validate(value, tree)
-        faults += find_clashes(config, value)
+    faults.extend(_clashes_beside(tuple(faults), value))
     said = [fault for fault in faults if not _rests_on(fault, tree.broken)]
     problems = [*tree.problems, *(_placed(fault, tree) for fault in said)]
     if problems:
         raise ConfigError(_in_order(problems))
-    return config
+    return _validate(value, tree)
 
 
 def _validate(value: dict[str, Value], tree: Tree) -> Config:

@@ -1,6 +1,6 @@
 """Sections from values without faults, made without pydantic's validators, which take longer to build than all else.
 
-Only for judging what is right in a file that also has faults: nothing is converted, a list is a tuple already.
+Only for judging a file that may have other faults: nothing is converted, so a whole number stays one.
 """
 
 from typing import Any

@@ -34,10 +34,7 @@ def _expand(shape: Shape, value: Value) -> Value:
     by_name = {name: section for section in sections for name in names_of(section)}
     if isinstance(value, str) and by_name:
         return {"name": value}
-    if not isinstance(value, dict):
+    if not sections or not isinstance(value, dict):
         return value
-    if not sections:
-        inner = next((option.key_and_value()[1] for option in shape.options() if option.origin is dict), None)
-        return {key: _expand(inner, one) for key, one in value.items()} if inner else value
     section = sections[0] if len(sections) == 1 else by_name.get(str(value.get("name")))
     return _section(section, value) if section else value

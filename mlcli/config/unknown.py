@@ -74,19 +74,21 @@ def unknown_key(key: str, path: KeyPath, section: type[Section], members: Sequen
 
 def _owners(key: str, path: KeyPath, members: Sequence[type[Section]], name: Value) -> str:
     owners = [owner for member in members if key in member.model_fields for owner in names_of(member)]
+    if not owners:
+        return f"{key} cannot stand beside the others here; keep one"
     return f"{key} belongs to {', '.join(owners)}; {dotted((*path, 'name'))} is {name}"
 
 
 def _elsewhere(path: KeyPath) -> dict[str, str]:
-    """Where in the file each key can stand, in words; places under `path` go before the others."""
+    """Where in the file each key can stand, in words: the places under `path` if there are any."""
     places: dict[str, list[KeyPath]] = {}
     for key in all_keys():
         above = key.path[:-1]
-        if ANY not in above and above != path and above not in places.setdefault(key.path[-1], []):
+        if ANY not in above and above not in places.setdefault(key.path[-1], []):
             places[key.path[-1]].append(above)
     return {key: _places_in_words(found, path) for key, found in places.items() if found}
 
 
 def _places_in_words(places: list[KeyPath], path: KeyPath) -> str:
-    near = [place for place in places if place[: len(path)] == path] if path else places
+    near = [place for place in places if place[: len(path)] == path]
     return either(f"under {dotted(place)}" if place else "at the left margin" for place in near or places)

@@ -22,11 +22,10 @@ BEST_SHOWN = 5
 
 def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
     """A trial in one line, e.g. `trial 3/30  0.412  best 0.387 (trial 1)  optimizer.lr=0.02`."""
-    ending = "start" if trial.origin == "start" else describe_values(trial)
     result = trial.reason if trial.state == "failed" else show_score(trial.score)
     pruned = " (pruned)" if trial.state == "pruned" else ""
     so_far = f"  best {show_score(best.score)} (trial {best.number})" if best is not None else ""
-    return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {ending}"
+    return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {describe_values(trial)}"
 
 
 def describe_values(trial: Trial) -> str:

@@ -144,7 +144,7 @@ def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
         for name, values in zip(table.features, table.weights, strict=True)
     ]
     rows.append(("(bias)", *(f"{value:.8g}" for value in table.bias)))
-    screen.table(("feature", *table.outputs), rows, title=f"Weights: {table.caption}")
+    screen.table(("feature", *table.outputs), rows, title=table.caption)
 
 
 def _stand_in(screen: Screen, stand_in_for: str | None) -> None:

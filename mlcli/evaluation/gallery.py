@@ -48,7 +48,7 @@ class Subject:
     history: Sequence[EpochRecord]
     best_epoch: int
     predict: Callable[[Dataset], Predictions]
-    first_layer: np.ndarray | None
+    first_layer: np.ndarray | None = None
     unit_names: tuple[str, ...] = ()
     input_weights: np.ndarray | None = None
     input_names: tuple[str, ...] = ()

@@ -31,19 +31,20 @@ def choose_threshold(
     positives = np.bincount(inverse, weights=truth, minlength=len(levels)).astype(np.int64)
     hits = n_positive - np.concatenate([[0], positives.cumsum()])
     chosen = len(truth) - np.concatenate([[0], np.bincount(inverse, minlength=len(levels)).cumsum()])
-    cuts = _cuts(levels)
-    hits, chosen = hits[: len(cuts)], chosen[: len(cuts)]
     quality = _f1(hits, chosen, n_positive) if metric == "f1" else _balance(hits, chosen, n_positive, len(truth))
-    best = cuts[quality == quality.max()]
+    best = _cuts(levels)[quality == quality.max()]
     return float(best[np.abs(best - 0.5).argmin()])
 
 
 def _cuts(levels: np.ndarray) -> np.ndarray:
-    """Cut i leaves the i lowest of the ascending distinct levels below it; none leaves a level of 1 below."""
+    """Cut i leaves the i lowest of the ascending distinct levels below it.
+
+    None can leave a level of 1 below; the last cut then does not, which is harmless because predicting
+    no row positive is never better than predicting all so.
+    """
     edges = np.concatenate([[0.0], levels, [1.0]])
     middle = (edges[:-1] + edges[1:]) / 2
-    cuts = np.where(middle > edges[:-1], middle, edges[1:])
-    return cuts if levels[-1] < 1 else cuts[:-1]
+    return np.where(middle > edges[:-1], middle, edges[1:])
 
 
 def _f1(hits: NDArray[np.int64], chosen: NDArray[np.int64], n_positive: int) -> NDArray[np.float64]:

@@ -70,6 +70,8 @@ def fit_encode(vocabularies: Sequence[Vocabulary], codes: np.ndarray, goal: Goal
     """Fit the tables to training codes (n, q)."""
     columns = dict(zip((own.name for own in vocabularies), codes.T, strict=True))
     groups = grouped(vocabularies)
+    if groups["target"] and goal is None:
+        raise ValueError("encode: target needs the target")
     ordinal = [_ordinal_values(columns[own.name], own) for own in groups["ordinal"]]
     y = goal.as_numbers() if goal and groups["target"] else np.empty((len(codes), 0))
     target = [cross_fitted_means(columns[own.name], own.size, y) for own in groups["target"]]

@@ -30,5 +30,13 @@ def fit_features(
     goal = None if y is None else Goal.of(y, classification=classification)
     with torch.no_grad():
         if isinstance(train, Images):
-            return fit_pixels(train, config, seed, goal)
-        return fit_table(train, config, seed, goal)
+            features = fit_pixels(train, config, seed, goal)
+        else:
+            features = fit_table(train, config, seed, goal)
+    if not features.layout.width:
+        raise DataError(
+            f"features.select.variance: none of the {len(features.report.dropped)} features varies by more than "
+            f"{config.select.variance:g} in the {len(train)} training rows; check the columns, lower the bound or "
+            "set it to null"
+        )
+    return features

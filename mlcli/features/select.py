@@ -29,11 +29,6 @@ def by_variance(variances: np.ndarray, names: tuple[str, ...], threshold: float 
     if threshold is None or n_rows < 2:
         return Selection(np.arange(len(names)), ())
     kept = variances > threshold
-    if len(names) and not kept.any():
-        raise DataError(
-            f"features.select.variance: none of the {len(names)} features varies by more than {threshold:g} in the "
-            f"{n_rows} training rows; check the columns, lower the bound or set it to null"
-        )
     dropped = [Dropped(names[i], "variance", float(variances[i])) for i in np.flatnonzero(~kept)]
     return Selection(np.flatnonzero(kept), tuple(dropped))
 

@@ -70,8 +70,7 @@ class TableFeatures:
 
     def refined(self, frame: pl.DataFrame, *, training: bool) -> np.ndarray:
         """The numeric features in float64 (n, k), for fitting what comes after scaling."""
-        width = len(self.arithmetic.select)
-        out = torch.empty(frame.height, width, dtype=torch.float64)
+        out = torch.empty(frame.height, self.layout.n_numeric, dtype=torch.float64)
         for rows, inputs in self._portions(frame, training=training):
             part = out[rows]
             part.copy_(self.arithmetic.refine(*self.arithmetic.assemble(*inputs))[: len(part)])

@@ -66,7 +66,9 @@ class Case:
         """0 is guessing and 1 perfect: the share of the guesser's loss, or of its errors, that is avoided."""
         if self.guessing.prior > 0:
             return 1 - scores["loss"] / self.guessing.prior
-        majority = max(self.counts, default=0) / max(sum(self.counts), 1)
+        if not self.counts:
+            return 1.0  # a constant target
+        majority = max(self.counts) / sum(self.counts)
         return (scores["accuracy"] - majority) / (1 - majority)
 
 

@@ -8,6 +8,7 @@ from mlcli.config.tree import JsonValue
 
 Remedies = tuple[tuple[str, ...], dict[str, JsonValue]]
 
+DECADE = 10.0
 FIRST_HIDDEN = [16]
 PATIENCE = 15
 VALID_SHARE = 0.2
@@ -22,17 +23,30 @@ def keep_valid_rows(config: Config) -> Remedies:
     return (f"dataset.split.valid: {VALID_SHARE}",), {"dataset.split.valid": VALID_SHARE}
 
 
-def scale_rate(config: Config, factor: float) -> Remedies:
-    """Another learning rate; steps too long can also come from unscaled inputs."""
-    lr = round_number(config.optimizer.lr * factor)
-    advice = [f"optimizer.lr: {lr:g} (now {config.optimizer.lr:g})"]
-    if factor < 1:
-        advice.append("features.scale: standard, where inputs are large numbers")
-        if not isinstance(config.optimizer, LbfgsConfig):
-            advice.append("training.clip_norm: 1")
-    else:
-        advice.append("optimizer.name: adam, which suits its steps to each weight")
-    return tuple(advice), {"optimizer.lr": lr}
+def lower_rate(config: Config, diverged: bool) -> Remedies:
+    """A decade less, or the optimizer's default where nothing was learned; long steps can have other causes."""
+    lr = config.optimizer.lr / DECADE
+    advice, patch = _set_rate(config, min(lr, usual_rate(config)) if diverged else lr)
+    advice += ("features.scale: standard, where inputs are large numbers",)
+    if not isinstance(config.optimizer, LbfgsConfig):
+        advice += ("training.clip_norm: 1",)
+    return advice, patch
+
+
+def raise_rate(config: Config) -> Remedies:
+    """A decade more."""
+    advice, patch = _set_rate(config, config.optimizer.lr * DECADE)
+    return (*advice, "optimizer.name: adam, which suits its steps to each weight"), patch
+
+
+def _set_rate(config: Config, lr: float) -> Remedies:
+    better = round_number(lr)
+    return (f"optimizer.lr: {better:g} (now {config.optimizer.lr:g})",), {"optimizer.lr": better}
+
+
+def usual_rate(config: Config) -> float:
+    """The optimizer's default learning rate."""
+    return float(type(config.optimizer).model_fields["lr"].default)
 
 
 def double_epochs(config: Config) -> Remedies:

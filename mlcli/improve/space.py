@@ -11,12 +11,11 @@ from mlcli.config.optimizer import LbfgsConfig
 from mlcli.config.schema import Config
 from mlcli.config.training import Choices, LogRange, Searched, Space
 from mlcli.config.tree import JsonValue
-from mlcli.improve.remedies import round_number
+from mlcli.improve.remedies import DECADE, round_number, usual_rate
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-DECADE = 10.0
 DROPOUT = (0.0, 0.5)
 L2 = (1e-6, 1e-1)
 
@@ -69,7 +68,7 @@ def value_at(config: Config, key: str) -> JsonValue:
 
 def _rates(config: Config) -> tuple[float, float]:
     """A decade to either side of lr; where the optimizer's default lies farther off, from lr to a decade beyond it."""
-    lr, usual = config.optimizer.lr, float(type(config.optimizer).model_fields["lr"].default)
+    lr, usual = config.optimizer.lr, usual_rate(config)
     if lr < usual / DECADE:
         return lr, round_number(usual * DECADE)
     if lr > usual * DECADE:

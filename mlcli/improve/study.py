@@ -164,6 +164,7 @@ def _open(place: Path, direction: Literal["minimize", "maximize"]) -> OptunaStud
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.disable_default_handler()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     make_folder(place.parent)
     _mend(place)
     storage = JournalStorage(JournalFileBackend(str(place), lock_obj=cast("BaseJournalFileLock", _HeldFolder())))

@@ -20,6 +20,7 @@ from mlcli.training.job import Arrays, TrainingJob, assemble_job
 from mlcli.training.loop import TrainedModel, new_state, score, train_model
 from mlcli.training.observers import Observer
 from mlcli.training.stopping import EarlyStopping
+from mlcli.typed_json import strict_json
 
 Origin = Literal["start", "remedy", "search"]
 TrialState = Literal["complete", "pruned", "failed"]
@@ -51,7 +52,7 @@ class Trial:
 
     def to_json(self) -> dict[str, Any]:
         """The trial in a JSON document; the curve is for pruning alone."""
-        return {key: value for key, value in asdict(self).items() if key != "curve"}
+        return {key: strict_json(value) for key, value in asdict(self).items() if key != "curve"}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from mlcli.inputs import prepare_again
 from mlcli.models.mlp import Mlp
 from mlcli.reporter import Reporter
 from mlcli.run import Run, RunManifest, read_metrics
+from mlcli.task import Classification
 from mlcli.weights import WeightsTable as BundleWeights
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -101,18 +102,24 @@ def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, lo
         history=read_metrics(run),
         best_epoch=bundle.facts.get("best_epoch", 0),
         predict=bundle.predict,
-        first_layer=first_layer_pictures(bundle),
+        **shown_weights(bundle),
     )
 
 
-def first_layer_pictures(bundle: Bundle) -> np.ndarray | None:
-    """Incoming weights of the first hidden units in the shape of the pictures, where inputs are pixels."""
-    shape = bundle.features.schema.image_shape
-    model = bundle.model
-    if not shape or not isinstance(model, Mlp) or not bundle.config.model.hidden:
-        return None
-    weights: np.ndarray = next(model.hidden.parameters()).detach().numpy()
-    return weights.reshape(-1, *shape) if weights.shape[1] == np.prod(shape) else None
+def shown_weights(bundle: Bundle) -> dict[str, Any]:
+    """The weights that a figure can show: those of pixels as pictures, those of a linear model as bars."""
+    if not isinstance(bundle.model, Mlp):
+        return {}
+    linear = not bundle.config.model.hidden
+    weights = next(p for p in bundle.model.parameters() if p.ndim == 2).detach().numpy()
+    if shape := bundle.features.schema.image_shape:
+        if weights.shape[1] != np.prod(shape):
+            return {}
+        names = bundle.task.classes if linear and isinstance(bundle.task, Classification) else ()
+        return {"first_layer": weights.reshape(-1, *shape), "unit_names": names[-len(weights) :]}
+    if not linear or bundle.features.layout.embedded:
+        return {}
+    return {"input_weights": weights.T, "input_names": bundle.features.layout.names}
 
 
 def report_facts(
@@ -153,11 +160,15 @@ def summarise(bundle: Bundle, manifest: RunManifest) -> str:
 
 def describe_weights(table: BundleWeights) -> WeightsTable:
     """A linear model's weights as the report tells them."""
-    unit = {"target": "in the data's own units", "log-odds": "in log-odds per unit", "score": "of the score per unit"}
+    captions = {
+        "target": "Weights in the data's own units: what one more unit of a feature adds to the prediction.",
+        "log-odds": "Weights in the data's own units: what one more unit of a feature adds to the log-odds.",
+        "score": "Weights in the data's own units: what one more unit of a feature adds to the score.",
+    }
     return WeightsTable(
         features=table.features,
         outputs=table.outputs,
         weights=tuple(map(tuple, table.weights.T.tolist())),
         bias=tuple(table.intercept.tolist()),
-        caption=unit[table.unit],
+        caption=captions[table.unit],
     )

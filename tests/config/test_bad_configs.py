@@ -40,6 +40,7 @@ UNKNOWN_KEYS = [
     (CSV + "features:\n  select:\n    kbest: 3", "features.select.kbest", 4, 5, "did you mean 'k_best'?"),
     (CSV + "features: {columns: {a.b: {scal: none}}}", 'features.columns."a.b".scal', 2, 28, "did you mean 'scale'?"),
     (CSV + "loss: {name: mse, delta: 1}", "loss.delta", 2, 19, "delta belongs to huber; loss.name is mse"),
+    (CSV + "improve: {space: {model.dropout: {log: [0.1, 0.2], choices: [0.1, 0.3]}}}", 'improve.space."model.dropout".choices', 2, 52, "choices cannot stand beside the others here; keep one"),
     (CSV + "<<: {seed: 3}", "<<", 2, 1, "unknown key"),
 ]  # fmt: skip
 
@@ -170,6 +171,13 @@ def test_clashes_are_told_beside_faults_they_do_not_rest_on() -> None:
 def test_an_unreadable_value_is_not_told_missing_as_well(unreadable: str) -> None:
     (problem,) = problems_of(f"dataset: {{name: csv, path: a.csv, target: {unreadable}}}")
     assert problem.path == "dataset.target"
+
+
+def test_a_key_that_stands_in_several_places_is_sent_to_the_nearest() -> None:
+    (near,) = problems_of(CSV + "training: {patience: 3}")
+    assert near.message == "unknown key; patience belongs under training.early_stopping"
+    (far,) = problems_of(CSV + "patience: 3")
+    assert far.message == "unknown key; patience belongs under optimizer.schedule or under training.early_stopping"
 
 
 def test_a_problem_reads_as_a_line() -> None:

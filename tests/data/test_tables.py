@@ -10,7 +10,7 @@ from contextlib import closing
 import numpy as np
 import polars as pl
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from mlcli.config.dataset import DatasetConfig
 from mlcli.data.npz import read_npz
@@ -314,9 +314,3 @@ def test_npz_images(tmp_path):
     assert images.class_names == ("3", "7")
     np.testing.assert_array_equal(images.labels, [1, 0, 1])
     np.testing.assert_array_equal(images.pixels, pixels)
-
-
-@pytest.mark.parametrize("where", [{}, {"path": "a.db", "url": "sqlite:///a.db"}])
-def test_sql_takes_a_path_or_a_url(where):
-    with pytest.raises(ValidationError, match="either path"):
-        CONFIG.validate_python({"name": "sql", "query": "SELECT 1", "target": "y", **where})

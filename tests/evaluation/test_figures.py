@@ -93,6 +93,10 @@ def test_figures_are_the_same_bytes_each_time(case):
     assert figures.svg_text(CASES[case]()) == figures.svg_text(CASES[case]())
 
 
+def test_dollar_signs_are_no_formula():
+    assert "a $x_1$" in texts(figures.svg_text(figures.draw_weights(["a $x_1$"], np.ones((1, 1)), ["y"])))
+
+
 def test_names_reach_the_picture_as_text():
     svg = figures.svg_text(CASES["weights"]())
     assert "size" in texts(svg)
@@ -149,3 +153,12 @@ def test_the_users_own_matplotlib_settings_are_left_alone():
 def test_save_svg(tmp_path):
     figures.save_svg(CASES["line"](), tmp_path / "line.svg")
     assert (tmp_path / "line.svg").read_text(encoding="utf-8") == figures.svg_text(CASES["line"]())
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [(120_000, "40k"), (4_000, "1000"), (9_000, "4k"), (8e6, "4M"), (-120_000, "−40k"), (0.3, "0.10")],
+)
+def test_ticks_of_large_numbers_are_short(high, expected):
+    figure = figures.draw_line_fit(lambda x: x[:, 0] * high, np.array([0.0, 1.0]), np.array([0.0, high]), "x", "y")
+    assert expected in texts(figures.svg_text(figure))

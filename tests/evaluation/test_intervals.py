@@ -117,3 +117,10 @@ def test_perfect_predictions_keep_an_honest_interval():
     scores = measure(classification(2), truth, class_predictions(np.eye(2)[truth]), ("accuracy", "f1"), 0.95)
     assert (scores[0].low, scores[0].high) == pytest.approx((0.8865, 1.0), abs=1e-4)
     assert (scores[1].value, scores[1].low) == (1.0, None)
+
+
+def test_r2_is_undefined_where_a_resample_is_one_row_over_and_over():
+    truth = np.random.default_rng(4).normal(100, 3, size=(49, 1))
+    columns = error_columns(truth, truth + 1)
+    means = np.array([columns[np.full(49, row)].mean(axis=0) for row in range(49)])
+    assert np.isnan(r2(error_means(means))).all()

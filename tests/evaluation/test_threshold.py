@@ -42,11 +42,17 @@ def test_the_best_cut_nearest_to_a_half_is_chosen(metric, rows):
         ([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9], 0.3),
         ([0, 1], [0.2, 0.9], 0.55),
         ([1, 0, 1], [0.0, 0.0, 1.0], 0.0),
-        ([0, 1], [0.0, 5e-324], 5e-324),
     ],
 )
 def test_f1_cut(truth, probability, expected):
     assert choose_threshold(np.array(truth), np.array(probability), "f1") == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 5e-324), (0.3, np.nextafter(0.3, 1)), (np.nextafter(1.0, 0), 1.0)])
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy"])
+def test_neighbouring_floats_are_told_apart(low, high, metric):
+    probability = np.array([low, high])
+    assert (probability >= choose_threshold(np.array([0, 1]), probability, metric)).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("truth", [[0, 0], [1, 1], []])

@@ -108,6 +108,16 @@ def test_a_row_alone_has_the_bits_it_has_among_others(case):
     assert torch.equal(features.transform(rows_of(data, slice(17, 120))), whole[17:120])
 
 
+def test_even_the_bits_that_rounding_to_float32_hides_are_the_same():
+    data = mixed_table(1000)
+    config = FeaturesConfig.model_validate(EVERYTHING)
+    source = fit_features(data, config, 0, binary_target(1000), True).source
+    whole = source.refined(data.frame, training=False)
+    chosen = range(0, 1000, 7)
+    alone = [source.refined(data.frame[i], training=False)[0] for i in chosen]
+    np.testing.assert_array_equal(np.stack(alone), whole[chosen])
+
+
 def test_no_rows_give_an_empty_matrix(case):
     data, features = case
     assert features.transform(rows_of(data, slice(0, 0))).shape == (0, features.layout.width)

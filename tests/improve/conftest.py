@@ -43,11 +43,19 @@ def make_bench():
     return lambda config, searched=(): set_up_bench(config, gather_inputs(config, Silent()), dict.fromkeys(searched))
 
 
+@pytest.fixture(scope="session")
+def trained_cases():
+    return {}
+
+
 @pytest.fixture
-def train_case(make_bench):
-    """What a diagnosis sees of a configuration that was really trained."""
+def train_case(make_bench, trained_cases):
+    """What a diagnosis sees of a configuration that was really trained; once for each."""
 
     def train(config):
-        return case_of(train_trial(make_bench(config), config, [], [], lambda: False))
+        if config.fingerprint() not in trained_cases:
+            attempt = train_trial(make_bench(config), config, [], [], lambda: False)
+            trained_cases[config.fingerprint()] = case_of(attempt)
+        return trained_cases[config.fingerprint()]
 
     return train

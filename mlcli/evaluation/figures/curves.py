@@ -133,7 +133,7 @@ def _draw_curves(axes: Axes, curves: list[_Curve]) -> None:
     for i, curve in enumerate(named):
         color = color_of(i, len(named))
         axes.plot(*_thin(curve, MAX_POINTS), color=color)
-        labels.append((0.08 + 0.065 * i, f"{shorten(curve.name, 18)}  {curve.area:.3f}", color))
+        labels.append((0.08 + 0.065 * i, f"{shorten(curve.name, 18)}: {curve.area:.3f}", color))
     if len(ranked) > len(named):
         labels.append((0.08 + 0.065 * len(named), f"{len(ranked) - len(named)} better ones", MUTED))
     if len(curves) > 1:

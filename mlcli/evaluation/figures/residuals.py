@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.evaluation.figures.style import FAINT, INK, MUTED, PALETTE, SMALL_SIZE, new_figure, shorten, styled
+from mlcli.evaluation.figures.style import INK, MUTED, PALETTE, SMALL_SIZE, new_figure, shorten, shorten_ticks, styled
 from mlcli.evaluation.show import show_number
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str) -> Fig
     _count(right, residuals)
     for axes in (left, right):
         axes.locator_params(axis="x", nbins=5)
+        shorten_ticks(axes.xaxis)
+        shorten_ticks(axes.yaxis)
     return figure
 
 
@@ -78,6 +80,8 @@ def _central(values: Floats) -> Floats:
 
 
 def _count(axes: Axes, residuals: Floats) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set(xlabel="residual", ylabel="rows")
     axes.grid(visible=False, axis="x")
     if not len(residuals):
@@ -90,4 +94,4 @@ def _count(axes: Axes, residuals: Floats) -> None:
     if beyond:
         text = f"{beyond:,} beyond"
         axes.text(0.98, 0.97, text, transform=axes.transAxes, ha="right", va="top", color=MUTED, size=SMALL_SIZE)
-    axes.spines["bottom"].set_color(FAINT)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

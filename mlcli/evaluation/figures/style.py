@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
@@ -79,7 +79,6 @@ def style() -> Iterator[None]:
     # Names in scripts that the bundled font lacks still reach the SVG as text.
     with matplotlib.rc_context(RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from font")
-        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         yield
 
 
@@ -130,6 +129,21 @@ def color_of(index: int, n: int) -> str:
     if n <= len(PALETTE):
         return PALETTE[index]
     return to_hex(matplotlib.colormaps["turbo"](0.05 + 0.9 * index / (n - 1)))
+
+
+def shorten_ticks(axis: Axis) -> None:
+    """Write large numbers along an axis as 70k and 1.2M, where their steps are large too."""
+    from matplotlib.ticker import FuncFormatter
+
+    low, high = axis.get_view_interval()
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if high - low >= 2 * size and max(abs(low), abs(high)) >= 5 * size:
+            axis.set_major_formatter(FuncFormatter(lambda x, _, size=size, letter=letter: _in_units(x, size, letter)))
+            return
+
+
+def _in_units(value: float, size: float, letter: str) -> str:
+    return f"{value / size:g}{letter}".replace("-", "−") if value else "0"
 
 
 def write_note(axes: Axes, text: str) -> None:

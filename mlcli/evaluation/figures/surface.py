@@ -18,6 +18,7 @@ from mlcli.evaluation.figures.style import (
     new_figure,
     plain,
     shorten,
+    shorten_ticks,
     styled,
 )  # fmt: skip
 
@@ -113,6 +114,8 @@ def draw_line_fit(predict: Predict, x: np.ndarray, truth: np.ndarray, name: str,
     axes.scatter(x[shown], truth[shown], s=_point_size(len(shown)), color=PALETTE[0], alpha=0.5, linewidths=0)
     axes.plot(inputs, curve, color=PALETTE[1], linewidth=2.2)
     axes.set_xlim(low, high)
+    shorten_ticks(axes.xaxis)
+    shorten_ticks(axes.yaxis)
     return figure
 
 

@@ -1,0 +1,132 @@
+"""The signs by which ailments are known, read off a training's history and scores.
+
+Losses are measured in chances: 1 is what guessing costs, so that one threshold serves every loss and number of
+classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from mlcli.config.optimizer import ConstantSchedule, LbfgsConfig
+from mlcli.improve.case import Case
+
+# First weights alone can cost a few chances; a training that started above two and got nowhere has overshot.
+FIRST_EPOCH = 2.0
+# Mini-batches and dropout move an epoch's mean by a few hundredths; a tenth of chance is no noise.
+JUMP = 0.1
+# Single jumps happen in healthy runs too, with dropout more than without; one epoch in four is a habit.
+JUMPY_SHARE = 0.25
+# Fewer epochs have no shape to judge, and fewer than four no last quarter.
+MIN_EPOCHS = 8
+MIN_QUARTERS = 4
+# A quarter is long enough for a slope and short enough to be the end.
+TAIL = 0.25
+# Share of the tail's epochs that go down: noise gives a half, a slope nearly all.
+STEADY = 0.8
+# A training that converges spends most of its fall early; one that crawls falls evenly, and its tail has a quarter.
+EVEN_FALL = 0.5
+# Fall over the tail that more epochs would be worth.
+WORTH_WAITING = 0.05
+# The best epoch lies in the last tenth: validation was still getting better too.
+LATE = 0.9
+# Below a third of the way from guessing to perfect, the model has not caught what the features tell.
+LITTLE_SKILL = 0.3
+# The same of a loss that guessing costs nothing, judged by errors: a line gets three corners of XOR's four right.
+LITTLE_ACCURACY = 0.5
+# Validation loss above training loss; less is usual for any model that has learned.
+GAP = 0.2
+# Rise of the validation loss above its best; less is noise of a few rows.
+RISE = 0.1
+# Movement of the training loss over the second half of a training that stands still.
+FLAT = 0.01
+# Below half of chance, a training that stands still has most likely arrived.
+ARRIVED = 0.5
+
+
+def overshooting(case: Case) -> str:
+    """The sign that steps are too long; empty where there is none."""
+    levels = case.levels
+    if case.diverged:
+        return f"the loss was no longer a finite number in epoch {len(case.history) + 1}"
+    if not levels:
+        return ""
+    chance = f"chance gives {case.guessing.chance:.4g}"
+    if levels[0] > FIRST_EPOCH and 1 - levels[-1] < LITTLE_SKILL:
+        first, last = case.history[0].train_loss, case.history[-1].train_loss
+        return f"the training loss of the first epoch is {first:.4g} and that of the last {last:.4g}, where {chance}"
+    jumps = [after - before for before, after in pairwise(levels) if after - before > JUMP]
+    if len(jumps) >= max(2, JUMPY_SHARE * len(levels)):
+        highest = max(jumps) * case.guessing.chance
+        return f"the training loss jumps up in {len(jumps)} of {len(levels)} epochs, by up to {highest:.4g}; {chance}"
+    return ""
+
+
+def is_crawling(case: Case) -> bool:
+    """Whether the loss, still near chance, falls as evenly as it did at the start."""
+    levels = case.levels
+    if len(levels) < MIN_EPOCHS or isinstance(case.config.optimizer, LbfgsConfig) or overshooting(case):
+        return False
+    total = levels[0] - levels[-1]
+    steady = _share_of_falls(levels[-1 - round(TAIL * len(levels)) :]) >= STEADY
+    return steady and case.fall(TAIL) >= EVEN_FALL * TAIL * total > 0 and 1 - levels[-1] < LITTLE_SKILL
+
+
+def is_improving(case: Case) -> bool:
+    """Whether the epochs ran out while the losses were clearly falling."""
+    levels = case.levels
+    if len(levels) < max(MIN_QUARTERS, case.config.training.epochs) or overshooting(case) or is_crawling(case):
+        return False
+    best = min(range(len(levels)), key=(case.valid_levels or levels).__getitem__) + 1
+    return case.fall(TAIL) > WORTH_WAITING and best > LATE * len(levels)
+
+
+def is_underfitting(case: Case) -> bool:
+    """Whether a training that is over left little skill on any rows."""
+    if not case.train or overshooting(case) or is_crawling(case) or is_improving(case):
+        return False
+    little = LITTLE_SKILL if case.guessing.prior > 0 else LITTLE_ACCURACY
+    return all(case.skill(scores) < little for scores, _ in scored(case))
+
+
+def scored(case: Case) -> list[tuple[Mapping[str, float], str]]:
+    """The scores there are, with what their rows are called."""
+    named = ((case.train, "training"), (case.valid, "validation"))
+    return [(scores, rows) for scores, rows in named if scores]
+
+
+def memorising(case: Case) -> str:
+    """The sign that the model knows its training rows better than others; empty where there is none."""
+    levels, chance, train, valid = case.valid_levels, case.guessing.chance, case.train, case.valid
+    if not levels or not valid or overshooting(case) or is_underfitting(case):
+        return ""
+    gap, best = (valid["loss"] - train["loss"]) / chance, min(range(len(levels)), key=levels.__getitem__)
+    if gap > GAP:
+        return f"the loss is {train['loss']:.4g} on the training rows and {valid['loss']:.4g} on the validation rows"
+    # Early stopping is the cure, and the best weights are kept.
+    if case.config.training.early_stopping is not None:
+        return ""
+    if levels[-1] - levels[best] > RISE and case.levels[-1] < case.levels[best]:
+        return (
+            f"the validation loss rises from {levels[best] * chance:.4g} in epoch {best + 1} to "
+            f"{levels[-1] * chance:.4g} in epoch {len(levels)}, while the training loss falls"
+        )
+    return ""
+
+
+def stands_still(case: Case) -> bool:
+    """Whether the loss has not moved for long, far from zero, and nothing is set to move it."""
+    levels, config = case.levels, case.config
+    if len(levels) < MIN_EPOCHS or config.training.early_stopping is not None:
+        return False
+    if not isinstance(config.optimizer.schedule, ConstantSchedule) or levels[-1] < ARRIVED:
+        return False
+    second_half = levels[len(levels) // 2 :]
+    explained = is_crawling(case) or is_underfitting(case) or memorising(case)
+    return max(second_half) - min(second_half) < FLAT and not explained
+
+
+def _share_of_falls(levels: list[float]) -> float:
+    falls = [after < before for before, after in pairwise(levels)]
+    return sum(falls) / max(len(falls), 1)

@@ -1,0 +1,104 @@
+"""A workspace of its own for every test, and the command line run inside this process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = ROOT / "configs"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all-seeds", action="store_true", help="run the accuracy tests over seeds 0-4, not only 0")
+
+
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(5) if metafunc.config.getoption("--all-seeds") else [0])
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """An empty working directory with configs/ and the small tables of data/, and nothing else."""
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    (tmp_path / "data").mkdir()
+    for table in (ROOT / "data").glob("*.csv"):
+        shutil.copy(table, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLCLI_DATA_DIR", "MLCLI_RUNS_DIR", "MLCLI_PREPARED_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLCLI_OFFLINE", "1")
+    return tmp_path
+
+
+@pytest.fixture
+def real_data():
+    """The folder of real datasets."""
+    folder = os.environ.get("MLCLI_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("MLCLI_TEST_DATA names no folder of real datasets (mnist, adult, california, penguins)")
+    return Path(folder)
+
+
+@pytest.fixture
+def with_real_data(workspace, real_data):
+    """The workspace with links to the real datasets in its data folder."""
+    for dataset in real_data.iterdir():
+        if dataset.is_dir():
+            (workspace / "data" / dataset.name).symlink_to(dataset.resolve())
+    return workspace
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def mlcli(capfdbinary):
+    """Runs a command in this process: mlcli("train", "configs/iris.yaml", "-q")."""
+    from mlcli.cli import main
+
+    def run(*arguments):
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            main([str(argument) for argument in arguments])
+        out, err = capfdbinary.readouterr()
+        code = leaving.value.code
+        result = Result(0 if code is None else code, out.decode(), err.decode())
+        assert "Traceback" not in result.err
+        return result
+
+    return run
+
+
+@pytest.fixture
+def spawn():
+    """Starts a command as a process of its own, with pipes for its streams."""
+    processes = []
+
+    def start(*arguments, **options):
+        command = [sys.executable, "-m", "mlcli", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        process = subprocess.Popen(command, **pipes)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()

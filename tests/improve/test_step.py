@@ -1,0 +1,170 @@
+"""The whole step: diagnosis, search, files, and a proposal that trains to the score it promises."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from mlcli.config.load import dump_config, load_config
+from mlcli.console.improved import show_improved
+from mlcli.console.screen import Screen
+from mlcli.errors import LockedError
+from mlcli.improve.search import SearchObserver
+from mlcli.reporter import Silent
+from mlcli.run import latest_run
+from mlcli.run.lock import held_lock
+from mlcli.session import Session
+from mlcli.signals import Interruption
+from mlcli.steps.improve import improve_step
+from mlcli.steps.train import train_step
+
+BAD_RATE = ("optimizer.lr=1e-4", "training.epochs=8", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}}")
+
+
+def improve(config, trials=3, run=None, observers=(), timeout=None):
+    return improve_step(config, run, trials, timeout, Silent(), list(observers), Interruption())
+
+
+def train(config):
+    return train_step(config, Silent(), [], Interruption())
+
+
+@pytest.fixture
+def shown(capsys):
+    """What a person reads at the end of the step."""
+
+    def show(outcome):
+        capsys.readouterr()
+        show_improved(Screen(), outcome)
+        return capsys.readouterr().err
+
+    return show
+
+
+def test_the_proposal_trains_to_the_score_it_promises(make_config, shown):
+    outcome = improve(make_config(*BAD_RATE), trials=4)
+    assert outcome.improved
+    assert outcome.proposal == outcome.folder / "best.yaml"
+    proposed = load_config(outcome.proposal)
+    assert proposed.name == "small"
+    assert proposed.optimizer.lr == outcome.best.values["optimizer.lr"]
+    trained = train(proposed)
+    assert trained.valid["loss"] == pytest.approx(outcome.best.score, rel=1e-6)
+    text = shown(outcome)
+    assert "learning rate too low" in text
+    assert f"mlcli train {outcome.proposal}" in text
+    assert "4 complete, 0 pruned, 0 failed" in text
+
+
+def test_the_proposal_says_what_changed_and_why(make_config):
+    outcome = improve(make_config(*BAD_RATE))
+    comments = [line for line in outcome.proposal.read_text().splitlines() if line.startswith("#")]
+    assert comments[0].startswith("# Validation loss: 0.7")
+    assert f"#   optimizer.lr: 0.0001 -> {outcome.best.values['optimizer.lr']}" in comments
+    assert any("learning rate too low" in line for line in comments)
+
+
+def test_what_is_written_and_told(make_config):
+    outcome = improve(make_config(*BAD_RATE))
+    assert {path.name for path in outcome.folder.iterdir()} == {"best.yaml", "journal.jsonl", "lock", "trials.json"}
+    written = json.loads((outcome.folder / "trials.json").read_text())
+    assert [trial["number"] for trial in written["trials"]] == [1, 2, 3]
+    assert written["findings"][0]["name"] == "learning_rate_too_low"
+    document = json.loads(json.dumps(outcome.to_json(), allow_nan=False))
+    assert document["after"] < document["before"]
+    assert document["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
+    assert document["proposal"] == str(outcome.proposal)
+
+
+def test_nothing_better_is_said_plainly(make_config, shown):
+    config = make_config("improve.space={optimizer.lr: [1.0e-5, 2.0e-5]}")
+    outcome = improve(config, trials=3)
+    assert not outcome.improved
+    assert load_config(outcome.proposal) == outcome.config
+    text = shown(outcome)
+    assert "Nothing beat the configuration as it is" in text
+    assert "mlcli improve --trials 6" in text
+
+
+def test_the_search_goes_on_in_its_folder_and_others_have_their_own(make_config):
+    first = improve(make_config(*BAD_RATE), trials=2)
+    more = improve(make_config(*BAD_RATE, "improve.trials=77"), trials=3)
+    other = improve(make_config(*BAD_RATE, "optimizer.lr=2e-4"), trials=1)
+    assert more.folder == first.folder
+    assert more.searched.trials[:2] == first.searched.trials
+    assert other.folder != first.folder
+
+
+def test_the_runs_history_is_diagnosed_where_it_is_the_configs_own(make_config):
+    config = make_config(*BAD_RATE)
+    train(config)
+    run = latest_run("small")
+    own = improve(config, trials=1, run=run)
+    assert own.diagnosed == "small/001"
+    assert [finding.name for finding in own.searched.findings] == ["learning_rate_too_low"]
+    other = improve(make_config(*BAD_RATE, "optimizer.lr=0.03", "training.epochs=30"), trials=1, run=run)
+    assert other.diagnosed == "the unchanged configuration"
+    assert other.searched.findings == ()
+
+
+def test_run_and_first_trial_give_the_same_diagnosis(make_config, monkeypatch, tmp_path):
+    config = make_config("model.hidden=[]")
+    alone = improve(config, trials=1)
+    monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / "other"))
+    train(config)
+    beside = improve(config, trials=1, run=latest_run("small"))
+    assert beside.diagnosed == "small/001"
+    assert alone.searched.findings[0].name == "underfitting"
+    assert beside.searched.findings == alone.searched.findings
+
+
+def test_without_validation_rows_only_the_diagnosis(make_config, shown):
+    outcome = improve(make_config("dataset.split.valid=0"))
+    assert [finding.name for finding in outcome.searched.findings] == ["no_validation_rows"]
+    assert outcome.searched.trials == ()
+    assert outcome.proposal is None
+    assert "dataset.split.valid=0.2" in shown(outcome)
+
+
+class Interrupt(SearchObserver):
+    def __init__(self, number):
+        self.number, self.current = number, 0
+
+    def on_trial_start(self, number, budget):
+        self.current = number
+
+    def on_epoch(self, job, state, record):
+        if self.current == self.number and record.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_ends_the_search_after_the_step_and_keeps_what_was_found(make_config, shown):
+    config = make_config(*BAD_RATE)
+    outcome = improve(config, trials=6, observers=[Interrupt(3)])
+    assert outcome.interrupted
+    assert len(outcome.searched.trials) == 2
+    assert load_config(outcome.proposal).optimizer.lr == 1e-3
+    assert "goes on with the search" in shown(outcome)
+    whole = improve(config, trials=3)
+    assert not whole.interrupted
+    assert [trial.number for trial in whole.searched.trials] == [1, 2, 3]
+
+
+def test_two_commands_do_not_share_a_search(make_config):
+    config = make_config(*BAD_RATE)
+    folder = improve(config, trials=1).folder
+    with held_lock(folder / "lock", "other"), pytest.raises(LockedError):
+        improve(config, trials=2)
+
+
+@pytest.mark.parametrize("target", ["file", "run", None])
+def test_the_target_is_a_file_a_run_or_the_latest(make_config, tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    config = make_config(*BAD_RATE)
+    (tmp_path / "small.yaml").write_text(dump_config(config))
+    train(config)
+    spec = {"file": "small.yaml", "run": "small/001", None: None}[target]
+    found, run = Session(as_json=False, quiet=True).improvable(spec, ["optimizer.lr=0.5"])
+    assert found.optimizer.lr == 0.5
+    assert str(run) == "small/001"

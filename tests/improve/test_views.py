@@ -1,0 +1,78 @@
+"""What is seen of a search while it runs."""
+
+import pytest
+
+from mlcli.console.improved import LiveSearchView, PlainSearchView, describe_trial, search_view, show_improved
+from mlcli.console.screen import Screen
+from mlcli.improve.search import Budget
+from mlcli.improve.trial import Trial
+from mlcli.reporter import Silent
+from mlcli.signals import Interruption
+from mlcli.steps.improve import improve_step
+
+BUDGET = Budget(30, None)
+START = Trial(1, "start", {}, "complete", 0.5)
+BEST = Trial(3, "search", {"optimizer.lr": 0.02, "model.hidden": [16, 8]}, "complete", 0.25)
+
+
+@pytest.mark.parametrize(
+    ("trial", "best", "line"),
+    [
+        (START, START, "trial 1/30  0.5000  best 0.5000 (trial 1)  unchanged"),
+        (BEST, BEST, "trial 3/30  0.2500  best 0.2500 (trial 3)  optimizer.lr=0.02  model.hidden=[16, 8]"),
+        (
+            Trial(4, "search", {"model.activation": "relu"}, "pruned", 0.75),
+            BEST,
+            'trial 4/30  0.7500 (pruned)  best 0.2500 (trial 3)  model.activation="relu"',
+        ),
+        (
+            Trial(1, "start", {}, "failed", reason="diverged: the loss is no finite number at step 7"),
+            None,
+            "trial 1/30  diverged: the loss is no finite number at step 7  unchanged",
+        ),
+    ],
+)
+def test_a_trial_in_one_line(trial, best, line):
+    assert describe_trial(trial, best, BUDGET) == line
+
+
+def test_a_terminal_gets_a_bar_and_everything_else_lines():
+    screen = Screen()
+    assert isinstance(search_view(screen), PlainSearchView)
+    screen.stderr._force_terminal = True
+    assert isinstance(search_view(screen), LiveSearchView)
+    screen.quiet = True
+    assert isinstance(search_view(screen), PlainSearchView)
+
+
+def watch(config, screen):
+    view = search_view(screen)
+    outcome = improve_step(config, None, 3, None, Silent(), [view], Interruption())
+    show_improved(screen, outcome)
+    return view
+
+
+QUICK = ("training.epochs=2", "improve.space={optimizer.lr: [0.01, 0.1]}")
+
+
+def test_lines_and_the_result_go_to_stderr(make_config, capsys):
+    watch(make_config(*QUICK), Screen())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [f"trial {number}/3" in err for number in (1, 2, 3)] == [True] * 3
+    assert "Trials: 3 complete" in err
+
+
+def test_quiet_shows_nothing(make_config, capsys):
+    watch(make_config(*QUICK), Screen(quiet=True))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_ends_full_and_is_taken_away(make_config):
+    screen = Screen()
+    screen.stderr._force_terminal = True
+    view = watch(make_config(*QUICK), screen)
+    (task,) = view.bar.tasks
+    assert (task.completed, task.total) == (3, 3)
+    assert task.description.startswith("trial 3/3  best ")
+    assert not view.bar.live.is_started
