@@ -10,7 +10,7 @@ import pytest
 
 SLOW = (
     "name: slow\ndataset: digits\nmodel: {hidden: [16], dropout: 0.2}\n"
-    "training: {epochs: 40, batch_size: 8, checkpoint_seconds: 0}\n"
+    "training: {epochs: 40, batch_size: 64, checkpoint_seconds: 0}\n"
 )
 
 

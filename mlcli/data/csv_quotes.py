@@ -9,7 +9,7 @@ from mlcli.data.csv_layout import Layout, Offsets
 from mlcli.data.names import shown
 from mlcli.errors import DataError
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
 _SHOWN = 20
 
@@ -23,10 +23,13 @@ def padding(layout: Layout) -> Offsets:
     data = layout.text.data[: layout.end]
     found = [np.empty(0, dtype=np.int64)]
     n_quotes = last = 0
+    usual = np.zeros(256, dtype=bool)
+    usual[[layout.delimiter, _NEWLINE, _QUOTE]] = True
     for start in range(0, len(data), _BLOCK):
         quotes = np.flatnonzero(data[start : start + _BLOCK] == _QUOTE) + start
-        is_closing = ((n_quotes + np.arange(len(quotes))) & 1).astype(bool)
-        found += [_before(layout, quotes[~is_closing]), _behind(layout, quotes[is_closing])]
+        opening, closing = quotes[n_quotes & 1 :: 2], quotes[1 - (n_quotes & 1) :: 2]
+        found.append(_before(layout, opening[~usual[data[opening - 1]]]))
+        found.append(_behind(layout, closing[~usual[data[np.minimum(closing + 1, len(data) - 1)]]]))
         n_quotes += len(quotes)
         last = int(quotes[-1]) if len(quotes) else last
     if n_quotes & 1:
@@ -35,28 +38,27 @@ def padding(layout: Layout) -> Offsets:
 
 
 def _before(layout: Layout, opening: Offsets) -> Offsets:
+    """Blanks in front of opening quotes that do not directly follow a delimiter, a line end or a quote."""
     data = layout.text.data[: layout.end]
     left = _skip(data, opening - 1, -1, _blanks(layout.delimiter))
-    known = left >= 0
-    mark = np.where(known, data[left], _NEWLINE)
-    fine = (mark == layout.delimiter) | (mark == _NEWLINE) | ((mark == _QUOTE) & (left == opening - 1))
+    fine = (left < 0) | np.isin(data[left], (layout.delimiter, _NEWLINE))
     if not fine.all():
         bad = int(opening[fine.argmin()])
         raise DataError(
             f"{_place(layout, bad)}: a quote inside an unquoted cell, at {_excerpt(layout, bad)}; "
             'write the whole cell in quotes and double those inside ("5"" pipe")'
         )
-    return _ranges(left + 1, np.where(mark == _QUOTE, 0, opening - 1 - left))
+    return _ranges(left + 1, opening - 1 - left)
 
 
 def _behind(layout: Layout, closing: Offsets) -> Offsets:
+    """Blanks behind closing quotes that no delimiter, line end or quote directly follows."""
     data = layout.text.data[: layout.end]
     blank = _blanks(layout.delimiter)
     blank[_RETURN] = True
     right = _skip(data, closing + 1, 1, blank)
-    known = right < len(data)
-    mark = np.where(known, data[np.minimum(right, len(data) - 1)], _NEWLINE)
-    fine = (mark == layout.delimiter) | (mark == _NEWLINE) | ((mark == _QUOTE) & (right == closing + 1))
+    last = len(data) - 1
+    fine = (right > last) | np.isin(data[np.minimum(right, last)], (layout.delimiter, _NEWLINE))
     if not fine.all():
         bad = int(closing[fine.argmin()])
         raise DataError(
@@ -64,8 +66,8 @@ def _behind(layout: Layout, closing: Offsets) -> Offsets:
             'quotes inside a cell ("5"" pipe"), and see whether an earlier cell was left open'
         )
     width = right - closing - 1
-    is_line_end = (width == 1) & (data[np.minimum(closing + 1, len(data) - 1)] == _RETURN)
-    return _ranges(closing + 1, np.where(is_line_end | (mark == _QUOTE), 0, width))
+    is_line_end = (width == 1) & (data[np.minimum(closing + 1, last)] == _RETURN)
+    return _ranges(closing + 1, np.where(is_line_end, 0, width))
 
 
 def _blanks(delimiter: int) -> NDArray[np.bool_]:

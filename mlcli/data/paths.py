@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mlcli.data.names import suggestion
-from mlcli.errors import DataError
+from mlcli.errors import DataError, ResourceError
 from mlcli.folders import data_dir
 
 
@@ -14,11 +14,20 @@ def find_path(path: str, origin: str | None = None) -> Path:
     """
     places = [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
     for place in places:
-        if place.exists():
+        if _exists(place):
             return place
     tried = " and ".join(str(place) for place in places)
     advice = f"; it can be had from {origin}" if origin else ""
     raise DataError(f"{path}: no such file or folder (tried {tried}){_nearest(places)}{advice}")
+
+
+def _exists(place: Path) -> bool:
+    try:
+        return place.exists()
+    except PermissionError as error:
+        raise ResourceError(f"{place}: cannot be looked at: {error.strerror}") from error
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def _nearest(places: list[Path]) -> str:

@@ -1,7 +1,7 @@
 """The result of a query: SQLite files through Python's own driver, other databases through SQLAlchemy.
 
-A query can only read: SQLite refuses everything but SELECT, other databases are asked for a
-read-only transaction that is rolled back. No message shows a password.
+A query can only read: SQLite refuses everything but SELECT, PostgreSQL and MySQL are asked for a
+read-only transaction, and no transaction is ever committed. No message shows a password.
 """
 
 from __future__ import annotations
@@ -68,13 +68,15 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
     try:
         url = sqlalchemy.make_url(_expanded(template))
         secrets.append(str(url.password or ""))
+        if url.get_backend_name() == "sqlite":  # SQLAlchemy would create an absent file, and could attach others
+            return _query_sqlite(find_path(url.database or ""), query)
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             _only_read(connection)
             result = connection.exec_driver_sql(query)
-            if not result.returns_rows:
-                raise DataError(f"{_shown_url(template)}: dataset.query returns no rows; expected one SELECT statement")
-            return list(result.keys()), result.fetchall()
+            return (list(result.keys()), result.fetchall()) if result.returns_rows else ([], [])
+    except DataError as error:
+        raise DataError(_without(str(error), secrets)) from None
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
         reason = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
         raise DataError(f"{_shown_url(template)}: dataset.query failed: {_without(reason, secrets)}") from None
@@ -82,9 +84,7 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
 
 def _only_read(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy is optional
     dialect = connection.dialect.name
-    if dialect == "sqlite":
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-    elif dialect == "postgresql":
+    if dialect == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
     elif dialect in ("mysql", "mariadb"):
         connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")

@@ -46,7 +46,7 @@ def refuse_new_classes(test: Rows, train: Rows, target: str) -> None:
         row = test.first(new)
         label = test.frame[target][row]
         raise DataError(
-            f"{test.place(row)}: target {target!r}: class {shown(label)} does not occur in {train.source.label}, "
-            f"{suggestion(label, known.to_list())} If the spelling differs, "
-            f"set dataset.replace: {{{target}: {{{label!r}: <class>}}}}"
+            f"{test.place(row)}: target {target!r}: class {shown(label)} does not occur in {train.source.label} "
+            f"({suggestion(label, known.to_list())}); leave such rows out with dataset.keep, or where the spelling "
+            f"differs set dataset.replace: {{{target}: {{{label!r}: <class>}}}}"
         )

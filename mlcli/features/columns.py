@@ -7,8 +7,8 @@ from mlcli.config.features import ColumnConfig, Encode, FeaturesConfig, Impute, 
 from mlcli.data.names import suggestion
 from mlcli.data.types import Kind, Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.derive import parse_formula
-from mlcli.features.formula import Formula, FormulaError
+from mlcli.formulas.parse import parse_formula
+from mlcli.formulas.program import Formula, FormulaError
 
 
 @dataclass(frozen=True)

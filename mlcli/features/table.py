@@ -26,7 +26,7 @@ from mlcli.features.state import PLACE, TensorReader, broken, to_json
 from mlcli.features.target import FOLDS, folds_of
 from mlcli.typed_json import from_json
 
-_CELLS = 2**18
+_CELLS = 2**19
 _MAX_ROWS = 2**14
 
 

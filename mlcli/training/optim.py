@@ -24,7 +24,13 @@ ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam
 def build_optimizer(config: OptimizerConfig, model: nn.Module) -> optim.Optimizer:
     """The optimizer named in the config. l2 acts on weights, never on biases or normalisation."""
     if isinstance(config, LbfgsConfig):
-        return optim.LBFGS(model.parameters(), lr=config.lr, max_iter=config.iterations, history_size=config.history)
+        return optim.LBFGS(
+            model.parameters(),
+            lr=config.lr,
+            max_iter=config.iterations,
+            history_size=config.history,
+            line_search_fn="strong_wolfe",
+        )
     groups: Any = [
         {"params": weights(model), "weight_decay": config.l2},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},

@@ -8,7 +8,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from valid_configs import CONFIGS
 
 from mlcli.config.explain import find_faults
 from mlcli.config.load import load_config, parse_config
@@ -17,6 +16,7 @@ from mlcli.config.schema import Config
 from mlcli.config.shorthand import write_out
 from mlcli.config.tree import Value, freeze
 from mlcli.errors import ConfigError, Problem
+from tests.config.valid_configs import CONFIGS
 
 NAMES = sorted({key.path[-1] for key in all_keys()} - {ANY})
 WORDS = ["adam", "mse", "sgd", "auto", "none", "full", "csv", "x", "", "0.1", "f1", "step", "plateau", "pca", "group"]

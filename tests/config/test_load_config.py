@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from valid_configs import CONFIGS, CSV, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
 
 from mlcli.config.construct import construct_config
 from mlcli.config.load import dump_config, load_config, override_config, parse_config
@@ -16,6 +15,7 @@ from mlcli.config.shorthand import write_out
 from mlcli.config.training import Choices, ImproveConfig
 from mlcli.config.yaml_tree import read_yaml
 from mlcli.errors import ConfigError
+from tests.config.valid_configs import CONFIGS, CSV, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
 
 
 def parse(text: str, *overrides: str) -> Config:

@@ -65,7 +65,7 @@ LOSSES = {
 }
 
 OTHERS = {
-    "features": "features: {derive: {area: w * h, 'a b': 'x # 1'}, impute: constant, fill_value: 1, clip: 5, extract: pca,"
+    "features": "features: {derive: {area: w * h, 'a b': 'x + 1'}, impute: constant, fill_value: 1, clip: 5, extract: pca,"
     " columns: {age: {scale: robust}, size: {encode: ordinal, order: [S, M, 'L']}}, select: {k_best: 3, variance: null}}",
     "pca": "features: {extract: {name: pca, components: 3, whiten: true}}",
     "perceptron": "model: {hidden: [], output: step, max_norm: 3}\nloss: {name: auto}",

@@ -10,12 +10,14 @@ from contextlib import closing
 import numpy as np
 import polars as pl
 import pytest
+import sqlalchemy
 from pydantic import TypeAdapter
 
 from mlcli.config.dataset import DatasetConfig
 from mlcli.data.npz import read_npz
 from mlcli.data.tables import read_tables
 from mlcli.data.types import Column
+from mlcli.errors import DataError
 
 CONFIG = TypeAdapter(DatasetConfig)
 
@@ -152,6 +154,12 @@ def test_report_counts_everything(tmp_path):
     assert json.loads(json.dumps(dataclasses.asdict(report)))["columns"][3]["kind"] == "category"
 
 
+def test_missing_cells_are_no_distinct_value(tmp_path):
+    report = read(tmp_path, "a,b,y\n1,,p\n1,5,q\n,6,q\n").report
+    assert [column.distinct for column in report.columns] == [1, 2, 2]
+    assert report.constant == ("a",)
+
+
 def test_estimated_distinct_counts_are_close_and_exact_for_constants(tmp_path):
     n = 100_001
     frame = pl.DataFrame(
@@ -211,7 +219,7 @@ def test_dates_of_typed_sources_are_iso_text_in_one_time_zone(tmp_path):
             "y": ["p", "q"],
         }
     )
-    frame.write_parquet(tmp_path / "t.parquet")
+    frame.with_columns(pl.col("t").dt.convert_time_zone("Asia/Tokyo")).write_parquet(tmp_path / "t.parquet")
     found = read_tables(CONFIG.validate_python({"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}))
     assert found.rows.frame["d"].to_list() == ["2024-01-31", None]
     assert [text[:16] for text in found.rows.frame["t"]] == ["2024-01-30T23:00", "2024-01-31T02:00"]
@@ -276,6 +284,46 @@ def test_one_table_from_every_source(tmp_path, monkeypatch, write):
     found = read_tables(CONFIG.validate_python(options))
     assert found.rows.frame.to_dict(as_series=False) == EXPECTED
     assert found.report.rows_read == 4
+
+
+def test_another_database_is_read_through_sqlalchemy(tmp_path, monkeypatch):
+    as_sqlite(tmp_path / "t")
+    opened, connect = [], sqlalchemy.create_engine
+
+    def engine(url, **options):
+        opened.append(url)
+        return connect(f"sqlite:///{tmp_path / 't'}", **options)
+
+    monkeypatch.setattr(sqlalchemy, "create_engine", engine)
+    monkeypatch.setenv("PASSWORD", "p@ss/word")
+    config = {"name": "sql", "url": "postgresql://me:${PASSWORD}@host/db", "target": "y", "task": "classification"}
+    query = "SELECT count, size, flag, name, CAST(code AS TEXT) AS code, y FROM t ORDER BY code"
+    found = read_tables(CONFIG.validate_python({**config, "query": query}))
+    assert found.rows.frame.to_dict(as_series=False) == EXPECTED
+    assert found.report.source == "postgresql://me:${PASSWORD}@host/db (query)"
+    assert [(url.host, url.database, url.password) for url in opened] == [("host", "db", "p@ss/word")]
+    with pytest.raises(DataError, match="returns no columns; expected one SELECT"):
+        read_tables(CONFIG.validate_python({**config, "query": "DELETE FROM t"}))
+    assert found.report.rows == len(read_tables(CONFIG.validate_python({**config, "query": query})).rows)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mariadb"])
+def test_servers_are_asked_for_a_read_only_transaction(tmp_path, monkeypatch, dialect):
+    asked = []
+
+    def execute(connection, statement):
+        asked.append(statement)
+        raise sqlalchemy.exc.OperationalError(statement, None, Exception("enough"))
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 't'}")
+    engine.dialect.name = dialect
+    monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **options: engine)
+    monkeypatch.setattr(sqlalchemy.Connection, "exec_driver_sql", execute)
+    with pytest.raises(DataError, match="enough"):
+        read_tables(CONFIG.validate_python({"name": "sql", "url": f"{dialect}://host/db", "query": "Q", "target": "y"}))
+    assert len(asked) == 1
+    assert asked[0].endswith("TRANSACTION READ ONLY")
+    engine.dispose()
 
 
 def test_keys_that_appear_late_in_json_lines(tmp_path):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from feature_tables import mixed_table, pictures, table_of
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import RFE, SelectKBest, VarianceThreshold, f_classif, f_regression
@@ -23,6 +22,7 @@ from sklearn.preprocessing import (
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Table
 from mlcli.features.fit import fit_features
+from tests.features.feature_tables import mixed_table, pictures, table_of
 
 N = 400
 

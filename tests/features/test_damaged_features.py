@@ -4,13 +4,13 @@ import copy
 
 import pytest
 import torch
-from feature_tables import binary_target, mixed_table, pictures
-from test_transform_contract import EVERYTHING
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
+from tests.features.feature_cases import EVERYTHING
+from tests.features.feature_tables import binary_target, mixed_table, pictures
 
 
 @pytest.fixture(scope="module")

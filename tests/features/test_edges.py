@@ -5,14 +5,14 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from feature_tables import mixed_table, table_of
-from test_transform_contract import TABLE_CASES
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Table
 from mlcli.errors import DataError
 from mlcli.features.fit import fit_features
 from mlcli.features.report import Dropped, Imputed
+from tests.features.feature_cases import TABLE_CASES
+from tests.features.feature_tables import mixed_table, table_of
 
 KEEP_ALL = {"select": {"variance": None}}
 

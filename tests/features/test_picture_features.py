@@ -4,11 +4,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from feature_tables import pictures
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Images
 from mlcli.features.fit import fit_features
+from tests.features.feature_tables import pictures
 
 
 def fit(data, y=None, **sections):

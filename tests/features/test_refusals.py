@@ -3,12 +3,12 @@
 import numpy as np
 import polars as pl
 import pytest
-from feature_tables import mixed_table, pictures, table_of
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Images, Table
 from mlcli.errors import ConfigError, DataError
 from mlcli.features.fit import fit_features
+from tests.features.feature_tables import mixed_table, pictures, table_of
 
 
 def fit(data, y=None, classification=False, **sections):

@@ -1,10 +1,10 @@
 """A search on real, tiny trainings: it improves, goes on after a kill, and survives bad trials."""
 
-import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from mlcli.config.load import override_config
 from mlcli.errors import ArtefactError
@@ -63,6 +63,16 @@ def told(searched):
     return [replace(trial, seconds=0.0) for trial in searched.trials]
 
 
+def stored_trials(folder):
+    """What Optuna itself finds in the journal."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+    return optuna.load_study(study_name="improve", storage=storage).trials
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_a_bad_learning_rate_is_mended(make_config, search, sampler):
     space = "improve.space={optimizer.lr: {log: [1.0e-5, 0.3]}}"
@@ -86,10 +96,7 @@ def test_a_killed_search_goes_on_as_if_it_had_never_stopped(make_config, search,
         search(config, 5, KillDuring(during), folder="killed")
     whole = search(config, 5, folder="whole")
     assert told(search(config, 5, folder="killed")) == told(whole)
-    states = [json.loads(line) for line in (tmp_path / "killed" / JOURNAL).read_text().splitlines()]
-    assert states  # the journal is whole, and nothing is left running:
-    study = Study(tmp_path / "killed", config, "loss")
-    assert not [trial for trial in study._study.trials if not trial.state.is_finished()]
+    assert all(trial.state.is_finished() for trial in stored_trials(tmp_path / "killed"))
 
 
 def test_a_finished_search_tries_nothing_more_until_the_budget_grows(make_config, search):
@@ -102,12 +109,13 @@ def test_a_finished_search_tries_nothing_more_until_the_budget_grows(make_config
     assert [number for number, _ in seen.best] == [4]
 
 
-def test_an_interrupted_trial_leaves_no_trace(make_config, search):
+def test_an_interrupted_trial_leaves_no_trace(make_config, search, tmp_path):
     config = make_config(*QUICK)
     calls = iter(range(1000))
     # A trial has 4 epochs of 8 steps, and the remedy twice as many epochs: the third trial is cut short.
     searched = search(config, 4, interrupted=lambda: next(calls) > 110, folder="cut")
     assert len(searched.trials) == 2
+    assert all(trial.state.is_finished() for trial in stored_trials(tmp_path / "cut"))
     assert told(search(config, 4, folder="cut")) == told(search(config, 4, folder="whole"))
 
 
@@ -152,6 +160,35 @@ def test_a_start_that_diverges_is_beaten_by_any_other(make_config, search):
     assert best_trial(searched.trials, "loss") is not None
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_out_of_memory_fails_a_trial_but_not_the_start(make_config, search, monkeypatch, error):
+    def too_large(*args):
+        raise error
+
+    config = make_config(*QUICK)
+    monkeypatch.setattr("mlcli.improve.search.train_trial", too_large)
+    with pytest.raises(type(error)):
+        search(config, 2)
+    monkeypatch.undo()
+    search(config, 1)
+    monkeypatch.setattr("mlcli.improve.search.train_trial", too_large)
+    assert search(config, 2).trials[1].state == "failed"
+
+
+def test_other_errors_are_bugs(make_config, search, monkeypatch):
+    config = make_config(*QUICK)
+    search(config, 1)
+
+    def broken(*args):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("mlcli.improve.search.train_trial", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        search(config, 2)
+
+
 def test_laggards_are_pruned(make_config, search):
     config = make_config("improve.space={optimizer.lr: {log: [1.0e-4, 0.3]}}", "training.epochs=12")
     searched = search(config, 12)
@@ -170,6 +207,24 @@ def test_searched_features_and_losses_are_refitted(make_config, search):
     assert {trial.state for trial in searched.trials} == {"complete"}
     assert {trial.values.get("features.scale") for trial in searched.trials[2:]} <= {"none", "standard"}
     assert all(trial.score == trial.metrics["accuracy"] for trial in searched.trials)
+
+
+def test_other_features_are_really_trained_on(make_config, search):
+    config = make_config("training.epochs=2", "improve.space={features.scale: {choices: [none, standard]}}")
+    searched = search(config, 8)
+    by_search = [trial for trial in searched.trials if trial.origin == "search" and trial.state == "complete"]
+    scores = {
+        scale: {t.score for t in by_search if t.values["features.scale"] == scale} for scale in ("none", "standard")
+    }
+    assert scores["standard"] == {searched.trials[0].score}
+    assert len(scores["none"]) == 1
+    assert scores["none"] != scores["standard"]
+
+
+def test_a_trial_that_stops_early_by_its_own_rule_is_complete(make_config, search):
+    (trial,) = search(make_config("optimizer.lr=0.3", "training.early_stopping={patience: 1}"), 1).trials
+    assert trial.epochs < 30
+    assert trial.state == "complete"
 
 
 PAIR = Classification("y", ("a", "b"), (1, 1), "sigmoid", True)

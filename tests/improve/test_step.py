@@ -108,6 +108,15 @@ def test_the_runs_history_is_diagnosed_where_it_is_the_configs_own(make_config):
     assert other.searched.findings == ()
 
 
+@pytest.mark.parametrize("change", [{"status": "interrupted"}, {"data_fingerprint": "0" * 64}])
+def test_a_run_that_was_cut_short_or_saw_other_data_tells_nothing(make_config, change):
+    config = make_config(*BAD_RATE)
+    train(config)
+    run = latest_run("small")
+    run.update_manifest(**change)
+    assert improve(config, trials=1, run=run).diagnosed == "the unchanged configuration"
+
+
 def test_run_and_first_trial_give_the_same_diagnosis(make_config, monkeypatch, tmp_path):
     config = make_config("model.hidden=[]")
     alone = improve(config, trials=1)

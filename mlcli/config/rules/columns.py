@@ -7,6 +7,8 @@ from mlcli.config.fault import Fault
 from mlcli.config.features import ColumnConfig, FeaturesConfig
 from mlcli.config.rules.facts import PICTURES, targets_of
 from mlcli.config.schema import Config
+from mlcli.formulas.parse import parse_formula
+from mlcli.formulas.program import FormulaError
 
 _DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
 _NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale")
@@ -19,7 +21,8 @@ def column_clashes(config: Config) -> Iterator[Fault]:
     if isinstance(dataset, PICTURES):
         yield from _keys_without_columns(dataset.name, features)
         return
-    for name in features.derive:
+    for name, text in features.derive.items():
+        yield from _unreadable_formula(name, text)
         taken = _other_use(name, dataset)
         if taken and taken != "dropped by dataset.drop":
             message = f"the name is {taken}; give the derived column another"
@@ -32,6 +35,13 @@ def column_clashes(config: Config) -> Iterator[Fault]:
     if features.fill_value != 0 and features.impute != "constant":
         message = f"is used by features.impute: constant only; impute is {features.impute}"
         yield Fault(("features", "fill_value"), message, reads=(("features", "impute"),))
+
+
+def _unreadable_formula(name: str, text: str) -> Iterator[Fault]:
+    try:
+        parse_formula(text)
+    except FormulaError as error:
+        yield Fault(("features", "derive", name), str(error))
 
 
 def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Fault]:
@@ -61,7 +71,8 @@ def _useless_keys(name: str, column: ColumnConfig, features: FeaturesConfig, dat
         yield Fault((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
     kind = dataset.types.get(name) if isinstance(dataset, TableConfig) else None
     foreign = {"number": _CATEGORY_KEYS, "category": _NUMBER_KEYS}.get(kind or "", ())
+    scaled = kind == "category" and encode in ("ordinal", "target")
     for key in foreign:
-        if getattr(column, key) is not None:
+        if getattr(column, key) is not None and not (key == "scale" and scaled):
             message = f"has no effect on a {kind} column, which dataset.types makes of {name!r}"
             yield Fault((*at, key), message, at_key=True, reads=(("dataset", "types"),))

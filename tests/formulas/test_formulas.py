@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.features.derive import MAX_LENGTH, parse_formula
-from mlcli.features.formula import FormulaError
+from mlcli.formulas.parse import MAX_LENGTH, parse_formula
+from mlcli.formulas.program import FormulaError
 
 X = np.array([-2.5, -1.0, 0.0, 0.5, 3.0])
 Y = np.array([4.0, 2.0, 1.0, -3.0, 0.25])
@@ -185,7 +185,7 @@ def test_parsing_imports_nothing_heavy():
     import subprocess
     import sys
 
-    code = "import sys, mlcli.features.derive as d; d.parse_formula('log(x)'); print([m for m in " \
+    code = "import sys, mlcli.formulas.parse as d; d.parse_formula('log(x)'); print([m for m in " \
         "('torch', 'numpy', 'polars', 'pydantic') if m in sys.modules])"  # fmt: skip
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mlcli.features.formula import (
+from mlcli.formulas.program import (
     COMPARISONS,
     FUNCTIONS,
     NEGATE,
