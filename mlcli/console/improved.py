@@ -93,7 +93,7 @@ def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
     _show_findings(screen, outcome)
     if not outcome.n_valid:
         screen.warn("without validation rows nothing can be compared, so nothing was searched")
-        screen.next_step("mlcli improve CONFIG -S dataset.split.valid=0.2")
+        screen.next_step("the same command with -S dataset.split.valid=0.2")
         return
     _show_trials(screen, outcome)
     _show_gain(screen, outcome)
@@ -142,4 +142,4 @@ def _show_next(screen: Screen, outcome: ImproveOutcome) -> None:
     elif outcome.improved:
         screen.next_step(f"mlcli train {outcome.proposal}")
     else:
-        screen.next_step(f"mlcli improve --trials {2 * outcome.budget.trials}, or another improve.space")
+        screen.next_step(f"the same command with --trials {2 * outcome.budget.trials}, or another improve.space")

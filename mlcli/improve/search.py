@@ -132,7 +132,7 @@ class Search:
         except (ConfigError, DataError, MemoryError, RuntimeError) as error:
             if proposal.origin == "start" or not _is_the_trials_fault(error):
                 raise
-            trial = Trial(number, proposal.origin, dict(values), "failed", reason=str(error))
+            trial = Trial(number, proposal.origin, dict(values), "failed", reason=str(error) or "out of memory")
         else:
             if attempt.trained.stopped == "interrupted":
                 if proposal.ticket is not None:

@@ -17,6 +17,7 @@ def data_folder(tmp_path_factory):
 def folders(tmp_path, data_folder, monkeypatch):
     """Runs are each test's own; prepared data is shared."""
     monkeypatch.setenv("MLCLI_DATA_DIR", str(data_folder))
+    monkeypatch.delenv("MLCLI_PREPARED_DIR", raising=False)
     monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / "runs"))
     return tmp_path
 

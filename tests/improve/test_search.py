@@ -168,13 +168,15 @@ def test_out_of_memory_fails_a_trial_but_not_the_start(make_config, search, monk
         raise error
 
     config = make_config(*QUICK)
-    monkeypatch.setattr("mlcli.improve.search.train_trial", too_large)
-    with pytest.raises(type(error)):
-        search(config, 2)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("mlcli.improve.search.train_trial", too_large)
+        with pytest.raises(type(error)):
+            search(config, 2)
     search(config, 1)
     monkeypatch.setattr("mlcli.improve.search.train_trial", too_large)
-    assert search(config, 2).trials[1].state == "failed"
+    failed = search(config, 2).trials[1]
+    assert failed.state == "failed"
+    assert "memory" in failed.reason or "CUDA" in failed.reason
 
 
 def test_other_errors_are_bugs(make_config, search, monkeypatch):

@@ -84,7 +84,7 @@ def test_nothing_better_is_said_plainly(make_config, shown):
     assert load_config(outcome.proposal) == outcome.config
     text = shown(outcome)
     assert "Nothing beat the configuration as it is" in text
-    assert "mlcli improve --trials 6" in text
+    assert "--trials 6" in text
 
 
 def test_the_search_goes_on_in_its_folder_and_others_have_their_own(make_config):

@@ -1,0 +1,43 @@
+"""The README says what the code does."""
+
+import re
+import shlex
+
+import pytest
+
+from mlcli.config.load import parse_config
+from mlcli.config.paths import all_keys
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_every_key_is_told_with_its_meaning():
+    for key in all_keys():
+        if key.path[-1] == "name" and len(key.path) > 1:
+            continue
+        assert f"`{'.'.join(key.path)}`" in README or len(key.path) == 1
+        if len(key.path) > 1:
+            assert (key.field.description or "").replace("|", "\\|") in README, key.path
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_its_configurations_are_valid(text):
+    parse_config(text, "README.md", "readme")
+
+
+def test_its_test_command_is_the_one_of_the_ci():
+    command = next(block for block in blocks("sh") if "pytest" in block)
+    steps = [shlex.split(step) for step in command.split("&&")]
+    ci = (ROOT / ".ci/run").read_text()
+    assert steps[1][1:3] == ["install", "--editable"]
+    assert steps[1][3] in ci
+
+
+def test_every_config_is_listed():
+    for path in (ROOT / "configs").glob("*.yaml"):
+        assert path.name in README
