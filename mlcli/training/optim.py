@@ -16,6 +16,7 @@ from mlcli.config.optimizer import (
     RmspropConfig,
     SgdConfig,
 )
+from mlcli.training.compiler import defer_compiler
 
 FUSED_ADAMS: dict[str, type[optim.Adam]] = {"adam": optim.Adam, "adamw": optim.AdamW}
 ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam": optim.RAdam}
@@ -23,6 +24,7 @@ ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam
 
 def build_optimizer(config: OptimizerConfig, model: nn.Module) -> optim.Optimizer:
     """The optimizer named in the config. l2 acts on weights, never on biases or normalisation."""
+    defer_compiler()
     if isinstance(config, LbfgsConfig):
         return optim.LBFGS(
             model.parameters(),
