@@ -1,5 +1,5 @@
 """`python -m mlcli`."""
 
-from mlcli.cli import main
+from mlcli.cli import run_process
 
-main()
+run_process()

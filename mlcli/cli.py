@@ -5,6 +5,8 @@ Nothing heavy is imported here; each command imports its step when it runs.
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +115,7 @@ def train(
     with Session(as_json, quiet) as session:
         if resume is None:
             loaded = session.config(config, sets)
+            prepared = session.prepared(loaded)
         else:
             run = session.resumable(None if resume == LATEST else resume, config)
         from mlcli.console.results import show_trained
@@ -122,7 +125,7 @@ def train(
 
         interruption, views = Interruption(), [training_view(session.screen)]
         if resume is None:
-            outcome = train_step(loaded, session.screen, views, interruption)
+            outcome = train_step(loaded, prepared, session.screen, views, interruption)
         else:
             outcome = resume_step(run, sets or (), session.screen, views, interruption)
         resume_command = f"mlcli train --resume {outcome.run}"
@@ -240,5 +243,19 @@ def give_resume_a_value(arguments: list[str]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the `mlcli` command."""
+    """Run one command; leaves by SystemExit."""
     app(give_resume_a_value(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_process() -> None:
+    """Entry point of the `mlcli` program: `main` in a process of its own."""
+    # Imports make many objects and no garbage; with the usual threshold they are searched over and over.
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written and closed: torch's own clean-up would only cost a quarter of a second.
+    os._exit(code if isinstance(code, int) else 0)

@@ -33,9 +33,12 @@ class Inputs:
         )
 
 
-def gather_inputs(config: Config, reporter: Reporter) -> Inputs:
-    """Run steps 1 and 2, or take up what they left when it is still valid."""
-    prepared = prepare_dataset(config.dataset, config.seed, reporter)
+def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> Inputs:
+    """Run steps 1 and 2, or take up what they left when it is still valid.
+
+    prepared : the data of this config, where step 1 has just been run
+    """
+    prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
     train = prepared.splits.train
     task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
     features = obtain_features(

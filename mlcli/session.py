@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from mlcli.errors import BoundMissedError, MlcliError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from mlcli.config.schema import Config
+    from mlcli.data.prepare import Prepared
     from mlcli.run import Run
     from mlcli.signals import Interruption
 
@@ -73,6 +76,13 @@ class Session:
         if not found:
             raise UsageError("no configuration given, and neither mlcli.yaml nor configs/*.yaml here; name a YAML file")
         return [load_config(path, sets or ()) for path in found]
+
+    def prepared(self, config: Config) -> Prepared:
+        """The config's data, made ready while torch is imported beside it, which is slow and needs no data."""
+        threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
+        from mlcli.data.prepare import prepare_dataset
+
+        return prepare_dataset(config.dataset, config.seed, self.screen)
 
     def run(self, spec: str | None) -> Run:
         """The run named, or the latest."""

@@ -13,6 +13,7 @@ from mlcli.bundle import Bundle
 from mlcli.checkpoint import load_checkpoint
 from mlcli.config.load import dump_config, load_config
 from mlcli.config.schema import Config
+from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import choose_threshold
 from mlcli.inputs import Inputs, gather_inputs, require_same_data
@@ -69,10 +70,10 @@ class TrainOutcome:
 
 
 def train_step(
-    config: Config, reporter: Reporter, observers: Sequence[Observer], interruption: Interruption
+    config: Config, prepared: Prepared, reporter: Reporter, observers: Sequence[Observer], interruption: Interruption
 ) -> TrainOutcome:
     """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved."""
-    inputs = gather_inputs(config, reporter)
+    inputs = gather_inputs(config, reporter, prepared)
     job = make_job(config, inputs)
     run = create_run(config.name, dump_config(config), describe_run(job, inputs))
     reporter.say(f"Training {run}: {describe_job(job, inputs)}")

@@ -17,8 +17,8 @@ from mlcli.training.losses import Loss, build_loss
 from mlcli.training.optim import build_optimizer
 from mlcli.training.scoring import HIGHER_IS_BETTER, Scorer, build_scorer
 
-# Rows scored at once after an epoch: large enough for the matrix units, small enough for any memory.
-SCORING_BATCH = 8192
+# Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
+SCORING_BATCH = 2048
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,8 @@ def take_batch(job: TrainingJob, order: Tensor | None, batch: int) -> Arrays:
     span = slice(batch * job.batch_size, (batch + 1) * job.batch_size)
     if order is None:
         return Arrays(job.train.x[span], job.train.y[span])
-    return Arrays(job.train.x[order[span]], job.train.y[order[span]])
+    rows = order[span]
+    return Arrays(job.train.x.index_select(0, rows), job.train.y.index_select(0, rows))
 
 
 def mean_loss(job: TrainingJob, state: TrainingState) -> float:
