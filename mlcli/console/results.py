@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mlcli.steps.prepare import PrepareOutcome
     from mlcli.steps.train import TrainOutcome
 
-# A larger confusion matrix does not fit a terminal; the figure shows it.
-MAX_CONFUSION_CLASSES = 12
+# Blanks between two columns of a table.
+GAP = 3
 STOPPED = {
     "finished": "all epochs done",
     "early": "stopped early: no improvement any more",
@@ -78,9 +78,8 @@ def show_evaluation(screen: Screen, outcome: EvaluateOutcome) -> None:
     evaluation = outcome.evaluation
     _stand_in(screen, evaluation.stand_in_for)
     _show_scores(screen, outcome)
-    if evaluation.confusion is not None and len(evaluation.classes) <= MAX_CONFUSION_CLASSES:
+    if evaluation.per_class:
         _show_confusion(screen, evaluation)
-    elif evaluation.per_class:
         _show_classes(screen, evaluation)
     _show_weights(screen, evaluation)
     if evaluation.test_looks > 1:
@@ -116,15 +115,13 @@ def _show_scores(screen: Screen, outcome: EvaluateOutcome) -> None:
 
 
 def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:
-    """Rows are the true classes, columns the predicted ones, with precision and recall beside."""
-    rows = [
-        (name, *map(str, counts), *(_share(value) for value in (scores.precision, scores.recall, scores.f1)))
-        for name, counts, scores in zip(
-            evaluation.classes, evaluation.confusion or (), evaluation.per_class, strict=True
-        )
-    ]
-    columns = ("true \\ predicted", *evaluation.classes, "precision", "recall", "f1")
-    screen.table(columns, rows, title="Confusion matrix")
+    """Rows are the true classes, columns the predicted ones; left to the figure where the terminal is too narrow."""
+    counts = evaluation.confusion or ()
+    rows = [(name, *map(str, row)) for name, row in zip(evaluation.classes, counts, strict=False)]
+    columns = ("true", *evaluation.classes)
+    width = sum(GAP + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
+    if rows and width <= screen.stderr.width:
+        screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted ones in columns")
 
 
 def _show_classes(screen: Screen, evaluation: Evaluation) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -73,7 +74,7 @@ class Screen:
             return
         if title:
             self.heading(title)
-        table = Table(header_style="bold cyan")
+        table = Table(header_style="bold cyan", box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
             numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
