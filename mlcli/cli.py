@@ -125,7 +125,7 @@ def train(
 
         interruption, views = Interruption(), [training_view(session.screen)]
         if resume is None:
-            outcome = train_step(loaded, prepared, session.screen, views, interruption)
+            outcome = train_step(loaded, session.screen, views, interruption, prepared)
         else:
             outcome = resume_step(run, sets or (), session.screen, views, interruption)
         resume_command = f"mlcli train --resume {outcome.run}"

@@ -70,9 +70,16 @@ class TrainOutcome:
 
 
 def train_step(
-    config: Config, prepared: Prepared, reporter: Reporter, observers: Sequence[Observer], interruption: Interruption
+    config: Config,
+    reporter: Reporter,
+    observers: Sequence[Observer],
+    interruption: Interruption,
+    prepared: Prepared | None = None,
 ) -> TrainOutcome:
-    """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved."""
+    """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved.
+
+    prepared : the data of this config, where step 1 has just been run
+    """
     inputs = gather_inputs(config, reporter, prepared)
     job = make_job(config, inputs)
     run = create_run(config.name, dump_config(config), describe_run(job, inputs))
