@@ -208,7 +208,7 @@ def describe_job(job: TrainingJob, inputs: Inputs) -> str:
     shape = "-".join(map(str, (job.train.x.shape[1], *job.config.model.hidden, inputs.task.n_outputs)))
     return (
         f"{shape} network, {count_parameters(job):,} parameters, {len(job.train):,} rows in batches of "
-        f"{job.batch_size:,} on {job.device} ({str(job.precision).removeprefix('torch.')}, {job.threads} threads)"
+        f"{job.batch_size:,} on {job.device} ({str(job.precision).removeprefix('torch.')}, threads: {job.threads})"
     )
 
 
