@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from mlcli.console.screen import Screen
@@ -94,9 +96,12 @@ def show_predictions(screen: Screen, outcome: PredictOutcome) -> None:
     if outcome.path is None:
         screen.say(f"{outcome.n_rows:,} rows predicted")
         return
+    columns = outcome.preview.columns
     rows = [[_cell(value) for value in row] for row in outcome.preview.rows()]
-    screen.table(outcome.preview.columns, rows, title=f"First {len(rows)} of {outcome.n_rows:,} predictions")
-    screen.say(f"All {outcome.n_rows:,}: {outcome.path}")
+    shown = _fitting(columns, rows, screen.stderr.width)
+    screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {outcome.n_rows:,} predictions")
+    more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
+    screen.say(f"All {outcome.n_rows:,}: {outcome.path}{more}")
 
 
 def _show_scores(screen: Screen, outcome: EvaluateOutcome) -> None:
@@ -119,9 +124,14 @@ def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:
     counts = evaluation.confusion or ()
     rows = [(name, *map(str, row)) for name, row in zip(evaluation.classes, counts, strict=False)]
     columns = ("true", *evaluation.classes)
-    width = sum(GAP + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
-    if rows and width <= screen.stderr.width:
+    if rows and _fitting(columns, rows, screen.stderr.width) == len(columns):
         screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted ones in columns")
+
+
+def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many of the columns, from the first on, fit side by side."""
+    ends = accumulate(GAP + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
+    return sum(end <= width for end in ends)
 
 
 def _show_classes(screen: Screen, evaluation: Evaluation) -> None:
