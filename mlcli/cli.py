@@ -78,7 +78,7 @@ def prepare(
         from mlcli.steps.prepare import prepare_step
 
         outcome = prepare_step(loaded, session.screen, only_at_hand=not configs)
-        session.finish(outcome, show_prepared, train_command(configs))
+        session.finish(outcome, show_prepared, train_command(configs if configs or len(loaded) > 1 else []))
 
 
 @app.command(epilog="Examples:  mlcli features configs/adult.yaml  ·  mlcli features -S features.scale=robust")
