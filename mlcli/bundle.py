@@ -25,7 +25,7 @@ from mlcli.run.folder import is_run
 from mlcli.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.tensors import read_tensors, write_tensors
 from mlcli.typed_json import check_version, from_json, strict_json
-from mlcli.weights import WeightsTable, tabulate_weights
+from mlcli.weights import LinearWeights, tabulate_weights
 
 KIND = "bundle"
 SCHEMA_VERSION = 1
@@ -67,7 +67,7 @@ class Bundle:
         probabilities = None if filled.probabilities is None else filled.probabilities[:n]
         return Predictions(filled.values[:n], probabilities, filled.scores[:n])
 
-    def weights(self) -> WeightsTable | None:
+    def weights(self) -> LinearWeights | None:
         """What a model without hidden layers has learned, in the data's units; None for other models."""
         return tabulate_weights(self.model, self.features, self.task)
 

@@ -17,7 +17,7 @@ Unit = Literal["target", "log-odds", "score"]
 
 
 @dataclass(frozen=True, eq=False)
-class WeightsTable:
+class LinearWeights:
     """Straight lines from the features to what is predicted: weights @ features + intercept.
 
     features  : names of the k features, in the data's units
@@ -47,7 +47,7 @@ class WeightsTable:
 
 
 @torch.no_grad()
-def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTask) -> WeightsTable | None:
+def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTask) -> LinearWeights | None:
     """Undo the scaling of features and targets; None with hidden layers or features that are no straight line."""
     if not isinstance(model, Mlp) or len(model.hidden):
         return None
@@ -60,7 +60,7 @@ def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTas
     if isinstance(task, Regression):
         weights = weights * np.array(task.std)[:, np.newaxis]
         intercept = intercept * np.array(task.std) + np.array(task.mean)
-    return WeightsTable(line.names, _outputs(task), weights, intercept, _unit(task))
+    return LinearWeights(line.names, _outputs(task), weights, intercept, _unit(task))
 
 
 def _outputs(task: FittedTask) -> tuple[str, ...]:

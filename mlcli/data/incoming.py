@@ -76,7 +76,9 @@ def _format(source: str, asked: str | None) -> Format:
         case "csv" | "parquet" | "jsonl" | "npz":
             return known
         case None:
-            raise UsageError(f"{source}: cannot tell the format by the name; say which it is: {', '.join(_FORMATS)}")
+            raise UsageError(
+                f"{source}: cannot tell the format by the name; say it with --input-format: {', '.join(_FORMATS)}"
+            )
         case _:
             raise UsageError(f"format {known!r} is unknown, {suggestion(known, _FORMATS)}")
 

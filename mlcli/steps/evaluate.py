@@ -26,7 +26,7 @@ from mlcli.models.mlp import Mlp
 from mlcli.reporter import Reporter
 from mlcli.run import Run, RunManifest, read_metrics
 from mlcli.task import Classification
-from mlcli.weights import WeightsTable as BundleWeights
+from mlcli.weights import LinearWeights
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
@@ -158,7 +158,7 @@ def summarise(bundle: Bundle, manifest: RunManifest) -> str:
     )
 
 
-def describe_weights(table: BundleWeights) -> WeightsTable:
+def describe_weights(table: LinearWeights) -> WeightsTable:
     """A linear model's weights as the report tells them."""
     captions = {
         "target": "Weights in the data's own units: what one more unit of a feature adds to the prediction.",
