@@ -102,6 +102,39 @@ def predictions(result):
     return pl.read_csv(io.StringIO(result.out))
 
 
+def test_fitted_numbers_come_from_training_rows_alone(workspace, mlcli):
+    (workspace / "fit.yaml").write_text(
+        "dataset: {name: csv, path: fit.csv, target: y, split: {by: given, column: part}}\n"
+        "features: {derive: {ab: a * b}, scale: robust, indicator: true,"
+        " select: {correlation: 0.99, k_best: 5}, columns: {c: {encode: target}}}\n"
+    )
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame(
+        {
+            "a": rng.normal(size=60),
+            "b": [None if i % 7 == 0 else float(i) for i in range(60)],
+            "c": [("u", "v", "w")[i % 3] for i in range(60)],
+            "y": [("no", "yes")[i % 2] for i in range(60)],
+            "part": ["train"] * 40 + ["valid"] * 10 + ["test"] * 10,
+        }
+    )
+    held_out = pl.col("part") != "train"
+    changed = table.with_columns(
+        a=pl.when(held_out).then(pl.col("a") * 1000).otherwise("a"),
+        b=pl.when(held_out).then(None).otherwise("b"),
+        c=pl.when(held_out).then(pl.lit("never seen")).otherwise("c"),
+    )
+    fitted = []
+    for rows in (table, changed):
+        rows.write_csv("fit.csv")
+        fitted.append(mlcli("features", "fit.yaml", "--json").json)
+    assert fitted[0]["data"] != fitted[1]["data"]
+    assert fitted[0]["report"] == fitted[1]["report"]
+    numbers = [next(path.glob("*.safetensors")) for path in (workspace / "data/prepared").glob("*-features-*")]
+    assert len(numbers) == 2
+    assert numbers[0].read_bytes() == numbers[1].read_bytes()
+
+
 def test_predict_takes_columns_in_any_order_and_ignores_others(iris, mlcli):
     table = pl.read_csv("new.csv")
     shuffled = table.select(reversed(table.columns)).with_columns(note=pl.lit("x"), species=pl.lit("?"))
