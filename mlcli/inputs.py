@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from mlcli.config.load import load_config
 from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared, prepare_dataset
@@ -13,7 +15,7 @@ from mlcli.features.store import obtain_features
 from mlcli.reporter import Reporter
 from mlcli.run import Run
 from mlcli.task import Classification, FittedTask, fit_task
-from mlcli.training.job import Arrays
+from mlcli.training.job import Arrays, TrainingJob, assemble_job
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,20 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
         prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
     )
     return Inputs(prepared, task, features)
+
+
+def make_job(
+    config: Config, inputs: Inputs, arrays: tuple[Arrays, Arrays] | None = None, threads: int | None = None
+) -> TrainingJob:
+    """The job of a configuration on its inputs; torch is set to the job's threads.
+
+    arrays  : the inputs' training arrays, where they are at hand
+    threads : as `assemble_job` takes them
+    """
+    train, valid = arrays or inputs.training_arrays()
+    job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities, threads)
+    torch.set_num_threads(job.threads)
+    return job
 
 
 def prepare_again(run: Run, reporter: Reporter) -> Prepared:

@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import torch
-
 from mlcli.config.schema import Config
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.pruning import Curve, MedianPruning, best_so_far, score_of
-from mlcli.inputs import Inputs, gather_inputs
+from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Silent
 from mlcli.task import Classification, FittedTask
-from mlcli.training.job import Arrays, TrainingJob, assemble_job
+from mlcli.training.job import Arrays, TrainingJob
 from mlcli.training.loop import TrainedModel, new_state, score, train_model
 from mlcli.training.observers import Observer
-from mlcli.training.stopping import EarlyStopping
+from mlcli.training.stopping import stop_rules
 from mlcli.typed_json import strict_json
 
 Origin = Literal["start", "remedy", "search"]
@@ -117,11 +115,9 @@ def train_trial(
     interrupted: Callable[[], bool],
 ) -> Attempt:
     """Train a configuration, unless it lags behind the complete trials before it."""
-    inputs, (train, valid) = bench.inputs_for(config)
-    job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities)
-    torch.set_num_threads(job.threads)
-    early = config.training.early_stopping
-    own = [EarlyStopping(early.patience)] if early else []
+    inputs, arrays = bench.inputs_for(config)
+    job = make_job(config, inputs, arrays)
+    own = stop_rules(config.training)
     pruning = MedianPruning([trial.curve for trial in earlier if trial.state == "complete"], bench.metric)
     started = time.perf_counter()
     trained = train_model(job, new_state(job), observers, [*own, pruning], interrupted)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-import torch
 
 from mlcli.bundle import Bundle
 from mlcli.checkpoint import load_checkpoint
@@ -16,20 +14,20 @@ from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import choose_threshold
-from mlcli.inputs import Inputs, gather_inputs, require_same_data
+from mlcli.inputs import Inputs, gather_inputs, make_job, require_same_data
 from mlcli.recorder import RunRecorder
 from mlcli.reporter import Reporter
 from mlcli.run import Run, RunManifest, create_run
 from mlcli.run.environment import package_versions, utc_now
 from mlcli.signals import Interruption
 from mlcli.task import Classification, FittedTask
-from mlcli.training.job import TrainingJob, assemble_job
-from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
+from mlcli.training.job import Arrays, TrainingJob
+from mlcli.training.loop import TrainedModel, new_state, outputs_of, score, train_model
 from mlcli.training.observers import Observer
 from mlcli.training.scoring import build_scorer
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import Stopped, TrainingState
-from mlcli.training.stopping import EarlyStopping, StopRule
+from mlcli.training.stopping import stop_rules
 
 
 @dataclass(frozen=True)
@@ -104,14 +102,6 @@ def resume_step(
         return fit_run(run, job, state, inputs, observers, interruption)
 
 
-def make_job(config: Config, inputs: Inputs, threads: int | None = None) -> TrainingJob:
-    """The job of a configuration on its inputs; torch is set to the job's threads."""
-    train, valid = inputs.training_arrays()
-    job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities, threads)
-    torch.set_num_threads(job.threads)
-    return job
-
-
 def fit_run(
     run: Run,
     job: TrainingJob,
@@ -124,7 +114,7 @@ def fit_run(
     recorder = RunRecorder(run, state, job.config.training.checkpoint_seconds)
     started = time.perf_counter()
     with interruption:
-        trained = train_model(job, state, [recorder, *observers], stop_rules(job.config), interruption)
+        trained = train_model(job, state, [recorder, *observers], stop_rules(job.config.training), interruption)
     seconds = time.perf_counter() - started
     task = settle_threshold(job, inputs.task)
     outcome = summarise(run, job, trained, task, inputs, seconds)
@@ -134,12 +124,6 @@ def fit_run(
     if trained.stopped == "diverged":
         raise DivergedError(explain_divergence(run, job, trained))
     return outcome
-
-
-def stop_rules(config: Config) -> list[StopRule]:
-    """The rules that may end this training early."""
-    early = config.training.early_stopping
-    return [EarlyStopping(early.patience)] if early else []
 
 
 def settle_threshold(job: TrainingJob, task: FittedTask) -> FittedTask:
@@ -161,11 +145,13 @@ def summarise(
 ) -> TrainOutcome:
     """Measure the best weights on the training and validation rows."""
     state = trained.state
-    scorer = build_scorer(task, job.device)
+    decided = replace(job, scorer=build_scorer(task, job.device))
 
-    def scores(x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
-        outputs = outputs_of(job, x)
-        return {"loss": job.loss(outputs, y).item(), **scorer(outputs, y)}
+    def scores(rows: Arrays) -> dict[str, float]:
+        if not state.best_epoch or not len(rows):
+            return {}
+        loss, metrics = score(decided, rows)
+        return {"loss": loss, **metrics}
 
     return TrainOutcome(
         run=run,
@@ -173,8 +159,8 @@ def summarise(
         epochs=state.epoch,
         best_epoch=state.best_epoch,
         n_parameters=count_parameters(job),
-        train=scores(job.train.x, job.train.y) if state.best_epoch else {},
-        valid=scores(job.valid.x, job.valid.y) if state.best_epoch and len(job.valid) else {},
+        train=scores(job.train),
+        valid=scores(job.valid),
         seconds=seconds,
         threshold=task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None,
         stand_in_for=inputs.prepared.stand_in_for,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from mlcli.config.training import TrainingConfig
 from mlcli.training.state import TrainingState
 
 
@@ -23,3 +24,9 @@ class EarlyStopping:
 
     def should_stop(self, state: TrainingState) -> bool:
         return state.epoch - state.best_epoch >= self.patience
+
+
+def stop_rules(config: TrainingConfig) -> list[StopRule]:
+    """The rules that the configuration asks for."""
+    early = config.early_stopping
+    return [EarlyStopping(early.patience)] if early else []
