@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import yaml
 
+MAX_DEPTH = 32
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+
 _RESERVED = "@`%,"
 
 _ADVICE = (
@@ -41,6 +44,8 @@ def explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], t
     lines = text.splitlines()
     at = _character(lines, mark)
     wording = f"{error.context or ''}: {error.problem or ''}"
+    if "maximum nesting depth" in wording:  # libyaml's own limit, met while it reads ahead
+        return TOO_DEEP, mark
     if "tab char" in wording or at == "\t":
         return "a tab cannot indent; use blanks", mark
     if "quoted scalar" in wording and "end of stream" in wording:

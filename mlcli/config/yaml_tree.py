@@ -13,10 +13,8 @@ import yaml
 from mlcli.config.dotted import dotted
 from mlcli.config.scalars import Scalar, read_scalar
 from mlcli.config.tree import KeyPath, Place, Tree, Value
-from mlcli.config.yaml_syntax import explain_syntax
+from mlcli.config.yaml_syntax import MAX_DEPTH, TOO_DEEP, explain_syntax
 from mlcli.errors import ConfigError, Problem
-
-MAX_DEPTH = 32
 
 Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the tag of an event
 
@@ -109,7 +107,7 @@ class _Reader:
     def _node(self, event: Event, events: Iterator[Event], path: KeyPath) -> "Value | _Omit":
         self.values[path] = self._place(event)
         if len(path) > MAX_DEPTH:
-            raise self._stopped_at(event, f"nested deeper than {MAX_DEPTH} levels")
+            raise self._stopped_at(event, TOO_DEEP)
         if isinstance(event, yaml.AliasEvent):
             return self._omit(path, event, f"aliases are not allowed: *{event.anchor}; repeat the value")
         self._check_properties(event, path)

@@ -75,7 +75,7 @@ STOPPED = [
     ("? [a]\n: 1\n", 1, 3, "a key must be text"),
     ("&k a: 1\n*k : 2\n", 2, 1, "aliases are not allowed"),
     ("a: " + "[" * 33 + "]" * 33, 1, 36, "nested deeper than 32 levels"),
-    ("[" * 100_000, 1, 34, "nested deeper than 32 levels"),
+    ("[" * 900, 1, 34, "nested deeper than 32 levels"),
     ("a: 1\nb: \x07\n", 2, 4, "control characters are not allowed: U+0007"),
     ("a: \x00\n", 1, 4, "control characters are not allowed"),
     ("a: \ud800\n", 1, 4, "control characters are not allowed"),
@@ -89,6 +89,12 @@ def test_unreadable_text_gets_one_clear_error(text: str, line: int, column: int,
     problem = caught.value.problems[-1]
     assert message in problem.message
     assert (problem.source, problem.line, problem.column) == ("f", line, column)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a: [1, " + "{b: " * 100_000, "- " * 100_000])
+def test_nesting_without_end_is_stopped_wherever_the_parser_gives_up(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"f:1:\d+ nested deeper than 32 levels"):
+        read_yaml(text, "f")
 
 
 def test_what_leaves_the_rest_readable_is_collected() -> None:

@@ -70,7 +70,7 @@ def test_patch_does_no_harm(make_config, train_case, name, sets):
     assert skill(after) > skill(before) - 0.02
 
 
-@pytest.mark.parametrize("sets", [["optimizer.lr=1e-3"], ["optimizer.lr=3.0"], ["model.hidden=[]"]])
+@pytest.mark.parametrize("sets", [["optimizer.lr=1e-3"], ["optimizer.lr=10.0"], ["model.hidden=[]"]])
 def test_patch_helps(make_config, train_case, sets):
     config = make_config(*sets)
     before = train_case(config)
