@@ -16,6 +16,8 @@ CONFIGS = ROOT / "configs"
 
 def pytest_addoption(parser):
     parser.addoption("--all-seeds", action="store_true", help="run the accuracy tests over seeds 0-4, not only 0")
+    parser.addoption("--campaign", action="store_true", help="run the campaigns of tests/campaigns at their large size")
+    parser.addoption("--campaign-seed", type=int, default=0, help="what the campaigns' chance starts from")
 
 
 def pytest_generate_tests(metafunc):
