@@ -63,8 +63,13 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, tuple[int, str]]:
     manifest = read_json(path)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         _refuse(path, "no list of files", "one")
-    if manifest.get("schema") != SCHEMA_VERSION:
-        _refuse(path, f"schema version {manifest.get('schema')!r}", str(SCHEMA_VERSION))
+    schema = manifest.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA_VERSION:
+        raise ArtefactError(
+            f"{path}: made by a newer mlcli (format {schema}, this one reads {SCHEMA_VERSION}); upgrade mlcli"
+        )
+    if schema != SCHEMA_VERSION:
+        _refuse(path, f"format {schema!r:.60}", str(SCHEMA_VERSION))
     if manifest.get("kind") != kind:
         _refuse(path, f"kind {manifest.get('kind')!r}", repr(kind))
     return {name: _read_entry(path, name, entry) for name, entry in manifest["files"].items()}

@@ -71,8 +71,8 @@ class TestVerifyFolder:
     @pytest.mark.parametrize(
         ("change", "said"),
         [
-            (lambda m: m.update(schema=2), "schema version 2, expected 1"),
-            (lambda m: m.update(schema=None), "schema version None"),
+            (lambda m: m.update(schema=2), "newer mlcli .format 2, this one reads 1.; upgrade mlcli"),
+            (lambda m: m.update(schema=None), "found format None, expected 1"),
             (lambda m: m.update(files=[]), "no list of files"),
             (lambda m: m["files"].update({"../x": {"size": 0, "sha256": ""}}), r"'\.\./x'"),
             (lambda m: m["files"].update({"/etc/passwd": {"size": 0, "sha256": ""}}), "plain name"),
