@@ -19,7 +19,7 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.features.layout import FeatureLayout
 from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
 from mlcli.inference import InferenceModel, single_thread
-from mlcli.models.mlp import build_model
+from mlcli.models.mlp import Mlp
 from mlcli.run.find import BUNDLE_FILE
 from mlcli.run.folder import is_run
 from mlcli.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
@@ -162,7 +162,7 @@ def _build(config: Config, layout: FeatureLayout, n_outputs: int, tensors: dict[
     """The configured network with these weights; its shapes are known before any memory is taken for them."""
     try:
         with torch.device("meta"):
-            model = build_model(config.model, layout.n_numeric, layout.cardinalities, n_outputs, seed=0)
+            model = Mlp(config.model, layout.n_numeric, layout.cardinalities, n_outputs)
         for name, expected in model.state_dict().items():
             if name in tensors and tensors[name].dtype != expected.dtype:
                 raise ArtefactError(f"weights '{name}' are {tensors[name].dtype}, expected {expected.dtype}")

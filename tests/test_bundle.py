@@ -5,6 +5,8 @@ import os
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -97,6 +99,15 @@ def saved(tmp_path):
     return tmp_path / "model"
 
 
+IMPORTED = """
+import sys
+from pathlib import Path
+from mlcli.bundle import load_bundle
+load_bundle(Path(sys.argv[1]))
+print(*{"torch._dynamo", "sympy", "sklearn", "scipy", "pandas"} & set(sys.modules))
+"""
+
+
 def part_of(data, start, count):
     if isinstance(data, Images):
         return Images(data.pixels[start : start + count], None, data.class_names)
@@ -134,6 +145,13 @@ class TestSaveAndLoad:
         load_bundle(tmp_path / "a").save(tmp_path / "b")
         for name in ("bundle.json", "weights.safetensors", "MANIFEST.json"):
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+    def test_loading_imports_neither_compiler_nor_scikit_learn(self, tmp_path):
+        sections = {"features": {"encode": "embedding"}, "model": {"norm": "batch"}}
+        bundle_of(table("pass"), "classification", **sections).save(tmp_path)
+        command = [sys.executable, "-c", IMPORTED, str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == []
 
     def test_moved_and_found_in_a_run(self, saved, tmp_path):
         run = tmp_path / "elsewhere"

@@ -77,17 +77,17 @@ class Mlp(nn.Module):
 
     Input  : float32 (n, n_numeric + len(cardinalities)); the last columns hold category codes
     Output : float32 (n, n_outputs), before any sigmoid or softmax (logits for classes)
+    Its first weights are for `initialise` to set.
     """
 
     def __init__(self, config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> None:
         super().__init__()
         self.n_numeric = n_numeric
-        self.embeddings = nn.ModuleList(nn.Embedding(n, embedding_width(n)) for n in cardinalities)
+        self.embeddings = nn.ModuleList(_embedding(n) for n in cardinalities)
         widths = [n_numeric + sum(embedding_width(n) for n in cardinalities), *config.hidden]
         blocks = (_hidden_layer(config, n_in, n_out) for n_in, n_out in itertools.pairwise(widths))
         self.hidden = nn.Sequential(*(layer for block in blocks for layer in block))
         self.output = nn.Linear(widths[-1], n_outputs)
-        initialise(self, config)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.embeddings:
@@ -101,7 +101,16 @@ def build_model(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int],
     """The network with first weights that depend on the seed alone; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Mlp(config, n_numeric, cardinalities, n_outputs)
+        model = Mlp(config, n_numeric, cardinalities, n_outputs)
+        initialise(model, config)
+        return model
+
+
+def _embedding(n_categories: int) -> nn.Embedding:
+    """A table without first weights, whose drawing would import torch's compiler where there is no memory for them."""
+    empty = torch.empty(n_categories, embedding_width(n_categories))
+    table: nn.Embedding = nn.Embedding.from_pretrained(empty, freeze=False)  # type: ignore[no-untyped-call]
+    return table
 
 
 def _hidden_layer(config: MlpConfig, n_in: int, n_out: int) -> list[nn.Module]:
@@ -117,7 +126,13 @@ def _hidden_layer(config: MlpConfig, n_in: int, n_out: int) -> list[nn.Module]:
 
 
 def initialise(model: Mlp, config: MlpConfig) -> None:
-    """Set hidden weights as config.init says, the output layer's by Glorot (unless named), biases to 0."""
+    """Set hidden weights as config.init says, the output layer's by Glorot (unless named), biases to 0.
+
+    Embeddings are drawn from the standard normal distribution.
+    """
+    for table in model.embeddings.modules():
+        if isinstance(table, nn.Embedding):
+            nn.init.normal_(table.weight)
     hidden = _initialiser(_resolve_init(config), config.activation)
     output = _initialiser("glorot_uniform" if config.init == "auto" else config.init, "identity")
     for module in model.hidden:
