@@ -13,26 +13,27 @@ from typing import Annotated
 
 import typer
 
+from mlcli.console.help import Command, Group
 from mlcli.session import Session
 
 app = typer.Typer(
     name="mlcli",
+    cls=Group,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "color": False if os.environ.get("NO_COLOR") else None},
     help="Train neural networks on tables and small images from one YAML file.\n\n"
-    "The steps: [bold]prepare[/] → [bold]features[/] → [bold]train[/] → [bold]evaluate[/] → [bold]improve[/]; "
-    "and [bold]predict[/]. Each runs the earlier ones it needs.",
+    "The steps: prepare → features → train → evaluate → improve; and predict. Each runs the earlier ones it needs.",
 )
 
 ConfigArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="[CONFIG]", help="YAML file. Left out: mlcli.yaml here, else the latest run's config."),
+    typer.Argument(metavar="CONFIG", help="YAML file. Left out: mlcli.yaml here, else the latest run's config."),
 ]
 RunArgument = Annotated[
-    str | None, typer.Argument(metavar="[RUN]", help="Run: iris, iris/003, or a folder. Left out: the latest run.")
+    str | None, typer.Argument(metavar="RUN", help="Run: iris, iris/003, or a folder. Left out: the latest run.")
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -61,11 +62,13 @@ def root(
     """Carry the options that belong to no command."""
 
 
-@app.command(epilog="Examples:  mlcli prepare  ·  mlcli prepare configs/adult.yaml  ·  mlcli prepare --json")
+@app.command(
+    cls=Command, epilog="Examples:  mlcli prepare  ·  mlcli prepare configs/adult.yaml  ·  mlcli prepare --json"
+)
 def prepare(
     configs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[CONFIG]...", help="YAML files. Left out: every configs/*.yaml whose data is at hand."),
+        typer.Argument(metavar="CONFIG", help="YAML files. Left out: every configs/*.yaml whose data is at hand."),
     ] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
@@ -81,7 +84,9 @@ def prepare(
         session.finish(outcome, show_prepared, train_command(configs if configs or len(loaded) > 1 else []))
 
 
-@app.command(epilog="Examples:  mlcli features configs/adult.yaml  ·  mlcli features -S features.scale=robust")
+@app.command(
+    cls=Command, epilog="Examples:  mlcli features configs/adult.yaml  ·  mlcli features -S features.scale=robust"
+)
 def features(
     config: ConfigArgument = None, sets: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
 ) -> None:
@@ -96,8 +101,9 @@ def features(
 
 
 @app.command(
+    cls=Command,
     epilog="Examples:  mlcli train configs/mnist.yaml  ·  mlcli train -S training.epochs=20  ·  "
-    "mlcli train --resume  ·  mlcli train --resume mnist/002 -S training.epochs=30"
+    "mlcli train --resume  ·  mlcli train --resume mnist/002 -S training.epochs=30",
 )
 def train(
     config: ConfigArgument = None,
@@ -134,12 +140,13 @@ def train(
 
 
 @app.command(
+    cls=Command,
     epilog="Examples:  mlcli evaluate  ·  mlcli evaluate iris/002 --split valid  ·  "
-    "mlcli evaluate --fail-under accuracy=0.9"
+    "mlcli evaluate --fail-under accuracy=0.9",
 )
 def evaluate(
     run: RunArgument = None,
-    split: Annotated[str, typer.Option(help="Rows to measure on: test, valid or train.")] = "test",
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="Rows to measure on: test, valid or train.")] = "test",
     fail_under: Annotated[
         list[str] | None,
         typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
@@ -158,16 +165,22 @@ def evaluate(
         session.require(outcome.misses)
 
 
-@app.command(epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300")
+@app.command(
+    cls=Command, epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300"
+)
 def improve(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CONFIG|RUN]", help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config."
+            metavar="CONFIG|RUN", help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config."
         ),
     ] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Configurations to try; overrides the config.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds after which no trial starts.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Configurations to try; overrides the config.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Seconds after which no trial starts.")
+    ] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -186,23 +199,27 @@ def improve(
 
 
 @app.command(
+    cls=Command,
     epilog="Examples:  mlcli predict new.csv -o out.csv  ·  mlcli predict - < new.csv  ·  "
-    "mlcli predict digit.png --run mnist  ·  mlcli predict"
+    "mlcli predict digit.png --run mnist  ·  mlcli predict",
 )
 def predict(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="[INPUT]", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
+        typer.Argument(metavar="INPUT", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
     ] = None,
-    run: Annotated[str | None, typer.Option(help="Run or bundle folder. Left out: the latest run.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Run or bundle folder. Left out: the latest run.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (.csv, .parquet or .jsonl).")
     ] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet or jsonl, where no suffix tells.")
+        str | None, typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl, where no suffix tells.")
     ] = None,
     input_format: Annotated[
-        str | None, typer.Option(help="csv, parquet, jsonl or npz, where no suffix tells; stdin is CSV.")
+        str | None,
+        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl or npz, where no suffix tells; stdin is CSV."),
     ] = None,
     keep: Annotated[
         list[str] | None,

@@ -7,7 +7,6 @@ import importlib
 import os
 import signal
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -165,6 +164,8 @@ class Session:
         return ResourceError.exit_code
 
     def _report_bug(self, error: BaseException) -> int:
+        import tempfile
+
         with tempfile.NamedTemporaryFile("w", prefix="mlcli-", suffix=".log", delete=False, encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
         summary = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"

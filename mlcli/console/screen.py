@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from mlcli.errors import ConfigError, MlcliError
+
+# rich is imported where something is said; a command's help says nothing here.
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 
 class Screen:
@@ -26,8 +26,14 @@ class Screen:
     def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
         self.as_json = as_json
-        self.stderr = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
+
+    @cached_property
+    def stderr(self) -> Console:
+        """Where people are spoken to."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
 
     @property
     def live(self) -> bool:
@@ -37,21 +43,18 @@ class Screen:
     def say(self, text: str) -> None:
         """One line of information."""
         if not self.quiet:
-            self._line(Text(text, style="dim"))
+            self._line((text, "dim"))
 
     def warn(self, text: str) -> None:
         """What must not be missed; shown even when quiet."""
-        self._line(Text.assemble(("warning: ", "bold yellow"), text))
+        self._line(("warning: ", "bold yellow"), text)
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """A bar for long work such as a download; closed when done reaches total."""
         if not self.live:
             return
         if self._bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-            bar = Progress(*columns, console=self.stderr, transient=True)
-            bar.add_task(label, total=total)
-            self.open_bar(bar)
+            self.open_bar(_download_bar(self.stderr, label, total))
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=label, completed=done, total=total)
         if total is not None and done >= total:
@@ -66,7 +69,7 @@ class Screen:
     def heading(self, text: str) -> None:
         """The line that opens a result."""
         if not self.quiet:
-            self._line(Text(text, style="bold"))
+            self._line((text, "bold"))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
         """A result table; columns of numbers are aligned right."""
@@ -74,6 +77,10 @@ class Screen:
             return
         if title:
             self.heading(title)
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(header_style="bold cyan", box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
             numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
@@ -85,7 +92,7 @@ class Screen:
     def next_step(self, command: str) -> None:
         """The command that a user would run now."""
         if not self.quiet:
-            self._line(Text.assemble(("Next: ", "bold green"), command))
+            self._line(("Next: ", "bold green"), command)
 
     def emit(self, document: dict[str, Any]) -> None:
         """The JSON document of --json; nothing otherwise."""
@@ -99,9 +106,9 @@ class Screen:
         problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else [str(error)]
         self.close()
         for problem in problems:
-            self._line(Text.assemble(("error: ", "bold red"), problem))
+            self._line(("error: ", "bold red"), problem)
         if len(problems) > 1:
-            self._line(Text(f"{len(problems)} errors; nothing was done", style="bold red"))
+            self._line((f"{len(problems)} errors; nothing was done", "bold red"))
         self.emit({"error": {"kind": type(error).__name__, "exit_code": error.exit_code, "messages": problems}})
 
     def close(self) -> None:
@@ -110,8 +117,20 @@ class Screen:
             self._bar.stop()
             self._bar = None
 
-    def _line(self, text: Text) -> None:
-        self.stderr.print(text, soft_wrap=not self.stderr.is_terminal)
+    def _line(self, *parts: str | tuple[str, str]) -> None:
+        """Text, or text with its style, in one line."""
+        from rich.text import Text
+
+        self.stderr.print(Text.assemble(*parts), soft_wrap=not self.stderr.is_terminal)
+
+
+def _download_bar(console: Console, label: str, total: int | None) -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    bar.add_task(label, total=total)
+    return bar
 
 
 def _is_numeric(cell: str) -> bool:

@@ -1,0 +1,103 @@
+"""The help of a command as text: its usage, what it does, arguments, options, commands and examples.
+
+Typer's own help imports a Markdown reader and syntax colours, which take longer than all that help needs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter, Parameter
+
+Row = tuple[str, str]
+
+# As wide as the terminal, but no wider than reads well and no narrower than two columns need.
+MIN_WIDTH, MAX_WIDTH = 60, 100
+# What a panel takes beside its two columns: borders, the blanks along them, and the gap.
+FRAME = 6
+EXAMPLE_MARK = "  ·  "
+
+
+class Command(TyperCommand):
+    """A command with this help."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        return _settled(super().get_params(ctx))
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        formatter.write(help_text(self, ctx, ()))
+
+
+class Group(TyperGroup):
+    """The program with this help; its commands stand in the order in which they are written down."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        return _settled(super().get_params(ctx))
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
+        rows = [(command.name or "", command.help or "") for command in commands if command is not None]
+        formatter.write(help_text(self, ctx, rows))
+
+
+def help_text(command: TyperCommand | TyperGroup, ctx: Context, commands: Sequence[Row]) -> str:
+    """The whole help, laid out for this terminal."""
+    width = max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size().columns))
+    panels = {**_parameters(command, ctx), "Commands": commands}
+    blocks = [
+        [" " + typer.style(command.get_usage(ctx), bold=True)],
+        *(_indented(text, width) for text in inspect.cleandoc(command.help or "").split("\n\n")),
+        [line for title, rows in panels.items() if rows for line in _panel(title, rows, width)],
+        list(_examples(command.epilog)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
+
+
+def _parameters(command: TyperCommand | TyperGroup, ctx: Context) -> dict[str, list[Row]]:
+    """Arguments, with their names as in the usage, and options; defaults and bounds stand behind the meaning."""
+    rows: dict[str, list[Row]] = {"Arguments": [], "Options": []}
+    for parameter in command.get_params(ctx):
+        name, meaning = parameter.get_help_record(ctx) or ("", "")
+        is_argument = isinstance(parameter, TyperArgument)
+        rows["Arguments" if is_argument else "Options"].append((name.split(" <")[0], meaning))
+    return rows
+
+
+def _settled(parameters: list[Parameter]) -> list[Parameter]:
+    """Typer's own flags, when not given, are false from the start: typer would import pydantic to find that out."""
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.default is None:
+            parameter.default = False
+    return parameters
+
+
+def _panel(title: str, rows: Sequence[Row], width: int) -> Iterator[str]:
+    """Names and what they mean in two columns, in a frame."""
+    left = max(len(name) for name, _ in rows)
+    border = typer.style("│", dim=True)
+    yield typer.style(f"╭─ {title} {'─' * (width - len(title) - 5)}╮", dim=True)
+    for name, meaning in rows:
+        for at, line in enumerate(wrap(meaning, width - left - FRAME, break_on_hyphens=False)):
+            shown = typer.style((name if at == 0 else "").ljust(left), fg="cyan", bold=True)
+            yield f"{border} {shown}  {line.ljust(width - left - FRAME)} {border}"
+    yield typer.style(f"╰{'─' * (width - 2)}╯", dim=True)
+
+
+def _indented(text: str, width: int) -> list[str]:
+    return [f" {line}" for line in wrap(text, width - 2)]
+
+
+def _examples(epilog: str | None) -> Iterator[str]:
+    """The examples of an epilog, each on a line of its own so that it can be copied whole."""
+    if epilog:
+        title, _, listed = epilog.partition(":")
+        yield " " + typer.style(f"{title}:", bold=True)
+        yield from (f"   {example.strip()}" for example in listed.split(EXAMPLE_MARK))
