@@ -12,24 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mlcli.bundle_content import KIND, SCHEMA_VERSION, BundleContent, BundleOutline, read_outline
 from mlcli.config.schema import Config
-from mlcli.data.types import Dataset
+from mlcli.data.types import Dataset, Images, Table
 from mlcli.errors import ArtefactError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.layout import FeatureLayout
-from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
-from mlcli.inference import InferenceModel, single_thread
+from mlcli.files import atomic_folder, write_json
+from mlcli.inference import InferenceModel, map_alone, single_thread
 from mlcli.models.mlp import Mlp
 from mlcli.run.find import BUNDLE_FILE
-from mlcli.run.folder import is_run
 from mlcli.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.tensors import read_tensors, write_tensors
-from mlcli.typed_json import check_version, from_json, strict_json
+from mlcli.typed_json import strict_json
 from mlcli.weights import LinearWeights, tabulate_weights
 
-KIND = "bundle"
-SCHEMA_VERSION = 1
 WEIGHTS = "weights.safetensors"
+# Rows that one thread takes from cells to outputs at a time: few enough for a core's cache.
+PORTION = 2**13
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,9 @@ class Bundle:
     def save(self, path: Path) -> None:
         """Write the folder `path`; it replaces one that is there."""
         state, numbers = self.features.to_state()
-        content = _Content(SCHEMA_VERSION, _portable(self.config), dict(state), task_to_json(self.task), self.facts)
+        content = BundleContent(
+            SCHEMA_VERSION, _portable(self.config), dict(state), task_to_json(self.task), self.facts
+        )
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
         with atomic_folder(path, KIND) as new:
@@ -77,19 +79,13 @@ class Bundle:
 
     def _filled_outputs(self, data: Dataset) -> Tensor:
         """Outputs of the rows and of some more that fill up the last block."""
-        with single_thread():
-            return self._inference.outputs(self.features.transform(data))
+        inference = self._inference
+        step = inference.rows * max(1, PORTION // inference.rows)
 
+        def outputs(start: int) -> Tensor:
+            return inference.outputs(self.features.transform(_part(data, start, step)))
 
-@dataclass(frozen=True)
-class _Content:
-    """bundle.json."""
-
-    schema: int
-    config: dict[str, Any]
-    features: dict[str, Any]
-    task: dict[str, Any]
-    facts: dict[str, Any]
+        return torch.cat(map_alone(outputs, range(0, max(1, len(data)), step)))
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -97,21 +93,26 @@ def load_bundle(path: Path) -> Bundle:
 
     Raises ArtefactError.
     """
-    folder = path / "model" if is_run(path) else path
-    recover_folder(folder)
-    verify_folder(folder, KIND)
-    place = folder / BUNDLE_FILE
-    value = read_json(place)
-    check_version(value, SCHEMA_VERSION, place)
-    content = from_json(_Content, value, place)
-    config = from_json(Config, content.config, f"{place}: config")
-    tensors = read_tensors(folder / WEIGHTS)
-    with _blaming(folder):
+    return fill_outline(read_outline(path))
+
+
+def fill_outline(outline: BundleOutline) -> Bundle:
+    """The bundle of an outline with its numbers; raises ArtefactError where they do not fit it."""
+    tensors = read_tensors(outline.folder / WEIGHTS)
+    content, config = outline.content, outline.config
+    with _blaming(outline.folder):
         parts = _split(tensors)
         features = FittedFeatures.from_state(content.features, parts["features"])
         task = _check_task(task_from_json(content.task, "task"))
         model = _build(config, features.layout, task.n_outputs, parts["model"])
     return Bundle(config, features, task, model, content.facts)
+
+
+def _part(data: Dataset, start: int, count: int) -> Dataset:
+    """The rows from start on, at most count of them."""
+    if isinstance(data, Images):
+        return Images(data.pixels[start : start + count], None, data.class_names)
+    return Table(data.frame.slice(start, count), data.features, data.targets)
 
 
 def _portable(config: Config) -> dict[str, Any]:

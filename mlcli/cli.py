@@ -230,12 +230,13 @@ def predict(
 ) -> None:
     """Predict new rows: the target is not needed, columns may stand in any order."""
     with Session(as_json, quiet) as session:
-        where, found = session.bundle(run)
+        outline, found = session.outline(run)
+        given = None if source is None else session.given(outline, source, input_format)
         from mlcli.console.results import show_predictions
         from mlcli.steps.predict import PredictRequest, predict_step
 
-        request = PredictRequest(source, output, file_format, input_format, tuple(keep or ()))
-        session.finish(predict_step(where, found, request, session.screen), show_predictions)
+        request = PredictRequest(given, output, file_format, tuple(keep or ()))
+        session.finish(predict_step(outline, found, request, session.screen), show_predictions)
 
 
 LATEST = "(latest)"

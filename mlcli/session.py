@@ -18,8 +18,10 @@ from mlcli.console.screen import Screen
 from mlcli.errors import BoundMissedError, MlcliError, ResourceError, UsageError
 
 if TYPE_CHECKING:
+    from mlcli.bundle_content import BundleOutline
     from mlcli.config.schema import Config
     from mlcli.data.prepare import Prepared
+    from mlcli.incoming import Given
     from mlcli.run import Run
     from mlcli.signals import Interruption
 
@@ -77,8 +79,8 @@ class Session:
         return [load_config(path, sets or ()) for path in found]
 
     def prepared(self, config: Config) -> Prepared:
-        """The config's data, made ready while torch is imported beside it, which is slow and needs no data."""
-        threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
+        """The config's data, made ready while torch is imported."""
+        _import_torch_beside()
         from mlcli.data.prepare import prepare_dataset
 
         return prepare_dataset(config.dataset, config.seed, self.screen)
@@ -105,13 +107,22 @@ class Session:
             spec = self.config(config, ()).name
         return self.run(spec)
 
-    def bundle(self, spec: str | None) -> tuple[Path, Run | None]:
-        """The bundle's folder, and the run it lies in when it has one."""
+    def outline(self, spec: str | None) -> tuple[BundleOutline, Run | None]:
+        """The bundle's outline, and the run it lies in when it has one; torch is imported from here on."""
         from mlcli.run import find_bundle, open_run
         from mlcli.run.folder import is_run
 
         folder = find_bundle(spec)
-        return folder, open_run(folder.parent) if is_run(folder.parent) else None
+        _import_torch_beside()
+        from mlcli.bundle_content import read_outline
+
+        return read_outline(folder), open_run(folder.parent) if is_run(folder.parent) else None
+
+    def given(self, outline: BundleOutline, source: str, input_format: str | None) -> Given:
+        """The rows to predict."""
+        from mlcli.incoming import read_given
+
+        return read_given(outline, source, input_format)
 
     def exit_if(self, interruption: Interruption) -> None:
         """Leave with the signal's exit code where one came."""
@@ -171,6 +182,11 @@ class Session:
         summary = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         self.screen.error(MlcliError(f"this is a bug in mlcli ({summary}); the traceback is in {log.name}"))
         return MlcliError.exit_code
+
+
+def _import_torch_beside() -> None:
+    """Begin to import torch, which is slow and needs no data, beside what this thread goes on to do."""
+    threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
 
 
 def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:

@@ -221,6 +221,20 @@ class TestRowsStandAlone:
         finally:
             torch.set_num_threads(before)
 
+    @pytest.mark.parametrize("threads", [1, 2, 3])
+    def test_portions_on_several_threads(self, threads, monkeypatch):
+        """Portions of some hundred rows, so that a few thousand go through many."""
+        data = table("kind", 3000)
+        bundle = bundle_of(data, "classification", model={"hidden": [37, 11]}, features={"scale": "quantile"})
+        together = bundle.predict(data)
+        monkeypatch.setattr("mlcli.bundle.PORTION", 1)
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            assert same(bundle.predict(data), together)
+        finally:
+            torch.set_num_threads(before)
+
     def test_many_rows_of_a_small_network(self):
         data = table("pass", 5000)
         bundle = bundle_of(data, "classification", model={"hidden": [9, 5], "activation": "sigmoid"})

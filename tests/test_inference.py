@@ -1,10 +1,11 @@
+import threading
 from typing import get_args
 
 import pytest
 import torch
 
 from mlcli.config.model import Activation, MlpConfig
-from mlcli.inference import InferenceModel, rows_per_block, single_thread
+from mlcli.inference import InferenceModel, map_alone, rows_per_block, single_thread
 from mlcli.models.mlp import build_model
 
 N = 700
@@ -109,6 +110,21 @@ def test_no_rows():
 def test_block_size_keeps_a_lone_row_cheap(d, hidden, expected):
     model = network(d, hidden, 10)
     assert rows_per_block(model) == expected
+
+
+def test_items_are_shared_out_to_threads_of_one_thread_each(threads):
+    """No item is begun before as many are under way as there are threads, and each sees one thread of torch."""
+    together = threading.Barrier(threads)
+
+    def work(item):
+        together.wait(timeout=60)
+        return torch.tensor([item, torch.get_num_threads(), threading.get_ident()])
+
+    found = torch.stack(map_alone(work, range(2 * threads)))
+    assert found[:, 0].tolist() == list(range(2 * threads))
+    assert found[:, 1].tolist() == [1] * (2 * threads)
+    assert len(set(found[:, 2].tolist())) == threads
+    assert torch.get_num_threads() == threads
 
 
 def test_single_thread_gives_the_threads_back():

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from mlcli.bundle import Bundle, load_bundle
-from mlcli.data.incoming import read_incoming
-from mlcli.data.incoming_images import read_incoming_images
-from mlcli.data.types import Images, Table
+from mlcli.bundle import fill_outline
+from mlcli.bundle_content import BundleOutline
+from mlcli.data.types import Images
 from mlcli.errors import DataError, UsageError
+from mlcli.incoming import Given
 from mlcli.inputs import prepare_again
 from mlcli.predictions import Format, choose_format, prediction_frame, write_predictions
 from mlcli.reporter import Reporter
@@ -25,15 +25,14 @@ PREVIEW_ROWS = 5
 class PredictRequest:
     """What to predict and where to.
 
-    source : file, folder or "-" for stdin; None for the run's test rows
+    given  : None for the run's test rows
     output : None writes to stdout, or for the test rows to the run's folder
     keep   : input columns copied beside the predictions
     """
 
-    source: str | None
+    given: Given | None
     output: Path | None
     file_format: str | None
-    input_format: str | None
     keep: tuple[str, ...]
 
 
@@ -57,21 +56,19 @@ class PredictOutcome:
         }
 
 
-def predict_step(where: Path, run: Run | None, request: PredictRequest, reporter: Reporter) -> PredictOutcome:
-    """Predict the rows of a source, or the run's test rows.
+def predict_step(
+    outline: BundleOutline, run: Run | None, request: PredictRequest, reporter: Reporter
+) -> PredictOutcome:
+    """Predict the rows given, or the run's test rows.
 
-    where : the bundle's folder
-    run   : the run it belongs to, when it has one
+    run : the one that the bundle belongs to, when it has one
     """
-    bundle = load_bundle(where)
+    where, bundle = outline.folder, fill_outline(outline)
     stand_in_for = bundle.facts.get("stand_in_for")
     if stand_in_for:
         reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
     file_format = choose_format(request.output, request.file_format)
-    if request.source is None:
-        given = rows_set_apart(where, run, reporter)
-    else:
-        given = read_source(bundle, request.source, request.input_format)
+    given = request.given or rows_set_apart(where, run, reporter)
     predictions = bundle.predict(given.data)
     frame = beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
     unseen = bundle.features.unseen(given.data)
@@ -86,16 +83,7 @@ def destination(where: Path, request: PredictRequest, file_format: Format) -> Pa
     """The file asked for, else stdout (None); the test rows' predictions stay beside the bundle."""
     if request.output is not None:
         return None if str(request.output) == "-" else request.output
-    return where.parent / f"predictions.{file_format}" if request.source is None else None
-
-
-@dataclass(frozen=True)
-class Given:
-    """Rows to predict, and the columns that may be copied beside the predictions."""
-
-    data: Table | Images
-    columns: pl.DataFrame
-    always: tuple[str, ...] = ()
+    return where.parent / f"predictions.{file_format}" if request.given is None else None
 
 
 def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> Given:
@@ -115,15 +103,6 @@ def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> Given:
     targets = [column.name for column in data.targets]
     frame = data.frame.rename({name: f"true_{name}" for name in targets})
     return Given(data, frame, tuple(f"true_{name}" for name in targets))
-
-
-def read_source(bundle: Bundle, source: str, input_format: str | None) -> Given:
-    """Rows from a file, a folder of pictures or stdin."""
-    if bundle.features.schema.image_shape:
-        pictures = read_incoming_images(source, bundle.features.schema.image_shape)
-        return Given(pictures.images, pl.DataFrame({"picture": pictures.names}), ("picture",))
-    incoming = read_incoming(source, bundle.features.schema, bundle.config.dataset, input_format)
-    return Given(incoming.table, pl.concat([incoming.extra, incoming.table.frame], how="horizontal"))
 
 
 def kept_columns(given: Given, keep: tuple[str, ...]) -> pl.DataFrame:
