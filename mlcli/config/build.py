@@ -8,21 +8,19 @@ from pydantic import ValidationError
 from mlcli.config.construct import construct_config
 from mlcli.config.dotted import dotted
 from mlcli.config.explain import find_faults
-from mlcli.config.fault import Fault
+from mlcli.config.fault import MAX_PROBLEMS, Fault
 from mlcli.config.rules import find_clashes
 from mlcli.config.schema import Config
 from mlcli.config.shorthand import write_out
 from mlcli.config.tree import KeyPath, Tree, Value, without_value
 from mlcli.errors import ConfigError, Problem
 
-MAX_PROBLEMS = 100
-
 
 def build_config(tree: Tree) -> Config:
     """The configuration a tree describes; raises ConfigError with every problem, in the order of the file."""
     value = write_out(tree.value)
     faults = list(islice(find_faults(value), MAX_PROBLEMS + 1))
-    faults.extend(_clashes_beside(tuple(faults), value))
+    faults.extend(islice(_clashes_beside(tuple(faults), value), MAX_PROBLEMS + 1))
     said = [fault for fault in faults if not _rests_on(fault, tree.broken)]
     problems = [*tree.problems, *(_placed(fault, tree) for fault in said)]
     if problems:

@@ -5,11 +5,12 @@ what must be there, what was got, and the nearest valid name. Tests hold the two
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from pydantic.fields import FieldInfo
 
 from mlcli.config.base import Section
-from mlcli.config.fault import Fault
+from mlcli.config.fault import MAX_PROBLEMS, Fault
 from mlcli.config.schema import Config
 from mlcli.config.shape import Shape, field_shape, names_of
 from mlcli.config.tree import KeyPath, Value
@@ -27,7 +28,7 @@ def _faults(shape: Shape, value: Value, path: KeyPath) -> Iterator[Fault]:
         yield from _section_faults(shape, value, path)
         return
     candidates = [_option_faults(option, value, path) for option in shape.options()]
-    inside = [list(faults) for faults in candidates if faults is not None]
+    inside = [list(islice(faults, MAX_PROBLEMS + 1)) for faults in candidates if faults is not None]
     if [] in inside:
         return
     yield from inside[0] if len(inside) == 1 else [Fault(path, must_be(shape, value))]

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from mlcli.config.tree import KeyPath
 
+MAX_PROBLEMS = 100
+"""As many as one can read; a file with more is told so, and the rest need not be found."""
+
 
 @dataclass(frozen=True)
 class Fault:

@@ -1,6 +1,7 @@
 """Strict YAML: text to a `Tree`, from the parser's events, without any object constructor.
 
-Refused: duplicate keys, tags, anchors, aliases, several documents, nesting deeper than 32, control characters.
+Refused: duplicate keys, tags, anchors, aliases, several documents, nesting deeper than 32, more than
+10,000 values, control characters.
 """
 
 import re
@@ -17,6 +18,8 @@ from mlcli.config.yaml_syntax import MAX_DEPTH, TOO_DEEP, explain_syntax
 from mlcli.errors import ConfigError, Problem
 
 Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the tag of an event
+
+MAX_VALUES = 10_000
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -80,6 +83,7 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     broken: set[KeyPath] = field(default_factory=set)
     brackets: list[yaml.Mark] = field(default_factory=list)
+    n_values: int = 0
 
     def document(self) -> Value:
         """The only document; None when there is none."""
@@ -108,6 +112,10 @@ class _Reader:
         self.values[path] = self._place(event)
         if len(path) > MAX_DEPTH:
             raise self._stopped_at(event, TOO_DEEP)
+        self.n_values += 1
+        if self.n_values > MAX_VALUES:
+            message = f"there are more than {MAX_VALUES:,} values; a configuration is a few hundred lines at most"
+            raise self._stopped_at(event, message)
         if isinstance(event, yaml.AliasEvent):
             return self._omit(path, event, f"aliases are not allowed: *{event.anchor}; repeat the value")
         self._check_properties(event, path)

@@ -4,6 +4,7 @@
 
 import pytest
 
+from mlcli.config.fault import Fault
 from mlcli.config.load import parse_config
 from mlcli.errors import ConfigError, Problem
 
@@ -183,6 +184,30 @@ def test_a_key_that_stands_in_several_places_is_sent_to_the_nearest() -> None:
 def test_a_problem_reads_as_a_line() -> None:
     (problem,) = problems_of(CSV + "optimizer: {lrr: 3}")
     assert str(problem) == "c.yaml:2:13 optimizer.lrr: unknown key; did you mean 'lr'?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "features: {columns: {" + "".join(f"c{i}: {{scal: robust}}, " for i in range(2000)) + "}}",
+        "improve: {space: {" + "".join(f"k{i}: [0, 1], " for i in range(2000)) + "}}",
+        "model: {hidden: [" + "x, " * 2000 + "]}",
+    ],
+    ids=["columns", "space", "hidden"],
+)
+def test_no_more_problems_are_worded_than_are_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suggestion takes most of a millisecond, and a damaged file can need thousands."""
+    made: list[Fault] = []
+    told = Fault.__init__
+
+    def counted(fault: Fault, *values: object, **named: object) -> None:
+        made.append(fault)
+        told(fault, *values, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Fault, "__init__", counted)
+    with pytest.raises(ConfigError, match="these are the first 100"):
+        parse_config(IRIS + text, "c.yaml", "c")
+    assert len(made) < 1000
 
 
 def test_no_more_problems_than_one_can_read() -> None:

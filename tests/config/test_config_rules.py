@@ -1,5 +1,7 @@
 """Rules that join several keys: each row breaks one, and its repair does not."""
 
+import time
+
 import pytest
 
 from mlcli.config.load import parse_config
@@ -121,6 +123,20 @@ def test_a_searched_name_must_have_the_keys_searched_beside_it() -> None:
     parse_config(text % "rmsprop", "c.yaml", "c")
     with pytest.raises(ConfigError, match=r"momentum belongs to sgd, rmsprop; optimizer\.name is adam"):
         parse_config(text % "adam", "c.yaml", "c")
+
+
+def test_a_name_searched_twice_is_judged_once() -> None:
+    """100 × 100 × 2 combinations would take seconds."""
+    names = ", ".join(["adam"] * 100)
+    schedules = ", ".join(["cosine"] * 100)
+    started = time.process_time()
+    parse_config(
+        f"dataset: iris\nimprove: {{space: {{optimizer.name: {{choices: [{names}]}}, "
+        f"optimizer.schedule.name: {{choices: [{schedules}]}}, optimizer.schedule.warmup: [0.0, 0.1]}}}}",
+        "c.yaml",
+        "c",
+    )
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

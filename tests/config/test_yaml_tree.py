@@ -97,6 +97,16 @@ def test_nesting_without_end_is_stopped_wherever_the_parser_gives_up(text: str) 
         read_yaml(text, "f")
 
 
+@pytest.mark.parametrize(("piece", "line", "column"), [("- 1\n", 10_000, 3), ("a: 1\n", 10_000, 4)])
+def test_more_values_than_any_configuration_has(piece: str, line: int, column: int) -> None:
+    read_yaml("list:\n" + "- 1\n" * 9_998, "f")
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(piece * 20_000, "f")
+    problem = caught.value.problems[-1]
+    assert "there are more than 10,000 values" in problem.message
+    assert (problem.line, problem.column) == (line, column)
+
+
 def test_what_leaves_the_rest_readable_is_collected() -> None:
     text = 'a: !!int 1\nb: &x 2\nc: *x\na: 3\nd: .nan\ne: [-.inf]\nf: 1e999\ng: 99999999999999999999\nh: "\\0"\n'
     tree = read_yaml(text, "f")

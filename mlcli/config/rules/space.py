@@ -73,4 +73,5 @@ def _names_above(path: Path, space: Space) -> Iterator[list[tuple[Path, Value]]]
         name_path = (*path[:length], "name")
         searched = space.get(dotted(name_path))
         if isinstance(searched, Choices) and name_path != path:
-            yield [(name_path, name) for name in searched.choices]
+            distinct = dict.fromkeys(name for name in searched.choices if isinstance(name, str))
+            yield [(name_path, name) for name in distinct]
