@@ -8,11 +8,9 @@ import polars as pl
 
 from mlcli.data.csv_text import BLANKS
 from mlcli.data.names import shown
-from mlcli.data.rows import Rows
+from mlcli.data.rows import EXACT, Rows
 from mlcli.data.types import Kind
 from mlcli.errors import DataError
-
-EXACT = 2**53  # whole numbers up to here are exact as float64
 
 
 def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
@@ -31,6 +29,8 @@ def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
 
 def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
     dtype = column.dtype
+    if column.name in rows.rounded:
+        raise too_wide(rows, column.name, *rows.rounded[column.name])
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         return column.cast(pl.String).str.strip_chars(BLANKS)
     if dtype == pl.Null:
@@ -39,6 +39,8 @@ def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
         return column.cast(pl.Float64 if wanted == "number" else pl.String)
     if dtype.is_integer():
         return column.cast(pl.String) if wanted == "category" else _exact(rows, column)
+    if dtype.is_decimal():
+        _exact(rows, column.cast(pl.Int128).alias(column.name))
     if dtype.is_numeric():
         numbers = _finite(rows, column.cast(pl.Float64))
         return as_text(numbers) if wanted == "category" else numbers

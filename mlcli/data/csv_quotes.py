@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from mlcli.errors import DataError
 
 _BLOCK = 1 << 18
 _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_LONE_RETURN = re.compile(rb"\r(?![\r\n])")
 _SHOWN = 20
 
 
@@ -35,6 +38,21 @@ def padding(layout: Layout) -> Offsets:
     if n_quotes & 1:
         raise DataError(f"{_place(layout, last)}: the quote that opens {_excerpt(layout, last)} is never closed")
     return np.concatenate(found)
+
+
+def refuse_lone_returns(layout: Layout) -> None:
+    """Raise DataError for a carriage return alone inside an unquoted cell: to other programs it ends a row."""
+    data = layout.text.data[: layout.end]
+    lone = np.array(
+        [match.start() for match in _LONE_RETURN.finditer(layout.text.buffer, 0, layout.end)], dtype=np.int64
+    )
+    if lone.size and layout.quoted:
+        lone = lone[np.searchsorted(np.flatnonzero(data == _QUOTE), lone) & 1 == 0]
+    if lone.size:
+        raise DataError(
+            f"{_place(layout, int(lone[0]))}: a carriage return alone, before {_excerpt(layout, int(lone[0]) + 1)}; "
+            "delete it, or save the file with \\n or \\r\\n line ends"
+        )
 
 
 def _before(layout: Layout, opening: Offsets) -> Offsets:

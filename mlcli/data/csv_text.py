@@ -1,9 +1,9 @@
 """Delimited text, read cell for cell.
 
 Refused with file and line: rows with too few or too many cells, blank lines between rows (in a file
-of one column they are missing cells), stray quotes, NUL characters, wrong encodings. Blank lines at
-the end, a byte order mark, CRLF line ends and gzip are accepted. Cells lose the blanks around them,
-quoted or not.
+of one column they are missing cells), stray quotes, carriage returns alone, NUL characters, wrong
+encodings. Blank lines at the end, a byte order mark, CRLF line ends and gzip are accepted. Cells lose
+the blanks around them, quoted or not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from mlcli.data.csv_layout import Layout
-from mlcli.data.csv_quotes import padding
+from mlcli.data.csv_quotes import padding, refuse_lone_returns
 from mlcli.data.names import check_header, shown
 from mlcli.data.rows import Rows, Source
 from mlcli.data.textfile import TextFile
@@ -32,6 +32,8 @@ def read_delimited(text: TextFile, delimiter: str) -> Rows:
     n_rows = layout.count_rows(len(names))
     if n_rows == 0:
         raise DataError(f"{text.label}: only a header line; expected rows below it")
+    if text.holds(b"\r"):
+        refuse_lone_returns(layout)
     frame = _parse(layout, names, blanks)
     if frame.height != n_rows:
         raise DataError(f"{text.label}: {n_rows} rows were counted but {frame.height} parsed; the file is not regular")

@@ -7,9 +7,9 @@ from typing import Literal
 
 import polars as pl
 
-from mlcli.data.cells import EXACT, too_wide
+from mlcli.data.cells import too_wide
 from mlcli.data.names import shown
-from mlcli.data.rows import Rows
+from mlcli.data.rows import EXACT, Rows
 from mlcli.data.types import Kind, TaskKind
 from mlcli.errors import DataError
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from mlcli.data.names import check_header
+from mlcli.data.panics import contained_panics
 from mlcli.data.rows import Rows, Source
 from mlcli.errors import DataError, ResourceError
 
@@ -17,12 +18,13 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     if isinstance(path, Path) and path.is_dir():
         raise DataError(f"{label}: is a folder; name one Parquet file")
     try:
-        frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
+        with contained_panics():
+            frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
     except FileNotFoundError as error:
         raise DataError(f"{label}: no such file") from error
     except OSError as error:
         raise ResourceError(f"{label}: cannot be read: {error.strerror or error}") from error
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, ValueError) as error:
         raise DataError(f"{label}: is no readable Parquet file: {str(error).splitlines()[0]}") from error
     check_header(frame.columns, label)
     if frame.height == 0:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from mlcli.data.names import check_header, shown
+from mlcli.data.rows import EXACT
 from mlcli.errors import DataError
 
 _NUMBERS = frozenset({int, float, decimal.Decimal})
@@ -39,12 +40,24 @@ def _series(name: str, values: tuple[Any, ...], label: str) -> pl.Series:
     if kinds == {int}:
         return pl.Series(name, values, dtype=pl.Int128)
     if kinds <= _NUMBERS:
-        return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+        return pl.Series(name, [_float(name, row, value, label) for row, value in enumerate(values)], dtype=pl.Float64)
     if kinds == {datetime.datetime}:
         return pl.Series(name, values)
     if len(kinds) == 1 and (dtype := _TYPES.get(next(iter(kinds)))) is not None:
         return pl.Series(name, values, dtype=dtype)
     raise _odd_value(name, values, label)
+
+
+def _float(name: str, row: int, value: float | decimal.Decimal | None, label: str) -> float | None:
+    if value is None:
+        return None
+    number = float(value)
+    if abs(number) < EXACT or value == number or value != value // 1:
+        return number
+    raise DataError(
+        f"{label}: row {row + 1}: column {name!r}: {value} is beyond 2^53 and would lose digits as a number; "
+        "CAST the column to TEXT in the query, or leave it out"
+    )
 
 
 def _odd_value(name: str, values: tuple[Any, ...], label: str) -> DataError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
+
+EXACT = 2**53  # whole numbers up to here are exact as float64
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Rows:
     is_text : the cells are trimmed text of a delimited file, so that kinds are to be inferred
     numbers : UInt32, the row in the source (from 0) of each row of frame
     notes   : what the report should say about how the rows were read
+    rounded : of columns in which reading changed a whole number beyond EXACT, the first such row and number
     """
 
     frame: pl.DataFrame
@@ -37,6 +40,7 @@ class Rows:
     is_text: bool
     numbers: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt32))
     notes: tuple[str, ...] = ()
+    rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, frame: pl.DataFrame, source: Source, *, is_text: bool = False) -> Rows:

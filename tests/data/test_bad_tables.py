@@ -1,6 +1,7 @@
 """Files that must be refused: what is written, what is configured, what the message must say."""
 
 import datetime
+import decimal
 import gzip
 import io
 import sqlite3
@@ -42,6 +43,8 @@ CSV = {
     "parquet": (b"PAR1rest", {}, ["a Parquet file; set dataset.name: parquet"]),
     "database": (b"SQLite format 3\0rest", {}, ["an SQLite database; set dataset.name: sql"]),
     "old Mac line ends": (b"a,y\r1,p\r2,q\r", {}, ["t.csv:1", "carriage return alone"]),
+    "carriage return alone": (b"a,y\r\n1,p\r\n2,q\rr\r\n", {}, ["t.csv:3: a carriage return alone, before 'r"]),
+    "carriage return alone beside quoted ones": (b'a,y\n"1\r2",p\n2,q\rr\n', {}, ["t.csv:3: a carriage return alone"]),
     # the header
     "repeated name": (b"a,y,a\n1,p,2\n", {}, ["t.csv:1: columns 1 and 3 are both called 'a'"]),
     "repeated after trimming": (b"a, a,y\n1,2,p\n", {}, ["columns 1 and 2 are both called 'a'"]),
@@ -201,6 +204,19 @@ JSONL = {
     "NaN": (b'{"a": 1, "y": "p"}\n{"a": NaN, "y": "q"}\n', ["t.jsonl:2", "NaN is no JSON number; write null"]),
     "not utf-8": (b'{"a": 1, "y": "\xff"}\n', ["t.jsonl:1: byte 15 (0xff) is not UTF-8"]),
     "wide id": (b'{"a": 1, "y": "p"}\n{"a": 9007199254740993, "y": "q"}\n', ["t.jsonl:2: column 'a'", "beyond 2^53"]),
+    "wide id among decimals": (
+        b'{"a": 0.5, "y": "p"}\n{"a": 9007199254740993, "y": "q"}\n',
+        ["t.jsonl:2: column 'a': '9007199254740993' is beyond 2^53"],
+    ),
+    "repeated key": (b'{"a": 1, "y": "p"}\n{"a": 2, "y": "q", "a" : 3}\n', ["t.jsonl:2", "key 'a' stands twice"]),
+    "repeated key, one of them null": (
+        b'{"a": 1, "b": null, "y": "p"}\n{"a": null, "y": "q", "a": 3}\n',
+        ["t.jsonl:2", "key 'a' stands twice"],
+    ),
+    "half a pair": (
+        b'{"a": "\\ud83d\\ude00", "y": "p"}\n{"a": "\\ud83d", "y": "q"}\n',
+        ["t.jsonl:2", "\\ud83d is half a character"],
+    ),
     "no keys": (b"{}\n{}\n", ["no line has a key"]),
     "empty name": (b'{"": 1, "y": "p"}\n', ["column 1 of 2 has no name"]),
     "empty": (b" \n", ["the file is empty"]),
@@ -221,6 +237,10 @@ PARQUET = {
         ["t.parquet: row 2: column 'a': inf is not a finite"],
     ),
     "wide id": (pl.DataFrame({"a": [1, 2**53 + 1], "y": Y}), ["row 2: column 'a': '9007199254740993' is beyond 2^53"]),
+    "wide decimal": (
+        pl.DataFrame({"a": [decimal.Decimal("0.5"), decimal.Decimal("9007199254740993")], "y": Y}),
+        ["row 2: column 'a': '9007199254740993' is beyond 2^53"],
+    ),
     "lists": (pl.DataFrame({"a": [[1], [2]], "y": Y}), ["column 'a' holds List(Int64)"]),
     "structures": (pl.DataFrame({"a": [{"b": 1}, {"b": 2}], "y": Y}), ["column 'a' holds Struct"]),
     "bytes": (pl.DataFrame({"a": [b"1", b"2"], "y": Y}), ["column 'a' holds Binary"]),
@@ -257,6 +277,10 @@ SQL = {
     "mixed": ("SELECT mixed, y FROM t", ["row 2: column 'mixed': 'x' is str among int", "CAST"]),
     "bytes": ("SELECT raw, y FROM t", ["row 1: column 'raw': b'1' is bytes"]),
     "wide id": ("SELECT 9007199254740992 + a AS a, y FROM t", ["row 1: column 'a'", "beyond 2^53"]),
+    "wide id among decimals": (
+        "SELECT iif(a = 1, 0.5, 9007199254740993) AS a, y FROM t",
+        ["row 2: column 'a': 9007199254740993 is beyond 2^53", "CAST"],
+    ),
     "unknown target": ("SELECT a, y AS label FROM t", ["dataset.target: no column 'y', there are: a, label"]),
 }
 

@@ -31,7 +31,8 @@ ACCEPTED = {
     "padded with no-break spaces": ("a,b\n1\u00a0,\u00a02\n".encode(), [("1", "2")]),
     "padded quotes": (b'a, "b"\n "x, y" ,1\n2,\t"z" \r\n', [("x, y", "1"), ("2", "z")]),
     "blanks inside": (b'a,b\n"  x y ",z\n', [("x y", "z")]),
-    "padded with carriage returns": (b"a,b\n\r1\r,2\n", [("1", "2")]),
+    "two carriage returns before a line end": (b"a,b\r\r\n1,2\r\r\n", [("1", "2")]),
+    "carriage return in quotes": (b'a,b\n"1\r2",3\n', [("1\r2", "3")]),
     "hash is no comment": (b"a,b\n#1,2\n", [("#1", "2")]),
     "unicode": ("a,ñ\n日本,😀\n".encode(), [("日本", "😀")]),
 }

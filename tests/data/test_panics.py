@@ -1,0 +1,37 @@
+"""A parser that panics says nothing to the screen, and its file is refused like any other that is damaged."""
+
+import os
+
+import polars as pl
+import pytest
+
+from mlcli.data.jsonl import read_jsonl
+from mlcli.data.panics import contained_panics
+from mlcli.data.parquet import read_parquet
+from mlcli.data.textfile import read_text
+from mlcli.errors import DataError
+
+
+def panic(*arguments, **options):
+    os.write(2, b"thread 'pool-1' panicked at src/lib.rs:1:1\n")
+    raise pl.exceptions.PanicException("called `Option::unwrap()` on a `None` value")
+
+
+@pytest.mark.parametrize(
+    ("reader", "read"),
+    [
+        ("read_parquet", lambda: read_parquet(b"PAR1", "t")),
+        ("read_ndjson", lambda: read_jsonl(read_text(b'{"a": 1}', "t"))),
+    ],
+)
+def test_is_an_error_of_the_data(monkeypatch, capfd, reader, read):
+    monkeypatch.setattr(pl, reader, panic)
+    with pytest.raises(DataError, match=r"^t: .*called `Option::unwrap\(\)`"):
+        read()
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_other_errors_pass():
+    with pytest.raises(KeyError), contained_panics():
+        raise KeyError
