@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import IO, Literal, get_args
+from typing import Literal, get_args
 
 import polars as pl
 
 from mlcli.errors import UsageError
-from mlcli.files import atomic_file, resource_errors
+from mlcli.files import write_file
 from mlcli.task import Classification, FittedTask, Predictions
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -55,21 +55,22 @@ def choose_format(path: Path | None, asked: str | None) -> Format:
 
 def write_predictions(frame: pl.DataFrame, path: Path | None, file_format: Format) -> None:
     """Write to a file, whole or not at all, or to stdout."""
+    content = _render(frame, file_format)
     if path is None:
-        _write(frame, sys.stdout.buffer, file_format)
+        sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-        return
-    with resource_errors(path), atomic_file(path) as file:
-        _write(frame, file, file_format)
+    else:
+        write_file(path, content)
 
 
-def _write(frame: pl.DataFrame, file: IO[bytes], file_format: Format) -> None:
+def _render(frame: pl.DataFrame, file_format: Format) -> memoryview:
+    """The file's bytes. Polars never sees the file: what it says of a full disk or a closed pipe is vague."""
+    buffer = io.BytesIO()
     match file_format:
         case "csv":
-            frame.write_csv(file)
+            frame.write_csv(buffer)
         case "jsonl":
-            frame.write_ndjson(file)
+            frame.write_ndjson(buffer)
         case "parquet":
-            buffer = io.BytesIO()
             frame.write_parquet(buffer)
-            file.write(buffer.getbuffer())
+    return buffer.getbuffer()

@@ -13,7 +13,10 @@ from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
 
 class RunRecorder(Observer):
-    """Every epoch goes to metrics.jsonl; a checkpoint is saved when enough time has passed, and at the end."""
+    """Every epoch goes to metrics.jsonl; a checkpoint is saved when enough time has passed, and at the end.
+
+    What a checkpoint holds of the history, metrics.jsonl holds, too, whenever the machine stops.
+    """
 
     def __init__(self, run: Run, state: TrainingState, checkpoint_seconds: float) -> None:
         self.run = run
@@ -29,9 +32,12 @@ class RunRecorder(Observer):
 
     def on_end(self, job: TrainingJob, state: TrainingState, stopped: Stopped) -> None:
         # Weights that diverged are no place to go on from.
-        if stopped != "diverged":
+        if stopped == "diverged":
+            self.log.sync()
+        else:
             self._save(job, state)
 
     def _save(self, job: TrainingJob, state: TrainingState) -> None:
+        self.log.sync()
         save_checkpoint(self.run.checkpoints, take_snapshot(job, state))
         self.saved_at = time.monotonic()

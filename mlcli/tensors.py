@@ -16,8 +16,8 @@ from mlcli.files import disk, resource_errors
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a new file; tensors may lie on any device, share memory and have gaps."""
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    with resource_errors(path), path.open("xb") as file:
-        disk.write(file, safetensors.torch.save(copies))
+    with resource_errors(path):
+        disk.write_new(path, safetensors.torch.save(copies))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -94,3 +94,74 @@ def test_nothing_that_is_read_can_run_code():
             for keyword in node.keywords:
                 allows = isinstance(keyword.value, ast.Constant) and keyword.value.value is True
                 assert not (keyword.arg == "allow_pickle" and allows), path
+
+
+# Outside mlcli/files: a bug's traceback goes to a temporary file, and a closed stdout is pointed at nothing.
+WRITES_BY_ITSELF = {("session.py", "tempfile.NamedTemporaryFile"), ("session.py", "os.open")}
+WRITERS = {
+    *("write_text", "write_bytes", "touch", "mkdir", "makedirs", "rmdir", "unlink", "remove", "rename", "rmtree"),
+    *("hardlink_to", "symlink_to", "chmod", "truncate", "ftruncate", "pwrite", "copyfile", "copytree", "save_file"),
+    *("NamedTemporaryFile", "mkstemp", "mkdtemp", "memmap", "open_memmap", "tofile"),
+}
+# Names of harmless methods, too: these write when they are called on these, or given a path.
+SOMETIMES = {"os.open", "os.write", "os.replace", "shutil.copy", "shutil.move", "np.save", "np.savez"}
+
+
+def opens_to_write(node):
+    """open(path, "w"), path.open("ab"), gzip.open(path, "xt"): any mode among the arguments that is not a read."""
+    given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+    texts = [value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    return any(set(text) <= set("rwxabt+") and set(text) & set("wxa+") for text in texts)
+
+
+def writes(tree):
+    """Calls by which a syntax tree changes the disk, each as its name."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        method = name.rpartition(".")[2]
+        if name in SOMETIMES or (method == "open" and opens_to_write(node)):
+            yield name
+        elif method == "replace" and len(node.args) == 1 and not node.keywords and not name.startswith("pl."):
+            yield name  # of a path: a text's takes two, that of dataclasses takes keywords
+        elif method in WRITERS and not name.startswith("disk.") and not is_column_rename(node, method):
+            yield name
+
+
+def is_column_rename(node, method):
+    """A table's or a column's rename is given a dictionary, a comprehension or a text."""
+    kinds = (ast.Dict, ast.DictComp, ast.Constant)
+    return method == "rename" and len(node.args) == 1 and isinstance(node.args[0], kinds)
+
+
+@pytest.mark.parametrize(
+    ("code", "caught"),
+    [
+        ("open(path, 'w')", True),
+        ("open(path)", False),
+        ("path.open('xb')", True),
+        ("path.open('rb')", False),
+        ("path.open(mode='a')", True),
+        ("gzip.open(path, 'rt', encoding='ascii')", False),
+        ("path.write_text('')", True),
+        ("path.replace(other)", True),
+        ("text.replace('a', 'b')", False),
+        ("replace(record, epoch=1)", False),
+        ("path.rename(other)", True),
+        ("frame.rename({'a': 'b'})", False),
+        ("os.open(path, os.O_RDONLY)", True),
+        ("disk.mkdir(path)", False),
+        ("path.parent.mkdir()", True),
+    ],
+)
+def test_what_counts_as_writing(code, caught):
+    assert bool(list(writes(ast.parse(code)))) is caught
+
+
+def test_the_disk_is_changed_through_one_seam_alone():
+    for path in MODULES:
+        name = str(path.relative_to(PACKAGE))
+        if name != "files/disk.py":
+            found = {(name, call) for call in writes(ast.parse(path.read_text()))}
+            assert found <= WRITES_BY_ITSELF, f"{name} changes the disk by itself; mlcli/files has what it needs"

@@ -405,7 +405,7 @@ class TestForged:
 
     @pytest.mark.parametrize("lie", [None, -1, 1e300, "x", [], {}, True, [[1]], {"a": 1}])
     def test_any_value_anywhere_works_or_is_refused(self, saved, lie, monkeypatch):
-        monkeypatch.setattr(disk, "fsync", lambda descriptor: None)
+        monkeypatch.setattr(disk, "sync", lambda path: None)
         content = (saved / "bundle.json").read_bytes()
         original = json.loads(content)
         parts = [("features", "plan"), ("task",)]

@@ -184,7 +184,7 @@ class TestSave:
             return guarded
 
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("touch", "mkdir", "write", "fsync", "rename", "unlink", "rmdir"):
+            for name in ("touch", "mkdir", "write", "sync", "rename", "unlink", "rmdir"):
                 patch.setattr(disk, name, guard(getattr(disk, name)))
             work()
         return count

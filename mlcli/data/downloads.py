@@ -62,10 +62,9 @@ def download(remote: RemoteFile, mirrors: Sequence[str], folder: Path, reporter:
 
 def _put_in_place(part: Path, target: Path) -> Path:
     with resource_errors(target):
-        with part.open("rb") as file:
-            disk.fsync(file.fileno())
+        disk.sync(part)
         disk.rename(part, target)
-        disk.fsync_folder(target.parent)
+        disk.sync(target.parent)
     return target
 
 
@@ -104,7 +103,9 @@ def _append(url: str, part: Path, start: int, remote: RemoteFile, reporter: Repo
 
 def _receive(response: http.client.HTTPResponse, part: Path, done: int, remote: RemoteFile, reporter: Reporter) -> None:
     with resource_errors(part):
-        file = part.open("ab" if done else "wb")
+        if not done:
+            disk.delete(part)
+        file = disk.open_end(part)
     with file:
         while portion := response.read(_PORTION):
             done += len(portion)

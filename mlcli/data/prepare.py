@@ -28,7 +28,7 @@ from mlcli.data.splitting import split_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
 from mlcli.data.types import Dataset, Images, Splits, Table
 from mlcli.errors import ArtefactError, ResourceError
-from mlcli.files import recover_folder
+from mlcli.files import recover_children
 from mlcli.folders import prepared_dir
 from mlcli.reporter import Reporter
 
@@ -102,7 +102,7 @@ def _label(config: DatasetConfig) -> str:
 
 
 def _load(folder: Path, reporter: Reporter) -> StoredData | None:
-    recover_folder(folder)
+    recover_children(folder.parent)
     if not os.path.lexists(folder):
         return None
     try:

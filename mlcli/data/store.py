@@ -90,8 +90,7 @@ def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
         case Table():
             packed = io.BytesIO()
             rows.frame.write_parquet(packed, compression="lz4")
-            with (folder / f"{name}.parquet").open("xb") as file:
-                disk.write(file, packed.getbuffer())
+            disk.write_new(folder / f"{name}.parquet", packed.getbuffer())
         case Images():
             _save_array(folder / f"{name}.npy", rows.pixels)
             _save_array(folder / f"{name}_labels.npy", np.empty(0, np.int64) if rows.labels is None else rows.labels)
@@ -100,9 +99,9 @@ def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
 def _save_array(path: Path, array: np.ndarray) -> None:
     """As np.save does, whose errors do not say that the disk is full."""
     contiguous = np.ascontiguousarray(array)
-    with path.open("xb") as file:
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(contiguous))
-        disk.write(file, contiguous.reshape(-1).view(np.uint8).data)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(contiguous))
+    disk.write_new(path, header.getbuffer(), contiguous.reshape(-1).view(np.uint8).data)
 
 
 def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) -> Dataset:

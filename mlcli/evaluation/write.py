@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlcli.evaluation.evaluate import Evaluation
-from mlcli.files import atomic_file, atomic_folder, write_json
+from mlcli.files import atomic_folder, disk, write_file, write_json
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, figures: Mapping[str, str], report_html: str) -> None:
@@ -16,7 +16,6 @@ def write_evaluation(folder: Path, evaluation: Evaluation, figures: Mapping[str,
     """
     with atomic_folder(folder / "figures", "figures") as temporary:
         for name, svg in figures.items():
-            (temporary / f"{name}.svg").write_text(svg, encoding="utf-8")
-    with atomic_file(folder / "report.html") as file:
-        file.write(report_html.encode())
+            disk.write_new(temporary / f"{name}.svg", svg.encode())
+    write_file(folder / "report.html", report_html.encode())
     write_json(folder / "metrics.json", evaluation.to_json())

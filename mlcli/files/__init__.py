@@ -1,14 +1,15 @@
 """The one room that writes to disk, and that verifies what is read back."""
 
-from mlcli.files.atomic import atomic_file, atomic_folder, remove_folder, write_json
+from mlcli.files.atomic import atomic_folder, create_folder, encode_json, remove_folder, write_file, write_json
 from mlcli.files.disk import locked_folder, make_folder, resource_errors
 from mlcli.files.leftovers import recover_children, recover_folder
 from mlcli.files.verified import MANIFEST, read_json, read_limited, sha256_file, verify_folder
 
 __all__ = [
     "MANIFEST",
-    "atomic_file",
     "atomic_folder",
+    "create_folder",
+    "encode_json",
     "locked_folder",
     "make_folder",
     "read_json",
@@ -19,5 +20,6 @@ __all__ = [
     "resource_errors",
     "sha256_file",
     "verify_folder",
+    "write_file",
     "write_json",
 ]

@@ -5,38 +5,39 @@ MANIFEST.json is written last.
 """
 
 import contextlib
+import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from mlcli.files import disk
-from mlcli.files.leftovers import beside, claimed, discard, recover_folder
+from mlcli.files.leftovers import beside, claimed, discard, recover_children, recover_folder
 from mlcli.files.verified import MANIFEST, SCHEMA_VERSION, sha256_file
 
 
-@contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a binary file that takes the place of `path` when the block ends without an error."""
+def write_file(path: Path, content: bytes | memoryview) -> None:
+    """Put a file with this content in the place of `path`, whole or not at all."""
     with disk.resource_errors(path):
         disk.make_folder(path.parent)
         recover_folder(path)
         with claimed(path, disk.touch) as temporary:
-            with temporary.open("wb") as file:
-                yield file
-                disk.sync(file)
+            disk.append(temporary, content)
+            disk.sync(temporary)
             disk.rename(temporary, path)
-            disk.fsync_folder(path.parent)
+            disk.sync(path.parent)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically, keys in their own order; raises ValueError for NaN and infinities."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_file(path) as file:
-        disk.write(file, f"{text}\n".encode())
+    """Write JSON atomically, as `encode_json` has it."""
+    write_file(path, encode_json(value))
+
+
+def encode_json(value: object) -> bytes:
+    """JSON, keys in their own order; raises ValueError for NaN and infinities."""
+    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 @contextmanager
@@ -54,6 +55,25 @@ def atomic_folder(target: Path, kind: str) -> Iterator[Path]:
             _swap_in(temporary, target)
 
 
+def create_folder(parent: Path, next_name: Callable[[], str], files: Mapping[str, bytes]) -> Path:
+    """Make a folder with these files in `parent`, whole or not at all, under a name that no other process gets.
+
+    next_name is asked again whenever another process was faster to take the name it gave.
+    """
+    with disk.resource_errors(parent):
+        disk.make_folder(parent)
+        recover_children(parent)
+        with claimed(parent / "new", disk.mkdir) as temporary:
+            for name, content in files.items():
+                disk.write_new(temporary / name, content)
+                disk.sync(temporary / name)
+            disk.sync(temporary)
+            while not _take_name(temporary, folder := parent / next_name()):
+                pass
+            disk.sync(parent)
+    return folder
+
+
 def remove_folder(folder: Path) -> None:
     """Delete a folder; whenever the process dies, it is whole or gone."""
     with disk.resource_errors(folder):
@@ -62,27 +82,34 @@ def remove_folder(folder: Path) -> None:
 
 def _seal(folder: Path, kind: str) -> None:
     files = {path.name: _seal_file(path) for path in sorted(folder.iterdir())}
-    text = json.dumps({"schema": SCHEMA_VERSION, "kind": kind, "files": files}, indent=2)
-    with (folder / MANIFEST).open("xb") as file:
-        disk.write(file, f"{text}\n".encode())
-        disk.sync(file)
-    disk.fsync_folder(folder)
+    disk.write_new(folder / MANIFEST, encode_json({"schema": SCHEMA_VERSION, "kind": kind, "files": files}))
+    disk.sync(folder / MANIFEST)
+    disk.sync(folder)
 
 
 def _seal_file(path: Path) -> dict[str, int | str]:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is not a regular file; only flat folders are written")
-    with path.open("rb") as file:
-        disk.fsync(file.fileno())
+    disk.sync(path)
     return {"size": found.st_size, "sha256": sha256_file(path)}
+
+
+def _take_name(temporary: Path, folder: Path) -> bool:
+    try:
+        disk.rename(temporary, folder)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return False
+    return True
 
 
 def _swap_in(temporary: Path, target: Path) -> None:
     with disk.locked_folder(target.parent):
         if not os.path.lexists(target):
             disk.rename(temporary, target)
-            disk.fsync_folder(target.parent)
+            disk.sync(target.parent)
             return
         old = beside(target, "old")
         disk.rename(target, old)
@@ -91,6 +118,6 @@ def _swap_in(temporary: Path, target: Path) -> None:
         except OSError:
             disk.rename(old, target)
             raise
-        disk.fsync_folder(target.parent)
+        disk.sync(target.parent)
         with contextlib.suppress(OSError):  # the next recovery clears it
             discard(old, target)

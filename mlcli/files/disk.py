@@ -89,6 +89,7 @@ def make_folder(path: Path) -> None:
         except FileExistsError:
             if not path.is_dir():
                 raise
+        sync(path.parent)
 
 
 def delete(path: Path) -> None:
@@ -102,17 +103,22 @@ def delete(path: Path) -> None:
             unlink(path)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make a rename or creation in `folder` durable."""
-    with opened(folder) as descriptor:
-        if descriptor is not None:
-            fsync(descriptor)
+def write_new(path: Path, *parts: bytes | memoryview) -> None:
+    """Create a file with this content; raises FileExistsError."""
+    touch(path)
+    append(path, *parts)
 
 
-def sync(file: BinaryIO) -> None:
-    """Make what was written to an open file durable."""
-    file.flush()
-    fsync(file.fileno())
+def append(path: Path, *parts: bytes | memoryview) -> None:
+    """Write at the end of a file, which is created where missing."""
+    with open_end(path) as file:
+        for part in parts:
+            write(file, part)
+
+
+def open_end(path: Path) -> BinaryIO:
+    """A file, created where missing, for `write` to add to; unbuffered, so that each write is done at once."""
+    return path.open("ab", buffering=0)
 
 
 def touch(path: Path) -> None:
@@ -125,14 +131,29 @@ def mkdir(path: Path) -> None:
     path.mkdir()
 
 
+def open_unlinked(path: Path) -> int:
+    """A descriptor to read and `overwrite` a file, created where missing; a link is an error, never followed."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+
+
 def write(file: BinaryIO, data: bytes | memoryview) -> None:
-    """Write all of `data`."""
-    file.write(data)
+    """Write all of `data` to an unbuffered file."""
+    rest = memoryview(data)
+    while len(rest):
+        rest = rest[file.write(rest) :]
 
 
-def fsync(descriptor: int) -> None:
-    """Wait until the disk has it."""
-    os.fsync(descriptor)
+def overwrite(descriptor: int, data: bytes) -> None:
+    """Put `data` in the place of all that an open file holds."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, data, 0)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, durable."""
+    with opened(path) as descriptor:
+        if descriptor is not None:
+            os.fsync(descriptor)
 
 
 def rename(source: Path, target: Path) -> None:

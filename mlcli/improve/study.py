@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ArtefactError
-from mlcli.files import atomic_file, make_folder, read_limited, resource_errors
+from mlcli.files import make_folder, read_limited, resource_errors, write_file
 from mlcli.improve.diagnose import Finding
 from mlcli.improve.space import distributions, known_params, read_params, search_space
 from mlcli.improve.trial import Trial, TrialState
@@ -178,8 +178,7 @@ def _mend(place: Path) -> None:
     content = read_limited(place, JOURNAL_LIMIT)
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
-        with atomic_file(place) as file:
-            file.write(whole)
+        write_file(place, whole)
 
 
 def _sampler(name: Literal["tpe", "random"], seed: int) -> BaseSampler:

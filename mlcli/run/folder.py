@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.files import atomic_file, locked_folder, make_folder, read_json, resource_errors, write_json
+from mlcli.files import create_folder, encode_json, locked_folder, read_json, resource_errors, write_file, write_json
 from mlcli.folders import runs_dir
 from mlcli.run.lock import held_lock
 from mlcli.run.manifest import RunManifest, manifest_from_json, manifest_to_json
 
+CONFIG_FILE = "config.yaml"
 MANIFEST_FILE = "manifest.json"
 
 
@@ -35,7 +35,7 @@ class Run:
     @property
     def config(self) -> Path:
         """The resolved configuration."""
-        return self.folder / "config.yaml"
+        return self.folder / CONFIG_FILE
 
     @property
     def manifest(self) -> Path:
@@ -75,8 +75,7 @@ class Run:
 
     def save_config(self, text: str) -> None:
         """Replace config.yaml, as a resume that extends the run does."""
-        with atomic_file(self.config) as file:
-            file.write(text.encode())
+        write_file(self.config, text.encode())
 
     def read_manifest(self) -> RunManifest:
         """Raises ArtefactError when it is missing or damaged."""
@@ -107,23 +106,23 @@ class Run:
 
 def create_run(name: str, config_yaml: str, manifest: RunManifest) -> Run:
     """Make runs/<name>/<next number> with config.yaml and manifest.json; processes never share a number."""
-    run = _claim_folder(runs_dir() / name)
-    run.save_config(config_yaml)
-    write_json(run.manifest, manifest_to_json(manifest))
-    return run
+    parent = runs_dir() / name
+    files = {CONFIG_FILE: config_yaml.encode(), MANIFEST_FILE: encode_json(manifest_to_json(manifest))}
+    folder = create_folder(parent, lambda: f"{_next_number(parent):03d}", files)
+    return Run(folder, name, int(folder.name))
 
 
 def open_run(folder: Path) -> Run:
     """The run in a folder, wherever it was moved to. Raises UsageError when there is none."""
     if not is_run(folder):
-        raise UsageError(f"{folder}: not a run's folder (no {MANIFEST_FILE} and config.yaml there)")
+        raise UsageError(f"{folder}: not a run's folder (no {MANIFEST_FILE} and {CONFIG_FILE} there)")
     place = folder.resolve()
     return Run(folder, place.parent.name, int(place.name) if _is_number(place.name) else 0)
 
 
 def is_run(folder: Path) -> bool:
     """Whether the folder holds a run; one whose creation was cut short is none."""
-    return holds(folder, MANIFEST_FILE) and holds(folder, "config.yaml")
+    return holds(folder, MANIFEST_FILE) and holds(folder, CONFIG_FILE)
 
 
 def holds(folder: Path, name: str) -> bool:
@@ -147,15 +146,8 @@ def latest_run(name: str | None = None) -> Run | None:
     return runs[-1] if runs else None
 
 
-def _claim_folder(parent: Path) -> Run:
-    make_folder(parent)
-    with resource_errors(parent):
-        while True:
-            number = 1 + max((int(path.name) for path in parent.iterdir() if _is_number(path.name)), default=0)
-            folder = parent / f"{number:03d}"
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir()
-                return Run(folder, parent.name, number)
+def _next_number(parent: Path) -> int:
+    return 1 + max((int(path.name) for path in parent.iterdir() if _is_number(path.name)), default=0)
 
 
 def _age(run: Run) -> tuple[str, int]:

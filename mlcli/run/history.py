@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcli.errors import ArtefactError
-from mlcli.files import atomic_file, resource_errors
+from mlcli.files import disk, resource_errors, write_file
 from mlcli.run.folder import Run
 from mlcli.typed_json import from_json, strict_json
 
@@ -25,13 +25,17 @@ class MetricsLog:
 
     def append(self, record: EpochRecord) -> None:
         """Add an epoch; a reader sees it at once."""
-        with resource_errors(self.path), self.path.open("ab") as file:
-            file.write(_to_line(record))
+        with resource_errors(self.path):
+            disk.append(self.path, _to_line(record))
+
+    def sync(self) -> None:
+        """Make the epochs so far durable."""
+        with resource_errors(self.path):
+            disk.sync(self.path)
 
     def rewrite(self, records: Iterable[EpochRecord]) -> None:
         """Put the history of a resumed run in place of what is there, such as epochs after its checkpoint."""
-        with atomic_file(self.path) as file:
-            file.writelines(map(_to_line, records))
+        write_file(self.path, b"".join(map(_to_line, records)))
 
 
 def read_metrics(run: Run) -> list[EpochRecord]:

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import LockedError, ResourceError
-from mlcli.files import resource_errors
+from mlcli.files import disk, resource_errors
 from mlcli.run.environment import utc_now
 
 if os.name != "nt":
     import fcntl
 
-# A link is not followed: the lock is written to, and a run may come from someone else.
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 _HOLDER_LIMIT = 4096
 
 
@@ -37,14 +35,14 @@ def held_lock(path: Path, label: str) -> Iterator[None]:
         try:
             yield
         finally:
-            os.ftruncate(descriptor, 0)
+            disk.overwrite(descriptor, b"")
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     with resource_errors(path):
         try:
-            descriptor = os.open(path, _FLAGS, 0o644)
+            descriptor = disk.open_unlinked(path)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
@@ -71,8 +69,7 @@ def _take(descriptor: int, path: Path, label: str) -> None:
 def _write_holder(descriptor: int, path: Path) -> None:
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now(), "command": _command()}
     with resource_errors(path):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        disk.overwrite(descriptor, json.dumps(holder).encode())
 
 
 def _command() -> str:

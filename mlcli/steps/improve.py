@@ -12,7 +12,7 @@ from mlcli.bundle import load_bundle
 from mlcli.config.load import load_config
 from mlcli.config.schema import Config
 from mlcli.errors import ArtefactError, ConfigError
-from mlcli.files import atomic_file, make_folder, write_json
+from mlcli.files import make_folder, write_file, write_json
 from mlcli.folders import runs_dir
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.diagnose import diagnose
@@ -176,6 +176,5 @@ def write_results(folder: Path, bench: Bench, searched: Searched) -> Path | None
     if best is None:
         return None
     text = write_proposal(bench.start, best, searched.trials, searched.findings, bench.metric)
-    with atomic_file(folder / "best.yaml") as file:
-        file.write(text.encode())
+    write_file(folder / "best.yaml", text.encode())
     return folder / "best.yaml"

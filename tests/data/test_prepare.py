@@ -271,7 +271,7 @@ def prepare_dying(last):
         return guarded
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("touch", "mkdir", "write", "fsync", "rename", "unlink", "rmdir"):
+        for name in ("touch", "mkdir", "write", "sync", "rename", "unlink", "rmdir"):
             patch.setattr(disk, name, dying(getattr(disk, name)))
         try:
             prepare(name="spiral", rows=30)

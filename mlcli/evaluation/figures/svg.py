@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcli.evaluation.figures.style import style
-from mlcli.files import atomic_file
+from mlcli.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,5 +25,4 @@ def svg_text(figure: Figure) -> str:
 
 def save_svg(figure: Figure, path: Path) -> None:
     """Write the figure to a file, whole or not at all."""
-    with atomic_file(path) as file:
-        file.write(svg_text(figure).encode())
+    write_file(path, svg_text(figure).encode())
