@@ -111,7 +111,7 @@ def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
     for group in job.optimizer.param_groups:
         group["lr"] = state.lr
     if config.model.dropout > 0:
-        torch.manual_seed(mix(config.seed, state.step))
+        seed_dropout(job.device, mix(config.seed, state.step))
 
     def cost() -> float:
         job.optimizer.zero_grad()
@@ -201,6 +201,14 @@ def first_non_finite(job: TrainingJob, state: TrainingState) -> int | None:
     if not bool(bad.any()):
         return None
     return state.step - job.steps_per_epoch + int(bad.int().argmax()) + 1
+
+
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Set what dropout draws from; on the CPU as torch.manual_seed does, without its tenth of a millisecond."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 @torch.no_grad()

@@ -1,37 +1,11 @@
 """Small problems to train on."""
 
-import numpy as np
-import polars as pl
 import pytest
-import torch
 
-from mlcli.config.schema import Config
-from mlcli.data.types import Column, Table
-from mlcli.task import fit_task
-from mlcli.training.job import Arrays, assemble_job
-
-
-def table_of(labels):
-    kind = "category" if isinstance(labels[0], str) else "number"
-    return Table(pl.DataFrame({"y": labels}), (), (Column("y", kind),))
+from tests.training import jobs
 
 
 @pytest.fixture
 def make_job():
     """Builds a job on 60 seeded rows with 4 inputs; keyword arguments are config sections."""
-
-    def make(kind="classification", classes=2, valid=True, n=60, **sections):
-        rng = np.random.default_rng(7)
-        x = rng.normal(size=(n, 4))
-        score = x @ rng.normal(size=(4, classes))
-        labels = (score[:, 0] * 3).tolist() if kind == "regression" else [f"c{k}" for k in score.argmax(axis=1)]
-        if kind == "classification" and classes == 2:
-            labels = ["c1" if s > 0 else "c0" for s in score[:, 0]]
-        config = Config.model_validate({"name": "job", "dataset": {"name": "iris"}, **sections})
-        table = table_of(labels)
-        task = fit_task(table, kind, config.model, config.loss)
-        rows = Arrays(torch.tensor(x, dtype=torch.float32), task.encode(table))
-        held = Arrays(rows.x[:20], rows.y[:20]) if valid else Arrays(rows.x[:0], rows.y[:0])
-        return assemble_job(config, task, rows, held)
-
-    return make
+    return jobs.make_job
