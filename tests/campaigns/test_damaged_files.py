@@ -79,7 +79,7 @@ def inside(folder):
         patch.chdir(folder)
         for name in ("MLCLI_DATA_DIR", "MLCLI_RUNS_DIR", "MLCLI_PREPARED_DIR"):
             patch.delenv(name, raising=False)
-        patch.setattr(disk, "fsync", lambda descriptor: None)
+        patch.setattr(disk, "sync", lambda path: None)
         yield
 
 

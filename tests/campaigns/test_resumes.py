@@ -97,7 +97,7 @@ def check_from_every_step(campaign, folder, sections, epochs):
     whole, first = (train(job, new_state(job)) for job in (a_job(sections), a_job(sections, epochs)))
     for step, snapshot in first.snapshots.items():
         job = a_job(sections)
-        steps = campaign.random.choice([STEPS_FOLLOWED] * campaign.size(9, 0) + [None])
+        steps = campaign.random.choice([STEPS_FOLLOWED] * campaign.size(19, 0) + [None])
         resumed = train(job, restore(job, snapshot, folder / str(step)), steps)
         assert bits(resumed.last) == bits(
             whole.snapshots[step + steps] if resumed.stopped == "interrupted" else whole.last
