@@ -152,7 +152,7 @@ FORMATS = {"csv": (csv_file, read_csv), "jsonl": (jsonl_file, read_jsonl)}
 
 @pytest.fixture
 def unsynced(monkeypatch):
-    monkeypatch.setattr(disk, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(disk, "sync", lambda path: None)
 
 
 @pytest.mark.parametrize("name", FORMATS)
