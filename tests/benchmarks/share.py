@@ -1,0 +1,50 @@
+"""Writes what mlcli trains on, so that every peer trains on the same numbers: python -m tests.benchmarks.share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mlcli.config.load import load_config
+from mlcli.config.optimizer import AdamConfig, OneCycleSchedule
+from mlcli.inputs import gather_inputs, make_job
+from mlcli.reporter import Silent
+from mlcli.task import Classification
+from mlcli.training.job import TrainingJob
+
+
+def share(path: Path, folder: Path, *sets: str) -> None:
+    """Leave x.npy, y.npy and recipe.json of a config in a folder."""
+    config = load_config(path, sets)
+    inputs = gather_inputs(config, Silent())
+    job = make_job(config, inputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "x.npy", job.train.x.numpy())
+    np.save(folder / "y.npy", job.train.y.numpy().reshape(-1).astype(np.int64))
+    assert isinstance(inputs.task, Classification)
+    recipe = recipe_of(job) | {"n_classes": len(inputs.task.classes)}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+
+
+def recipe_of(job: TrainingJob) -> dict[str, object]:
+    """The hyper-parameters, in the words of peers.task.Recipe."""
+    config, optimizer = job.config, job.config.optimizer
+    assert isinstance(optimizer, AdamConfig)
+    schedule = optimizer.schedule
+    return {
+        "hidden": list(config.model.hidden),
+        "batch_size": job.batch_size,
+        "epochs": config.training.epochs,
+        "lr": optimizer.lr,
+        "beta2": optimizer.beta2,
+        "peak": schedule.peak if isinstance(schedule, OneCycleSchedule) else None,
+        "label_smoothing": getattr(config.loss, "label_smoothing", 0.0),
+        "precision": str(job.precision).removeprefix("torch."),
+    }
+
+
+if __name__ == "__main__":
+    share(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
