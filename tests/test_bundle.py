@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -221,19 +222,29 @@ class TestRowsStandAlone:
         finally:
             torch.set_num_threads(before)
 
-    @pytest.mark.parametrize("threads", [1, 2, 3])
-    def test_portions_on_several_threads(self, threads, monkeypatch):
-        """Portions of some hundred rows, so that a few thousand go through many."""
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_portions_on_every_thread(self, threads, monkeypatch):
+        """Portions of 1,024 rows, so that a few thousand are several; each thread waits until all have begun."""
         data = table("kind", 3000)
         bundle = bundle_of(data, "classification", model={"hidden": [37, 11]}, features={"scale": "quantile"})
-        together = bundle.predict(data)
+        expected = bundle.predict(data)
+        together, transform = threading.Barrier(threads), type(bundle.features).transform
+        portions = []
+
+        def counted(features, part):
+            portions.append(len(part))
+            together.wait(timeout=60)
+            return transform(features, part)
+
         monkeypatch.setattr("mlcli.bundle.PORTION", 1)
+        monkeypatch.setattr(type(bundle.features), "transform", counted)
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            assert same(bundle.predict(data), together)
+            assert same(bundle.predict(data), expected)
         finally:
             torch.set_num_threads(before)
+        assert sorted(portions) == [952, 1024, 1024]
 
     def test_many_rows_of_a_small_network(self):
         data = table("pass", 5000)

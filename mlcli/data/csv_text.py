@@ -9,6 +9,7 @@ the blanks around them, quoted or not.
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ import polars as pl
 from mlcli.data.csv_layout import Layout
 from mlcli.data.csv_quotes import padding, refuse_lone_returns
 from mlcli.data.names import check_header, shown
-from mlcli.data.rows import Rows, Source
+from mlcli.data.rows import EXACT, Rows, Source
 from mlcli.data.textfile import TextFile
 from mlcli.errors import DataError
 
@@ -24,8 +25,11 @@ BLANKS = " \t\r\n\u00a0"
 _DELIMITERS = ",;\t|"
 
 
-def read_delimited(text: TextFile, delimiter: str) -> Rows:
-    """All cells as text; empty cells are empty text or null."""
+def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()) -> Rows:
+    """All cells as text; empty cells are empty text or null.
+
+    numbers : columns that come as Float64 where all cells of all of them are numbers, or empty
+    """
     layout = Layout.of(text, delimiter)
     blanks = padding(layout) if layout.quoted else np.empty(0, dtype=np.int64)
     names = _header(layout)
@@ -34,10 +38,12 @@ def read_delimited(text: TextFile, delimiter: str) -> Rows:
         raise DataError(f"{text.label}: only a header line; expected rows below it")
     if text.holds(b"\r"):
         refuse_lone_returns(layout)
-    frame = _parse(layout, names, blanks)
+    has_blanks = _has_blanks(text)
+    known = None if has_blanks else _parse_numbers(layout, names, numbers)
+    frame = _parse(layout, names, blanks) if known is None else known
     if frame.height != n_rows:
         raise DataError(f"{text.label}: {n_rows} rows were counted but {frame.height} parsed; the file is not regular")
-    if _has_blanks(text):
+    if has_blanks:
         frame = frame.select(pl.all().str.strip_chars(BLANKS))
     return Rows.read(frame, Source(text.label, layout.line), is_text=True)
 
@@ -67,7 +73,20 @@ def _refuse_other_delimiter(header: str, place: str) -> None:
         raise DataError(f"{place}: one column only, called {shown(header)}; set dataset.delimiter: {mark!r}?")
 
 
-def _parse(layout: Layout, names: list[str], blanks: np.ndarray) -> pl.DataFrame:
+def _parse_numbers(layout: Layout, names: list[str], numbers: Collection[str]) -> pl.DataFrame | None:
+    """The cells, those of `numbers` parsed at once; None where one of these cells needs a look at its text."""
+    chosen = [name for name in names if name in numbers]
+    if not chosen:
+        return None
+    try:
+        frame = _parse(layout, names, np.empty(0, dtype=np.int64), chosen)
+    except DataError:
+        return None
+    plain = frame.select((pl.col(name).abs() < EXACT).all() for name in chosen)
+    return frame if all(plain.row(0)) else None
+
+
+def _parse(layout: Layout, names: list[str], blanks: np.ndarray, numbers: Collection[str] = ()) -> pl.DataFrame:
     text = layout.text
     source: str | bytes
     if blanks.size:
@@ -81,7 +100,7 @@ def _parse(layout: Layout, names: list[str], blanks: np.ndarray) -> pl.DataFrame
             source,
             has_header=False,
             skip_rows=1,
-            schema=dict.fromkeys(names, pl.String),
+            schema={name: pl.Float64 if name in numbers else pl.String for name in names},
             separator=chr(layout.delimiter),
             quote_char='"' if layout.quoted else None,
             glob=False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,10 +62,11 @@ def read_incoming(source: str, schema: Schema, dataset: DatasetConfig, format: s
     if schema.image_shape:
         shape = " × ".join(map(str, schema.image_shape))
         raise DataError(f"{source}: the model takes pictures of {shape} pixels, not table rows")
-    raw = _read(source, dataset, _format(source, format))
-    _require(raw, schema)
     wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
-    cells = select_cells(raw, list(wanted), _cells_config(dataset), wanted, "as it was when the model was trained")
+    config = _cells_config(dataset)
+    raw = _read(source, dataset, _format(source, format), _plain_numbers(wanted, config))
+    _require(raw, schema)
+    cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained")
     table = Table(cells.rows.frame, schema.columns, ())
     return Incoming(table, raw.frame.select(name for name in raw.frame.columns if name not in wanted))
 
@@ -83,8 +85,23 @@ def _format(source: str, asked: str | None) -> Format:
             raise UsageError(f"format {known!r} is unknown, {suggestion(known, _FORMATS)}")
 
 
-def _read(source: str, dataset: DatasetConfig, format: Format) -> Rows:
-    """Every column, as it stands there."""
+def _plain_numbers(wanted: Mapping[str, Kind], config: CellsConfig) -> list[str]:
+    """Number columns whose cells may be parsed without being text first."""
+    if config.decimal != "." or any(map(_is_number, config.missing)):
+        return []
+    return [name for name, kind in wanted.items() if kind == "number" and name not in config.replace]
+
+
+def _is_number(token: str) -> bool:
+    """Whether a cell that means missing reads as a number, so that only its text tells."""
+    try:
+        return math.isfinite(float(token))
+    except ValueError:
+        return False
+
+
+def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence[str]) -> Rows:
+    """Every column, as it stands there; the columns `numbers` of delimited text as numbers where that is plain."""
     piped = sys.stdin.buffer.read() if source == "-" else None
     label = "stdin" if piped is not None else source
     path = find_path(source) if piped is None else Path()
@@ -92,7 +109,7 @@ def _read(source: str, dataset: DatasetConfig, format: Format) -> Rows:
     match format:
         case "csv":
             text = open_text(path, encoding) if piped is None else read_text(piped, label, encoding)
-            return read_delimited(text, delimiter)
+            return read_delimited(text, delimiter, numbers)
         case "jsonl":
             return read_jsonl(open_text(path) if piped is None else read_text(piped, label))
         case "parquet":

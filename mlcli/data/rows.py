@@ -29,7 +29,8 @@ class Source:
 class Rows:
     """Columns of one source.
 
-    is_text : the cells are trimmed text of a delimited file, so that kinds are to be inferred
+    is_text : the cells are trimmed text of a delimited file, so that kinds are to be inferred, but for
+              numbers (Float64) that were declared and read at once
     numbers : UInt32, the row in the source (from 0) of each row of frame
     notes   : what the report should say about how the rows were read
     rounded : of columns in which reading changed a whole number beyond EXACT, the first such row and number

@@ -93,10 +93,12 @@ def _matches(column: pl.Series, values: Sequence[Cell]) -> pl.Series:
 
 
 def _mark_missing(rows: Rows, tokens: Sequence[str]) -> Rows:
-    numbers = pl.Series(tokens, dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
+    # Cells that are numbers are finite.
+    numbers = pl.Series(tokens, dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
     marked = {
         column.name: column.is_in(list(tokens) if column.dtype == pl.String else numbers.to_list())
         for column in rows.frame
+        if column.dtype == pl.String or len(numbers)
     }
     frame = rows.frame.with_columns(
         pl.when(~mask).then(pl.col(name)).alias(name) for name, mask in marked.items() if mask.any()

@@ -10,7 +10,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from mlcli.config.dataset import DatasetConfig
+from mlcli.data.csv_text import read_delimited
 from mlcli.data.incoming import read_incoming
+from mlcli.data.textfile import open_text
 from mlcli.data.types import Column, Schema
 from mlcli.errors import DataError, UsageError
 
@@ -94,6 +96,56 @@ def test_npz(tmp_path):
     schema = Schema((Column("x1", "number"), Column("x2", "number")))
     table = read_incoming(str(tmp_path / "new.npz"), schema, config).table
     assert table.frame.rows() == [(1.0, 2.0), (3.0, 4.0)]
+
+
+CELLS = [
+    *(
+        "1",
+        "-1",
+        "+1",
+        "00012",
+        "-0",
+        "1.5",
+        ".5",
+        "5.",
+        "0.30000000000000004",
+        "1.0000000000000000222",
+        "123456.789e3",
+    ),
+    *("1e5", "1E+5", "1e-5", "1e-400", "4.9e-324", "1.7976931348623157e308", "1e400", "-999", "-999.0"),
+    *("9007199254740992", "9007199254740993", "-9007199254740993", "123456789012345678901234567890"),
+    *(".", "-", "+", "--1", "e5", "1e", "1_000", "0x10", "1d5", "1f", "1;5", "1.5abc", "abc", "true", "True"),
+    *("inf", "-inf", "Infinity", "nan", "NaN", "NA", "?"),
+]
+
+
+def outcome(path, text, config):
+    """The bytes of the numbers, or what is refused."""
+    try:
+        return read(path, text, config=config).table.frame["size"].cast(pl.Float64).to_list()
+    except DataError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("missing", [["NA", "?"], ["-999", ""], ["nan", "inf", "9007199254740993"]])
+def test_numbers_parsed_at_once_are_those_parsed_from_text(tmp_path, missing):
+    """A quote anywhere has every cell read as text; nothing else may change by it."""
+    config, rows = dataset(missing={"values": missing}), "size,color,id\n2.5,red,7\n{},blue,8\n,green,9\n"
+    for cell in CELLS:
+        plain, quoted = (
+            outcome(tmp_path / "new.csv", rows.format(cell).replace("id", id), config) for id in ("id", '"id"')
+        )
+        assert repr(plain) == repr(quoted), cell
+
+
+@pytest.mark.parametrize(
+    ("cells", "direct"),
+    [(["1.5", ""], True), (["1.5", "NA"], False), (["1.5", " 2"], False), (["9007199254740992"], False)],
+)
+def test_numbers_are_parsed_at_once_where_that_is_plain(tmp_path, cells, direct):
+    (tmp_path / "new.csv").write_text("\n".join(["size,color", *(f"{cell},7" for cell in cells)]))
+    frame = read_delimited(open_text(tmp_path / "new.csv"), ",", ["size", "absent"]).frame
+    assert frame.dtypes == [pl.Float64 if direct else pl.String, pl.String]
 
 
 BAD = {
