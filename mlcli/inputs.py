@@ -12,10 +12,15 @@ from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.errors import DataError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.store import obtain_features
+from mlcli.memory import require_memory
 from mlcli.reporter import Reporter
 from mlcli.run import Run
 from mlcli.task import Classification, FittedTask, fit_task
 from mlcli.training.job import Arrays, TrainingJob, assemble_job
+
+# float32, and what making them takes for a moment.
+BYTES_PER_INPUT = 5
+FEWER_INPUTS = "use fewer rows or features (features.max_categories, features.select)"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Inputs:
     def training_arrays(self) -> tuple[Arrays, Arrays]:
         """Training and validation rows as the network takes them."""
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
+        n_numbers = (len(train) + len(valid)) * self.features.layout.width
+        require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
         return (
             Arrays(self.features.transform_training(train), self.task.encode(train)),
             Arrays(self.features.transform(valid), self.task.encode(valid)),

@@ -33,7 +33,7 @@ def workspace(tmp_path, monkeypatch):
     for table in (ROOT / "data").glob("*.csv"):
         shutil.copy(table, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    for name in ("MLCLI_DATA_DIR", "MLCLI_RUNS_DIR", "MLCLI_PREPARED_DIR"):
+    for name in ("MLCLI_DATA_DIR", "MLCLI_RUNS_DIR", "MLCLI_PREPARED_DIR", "MLCLI_MEMORY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLCLI_OFFLINE", "1")
     return tmp_path

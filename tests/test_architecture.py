@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room may import its own, and those on lower lines.
 LEVELS = [
     {"errors", "folders", "reporter", "signals", "formulas"},
-    {"files", "typed_json", "config"},
+    {"files", "memory", "typed_json", "config"},
     {"data"},
     {"tensors", "packing"},
     {"features"},

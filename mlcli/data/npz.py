@@ -43,7 +43,7 @@ def read_arrays(source: Path | bytes, label: str, names: tuple[str, ...]) -> lis
             return _named_arrays(file, label, names)
     except PermissionError as error:
         raise ResourceError(f"{label}: cannot be read: {error.strerror}") from error
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if "Object arrays" in str(error):
             reason = "holds Python objects, which are never loaded; save plain arrays"
         else:

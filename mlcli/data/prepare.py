@@ -21,6 +21,7 @@ from mlcli.config.dataset import (
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.downloads import UnreachableError
 from mlcli.data.fingerprint import fingerprint
+from mlcli.data.memory import require_reading_memory
 from mlcli.data.mnist import COLLECTIONS, fetch_mnist
 from mlcli.data.profile import Profile, profile_splits
 from mlcli.data.sources import SourceRead, read_source
@@ -60,11 +61,13 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     seed : the config's; `split.seed` comes first. Raises DataError and ResourceError.
     """
     config, stand_in_for = _acquire(dataset, reporter)
+    if not _may_be_stored(config):  # before a large file is read to tell its fingerprint
+        require_reading_memory(config)
     read = read_source(config) if isinstance(config, SqlConfig) and config.url else None
     mark = fingerprint(config, seed, read)
     folder = prepared_dir() / f"{_label(config)}-{mark[:12]}"
     stored = _load(folder, reporter)
-    data = stored or _make(config, seed, read or read_source(config))
+    data = stored or _make(config, seed, read or _read(config))
     if stored is None:
         _save(folder, data)
     return Prepared(data.splits, folder, mark, data.profile, stored is not None, config.name, stand_in_for)
@@ -99,6 +102,15 @@ def _label(config: DatasetConfig) -> str:
     path = config.images if isinstance(config, IdxConfig) else getattr(config, "path", None)
     label = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem if path else config.name).strip("_")
     return label[:40] or config.name
+
+
+def _may_be_stored(config: DatasetConfig) -> bool:
+    return any(prepared_dir().glob(f"{_label(config)}-*"))
+
+
+def _read(config: DatasetConfig) -> SourceRead:
+    require_reading_memory(config)
+    return read_source(config)
 
 
 def _load(folder: Path, reporter: Reporter) -> StoredData | None:

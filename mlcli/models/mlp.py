@@ -97,6 +97,15 @@ class Mlp(nn.Module):
         return self.output(self.hidden(x))  # type: ignore[no-any-return]
 
 
+def count_parameters(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> int:
+    """How many numbers the network would learn, told without making it."""
+    embedded = [embedding_width(n) for n in cardinalities]
+    widths = [n_numeric + sum(embedded), *config.hidden, n_outputs]
+    layers = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
+    norms = 0 if config.norm == "none" else 2 * sum(config.hidden)
+    return layers + norms + sum(n * width for n, width in zip(cardinalities, embedded, strict=True))
+
+
 def build_model(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int, seed: int) -> Mlp:
     """The network with first weights that depend on the seed alone; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mlcli.config.model import ModelConfig
 from mlcli.config.schema import Config
-from mlcli.models.mlp import build_model
+from mlcli.memory import require_memory
+from mlcli.models.mlp import build_model, count_parameters
 from mlcli.task import FittedTask
 from mlcli.training.device import choose_device, choose_precision, choose_threads
 from mlcli.training.losses import Loss, build_loss
@@ -19,6 +21,10 @@ from mlcli.training.scoring import HIGHER_IS_BETTER, Scorer, build_scorer
 
 # Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
 SCORING_BATCH = 2048
+
+# Weight, gradient, Adam's two averages and the best weight; and, while a checkpoint is taken, a copy of all but
+# the gradient: nine numbers of four bytes.
+BYTES_PER_PARAMETER = 36
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ def assemble_job(
     """
     device = choose_device(config.device)
     n_numeric = train.x.shape[1] - len(cardinalities)
+    require_memory_for_model(config.model, n_numeric, cardinalities, task.n_outputs)
     model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed).to(device)
     batch_size = choose_batch_size(config.training.batch_size, len(train))
     multiply_adds = batch_size * sum(p.numel() for p in model.parameters())
@@ -111,6 +118,15 @@ def assemble_job(
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
     )
+
+
+def require_memory_for_model(
+    config: ModelConfig, n_numeric: int, cardinalities: tuple[int, ...], n_outputs: int
+) -> None:
+    """Raise ResourceError where a network needs more memory than there is."""
+    n_parameters = count_parameters(config, n_numeric, cardinalities, n_outputs)
+    what = f"model.hidden: training {n_parameters:,} parameters"
+    require_memory(n_parameters * BYTES_PER_PARAMETER, what, "use fewer or smaller hidden layers")
 
 
 def choose_batch_size(configured: int | str, n_rows: int) -> int:

@@ -3,6 +3,7 @@
 Every campaign draws from one seed, which is printed: `pytest tests/campaigns --campaign --campaign-seed 7`.
 """
 
+import importlib
 import random
 import time
 from dataclasses import dataclass, field
@@ -39,6 +40,12 @@ class Campaign:
     def summary(self):
         counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.counts.items()))
         return f"{self.name}: seed {self.seed}, {counted or 'no blows'}, {time.monotonic() - self.started:.1f} s"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def whole_torch():
+    """A training puts a stand-in in the place of torch's compiler, which torch.testing cannot be imported beside."""
+    importlib.import_module("torch.distributed.tensor")
 
 
 CAMPAIGNS = pytest.StashKey[list]()

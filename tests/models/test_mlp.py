@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mlcli.config.model import Activation, Init, MlpConfig
-from mlcli.models.mlp import build_activation, build_model, embedding_width
+from mlcli.models.mlp import build_activation, build_model, count_parameters, embedding_width
 
 E = np.exp
 FORMULAS = {
@@ -61,6 +61,14 @@ def test_parameters_are_counted_as_by_hand(hidden, parameters):
     model = build_model(MlpConfig(hidden=hidden), 4, (), 3, seed=0)
     assert sum(p.numel() for p in model.parameters()) == parameters
     assert model(torch.zeros(7, 4)).shape == (7, 3)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+@pytest.mark.parametrize(("hidden", "cardinalities"), [((), ()), ((7,), (3,)), ((5, 6, 2), (4, 9))])
+def test_parameters_are_counted_without_a_network(norm, hidden, cardinalities):
+    config = MlpConfig(hidden=hidden, norm=norm)
+    model = build_model(config, 4, cardinalities, 3, seed=0)
+    assert count_parameters(config, 4, cardinalities, 3) == sum(one.numel() for one in model.parameters())
 
 
 def test_without_hidden_layers_the_output_is_linear():
