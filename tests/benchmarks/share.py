@@ -20,6 +20,8 @@ def share(path: Path, folder: Path, *sets: str) -> None:
     """Leave x.npy, y.npy and recipe.json of a config in a folder."""
     config = load_config(path, sets)
     inputs = gather_inputs(config, Silent())
+    if inputs.prepared.stand_in_for:
+        sys.exit(f"{inputs.prepared.stand_in_for} is not in the data folder")
     job = make_job(config, inputs)
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "x.npy", job.train.x.numpy())

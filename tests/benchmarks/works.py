@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.benchmarks.environments import peer
 from tests.benchmarks.folders import CONFIGS, DATA, PREPARED, ROOT, TASKS, WORKSPACE
 from tests.benchmarks.measuring import MLCLI, Contender, Goal, Work
-from tests.benchmarks.processes import Finished, mlcli, own, run
+from tests.benchmarks.processes import FailedError, Finished, mlcli, own, run
 
 JAX, TENSORFLOW, TORCH = (f"Keras ({backend})" for backend in ("jax", "tensorflow", "torch"))
 SKLEARN, SKORCH, LIGHTNING, LUDWIG = "scikit-learn", "skorch", "Lightning", "Ludwig"
@@ -29,6 +29,8 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     BARE: ("bare_fit",),
     FLOOR: ("floor_fit",),
 }
+# Share of MNIST's test images.
+QUALITY = 0.98
 LIBRARIES = (JAX, TENSORFLOW, TORCH, SKLEARN, SKORCH, LIGHTNING, LOADER)
 
 
@@ -110,7 +112,10 @@ def train_adult_by_ludwig() -> Mapping[str, float]:
 
 def last_progress(text: str) -> tuple[int, float]:
     """Steps done and seconds taken in the last full bar of tqdm: '450/450 [00:25<00:00, …'."""
-    steps, minutes, seconds = re.findall(r"Training: 100%.*?(\d+)/\d+ \[(\d+):(\d+)<", text)[-1]
+    bars = re.findall(r"Training: 100%.*?(\d+)/\d+ \[(\d+):(\d+)<", text)
+    if not bars:
+        raise FailedError("it showed no full bar of progress")
+    steps, minutes, seconds = bars[-1]
     return int(steps), 60 * int(minutes) + int(seconds)
 
 
@@ -138,12 +143,18 @@ def train_mnist() -> Mapping[str, float]:
     shutil.rmtree(PREPARED, ignore_errors=True)
     seconds = mlcli("train", "configs/mnist.yaml", "--quiet").seconds
     scores = mlcli("evaluate", "mnist", "--json").document["scores"]
-    return {"job": seconds, "accuracy": scores["accuracy"]["value"]}
+    return of_quality({"job": seconds, "accuracy": scores["accuracy"]["value"]})
 
 
 def mnist_peer(module: str, how: str) -> Mapping[str, float]:
     """The same job with the same recipe by a script."""
-    values: Mapping[str, float] = peer("peers", module, TASKS / "f", DATA / "mnist", time.time(), how).document
+    return of_quality(peer("peers", module, TASKS / "f", DATA / "mnist", time.time(), how).document)
+
+
+def of_quality(values: Mapping[str, float]) -> Mapping[str, float]:
+    """The values of a job whose model is good enough. Raises FailedError for others."""
+    if values["accuracy"] < QUALITY:
+        raise FailedError(f"{values['accuracy']:.2%} of the test images, not {QUALITY:.0%}")
     return values
 
 
