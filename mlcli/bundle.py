@@ -30,6 +30,7 @@ from mlcli.weights import LinearWeights, tabulate_weights
 WEIGHTS = "weights.safetensors"
 # Features of the rows that one thread takes to outputs at a time: 16 MiB.
 PORTION = 2**22
+PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", "origin"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,14 +121,19 @@ def _portable(config: Config) -> dict[str, Any]:
     """The config as JSON; where its data lies on this machine, and how to log in there, stays here."""
     values = config.model_dump(mode="json")
     dataset = values["dataset"]
-    for key, value in dataset.items():
-        if isinstance(value, str) and PurePosixPath(value).is_absolute():
-            dataset[key] = PurePosixPath(value).name or value
-        elif isinstance(value, str) and PureWindowsPath(value).is_absolute():
-            dataset[key] = PureWindowsPath(value).name or value
+    for key in PATHS & dataset.keys():
+        dataset[key] = dataset[key] and _portable_path(dataset[key])
     if dataset.get("url"):
         dataset["url"] = dataset["url"].split("://")[0] + "://"
     return values
+
+
+def _portable_path(path: str) -> str:
+    """A path below the working directory as it is; of any other, which may tell who works where, the name."""
+    for kind in (PurePosixPath(path), PureWindowsPath(path)):
+        if kind.is_absolute() or ".." in kind.parts or path.startswith("~"):
+            return kind.name or path
+    return path
 
 
 @contextlib.contextmanager
@@ -154,7 +160,8 @@ def _check_task(task: FittedTask) -> FittedTask:
         sound = len(lengths) == 1 and 0 not in lengths and all(std > 0 for std in task.std)
     else:
         n_classes = len(set(task.classes))
-        sound = len(task.classes) == len(task.counts) == n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
+        paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0
+        sound = paired and n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
     if not sound:
         raise ArtefactError("the task's targets or classes do not fit together; train again")
     return task

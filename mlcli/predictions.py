@@ -11,6 +11,7 @@ import polars as pl
 
 from mlcli.errors import UsageError
 from mlcli.files import write_file
+from mlcli.printable import printable
 from mlcli.task import Classification, FittedTask, Predictions
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -57,10 +58,17 @@ def write_predictions(frame: pl.DataFrame, path: Path | None, file_format: Forma
     """Write to a file, whole or not at all, or to stdout."""
     content = _render(frame, file_format)
     if path is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        _show(content)
     else:
         write_file(path, content)
+
+
+def _show(content: memoryview) -> None:
+    """Data as it is on stdout; only a terminal is spared the control characters in its texts."""
+    if sys.stdout.isatty():
+        content = memoryview(printable(bytes(content).decode(errors="replace"), keep="\n\t").encode())
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def _render(frame: pl.DataFrame, file_format: Format) -> memoryview:

@@ -10,7 +10,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room may import its own, and those on lower lines.
 LEVELS = [
-    {"errors", "folders", "reporter", "signals", "formulas"},
+    {"errors", "folders", "printable", "reporter", "signals", "formulas"},
     {"files", "memory", "typed_json", "config"},
     {"data"},
     {"tensors", "packing"},
@@ -29,7 +29,21 @@ LEVELS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_ABOVE_STEPS = {"typer", "rich"}
-UNSAFE_MODULES = {"pickle", "joblib", "shelve", "marshal", "dill", "cloudpickle"}
+# Objects from bytes, programs, code by name, the network.
+UNSAFE_MODULES = {
+    "pickle", "joblib", "shelve", "marshal", "dill", "cloudpickle", "subprocess", "multiprocessing", "pty", "runpy",
+    "code", "codeop", "ctypes",
+}  # fmt: skip
+UNSAFE_CALLS = {
+    "eval", "exec", "compile", "__import__", "torch.load", "torch.save", "torch.jit.load", "torch.hub.load",
+    "torch.compile", "np.save", "pl.DataFrame.deserialize", "yaml.load", "yaml.load_all", "yaml.unsafe_load",
+    "yaml.full_load", "yaml.safe_load", "os.system", "os.popen", "os.fork", "os.startfile", "frame.eval",
+}  # fmt: skip
+UNSAFE_STARTS = ("os.exec", "os.spawn", "os.posix_spawn")
+NETWORK_MODULES = {"urllib", "http", "requests", "httpx", "aiohttp", "ftplib", "smtplib", "ssl", "webbrowser"}
+# Text in and text out; socket is asked for this machine's name alone.
+HARMLESS = {"urllib.parse"}
+ENTITLED_TO_NETWORK = "data/downloads.py"
 
 
 def room_of(path):
@@ -90,10 +104,32 @@ def test_nothing_that_is_read_can_run_code():
     for path in MODULES:
         assert not UNSAFE_MODULES & {name.split(".")[0] for name in imports(path)}, path
         for name, node in calls(path):
-            assert name not in {"eval", "exec", "compile", "torch.load", "torch.save", "__import__"}, path
-            for keyword in node.keywords:
-                allows = isinstance(keyword.value, ast.Constant) and keyword.value.value is True
-                assert not (keyword.arg == "allow_pickle" and allows), path
+            assert name not in UNSAFE_CALLS, (path, name)
+            assert not name.startswith(UNSAFE_STARTS), (path, name)
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            if "allow_pickle" in given or name in ("np.load", "numpy.load", "np.lib.format.read_array"):
+                allows = given.get("allow_pickle")
+                assert isinstance(allows, ast.Constant), (path, name)
+                assert allows.value is False, (path, name)
+            if name.startswith("yaml.") and "Loader" in given:
+                assert (path.name, name, ast.unparse(given["Loader"])) == ("yaml_tree.py", "yaml.parse", "_Loader")
+
+
+def test_code_is_imported_by_names_that_are_written_in_the_code():
+    """What is read from a file can name no module."""
+    for path in MODULES:
+        for name, node in calls(path):
+            if name.split(".")[-1] == "import_module":
+                named = [isinstance(one, ast.Constant) or ast.unparse(one) == "NAME" for one in node.args]  # a constant
+                assert all(named), path
+
+
+def test_one_module_knows_the_network():
+    for path in MODULES:
+        used = {name for name in imports(path) if name.split(".")[0] in NETWORK_MODULES} - HARMLESS
+        assert not used or path == PACKAGE / ENTITLED_TO_NETWORK, (path, used)
+        asked = {name for name, _ in calls(path) if name.startswith("socket.")}
+        assert asked <= {"socket.gethostname"}, (path, asked)
 
 
 # A bug's traceback goes to a temporary file, wherever the disk of the run stands.

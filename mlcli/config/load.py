@@ -57,6 +57,8 @@ def _with_name(tree: Tree, default_name: str) -> Tree:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise _unreadable(path, "is a pipe or a device; name a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.base import ColumnName, Count, OpenShare, Positive, Section
+from mlcli.config.base import ColumnName, OpenShare, Positive, Section
 
 Activation = Literal[
     "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish",
@@ -20,13 +20,14 @@ Init = Literal[
     "orthogonal",
     "zeros",
 ]
+Units = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class MlpConfig(Section):
     """A multilayer perceptron; no hidden layer makes it linear, logistic or softmax regression."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: tuple[Count, ...] = Field(
+    hidden: Annotated[tuple[Units, ...], Field(max_length=100)] = Field(
         (64, 32), description="Units in each hidden layer. [] is linear / logistic / softmax regression."
     )
     activation: Activation = Field(

@@ -54,7 +54,8 @@ class Shape:
     def items(self, length: int) -> tuple["Shape", ...] | None:
         """Shape of each item of a list of this length; None when the length does not fit."""
         if self.any_length:
-            return (shape_of(self.arguments[0]),) * length if length >= (self.limit("min_length") or 0) else None
+            fits = (self.limit("min_length") or 0) <= length <= (self.limit("max_length") or length)
+            return (shape_of(self.arguments[0]),) * length if fits else None
         return tuple(map(shape_of, self.arguments)) if len(self.arguments) == length else None
 
     @property
@@ -68,7 +69,7 @@ class Shape:
         return shape_of(key), shape_of(value)
 
     def limit(self, name: str) -> float | None:
-        """The ge, gt, le, lt or min_length constraint; None without."""
+        """The ge, gt, le, lt, min_length or max_length constraint; None without."""
         return next((getattr(one, name) for one in self.constraints if getattr(one, name, None) is not None), None)
 
     def accepts(self, value: Value) -> bool:

@@ -71,9 +71,9 @@ def _plain(limit: float) -> str:
 
 
 def _describe_list(option: Shape) -> str:
-    least = option.limit("min_length") or 0
+    least, most = option.limit("min_length") or 0, option.limit("max_length")
     if option.any_length:
-        count = f" of at least {least}" if least > 1 else ""
+        count = f" of at least {least}" if least > 1 else f" of at most {most}" if most else ""
         return f"a list{count}, each item {describe(shape_of(option.arguments[0]))}"
     items = either(describe(shape_of(item)) for item in option.arguments)
     return f"a list of {len(option.arguments)}, each item {items}"

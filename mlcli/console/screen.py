@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlcli.errors import ConfigError, MlcliError
+from mlcli.printable import printable, printable_json
 
 # rich is imported where something is said; a command's help says nothing here.
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ class Screen:
         table = Table(header_style="bold cyan", box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
             numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+            table.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(printable(cell)) for cell in row))
         self.stderr.print(table)
 
     def next_step(self, command: str) -> None:
@@ -97,8 +98,8 @@ class Screen:
     def emit(self, document: dict[str, Any]) -> None:
         """The JSON document of --json; nothing otherwise."""
         if self.as_json:
-            json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-            sys.stdout.write("\n")
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write(f"{printable_json(text)}\n")
             sys.stdout.flush()
 
     def error(self, error: MlcliError) -> None:
@@ -121,7 +122,8 @@ class Screen:
         """Text, or text with its style, in one line."""
         from rich.text import Text
 
-        self.stderr.print(Text.assemble(*parts), soft_wrap=not self.stderr.is_terminal)
+        safe = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
+        self.stderr.print(Text.assemble(*safe), soft_wrap=not self.stderr.is_terminal)
 
 
 def _download_bar(console: Console, label: str, total: int | None) -> Progress:

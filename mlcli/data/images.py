@@ -1,5 +1,6 @@
 """Folders of pictures, one sub-folder per class."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from mlcli.data.types import Images
 from mlcli.errors import DataError
 from mlcli.files import resource_errors
 
+# What Python makes of the bytes of a name that is not UTF-8.
+_HALF_LETTERS = re.compile("[\ud800-\udfff]")
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -92,6 +95,12 @@ def list_pictures(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
 
 
 def visible(folder: Path) -> list[Path]:
-    """Entries by name, without hidden files and those that file managers leave."""
-    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    return sorted(entry for entry in entries if entry.name.lower() not in _SYSTEM_FILES)
+    """Entries by name, without hidden files and those that file managers leave; DataError for names that are no text.
+
+    A folder's name is a class, and is written down.
+    """
+    names = {entry.name: entry for entry in folder.iterdir() if not entry.name.startswith(".")}
+    for name, entry in names.items():
+        if _HALF_LETTERS.search(name):
+            raise DataError(f"{entry}: the name is not UTF-8; rename it")
+    return sorted(entry for name, entry in names.items() if name.lower() not in _SYSTEM_FILES)

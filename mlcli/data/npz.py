@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import zipfile
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import polars as pl
@@ -18,9 +20,18 @@ from mlcli.data.paths import find_path
 from mlcli.data.rows import Rows, Source
 from mlcli.data.table_read import TableRead, clean_tables
 from mlcli.data.types import Images
+from mlcli.data.unpacking import most_unpacked, refuse_bomb
 from mlcli.errors import DataError, ResourceError
 
 Array = NDArray[np.generic]
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, OverflowError, RecursionError, RuntimeError, struct.error,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_LAST_LETTER = 0x10FFFF
+_SURROGATES = (0xD800, 0xDFFF)
 
 
 def read_npz(config: NpzConfig) -> TableRead | tuple[Images, Images | None]:
@@ -43,12 +54,8 @@ def read_arrays(source: Path | bytes, label: str, names: tuple[str, ...]) -> lis
             return _named_arrays(file, label, names)
     except PermissionError as error:
         raise ResourceError(f"{label}: cannot be read: {error.strerror}") from error
-    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if "Object arrays" in str(error):
-            reason = "holds Python objects, which are never loaded; save plain arrays"
-        else:
-            reason = f"is no sound npz ({error})"
-        raise DataError(f"{label}: {reason}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{label}: is no sound npz ({error})") from error
 
 
 def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Array]:
@@ -58,7 +65,38 @@ def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Ar
     for name in names:
         if name not in archive.files:
             raise DataError(f"{label}: no array {name!r}, {suggestion(name, archive.files)}")
-    return [archive[name] for name in names]
+    return [_read_member(archive, name, label) for name in names]
+
+
+def _read_member(archive: np.lib.npyio.NpzFile, name: str, label: str) -> Array:
+    """An array whose header has been held against its size, before memory is taken for it."""
+    packed = cast("zipfile.ZipFile", archive.zip)
+    member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
+    with packed.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"array {name!r} is of version {version}")
+        shape, _, dtype = _HEADERS[version](file)
+        if dtype.hasobject:
+            raise DataError(f"{label}: array {name!r} holds Python objects, which are never loaded; save plain arrays")
+        promised = file.tell() + math.prod(shape) * dtype.itemsize
+    if promised != member.file_size or min(shape, default=0) < 0:
+        raise ValueError(
+            f"array {name!r} promises the shape {shape}, which is not that of its {member.file_size:,} bytes"
+        )
+    if member.file_size > most_unpacked(member.compress_size):
+        raise refuse_bomb(label, member.compress_size)
+    return _sound_text(archive[name], name)
+
+
+def _sound_text(array: Array, name: str) -> Array:
+    """Text arrays hold 32-bit numbers, and not every number is a letter."""
+    if array.dtype.kind == "U" and array.size and array.itemsize:
+        letters = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(np.uint32)
+        first, last = _SURROGATES
+        if (letters > _LAST_LETTER).any() or ((letters >= first) & (letters <= last)).any():
+            raise ValueError(f"array {name!r} holds text that is not Unicode")
+    return array
 
 
 def _pair(config: NpzConfig, path: str) -> tuple[Array, Array, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,10 @@ from mlcli.data.panics import contained_panics
 from mlcli.data.rows import Rows, Source
 from mlcli.errors import DataError, ResourceError
 
+# A file of a few kilobytes can promise billions of equal cells.
+_CELLS_ALWAYS = 1 << 25
+_CELLS_A_BYTE = 100
+
 
 def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     """All columns with the types of the file; raises DataError where it is no Parquet file or has no rows."""
@@ -19,6 +24,7 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
         raise DataError(f"{label}: is a folder; name one Parquet file")
     try:
         with contained_panics():
+            _refuse_bomb(path, label)
             frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
     except FileNotFoundError as error:
         raise DataError(f"{label}: no such file") from error
@@ -30,3 +36,13 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     if frame.height == 0:
         raise DataError(f"{label}: the table has no rows")
     return Rows.read(frame, Source(label))
+
+
+def _refuse_bomb(path: Path | bytes, label: str) -> None:
+    size, source = (len(path), io.BytesIO(path)) if isinstance(path, bytes) else (path.stat().st_size, path)
+    promised = pl.scan_parquet(source, glob=False, hive_partitioning=False)
+    cells = promised.select(pl.len()).collect().item() * len(promised.collect_schema())
+    if cells > max(_CELLS_ALWAYS, _CELLS_A_BYTE * size):
+        raise DataError(
+            f"{label}: {size:,} bytes promise {cells:,} cells, as no sound data does; if you trust it, write it as CSV"
+        )

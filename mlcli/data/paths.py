@@ -10,11 +10,14 @@ from mlcli.folders import data_dir
 def find_path(path: str, origin: str | None = None) -> Path:
     """The file or folder of that name in the working directory, or else in the data folder.
 
-    Raises DataError naming both places, the nearest names there, and origin (where the data can be had).
+    Raises DataError naming both places, the nearest names there, and origin (where the data can be had); and for
+    pipes and devices, which would be waited for or read without end.
     """
     places = [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
     for place in places:
         if _exists(place):
+            if not (place.is_file() or place.is_dir()):
+                raise DataError(f"{place}: a pipe or a device; name a regular file")
             return place
     tried = " and ".join(str(place) for place in places)
     advice = f"; it can be had from {origin}" if origin else ""

@@ -7,10 +7,11 @@ counts of rows, classes and missing cells are told of every split.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from typing_extensions import TypedDict  # pydantic, which reads profiles back, cannot read typing's before Python 3.12
 
 from mlcli.data.cleaning import OutlierReport
 from mlcli.data.cleaning_report import CleaningReport, distinct_counts

@@ -1,7 +1,8 @@
 """The result of a query: SQLite files through Python's own driver, other databases through SQLAlchemy.
 
 A query can only read: SQLite refuses everything but SELECT, PostgreSQL and MySQL are asked for a
-read-only transaction, and no transaction is ever committed. No message shows a password.
+read-only transaction, and no transaction is ever committed. No message shows a password. A query on an
+SQLite file gives no more than the file's size allows: a stranger's may be a recursion without end.
 """
 
 from __future__ import annotations
@@ -10,17 +11,27 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mlcli.config.dataset import SqlConfig
+from mlcli.data.downloads import offline
 from mlcli.data.paths import find_path
 from mlcli.data.records import records_frame
 from mlcli.data.rows import Rows, Source
 from mlcli.errors import DataError, UsageError
 
+if TYPE_CHECKING:
+    import sqlite3
+
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _HIDDEN = "***"
+_ROWS_AT_ONCE = 64
+_LONGEST_CELL = 1 << 20
+_STEPS_BETWEEN_SIGNALS = 100_000
+# A join repeats cells, so a result may be larger than its file; in bytes, a number counting as eight.
+_RESULT_ALWAYS = 8 << 20
+_RESULT_A_BYTE = 100
 
 
 def read_sql(config: SqlConfig) -> Rows:
@@ -47,13 +58,37 @@ def _query_sqlite(path: Path, query: str) -> tuple[list[str], Sequence[Sequence[
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
             connection.set_authorizer(only_reading)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_CELL)
+            connection.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)  # lets Ctrl-C through
             cursor = connection.execute(query)
-            return [column[0] for column in cursor.description or ()], cursor.fetchall()
+            names = [column[0] for column in cursor.description or ()]
+            return names, _fetch(cursor, max(_RESULT_ALWAYS, _RESULT_A_BYTE * path.stat().st_size), path)
         finally:
             connection.close()
     except (sqlite3.Error, sqlite3.Warning) as error:
         advice = "; dataset.query must be one SELECT statement" if "authorized" in str(error) else ""
         raise DataError(f"{path}: dataset.query failed: {error}{advice}") from error
+
+
+def _fetch(cursor: sqlite3.Cursor, limit: int, path: Path) -> list[Sequence[Any]]:
+    rows: list[Sequence[Any]] = []
+    size = 0
+    while portion := cursor.fetchmany(_ROWS_AT_ONCE):
+        rows += portion
+        size += sum(map(_weigh, zip(*portion, strict=True)))
+        if size > limit:
+            raise DataError(
+                f"{path}: dataset.query gives more than {len(rows):,} rows, as no sound query on a file of this size "
+                "does; look for a join or a recursion without end"
+            )
+    return rows
+
+
+def _weigh(column: Sequence[Any]) -> int:
+    """About the bytes of these cells."""
+    if {str, bytes}.isdisjoint(map(type, column)):
+        return 8 * len(column)
+    return sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in column)
 
 
 def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
@@ -70,6 +105,7 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
         secrets.append(str(url.password or ""))
         if url.get_backend_name() == "sqlite":  # SQLAlchemy would create an absent file, and could attach others
             return _query_sqlite(find_path(url.database or ""), query)
+        _require_network(template)
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             _only_read(connection)
@@ -80,6 +116,11 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
         reason = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
         raise DataError(f"{_shown_url(template)}: dataset.query failed: {_without(reason, secrets)}") from None
+
+
+def _require_network(template: str) -> None:
+    if offline():
+        raise DataError(f"{_shown_url(template)}: not asked, because MLCLI_OFFLINE is set")
 
 
 def _only_read(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy is optional

@@ -3,17 +3,20 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field, ValidationError
 
 from mlcli.config.base import Section
+from mlcli.data.cleaning import OutlierReport
+from mlcli.data.cleaning_report import CleaningReport
 from mlcli.data.profile import SPLITS, Profile
 from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
 from mlcli.errors import ArtefactError
 from mlcli.files import atomic_folder, disk, read_json, verify_folder, write_json
+from mlcli.typed_json import from_json
 
 KIND = "prepared"
 
@@ -66,8 +69,15 @@ def load_prepared(folder: Path) -> StoredData:
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
     except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
-    profile = cast(Profile, read_json(folder / "profile.json"))
-    return StoredData(Splits(train, valid, test, meta.task), profile)
+    return StoredData(Splits(train, valid, test, meta.task), _load_profile(folder / "profile.json"))
+
+
+def _load_profile(place: Path) -> Profile:
+    profile = from_json(Profile, read_json(place), place)
+    for kind, account in ((CleaningReport, profile["cleaning"]), (OutlierReport, profile["outliers"])):
+        if account is not None:
+            from_json(kind, account, place)
+    return profile
 
 
 def _describe(splits: Splits) -> _Meta:

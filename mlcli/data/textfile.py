@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import mmap
 import zlib
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.data.unpacking import most_unpacked, refuse_bomb
 from mlcli.errors import DataError, ResourceError
 
 _BLOCK = 1 << 24
@@ -67,7 +69,8 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
         with path.open("rb") as file:
             start = file.read(16)
             file.seek(0)
-            if encoding == "utf-8" and path.is_file() and start and not start.startswith((_BOM, _GZIP)):
+            size = path.stat().st_size  # 0 for the kernel's own files, which cannot be mapped
+            if encoding == "utf-8" and size and start and not start.startswith((_BOM, _GZIP)):
                 return _sound(TextFile(label, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), path))
             data = file.read()
     except FileNotFoundError as error:
@@ -87,10 +90,15 @@ def read_text(data: bytes, label: str, encoding: str = "utf-8") -> TextFile:
 
 
 def _unpacked(data: bytes, label: str) -> bytes:
+    limit = most_unpacked(len(data))
     try:
-        return gzip.decompress(data)
+        with gzip.open(io.BytesIO(data)) as file:
+            unpacked = file.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{label}: damaged gzip file ({error}); copy or download it again") from error
+    if len(unpacked) > limit:
+        raise refuse_bomb(label, len(data))
+    return unpacked
 
 
 def _decoded(data: bytes, label: str, encoding: str) -> str:

@@ -3,7 +3,7 @@
 from mlcli.files.atomic import atomic_folder, create_folder, encode_json, remove_folder, write_file, write_json
 from mlcli.files.disk import locked_folder, make_folder, resource_errors
 from mlcli.files.leftovers import recover_children, recover_folder
-from mlcli.files.verified import MANIFEST, read_json, read_limited, sha256_file, verify_folder
+from mlcli.files.verified import MANIFEST, own_part, read_json, read_limited, sha256_file, verify_folder
 
 __all__ = [
     "MANIFEST",
@@ -12,6 +12,7 @@ __all__ = [
     "encode_json",
     "locked_folder",
     "make_folder",
+    "own_part",
     "read_json",
     "read_limited",
     "recover_children",

@@ -132,8 +132,9 @@ def mkdir(path: Path) -> None:
 
 
 def open_unlinked(path: Path) -> int:
-    """A descriptor to read and `overwrite` a file, created where missing; a link is an error, never followed."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    """A descriptor to read and `overwrite` a file, created where missing; no link is followed, no pipe waited for."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o644)
 
 
 def write(file: BinaryIO, data: bytes | memoryview) -> None:

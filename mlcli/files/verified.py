@@ -12,16 +12,24 @@ from mlcli.files.disk import resource_errors
 MANIFEST = "MANIFEST.json"
 SCHEMA_VERSION = 1
 JSON_LIMIT = 64 << 20
+_LONGEST_NAME = 100
 
 _REMEDY = "restore it or make it anew"
+
+
+def own_part(path: Path) -> Path:
+    """The path itself; raises ArtefactError where a link stands there, which may lead anywhere."""
+    if path.is_symlink():
+        raise ArtefactError(f"{path}: a link, where a run or model keeps what is its own; {_REMEDY}")
+    return path
 
 
 def read_limited(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes; raises ArtefactError for any other."""
     with resource_errors(path):
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise ArtefactError(f"{path}: not a regular file; {_REMEDY}")
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise ArtefactError(f"{path}: a link, folder or device, not a regular file; {_REMEDY}")
             with path.open("rb") as file:
                 content = file.read(limit + 1)
         except FileNotFoundError:
@@ -35,9 +43,12 @@ def read_json(path: Path, limit: int = JSON_LIMIT) -> object:
     """Read a JSON document; raises ArtefactError when it is missing, damaged or larger than `limit` bytes."""
     content = read_limited(path, limit)
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\u" in content:
+            json.dumps(value, ensure_ascii=False).encode()  # escapes can spell halves of letters, which are no text
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path}: not valid JSON ({error}); {_REMEDY}") from None
+    return value
 
 
 def sha256_file(path: Path) -> str:
@@ -76,8 +87,8 @@ def _read_manifest(folder: Path, kind: str) -> dict[str, tuple[int, str]]:
 
 
 def _read_entry(path: Path, name: str, entry: object) -> tuple[int, str]:
-    if name in {"", ".", "..", MANIFEST} or any(character in name for character in "/\\:\0"):
-        _refuse(path, f"file name {name!r}", "a plain name")
+    if name in {"", ".", "..", MANIFEST} or len(name) > _LONGEST_NAME or any(sign in name for sign in "/\\:\0"):
+        _refuse(path, f"file name {name!r:.60}", "a plain name")
     size, digest = (entry.get("size"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
     if not isinstance(size, int) or not isinstance(digest, str):
         _refuse(path, f"{name}: {entry!r}", "its size and sha256")

@@ -37,7 +37,7 @@ _ALLOWED = "allowed are columns, numbers, + - * / % **, one comparison < <= > >=
 )
 _TOKEN = re.compile(
     r"(?P<blank>\s+)"
-    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?!\w)"
+    r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?!\w)"
     r"|(?P<name>[^\W\d]\w*)"
     r"|`(?P<ticked>[^`]+)`"
     r"|(?P<text>\"[^\"]+\"|'[^']+')"

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.files import create_folder, encode_json, locked_folder, read_json, resource_errors, write_file, write_json
+from mlcli.files import (
+    create_folder,
+    encode_json,
+    locked_folder,
+    own_part,
+    read_json,
+    resource_errors,
+    write_file,
+    write_json,
+)
 from mlcli.folders import runs_dir
 from mlcli.run.lock import held_lock
 from mlcli.run.manifest import RunManifest, manifest_from_json, manifest_to_json
@@ -22,7 +31,8 @@ MANIFEST_FILE = "manifest.json"
 class Run:
     """runs/<name>/<number>; `create_run` and `find_run` make these.
 
-    number is 0 for a folder that was renamed to something else than a number.
+    number is 0 for a folder that was renamed to something else than a number. The folder may be a link; its parts
+    may not, since they are written to: asking for one that is raises ArtefactError.
     """
 
     folder: Path
@@ -35,32 +45,32 @@ class Run:
     @property
     def config(self) -> Path:
         """The resolved configuration."""
-        return self.folder / CONFIG_FILE
+        return own_part(self.folder / CONFIG_FILE)
 
     @property
     def manifest(self) -> Path:
         """What `read_manifest` reads."""
-        return self.folder / MANIFEST_FILE
+        return own_part(self.folder / MANIFEST_FILE)
 
     @property
     def metrics(self) -> Path:
         """One JSON line an epoch."""
-        return self.folder / "metrics.jsonl"
+        return own_part(self.folder / "metrics.jsonl")
 
     @property
     def checkpoints(self) -> Path:
         """Folder of resume states."""
-        return self.folder / "checkpoints"
+        return own_part(self.folder / "checkpoints")
 
     @property
     def model(self) -> Path:
         """Folder of the model bundle."""
-        return self.folder / "model"
+        return own_part(self.folder / "model")
 
     @property
     def evaluation(self) -> Path:
         """Folder of scores, predictions and figures."""
-        return self.folder / "evaluation"
+        return own_part(self.folder / "evaluation")
 
     @property
     def report(self) -> Path:

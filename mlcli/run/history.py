@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcli.errors import ArtefactError
-from mlcli.files import disk, resource_errors, write_file
+from mlcli.files import disk, read_limited, resource_errors, write_file
 from mlcli.run.folder import Run
 from mlcli.typed_json import from_json, strict_json
 
 if TYPE_CHECKING:
     from mlcli.training.state import EpochRecord
+HISTORY_LIMIT = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ def read_metrics(run: Run) -> list[EpochRecord]:
     """
     if not run.metrics.exists():
         return []
-    with resource_errors(run.metrics):
-        lines = run.metrics.read_bytes().split(b"\n")
+    lines = read_limited(run.metrics, HISTORY_LIMIT).split(b"\n")
     return [_from_line(line, f"{run.metrics}:{number}") for number, line in enumerate(lines[:-1], start=1)]
 
 

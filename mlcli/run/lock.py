@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,11 +47,18 @@ def _opened(path: Path) -> Iterator[int]:
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            raise ResourceError(f"{path}: a link stands where the lock is needed; delete it") from None
+            raise _no_lock(path) from None
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:  # a hard link's other name may be anyone's file
+            raise _no_lock(path)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _no_lock(path: Path) -> ResourceError:
+    return ResourceError(f"{path}: a link or a pipe stands where the lock is needed; delete it")
 
 
 def _take(descriptor: int, path: Path, label: str) -> None:

@@ -12,7 +12,7 @@ from mlcli.bundle import load_bundle
 from mlcli.config.load import load_config
 from mlcli.config.schema import Config
 from mlcli.errors import ArtefactError, ConfigError
-from mlcli.files import make_folder, write_file, write_json
+from mlcli.files import make_folder, own_part, write_file, write_json
 from mlcli.folders import runs_dir
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.diagnose import diagnose
@@ -114,7 +114,7 @@ def improve_step(
     outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, len(bench.arrays[1]), budget)
     if not outcome.n_valid:
         return replace(outcome, searched=Searched((), tuple(diagnose(case or blank_case(bench)))))
-    make_folder(folder)
+    make_folder(own_part(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
         search = Search(bench, Study(folder, config, bench.metric), budget, observers, case)
         reporter.say(describe_search(search, folder))

@@ -6,11 +6,13 @@ import copy
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mlcli.errors import ArtefactError
 from mlcli.training.job import TrainingJob
 from mlcli.training.loop import new_state
+from mlcli.training.optim import build_optimizer
 from mlcli.training.state import EpochRecord, Snapshot, TrainingState
 
 SCALARS = ("epoch", "batch", "step", "lr", "best_epoch", "best_score")
@@ -35,6 +37,7 @@ def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
     state = new_state(job)
     try:
         job.model.load_state_dict(_named(snapshot.model, "model."))
+        _try_a_step(job, snapshot.optimizer)
         job.optimizer.load_state_dict(snapshot.optimizer)
         state.losses.copy_(snapshot.model["losses"])
         for name in SCALARS:
@@ -44,6 +47,16 @@ def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
         raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
     state.best = {name: tensor.to(job.device) for name, tensor in _named(snapshot.model, "best.").items()}
     return state
+
+
+def _try_a_step(job: TrainingJob, state: dict[str, Any]) -> None:
+    """Step a copy: `load_state_dict` takes any state, and only a step tells whether it is one."""
+    model = copy.deepcopy(job.model)
+    optimizer = build_optimizer(job.config.optimizer, model)
+    optimizer.load_state_dict(copy.deepcopy(state))
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step(lambda: 1.0)
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

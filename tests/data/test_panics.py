@@ -1,5 +1,6 @@
 """A parser that panics says nothing to the screen, and its file is refused like any other that is damaged."""
 
+import io
 import os
 
 import polars as pl
@@ -17,10 +18,17 @@ def panic(*arguments, **options):
     raise pl.exceptions.PanicException("called `Option::unwrap()` on a `None` value")
 
 
+def sound_parquet():
+    buffer = io.BytesIO()
+    pl.DataFrame({"a": [1]}).write_parquet(buffer)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("reader", "read"),
     [
-        ("read_parquet", lambda: read_parquet(b"PAR1", "t")),
+        ("scan_parquet", lambda: read_parquet(b"PAR1", "t")),
+        ("read_parquet", lambda: read_parquet(sound_parquet(), "t")),
         ("read_ndjson", lambda: read_jsonl(read_text(b'{"a": 1}', "t"))),
     ],
 )
