@@ -64,7 +64,8 @@ def _limits() -> Iterator[Available]:
 def _cgroup_limits() -> Iterator[Available]:
     """Of each control group (version 2) that this process is in; what only caches files can be taken."""
     own = _text(Path("/proc/self/cgroup")).rpartition("0::/")[2].strip()
-    for folder in (_CGROUPS / own, *(_CGROUPS / own).parents):
+    innermost = _CGROUPS / own
+    for folder in (place for place in (innermost, *innermost.parents) if place.is_relative_to(_CGROUPS)):
         limit, used = _text(folder / "memory.max").strip(), _text(folder / "memory.current").strip()
         if limit.isdigit() and used.isdigit():
             cached = re.search(r"^inactive_file (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
