@@ -156,7 +156,7 @@ def case_of(attempt: Attempt) -> Case:
         loss, metrics = score(job, rows)
         return {"loss": loss, **metrics}
 
-    before = untrained_case(job.config, attempt.task, job.loss, job.train.y, len(job.valid))
+    before = untrained_case(job.config, attempt.task, job.cost, job.train.y, len(job.valid))
     return replace(
         before,
         history=state.history,

@@ -10,6 +10,8 @@ from mlcli.errors import config_error
 
 # Below this many multiply-adds a step, waking a second thread costs more than it brings.
 ONE_THREAD_BELOW = 2_000_000
+# From this many multiply-adds a step, bfloat16 gains more than its conversions cost.
+BFLOAT16_FROM = 10_000_000
 
 
 def choose_device(name: str) -> torch.device:
@@ -24,17 +26,25 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:
-    """bfloat16 by itself only where matrix units make it faster: AMX on CPU, tensor cores on GPU."""
+def choose_precision(
+    name: Literal["auto", "float32", "bfloat16"], device: torch.device, multiply_adds: int
+) -> torch.dtype:
+    """bfloat16 by itself only where the hardware multiplies it faster and a step has enough to multiply.
+
+    multiply_adds : of one step's hidden layers
+    """
     if name == "auto":
-        return torch.bfloat16 if _has_bfloat16_units(device) else torch.float32
+        gains = multiply_adds >= BFLOAT16_FROM and _has_bfloat16_units(device)
+        return torch.bfloat16 if gains else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
 
 
 def _has_bfloat16_units(device: torch.device) -> bool:
+    """Tensor cores on a GPU; AMX or AVX512-BF16 on a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and bool(_cpu_capabilities().get("amx_bf16"))
+    capabilities = _cpu_capabilities()
+    return device.type == "cpu" and any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def choose_threads(multiply_adds: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass
 
@@ -15,7 +14,8 @@ from mlcli.memory import require_memory
 from mlcli.models.mlp import build_model, count_parameters
 from mlcli.task import FittedTask
 from mlcli.training.device import choose_device, choose_precision, choose_threads
-from mlcli.training.losses import Loss, build_loss
+from mlcli.training.gradients import Gradients, choose_gradients
+from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optim import build_optimizer
 from mlcli.training.scoring import HIGHER_IS_BETTER, Scorer, build_scorer
 
@@ -29,7 +29,7 @@ BYTES_PER_PARAMETER = 36
 
 @dataclass(frozen=True)
 class Arrays:
-    """Rows as the network takes them: x float32 (n, d), y as the task encodes it."""
+    """Rows as the network takes them: x (n, d) in the arithmetic of its first layer, y as the task encodes it."""
 
     x: Tensor
     y: Tensor
@@ -50,7 +50,8 @@ class TrainingJob:
     model: nn.Module
     train: Arrays
     valid: Arrays
-    loss: Loss
+    cost: Cost
+    gradients: Gradients
     scorer: Scorer
     optimizer: torch.optim.Optimizer
     batch_size: int
@@ -77,12 +78,6 @@ class TrainingJob:
         gain = score - best if HIGHER_IS_BETTER[self.watch] else best - score
         return gain > self.min_delta
 
-    def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """The arithmetic of forward passes: bfloat16 where chosen, else a context that does nothing."""
-        if self.precision is torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=self.precision)
-
 
 def assemble_job(
     config: Config,
@@ -99,22 +94,27 @@ def assemble_job(
     device = choose_device(config.device)
     n_numeric = train.x.shape[1] - len(cardinalities)
     require_memory_for_model(config.model, n_numeric, cardinalities, task.n_outputs)
-    model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed).to(device)
+    model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed)
+    model.to(device, train.x.dtype)
     batch_size = choose_batch_size(config.training.batch_size, len(train))
-    multiply_adds = batch_size * sum(p.numel() for p in model.parameters())
+    hidden = batch_size * sum(p.numel() for p in model.hidden.parameters())
+    precision = choose_precision(config.training.precision, device, hidden)
+    cost = build_cost(config.loss, task, device)
+    gradients = choose_gradients(model, config.model, cost, precision, device)
     early = config.training.early_stopping
     return TrainingJob(
         config=config,
         model=model,
-        train=Arrays(train.x.to(device), train.y.to(device)),
-        valid=Arrays(valid.x.to(device), valid.y.to(device)),
-        loss=build_loss(config.loss, task, device),
+        train=Arrays(train.x.to(device, gradients.input_dtype), train.y.to(device)),
+        valid=Arrays(valid.x.to(device, gradients.input_dtype), valid.y.to(device)),
+        cost=cost,
+        gradients=gradients,
         scorer=build_scorer(task, device),
-        optimizer=build_optimizer(config.optimizer, model),
+        optimizer=build_optimizer(config.optimizer, gradients.parameters),
         batch_size=batch_size,
         device=device,
-        precision=choose_precision(config.training.precision, device),
-        threads=threads or choose_threads(multiply_adds),
+        precision=precision,
+        threads=threads or choose_threads(batch_size * sum(p.numel() for p in model.parameters())),
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
     )

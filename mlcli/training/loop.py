@@ -88,7 +88,6 @@ def train_epoch(
     job: TrainingJob, state: TrainingState, observers: Sequence[Observer], interrupted: Callable[[], bool]
 ) -> bool:
     """Run the steps left in the epoch; False when interrupted before its end."""
-    job.model.train()
     order = row_order(job, state.epoch)
     next_tick = time.monotonic() + TICK_SECONDS
     while state.batch < job.steps_per_epoch:
@@ -110,21 +109,19 @@ def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
     )
     for group in job.optimizer.param_groups:
         group["lr"] = state.lr
-    if config.model.dropout > 0:
-        seed_dropout(job.device, mix(config.seed, state.step))
 
-    def cost() -> float:
-        job.optimizer.zero_grad()
-        loss = job.loss(forward(job, batch.x), batch.y)
-        state.losses[state.batch] = loss.detach()
+    def cost() -> Tensor:
+        value = job.gradients.gradients(batch.x, batch.y, seed=mix(config.seed, state.step))
+        state.losses[state.batch] = value
         extra = penalty(config.optimizer, job.model)
-        total = loss if extra is None else loss + extra
-        total.backward()  # type: ignore[no-untyped-call]
+        if extra is not None:
+            extra.backward()  # type: ignore[no-untyped-call]
+            value = value + extra.detach()
         if config.training.clip_norm is not None:
             nn.utils.clip_grad_norm_(job.model.parameters(), config.training.clip_norm)
-        return total  # type: ignore[return-value]  # torch annotates float and takes the tensor
+        return value
 
-    job.optimizer.step(cost)
+    job.optimizer.step(cost)  # type: ignore[arg-type]  # torch annotates float and takes the tensor
     if config.model.max_norm is not None:
         limit_norms(job.model, config.model.max_norm)
     state.step += 1
@@ -150,21 +147,13 @@ def close_epoch(job: TrainingJob, state: TrainingState, observers: Sequence[Obse
 @torch.inference_mode()
 def outputs_of(job: TrainingJob, x: Tensor) -> Tensor:
     """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout."""
-    job.model.eval()
-    return torch.cat([forward(job, rows) for rows in torch.split(x, SCORING_BATCH)])
-
-
-def forward(job: TrainingJob, x: Tensor) -> Tensor:
-    """Raw outputs in the job's arithmetic; bfloat16 ones are widened, since the cost needs the digits."""
-    with job.autocast():
-        outputs: Tensor = job.model(x)
-    return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
+    return torch.cat([job.gradients.outputs(rows) for rows in torch.split(x, SCORING_BATCH)])
 
 
 def score(job: TrainingJob, rows: Arrays) -> tuple[float, dict[str, float]]:
     """Cost (without penalties) and metrics over all rows."""
     outputs = outputs_of(job, rows.x)
-    return job.loss(outputs, rows.y).item(), job.scorer(outputs, rows.y)
+    return job.cost(outputs, rows.y).item(), job.scorer(outputs, rows.y)
 
 
 def row_order(job: TrainingJob, epoch: int) -> Tensor | None:
@@ -201,14 +190,6 @@ def first_non_finite(job: TrainingJob, state: TrainingState) -> int | None:
     if not bool(bad.any()):
         return None
     return state.step - job.steps_per_epoch + int(bad.int().argmax()) + 1
-
-
-def seed_dropout(device: torch.device, seed: int) -> None:
-    """Set what dropout draws from; on the CPU as torch.manual_seed does, without its tenth of a millisecond."""
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
 
 
 @torch.no_grad()

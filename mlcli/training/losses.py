@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +13,84 @@ from mlcli.config.model import LossConfig
 from mlcli.task import Classification, FittedTask
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a batch, and how it changes with the network's outputs.
+
+    value : (outputs (n, n_outputs), encoded targets) → mean over rows, a scalar
+    slope : the same → the value, and its gradient by the outputs (n, n_outputs)
+    """
+
+    value: Loss
+    slope: Slope
+
+    def __call__(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The value."""
+        return self.value(outputs, y)
+
+
+def build_cost(config: LossConfig, task: FittedTask, device: torch.device) -> Cost:
+    """`build_loss` with its gradient: in closed form for the usual three, by autograd for the others."""
+    value = build_loss(config, task, device)
+    return Cost(value, _closed_form(config, task) or _differentiate(value))
+
+
+def _closed_form(config: LossConfig, task: FittedTask) -> Slope | None:
+    if getattr(config, "class_weights", "none") != "none":
+        return None
+    smoothing: float = getattr(config, "label_smoothing", 0.0)
+    match config.name if config.name != "auto" else _default_name(task):
+        case "mse":
+            return _squared_error_slope
+        case "bce" | "cross_entropy" if isinstance(task, Classification) and task.output == "sigmoid":
+            return _sigmoid_slope(smoothing)
+        case "cross_entropy" if isinstance(task, Classification) and task.output == "softmax":
+            return _softmax_slope(smoothing, task.n_outputs)
+    return None
+
+
+def _differentiate(value: Loss) -> Slope:
+    def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            cost = value(z, y)
+            return cost.detach(), torch.autograd.grad(cost, z)[0]
+
+    return slope
+
+
+def _squared_error_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    error = z - y
+    return error.square().mean(), error * (2 / error.numel())
+
+
+def _sigmoid_slope(smoothing: float) -> Slope:
+    """∂/∂z of −t·log p − (1 − t)·log(1 − p) is p − t, with p the sigmoid of z."""
+
+    def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        target = y * (1 - smoothing) + smoothing / 2 if smoothing else y
+        return F.binary_cross_entropy_with_logits(z, target), (z.sigmoid() - target) / len(z)
+
+    return slope
+
+
+def _softmax_slope(smoothing: float, n_classes: int) -> Slope:
+    """∂/∂z of −Σ t·log p is p − t, with p the softmax of z and t the true class, smoothed."""
+
+    def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        log_p = z.log_softmax(dim=1)
+        cost = F.nll_loss(log_p, y)
+        if smoothing:
+            cost = (1 - smoothing) * cost - smoothing * log_p.mean()
+        true = y.unsqueeze(1)
+        excess = log_p.exp_().sub_(smoothing / n_classes)
+        excess.scatter_add_(1, true, excess.new_full((1, 1), smoothing - 1).expand_as(true))
+        return cost, excess.div_(len(z))
+
+    return slope
 
 
 def build_loss(config: LossConfig, task: FittedTask, device: torch.device) -> Loss:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn, optim
@@ -22,22 +23,39 @@ FUSED_ADAMS: dict[str, type[optim.Adam]] = {"adam": optim.Adam, "adamw": optim.A
 ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam": optim.RAdam}
 
 
-def build_optimizer(config: OptimizerConfig, model: nn.Module) -> optim.Optimizer:
+@dataclass(frozen=True)
+class Parameters:
+    """What an optimizer adjusts: weights (two dimensions), the others, and all together."""
+
+    weights: list[nn.Parameter]
+    others: list[nn.Parameter]
+    together: list[nn.Parameter]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Self:
+        """A network's own parameters."""
+        parameters = list(model.parameters())
+        return cls([p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2], parameters)
+
+
+def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Optimizer:
     """The optimizer named in the config. l2 acts on weights, never on biases or normalisation."""
     defer_compiler()
     if isinstance(config, LbfgsConfig):
         return optim.LBFGS(
-            model.parameters(),
+            parameters.together,
             lr=config.lr,
             max_iter=config.iterations,
             history_size=config.history,
             line_search_fn="strong_wolfe",
         )
-    groups: Any = [
-        {"params": weights(model), "weight_decay": config.l2},
-        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    groups: Any = [{"params": parameters.together, "weight_decay": 0.0}]
+    if config.l2 > 0:
+        groups = [
+            {"params": parameters.weights, "weight_decay": config.l2},
+            {"params": parameters.others, "weight_decay": 0.0},
+        ]
+    fused = parameters.weights[0].device.type in ("cpu", "cuda")
     match config:
         case SgdConfig():
             return optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=fused)

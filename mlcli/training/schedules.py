@@ -17,6 +17,9 @@ from mlcli.config.optimizer import (
 )
 from mlcli.training.state import EpochRecord
 
+# A rate of exactly zero would be a step lost, and a division by zero in L-BFGS's line search.
+LOWEST = 1e-12
+
 # One-cycle starts and ends at these shares of its peak (fastai's div and div_final).
 CYCLE_START, CYCLE_END = 1 / 25, 1e-5
 
@@ -25,7 +28,8 @@ def lr_factor(
     config: ScheduleConfig, step: int, steps_per_epoch: int, total_steps: int, history: Sequence[EpochRecord] = ()
 ) -> float:
     """What lr is multiplied by at `step`, which counts from 0."""
-    return _warmup(config.warmup * total_steps, step) * _decay(config, step, steps_per_epoch, total_steps, history)
+    decay = _decay(config, step, steps_per_epoch, total_steps, history)
+    return max(LOWEST, _warmup(config.warmup * total_steps, step) * decay)
 
 
 def _warmup(warmup_steps: float, step: int) -> float:

@@ -23,7 +23,7 @@ def names(case):
 PLANTED = [
     ("learning_rate_too_low", ["optimizer.lr=1e-5"]),
     ("learning_rate_too_low", ["optimizer={name: sgd, lr: 1e-4}"]),
-    ("learning_rate_too_high", ["optimizer.lr=3.0"]),
+    ("learning_rate_too_high", ["optimizer.lr=10.0"]),
     ("learning_rate_too_high", ["optimizer={name: sgd, lr: 1e9}", "model.activation=relu"]),
     ("still_improving", ["training.epochs=10"]),
     ("underfitting", ["model.hidden=[]"]),

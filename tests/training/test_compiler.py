@@ -6,9 +6,9 @@ import sys
 TRAIN = """
 import sys, torch
 from mlcli.config.optimizer import AdamConfig
-from mlcli.training.optim import build_optimizer
+from mlcli.training.optim import Parameters, build_optimizer
 model = torch.nn.Linear(2, 1)
-optimizer = build_optimizer(AdamConfig(name="adam"), model)
+optimizer = build_optimizer(AdamConfig(name="adam"), Parameters.of(model))
 model(torch.ones(1, 2)).sum().backward()
 optimizer.step()
 optimizer.zero_grad()

@@ -88,7 +88,6 @@ def test_ten_steps_follow_the_chain_rule(case):
         Arrays(torch.tensor(x), torch.tensor(y)),
         Arrays(torch.tensor(x[:0]), torch.tensor(y[:0])),
     )
-    job.model.double()
     start = [p.detach().numpy().copy() for p in job.model.parameters()]
 
     trained = train_model(job, new_state(job))

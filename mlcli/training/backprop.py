@@ -1,0 +1,162 @@
+"""Backpropagation written out for plain multilayer perceptrons.
+
+It finds what autograd finds, in the five moves of the course (forward, cost, gradient of the outputs, back through
+the layers, update), without building a graph for every batch, and leaves the gradients where the optimizer reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeGuard
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mlcli.config.model import MlpConfig
+from mlcli.models.mlp import Mlp
+from mlcli.training.flat import FlatParameters
+from mlcli.training.losses import Cost
+
+aten = torch.ops.aten
+
+
+class Activation(NamedTuple):
+    """An activation whose derivative its output tells.
+
+    apply : replaces its input by its output
+    slope : (gradient of the cost by the output, output) → by the input
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor]
+
+
+ACTIVATIONS = {
+    "identity": Activation(lambda z: z, lambda slope, output: slope),
+    "relu": Activation(torch.relu_, lambda slope, output: aten.threshold_backward(slope, output, 0)),
+    "leaky_relu": Activation(
+        lambda z: functional.leaky_relu_(z, 0.01),
+        lambda slope, output: aten.leaky_relu_backward(slope, output, 0.01, True),
+    ),
+    "sigmoid": Activation(torch.sigmoid_, aten.sigmoid_backward),
+    "tanh": Activation(torch.tanh_, aten.tanh_backward),
+}
+
+
+def is_plain(model: nn.Module, config: MlpConfig) -> TypeGuard[Mlp]:
+    """Whether `Backprop` knows the network: Linear layers, one of ACTIVATIONS and dropout, nothing else."""
+    return (
+        isinstance(model, Mlp) and not model.embeddings and config.norm == "none" and config.activation in ACTIVATIONS
+    )
+
+
+class Layer(NamedTuple):
+    """A Linear layer: weight (n_out, n_in) and bias (n_out,) in its arithmetic, and where their gradients go."""
+
+    weight: Tensor
+    bias: Tensor
+    weight_gradient: Tensor
+    bias_gradient: Tensor
+
+
+@dataclass
+class Trace:
+    """What the forward pass leaves for the backward one, hidden layer by hidden layer.
+
+    inputs  : of each layer and, last, of the output layer
+    outputs : of each activation, before dropout
+    masks   : of dropout, 0 or 1 / (1 − p); empty without it
+    """
+
+    inputs: list[Tensor]
+    outputs: list[Tensor] = field(default_factory=list)
+    masks: list[Tensor] = field(default_factory=list)
+
+
+class Backprop:
+    """Costs and gradients of a plain network (`is_plain`) on the CPU.
+
+    precision : arithmetic of the hidden layers, and of the rows they are given. The output layer and the cost stay
+                in the parameters' own, since bfloat16 has no more than three digits to tell two outputs apart.
+    """
+
+    def __init__(self, model: Mlp, config: MlpConfig, cost: Cost, precision: torch.dtype) -> None:
+        flat = FlatParameters(model)
+        self.parameters = flat.parameters()
+        self.input_dtype = flat.values.dtype
+        self._cost = cost
+        self._values = self._low = flat.values
+        if precision is torch.bfloat16:
+            self._low = flat.values.to(precision)
+            self.input_dtype = precision
+        linear = [layer for layer in model.hidden if isinstance(layer, nn.Linear)]
+        self._hidden = [_layer(flat, layer, self._low) for layer in linear]
+        self._output = _layer(flat, model.output, flat.values)
+        self._activation = ACTIVATIONS[config.activation]
+        self._keep = 1 - config.dropout
+        self._chance = torch.Generator()
+
+    def gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+        """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
+        trace = self._forward(x, seed)
+        value, slope = self._cost.slope(_outputs(self._output, trace.inputs[-1]), y)
+        self._backward(trace, slope)
+        return value
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """The network's raw outputs (n, n_outputs), without dropout."""
+        self._refresh()
+        for layer in self._hidden:
+            x = self._activation.apply(torch.addmm(layer.bias, x, layer.weight.t()))
+        return _outputs(self._output, x)
+
+    def _forward(self, x: Tensor, seed: int) -> Trace:
+        self._refresh()
+        trace = Trace([x])
+        if self._keep < 1:
+            self._chance.manual_seed(seed)
+        for layer in self._hidden:
+            output = self._activation.apply(torch.addmm(layer.bias, trace.inputs[-1], layer.weight.t()))
+            trace.outputs.append(output)
+            if self._keep < 1:
+                trace.masks.append(torch.empty_like(output).bernoulli_(self._keep, generator=self._chance))
+                output = output * trace.masks[-1].mul_(1 / self._keep)
+            trace.inputs.append(output)
+        return trace
+
+    def _backward(self, trace: Trace, slope: Tensor) -> None:
+        """Leave every layer's gradients; slope : gradient of the cost by the outputs (n, n_outputs)."""
+        _collect(self._output, slope, trace.inputs[-1].to(slope.dtype))
+        above = self._output
+        for index in reversed(range(len(self._hidden))):
+            slope = torch.mm(slope, above.weight).to(self._low.dtype)
+            if trace.masks:
+                slope = slope.mul_(trace.masks[index])
+            slope = self._activation.slope(slope, trace.outputs[index])
+            above = self._hidden[index]
+            _collect(above, slope, trace.inputs[index])
+
+    def _refresh(self) -> None:
+        """Bring the hidden layers' weights up to date where they are copies."""
+        if self._low is not self._values:
+            self._low.copy_(self._values)
+
+
+def _layer(flat: FlatParameters, layer: nn.Linear, values: Tensor) -> Layer:
+    parameters = (layer.weight, layer.bias)
+    return Layer(*(flat.part(buffer, p) for buffer in (values, flat.gradients) for p in parameters))
+
+
+def _outputs(layer: Layer, inputs: Tensor) -> Tensor:
+    return torch.addmm(layer.bias, inputs.to(layer.weight.dtype), layer.weight.t())
+
+
+def _collect(layer: Layer, slope: Tensor, inputs: Tensor) -> None:
+    """Gradients of weight and bias: slopeᵀ · inputs and the sum of the slopes over rows."""
+    if slope.dtype is layer.weight_gradient.dtype:
+        torch.mm(slope.t(), inputs, out=layer.weight_gradient)
+    else:
+        layer.weight_gradient.copy_(torch.mm(slope.t(), inputs))
+    torch.sum(slope, 0, dtype=layer.bias_gradient.dtype, out=layer.bias_gradient)
