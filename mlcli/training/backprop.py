@@ -56,6 +56,7 @@ class Layer(NamedTuple):
     """A Linear layer: weight (n_out, n_in) and bias (n_out,) in its arithmetic, and where their gradients go."""
 
     weight: Tensor
+    transposed: Tensor
     bias: Tensor
     weight_gradient: Tensor
     bias_gradient: Tensor
@@ -88,10 +89,10 @@ class Backprop:
         self.input_dtype = flat.values.dtype
         self._cost = cost
         self._values = self._low = flat.values
-        if precision is torch.bfloat16:
+        linear = [layer for layer in model.hidden if isinstance(layer, nn.Linear)]
+        if precision is torch.bfloat16 and linear:
             self._low = flat.values.to(precision)
             self.input_dtype = precision
-        linear = [layer for layer in model.hidden if isinstance(layer, nn.Linear)]
         self._hidden = [_layer(flat, layer, self._low) for layer in linear]
         self._output = _layer(flat, model.output, flat.values)
         self._activation = ACTIVATIONS[config.activation]
@@ -100,8 +101,8 @@ class Backprop:
 
     def gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
         """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
-        trace = self._forward(x, seed)
-        value, slope = self._cost.slope(_outputs(self._output, trace.inputs[-1]), y)
+        trace = self._trace(x, seed)
+        value, slope = self._cost.slope(_forward(self._output, trace.inputs[-1]), y)
         self._backward(trace, slope)
         return value
 
@@ -109,31 +110,34 @@ class Backprop:
         """The network's raw outputs (n, n_outputs), without dropout."""
         self._refresh()
         for layer in self._hidden:
-            x = self._activation.apply(torch.addmm(layer.bias, x, layer.weight.t()))
-        return _outputs(self._output, x)
+            x = self._activation.apply(_forward(layer, x))
+        return _forward(self._output, x.to(self._values.dtype))
 
-    def _forward(self, x: Tensor, seed: int) -> Trace:
+    def _trace(self, x: Tensor, seed: int) -> Trace:
+        """The forward pass up to the output layer."""
         self._refresh()
         trace = Trace([x])
         if self._keep < 1:
             self._chance.manual_seed(seed)
         for layer in self._hidden:
-            output = self._activation.apply(torch.addmm(layer.bias, trace.inputs[-1], layer.weight.t()))
+            output = self._activation.apply(_forward(layer, trace.inputs[-1]))
             trace.outputs.append(output)
             if self._keep < 1:
-                trace.masks.append(torch.empty_like(output).bernoulli_(self._keep, generator=self._chance))
-                output = output * trace.masks[-1].mul_(1 / self._keep)
+                mask = torch.empty_like(output).bernoulli_(self._keep, generator=self._chance).mul_(1 / self._keep)
+                trace.masks.append(mask)
+                output = output * mask
             trace.inputs.append(output)
+        trace.inputs[-1] = trace.inputs[-1].to(self._values.dtype)
         return trace
 
     def _backward(self, trace: Trace, slope: Tensor) -> None:
-        """Leave every layer's gradients; slope : gradient of the cost by the outputs (n, n_outputs)."""
-        _collect(self._output, slope, trace.inputs[-1].to(slope.dtype))
+        """Leave every layer's gradients; slope : of the cost by the outputs (n, n_outputs)."""
+        _collect(self._output, slope, trace.inputs[-1])
         above = self._output
         for index in reversed(range(len(self._hidden))):
             slope = torch.mm(slope, above.weight).to(self._low.dtype)
             if trace.masks:
-                slope = slope.mul_(trace.masks[index])
+                slope.mul_(trace.masks[index])
             slope = self._activation.slope(slope, trace.outputs[index])
             above = self._hidden[index]
             _collect(above, slope, trace.inputs[index])
@@ -145,16 +149,17 @@ class Backprop:
 
 
 def _layer(flat: FlatParameters, layer: nn.Linear, values: Tensor) -> Layer:
-    parameters = (layer.weight, layer.bias)
-    return Layer(*(flat.part(buffer, p) for buffer in (values, flat.gradients) for p in parameters))
+    weight = flat.part(values, layer.weight)
+    gradients = (flat.part(flat.gradients, parameter) for parameter in (layer.weight, layer.bias))
+    return Layer(weight, weight.t(), flat.part(values, layer.bias), *gradients)
 
 
-def _outputs(layer: Layer, inputs: Tensor) -> Tensor:
-    return torch.addmm(layer.bias, inputs.to(layer.weight.dtype), layer.weight.t())
+def _forward(layer: Layer, inputs: Tensor) -> Tensor:
+    return torch.addmm(layer.bias, inputs, layer.transposed)
 
 
 def _collect(layer: Layer, slope: Tensor, inputs: Tensor) -> None:
-    """Gradients of weight and bias: slopeᵀ · inputs and the sum of the slopes over rows."""
+    """The gradients of weight and bias: slopeᵀ · inputs, and the sum of the slopes over rows."""
     if slope.dtype is layer.weight_gradient.dtype:
         torch.mm(slope.t(), inputs, out=layer.weight_gradient)
     else:

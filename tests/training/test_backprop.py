@@ -118,11 +118,11 @@ def test_dropout_gradients_are_those_of_the_masks_drawn(activation):
 def test_dropout_silences_its_share_and_keeps_the_mean():
     _, backprop, _, _ = engines(THREE, {}, hidden=[4000], activation="identity", dropout=0.3)
     x, _ = batch(THREE)
-    trace = backprop._forward(x, seed=1)
+    trace = backprop._trace(x, seed=1)
     assert (trace.masks[0] == 0).double().mean().item() == pytest.approx(0.3, abs=0.01)
     assert trace.masks[0].mean().item() == pytest.approx(1, abs=0.01)
-    assert not torch.equal(trace.masks[0], backprop._forward(x, seed=2).masks[0])
-    assert torch.equal(trace.masks[0], backprop._forward(x, seed=1).masks[0])
+    assert not torch.equal(trace.masks[0], backprop._trace(x, seed=2).masks[0])
+    assert torch.equal(trace.masks[0], backprop._trace(x, seed=1).masks[0])
 
 
 @pytest.mark.parametrize("task", [BINARY, THREE, NUMBERS], ids=["two", "three", "numbers"])
