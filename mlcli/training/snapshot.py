@@ -51,10 +51,10 @@ def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
 
 def _try_a_step(job: TrainingJob, state: dict[str, Any]) -> None:
     """Step a copy: `load_state_dict` takes any state, and only a step tells whether it is one."""
-    model = copy.deepcopy(job.model)
-    optimizer = build_optimizer(job.config.optimizer, model)
+    parameters = copy.deepcopy(job.gradients.parameters)
+    optimizer = build_optimizer(job.config.optimizer, parameters)
     optimizer.load_state_dict(copy.deepcopy(state))
-    for parameter in model.parameters():
+    for parameter in (*parameters.weights, *parameters.others, *parameters.together):
         parameter.grad = torch.ones_like(parameter)
     optimizer.step(lambda: 1.0)
 
