@@ -31,7 +31,7 @@ PIECES = [
 def judge(campaign, path, content):
     """Load a file; tells whether it was taken. Anything raised but a ConfigError is a bug."""
     path.write_bytes(content)
-    started = time.process_time()
+    started = time.thread_time()
     try:
         config = load_config(path)
     except ConfigError:
@@ -39,7 +39,7 @@ def judge(campaign, path, content):
     else:
         assert parse_config(dump_config(config), "dumped", "other") == config, content
         taken = True
-    assert time.process_time() - started < SECONDS, content
+    assert time.thread_time() - started < SECONDS, content
     campaign.record("accepted" if taken else "exit 2")
     return taken
 

@@ -10,6 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlcli.config.load import load_config
+from mlcli.data.incoming import read_incoming
+from mlcli.data.store import load_prepared
+from mlcli.data.types import Schema
 from mlcli.files import disk
 from tests.campaigns.mutations import mutate
 
@@ -170,6 +174,7 @@ def test_text(campaign, workspace, mlcli, unsynced, name):
         if prepared.code == 0:
             (one,) = prepared.json["datasets"]
             compare(pl.read_parquet(f"{one['folder']}/train.parquet"), *read(content))
+            compare_incoming(path, load_prepared(Path(one["folder"])).splits.train)
             campaign.record(f"prepared, trained: exit {follow(mlcli, path, len(read(content)[1]))}")
         else:
             campaign.record("exit 3")
@@ -185,6 +190,13 @@ def compare(frame, header, rows):
         cells = [row[header.index(name)] for row in rows]
         for found, text in zip(frame[name].to_list(), cells, strict=True):
             assert same_cell(found, text), (name, found, text)
+
+
+def compare_incoming(path, table):
+    """Rows to predict are read as they were to train, to the bit."""
+    config = load_config(Path("t.yaml")).dataset
+    rows = read_incoming(str(path), Schema(columns=table.features), config).table.frame
+    assert rows.equals(table.frame.select(rows.columns)), path.read_bytes()
 
 
 def follow(mlcli, path, n_rows):
