@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from mlcli.config.schema import Config
 from mlcli.data.types import Column, Schema
+from mlcli.errors import ArtefactError
 from mlcli.files import read_json, recover_folder, verify_folder
 from mlcli.run.find import BUNDLE_FILE
 from mlcli.run.folder import is_run
@@ -16,6 +18,8 @@ from mlcli.typed_json import check_version, from_json
 
 KIND = "bundle"
 SCHEMA_VERSION = 1
+# Numbers a picture; rows are read before the weights, which would not fit a shape that lies.
+LARGEST_PICTURE = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -69,4 +73,6 @@ class _Plan:
 
 def _rows(features: Mapping[str, Any], place: Path) -> Schema:
     plan = from_json(_Plan, features.get("plan"), f"{place}: features")
+    if plan.shape and (len(plan.shape) not in (2, 3) or min(plan.shape) < 1 or math.prod(plan.shape) > LARGEST_PICTURE):
+        raise ArtefactError(f"{place}: features: {plan.shape} is not the shape of a picture; restore the file")
     return Schema(plan.columns, plan.shape)

@@ -24,6 +24,7 @@ from mlcli.config.dataset import (
 from mlcli.data.images import list_image_folders
 from mlcli.data.panics import contained_panics
 from mlcli.data.sources import source_files
+from mlcli.files import resource_errors
 from mlcli.memory import require_memory
 
 # Measured: what step 1 came to at its peak, over its cells, bytes of text or pixels.
@@ -88,7 +89,7 @@ def _pixels_need(label: str, size: int) -> tuple[str, int, str]:
 
 
 def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with resource_errors(path), path.open("rb") as file:
         start = file.read(_SAMPLE)
     return _inflated(start) if start.startswith(_GZIP) else start
 
@@ -103,7 +104,7 @@ def _inflated(packed: bytes) -> bytes:
 def _unpacked_size(path: Path) -> int:
     """Of a gzip file, what its last four bytes say, which is modulo 4 GiB."""
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with resource_errors(path), path.open("rb") as file:
         if file.read(2) != _GZIP or size < _SMALLEST_GZIP:
             return size
         file.seek(-4, 2)
