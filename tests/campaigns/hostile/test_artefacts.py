@@ -56,7 +56,7 @@ TENSORS = {
 }
 
 
-@cases(("kind", "lie"), itertools.product(WHERE, TENSORS), 12)
+@cases(("kind", "lie"), itertools.product(WHERE, TENSORS), 8)
 def test_tensors(home, strike, kind, lie):
     folder = home / WHERE[kind]
     content = TENSORS[lie]
@@ -127,7 +127,7 @@ MANIFESTS = {
 }
 
 
-@cases(("kind", "lie"), itertools.product(WHERE, MANIFESTS), 10)
+@cases(("kind", "lie"), itertools.product(WHERE, MANIFESTS), 6)
 def test_manifests(home, strike, kind, lie):
     set_manifest(home / WHERE[kind], MANIFESTS[lie])
     alone(home, kind)

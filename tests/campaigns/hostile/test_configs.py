@@ -68,7 +68,7 @@ TEXTS = {
 }
 
 
-@cases("text", TEXTS, 20)
+@cases("text", TEXTS, 14)
 def test_texts(home, strike, text):
     content = TEXTS[text]
     (home / "c.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())

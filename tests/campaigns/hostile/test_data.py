@@ -188,7 +188,7 @@ def ask(home, dataset, **sections):
     return "stranger.yaml"
 
 
-@cases("arrival", ARRIVALS, 24)
+@cases("arrival", ARRIVALS, 18)
 def test_arrivals(home, strike, arrival):
     make, codes = ARRIVALS[arrival]
     dataset, files = make()

@@ -55,7 +55,7 @@ FOLDERS = {
 }
 
 
-@cases("case", FOLDERS, 3)
+@cases("case", FOLDERS, 2)
 def test_folders_that_are_links(home, outside, strike, case):
     name, command, codes = FOLDERS[case]
     link(home, name, outside)
@@ -88,7 +88,7 @@ WAYS = {
 }
 
 
-@cases(("name", "way"), itertools.product(FILES, WAYS), 8)
+@cases(("name", "way"), itertools.product(FILES, WAYS), 4)
 def test_files_that_are_none(home, outside, strike, name, way):
     place = home / RUN / name
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def ask(home, **keys):
     return "q.yaml"
 
 
-@cases("query", QUERIES, 8)
+@cases("query", QUERIES, 6)
 def test_queries(home, database, strike, query):
     before = database.read_bytes()
     result = strike("prepare", ask(home, path="stranger.db", query=QUERIES[query]), code=3)
