@@ -5,8 +5,10 @@ Nothing heavy is imported here; each command imports its step when it runs.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -272,8 +274,11 @@ def run_process() -> None:
     try:
         main()
     except SystemExit as leaving:
-        code = leaving.code
-    sys.stdout.flush()
-    sys.stderr.flush()
+        # Typer and rich leave with 1 where a pipe was closed on them.
+        closed = isinstance(leaving.__context__, BrokenPipeError)
+        code = 128 + signal.SIGPIPE if closed else leaving.code
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     # All is written and closed: torch's own clean-up would only cost a quarter of a second.
     os._exit(code if isinstance(code, int) else 0)

@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mlcli.console.screen import Screen
@@ -45,12 +45,11 @@ class Session:
         self.screen = Screen(quiet=quiet or as_json, as_json=as_json)
 
     def __enter__(self) -> Self:
-        signal.signal(signal.SIGTERM, _exit_on_sigterm)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.screen.close()
-        if error is None or isinstance(error, SystemExit):
+        if not isinstance(error, Exception):
             return
         sys.exit(self._explain(error))
 
@@ -146,15 +145,12 @@ class Session:
         choice = f"; here are: {', '.join(names)}" if names else ""
         raise UsageError(f"no configuration given, no mlcli.yaml here and no earlier run; name a YAML file{choice}")
 
-    def _explain(self, error: BaseException) -> int:
+    def _explain(self, error: Exception) -> int:
         """Tell the user what went wrong; the exit code that says so."""
         match error:
             case MlcliError():
                 self.screen.error(error)
                 return error.exit_code
-            case KeyboardInterrupt():
-                self.screen.warn("interrupted")
-                return 128 + signal.SIGINT
             case OSError() if isinstance(error, BrokenPipeError) or "Broken pipe" in str(error):
                 # polars tells of a closed pipe in words only.
                 # Python would complain once more when it flushes stdout at exit.
@@ -174,7 +170,7 @@ class Session:
         self.screen.error(ResourceError(message))
         return ResourceError.exit_code
 
-    def _report_bug(self, error: BaseException) -> int:
+    def _report_bug(self, error: Exception) -> int:
         import tempfile
 
         with tempfile.NamedTemporaryFile("w", prefix="mlcli-", suffix=".log", delete=False, encoding="utf-8") as log:
@@ -187,8 +183,3 @@ class Session:
 def _import_torch_beside() -> None:
     """Begin to import torch, which is slow and needs no data, beside what this thread goes on to do."""
     threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
-
-
-def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
-    """Leave through the context managers, so that half-written files are removed."""
-    sys.exit(128 + number)

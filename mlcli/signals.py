@@ -1,11 +1,33 @@
-"""SIGINT and SIGTERM as a flag: the work in hand is finished and saved; a second signal exits at once."""
+"""SIGINT and SIGTERM: they end a program, or, while there is work to save, set a flag; a second one exits at once."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+def leave_on_signals() -> None:
+    """From here on signals end the program with their exit code, and never with a traceback."""
+    for number in NUMBERS:
+        signal.signal(number, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Leave through the context managers, so that half-written files are removed.
+
+    Out of the midst of an import, leave at once: there an exception may be swallowed, and leave a lock behind that
+    the import in another thread waits for.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os._exit(128 + number)
+        frame = frame.f_back
+    sys.exit(128 + number)
 
 
 class Interruption:
@@ -24,7 +46,7 @@ class Interruption:
         return self.signal is not None
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in NUMBERS:
             self._previous[number] = signal.signal(number, self._receive)
         return self
 

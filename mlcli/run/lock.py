@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ if os.name != "nt":
     import fcntl
 
 _HOLDER_LIMIT = 4096
+_SECONDS_TO_WRITE = 0.2
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def _command() -> str:
 
 
 def _describe_holder(descriptor: int) -> str:
-    holder = _read_holder(descriptor)
+    holder = _await_holder(descriptor)
     if not holder:
         return "another process; wait for it to end, or stop it"
     here = holder["host"] == socket.gethostname()
@@ -98,8 +100,34 @@ def _describe_holder(descriptor: int) -> str:
     )
 
 
+def _await_holder(descriptor: int) -> dict[str, Any]:
+    """Who holds the lock; empty when nobody tells.
+
+    A holder writes itself in right after it has the lock. Until then there is nobody, or the one before, who died.
+    """
+    deadline = time.monotonic() + _SECONDS_TO_WRITE
+    while not _is_alive(holder := _read_holder(descriptor)):
+        if time.monotonic() > deadline:
+            return {}
+        time.sleep(0.005)
+    return holder
+
+
+def _is_alive(holder: dict[str, Any]) -> bool:
+    """Whether the process may run; of other machines' processes all may."""
+    if not holder or holder["host"] != socket.gethostname():
+        return bool(holder)
+    try:
+        os.kill(holder["pid"], 0)
+    except PermissionError:  # someone else's
+        return True
+    except (OSError, OverflowError, TypeError):
+        return False
+    return True
+
+
 def _read_holder(descriptor: int) -> dict[str, Any]:
-    """Empty when the holder has not written itself in yet."""
+    """What is written in the lock; empty when that names nobody."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         holder = json.loads(os.pread(descriptor, _HOLDER_LIMIT, 0))
         if isinstance(holder, dict) and holder.keys() >= {"pid", "host", "since", "command"}:

@@ -3,12 +3,19 @@
 Every campaign draws from one seed, which is printed: `pytest tests/campaigns --campaign --campaign-seed 7`.
 """
 
+import functools
 import importlib
+import os
 import random
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+
+from tests.campaigns.fork_server import ForkServer
+from tests.campaigns.trainings import BEGIN, CONFIG, digests
 
 
 def pytest_report_header(config):
@@ -67,3 +74,71 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("campaigns")
         for campaign in campaigns:
             terminalreporter.line(campaign.summary())
+
+
+@pytest.fixture(scope="session")
+def fork_server(request):
+    """One for all campaigns; it is started from the project's folder, where the tests can be imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(request.config.rootpath)
+        server = ForkServer.launch()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def place():
+    """A folder for processes; in memory where there is such a disk: they are killed there, not the machine."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as root:
+        yield Path(root)
+
+
+@pytest.fixture
+def make_place(place, monkeypatch):
+    """Makes a folder with the config of a small training, and goes there: make_place("first")."""
+    for name in ("MLCLI_DATA_DIR", "MLCLI_RUNS_DIR", "MLCLI_PREPARED_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make(name):
+        return move_to(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place)), monkeypatch)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(place, fork_server):
+    """The small training over so many epochs that nothing befell: undisturbed(25).digests."""
+
+    @functools.cache
+    def train(epochs):
+        with pytest.MonkeyPatch.context() as patch:
+            folder = move_to(Path(tempfile.mkdtemp(prefix="undisturbed-", dir=place)), patch)
+            started = time.monotonic()
+            assert fork_server.start(*BEGIN, "-S", f"training.epochs={epochs}").end() == (0, "", "")
+            seconds = time.monotonic() - started
+            return Undisturbed(folder, seconds, digests())
+
+    return train
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """Where it is, how long it took, and what it left."""
+
+    folder: Path
+    seconds: float
+    digests: dict[str, str]
+
+
+def move_to(folder, patch):
+    patch.chdir(folder)
+    Path("small.yaml").write_text(CONFIG)
+    return folder
+
+
+@pytest.fixture
+def start(fork_server):
+    """Starts a command in the working directory as a process of its own: start("train", "small.yaml", "-q")."""
+    yield fork_server.start
+    fork_server.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns.simulated_disks import RecordedDisk, dies_after, quick_disk
-from tests.campaigns.trainings import CONFIG, digests
+from tests.campaigns.trainings import BEGIN, CONFIG, RESUME, digests, next_command
 from tests.campaigns.writes import WRITES, Write
 
 LEFTOVER = re.compile(r"\..+\.(tmp|old)-[0-9a-f]{8}")
@@ -89,26 +89,21 @@ def test_the_power_is_cut_at_any_operation(campaign, stage, tmp_path):
 
 
 def test_the_power_is_cut_during_a_training(campaign, tmp_path, monkeypatch, mlcli):
-    (tmp_path / "small.yaml").write_text(CONFIG)
-    begin = ("train", "../small.yaml", "-q")
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    recorded = RecordedDisk(here, lambda: campaign.record(f"exit {mlcli(*begin).code} uninterrupted"))
+    Path("small.yaml").write_text(CONFIG)
+    recorded = RecordedDisk(here, lambda: campaign.record(f"exit {mlcli(*BEGIN).code} uninterrupted"))
     uninterrupted = predict_and_digest(mlcli)
     for blow in range(campaign.size(8, 400)):
         target = tmp_path / f"cut-{blow}"
         recorded.power_cut(campaign.random.randint(0, len(recorded.events)), campaign.random, target)
         os.chdir(target)
         with quick_disk():
-            resumed = mlcli("train", "--resume", "-q")
-            if resumed.code == 2:
-                assert "holds none yet" in resumed.err
-                resumed = mlcli(*begin)
-                campaign.record("begun anew")
-            else:
-                campaign.record("resumed")
-            assert (resumed.code, resumed.err) == (0, "")
+            command = next_command()
+            campaign.record("resumed" if command == RESUME else "begun anew")
+            ended = mlcli(*command)
+            assert (ended.code, ended.err) == (0, "")
             assert predict_and_digest(mlcli) == uninterrupted
         assert leftovers() == []
         os.chdir(tmp_path)
@@ -117,4 +112,4 @@ def test_the_power_is_cut_during_a_training(campaign, tmp_path, monkeypatch, mlc
 
 def predict_and_digest(mlcli):
     assert mlcli("predict", "-q").code == 0
-    return digests(Path("runs/small/001"))
+    return digests()

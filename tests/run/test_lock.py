@@ -1,9 +1,11 @@
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -88,6 +90,33 @@ def test_an_unreadable_holder(run, content):
         (run.folder / "lock").write_text(content)
         with pytest.raises(LockedError, match="in use by another process"):
             take(run)
+
+
+@pytest.fixture
+def silent_holder(run):
+    """The lock is held by one who has not written himself in; a process that has died still stands there."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    holder = {"pid": gone.pid, "host": socket.gethostname(), "since": "before", "command": "mlcli train"}
+    with (run.folder / "lock").open("w") as file:
+        json.dump(holder, file)
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield holder
+
+
+def test_a_dead_process_is_not_named(run, silent_holder):
+    with pytest.raises(LockedError, match="in use by another process"):
+        take(run)
+
+
+def test_a_holder_is_waited_for_to_write_himself_in(run, silent_holder):
+    holder = silent_holder | {"pid": os.getpid(), "since": "now"}
+    writing = threading.Timer(0.05, (run.folder / "lock").write_text, [json.dumps(holder)])
+    writing.start()
+    with pytest.raises(LockedError, match=f"in use by process {os.getpid()} .*since now"):
+        take(run)
+    writing.join()
 
 
 def test_a_holder_on_another_machine_is_not_to_be_killed_here(run, monkeypatch):
