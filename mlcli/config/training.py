@@ -27,8 +27,9 @@ class TrainingConfig(Section):
     epochs: Count = Field(100, description="Passes over the training rows, at most.")
     batch_size: Count | Literal["full", "auto"] = Field(
         "auto",
-        description='Rows a step: a number, "full" (batch gradient descent), or auto: the power of two nearest '
-        "to a fiftieth of the training rows, within 16–1024.",
+        description='Rows a step: a number, "full" (batch gradient descent), or auto: a fiftieth of the training rows '
+        "or what makes a step of 2²⁸ multiply-adds, as a power of two within 16–8192. With auto, lr is meant for 32 "
+        "rows and is multiplied by √(batch size / 32).",
     )
     shuffle: bool = Field(True, description="New row order every epoch.")
     early_stopping: EarlyStoppingConfig | None = Field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from mlcli.config.schema import Config
 from mlcli.memory import require_memory
 from mlcli.models.mlp import build_model, count_parameters
 from mlcli.task import FittedTask
+from mlcli.training.batching import choose_batch_size, rate_for_batch
 from mlcli.training.device import choose_device, choose_precision, choose_threads
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
@@ -42,6 +42,7 @@ class Arrays:
 class TrainingJob:
     """All fixed parts of one training; `mlcli.training.loop` runs it.
 
+    lr        : learning rate that the schedule multiplies
     watch     : number that decides which epoch is best
     min_delta : smallest change of it that counts
     """
@@ -55,6 +56,7 @@ class TrainingJob:
     scorer: Scorer
     optimizer: torch.optim.Optimizer
     batch_size: int
+    lr: float
     device: torch.device
     precision: torch.dtype
     threads: int
@@ -96,7 +98,8 @@ def assemble_job(
     require_memory_for_model(config.model, n_numeric, cardinalities, task.n_outputs)
     model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed)
     model.to(device, train.x.dtype)
-    batch_size = choose_batch_size(config.training.batch_size, len(train))
+    n_parameters = sum(p.numel() for p in model.parameters())
+    batch_size = choose_batch_size(config.training.batch_size, len(train), n_parameters)
     hidden = batch_size * sum(p.numel() for p in model.hidden.parameters())
     precision = choose_precision(config.training.precision, device, hidden)
     cost = build_cost(config.loss, task, device)
@@ -112,9 +115,10 @@ def assemble_job(
         scorer=build_scorer(task, device),
         optimizer=build_optimizer(config.optimizer, gradients.parameters),
         batch_size=batch_size,
+        lr=rate_for_batch(config.optimizer, config.training, batch_size),
         device=device,
         precision=precision,
-        threads=threads or choose_threads(batch_size * sum(p.numel() for p in model.parameters())),
+        threads=threads or choose_threads(batch_size * n_parameters),
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
     )
@@ -127,13 +131,3 @@ def require_memory_for_model(
     n_parameters = count_parameters(config, n_numeric, cardinalities, n_outputs)
     what = f"model.hidden: training {n_parameters:,} parameters"
     require_memory(n_parameters * BYTES_PER_PARAMETER, what, "use fewer or smaller hidden layers")
-
-
-def choose_batch_size(configured: int | str, n_rows: int) -> int:
-    """Rows a step: as configured, at most all of them; auto is documented at training.batch_size."""
-    if configured == "full":
-        return n_rows
-    if configured == "auto":
-        target = min(max(n_rows / 50, 16), 1024)
-        return min(int(2 ** round(math.log2(target))), n_rows)
-    return min(int(configured), n_rows)

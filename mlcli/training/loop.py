@@ -104,7 +104,7 @@ def train_epoch(
 def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
     """One move of gradient descent: forward, cost, gradients, update."""
     config = job.config
-    state.lr = config.optimizer.lr * lr_factor(
+    state.lr = job.lr * lr_factor(
         config.optimizer.schedule, state.step, job.steps_per_epoch, job.total_steps, state.history
     )
     for group in job.optimizer.param_groups:
