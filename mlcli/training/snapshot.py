@@ -9,12 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mlcli.config.schema import Config
 from mlcli.errors import ArtefactError
 from mlcli.training.job import TrainingJob
 from mlcli.training.loop import new_state
 from mlcli.training.optim import build_optimizer
 from mlcli.training.state import EpochRecord, Snapshot, TrainingState
 
+EXTENDABLE = ("training.epochs", "training.checkpoint_seconds")
+SECTIONS = ("features", "model", "loss", "optimizer", "training", "evaluation")
 SCALARS = ("epoch", "batch", "step", "lr", "best_epoch", "best_score")
 
 
@@ -24,6 +27,7 @@ def take_snapshot(job: TrainingJob, state: TrainingState) -> Snapshot:
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     tensors["losses"] = state.losses
     progress: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
+    progress["config"] = _lasting(job.config)
     progress["history"] = [asdict(record) for record in state.history]
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     return Snapshot(state.step, copies, copy.deepcopy(job.optimizer.state_dict()), progress)
@@ -32,10 +36,11 @@ def take_snapshot(job: TrainingJob, state: TrainingState) -> Snapshot:
 def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
     """Put model and optimizer back, and return the state to continue from.
 
-    Raises ArtefactError when the snapshot is of another network.
+    Raises ArtefactError when the snapshot is of another network or configuration.
     """
     state = new_state(job)
     try:
+        _require_same_config(job.config, snapshot.progress.get("config", {}))  # earlier versions kept none
         job.model.load_state_dict(_named(snapshot.model, "model."))
         _try_a_step(job, snapshot.optimizer)
         job.optimizer.load_state_dict(snapshot.optimizer)
@@ -47,6 +52,23 @@ def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
         raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
     state.best = {name: tensor.to(job.device) for name, tensor in _named(snapshot.model, "best.").items()}
     return state
+
+
+def _lasting(config: Config) -> dict[str, Any]:
+    """What decides what a run comes to, by dotted key, as JSON values; without what a resume may change."""
+    sections = config.model_dump(mode="json", include=set(SECTIONS))
+    values = {f"{name}.{key}": value for name in SECTIONS for key, value in sections[name].items()}
+    return {"seed": config.seed, **{key: value for key, value in values.items() if key not in EXTENDABLE}}
+
+
+def _require_same_config(config: Config, before: dict[str, Any]) -> None:
+    """The run's config.yaml is a file like any other, and may have been damaged or edited since."""
+    for key, value in _lasting(config).items():
+        if key in before and before[key] != value:
+            raise ArtefactError(
+                f"the run's config.yaml has changed since: {key} was {before[key]!r:.60}, is {value!r:.60}; "
+                "put it back, or train a new run"
+            )
 
 
 def _try_a_step(job: TrainingJob, state: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from mlcli.errors import ArtefactError
 from mlcli.training.loop import mean_loss, mix, new_state, row_order, score, train_model
 from mlcli.training.observers import Observer
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
@@ -95,6 +96,27 @@ def test_epochs_extended_on_resume_equal_one_longer_run(make_job):
     resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
     assert resumed.state.history == expected.state.history
     assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        (
+            {"optimizer": {"name": "adam", "lr": 0.03}},
+            r"config\.yaml has changed since: optimizer\.lr was 0\.01, is 0\.03",
+        ),
+        ({"seed": 1}, "seed was 0, is 1"),
+        ({"training": {"epochs": 3, "batch_size": 16, "clip_norm": 1.0}}, r"training\.clip_norm was None, is 1\.0"),
+    ],
+)
+def test_another_configuration_is_not_resumed(make_job, sections, said):
+    before = {"optimizer": {"name": "adam", "lr": 0.01}, "training": {"epochs": 1, "batch_size": 16}}
+    job, keeper = make_job(**before), KeepSnapshot()
+    train_model(job, new_state(job), [keeper])
+    with pytest.raises(ArtefactError, match=said):
+        restore_snapshot(make_job(**before | sections), keeper.snapshot)
+    del keeper.snapshot.progress["config"]  # as in checkpoints of earlier versions
+    restore_snapshot(make_job(**before | sections), keeper.snapshot)
 
 
 def test_a_snapshot_does_not_change_as_training_goes_on(make_job):
