@@ -7,6 +7,7 @@ import functools
 import importlib
 import os
 import random
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class Campaign:
 @pytest.fixture(scope="session", autouse=True)
 def whole_torch():
     """A training puts a stand-in in the place of torch's compiler, which torch.testing cannot be imported beside."""
-    importlib.import_module("torch.distributed.tensor")
+    if "torch._dynamo" not in sys.modules:
+        importlib.import_module("torch.distributed.tensor")
 
 
 CAMPAIGNS = pytest.StashKey[list]()
