@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mlcli.checkpoint import load_checkpoint
 from tests.campaigns.simulated_disks import RecordedDisk, dies_after, quick_disk
-from tests.campaigns.trainings import BEGIN, CONFIG, RESUME, digests, next_command
-from tests.campaigns.writes import WRITES, Write
+from tests.campaigns.trainings import BEGIN, CONFIG, RESUME, RUN, count_epochs, digests, next_command
+from tests.campaigns.writes import WRITES, Strict, Write
 
 LEFTOVER = re.compile(r"\..+\.(tmp|old)-[0-9a-f]{8}")
 
@@ -100,6 +101,8 @@ def test_the_power_is_cut_during_a_training(campaign, tmp_path, monkeypatch, mlc
         recorded.power_cut(campaign.random.randint(0, len(recorded.events)), campaign.random, target)
         os.chdir(target)
         with quick_disk():
+            checkpoint = load_checkpoint(RUN / "checkpoints", Strict())
+            assert checkpoint is None or count_epochs() >= checkpoint.progress["epoch"], "a lost epoch of the history"
             command = next_command()
             campaign.record("resumed" if command == RESUME else "begun anew")
             ended = mlcli(*command)
