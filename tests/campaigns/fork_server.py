@@ -154,6 +154,8 @@ def fork(request, descriptors, line):
         from mlcli.__main__ import main
 
         main()
+    except SystemExit as leaving:  # a signal's, after all was done; the interpreter would leave so
+        os._exit(leaving.code)
     finally:
         os._exit(99)  # never back into the server
 
