@@ -74,7 +74,7 @@ def test_a_pipe_is_closed_on_a_training(campaign, make_place, start, undisturbed
 def test_a_pipe_is_closed_on_results(campaign, make_place, start):
     make_place("results")
     finish(start)
-    for command in (("predict", "-o", "-"), ("predict", "--json"), ("evaluate", "--json"), ("train", "--help")):
+    for command in (("predict", "-o", "-"), ("predict", "--json"), ("prepare", "small.yaml", "--json"), ("train", "--help")):
         child = start(*command)
         child.stdout.close()
         assert child.wait() == 141, command
@@ -85,7 +85,7 @@ def test_a_pipe_is_closed_on_results(campaign, make_place, start):
 def test_while_a_program_starts(campaign, make_place, spawn):
     """Cold: the imports are to be interrupted, too, once Python itself has come up."""
     make_place("cold")
-    for _ in range(campaign.size(3, 40)):
+    for _ in range(campaign.size(2, 40)):
         number = campaign.random.choice((signal.SIGINT, signal.SIGTERM))
         process = spawn(*BEGIN, "-S", "training.epochs=1")
         time.sleep(campaign.random.uniform(0.15, 1.5))
