@@ -74,7 +74,7 @@ def test_a_pipe_is_closed_on_a_training(campaign, make_place, start, undisturbed
 def test_a_pipe_is_closed_on_results(campaign, make_place, start):
     make_place("results")
     finish(start)
-    for command in (("predict", "-o", "-"), ("predict", "--json"), ("prepare", "small.yaml", "--json"), ("train", "--help")):
+    for command in (("predict", "-o", "-"), ("predict", "--json"), ("prepare", "--json"), ("train", "--help")):
         child = start(*command)
         child.stdout.close()
         assert child.wait() == 141, command
