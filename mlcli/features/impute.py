@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mlcli.errors import DataError
 from mlcli.features.columns import NumberSettings
 
 
@@ -44,4 +45,8 @@ def _fill(column: np.ndarray, settings: NumberSettings) -> float:
     present = column[~np.isnan(column)]
     if settings.impute == "constant" or not len(present):
         return settings.fill_value
-    return float(present.mean() if settings.impute == "mean" else np.median(present))
+    with np.errstate(over="ignore"):
+        fill = float(present.mean() if settings.impute == "mean" else np.median(present))
+    if not np.isfinite(fill):
+        raise DataError(f"features.impute: numbers too large to take their {settings.impute}; rescale or drop them")
+    return fill

@@ -96,6 +96,9 @@ def test_absurd_numbers_stay_finite():
     assert fit({"x": [1.0, 2.0, 4.0]}, scale="none").transform(rows(x=[1e308])).isfinite().all()
     with pytest.raises(DataError, match="too large"):
         fit({"x": [1e308, -1e308]})
+    for impute in ("mean", "median"):
+        with pytest.raises(DataError, match=rf"features\.impute: numbers too large to take their {impute}"):
+            fit({"x": [1.7e308, 1.6e308, None]}, impute=impute)
 
 
 def test_exceptions_change_one_column_only():
