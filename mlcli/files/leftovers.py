@@ -53,10 +53,10 @@ def recover_children(parent: Path) -> None:
 
 
 def _claim(temporary: Path, create: Callable[[Path], None], stack: contextlib.ExitStack) -> bool:
-    """Create and lock; False when another process's recovery came between the two."""
+    """Create and lock; False when another process's recovery came between the two, and had the lock first."""
     create(temporary)
     try:
-        disk.lock(stack.enter_context(disk.opened(temporary)))
+        disk.lock(stack.enter_context(disk.opened(temporary)), wait=True)
     except FileNotFoundError:
         return False
     return os.path.lexists(temporary)

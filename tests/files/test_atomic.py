@@ -1,7 +1,9 @@
+import contextlib
 import errno
 import json
 import math
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from mlcli.files import (
     write_file,
     write_json,
 )
+from mlcli.files.leftovers import claimed
 
 OPERATIONS = ("touch", "mkdir", "write", "overwrite", "sync", "rename", "unlink", "rmdir")
 
@@ -164,6 +167,23 @@ class TestAtomicFolder:
             recover_folder(tmp_path / "model")
             recover_children(tmp_path)
             assert (folder / "a.txt").exists()
+
+    def test_a_recovery_that_is_faster_than_the_claim_costs_the_writer_nothing(self, tmp_path):
+        recoveries = []
+
+        def overtaken(path):
+            """Make the folder and, the first time, lose the race for its lock to a recovery that deletes it."""
+            disk.mkdir(path)
+            if recoveries:
+                return
+            stack = contextlib.ExitStack()
+            assert disk.lock(stack.enter_context(disk.opened(path)))
+            recoveries.append(threading.Timer(0.1, lambda: (disk.delete(path), stack.close())))
+            recoveries[0].start()
+
+        with claimed(tmp_path / "model", overtaken) as folder:
+            recoveries[0].join()
+            assert folder.is_dir()
 
     def test_two_writers_of_the_same_folder(self, tmp_path):
         with atomic_folder(tmp_path / "model", "sample") as folder:
