@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mlcli.bundle_content import KIND, SCHEMA_VERSION, BundleContent, BundleOutline, read_outline
 from mlcli.config.schema import Config
-from mlcli.data.types import Dataset, Images, Table
+from mlcli.data.types import Dataset, Images
 from mlcli.errors import ArtefactError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.layout import FeatureLayout
@@ -114,7 +114,7 @@ def _part(data: Dataset, start: int, count: int) -> Dataset:
     """The rows from start on, at most count of them."""
     if isinstance(data, Images):
         return Images(data.pixels[start : start + count], None, data.class_names)
-    return Table(data.frame.slice(start, count), data.features, data.targets)
+    return data.part(start, count)
 
 
 def _portable(config: Config) -> dict[str, Any]:

@@ -36,10 +36,8 @@ class Inputs:
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
         n_numbers = (len(train) + len(valid)) * self.features.layout.width
         require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
-        return (
-            Arrays(self.features.transform_training(train), self.task.encode(train)),
-            Arrays(self.features.transform(valid), self.task.encode(valid)),
-        )
+        y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, for what making them takes besides
+        return Arrays(self.features.transform_training(train), y), Arrays(self.features.transform(valid), valid_y)
 
 
 def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> Inputs:

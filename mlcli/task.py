@@ -14,6 +14,7 @@ import polars as pl
 import torch
 
 from mlcli.config.model import LossConfig, ModelConfig
+from mlcli.data.frames import collect, column_of
 from mlcli.data.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError, config_error
 from mlcli.typed_json import from_json
@@ -58,7 +59,7 @@ class Regression:
         """Targets in their own units, float64 (n, n_targets)."""
         if isinstance(data, Images):
             raise DataError("regression needs a table; pictures come with classes")
-        return data.frame.select(self.targets).to_numpy().astype(np.float64).reshape(len(data), self.n_outputs)
+        return collect(data.rows.select(self.targets)).to_numpy().astype(np.float64).reshape(len(data), self.n_outputs)
 
     def encode(self, data: Dataset) -> torch.Tensor:
         """Standardised targets, float32 (n, n_targets)."""
@@ -96,7 +97,7 @@ class Classification:
         if isinstance(data, Images):
             names = np.array([self.classes.index(name) for name in data.class_names])
             return names[data.labels]
-        labels = data.frame[self.target]
+        labels = column_of(data.rows, self.target)
         codes = labels.replace_strict(list(self.classes), list(range(len(self.classes))), default=None)
         if codes.null_count():
             row = int(codes.is_null().arg_max() or 0)
@@ -168,7 +169,7 @@ def _count_classes(train: Dataset) -> tuple[list[str], dict[str, int]]:
         labels = train.labels if train.labels is not None else np.empty(0, np.int64)
         counts = np.bincount(labels, minlength=len(train.class_names)).tolist()
         return list(train.class_names), dict(zip(train.class_names, counts, strict=True))
-    table = train.frame[train.targets[0].name].value_counts()
+    table = column_of(train.rows, train.targets[0].name).value_counts()
     counted = dict(zip(table[:, 0].to_list(), table[:, 1].to_list(), strict=True))
     return sorted(counted, key=_natural), counted
 

@@ -113,12 +113,12 @@ def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierR
     bounds = {name: Bounds(*bands[name], int(mask.sum())) for name, mask in outside.items()}
     if config.action == "missing":
         cells = [pl.when(~mask).then(pl.col(name)).alias(name) for name, mask in outside.items()]
-        return replace(train, frame=train.frame.with_columns(cells)), OutlierReport(config.name, bounds, flat, 0)
+        return replace(train, rows=train.frame.with_columns(cells)), OutlierReport(config.name, bounds, flat, 0)
     rows = pl.DataFrame(outside).select(~pl.any_horizontal(pl.all())).to_series() if outside else None
     frame = train.frame if rows is None else train.frame.filter(rows)
     if frame.height == 0:
         raise DataError("dataset.outliers: every training row is an outlier; raise threshold, or set action: missing")
-    return replace(train, frame=frame), OutlierReport(config.name, bounds, flat, len(train) - frame.height)
+    return replace(train, rows=frame), OutlierReport(config.name, bounds, flat, len(train) - frame.height)
 
 
 def _band(values: pl.Series, config: OutliersConfig) -> tuple[float, float]:

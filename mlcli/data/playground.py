@@ -29,7 +29,7 @@ def read_playground(config: PlaygroundConfig) -> tuple[Table, TaskKind]:
     x1, x2, label = draw(n_rows, config.noise, np.random.default_rng(config.seed))
     target = np.where(label > 0, "1", "-1") if task == "classification" else label
     table = Table(
-        frame=pl.DataFrame({"x1": x1, "x2": x2, "label": target}),
+        rows=pl.DataFrame({"x1": x1, "x2": x2, "label": target}),
         features=(Column("x1", "number"), Column("x2", "number")),
         targets=(Column("label", "category" if task == "classification" else "number"),),
     )

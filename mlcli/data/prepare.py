@@ -67,9 +67,9 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     mark = fingerprint(config, seed, read)
     folder = prepared_dir() / f"{_label(config)}-{mark[:12]}"
     stored = _load(folder, reporter)
-    data = stored or _make(config, seed, read or _read(config))
     if stored is None:
-        _save(folder, data)
+        _save(folder, _make(config, seed, read or _read(config)))
+    data = stored or load_prepared(folder)  # what was made is large, and let go of
     return Prepared(data.splits, folder, mark, data.profile, stored is not None, config.name, stand_in_for)
 
 

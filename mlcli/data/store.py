@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from mlcli.config.base import Section
 from mlcli.data.cleaning import OutlierReport
 from mlcli.data.cleaning_report import CleaningReport
+from mlcli.data.frames import PORTION
 from mlcli.data.profile import SPLITS, Profile
 from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
 from mlcli.errors import ArtefactError
@@ -62,7 +63,7 @@ def save_prepared(folder: Path, data: StoredData) -> None:
 
 
 def load_prepared(folder: Path) -> StoredData:
-    """Verify and read a prepared dataset; raises ArtefactError for one that is not as it was written."""
+    """Verify a prepared dataset, whose tables are read as they are needed; raises ArtefactError for a damaged one."""
     try:
         verify_folder(folder, KIND)
         meta = _Meta.model_validate(read_json(folder / "meta.json"))
@@ -99,7 +100,7 @@ def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
     match rows:
         case Table():
             packed = io.BytesIO()
-            rows.frame.write_parquet(packed, compression="lz4")
+            rows.frame.write_parquet(packed, compression="lz4", row_group_size=PORTION)
             disk.write_new(folder / f"{name}.parquet", packed.getbuffer())
         case Images():
             _save_array(folder / f"{name}.npy", rows.pixels)
@@ -121,19 +122,19 @@ def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) ->
                 tuple(Column(column.name, column.kind) for column in columns)
                 for columns in (meta.features, meta.targets)
             )
-            return _checked_table(Table(pl.read_parquet(folder / f"{name}.parquet"), features, targets))
+            return _checked_table(folder / f"{name}.parquet", features, targets)
         case _ImagesMeta():
             pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
             return _checked_images(Images(pixels, labels, meta.class_names))
 
 
-def _checked_table(table: Table) -> Table:
-    columns = (*table.features, *table.targets)
-    expected = {column.name: pl.Float64() if column.kind == "number" else pl.String() for column in columns}
-    if dict(table.frame.schema) != expected:
-        raise ValueError(f"columns {dict(table.frame.schema)}, expected {expected}")
-    return table
+def _checked_table(path: Path, features: tuple[Column, ...], targets: tuple[Column, ...]) -> Table:
+    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+    expected = {column.name: pl.Float64() if column.kind == "number" else pl.String() for column in features + targets}
+    if dict(rows.collect_schema()) != expected:
+        raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
+    return Table(rows, features, targets)
 
 
 def _checked_images(images: Images) -> Images:

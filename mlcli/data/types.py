@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+
+    from mlcli.data.frames import Frame
 
 Kind = Literal["number", "category"]
 TaskKind = Literal["regression", "classification"]
@@ -24,18 +27,35 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with named columns.
+    """Rows with named columns, in memory or in a file of which each use reads what it needs (`mlcli.data.frames`).
 
-    frame holds the feature and target columns (and nothing else), typed as `Column` says.
+    rows holds the feature and target columns (and nothing else), typed as `Column` says.
     targets is empty for rows to predict.
     """
 
-    frame: pl.DataFrame
+    rows: Frame
     features: tuple[Column, ...]
     targets: tuple[Column, ...]
 
     def __len__(self) -> int:
-        return self.frame.height
+        return self._height
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All of it in memory; read anew each time where it lies in a file."""
+        from mlcli.data.frames import collect
+
+        return collect(self.rows)
+
+    def part(self, start: int, count: int) -> Table:
+        """The rows from start on, at most count of them."""
+        return replace(self, rows=self.rows.slice(start, count))
+
+    @cached_property
+    def _height(self) -> int:
+        from mlcli.data.frames import height_of
+
+        return height_of(self.rows)
 
 
 @dataclass(frozen=True)

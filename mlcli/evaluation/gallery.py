@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from mlcli.data.frames import collect
 from mlcli.data.types import Dataset, Images, Table
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.evaluation.figures.confusion import draw_confusion
@@ -106,7 +107,7 @@ def _of_inputs(subject: Subject) -> dict[str, Figure]:
     if isinstance(data, Images) or any(column.kind != "number" for column in data.features):
         return {}
     names = tuple(column.name for column in data.features)
-    points = data.frame.select(names).to_numpy().astype(np.float64)
+    points = collect(data.rows.select(names)).to_numpy().astype(np.float64)
     known = np.isfinite(points).all(axis=1)
     points, truth = points[known], subject.truth[known]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import polars as pl
 import torch
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.config.features import Scale as ScaleName
+from mlcli.data.frames import Frame
 from mlcli.data.types import Table
 from mlcli.errors import DataError
 from mlcli.features.arithmetic import Derive, TableArithmetic
@@ -48,21 +48,21 @@ def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Goal | None
     if not train.features:
         raise DataError("the table has no feature columns; check dataset.drop and dataset.target")
     columns = plan_columns(train, config)
-    vocabularies = _fit_vocabularies(train.frame, columns, config.max_categories)
+    vocabularies = _fit_vocabularies(train.rows, columns, config.max_categories)
     assembled = _fit_assembly(train, columns, vocabularies, config, goal)
     names = assembled.features.names
     varied = by_variance(assembled.variances, names, config.select.variance, len(train))
     scaled = _keep(assembled.features, Narrowing(varied.keep, varied.dropped))
-    narrowing = fit_narrowing(lambda: scaled.refined(train.frame, training=True), varied, names, config, seed, goal)
+    narrowing = fit_narrowing(lambda: scaled.refined(train.rows, training=True), varied, names, config, seed, goal)
     features = _keep(assembled.features, narrowing)
     return FittedFeatures.of(features, _report(train, columns, assembled, features, narrowing))
 
 
-def _fit_vocabularies(frame: pl.DataFrame, columns: ColumnPlan, max_categories: int) -> tuple[Vocabulary, ...]:
+def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> tuple[Vocabulary, ...]:
     """The categories of every column, grouped by encoding."""
 
     def fit(name: str, own: CategorySettings) -> Vocabulary:
-        cells = cells_of(frame, name)
+        cells = cells_of(rows, name)
         return ordered_vocabulary(cells, own.order) if own.order else fit_vocabulary(cells, own.encode, max_categories)
 
     ranked = sorted(columns.categories.items(), key=lambda item: ENCODES.index(item[1].encode))
@@ -159,7 +159,7 @@ def _report(
             for (name, own), missing, fill in fills
         },
         encoded={
-            own.name: Encoded(own.encode, own.kept, len(own.rare), cells_of(train.frame, own.name).null_count())
+            own.name: Encoded(own.encode, own.kept, len(own.rare), cells_of(train.rows, own.name).null_count())
             for own in plan.vocabularies
         },
         scaled={name: Scaled(kind, centre, spread) for name, kind, centre, spread in lines if kind != "none"},

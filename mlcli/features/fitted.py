@@ -55,7 +55,7 @@ class FittedFeatures:
         """Cells whose category was never met in training, for the columns that have any."""
         if isinstance(self.source, PixelFeatures) or isinstance(data, Images):
             return {}
-        return self.source.unseen(data.frame)
+        return self.source.unseen(data.rows)
 
     @torch.no_grad()
     def affine(self) -> AffineMap | None:
@@ -88,7 +88,7 @@ class FittedFeatures:
     def _transform(self, data: Dataset, *, training: bool) -> torch.Tensor:
         match self.source:
             case TableFeatures() as source if not isinstance(data, Images):
-                return source.transform(data.frame, training=training)
+                return source.transform(data.rows, training=training)
             case PixelFeatures() as source if isinstance(data, Images):
                 return source.transform(data.pixels)
             case TableFeatures():

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from mlcli.data.frames import Frame, column_of
 from mlcli.data.names import suggestion
 from mlcli.errors import DataError
 from mlcli.features.vocabulary import Vocabulary
@@ -42,7 +43,7 @@ class Rows:
         return torch.from_numpy(numbers).T, torch.from_numpy(codes).T
 
 
-def numbers_of(frame: pl.DataFrame, name: str) -> pl.Series:
+def numbers_of(frame: Frame, name: str) -> pl.Series:
     """The column of this name as Float64; DataError where it is absent or holds no numbers."""
     column = _column(frame, name)
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
@@ -50,7 +51,7 @@ def numbers_of(frame: pl.DataFrame, name: str) -> pl.Series:
     return column.cast(pl.Float64)
 
 
-def cells_of(frame: pl.DataFrame, name: str) -> pl.Series:
+def cells_of(frame: Frame, name: str) -> pl.Series:
     """The column of this name as String; DataError where it is absent or holds no text."""
     column = _column(frame, name)
     if column.dtype not in (pl.String, pl.Null, pl.Categorical, pl.Enum):
@@ -58,10 +59,10 @@ def cells_of(frame: pl.DataFrame, name: str) -> pl.Series:
     return column.cast(pl.String)
 
 
-def _column(frame: pl.DataFrame, name: str) -> pl.Series:
-    if name not in frame.columns:
+def _column(frame: Frame, name: str) -> pl.Series:
+    names = frame.collect_schema().names()
+    if name not in names:
         raise DataError(
-            f"the rows have no column '{name}', which the features were fitted on; add it: "
-            f"{suggestion(name, frame.columns)}"
+            f"the rows have no column '{name}', which the features were fitted on; add it: {suggestion(name, names)}"
         )
-    return frame.get_column(name)
+    return column_of(frame, name)

@@ -45,7 +45,7 @@ def obtain_features(
 
 
 def _fingerprint(prepared: Prepared, config: FeaturesConfig, seed: int, y: np.ndarray) -> str:
-    targets = hashlib.sha256(y.tobytes()).hexdigest()
+    targets = hashlib.sha256(np.ascontiguousarray(y).data).hexdigest()
     text = f"{VERSION} {prepared.fingerprint} {targets} {seed} {config.model_dump_json()}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 import torch
 from pydantic import JsonValue
 
+from mlcli.data.frames import Frame, height_of, portions
 from mlcli.data.types import Schema
 from mlcli.errors import MlcliError
 from mlcli.features.arithmetic import Derive, TableArithmetic
@@ -60,23 +60,23 @@ class TableFeatures:
             names = project.names
         return FeatureLayout(names, tuple(own.size for own in embedded), tuple(own.name for own in embedded))
 
-    def transform(self, frame: pl.DataFrame, *, training: bool) -> torch.Tensor:
+    def transform(self, frame: Frame, *, training: bool) -> torch.Tensor:
         """Float32 (n, width)."""
-        out = torch.empty(frame.height, self.layout.width, dtype=torch.float32)
+        out = torch.empty(height_of(frame), self.layout.width, dtype=torch.float32)
         for rows, inputs in self._portions(frame, training=training):
             part = out[rows]
             part.copy_(self.arithmetic(*inputs)[: len(part)])
         return out
 
-    def refined(self, frame: pl.DataFrame, *, training: bool) -> np.ndarray:
+    def refined(self, frame: Frame, *, training: bool) -> np.ndarray:
         """The numeric features in float64 (n, k), for fitting what comes after scaling."""
-        out = torch.empty(frame.height, self.layout.n_numeric, dtype=torch.float64)
+        out = torch.empty(height_of(frame), self.layout.n_numeric, dtype=torch.float64)
         for rows, inputs in self._portions(frame, training=training):
             part = out[rows]
             part.copy_(self.arithmetic.refine(*self.arithmetic.assemble(*inputs))[: len(part)])
         return out.numpy()
 
-    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+    def unseen(self, frame: Frame) -> dict[str, int]:
         """Cells whose category was not met in training, for the columns that have any."""
         counts = {own.name: own.count_unseen(cells_of(frame, own.name)) for own in self.plan.vocabularies}
         return {name: count for name, count in counts.items() if count}
@@ -102,7 +102,7 @@ class TableFeatures:
         return features
 
     def _portions(
-        self, frame: pl.DataFrame, *, training: bool
+        self, frame: Frame, *, training: bool
     ) -> Iterator[tuple[slice, tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]]:
         """Rows and their inputs to the arithmetic, padded to whole blocks.
 
@@ -111,12 +111,13 @@ class TableFeatures:
         """
         fitted = max(1, len(self.names) + len(self.plan.vocabularies))
         step = min(_MAX_ROWS, max(BLOCK, _CELLS // fitted // BLOCK * BLOCK))
-        read = Rows.read(frame, self.plan.raw, self.plan.vocabularies)
-        for start in range(0, frame.height, step):
-            rows = slice(start, min(start + step, frame.height))
-            height = -(-(rows.stop - start) // BLOCK) * BLOCK
-            folds = torch.from_numpy(folds_of(start, start + height)) if training else None
-            yield rows, (*read.tensors(rows, height), folds)
+        for first, part in portions(frame):
+            read = Rows.read(part, self.plan.raw, self.plan.vocabularies)
+            for start in range(0, part.height, step):
+                rows = slice(start, min(start + step, part.height))
+                height = -(-(rows.stop - start) // BLOCK) * BLOCK
+                folds = torch.from_numpy(folds_of(first + start, first + start + height)) if training else None
+                yield slice(first + start, first + rows.stop), (*read.tensors(rows, height), folds)
 
 
 def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> TableArithmetic:

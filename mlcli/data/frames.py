@@ -1,0 +1,46 @@
+"""Rows of a table in memory, or in a file of which only what is asked for is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from mlcli.errors import ArtefactError
+
+Frame = pl.DataFrame | pl.LazyFrame
+
+# Rows read at once: what they take is small beside the table, and what a read costs is small beside them.
+PORTION = 1 << 16
+
+
+def collect(rows: Frame) -> pl.DataFrame:
+    """The rows in memory; raises ArtefactError for a file that has changed since it was checked."""
+    if isinstance(rows, pl.DataFrame):
+        return rows
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ArtefactError(f"prepared rows cannot be read ({error}); prepare the data again") from error
+
+
+def height_of(rows: Frame) -> int:
+    """Number of rows."""
+    return rows.height if isinstance(rows, pl.DataFrame) else int(collect(rows.select(pl.len())).item())
+
+
+def column_of(rows: Frame, name: str) -> pl.Series:
+    """One column."""
+    return collect(rows.select(name)).to_series()
+
+
+def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The rows in order, in parts that are few at a time where they are read from a file; each with its first row.
+
+    One part at least, so that columns can be checked where there are no rows.
+    """
+    if isinstance(rows, pl.DataFrame):
+        yield 0, rows
+        return
+    for start in range(0, max(1, height_of(rows)), PORTION):
+        yield start, collect(rows.slice(start, PORTION))

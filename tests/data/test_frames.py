@@ -1,0 +1,65 @@
+"""Rows in a file are those in memory, however few are read at a time."""
+
+import polars as pl
+import pytest
+import torch
+from polars.testing import assert_frame_equal
+
+from mlcli.config.features import FeaturesConfig
+from mlcli.data.frames import portions
+from mlcli.data.types import Column, Table
+from mlcli.errors import ArtefactError
+from mlcli.features.fit import fit_features
+
+N_ROWS = 1000
+FEATURES = (Column("a", "number"), Column("c", "category"))
+FRAME = pl.DataFrame(
+    {
+        "a": [None if i % 7 == 0 else i**1.5 for i in range(N_ROWS)],
+        "c": [None if i % 11 == 0 else "pqrs"[i % 4] for i in range(N_ROWS)],
+    }
+)
+
+
+@pytest.fixture(params=[96, 250, 4096])
+def stored(tmp_path, monkeypatch, request):
+    """The frame in a file, whose groups of rows are not the portions read."""
+    monkeypatch.setattr("mlcli.data.frames.PORTION", request.param)
+    FRAME.write_parquet(tmp_path / "t.parquet", row_group_size=300)
+    return Table(pl.scan_parquet(tmp_path / "t.parquet"), FEATURES, ())
+
+
+def test_all_rows_and_parts(stored):
+    assert len(stored) == N_ROWS
+    assert_frame_equal(stored.frame, FRAME)
+    assert_frame_equal(stored.part(290, 320).frame, FRAME[290:610])
+    assert len(stored.part(990, 320)) == 10
+
+
+def test_portions_follow_each_other(stored):
+    parts = list(portions(stored.rows))
+    assert [first for first, _ in parts] == [sum(part.height for _, part in parts[:i]) for i in range(len(parts))]
+    assert_frame_equal(pl.concat(part for _, part in parts), FRAME)
+
+
+@pytest.mark.parametrize("rows", [FRAME, FRAME.lazy()])
+def test_no_rows_are_one_portion(rows):
+    ((first, part),) = portions(rows.clear())
+    assert (first, part.height, part.columns) == (0, 0, ["a", "c"])
+
+
+@pytest.mark.parametrize("encode", ["one_hot", "target"])
+def test_features_are_the_same_to_the_bit(stored, encode):
+    y, config = torch.arange(N_ROWS).double().sin().numpy(), FeaturesConfig(encode=encode, indicator=True)
+    from_memory, from_file = (fit_features(table, config, 0, y) for table in (Table(FRAME, FEATURES, ()), stored))
+    assert from_file.report == from_memory.report
+    memory = Table(FRAME, FEATURES, ())
+    assert torch.equal(from_file.transform(stored), from_memory.transform(memory))
+    assert torch.equal(from_file.transform_training(stored), from_memory.transform_training(memory))
+    assert from_file.unseen(stored) == {}
+
+
+def test_a_file_that_is_gone(stored, tmp_path):
+    (tmp_path / "t.parquet").unlink()
+    with pytest.raises(ArtefactError, match="prepare the data again"):
+        _ = stored.frame
