@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,15 +14,15 @@ from mlcli.data.frames import Frame
 from mlcli.data.types import Table
 from mlcli.errors import DataError
 from mlcli.features.arithmetic import Derive, TableArithmetic
-from mlcli.features.columns import CategorySettings, ColumnPlan, plan_columns
+from mlcli.features.columns import CategorySettings, ColumnPlan, NumberSettings, plan_columns
 from mlcli.features.encode import ENCODES, fit_encode, grouped
 from mlcli.features.fitted import FittedFeatures
-from mlcli.features.impute import fit_impute
+from mlcli.features.impute import Impute, fit_fill
 from mlcli.features.narrow import Narrowing, fit_narrowing
 from mlcli.features.plan import TablePlan
 from mlcli.features.report import Encoded, FeatureReport, Imputed, Scaled
-from mlcli.features.rows import Rows, cells_of
-from mlcli.features.scale import fit_scale
+from mlcli.features.rows import cells_of, numbers_of
+from mlcli.features.scale import ScaledColumn, join_columns, measure_column
 from mlcli.features.select import by_variance
 from mlcli.features.table import TableFeatures
 from mlcli.features.target import Goal, folds_of
@@ -72,17 +73,17 @@ def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> 
 def _fit_assembly(
     train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], config: FeaturesConfig, goal: Goal | None
 ) -> _Assembled:
-    raw, codes = Rows.read(train.frame, columns.raw, vocabularies).tensors(slice(0, len(train)), len(train))
-    derive = Derive(columns.raw, columns.derived)
-    numbers = derive(raw)
-    impute = fit_impute(numbers.numpy(), [columns.numbers[name] for name in (*columns.raw, *_derived(columns))])
-    encode = fit_encode(vocabularies, codes.numpy(), goal)
-    filled, indicators = impute(numbers)
-    values = encode.values(codes, torch.from_numpy(folds_of(0, len(train))))
-    # Columns in one piece: all that follows goes column by column.
-    x = torch.cat([filled.T, values.T]).numpy().T if values.shape[1] else filled.numpy()
+    numbers = [_fit_number(column, own) for column, own in _each_number(train.rows, columns)]
+    codes = np.array([own.codes(cells_of(train.rows, own.name)) for own in vocabularies], dtype=np.int64)
+    codes = codes.reshape(len(vocabularies), len(train)).T
+    encode = fit_encode(vocabularies, codes, goal)
+    values = encode.values(torch.from_numpy(codes), torch.from_numpy(folds_of(0, len(train))))
     kinds = _kinds(columns, vocabularies, encode.target.shape[2])
-    scale = fit_scale(x, kinds, config.clip)
+    coded = [_fit_scaled(*own) for own in zip(values.T.contiguous().numpy(), kinds[len(numbers) :], strict=True)]
+    features = [*(own.feature for own in numbers), *coded]
+    scale = join_columns([own.scale for own in features], len(train), config.clip)
+    marks = [(i, own.marks) for i, own in enumerate(numbers) if own.marks is not None]
+    impute = Impute(torch.tensor([own.fill for own in numbers], dtype=torch.float64), [i for i, _ in marks])
     plan = TablePlan(
         columns=train.features,
         derived={own.name: own.formula.text for own in columns.derived},
@@ -92,10 +93,57 @@ def _fit_assembly(
         quantile=scale.quantile.at,
     )
     variances = np.concatenate(
-        [_variances(x), _flag_variances(codes.numpy(), vocabularies), _variances(indicators.numpy())]
+        [
+            np.array([own.variance for own in features]),
+            _flag_variances(codes, vocabularies),
+            np.array([variance for _, variance in marks]),
+        ]
     )
+    derive = Derive(columns.raw, columns.derived)
     arithmetic = TableArithmetic(derive, impute, encode, scale, torch.arange(len(variances)))
-    return _Assembled(TableFeatures(plan, arithmetic), variances, numbers.isnan().sum(dim=0).numpy(), kinds)
+    return _Assembled(TableFeatures(plan, arithmetic), variances, np.array([own.missing for own in numbers]), kinds)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Feature:
+    """A column to be scaled: its variance before, and what its scale takes."""
+
+    variance: float
+    scale: ScaledColumn
+
+
+@dataclasses.dataclass(frozen=True)
+class _Number:
+    """A number column: what fills its missing cells, how many there are, and its indicator's variance if it has one."""
+
+    fill: float
+    missing: int
+    marks: float | None
+    feature: _Feature
+
+
+def _each_number(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray, NumberSettings]]:
+    """Raw, then derived columns, float64 (n,) with NaN where missing: one at a time, for all of them may not fit."""
+    derived = {own.name: own.formula for own in columns.derived}
+
+    def column(name: str) -> torch.Tensor:
+        if name in derived:
+            return derived[name].evaluate({used: column(used) for used in derived[name].names})
+        numbers = torch.from_numpy(numbers_of(rows, name).to_numpy(writable=True))
+        return torch.where(numbers.isfinite(), numbers, torch.nan)
+
+    yield from ((column(name).numpy(), columns.numbers[name]) for name in (*columns.raw, *derived))
+
+
+def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
+    fill, missing = fit_fill(column, settings), np.isnan(column)
+    n_missing = int(missing.sum())
+    marks = _variance(missing.astype(np.float64)) if settings.indicator and n_missing else None
+    return _Number(fill, n_missing, marks, _fit_scaled(np.where(missing, fill, column), settings.scale))
+
+
+def _fit_scaled(column: np.ndarray, kind: ScaleName) -> _Feature:
+    return _Feature(_variance(column), measure_column(column, kind))
 
 
 def _derived(columns: ColumnPlan) -> tuple[str, ...]:
@@ -111,10 +159,10 @@ def _kinds(columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], n_targets:
     return (*numbers, *ordinal, *means)
 
 
-def _variances(x: np.ndarray) -> np.ndarray:
-    """Variance (ddof 0) of each column; exactly 0 for a constant, whatever rounding says."""
-    constant = x.min(axis=0) == x.max(axis=0)
-    return np.where(constant, 0.0, np.array([column.var() for column in x.T]))
+@np.errstate(over="ignore", invalid="ignore")
+def _variance(column: np.ndarray) -> float:
+    """Variance (ddof 0); exactly 0 for a constant, whatever rounding says."""
+    return 0.0 if column.min() == column.max() else float(column.var())
 
 
 def _flag_variances(codes: np.ndarray, vocabularies: tuple[Vocabulary, ...]) -> np.ndarray:

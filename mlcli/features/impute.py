@@ -33,15 +33,8 @@ class Impute(nn.Module):
         return torch.where(missing, self.fill, numbers), marks
 
 
-def fit_impute(numbers: np.ndarray, settings: Sequence[NumberSettings]) -> Impute:
-    """Fit to training columns (n, p); a wholly missing column is filled with fill_value."""
-    columns = list(zip(numbers.T, settings, strict=True))
-    fill = [_fill(column, own) for column, own in columns]
-    marked = [i for i, (column, own) in enumerate(columns) if own.indicator and np.isnan(column).any()]
-    return Impute(torch.tensor(fill, dtype=torch.float64), marked)
-
-
-def _fill(column: np.ndarray, settings: NumberSettings) -> float:
+def fit_fill(column: np.ndarray, settings: NumberSettings) -> float:
+    """What replaces the NaN of a training column (n,); a wholly missing one is filled with fill_value."""
     present = column[~np.isnan(column)]
     if settings.impute == "constant" or not len(present):
         return settings.fill_value

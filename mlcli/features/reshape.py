@@ -95,30 +95,33 @@ def _interpolate(x: torch.Tensor, right: torch.Tensor, xs: torch.Tensor, ys: tor
     return y0 + part.clamp(0.0, 1.0) * (y1 - y0)
 
 
-def fit_power(x: np.ndarray, at: Sequence[int]) -> Power:
-    """Exponents of greatest likelihood for the columns `at` of x (n, s), none of them constant."""
-    if not at:
-        return Power((), torch.empty(0, dtype=torch.float64))
+def fit_power(x: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """Exponents of greatest likelihood (s,) for columns x (n, s), none of them constant, and the columns reshaped."""
     from sklearn.preprocessing import PowerTransformer
 
+    every = list(range(x.shape[1]))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        exponents = PowerTransformer(standardize=False).fit(x[:, list(at)]).lambdas_
-    power = Power(at, torch.from_numpy(np.asarray(exponents, dtype=np.float64)))
-    if not power(torch.from_numpy(x)).isfinite().all():
+        exponents = PowerTransformer(standardize=False).fit(x[:, every]).lambdas_
+    power = Power(every, torch.from_numpy(np.asarray(exponents, dtype=np.float64)))
+    reshaped: torch.Tensor = power(torch.from_numpy(x))
+    if not reshaped.isfinite().all():
         raise DataError(
             "features.scale: 'power' finds no finite transform of a column; choose another scale for it, "
             "such as robust or quantile"
         )
-    return power
+    return power.exponents, reshaped.numpy()
 
 
-def fit_quantile(x: np.ndarray, at: Sequence[int]) -> Quantile:
-    """Up to 1,000 quantiles of the columns `at` of x (n, s)."""
-    m = max(2, min(MAX_QUANTILES, len(x)))
-    if not at:
-        return Quantile((), torch.empty(0, m, dtype=torch.float64))
+def n_quantiles(n_rows: int) -> int:
+    """How many quantiles that many rows have."""
+    return max(2, min(MAX_QUANTILES, n_rows))
+
+
+def fit_quantiles(column: np.ndarray) -> np.ndarray:
+    """Up to 1,000 quantiles of a column (n,)."""
     # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
-    quantiles = np.percentile(x[:, list(at)], np.linspace(0.0, 1.0, m) * 100, axis=0)
+    quantiles = np.percentile(column, np.linspace(0.0, 1.0, n_quantiles(len(column))) * 100)
     # Interpolation may round a quantile below its neighbour.
-    return Quantile(at, torch.from_numpy(np.maximum.accumulate(quantiles, axis=0).T.copy()))
+    ascending: np.ndarray = np.maximum.accumulate(quantiles)
+    return ascending

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from mlcli.config.features import Scale as ScaleName
 from mlcli.errors import DataError
-from mlcli.features.reshape import Power, Quantile, fit_power, fit_quantile
+from mlcli.features.reshape import Power, Quantile, fit_power, fit_quantiles, n_quantiles
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -47,28 +48,63 @@ class Scale(nn.Module):
         return scaled.clamp(-self.limit, self.limit)
 
 
-def fit_scale(x: np.ndarray, kinds: Sequence[ScaleName], clip: float | None) -> Scale:
-    """Fit to training columns (n, s); constant columns are only centred."""
-    varies = x.min(axis=0) < x.max(axis=0)
-    kinds = [kind if varied or kind == "none" else "standard" for kind, varied in zip(kinds, varies, strict=True)]
-    power = fit_power(x, [i for i, kind in enumerate(kinds) if kind == "power"])
-    quantile = fit_quantile(x, [i for i, kind in enumerate(kinds) if kind == "quantile"])
-    reshaped = power(torch.from_numpy(x)).numpy()
-    with np.errstate(over="ignore", invalid="ignore"):
-        lines = [_line(column, kind) for column, kind in zip(reshaped.T, kinds, strict=True)]
+@dataclass(frozen=True)
+class ScaledColumn:
+    """A training column measured for its scale.
+
+    line      : centre and spread, but for power, whose line is that of the columns reshaped
+    quantiles : for quantile, float64 (m,)
+    column    : for power, the column itself: the exponents and lines of such columns are found together
+    """
+
+    kind: ScaleName
+    line: tuple[float, float] = (0.0, 1.0)
+    quantiles: np.ndarray | None = None
+    column: np.ndarray | None = None
+
+
+def measure_column(column: np.ndarray, kind: ScaleName) -> ScaledColumn:
+    """Fit to one training column (n,); a constant one is only centred."""
+    if kind != "none" and not column.min() < column.max():
+        kind = "standard"
+    if kind == "power":
+        return ScaledColumn(kind, column=column)
+    if kind == "quantile":
+        return ScaledColumn(kind, quantiles=fit_quantiles(column))
+    return ScaledColumn(kind, _line(column, kind))
+
+
+def join_columns(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None) -> Scale:
+    """The scale of columns that were measured one by one on n_rows training rows."""
+    power, bent = _fit_power(columns)
+    ranked = {i: own.quantiles for i, own in enumerate(columns) if own.quantiles is not None}
+    lines = [bent.get(i, own.line) for i, own in enumerate(columns)]
     centre, spread = np.array(lines, dtype=np.float64).reshape(-1, 2).T
     if not np.isfinite(spread).all():
         raise DataError("features.scale: a column has numbers too large to measure their spread; rescale or drop it")
-    limit = [LARGEST if kind == "none" or clip is None else clip for kind in kinds]
+    quantiles = np.array([*ranked.values()]).reshape(len(ranked), n_quantiles(n_rows))
+    limit = [LARGEST if own.kind == "none" or clip is None else clip for own in columns]
     return Scale(
         power,
-        quantile,
+        Quantile(tuple(ranked), torch.from_numpy(quantiles)),
         torch.from_numpy(centre.copy()),
         torch.from_numpy(spread.copy()),
         torch.tensor(limit, dtype=torch.float64),
     )
 
 
+def _fit_power(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple[float, float]]]:
+    """The powers, and the line of each column they reshape."""
+    kept = {i: own.column for i, own in enumerate(columns) if own.column is not None}
+    if not kept:
+        return Power((), torch.empty(0, dtype=torch.float64)), {}
+    exponents, reshaped = fit_power(np.stack([*kept.values()]).T)
+    return Power(tuple(kept), exponents), dict(
+        zip(kept, (_line(column, "power") for column in reshaped.T), strict=True)
+    )
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def _line(column: np.ndarray, kind: ScaleName) -> tuple[float, float]:
     """Centre and spread of one column.
 
@@ -76,7 +112,7 @@ def _line(column: np.ndarray, kind: ScaleName) -> tuple[float, float]:
     a spread of 1 would leave its rare values as large as they are.
     """
     low, high = float(column.min()), float(column.max())
-    if kind in ("none", "quantile"):
+    if kind == "none":
         return 0.0, 1.0
     if low == high:
         return low, 1.0
