@@ -22,10 +22,11 @@ def share(path: Path, folder: Path, *sets: str) -> None:
     inputs = gather_inputs(config, Silent())
     if inputs.prepared.stand_in_for:
         sys.exit(f"{inputs.prepared.stand_in_for} is not in the data folder")
-    job = make_job(config, inputs)
+    rows, valid = inputs.training_arrays()
+    job = make_job(config, inputs, (rows, valid))
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "x.npy", job.train.x.numpy())
-    np.save(folder / "y.npy", job.train.y.numpy().reshape(-1).astype(np.int64))
+    np.save(folder / "x.npy", rows.x.numpy())
+    np.save(folder / "y.npy", rows.y.numpy().reshape(-1).astype(np.int64))
     assert isinstance(inputs.task, Classification)
     recipe = recipe_of(job) | {"n_classes": len(inputs.task.classes)}
     (folder / "recipe.json").write_text(json.dumps(recipe))
@@ -40,7 +41,7 @@ def recipe_of(job: TrainingJob) -> dict[str, object]:
         "hidden": list(config.model.hidden),
         "batch_size": job.batch_size,
         "epochs": config.training.epochs,
-        "lr": optimizer.lr,
+        "lr": job.lr,
         "beta2": optimizer.beta2,
         "peak": schedule.peak if isinstance(schedule, OneCycleSchedule) else None,
         "label_smoothing": getattr(config.loss, "label_smoothing", 0.0),
