@@ -99,7 +99,7 @@ class Backprop:
         self._keep = 1 - config.dropout
         self._chance = torch.Generator()
 
-    def gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def find(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
         """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
         trace = self._trace(x, seed)
         value, slope = self._cost.slope(_forward(self._output, trace.inputs[-1]), y)

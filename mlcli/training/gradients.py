@@ -24,7 +24,7 @@ class Gradients(Protocol):
     parameters: Parameters
     input_dtype: torch.dtype
 
-    def gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def find(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
         """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
 
     def outputs(self, x: Tensor) -> Tensor:
@@ -45,8 +45,8 @@ class Autograd:
         self._precision = precision
         self._is_random = config.dropout > 0
 
-    def gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
-        """As `Gradients.gradients`."""
+    def find(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+        """As `Gradients.find`."""
         if self._is_random:
             _seed_dropout(x.device, seed)
         self._model.train()

@@ -111,7 +111,7 @@ def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
         group["lr"] = state.lr
 
     def cost() -> Tensor:
-        value = job.gradients.gradients(batch.x, batch.y, seed=mix(config.seed, state.step))
+        value = job.gradients.find(batch.x, batch.y, seed=mix(config.seed, state.step))
         state.losses[state.batch] = value
         extra = penalty(config.optimizer, job.model)
         if extra is not None:
