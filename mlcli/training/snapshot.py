@@ -19,6 +19,7 @@ from mlcli.training.state import EpochRecord, Snapshot, TrainingState
 EXTENDABLE = ("training.epochs", "training.checkpoint_seconds")
 SECTIONS = ("features", "model", "loss", "optimizer", "training", "evaluation")
 SCALARS = ("epoch", "batch", "step", "lr", "best_epoch", "best_score")
+FRACTIONS = ("lr", "best_score")
 
 
 def take_snapshot(job: TrainingJob, state: TrainingState) -> Snapshot:
@@ -46,7 +47,7 @@ def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
         job.optimizer.load_state_dict(snapshot.optimizer)
         state.losses.copy_(snapshot.model["losses"])
         for name in SCALARS:
-            setattr(state, name, snapshot.progress[name])
+            setattr(state, name, _checked_scalar(name, snapshot.progress[name]))
         state.history = [EpochRecord(**record) for record in snapshot.progress["history"]]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
@@ -79,6 +80,14 @@ def _try_a_step(job: TrainingJob, state: dict[str, Any]) -> None:
     for parameter in (*parameters.weights, *parameters.others, *parameters.together):
         parameter.grad = torch.ones_like(parameter)
     optimizer.step(lambda: 1.0)
+
+
+def _checked_scalar(name: str, value: object) -> object:
+    """A number as the state holds it; raises TypeError for anything else."""
+    is_number = isinstance(value, int | float if name in FRACTIONS else int) and not isinstance(value, bool)
+    if not is_number and not (name == "best_score" and value is None):
+        raise TypeError(f"{name} is {value!r}, not a number")
+    return value
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
