@@ -16,6 +16,7 @@ LEVELS = [
     {"tensors", "packing"},
     {"features"},
     {"models", "task"},
+    {"metrics"},
     {"training"},
     {"run"},
     {"bundle_content", "checkpoint", "inference", "weights", "predictions", "evaluation"},

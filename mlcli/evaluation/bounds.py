@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mlcli.errors import UsageError
 from mlcli.evaluation.evaluate import Evaluation
-from mlcli.evaluation.score import Score
+from mlcli.metrics.score import Score
 
 
 @dataclass(frozen=True)

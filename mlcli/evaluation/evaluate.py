@@ -10,10 +10,10 @@ import numpy as np
 from mlcli.config.training import EvaluationConfig
 from mlcli.data.types import SplitName
 from mlcli.evaluation.baselines import predict_baselines
-from mlcli.evaluation.counts import ClassScore, class_table, confusion_matrix, count_classes
-from mlcli.evaluation.metrics import measure
-from mlcli.evaluation.score import Score
 from mlcli.evaluation.weights import WeightsTable
+from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
+from mlcli.metrics.measure import measure
+from mlcli.metrics.score import Score
 from mlcli.task import Classification, FittedTask, Predictions
 
 FORMAT = 1

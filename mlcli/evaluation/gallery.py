@@ -18,7 +18,7 @@ from mlcli.evaluation.figures.learning import draw_learning_curve
 from mlcli.evaluation.figures.residuals import draw_residuals
 from mlcli.evaluation.figures.surface import draw_decision_boundary, draw_heat_map, draw_line_fit
 from mlcli.evaluation.figures.weights import draw_first_layer, draw_weights
-from mlcli.evaluation.probabilities import ranking_scores
+from mlcli.metrics.probabilities import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 from mlcli.training.state import EpochRecord
 

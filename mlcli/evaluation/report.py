@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from mlcli.evaluation.evaluate import Evaluation
-from mlcli.evaluation.score import Score
 from mlcli.evaluation.show import MEANINGS, compare_with, show_interval, show_number, show_value
+from mlcli.metrics.score import Score
 
 if TYPE_CHECKING:
     from markupsafe import Markup

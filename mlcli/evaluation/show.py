@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlcli.evaluation.score import Score
+from mlcli.metrics.score import Score
 
 MEANINGS = {
     "accuracy": "share of rows predicted right",

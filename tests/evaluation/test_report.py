@@ -10,10 +10,10 @@ from mlcli.config.training import EvaluationConfig
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.figures import draw_confusion, svg_text
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
-from mlcli.evaluation.score import Score
 from mlcli.evaluation.show import MEANINGS, compare_with, show_number
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
+from mlcli.metrics.score import Score
 from mlcli.task import Classification
 from tests.evaluation.examples import class_predictions, number_predictions, regression
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.evaluation.intervals import Resampler
+from mlcli.metrics.intervals import Resampler
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef, r2_score
 
-from mlcli.evaluation import intervals
-from mlcli.evaluation.counts import confusion_matrix, f1, mcc, resample_counts
-from mlcli.evaluation.intervals import Resampler, percentile_interval, wilson_interval
-from mlcli.evaluation.metrics import measure
-from mlcli.evaluation.residuals import error_columns, error_means, r2
+from mlcli.metrics import intervals
+from mlcli.metrics.counts import confusion_matrix, f1, mcc, resample_counts
+from mlcli.metrics.intervals import Resampler, percentile_interval, wilson_interval
+from mlcli.metrics.measure import measure
+from mlcli.metrics.residuals import error_columns, error_means, r2
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 

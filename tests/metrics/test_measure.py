@@ -3,8 +3,8 @@ import pytest
 import sklearn.metrics as sk
 
 from mlcli.errors import ConfigError
-from mlcli.evaluation.counts import class_table, confusion_matrix, count_classes
-from mlcli.evaluation.metrics import CLASS_METRICS, NUMBER_METRICS, measure
+from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
+from mlcli.metrics.measure import CLASS_METRICS, NUMBER_METRICS, measure
 from mlcli.task import Predictions
 from tests.evaluation.examples import (
     class_predictions,

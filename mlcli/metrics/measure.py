@@ -12,11 +12,11 @@ import numpy as np
 
 from mlcli.config.training import Metric
 from mlcli.errors import config_error
-from mlcli.evaluation.counts import COUNT_METRICS, confusion_matrix, count_classes, resample_counts
-from mlcli.evaluation.intervals import Interval, Resampler, percentile_interval, wilson_interval
-from mlcli.evaluation.probabilities import RANK_METRICS, ROW_METRICS, ranking_scores
-from mlcli.evaluation.residuals import MEAN_METRICS, ORDER_METRICS, error_columns, error_means
-from mlcli.evaluation.score import Score
+from mlcli.metrics.counts import COUNT_METRICS, confusion_matrix, count_classes, resample_counts
+from mlcli.metrics.intervals import Interval, Resampler, percentile_interval, wilson_interval
+from mlcli.metrics.probabilities import RANK_METRICS, ROW_METRICS, ranking_scores
+from mlcli.metrics.residuals import MEAN_METRICS, ORDER_METRICS, error_columns, error_means
+from mlcli.metrics.score import Score
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 
 CLASS_METRICS = (*COUNT_METRICS, *RANK_METRICS, *ROW_METRICS)
