@@ -40,6 +40,7 @@ CASES = {
     "learning, other epoch kept": lambda: figures.draw_learning_curve(history([1.0, 0.9], [1.0, 1.2]), 2),
     "learning, one epoch": lambda: figures.draw_learning_curve(history([1.0], [1.0]), 1),
     "learning, nothing": lambda: figures.draw_learning_curve([], 0),
+    "learning, forged": lambda: figures.draw_learning_curve(history([1e300, 1.0], [1e-310, -1e308]), 1),
     "learning, diverged": lambda: figures.draw_learning_curve(history([1.0, np.nan, np.inf], [1.0, np.nan, np.nan]), 1),
     "confusion": lambda: figures.draw_confusion(confusion(3), (NASTY, "b", "c" * 300)),
     "confusion, 12 long names": lambda: figures.draw_confusion(confusion(12), [f"a long name {i}" for i in range(12)]),

@@ -35,8 +35,8 @@ LOG_SPAN = 30.0
 def draw_learning_curve(history: Sequence[EpochRecord], best_epoch: int) -> Figure:
     """Training and validation loss of each epoch, with the epoch whose weights were kept."""
     epochs = np.array([record.epoch for record in history], dtype=np.float64)
-    train = np.array([record.train_loss for record in history], dtype=np.float64)
-    valid = np.array([np.nan if r.valid_loss is None else r.valid_loss for r in history], dtype=np.float64)
+    train = _drawable([record.train_loss for record in history])
+    valid = _drawable([record.valid_loss for record in history])
     figure = new_figure(_title(epochs, train, valid, best_epoch), _subtitle(valid))
     axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
     if not np.isfinite(train).any():
@@ -51,6 +51,15 @@ def draw_learning_curve(history: Sequence[EpochRecord], best_epoch: int) -> Figu
     _label_ends(axes, epochs, curves)
     _mark_best(axes, epochs, valid if np.isfinite(valid).any() else train, best_epoch)
     return figure
+
+
+def _drawable(losses: Sequence[float | None]) -> NDArray[np.float64]:
+    """Losses as heights; NaN where there is none, or one that no training in float32 ends an epoch with."""
+    heights = np.array([np.nan if loss is None else loss for loss in losses], dtype=np.float64)
+    known = np.finfo(np.float32)
+    heights[np.abs(heights) > known.max] = np.nan
+    heights[np.abs(heights) < known.tiny] = 0.0
+    return heights
 
 
 def _title(epochs: NDArray[np.float64], train: NDArray[np.float64], valid: NDArray[np.float64], best_epoch: int) -> str:
