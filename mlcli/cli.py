@@ -15,7 +15,9 @@ from typing import Annotated
 
 import typer
 
+from mlcli.beside import add_commands
 from mlcli.console.help import Command, Group
+from mlcli.options import ConfigArgument, JsonOption, QuietOption, RunArgument, SetOption
 from mlcli.session import Session
 
 app = typer.Typer(
@@ -29,22 +31,6 @@ app = typer.Typer(
     help="Train neural networks on tables and small images from one YAML file.\n\n"
     "The steps: prepare → features → train → evaluate → improve; and predict. Each runs the earlier ones it needs.",
 )
-
-ConfigArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="CONFIG", help="YAML file. Left out: mlcli.yaml here, else the latest run's config."),
-]
-RunArgument = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="Run: iris, iris/003, or a folder. Left out: the latest run.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", "-S", metavar="KEY=VALUE", help="Change a config key, e.g. -S optimizer.lr=0.01. Repeatable."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
 
 
 def _version(asked: bool) -> None:
@@ -240,6 +226,8 @@ def predict(
         request = PredictRequest(given, output, file_format, tuple(keep or ()))
         session.finish(predict_step(outline, found, request, session.screen), show_predictions)
 
+
+add_commands(app)
 
 LATEST = "(latest)"
 

@@ -24,7 +24,8 @@ LEVELS = [
     {"improve"},
     {"steps"},
     {"console"},
-    {"session"},
+    {"session", "options"},
+    {"beside"},
     {"cli"},
     {"__main__"},
 ]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict"]
+COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict", "explain"]
 # What help needs is Python's own library and typer: 164 modules of typer 0.29 on Python 3.11.
 MODULES_OF_HELP = 230
 WIDTH = 80
@@ -53,7 +53,7 @@ def test_help_names_the_commands_in_the_order_of_the_steps(workspace):
 def test_no_command_shows_the_help(workspace):
     code, *_, done = run()
     assert code == 2
-    assert "╭─ Commands" in done.stderr
+    assert "╭─ Steps" in done.stderr
 
 
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
@@ -82,6 +82,13 @@ def test_config_errors_import_nothing_heavy(workspace, command):
     assert not modules & HEAVY
     assert "bad.yaml:2:" in done.stderr
     assert "bad.yaml:3:" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("explain",), ("explain", "optimizer.lr"), ("explain", "optimizer.lrr")])
+def test_explaining_keys_imports_nothing_heavy(workspace, arguments):
+    code, _, modules, _ = run(*arguments)
+    assert code == (2 if arguments[-1] == "optimizer.lrr" else 0)
+    assert not modules & HEAVY
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])

@@ -27,6 +27,17 @@ def changes_of(section: Section) -> dict[str, Value]:
     return changes
 
 
+def dump_briefly(value: dict[str, Value]) -> str:
+    """YAML with a line for each key at the left margin: `optimizer: {name: sgd, lr: 0.1}`."""
+    lines = [
+        yaml.dump(
+            {key: inner}, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=2**31
+        )
+        for key, inner in value.items()
+    ]
+    return "\n".join(line.strip()[1:-1] for line in lines)
+
+
 def _plain(value: "Section | Value") -> Value:
     """Sections as mappings, their name first."""
     if isinstance(value, Section):

@@ -42,7 +42,16 @@ def all_keys() -> tuple[Key, ...]:
 
 def find_keys(path: tuple[str, ...]) -> tuple[Key, ...]:
     """The keys at a path, one for each union member that has it; empty when there is none."""
-    return tuple(key for key in all_keys() if key.matches(path))
+    return _by_path().get(path) or tuple(key for key in all_keys() if key.matches(path))
+
+
+@cache
+def _by_path() -> dict[tuple[str, ...], tuple[Key, ...]]:
+    """The keys at each path without names of the user's own."""
+    found: dict[tuple[str, ...], tuple[Key, ...]] = {}
+    for key in all_keys():
+        found[key.path] = (*found.get(key.path, ()), key)
+    return found
 
 
 def _keys(section: type[Section], above: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Key]:

@@ -9,7 +9,7 @@ from mlcli.config.shape import names_of
 from mlcli.config.tree import KeyPath, Value
 from mlcli.config.wording import either, nearest, show
 
-_OTHER_NAMES = {
+OTHER_NAMES = {
     "activation_function": "activation",
     "batch": "batch_size",
     "batchsize": "batch_size",
@@ -56,7 +56,7 @@ def unknown_key(key: str, path: KeyPath, section: type[Section], members: Sequen
     own = section.model_fields
     others = [other for member in members for other in member.model_fields if other not in own]
     elsewhere = _elsewhere(path)
-    meant = _OTHER_NAMES.get(key.lower().replace("-", "_"), "")
+    meant = OTHER_NAMES.get(key.lower().replace("-", "_"), "")
     if key in others:
         return f"unknown key; {_owners(key, path, members, name)}"
     if near := meant if meant in own else nearest(key, own, _SURE):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ MIN_WIDTH, MAX_WIDTH = 60, 100
 # What a panel takes beside its two columns: borders, the blanks along them, and the gap.
 FRAME = 6
 EXAMPLE_MARK = "  ·  "
+# Where a command stands that says no other panel.
+STEPS = "Steps"
 
 
 class Command(TyperCommand):
@@ -33,7 +35,7 @@ class Command(TyperCommand):
         return _settled(super().get_params(ctx))
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        formatter.write(help_text(self, ctx, ()))
+        formatter.write(help_text(self, ctx, {}))
 
 
 class Group(TyperGroup):
@@ -44,14 +46,18 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
-        rows = [(command.name or "", command.help or "") for command in commands if command is not None]
-        formatter.write(help_text(self, ctx, rows))
+        panels: dict[str, list[Row]] = {}
+        for command in commands:
+            if command is not None:
+                panel = getattr(command, "rich_help_panel", None) or STEPS
+                panels.setdefault(panel, []).append((command.name or "", command.help or ""))
+        formatter.write(help_text(self, ctx, panels))
 
 
-def help_text(command: TyperCommand | TyperGroup, ctx: Context, commands: Sequence[Row]) -> str:
+def help_text(command: TyperCommand | TyperGroup, ctx: Context, commands: Mapping[str, Sequence[Row]]) -> str:
     """The whole help, laid out for this terminal."""
     width = max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size().columns))
-    panels = {**_parameters(command, ctx), "Commands": commands}
+    panels = {**_parameters(command, ctx), **commands}
     blocks = [
         [" " + typer.style(command.get_usage(ctx), bold=True)],
         *(_indented(text, width) for text in inspect.cleandoc(command.help or "").split("\n\n")),

@@ -1,0 +1,266 @@
+"""What there is to know of a key: found by its dotted name, its last part, or a value that it takes."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NoReturn
+
+from mlcli.config.advice import ADVICE, NO_ADVICE, Advice
+from mlcli.config.base import Section
+from mlcli.config.dotted import dotted, read_key
+from mlcli.config.paths import ANY, Key, all_keys, find_keys
+from mlcli.config.shape import Shape, field_shape, names_of, shape_of
+from mlcli.config.tree import Value
+from mlcli.config.unknown import OTHER_NAMES
+from mlcli.config.wording import describe, nearest, show
+from mlcli.errors import UsageError
+
+Path = tuple[str, ...]
+
+# The user's own name that examples use for a column and for a key to search.
+OWN_NAMES: dict[Path, str] = {("features", "columns"): "age", ("improve", "space"): "training.batch_size"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key as one or several members of a union have it.
+
+    owners  : names of these members; empty where the key always exists
+    default : as YAML; None where the key is required
+    """
+
+    owners: tuple[str, ...]
+    values: str
+    default: str | None
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A key, a section, or one member of a section chosen by name, such as optimizer.sgd.
+
+    member : the member that is meant
+    owner  : of a key, the member of the section around it that is meant
+    """
+
+    path: Path
+    member: str | None = None
+    owner: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its dotted name, the member's name behind it."""
+        return dotted(self.path if self.member is None else (*self.path, self.member))
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The key, once for each member that has it."""
+        found = find_keys(self.path)
+        return tuple(key for key in found if self.owner is None or not key.names or self.owner in key.names)
+
+    @property
+    def advice(self) -> Advice:
+        """What its description leaves to say."""
+        known = next((key.path for key in self.keys), self.path)
+        return ADVICE.get(".".join(known), NO_ADVICE)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What is said of the key itself, once for each different account of it."""
+        accounts: dict[Entry, dict[str, None]] = {}
+        for key in self.keys:
+            account = Entry((), describe(field_shape(key.field)), default_of(key), key.field.description or "")
+            accounts.setdefault(account, {}).update(dict.fromkeys(key.names))
+        everyone = Topic(self.path[:-1]).sections.keys()
+        return tuple(
+            replace(account, owners=() if names.keys() == everyone else tuple(names))
+            for account, names in accounts.items()
+        )
+
+    @property
+    def sections(self) -> dict[str, type[Section]]:
+        """The sections that may stand here, by name; empty where there is no choice."""
+        found = [section for key in self.keys for section in field_shape(key.field).sections()]
+        return {name: section for section in found for name in names_of(section)}
+
+    def members(self) -> dict[tuple[str, ...], str]:
+        """Names to choose from, those of one section together, with what it is; only the one meant, if one is."""
+        grouped: dict[type[Section], list[str]] = {}
+        for name, section in self.sections.items():
+            if self.member in (None, name):
+                grouped.setdefault(section, []).append(name)
+        return {tuple(names): summary_of(section) for section, names in grouped.items()}
+
+    def inside(self) -> tuple["Topic", ...]:
+        """The keys right under it, names of the user's own being passed over."""
+        below = (key for key in all_keys() if _leads(key.path, self.path) and _depth(key.path[len(self.path) :]) == 1)
+        mine = (key for key in below if self.member is None or not key.names or self.member in key.names)
+        paths = dict.fromkeys(key.path for key in mine if not is_choice(key))
+        return tuple(Topic(path, owner=self.member) for path in paths)
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of `explain --json`."""
+        return {
+            "key": self.title,
+            "accounts": [asdict(entry) for entry in self.entries()],
+            "names": [{"names": list(names), "meaning": meaning} for names, meaning in self.members().items()],
+            "keys": [topic.title for topic in self.inside()],
+            "when": self.advice.change or None,
+            "course": self.advice.term or None,
+            "example": example_of(self),
+        }
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What `explain` answers.
+
+    asked : whether a key was named; the topics are else all keys
+    """
+
+    topics: tuple[Topic, ...]
+    asked: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `explain --json`."""
+        return {"keys": [topic.to_json() for topic in self.topics]}
+
+
+def explain(text: str | None) -> Explained:
+    """Everything on what `text` may mean; without, on every key. Raises UsageError for what is no key."""
+    if text is not None:
+        return Explained(find_topics(text), asked=True)
+    paths = dict.fromkeys(key.path for key in all_keys() if not is_choice(key))
+    return Explained(tuple(Topic(path) for path in paths), asked=False)
+
+
+def find_topics(text: str) -> tuple[Topic, ...]:
+    """What `text` may mean: `optimizer.lr`, `optimizer.sgd.lr`, `momentum`, `adam`, `relu`.
+
+    Raises UsageError naming the nearest key where it means nothing.
+    """
+    try:
+        parts = read_key(text.strip())
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    exact = tuple(dict.fromkeys(_topics(parts, (), None)))
+    return exact or _by_last_part(parts) or _by_value(text) or _refuse(text)
+
+
+def is_choice(key: Key) -> bool:
+    """Whether the key is the `name` that chooses a section's member, and says nothing more."""
+    return key.path[-1] == "name" and len(key.path) > 1 and not key.field.description
+
+
+def default_of(key: Key) -> str | None:
+    """The default as YAML, a section's as its name; None where there is none."""
+    default = key.field.default
+    if key.path == ("name",):
+        return "file's name"
+    if key.field.is_required():
+        return None
+    if isinstance(default, Section):
+        return str(getattr(default, "name", ""))
+    return default if isinstance(default, str) else show(default)
+
+
+def summary_of(section: type[Section]) -> str:
+    """What a section's docstring says, on one line."""
+    return " ".join((section.__doc__ or "").split())
+
+
+def example_of(topic: Topic) -> dict[str, Value] | None:
+    """A piece of a configuration that sets the key; None for a section that nothing is chosen in."""
+    value = topic.advice.example
+    if topic.member is not None:
+        return _nested(topic.path, _least(topic, topic.member), None)
+    if value is None and topic.sections:
+        value = list(topic.sections)[-1]
+    if value is None and topic.keys and not topic.keys[0].is_section:
+        value = _other_than_default(topic.keys[0])
+    owner = topic.owner or next((entry.owners[0] for entry in topic.entries() if entry.owners), None)
+    return None if value is None else _nested(topic.path, value, owner)
+
+
+def _least(topic: Topic, member: str) -> Value:
+    """The least that a section of this name says: the bare name where nothing is required."""
+    required = {key.path[-1]: key.advice.example for key in topic.inside() if key.entries()[0].default is None}
+    return {"name": member, **required} if required else member
+
+
+def _nested(path: Path, value: Value, owner: str | None) -> dict[str, Value]:
+    """The value under the keys of its path; owner: the name of the section right around it."""
+    *above, last = (OWN_NAMES[path[:depth]] if part == ANY else part for depth, part in enumerate(path))
+    nested: dict[str, Value] = {last: value} if owner is None or last == "name" else {"name": owner, last: value}
+    for part in reversed(above):
+        nested = {part: nested}
+    return nested
+
+
+def _other_than_default(key: Key) -> Value:
+    """A value that the key takes, another than its default where its type tells one."""
+    default = key.field.default
+    for option in field_shape(key.field).options():
+        if option.annotation is bool:
+            return not default
+        if others := [word for word in option.words if word != default]:
+            return str(others[0])
+    return default if isinstance(default, str | int | float) else None
+
+
+def _topics(parts: Path, path: Path, member: str | None) -> Iterator[Topic]:
+    """Readings of the parts below a path, of which `member` was chosen if one was."""
+    here = Topic(path, member)
+    if not parts or parts == ("name",):
+        yield here
+    if not parts:
+        return
+    head, *rest = parts
+    deeper = [key for key in all_keys() if _leads(key.path, (*path, head)) and not is_choice(key)]
+    if any(_depth(key.path[len(path) :]) > 1 or member is None or member in key.names for key in deeper):
+        yield from (
+            replace(one, owner=member) if not rest else one for one in _topics(tuple(rest), (*path, head), None)
+        )
+    if member is None and head in here.sections:
+        yield from _topics(tuple(rest), path, head)
+
+
+def _leads(path: Path, start: Path) -> bool:
+    """Whether a key's path goes through `start`, whose names of the user's own match ANY."""
+    return len(path) >= len(start) and all(a in (ANY, b) for a, b in zip(path, start, strict=False))
+
+
+def _depth(path: Path) -> int:
+    return sum(part != ANY for part in path)
+
+
+def _by_last_part(parts: Path) -> tuple[Topic, ...]:
+    named = [key.path for key in all_keys() if key.path[-1:] == parts and not is_choice(key)]
+    return tuple(Topic(path) for path in dict.fromkeys(named))
+
+
+def _by_value(text: str) -> tuple[Topic, ...]:
+    """The member of that name, else the keys that take the word."""
+    topics = tuple(Topic(path) for path in dict.fromkeys(key.path for key in all_keys()))
+    members = tuple(Topic(topic.path, text) for topic in topics if text in topic.sections)
+    taking = [topic for topic in topics for key in topic.keys if text in words_of(field_shape(key.field))]
+    return members or tuple(dict.fromkeys(taking))
+
+
+def words_of(shape: Shape) -> set[str]:
+    """Words that a key takes, as its value or as an item of a list."""
+    found: set[str] = set()
+    for option in shape.options():
+        items = option.arguments if option.origin is tuple else ()
+        found.update(option.words, *(words_of(shape_of(item)) for item in items if item is not Ellipsis))
+    return found
+
+
+def _refuse(text: str) -> NoReturn:
+    """Name the nearest key, or the nearest name of a section."""
+    topics = [topic for topic in explain(None).topics if ANY not in topic.path]
+    known = {topic.title: topic.title for topic in topics}
+    if "." not in text:
+        known |= {topic.path[-1]: topic.title for topic in reversed(topics)}
+        known |= {name: f"{topic.title}.{name}" for topic in topics for name in topic.sections}
+    near = nearest(OTHER_NAMES.get(text.lower().replace("-", "_"), text), known)
+    advice = f"; did you mean {known[near]}?" if near else "."
+    raise UsageError(f"no key {text!r}{advice} All of them: mlcli explain")

@@ -1,0 +1,24 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="CONFIG", help="YAML file. Left out: mlcli.yaml here, else the latest run's config."),
+]
+RunArgument = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="Run: iris, iris/003, or a folder. Left out: the latest run.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-S", metavar="KEY=VALUE", help="Change a config key, e.g. -S optimizer.lr=0.01. Repeatable."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
