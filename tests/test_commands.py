@@ -34,7 +34,12 @@ def test_all_steps_one_after_the_other(workspace, mlcli):
     assert "virginica" in evaluated.err
     assert mlcli("predict").code == 0
     folder = workspace / "runs/iris/001"
-    assert {path.name for path in (folder / "evaluation").iterdir()} == {"figures", "metrics.json", "report.html"}
+    assert {path.name for path in (folder / "evaluation").iterdir()} == {
+        "figures",
+        "metrics.json",
+        "predictions",
+        "report.html",
+    }
     predicted = pl.read_csv(folder / "predictions.csv")
     assert predicted.height == 30
     assert predicted.columns[:2] == ["true_species", "prediction"]

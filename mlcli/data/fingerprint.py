@@ -6,10 +6,11 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from mlcli.config.dataset import BundledConfig, DatasetConfig, ImagesConfig
+from mlcli.config.dataset import BundledConfig, DatasetConfig, ImagesConfig, TableConfig
 from mlcli.data.sources import SourceRead, source_files
 from mlcli.data.splitting import effective_seed
 from mlcli.data.types import Table
@@ -19,19 +20,50 @@ PREPARE_FORMAT = 1
 """Raised whenever the same rows would be read, cleaned, split or stored differently."""
 
 
-def fingerprint(config: DatasetConfig, seed: int, read: SourceRead | None) -> str:
-    """Hexadecimal sha256 over the section, the split's seed, the content of the source and the format.
+# Columns, and the training rows that outliers cost, do not decide which rows stand in the other splits; where a file
+# lies does not either.
+_NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Hexadecimal sha256.
+
+    data : of all that decides the prepared dataset
+    rows : of all that decides which rows of the source stand in the validation and test splits; it is the same for
+           datasets that differ in dropped columns alone
+    """
+
+    data: str
+    rows: str
+
+
+def fingerprints(config: DatasetConfig, seed: int, read: SourceRead | None) -> Fingerprints:
+    """Over the section, the split's seed, the content of the source and the format.
 
     read : the rows, for a source that has no files to look at
     """
     files = source_files(config) if read is None else None
+    content = list(_content(config, files, read))
     described = {
         "format": PREPARE_FORMAT,
         "dataset": config.model_dump(mode="json"),
         "seed": effective_seed(config.split, seed),
-        "content": list(_content(config, files, read)),
+        "content": content,
     }
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return Fingerprints(_digest(described), _digest({**described, "dataset": _of_rows(config)}))
+
+
+def _of_rows(config: DatasetConfig) -> dict[str, object]:
+    """The keys that decide which rows stand in which split."""
+    columns_decide = isinstance(config, TableConfig) and (config.missing.drop_rows or config.duplicates == "drop")
+    left_out = _NOT_OF_ROWS | (set() if columns_decide else {"drop"})
+    split = config.split.model_dump(mode="json", exclude={"seed"})
+    return {**config.model_dump(mode="json", exclude=left_out), "split": split}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _content(config: DatasetConfig, files: tuple[Path, ...] | None, read: SourceRead | None) -> Iterator[str]:

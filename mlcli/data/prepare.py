@@ -20,7 +20,7 @@ from mlcli.config.dataset import (
 )
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.downloads import UnreachableError
-from mlcli.data.fingerprint import fingerprint
+from mlcli.data.fingerprint import fingerprints
 from mlcli.data.memory import require_reading_memory
 from mlcli.data.mnist import COLLECTIONS, fetch_mnist
 from mlcli.data.profile import Profile, profile_splits
@@ -41,7 +41,7 @@ class Prepared:
     """A dataset ready for step 2.
 
     folder : where it is stored
-    fingerprint : hexadecimal sha256 of all that decides its rows
+    fingerprint, rows_fingerprint : as `Fingerprints` has them, of the data and of its rows
     reused : it was found stored, and is whole
     dataset, stand_in_for : name of the dataset really read, and the one asked for where that is another
     """
@@ -49,6 +49,7 @@ class Prepared:
     splits: Splits
     folder: Path
     fingerprint: str
+    rows_fingerprint: str
     profile: Profile
     reused: bool
     dataset: str
@@ -64,13 +65,15 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     if not _may_be_stored(config):  # before a large file is read to tell its fingerprint
         require_reading_memory(config)
     read = read_source(config) if isinstance(config, SqlConfig) and config.url else None
-    mark = fingerprint(config, seed, read)
-    folder = prepared_dir() / f"{_label(config)}-{mark[:12]}"
+    marks = fingerprints(config, seed, read)
+    folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
     stored = _load(folder, reporter)
     if stored is None:
         _save(folder, _make(config, seed, read or _read(config)))
     data = stored or load_prepared(folder)  # what was made is large, and let go of
-    return Prepared(data.splits, folder, mark, data.profile, stored is not None, config.name, stand_in_for)
+    return Prepared(
+        data.splits, folder, marks.data, marks.rows, data.profile, stored is not None, config.name, stand_in_for
+    )
 
 
 def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig, str | None]:

@@ -18,6 +18,7 @@ from mlcli.evaluation.bounds import check_bounds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
 from mlcli.evaluation.figures.svg import svg_text
 from mlcli.evaluation.gallery import Subject, draw_gallery
+from mlcli.evaluation.kept import KeptPredictions, fingerprint_rows
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
@@ -60,7 +61,7 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     subject = measure_bundle(run, bundle, data, name, looks)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
     report = render_report(report_facts(run, bundle, manifest, prepared, subject.evaluation, figures))
-    write_evaluation(run.evaluation, subject.evaluation, figures, report)
+    write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
     return EvaluateOutcome(run, subject.evaluation, tuple(map(str, check_bounds(subject.evaluation, bounds))))
 
 
@@ -104,6 +105,12 @@ def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, lo
         predict=bundle.predict,
         **shown_weights(bundle),
     )
+
+
+def keep_predictions(prepared: Prepared, split: SplitName, subject: Subject) -> KeptPredictions:
+    """The answers row by row, and which rows they are about."""
+    rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
+    return KeptPredictions(split, rows, subject.task, subject.truth, subject.predictions)
 
 
 def shown_weights(bundle: Bundle) -> dict[str, Any]:

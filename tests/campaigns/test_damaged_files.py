@@ -16,6 +16,7 @@ from mlcli.config.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.types import Table
 from mlcli.errors import ArtefactError
+from mlcli.evaluation.kept import read_kept
 from mlcli.files import disk
 from mlcli.inputs import gather_inputs
 from mlcli.packing import pack
@@ -49,7 +50,7 @@ class Listener:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with a run, its two checkpoints and bundle, and two prepared datasets."""
+    """A folder with a run, its two checkpoints, bundle and kept predictions, and two prepared datasets."""
     folder = tmp_path_factory.mktemp("trained")
     rows = (f"{i % 7 or ''},{i * 0.37:.2f},{'abc'[i % 3]},{'no' if i % 4 else 'yes'}" for i in range(40))
     (folder / "t.csv").write_text("a,b,c,y\n" + "\n".join(rows) + "\n")
@@ -59,7 +60,7 @@ def trained(tmp_path_factory):
     (folder / "x.idx").write_bytes(b"\0\0\x08\x03" + np.array([30, 4, 4], ">u4").tobytes() + pixels.tobytes())
     (folder / "y.idx").write_bytes(b"\0\0\x08\x01" + np.array([30], ">u4").tobytes() + bytes(i % 2 for i in range(30)))
     with inside(folder):
-        for command in (["train", "t.yaml"], ["prepare", "p.yaml"]):
+        for command in (["train", "t.yaml"], ["evaluate", "t"], ["prepare", "p.yaml"]):
             with pytest.raises(SystemExit) as leaving:
                 main([*command, "--quiet"])
             assert not leaving.value.code
@@ -97,6 +98,14 @@ def read_checkpoint(folder):
     tensors = dict(found.model)
     rest = pack({"optimizer": found.optimizer, "progress": found.progress}, tensors)
     return found.step, bits(tensors), str(rest), len(listener.warnings)
+
+
+def read_predictions(folder):
+    """All that was kept of an evaluation."""
+    kept = read_kept(folder.parent)
+    found = kept.predictions
+    arrays = (kept.truth, found.values, found.scores, found.probabilities)
+    return kept.split, kept.rows, kept.task, [array.tolist() for array in arrays]
 
 
 def read_table(folder):
@@ -146,6 +155,7 @@ class Artefact:
 ARTEFACTS = {
     "bundle": ("runs/t/001/model", read_bundle),
     "checkpoint": ("runs/t/001/checkpoints/step-*9", read_checkpoint),
+    "predictions": ("runs/t/001/evaluation/predictions", read_predictions),
     "prepared table": ("data/prepared/t-????????????", read_table),
     "prepared pictures": ("data/prepared/x-????????????", read_pictures),
     "features": ("data/prepared/t-*-features-*", read_features),
@@ -158,7 +168,7 @@ def artefact(request, here):
     (folder,) = here.glob(pattern)
     whole = read(folder)
     match request.param:
-        case "bundle":
+        case "bundle" | "predictions":
             return Artefact(folder, read, whole, None)
         case "checkpoint":
             with moved_away(folder):

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -15,11 +16,13 @@ from mlcli.checkpoint import load_checkpoint, save_checkpoint
 from mlcli.config.schema import Config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.store import load_prepared
+from mlcli.evaluation.kept import KeptPredictions, read_kept
 from mlcli.evaluation.write import write_evaluation
 from mlcli.features.store import obtain_features
 from mlcli.files import recover_children, recover_folder, remove_folder, verify_folder
 from mlcli.predictions import SUFFIXES, write_predictions
 from mlcli.run import MetricsLog, RunManifest, create_run, list_runs, read_metrics
+from mlcli.task import Predictions, Regression
 from mlcli.training.state import EpochRecord, Snapshot
 from tests.test_bundle import bundle_of, table
 
@@ -184,7 +187,11 @@ def read_runs():
 
 def evaluate(fill):
     scores = SimpleNamespace(to_json=lambda: {"accuracy": fill})
-    write_evaluation(Path("evaluation"), scores, {"confusion": f"<svg>{fill}</svg>", "roc": "<svg/>"}, f"<p>{fill}</p>")
+    values = np.full((2, 1), float(fill))
+    task = Regression(("y",), (0.0,), (1.0,))
+    kept = KeptPredictions("test", f"rows {fill}", task, values, Predictions(values, None, values))
+    figures = {"confusion": f"<svg>{fill}</svg>", "roc": "<svg/>"}
+    write_evaluation(Path("evaluation"), scores, kept, figures, f"<p>{fill}</p>")
 
 
 def read_evaluation():
@@ -193,7 +200,8 @@ def read_evaluation():
     recover_children(folder)
     verify_folder(folder / "figures", "figures")
     texts = [(folder / name).read_text() for name in ("figures/confusion.svg", "report.html", "metrics.json")]
-    return tuple("1" in text for text in texts)
+    figures, *rest = ("1" in text for text in texts)
+    return figures, "1" in read_kept(folder).rows, *rest
 
 
 WRITES = {
@@ -212,7 +220,10 @@ WRITES = {
     "an epoch's metrics": Write(lambda: run_with_epochs(3), append_epoch, read_epochs, anew=resume_and_append),
     "the metrics of a resume": Write(lambda: run_with_epochs(3), lambda: rewrite_epochs(1), read_epochs),
     "an evaluation": Write(
-        lambda: evaluate(1), lambda: evaluate(2), read_evaluation, ((False, True, True), (False, False, True))
+        lambda: evaluate(1),
+        lambda: evaluate(2),
+        read_evaluation,
+        ((False, True, True, True), (False, False, True, True), (False, False, False, True)),
     ),
     **{
         f"predictions{suffix}": Write(

@@ -9,13 +9,14 @@ import pytest
 from mlcli.config.training import EvaluationConfig
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.figures import draw_confusion, svg_text
+from mlcli.evaluation.kept import KeptPredictions, read_kept
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
 from mlcli.evaluation.show import MEANINGS, compare_with, show_number
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
 from mlcli.metrics.score import Score
 from mlcli.task import Classification
-from tests.evaluation.examples import class_predictions, number_predictions, regression
+from tests.evaluation.examples import class_predictions, number_predictions, regression, three_classes
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "img", "link", "input"}
@@ -133,12 +134,14 @@ def test_regression_report_with_weights():
 
 
 def test_written_evaluation(facts, tmp_path):
-    write_evaluation(tmp_path, facts.evaluation, {"old": "<svg/>"}, "old")
+    kept = KeptPredictions("test", "a" * 64, *three_classes())
+    write_evaluation(tmp_path, facts.evaluation, kept, {"old": "<svg/>"}, "old")
     html = render_report(facts)
-    write_evaluation(tmp_path, facts.evaluation, facts.figures, html)
+    write_evaluation(tmp_path, facts.evaluation, kept, facts.figures, html)
     assert json.loads((tmp_path / "metrics.json").read_text()) == facts.evaluation.to_json()
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
     assert [path.name for path in (tmp_path / "figures").glob("*.svg")] == ["confusion.svg"]
+    assert read_kept(tmp_path).rows == kept.rows
     ET.parse(tmp_path / "figures" / "confusion.svg")
 
 
