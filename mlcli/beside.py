@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlcli.console.help import Command
-from mlcli.options import JsonOption
+from mlcli.options import JsonOption, QuietOption
 from mlcli.session import Session
 
 PANEL = "Beside the steps"
@@ -20,6 +21,11 @@ def add_commands(app: typer.Typer) -> None:
         rich_help_panel=PANEL,
         epilog="Examples:  mlcli explain  ·  mlcli explain optimizer.lr  ·  mlcli explain adam  ·  mlcli explain relu",
     )(explain)
+    app.command(
+        cls=Command,
+        rich_help_panel=PANEL,
+        epilog="Examples:  mlcli schema -o mlcli.schema.json  ·  mlcli schema | less",
+    )(schema)
 
 
 def explain(
@@ -35,3 +41,22 @@ def explain(
         from mlcli.console.explained import show_explained
 
         session.finish(guide.explain(key), show_explained)
+
+
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here. Left out: to stdout.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the configuration's JSON Schema, by which editors complete, explain and check the YAML file."""
+    with Session(as_json=False, quiet=quiet) as session:
+        from mlcli.config.json_schema import schema_text
+        from mlcli.start.schema_file import editor_line, save_schema
+
+        if output is None:
+            typer.echo(schema_text(), nl=False)
+            return
+        save_schema(output)
+        session.screen.say(f"Schema: {output}. An editor uses it where a configuration beside it begins with the line")
+        session.screen.heading(editor_line(Path(output.name)))

@@ -21,7 +21,7 @@ LEVELS = [
     {"run"},
     {"bundle_content", "checkpoint", "inference", "weights", "predictions", "evaluation"},
     {"bundle", "incoming", "recorder", "inputs"},
-    {"improve"},
+    {"improve", "start"},
     {"steps"},
     {"console"},
     {"session", "options"},

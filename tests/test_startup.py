@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict", "explain"]
+COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict", "explain", "schema"]
 # What help needs is Python's own library and typer: 164 modules of typer 0.29 on Python 3.11.
 MODULES_OF_HELP = 230
 WIDTH = 80
@@ -84,8 +84,10 @@ def test_config_errors_import_nothing_heavy(workspace, command):
     assert "bad.yaml:3:" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("explain",), ("explain", "optimizer.lr"), ("explain", "optimizer.lrr")])
-def test_explaining_keys_imports_nothing_heavy(workspace, arguments):
+@pytest.mark.parametrize(
+    "arguments", [("explain",), ("explain", "optimizer.lr"), ("explain", "optimizer.lrr"), ("schema",)]
+)
+def test_what_is_told_of_keys_imports_nothing_heavy(workspace, arguments):
     code, _, modules, _ = run(*arguments)
     assert code == (2 if arguments[-1] == "optimizer.lrr" else 0)
     assert not modules & HEAVY

@@ -39,6 +39,12 @@ def space_clashes(space: Space, written: dict[str, Value]) -> Iterator[Fault]:
             yield Fault((*SPACE, text), refusal, reads=(path[:1],))
 
 
+def searchable() -> tuple[Path, ...]:
+    """The keys that can be searched, but for those of single columns."""
+    paths = (key.path for key in all_keys() if not key.is_section)
+    return tuple(dict.fromkeys(path for path in paths if path[0] in SEARCHED and ANY not in path))
+
+
 def _read_key(text: str) -> Path:
     """Path of a key that can be searched; raises ValueError with advice for others."""
     path = read_key(text)
@@ -48,7 +54,7 @@ def _read_key(text: str) -> Path:
         raise ValueError(
             f"cannot be searched: trials are compared on the same rows; search keys of {', '.join(SEARCHED)}"
         )
-    known = {dotted(key.path): key.path for key in all_keys() if key.path[0] in SEARCHED and ANY not in key.path}
+    known = {dotted(path): path for path in searchable()}
     last = next((name for name, other in known.items() if other[-1] == path[-1]), None)
     near = nearest(text, known) or last
     raise ValueError("no such key" + (f"; did you mean '{near}'?" if near else "; write it as in optimizer.lr"))
