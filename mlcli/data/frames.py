@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mlcli.errors import ArtefactError
 
@@ -44,3 +46,17 @@ def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:
         return
     for start in range(0, max(1, height_of(rows)), PORTION):
         yield start, collect(rows.slice(start, PORTION))
+
+
+def rows_at(rows: Frame, places: NDArray[np.int64]) -> pl.DataFrame:
+    """The rows at these places, which may repeat, in this order; others are never held for long."""
+    if isinstance(rows, pl.DataFrame):
+        return rows[places]
+    wanted, order = np.unique(places, return_inverse=True)
+    parts = [part[wanted[_within(wanted, start, part.height)] - start] for start, part in portions(rows)]
+    return pl.concat(parts)[order]
+
+
+def _within(wanted: NDArray[np.int64], start: int, count: int) -> slice:
+    """Which of ascending places lie among the `count` from start on."""
+    return slice(*np.searchsorted(wanted, [start, start + count]).tolist())

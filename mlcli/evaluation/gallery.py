@@ -12,12 +12,23 @@ import polars as pl
 from mlcli.data.frames import collect
 from mlcli.data.types import Dataset, Images, Table
 from mlcli.evaluation.evaluate import Evaluation
+from mlcli.evaluation.figures.calibration import draw_calibration
 from mlcli.evaluation.figures.confusion import draw_confusion
 from mlcli.evaluation.figures.curves import draw_precision_recall, draw_roc
-from mlcli.evaluation.figures.learning import draw_learning_curve
+from mlcli.evaluation.figures.importance import draw_importance
+from mlcli.evaluation.figures.learning import (
+    draw_learning_curve,
+    draw_metric_curve,
+    draw_rate_curve,
+    rate_moved,
+    shown_metric,
+)
 from mlcli.evaluation.figures.residuals import draw_residuals
 from mlcli.evaluation.figures.surface import draw_decision_boundary, draw_heat_map, draw_line_fit
+from mlcli.evaluation.figures.threshold import draw_thresholds
 from mlcli.evaluation.figures.weights import draw_first_layer, draw_weights
+from mlcli.evaluation.importance import Importances
+from mlcli.metrics.measure import LOWER_IS_BETTER
 from mlcli.metrics.probabilities import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 from mlcli.training.state import EpochRecord
@@ -35,6 +46,7 @@ class Subject:
 
     truth         : as `task.truth` gives it
     predict       : answers for new rows
+    importances   : of the columns, None where they were not measured
     first_layer   : float (n_units, height, width[, channels]), incoming weights of units that see pixels, else None
     unit_names    : what those units stand for, such as the classes where there is no hidden layer
     input_weights : float (n_inputs, n_outputs) of a model without hidden layers, per unit of the scaled inputs
@@ -49,6 +61,7 @@ class Subject:
     history: Sequence[EpochRecord]
     best_epoch: int
     predict: Callable[[Dataset], Predictions]
+    importances: Importances | None = None
     first_layer: np.ndarray | None = None
     unit_names: tuple[str, ...] = ()
     input_weights: np.ndarray | None = None
@@ -57,25 +70,43 @@ class Subject:
 
 def draw_gallery(subject: Subject) -> dict[str, Figure]:
     """The figures by name, in the order in which they are read."""
-    figures: dict[str, Figure] = {}
-    if subject.history:
-        figures["learning_curve"] = draw_learning_curve(subject.history, subject.best_epoch)
+    figures = _of_training(subject)
     if not np.isfinite(subject.predictions.scores).all():
         return figures
     if isinstance(subject.task, Classification):
         figures |= _of_classes(subject, subject.task)
     else:
         figures |= _of_numbers(subject, subject.task)
+    if subject.importances is not None and subject.importances.columns:
+        figures["importance"] = draw_importance(subject.importances)
     return figures | _of_inputs(subject) | _of_weights(subject)
+
+
+def _of_training(subject: Subject) -> dict[str, Figure]:
+    """Loss, metric and learning rate over epochs, where they were recorded."""
+    history, figures = subject.history, {}
+    if history:
+        figures["learning_curve"] = draw_learning_curve(history, subject.best_epoch)
+    headline = next((score.name for score in subject.evaluation.scores), "")
+    if metric := shown_metric(history, headline):
+        figures["metric_curve"] = draw_metric_curve(history, metric, metric not in LOWER_IS_BETTER, subject.best_epoch)
+    if rate_moved(history):
+        figures["learning_rate"] = draw_rate_curve(history)
+    return figures
 
 
 def _of_classes(subject: Subject, task: Classification) -> dict[str, Figure]:
     scores, threshold = ranking_scores(subject.predictions), subject.evaluation.threshold
+    truth, probabilities = subject.truth, subject.predictions.probabilities
     figures: dict[str, Figure] = {}
     if subject.evaluation.confusion is not None:
         figures["confusion_matrix"] = draw_confusion(np.array(subject.evaluation.confusion), task.classes)
-    figures["roc"] = draw_roc(subject.truth, scores, task.classes, threshold)
-    figures["precision_recall"] = draw_precision_recall(subject.truth, scores, task.classes, threshold)
+    figures["roc"] = draw_roc(truth, scores, task.classes, threshold)
+    figures["precision_recall"] = draw_precision_recall(truth, scores, task.classes, threshold)
+    if probabilities is not None:
+        figures["calibration"] = draw_calibration(truth, probabilities, task.classes)
+    if probabilities is not None and threshold is not None:
+        figures["thresholds"] = draw_thresholds(truth, probabilities[:, 1], task.classes, threshold)
     return figures
 
 

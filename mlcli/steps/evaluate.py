@@ -18,6 +18,7 @@ from mlcli.evaluation.bounds import check_bounds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
 from mlcli.evaluation.figures.svg import svg_text
 from mlcli.evaluation.gallery import Subject, draw_gallery
+from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.kept import KeptPredictions, fingerprint_rows
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
 from mlcli.evaluation.weights import WeightsTable
@@ -103,6 +104,9 @@ def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, lo
         history=read_metrics(run),
         best_epoch=bundle.facts.get("best_epoch", 0),
         predict=bundle.predict,
+        importances=measure_importance(
+            bundle.task, data, truth, bundle.predict, evaluation.scores[0], bundle.config.seed
+        ),
         **shown_weights(bundle),
     )
 

@@ -1,12 +1,13 @@
 """Rows in a file are those in memory, however few are read at a time."""
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
 from polars.testing import assert_frame_equal
 
 from mlcli.config.features import FeaturesConfig
-from mlcli.data.frames import portions
+from mlcli.data.frames import portions, rows_at
 from mlcli.data.types import Column, Table
 from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
@@ -40,6 +41,13 @@ def test_portions_follow_each_other(stored):
     parts = list(portions(stored.rows))
     assert [first for first, _ in parts] == [sum(part.height for _, part in parts[:i]) for i in range(len(parts))]
     assert_frame_equal(pl.concat(part for _, part in parts), FRAME)
+
+
+@pytest.mark.parametrize("places", [[5, 999, 0, 5, 250, 251, 96], [7], []])
+def test_rows_at_places(stored, places):
+    places = np.array(places, dtype=np.int64)
+    for rows in (FRAME, stored.rows):
+        assert_frame_equal(rows_at(rows, places), FRAME[places])
 
 
 @pytest.mark.parametrize("rows", [FRAME, FRAME.lazy()])

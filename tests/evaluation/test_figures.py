@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from mlcli.evaluation import figures
+from mlcli.evaluation.figures.calibration import measure_reliability
+from mlcli.evaluation.figures.learning import rate_moved, shown_metric
 from mlcli.evaluation.figures.style import shorten
+from mlcli.evaluation.figures.threshold import trace_thresholds
+from mlcli.evaluation.importance import Importance, Importances
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import sampled_classes
 
@@ -14,6 +18,18 @@ NASTY = "<script>alert('$x_1$ & \"y\"')</script>\x07 猫"
 def history(train, valid=None):
     pairs = enumerate(zip(train, valid or [None] * len(train), strict=True), 1)
     return [EpochRecord(epoch, epoch, 0.1, t, v, {}) for epoch, (t, v) in pairs]
+
+
+def watched(values, rates):
+    triples = enumerate(zip(values, rates, strict=True), 1)
+    return [EpochRecord(e, e, rate, 1.0, 1.0, {} if v is None else {"accuracy": v}) for e, (v, rate) in triples]
+
+
+def importances(n_columns, loss=0.3, name="x"):
+    columns = (
+        Importance(f"{name}{i}", loss - i / 100, loss - i / 100 - 0.1, loss - i / 100 + 0.1) for i in range(n_columns)
+    )
+    return Importances("accuracy", "", 40, tuple(columns))
 
 
 def scored(n_classes, n_rows=200):
@@ -42,6 +58,18 @@ CASES = {
     "learning, nothing": lambda: figures.draw_learning_curve([], 0),
     "learning, forged": lambda: figures.draw_learning_curve(history([1e300, 1.0], [1e-310, -1e308]), 1),
     "learning, diverged": lambda: figures.draw_learning_curve(history([1.0, np.nan, np.inf], [1.0, np.nan, np.nan]), 1),
+    "metric": lambda: figures.draw_metric_curve(watched([0.5, 0.9, 0.7], [1, 1, 1]), "accuracy", True, 3),
+    "metric, lower": lambda: figures.draw_metric_curve(watched([0.5, None, 0.7], [1, 1, 1]), "accuracy", False, 1),
+    "rate": lambda: figures.draw_rate_curve(watched([None] * 3, [0.1, 0.2, 1e-9])),
+    "rate, falling": lambda: figures.draw_rate_curve(watched([None] * 2, [0.2, 0.1])),
+    "calibration": lambda: figures.draw_calibration(*scored(2), ("no", NASTY)),
+    "calibration, 3 classes": lambda: figures.draw_calibration(*scored(3), "abc"),
+    "calibration, no rows": lambda: figures.draw_calibration(np.empty(0, int), np.empty((0, 2)), "ab"),
+    "thresholds": lambda: figures.draw_thresholds(np.array([0, 1, 1]), np.array([0.2, 0.4, 0.9]), ("no", NASTY), 0.5),
+    "thresholds, one class": lambda: figures.draw_thresholds(np.ones(3, int), np.full(3, 0.5), "ab", 0.5),
+    "importance": lambda: figures.draw_importance(importances(30)),
+    "importance, nasty": lambda: figures.draw_importance(importances(3, name=NASTY)),
+    "importance, unsure": lambda: figures.draw_importance(importances(1, loss=0.0)),
     "confusion": lambda: figures.draw_confusion(confusion(3), (NASTY, "b", "c" * 300)),
     "confusion, 12 long names": lambda: figures.draw_confusion(confusion(12), [f"a long name {i}" for i in range(12)]),
     "confusion, 40 classes": lambda: figures.draw_confusion(confusion(40), [str(i) for i in range(40)]),
@@ -112,6 +140,15 @@ def test_names_reach_the_picture_as_text():
         ("learning without validation", "Training loss goes from 3.000 to 0.0100 in 2 epochs"),
         ("learning, other epoch kept", "Validation loss is lowest after epoch 1; the weights"),
         ("learning, nothing", "No epoch ended with a finite loss"),
+        ("metric", "Validation accuracy is highest after epoch 2: 0.9000"),
+        ("metric, lower", "Validation accuracy is lowest after epoch 1: 0.5000"),
+        ("rate", "The learning rate peaks at 0.2 in epoch 2"),
+        ("rate, falling", "The learning rate goes from 0.2 to 0.1"),
+        ("calibration, no rows", "Calibration: not defined without rows"),
+        ("thresholds", "F1 is 0.667 at 0.5, in use; at best 1.000, at 0.205"),
+        ("thresholds, one class", "Thresholds: not defined for rows of one class"),
+        ("importance", "x0 matters most to accuracy"),
+        ("importance, unsure", "No column matters for sure"),
         ("confusion, 40 classes", "31,980 of 1,279,200 rows are right (2.5 %)"),
         ("roc, undefined", "ROC curve: not defined for these rows"),
         ("residuals, one", "Half of the predictions are within 1.000 of the truth"),
@@ -131,6 +168,61 @@ def test_the_threshold_is_marked_where_the_model_decides():
         false_positives, recall = chosen[truth == 0].mean(), chosen[truth == 1].mean()
         marker = figures.draw_roc(truth, probabilities, "ab", cut).axes[0].get_lines()[-1]
         assert (marker.get_xdata()[0], marker.get_ydata()[0]) == pytest.approx((false_positives, recall), abs=0.03)
+
+
+def test_threshold_curves_are_those_of_scikit_learn():
+    from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score
+
+    truth, probabilities = scored(2, 80)
+    curves = trace_thresholds(truth, probabilities[:, 1])
+    for at in (0, 37, 100, 150):
+        chosen = probabilities[:, 1] >= curves.thresholds[at]
+        for name, score in (
+            ("precision", precision_score),
+            ("recall", recall_score),
+            ("f1", f1_score),
+            ("balanced_accuracy", balanced_accuracy_score),
+        ):
+            assert getattr(curves, name)[at] == pytest.approx(score(truth, chosen)), (name, at)
+    assert np.isnan(curves.precision[-1])
+
+
+def test_reliability_is_that_of_scikit_learn():
+    from sklearn.calibration import calibration_curve
+
+    truth, probabilities = scored(2, 400)
+    found = measure_reliability(probabilities[:, 1], truth == 1)
+    filled = found.counts > 0
+    seen, said = calibration_curve(truth, probabilities[:, 1], n_bins=10)
+    assert found.seen[filled] == pytest.approx(seen)
+    assert found.said[filled] == pytest.approx(said)
+
+
+def test_calibration_error_by_hand():
+    """Four rows at 0.9, of which half are right, and one at 0.2, which is not: (4 · 0.4 + 1 · 0.2) / 5."""
+    found = measure_reliability(np.array([0.9, 0.9, 0.9, 0.9, 0.2]), np.array([True, True, False, False, False]))
+    assert (found.error, found.excess) == (pytest.approx(0.36), pytest.approx(0.36))
+
+
+def test_the_weightiest_column_has_the_longest_bar_on_top():
+    axes = CASES["importance"]().axes[0]
+    assert [round(bar.get_width(), 2) for bar in axes.patches] == [round(0.3 - i / 100, 2) for i in range(20)]
+    assert axes.yaxis_inverted()
+
+
+@pytest.mark.parametrize(("values", "headline", "shown"), [
+    ([0.5, 0.6], "accuracy", "accuracy"),
+    ([0.5, 0.6], "f1", "accuracy"),
+    ([None, None], "accuracy", None),
+    ([np.nan, np.nan], "accuracy", None),
+])  # fmt: skip
+def test_the_metric_drawn_is_the_headline_where_it_was_watched(values, headline, shown):
+    assert shown_metric(watched(values, [1, 1]), headline) == shown
+
+
+@pytest.mark.parametrize(("rates", "moved"), [([0.1, 0.1], False), ([0.1, 0.2], True), ([0.1, np.inf], False)])
+def test_only_a_rate_that_moved_is_drawn(rates, moved):
+    assert rate_moved(watched([None, None], rates)) == moved
 
 
 def test_the_kept_epoch_is_marked_on_the_validation_curve():

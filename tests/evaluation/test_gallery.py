@@ -6,6 +6,7 @@ from mlcli.config.training import EvaluationConfig
 from mlcli.data.types import Column, Table
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.gallery import Subject, draw_gallery
+from mlcli.evaluation.importance import Importance, Importances
 from mlcli.task import Predictions
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
@@ -36,7 +37,7 @@ def subject(task, data, truth, predict, **changes):
 
 
 CLASSES = (classification(2, output="sigmoid"), X[:, 0] > 0)
-CURVES = ["learning_curve", "confusion_matrix", "roc", "precision_recall"]
+CURVES = ["learning_curve", "confusion_matrix", "roc", "precision_recall", "calibration", "thresholds"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,19 @@ def test_figures_of_classes(n_inputs, changes, names):
 def test_figures_of_numbers(n_inputs, extra):
     gallery = draw_gallery(subject(regression(), table(n_inputs), X[:, :1], number_answers))
     assert list(gallery) == ["learning_curve", "residuals", *extra]
+
+
+def test_what_training_recorded_is_drawn():
+    history = [EpochRecord(epoch, epoch, 0.1 * epoch, 1.0, 1.0, {"rmse": 1.0}) for epoch in (1, 2)]
+    gallery = draw_gallery(subject(regression(), table(3), X[:, :1], number_answers, history=history))
+    assert list(gallery) == ["learning_curve", "metric_curve", "learning_rate", "residuals"]
+
+
+def test_importances_are_drawn_where_there_are_some():
+    some, none = (Importances("rmse", "y1", 30, columns) for columns in ((Importance("x0", 1.0, 0.5, 1.5),), ()))
+    for importances, drawn in ((some, True), (none, False)):
+        gallery = draw_gallery(subject(regression(), table(3), X[:, :1], number_answers, importances=importances))
+        assert ("importance" in gallery) == drawn
 
 
 def test_each_of_several_targets_has_its_residuals():

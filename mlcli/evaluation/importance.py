@@ -1,0 +1,131 @@
+"""Permutation importance: how much worse the headline score gets without what a column tells (Breiman, 2001).
+
+A column is shuffled before the features are made of it, so that all that comes of it counts together. Columns
+that tell the same as each other stand in for each other, and each then seems to matter less than it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlcli.data.frames import rows_at
+from mlcli.data.types import Dataset, Images, Table
+from mlcli.metrics.measure import measure
+from mlcli.metrics.score import Score
+from mlcli.task import FittedTask, Predictions
+
+Predict = Callable[[Dataset], Predictions]
+# Each repeat draws its own rows and shuffles them anew.
+N_REPEATS = 10
+# Rows predicted at most in a repeat, over all columns, and of one column, so that all of it takes seconds.
+MAX_PREDICTED, MAX_ROWS = 40_000, 2_000
+MAX_COLUMNS = 200
+# 97.5 % quantile of Student's t with N_REPEATS − 1 degrees of freedom.
+T_QUANTILE = 2.262
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What a column is worth: the mean loss over the repeats with its 95 % interval, and the column's own place."""
+
+    name: str
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Importances:
+    """The columns, the weightiest first, or the reason why there are none.
+
+    metric, unit : of the score whose worsening is told
+    n_rows       : rows drawn in each repeat
+    """
+
+    metric: str
+    unit: str
+    n_rows: int
+    columns: tuple[Importance, ...]
+    reason: str | None = None
+
+
+def measure_importance(
+    task: FittedTask, data: Dataset, truth: np.ndarray, predict: Predict, headline: Score, seed: int
+) -> Importances:
+    """Shuffle one column after another and measure the headline again.
+
+    Each repeat draws rows with replacement, so that the repeats differ as much as other rows like these would.
+    """
+    if isinstance(data, Images):
+        return Importances(headline.name, headline.unit, 0, (), "pictures have no columns")
+    if reason := _why_not(data, headline):
+        return Importances(headline.name, headline.unit, 0, (), reason)
+    n_rows = min(len(data), MAX_ROWS, MAX_PREDICTED // len(data.features))
+    rng = np.random.default_rng(seed)
+    losses = np.stack([_losses(task, data, truth, predict, headline, n_rows, rng) for _ in range(N_REPEATS)])
+    means, halves = losses.mean(axis=0), _half_widths(losses, n_rows / len(data))
+    found = (
+        Importance(column.name, mean, mean - half, mean + half)
+        for column, mean, half in zip(data.features, means.tolist(), halves.tolist(), strict=True)
+        if np.isfinite(mean)
+    )
+    columns = tuple(sorted(found, key=lambda column: -column.loss))
+    reason = None if columns else f"{headline.name} is undefined on rows drawn from these"
+    return Importances(headline.name, headline.unit, n_rows, columns, reason)
+
+
+def _why_not(data: Table, headline: Score) -> str | None:
+    if headline.value is None:
+        return f"{headline.name} is undefined: {headline.reason}"
+    if len(data.features) > MAX_COLUMNS:
+        return f"{len(data.features):,} columns are too many to be shuffled one by one; up to {MAX_COLUMNS} are"
+    return None
+
+
+def _losses(
+    task: FittedTask,
+    data: Table,
+    truth: np.ndarray,
+    predict: Predict,
+    headline: Score,
+    n_rows: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """One repeat: by how much the score of the same rows worsens without each column, (n_columns,)."""
+    places = rng.integers(len(data), size=n_rows)
+    known, frame = truth[places], rows_at(data.rows, places)
+    order = rng.permutation(n_rows)
+    variants = [frame, *(frame.with_columns(pl.col(column.name).gather(order)) for column in data.features)]
+    answers = predict(Table(pl.concat(variants), data.features, ()))
+    whole, *scores = (_score(task, known, part, headline.name) for part in _parts(answers, n_rows))
+    sign = 1.0 if headline.higher_is_better else -1.0
+    return np.array([sign * (whole - score) for score in scores])
+
+
+def _parts(answers: Predictions, n_rows: int) -> Iterator[Predictions]:
+    """The answers in portions of n_rows."""
+    for start in range(0, len(answers), n_rows):
+        rows = slice(start, start + n_rows)
+        probabilities = None if answers.probabilities is None else answers.probabilities[rows]
+        yield Predictions(answers.values[rows], probabilities, answers.scores[rows])
+
+
+def _half_widths(losses: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Of the mean's intervals: losses (N_REPEATS, n_columns), each of so large a share of the rows.
+
+    A loss over m of n rows has m / n of its variance when it is taken over all n; the mean of the repeats adds
+    1 / N_REPEATS of it, because their number is small.
+    """
+    halves: NDArray[np.float64] = T_QUANTILE * np.sqrt(share + 1 / N_REPEATS) * losses.std(axis=0, ddof=1)
+    return halves
+
+
+def _score(task: FittedTask, truth: np.ndarray, predictions: Predictions, metric: str) -> float:
+    """NaN where it is undefined."""
+    value = measure(task, truth, predictions, [metric])[0].value
+    return np.nan if value is None else value
