@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli.console.help import Command
-from mlcli.options import JsonOption, QuietOption
+from mlcli.options import ConfigArgument, JsonOption, QuietOption, SetOption
 from mlcli.session import Session
 
 PANEL = "Beside the steps"
@@ -19,6 +19,11 @@ def add_commands(app: typer.Typer) -> None:
     app.command(
         cls=Command,
         rich_help_panel=PANEL,
+        epilog="Examples:  mlcli check  ·  mlcli check configs/adult.yaml -S model.hidden=[512]  ·  mlcli check --json",
+    )(check)
+    app.command(
+        cls=Command,
+        rich_help_panel=PANEL,
         epilog="Examples:  mlcli explain  ·  mlcli explain optimizer.lr  ·  mlcli explain adam  ·  mlcli explain relu",
     )(explain)
     app.command(
@@ -26,6 +31,20 @@ def add_commands(app: typer.Typer) -> None:
         rich_help_panel=PANEL,
         epilog="Examples:  mlcli schema -o mlcli.schema.json  ·  mlcli schema | less",
     )(schema)
+
+
+def check(
+    config: ConfigArgument = None, sets: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Tell what a training would do, its time and memory too, without training: only prepared data is written."""
+    with Session(as_json, quiet) as session:
+        loaded = session.config(config, sets)
+        prepared = session.prepared(loaded)
+        from mlcli.console.checked import show_checked
+        from mlcli.steps.check import check_step
+
+        outcome = check_step(loaded, session.screen, prepared)
+        session.finish(outcome, show_checked, f"mlcli train {config}" if config else "mlcli train")
 
 
 def explain(

@@ -37,7 +37,7 @@ def require_memory(needed: int, what: str, remedy: str) -> None:
     available = available_memory()
     if available is not None and needed > available.size:
         raise ResourceError(
-            f"{what} takes about {_shown(needed)} of memory, and {_shown(available.size)} are available "
+            f"{what} takes about {shown_size(needed)} of memory, and {shown_size(available.size)} are available "
             f"({available.limit}); {remedy}"
         )
 
@@ -98,7 +98,8 @@ def _read_size(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** (1 + _POWERS.index(unit) if unit else 0))
 
 
-def _shown(size: int) -> str:
+def shown_size(size: int) -> str:
+    """A number of bytes as people read it."""
     for power, unit in ((12, "TB"), (9, "GB"), (6, "MB")):
         if size >= 10**power:
             return f"{size / 10**power:,.1f} {unit}"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict", "explain", "schema"]
+COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict", "check", "explain", "schema"]
 # What help needs is Python's own library and typer: 164 modules of typer 0.29 on Python 3.11.
 MODULES_OF_HELP = 230
 WIDTH = 80
@@ -74,7 +74,7 @@ def test_shells_can_complete_commands(workspace):
     assert done.stdout.split() == ["train"]
 
 
-@pytest.mark.parametrize("command", ["prepare", "features", "train", "improve"])
+@pytest.mark.parametrize("command", ["prepare", "features", "train", "improve", "check"])
 def test_config_errors_import_nothing_heavy(workspace, command):
     (workspace / "bad.yaml").write_text("dataset: iris\noptimizer: {name: adam, lrr: 3}\ntraining: {epochs: none}\n")
     code, _, modules, done = run(command, "bad.yaml")

@@ -122,6 +122,12 @@ def create_run(name: str, config_yaml: str, manifest: RunManifest) -> Run:
     return Run(folder, name, int(folder.name))
 
 
+def next_folder(name: str) -> Path:
+    """Where the next run of a name would go; another process may be faster."""
+    parent = runs_dir() / name
+    return parent / f"{_next_number(parent) if parent.is_dir() else 1:03d}"
+
+
 def open_run(folder: Path) -> Run:
     """The run in a folder, wherever it was moved to. Raises UsageError when there is none."""
     if not is_run(folder):
