@@ -9,6 +9,7 @@ import typer
 
 from mlcli.console.help import Command
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, SetOption
+from mlcli.runs_group import runs_group
 from mlcli.session import Session
 
 PANEL = "Beside the steps"
@@ -31,6 +32,7 @@ def add_commands(app: typer.Typer) -> None:
         rich_help_panel=PANEL,
         epilog="Examples:  mlcli schema -o mlcli.schema.json  ·  mlcli schema | less",
     )(schema)
+    app.add_typer(runs_group(), name="runs", rich_help_panel=PANEL)
 
 
 def check(

@@ -28,6 +28,14 @@ def build_config(tree: Tree) -> Config:
     return _validate(value, tree)
 
 
+def build_quickly(tree: Tree) -> Config:
+    """The configuration of a tree that `dump_config` wrote, by pydantic alone, and with all advice at a fault."""
+    try:
+        return _validate(tree.value, tree)
+    except ConfigError:
+        return build_config(tree)
+
+
 def _validate(value: dict[str, Value], tree: Tree) -> Config:
     """The configuration by pydantic, types being strict; it has the last word, in its own words."""
     try:

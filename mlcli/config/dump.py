@@ -14,7 +14,7 @@ from mlcli.config.tree import Value
 
 def dump_config(config: Config) -> str:
     """YAML with every key and its value, in the order of the sections; it loads back to an equal Config."""
-    return str(yaml.dump(_plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31))
+    return str(yaml.dump(plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31))
 
 
 def changes_of(section: Section) -> dict[str, Value]:
@@ -23,7 +23,7 @@ def changes_of(section: Section) -> dict[str, Value]:
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         if (key == "name" and names_of(type(section))) or value != field.default:
-            changes[key] = changes_of(value) if isinstance(value, Section) else _plain(value)
+            changes[key] = changes_of(value) if isinstance(value, Section) else plain(value)
     return changes
 
 
@@ -38,13 +38,13 @@ def dump_briefly(value: dict[str, Value]) -> str:
     return "\n".join(line.strip()[1:-1] for line in lines)
 
 
-def _plain(value: "Section | Value") -> Value:
-    """Sections as mappings, their name first."""
+def plain(value: "Section | Value") -> Value:
+    """Sections as mappings, their name first; a configuration as the values that its file holds."""
     if isinstance(value, Section):
         keys = sorted(type(value).model_fields, key=lambda key: key != "name")
-        return {key: _plain(getattr(value, key)) for key in keys}
+        return {key: plain(getattr(value, key)) for key in keys}
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     return value
 
 

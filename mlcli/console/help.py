@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 if TYPE_CHECKING:
+    from typer._click import Command as AnyCommand
     from typer._click import Context, HelpFormatter, Parameter
 
 Row = tuple[str, str]
@@ -54,7 +55,24 @@ class Group(TyperGroup):
         formatter.write(help_text(self, ctx, panels))
 
 
-def help_text(command: TyperCommand | TyperGroup, ctx: Context, commands: Mapping[str, Sequence[Row]]) -> str:
+class DefaultGroup(Group):
+    """A group whose first command is meant where none is named; its help is that command's, and names the others."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        asked = args[0] if args else ""
+        given = asked in self.commands or asked in ctx.help_option_names
+        return super().parse_args(ctx, args if given else [self._default, *args])
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        others = [(name, command.help or "") for name, command in self.commands.items() if name != self._default]
+        formatter.write(help_text(self.commands[self._default], ctx, {"Commands": others}))
+
+    @property
+    def _default(self) -> str:
+        return next(iter(self.commands))
+
+
+def help_text(command: AnyCommand, ctx: Context, commands: Mapping[str, Sequence[Row]]) -> str:
     """The whole help, laid out for this terminal."""
     width = max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size().columns))
     panels = {**_parameters(command, ctx), **commands}
@@ -67,7 +85,7 @@ def help_text(command: TyperCommand | TyperGroup, ctx: Context, commands: Mappin
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
-def _parameters(command: TyperCommand | TyperGroup, ctx: Context) -> dict[str, list[Row]]:
+def _parameters(command: AnyCommand, ctx: Context) -> dict[str, list[Row]]:
     """Arguments, with their names as in the usage, and options; defaults and bounds stand behind the meaning."""
     rows: dict[str, list[Row]] = {"Arguments": [], "Options": []}
     for parameter in command.get_params(ctx):

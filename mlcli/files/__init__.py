@@ -3,7 +3,16 @@
 from mlcli.files.atomic import atomic_folder, create_folder, encode_json, remove_folder, write_file, write_json
 from mlcli.files.disk import locked_folder, make_folder, resource_errors
 from mlcli.files.leftovers import recover_children, recover_folder
-from mlcli.files.verified import MANIFEST, own_part, read_json, read_limited, sha256_file, verify_folder
+from mlcli.files.verified import (
+    MANIFEST,
+    own_part,
+    read_json,
+    read_limited,
+    read_tail,
+    sha256_file,
+    verify_file,
+    verify_folder,
+)
 
 __all__ = [
     "MANIFEST",
@@ -15,11 +24,13 @@ __all__ = [
     "own_part",
     "read_json",
     "read_limited",
+    "read_tail",
     "recover_children",
     "recover_folder",
     "remove_folder",
     "resource_errors",
     "sha256_file",
+    "verify_file",
     "verify_folder",
     "write_file",
     "write_json",

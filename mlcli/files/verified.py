@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from mlcli.errors import ArtefactError
 from mlcli.files.disk import resource_errors
@@ -26,17 +29,31 @@ def own_part(path: Path) -> Path:
 
 def read_limited(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes; raises ArtefactError for any other."""
+    with _opened(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ArtefactError(f"{path}: larger than the {limit:,} bytes allowed; {_REMEDY}")
+    return content
+
+
+def read_tail(path: Path, size: int) -> bytes:
+    """Read the last bytes of a regular file, at most `size`; raises ArtefactError where there is none."""
+    with _opened(path) as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+        return file.read(size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     with resource_errors(path):
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise ArtefactError(f"{path}: a link, folder or device, not a regular file; {_REMEDY}")
-            with path.open("rb") as file:
-                content = file.read(limit + 1)
+            file = path.open("rb")
         except FileNotFoundError:
             raise ArtefactError(f"{path}: missing; {_REMEDY}") from None
-    if len(content) > limit:
-        raise ArtefactError(f"{path}: larger than the {limit:,} bytes allowed; {_REMEDY}")
-    return content
+        with file:
+            yield file
 
 
 def read_json(path: Path, limit: int = JSON_LIMIT) -> object:
@@ -55,6 +72,15 @@ def sha256_file(path: Path) -> str:
     """Hexadecimal sha256 of a file's content."""
     with resource_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_file(path: Path, kind: str) -> None:
+    """Check one file of a folder against the folder's manifest; raises ArtefactError."""
+    files = _read_manifest(path.parent, kind)
+    if path.name not in files:
+        _refuse(path, "a file that the manifest does not list", "one that it does")
+    with resource_errors(path):
+        _verify_file(path, *files[path.name])
 
 
 def verify_folder(path: Path, kind: str) -> None:

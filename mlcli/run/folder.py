@@ -20,11 +20,12 @@ from mlcli.files import (
     write_json,
 )
 from mlcli.folders import runs_dir
-from mlcli.run.lock import held_lock
+from mlcli.run.lock import held_lock, seems_held
 from mlcli.run.manifest import RunManifest, manifest_from_json, manifest_to_json
 
 CONFIG_FILE = "config.yaml"
 MANIFEST_FILE = "manifest.json"
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,12 @@ class Run:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes from writing to the run; raises LockedError when one does already."""
-        with held_lock(self.folder / "lock", str(self)):
+        with held_lock(self.folder / LOCK_FILE, str(self)):
             yield
+
+    def seems_in_use(self) -> bool:
+        """Whether a process that may live has the lock, as far as its file tells."""
+        return seems_held(self.folder / LOCK_FILE)
 
     def save_config(self, text: str) -> None:
         """Replace config.yaml, as a resume that extends the run does."""
@@ -151,15 +156,23 @@ def holds(folder: Path, name: str) -> bool:
 
 def list_runs() -> list[Run]:
     """All runs, the oldest first by creation time; those with an unreadable manifest before all."""
-    with resource_errors(runs_dir()):
-        folders = [folder for name in _folders(runs_dir()) for folder in _folders(name) if _is_number(folder.name)]
-    return sorted((open_run(folder) for folder in folders if is_run(folder)), key=_age)
+    return sorted((open_run(folder) for folder in _numbered() if is_run(folder)), key=_age)
+
+
+def broken_runs() -> list[Run]:
+    """What has a run's place and name, but not the files that every run has."""
+    return [Run(folder, folder.parent.name, int(folder.name)) for folder in _numbered() if not is_run(folder)]
 
 
 def latest_run(name: str | None = None) -> Run | None:
     """The run created last, of one name or of all."""
     runs = [run for run in list_runs() if name in (None, run.name)]
     return runs[-1] if runs else None
+
+
+def _numbered() -> list[Path]:
+    with resource_errors(runs_dir()):
+        return [folder for name in _folders(runs_dir()) for folder in _folders(name) if _is_number(folder.name)]
 
 
 def _next_number(parent: Path) -> int:

@@ -9,13 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcli.errors import ArtefactError
-from mlcli.files import disk, read_limited, resource_errors, write_file
+from mlcli.files import disk, read_limited, read_tail, resource_errors, write_file
 from mlcli.run.folder import Run
 from mlcli.typed_json import from_json, strict_json
 
 if TYPE_CHECKING:
     from mlcli.training.state import EpochRecord
 HISTORY_LIMIT = 256 << 20
+# Far more than one line takes.
+TAIL = 1 << 16
+
+
+@dataclass(frozen=True)
+class LastEpoch:
+    """Of an `EpochRecord`, whose module imports torch, what tells how far a run has come."""
+
+    epoch: int
+    valid_loss: float | None
+    valid_metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,14 @@ def read_metrics(run: Run) -> list[EpochRecord]:
     return [_from_line(line, f"{run.metrics}:{number}") for number, line in enumerate(lines[:-1], start=1)]
 
 
+def read_last_epoch(run: Run) -> LastEpoch | None:
+    """The last whole line, however long the history is; None before the first epoch. Raises ArtefactError."""
+    if not run.metrics.exists():
+        return None
+    *whole, _ = read_tail(run.metrics, TAIL).split(b"\n")
+    return from_json(LastEpoch, _parse(whole[-1], str(run.metrics)), run.metrics) if whole else None
+
+
 def _to_line(record: EpochRecord) -> bytes:
     return json.dumps(strict_json(asdict(record)), allow_nan=False).encode() + b"\n"
 
@@ -57,8 +76,12 @@ def _to_line(record: EpochRecord) -> bytes:
 def _from_line(line: bytes, place: str) -> EpochRecord:
     from mlcli.training.state import EpochRecord
 
+    return from_json(EpochRecord, _parse(line, place), place)
+
+
+def _parse(line: bytes, place: str) -> object:
     try:
-        value = json.loads(line)
+        value: object = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{place}: not a JSON line ({error}); restore the file or train anew") from None
-    return from_json(EpochRecord, value, place)
+    return value

@@ -41,6 +41,13 @@ def held_lock(path: Path, label: str) -> Iterator[None]:
             disk.overwrite(descriptor, b"")
 
 
+def seems_held(path: Path) -> bool:
+    """Whether a lock's file names a process that may live. To look takes no lock, which would be in its way."""
+    with contextlib.suppress(OSError), disk.opened(path) as descriptor:
+        return descriptor is not None and _is_alive(_read_holder(descriptor))
+    return False
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     with resource_errors(path):

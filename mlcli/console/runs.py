@@ -1,0 +1,160 @@
+"""The list of runs, on stdout: to read it is all that is asked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePath
+from textwrap import wrap
+
+import typer
+
+from mlcli.config.differences import show_setting
+from mlcli.console.screen import Screen
+from mlcli.evaluation.show import show_interval, show_number
+from mlcli.ledger.listing import Changes, Entry, Listing
+from mlcli.ledger.record import RunRecord
+from mlcli.printable import printable
+from mlcli.run import RunManifest
+
+COLUMNS = ("run", "training", "time", "valid", "test", "interval")
+# What goes first where the terminal is too narrow.
+SPARE = ("time", "interval")
+GAP = "  "
+# Letters of a run that are to be seen before other columns go.
+RUN_WIDTH = 20
+# Lines of what a run did otherwise, at most.
+CHANGE_LINES = 3
+STYLES = {"damaged": "red", "diverged": "red", "killed": "yellow", "interrupted": "yellow", "running": "cyan"}
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
+
+
+def show_runs(screen: Screen, listing: Listing) -> None:
+    """Two lines or more a run: how it went, and what it did otherwise than the one before."""
+    if not listing.entries:
+        screen.say("There is no run yet; train one with: mlcli train CONFIG")
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    for line in render_runs(listing, width, datetime.now(UTC)):
+        typer.echo(line)
+    if len(listing.entries) < listing.total:
+        screen.say(f"The last {len(listing.entries)} of {listing.total} runs; --limit 0 shows all")
+
+
+def render_runs(listing: Listing, width: int, now: datetime) -> Iterator[str]:
+    """The lines, each at most `width` letters."""
+    table = [dict(zip(COLUMNS, COLUMNS, strict=True)), *(_cells(entry.record) for entry in listing.entries)]
+    widths = _fit(table, width)
+    for cells, entry in zip(table, (None, *listing.entries), strict=True):
+        line = GAP.join(_cut(cells[name], size).ljust(size) for name, size in widths.items()).rstrip()
+        yield _styled(line, entry)
+        if entry is not None:
+            yield from (typer.style(f"  {text}", dim=True) for text in _more(entry, width - 2, now))
+
+
+def _cells(record: RunRecord) -> dict[str, str]:
+    manifest, config, test = record.manifest, record.config, record.test
+    epochs = "" if record.last is None else f" {record.last.epoch}"
+    if record.last is not None and config is not None and config.training.epochs != record.last.epoch:
+        epochs += f"/{config.training.epochs}"
+    seconds = None if manifest is None else manifest.timings.get("train")
+    values = (
+        str(record.run),
+        f"{record.status}{epochs}",
+        "" if seconds is None else show_seconds(seconds),
+        "" if record.headline is None else f"{record.headline[0]} {show_number(record.headline[1])}",
+        "" if test is None else show_number(test.value),
+        "" if test is None else show_interval(test),
+    )
+    return {name: printable(value) for name, value in zip(COLUMNS, values, strict=True)}
+
+
+def _fit(table: Sequence[dict[str, str]], width: int) -> dict[str, int]:
+    """Widths of the columns shown; where there is not room for all, names of runs are cut and spare columns go."""
+    widths = {name: max(len(cells[name]) for cells in table) for name in COLUMNS}
+    _narrow_runs(widths, width, RUN_WIDTH)
+    for name in SPARE:
+        if _total(widths) > width:
+            del widths[name]
+    _narrow_runs(widths, width, len(COLUMNS[0]))
+    return widths
+
+
+def _narrow_runs(widths: dict[str, int], width: int, least: int) -> None:
+    excess = max(0, _total(widths) - width)
+    widths["run"] = min(widths["run"], max(least, widths["run"] - excess))
+
+
+def _total(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + len(GAP) * (len(widths) - 1)
+
+
+def _styled(line: str, entry: Entry | None) -> str:
+    if entry is None:
+        return typer.style(line, fg="cyan", bold=True)
+    return typer.style(line, fg=STYLES.get(entry.record.status))
+
+
+def _more(entry: Entry, width: int, now: datetime) -> list[str]:
+    """When, on what, how large, and what changed; or what is damaged."""
+    manifest = entry.record.manifest
+    facts = list(entry.record.problems)
+    if manifest is not None:
+        facts = [
+            show_age(manifest.created, now),
+            _data(entry.record, manifest),
+            f"{manifest.n_parameters:,} parameters",
+            *facts,
+        ]
+    if entry.changes is not None:
+        facts.append(describe_changes(entry.changes))
+    lines = wrap(printable(" · ".join(facts)), width)
+    return (
+        lines
+        if len(lines) <= CHANGE_LINES
+        else [*lines[: CHANGE_LINES - 1], _cut(lines[CHANGE_LINES - 1] + " …", width)]
+    )
+
+
+def _data(record: RunRecord, manifest: RunManifest) -> str:
+    """The file, where there is one: csv says little."""
+    if manifest.stand_in_for:
+        return f"{manifest.dataset} in place of {manifest.stand_in_for}"
+    path = getattr(record.config and record.config.dataset, "path", None)
+    return PurePath(path).name if path else manifest.dataset
+
+
+def describe_changes(changes: Changes) -> str:
+    """One clause: `since 002: optimizer.lr 0.01 → 0.1, other data`; the name is the run's own."""
+    told = [f"{one.key} {show_setting(one.values[0])} → {show_setting(one.values[1])}" for one in changes.keys]
+    told += ["other data"] if changes.other_data else []
+    return f"since {changes.since.rpartition('/')[2]}: {', '.join(told) or 'the same again'}"
+
+
+def show_seconds(seconds: float) -> str:
+    """0.3 s, 45 s, 3.5 min or 2.1 h."""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.1f} min" if seconds < HOUR else f"{seconds / HOUR:.1f} h"
+
+
+def show_age(created: str, now: datetime) -> str:
+    """How long ago, or the day where that is more than a week."""
+    try:
+        then = datetime.fromisoformat(created)
+        seconds = (now - then).total_seconds()
+    except (TypeError, ValueError):
+        return created
+    if seconds >= WEEK:
+        return then.astimezone().date().isoformat()
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return "just now"
+
+
+def _cut(text: str, width: int) -> str:
+    """Cut in the middle: names of runs differ at their ends."""
+    tail = (width - 1) // 2
+    return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
