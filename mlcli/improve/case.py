@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from mlcli.config.schema import Config
 from mlcli.task import Classification, FittedTask
 from mlcli.training.losses import Loss
 from mlcli.training.state import EpochRecord
+
+if TYPE_CHECKING:
+    from mlcli.improve.examine import Examination
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Case:
     train, valid : loss and metrics of the best weights; empty without such weights, or without rows
     n_valid      : validation rows
     counts       : training rows of each class; empty for regression
+    classes      : their names
     diverged     : it ended at a loss that is not a finite number
+    examination  : what short experiments showed; None where none were made
     """
 
     config: Config
@@ -44,7 +50,9 @@ class Case:
     guessing: Guessing
     n_valid: int
     counts: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
     diverged: bool = False
+    examination: Examination | None = None
 
     @cached_property
     def levels(self) -> list[float]:
@@ -57,6 +65,17 @@ class Case:
         """Validation loss of each epoch as a share of chance; empty without validation rows."""
         losses = [record.valid_loss for record in self.history if record.valid_loss is not None]
         return [loss / self.guessing.chance for loss in losses] if self.guessing.chance > 0 else []
+
+    @property
+    def valid_deviation(self) -> float:
+        """Standard error of the validation loss; 0 where it was not looked at."""
+        return self.examination.valid_deviation if self.examination is not None else 0.0
+
+    @property
+    def suggested_rate(self) -> float | None:
+        """The optimizer.lr that the range test suggests."""
+        rates = self.examination.rates if self.examination is not None else None
+        return rates.suggested if rates is not None else None
 
     def fall(self, share: float) -> float:
         """By how much the training loss fell over the last `share` of the epochs, in chances."""
@@ -74,8 +93,8 @@ class Case:
 
 def untrained_case(config: Config, task: FittedTask, loss: Loss, train_y: Tensor, n_valid: int) -> Case:
     """What is known before the first epoch; train_y is encoded."""
-    counts = task.counts if isinstance(task, Classification) else ()
-    return Case(config, (), {}, {}, guess(loss, task, train_y), n_valid, counts)
+    counts, classes = (task.counts, task.classes) if isinstance(task, Classification) else ((), ())
+    return Case(config, (), {}, {}, guess(loss, task, train_y), n_valid, counts, classes)
 
 
 def guess(loss: Loss, task: FittedTask, y: Tensor) -> Guessing:

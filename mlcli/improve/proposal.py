@@ -9,7 +9,7 @@ from mlcli.config.dump import dump_config
 from mlcli.config.load import override_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
-from mlcli.improve.diagnose import Finding
+from mlcli.improve.finding import Finding
 from mlcli.improve.search import changed_keys
 from mlcli.improve.trial import Trial
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from mlcli.config.dataset import TableConfig
 from mlcli.config.optimizer import LbfgsConfig
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
+
+if TYPE_CHECKING:
+    from mlcli.improve.case import Case
 
 Remedies = tuple[tuple[str, ...], dict[str, JsonValue]]
 
@@ -13,6 +19,7 @@ FIRST_HIDDEN = [16]
 PATIENCE = 15
 VALID_SHARE = 0.2
 STRONGEST_DROPOUT = 0.5
+SMOOTHING = 0.1
 
 
 def keep_valid_rows(config: Config) -> Remedies:
@@ -23,24 +30,27 @@ def keep_valid_rows(config: Config) -> Remedies:
     return (f"dataset.split.valid: {VALID_SHARE}",), {"dataset.split.valid": VALID_SHARE}
 
 
-def lower_rate(config: Config, diverged: bool) -> Remedies:
-    """A decade less, or the optimizer's default where nothing was learned; long steps can have other causes."""
-    lr = config.optimizer.lr / DECADE
-    advice, patch = _set_rate(config, min(lr, usual_rate(config)) if diverged else lr)
+def lower_rate(case: Case) -> Remedies:
+    """What the range test suggests, where that is lower; else a decade less, or the default after a divergence."""
+    config, lr, suggested = case.config, case.config.optimizer.lr / DECADE, case.suggested_rate
+    if case.diverged:
+        lr = min(lr, usual_rate(config))
+    advice, patch = _set_rate(config, suggested if suggested and suggested < config.optimizer.lr / 2 else lr)
     advice += ("features.scale: standard, where inputs are large numbers",)
     if not isinstance(config.optimizer, LbfgsConfig):
         advice += ("training.clip_norm: 1",)
     return advice, patch
 
 
-def raise_rate(config: Config) -> Remedies:
-    """A decade more."""
-    advice, patch = _set_rate(config, config.optimizer.lr * DECADE)
+def raise_rate(case: Case) -> Remedies:
+    """What the range test suggests, where that is higher; else a decade more."""
+    lr, suggested = case.config.optimizer.lr, case.suggested_rate
+    advice, patch = _set_rate(case.config, suggested if suggested and suggested > 2 * lr else lr * DECADE)
     return (*advice, "optimizer.name: adam, which suits its steps to each weight"), patch
 
 
 def _set_rate(config: Config, lr: float) -> Remedies:
-    better = round_number(lr)
+    better = float(f"{lr:.1g}")
     return (f"optimizer.lr: {better:g} (now {config.optimizer.lr:g})",), {"optimizer.lr": better}
 
 
@@ -109,6 +119,82 @@ def weigh_classes(config: Config) -> Remedies:
         "evaluation.threshold: f1, where there are two classes",
         "judge by recall, f1 and pr_auc, not by accuracy",
     ), {"loss.class_weights": "balanced"}
+
+
+def drop_column(config: Config, name: str) -> Remedies:
+    """The leak out of the features, where they are a table's own columns."""
+    advice = (f"dataset.drop: [{name}], where it is not known when a prediction is made",)
+    if not isinstance(config.dataset, TableConfig) or name in config.features.derive:
+        return advice, {}
+    return advice, {"dataset.drop": [*config.dataset.drop, name]}
+
+
+def scale_inputs(config: Config) -> Remedies:
+    """Inputs of comparable size."""
+    if config.features.scale in ("none", "robust"):
+        better = "standard" if config.features.scale == "none" else "quantile"
+        return (f"features.scale: {better}",), {"features.scale": better}
+    return ("features.columns.<name>.scale: standard", "features.clip: 5, against far outliers"), {}
+
+
+def stratify(config: Config) -> Remedies:
+    """Every class among all rows."""
+    advice = ("dataset.split.by: stratified", "more rows of the class", "rows of the class left out (dataset.keep)")
+    by = config.dataset.split.by
+    return (advice, {"dataset.split.by": "stratified"}) if by in ("auto", "random") else (advice, {})
+
+
+def gather_features() -> Remedies:
+    """There is nothing to be tuned."""
+    return (
+        "columns that tell more, or features.derive",
+        "the target column: do its rows belong to the features beside them?",
+    ), {}
+
+
+def correct_labels(config: Config) -> Remedies:
+    """The labels first; then what is least misled by them."""
+    advice, patch = ["look at the suspects and correct them"], dict[str, JsonValue]()
+    if getattr(config.loss, "label_smoothing", None) == 0.0:
+        patch["loss.label_smoothing"] = SMOOTHING
+        advice.append(f"loss.label_smoothing: {SMOOTHING}, against too much trust in any label")
+    if config.training.early_stopping is None:
+        patch["training.early_stopping"] = {"metric": "loss", "patience": PATIENCE}
+        advice.append("training.early_stopping, before wrong labels are memorised")
+    return tuple(advice), patch
+
+
+def gather_rows(config: Config) -> Remedies:
+    """More rows; else less to learn from them."""
+    advice = ("more training rows", "fewer validation and test rows (dataset.split)")
+    return (*advice, *regularise(config)[0][:1]), {}
+
+
+def shorten_gradients(config: Config) -> Remedies:
+    """A limit for the gradient, and weights and layers that do not let it grow."""
+    patch: dict[str, JsonValue] = {"training.clip_norm": 1.0}
+    advice = ["training.clip_norm: 1"]
+    if config.model.init != "auto":
+        patch["model.init"] = "auto"
+        advice.insert(0, "model.init: auto")
+    return (*advice, "model.norm: batch", "fewer layers in model.hidden"), patch
+
+
+def unsaturate(config: Config) -> Remedies:
+    """Units with a slope, and values that stay where it is."""
+    if config.model.activation in ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign", "step"):
+        patch: dict[str, JsonValue] = {"model.activation": "relu"}
+        return ("model.activation: relu", "model.norm: batch", "fewer layers in model.hidden"), patch
+    return ("model.norm: batch", "model.init: auto", "fewer layers in model.hidden"), {"model.norm": "batch"}
+
+
+def revive_units(config: Config) -> Remedies:
+    """Units that keep a slope where they are negative; and steps that do not throw them there."""
+    return (
+        "model.activation: leaky_relu",
+        f"optimizer.lr: {config.optimizer.lr / DECADE:.1g} (now {config.optimizer.lr:g})",
+        "features.scale: standard, where inputs are large numbers",
+    ), {"model.activation": "leaky_relu"}
 
 
 def round_number(value: float) -> float:

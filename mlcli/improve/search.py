@@ -14,9 +14,11 @@ from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ConfigError, DataError
 from mlcli.improve.case import Case
-from mlcli.improve.diagnose import Finding, diagnose, merged_patch
+from mlcli.improve.diagnose import diagnose
+from mlcli.improve.finding import Finding, merged_patch
 from mlcli.improve.study import Study, Ticket
 from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, train_trial
+from mlcli.training.job import TrainingJob
 from mlcli.training.observers import Observer
 from mlcli.training.scoring import HIGHER_IS_BETTER
 
@@ -88,9 +90,16 @@ class Search:
     """One command's part of a search; `run` goes on from where the study stands."""
 
     def __init__(
-        self, bench: Bench, study: Study, budget: Budget, observers: Sequence[SearchObserver], case: Case | None = None
+        self,
+        bench: Bench,
+        study: Study,
+        budget: Budget,
+        observers: Sequence[SearchObserver],
+        case: Case | None = None,
+        examine: Callable[[Case, TrainingJob], Case] = lambda case, job: case,
     ) -> None:
         self.bench = bench
+        self.examine = examine
         self.study = study
         self.budget = budget
         self.observers = observers
@@ -145,7 +154,7 @@ class Search:
 
     def _diagnose_start(self, proposal: Proposal, attempt: Attempt) -> None:
         if proposal.origin == "start" and self.study.findings() is None:
-            self.study.keep_findings(diagnose(case_of(attempt)))
+            self.study.keep_findings(diagnose(self.examine(case_of(attempt), attempt.job)))
 
     def _keep(self, trial: Trial, config: Config, ticket: Ticket | None) -> None:
         if ticket is None:

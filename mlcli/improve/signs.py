@@ -6,6 +6,7 @@ classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -39,6 +40,14 @@ LITTLE_ACCURACY = 0.5
 GAP = 0.2
 # Rise of the validation loss above its best; less is noise of a few rows.
 RISE = 0.1
+# The same by errors: the validation rows have a tenth more of them, and more than chance gives so few rows.
+MORE_ERRORS, DEVIATIONS = 0.1, 2.0
+# A range test is short; what it reaches in passing at a rate so far from the training's, this one missed.
+LONGER, SHORTER, CLEARLY = 10.0, 2.0, 0.1
+# Between a network on its own rows and a forest on rows it has not seen.
+OUTGROWN = 0.3
+# Skill from which what the units do is nobody's concern.
+LEARNED = 0.9
 # Movement of the training loss over the second half of a training that stands still.
 FLAT = 0.01
 # Below half of chance, a training that stands still has most likely arrived.
@@ -53,7 +62,7 @@ def overshooting(case: Case) -> str:
     if not levels:
         return ""
     chance = f"chance gives {case.guessing.chance:.4g}"
-    if levels[0] > FIRST_EPOCH and 1 - levels[-1] < LITTLE_SKILL:
+    if levels[0] > FIRST_EPOCH and _is_far(case) and _share_of_falls(levels) < STEADY:
         first, last = case.history[0].train_loss, case.history[-1].train_loss
         return f"the training loss of the first epoch is {first:.4g} and that of the last {last:.4g}, where {chance}"
     jumps = [after - before for before, after in pairwise(levels) if after - before > JUMP]
@@ -63,6 +72,40 @@ def overshooting(case: Case) -> str:
     return ""
 
 
+def beaten_by_longer_steps(case: Case) -> str:
+    """The sign that a training far from its end would have got on at a much higher rate; empty where there is none."""
+    test = case.examination.rates if case.examination is not None else None
+    if test is None or not case.levels or overshooting(case) or not (_is_far(case) or _lags_behind_forest(case)):
+        return ""
+    short_of = case.history[-1].train_loss - test.lowest
+    if case.config.optimizer.lr * LONGER > test.best_rate or short_of < CLEARLY * case.guessing.chance:
+        return ""
+    return _beaten(case, case.history[-1].train_loss)
+
+
+def beaten_by_shorter_steps(case: Case) -> str:
+    """The sign that a training would have got lower at a lower rate; empty where there is none."""
+    test = case.examination.rates if case.examination is not None else None
+    if (
+        test is None
+        or not case.train
+        or case.config.optimizer.lr < SHORTER * test.best_rate
+        or case.train["loss"] < test.lowest
+    ):
+        return ""
+    return _beaten(case, case.train["loss"])
+
+
+def _beaten(case: Case, reached: float) -> str:
+    test = case.examination.rates if case.examination is not None else None
+    if test is None:
+        return ""
+    return (
+        f"at {case.config.optimizer.lr:.3g} the training loss came to {reached:.4g} in {case.history[-1].step:,} "
+        f"steps; a test of {len(test.rates)} steps came to {test.lowest:.4g} when its rate was {test.best_rate:.2g}"
+    )
+
+
 def is_crawling(case: Case) -> bool:
     """Whether the loss, still near chance, falls as evenly as it did at the start."""
     levels = case.levels
@@ -70,7 +113,7 @@ def is_crawling(case: Case) -> bool:
         return False
     total = levels[0] - levels[-1]
     steady = _share_of_falls(levels[-1 - round(TAIL * len(levels)) :]) >= STEADY
-    return steady and case.fall(TAIL) >= EVEN_FALL * TAIL * total > 0 and 1 - levels[-1] < LITTLE_SKILL
+    return steady and case.fall(TAIL) >= EVEN_FALL * TAIL * total > 0 and _is_far(case)
 
 
 def is_improving(case: Case) -> bool:
@@ -90,6 +133,31 @@ def is_underfitting(case: Case) -> bool:
     return all(case.skill(scores) < little for scores, _ in scored(case))
 
 
+def outgrown(case: Case) -> str:
+    """The sign that the features tell much that the network has not caught; empty where there is none."""
+    exam = case.examination
+    if exam is None or not _lags_behind_forest(case) or is_crawling(case) or is_improving(case):
+        return ""
+    return (
+        f"of what guessing gets wrong, the network avoids {max(exam.trained.skill, 0.0):.0%} on rows it was trained "
+        f"on, and a random forest {exam.forest.skill:.0%} on rows it has not seen"
+    )
+
+
+def _lags_behind_forest(case: Case) -> bool:
+    exam = case.examination
+    return exam is not None and bool(case.train) and exam.forest.skill - exam.trained.skill >= OUTGROWN
+
+
+def _is_far(case: Case) -> bool:
+    return 1 - case.levels[-1] < LITTLE_SKILL
+
+
+def has_learned(case: Case) -> bool:
+    """Whether there is little left to learn of the training rows."""
+    return case.examination is not None and case.examination.trained.skill > LEARNED
+
+
 def scored(case: Case) -> list[tuple[Mapping[str, float], str]]:
     """The scores there are, with what their rows are called."""
     named = ((case.train, "training"), (case.valid, "validation"))
@@ -102,8 +170,13 @@ def memorising(case: Case) -> str:
     if not levels or not valid or overshooting(case) or is_underfitting(case):
         return ""
     gap, best = (valid["loss"] - train["loss"]) / chance, min(range(len(levels)), key=levels.__getitem__)
-    if gap > GAP:
+    if gap > max(GAP, DEVIATIONS * case.valid_deviation / chance):
         return f"the loss is {train['loss']:.4g} on the training rows and {valid['loss']:.4g} on the validation rows"
+    if _more_errors(case):
+        return (
+            f"{1 - train['accuracy']:.1%} of the training rows and {1 - valid['accuracy']:.1%} of the validation rows "
+            "are classified wrongly"
+        )
     # Early stopping is the cure, and the best weights are kept.
     if case.config.training.early_stopping is not None:
         return ""
@@ -113,6 +186,14 @@ def memorising(case: Case) -> str:
             f"{levels[-1] * chance:.4g} in epoch {len(levels)}, while the training loss falls"
         )
     return ""
+
+
+def _more_errors(case: Case) -> bool:
+    if not case.counts or "accuracy" not in case.valid:
+        return False
+    error = 1 - case.valid["accuracy"]
+    deviation = math.sqrt(error * (1 - error) / case.n_valid)
+    return case.train["accuracy"] - case.valid["accuracy"] > max(MORE_ERRORS, DEVIATIONS * deviation)
 
 
 def stands_still(case: Case) -> bool:

@@ -17,7 +17,7 @@ from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ArtefactError
 from mlcli.files import make_folder, read_limited, resource_errors, write_file
-from mlcli.improve.diagnose import Finding
+from mlcli.improve.finding import Finding
 from mlcli.improve.space import distributions, known_params, read_params, search_space
 from mlcli.improve.trial import Trial, TrialState
 from mlcli.training.loop import mix

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,16 +17,20 @@ from mlcli.files import make_folder, own_part, write_file, write_json
 from mlcli.folders import runs_dir
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.diagnose import diagnose
+from mlcli.improve.examine import examine
+from mlcli.improve.probes.rates import find_range
 from mlcli.improve.proposal import write_proposal
 from mlcli.improve.search import Budget, Search, Searched, SearchObserver, best_trial
 from mlcli.improve.space import search_space
 from mlcli.improve.study import Study
+from mlcli.improve.subject import Subject
 from mlcli.improve.trial import Bench, Trial, TrialState, set_up_bench
-from mlcli.inputs import Inputs, gather_inputs
+from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Reporter
 from mlcli.run import Run, read_metrics
 from mlcli.run.lock import held_lock
 from mlcli.signals import Interruption
+from mlcli.training.job import TrainingJob
 from mlcli.training.losses import build_loss
 from mlcli.typed_json import from_json
 
@@ -108,7 +113,9 @@ def improve_step(
     inputs = gather_inputs(config, reporter)
     bench = set_up_bench(config, inputs, search_space(config))
     budget = Budget(trials or config.improve.trials, timeout or config.improve.timeout)
-    case = case_of_run(run, bench) if run is not None else None
+    subject = Subject(config, inputs.task, inputs.features.layout, *bench.arrays)
+    look_closer = partial(examine, subject, find_range(subject))
+    case = case_of_run(run, bench, look_closer) if run is not None else None
     diagnosed = str(run) if case is not None else "the unchanged configuration"
     folder = runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
     outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, len(bench.arrays[1]), budget)
@@ -116,7 +123,7 @@ def improve_step(
         return replace(outcome, searched=Searched((), tuple(diagnose(case or blank_case(bench)))))
     make_folder(own_part(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
-        search = Search(bench, Study(folder, config, bench.metric), budget, observers, case)
+        search = Search(bench, Study(folder, config, bench.metric), budget, observers, case, look_closer)
         reporter.say(describe_search(search, folder))
         searched = search.run(interruption)
         proposal = write_results(folder, bench, searched)
@@ -130,20 +137,25 @@ def fingerprint_search(config: Config, inputs: Inputs) -> str:
     return hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
 
 
-def case_of_run(run: Run, bench: Bench) -> Case | None:
+def case_of_run(run: Run, bench: Bench, look_closer: Callable[[Case, TrainingJob], Case]) -> Case | None:
     """A run as a diagnosis sees it; None where it was not trained like the start, or not to its end."""
     try:
         manifest, trained = run.read_manifest(), load_config(run.config)
         same = all(getattr(trained, section) == getattr(bench.start, section) for section in TRAINED_BY)
         if not same or manifest.status not in ENDED or manifest.data_fingerprint != bench.inputs.prepared.fingerprint:
             return None
-        facts = load_bundle(run.model).facts if run.model.exists() else {}
+        bundle = load_bundle(run.model) if run.model.exists() else None
+        facts = bundle.facts if bundle is not None else {}
         train, valid = (from_json(dict[str, float], facts.get(split, {}), run.model) for split in ("train", "valid"))
         history = read_metrics(run)
     except (ArtefactError, ConfigError):
         return None
     diverged = manifest.status == "diverged"
-    return replace(blank_case(bench), history=history, train=train, valid=valid, diverged=diverged)
+    case = replace(blank_case(bench), history=history, train=train, valid=valid, diverged=diverged)
+    job = make_job(bench.start, bench.inputs, bench.arrays)
+    if bundle is not None:
+        job.model.load_state_dict(bundle.model.state_dict())
+    return look_closer(case, job)
 
 
 def blank_case(bench: Bench) -> Case:

@@ -60,3 +60,10 @@ def train_case(make_bench, trained_cases):
         return trained_cases[config.fingerprint()]
 
     return train
+
+
+@pytest.fixture
+def unexamined(monkeypatch):
+    """Spares a test of the search the seconds of experiments around it."""
+    monkeypatch.setattr("mlcli.steps.improve.find_range", lambda subject: None)
+    monkeypatch.setattr("mlcli.steps.improve.examine", lambda subject, rates, case, job: case)

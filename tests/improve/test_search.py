@@ -8,7 +8,7 @@ import torch
 
 from mlcli.config.load import override_config
 from mlcli.errors import ArtefactError
-from mlcli.improve.diagnose import Finding
+from mlcli.improve.finding import Finding
 from mlcli.improve.search import Budget, Search, SearchObserver, best_trial, changed_keys, rank_trials, remedy_of
 from mlcli.improve.space import search_space
 from mlcli.improve.study import JOURNAL, Study

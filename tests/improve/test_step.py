@@ -19,6 +19,8 @@ from mlcli.signals import Interruption
 from mlcli.steps.improve import improve_step
 from mlcli.steps.train import train_step
 
+pytestmark = pytest.mark.usefixtures("unexamined")
+
 BAD_RATE = ("optimizer.lr=1e-4", "training.epochs=8", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}}")
 
 
@@ -153,7 +155,7 @@ def test_a_signal_ends_the_search_after_the_step_and_keeps_what_was_found(make_c
     outcome = improve(config, trials=6, observers=[Interrupt(3)])
     assert outcome.interrupted
     assert len(outcome.searched.trials) == 2
-    assert load_config(outcome.proposal).optimizer.lr == 1e-3
+    assert load_config(outcome.proposal).optimizer.lr == outcome.best.values["optimizer.lr"]
     assert "goes on with the search" in shown(outcome)
     whole = improve(config, trials=3)
     assert not whole.interrupted

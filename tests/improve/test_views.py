@@ -10,6 +10,8 @@ from mlcli.reporter import Silent
 from mlcli.signals import Interruption
 from mlcli.steps.improve import improve_step
 
+pytestmark = pytest.mark.usefixtures("unexamined")
+
 BUDGET = Budget(30, None)
 START = Trial(1, "start", {}, "complete", 0.5)
 BEST = Trial(3, "search", {"optimizer.lr": 0.02, "model.hidden": [16, 8]}, "complete", 0.25)
