@@ -6,11 +6,14 @@ from pydantic import Field
 
 from mlcli.config.base import Count, NonNegative, Positive, Section, Wording
 
-QuickMetric = Literal["loss", "accuracy", "rmse", "mae", "r2"]
-Metric = Literal[
-    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "brier", "mcc",
-    "mse", "rmse", "mae", "median_ae", "max_error", "r2",
+ClassMetric = Literal[
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "precision_macro", "recall_macro", "f1_macro",
+    "precision_weighted", "recall_weighted", "f1_weighted", "mcc", "kappa", "top_3_accuracy", "top_5_accuracy",
+    "roc_auc", "pr_auc", "log_loss", "brier", "ece",
 ]  # fmt: skip
+NumberMetric = Literal["rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape"]
+Metric = Literal[ClassMetric, NumberMetric]
+QuickMetric = Literal["loss", "accuracy", "rmse", "mae", "r2"]
 
 
 class EarlyStoppingConfig(Section):

@@ -28,8 +28,8 @@ from mlcli.evaluation.figures.surface import draw_decision_boundary, draw_heat_m
 from mlcli.evaluation.figures.threshold import draw_thresholds
 from mlcli.evaluation.figures.weights import draw_first_layer, draw_weights
 from mlcli.evaluation.importance import Importances
-from mlcli.metrics.measure import LOWER_IS_BETTER
-from mlcli.metrics.probabilities import ranking_scores
+from mlcli.metrics.catalog import higher_is_better
+from mlcli.metrics.ranks import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 from mlcli.training.state import EpochRecord
 
@@ -89,7 +89,7 @@ def _of_training(subject: Subject) -> dict[str, Figure]:
         figures["learning_curve"] = draw_learning_curve(history, subject.best_epoch)
     headline = next((score.name for score in subject.evaluation.scores), "")
     if metric := shown_metric(history, headline):
-        figures["metric_curve"] = draw_metric_curve(history, metric, metric not in LOWER_IS_BETTER, subject.best_epoch)
+        figures["metric_curve"] = draw_metric_curve(history, metric, higher_is_better(metric), subject.best_epoch)
     if rate_moved(history):
         figures["learning_rate"] = draw_rate_curve(history)
     return figures

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.data.frames import rows_at
 from mlcli.data.types import Dataset, Images
 from mlcli.evaluation.show import show_number
-from mlcli.metrics.probabilities import ranking_scores
+from mlcli.metrics.ranks import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 
 # Rows of a table, and pictures, shown at most; columns shown of a row.

@@ -9,7 +9,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from mlcli.evaluation.evaluate import Evaluation
-from mlcli.evaluation.show import MEANINGS, compare_with, show_interval, show_number, show_value
+from mlcli.evaluation.show import compare_with, show_interval, show_number, show_value
+from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.score import Score
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _row(evaluation: Evaluation, index: int) -> _Row:
     score = evaluation.scores[index]
     rivals = tuple(baseline.scores[index] for baseline in evaluation.baselines)
     verdict = compare_with(score, rivals[0]) if rivals else ""
-    return _Row(score, show_interval(score), rivals, verdict, MEANINGS[score.name])
+    return _Row(score, show_interval(score), rivals, verdict, CATALOG[score.name].meaning)
 
 
 def _inline(svg: str) -> Markup:

@@ -4,25 +4,6 @@ from __future__ import annotations
 
 from mlcli.metrics.score import Score
 
-MEANINGS = {
-    "accuracy": "share of rows predicted right",
-    "balanced_accuracy": "recall averaged over the classes, each counting the same",
-    "precision": "of the rows predicted positive, the share that is",
-    "recall": "of the positive rows, the share that was found",
-    "f1": "harmonic mean of precision and recall",
-    "mcc": "correlation of predicted and true classes; 0 is chance",
-    "roc_auc": "chance that a positive row is ranked above another; 0.5 is guessing",
-    "pr_auc": "precision averaged over all recalls",
-    "log_loss": "mean −ln of the probability given to the true class",
-    "brier": "mean squared error of the probabilities",
-    "mse": "mean squared error",
-    "rmse": "root of the mean squared error",
-    "mae": "mean absolute error",
-    "median_ae": "half of the absolute errors are below",
-    "max_error": "the largest absolute error",
-    "r2": "share of the target's variance explained; 0 is always predicting the mean",
-}
-
 
 def show_number(value: float | None) -> str:
     """About four significant digits, 0.9333, 12.35 or 45,213; an en dash where there is none."""

@@ -1,18 +1,18 @@
 """Metrics of class decisions; all follow from three counts per class.
 
-Undefined values are NaN. With two classes precision, recall and F1 speak of the second; with more
-they are averaged over the classes that occur in the truth, and a class never predicted counts as
-precision 0 (as in scikit-learn).
+Undefined values are NaN. With two classes precision, recall and F1 speak of the second; with more, and in
+their macro and weighted variants, they are averaged over the classes that occur in the truth, and a
+class never predicted counts as precision 0 (as in scikit-learn).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.metrics.intervals import Resampler
+from mlcli.metrics.family import Floats, Scores
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,6 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -
 def count_classes(confusion: np.ndarray) -> ClassCounts:
     """The counts of a confusion matrix (K, K)."""
     return ClassCounts(np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
-
-
-def resample_counts(confusion: np.ndarray, resampler: Resampler) -> ClassCounts:
-    """Counts over resampled rows, each (n_resamples, K)."""
-    truth, predicted = confusion.nonzero()
-    hit = truth == predicted
-    n_classes = len(confusion)
-    hits, support, chosen = [], [], []
-    for cells in resampler.counts(confusion[truth, predicted]):
-        hits.append(_sum_by(cells[:, hit], truth[hit], n_classes))
-        support.append(_sum_by(cells, truth, n_classes))
-        chosen.append(_sum_by(cells, predicted, n_classes))
-    return ClassCounts(np.concatenate(hits), np.concatenate(support), np.concatenate(chosen))
-
-
-def _sum_by(cells: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Sum columns of the same label: (b, m), (m,) → (b, K)."""
-    totals = np.zeros((n_classes, len(cells)), cells.dtype)
-    np.add.at(totals, labels, cells.T)
-    return totals.T
 
 
 def class_table(counts: ClassCounts, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
@@ -96,12 +76,19 @@ def _f1s(counts: ClassCounts) -> np.ndarray:
     return np.where(present, _ratio(2 * counts.hits, counts.support + counts.predicted), np.nan)
 
 
-def _average(values: np.ndarray, counts: ClassCounts) -> np.ndarray:
-    """The second of two classes; of more, the mean over classes with rows, undefined ones as 0."""
-    if values.shape[-1] == 2:
-        return values[..., 1]
-    present = counts.support > 0
-    return _ratio(np.where(present, np.nan_to_num(values), 0.0).sum(axis=-1), present.sum(axis=-1))
+def _positive(values: np.ndarray, counts: ClassCounts) -> np.ndarray:
+    """The second of two classes; of more, the macro average."""
+    return values[..., 1] if values.shape[-1] == 2 else _macro(values, counts)
+
+
+def _macro(values: np.ndarray, counts: ClassCounts) -> np.ndarray:
+    """The mean over classes with rows, undefined ones as 0."""
+    return _weighted(values, counts.support > 0)
+
+
+def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean over classes, undefined ones as 0."""
+    return _ratio((np.nan_to_num(values) * weights).sum(axis=-1), weights.sum(axis=-1))
 
 
 def accuracy(counts: ClassCounts) -> np.ndarray:
@@ -111,40 +98,69 @@ def accuracy(counts: ClassCounts) -> np.ndarray:
 
 def balanced_accuracy(counts: ClassCounts) -> np.ndarray:
     """Mean recall over the classes with rows; undefined when there is only one."""
-    present = counts.support > 0
-    mean = _ratio(np.where(present, np.nan_to_num(_recalls(counts)), 0.0).sum(axis=-1), present.sum(axis=-1))
-    return np.where(present.sum(axis=-1) > 1, mean, np.nan)
-
-
-def precision(counts: ClassCounts) -> np.ndarray:
-    """TP / (TP + FP)."""
-    return _average(_precisions(counts), counts)
-
-
-def recall(counts: ClassCounts) -> np.ndarray:
-    """TP / (TP + FN)."""
-    return _average(_recalls(counts), counts)
-
-
-def f1(counts: ClassCounts) -> np.ndarray:
-    """Harmonic mean of precision and recall."""
-    return _average(_f1s(counts), counts)
+    several = (counts.support > 0).sum(axis=-1) > 1
+    return np.where(several, _macro(_recalls(counts), counts), np.nan)
 
 
 def mcc(counts: ClassCounts) -> np.ndarray:
     """Matthews' correlation for K classes (Gorodkin, 2004)."""
-    hits, support, predicted = (part.astype(float) for part in (counts.hits, counts.support, counts.predicted))
+    hits, support, predicted = _as_floats(counts)
     n = support.sum(axis=-1)
     covariance = hits.sum(axis=-1) * n - (support * predicted).sum(axis=-1)
     spread = (n**2 - (support**2).sum(axis=-1)) * (n**2 - (predicted**2).sum(axis=-1))
     return _ratio(covariance, np.sqrt(spread))
 
 
+def kappa(counts: ClassCounts) -> np.ndarray:
+    """Agreement beyond what the classes' shares alone would give, of the most there could be (Cohen, 1960)."""
+    hits, support, predicted = _as_floats(counts)
+    n = support.sum(axis=-1)
+    chance = (support * predicted).sum(axis=-1)
+    return _ratio(hits.sum(axis=-1) * n - chance, n**2 - chance)
+
+
+def _as_floats(counts: ClassCounts) -> tuple[Floats, Floats, Floats]:
+    """Products of counts of millions of rows do not fit whole numbers."""
+    return counts.hits.astype(float), counts.support.astype(float), counts.predicted.astype(float)
+
+
 COUNT_METRICS: dict[str, Callable[[ClassCounts], np.ndarray]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
-    "precision": precision,
-    "recall": recall,
-    "f1": f1,
+    "precision": lambda counts: _positive(_precisions(counts), counts),
+    "recall": lambda counts: _positive(_recalls(counts), counts),
+    "f1": lambda counts: _positive(_f1s(counts), counts),
+    "precision_macro": lambda counts: _macro(_precisions(counts), counts),
+    "recall_macro": lambda counts: _macro(_recalls(counts), counts),
+    "f1_macro": lambda counts: _macro(_f1s(counts), counts),
+    "precision_weighted": lambda counts: _weighted(_precisions(counts), counts.support),
+    "recall_weighted": lambda counts: _weighted(_recalls(counts), counts.support),
+    "f1_weighted": lambda counts: _weighted(_f1s(counts), counts.support),
     "mcc": mcc,
+    "kappa": kappa,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class CountFamily:
+    """COUNT_METRICS of rows, or of cells of rows, with a true and a predicted class each: int64 (m,)."""
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    n_classes: int
+    names: Sequence[str]
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        hit = self.truth == self.predicted
+        counts = ClassCounts(
+            self._sum(weights[:, hit], self.truth[hit]),
+            self._sum(weights, self.truth),
+            self._sum(weights, self.predicted),
+        )
+        return {name: COUNT_METRICS[name](counts) for name in self.names}
+
+    def _sum(self, weights: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Weights of each class: (r, m), (m,) → (r, K)."""
+        totals = np.zeros((self.n_classes, len(weights)), weights.dtype)
+        np.add.at(totals, labels, weights.T)
+        return totals.T

@@ -1,62 +1,92 @@
-"""Metrics of class probabilities and of the order they put rows in."""
+"""Metrics of class probabilities that are means over rows, or made from such."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.task import Predictions
+from mlcli.metrics.family import Floats, Scores
+
+# Of equal width; 15 are usual (Guo et al., 2017).
+N_BINS = 15
 
 
-def ranking_scores(predictions: Predictions) -> np.ndarray:
-    """What rows are ordered by, float64 (n, K): probabilities, else the one output and its negative."""
-    if predictions.probabilities is not None:
-        return predictions.probabilities
-    margin = predictions.scores[:, :1]
-    return np.hstack([-margin, margin])
-
-
-def log_loss_rows(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def log_loss_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
     """−ln of the probability given to the true class, (n,); probabilities are kept off 0 as in scikit-learn."""
     given = probabilities[np.arange(len(truth)), truth]
-    losses: np.ndarray = -np.log(np.clip(given, np.finfo(np.float64).eps, 1.0))
+    losses: Floats = -np.log(np.clip(given, np.finfo(np.float64).eps, 1.0))
     return losses
 
 
-def brier_rows(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def brier_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
     """Squared error of the probabilities (Brier, 1950), (n,): of the second of two classes, else summed over all."""
-    n_classes = probabilities.shape[1]
-    squared = np.square(probabilities - np.eye(n_classes)[truth])
-    errors: np.ndarray = squared[:, 1] if n_classes == 2 else squared.sum(axis=1)
+    of_true = probabilities[np.arange(len(truth)), truth]
+    errors: Floats = np.square(1 - of_true)
+    if probabilities.shape[1] > 2:
+        errors += np.square(probabilities).sum(axis=1) - np.square(of_true)
     return errors
 
 
-def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve; NaN when the rows hold one class. See `_one_vs_rest`."""
-    from sklearn.metrics import roc_auc_score
-
-    return _one_vs_rest(roc_auc_score, truth, scores)
-
-
-def pr_auc(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Average precision, the area under the precision-recall curve; NaN when the rows hold one class."""
-    from sklearn.metrics import average_precision_score
-
-    return _one_vs_rest(average_precision_score, truth, scores)
+def top_rows(truth: np.ndarray, probabilities: Floats, k: int) -> Floats:
+    """1 where the true class is among the k most probable, else 0, (n,); of equals the later class comes first."""
+    given = probabilities[np.arange(len(truth)), truth][:, None]
+    later = np.arange(probabilities.shape[1]) > truth[:, None]
+    ahead = (probabilities > given) | ((probabilities == given) & later)
+    hits: Floats = (ahead.sum(axis=1) < k).astype(np.float64)
+    return hits
 
 
-def _one_vs_rest(score: Callable[[np.ndarray, np.ndarray], float], truth: np.ndarray, scores: np.ndarray) -> float:
-    """Of the second of two classes; of more, the mean over classes that some rows have and some have not."""
-    present = np.unique(truth)
-    if len(present) < 2:
-        return float("nan")
-    columns = [1] if scores.shape[1] == 2 else present.tolist()
-    return float(np.mean([score(truth == k, scores[:, k]) for k in columns]))
+def calibration_columns(truth: np.ndarray, probabilities: Floats) -> Floats:
+    """How much more was promised than came true, each row in its bin's column, (n, N_BINS).
+
+    Two classes: of the second's probability. More: of the highest, which promises a right answer.
+    """
+    two = probabilities.shape[1] == 2
+    promised = probabilities[:, 1] if two else probabilities.max(axis=1)
+    came_true = truth == 1 if two else truth == probabilities.argmax(axis=1)
+    bins = np.clip(np.ceil(promised * N_BINS).astype(int) - 1, 0, N_BINS - 1)
+    columns = np.zeros((len(truth), N_BINS))
+    columns[np.arange(len(truth)), bins] = promised - came_true
+    return columns
 
 
-ROW_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "log_loss": log_loss_rows,
-    "brier": brier_rows,
+def _mean(means: Floats) -> Floats:
+    return means[:, 0]
+
+
+def _calibration_error(means: Floats) -> Floats:
+    """Σ over bins of their share of rows · |mean probability − share that came true| (Naeini et al., 2015)."""
+    error: Floats = np.abs(means).sum(axis=1)
+    return error
+
+
+Columns = Callable[[np.ndarray, Floats], Floats]
+PROBABILITY_METRICS: dict[str, tuple[Columns, Callable[[Floats], Floats]]] = {
+    "log_loss": (log_loss_rows, _mean),
+    "brier": (brier_rows, _mean),
+    "top_3_accuracy": (lambda truth, probabilities: top_rows(truth, probabilities, 3), _mean),
+    "top_5_accuracy": (lambda truth, probabilities: top_rows(truth, probabilities, 5), _mean),
+    "ece": (calibration_columns, _calibration_error),
 }
-RANK_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"roc_auc": roc_auc, "pr_auc": pr_auc}
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityFamily:
+    """PROBABILITY_METRICS of rows. columns: (n, c), those of each metric side by side; widths: how many each has."""
+
+    columns: Floats
+    widths: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        means = weights @ self.columns / weights.sum(axis=1, keepdims=True)
+        parts = np.split(means, np.cumsum(self.widths)[:-1], axis=1)
+        return {name: PROBABILITY_METRICS[name][1](part) for name, part in zip(self.names, parts, strict=True)}
+
+
+def probability_family(truth: np.ndarray, probabilities: Floats, names: Sequence[str]) -> ProbabilityFamily:
+    """truth: (n,) class indices; probabilities: (n, K); names: of PROBABILITY_METRICS."""
+    parts = [PROBABILITY_METRICS[name][0](truth, probabilities).reshape(len(truth), -1) for name in names]
+    return ProbabilityFamily(np.hstack(parts), tuple(part.shape[1] for part in parts), tuple(names))

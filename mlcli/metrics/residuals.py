@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mlcli.metrics.family import Floats, Scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ErrorMeans:
-    """Means over rows, each (..., n_targets): squared and absolute error, centred target, its square."""
+    """Means over rows, each (..., n_targets): squared, absolute and relative error, centred target, its square."""
 
     squared: Floats
     absolute: Floats
+    relative: Floats
     centred: Floats
     centred_squared: Floats
 
 
 def error_columns(truth: Floats, values: Floats) -> Floats:
-    """Per row, what `error_means` is the mean of: (n, t), (n, t) → float64 (n, 4·t)."""
+    """Per row, what `error_means` is the mean of: (n, t), (n, t) → float64 (n, 5·t).
+
+    The relative error is NaN where the truth is 0.
+    """
     error = truth - values
+    size = np.abs(truth)
+    relative = np.divide(np.abs(error), size, out=np.full(size.shape, np.nan), where=size > 0)
     centred = truth - truth.mean(axis=0)
-    return np.hstack([np.square(error), np.abs(error), centred, np.square(centred)])
+    return np.hstack([np.square(error), np.abs(error), relative, centred, np.square(centred)])
 
 
 def error_means(means: Floats) -> ErrorMeans:
-    """Unpack means of `error_columns`, (..., 4·t)."""
-    return ErrorMeans(*np.split(means, 4, axis=-1))
+    """Unpack means of `error_columns`, (..., 5·t)."""
+    return ErrorMeans(*np.split(means, 5, axis=-1))
 
 
 def _over_targets(scores: Floats) -> Floats:
@@ -62,15 +67,61 @@ def r2(means: ErrorMeans) -> Floats:
     return _over_targets(explained)
 
 
-def median_ae(truth: Floats, values: Floats) -> float:
-    """Median absolute error."""
-    return float(np.median(np.abs(truth - values), axis=0).mean())
+def mape(means: ErrorMeans) -> Floats:
+    """Mean of the absolute error as a share of the true value."""
+    return _over_targets(means.relative)
 
 
-def max_error(truth: Floats, values: Floats) -> float:
-    """Largest absolute error."""
-    return float(np.abs(truth - values).max(axis=0).mean())
+ERROR_METRICS: dict[str, Callable[[ErrorMeans], Floats]] = {
+    "rmse": rmse,
+    "mae": mae,
+    "r2": r2,
+    "mse": mse,
+    "mape": mape,
+}
 
 
-MEAN_METRICS: dict[str, Callable[[ErrorMeans], Floats]] = {"mse": mse, "rmse": rmse, "mae": mae, "r2": r2}
-ORDER_METRICS: dict[str, Callable[[Floats, Floats], float]] = {"median_ae": median_ae, "max_error": max_error}
+@dataclass(frozen=True, eq=False)
+class ErrorFamily:
+    """ERROR_METRICS of rows with these `error_columns`."""
+
+    columns: Floats
+    names: Sequence[str]
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        means = error_means(weights @ self.columns / weights.sum(axis=1, keepdims=True))
+        return {name: ERROR_METRICS[name](means) for name in self.names}
+
+
+@dataclass(frozen=True, eq=False)
+class OrderFamily:
+    """Median and largest absolute error of rows: order (n, t) puts errors (n, t) in rising order, target by target."""
+
+    order: np.ndarray
+    errors: Floats
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        of_targets = [self._of_target(weights[:, order], k) for k, order in enumerate(self.order.T)]
+        median, largest = np.mean(of_targets, axis=0)
+        return {"median_ae": median, "max_error": largest}
+
+    def _of_target(self, weights: np.ndarray, target: int) -> Floats:
+        """Median and largest error of one target: (2, r)."""
+        through = np.cumsum(weights, axis=1, out=weights)
+        places = [self._middle(counts) for counts in through]
+        errors = self.errors[:, target][np.array(places)]
+        return np.stack([errors[:, :2].mean(axis=1), errors[:, 2]])
+
+    @staticmethod
+    def _middle(through: np.ndarray) -> np.ndarray:
+        """Places of the lower and upper median and of the last row in the order, of running counts (n,)."""
+        n_rows = through[-1]
+        ranks = np.array([(n_rows - 1) // 2, n_rows // 2, n_rows - 1], through.dtype)
+        return np.searchsorted(through, ranks, side="right")
+
+
+def order_family(truth: Floats, values: Floats) -> OrderFamily:
+    """truth, values: (n, t)."""
+    errors = np.abs(truth - values)
+    order = np.argsort(errors, axis=0)
+    return OrderFamily(order, np.take_along_axis(errors, order, axis=0))

@@ -11,7 +11,7 @@ from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.figures import draw_confusion, svg_text
 from mlcli.evaluation.kept import KeptPredictions, read_kept
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
-from mlcli.evaluation.show import MEANINGS, compare_with, show_number
+from mlcli.evaluation.show import compare_with, show_number
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
 from mlcli.metrics.score import Score
@@ -170,11 +170,3 @@ def test_show_number(value, shown):
 def test_compare_with(value, low, high, baseline, higher, verdict):
     score = Score("m", value, None, low, high, higher, "")
     assert compare_with(score, replace(score, value=baseline, low=None, high=None)) == verdict
-
-
-def test_every_metric_has_a_meaning():
-    from typing import get_args
-
-    from mlcli.config.training import Metric
-
-    assert set(MEANINGS) == set(get_args(Metric))

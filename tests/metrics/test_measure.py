@@ -1,10 +1,14 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from mlcli.config.training import Metric
 from mlcli.errors import ConfigError
+from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
-from mlcli.metrics.measure import CLASS_METRICS, NUMBER_METRICS, measure
+from mlcli.metrics.measure import measure
 from mlcli.task import Predictions
 from tests.evaluation.examples import (
     class_predictions,
@@ -14,6 +18,7 @@ from tests.evaluation.examples import (
     sampled_classes,
     three_classes,
 )
+from tests.metrics.peers import of_classes, of_numbers
 
 
 def values(scores):
@@ -24,42 +29,25 @@ def reasons(scores):
     return {score.name: score.reason for score in scores}
 
 
-def test_two_classes_agree_with_scikit_learn():
-    truth, probabilities = sampled_classes(2, 400)
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_classes_agree_with_scikit_learn(n_classes):
+    truth, probabilities = sampled_classes(n_classes, 400)
     predictions = class_predictions(probabilities)
-    predicted, positive = predictions.values, probabilities[:, 1]
-    expected = {
-        "accuracy": sk.accuracy_score(truth, predicted),
-        "balanced_accuracy": sk.balanced_accuracy_score(truth, predicted),
-        "precision": sk.precision_score(truth, predicted),
-        "recall": sk.recall_score(truth, predicted),
-        "f1": sk.f1_score(truth, predicted),
-        "mcc": sk.matthews_corrcoef(truth, predicted),
-        "roc_auc": sk.roc_auc_score(truth, positive),
-        "pr_auc": sk.average_precision_score(truth, positive),
-        "log_loss": sk.log_loss(truth, probabilities),
-        "brier": sk.brier_score_loss(truth, positive),
-    }
-    assert values(measure(classification(2), truth, predictions, "auto")) == pytest.approx(expected, rel=1e-12)
+    expected = of_classes(truth, predictions.values, probabilities)
+    scores = values(measure(classification(n_classes), truth, predictions, names_for("classification")))
+    assert {name for name, value in scores.items() if value is None} == set(scores) - set(expected)
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, rel=1e-12)
 
 
-def test_more_classes_agree_with_scikit_learn():
-    truth, probabilities = sampled_classes(5, 700)
-    predictions = class_predictions(probabilities)
-    predicted = predictions.values
-    expected = {
-        "accuracy": sk.accuracy_score(truth, predicted),
-        "balanced_accuracy": sk.balanced_accuracy_score(truth, predicted),
-        "precision": sk.precision_score(truth, predicted, average="macro"),
-        "recall": sk.recall_score(truth, predicted, average="macro"),
-        "f1": sk.f1_score(truth, predicted, average="macro"),
-        "mcc": sk.matthews_corrcoef(truth, predicted),
-        "roc_auc": sk.roc_auc_score(truth, probabilities, multi_class="ovr", average="macro"),
-        "pr_auc": np.mean([sk.average_precision_score(truth == k, probabilities[:, k]) for k in range(5)]),
-        "log_loss": sk.log_loss(truth, probabilities),
-        "brier": np.square(probabilities - np.eye(5)[truth]).sum(axis=1).mean(),
-    }
-    assert values(measure(classification(5), truth, predictions, "auto")) == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize("n_classes", [2, 6])
+def test_equal_probabilities_and_classes_without_rows_agree_with_scikit_learn(n_classes):
+    rng = np.random.default_rng(5)
+    truth = rng.integers(n_classes - (n_classes > 2), size=150)
+    odds = rng.integers(1, 4, size=(150, n_classes))
+    predictions = class_predictions(odds / odds.sum(axis=1, keepdims=True))
+    expected = of_classes(truth, predictions.values, predictions.probabilities)
+    scores = values(measure(classification(n_classes), truth, predictions, tuple(expected)))
+    assert scores == pytest.approx(expected, rel=1e-12)
 
 
 def test_macro_averages_leave_out_classes_without_rows():
@@ -77,18 +65,15 @@ def test_numbers_agree_with_scikit_learn(n_targets):
     rng = np.random.default_rng(1)
     truth = rng.normal(1e6, 5, size=(300, n_targets))
     guess = truth + rng.normal(size=truth.shape)
-    expected = {
-        "rmse": sk.root_mean_squared_error(truth, guess),
-        "mae": sk.mean_absolute_error(truth, guess),
-        "r2": sk.r2_score(truth, guess),
-        "mse": sk.mean_squared_error(truth, guess),
-        "median_ae": sk.median_absolute_error(truth, guess),
-        "max_error": np.mean([sk.max_error(truth[:, i], guess[:, i]) for i in range(n_targets)]),
-    }
     scores = measure(regression(n_targets), truth, number_predictions(guess), "auto")
-    assert values(scores) == pytest.approx(expected, rel=1e-9)
+    assert values(scores) == pytest.approx(of_numbers(truth, guess), rel=1e-9)
     units = {score.name: score.unit for score in scores}
-    assert (units["rmse"], units["mse"], units["r2"]) == (("y1", "y1²", "") if n_targets == 1 else ("", "", ""))
+    pure = dict.fromkeys(units, "")
+    assert units == (
+        pure | dict.fromkeys(("rmse", "mae", "median_ae", "max_error"), "y1") | {"mse": "y1²"}
+        if n_targets == 1
+        else pure
+    )
 
 
 def test_per_class_table_and_confusion_agree_with_scikit_learn():
@@ -117,12 +102,12 @@ def test_per_class_scores_are_none_where_undefined():
         pytest.param(
             [0, 0],
             [0, 0],
-            {"balanced_accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "pr_auc"},
+            {"balanced_accuracy", "precision", "recall", "f1", "mcc", "kappa", "roc_auc", "pr_auc"},
             id="all negative, none predicted",
         ),
         pytest.param([0, 1], [0, 0], {"precision", "mcc"}, id="one class predicted"),
-        pytest.param([1], [1], {"balanced_accuracy", "mcc", "roc_auc", "pr_auc"}, id="one row"),
-        pytest.param([], [], set(CLASS_METRICS), id="no row"),
+        pytest.param([1], [1], {"balanced_accuracy", "mcc", "kappa", "roc_auc", "pr_auc"}, id="one row"),
+        pytest.param([], [], set(auto_names("classification", 2)), id="no row"),
     ],
 )
 def test_undefined_class_metrics_have_a_reason_and_no_value(truth, predicted, undefined):
@@ -161,7 +146,8 @@ def test_a_model_without_probabilities_is_ranked_by_its_output():
     predictions = Predictions((margin > 0).astype(int), None, margin[:, None])
     scores = measure(task, truth, predictions, "auto")
     assert values(scores)["roc_auc"] == sk.roc_auc_score(truth, margin) == 0.75
-    assert reasons(scores)["log_loss"] == reasons(scores)["brier"] == "the model gives no probabilities"
+    without = {name for name, reason in reasons(scores).items() if reason == "the model gives no probabilities"}
+    assert without == {"log_loss", "brier", "ece"}
 
 
 def test_non_finite_predictions_are_counted_and_not_measured():
@@ -175,20 +161,56 @@ def test_errors_beyond_floating_point_are_undefined():
     assert values(scores) == {"mse": None, "mae": pytest.approx(5e199)}
 
 
-@pytest.mark.parametrize("metric", CLASS_METRICS)
+@pytest.mark.parametrize("metric", names_for("classification"))
 def test_direction_of_class_metrics(metric):
-    truth = np.array([0, 1, 0, 1])
-    good = class_predictions(0.1 + 0.8 * np.eye(2)[truth])
-    bad = class_predictions(0.1 + 0.8 * np.eye(2)[[0, 1, 1, 0]])
-    [better], [worse] = (measure(classification(2), truth, p, (metric,)) for p in (good, bad))
+    truth = np.arange(6)
+    good, bad = 0.02 + np.eye(6), 0.02 + np.eye(6)
+    bad[0] = np.arange(6)
+    task, models = (
+        classification(6),
+        [class_predictions(odds / odds.sum(axis=1, keepdims=True)) for odds in (good, bad)],
+    )
+    better, worse = (measure(task, truth, model, (metric,))[0] for model in models)
     assert (better.value > worse.value) == better.higher_is_better
+    assert better.value != worse.value
 
 
-@pytest.mark.parametrize("metric", NUMBER_METRICS)
+@pytest.mark.parametrize("metric", names_for("regression"))
 def test_direction_of_number_metrics(metric):
-    truth = np.array([[0.0], [1.0], [3.0]])
+    truth = np.array([[0.5], [1.0], [3.0]])
     [better], [worse] = (measure(regression(), truth, number_predictions(truth + e), (metric,)) for e in (0.1, 1.0))
     assert (better.value > worse.value) == better.higher_is_better
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_every_metric_of_the_configuration_is_in_the_catalog(kind):
+    assert all(CATALOG[name].task == kind for name in names_for(kind))
+    assert set(CATALOG) == set(get_args(Metric)) == {*names_for("classification"), *names_for("regression")}
+
+
+def test_auto_leaves_out_what_another_metric_says():
+    two, three, many = (set(auto_names("classification", n)) for n in (2, 3, 10))
+    truth, probabilities = sampled_classes(3, 90)
+    scores = values(measure(classification(3), truth, class_predictions(probabilities), names_for("classification")))
+    left_out = set(names_for("classification")) - three
+    assert {name for name in left_out if scores[name] is not None} == {
+        "precision_macro", "recall_macro", "f1_macro", "recall_weighted",
+    }  # fmt: skip
+    told = [scores[name] for name in three]
+    assert all(any(scores[name] == pytest.approx(value) for value in told) for name in left_out if scores[name])
+    assert two - three == {"f1_macro"}
+    assert many - three == {"top_3_accuracy", "top_5_accuracy"}
+
+
+def test_fewer_classes_than_k_are_the_reason_for_no_top_k():
+    scores = measure(*three_classes(), ("top_3_accuracy", "top_5_accuracy"))
+    assert [(score.value, score.reason) for score in scores] == [(None, "there are only 3 classes")] * 2
+
+
+def test_mape_is_undefined_where_a_true_value_is_0():
+    truth = np.array([[0.0], [2.0]])
+    [score] = measure(regression(), truth, number_predictions(truth + 1), ("mape",), 0.95)
+    assert (score.value, score.reason, score.low) == (None, "a true value is 0", None)
 
 
 def test_metrics_come_in_the_order_asked_for():

@@ -1,15 +1,16 @@
 """Rules that follow from what is predicted: numbers or classes."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from mlcli.config.fault import Fault
 from mlcli.config.rules.facts import known_task
 from mlcli.config.schema import Config
+from mlcli.config.training import NumberMetric
 
 _READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
 _REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile")
-_REGRESSION_METRICS = ("mse", "rmse", "mae", "median_ae", "max_error", "r2")
+_REGRESSION_METRICS = get_args(NumberMetric)
 _OUTPUT_LOSSES = {
     "sigmoid": ("auto", "bce", "focal"),
     "softmax": ("auto", "cross_entropy", "focal"),

@@ -1,0 +1,82 @@
+"""Two models on the same rows: by how much their scores differ, and whether that can be chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mlcli.metrics.catalog import CATALOG
+from mlcli.metrics.intervals import Resampler, percentile_interval
+from mlcli.metrics.measure import metric_names, why_unmeasurable
+from mlcli.metrics.sampling import sample_scores
+from mlcli.task import FittedTask, Predictions
+
+Verdict = Literal["better", "worse", "no difference", "undefined"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of our predictions less that of theirs on the same rows; None where one of them is undefined.
+
+    low, high : percentile interval over resampled rows; None where no honest one is known
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """How ours fare: clearly better or worse where the interval leaves out 0."""
+        if self.low is None or self.high is None:
+            return "undefined"
+        if self.low <= 0 <= self.high:
+            return "no difference"
+        return "better" if (self.low > 0) == self.higher_is_better else "worse"
+
+
+def compare(
+    task: FittedTask,
+    truth: np.ndarray,
+    ours: Predictions,
+    theirs: Predictions,
+    names: Literal["auto"] | Sequence[str],
+    confidence: float,
+    seed: int = 0,
+) -> list[Difference]:
+    """Differences by a paired bootstrap: each of 1,000 resamples, drawn from `seed`, holds the same rows for both.
+
+    truth : as `task.truth` gives it
+    names : metrics in the order wanted; "auto" is all that suit the task
+
+    Raises ConfigError for a metric that does not suit the task.
+    """
+    chosen = metric_names(task, names)
+    if why_unmeasurable(ours) or why_unmeasurable(theirs):
+        return [Difference(name, None, None, None, CATALOG[name].higher_is_better) for name in chosen]
+    resampler = Resampler(seed) if len(truth) > 1 else None
+    us, them = sample_scores(task, truth, [ours, theirs], chosen, resampler)
+    differences = []
+    for name in chosen:
+        facts, value = CATALOG[name], us.values[name] - them.values[name]
+        if not math.isfinite(value):
+            differences.append(Difference(name, None, None, None, facts.higher_is_better))
+            continue
+        low, high = None, None
+        if name in us.draws and facts.interval != "none":
+            low, high = _interval(us.draws[name] - them.draws[name], confidence)
+        differences.append(Difference(name, value, low, high, facts.higher_is_better))
+    return differences
+
+
+def _interval(draws: np.ndarray, confidence: float) -> tuple[float | None, float | None]:
+    """Models that never differ have the interval 0 to 0."""
+    if not draws.any():
+        return 0.0, 0.0
+    return percentile_interval(draws, confidence) or (None, None)

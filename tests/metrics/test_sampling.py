@@ -1,0 +1,48 @@
+"""Counting rows is as good as repeating them."""
+
+import numpy as np
+import pytest
+
+from mlcli.metrics.catalog import names_for
+from mlcli.metrics.sampling import sample_scores
+from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
+from tests.metrics.peers import of_classes, of_numbers
+
+
+class Recorded:
+    """Resamples of rows that can be repeated elsewhere; cells are the rows with like labels."""
+
+    def __init__(self, n_rows, n_resamples, *labels):
+        self.rows = np.random.default_rng(7).integers(n_rows, size=(n_resamples, n_rows))
+        self.cells = np.unique(np.stack(labels), axis=1, return_inverse=True)[1].ravel() if labels else None
+
+    def counts(self, sizes):
+        drawn = self.rows if (sizes == 1).all() else self.cells[self.rows]
+        yield from np.array_split([np.bincount(rows, minlength=len(sizes)).astype(np.int32) for rows in drawn], 2)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_classes_of_resampled_rows_agree_with_scikit_learn(n_classes):
+    truth, probabilities = sampled_classes(n_classes, 150)
+    odds = np.round(5 * probabilities) + 0.1  # many rows of equal probability
+    models = [class_predictions(probabilities), class_predictions(odds / odds.sum(axis=1, keepdims=True))]
+    recorded = Recorded(150, 2, truth, *(model.values for model in models))
+    samples = sample_scores(classification(n_classes), truth, models, names_for("classification"), recorded)
+    for model, sample in zip(models, samples, strict=True):
+        for i, rows in enumerate(recorded.rows):
+            expected = of_classes(truth[rows], model.values[rows], model.probabilities[rows])
+            assert {name: sample.draws[name][i] for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n_rows", "n_targets"), [(80, 1), (81, 1), (81, 3)])
+def test_numbers_of_resampled_rows_agree_with_scikit_learn(n_rows, n_targets):
+    rng = np.random.default_rng(1)
+    truth = rng.normal(50, 5, size=(n_rows, n_targets))
+    guess = truth + rng.normal(size=truth.shape)
+    recorded = Recorded(n_rows, 6)
+    [sample] = sample_scores(
+        regression(n_targets), truth, [number_predictions(guess)], names_for("regression"), recorded
+    )
+    for i, rows in enumerate(recorded.rows):
+        expected = of_numbers(truth[rows], guess[rows])
+        assert {name: sample.draws[name][i] for name in expected} == pytest.approx(expected, rel=1e-9)
