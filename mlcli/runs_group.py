@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlcli.console.help import Command, DefaultGroup
-from mlcli.options import JsonOption
+from mlcli.options import JsonOption, QuietOption
 from mlcli.session import Session
 
 
@@ -19,6 +20,11 @@ def runs_group() -> typer.Typer:
         name="list",
         epilog="Examples:  mlcli runs  ·  mlcli runs iris  ·  mlcli runs --limit 0 --json",
     )(list_runs)
+    group.command(
+        cls=Command,
+        epilog="Examples:  mlcli runs compare iris/001 iris/002  ·  "
+        "mlcli runs compare adult/1 adult/2 adult/3 -o adult.html",
+    )(compare)
     return group
 
 
@@ -33,3 +39,27 @@ def list_runs(
         from mlcli.ledger.listing import list_entries
 
         session.finish(list_entries(name, limit), show_runs)
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs such as iris/001, or their folders.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a page with the tables and curves (.html)."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare runs with the first of them: keys, data, scores with intervals, and answers to the same rows."""
+    with Session(as_json, quiet) as session:
+        from mlcli.console.compared import show_comparison
+        from mlcli.ledger.comparison import compare_runs
+
+        comparison = compare_runs(names)
+        if output is not None:
+            from mlcli.ledger.page import write_page
+
+            write_page(comparison, output)
+        session.finish(comparison, show_comparison)
+        if output is not None:
+            session.screen.say(f"Page: {output}")

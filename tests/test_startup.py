@@ -93,8 +93,8 @@ def test_what_is_told_of_keys_imports_nothing_heavy(workspace, arguments):
     assert not modules & HEAVY
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize("command", [("evaluate",), ("predict",), ("runs", "compare", "a", "b")])
 def test_no_run_to_be_found_imports_nothing_heavy(workspace, command):
-    code, _, modules, _ = run(command)
+    code, _, modules, _ = run(*command)
     assert code == 2
     assert not modules & HEAVY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -48,6 +48,11 @@ def differing_keys(configs: Sequence[Config]) -> list[Differing]:
     """
     found = _differing(tuple(map(plain, configs)), ())
     return [Differing(dotted(path), values) for path, values in found if UNSET not in values or _is_said(path, configs)]
+
+
+def differing_facts(facts: Sequence[Mapping[str, Value]]) -> list[Differing]:
+    """The facts that are not the same in all, or that some lack."""
+    return [Differing(dotted(path), values) for path, values in _differing(tuple(map(dict, facts)), ())]
 
 
 def show_setting(value: Setting) -> str:

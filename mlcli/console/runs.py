@@ -12,7 +12,7 @@ import typer
 
 from mlcli.config.differences import show_setting
 from mlcli.console.screen import Screen
-from mlcli.evaluation.show import show_interval, show_number
+from mlcli.evaluation.show import show_interval, show_number, show_seconds
 from mlcli.ledger.listing import Changes, Entry, Listing
 from mlcli.ledger.record import RunRecord
 from mlcli.printable import printable
@@ -47,7 +47,7 @@ def render_runs(listing: Listing, width: int, now: datetime) -> Iterator[str]:
     table = [dict(zip(COLUMNS, COLUMNS, strict=True)), *(_cells(entry.record) for entry in listing.entries)]
     widths = _fit(table, width)
     for cells, entry in zip(table, (None, *listing.entries), strict=True):
-        line = GAP.join(_cut(cells[name], size).ljust(size) for name, size in widths.items()).rstrip()
+        line = GAP.join(cut_middle(cells[name], size).ljust(size) for name, size in widths.items()).rstrip()
         yield _styled(line, entry)
         if entry is not None:
             yield from (typer.style(f"  {text}", dim=True) for text in _more(entry, width - 2, now))
@@ -113,7 +113,7 @@ def _more(entry: Entry, width: int, now: datetime) -> list[str]:
     return (
         lines
         if len(lines) <= CHANGE_LINES
-        else [*lines[: CHANGE_LINES - 1], _cut(lines[CHANGE_LINES - 1] + " …", width)]
+        else [*lines[: CHANGE_LINES - 1], cut_middle(lines[CHANGE_LINES - 1] + " …", width)]
     )
 
 
@@ -132,13 +132,6 @@ def describe_changes(changes: Changes) -> str:
     return f"since {changes.since.rpartition('/')[2]}: {', '.join(told) or 'the same again'}"
 
 
-def show_seconds(seconds: float) -> str:
-    """0.3 s, 45 s, 3.5 min or 2.1 h."""
-    if seconds < MINUTE:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.1f} min" if seconds < HOUR else f"{seconds / HOUR:.1f} h"
-
-
 def show_age(created: str, now: datetime) -> str:
     """How long ago, or the day where that is more than a week."""
     try:
@@ -154,7 +147,7 @@ def show_age(created: str, now: datetime) -> str:
     return "just now"
 
 
-def _cut(text: str, width: int) -> str:
-    """Cut in the middle: names of runs differ at their ends."""
+def cut_middle(text: str, width: int) -> str:
+    """At most `width` letters of a text; names of runs differ at their ends."""
     tail = (width - 1) // 2
     return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

@@ -87,7 +87,7 @@ def _view(facts: ReportFacts) -> dict[str, Any]:
         "rows": rows,
         "headline": next((row for row in rows if row.score.value is not None), rows[0] if rows else None),
         "level": f"{100 * evaluation.confidence:.4g} %",
-        "figures": {name: _inline(svg) for name, svg in facts.figures.items()},
+        "figures": {name: inline_svg(svg) for name, svg in facts.figures.items()},
         "max_open_rows": MAX_OPEN_ROWS,
     }
 
@@ -99,7 +99,7 @@ def _row(evaluation: Evaluation, index: int) -> _Row:
     return _Row(score, show_interval(score), rivals, verdict, CATALOG[score.name].meaning)
 
 
-def _inline(svg: str) -> Markup:
+def inline_svg(svg: str) -> Markup:
     """The svg element alone: inside HTML it needs no prologue and no namespaces. Its texts are escaped already."""
     from markupsafe import Markup
 

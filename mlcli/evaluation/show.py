@@ -20,6 +20,13 @@ def show_number(value: float | None) -> str:
     return f"{value:.{decimals}f}"
 
 
+def show_seconds(seconds: float) -> str:
+    """0.3 s, 45 s, 3.5 min or 2.1 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
 def show_value(score: Score) -> str:
     """The value with its unit, if there is one."""
     return show_number(score.value) if score.value is None else f"{show_number(score.value)} {score.unit}".rstrip()

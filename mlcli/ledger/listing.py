@@ -13,6 +13,7 @@ from mlcli.errors import ArtefactError
 from mlcli.ledger.record import RunRecord, read_record
 from mlcli.run import Run, find_run, list_runs
 from mlcli.run.folder import broken_runs
+from mlcli.typed_json import strict_json
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Entry:
             "epochs": record.last and record.last.epoch,
             "epochs_asked": config and config.training.epochs,
             "best_epoch": record.kept and record.kept.best_epoch,
-            "valid": record.valid,
+            "valid": strict_json(record.valid),
             "test": _test_to_json(record),
             "changes": self.changes and self.changes.to_json(),
         }

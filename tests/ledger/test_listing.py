@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mlcli.console.runs import render_runs, show_age, show_seconds
+from mlcli.console.runs import render_runs, show_age
 from mlcli.errors import UsageError
+from mlcli.evaluation.show import show_seconds
 from mlcli.ledger.listing import list_entries
 from mlcli.printable import printable
 

@@ -1,0 +1,98 @@
+"""Runs side by side: configurations, data, environments, scores, and what their answers to the same rows tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlcli.config.differences import Differing, differing_facts, differing_keys
+from mlcli.errors import ArtefactError, UsageError
+from mlcli.ledger.listing import Entry
+from mlcli.ledger.record import RunRecord, read_record
+from mlcli.metrics.score import Score
+from mlcli.run import RunManifest, find_run, read_metrics
+from mlcli.typed_json import strict_json
+
+if TYPE_CHECKING:
+    from mlcli.ledger.pairs import Pair
+    from mlcli.training.state import EpochRecord
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side; the first is what the others are measured against.
+
+    keys, environment : what is not the same in all
+    pairs             : each other run with the first
+    """
+
+    records: tuple[RunRecord, ...]
+    manifests: tuple[RunManifest, ...]
+    keys: tuple[Differing, ...]
+    environment: tuple[Differing, ...]
+    pairs: tuple[Pair, ...]
+    histories: tuple[tuple[EpochRecord, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The runs as they are called."""
+        return tuple(str(record.run) for record in self.records)
+
+    @property
+    def same_data(self) -> bool:
+        """All were trained on the same prepared data, and so on the same split of it."""
+        return len({manifest.data_fingerprint for manifest in self.manifests}) == 1
+
+    @property
+    def scores(self) -> dict[str, tuple[Score | None, ...]]:
+        """Every metric that was measured, with each run's score."""
+        measured = [
+            {} if record.measured is None else {score.name: score for score in record.measured.scores}
+            for record in self.records
+        ]
+        return {
+            name: tuple(one.get(name) for one in measured) for name in dict.fromkeys(n for one in measured for n in one)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `runs compare --json`."""
+        return {
+            "runs": [Entry(record, None).to_json() for record in self.records],
+            "configuration": [key.to_json() for key in self.keys],
+            "same_data": self.same_data,
+            "data_fingerprints": [manifest.data_fingerprint for manifest in self.manifests],
+            "environment": [key.to_json() for key in self.environment],
+            "scores": {name: [s and s.to_json() for s in scores] for name, scores in self.scores.items()},
+            "measured_on": [record.measured and record.measured.split for record in self.records],
+            "pairs": [pair.to_json() for pair in self.pairs],
+            "curves": [[strict_json(asdict(epoch)) for epoch in history] for history in self.histories],
+        }
+
+
+def compare_runs(specs: Sequence[str]) -> Comparison:
+    """Read the runs and compare them. Raises UsageError for fewer than two, ArtefactError for a damaged one."""
+    runs = [find_run(spec) for spec in specs]
+    if len({run.folder.resolve() for run in runs}) < max(2, len(runs)):
+        raise UsageError(f"two or more different runs are compared; got {', '.join(map(str, runs))}")
+    records = tuple(map(read_record, runs))
+    if problems := [problem for record in records for problem in record.problems]:
+        raise ArtefactError(problems[0])
+    from mlcli.ledger.pairs import compare_pairs  # imports torch
+
+    manifests = tuple(record.manifest for record in records if record.manifest is not None)
+    configs = [record.config for record in records if record.config is not None]
+    return Comparison(
+        records=records,
+        manifests=manifests,
+        keys=tuple(differing_keys(configs)),
+        environment=tuple(differing_facts([environment_of(manifest) for manifest in manifests])),
+        pairs=compare_pairs(records),
+        histories=tuple(tuple(read_metrics(run)) for run in runs),
+    )
+
+
+def environment_of(manifest: RunManifest) -> dict[str, Any]:
+    """What a run was made with, as far as it bears on its numbers."""
+    facts = {"device": manifest.device, "threads": manifest.threads, "precision": manifest.precision}
+    return {**manifest.versions, "platform": manifest.platform, **facts}
