@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mlcli.config.differences import Differing, show_setting
 from mlcli.evaluation.show import show_interval, show_number, show_seconds
 from mlcli.ledger.comparison import Comparison
-from mlcli.ledger.pairs import Pair
 from mlcli.ledger.record import RunRecord
 from mlcli.metrics.score import Score
 from mlcli.run import RunManifest
+
+if TYPE_CHECKING:
+    from mlcli.ledger.pairs import Pair
 
 # Letters of a fingerprint that tell it from others.
 SHORT = 12
