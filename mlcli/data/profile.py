@@ -7,7 +7,7 @@ counts of rows, classes and missing cells are told of every split.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ from typing_extensions import TypedDict  # pydantic, which reads profiles back, 
 
 from mlcli.data.cleaning import OutlierReport
 from mlcli.data.cleaning_report import CleaningReport, distinct_counts
+from mlcli.data.histogram import Histogram, count_bins
 from mlcli.data.types import Column, Dataset, Images, SplitName, Splits, Table, TaskKind
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -45,6 +46,7 @@ class ColumnProfile(TypedDict):
 
     missing : missing cells of each split; missing_share is of all rows
     distinct, numbers, top : of the training rows; top has the ten most frequent categories
+    histogram : of the training rows' numbers, where they differ; profiles of older versions have none
     """
 
     name: str
@@ -55,6 +57,7 @@ class ColumnProfile(TypedDict):
     distinct: int
     numbers: NumberSummary | None
     top: list[ValueCount] | None
+    histogram: NotRequired[Histogram | None]
 
 
 class PictureProfile(TypedDict):
@@ -130,6 +133,7 @@ def _profile_columns(tables: Mapping[SplitName, Table]) -> list[ColumnProfile]:
             distinct=distinct[column.name],
             numbers=numbers.get(column.name),
             top=_top_values(train.frame, column),
+            histogram=_histogram(train.frame[column.name], numbers.get(column.name)),
         )
         for column in (*train.features, *train.targets)
     ]
@@ -171,6 +175,14 @@ def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
+def _histogram(column: pl.Series, summary: NumberSummary | None) -> Histogram | None:
+    if summary is None:
+        return None
+    edges = [summary[key] for key in ("min", "q1", "q3", "max")]
+    known = [edge for edge in edges if edge is not None]
+    return count_bins(column, *known) if len(known) == len(edges) else None
+
+
 def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
     if column.kind == "number":
         return None
@@ -181,7 +193,7 @@ def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
 
 def _profile_pictures(images: Images) -> PictureProfile:
     values = np.arange(256)
-    counts = _histogram(images.pixels)
+    counts = _count_pixels(images.pixels)
     total = max(1, int(counts.sum()))
     mean = float(values @ counts) / total
     quartiles = values[np.searchsorted(np.cumsum(counts), np.array([0.25, 0.5, 0.75]) * total)].tolist()
@@ -192,7 +204,7 @@ def _profile_pictures(images: Images) -> PictureProfile:
     return PictureProfile(shape=list(images.pixels.shape[1:]), pixels=summary)
 
 
-def _histogram(pixels: np.ndarray) -> np.ndarray:
+def _count_pixels(pixels: np.ndarray) -> np.ndarray:
     """int64 (256,): how often each value occurs; in portions, because bincount widens its input eightfold."""
     counts, flat, portion = np.zeros(256, dtype=np.int64), pixels.reshape(-1), 1 << 16
     for start in range(0, len(flat), portion):
