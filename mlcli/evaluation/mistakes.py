@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from mlcli.data.frames import rows_at
 from mlcli.data.types import Dataset, Images
+from mlcli.evaluation.figures.style import shorten
 from mlcli.evaluation.show import show_number
 from mlcli.metrics.ranks import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression
 
 # Rows of a table, and pictures, shown at most; columns shown of a row.
 MAX_ROWS, MAX_PICTURES, MAX_COLUMNS = 10, 24, 8
+# Letters of a cell shown at most.
+MAX_LETTERS = 40
 
 
 @dataclass(frozen=True)
@@ -133,4 +136,4 @@ def _look(
 
 
 def _show_cell(value: float | str | None) -> str:
-    return "–" if value is None else value if isinstance(value, str) else f"{value:.6g}"
+    return "–" if value is None else shorten(value, MAX_LETTERS) if isinstance(value, str) else f"{value:.6g}"

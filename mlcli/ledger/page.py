@@ -6,8 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from mlcli.evaluation.figures.overlay import draw_overlay
-from mlcli.evaluation.figures.svg import svg_text
-from mlcli.evaluation.report import inline_svg
+from mlcli.evaluation.figures.svg import inline_svg, svg_text
 from mlcli.files import write_file
 from mlcli.ledger.comparison import Comparison
 from mlcli.ledger.curves import curves_of

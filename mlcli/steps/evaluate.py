@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from mlcli.bundle import Bundle, load_bundle
-from mlcli.config.load import dump_config
-from mlcli.data.notes import profile_notes
 from mlcli.data.prepare import Prepared
 from mlcli.data.types import Dataset, SplitName
 from mlcli.errors import UsageError
@@ -20,13 +18,13 @@ from mlcli.evaluation.figures.svg import svg_text
 from mlcli.evaluation.gallery import Subject, draw_gallery
 from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.kept import KeptPredictions, fingerprint_rows
-from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
+from mlcli.evaluation.report import gather_facts, render_report
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
 from mlcli.inputs import prepare_again
 from mlcli.models.mlp import Mlp
 from mlcli.reporter import Reporter
-from mlcli.run import Run, RunManifest, read_metrics
+from mlcli.run import Run, read_metrics
 from mlcli.task import Classification
 from mlcli.weights import LinearWeights
 
@@ -61,7 +59,7 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     subject = measure_bundle(run, bundle, data, name, looks)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
-    report = render_report(report_facts(run, bundle, manifest, prepared, subject.evaluation, figures))
+    report = render_report(gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, figures))
     write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
     return EvaluateOutcome(run, subject.evaluation, tuple(map(str, check_bounds(subject.evaluation, bounds))))
 
@@ -131,42 +129,6 @@ def shown_weights(bundle: Bundle) -> dict[str, Any]:
     if not linear or bundle.features.layout.embedded:
         return {}
     return {"input_weights": weights.T, "input_names": bundle.features.layout.names}
-
-
-def report_facts(
-    run: Run, bundle: Bundle, manifest: RunManifest, prepared: Prepared, evaluation: Evaluation, figures: dict[str, str]
-) -> ReportFacts:
-    """What the report tells beside the measurement."""
-    return ReportFacts(
-        name=str(run),
-        summary=summarise(bundle, manifest),
-        evaluation=evaluation,
-        figures=figures,
-        rows=manifest.rows,
-        columns=column_facts(prepared),
-        config=dump_config(bundle.config),
-        environment={**manifest.versions, "platform": manifest.platform, "device": manifest.device},
-        notes=profile_notes(prepared.profile),
-    )
-
-
-def column_facts(prepared: Prepared) -> tuple[ColumnFacts, ...]:
-    """The columns as the data report has them."""
-    return tuple(
-        ColumnFacts(c["name"], c["role"], c["kind"], sum(c["missing"].values()), c["distinct"])
-        for c in prepared.profile["columns"]
-    )
-
-
-def summarise(bundle: Bundle, manifest: RunManifest) -> str:
-    """One sentence: which network, trained on what, for how long."""
-    hidden = "-".join(map(str, bundle.config.model.hidden))
-    network = f"A multilayer perceptron with hidden layers {hidden}" if hidden else "A linear model (no hidden layer)"
-    stand_in = f", standing in for {manifest.stand_in_for}" if manifest.stand_in_for else ""
-    return (
-        f"{network}, {manifest.n_parameters:,} parameters, trained on {manifest.rows['train']:,} rows of "
-        f"{manifest.dataset}{stand_in}; best epoch {bundle.facts.get('best_epoch')}."
-    )
 
 
 def describe_weights(table: LinearWeights) -> WeightsTable:

@@ -9,8 +9,9 @@ from mlcli.evaluation.figures.learning import rate_moved, shown_metric
 from mlcli.evaluation.figures.style import shorten
 from mlcli.evaluation.figures.threshold import trace_thresholds
 from mlcli.evaluation.importance import Importance, Importances
+from mlcli.metrics.measure import measure
 from mlcli.training.state import EpochRecord
-from tests.evaluation.examples import sampled_classes
+from tests.evaluation.examples import class_predictions, classification, sampled_classes
 
 NASTY = "<script>alert('$x_1$ & \"y\"')</script>\x07 猫"
 
@@ -158,7 +159,7 @@ def test_names_reach_the_picture_as_text():
     ],
 )
 def test_titles_say_what_is_seen(case, title):
-    assert title in texts(figures.svg_text(CASES[case]()))
+    assert title in " ".join(texts(figures.svg_text(CASES[case]())))  # a long one has several lines
 
 
 def test_the_threshold_is_marked_where_the_model_decides():
@@ -193,7 +194,7 @@ def test_reliability_is_that_of_scikit_learn():
     truth, probabilities = scored(2, 400)
     found = measure_reliability(probabilities[:, 1], truth == 1)
     filled = found.counts > 0
-    seen, said = calibration_curve(truth, probabilities[:, 1], n_bins=10)
+    seen, said = calibration_curve(truth, probabilities[:, 1], n_bins=15)
     assert found.seen[filled] == pytest.approx(seen)
     assert found.said[filled] == pytest.approx(said)
 
@@ -202,6 +203,14 @@ def test_calibration_error_by_hand():
     """Four rows at 0.9, of which half are right, and one at 0.2, which is not: (4 · 0.4 + 1 · 0.2) / 5."""
     found = measure_reliability(np.array([0.9, 0.9, 0.9, 0.9, 0.2]), np.array([True, True, False, False, False]))
     assert (found.error, found.excess) == (pytest.approx(0.36), pytest.approx(0.36))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_calibration_error_in_the_title_is_the_metric(n_classes):
+    truth, probabilities = scored(n_classes, 150)
+    found = measure(classification(n_classes), truth, class_predictions(probabilities), ["ece"])[0]
+    title = texts(figures.svg_text(figures.draw_calibration(truth, probabilities, "abcd"[:n_classes])))
+    assert f"(ECE {found.value:.3f})" in " ".join(title)
 
 
 def test_the_weightiest_column_has_the_longest_bar_on_top():

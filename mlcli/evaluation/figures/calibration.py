@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from mlcli.evaluation.figures.style import FAINT, GRID, PALETTE, new_figure, shorten, shorten_ticks, styled, write_note
 from mlcli.metrics.intervals import wilson_interval
+from mlcli.metrics.probabilities import N_BINS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-# Equal parts of the probabilities' range, as Guo et al. (2017) take them.
-N_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Reliability:
 
 
 def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Reliability:
-    """Compare probabilities in [0, 1] with what came true; (n,), (n,) of bool."""
-    bins = np.minimum((probability * N_BINS).astype(np.int64), N_BINS - 1)
+    """Compare probabilities in [0, 1] with what came true, in the bins of the metric `ece`; (n,), (n,) of bool."""
+    bins = np.clip(np.ceil(probability * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     counts = np.bincount(bins, minlength=N_BINS)
     empty = np.full(N_BINS, np.nan)
     said, seen = (

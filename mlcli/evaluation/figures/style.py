@@ -25,9 +25,9 @@ PAPER = "#ffffff"
 # After Okabe and Ito (2008), told apart by colour-blind readers; the pale ones darkened so that text can be read.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b65a92", "#b07d00", "#3b97cf", "#6f4fa0", "#7d5c3c")
 
-# Inches; at 96 pixels an inch the usual figure is 500 pixels wide, so that it can still be read on a phone.
-WIDTH = 5.2
-HEIGHT = 3.5
+# Inches; at 96 pixels an inch the usual figure is 450 pixels wide, so that it can still be read on a phone.
+WIDTH = 4.7
+HEIGHT = 3.2
 TITLE_SIZE = 11.0
 TEXT_SIZE = 9.5
 SMALL_SIZE = 8.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from mlcli.evaluation.figures.style import style
 from mlcli.files import write_file
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -26,3 +28,11 @@ def svg_text(figure: Figure) -> str:
 def save_svg(figure: Figure, path: Path) -> None:
     """Write the figure to a file, whole or not at all."""
     write_file(path, svg_text(figure).encode())
+
+
+def inline_svg(svg: str) -> Markup:
+    """The svg element alone: inside HTML it needs no prologue and no namespaces. Its texts are escaped already."""
+    from markupsafe import Markup
+
+    element = svg[svg.index("<svg") :]
+    return Markup(re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", element, count=2))  # noqa: S704
