@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlcli.bundle_content import KIND, SCHEMA_VERSION, BundleContent, BundleOutline, read_outline
+from mlcli.bundle_content import KIND, SCHEMA_VERSION, SINGLE_VERSION, BundleContent, BundleOutline, read_outline
+from mlcli.config.model import ModelConfig
 from mlcli.config.schema import Config
 from mlcli.data.types import Dataset, Images
 from mlcli.errors import ArtefactError
@@ -20,11 +21,12 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.features.layout import FeatureLayout
 from mlcli.files import atomic_folder, write_json
 from mlcli.inference import InferenceModel, map_alone, single_thread
+from mlcli.models.ensemble import Ensemble
 from mlcli.models.mlp import Mlp
 from mlcli.run.find import BUNDLE_FILE
-from mlcli.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
+from mlcli.task import FittedTask, Predictions, Regression, output_of, task_from_json, task_to_json
 from mlcli.tensors import read_tensors, write_tensors
-from mlcli.typed_json import strict_json
+from mlcli.typed_json import from_json, strict_json
 from mlcli.weights import LinearWeights, tabulate_weights
 
 WEIGHTS = "weights.safetensors"
@@ -37,7 +39,8 @@ PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", 
 class Bundle:
     """A trained model with the features and the task it belongs to.
 
-    facts : JSON values about how it came to be; numbers that are not finite come back as text
+    facts   : JSON values about how it came to be; numbers that are not finite come back as text
+    members : the configuration of each network, where the model is an `Ensemble`; else empty
     """
 
     config: Config
@@ -45,17 +48,23 @@ class Bundle:
     task: FittedTask
     model: nn.Module
     facts: dict[str, Any]
+    members: tuple[ModelConfig, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the folder `path`; it replaces one that is there."""
         state, numbers = self.features.to_state()
         content = BundleContent(
-            SCHEMA_VERSION, _portable(self.config), dict(state), task_to_json(self.task), self.facts
+            SCHEMA_VERSION if self.members else SINGLE_VERSION,
+            _portable(self.config),
+            dict(state),
+            task_to_json(self.task),
+            self.facts,
+            tuple(member.model_dump(mode="json") for member in self.members),
         )
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
         with atomic_folder(path, KIND) as new:
-            write_json(new / BUNDLE_FILE, strict_json(asdict(content)))
+            write_json(new / BUNDLE_FILE, strict_json(content.to_json()))
             write_tensors(new / WEIGHTS, tensors)
 
     def outputs(self, data: Dataset) -> Tensor:
@@ -106,8 +115,9 @@ def fill_outline(outline: BundleOutline) -> Bundle:
         parts = _split(tensors)
         features = FittedFeatures.from_state(content.features, parts["features"])
         task = _check_task(task_from_json(content.task, "task"))
-        model = _build(config, features.layout, task.n_outputs, parts["model"])
-    return Bundle(config, features, task, model, content.facts)
+        members = from_json(tuple[ModelConfig, ...], content.members, "members")
+        model = _build(config.model, members, features.layout, task, parts["model"])
+    return Bundle(config, features, task, model, content.facts, members)
 
 
 def _part(data: Dataset, start: int, count: int) -> Dataset:
@@ -125,6 +135,8 @@ def _portable(config: Config) -> dict[str, Any]:
         dataset[key] = dataset[key] and _portable_path(dataset[key])
     if dataset.get("url"):
         dataset["url"] = dataset["url"].split("://")[0] + "://"
+    if values["improve"]["storage"]:
+        values["improve"]["storage"] = values["improve"]["storage"].split("://")[0] + "://"
     return values
 
 
@@ -167,11 +179,18 @@ def _check_task(task: FittedTask) -> FittedTask:
     return task
 
 
-def _build(config: Config, layout: FeatureLayout, n_outputs: int, tensors: dict[str, Tensor]) -> nn.Module:
-    """The configured network with these weights; its shapes are known before any memory is taken for them."""
+def _build(
+    config: ModelConfig,
+    members: Sequence[ModelConfig],
+    layout: FeatureLayout,
+    task: FittedTask,
+    tensors: dict[str, Tensor],
+) -> nn.Module:
+    """The configured network, or networks, with these weights; shapes are known before memory is taken for them."""
     try:
         with torch.device("meta"):
-            model = Mlp(config.model, layout.n_numeric, layout.cardinalities, n_outputs)
+            one, *more = [Mlp(c, layout.n_numeric, layout.cardinalities, task.n_outputs) for c in members or (config,)]
+            model = Ensemble([one, *more], output_of(task)) if members else one
         for name, expected in model.state_dict().items():
             if name in tensors and tensors[name].dtype != expected.dtype:
                 raise ArtefactError(f"weights '{name}' are {tensors[name].dtype}, expected {expected.dtype}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from mlcli.run.folder import is_run
 from mlcli.typed_json import check_version, from_json
 
 KIND = "bundle"
-SCHEMA_VERSION = 1
+# 2 came with ensembles; one network is written as 1, which earlier versions read, too.
+SCHEMA_VERSION, SINGLE_VERSION = 2, 1
 # Numbers a picture; rows are read before the weights, which would not fit a shape that lies.
 LARGEST_PICTURE = 1 << 26
+MAX_MEMBERS = 100
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class BundleContent:
 
     features, task : as their rooms write them
     facts          : JSON values about how the model came to be
+    members        : of an ensemble, the `model` section of each network; empty for one network
     """
 
     schema: int
@@ -35,6 +38,12 @@ class BundleContent:
     features: dict[str, Any]
     task: dict[str, Any]
     facts: dict[str, Any]
+    members: tuple[dict[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What is written: nothing of members where there is one network."""
+        values = asdict(self)
+        return values if self.members else {key: value for key, value in values.items() if key != "members"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +66,10 @@ def read_outline(path: Path) -> BundleOutline:
     verify_folder(folder, KIND)
     place = folder / BUNDLE_FILE
     value = read_json(place)
-    check_version(value, SCHEMA_VERSION, place)
+    check_version(value, SCHEMA_VERSION, place, oldest=SINGLE_VERSION)
     content = from_json(BundleContent, value, place)
+    if len(content.members) > MAX_MEMBERS:
+        raise ArtefactError(f"{place}: {len(content.members)} members are more than the {MAX_MEMBERS} of an ensemble")
     config = from_json(Config, content.config, f"{place}: config")
     return BundleOutline(folder, content, config, _rows(content.features, place))
 

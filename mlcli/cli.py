@@ -154,7 +154,8 @@ def evaluate(
 
 
 @app.command(
-    cls=Command, epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300"
+    cls=Command,
+    epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300 --ensemble 8",
 )
 def improve(
     target: Annotated[
@@ -167,8 +168,14 @@ def improve(
         int | None, typer.Option(metavar="N", min=1, help="Configurations to try; overrides the config.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Seconds after which no trial starts.")
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Seconds after which the search is stopped.")
     ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, max=100, help="Save K networks like the best as one model, a run of its own."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train at the same time.")] = 1,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -177,11 +184,16 @@ def improve(
     with Session(as_json, quiet) as session:
         config, run = session.improvable(target, sets)
         from mlcli.console.improved import search_view, show_improved
+        from mlcli.improve.workers import Share
         from mlcli.signals import Interruption
-        from mlcli.steps.improve import improve_step
+        from mlcli.steps.improve import Asked, improve_step, join_step
 
         interruption, views = Interruption(), [search_view(session.screen)]
-        outcome = improve_step(config, run, trials, timeout, session.screen, views, interruption)
+        asked = Asked(trials, timeout, ensemble, jobs)
+        if worker is not None:
+            join_step(config, asked, Share.read(worker), interruption)
+            return
+        outcome = improve_step(config, run, asked, session.screen, views, interruption)
         session.finish(outcome, show_improved)
         session.exit_if(interruption)
 

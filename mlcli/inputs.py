@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -14,7 +15,8 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.features.store import obtain_features
 from mlcli.memory import require_memory
 from mlcli.reporter import Reporter
-from mlcli.run import Run
+from mlcli.run import Run, RunManifest
+from mlcli.run.environment import package_versions, utc_now
 from mlcli.task import Classification, FittedTask, fit_task
 from mlcli.training.job import Arrays, TrainingJob, assemble_job
 
@@ -66,6 +68,38 @@ def make_job(
     job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities, threads)
     torch.set_num_threads(job.threads)
     return job
+
+
+def count_parameters(job: TrainingJob) -> int:
+    """Numbers that training adjusts."""
+    return sum(parameter.numel() for parameter in job.model.parameters())
+
+
+def describe_run(job: TrainingJob, inputs: Inputs) -> RunManifest:
+    """The run's account of itself at its start."""
+    splits = inputs.prepared.splits
+    return RunManifest(
+        seed=job.config.seed,
+        device=str(job.device),
+        threads=job.threads,
+        precision=str(job.precision).removeprefix("torch."),
+        config_fingerprint=job.config.fingerprint(),
+        data_fingerprint=inputs.prepared.fingerprint,
+        dataset=inputs.prepared.dataset,
+        n_parameters=count_parameters(job),
+        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
+        stand_in_for=inputs.prepared.stand_in_for,
+    )
+
+
+def facts_of_making(inputs: Inputs) -> dict[str, Any]:
+    """What a bundle tells of when and from what it was made; it names no folder, machine or person."""
+    return {
+        "created": utc_now(),
+        "versions": package_versions(),
+        "data_fingerprint": inputs.prepared.fingerprint,
+        "stand_in_for": inputs.prepared.stand_in_for,
+    }
 
 
 def prepare_again(run: Run, reporter: Reporter) -> Prepared:

@@ -137,6 +137,11 @@ class Classification:
 FittedTask = Regression | Classification
 
 
+def output_of(task: FittedTask) -> Output:
+    """The kind of the task's output units."""
+    return task.output if isinstance(task, Classification) else "identity"
+
+
 def fit_task(
     train: Dataset, kind: TaskKind, model: ModelConfig, loss: LossConfig, positive: str | None = None
 ) -> FittedTask:

@@ -26,14 +26,14 @@ def from_json(kind: type[T], value: object, place: object) -> T:
         ) from None
 
 
-def check_version(value: object, supported: int, place: object) -> None:
-    """Raises ArtefactError unless the JSON object's `schema` is the supported version."""
+def check_version(value: object, supported: int, place: object, oldest: int | None = None) -> None:
+    """Raises ArtefactError unless the JSON object's `schema` is the supported version, or one down to `oldest`."""
     version = value.get("schema") if isinstance(value, dict) else None
     if isinstance(version, int) and version > supported:
         raise ArtefactError(
             f"{place}: made by a newer mlcli (format {version}, this one reads {supported}); upgrade mlcli"
         )
-    if version != supported:
+    if not isinstance(version, int) or isinstance(version, bool) or version < (oldest or supported):
         raise ArtefactError(f"{place}: format {version!r:.60} is unknown, expected {supported}; make it anew")
 
 

@@ -22,8 +22,9 @@ from mlcli.data.types import Column, Images, Table
 from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.fit import fit_features
 from mlcli.files import atomic_folder, disk
+from mlcli.models.ensemble import Ensemble
 from mlcli.models.mlp import build_model
-from mlcli.task import fit_task
+from mlcli.task import fit_task, output_of
 
 FEATURES = (Column("age", "number"), Column("income", "number"), Column("city", "category"))
 
@@ -54,14 +55,23 @@ def pictures(n=200, shape=(28, 28)):
     return Images(rng.integers(0, 256, (n, *shape), dtype=np.uint8), np.arange(n) % 10, tuple("0123456789"))
 
 
-def bundle_of(data, kind, **sections):
-    """A bundle whose network was never trained; that is all that saving and loading ask for."""
+def bundle_of(data, kind, members=(), **sections):
+    """A bundle whose network was never trained; that is all that saving and loading ask for.
+
+    members : of an ensemble, what each network has of its own
+    """
     own = Config.model_validate({"name": "t", "dataset": {"name": "iris"}, **sections})
     task = fit_task(data, kind, own.model, own.loss)
     features = fit_features(data, own.features, 0, task.truth(data), kind == "classification")
+    configs = tuple(own.model.model_copy(update=member) for member in members)
+    built = [build(config, features, task, seed) for seed, config in enumerate(configs or (own.model,))]
+    model = Ensemble(built, output_of(task)) if members else built[0]
+    return Bundle(own, features, task, model, {"best_epoch": 3, "valid": {"loss": 0.5}, "nothing": None}, configs)
+
+
+def build(config, features, task, seed):
     layout = features.layout
-    model = build_model(own.model, layout.n_numeric, layout.cardinalities, task.n_outputs, 0).eval()
-    return Bundle(own, features, task, model, {"best_epoch": 3, "valid": {"loss": 0.5}, "nothing": None})
+    return build_model(config, layout.n_numeric, layout.cardinalities, task.n_outputs, seed).eval()
 
 
 KINDS = {
@@ -83,6 +93,13 @@ KINDS = {
         },
     ),
     "pictures": lambda: (pictures(), "classification", {"model": {"hidden": [30]}}),
+    "ensemble of numbers": lambda: (table("price"), "regression", {"members": ({}, {"hidden": (7,), "norm": "layer"})}),
+    "ensemble of two classes": lambda: (
+        table("pass"),
+        "classification",
+        {"members": ({}, {}, {"activation": "silu"}), "features": {"encode": "embedding"}},
+    ),
+    "ensemble of pictures": lambda: (pictures(), "classification", {"members": ({"hidden": (30,)}, {})}),
 }
 
 
@@ -385,7 +402,12 @@ class TestForged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (put("schema", value=2), "newer mlcli .*upgrade"),
+            (put("schema", value=3), "newer mlcli .*upgrade"),
+            (put("schema", value=0), "format 0"),
+            (put("schema", value=True), "format True"),
+            (put("members", value=[{"hidden": [5]}, {"hidden": [5]}]), "do not fit the configured network"),
+            (put("members", value=[{"hidden": [5], "code": 1}]), "members"),
+            (put("members", value=[{}] * 101), "members"),
             (put("schema", value="1"), "format '1'"),
             (put("config", value=[]), "config"),
             (put("config", "optimiser", value={}), "config: optimiser"),

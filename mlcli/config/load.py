@@ -1,7 +1,7 @@
 """YAML text to `Config`: every error of a file at once, each with its place and a remedy."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from mlcli.config.dotted import read_key
 from mlcli.config.dump import changes_of, dump_config
 from mlcli.config.overrides import apply_overrides
 from mlcli.config.schema import Config
-from mlcli.config.tree import JsonValue, Place, Tree, freeze
+from mlcli.config.tree import JsonValue, Place, Tree, freeze, without_value
 from mlcli.config.yaml_tree import read_yaml
 from mlcli.errors import ConfigError, Problem
 
@@ -38,13 +38,16 @@ def read_resolved(path: Path) -> Config:
     return build_quickly(read_yaml(_read_text(path), str(path)))
 
 
-def override_config(config: Config, values: Mapping[str, JsonValue]) -> Config:
-    """Configuration with other values at dotted keys, validated as a file is.
+def override_config(config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = ()) -> Config:
+    """Configuration with other values at dotted keys, and without some keys, validated as a file is.
 
     A key equal to its default counts as not set. So another optimizer.name takes that optimizer's own defaults,
     and is refused when a key that differs from its default does not exist there. Raises ConfigError.
     """
-    tree = Tree(changes_of(config), {(): Place("override")})
+    written = changes_of(config)
+    for key in without:
+        written = without_value(written, read_key(key))
+    tree = Tree(written, {(): Place("override")})
     for key, value in values.items():
         place = Place(f"override {key}={value}")
         try:

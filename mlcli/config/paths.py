@@ -54,6 +54,12 @@ def _by_path() -> dict[tuple[str, ...], tuple[Key, ...]]:
     return found
 
 
+def owners(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of its section for which a key exists; empty when it always does."""
+    keys = find_keys(path)
+    return () if any(not key.names for key in keys) else tuple(name for key in keys for name in key.names)
+
+
 def _keys(section: type[Section], above: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Key]:
     for name, field in section.model_fields.items():
         path, shape = (*above, name), field_shape(field)

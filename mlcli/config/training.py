@@ -95,8 +95,29 @@ class ImproveConfig(Section):
     """Step 5: the search for better hyper-parameters."""
 
     trials: Count = Field(30, description="Configurations tried.")
-    timeout: Positive | None = Field(None, description="Seconds after which no new trial starts.")
-    sampler: Literal["tpe", "random"] = Field("tpe", description="How the next configuration is proposed.")
+    timeout: Positive | None = Field(
+        None, description="Seconds after which no new trial starts, and the running one is stopped as pruned."
+    )
+    ensemble: Annotated[int, Field(ge=1, le=100)] = Field(
+        1,
+        description="Networks of the best trials that answer together, saved as a run; they mostly beat the best one. "
+        "1 saves none.",
+    )
+    sampler: Literal["tpe", "random", "grid", "cma"] = Field(
+        "tpe",
+        description="How the next configuration is proposed. tpe learns from the trials so far; random; grid tries "
+        "every combination of a finite space; cma, for many numbers and trials, needs the extra mlcli[cma].",
+    )
+    pruning: Literal["median", "hyperband", "none"] = Field(
+        "median",
+        description="Which trials are stopped early. median: those behind the median of the others at the same epoch; "
+        "hyperband: all but the best third at a few epochs, for many trials of many epochs.",
+    )
+    storage: str | None = Field(
+        None,
+        description="Database that several machines search in together, each by the same command: sqlite:///FILE or "
+        "postgresql://…, with ${NAME} for environment variables. null is a journal in the search's folder.",
+    )
     space: Space = Field(
         {},
         description="Keys to search: [low, high], {log: [low, high]} or {choices: [...]}. Empty searches learning "

@@ -97,6 +97,7 @@ def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
         return
     _show_trials(screen, outcome)
     _show_gain(screen, outcome)
+    _show_ensemble(screen, outcome)
     _show_next(screen, outcome)
 
 
@@ -136,9 +137,17 @@ def _show_gain(screen: Screen, outcome: ImproveOutcome) -> None:
         screen.heading(f"Nothing beat the configuration as it is (validation {outcome.metric} {before})")
 
 
+def _show_ensemble(screen: Screen, outcome: ImproveOutcome) -> None:
+    if (team := outcome.ensemble) is not None:
+        networks = "the best network" if team.members == 1 else f"the {team.members} best networks together"
+        screen.heading(f"{team.run} is {networks}: validation {outcome.metric} {show_number(team.score)}")
+
+
 def _show_next(screen: Screen, outcome: ImproveOutcome) -> None:
     if outcome.interrupted:
         screen.next_step("the same command again, which goes on with the search")
+    elif outcome.ensemble is not None:
+        screen.next_step(f"mlcli evaluate {outcome.ensemble.run}")
     elif outcome.improved:
         screen.next_step(f"mlcli train {outcome.proposal}")
     else:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mlcli.config.training import EvaluationConfig
 from mlcli.errors import DataError
+from mlcli.task import Classification, FittedTask
+
+
+def settle_threshold(
+    task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor
+) -> FittedTask:
+    """The task with the decision threshold that the config names or that the validation rows suggest.
+
+    outputs : gives the raw outputs for the validation rows, where they are needed
+    y       : the encoded targets of these rows
+    """
+    chosen = config.threshold
+    if not isinstance(task, Classification) or len(task.classes) != 2:
+        return task
+    if isinstance(chosen, float):
+        return task.with_threshold(chosen)
+    probabilities = task.decode(outputs()).probabilities
+    if probabilities is None:
+        return task
+    truth = y.long().cpu().numpy().reshape(-1)
+    return task.with_threshold(choose_threshold(truth, probabilities[:, 1], chosen))
 
 
 def choose_threshold(

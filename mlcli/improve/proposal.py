@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 
 from mlcli.config.dump import dump_config
-from mlcli.config.load import override_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.improve.finding import Finding
 from mlcli.improve.search import changed_keys
+from mlcli.improve.space import config_with
 from mlcli.improve.trial import Trial
 
 
@@ -18,7 +18,7 @@ def write_proposal(
     start: Config, best: Trial, trials: Sequence[Trial], findings: Sequence[Finding], metric: str
 ) -> str:
     """YAML of the best trial's complete configuration; comments above it say what changed and why."""
-    config = override_config(start, best.values)
+    config = config_with(start, best.values)
     lines = [*_headline(best, trials, metric), *_changes(start, config), *_reasons(best, trials, findings)]
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + dump_config(config)
 

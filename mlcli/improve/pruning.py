@@ -14,6 +14,8 @@ from mlcli.training.state import EpochRecord, TrainingState
 MIN_TRIALS = 5
 # Slow starters are to have their chance: this share of the longest training passes first.
 WARMUP = 0.25
+# Of so many trials that reach a rung one goes on.
+FACTOR = 3
 
 Curve = tuple[float, ...]
 
@@ -48,6 +50,42 @@ def lags(curve: Curve, others: Sequence[Curve], metric: str) -> bool:
     if len(rivals) < MIN_TRIALS or len(curve) <= WARMUP * max(map(len, others)):
         return False
     return beats(median(rivals), curve[-1], metric)
+
+
+def falls_behind(curve: Curve, others: Sequence[Curve], metric: str, first: int) -> bool:
+    """Whether a trial is, at a rung of successive halving, not among the best third of those that came as far.
+
+    Rungs lie at `first` epochs and at powers of FACTOR times that (Li et al., 2018; asynchronous, as in Li et al.,
+    2020). False between rungs, and before FACTOR trials have reached one.
+    """
+    rung = first
+    while rung < len(curve):
+        rung *= FACTOR
+    rivals = [other[rung - 1] for other in others if len(other) >= rung]
+    if rung != len(curve) or len(rivals) + 1 < FACTOR:
+        return False
+    ahead = sum(beats(rival, curve[-1], metric) for rival in rivals)
+    return ahead >= max(1, (len(rivals) + 1) // FACTOR)
+
+
+@dataclass(frozen=True)
+class HyperbandPruning:
+    """Stop a trial that is not among the best third at a rung; every bracket has its first rung later.
+
+    curves  : best scores so far of the earlier trials, of the pruned ones, too
+    bracket : 0, 1, 2, … in turn: which of the trials this is
+    """
+
+    curves: Sequence[Curve]
+    metric: str
+    epochs: int
+    bracket: int
+
+    def should_stop(self, state: TrainingState) -> bool:
+        brackets = max(1, int(math.log(max(self.epochs, 1), FACTOR)))
+        first = FACTOR ** (self.bracket % brackets)
+        curve = best_so_far(state.history, self.metric)
+        return bool(curve) and falls_behind(curve, self.curves, self.metric, first)
 
 
 @dataclass(frozen=True)

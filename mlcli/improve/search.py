@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from statistics import mean
+from typing import Self
 
 import torch
 
@@ -16,11 +20,15 @@ from mlcli.errors import ConfigError, DataError
 from mlcli.improve.case import Case
 from mlcli.improve.diagnose import diagnose
 from mlcli.improve.finding import Finding, merged_patch
+from mlcli.improve.kept import Shelf
+from mlcli.improve.space import config_with
+from mlcli.improve.storage import HEARTBEAT
 from mlcli.improve.study import Study, Ticket
-from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, train_trial
+from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, network_of, train_trial
 from mlcli.training.job import TrainingJob
 from mlcli.training.observers import Observer
 from mlcli.training.scoring import HIGHER_IS_BETTER
+from mlcli.training.state import TrainingState
 
 # Sections that a remedy may change while trials stay comparable: same rows, same loss.
 COMPARABLE = ("model.", "optimizer.", "training.")
@@ -28,14 +36,41 @@ COMPARABLE = ("model.", "optimizer.", "training.")
 
 @dataclass(frozen=True)
 class Budget:
-    """trials: of the whole search, those of earlier commands counted; timeout: seconds, no trial starts later."""
+    """How long to search.
+
+    trials   : of the whole search, those of earlier commands counted
+    timeout  : seconds of this command, its ensemble included
+    ensemble : networks that are to answer together in the end
+    jobs     : processes that train at the same time
+    """
 
     trials: int
-    timeout: float | None
+    timeout: float | None = None
+    ensemble: int = 1
+    jobs: int = 1
 
-    def allows(self, n_done: int, seconds: float) -> bool:
-        """Whether another trial may start."""
-        return n_done < self.trials and (self.timeout is None or seconds < self.timeout)
+
+@dataclass(frozen=True)
+class Clock:
+    """When all is to end, by the monotonic clock of this machine; None for never."""
+
+    deadline: float | None
+
+    @classmethod
+    def of(cls, timeout: float | None) -> Self:
+        """A timeout that begins now."""
+        return cls(None if timeout is None else time.monotonic() + timeout)
+
+    def left(self) -> float:
+        """Seconds until then; infinite without a deadline."""
+        return math.inf if self.deadline is None else self.deadline - time.monotonic()
+
+
+# Of how many trials an ensemble's members are made, and by what they differ: different networks err differently.
+CONFIGURATIONS = 4
+ARCHITECTURE = ("model.hidden", "model.activation", "model.norm")
+# An ensemble's networks take as long as those they are made like, and a little more.
+RESERVE = 1.1
 
 
 class SearchObserver(Observer):
@@ -46,6 +81,20 @@ class SearchObserver(Observer):
 
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
         """Called after each trial; best is the best complete one so far."""
+
+
+class Heartbeat(Observer):
+    """Lets other machines know that a trial's process lives."""
+
+    def __init__(self, study: Study, ticket: Ticket | None) -> None:
+        self.study = study
+        self.ticket = ticket
+        self.next_beat = 0.0
+
+    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
+        if self.ticket is not None and time.monotonic() >= self.next_beat:
+            self.next_beat = time.monotonic() + HEARTBEAT
+            self.study.beat(self.ticket)
 
 
 @dataclass(frozen=True)
@@ -71,6 +120,14 @@ def rank_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
     return [trial for _, trial in sorted(complete, key=itemgetter(0), reverse=HIGHER_IS_BETTER[metric])]
 
 
+def different_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
+    """The best trial of each architecture tried, the best first, as many as an ensemble's members are made of."""
+    leaders: dict[str, Trial] = {}
+    for trial in rank_trials(trials, metric):
+        leaders.setdefault(json.dumps([trial.values.get(key) for key in ARCHITECTURE]), trial)
+    return list(leaders.values())[:CONFIGURATIONS]
+
+
 def best_trial(trials: Sequence[Trial], metric: str) -> Trial | None:
     """The best complete trial."""
     return next(iter(rank_trials(trials, metric)), None)
@@ -86,8 +143,19 @@ def remedy_of(start: Config, findings: Sequence[Finding]) -> dict[str, JsonValue
     return patch
 
 
+Examine = Callable[[Case, TrainingJob], Case]
+
+
+def unexamined(case: Case, job: TrainingJob) -> Case:
+    """The case as it is."""
+    return case
+
+
 class Search:
-    """One command's part of a search; `run` goes on from where the study stands."""
+    """One process's part of a search; `run` goes on from where the study stands.
+
+    leads : whether it tries the start and the remedy, too; of several processes one does
+    """
 
     def __init__(
         self,
@@ -95,62 +163,101 @@ class Search:
         study: Study,
         budget: Budget,
         observers: Sequence[SearchObserver],
-        case: Case | None = None,
-        examine: Callable[[Case, TrainingJob], Case] = lambda case, job: case,
+        shelf: Shelf,
+        clock: Clock,
+        leads: bool = True,
+        examine: Examine = unexamined,
     ) -> None:
         self.bench = bench
         self.examine = examine
         self.study = study
         self.budget = budget
         self.observers = observers
+        self.shelf = shelf
+        self.leads = leads
+        self.clock = clock
         self.trials = study.trials()
-        if case is not None and study.findings() is None:
-            study.keep_findings(diagnose(case))
 
     def run(self, interrupted: Callable[[], bool]) -> Searched:
         """Try configurations until the budget is spent or `interrupted` turns true."""
-        started = time.monotonic()
-        while self.budget.allows(len(self.trials), time.monotonic() - started) and not interrupted():
+
+        def stopped() -> bool:
+            return interrupted() or self.clock.left() <= self.reserve()
+
+        while not self.study.exhausted and not stopped() and self._may_start():
             for observer in self.observers:
                 observer.on_trial_start(len(self.trials) + 1, self.budget)
-            trial = self._try_out(self._next(), interrupted)
-            if trial is None:
+            if not self._try_out(self._next(), stopped, interrupted):
                 break
+            self.look()
+        return self.searched()
+
+    def searched(self) -> Searched:
+        """Where the search stands."""
+        return Searched(tuple(self.trials), tuple(self.study.findings() or ()))
+
+    def look(self) -> None:
+        """Take note of the trials that came to an end since, here or in other processes."""
+        for trial in self.study.trials()[len(self.trials) :]:
             self.trials.append(trial)
             best = best_trial(self.trials, self.bench.metric)
             for observer in self.observers:
                 observer.on_trial_end(trial, best, self.budget)
-        return Searched(tuple(self.trials), tuple(self.study.findings() or ()))
+
+    def reserve(self) -> float:
+        """Seconds that the ensemble's networks will take, by the best trials' own; at most half of the timeout."""
+        seconds = [trial.seconds for trial in different_trials(self.trials, self.bench.metric)]
+        if not seconds or self.budget.timeout is None:
+            return 0.0
+        needed = RESERVE * (self.budget.ensemble - 1) * mean(seconds) / self.budget.jobs
+        return min(needed, self.budget.timeout / 2)
+
+    def _may_start(self) -> bool:
+        return len(self.trials) + self.study.n_running() < self.budget.trials
 
     def _next(self) -> Proposal:
-        n_done = len(self.trials)
-        if n_done == 0:
+        origins = {trial.origin for trial in self.trials}
+        if self.leads and "start" not in origins:
             return Proposal("start", {})
-        remedy = remedy_of(self.bench.start, self.study.findings() or ()) if n_done == 1 else {}
-        if remedy:
-            return Proposal("remedy", remedy)
-        ticket = self.study.propose(n_done)
+        if self.leads and "remedy" not in origins:
+            remedy = remedy_of(self.bench.start, self.study.findings() or ())
+            if remedy:
+                return Proposal("remedy", remedy)
+        ticket = self.study.propose(len(self.trials))
         return Proposal("search", ticket.values, ticket)
 
-    def _try_out(self, proposal: Proposal, interrupted: Callable[[], bool]) -> Trial | None:
-        """Train a proposal and write the result down; None when it was interrupted, which leaves no trace."""
+    def _try_out(self, proposal: Proposal, stopped: Callable[[], bool], interrupted: Callable[[], bool]) -> bool:
+        """Train a proposal and write the result down; False when it was interrupted, which leaves no trace.
+
+        A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
+        """
         number, config, values = len(self.trials) + 1, self.bench.start, proposal.values
         try:
-            config = override_config(config, values)
-            attempt = train_trial(self.bench, config, self.trials, self.observers, interrupted)
+            config = config_with(config, values)
+            observers = [*self.observers, Heartbeat(self.study, proposal.ticket)]
+            attempt = train_trial(self.bench, config, self.trials, observers, stopped)
         except (ConfigError, DataError, MemoryError, RuntimeError) as error:
             if proposal.origin == "start" or not _is_the_trials_fault(error):
                 raise
             trial = Trial(number, proposal.origin, dict(values), "failed", reason=str(error) or "out of memory")
         else:
-            if attempt.trained.stopped == "interrupted":
+            late = attempt.trained.stopped == "interrupted"
+            if late and (interrupted() or proposal.origin == "start" or not attempt.trained.state.best_epoch):
                 if proposal.ticket is not None:
                     self.study.drop(proposal.ticket)
-                return None
+                return False
             trial = judge(attempt, self.bench.metric, number, proposal.origin, dict(values))
+            self._put_on_shelf(trial, attempt)
             self._diagnose_start(proposal, attempt)
         self._keep(trial, config, proposal.ticket)
-        return trial
+        return True
+
+    def _put_on_shelf(self, trial: Trial, attempt: Attempt) -> None:
+        """Keep the start's network, for comparison, and the best ones."""
+        start = trial.origin == "start"
+        best = different_trials([*self.trials, trial], self.bench.metric)
+        if trial.state == "complete" and (start or trial in best):
+            self.shelf.put(trial.values, network_of(attempt))
 
     def _diagnose_start(self, proposal: Proposal, attempt: Attempt) -> None:
         if proposal.origin == "start" and self.study.findings() is None:

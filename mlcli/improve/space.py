@@ -3,47 +3,113 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlcli.config.dotted import read_key
+from mlcli.config.dotted import dotted, read_key
+from mlcli.config.load import override_config
 from mlcli.config.optimizer import LbfgsConfig
+from mlcli.config.paths import owners
 from mlcli.config.schema import Config
 from mlcli.config.training import Choices, LogRange, Searched, Space
 from mlcli.config.tree import JsonValue
 from mlcli.improve.remedies import DECADE, round_number, usual_rate
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.distributions import BaseDistribution
 
 DROPOUT = (0.0, 0.5)
 L2 = (1e-6, 1e-1)
+# Learning rates reach from this share of the config's to as many times it.
+SPREAD = 4.0
+# So few epochs may end before the learning does.
+FEW_EPOCHS, MORE = 10, 2
 
 
 def search_space(config: Config) -> Space:
-    """The config's improve.space, else learning rate, hidden layers, dropout and l2 where these exist."""
+    """The config's improve.space, else the default one."""
     return config.improve.space or default_space(config)
 
 
 def default_space(config: Config) -> Space:
-    """Learning rates around the config's, networks half to four times as wide, dropout and weight decay."""
+    """What mostly makes a difference, around the configuration.
+
+    Learning rates, networks half to four times as wide, their activation and normalisation, dropout, weight decay; and
+    the epochs where they are few.
+    """
     space: Space = {}
     if not isinstance(config.optimizer, LbfgsConfig):  # it searches its own step length
         space["optimizer.lr"] = LogRange(log=_rates(config))
     if config.model.hidden:
         space["model.hidden"] = Choices(choices=_networks(config.model.hidden))
+        space["model.activation"] = Choices(choices=_with(config.model.activation, "relu", "silu"))
+        space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
         space["model.dropout"] = DROPOUT
+    if config.training.epochs <= FEW_EPOCHS:
+        space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))
     return space | {"optimizer.l2": LogRange(log=L2)}
+
+
+def _with(own: str, *usual: str) -> tuple[str, ...]:
+    """The usual choices and the configuration's own, which comes first."""
+    return tuple(dict.fromkeys((own, *usual)))
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Optuna's distribution of each key."""
-    return {key: _distribution(searched) for key, searched in space.items()}
+    return {key: distribution_of(searched) for key, searched in space.items()}
+
+
+def drawn_keys(space: Space, params: Mapping[str, Any]) -> Iterator[str]:
+    """The keys to draw, names first; of the others those that the names drawn have.
+
+    params : filled by the caller as it draws
+    """
+    names = [key for key in space if read_key(key)[-1] == "name"]
+    yield from names
+    drawn = {name: json.loads(params[name]) for name in names}
+    for key in space:
+        if key not in names and _is_had(key, drawn):
+            yield key
+
+
+def draw(space: Space, asked: optuna.Trial) -> dict[str, JsonValue]:
+    """Draw a configuration's values."""
+    params: dict[str, Any] = {}
+    for key in drawn_keys(space, params):
+        params[key] = _suggest(asked, key, distribution_of(space[key]))
+    return read_params(space, params)
+
+
+def config_with(start: Config, values: Mapping[str, JsonValue]) -> Config:
+    """The start with a trial's values, and without keys searched that the name drawn lacks. Raises ConfigError."""
+    return override_config(start, values, [key for key in search_space(start) if not _is_had(key, values)])
+
+
+def _is_had(key: str, values: Mapping[str, JsonValue]) -> bool:
+    """Whether the name among the values, if any, has a key."""
+    *above, _ = path = read_key(key)
+    name, having = values.get(dotted((*above, "name"))), owners(path)
+    return name is None or not having or name in having
+
+
+def _suggest(asked: optuna.Trial, key: str, among: BaseDistribution) -> Any:  # noqa: ANN401 (what it holds)
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    match among:
+        case CategoricalDistribution():
+            return asked.suggest_categorical(key, among.choices)
+        case IntDistribution():
+            return asked.suggest_int(key, among.low, among.high, log=among.log)
+        case FloatDistribution():
+            return asked.suggest_float(key, among.low, among.high, log=among.log)
+    raise TypeError(among)
 
 
 def read_params(space: Space, params: Mapping[str, Any]) -> dict[str, JsonValue]:
     """The values that Optuna's parameters stand for."""
-    return {key: _read_param(searched, params[key]) for key, searched in space.items()}
+    return {key: _read_param(searched, params[key]) for key, searched in space.items() if key in params}
 
 
 def known_params(space: Space, config: Config) -> dict[str, Any]:
@@ -67,13 +133,13 @@ def value_at(config: Config, key: str) -> JsonValue:
 
 
 def _rates(config: Config) -> tuple[float, float]:
-    """A decade to either side of lr; where the optimizer's default lies farther off, from lr to a decade beyond it."""
+    """SPREAD to either side of lr; where the optimizer's default lies a decade off, from lr to a decade beyond it."""
     lr, usual = config.optimizer.lr, usual_rate(config)
     if lr < usual / DECADE:
         return lr, round_number(usual * DECADE)
     if lr > usual * DECADE:
         return round_number(usual / DECADE), lr
-    return round_number(lr / DECADE), round_number(lr * DECADE)
+    return round_number(lr / SPREAD), round_number(lr * SPREAD)
 
 
 def _networks(hidden: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
@@ -82,7 +148,8 @@ def _networks(hidden: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     return tuple(dict.fromkeys([*scaled, (*hidden, hidden[-1]), hidden[:-1] or hidden]))
 
 
-def _distribution(searched: Searched) -> BaseDistribution:
+def distribution_of(searched: Searched) -> BaseDistribution:
+    """Optuna's distribution of a key's range or choices, which are told apart as JSON."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     match searched:

@@ -10,17 +10,19 @@ from typing import Any, Literal
 
 from mlcli.config.schema import Config
 from mlcli.improve.case import Case, untrained_case
-from mlcli.improve.pruning import Curve, MedianPruning, best_so_far, score_of
+from mlcli.improve.kept import KeptNetwork
+from mlcli.improve.pruning import Curve, HyperbandPruning, MedianPruning, best_so_far, score_of
 from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Silent
 from mlcli.task import Classification, FittedTask
 from mlcli.training.job import Arrays, TrainingJob
-from mlcli.training.loop import TrainedModel, new_state, score, train_model
+from mlcli.training.loop import TrainedModel, new_state, outputs_of, score, train_model
 from mlcli.training.observers import Observer
-from mlcli.training.stopping import stop_rules
+from mlcli.training.stopping import StopRule, stop_rules
 from mlcli.typed_json import strict_json
 
 Origin = Literal["start", "remedy", "search"]
+EPOCHS = "training.epochs"
 TrialState = Literal["complete", "pruned", "failed"]
 
 
@@ -68,7 +70,7 @@ class Bench:
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Arrays, Arrays]]:
         """The start's own unless a key was changed that they rest on."""
-        if all(view(config) == view(self.start) for view in INPUT_KEYS):
+        if same_inputs(config, self.start):
             return self.inputs, self.arrays
         inputs = gather_inputs(config, Silent())
         return inputs, inputs.training_arrays()
@@ -80,6 +82,11 @@ INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
     lambda config: config.loss,
     lambda config: config.model.output,
 )
+
+
+def same_inputs(one: Config, other: Config) -> bool:
+    """Whether two configurations' networks take and give the same numbers."""
+    return all(view(one) == view(other) for view in INPUT_KEYS)
 
 
 def set_up_bench(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> Bench:
@@ -118,12 +125,32 @@ def train_trial(
     inputs, arrays = bench.inputs_for(config)
     job = make_job(config, inputs, arrays)
     own = stop_rules(config.training)
-    pruning = MedianPruning([trial.curve for trial in earlier if trial.state == "complete"], bench.metric)
+    pruning = pruning_rules(bench, config, earlier)
     started = time.perf_counter()
-    trained = train_model(job, new_state(job), observers, [*own, pruning], interrupted)
+    trained = train_model(job, new_state(job), observers, [*own, *pruning], interrupted)
     ended_itself = any(rule.should_stop(trained.state) for rule in own)
-    pruned = trained.stopped == "early" and not ended_itself
+    pruned = trained.stopped == "interrupted" or (trained.stopped == "early" and not ended_itself)
     return Attempt(job, trained, inputs.task, pruned, time.perf_counter() - started)
+
+
+def pruning_rules(bench: Bench, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:
+    """The rule that gives up on a trial by those before it of as many epochs, as improve.pruning says."""
+    usual, epochs = bench.start.training.epochs, config.training.epochs
+    alike = [trial for trial in earlier if trial.values.get(EPOCHS, usual) == epochs]
+    match bench.start.improve.pruning:
+        case "median":
+            return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], bench.metric)]
+        case "hyperband":
+            curves = [trial.curve for trial in alike]
+            return [HyperbandPruning(curves, bench.metric, epochs, len(earlier))]
+    return []
+
+
+def network_of(attempt: Attempt) -> KeptNetwork:
+    """The trained network with its best weights."""
+    job, state = attempt.job, attempt.trained.state
+    weights = {name: tensor.detach().cpu().clone() for name, tensor in job.model.state_dict().items()}
+    return KeptNetwork(weights, outputs_of(job, job.valid.x).float().cpu(), state.history, state.best_epoch)
 
 
 def judge(attempt: Attempt, metric: str, number: int, origin: Origin, values: dict[str, Any]) -> Trial:

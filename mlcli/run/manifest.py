@@ -22,6 +22,7 @@ class RunManifest:
     rows         : rows of each split
     timings      : seconds, by what was done
     test_looks   : how often the test split was evaluated
+    members      : networks that answer together; more than 1 is an ensemble
     """
 
     seed: int
@@ -37,6 +38,7 @@ class RunManifest:
     status: RunStatus = "running"
     timings: dict[str, float] = field(default_factory=dict)
     test_looks: int = 0
+    members: int = 1
     created: str = field(default_factory=utc_now)
     versions: dict[str, str] = field(default_factory=package_versions)
     platform: str = field(default_factory=describe_platform)

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+import torch
+
 from mlcli.bundle import load_bundle
-from mlcli.config.load import load_config
+from mlcli.config.load import dump_config, load_config
 from mlcli.config.schema import Config
+from mlcli.config.training import ImproveConfig
 from mlcli.errors import ArtefactError, ConfigError
 from mlcli.files import make_folder, own_part, write_file, write_json
 from mlcli.folders import runs_dir
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.diagnose import diagnose
+from mlcli.improve.ensemble import Seat, fill_seats, form_team, plan_seats, save_team
 from mlcli.improve.examine import examine
+from mlcli.improve.kept import Shelf
 from mlcli.improve.probes.rates import find_range
 from mlcli.improve.proposal import write_proposal
-from mlcli.improve.search import Budget, Search, Searched, SearchObserver, best_trial
+from mlcli.improve.search import Budget, Clock, Examine, Search, Searched, SearchObserver, best_trial, unexamined
 from mlcli.improve.space import search_space
 from mlcli.improve.study import Study
 from mlcli.improve.subject import Subject
 from mlcli.improve.trial import Bench, Trial, TrialState, set_up_bench
+from mlcli.improve.workers import Phase, Share, hired, thread_share
 from mlcli.inputs import Inputs, gather_inputs, make_job
-from mlcli.reporter import Reporter
+from mlcli.reporter import Reporter, Silent
 from mlcli.run import Run, read_metrics
 from mlcli.run.lock import held_lock
 from mlcli.signals import Interruption
@@ -37,7 +44,39 @@ from mlcli.typed_json import from_json
 # Sections that decide what a training does; a run that differs in one says nothing about the configuration.
 TRAINED_BY = ("seed", "dataset", "features", "model", "loss", "optimizer", "training")
 ENDED = ("finished", "early", "diverged")
+CONFIG_FILE = "start.yaml"
+# Seconds that a process takes to start.
+WORTH_A_PROCESS = 3.0
 NOTHING_SEARCHED = Searched((), ())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says in place of the config; None leaves it to the config."""
+
+    trials: int | None = None
+    timeout: float | None = None
+    ensemble: int | None = None
+    jobs: int = 1
+
+    def budget(self, config: ImproveConfig) -> Budget:
+        """What the search may take."""
+        return Budget(
+            self.trials or config.trials, self.timeout or config.timeout, self.ensemble or config.ensemble, self.jobs
+        )
+
+
+@dataclass(frozen=True)
+class SavedTeam:
+    """An ensemble's run, how many networks it has, and the compared number on the validation rows."""
+
+    run: Run
+    members: int
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The ensemble in a JSON document."""
+        return {"run": str(self.run), "folder": str(self.run.folder), "members": self.members, "score": self.score}
 
 
 @dataclass(frozen=True)
@@ -47,6 +86,7 @@ class ImproveOutcome:
     diagnosed : a run, or the unchanged configuration: the first trial
     metric    : what trials are compared by, on n_valid validation rows; nothing is searched without any
     proposal  : file of the best configuration; None without a complete trial
+    ensemble  : the best trials' networks as a run; None where none was asked for
     """
 
     config: Config
@@ -57,6 +97,7 @@ class ImproveOutcome:
     budget: Budget
     searched: Searched = NOTHING_SEARCHED
     proposal: Path | None = None
+    ensemble: SavedTeam | None = None
     interrupted: bool = False
 
     @property
@@ -93,6 +134,7 @@ class ImproveOutcome:
             "trials": {state: self.count(state) for state in get_args(TrialState)},
             "best": self.best.to_json() if self.best else None,
             "proposal": str(self.proposal) if self.proposal else None,
+            "ensemble": self.ensemble.to_json() if self.ensemble else None,
             "interrupted": self.interrupted,
         }
 
@@ -100,8 +142,7 @@ class ImproveOutcome:
 def improve_step(
     config: Config,
     run: Run | None,
-    trials: int | None,
-    timeout: float | None,
+    asked: Asked,
     reporter: Reporter,
     observers: Sequence[SearchObserver],
     interruption: Interruption,
@@ -110,29 +151,116 @@ def improve_step(
 
     run : whose history is diagnosed, where it was trained with this very configuration; else the first trial is
     """
+    budget = asked.budget(config.improve)
+    clock = Clock.of(budget.timeout)
     inputs = gather_inputs(config, reporter)
     bench = set_up_bench(config, inputs, search_space(config))
-    budget = Budget(trials or config.improve.trials, timeout or config.improve.timeout)
     subject = Subject(config, inputs.task, inputs.features.layout, *bench.arrays)
     look_closer = partial(examine, subject, find_range(subject))
     case = case_of_run(run, bench, look_closer) if run is not None else None
     diagnosed = str(run) if case is not None else "the unchanged configuration"
-    folder = runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
+    folder = search_folder(config, inputs)
     outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, len(bench.arrays[1]), budget)
     if not outcome.n_valid:
         return replace(outcome, searched=Searched((), tuple(diagnose(case or blank_case(bench)))))
     make_folder(own_part(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
-        search = Search(bench, Study(folder, config, bench.metric), budget, observers, case, look_closer)
+        search = open_search(bench, folder, budget, clock, observers, examine=look_closer)
+        if case is not None and search.study.findings() is None:
+            search.study.keep_findings(diagnose(case))
         reporter.say(describe_search(search, folder))
-        searched = search.run(interruption)
+        searched = search_together(search, folder, interruption)
         proposal = write_results(folder, bench, searched)
-    return replace(outcome, searched=searched, proposal=proposal, interrupted=interruption.signal is not None)
+        wanted = budget.ensemble > 1 and not interruption()
+        ensemble = save_ensemble(search, folder, interruption) if wanted else None
+    interrupted = interruption.signal is not None
+    return replace(outcome, searched=searched, proposal=proposal, ensemble=ensemble, interrupted=interrupted)
+
+
+def join_step(config: Config, asked: Asked, share: Share, interruption: Interruption) -> None:
+    """One share of a search that another process leads."""
+    inputs = gather_inputs(config, Silent())
+    bench, folder = set_up_bench(config, inputs, search_space(config)), search_folder(config, inputs)
+
+    def interrupted() -> bool:
+        return interruption() or share.is_abandoned()
+
+    with interruption:
+        search = open_search(bench, folder, asked.budget(config.improve), Clock(share.deadline), worker=share.worker)
+        if share.phase == "search":
+            search.run(interrupted)
+        else:
+            fill_share(search, share.worker, interrupted)
+
+
+def search_folder(config: Config, inputs: Inputs) -> Path:
+    """Where a search keeps what it finds; searches whose trials can be compared share it."""
+    return runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
+
+
+def open_search(
+    bench: Bench,
+    folder: Path,
+    budget: Budget,
+    clock: Clock,
+    observers: Sequence[SearchObserver] = (),
+    worker: int = 0,
+    examine: Examine = unexamined,
+) -> Search:
+    """The search in a folder, to go on from where it stands."""
+    study = Study(folder, bench.start, bench.metric, worker)
+    return Search(bench, study, budget, observers, Shelf(folder / "kept"), clock, worker == 0, examine)
+
+
+def search_together(search: Search, folder: Path, interruption: Interruption) -> Searched:
+    """Search with as many processes as asked for, and alone for what is left when one died."""
+    with helped(search, folder, "search", interruption):
+        search.run(interruption)
+    search.study.settle_orphans()
+    return search.run(interruption) if search.budget.jobs > 1 else search.searched()
+
+
+@contextmanager
+def helped(search: Search, folder: Path, phase: Phase, interruption: Interruption) -> Iterator[None]:
+    """Other processes at work beside the block, where there are to be any."""
+    if search.budget.jobs == 1 or search.clock.left() < WORTH_A_PROCESS:
+        yield
+        return
+    torch.set_num_threads(thread_share(search.budget.jobs))
+    write_file(folder / CONFIG_FILE, dump_config(search.bench.start).encode())
+    with hired(folder / CONFIG_FILE, search.budget, search.clock, phase, interruption, search.look):
+        yield
+
+
+def save_ensemble(search: Search, folder: Path, interruption: Interruption) -> SavedTeam | None:
+    """A run with networks like the best trials'; None without a complete trial."""
+    with helped(search, folder, "ensemble", interruption):
+        fill_share(search, 0, interruption)
+    seats = seats_of(search)
+    team = None if interruption() else form_team(search.bench, seats, search.shelf)
+    if team is None:
+        return None
+    return SavedTeam(save_team(search.bench, team), len(team.members), team.scores[search.bench.metric])
+
+
+def seats_of(search: Search) -> list[Seat]:
+    """The networks that the ensemble wants."""
+    return plan_seats(search.bench, search.trials, search.shelf, search.budget.ensemble)
+
+
+def fill_share(search: Search, worker: int, interrupted: Callable[[], bool]) -> None:
+    """Train every so-many-th of the ensemble's networks, as long as there is time."""
+
+    def stopped() -> bool:
+        return interrupted() or search.clock.left() <= 0
+
+    mine = seats_of(search)[worker :: search.budget.jobs]
+    fill_seats(search.bench, mine, search.shelf, search.observers, stopped)
 
 
 def fingerprint_search(config: Config, inputs: Inputs) -> str:
     """Equal for searches whose trials can be compared: same data and configuration, whatever their budget."""
-    budgetless = config.improve.model_copy(update={"trials": 1, "timeout": None})
+    budgetless = config.improve.model_copy(update={"trials": 1, "timeout": None, "ensemble": 1, "storage": None})
     core = config.model_copy(update={"improve": budgetless})
     return hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
 

@@ -13,12 +13,19 @@ from mlcli.config.load import dump_config, load_config
 from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
-from mlcli.evaluation.threshold import choose_threshold
-from mlcli.inputs import Inputs, gather_inputs, make_job, require_same_data
+from mlcli.evaluation.threshold import settle_threshold
+from mlcli.inputs import (
+    Inputs,
+    count_parameters,
+    describe_run,
+    facts_of_making,
+    gather_inputs,
+    make_job,
+    require_same_data,
+)
 from mlcli.recorder import RunRecorder
 from mlcli.reporter import Reporter
-from mlcli.run import Run, RunManifest, create_run
-from mlcli.run.environment import package_versions, utc_now
+from mlcli.run import Run, create_run
 from mlcli.signals import Interruption
 from mlcli.task import Classification, FittedTask
 from mlcli.training.job import Arrays, TrainingJob
@@ -91,6 +98,8 @@ def resume_step(
 ) -> TrainOutcome:
     """Continue a run as if it had never stopped; its epochs may be extended."""
     config = extended_config(run, sets)
+    if (members := run.read_manifest().members) > 1:
+        raise UsageError(f"run {run} is an ensemble of {members} networks, which are trained to their end")
     with run.lock():
         inputs = gather_inputs(config, reporter)
         require_same_data(run, inputs.prepared)
@@ -116,28 +125,20 @@ def fit_run(
     with interruption:
         trained = train_model(job, state, [recorder, *observers], stop_rules(job.config.training), interruption)
     seconds = time.perf_counter() - started
-    task = settle_threshold(job, inputs.task)
+    task = settle_threshold(inputs.task, job.config.evaluation, lambda: outputs_of(job, job.valid.x), job.valid.y)
     outcome = summarise(run, job, trained, task, inputs, seconds)
     if state.best_epoch:
-        Bundle(job.config, inputs.features, task, job.model.cpu().eval(), bundle_facts(outcome, inputs)).save(run.model)
+        facts = {
+            **facts_of_making(inputs),
+            "best_epoch": outcome.best_epoch,
+            "train": outcome.train,
+            "valid": outcome.valid,
+        }
+        Bundle(job.config, inputs.features, task, job.model.cpu().eval(), facts).save(run.model)
     run.update_manifest(status=trained.stopped, timings={"train": seconds})
     if trained.stopped == "diverged":
         raise DivergedError(explain_divergence(run, job, trained))
     return outcome
-
-
-def settle_threshold(job: TrainingJob, task: FittedTask) -> FittedTask:
-    """The task with the decision threshold that the config names or that the validation rows suggest."""
-    chosen = job.config.evaluation.threshold
-    if not isinstance(task, Classification) or len(task.classes) != 2:
-        return task
-    if isinstance(chosen, float):
-        return task.with_threshold(chosen)
-    probabilities = task.decode(outputs_of(job, job.valid.x)).probabilities
-    if probabilities is None:
-        return task
-    truth = job.valid.y.long().cpu().numpy().reshape(-1)
-    return task.with_threshold(choose_threshold(truth, probabilities[:, 1], chosen))
 
 
 def summarise(
@@ -167,28 +168,6 @@ def summarise(
     )
 
 
-def count_parameters(job: TrainingJob) -> int:
-    """Numbers that training adjusts."""
-    return sum(parameter.numel() for parameter in job.model.parameters())
-
-
-def describe_run(job: TrainingJob, inputs: Inputs) -> RunManifest:
-    """The run's account of itself at its start."""
-    splits = inputs.prepared.splits
-    return RunManifest(
-        seed=job.config.seed,
-        device=str(job.device),
-        threads=job.threads,
-        precision=str(job.precision).removeprefix("torch."),
-        config_fingerprint=job.config.fingerprint(),
-        data_fingerprint=inputs.prepared.fingerprint,
-        dataset=inputs.prepared.dataset,
-        n_parameters=count_parameters(job),
-        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
-        stand_in_for=inputs.prepared.stand_in_for,
-    )
-
-
 def describe_job(job: TrainingJob, inputs: Inputs) -> str:
     """One line: the network's shape, its size, and on how many rows it is trained."""
     shape = "-".join(map(str, (job.train.x.shape[1], *job.config.model.hidden, inputs.task.n_outputs)))
@@ -196,19 +175,6 @@ def describe_job(job: TrainingJob, inputs: Inputs) -> str:
         f"{shape} network, {count_parameters(job):,} parameters, {len(job.train):,} rows in batches of "
         f"{job.batch_size:,} on {job.device} ({str(job.precision).removeprefix('torch.')}, threads: {job.threads})"
     )
-
-
-def bundle_facts(outcome: TrainOutcome, inputs: Inputs) -> dict[str, Any]:
-    """What a bundle tells of its making; it names no folder, machine or person."""
-    return {
-        "created": utc_now(),
-        "versions": package_versions(),
-        "data_fingerprint": inputs.prepared.fingerprint,
-        "stand_in_for": outcome.stand_in_for,
-        "best_epoch": outcome.best_epoch,
-        "train": outcome.train,
-        "valid": outcome.valid,
-    }
 
 
 def extended_config(run: Run, sets: Sequence[str]) -> Config:

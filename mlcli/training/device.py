@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -48,8 +49,15 @@ def _has_bfloat16_units(device: torch.device) -> bool:
 
 
 def choose_threads(multiply_adds: int) -> int:
-    """Threads for steps of this many multiply-adds: one for tiny networks, else what torch has."""
-    return 1 if multiply_adds < ONE_THREAD_BELOW else torch.get_num_threads()
+    """Threads for steps of this many multiply-adds: one for tiny networks, else what torch had at first."""
+    most = available_threads()
+    return 1 if multiply_adds < ONE_THREAD_BELOW else most
+
+
+@cache
+def available_threads() -> int:
+    """What torch chose at its start, or was set to before this is first asked; an earlier job's few stay its own."""
+    return torch.get_num_threads()
 
 
 def _cpu_capabilities() -> dict[str, object]:

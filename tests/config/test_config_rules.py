@@ -119,10 +119,30 @@ def test_searched_keys_exist_and_take_their_values(space: str, message: str) -> 
 
 
 def test_a_searched_name_must_have_the_keys_searched_beside_it() -> None:
-    text = "dataset: iris\nimprove: {space: {optimizer.name: {choices: [sgd, %s]}, optimizer.momentum: [0.1, 0.9]}}"
-    parse_config(text % "rmsprop", "c.yaml", "c")
-    with pytest.raises(ConfigError, match=r"momentum belongs to sgd, rmsprop; optimizer\.name is adam"):
-        parse_config(text % "adam", "c.yaml", "c")
+    text = "dataset: iris\nimprove: {space: {optimizer.name: {choices: [%s]}, optimizer.momentum: [0.1, 0.9]}}"
+    parse_config(text % "sgd, rmsprop", "c.yaml", "c")
+    parse_config(text % "sgd, adam", "c.yaml", "c")
+    with pytest.raises(ConfigError, match=r"momentum belongs to sgd, rmsprop, and optimizer\.name draws none of them"):
+        parse_config(text % "adam, adamw", "c.yaml", "c")
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ("{}", "space: is required: grid tries every combination"),
+        ("{optimizer.lr: [0.1, 0.2]}", r"1:\d+ improve.*lr.: grid cannot try every number from 0.1 to 0.2; name some"),
+        ("{optimizer.lr: {log: [0.1, 0.2]}}", "grid cannot try every number"),
+        ("{training.epochs: [1, 1000], training.batch_size: [1, 1000]}", "1,000,000 combinations"),
+    ],
+)
+def test_a_grid_is_finite(space: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(f"{{dataset: iris, improve: {{sampler: grid, space: {space}}}}}", "c.yaml", "c")
+
+
+def test_a_finite_space_makes_a_grid() -> None:
+    space = "{optimizer.lr: {choices: [0.1, 0.2]}, training.epochs: [3, 9]}"
+    parse_config(f"{{dataset: iris, improve: {{sampler: grid, space: {space}}}}}", "c.yaml", "c")
 
 
 def test_a_name_searched_twice_is_judged_once() -> None:

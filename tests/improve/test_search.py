@@ -1,5 +1,6 @@
 """A search on real, tiny trainings: it improves, goes on after a kill, and survives bad trials."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,9 +10,11 @@ import torch
 from mlcli.config.load import override_config
 from mlcli.errors import ArtefactError
 from mlcli.improve.finding import Finding
-from mlcli.improve.search import Budget, Search, SearchObserver, best_trial, changed_keys, rank_trials, remedy_of
+from mlcli.improve.kept import Shelf
+from mlcli.improve.search import Budget, Clock, Search, SearchObserver, best_trial, changed_keys, rank_trials, remedy_of
 from mlcli.improve.space import search_space
-from mlcli.improve.study import JOURNAL, Study
+from mlcli.improve.storage import JOURNAL
+from mlcli.improve.study import Study
 from mlcli.improve.trial import Trial, compared_metric
 from mlcli.task import Classification, Regression
 
@@ -53,7 +56,9 @@ def search(make_bench, tmp_path):
     def run(config, trials, *observers, folder="search", interrupted=lambda: False, timeout=None):
         bench = benches.setdefault(config.fingerprint(), make_bench(config, search_space(config)))
         study = Study(tmp_path / folder, config, bench.metric)
-        return Search(bench, study, Budget(trials, timeout), observers).run(interrupted)
+        shelf = Shelf(tmp_path / folder / "kept")
+        clock = Clock.of(timeout)
+        return Search(bench, study, Budget(trials, timeout), observers, shelf, clock).run(interrupted)
 
     return run
 
@@ -123,12 +128,26 @@ def test_no_trial_starts_after_the_timeout(make_config, search):
     assert len(search(make_config(*QUICK), 5, timeout=1e-9).trials) == 0
 
 
+@pytest.mark.parametrize(("timeout", "left"), [(None, math.inf), (10.0, 10.0)])
+def test_what_is_left_of_a_timeout(timeout, left):
+    assert Clock.of(timeout).left() == pytest.approx(left, abs=0.1)
+
+
 @pytest.mark.parametrize(
-    ("trials", "timeout", "done", "seconds", "allowed"),
-    [(3, None, 2, 1e9, True), (3, None, 3, 0, False), (3, 10.0, 2, 9.9, True), (3, 10.0, 2, 10.0, False)],
+    ("budget", "reserve"),
+    [
+        (Budget(9), 0.0),
+        (Budget(9, 100.0), 0.0),
+        (Budget(9, 100.0, ensemble=3), 2 * 1.1 * 6.0),
+        (Budget(9, 100.0, ensemble=3, jobs=2), 1.1 * 6.0),
+        (Budget(9, 100.0, ensemble=50), 50.0),
+    ],
 )
-def test_budget(trials, timeout, done, seconds, allowed):
-    assert Budget(trials, timeout).allows(done, seconds) is allowed
+def test_time_for_the_ensemble_is_kept_back(budget, reserve):
+    trials = [Trial(n, "search", {"model.hidden": [n]}, "complete", n / 10, seconds=s) for n, s in ((1, 4.0), (2, 8.0))]
+    study = SimpleNamespace(trials=lambda: trials)
+    search = Search(SimpleNamespace(metric="loss"), study, budget, (), None, Clock(None))
+    assert search.reserve() == pytest.approx(reserve)
 
 
 def test_trials_that_diverge_or_clash_are_failed_with_their_reason(make_config, search):

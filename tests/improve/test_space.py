@@ -2,17 +2,21 @@ import pytest
 
 from mlcli.config.load import override_config
 from mlcli.config.training import Choices, LogRange
-from mlcli.improve.space import default_space, distributions, known_params, read_params, search_space, value_at
+from mlcli.improve.samplers import grid_of
+from mlcli.improve.space import config_with, default_space, draw, known_params, read_params, search_space, value_at
+
+NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout"]
 
 
 @pytest.mark.parametrize(
     ("sets", "keys"),
     [
-        ([], ["optimizer.lr", "model.hidden", "model.dropout", "optimizer.l2"]),
+        ([], ["optimizer.lr", *NETWORK, "optimizer.l2"]),
+        (["training.epochs=3"], ["optimizer.lr", *NETWORK, "training.epochs", "optimizer.l2"]),
         (["model.hidden=[]"], ["optimizer.lr", "optimizer.l2"]),
         (
             ["optimizer={name: lbfgs}", "training.batch_size=full"],
-            ["model.hidden", "model.dropout", "optimizer.l2"],
+            [*NETWORK, "optimizer.l2"],
         ),
     ],
 )
@@ -23,8 +27,8 @@ def test_default_space_has_the_keys_that_fit(make_config, sets, keys):
 @pytest.mark.parametrize(
     ("lr", "low", "high"),
     [
-        ("0.001", 1e-4, 1e-2),
-        ("0.01", 1e-3, 0.1),
+        ("0.001", 2.5e-4, 4e-3),
+        ("0.01", 2.5e-3, 0.04),
         ("1e-5", 1e-5, 1e-2),
         ("3.0", 1e-4, 3.0),
     ],
@@ -61,9 +65,7 @@ def test_draws_are_of_the_keys_types_and_make_configurations(make_config):
 
     config = make_config(SPACE)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    drawn = [
-        read_params(config.improve.space, study.ask(distributions(config.improve.space)).params) for _ in range(40)
-    ]
+    drawn = [draw(config.improve.space, study.ask()) for _ in range(40)]
     for values in drawn:
         assert 1e-4 <= values["optimizer.lr"] <= 0.1
         assert values["optimizer.lr"] == float(f"{values['optimizer.lr']:.3g}")
@@ -74,6 +76,30 @@ def test_draws_are_of_the_keys_types_and_make_configurations(make_config):
     assert {str(values["model.hidden"]) for values in drawn} == {"[4]", "[8, 8]"}
     assert {values["model.activation"] for values in drawn} == {"tanh", "relu"}
     assert {values["training.clip_norm"] for values in drawn} == {None, 1.0}
+
+
+CONDITIONAL = """improve.space={optimizer.momentum: [0.1, 0.9], optimizer.name: {choices: [sgd, adam, rmsprop]},
+  optimizer.beta1: {choices: [0.8, 0.9]}, model.dropout: {choices: [0.1, 0.2]}}"""
+
+
+def test_keys_that_the_drawn_name_lacks_are_not_drawn(make_config):
+    import optuna
+
+    config = make_config("optimizer.beta1=0.5", CONDITIONAL)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [draw(config.improve.space, study.ask()) for _ in range(40)]
+    own = {"sgd": {"optimizer.momentum"}, "rmsprop": {"optimizer.momentum"}, "adam": {"optimizer.beta1"}}
+    assert {values["optimizer.name"] for values in drawn} == set(own)
+    for values in drawn:
+        assert values.keys() == {"optimizer.name", "model.dropout"} | own[values["optimizer.name"]]
+        assert config_with(config, values).optimizer.name == values["optimizer.name"]
+
+
+def test_a_grid_has_each_combination_once(make_config):
+    text = CONDITIONAL.replace("[0.1, 0.9]", "{choices: [0.1, 0.5, 0.9]}")
+    grid = [read_params(make_config(text).improve.space, params) for params in grid_of(make_config(text).improve.space)]
+    assert len(grid) == 2 * (3 + 2 + 3)
+    assert len({str(sorted(values.items())) for values in grid}) == len(grid)
 
 
 def test_rounding_stays_within_the_range(make_config):

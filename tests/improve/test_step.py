@@ -4,28 +4,39 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from mlcli.bundle import load_bundle
 from mlcli.config.load import dump_config, load_config
 from mlcli.console.improved import show_improved
 from mlcli.console.screen import Screen
-from mlcli.errors import LockedError
+from mlcli.errors import LockedError, UsageError
 from mlcli.improve.search import SearchObserver
+from mlcli.inputs import prepare_again
 from mlcli.reporter import Silent
 from mlcli.run import latest_run
 from mlcli.run.lock import held_lock
 from mlcli.session import Session
 from mlcli.signals import Interruption
-from mlcli.steps.improve import improve_step
-from mlcli.steps.train import train_step
+from mlcli.steps.evaluate import evaluate_step
+from mlcli.steps.improve import Asked, improve_step
+from mlcli.steps.train import resume_step, train_step
 
 pytestmark = pytest.mark.usefixtures("unexamined")
 
+ALIKE = (
+    "dataset.noise=0.4",
+    "training.epochs=12",
+    "improve.space={optimizer.lr: [0.02, 0.05], training.batch_size: {choices: [8, 16]}}",
+)
 BAD_RATE = ("optimizer.lr=1e-4", "training.epochs=8", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}}")
 
 
-def improve(config, trials=3, run=None, observers=(), timeout=None):
-    return improve_step(config, run, trials, timeout, Silent(), list(observers), Interruption())
+def improve(config, trials=3, run=None, observers=(), timeout=None, ensemble=None):
+    return improve_step(config, run, Asked(trials, timeout, ensemble), Silent(), list(observers), Interruption())
 
 
 def train(config):
@@ -69,7 +80,8 @@ def test_the_proposal_says_what_changed_and_why(make_config):
 
 def test_what_is_written_and_told(make_config):
     outcome = improve(make_config(*BAD_RATE))
-    assert {path.name for path in outcome.folder.iterdir()} == {"best.yaml", "journal.jsonl", "lock", "trials.json"}
+    files = {"best.yaml", "journal.jsonl", "kept", "lock", "trials.json"}
+    assert {path.name for path in outcome.folder.iterdir()} == files
     written = json.loads((outcome.folder / "trials.json").read_text())
     assert [trial["number"] for trial in written["trials"]] == [1, 2, 3]
     assert written["findings"][0]["name"] == "learning_rate_too_low"
@@ -77,6 +89,62 @@ def test_what_is_written_and_told(make_config):
     assert document["after"] < document["before"]
     assert document["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
     assert document["proposal"] == str(outcome.proposal)
+
+
+def read_kept(place):
+    return load_file(place / "network.safetensors")
+
+
+def last_weights(bundle):
+    return [member.output.weight for member in bundle.model.members]
+
+
+def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_config, shown, tmp_path):
+    outcome = improve(make_config(*ALIKE), trials=6, ensemble=4)
+    run = outcome.ensemble.run
+    assert str(run) == "small/001"
+    bundle, manifest = load_bundle(run.model), run.read_manifest()
+    assert manifest.members == len(bundle.members) == outcome.ensemble.members == 4
+    assert manifest.n_parameters == sum(p.numel() for p in bundle.model.parameters())
+    kept = [read_kept(place) for place in (outcome.folder / "kept").iterdir()]
+    team = [one for one in kept if any(torch.equal(one["model.output.weight"], w) for w in last_weights(bundle))]
+    each = [1 / (1 + np.exp(-one["valid"].double().numpy())) for one in team]
+    assert len(each) == manifest.members
+    valid = prepare_again(run, Silent()).splits.valid
+    predictions = bundle.predict(valid)
+    np.testing.assert_allclose(predictions.probabilities[:, 1:], np.mean(each, axis=0), rtol=1e-4)
+    measured = evaluate_step(run, "valid", (), Silent()).evaluation.scores
+    log_loss = next(score for score in measured if score.name == "log_loss")
+    assert log_loss.value == pytest.approx(outcome.ensemble.score, rel=1e-4)
+    assert f"mlcli evaluate {run}" in shown(outcome)
+    with pytest.raises(UsageError, match=f"ensemble of {manifest.members} networks"):
+        resume_step(run, (), Silent(), [], Interruption())
+
+
+def test_networks_that_are_not_kept_are_trained_again(make_config):
+    config = make_config(*ALIKE)
+    alone = improve(config, trials=5)
+    assert alone.ensemble is None
+    later = improve(config, trials=5, ensemble=3)
+    assert later.searched.trials == alone.searched.trials
+    again = improve(config, trials=5, ensemble=3)
+    assert (again.ensemble.members, again.ensemble.score) == (later.ensemble.members, later.ensemble.score)
+    for kept in (later.folder / "kept").iterdir():
+        (kept / "network.safetensors").write_bytes(b"damaged")
+    assert improve(config, trials=5, ensemble=3).ensemble.score == later.ensemble.score
+
+
+def test_a_search_ends_at_its_timeout(make_config):
+    config = make_config(*BAD_RATE, "training.epochs=100000")
+    outcome = improve(config, trials=3, timeout=0.5)
+    assert outcome.searched.trials == ()
+    config = make_config(*BAD_RATE, "improve.space={training.epochs: [90000, 100000]}", "optimizer.lr=0.03")
+    late = improve(config, trials=3, timeout=1.5)
+    *whole, cut = late.searched.trials
+    assert {trial.state for trial in whole} == {"complete"}
+    assert (cut.state, cut.origin) == ("pruned", "search")
+    assert cut.epochs < 90000
+    assert late.best != cut
 
 
 def test_nothing_better_is_said_plainly(make_config, shown):

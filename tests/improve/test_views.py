@@ -8,7 +8,7 @@ from mlcli.improve.search import Budget
 from mlcli.improve.trial import Trial
 from mlcli.reporter import Silent
 from mlcli.signals import Interruption
-from mlcli.steps.improve import improve_step
+from mlcli.steps.improve import Asked, improve_step
 
 pytestmark = pytest.mark.usefixtures("unexamined")
 
@@ -49,7 +49,7 @@ def test_a_terminal_gets_a_bar_and_everything_else_lines():
 
 def watch(config, screen):
     view = search_view(screen)
-    outcome = improve_step(config, None, 3, None, Silent(), [view], Interruption())
+    outcome = improve_step(config, None, Asked(3), Silent(), [view], Interruption())
     show_improved(screen, outcome)
     return view
 

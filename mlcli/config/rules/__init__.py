@@ -20,4 +20,4 @@ def find_clashes(config: Config, written: dict[str, Value]) -> Iterator[Fault]:
     yield from column_clashes(config)
     yield from task_clashes(config)
     yield from training_clashes(config)
-    yield from space_clashes(config.improve.space, written)
+    yield from space_clashes(config.improve, written)

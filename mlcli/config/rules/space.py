@@ -1,29 +1,41 @@
-"""Rules of `improve.space`: every key exists, and every value it may take is valid there."""
+"""Rules of `improve.space`: every key exists, and every value it may take is valid there.
 
+Where the `name` of a section is searched, too, its keys are drawn for the names that have them.
+"""
+
+import contextlib
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 
 from mlcli.config.dotted import dotted, read_key
 from mlcli.config.explain import find_faults
 from mlcli.config.fault import Fault
-from mlcli.config.paths import ANY, all_keys, find_keys
+from mlcli.config.paths import ANY, all_keys, find_keys, owners
 from mlcli.config.shorthand import write_out
-from mlcli.config.training import Choices, LogRange, Space
-from mlcli.config.tree import Value, put_value
+from mlcli.config.training import Choices, ImproveConfig, LogRange, Space
+from mlcli.config.tree import Value, put_value, without_value
 from mlcli.config.wording import nearest, show
 
 SPACE = ("improve", "space")
+LARGEST_GRID = 100_000
 SEARCHED = ("features", "model", "loss", "optimizer", "training")
 
 Path = tuple[str, ...]
 
 
-def space_clashes(space: Space, written: dict[str, Value]) -> Iterator[Fault]:
+def space_clashes(config: ImproveConfig, written: dict[str, Value]) -> Iterator[Fault]:
     """Keys that do not exist or are not to be searched, empty ranges, and values that the key does not take.
 
     written : the configuration that the values are to stand in
     """
+    space = config.space
     rest = {key: value for key, value in written.items() if key != "improve"}
+    for text in space:  # what is drawn stands in the place of what is written
+        with contextlib.suppress(ValueError):
+            rest = without_value(rest, read_key(text))
+    if config.sampler == "grid":
+        yield from _grid_clashes(space)
     for text, searched in space.items():
         try:
             path = _read_key(text)
@@ -62,7 +74,15 @@ def _read_key(text: str) -> Path:
 
 def _refusals(written: dict[str, Value], path: Path, values: tuple[Value, ...], space: Space) -> Iterator[str]:
     """Why a value cannot stand at `path`, beside every combination of the names searched above it."""
-    for names in product(*_names_above(path, space)):
+    having, own_name = owners(path), (*path[:-1], "name")
+
+    def fits(at: Path, name: Value) -> bool:
+        return at != own_name or not having or name in having
+
+    choices = [[(at, name) for at, name in names if fits(at, name)] for names in _names_above(path, space)]
+    if [] in choices:
+        yield f"unknown key; {path[-1]} belongs to {', '.join(having)}, and {dotted(own_name)} draws none of them"
+    for names in product(*choices):
         named = written
         for name_path, name in names:
             named = put_value(named, name_path, name)
@@ -71,6 +91,27 @@ def _refusals(written: dict[str, Value], path: Path, values: tuple[Value, ...], 
             if fault is not None:
                 where = "" if fault.path[: len(path)] == path else f" {dotted(fault.path)}:"
                 yield f"{show(value)} does not fit:{where} {fault.message}"
+
+
+def _grid_clashes(space: Space) -> Iterator[Fault]:
+    """What has no end, or would have none in a lifetime."""
+    if not space:
+        yield Fault(SPACE, "is required: grid tries every combination of finite keys, such as {choices: [...]}")
+    sizes = [1]
+    for text, searched in space.items():
+        bounds = searched.log if isinstance(searched, LogRange) else searched
+        if isinstance(bounds, Choices):
+            sizes.append(len(bounds.choices))
+        elif isinstance(bounds[0], int) and isinstance(bounds[1], int):
+            sizes.append(bounds[1] - bounds[0] + 1)
+        else:
+            yield Fault(
+                (*SPACE, text),
+                f"grid cannot try every number from {show(bounds[0])} to {show(bounds[1])}; name some, as in "
+                f"{{choices: [{show(bounds[0])}, {show(bounds[1])}]}}, or use improve.sampler: tpe",
+            )
+    if prod(sizes) > LARGEST_GRID:
+        yield Fault(SPACE, f"has {prod(sizes):,} combinations; a grid of over {LARGEST_GRID:,} is never tried whole")
 
 
 def _names_above(path: Path, space: Space) -> Iterator[list[tuple[Path, Value]]]:

@@ -1,0 +1,89 @@
+"""Networks of good trials, kept in the search's folder: nothing is trained twice to be combined or compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from mlcli.config.tree import JsonValue
+from mlcli.errors import ArtefactError
+from mlcli.files import atomic_folder, read_json, recover_folder, remove_folder, verify_folder, write_json
+from mlcli.tensors import read_tensors, write_tensors
+from mlcli.training.state import EpochRecord
+from mlcli.typed_json import from_json, strict_json
+
+KIND = "kept network"
+HISTORY, TENSORS = "history.json", "network.safetensors"
+VALID = "valid"
+
+
+@dataclass(frozen=True, eq=False)
+class KeptNetwork:
+    """A trained network.
+
+    state : its weights, by parameter name
+    valid : float32 (n, n_outputs), its raw outputs for the validation rows
+    """
+
+    state: dict[str, Tensor]
+    valid: Tensor
+    history: Sequence[EpochRecord]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class _History:
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folder of kept networks, each under a name made from what its trial changed."""
+
+    folder: Path
+
+    def put(self, values: Mapping[str, JsonValue], network: KeptNetwork) -> None:
+        """Keep a network, in place of an earlier one of the same values."""
+        with atomic_folder(self._place(values), KIND) as new:
+            write_tensors(new / TENSORS, {VALID: network.valid, **_prefixed(network.state)})
+            history = _History(tuple(network.history), network.best_epoch)
+            write_json(new / HISTORY, strict_json(asdict(history)))
+
+    def get(self, values: Mapping[str, JsonValue]) -> KeptNetwork | None:
+        """The network of these values; None where none is kept, or not whole."""
+        place = self._place(values)
+        try:
+            recover_folder(place)
+            verify_folder(place, KIND)
+            tensors = read_tensors(place / TENSORS)
+            history = from_json(_History, read_json(place / HISTORY), place / HISTORY)
+        except ArtefactError:
+            return None
+        valid = tensors.pop(VALID)
+        state = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+        return KeptNetwork(state, valid, history.epochs, history.best_epoch)
+
+    def keep_only(self, wanted: Collection[str]) -> None:
+        """Drop all networks but those of these names."""
+        if self.folder.is_dir():
+            for place in self.folder.iterdir():
+                if place.is_dir() and place.name not in wanted and not place.name.startswith("."):
+                    remove_folder(place)
+
+    def _place(self, values: Mapping[str, JsonValue]) -> Path:
+        return self.folder / shelf_name(values)
+
+
+def shelf_name(values: Mapping[str, JsonValue]) -> str:
+    """Equal for equal values."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _prefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"model.{name}": tensor for name, tensor in state.items()}

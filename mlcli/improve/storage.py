@@ -1,0 +1,130 @@
+"""Where a search's trials are remembered: a journal in its folder, or a database that several machines share.
+
+The journal is one JSON object a line, written under the folder's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import quote
+
+from mlcli.errors import ArtefactError, UsageError
+from mlcli.files import locked_folder, make_folder, read_limited, resource_errors, write_file
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.storages.journal._file import BaseJournalFileLock
+    from optuna.study import Study as OptunaStudy
+
+JOURNAL = "journal.jsonl"
+JOURNAL_LIMIT = 256 << 20
+# A trial whose process has not been heard of for so many seconds is given up.
+HEARTBEAT, GRACE = 10, 120
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class _FolderLock:
+    """The lock that Optuna asks for: other processes of the same search wait for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.held = contextlib.ExitStack()
+
+    def acquire(self) -> bool:
+        self.held.enter_context(locked_folder(self.folder))
+        return True
+
+    def release(self) -> None:
+        self.held.close()
+
+
+def open_study(place: Path, url: str | None, direction: Literal["minimize", "maximize"], mend: bool) -> OptunaStudy:
+    """The study in a journal, or in the database at a URL; made where there is none.
+
+    mend : cut off a last line that a crash left unfinished; for who opens a journal that nobody else has open
+    """
+    import optuna
+
+    optuna.logging.disable_default_handler()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if url is not None:
+        storage, name = _database(url), f"{place.parent.parent.name}/{place.parent.name}"
+    else:
+        storage, name = _journal(place, mend), "improve"
+    return optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+
+
+def _journal(place: Path, mend: bool) -> BaseStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    make_folder(place.parent)
+    if mend:
+        _mend(place)
+    lock = cast("BaseJournalFileLock", _FolderLock(place.parent))
+    return JournalStorage(JournalFileBackend(str(place), lock_obj=lock))
+
+
+def _mend(place: Path) -> None:
+    """Cut off a last line that a crash left unfinished: the next one would be written into it."""
+    if not place.exists():
+        return
+    content = read_limited(place, JOURNAL_LIMIT)
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        write_file(place, whole)
+
+
+def _database(template: str) -> BaseStorage:
+    """Optuna's tables in a database. Raises UsageError, which shows no password."""
+    try:
+        import sqlalchemy
+    except ImportError as error:
+        raise UsageError(
+            "improve.storage needs SQLAlchemy, which is not installed; run: pip install 'mlcli[sql]'"
+        ) from error
+    from optuna.storages import RDBStorage
+
+    try:
+        url = sqlalchemy.make_url(_VARIABLE.sub(_variable, template))
+        return RDBStorage(url.render_as_string(hide_password=False), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise UsageError(
+            f"improve.storage: {template.partition('://')[0]}://… cannot be used ({kind}); check address, name and "
+            "password, and that its driver is installed"
+        ) from None
+
+
+def _variable(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name not in os.environ:
+        raise UsageError(f"improve.storage: environment variable {name} is not set; export it, or write its value")
+    return quote(os.environ[name], safe="")
+
+
+@contextmanager
+def calm(place: Path) -> Iterator[None]:
+    """A call to Optuna: errors of the disk name the journal, and notes on its future versions are not for users."""
+    with resource_errors(place), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def reading(place: Path) -> Iterator[None]:
+    """A journal that Optuna cannot make sense of is damaged."""
+    try:
+        with calm(place):
+            yield
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
+        raise ArtefactError(
+            f"{place}: damaged ({type(error).__name__}: {error}); delete its folder to search anew"
+        ) from None
