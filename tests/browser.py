@@ -1,5 +1,6 @@
 """A real browser, driven through the pipe that Chromium reads commands from (the DevTools protocol)."""
 
+import fcntl
 import itertools
 import json
 import os
@@ -74,19 +75,16 @@ def open_browser(profile):
     """A tab of a browser of its own, which keeps its files in the new folder `profile`."""
     read_commands, write_commands = os.pipe()
     read_answers, write_answers = os.pipe()
-
-    # The browser reads from descriptor 3 and writes to 4.
-    command = [
-        "sh", "-c", f'exec "$@" 3<&{read_commands} 4>&{write_answers}', "sh",
-        find_browser(), *OPTIONS, f"--user-data-dir={profile}",
-    ]  # fmt: skip
-    environment = {**os.environ, "HOME": str(profile)}
+    # The browser reads from descriptor 3 and writes to 4; these may be in the way of each other.
+    theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (read_commands, write_answers)]
     process = subprocess.Popen(
-        command, pass_fds=(read_commands, write_answers), env=environment,
+        [find_browser(), *OPTIONS, f"--user-data-dir={profile}"],
+        preexec_fn=lambda: [os.dup2(end, number) for end, number in zip(theirs, (3, 4), strict=True)],
+        pass_fds=(3, 4), env={**os.environ, "HOME": str(profile)},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    os.close(read_commands)
-    os.close(write_answers)
+    for end in (read_commands, write_answers, *theirs):
+        os.close(end)
     try:
         with os.fdopen(write_commands, "wb") as to_browser, os.fdopen(read_answers, "rb") as from_browser:
             yield Tab(to_browser, from_browser)
