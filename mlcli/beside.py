@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlcli.console.help import Command
+from mlcli.errors import UsageError
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, SetOption
 from mlcli.runs_group import runs_group
 from mlcli.session import Session
@@ -17,6 +19,11 @@ PANEL = "Beside the steps"
 
 def add_commands(app: typer.Typer) -> None:
     """Make them commands of the program."""
+    app.command(
+        cls=Command,
+        rich_help_panel=PANEL,
+        epilog="Examples:  mlcli init people.csv --target pay  ·  mlcli init pictures/  ·  mlcli init --example iris",
+    )(init)
     app.command(
         cls=Command,
         rich_help_panel=PANEL,
@@ -33,6 +40,39 @@ def add_commands(app: typer.Typer) -> None:
         epilog="Examples:  mlcli schema -o mlcli.schema.json  ·  mlcli schema | less",
     )(schema)
     app.add_typer(runs_group(), name="runs", rich_help_panel=PANEL)
+
+
+def init(
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, JSON lines, npz, or a folder of pictures.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column to predict. Left out: you are asked.")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take an example that comes with mlcli, such as iris, instead.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here. Left out: mlcli.yaml.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a configuration for your data, or take an example's: a start that trains well as it is."""
+    with Session(as_json, quiet) as session:
+        from mlcli.console.started import choose_target, show_example, show_started
+        from mlcli.start.init import DEFAULT_OUTPUT, example_step, init_step
+
+        if (data is None) == (example is None):
+            raise UsageError("name either the data, as in `mlcli init people.csv`, or an example: `--example iris`")
+        if example is not None:
+            copied = example_step(example, output)
+            session.finish(copied, show_example, f"mlcli train {copied.config}")
+        elif data is not None:
+            outcome = init_step(data, target, output or DEFAULT_OUTPUT, partial(choose_target, session.screen))
+            session.finish(
+                outcome, show_started, "mlcli check, or mlcli train" if output is None else f"mlcli train {output}"
+            )
 
 
 def check(

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-COMMANDS = ["prepare", "features", "train", "evaluate", "improve", "predict", "check", "explain", "schema", "runs"]
+STEPS = ["prepare", "features", "train", "evaluate", "improve", "predict"]
+COMMANDS = [*STEPS, "init", "check", "explain", "schema", "runs"]
 # What help needs is Python's own library and typer: 164 modules of typer 0.29 on Python 3.11.
 MODULES_OF_HELP = 230
 WIDTH = 80

@@ -29,13 +29,13 @@ def changes_of(section: Section) -> dict[str, Value]:
 
 def dump_briefly(value: dict[str, Value]) -> str:
     """YAML with a line for each key at the left margin: `optimizer: {name: sgd, lr: 0.1}`."""
-    lines = [
-        yaml.dump(
-            {key: inner}, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=2**31
-        )
-        for key, inner in value.items()
-    ]
-    return "\n".join(line.strip()[1:-1] for line in lines)
+    return "\n".join(f"{flow(key)}: {flow(inner)}" for key, inner in value.items())
+
+
+def flow(value: Value) -> str:
+    """A value as it stands on one line: `sgd`, `[64, 32]`, `{name: sgd, lr: 0.1}`."""
+    text = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=2**31)
+    return str(text).strip()[1:-1]
 
 
 def plain(value: "Section | Value") -> Value:

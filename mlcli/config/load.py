@@ -58,9 +58,13 @@ def override_config(config: Config, values: Mapping[str, JsonValue], without: It
 
 
 def _with_name(tree: Tree, default_name: str) -> Tree:
-    """The tree with the name that goes without saying: letters, digits, - and _ of the default."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", default_name).strip("-_")[:64] or "run"
-    return replace(tree, value={"name": name, **tree.value})
+    """The tree with the name that goes without saying."""
+    return replace(tree, value={"name": experiment_name(default_name), **tree.value})
+
+
+def experiment_name(text: str) -> str:
+    """Letters, digits, - and _ of a text, as `name` takes them."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64] or "run"
 
 
 def _read_text(path: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mlcli.errors import ConfigError, MlcliError
+from mlcli.errors import ConfigError, MlcliError, UsageError
 from mlcli.printable import printable, printable_json
 
 # rich is imported where something is said; a command's help says nothing here.
@@ -66,6 +66,13 @@ class Screen:
         self.close()
         self._bar = bar
         bar.start()
+
+    def ask(self, question: str) -> str:
+        """What a person types; raises UsageError at the end of input."""
+        self._line((question, "bold green"))
+        if not (answer := sys.stdin.readline()):
+            raise UsageError("nothing was answered")
+        return answer
 
     def heading(self, text: str) -> None:
         """The line that opens a result."""

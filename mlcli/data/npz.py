@@ -47,6 +47,18 @@ def read_npz(config: NpzConfig) -> TableRead | tuple[Images, Images | None]:
     return images, _test_images(test, images, classes) if test else None
 
 
+def list_arrays(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of each array of an archive; raises DataError where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = tuple(name.removesuffix(".npy") for name in archive.namelist())
+    except PermissionError as error:
+        raise ResourceError(f"{path}: cannot be read: {error.strerror}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{path}: is no sound npz ({error})") from error
+    return {name: array.shape for name, array in zip(names, read_arrays(path, str(path), names), strict=True)}
+
+
 def read_arrays(source: Path | bytes, label: str, names: tuple[str, ...]) -> list[Array]:
     """The named arrays of an archive; raises DataError for damaged archives, objects and absent names."""
     try:

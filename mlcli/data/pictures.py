@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -27,6 +28,7 @@ SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 _FILE_LIMIT = 256 << 20
+_WHOLE = 1 << 16  # a side that no picture is decoded at a fraction of its size for
 _MODES = {"gray": "L", "rgb": "RGB"}
 
 
@@ -37,6 +39,23 @@ def read_pictures(paths: Sequence[Path], size: tuple[int, int], color: Color) ->
     returns uint8 (n, height, width), with 3 channels last for rgb
     """
     return _fill(paths, lambda path: _fit(_decode(path, size, color), size, color), size, color)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one picture is like; coloured: whether any pixel is not gray."""
+
+    height: int
+    width: int
+    coloured: bool
+
+
+def look_at(path: Path) -> Look:
+    """Decode one picture; raises DataError where it cannot be read."""
+    with _strict_pillow():
+        picture = _decode(path, (_WHOLE, _WHOLE), "rgb").convert("RGB")
+    pixels = np.asarray(picture)
+    return Look(picture.height, picture.width, bool((pixels != pixels[..., :1]).any()))
 
 
 def fit_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:

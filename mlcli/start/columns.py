@@ -1,0 +1,139 @@
+"""What each column is good for: a feature, and of which kind, or nothing, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import polars as pl
+
+Use = Literal["number", "category", "drop"]
+Hint = Literal["", "group", "time"]
+
+_DATE = (
+    r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$",
+    r"^\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([ T]\d{1,2}:\d{2}(:\d{2})?)?$",
+)
+_ID_ENDS = {"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "nr", "rownames", "serial"}
+_ID_STARTS = {"unnamed", "rownum", "rownumber"}
+_CODE = re.compile(r"(^|_)(zip|zipcode|postcode|postal|plz|cp|code|codigo)(_|$)")
+_LEADING_ZERO = r"^0\d+$"
+_ENOUGH_ROWS = 20  # from which shares of distinct values mean something
+_ENOUGH_TO_JUDGE = 50  # and from which a column that tells the target is no accident
+_FEW = 20
+_CORRELATED = 0.99999
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a column is to be used, and why where that is not plain.
+
+    hint : what a dropped column is still good for: rows of one group, or of one time, in one split
+    """
+
+    name: str
+    use: Use
+    why: str = ""
+    hint: Hint = ""
+    declared: bool = False
+    """Whether dataset.types must say so, since the cells alone would tell another kind."""
+
+
+def judge_columns(frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series) -> tuple[Verdict, ...]:
+    """Of every column of frame, in order.
+
+    frame : Float64 and String columns, null where missing; raw: the same columns as they were written
+    """
+    verdicts = (_judge(frame[name], raw[name]) for name in frame.columns)
+    return tuple(one if one.use == "drop" else _unless_it_tells(one, frame[one.name], target) for one in verdicts)
+
+
+def _judge(column: pl.Series, raw: pl.Series) -> Verdict:
+    known = column.drop_nulls()
+    if not len(known):
+        return Verdict(column.name, "drop", "every cell is missing")
+    if known.n_unique() == 1:
+        return Verdict(column.name, "drop", "the same in every row")
+    return _judge_numbers(column, known, raw) if column.dtype == pl.Float64 else _judge_texts(column, known)
+
+
+def _judge_numbers(column: pl.Series, known: pl.Series, raw: pl.Series) -> Verdict:
+    name, n_distinct = column.name, known.n_unique()
+    if raw.dtype == pl.String and raw.str.contains(_LEADING_ZERO).any():
+        return _as_codes(name, n_distinct, len(known), "numbers that begin with 0 are codes")
+    if not bool((known == known.round()).all()):
+        return Verdict(name, "number")
+    consecutive = known.max() - known.min() == len(known) - 1  # type: ignore[operator]
+    if n_distinct == len(column) and len(known) >= 3 and (consecutive or _is_id_name(name)):
+        return Verdict(name, "drop", "another number in every row, as ids have")
+    if _is_id_name(name) and n_distinct > _FEW:
+        return Verdict(name, "drop", f"an id of {n_distinct:,} things", "group")
+    if _CODE.search(_snake(name)):
+        return _as_codes(name, n_distinct, len(known), "a code and no amount, by its name")
+    return Verdict(name, "number")
+
+
+def _as_codes(name: str, n_distinct: int, n_rows: int, why: str) -> Verdict:
+    if n_distinct > n_rows / 2 and n_rows >= _ENOUGH_ROWS:
+        return Verdict(name, "drop", f"{n_distinct:,} codes in {n_rows:,} rows, as ids have")
+    return Verdict(name, "category", why, declared=True)
+
+
+def _judge_texts(column: pl.Series, known: pl.Series) -> Verdict:
+    name, n_distinct, n_rows = column.name, known.n_unique(), len(known)
+    for pattern in _DATE:
+        if known.str.contains(pattern).mean() > 0.95:  # type: ignore[operator]
+            sortable = pattern is _DATE[0] and bool(known.str.contains(r"^\d{4}-\d{2}-\d{2}").all())
+            complete = not column.null_count()
+            return Verdict(
+                name, "drop", "dates, which are no features as they are", "time" if sortable and complete else ""
+            )
+    if (known.str.count_matches(r"\S+").mean() or 0) >= 5 and n_distinct > n_rows / 2:  # type: ignore[operator]
+        return Verdict(name, "drop", "free text, which a table's network cannot read")
+    if n_distinct == n_rows and (n_rows >= _ENOUGH_ROWS or _is_id_name(name)):
+        return Verdict(name, "drop", "another text in every row, as ids and names have")
+    if n_distinct > n_rows / 2 and n_rows >= _ENOUGH_ROWS:
+        return Verdict(name, "drop", f"{n_distinct:,} texts in {n_rows:,} rows: too few rows of each to learn from")
+    if _is_id_name(name) and n_distinct > _FEW:
+        return Verdict(name, "drop", f"an id of {n_distinct:,} things", "group")
+    return Verdict(name, "category")
+
+
+def _unless_it_tells(verdict: Verdict, column: pl.Series, target: pl.Series) -> Verdict:
+    """Dropped where it is the target in other words: on a line with its numbers, or one value for each class."""
+    if len(column) < _ENOUGH_TO_JUDGE or not _tells(column, target):
+        return verdict
+    why = f"tells {target.name} exactly; take it out of drop if it is known when predicting"
+    return replace(verdict, use="drop", why=why, declared=False)
+
+
+def _tells(column: pl.Series, target: pl.Series) -> bool:
+    pair = pl.DataFrame({"x": column, "y": target}).drop_nulls()
+    if target.dtype == pl.Float64:
+        if column.dtype != pl.Float64 or len(pair) < _ENOUGH_TO_JUDGE:
+            return False
+        correlation = pair.select(pl.corr("x", "y")).item()
+        return correlation is not None and abs(correlation) > _CORRELATED
+    return pair["x"].n_unique() == pair["y"].n_unique() == pair.n_unique()
+
+
+def _is_id_name(name: str) -> bool:
+    words = _snake(name).split("_")
+    return words[-1] in _ID_ENDS or words[0] in _ID_STARTS
+
+
+def _snake(name: str) -> str:
+    """`PassengerId`, `passenger id` and `passenger-id` as `passenger_id`."""
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
+
+
+def hints_of(verdicts: Sequence[Verdict]) -> Iterator[tuple[Hint, str]]:
+    """What dropped columns are still good for, each kind of hint once."""
+    seen: set[Hint] = set()
+    for verdict in verdicts:
+        if verdict.hint and verdict.hint not in seen:
+            seen.add(verdict.hint)
+            yield verdict.hint, verdict.name
