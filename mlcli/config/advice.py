@@ -198,6 +198,7 @@ ADVICE: dict[str, Advice] = {
     "improve.trials": Advice("Returns diminish: stop when it is no longer worth it.", example=60),
     "improve.timeout": Advice("Search as long as you can wait.", example=600),
     "improve.sampler": Advice("random to explore evenly.", "random or Bayesian search (búsqueda aleatoria, bayesiana)"),
+    "improve.storage": Advice(example="sqlite:///search.db"),
     "improve.space": Advice(
         "Narrow it around what was best.",
         "hyper-parameters (hiperparámetros)",

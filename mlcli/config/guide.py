@@ -198,12 +198,15 @@ def _nested(path: Path, value: Value, owner: str | None) -> dict[str, Value]:
 def _other_than_default(key: Key) -> Value:
     """A value that the key takes, another than its default where its type tells one."""
     default = key.field.default
-    for option in field_shape(key.field).options():
+    options = field_shape(key.field).options()
+    for option in options:
         if option.annotation is bool:
             return not default
         if others := [word for word in option.words if word != default]:
             return str(others[0])
-    return default if isinstance(default, str | int | float) else None
+    if isinstance(default, str | int | float):
+        return default
+    return "text" if any(option.annotation is str for option in options) else None
 
 
 def _topics(parts: Path, path: Path, member: str | None) -> Iterator[Topic]:
