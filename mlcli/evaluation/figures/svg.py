@@ -19,9 +19,12 @@ NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 def svg_text(figure: Figure) -> str:
     """The figure as an SVG document, without date or tool version."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     buffer = io.StringIO()
     with style():
-        figure.savefig(buffer, format="svg", metadata=NO_METADATA)
+        # savefig draws once more beforehand, and lays everything out each time.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=NO_METADATA)
     return buffer.getvalue()
 
 
