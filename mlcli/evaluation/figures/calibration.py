@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.evaluation.figures.style import FAINT, GRID, PALETTE, new_figure, shorten, shorten_ticks, styled, write_note
+from mlcli.evaluation.figures.style import FAINT, PALETTE, new_figure, shorten, styled, write_note
 from mlcli.metrics.intervals import wilson_interval
 from mlcli.metrics.probabilities import N_BINS
 
@@ -59,7 +59,7 @@ def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Relia
 
 @styled
 def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
-    """How often what was given a probability came true, and how many rows were given it.
+    """How often what was given a probability came true.
 
     truth         : (n,) class indices
     probabilities : (n, K); of two classes the second is meant, of more the one answered
@@ -73,16 +73,14 @@ def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequ
         found = measure_reliability(probabilities.max(axis=1), truth == answers)
     figure = new_figure(
         _title(found),
-        f"Of rows given a probability of {what}: how often it is right. Bars: 95 % intervals.",
+        f"Of rows given a probability of {what}: how often it is right. Larger dots: more rows. Lines: 95 % intervals.",
         height=4.0,
     )
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    if not found.counts.sum():
-        lower.set_axis_off()
-        write_note(upper, "There are no rows to compare.")
-        return figure
-    _compare(upper, found)
-    _count(lower, found)
+    axes = figure.add_subplot(xlabel="probability given", ylabel="share that is right")
+    if found.counts.sum():
+        _compare(axes, found)
+    else:
+        write_note(axes, "There are no rows to compare.")
     return figure
 
 
@@ -94,18 +92,11 @@ def _title(found: Reliability) -> str:
 
 
 def _compare(axes: Axes, found: Reliability) -> None:
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02), ylabel="share that is right")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
     for said, seen, count in zip(found.said, found.seen, found.counts.tolist(), strict=True):
         if count:
             axes.vlines(said, *wilson_interval(float(seen), count, 0.95), color=PALETTE[0], linewidth=1.2)
     filled = found.counts > 0
-    axes.plot(found.said[filled], found.seen[filled], "o-", color=PALETTE[0], markersize=5, linewidth=1.4)
-
-
-def _count(axes: Axes, found: Reliability) -> None:
-    edges = np.linspace(0, 1, N_BINS + 1)[:-1]
-    axes.bar(edges, found.counts, width=1 / N_BINS, align="edge", color=FAINT, edgecolor=GRID, linewidth=0.8)
-    axes.set(xlabel="probability given", ylabel="rows")
-    axes.locator_params(axis="y", nbins=2)
-    shorten_ticks(axes.yaxis)
+    sizes = 14 + 110 * found.counts[filled] / found.counts.max()
+    axes.scatter(found.said[filled], found.seen[filled], s=sizes, color=PALETTE[0], linewidths=0, zorder=3)
