@@ -24,7 +24,7 @@ def svg_text(figure: Figure) -> str:
     buffer = io.StringIO()
     with style():
         # savefig draws once more beforehand, and lays everything out each time.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=NO_METADATA)
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=NO_METADATA)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 
