@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mlcli.console.help import Command
+from mlcli.console.help import EXAMPLE_MARK, Command
 from mlcli.errors import UsageError
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, SetOption
 from mlcli.runs_group import runs_group
@@ -18,27 +20,17 @@ PANEL = "Beside the steps"
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Make them commands of the program."""
-    app.command(
-        cls=Command,
-        rich_help_panel=PANEL,
-        epilog="Examples:  mlcli init people.csv --target pay  ·  mlcli init pictures/  ·  mlcli init --example iris",
-    )(init)
-    app.command(
-        cls=Command,
-        rich_help_panel=PANEL,
-        epilog="Examples:  mlcli check  ·  mlcli check configs/adult.yaml -S model.hidden=[512]  ·  mlcli check --json",
-    )(check)
-    app.command(
-        cls=Command,
-        rich_help_panel=PANEL,
-        epilog="Examples:  mlcli explain  ·  mlcli explain optimizer.lr  ·  mlcli explain adam  ·  mlcli explain relu",
-    )(explain)
-    app.command(
-        cls=Command,
-        rich_help_panel=PANEL,
-        epilog="Examples:  mlcli schema -o mlcli.schema.json  ·  mlcli schema | less",
-    )(schema)
+    """Make them commands of the program, in this order."""
+    examples: dict[Callable[..., None], tuple[str, ...]] = {
+        init: ("init people.csv --target income", "init pictures/", "init --example iris"),
+        check: ("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
+        explain: ("explain", "explain optimizer.lr", "explain adam", "explain relu"),
+        schema: ("schema -o mlcli.schema.json", "schema | less"),
+        doctor: ("doctor", "doctor > report.txt"),
+    }
+    for command, lines in examples.items():
+        epilog = "Examples:" + EXAMPLE_MARK.join(f" mlcli {line}" for line in lines)
+        app.command(cls=Command, rich_help_panel=PANEL, epilog=epilog)(command)
     app.add_typer(runs_group(), name="runs", rich_help_panel=PANEL)
 
 
@@ -121,3 +113,14 @@ def schema(
         save_schema(output)
         session.screen.say(f"Schema: {output}. An editor uses it where a configuration beside it begins with the line")
         session.screen.heading(editor_line(Path(output.name)))
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Examine this installation and machine: text for a bug report that names no person and no place."""
+    with Session(as_json, quiet=False) as session:
+        from mlcli.console.examined import show_examined
+        from mlcli.steps.doctor import doctor_step
+
+        outcome = doctor_step()
+        session.finish(outcome, show_examined)
+        sys.exit(outcome.exit_code)

@@ -1,6 +1,14 @@
 """The one room that writes to disk, and that verifies what is read back."""
 
-from mlcli.files.atomic import atomic_folder, create_folder, encode_json, remove_folder, write_file, write_json
+from mlcli.files.atomic import (
+    atomic_folder,
+    create_folder,
+    encode_json,
+    remove_folder,
+    try_writing,
+    write_file,
+    write_json,
+)
 from mlcli.files.disk import locked_folder, make_folder, resource_errors
 from mlcli.files.leftovers import recover_children, recover_folder
 from mlcli.files.verified import (
@@ -30,6 +38,7 @@ __all__ = [
     "remove_folder",
     "resource_errors",
     "sha256_file",
+    "try_writing",
     "verify_file",
     "verify_folder",
     "write_file",

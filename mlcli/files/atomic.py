@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlcli.errors import ResourceError
 from mlcli.files import disk
 from mlcli.files.leftovers import beside, claimed, discard, recover_children, recover_folder
 from mlcli.files.verified import MANIFEST, SCHEMA_VERSION, sha256_file
@@ -72,6 +73,17 @@ def create_folder(parent: Path, next_name: Callable[[], str], files: Mapping[str
                 pass
             disk.sync(parent)
     return folder
+
+
+def try_writing(folder: Path) -> None:
+    """Write a block to a folder, or where it would be made, and delete it; raise ResourceError where it cannot be."""
+    place = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
+    try:
+        with disk.resource_errors(folder), claimed(place / "try", disk.touch) as temporary:
+            disk.append(temporary, bytes(4096))
+            disk.sync(temporary)
+    except FileNotFoundError as error:  # a file system of the kernel's own
+        raise ResourceError(f"{folder}: no file can be made there; choose another folder") from error
 
 
 def remove_folder(folder: Path) -> None:

@@ -44,7 +44,7 @@ def _has_bfloat16_units(device: torch.device) -> bool:
     """Tensor cores on a GPU; AMX or AVX512-BF16 on a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = _cpu_capabilities()
+    capabilities = cpu_capabilities()
     return device.type == "cpu" and any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
@@ -60,6 +60,6 @@ def available_threads() -> int:
     return torch.get_num_threads()
 
 
-def _cpu_capabilities() -> dict[str, object]:
-    """Empty where torch is too old to tell."""
+def cpu_capabilities() -> dict[str, object]:
+    """What torch knows of the processor; empty where it is too old to tell."""
     return getattr(torch.cpu, "get_capabilities", dict)()
