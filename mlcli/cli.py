@@ -17,7 +17,7 @@ import typer
 
 from mlcli.beside import add_commands
 from mlcli.console.help import Command, Group
-from mlcli.options import ConfigArgument, JsonOption, QuietOption, RunArgument, SetOption
+from mlcli.options import ConfigArgument, JsonOption, QuietOption, RunArgument, SetOption, StrictOption
 from mlcli.session import Session
 
 app = typer.Typer(
@@ -58,11 +58,12 @@ def prepare(
         list[Path] | None,
         typer.Argument(metavar="CONFIG", help="YAML files. Left out: every configs/*.yaml whose data is at hand."),
     ] = None,
+    strict: StrictOption = False,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Step 1: acquire, clean and split the data."""
+    """Step 1: acquire, clean and split the data; check it for leaks."""
     with Session(as_json, quiet) as session:
         loaded = session.configs(configs, sets)
         from mlcli.console.results import show_prepared
@@ -70,6 +71,7 @@ def prepare(
 
         outcome = prepare_step(loaded, session.screen, only_at_hand=not configs)
         session.finish(outcome, show_prepared, train_command(configs if configs or len(loaded) > 1 else []))
+        session.refuse(outcome.serious if strict else ())
 
 
 @app.command(
@@ -139,6 +141,7 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
     ] = None,
+    strict: StrictOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -150,6 +153,7 @@ def evaluate(
 
         outcome = evaluate_step(found, split, fail_under or (), session.screen)
         session.finish(outcome, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
+        session.refuse(outcome.serious if strict else ())
         session.require(outcome.misses)
 
 

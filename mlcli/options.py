@@ -22,3 +22,4 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 3 when the checks of the data warn of something.")]

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mlcli.console.screen import Screen
-from mlcli.errors import BoundMissedError, MlcliError, ResourceError, UsageError
+from mlcli.errors import BoundMissedError, DataError, MlcliError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from mlcli.bundle_content import BundleOutline
@@ -132,6 +132,11 @@ class Session:
         """Raise BoundMissedError where a --fail-under bound was missed."""
         if misses:
             raise BoundMissedError("; ".join(misses))
+
+    def refuse(self, findings: Sequence[str]) -> None:
+        """Raise DataError where --strict is asked for and something was found in the data."""
+        if findings:
+            raise DataError(f"--strict: {len(findings)} findings in the data: {'; '.join(findings)}")
 
     def _default_config(self) -> Path:
         if (here := Path("mlcli.yaml")).is_file():

@@ -13,7 +13,7 @@ LEVELS = [
     {"errors", "folders", "printable", "reporter", "signals", "formulas"},
     {"files", "memory", "typed_json", "config"},
     {"data"},
-    {"tensors", "packing"},
+    {"tensors", "packing", "checks"},
     {"features"},
     {"models", "task"},
     {"metrics"},

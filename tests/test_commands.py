@@ -200,7 +200,9 @@ def test_the_looks_at_the_test_rows_are_counted(iris, mlcli):
     ("bound", "code"), [("accuracy=0.5", 0), ("accuracy=1.01", 8), ("log_loss=9", 0), ("log_loss=0.0001", 8)]
 )
 def test_fail_under(iris, mlcli, bound, code):
-    assert mlcli("evaluate", "--fail-under", bound).code == code
+    measured = mlcli("evaluate", "--fail-under", bound, "--json")
+    assert measured.code == code
+    assert len(measured.json["misses"]) == (code == 8)
 
 
 @pytest.mark.parametrize(

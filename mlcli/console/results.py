@@ -12,6 +12,7 @@ from mlcli.evaluation.show import show_interval, show_number, show_value
 from mlcli.features.notes import feature_notes
 
 if TYPE_CHECKING:
+    from mlcli.checks.finding import Finding
     from mlcli.evaluation.evaluate import Evaluation
     from mlcli.steps.evaluate import EvaluateOutcome
     from mlcli.steps.features import FeaturesOutcome
@@ -44,6 +45,8 @@ def show_prepared(screen: Screen, outcome: PrepareOutcome) -> None:
     if len(done) == 1:
         for note in profile_notes(done[0][1].profile):
             screen.say(f"· {note}")
+    for entry in outcome.entries:
+        _show_findings(screen, entry.findings, f"{entry.name}: " if len(outcome.entries) > 1 else "")
 
 
 def show_features(screen: Screen, outcome: FeaturesOutcome) -> None:
@@ -87,6 +90,7 @@ def show_evaluation(screen: Screen, outcome: EvaluateOutcome) -> None:
     if evaluation.test_looks > 1:
         screen.say(f"The test rows have been looked at {evaluation.test_looks} times for this run")
     screen.say(f"Report: {outcome.run.report}")
+    _show_findings(screen, outcome.findings)
     for miss in outcome.misses:
         screen.warn(miss)
 
@@ -152,6 +156,15 @@ def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
     ]
     rows.append(("(bias)", *(f"{value:.8g}" for value in table.bias)))
     screen.table(("feature", *table.outputs), rows, title=table.caption)
+
+
+def _show_findings(screen: Screen, findings: Sequence[Finding], start: str = "") -> None:
+    """Warnings, and what is merely worth knowing."""
+    for finding in findings:
+        if finding.serious:
+            screen.warn(start + finding.text)
+        else:
+            screen.say(f"· {start}{finding.text}")
 
 
 def _stand_in(screen: Screen, stand_in_for: str | None) -> None:

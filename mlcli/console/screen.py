@@ -28,6 +28,7 @@ class Screen:
         self.quiet = quiet
         self.as_json = as_json
         self._bar: Progress | None = None
+        self._emitted = False
 
     @cached_property
     def stderr(self) -> Console:
@@ -103,14 +104,15 @@ class Screen:
             self._line(("Next: ", "bold green"), command)
 
     def emit(self, document: dict[str, Any]) -> None:
-        """The JSON document of --json; nothing otherwise."""
-        if self.as_json:
+        """The JSON document of --json, of which there is one; nothing otherwise."""
+        if self.as_json and not self._emitted:
+            self._emitted = True
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write(f"{printable_json(text)}\n")
             sys.stdout.flush()
 
     def error(self, error: MlcliError) -> None:
-        """An error's message; with --json the same as a document."""
+        """An error's message; with --json the same as a document, where none has been printed."""
         problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else [str(error)]
         self.close()
         for problem in problems:

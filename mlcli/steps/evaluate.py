@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mlcli.bundle import Bundle, load_bundle
+from mlcli.checks.find import obtain_findings
+from mlcli.checks.finding import Finding
 from mlcli.data.prepare import Prepared
 from mlcli.data.types import Dataset, SplitName
 from mlcli.errors import UsageError
@@ -38,6 +40,12 @@ class EvaluateOutcome:
     run: Run
     evaluation: Evaluation
     misses: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def serious(self) -> tuple[str, ...]:
+        """What `--strict` refuses."""
+        return tuple(finding.text for finding in self.findings if finding.serious)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `evaluate --json`."""
@@ -47,6 +55,7 @@ class EvaluateOutcome:
             "report": str(self.run.report),
             **self.evaluation.to_json(),
             "misses": list(self.misses),
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -59,9 +68,12 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     subject = measure_bundle(run, bundle, data, name, looks)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
-    report = render_report(gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, figures))
+    findings = obtain_findings(prepared, bundle.config.dataset, reporter)
+    facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, figures)
+    report = render_report(replace(facts, notes=(*(finding.text for finding in findings), *facts.notes)))
     write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
-    return EvaluateOutcome(run, subject.evaluation, tuple(map(str, check_bounds(subject.evaluation, bounds))))
+    misses = tuple(map(str, check_bounds(subject.evaluation, bounds)))
+    return EvaluateOutcome(run, subject.evaluation, misses, findings)
 
 
 def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlcli.checks.find import obtain_findings
+from mlcli.checks.finding import Finding
 from mlcli.config.schema import Config
 from mlcli.data.availability import at_hand, would_download
 from mlcli.data.prepare import Prepared, prepare_dataset
@@ -19,6 +21,7 @@ class PreparedConfig:
     name: str
     prepared: Prepared | None
     left_out: str | None = None
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `prepare --json`."""
@@ -32,6 +35,7 @@ class PreparedConfig:
             "reused": self.prepared.reused,
             "stand_in_for": self.prepared.stand_in_for,
             "profile": self.prepared.profile,
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -40,6 +44,11 @@ class PrepareOutcome:
     """One entry a config."""
 
     entries: tuple[PreparedConfig, ...]
+
+    @property
+    def serious(self) -> tuple[str, ...]:
+        """What `--strict` refuses."""
+        return tuple(f"{entry.name}: {one.text}" for entry in self.entries for one in entry.findings if one.serious)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `prepare --json`."""
@@ -54,7 +63,8 @@ def prepare_step(configs: Sequence[Config], reporter: Reporter, only_at_hand: bo
 def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> PreparedConfig:
     if only_at_hand and not at_hand(config.dataset):
         return PreparedConfig(config.name, None, _left_out(config))
-    return PreparedConfig(config.name, prepare_dataset(config.dataset, config.seed, reporter))
+    prepared = prepare_dataset(config.dataset, config.seed, reporter)
+    return PreparedConfig(config.name, prepared, findings=obtain_findings(prepared, config.dataset, reporter))
 
 
 def _left_out(config: Config) -> str:

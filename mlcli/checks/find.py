@@ -1,0 +1,73 @@
+"""All checks of a prepared dataset, and what they found kept beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlcli.checks.columns import find_useless_columns
+from mlcli.checks.duplicates import find_duplicates
+from mlcli.checks.finding import Finding
+from mlcli.checks.leaks import find_leaks
+from mlcli.checks.sample import draw_sample
+from mlcli.checks.shift import find_shift
+from mlcli.config.dataset import DatasetConfig, PlaygroundConfig
+from mlcli.data.prepare import Prepared
+from mlcli.data.types import Table
+from mlcli.errors import ArtefactError
+from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
+from mlcli.reporter import Reporter
+from mlcli.typed_json import check_version, from_json
+
+KIND = "checks"
+# Raised when the same rows come to give other findings.
+VERSION = 1
+# Training rows that are looked at closely.
+SAMPLED = 10_000
+
+
+@dataclass(frozen=True)
+class _Document:
+    schema: int
+    findings: tuple[Finding, ...]
+
+
+def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporter) -> tuple[Finding, ...]:
+    """What the checks find: as kept beside the prepared data, or found now and kept there."""
+    folder = prepared.folder.with_name(f"{prepared.folder.name}-checks")
+    recover_folder(folder)
+    if folder.exists():
+        try:
+            return _load(folder)
+        except ArtefactError as error:
+            reporter.warn(f"{error}; checking the data anew")
+    findings = find_all(prepared, config)
+    with atomic_folder(folder, KIND) as new:
+        write_json(new / "checks.json", {"schema": VERSION, "findings": [finding.to_json() for finding in findings]})
+    return findings
+
+
+def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[Finding, ...]:
+    """Rows that are repeated, columns that tell nothing or too much, and test rows that are of another kind.
+
+    Generated data is as it is meant to be, and test rows drawn at random are of no other kind: neither is looked at.
+    """
+    splits, train = prepared.splits, prepared.splits.train
+    apart = bool(getattr(config, "test_path", None))
+    sample = draw_sample(train, SAMPLED, splits.task == "classification") if isinstance(train, Table) else None
+    found = list(find_duplicates(splits, prepared.profile, sample, apart=apart))
+    if not isinstance(train, Table) or sample is None or isinstance(config, PlaygroundConfig):
+        return tuple(found)
+    found += find_useless_columns(train, prepared.profile)
+    found += find_leaks(sample)
+    if apart or config.split.by in ("time", "group", "given"):
+        found += find_shift(splits, expected=config.split.by in ("time", "group") and not apart)
+    return tuple(found)
+
+
+def _load(folder: Path) -> tuple[Finding, ...]:
+    verify_folder(folder, KIND)
+    place = folder / "checks.json"
+    value = read_json(place)
+    check_version(value, VERSION, place)
+    return from_json(_Document, value, place).findings
