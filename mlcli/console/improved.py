@@ -15,6 +15,8 @@ from mlcli.training.job import TrainingJob
 from mlcli.training.state import EpochRecord, TrainingState
 
 if TYPE_CHECKING:
+    from mlcli.improve.results import Results
+    from mlcli.metrics.paired import Difference
     from mlcli.steps.improve import ImproveOutcome
 
 BEST_SHOWN = 5
@@ -91,14 +93,14 @@ def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
     """The diagnosis, the best trials, what was won, and the command that trains it."""
     screen.close()
     _show_findings(screen, outcome)
-    if not outcome.n_valid:
+    if outcome.results is None:
         screen.warn("without validation rows nothing can be compared, so nothing was searched")
         screen.next_step("the same command with -S dataset.split.valid=0.2")
         return
     _show_trials(screen, outcome)
-    _show_gain(screen, outcome)
-    _show_ensemble(screen, outcome)
-    _show_next(screen, outcome)
+    _show_importance(screen, outcome.results)
+    _show_gain(screen, outcome, outcome.results)
+    _show_next(screen, outcome, outcome.results)
 
 
 def _show_findings(screen: Screen, outcome: ImproveOutcome) -> None:
@@ -126,29 +128,55 @@ def _show_trials(screen: Screen, outcome: ImproveOutcome) -> None:
     screen.say(f"Trials: {counts}")
 
 
-def _show_gain(screen: Screen, outcome: ImproveOutcome) -> None:
-    before = show_score(outcome.before)
+def _show_importance(screen: Screen, results: Results) -> None:
+    if results.importance:
+        shares = ", ".join(f"{key} {share:.0%}" for key, share in results.importance.items())
+        screen.say(f"What made the difference between trials: {shares}")
+
+
+def _show_gain(screen: Screen, outcome: ImproveOutcome, results: Results) -> None:
+    before, team = show_score(outcome.before), results.ensemble
     if outcome.best is None:
         screen.heading("No trial came to an end that can be compared")
-    elif outcome.improved:
+        return
+    if outcome.improved:
         screen.heading(f"Validation {outcome.metric}: {before} before, {show_score(outcome.best.score)} now")
-        screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
-    else:
+    elif team is None:
         screen.heading(f"Nothing beat the configuration as it is (validation {outcome.metric} {before})")
+    if team is not None:
+        screen.heading(f"{team.run}: {team.members} networks together, {outcome.metric} {show_score(team.score)}")
+    if results.difference is not None:
+        screen.say(describe_difference(results.difference, outcome.n_valid))
+    if outcome.improved:
+        screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
+    if outlook := results.progress.verdict():
+        screen.say(f"{outlook} (the curve: {outcome.folder / 'search.svg'})")
 
 
-def _show_ensemble(screen: Screen, outcome: ImproveOutcome) -> None:
-    if (team := outcome.ensemble) is not None:
-        networks = "the best network" if team.members == 1 else f"the {team.members} best networks together"
-        screen.heading(f"{team.run} is {networks}: validation {outcome.metric} {show_number(team.score)}")
+def describe_difference(difference: Difference, n_rows: int) -> str:
+    """Whether a difference is real, e.g. `log_loss -0.0023, from -0.0033 to -0.0013 with 95 % …: better`."""
+    verdicts = {
+        "better": "better beyond chance, as far as these rows tell",
+        "worse": "worse beyond chance",
+        "no difference": "which may be chance",
+        "undefined": "of which these rows cannot tell whether it is chance",
+    }
+    value, low, high = (show_change(one) for one in (difference.value, difference.low, difference.high))
+    interval = "" if difference.low is None else f" (interval {low} to {high})"
+    return f"On the same {n_rows:,} rows {difference.name} differs by {value}{interval}: {verdicts[difference.verdict]}"
 
 
-def _show_next(screen: Screen, outcome: ImproveOutcome) -> None:
+def show_change(value: float | None) -> str:
+    """A difference with its sign, or an en dash where there is none."""
+    return "–" if value is None else f"{'+' if value > 0 else ''}{show_number(value)}"
+
+
+def _show_next(screen: Screen, outcome: ImproveOutcome, results: Results) -> None:
     if outcome.interrupted:
         screen.next_step("the same command again, which goes on with the search")
-    elif outcome.ensemble is not None:
-        screen.next_step(f"mlcli evaluate {outcome.ensemble.run}")
+    elif results.ensemble is not None:
+        screen.next_step(f"mlcli evaluate {results.ensemble.run}")
     elif outcome.improved:
-        screen.next_step(f"mlcli train {outcome.proposal}")
+        screen.next_step(f"mlcli train {results.proposal}")
     else:
         screen.next_step(f"the same command with --trials {2 * outcome.budget.trials}, or another improve.space")

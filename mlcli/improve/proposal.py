@@ -9,7 +9,7 @@ from mlcli.config.dump import dump_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.improve.finding import Finding
-from mlcli.improve.search import changed_keys
+from mlcli.improve.search import changed_keys, start_trial
 from mlcli.improve.space import config_with
 from mlcli.improve.trial import Trial
 
@@ -24,7 +24,8 @@ def write_proposal(
 
 
 def _headline(best: Trial, trials: Sequence[Trial], metric: str) -> list[str]:
-    before, after = _show(trials[0].score), _show(best.score)
+    start = start_trial(trials)
+    before, after = _show(start.score if start else None), _show(best.score)
     if best.origin == "start":
         return [f"The start itself: none of {len(trials)} trials had a better validation {metric} than its {after}."]
     return [f"Validation {metric}: {before} before, {after} with this configuration."]
@@ -46,4 +47,4 @@ def _reasons(best: Trial, trials: Sequence[Trial], findings: Sequence[Finding]) 
 
 
 def _show(value: JsonValue) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else "none (it failed)"
+    return f"{value:.6g}" if isinstance(value, float) else "none"

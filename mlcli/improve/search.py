@@ -128,6 +128,11 @@ def different_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
     return list(leaders.values())[:CONFIGURATIONS]
 
 
+def start_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The trial of the unchanged configuration; None before it came to an end."""
+    return next((trial for trial in trials if trial.origin == "start"), None)
+
+
 def best_trial(trials: Sequence[Trial], metric: str) -> Trial | None:
     """The best complete trial."""
     return next(iter(rank_trials(trials, metric)), None)

@@ -112,6 +112,15 @@ def read_params(space: Space, params: Mapping[str, Any]) -> dict[str, JsonValue]
     return {key: _read_param(searched, params[key]) for key, searched in space.items() if key in params}
 
 
+def params_of(space: Space, values: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """Optuna's parameters for the values that a trial drew."""
+    return {
+        key: json.dumps(values[key]) if isinstance(searched, Choices) else values[key]
+        for key, searched in space.items()
+        if key in values
+    }
+
+
 def known_params(space: Space, config: Config) -> dict[str, Any]:
     """Optuna's parameters for what a configuration already has, as far as it lies in the space."""
     known: dict[str, Any] = {}

@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import quote
 
+import optuna
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.files import locked_folder, make_folder, read_limited, resource_errors, write_file
 
@@ -50,10 +54,6 @@ def open_study(place: Path, url: str | None, direction: Literal["minimize", "max
 
     mend : cut off a last line that a crash left unfinished; for who opens a journal that nobody else has open
     """
-    import optuna
-
-    optuna.logging.disable_default_handler()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if url is not None:
         storage, name = _database(url), f"{place.parent.parent.name}/{place.parent.name}"
     else:
@@ -62,9 +62,6 @@ def open_study(place: Path, url: str | None, direction: Literal["minimize", "max
 
 
 def _journal(place: Path, mend: bool) -> BaseStorage:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
     make_folder(place.parent)
     if mend:
         _mend(place)
@@ -90,8 +87,6 @@ def _database(template: str) -> BaseStorage:
         raise UsageError(
             "improve.storage needs SQLAlchemy, which is not installed; run: pip install 'mlcli[sql]'"
         ) from error
-    from optuna.storages import RDBStorage
-
     try:
         url = sqlalchemy.make_url(_VARIABLE.sub(_variable, template))
         return RDBStorage(url.render_as_string(hide_password=False), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
@@ -111,10 +106,19 @@ def _variable(match: re.Match[str]) -> str:
 
 
 @contextmanager
-def calm(place: Path) -> Iterator[None]:
-    """A call to Optuna: errors of the disk name the journal, and notes on its future versions are not for users."""
-    with resource_errors(place), warnings.catch_warnings():
+def quiet() -> Iterator[None]:
+    """A call to Optuna, whose notes on what it does and on its future versions are not for users."""
+    optuna.logging.disable_default_handler()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def calm(place: Path) -> Iterator[None]:
+    """A quiet call that may write: errors of the disk name the journal."""
+    with resource_errors(place), quiet():
         yield
 
 

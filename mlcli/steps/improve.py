@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-import torch
-
 from mlcli.bundle import load_bundle
-from mlcli.config.load import dump_config, load_config
+from mlcli.config.load import load_config
 from mlcli.config.schema import Config
 from mlcli.config.training import ImproveConfig
 from mlcli.errors import ArtefactError, ConfigError
-from mlcli.files import make_folder, own_part, write_file, write_json
+from mlcli.files import make_folder, own_part
 from mlcli.folders import runs_dir
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.diagnose import diagnose
-from mlcli.improve.ensemble import Seat, fill_seats, form_team, plan_seats, save_team
 from mlcli.improve.examine import examine
-from mlcli.improve.kept import Shelf
 from mlcli.improve.probes.rates import find_range
-from mlcli.improve.proposal import write_proposal
-from mlcli.improve.search import Budget, Clock, Examine, Search, Searched, SearchObserver, best_trial, unexamined
+from mlcli.improve.results import Results, leave_results
+from mlcli.improve.search import Budget, Clock, Search, Searched, SearchObserver, best_trial, start_trial
 from mlcli.improve.space import search_space
-from mlcli.improve.study import Study
 from mlcli.improve.subject import Subject
+from mlcli.improve.together import do_share, open_search, search_together, train_team
 from mlcli.improve.trial import Bench, Trial, TrialState, set_up_bench
-from mlcli.improve.workers import Phase, Share, hired, thread_share
+from mlcli.improve.workers import Share
 from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Reporter, Silent
 from mlcli.run import Run, read_metrics
@@ -44,9 +39,6 @@ from mlcli.typed_json import from_json
 # Sections that decide what a training does; a run that differs in one says nothing about the configuration.
 TRAINED_BY = ("seed", "dataset", "features", "model", "loss", "optimizer", "training")
 ENDED = ("finished", "early", "diverged")
-CONFIG_FILE = "start.yaml"
-# Seconds that a process takes to start.
-WORTH_A_PROCESS = 3.0
 NOTHING_SEARCHED = Searched((), ())
 
 
@@ -67,26 +59,12 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class SavedTeam:
-    """An ensemble's run, how many networks it has, and the compared number on the validation rows."""
-
-    run: Run
-    members: int
-    score: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The ensemble in a JSON document."""
-        return {"run": str(self.run), "folder": str(self.run.folder), "members": self.members, "score": self.score}
-
-
-@dataclass(frozen=True)
 class ImproveOutcome:
     """What was found, and what came of the search.
 
     diagnosed : a run, or the unchanged configuration: the first trial
     metric    : what trials are compared by, on n_valid validation rows; nothing is searched without any
-    proposal  : file of the best configuration; None without a complete trial
-    ensemble  : the best trials' networks as a run; None where none was asked for
+    results   : None where nothing was searched
     """
 
     config: Config
@@ -96,8 +74,7 @@ class ImproveOutcome:
     n_valid: int
     budget: Budget
     searched: Searched = NOTHING_SEARCHED
-    proposal: Path | None = None
-    ensemble: SavedTeam | None = None
+    results: Results | None = None
     interrupted: bool = False
 
     @property
@@ -108,7 +85,8 @@ class ImproveOutcome:
     @property
     def before(self) -> float | None:
         """The start's score; None where it failed or was not tried."""
-        return self.searched.trials[0].score if self.searched.trials else None
+        start = start_trial(self.searched.trials)
+        return start.score if start else None
 
     @property
     def improved(self) -> bool:
@@ -133,8 +111,7 @@ class ImproveOutcome:
             "improved": self.improved,
             "trials": {state: self.count(state) for state in get_args(TrialState)},
             "best": self.best.to_json() if self.best else None,
-            "proposal": str(self.proposal) if self.proposal else None,
-            "ensemble": self.ensemble.to_json() if self.ensemble else None,
+            **(self.results.to_json() if self.results else {"proposal": None}),
             "interrupted": self.interrupted,
         }
 
@@ -170,92 +147,23 @@ def improve_step(
             search.study.keep_findings(diagnose(case))
         reporter.say(describe_search(search, folder))
         searched = search_together(search, folder, interruption)
-        proposal = write_results(folder, bench, searched)
-        wanted = budget.ensemble > 1 and not interruption()
-        ensemble = save_ensemble(search, folder, interruption) if wanted else None
-    interrupted = interruption.signal is not None
-    return replace(outcome, searched=searched, proposal=proposal, ensemble=ensemble, interrupted=interrupted)
+        team = train_team(search, folder, interruption)
+        results = leave_results(folder, search, searched, team)
+    return replace(outcome, searched=searched, results=results, interrupted=interruption.signal is not None)
 
 
 def join_step(config: Config, asked: Asked, share: Share, interruption: Interruption) -> None:
     """One share of a search that another process leads."""
     inputs = gather_inputs(config, Silent())
     bench, folder = set_up_bench(config, inputs, search_space(config)), search_folder(config, inputs)
-
-    def interrupted() -> bool:
-        return interruption() or share.is_abandoned()
-
     with interruption:
         search = open_search(bench, folder, asked.budget(config.improve), Clock(share.deadline), worker=share.worker)
-        if share.phase == "search":
-            search.run(interrupted)
-        else:
-            fill_share(search, share.worker, interrupted)
+        do_share(search, share, interruption)
 
 
 def search_folder(config: Config, inputs: Inputs) -> Path:
     """Where a search keeps what it finds; searches whose trials can be compared share it."""
     return runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
-
-
-def open_search(
-    bench: Bench,
-    folder: Path,
-    budget: Budget,
-    clock: Clock,
-    observers: Sequence[SearchObserver] = (),
-    worker: int = 0,
-    examine: Examine = unexamined,
-) -> Search:
-    """The search in a folder, to go on from where it stands."""
-    study = Study(folder, bench.start, bench.metric, worker)
-    return Search(bench, study, budget, observers, Shelf(folder / "kept"), clock, worker == 0, examine)
-
-
-def search_together(search: Search, folder: Path, interruption: Interruption) -> Searched:
-    """Search with as many processes as asked for, and alone for what is left when one died."""
-    with helped(search, folder, "search", interruption):
-        search.run(interruption)
-    search.study.settle_orphans()
-    return search.run(interruption) if search.budget.jobs > 1 else search.searched()
-
-
-@contextmanager
-def helped(search: Search, folder: Path, phase: Phase, interruption: Interruption) -> Iterator[None]:
-    """Other processes at work beside the block, where there are to be any."""
-    if search.budget.jobs == 1 or search.clock.left() < WORTH_A_PROCESS:
-        yield
-        return
-    torch.set_num_threads(thread_share(search.budget.jobs))
-    write_file(folder / CONFIG_FILE, dump_config(search.bench.start).encode())
-    with hired(folder / CONFIG_FILE, search.budget, search.clock, phase, interruption, search.look):
-        yield
-
-
-def save_ensemble(search: Search, folder: Path, interruption: Interruption) -> SavedTeam | None:
-    """A run with networks like the best trials'; None without a complete trial."""
-    with helped(search, folder, "ensemble", interruption):
-        fill_share(search, 0, interruption)
-    seats = seats_of(search)
-    team = None if interruption() else form_team(search.bench, seats, search.shelf)
-    if team is None:
-        return None
-    return SavedTeam(save_team(search.bench, team), len(team.members), team.scores[search.bench.metric])
-
-
-def seats_of(search: Search) -> list[Seat]:
-    """The networks that the ensemble wants."""
-    return plan_seats(search.bench, search.trials, search.shelf, search.budget.ensemble)
-
-
-def fill_share(search: Search, worker: int, interrupted: Callable[[], bool]) -> None:
-    """Train every so-many-th of the ensemble's networks, as long as there is time."""
-
-    def stopped() -> bool:
-        return interrupted() or search.clock.left() <= 0
-
-    mine = seats_of(search)[worker :: search.budget.jobs]
-    fill_seats(search.bench, mine, search.shelf, search.observers, stopped)
 
 
 def fingerprint_search(config: Config, inputs: Inputs) -> str:
@@ -269,6 +177,8 @@ def case_of_run(run: Run, bench: Bench, look_closer: Callable[[Case, TrainingJob
     """A run as a diagnosis sees it; None where it was not trained like the start, or not to its end."""
     try:
         manifest, trained = run.read_manifest(), load_config(run.config)
+        if manifest.members > 1:
+            return None
         same = all(getattr(trained, section) == getattr(bench.start, section) for section in TRAINED_BY)
         if not same or manifest.status not in ENDED or manifest.data_fingerprint != bench.inputs.prepared.fingerprint:
             return None
@@ -300,21 +210,3 @@ def describe_search(search: Search, folder: Path) -> str:
         return f"All {done} trials were done before, in {folder}; a larger --trials searches on"
     going_on = f", going on after {done} of them" if done else ""
     return f"Searching {keys} with {search.budget.trials} trials{going_on}, in {folder}"
-
-
-def write_results(folder: Path, bench: Bench, searched: Searched) -> Path | None:
-    """Leave trials.json and best.yaml in the folder; the latter's path, None where no trial was complete."""
-    write_json(
-        folder / "trials.json",
-        {
-            "metric": bench.metric,
-            "findings": [finding.to_json() for finding in searched.findings],
-            "trials": [trial.to_json() for trial in searched.trials],
-        },
-    )
-    best = best_trial(searched.trials, bench.metric)
-    if best is None:
-        return None
-    text = write_proposal(bench.start, best, searched.trials, searched.findings, bench.metric)
-    write_file(folder / "best.yaml", text.encode())
-    return folder / "best.yaml"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,21 +59,21 @@ def shown(capsys):
 def test_the_proposal_trains_to_the_score_it_promises(make_config, shown):
     outcome = improve(make_config(*BAD_RATE), trials=4)
     assert outcome.improved
-    assert outcome.proposal == outcome.folder / "best.yaml"
-    proposed = load_config(outcome.proposal)
+    assert outcome.results.proposal == outcome.folder / "best.yaml"
+    proposed = load_config(outcome.results.proposal)
     assert proposed.name == "small"
     assert proposed.optimizer.lr == outcome.best.values["optimizer.lr"]
     trained = train(proposed)
     assert trained.valid["loss"] == pytest.approx(outcome.best.score, rel=1e-6)
     text = shown(outcome)
     assert "learning rate too low" in text
-    assert f"mlcli train {outcome.proposal}" in text
+    assert f"mlcli train {outcome.results.proposal}" in text
     assert "4 complete, 0 pruned, 0 failed" in text
 
 
 def test_the_proposal_says_what_changed_and_why(make_config):
     outcome = improve(make_config(*BAD_RATE))
-    comments = [line for line in outcome.proposal.read_text().splitlines() if line.startswith("#")]
+    comments = [line for line in outcome.results.proposal.read_text().splitlines() if line.startswith("#")]
     assert comments[0].startswith("# Validation loss: 0.7")
     assert f"#   optimizer.lr: 0.0001 -> {outcome.best.values['optimizer.lr']}" in comments
     assert any("learning rate too low" in line for line in comments)
@@ -80,7 +81,7 @@ def test_the_proposal_says_what_changed_and_why(make_config):
 
 def test_what_is_written_and_told(make_config):
     outcome = improve(make_config(*BAD_RATE))
-    files = {"best.yaml", "journal.jsonl", "kept", "lock", "trials.json"}
+    files = {"best.yaml", "journal.jsonl", "kept", "lock", "search.svg", "trials.json"}
     assert {path.name for path in outcome.folder.iterdir()} == files
     written = json.loads((outcome.folder / "trials.json").read_text())
     assert [trial["number"] for trial in written["trials"]] == [1, 2, 3]
@@ -88,7 +89,7 @@ def test_what_is_written_and_told(make_config):
     document = json.loads(json.dumps(outcome.to_json(), allow_nan=False))
     assert document["after"] < document["before"]
     assert document["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
-    assert document["proposal"] == str(outcome.proposal)
+    assert document["proposal"] == str(outcome.results.proposal)
 
 
 def read_kept(place):
@@ -101,10 +102,10 @@ def last_weights(bundle):
 
 def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_config, shown, tmp_path):
     outcome = improve(make_config(*ALIKE), trials=6, ensemble=4)
-    run = outcome.ensemble.run
+    run = outcome.results.ensemble.run
     assert str(run) == "small/001"
     bundle, manifest = load_bundle(run.model), run.read_manifest()
-    assert manifest.members == len(bundle.members) == outcome.ensemble.members == 4
+    assert manifest.members == len(bundle.members) == outcome.results.ensemble.members == 4
     assert manifest.n_parameters == sum(p.numel() for p in bundle.model.parameters())
     kept = [read_kept(place) for place in (outcome.folder / "kept").iterdir()]
     team = [one for one in kept if any(torch.equal(one["model.output.weight"], w) for w in last_weights(bundle))]
@@ -115,7 +116,7 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
     np.testing.assert_allclose(predictions.probabilities[:, 1:], np.mean(each, axis=0), rtol=1e-4)
     measured = evaluate_step(run, "valid", (), Silent()).evaluation.scores
     log_loss = next(score for score in measured if score.name == "log_loss")
-    assert log_loss.value == pytest.approx(outcome.ensemble.score, rel=1e-4)
+    assert log_loss.value == pytest.approx(outcome.results.ensemble.score, rel=1e-4)
     assert f"mlcli evaluate {run}" in shown(outcome)
     with pytest.raises(UsageError, match=f"ensemble of {manifest.members} networks"):
         resume_step(run, (), Silent(), [], Interruption())
@@ -124,14 +125,14 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
 def test_networks_that_are_not_kept_are_trained_again(make_config):
     config = make_config(*ALIKE)
     alone = improve(config, trials=5)
-    assert alone.ensemble is None
+    assert alone.results.ensemble is None
     later = improve(config, trials=5, ensemble=3)
     assert later.searched.trials == alone.searched.trials
     again = improve(config, trials=5, ensemble=3)
-    assert (again.ensemble.members, again.ensemble.score) == (later.ensemble.members, later.ensemble.score)
+    assert replace(again.results.ensemble, run=None) == replace(later.results.ensemble, run=None)
     for kept in (later.folder / "kept").iterdir():
         (kept / "network.safetensors").write_bytes(b"damaged")
-    assert improve(config, trials=5, ensemble=3).ensemble.score == later.ensemble.score
+    assert improve(config, trials=5, ensemble=3).results.ensemble.score == later.results.ensemble.score
 
 
 def test_a_search_ends_at_its_timeout(make_config):
@@ -151,7 +152,7 @@ def test_nothing_better_is_said_plainly(make_config, shown):
     config = make_config("improve.space={optimizer.lr: [1.0e-5, 2.0e-5]}")
     outcome = improve(config, trials=3)
     assert not outcome.improved
-    assert load_config(outcome.proposal) == outcome.config
+    assert load_config(outcome.results.proposal) == outcome.config
     text = shown(outcome)
     assert "Nothing beat the configuration as it is" in text
     assert "--trials 6" in text
@@ -202,7 +203,7 @@ def test_without_validation_rows_only_the_diagnosis(make_config, shown):
     outcome = improve(make_config("dataset.split.valid=0"))
     assert [finding.name for finding in outcome.searched.findings] == ["no_validation_rows"]
     assert outcome.searched.trials == ()
-    assert outcome.proposal is None
+    assert outcome.results is None
     assert "dataset.split.valid=0.2" in shown(outcome)
 
 
@@ -223,7 +224,7 @@ def test_a_signal_ends_the_search_after_the_step_and_keeps_what_was_found(make_c
     outcome = improve(config, trials=6, observers=[Interrupt(3)])
     assert outcome.interrupted
     assert len(outcome.searched.trials) == 2
-    assert load_config(outcome.proposal).optimizer.lr == outcome.best.values["optimizer.lr"]
+    assert load_config(outcome.results.proposal).optimizer.lr == outcome.best.values["optimizer.lr"]
     assert "goes on with the search" in shown(outcome)
     whole = improve(config, trials=3)
     assert not whole.interrupted

@@ -1,0 +1,49 @@
+"""The course of a search: every trial's score and the best so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlcli.evaluation.figures.style import MUTED, PALETTE, new_figure, styled, write_note
+from mlcli.evaluation.show import show_number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Scores farther from the best than so many times the middle half of all are drawn at the edge.
+FAR = 3.0
+
+
+@styled
+def draw_search(scores: Sequence[float | None], best: Sequence[float | None], metric: str, verdict: str) -> Figure:
+    """Scores of trials in their order, None for those that were pruned or failed, and the best so far."""
+    known = [(number, score) for number, score in enumerate(scores, start=1) if score is not None]
+    figure = new_figure(_title(best, metric), verdict or "Each dot is a trial, on the validation rows.")
+    axes = figure.add_subplot(xlabel="trial", ylabel=f"validation {metric}")
+    if not known:
+        write_note(axes, "No trial came to an end.")
+        return figure
+    numbers, heights = np.array(known).T
+    low, high = _bounds(heights)
+    axes.plot(numbers, np.clip(heights, low, high), "o", color=MUTED, markersize=4, alpha=0.6, label="a trial")
+    steps = np.array([np.nan if score is None else score for score in best])
+    axes.step(np.arange(1, len(steps) + 1), steps, where="post", color=PALETTE[0], label="best so far")
+    axes.locator_params("x", integer=True)
+    axes.legend()
+    return figure
+
+
+def _title(best: Sequence[float | None], metric: str) -> str:
+    known = [score for score in best if score is not None]
+    if not known:
+        return "No trial came to an end"
+    return f"Validation {metric} from {show_number(known[0])} to {show_number(known[-1])} in {len(best)} trials"
+
+
+def _bounds(heights: np.ndarray) -> tuple[float, float]:
+    first, third = np.percentile(heights, (25, 75))
+    spread = FAR * (third - first)
+    return (heights.min(), heights.max()) if spread == 0 else (first - spread, third + spread)

@@ -1,0 +1,113 @@
+"""What a search leaves in its folder, and what it comes to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mlcli.evaluation.figures.search import draw_search
+from mlcli.evaluation.figures.svg import save_svg
+from mlcli.files import write_file, write_json
+from mlcli.improve.ensemble import Team, save_team
+from mlcli.improve.gain import Progress, compare_outputs
+from mlcli.improve.importance import rank_keys
+from mlcli.improve.proposal import write_proposal
+from mlcli.improve.search import Search, Searched, best_trial
+from mlcli.improve.space import config_with
+from mlcli.metrics.paired import Difference
+from mlcli.run import Run
+
+
+@dataclass(frozen=True)
+class SavedTeam:
+    """An ensemble's run, how many networks it has, and the compared number on the validation rows."""
+
+    run: Run
+    members: int
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The ensemble in a JSON document."""
+        return {"run": str(self.run), "folder": str(self.run.folder), "members": self.members, "score": self.score}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of a search.
+
+    proposal   : file of the best configuration; None without a complete trial
+    ensemble   : the best trials' networks as a run; None where none was asked for
+    difference : of the ensemble, or else the best network, to the start's on the validation rows; None for one of these
+    importance : share of the scores' spread that each key explains, the largest first; empty for few trials
+    """
+
+    proposal: Path | None
+    ensemble: SavedTeam | None
+    difference: Difference | None
+    progress: Progress
+    importance: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The results in a JSON document."""
+        difference = self.difference
+        return {
+            "proposal": str(self.proposal) if self.proposal else None,
+            "ensemble": self.ensemble.to_json() if self.ensemble else None,
+            "difference": None if difference is None else {**asdict(difference), "verdict": difference.verdict},
+            "importance": self.importance,
+            "best_so_far": list(self.progress.best),
+            "outlook": self.progress.verdict(),
+        }
+
+
+def leave_results(folder: Path, search: Search, searched: Searched, team: Team | None) -> Results:
+    """Write trials.json, search.svg, best.yaml and the ensemble's run."""
+    bench, trials = search.bench, searched.trials
+    progress, importance = Progress.of(trials, bench.metric), rank_keys(trials, search.study.space, bench.metric)
+    results = Results(
+        proposal=write_best(folder, search, searched),
+        ensemble=save_ensemble(search, team),
+        difference=find_difference(search, team),
+        progress=progress,
+        importance=importance,
+    )
+    findings = [finding.to_json() for finding in searched.findings]
+    told = [trial.to_json() for trial in trials]
+    write_json(
+        folder / "trials.json",
+        {"metric": bench.metric, "findings": findings, "importance": importance, "trials": told},
+    )
+    scores = [trial.score if trial.state == "complete" else None for trial in trials]
+    save_svg(draw_search(scores, progress.best, bench.metric, progress.verdict()), folder / "search.svg")
+    return results
+
+
+def write_best(folder: Path, search: Search, searched: Searched) -> Path | None:
+    """Leave best.yaml; its path, or None where no trial was complete."""
+    best = best_trial(searched.trials, search.bench.metric)
+    if best is None:
+        return None
+    text = write_proposal(search.bench.start, best, searched.trials, searched.findings, search.bench.metric)
+    write_file(folder / "best.yaml", text.encode())
+    return folder / "best.yaml"
+
+
+def save_ensemble(search: Search, team: Team | None) -> SavedTeam | None:
+    """The team as a run."""
+    if team is None:
+        return None
+    return SavedTeam(save_team(search.bench, team), len(team.members), team.scores[search.bench.metric])
+
+
+def find_difference(search: Search, team: Team | None) -> Difference | None:
+    """What is now beside what was, on the same validation rows."""
+    bench, best = search.bench, best_trial(search.trials, search.bench.metric)
+    start = search.shelf.get({})
+    if start is None or best is None:
+        return None
+    config = config_with(bench.start, best.values)
+    if team is not None:
+        return compare_outputs(bench, config, team.valid, start.valid)
+    network = None if best.origin == "start" else search.shelf.get(best.values)
+    return None if network is None else compare_outputs(bench, config, network.valid, start.valid)
