@@ -136,7 +136,7 @@ class Session:
     def refuse(self, findings: Sequence[str]) -> None:
         """Raise DataError where --strict is asked for and something was found in the data."""
         if findings:
-            raise DataError(f"--strict: {len(findings)} findings in the data: {'; '.join(findings)}")
+            raise DataError(f"--strict: the checks of the data warn of {len(findings)} things: {'; '.join(findings)}")
 
     def _default_config(self) -> Path:
         if (here := Path("mlcli.yaml")).is_file():

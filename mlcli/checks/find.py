@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mlcli.checks.columns import find_useless_columns
-from mlcli.checks.duplicates import find_duplicates
+from mlcli.checks.duplicates import find_repeated_pictures, find_repeated_rows
 from mlcli.checks.finding import Finding
 from mlcli.checks.leaks import find_leaks
 from mlcli.checks.sample import draw_sample
@@ -41,7 +43,8 @@ def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporte
             return _load(folder)
         except ArtefactError as error:
             reporter.warn(f"{error}; checking the data anew")
-    findings = find_all(prepared, config)
+    with np.errstate(all="ignore"):  # what cannot be computed gives nothing away
+        findings = find_all(prepared, config)
     with atomic_folder(folder, KIND) as new:
         write_json(new / "checks.json", {"schema": VERSION, "findings": [finding.to_json() for finding in findings]})
     return findings
@@ -50,18 +53,22 @@ def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporte
 def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[Finding, ...]:
     """Rows that are repeated, columns that tell nothing or too much, and test rows that are of another kind.
 
-    Generated data is as it is meant to be, and test rows drawn at random are of no other kind: neither is looked at.
+    Generated data is as it is meant to be, and is not looked at; nor are test rows that were drawn at random, which
+    are of no other kind.
     """
     splits, train = prepared.splits, prepared.splits.train
-    apart = bool(getattr(config, "test_path", None))
-    sample = draw_sample(train, SAMPLED, splits.task == "classification") if isinstance(train, Table) else None
-    found = list(find_duplicates(splits, prepared.profile, sample, apart=apart))
-    if not isinstance(train, Table) or sample is None or isinstance(config, PlaygroundConfig):
-        return tuple(found)
-    found += find_useless_columns(train, prepared.profile)
+    if isinstance(config, PlaygroundConfig):
+        return ()
+    if not isinstance(train, Table):
+        return tuple(find_repeated_pictures(splits, prepared.profile))
+    apart, by = bool(getattr(config, "test_path", None)), config.split.by
+    sample = draw_sample(train, SAMPLED, splits.task == "classification")
+    found = list(find_useless_columns(train, prepared.profile))
+    ids = {name for finding in found if finding.check == "id" for name in finding.columns}
+    found += find_repeated_rows(splits, sample, ids, apart=apart)
     found += find_leaks(sample)
-    if apart or config.split.by in ("time", "group", "given"):
-        found += find_shift(splits, expected=config.split.by in ("time", "group") and not apart)
+    if apart or by in ("time", "group", "given"):
+        found += find_shift(splits, ids, expected=by in ("time", "group") and not apart)
     return tuple(found)
 
 

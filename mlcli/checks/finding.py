@@ -23,6 +23,10 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     serious: bool = True
 
+    def __str__(self) -> str:
+        """Which check found something where, in a word or two."""
+        return f"{self.check} ({', '.join(self.columns)})" if self.columns else self.check
+
     def to_json(self) -> dict[str, Any]:
         """All of it."""
         return {**asdict(self), "columns": list(self.columns)}

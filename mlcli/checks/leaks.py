@@ -154,10 +154,12 @@ def _sums(sample: Sample, target: str, truth: Floats, given_away: set[str]) -> I
         if name not in sample.categories and name not in given_away and np.isfinite(values).all() and np.ptp(values) > 0
     ]
     spread = float(truth.std())
-    if not 2 <= len(names) <= min(MOST_SUMMED, len(truth) // 2) or spread == 0:
+    if not 2 <= len(names) <= min(MOST_SUMMED, len(truth) // 2) or not 0 < spread < np.inf:
         return
     columns = np.column_stack([sample.features[name] for name in names])
     sizes = columns.std(axis=0)
+    if not np.isfinite(sizes).all():
+        return
     solved, *_ = np.linalg.lstsq((columns - columns.mean(axis=0)) / sizes, truth - truth.mean(), rcond=None)
     weights = solved / sizes
     parts = [i for i in range(len(names)) if abs(solved[i]) > EXACT * spread]

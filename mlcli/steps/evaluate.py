@@ -45,7 +45,7 @@ class EvaluateOutcome:
     @property
     def serious(self) -> tuple[str, ...]:
         """What `--strict` refuses."""
-        return tuple(finding.text for finding in self.findings if finding.serious)
+        return tuple(str(finding) for finding in self.findings if finding.serious)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `evaluate --json`."""

@@ -48,7 +48,7 @@ class PrepareOutcome:
     @property
     def serious(self) -> tuple[str, ...]:
         """What `--strict` refuses."""
-        return tuple(f"{entry.name}: {one.text}" for entry in self.entries for one in entry.findings if one.serious)
+        return tuple(f"{entry.name}: {one}" for entry in self.entries for one in entry.findings if one.serious)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `prepare --json`."""

@@ -8,10 +8,13 @@ import pytest
 import yaml
 from scipy import stats
 
+from mlcli.checks.duplicates import find_repeated_pictures
 from mlcli.checks.find import find_all, obtain_findings
 from mlcli.checks.shift import _auc, _chance
 from mlcli.config.load import load_config
 from mlcli.data.prepare import prepare_dataset
+from mlcli.data.profile import profile_splits
+from mlcli.data.types import Images, Splits
 from mlcli.reporter import Silent
 
 N = 400
@@ -43,6 +46,19 @@ def told(findings):
 @pytest.mark.parametrize("target", ["label", "amount"])
 def test_healthy_data_is_passed_over(workspace, target):
     assert found(healthy(), target, workspace) == ()
+
+
+def test_numbers_beyond_what_can_be_squared(workspace):
+    """They are looked at, or passed over, without a complaint."""
+    table = split_given(healthy(), 0).with_columns(
+        huge=1e300 * pl.col("a"), tiny=1e-300 * pl.col("b"), amount=1e200 * pl.col("amount")
+    )
+    table.write_csv("t.csv")
+    for target, other in (("label", "amount"), ("amount", "label")):
+        section = {"name": "csv", "path": "t.csv", "target": target, "drop": [other], **GIVEN}
+        (workspace / "t.yaml").write_text(yaml.safe_dump({"dataset": section}))
+        dataset = load_config(workspace / "t.yaml").dataset
+        assert obtain_findings(prepare_dataset(dataset, 0, Silent()), dataset, Silent()) == ()
 
 
 def codes(table):
@@ -175,6 +191,24 @@ def test_test_rows_that_are_training_rows(workspace, copies, serious):
     assert f"{copies} of 134 test rows ({copies / 134:.1%}) have the features of a training row" in finding.text
 
 
+def test_a_number_of_their_own_does_not_hide_copies(workspace):
+    table = split_given(healthy(), 13).with_columns(row=pl.Series(np.arange(N)))
+    findings = found(table, "label", workspace, **GIVEN)
+    assert [(one.check, one.numbers.get("rows")) for one in findings] == [("id", None), ("duplicates", 13)]
+
+
+@pytest.mark.parametrize(("copies", "serious"), [(0, None), (2, False), (9, True)])
+def test_test_pictures_that_are_training_pictures(copies, serious):
+    rng = np.random.default_rng(7)
+    pixels = rng.integers(0, 256, (90, 3, 3), dtype=np.uint8)
+    test = np.concatenate([pixels[:copies], rng.integers(0, 256, (40 - copies, 3, 3), dtype=np.uint8)])
+    labels = np.zeros(90, np.int64)
+    parts = (Images(pixels, labels, ("a", "b")), Images(pixels[:0], labels[:0], ("a", "b")))
+    splits = Splits(*parts, Images(test, 1 - labels[:40], ("a", "b")), "classification")
+    findings = list(find_repeated_pictures(splits, profile_splits(splits, None, None)))
+    assert [(one.numbers["rows"], one.serious) for one in findings] == ([] if serious is None else [(copies, serious)])
+
+
 def test_rows_of_few_values_are_alike_by_chance(workspace):
     rng = np.random.default_rng(5)
     table = pl.DataFrame({name: rng.integers(0, 3, N) for name in "xyz"}).with_columns(
@@ -253,7 +287,7 @@ def test_prepare_and_evaluate_warn_and_refuse_where_asked_to(leaking, mlcli):
     assert [one["check"] for one in document["findings"]] == ["id", "leak"]
     refused = mlcli("prepare", "t.yaml", "--strict")
     assert refused.code == 3
-    assert "--strict: 2 findings" in refused.err
+    assert "warn of 2 things: t: id (row); t: leak (copy)" in refused.err
     assert mlcli("train", "t.yaml", "-q").code == 0
     measured = mlcli("evaluate", "--strict", "--json")
     assert (measured.code, len(measured.json["findings"])) == (3, 2)
