@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mlcli import completion
 from mlcli.console.help import EXAMPLE_MARK, Command
 from mlcli.errors import UsageError
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, SetOption
@@ -84,7 +85,11 @@ def check(
 def explain(
     key: Annotated[
         str | None,
-        typer.Argument(metavar="KEY", help="Such as optimizer.lr, dataset.csv, momentum. Left out: every key."),
+        typer.Argument(
+            metavar="KEY",
+            help="Such as optimizer.lr, dataset.csv, momentum. Left out: every key.",
+            autocompletion=completion.keys,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

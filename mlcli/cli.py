@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from mlcli import completion
 from mlcli.beside import add_commands
 from mlcli.console.help import Command, Group
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, RunArgument, SetOption, StrictOption
@@ -56,7 +57,11 @@ def root(
 def prepare(
     configs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="CONFIG", help="YAML files. Left out: every configs/*.yaml whose data is at hand."),
+        typer.Argument(
+            metavar="CONFIG",
+            help="YAML files. Left out: every configs/*.yaml whose data is at hand.",
+            autocompletion=completion.configs,
+        ),
     ] = None,
     strict: StrictOption = False,
     sets: SetOption = None,
@@ -100,7 +105,10 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            "--resume", metavar="[RUN]", help="Continue a run exactly where it stopped; the latest by default."
+            "--resume",
+            metavar="[RUN]",
+            help="Continue a run exactly where it stopped; the latest by default.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     sets: SetOption = None,
@@ -165,7 +173,9 @@ def improve(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="CONFIG|RUN", help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config."
+            metavar="CONFIG|RUN",
+            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
+            autocompletion=completion.configs_or_runs,
         ),
     ] = None,
     trials: Annotated[
@@ -213,7 +223,12 @@ def predict(
         typer.Argument(metavar="INPUT", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
     ] = None,
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Run or bundle folder. Left out: the latest run.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run or bundle folder. Left out: the latest run.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (.csv, .parquet or .jsonl).")
@@ -268,6 +283,8 @@ def give_resume_a_value(arguments: list[str]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; leaves by SystemExit."""
+    if completion.answer_bash_behind_equals():
+        sys.exit(0)
     app(give_resume_a_value(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -7,17 +7,32 @@ from typing import Annotated
 
 import typer
 
+from mlcli import completion
+
 ConfigArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="CONFIG", help="YAML file. Left out: mlcli.yaml here, else the latest run's config."),
+    typer.Argument(
+        metavar="CONFIG",
+        help="YAML file. Left out: mlcli.yaml here, else the latest run's config.",
+        autocompletion=completion.configs,
+    ),
 ]
 RunArgument = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="Run: iris, iris/003, or a folder. Left out: the latest run.")
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Run: iris, iris/003, or a folder. Left out: the latest run.",
+        autocompletion=completion.runs,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", "-S", metavar="KEY=VALUE", help="Change a config key, e.g. -S optimizer.lr=0.01. Repeatable."
+        "--set",
+        "-S",
+        metavar="KEY=VALUE",
+        help="Change a config key, e.g. -S optimizer.lr=0.01. Repeatable.",
+        autocompletion=completion.settings,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]

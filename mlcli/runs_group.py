@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlcli import completion
 from mlcli.console.help import Command, DefaultGroup
 from mlcli.options import JsonOption, QuietOption
 from mlcli.session import Session
@@ -29,7 +30,10 @@ def runs_group() -> typer.Typer:
 
 
 def list_runs(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Name of the runs. Left out: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Name of the runs. Left out: all.", autocompletion=completion.runs),
+    ] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Runs at most; 0 is all.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,7 +46,10 @@ def list_runs(
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs such as iris/001, or their folders.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="Runs such as iris/001, or their folders.", autocompletion=completion.runs),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write a page with the tables and curves (.html)."),

@@ -33,7 +33,7 @@ class Command(TyperCommand):
     """A command with this help."""
 
     def get_params(self, ctx: Context) -> list[Parameter]:
-        return _settled(super().get_params(ctx))
+        return _settled(super().get_params(ctx), ctx)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         formatter.write(help_text(self, ctx, {}))
@@ -43,7 +43,7 @@ class Group(TyperGroup):
     """The program with this help; its commands stand in the order in which they are written down."""
 
     def get_params(self, ctx: Context) -> list[Parameter]:
-        return _settled(super().get_params(ctx))
+        return _settled(super().get_params(ctx), ctx)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
@@ -95,12 +95,21 @@ def _parameters(command: AnyCommand, ctx: Context) -> dict[str, list[Row]]:
     return rows
 
 
-def _settled(parameters: list[Parameter]) -> list[Parameter]:
-    """Typer's own flags, when not given, are false from the start: typer would import pydantic to find that out."""
+def _settled(parameters: list[Parameter], ctx: Context) -> list[Parameter]:
+    """Parameters that typer need not import pydantic for, when all that is asked is help or how a word goes on.
+
+    Its own flags, when not given, are false from the start; and what a shell completes is not converted.
+    """
     for parameter in parameters:
         if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.default is None:
             parameter.default = False
+        if ctx.resilient_parsing:
+            parameter.process_value = _as_given  # type: ignore[method-assign]
     return parameters
+
+
+def _as_given(ctx: Context, value: object) -> object:
+    return value
 
 
 def _panel(title: str, rows: Sequence[Row], width: int) -> Iterator[str]:
