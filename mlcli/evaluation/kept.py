@@ -14,7 +14,7 @@ import torch
 
 from mlcli.data.types import SplitName
 from mlcli.errors import ArtefactError
-from mlcli.files import atomic_folder, read_json, recover_folder, remove_folder, verify_folder, write_json
+from mlcli.files import atomic_folder, own_part, read_json, recover_folder, remove_folder, verify_folder, write_json
 from mlcli.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.tensors import read_tensors, write_tensors
 from mlcli.typed_json import check_version, from_json
@@ -81,7 +81,7 @@ def write_kept(parent: Path, kept: KeptPredictions) -> None:
 
 def read_kept(parent: Path) -> KeptPredictions | None:
     """What parent/predictions holds, verified before it is parsed; None where none are kept. Raises ArtefactError."""
-    folder = parent / FOLDER
+    folder = own_part(parent / FOLDER)
     recover_folder(folder)
     if not os.path.lexists(folder):
         return None

@@ -92,6 +92,16 @@ def test_numbers_that_do_not_fit_are_refused(tmp_path, lie):
         read_kept(tmp_path)
 
 
+def test_a_link_is_refused_and_replaced(tmp_path):
+    write_kept(tmp_path / "other", three_classes_kept())
+    (tmp_path / "predictions").symlink_to(tmp_path / "other/predictions")
+    with pytest.raises(ArtefactError, match="a link"):
+        read_kept(tmp_path)
+    write_kept(tmp_path, step_kept())
+    assert read_kept(tmp_path).rows == "c" * 64
+    assert read_kept(tmp_path / "other").rows == "a" * 64
+
+
 def test_those_of_a_newer_version_are_refused(tmp_path):
     write_kept(tmp_path, three_classes_kept())
     files = {path.name: path.read_bytes() for path in (tmp_path / "predictions").glob("predictions.*")}

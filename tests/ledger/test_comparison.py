@@ -10,7 +10,6 @@ from mlcli.errors import ArtefactError, UsageError
 from mlcli.evaluation.kept import KeptPredictions, write_kept
 from mlcli.ledger.comparison import compare_runs
 from mlcli.ledger.curves import curves_of, sparklines
-from mlcli.ledger.page import render_page
 from mlcli.ledger.tables import tables_of
 from mlcli.metrics.paired import compare
 from mlcli.printable import printable
@@ -201,5 +200,4 @@ def test_the_page_is_one_file_and_names_of_strangers_are_text_in_it(make_run, ml
     assert "features.derive.z" in page.words
     figures = re.findall("<svg.*?</svg>", html, flags=re.DOTALL)
     assert len(figures) == 3
-    assert html == render_page(compare_runs(["iris/001", "iris/002"]))
     assert all("iris/002" in "".join(ET.fromstring(re.sub("xlink:", "", one)).itertext()) for one in figures)

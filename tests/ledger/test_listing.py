@@ -91,7 +91,7 @@ DAMAGE = {
     "no manifest": lambda run: run.manifest.unlink(),
     "config": lambda run: run.config.write_text("dataset: {name: iris, oops: 1}\n"),
     "no config": lambda run: run.config.unlink(),
-    "model": lambda run: (run.model / "bundle.json").write_text("{}"),
+    "model": lambda run: (run.model / "bundle.json").write_text('{"facts": {"best_epoch": 9, "valid": {}}}'),
     "metrics": lambda run: run.metrics.write_text("nonsense\n"),
     "evaluation": lambda run: run.evaluation.mkdir() or (run.evaluation / "metrics.json").write_text("[]"),
     "a link": lambda run: run.manifest.rename(run.folder / "m") and run.manifest.symlink_to("m"),
