@@ -153,7 +153,7 @@ def evaluate(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Step 4: measure on the test rows, beside a baseline; write figures and a report."""
+    """Step 4: measure on the test rows, beside baselines; write figures and a report."""
     with Session(as_json, quiet) as session:
         found = session.run(run)
         from mlcli.console.results import show_evaluation

@@ -13,6 +13,8 @@ ClassMetric = Literal[
 ]  # fmt: skip
 NumberMetric = Literal["rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape"]
 Metric = Literal[ClassMetric, NumberMetric]
+ClassBaseline = Literal["majority", "logistic", "knn", "tree", "boosting"]
+NumberBaseline = Literal["mean", "linear", "knn", "tree", "boosting"]
 QuickMetric = Literal["loss", "accuracy", "rmse", "mae", "r2"]
 
 
@@ -53,6 +55,12 @@ class EvaluationConfig(Section):
 
     metrics: Literal["auto"] | tuple[Metric, ...] = Field(
         "auto", description="Metrics reported; auto is all that suit the task."
+    )
+    baselines: Literal["auto", "none"] | tuple[ClassBaseline | NumberBaseline, ...] = Field(
+        "auto",
+        description="Rivals trained on the same inputs, to tell whether the network is worth its trouble: majority or "
+        "mean, logistic or linear regression, knn (5 nearest neighbours), tree, boosting (of trees by histograms). "
+        "auto: all; none: none, where an evaluation must be quick.",
     )
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "balanced_accuracy"] = Field(
         0.5,

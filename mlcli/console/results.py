@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlcli.console.screen import Screen
 from mlcli.data.notes import profile_notes
-from mlcli.evaluation.show import show_interval, show_number, show_value
+from mlcli.evaluation.show import say_verdict, show_difference, show_interval, show_number, show_value
 from mlcli.features.notes import feature_notes
 
 if TYPE_CHECKING:
@@ -79,10 +79,11 @@ def show_trained(screen: Screen, outcome: TrainOutcome) -> None:
 
 
 def show_evaluation(screen: Screen, outcome: EvaluateOutcome) -> None:
-    """Scores beside the baseline, then the confusion matrix or the weights."""
+    """Scores, and the baselines' beside them, then the confusion matrix or the weights."""
     evaluation = outcome.evaluation
     _stand_in(screen, evaluation.stand_in_for)
     _show_scores(screen, outcome)
+    _show_baselines(screen, evaluation)
     if evaluation.per_class:
         _show_confusion(screen, evaluation)
         _show_classes(screen, evaluation)
@@ -110,17 +111,29 @@ def show_predictions(screen: Screen, outcome: PredictOutcome) -> None:
 
 def _show_scores(screen: Screen, outcome: EvaluateOutcome) -> None:
     evaluation = outcome.evaluation
-    baselines = {baseline.name: {s.name: s for s in baseline.scores} for baseline in evaluation.baselines}
-    rows = [
-        (score.name, show_value(score), show_interval(score), *(show_value(b[score.name]) for b in baselines.values()))
-        for score in evaluation.scores
-    ]
-    interval = f"{evaluation.confidence:.0%} interval"
+    rows = [(score.name, show_value(score), show_interval(score)) for score in evaluation.scores]
     title = f"{outcome.run} on {evaluation.n_rows:,} {evaluation.split} rows"
-    screen.table(("metric", "model", interval, *baselines), rows, title=title)
+    screen.table(("metric", "network", f"{evaluation.confidence:.0%} interval"), rows, title=title)
     for score in evaluation.scores:
         if score.reason is not None:
             screen.say(f"· {score.name} is undefined: {score.reason}")
+
+
+def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
+    """Each baseline by the headline metric, and whether the network is better on the same rows."""
+    if not evaluation.baselines:
+        return
+    headline = evaluation.headline
+    rows = []
+    for baseline in evaluation.baselines:
+        score, difference = baseline.scores[headline], baseline.differences[headline]
+        rows.append((baseline.name, show_number(score.value), show_difference(difference), say_verdict(difference)))
+    first = evaluation.scores[headline]
+    unit = f" in {first.unit}" if first.unit else ""
+    columns = ("baseline", first.name, "network − baseline", "on the same rows")
+    screen.table(columns, rows, title=f"Against baselines, by {first.name}{unit}")
+    for baseline in evaluation.baselines:
+        screen.say(f"· {baseline.name}: {baseline.text}")
 
 
 def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,25 +10,38 @@ import numpy as np
 
 from mlcli.config.training import EvaluationConfig
 from mlcli.data.types import SplitName
-from mlcli.evaluation.baselines import predict_baselines
+from mlcli.evaluation.baselines import Baseline
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure
+from mlcli.metrics.paired import Difference, compare
 from mlcli.metrics.score import Score
 from mlcli.task import Classification, FittedTask, Predictions
 
-FORMAT = 1
+FORMAT = 2
 # A larger confusion matrix says nothing to a reader and would fill the disk.
 MAX_CONFUSION_CLASSES = 200
 
 
 @dataclass(frozen=True)
 class MeasuredBaseline:
-    """A baseline's scores, in the order of the model's."""
+    """A baseline's scores, and by how much the model's differ from them, both in the order of the model's scores."""
 
     name: str
     text: str
     scores: tuple[Score, ...]
+    differences: tuple[Difference, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the name; a difference is the model's score less the baseline's."""
+        differences = {own.name: {**asdict(own), "verdict": own.verdict} for own in self.differences}
+        for own in differences.values():
+            del own["name"], own["higher_is_better"]
+        return {
+            "text": self.text,
+            "scores": {score.name: score.to_json() for score in self.scores},
+            "differences": differences,
+        }
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Evaluation:
     """How good a model is on the rows of one split.
 
     scores       : the first is the headline
-    baselines    : the first is the one to compare with
+    baselines    : the first is the constant answer, where it was asked for
     classes      : empty for regression, as is per_class
     confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
     threshold    : two classes with probabilities: from which one the second is predicted
@@ -58,6 +72,11 @@ class Evaluation:
     stand_in_for: str | None = None
     weights: WeightsTable | None = None
 
+    @property
+    def headline(self) -> int:
+        """Position of the first score that has a value; of the first where none has."""
+        return next((i for i, score in enumerate(self.scores) if score.value is not None), 0)
+
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON values; undefined scores are null with their reason."""
         return {
@@ -69,9 +88,7 @@ class Evaluation:
             "threshold": self.threshold,
             "confidence": self.confidence,
             "scores": {score.name: score.to_json() for score in self.scores},
-            "baselines": {
-                baseline.name: {score.name: score.to_json() for score in baseline.scores} for baseline in self.baselines
-            },
+            "baselines": {baseline.name: baseline.to_json() for baseline in self.baselines},
             "classes": list(self.classes),
             "per_class": [asdict(row) for row in self.per_class],
             "confusion": None if self.confusion is None else [list(row) for row in self.confusion],
@@ -87,6 +104,7 @@ def evaluate_predictions(
     *,
     split: SplitName,
     test_looks: int,
+    baselines: Sequence[Baseline] = (),
     seed: int = 0,
     stand_in_for: str | None = None,
     weights: WeightsTable | None = None,
@@ -104,7 +122,7 @@ def evaluate_predictions(
         split=split,
         n_rows=len(predictions),
         scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed)),
-        baselines=_measure_baselines(task, truth, config),
+        baselines=tuple(_measure_baseline(task, truth, predictions, own, config, seed) for own in baselines),
         classes=classes,
         per_class=() if confusion is None else class_table(count_classes(confusion), classes),
         confusion=None if confusion is None or len(classes) > MAX_CONFUSION_CLASSES else _to_tuples(confusion),
@@ -116,11 +134,18 @@ def evaluate_predictions(
     )
 
 
-def _measure_baselines(task: FittedTask, truth: np.ndarray, config: EvaluationConfig) -> tuple[MeasuredBaseline, ...]:
-    return tuple(
-        MeasuredBaseline(b.name, b.text, tuple(measure(task, truth, b.predictions, config.metrics)))
-        for b in predict_baselines(task, len(truth))
-    )
+def _measure_baseline(
+    task: FittedTask,
+    truth: np.ndarray,
+    predictions: Predictions,
+    baseline: Baseline,
+    config: EvaluationConfig,
+    seed: int,
+) -> MeasuredBaseline:
+    theirs = baseline.predictions
+    scores = measure(task, truth, theirs, config.metrics)
+    differences = compare(task, truth, predictions, theirs, config.metrics, config.confidence, seed)
+    return MeasuredBaseline(baseline.name, baseline.text, tuple(scores), tuple(differences))
 
 
 def _to_tuples(confusion: np.ndarray) -> tuple[tuple[int, ...], ...]:

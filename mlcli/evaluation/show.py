@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mlcli.metrics.score import Score
+
+if TYPE_CHECKING:
+    from mlcli.metrics.paired import Difference
 
 
 def show_number(value: float | None) -> str:
@@ -37,6 +42,32 @@ def show_interval(score: Score) -> str:
     if score.low is None or score.high is None:
         return ""
     return f"{show_number(score.low)} – {show_number(score.high)}"
+
+
+VERDICTS = {
+    "better": "the network is better",
+    "worse": "the network is worse",
+    "no difference": "no difference can be told",
+    "undefined": "cannot be told",
+}
+
+
+def show_difference(difference: Difference) -> str:
+    """The difference with its sign, and its interval in brackets where there is one."""
+    if difference.value is None:
+        return "–"
+    sides = () if difference.low is None or difference.high is None else (difference.low, difference.high)
+    interval = f" [{', '.join(map(_signed, sides))}]" if sides else ""
+    return f"{_signed(difference.value)}{interval}"
+
+
+def say_verdict(difference: Difference) -> str:
+    """Whether the network beats the baseline, in words."""
+    return VERDICTS[difference.verdict]
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+' if value > 0 else ''}{show_number(abs(value))}"
 
 
 def compare_with(score: Score, baseline: Score) -> str:

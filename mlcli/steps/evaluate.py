@@ -14,6 +14,7 @@ from mlcli.checks.finding import Finding
 from mlcli.data.prepare import Prepared
 from mlcli.data.types import Dataset, SplitName
 from mlcli.errors import UsageError
+from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names
 from mlcli.evaluation.bounds import check_bounds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
 from mlcli.evaluation.figures.svg import svg_text
@@ -21,6 +22,7 @@ from mlcli.evaluation.gallery import Subject, draw_gallery
 from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.kept import KeptPredictions, fingerprint_rows
 from mlcli.evaluation.report import gather_facts, render_report
+from mlcli.evaluation.rivals import predict_baselines
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
 from mlcli.inputs import prepare_again
@@ -60,13 +62,14 @@ class EvaluateOutcome:
 
 
 def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporter) -> EvaluateOutcome:
-    """Measure a run's model on one split, beside a baseline; write metrics, figures and report."""
+    """Measure a run's model on one split, beside baselines; write metrics, figures and report."""
     bundle = load_bundle(run.model)
     manifest = run.read_manifest()
     prepared = prepare_again(run, reporter)
     name, data = choose_split(prepared, split, reporter)
+    baselines = train_baselines(bundle, prepared, data, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
-    subject = measure_bundle(run, bundle, data, name, looks)
+    subject = measure_bundle(run, bundle, data, baselines, name, looks)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, figures)
@@ -90,7 +93,17 @@ def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[Sp
     return name, prepared.splits[name]
 
 
-def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, looks: int) -> Subject:
+def train_baselines(bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter) -> tuple[Baseline, ...]:
+    """What the network has to beat, on the rows to measure; learned from the inputs of its own training rows."""
+    names = baseline_names(bundle.task, bundle.config.evaluation.baselines)
+    if set(names) - set(CONSTANTS):
+        reporter.say(f"Training the baselines: {', '.join(names)}")
+    return predict_baselines(bundle.task, bundle.features, prepared.splits.train, data, names, bundle.config.seed)
+
+
+def measure_bundle(
+    run: Run, bundle: Bundle, data: Dataset, baselines: Sequence[Baseline], split: SplitName, looks: int
+) -> Subject:
     """Predict the rows and measure; with all that the figures need."""
     truth, predictions = bundle.task.truth(data), bundle.predict(data)
     weights = bundle.weights()
@@ -101,6 +114,7 @@ def measure_bundle(run: Run, bundle: Bundle, data: Dataset, split: SplitName, lo
         bundle.config.evaluation,
         split=split,
         test_looks=looks,
+        baselines=baselines,
         seed=bundle.config.seed,
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),

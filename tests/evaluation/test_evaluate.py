@@ -7,7 +7,7 @@ import pytest
 
 from mlcli.config.training import EvaluationConfig
 from mlcli.errors import ConfigError, UsageError
-from mlcli.evaluation.baselines import predict_baselines
+from mlcli.evaluation.baselines import Baseline, constant_baseline
 from mlcli.evaluation.bounds import check_bounds
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.weights import WeightsTable
@@ -15,25 +15,53 @@ from tests.evaluation.examples import class_predictions, classification, number_
 
 
 def test_majority_answers_the_most_frequent_training_class_with_the_training_shares():
-    [baseline] = predict_baselines(classification(3, (2, 5, 3)), 4)
+    baseline = constant_baseline(classification(3, (2, 5, 3)), 4)
     assert baseline.predictions.values.tolist() == [1] * 4
     assert baseline.predictions.probabilities.tolist() == [[0.2, 0.5, 0.3]] * 4
     assert "'b'" in baseline.text
 
 
 def test_mean_answers_the_training_mean():
-    [baseline] = predict_baselines(regression(2), 3)
+    baseline = constant_baseline(regression(2), 3)
     assert baseline.predictions.values.tolist() == [[2.0, 2.0]] * 3
 
 
 def test_baselines_are_measured_on_the_same_rows_with_the_same_metrics():
     truth = np.array([[1.0], [5.0]])
     evaluation = evaluate_predictions(
-        regression(), truth, number_predictions(truth), EvaluationConfig(), split="valid", test_looks=0
+        regression(),
+        truth,
+        number_predictions(truth),
+        EvaluationConfig(),
+        split="valid",
+        test_looks=0,
+        baselines=[constant_baseline(regression(), 2)],
     )
     [baseline] = evaluation.baselines
-    assert [score.name for score in baseline.scores] == [score.name for score in evaluation.scores]
+    names = [score.name for score in evaluation.scores]
+    assert [score.name for score in baseline.scores] == [own.name for own in baseline.differences] == names
     assert {score.name: score.value for score in baseline.scores}["mae"] == 2.0
+    assert {own.name: own.value for own in baseline.differences}["mae"] == -2.0
+
+
+def test_each_baseline_is_judged_on_the_same_rows():
+    truth = np.repeat([0, 1], 50)
+    right, chance = np.eye(2)[truth], np.eye(2)[np.tile([0, 1], 50)]
+    noted = [Baseline("knn", "", class_predictions(chance)), Baseline("tree", "", class_predictions(right))]
+    evaluation = evaluate_predictions(
+        classification(2),
+        truth,
+        class_predictions(right),
+        EvaluationConfig(),
+        split="test",
+        test_looks=1,
+        baselines=noted,
+    )
+    assert [own.differences[evaluation.headline].verdict for own in evaluation.baselines] == ["better", "no difference"]
+    knn = evaluation.to_json()["baselines"]["knn"]["differences"]["accuracy"]
+    assert knn["value"] == 0.5
+    assert 0 < knn["low"] < 0.5 < knn["high"]
+    assert knn["verdict"] == "better"
 
 
 def test_an_empty_class_in_training_has_a_finite_baseline_loss():
@@ -44,6 +72,7 @@ def test_an_empty_class_in_training_has_a_finite_baseline_loss():
         EvaluationConfig(metrics=("log_loss",)),
         split="test",
         test_looks=1,
+        baselines=[constant_baseline(classification(2, (4, 0)), 1)],
     )
     assert evaluation.baselines[0].scores[0].value == pytest.approx(36.04, abs=0.01)
 
@@ -52,13 +81,16 @@ def test_evaluation_is_json():
     task, truth, predictions = three_classes()
     weights = WeightsTable(("x",), ("a", "b", "c"), ((1.0, 2.0, 3.0),), (0.0, 0.0, 0.0), "per unit")
     facts = {"split": "test", "test_looks": 2, "stand_in_for": "mnist", "weights": weights}
+    facts["baselines"] = [constant_baseline(task, 60)]
     evaluation = evaluate_predictions(task, truth, predictions, EvaluationConfig(), **facts)
     document = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
     accuracy = document["scores"]["accuracy"]
     assert accuracy["value"] == pytest.approx((truth == predictions.values).mean())
     assert accuracy["low"] < accuracy["value"] < accuracy["high"]
-    assert document["baselines"]["majority"]["accuracy"]["value"] == pytest.approx((truth == 0).mean())
-    assert document["baselines"]["majority"]["mcc"] | {"value": None} == document["baselines"]["majority"]["mcc"]
+    majority = document["baselines"]["majority"]
+    assert majority["scores"]["accuracy"]["value"] == pytest.approx((truth == 0).mean())
+    assert majority["scores"]["mcc"] | {"value": None} == majority["scores"]["mcc"]
+    assert majority["differences"]["mcc"] == {"value": None, "low": None, "high": None, "verdict": "undefined"}
     assert np.array(document["confusion"]).sum() == document["n_rows"] == 60
     assert [row["name"] for row in document["per_class"]] == document["classes"] == ["a", "b", "c"]
     assert (document["split"], document["test_looks"], document["stand_in_for"]) == ("test", 2, "mnist")

@@ -9,6 +9,7 @@ import pytest
 
 from mlcli.config.training import EvaluationConfig
 from mlcli.data.types import Column, Images, Table
+from mlcli.evaluation.baselines import constant_baseline
 from mlcli.evaluation.evaluate import MeasuredBaseline, evaluate_predictions
 from mlcli.evaluation.figures import draw_confusion, svg_text
 from mlcli.evaluation.figures.png import png_uri
@@ -64,7 +65,10 @@ def facts():
     task = Classification(NASTY, ("no", NASTY), (6, 4), "sigmoid", True, threshold=0.4)
     truth = np.array([0, 1] * 10)
     predictions = class_predictions(0.2 + 0.6 * np.eye(2)[np.r_[truth[:-1], 0]])
-    evaluation = evaluate_predictions(task, truth, predictions, EvaluationConfig(), split="test", test_looks=1)
+    baselines = [constant_baseline(task, len(truth))]
+    evaluation = evaluate_predictions(
+        task, truth, predictions, EvaluationConfig(), split="test", test_looks=1, baselines=baselines
+    )
     data = Table(pl.DataFrame({NASTY: [NASTY] * 20}), (Column(NASTY, "category"),), ())
     return ReportFacts(
         name=NASTY,

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from mlcli.config.fault import Fault
 from mlcli.config.rules.facts import known_task
 from mlcli.config.schema import Config
-from mlcli.config.training import NumberMetric
+from mlcli.config.training import ClassBaseline, NumberBaseline, NumberMetric
 
 _READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
 _REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile")
@@ -59,12 +59,20 @@ def _class_keys(config: Config) -> Iterator[Fault]:
 
 def _metric_clashes(config: Config, task: Literal["regression", "classification"]) -> Iterator[Fault]:
     for_numbers, target = task == "regression", "numbers" if task == "regression" else "classes"
-    metrics = config.evaluation.metrics
-    for index, metric in enumerate(() if metrics == "auto" else metrics):
+    for index, metric in enumerate(_listed(config.evaluation.metrics)):
         if (metric in _REGRESSION_METRICS) != for_numbers:
             message = f"{metric} does not suit a target of {target}; remove it, or use auto"
             yield Fault(("evaluation", "metrics", index), message, reads=_READS)
+    for index, baseline in enumerate(_listed(config.evaluation.baselines)):
+        if baseline not in get_args(NumberBaseline if for_numbers else ClassBaseline):
+            message = f"{baseline} does not suit a target of {target}; remove it, or use auto"
+            yield Fault(("evaluation", "baselines", index), message, reads=_READS)
     stopping = config.training.early_stopping
     if stopping and stopping.metric != "loss" and (stopping.metric in _REGRESSION_METRICS) != for_numbers:
         message = f"{stopping.metric} does not suit a target of {target}; use loss"
         yield Fault(("training", "early_stopping", "metric"), message, reads=_READS)
+
+
+def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a list; none for a word such as auto."""
+    return () if isinstance(names, str) else names

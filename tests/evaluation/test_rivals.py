@@ -1,0 +1,202 @@
+"""Baselines that are trained, against scikit-learn on the same arrays."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
+
+from mlcli.config.features import FeaturesConfig
+from mlcli.data.types import Column, Table
+from mlcli.errors import ConfigError
+from mlcli.evaluation.baselines import baseline_names
+from mlcli.evaluation.lessons import FEWEST_ROWS, MOST_ROWS, as_numbers, draw_rows, rows_to_learn
+from mlcli.evaluation.rivals import neighbours_to_learn, predict_baselines
+from mlcli.features.fit import fit_features
+from mlcli.features.layout import FeatureLayout
+from mlcli.task import Classification, Regression
+from tests.evaluation.examples import classification, regression
+
+NUMBERS = tuple(Column(name, "number") for name in "abc")
+KINDS = ("red", "green", "blue")
+
+
+def table(n, seed=0, **cells):
+    """Three numbers a row, and a class and a number that follow from them, with noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3))
+    noise = rng.normal(size=n) / 2
+    kind = np.digitize(x[:, 0] + x[:, 1] ** 2 + noise, [0.3, 1.5])
+    columns = dict(zip("abc", x.T, strict=True)) | cells
+    answers = {"kind": np.array(KINDS)[kind], "y": 100 + 20 * x[:, 2] + 5 * noise}
+    return pl.DataFrame({**columns, **answers})
+
+
+def as_table(frame, *targets, features=NUMBERS):
+    kinds = {"kind": "category"}
+    return Table(frame, features, tuple(Column(name, kinds.get(name, "number")) for name in targets))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return table(120), table(40, seed=1)
+
+
+def fitted(task, frame, target, **config):
+    train = as_table(frame, target)
+    y = task.truth(train)
+    return train, fit_features(train, FeaturesConfig(**config), 0, y, isinstance(task, Classification))
+
+
+def standardised(train, test):
+    return [(x - train.mean(axis=0)) / train.std(axis=0) for x in (train, test)]
+
+
+def arrays(frames):
+    return [frame.select("a", "b", "c").to_numpy() for frame in frames]
+
+
+BOOSTING = {"max_bins": 63, "early_stopping": False, "random_state": 7}
+TREE = {"min_samples_leaf": 5, "random_state": 7}
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("logistic", LogisticRegression(max_iter=500)),
+        ("knn", KNeighborsClassifier()),
+        ("tree", DecisionTreeClassifier(**TREE)),
+        ("boosting", HistGradientBoostingClassifier(**BOOSTING)),
+    ],
+)
+def test_classes_are_answered_as_scikit_learn_answers_them(frames, name, peer):
+    task = Classification("kind", KINDS, (1, 1, 1), "softmax", True)
+    train, features = fitted(task, frames[0], "kind")
+    [found] = predict_baselines(task, features, train, as_table(frames[1]), [name], seed=7)
+    x, new = standardised(*arrays(frames))
+    peer.fit(x.astype(np.float32), task.truth(train))
+    expected = peer.predict_proba(new.astype(np.float32))
+    np.testing.assert_allclose(found.predictions.probabilities, expected, atol=1e-3)
+    assert found.predictions.values.tolist() == expected.argmax(axis=1).tolist()
+    assert "of 120 rows" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("linear", Ridge()),
+        ("knn", KNeighborsRegressor()),
+        ("tree", DecisionTreeRegressor(**TREE)),
+        ("boosting", HistGradientBoostingRegressor(**BOOSTING)),
+    ],
+)
+def test_numbers_are_answered_as_scikit_learn_answers_them(frames, name, peer):
+    y = frames[0]["y"].to_numpy()
+    task = Regression(("y",), (y.mean(),), (y.std(),))
+    train, features = fitted(task, frames[0], "y")
+    [found] = predict_baselines(task, features, train, as_table(frames[1]), [name], seed=7)
+    x, new = standardised(*arrays(frames))
+    expected = peer.fit(x.astype(np.float32), y).predict(new.astype(np.float32))
+    np.testing.assert_allclose(found.predictions.values[:, 0], expected, rtol=2e-3)
+
+
+def test_several_targets_and_inputs_of_any_size(frames):
+    frame = frames[0].with_columns(z=pl.col("y") * 1e6, a=pl.col("a") * 1e9)
+    train = as_table(frame, "y", "z")
+    y = train.frame.select("y", "z").to_numpy()
+    task = Regression(("y", "z"), tuple(y.mean(axis=0)), tuple(y.std(axis=0)))
+    features = fit_features(train, FeaturesConfig(scale="none"), 0, y)
+    for found in predict_baselines(task, features, train, train, baseline_names(task, "auto"), seed=0):
+        values = found.predictions.values
+        np.testing.assert_allclose(values[:, 0] * 1e6, values[:, 1], rtol=1e-6)
+
+
+def test_inputs_beyond_all_bounds_are_learned_from_and_answered(frames):
+    rows = frames[0].with_columns(a=pl.when(pl.int_range(pl.len()) < 3).then(1e300).otherwise("a"))
+    task = Classification("kind", KINDS, (1, 1, 1), "softmax", True)
+    train, features = fitted(task, rows, "kind", scale="none")
+    for found in predict_baselines(task, features, train, train, baseline_names(task, "auto"), seed=0):
+        assert np.isfinite(found.predictions.scores).all()
+
+
+def test_few_rows_are_enough_to_learn_from(frames):
+    task = classification(2)
+    train, features = fitted(task, frames[0][:2].with_columns(label=pl.Series(["a", "b"])), "label")
+    train = Table(train.rows, NUMBERS, (Column("label", "category"),))
+    for found in predict_baselines(task, features, train, train, baseline_names(task, "auto"), seed=0):
+        assert found.predictions.probabilities.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "inputs", "outputs", "learned"),
+    [
+        (150, 4, 3, 150),  # iris
+        (29_305, 90, 1, 29_305),  # Adult
+        (14_448, 16, 1, 14_448),  # California
+        (60_000, 784, 10, 5_102),  # MNIST
+        (10_000_000, 10, 1, MOST_ROWS),
+        (10_000, 100_000, 100, FEWEST_ROWS),
+    ],
+)
+def test_rows_learned_from_are_bounded_by_rule(rows, inputs, outputs, learned):
+    assert rows_to_learn(rows, inputs, outputs) == learned
+    assert learned in (rows, FEWEST_ROWS, MOST_ROWS) or learned * inputs * outputs <= 40_000_000
+
+
+@pytest.mark.parametrize(("inputs", "measured"), [(784, 10_000), (90, 16_281), (4, 30), (1000, 10_000_000)])
+def test_neighbours_are_bounded_by_the_rows_to_answer(inputs, measured):
+    n = neighbours_to_learn(inputs, measured)
+    assert n == 200 or n * inputs * measured <= 40_000_000_000
+
+
+def test_boosting_is_bounded_by_inputs_and_outputs():
+    from mlcli.evaluation.estimators import rounds_to_boost
+
+    assert [rounds_to_boost(*sizes) for sizes in ((4, 3), (90, 1), (784, 10), (784, 2))] == [100, 100, 8, 38]
+
+
+def test_rows_are_drawn_by_class_in_proportion_and_none_is_left_out():
+    y = np.repeat([0, 1, 2], [800, 199, 1])
+    kept = draw_rows(y, 100, seed=3)
+    assert np.bincount(y[kept]).tolist() == [79, 20, 1]
+    assert (np.diff(kept) > 0).all()
+    assert draw_rows(y, 100, seed=3).tolist() == kept.tolist() != draw_rows(y, 100, seed=4).tolist()
+    assert draw_rows(y, 2000, seed=3).tolist() == list(range(1000))
+    assert len(draw_rows(np.zeros((50, 1)), 7, seed=0)) == 7
+
+
+def test_what_was_cut_is_told(frames, monkeypatch):
+    monkeypatch.setattr("mlcli.evaluation.lessons.WORK", 3 * 3 * 70)
+    monkeypatch.setattr("mlcli.evaluation.lessons.FEWEST_ROWS", 10)
+    task = Classification("kind", KINDS, (1, 1, 1), "softmax", True)
+    train, features = fitted(task, frames[0], "kind")
+    found = predict_baselines(task, features, train, as_table(frames[1]), ["tree"], seed=7)
+    kept = draw_rows(task.truth(train), 70, seed=7)
+    peer = DecisionTreeClassifier(**TREE).fit(features.transform(train).numpy()[kept], task.truth(train)[kept])
+    assert found[0].text.endswith("trained on 70 of 120 rows")
+    expected = peer.predict_proba(features.transform(as_table(frames[1])).numpy())
+    np.testing.assert_array_equal(found[0].predictions.probabilities, expected)
+
+
+def test_embedded_categories_become_columns_of_flags():
+    x = torch.tensor([[0.5, 2.0, 0.0], [-1.0, 0.0, 1.0]])
+    found = as_numbers(x, FeatureLayout(("a",), (3, 2), ("b", "c")))
+    assert found.tolist() == [[0.5, 0, 0, 1, 1, 0], [-1.0, 1, 0, 0, 0, 1]]
+
+
+def test_names():
+    assert baseline_names(regression(), "none") == ()
+    assert baseline_names(regression(), "auto") == ("mean", "linear", "knn", "tree", "boosting")
+    assert baseline_names(classification(2), ["tree", "majority", "tree"]) == ("tree", "majority")
+    with pytest.raises(ConfigError, match="'linear' does not suit classification"):
+        baseline_names(classification(2), ["linear"])
