@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
+from types import NoneType
 
 import pytest
 
 from mlcli import completion
-from mlcli.config.guide import words_of
 from mlcli.config.key_names import key_words
 from mlcli.config.paths import ANY, all_keys
 from mlcli.config.shape import field_shape
@@ -20,18 +20,16 @@ from tests.test_startup import HEAVY, MODULES_OF_HELP
 PROGRAM = "import sys; sys.argv[0] = 'mlcli'; from mlcli.__main__ import main; main()"
 
 
-def test_the_keys_are_those_of_the_sections():
-    keys = [key for key in all_keys() if ANY not in key.path]
-    assert set(key_words()) == {".".join(key.path) for key in keys}
-    for key in keys:
-        own = {word for option in field_shape(key.field).options() for word in option.words}
-        assert own <= set(key_words()[".".join(key.path)]) <= own | words_of(field_shape(key.field)) | own_words(key)
-
-
-def own_words(key):
-    """Words of the key's other accounts, and of what is no text."""
-    others = {word for one in all_keys() if one.path == key.path for word in words_of(field_shape(one.field))}
-    return others | {"true", "false", "null"}
+def test_the_keys_and_words_are_those_of_the_sections():
+    expected = {}
+    for key in all_keys():
+        if ANY not in key.path:
+            options = field_shape(key.field).options()
+            words = expected.setdefault(".".join(key.path), set())
+            words.update(str(word) for option in options for word in option.words)
+            words.update("null" for option in options if option.annotation is NoneType)
+            words.update(word for option in options if option.annotation is bool for word in ("true", "false"))
+    assert {key: set(words) for key, words in key_words().items()} == expected
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_mistakes_are_invalid():
 
 
 @given(st.data())
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True, deadline=None)
 def test_it_agrees_with_the_loader_on_changed_configurations(data):
     value = yaml.safe_load(data.draw(st.sampled_from([*CONFIGS.values(), *FILES.values()])))
     rng = data.draw(st.randoms(use_true_random=False))

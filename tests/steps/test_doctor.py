@@ -13,7 +13,7 @@ from mlcli.steps import doctor
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """A training just long enough to learn something; two seconds are for machines that are slow."""
-    monkeypatch.setattr(doctor, "TRAINED_SECONDS", 0.2)
+    monkeypatch.setattr(doctor, "TRAINED_SECONDS", 0.1)
     monkeypatch.setattr(doctor, "LEARNED", 0.5)
 
 
@@ -37,7 +37,7 @@ def test_it_names_no_person_and_no_place(workspace, mlcli, monkeypatch, tmp_path
 def test_what_it_measures(workspace, mlcli):
     document = mlcli("doctor", "--json").json
     assert document["problems"] == []
-    assert document["training"]["seconds"] >= 0.2
+    assert document["training"]["seconds"] >= 0.1
     assert document["training"]["steps"] > 0
     assert document["training"]["accuracy"] > 0.5
 
