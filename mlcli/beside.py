@@ -95,10 +95,10 @@ def explain(
 ) -> None:
     """Explain a key of the configuration: what it does, what it takes, its default and when to change it."""
     with Session(as_json, quiet=False) as session:
-        from mlcli.config import guide
+        from mlcli.config.lookup import explain as look_up
         from mlcli.console.explained import show_explained
 
-        session.finish(guide.explain(key), show_explained)
+        session.finish(look_up(key), show_explained)
 
 
 def schema(

@@ -13,7 +13,7 @@ from mlcli.config.dump import dump_briefly
 from mlcli.config.guide import Entry, Topic, example_of
 
 if TYPE_CHECKING:
-    from mlcli.config.guide import Explained
+    from mlcli.config.lookup import Explained
     from mlcli.console.screen import Screen
 
 MIN_WIDTH, MAX_WIDTH = 60, 110

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import zlib
@@ -51,8 +52,9 @@ def find_encoding(data: bytes) -> Encoding:
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
+    """Whether data, which may end within a letter, is text in this encoding."""
     try:
-        data.decode(encoding)
+        codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
         return False
     return True

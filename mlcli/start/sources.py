@@ -7,12 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from mlcli.config.dataset import ImagesConfig
+from mlcli.config.dataset import CsvConfig, ImagesConfig
 from mlcli.config.tree import Value
 from mlcli.data.csv_text import read_delimited
 from mlcli.data.images import list_image_folders
 from mlcli.data.inference import Decimal
 from mlcli.data.jsonl import read_jsonl
+from mlcli.data.memory import require_reading_memory
 from mlcli.data.npz import list_arrays
 from mlcli.data.parquet import read_parquet
 from mlcli.data.paths import find_path
@@ -79,6 +80,7 @@ def _kind(place: Path) -> str:
 
 
 def _delimited(path: str, place: Path) -> TableFound:
+    require_reading_memory(CsvConfig(name="csv", path=path, target="unknown as yet"))
     layout = find_layout(place)
     rows = read_delimited(open_text(place, layout.encoding), layout.delimiter)
     keys: dict[str, Value] = {"name": "csv", "path": path}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlcli.config.guide import explain
+from mlcli.config.lookup import explain
 
 
 def test_a_key_is_explained_to_the_end(mlcli):

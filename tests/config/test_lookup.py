@@ -5,7 +5,8 @@ import pytest
 from mlcli.config.advice import ADVICE
 from mlcli.config.dump import dump_briefly
 from mlcli.config.explain import find_faults
-from mlcli.config.guide import Topic, example_of, explain, find_topics, is_choice, summary_of
+from mlcli.config.guide import Topic, example_of, is_choice, summary_of
+from mlcli.config.lookup import explain, find_topics
 from mlcli.config.paths import ANY, all_keys
 from mlcli.config.shorthand import write_out
 from mlcli.config.tree import freeze
@@ -60,6 +61,7 @@ def test_every_key_that_is_no_section_has_an_example():
         ("optimizer.name", ["optimizer"], None),
         ("patience", ["optimizer.schedule.patience", "training.early_stopping.patience"], None),
         ("seed", ["seed"], None),
+        ("name", ["name"], None),
         ("adamw", ["optimizer.adamw"], None),
         ("relu", ["model.activation"], None),
         ("iqr", ["dataset.outliers.iqr"], None),
