@@ -8,17 +8,21 @@ from typing import Any
 import torch
 
 from mlcli.config.load import load_config
+from mlcli.config.rules.facts import watched_metrics
 from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.types import Dataset
 from mlcli.errors import DataError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.store import obtain_features
 from mlcli.memory import require_memory
+from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.reporter import Reporter
 from mlcli.run import Run, RunManifest
 from mlcli.run.environment import package_versions, utc_now
 from mlcli.task import Classification, FittedTask, fit_task
 from mlcli.training.job import Arrays, TrainingJob, assemble_job
+from mlcli.training.scoring import QUICK
 
 # float32, and what making them takes for a moment.
 BYTES_PER_INPUT = 5
@@ -64,6 +68,7 @@ def make_job(
     arrays  : the inputs' training arrays, where they are at hand
     threads : as `assemble_job` takes them
     """
+    require_watchable(config, inputs.task, inputs.prepared.splits.valid)
     train, valid = arrays or inputs.training_arrays()
     job = assemble_job(config, inputs.task, train, valid, inputs.features.layout.cardinalities, threads)
     torch.set_num_threads(job.threads)
@@ -100,6 +105,18 @@ def facts_of_making(inputs: Inputs) -> dict[str, Any]:
         "data_fingerprint": inputs.prepared.fingerprint,
         "stand_in_for": inputs.prepared.stand_in_for,
     }
+
+
+def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:
+    """Raise ConfigError for a watched metric that does not suit the task, DataError for one the rows cannot have."""
+    for place, metric in watched_metrics(config).items():
+        key = ".".join(place)
+        if metric == "loss" or metric_names(task, (metric,), key)[0] in QUICK[task.kind] or not len(valid):
+            continue
+        if reason := why_never_defined(task, task.truth(valid), metric):
+            raise DataError(
+                f"{key}: {metric} cannot be measured on the {len(valid):,} validation rows: {reason}; watch another"
+            )
 
 
 def prepare_again(run: Run, reporter: Reporter) -> Prepared:

@@ -65,6 +65,12 @@ class Regression:
         """Standardised targets, float32 (n, n_targets)."""
         return torch.from_numpy((self.truth(data) - np.array(self.mean)) / np.array(self.std)).float()
 
+    def decode_targets(self, y: torch.Tensor) -> np.ndarray:
+        """What `encode` was given, as far as float32 tells: 0 where it cannot be told from it."""
+        spread = y.double().cpu().numpy() * np.array(self.std)
+        values = spread + np.array(self.mean)
+        return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(spread), 0.0, values)
+
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_targets) back in the target's units."""
         scores = outputs.double().cpu().numpy()
@@ -111,6 +117,10 @@ class Classification:
         """Softmax: int64 (n,) indices. One unit: float32 (n, 1) of 0 and 1."""
         codes = torch.tensor(self.truth(data))
         return codes if self.output == "softmax" else codes.float().unsqueeze(1)
+
+    def decode_targets(self, y: torch.Tensor) -> np.ndarray:
+        """What `encode` was given: int64 (n,)."""
+        return y.long().cpu().numpy().reshape(-1)
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""

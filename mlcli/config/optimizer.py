@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mlcli.config.base import Count, NonNegative, OpenShare, Positive, Section
+from mlcli.config.training import Watched
 
 
 class _Schedule(Section):
@@ -54,11 +55,14 @@ class InverseSqrtSchedule(_Schedule):
 
 
 class PlateauSchedule(_Schedule):
-    """lr is multiplied by factor when the watched loss has not improved for `patience` epochs."""
+    """lr is multiplied by factor when the watched number has not improved for `patience` epochs."""
 
     name: Literal["plateau"]
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.5, description="Multiplier of each drop.")
     patience: Count = Field(5, description="Epochs without improvement before a drop.")
+    metric: Watched = Field(
+        "loss", description="Number watched, on the validation rows: loss, or any metric that suits the task."
+    )
 
 
 ScheduleConfig = Annotated[

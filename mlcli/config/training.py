@@ -15,13 +15,17 @@ NumberMetric = Literal["rmse", "mae", "r2", "mse", "median_ae", "max_error", "ma
 Metric = Literal[ClassMetric, NumberMetric]
 ClassBaseline = Literal["majority", "logistic", "knn", "tree", "boosting"]
 NumberBaseline = Literal["mean", "linear", "knn", "tree", "boosting"]
-QuickMetric = Literal["loss", "accuracy", "rmse", "mae", "r2"]
+Watched = Literal["loss", Metric]
 
 
 class EarlyStoppingConfig(Section):
     """Stop when the watched number has not improved for a while; the best weights are kept."""
 
-    metric: QuickMetric = Field("loss", description="Number watched, on the validation rows.")
+    metric: Watched = Field(
+        "loss",
+        description="Number watched, on the validation rows, that also chooses the weights kept: loss, or any metric "
+        "that suits the task.",
+    )
     patience: Count = Field(15, description="Epochs without improvement before stopping.")
     min_delta: NonNegative = Field(0.0, description="Smallest change that counts as an improvement.")
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from mlcli.config.schema import Config
 from mlcli.config.training import Metric
-from mlcli.improve.pruning import beats
 from mlcli.improve.trial import Bench, Trial
+from mlcli.metrics.catalog import beats
 from mlcli.metrics.paired import Difference, compare
 from mlcli.task import Classification, FittedTask
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import optuna
 
 from mlcli.config.training import Space
-from mlcli.improve.pruning import beats
 from mlcli.improve.space import distributions, params_of
 from mlcli.improve.storage import quiet
 from mlcli.improve.trial import Trial
-from mlcli.training.scoring import HIGHER_IS_BETTER
+from mlcli.metrics.catalog import beats, higher_is_better
 
 # The importance of keys in fewer trials is chance.
 MIN_TRIALS = 10
@@ -34,7 +33,7 @@ def rank_keys(trials: Sequence[Trial], space: Space, metric: str) -> dict[str, f
         return {}
     middle = sorted(score for score, _ in whole)[len(whole) // 2]
     with quiet():
-        study = optuna.create_study(direction="maximize" if HIGHER_IS_BETTER[metric] else "minimize")
+        study = optuna.create_study(direction="maximize" if higher_is_better(metric) else "minimize")
         for score, params in whole:
             value = middle if beats(middle, score, metric) else score
             study.add_trial(optuna.create_trial(params=params, distributions=known, value=value))

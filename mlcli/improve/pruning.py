@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from mlcli.training.scoring import HIGHER_IS_BETTER
+from mlcli.metrics.catalog import beats
 from mlcli.training.state import EpochRecord, TrainingState
 
 # The median of fewer trials says little.
@@ -20,23 +20,11 @@ FACTOR = 3
 Curve = tuple[float, ...]
 
 
-def score_of(record: EpochRecord, metric: str) -> float:
-    """The compared number of an epoch, measured on the validation rows."""
-    return math.nan if record.valid_loss is None else {"loss": record.valid_loss, **record.valid_metrics}[metric]
-
-
-def beats(score: float, other: float, metric: str) -> bool:
-    """Whether `score` is better; nothing that is not a finite number is."""
-    if not math.isfinite(score) or not math.isfinite(other):
-        return math.isfinite(score)
-    return score > other if HIGHER_IS_BETTER[metric] else score < other
-
-
 def best_so_far(history: Iterable[EpochRecord], metric: str) -> Curve:
     """The best score up to each epoch; NaN before the first finite one."""
     curve: list[float] = []
     for record in history:
-        score = score_of(record, metric)
+        score = record.valid_score(metric)
         curve.append(score if not curve or beats(score, curve[-1], metric) else curve[-1])
     return tuple(curve)
 

@@ -25,9 +25,9 @@ from mlcli.improve.space import config_with
 from mlcli.improve.storage import HEARTBEAT
 from mlcli.improve.study import Study, Ticket
 from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, network_of, train_trial
+from mlcli.metrics.catalog import higher_is_better
 from mlcli.training.job import TrainingJob
 from mlcli.training.observers import Observer
-from mlcli.training.scoring import HIGHER_IS_BETTER
 from mlcli.training.state import TrainingState
 
 # Sections that a remedy may change while trials stay comparable: same rows, same loss.
@@ -117,7 +117,7 @@ class Searched:
 def rank_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
     """The complete trials, the best first; of equals the earlier."""
     complete = [(trial.score, trial) for trial in trials if trial.state == "complete" and trial.score is not None]
-    return [trial for _, trial in sorted(complete, key=itemgetter(0), reverse=HIGHER_IS_BETTER[metric])]
+    return [trial for _, trial in sorted(complete, key=itemgetter(0), reverse=higher_is_better(metric))]
 
 
 def different_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:

@@ -22,8 +22,8 @@ from mlcli.improve.samplers import GridWalk, build_sampler
 from mlcli.improve.space import distributions, draw, known_params, search_space
 from mlcli.improve.storage import JOURNAL, calm, open_study, reading
 from mlcli.improve.trial import Trial, TrialState
+from mlcli.metrics.catalog import higher_is_better
 from mlcli.training.loop import mix
-from mlcli.training.scoring import HIGHER_IS_BETTER
 from mlcli.typed_json import from_json, strict_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Study:
         self._stream = secrets.randbits(32) if self._shared else worker
         self._records: dict[int, Trial] = {}
         with reading(self._place):
-            direction: Literal["minimize", "maximize"] = "maximize" if HIGHER_IS_BETTER[metric] else "minimize"
+            direction: Literal["minimize", "maximize"] = "maximize" if higher_is_better(metric) else "minimize"
             self._study = open_study(self._place, config.improve.storage, direction, mend=worker == 0)
             if worker == 0 and not self._shared:
                 self.settle_orphans()

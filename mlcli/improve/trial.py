@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mlcli.config.schema import Config
 from mlcli.improve.case import Case, untrained_case
 from mlcli.improve.kept import KeptNetwork
-from mlcli.improve.pruning import Curve, HyperbandPruning, MedianPruning, best_so_far, score_of
+from mlcli.improve.pruning import Curve, HyperbandPruning, MedianPruning, best_so_far
 from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Silent
 from mlcli.task import Classification, FittedTask
@@ -157,7 +157,7 @@ def judge(attempt: Attempt, metric: str, number: int, origin: Origin, values: di
     """The record of a training that was not interrupted."""
     state, trained = attempt.trained.state, attempt.trained
     best = state.history[state.best_epoch - 1] if state.best_epoch else None
-    reached = math.nan if best is None else score_of(best, metric)
+    reached = math.nan if best is None else best.valid_score(metric)
     trial = Trial(number, origin, values, "failed", epochs=state.epoch, seconds=round(attempt.seconds, 3))
     if trained.stopped == "diverged":
         return replace(trial, reason=f"diverged: the loss is no finite number at step {trained.diverged_step}")

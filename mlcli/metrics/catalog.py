@@ -5,6 +5,7 @@ To add a metric is its name in `mlcli.config.training`, an entry here and its fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -141,3 +142,10 @@ def auto_names(task: TaskKind, n_classes: int) -> tuple[str, ...]:
 def higher_is_better(name: str) -> bool:
     """The direction of a metric, or of "loss"."""
     return name != "loss" and CATALOG[name].higher_is_better
+
+
+def beats(score: float, other: float, name: str) -> bool:
+    """Whether `score` is better; nothing that is not a finite number is."""
+    if not math.isfinite(score) or not math.isfinite(other):
+        return math.isfinite(score)
+    return score > other if higher_is_better(name) else score < other

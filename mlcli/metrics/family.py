@@ -6,7 +6,7 @@ might have been. Undefined values are NaN.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Scores = Mapping[str, Floats]
+
+
+# Counts worked on at once, so that what is made of them stays in the processor's cache.
+CACHED = 1 << 16
+
+
+def cached_portions(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """A few ways of counting at a time: (r, n) → portions (≤ r, n)."""
+    size = max(1, CACHED // weights.shape[1])
+    for start in range(0, len(weights), size):
+        yield weights[start : start + size]
 
 
 class Family(Protocol):

@@ -35,7 +35,10 @@ class Resampler:
         n_rows, apart = int(sizes.sum()), bool((sizes == 1).all())
         for size in self._portions(len(sizes)):
             if apart:
-                yield np.stack([_draw_rows(rng, n_rows) for _ in range(size)])
+                drawn = np.empty((size, n_rows), np.int32)
+                for counts in drawn:
+                    _draw_rows(rng, counts)
+                yield drawn
             else:
                 yield rng.multinomial(n_rows, sizes / n_rows, size=size)
 
@@ -45,14 +48,12 @@ class Resampler:
             yield min(size, self.n_resamples - start)
 
 
-def _draw_rows(rng: np.random.Generator, n_rows: int) -> np.ndarray:
-    """One resample: int32 (n_rows,). First how many rows each block gives, then which of its rows they are."""
-    if n_rows <= BLOCK:
-        return np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows).astype(np.int32)
-    sizes = np.diff([*range(0, n_rows, BLOCK), n_rows])
-    given = rng.multinomial(n_rows, sizes / n_rows)
-    parts = [np.bincount(_draw(rng, size, n), minlength=size) for size, n in zip(sizes, given, strict=True)]
-    return np.concatenate(parts, dtype=np.int32, casting="same_kind")
+def _draw_rows(rng: np.random.Generator, counts: np.ndarray) -> None:
+    """Fill in one resample, (n_rows,): first how many rows each block gives, then which of its rows they are."""
+    blocks = np.array_split(counts, range(BLOCK, len(counts), BLOCK))
+    given = rng.multinomial(len(counts), [len(block) / len(counts) for block in blocks])
+    for block, n_draws in zip(blocks, given.tolist(), strict=True):
+        block[:] = np.bincount(_draw(rng, len(block), n_draws), minlength=len(block))
 
 
 def _draw(rng: np.random.Generator, n_rows: int, n_draws: int) -> np.ndarray:

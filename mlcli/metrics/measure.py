@@ -54,15 +54,30 @@ def measure(
     return scores
 
 
-def metric_names(task: FittedTask, names: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:
-    """The metrics to compute. Raises ConfigError for one that does not suit the task."""
+def metric_names(
+    task: FittedTask, names: Literal["auto"] | Sequence[str], key: str = "evaluation.metrics"
+) -> tuple[str, ...]:
+    """The metrics to compute. Raises ConfigError, naming the key, for one that does not suit the task."""
     if names == "auto":
         return auto_names(task.kind, n_classes_of(task))
     suitable = names_for(task.kind)
     for name in names:
         if name not in suitable:
-            raise config_error("evaluation.metrics", _unsuitable(name, task, suitable))
+            raise config_error(key, _unsuitable(name, task, suitable))
     return tuple(dict.fromkeys(names))
+
+
+def why_never_defined(task: FittedTask, truth: np.ndarray, name: str) -> str | None:
+    """Why not even right answers to these rows would have a value; None where they have one."""
+    [score] = measure(task, truth, _right_answers(task, truth), (name,))
+    return score.reason
+
+
+def _right_answers(task: FittedTask, truth: np.ndarray) -> Predictions:
+    if isinstance(task, Regression):
+        return Predictions(truth, None, truth)
+    certain = np.eye(len(task.classes))[truth]
+    return Predictions(truth, certain, certain) if task.has_probabilities else Predictions(truth, None, certain[:, 1:])
 
 
 def n_classes_of(task: FittedTask) -> int:

@@ -11,6 +11,8 @@ from mlcli.metrics.family import Floats, Scores
 
 # Of equal width; 15 are usual (Guo et al., 2017).
 N_BINS = 15
+# What is left of promises that are kept to the letter.
+ROUNDING = 1e-12
 
 
 def log_loss_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
@@ -59,7 +61,7 @@ def _mean(means: Floats) -> Floats:
 def _calibration_error(means: Floats) -> Floats:
     """Σ over bins of their share of rows · |mean probability − share that came true| (Naeini et al., 2015)."""
     error: Floats = np.abs(means).sum(axis=1)
-    return error
+    return np.where(error > ROUNDING, error, 0.0)
 
 
 Columns = Callable[[np.ndarray, Floats], Floats]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.metrics.family import Floats, Scores
+from mlcli.metrics.family import Floats, Scores, cached_portions
 from mlcli.task import Predictions
 
 RANK_METRICS = ("roc_auc", "pr_auc")
@@ -25,59 +25,80 @@ def ranking_scores(predictions: Predictions) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
-    """Rows of one class among the others, from the highest score down; rows of equal score are one level.
+class Ties:
+    """Levels of equal score, told for each row of a class that is ranked among others.
 
-    order     : (n,) rows by falling score
-    positives : (p,) places in that order of the rows of the class
-    levels    : (g,) places among them at which a level that holds some ends
-    before    : (g,) rows above those levels
-    through   : (g,) rows above and in them
+    start, end : (p,) rows above the level; the level's last row
+    first, last : (p,) rows of the class above the level; the level's last one of them
     """
 
-    order: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Rows of one class among the others, from the highest score down.
+
+    order     : (n,) rows by falling score; None where they stand in it
+    positives : (p,) places in that order of the rows of the class
+    ties      : None where no two rows have the same score
+    """
+
+    order: np.ndarray | None
     positives: np.ndarray
-    levels: np.ndarray
-    before: np.ndarray
-    through: np.ndarray
+    ties: Ties | None
 
-    def areas(self, weights: np.ndarray) -> tuple[Floats, Floats]:
-        """Under the ROC and the precision-recall curve, each (r,), of rows that count `weights` times, (r, n).
+    def areas(self, weights: np.ndarray) -> Floats:
+        """Under the ROC and the precision-recall curve, (2, r), of rows that count `weights` times, (r, n)."""
+        return np.concatenate([self._areas(portion) for portion in cached_portions(weights)], axis=1)
 
-        NaN where the class has no rows or all.
-        """
-        ordered = weights[:, self.order]
-        rows = _cumulate(ordered)
-        hits = _cumulate(ordered[:, self.positives])[:, self.levels]
-        n_hits, n_misses = hits[:, -1], rows[:, -1] - hits[:, -1]
-        gained = np.diff(hits, axis=1)
-        hits_before, hits = hits[:, :-1], hits[:, 1:]
-        through = rows[:, self.through]
-        misses = (rows[:, self.before] - hits_before) + (through - hits)
-        defined = (n_hits > 0) & (n_misses > 0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            roc = 1 - np.einsum("rg,rg->r", gained, misses / 2) / (n_hits * n_misses.astype(float))
-            precision = np.einsum("rg,rg->r", gained, hits / np.maximum(through, 1)) / n_hits
-        return np.where(defined, roc, np.nan), np.where(defined, precision, np.nan)
+    def _areas(self, weights: np.ndarray) -> Floats:
+        """NaN where the class has no rows or all."""
+        rows = weights if self.order is None else weights.take(self.order, axis=1)
+        hits = rows.take(self.positives, axis=1)
+        through, found = _running(rows), _running(hits)
+        n_rows, n_hits = through[:, -1], found[:, -1]
+        if self.ties is None:
+            through = through.take(self.positives, axis=1)
+            misses = (through - found).astype(np.float64)
+        else:
+            before = _from_zero(through).take(self.ties.start, axis=1) - _from_zero(found).take(self.ties.first, axis=1)
+            through, found = through.take(self.ties.end, axis=1), found.take(self.ties.last, axis=1)
+            misses = (before + (through - found)) / 2
+        gained = hits.astype(np.float64)
+        misranked = np.einsum("rp,rp->r", gained, misses)
+        precision = np.einsum("rp,rp->r", gained, found / np.maximum(through, 1))
+        pairs = n_hits * (n_rows - n_hits).astype(np.float64)
+        areas = np.full((2, len(weights)), np.nan)
+        np.divide(pairs - misranked, pairs, out=areas[0], where=pairs > 0)
+        np.divide(precision, n_hits, out=areas[1], where=pairs > 0)
+        return areas
 
 
 def rank_class(truth: np.ndarray, scores: np.ndarray) -> Ranking:
     """truth: (n,) whether a row is of the class; scores: (n,)."""
     order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])) + 1, len(order))
     positives = np.flatnonzero(truth[order])
-    through = ends[np.searchsorted(ends, positives, side="right")]
-    last = np.append(np.flatnonzero(np.diff(through)), len(through) - 1)
-    through = through[last]
-    before = np.append(0, ends)[np.searchsorted(ends, through)]
-    return Ranking(order, positives, np.append(0, last + 1), before, through)
+    starts = np.append(0, np.flatnonzero(np.diff(scores[order])) + 1)
+    ties = None
+    if len(starts) < len(order):
+        level = np.searchsorted(starts, positives, side="right") - 1
+        start, end = starts[level], np.append(starts, len(order))[level + 1] - 1
+        first, last = np.searchsorted(positives, start), np.searchsorted(positives, end, side="right") - 1
+        ties = Ties(start, end, first, last)
+    return Ranking(None if (np.diff(order) == 1).all() else order, positives, ties)
 
 
-def _cumulate(counts: np.ndarray) -> np.ndarray:
-    """Running sums along rows, from 0 on: (r, n) → (r, n + 1)."""
-    sums = np.zeros((len(counts), counts.shape[1] + 1), counts.dtype)
-    np.cumsum(counts, axis=1, out=sums[:, 1:])
-    return sums
+def _running(counts: np.ndarray) -> np.ndarray:
+    """Running sums along rows; as many rows as there are fit the counts' own type."""
+    return np.cumsum(counts, axis=1, dtype=counts.dtype)
+
+
+def _from_zero(running: np.ndarray) -> np.ndarray:
+    return np.pad(running, ((0, 0), (1, 0)))
 
 
 @dataclass(frozen=True, eq=False)

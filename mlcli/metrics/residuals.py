@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.metrics.family import Floats, Scores
+from mlcli.metrics.family import Floats, Scores, cached_portions
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +101,18 @@ class OrderFamily:
     errors: Floats
 
     def scores(self, weights: np.ndarray) -> Scores:
-        of_targets = [self._of_target(weights[:, order], k) for k, order in enumerate(self.order.T)]
-        median, largest = np.mean(of_targets, axis=0)
+        portions = [self._of_targets(portion) for portion in cached_portions(weights)]
+        median, largest = np.concatenate(portions).mean(axis=2).T
         return {"median_ae": median, "max_error": largest}
 
-    def _of_target(self, weights: np.ndarray, target: int) -> Floats:
-        """Median and largest error of one target: (2, r)."""
-        through = np.cumsum(weights, axis=1, out=weights)
-        places = [self._middle(counts) for counts in through]
-        errors = self.errors[:, target][np.array(places)]
-        return np.stack([errors[:, :2].mean(axis=1), errors[:, 2]])
+    def _of_targets(self, weights: np.ndarray) -> Floats:
+        """Median and largest error of each target: (r, 2, t)."""
+        found = []
+        for order, errors in zip(self.order.T, self.errors.T, strict=True):
+            through = np.cumsum(weights.take(order, axis=1), axis=1, dtype=weights.dtype)
+            places = np.array([self._middle(counts) for counts in through])
+            found.append(np.column_stack([errors[places[:, :2]].mean(axis=1), errors[places[:, 2]]]))
+        return np.stack(found, axis=2)
 
     @staticmethod
     def _middle(through: np.ndarray) -> np.ndarray:

@@ -65,6 +65,8 @@ def sample_scores(
     truth : as `task.truth` gives it, with one row at least
     names : metrics that suit the task
     """
+    if resampler and not isinstance(task, Regression) and len(task.classes) == 2:
+        truth, models = _in_order(truth, models)
     samples = []
     with np.errstate(over="ignore", invalid="ignore"):
         pools = [_Pool(np.ones(len(truth), np.int32), [_row_families(task, truth, model, names) for model in models])]
@@ -77,6 +79,19 @@ def sample_scores(
         drawn = {name: score for scores in draws for name, score in scores[model].items()}
         samples.append(Sample({name: known.get(name, math.nan) for name in names}, drawn))
     return samples
+
+
+def _in_order(truth: np.ndarray, models: Sequence[Predictions]) -> tuple[np.ndarray, list[Predictions]]:
+    """Rows by the first model's falling scores, which spares ranking each resample's."""
+    order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
+    return truth[order], [
+        Predictions(
+            model.values[order],
+            None if model.probabilities is None else model.probabilities[order],
+            model.scores[order],
+        )
+        for model in models
+    ]
 
 
 def _row_families(task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Sequence[str]) -> list[Family]:

@@ -10,6 +10,7 @@ from typing import Any
 from mlcli.bundle import Bundle
 from mlcli.checkpoint import load_checkpoint
 from mlcli.config.load import dump_config, load_config
+from mlcli.config.rules.facts import watched_metrics
 from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
@@ -146,7 +147,7 @@ def summarise(
 ) -> TrainOutcome:
     """Measure the best weights on the training and validation rows."""
     state = trained.state
-    decided = replace(job, scorer=build_scorer(task, job.device))
+    decided = replace(job, scorer=build_scorer(task, job.device, watched_metrics(job.config).values()))
 
     def scores(rows: Arrays) -> dict[str, float]:
         if not state.best_epoch or not len(rows):

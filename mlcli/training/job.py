@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.model import ModelConfig
+from mlcli.config.rules.facts import watched_metrics
 from mlcli.config.schema import Config
 from mlcli.memory import require_memory
+from mlcli.metrics.catalog import higher_is_better
 from mlcli.models.mlp import build_model, count_parameters
 from mlcli.task import FittedTask
 from mlcli.training.batching import choose_batch_size, rate_for_batch
@@ -17,7 +19,7 @@ from mlcli.training.device import choose_device, choose_precision, choose_thread
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optim import build_optimizer
-from mlcli.training.scoring import HIGHER_IS_BETTER, Scorer, build_scorer
+from mlcli.training.scoring import Scorer, build_scorer
 
 # Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
 SCORING_BATCH = 2048
@@ -77,7 +79,7 @@ class TrainingJob:
         """Whether `score` of the watched number beats the best so far by more than min_delta."""
         if best is None:
             return True
-        gain = score - best if HIGHER_IS_BETTER[self.watch] else best - score
+        gain = score - best if higher_is_better(self.watch) else best - score
         return gain > self.min_delta
 
 
@@ -112,7 +114,7 @@ def assemble_job(
         valid=Arrays(valid.x.to(device, gradients.input_dtype), valid.y.to(device)),
         cost=cost,
         gradients=gradients,
-        scorer=build_scorer(task, device),
+        scorer=build_scorer(task, device, watched_metrics(config).values()),
         optimizer=build_optimizer(config.optimizer, gradients.parameters),
         batch_size=batch_size,
         lr=rate_for_batch(config.optimizer, config.training, batch_size),

@@ -136,12 +136,20 @@ def close_epoch(job: TrainingJob, state: TrainingState, observers: Sequence[Obse
     state.batch = 0
     record = EpochRecord(state.epoch, state.step, state.lr, train_loss, valid_loss, metrics)
     state.history.append(record)
-    watched = None if valid_loss is None else {"loss": valid_loss, **metrics}[job.watch]
-    if watched is None or job.improves(watched, state.best_score):
-        state.best_score, state.best_epoch = watched, state.epoch
+    if is_best(job, state, record):
+        watched = record.valid_score(job.watch)
+        state.best_score, state.best_epoch = watched if math.isfinite(watched) else None, state.epoch
         state.best = {name: tensor.clone() for name, tensor in job.model.state_dict().items()}
     for observer in observers:
         observer.on_epoch(job, state, record)
+
+
+def is_best(job: TrainingJob, state: TrainingState, record: EpochRecord) -> bool:
+    """Whether the epoch's weights are to be kept: always without validation rows; else some, then better ones."""
+    watched = record.valid_score(job.watch)
+    if record.valid_loss is None or not state.best:
+        return True
+    return math.isfinite(watched) and job.improves(watched, state.best_score)
 
 
 @torch.inference_mode()

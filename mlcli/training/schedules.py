@@ -15,6 +15,7 @@ from mlcli.config.optimizer import (
     ScheduleConfig,
     StepSchedule,
 )
+from mlcli.metrics.catalog import beats
 from mlcli.training.state import EpochRecord
 
 # A rate of exactly zero would be a step lost, and a division by zero in L-BFGS's line search.
@@ -53,7 +54,7 @@ def _decay(
         case InverseSqrtSchedule():
             return min(1.0, math.sqrt(config.after / (step + 1)))
         case PlateauSchedule():
-            return float(config.factor ** _plateaus(history, config.patience))
+            return float(config.factor ** _plateaus(history, config.patience, config.metric))
 
 
 def _cosine(start: float, end: float, share: float) -> float:
@@ -66,12 +67,12 @@ def _one_cycle(share: float, peak: float) -> float:
     return _cosine(1.0, CYCLE_END, (share - peak) / (1 - peak))
 
 
-def _plateaus(history: Sequence[EpochRecord], patience: int) -> int:
-    """How often the watched loss went `patience` epochs without a new lowest value."""
-    lowest, waited, drops = math.inf, 0, 0
+def _plateaus(history: Sequence[EpochRecord], patience: int, metric: str) -> int:
+    """How often the watched number went `patience` epochs without a new best value."""
+    best, waited, drops = math.nan, 0, 0
     for record in history:
-        loss = record.train_loss if record.valid_loss is None else record.valid_loss
-        lowest, waited = (loss, 0) if loss < lowest else (lowest, waited + 1)
+        score = record.train_loss if record.valid_loss is None else record.valid_score(metric)
+        best, waited = (score, 0) if beats(score, best, metric) else (best, waited + 1)
         if waited == patience:
             drops, waited = drops + 1, 0
     return drops

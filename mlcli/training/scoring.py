@@ -1,20 +1,38 @@
-"""Numbers measured after every epoch: cheap, in torch, without scikit-learn."""
+"""Numbers measured after every epoch: a few cheap ones in torch, and what a rule watches besides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
+from mlcli.metrics.measure import measure
 from mlcli.task import Classification, FittedTask, Regression
 
 Scorer = Callable[[Tensor, Tensor], dict[str, float]]
-HIGHER_IS_BETTER = {"loss": False, "accuracy": True, "rmse": False, "mae": False, "r2": True}
+QUICK = {"classification": ("accuracy",), "regression": ("rmse", "mae", "r2")}
 
 
-def build_scorer(task: FittedTask, device: torch.device) -> Scorer:
-    """(outputs, encoded targets) of all rows → accuracy, or rmse, mae and r2 in the target's units."""
+def build_scorer(task: FittedTask, device: torch.device, watched: Iterable[str] = ()) -> Scorer:
+    """(outputs, encoded targets) of all rows → the watched metrics that are not quick, and the QUICK ones.
+
+    An undefined one is left out.
+    """
+    quick = _quick_scorer(task, device)
+    others = tuple(name for name in watched if name != "loss" and name not in QUICK[task.kind])
+    if not others:
+        return quick
+    return lambda outputs, y: {**_watched_scores(task, outputs, y, others), **quick(outputs, y)}
+
+
+def _watched_scores(task: FittedTask, outputs: Tensor, y: Tensor, names: tuple[str, ...]) -> dict[str, float]:
+    scores = measure(task, task.decode_targets(y), task.decode(outputs), names)
+    return {score.name: score.value for score in scores if score.value is not None}
+
+
+def _quick_scorer(task: FittedTask, device: torch.device) -> Scorer:
+    """Accuracy, or rmse, mae and r2 in the target's units."""
     if isinstance(task, Regression):
         std = torch.tensor(task.std, device=device)
         return lambda outputs, y: _regression_scores((outputs - y) * std, y * std)

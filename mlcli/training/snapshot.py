@@ -64,12 +64,22 @@ def _lasting(config: Config) -> dict[str, Any]:
 
 def _require_same_config(config: Config, before: dict[str, Any]) -> None:
     """The run's config.yaml is a file like any other, and may have been damaged or edited since."""
+    before = _completed(config, before)
     for key, value in _lasting(config).items():
-        if key in before and before[key] != value:
+        if before[key] != value:
             raise ArtefactError(
                 f"the run's config.yaml has changed since: {key} was {before[key]!r:.60}, is {value!r:.60}; "
                 "put it back, or train a new run"
             )
+
+
+def _completed(config: Config, before: dict[str, Any]) -> dict[str, Any]:
+    """What lasted when the snapshot was taken, with the defaults of keys that an earlier version did not know."""
+    sections = config.model_dump(mode="json")
+    for key, value in before.items():
+        section, _, name = key.partition(".")
+        sections |= {section: {**sections[section], name: value} if name else value}
+    return _lasting(Config.model_validate(sections))
 
 
 def _try_a_step(job: TrainingJob, state: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,7 @@ class EpochRecord:
     lr            : learning rate of the epoch's last step
     train_loss    : mean over the epoch's rows, measured while the weights changed
     valid_loss    : mean over the validation rows after the epoch; None without validation rows
-    valid_metrics : e.g. {"accuracy": 0.97}; target's units for regression
+    valid_metrics : e.g. {"accuracy": 0.97}; target's units for regression. One that is undefined is left out
     """
 
     epoch: int
@@ -29,6 +30,11 @@ class EpochRecord:
     train_loss: float
     valid_loss: float | None
     valid_metrics: dict[str, float]
+
+    def valid_score(self, metric: str) -> float:
+        """A metric or "loss" on the validation rows; NaN where it is undefined or there are none."""
+        score = self.valid_loss if metric == "loss" else self.valid_metrics.get(metric)
+        return math.nan if score is None else score
 
 
 @dataclass

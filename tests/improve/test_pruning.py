@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from mlcli.improve.pruning import MIN_TRIALS, MedianPruning, beats, best_so_far, lags
+from mlcli.improve.pruning import MIN_TRIALS, MedianPruning, best_so_far, lags
+from mlcli.metrics.catalog import beats
 from mlcli.training.state import EpochRecord, TrainingState
 
 NAN = math.nan

@@ -1,11 +1,14 @@
 """The loop's contracts: it learns, stops, and resumes bit for bit."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from mlcli.errors import ArtefactError
+from mlcli.metrics.catalog import higher_is_better, names_for
 from mlcli.training.loop import mean_loss, mix, new_state, row_order, score, train_model
 from mlcli.training.observers import Observer
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
@@ -115,7 +118,11 @@ def test_another_configuration_is_not_resumed(make_job, sections, said):
     train_model(job, new_state(job), [keeper])
     with pytest.raises(ArtefactError, match=said):
         restore_snapshot(make_job(**before | sections), keeper.snapshot)
-    del keeper.snapshot.progress["config"]  # as in checkpoints of earlier versions
+    progress = keeper.snapshot.progress
+    for key in ("optimizer.schedule", "training.precision"):  # as in checkpoints of versions without these keys
+        del progress["config"][key]
+    restore_snapshot(make_job(**before), keeper.snapshot)
+    del progress["config"]  # as in checkpoints of earlier versions
     restore_snapshot(make_job(**before | sections), keeper.snapshot)
 
 
@@ -173,6 +180,54 @@ def test_early_stopping_keeps_the_best_weights(make_job):
     assert trained.state.best_epoch == losses.index(min(losses)) + 1
     assert trained.state.epoch == trained.state.best_epoch + 5
     assert score(job, job.valid)[0] == pytest.approx(min(losses), rel=1e-6)
+
+
+WATCHED = {
+    "classification": [name for name in names_for("classification") if not name.startswith("top_")],
+    "regression": names_for("regression"),
+}
+
+
+@pytest.mark.parametrize(("kind", "metric"), [(kind, name) for kind, names in WATCHED.items() for name in names])
+def test_any_metric_chooses_the_best_weights(make_job, kind, metric):
+    job = make_job(
+        kind,
+        optimizer={"name": "sgd", "lr": 0.5},
+        model={"hidden": []},
+        loss={"name": "mae" if kind == "regression" else "auto"},
+        training={"epochs": 6, "batch_size": 8, "early_stopping": {"metric": metric}},
+    )
+    trained = train_model(job, new_state(job))
+    scores = [record.valid_metrics.get(metric, math.nan) for record in trained.state.history]
+    best = np.nanmax(scores) if higher_is_better(metric) else np.nanmin(scores)
+    assert trained.state.best_epoch == scores.index(best) + 1
+    assert score(job, job.valid)[1][metric] == pytest.approx(best, rel=1e-6)
+
+
+def test_an_undefined_metric_is_left_out_and_never_the_best(make_job):
+    job = make_job(training={"epochs": 4, "batch_size": 16, "early_stopping": {"metric": "precision"}})
+    some_positive = job.scorer
+    rows = iter([{}, {"accuracy": 1.0}, {"precision": 0.2}, {}])
+    trained = train_model(replace(job, scorer=lambda outputs, y: next(rows)), new_state(job))
+    assert [record.valid_metrics for record in trained.state.history] == [{}, {"accuracy": 1.0}, {"precision": 0.2}, {}]
+    assert (trained.state.best_epoch, trained.state.best_score) == (3, 0.2)
+    assert "precision" in some_positive(torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))
+    assert "precision" not in some_positive(-torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))
+
+
+def test_resume_equals_never_interrupted_with_watched_metrics(make_job):
+    sections = {
+        "optimizer": {"name": "adam", "schedule": {"name": "plateau", "metric": "mcc", "patience": 1}},
+        "training": {"epochs": 8, "batch_size": 16, "early_stopping": {"metric": "roc_auc", "patience": 3}},
+    }
+    whole, first, second = (make_job(**sections) for _ in range(3))
+    expected = train_model(whole, new_state(whole))
+    assert len({record.lr for record in expected.state.history}) > 1
+    keeper = KeepSnapshot()
+    train_model(first, new_state(first), [keeper], interrupted=StopAt(14))
+    resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
+    assert resumed.state.history == expected.state.history
+    assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
 
 
 def test_divergence_names_its_first_step_and_keeps_the_best(make_job):

@@ -53,3 +53,16 @@ def test_plateau_drops_after_patience_epochs_without_a_new_lowest(losses, drops)
     history = [EpochRecord(i, i, 0.1, 9.0, float(loss), {}) for i, loss in enumerate(losses, start=1)]
     config = PlateauSchedule(name="plateau", factor=0.5, patience=2)
     assert factor(config, 0, history=history) == 0.5**drops
+
+
+@pytest.mark.parametrize(
+    ("scores", "drops"),
+    [([0.1, 0.2, 0.3], 0), ([0.2, 0.1, 0.1], 1), ([None, None, 0.3], 1), ([0.2, None, 0.3], 0), ([0.2, None, None], 1)],
+)
+def test_plateau_watches_a_metric_that_can_be_undefined(scores, drops):
+    history = [
+        EpochRecord(i, i, 0.1, 9.0, float(-i), {} if score is None else {"f1": score})
+        for i, score in enumerate(scores, start=1)
+    ]
+    config = PlateauSchedule(name="plateau", factor=0.5, patience=2, metric="f1")
+    assert factor(config, 0, history=history) == 0.5**drops

@@ -1,4 +1,4 @@
-"""What a dataset section tells about the data before any is read."""
+"""What a configuration tells before any data is read."""
 
 from typing import Literal
 
@@ -13,6 +13,9 @@ from mlcli.config.dataset import (
     Stl10Config,
     TableConfig,
 )
+from mlcli.config.optimizer import PlateauSchedule
+from mlcli.config.schema import Config
+from mlcli.config.training import Watched
 
 PICTURES = (DigitsConfig, IdxConfig, ImagesConfig, MnistConfig, Stl10Config)
 
@@ -34,6 +37,16 @@ def known_task(dataset: DatasetConfig) -> Literal["regression", "classification"
     if isinstance(dataset, BundledConfig):
         return "regression" if dataset.name == "diabetes" else "classification"
     return "regression" if len(targets_of(dataset)) > 1 else None
+
+
+def watched_metrics(config: Config) -> dict[tuple[str, ...], Watched]:
+    """What training watches after each epoch, by the key that asks for it."""
+    watched: dict[tuple[str, ...], Watched] = {}
+    if config.training.early_stopping is not None:
+        watched["training", "early_stopping", "metric"] = config.training.early_stopping.metric
+    if isinstance(config.optimizer.schedule, PlateauSchedule):
+        watched["optimizer", "schedule", "metric"] = config.optimizer.schedule.metric
+    return watched
 
 
 def gives_test_rows(dataset: DatasetConfig) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, get_args
 
 from mlcli.config.fault import Fault
-from mlcli.config.rules.facts import known_task
+from mlcli.config.rules.facts import known_task, watched_metrics
 from mlcli.config.schema import Config
 from mlcli.config.training import ClassBaseline, NumberBaseline, NumberMetric
 
@@ -67,10 +67,9 @@ def _metric_clashes(config: Config, task: Literal["regression", "classification"
         if baseline not in get_args(NumberBaseline if for_numbers else ClassBaseline):
             message = f"{baseline} does not suit a target of {target}; remove it, or use auto"
             yield Fault(("evaluation", "baselines", index), message, reads=_READS)
-    stopping = config.training.early_stopping
-    if stopping and stopping.metric != "loss" and (stopping.metric in _REGRESSION_METRICS) != for_numbers:
-        message = f"{stopping.metric} does not suit a target of {target}; use loss"
-        yield Fault(("training", "early_stopping", "metric"), message, reads=_READS)
+    for place, watched in watched_metrics(config).items():
+        if watched != "loss" and (watched in _REGRESSION_METRICS) != for_numbers:
+            yield Fault(place, f"{watched} does not suit a target of {target}; use loss", reads=_READS)
 
 
 def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
