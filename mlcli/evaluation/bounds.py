@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlcli.errors import UsageError
-from mlcli.evaluation.evaluate import Evaluation
+from mlcli.metrics.catalog import names_for
 from mlcli.metrics.score import Score
+from mlcli.task import FittedTask
 
 
 @dataclass(frozen=True)
@@ -25,26 +26,39 @@ class Miss:
         return f"{self.score.name} {got}, but must be {side} {self.bound:.6g}"
 
 
-def check_bounds(evaluation: Evaluation, bounds: Sequence[str]) -> list[Miss]:
-    """The bounds, each "METRIC=VALUE", that the evaluation misses; an undefined score misses any.
+@dataclass(frozen=True)
+class Bound:
+    """A metric, and the value that it must reach or, where lower is better, not exceed."""
 
-    Scores must reach their bound, errors and losses must not exceed it. Raises UsageError for a
-    bound that is not understood or names a metric that was not measured.
+    metric: str
+    value: float
+
+
+def parse_bounds(task: FittedTask, texts: Sequence[str]) -> tuple[Bound, ...]:
+    """The bounds, each "METRIC=VALUE", of any metric that suits the task.
+
+    Raises UsageError for a bound that is not understood or names another metric.
     """
-    scores = {score.name: score for score in evaluation.scores}
-    wanted = [_parse_bound(text, scores) for text in bounds]
-    return [Miss(score, bound) for score, bound in wanted if not _keeps(score, bound)]
+    return tuple(_parse_bound(text, names_for(task.kind)) for text in texts)
 
 
-def _parse_bound(text: str, scores: Mapping[str, Score]) -> tuple[Score, float]:
+def find_misses(bounds: Sequence[Bound], scores: Sequence[Score]) -> list[Miss]:
+    """The bounds that the scores miss, which hold each bound's metric; an undefined score misses any."""
+    known = {score.name: score for score in scores}
+    return [Miss(known[own.metric], own.value) for own in bounds if not _keeps(known[own.metric], own.value)]
+
+
+def _parse_bound(text: str, names: Sequence[str]) -> Bound:
     name, equals, number = (part.strip() for part in text.partition("="))
     if not equals:
-        raise UsageError(f"--fail-under '{text}': expected METRIC=VALUE, such as {next(iter(scores))}=0.9")
-    if name not in scores:
-        near = difflib.get_close_matches(name, scores, n=1)
+        raise UsageError(f"--fail-under '{text}': expected METRIC=VALUE, such as {names[0]}=0.9")
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        raise UsageError(f"--fail-under '{text}': '{name}' was not measured; {hint}measured are {', '.join(scores)}")
-    return scores[name], _parse_number(text, number)
+        raise UsageError(
+            f"--fail-under '{text}': '{name}' is no metric of this task; {hint}choose from {', '.join(names)}"
+        )
+    return Bound(name, _parse_number(text, number))
 
 
 def _parse_number(text: str, number: str) -> float:

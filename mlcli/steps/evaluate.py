@@ -15,7 +15,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.data.types import Dataset, SplitName
 from mlcli.errors import UsageError
 from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names
-from mlcli.evaluation.bounds import check_bounds
+from mlcli.evaluation.bounds import find_misses, parse_bounds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
 from mlcli.evaluation.figures.svg import svg_text
 from mlcli.evaluation.gallery import Subject, draw_gallery
@@ -26,6 +26,7 @@ from mlcli.evaluation.rivals import predict_baselines
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
 from mlcli.inputs import prepare_again
+from mlcli.metrics.measure import measure
 from mlcli.models.mlp import Mlp
 from mlcli.reporter import Reporter
 from mlcli.run import Run, read_metrics
@@ -64,6 +65,7 @@ class EvaluateOutcome:
 def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporter) -> EvaluateOutcome:
     """Measure a run's model on one split, beside baselines; write metrics, figures and report."""
     bundle = load_bundle(run.model)
+    asked = parse_bounds(bundle.task, bounds)
     manifest = run.read_manifest()
     prepared = prepare_again(run, reporter)
     name, data = choose_split(prepared, split, reporter)
@@ -75,7 +77,8 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, figures)
     report = render_report(replace(facts, notes=(*(finding.text for finding in findings), *facts.notes)))
     write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
-    misses = tuple(map(str, check_bounds(subject.evaluation, bounds)))
+    scores = measure(bundle.task, subject.truth, subject.predictions, [bound.metric for bound in asked])
+    misses = tuple(map(str, find_misses(asked, scores)))
     return EvaluateOutcome(run, subject.evaluation, misses, findings)
 
 

@@ -8,9 +8,10 @@ import pytest
 from mlcli.config.training import EvaluationConfig
 from mlcli.errors import ConfigError, UsageError
 from mlcli.evaluation.baselines import Baseline, constant_baseline
-from mlcli.evaluation.bounds import check_bounds
+from mlcli.evaluation.bounds import find_misses, parse_bounds
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.weights import WeightsTable
+from mlcli.metrics.measure import measure
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, three_classes
 
 
@@ -131,7 +132,12 @@ def bounded():
     """accuracy 0.75, log_loss about 0.59, roc_auc undefined: all rows but one are right, and all are 'b'."""
     predictions = class_predictions([[0.2, 0.8]] * 3 + [[0.8, 0.2]])
     task = classification(2, (1, 3))
-    return evaluate_predictions(task, np.ones(4, int), predictions, EvaluationConfig(), split="test", test_looks=1)
+
+    def misses(texts):
+        bounds = parse_bounds(task, texts)
+        return find_misses(bounds, measure(task, np.ones(4, int), predictions, [bound.metric for bound in bounds]))
+
+    return misses
 
 
 @pytest.mark.parametrize(
@@ -143,12 +149,13 @@ def bounded():
         (["log_loss=0.6", "accuracy=1e-1"], []),
         (["log_loss=0.5"], ["log_loss is 0.569717, but must be at most 0.5"]),
         (["roc_auc=0.1"], ["roc_auc is undefined (the rows hold a single class), but must be at least 0.1"]),
+        (["recall_macro=0.9", "f1_macro=0.1"], ["recall_macro is 0.75"]),  # "auto" does not report these
         (["accuracy=0.9", "log_loss=0.1", "recall=0.5"], ["accuracy is 0.75", "log_loss is 0.569717"]),
         ([], []),
     ],
 )
 def test_bounds(bounded, bounds, missed):
-    found = [str(miss) for miss in check_bounds(bounded, bounds)]
+    found = [str(miss) for miss in bounded(bounds)]
     assert len(found) == len(missed)
     assert all(text.startswith(start) for text, start in zip(found, missed, strict=True))
 
@@ -160,13 +167,13 @@ def test_bounds(bounded, bounds, missed):
         ("accuracy=", "'' is not a number"),
         ("accuracy=high", "'high' is not a number"),
         ("accuracy=nan", "'nan' is not a number"),
-        ("acuracy=0.9", "'acuracy' was not measured; did you mean 'accuracy'? measured are accuracy, balanced"),
-        ("rmse=3", "'rmse' was not measured"),
+        ("acuracy=0.9", "'acuracy' is no metric of this task; did you mean 'accuracy'? choose from accuracy, balanced"),
+        ("rmse=3", "'rmse' is no metric of this task"),
     ],
 )
 def test_bounds_that_are_not_understood(bounded, bound, message):
     with pytest.raises(UsageError) as caught:
-        check_bounds(bounded, [bound])
+        bounded([bound])
     assert message in str(caught.value)
     assert bound in str(caught.value)
 
