@@ -68,13 +68,3 @@ def say_verdict(difference: Difference) -> str:
 
 def _signed(value: float) -> str:
     return f"{'−' if value < 0 else '+' if value > 0 else ''}{show_number(abs(value))}"
-
-
-def compare_with(score: Score, baseline: Score) -> str:
-    """Whether the score beats a baseline's, judged by its interval: a clause, or "" where that cannot be said."""
-    if score.value is None or baseline.value is None:
-        return ""
-    low, high = (score.value, score.value) if score.low is None or score.high is None else (score.low, score.high)
-    if low <= baseline.value <= high:
-        return "not clearly different from"
-    return "better than" if (low > baseline.value) == score.higher_is_better else "worse than"

@@ -19,10 +19,10 @@ from mlcli.evaluation.kept import KeptPredictions, read_kept
 from mlcli.evaluation.mistakes import find_mistakes
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
 from mlcli.evaluation.report.view import view_scores
-from mlcli.evaluation.show import compare_with, show_number
+from mlcli.evaluation.show import show_number
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.evaluation.write import write_evaluation
-from mlcli.metrics.score import Score
+from mlcli.metrics.paired import Difference
 from mlcli.task import Classification
 from tests.evaluation.examples import class_predictions, number_predictions, regression, three_classes
 
@@ -106,8 +106,9 @@ def test_the_page_loads_and_runs_nothing_whatever_the_data_is_called(facts):
 def test_the_page_tells_scores_beside_the_baseline(facts):
     text = Page(render_report(facts)).text
     assert "accuracy, 20 test rows 0.9500 higher is better 95 % interval 0.7639 – 0.9911" in text
-    assert "Better than the majority baseline model 0.9500 majority 0.5000" in text
-    assert "majority always answers 'no', the most frequent class of the training rows 0.5000 +0.4500 better" in text
+    assert "Better than the majority baseline network 0.9500 majority 0.5000" in text
+    assert "majority always answers 'no', the most frequent class of the training rows 0.5000 +0.4500 [" in text
+    assert "] the network is better" in text
     assert "predicted from a probability of 0.4" in text
     assert "1,234 train, 20 test rows." in text
 
@@ -153,23 +154,32 @@ def test_the_marks_of_all_models_share_one_line(facts):
 
 
 @pytest.mark.parametrize(
-    ("values", "verdict"),
+    ("intervals", "worst", "verdict"),
     [
-        ([0.5], "Better than the b0 baseline"),
-        ([0.5, 0.6], "Better than the baselines b0 and b1"),
-        ([0.5, 0.6, 0.4], "Better than all 3 baselines"),
-        ([0.5, 0.94], "Not clearly better than b1; better than the b0 baseline"),
-        ([0.94, 0.999], "Worse than b1"),
-        ([None, None], ""),
+        ([(0.1, 0.2)], "better", "Better than the b0 baseline"),
+        ([(0.1, 0.2)] * 2, "better", "Better than all 2 baselines"),
+        ([(0.1, 0.2), (-0.1, 0.1), (0.3, 0.4)], "no difference", "No telling it from b1; better than b0 and b2"),
+        ([(-0.2, -0.1), (-0.1, 0.1)], "worse", "Worse than b0; no telling it from b1"),
+        ([(None, None)], "undefined", ""),
+        ([], "undefined", ""),
     ],
 )
-def test_the_verdict_in_words(facts, values, verdict):
+def test_the_verdict_in_words(facts, intervals, worst, verdict):
     first = facts.evaluation.scores[0]
     baselines = tuple(
-        MeasuredBaseline(f"b{i}", "", (replace(first, value=value, low=None, high=None),))
-        for i, value in enumerate(values)
+        MeasuredBaseline(f"b{i}", "", (first,), (Difference("accuracy", 0.1, low, high, True),))
+        for i, (low, high) in enumerate(intervals)
     )
-    assert view_scores(replace(facts.evaluation, scores=(first,), baselines=baselines)).verdict == verdict
+    view = view_scores(replace(facts.evaluation, scores=(first,), baselines=baselines))
+    assert (view.worst, view.verdict) == (worst, verdict)
+
+
+def test_metrics_of_baselines_are_coloured_by_their_verdict(facts):
+    view = view_scores(facts.evaluation)
+    assert {verdict for row in view.rows for _, verdict in row.baselines} >= {"better", "undefined"}
+    html = render_report(facts)
+    assert '<span class="good">0.5000</span>' in html
+    assert '<span class="even">–</span>' in html
 
 
 def test_the_surest_mistakes_are_shown(facts):
@@ -191,9 +201,9 @@ def test_mistaken_pictures_are_part_of_the_page(facts):
 
 
 def test_long_tables_are_folded(facts):
-    assert Page(render_report(facts)).tags.count("details") == 1
+    assert Page(render_report(facts)).tags.count("details") == 2
     many = replace(facts, columns=facts.columns * 11)
-    assert Page(render_report(many)).tags.count("details") == 2
+    assert Page(render_report(many)).tags.count("details") == 3
 
 
 def test_regression_report_with_weights():
@@ -228,21 +238,3 @@ def test_written_evaluation(facts, tmp_path):
 )  # fmt: skip
 def test_show_number(value, shown):
     assert show_number(value) == shown
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high", "baseline", "higher", "verdict"),
-    [
-        (0.9, 0.8, 0.95, 0.5, True, "better than"),
-        (0.9, 0.8, 0.95, 0.8, True, "not clearly different from"),
-        (0.4, 0.3, 0.45, 0.5, True, "worse than"),
-        (2.0, 1.5, 2.5, 3.0, False, "better than"),
-        (2.0, 1.5, 2.5, 1.0, False, "worse than"),
-        (0.9, None, None, 0.5, True, "better than"),
-        (None, None, None, 0.5, True, ""),
-        (0.9, 0.8, 0.95, None, True, ""),
-    ],
-)
-def test_compare_with(value, low, high, baseline, higher, verdict):
-    score = Score("m", value, None, low, high, higher, "")
-    assert compare_with(score, replace(score, value=baseline, low=None, high=None)) == verdict

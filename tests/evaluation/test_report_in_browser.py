@@ -6,6 +6,7 @@ import pytest
 
 from mlcli.config.training import EvaluationConfig
 from mlcli.data.types import Column, Images, Table
+from mlcli.evaluation.baselines import Baseline
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.figures import draw_confusion, draw_importance, svg_text
 from mlcli.evaluation.importance import Importance, Importances
@@ -35,9 +36,10 @@ def crowded(n_classes, n_columns, data):
     truth = np.arange(n_classes)
     predictions = class_predictions(np.full((n_classes, n_classes), 1 / n_classes))
     weights = WeightsTable(tuple(columns), (LONG,) * 9, ((1.5,) * 9,) * n_columns, (0.0,) * 9, LONG)
-    evaluation = evaluate_predictions(
-        task, truth, predictions, EvaluationConfig(), split="test", test_looks=3, stand_in_for=LONG, weights=weights
-    )
+    baselines = [Baseline(f"{LONG}{i}", LONG, predictions) for i in range(5)]
+    config = EvaluationConfig(metrics=("accuracy", "recall"))
+    told = {"test_looks": 3, "stand_in_for": LONG, "weights": weights}
+    evaluation = evaluate_predictions(task, truth, predictions, config, split="test", baselines=baselines, **told)
     importances = Importances("accuracy", "", 9, tuple(Importance(name, 0.2, 0.1, 0.3) for name in columns))
     figures = {
         "confusion_matrix": svg_text(draw_confusion(np.eye(n_classes, dtype=int), names)),

@@ -1,28 +1,34 @@
-"""The scores as the page lays them out: the headline, a line of marks for each model, a table of all."""
+"""The scores as the page lays them out: the headline, a line of marks for each model, tables of all."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlcli.evaluation.evaluate import Evaluation, MeasuredBaseline
-from mlcli.evaluation.show import compare_with, show_interval, show_number
+from mlcli.evaluation.show import say_verdict, show_difference, show_interval
 from mlcli.metrics.catalog import CATALOG
+from mlcli.metrics.paired import Verdict
 from mlcli.metrics.score import Score
 
 # Free room at both ends of the line of marks, as a share of what it spans.
 MARGIN = 0.06
+# How the model fares, the worst first, as it is told of the baselines for which it is so.
+CLAUSES: dict[Verdict, str] = {
+    "worse": "worse than {}",
+    "no difference": "no telling it from {}",
+    "better": "better than {}",
+}
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One metric of the table; baselines are in the order of the evaluation's."""
+    """One metric; the baselines' scores and how the model fares against each are in the order of the evaluation's."""
 
     score: Score
     interval: str
-    baselines: tuple[Score, ...]
     meaning: str
+    baselines: tuple[tuple[Score, Verdict], ...]
 
 
 @dataclass(frozen=True)
@@ -36,97 +42,87 @@ class Marks:
 
 @dataclass(frozen=True)
 class Rival:
-    """A baseline beside the model.
-
-    lead    : the model's headline less the baseline's, signed, "" where one is undefined
-    verdict : how the model fares, such as "better"; "" where that cannot be said
-    """
+    """A baseline beside the model, by the headline metric; difference: the model's less the baseline's."""
 
     name: str
     text: str
     score: Score
     marks: Marks
-    lead: str
-    verdict: str
+    difference: str
+    verdict: Verdict
+    told: str
 
 
 @dataclass(frozen=True)
 class ScoresView:
-    """What the page says of the scores; headline is None where nothing was measured."""
+    """What the page says of the scores; headline is None where nothing was measured.
+
+    worst   : how the model fares against the baseline that is hardest on it
+    verdict : how it fares against all, in a sentence without its full stop; "" without baselines
+    """
 
     rows: tuple[MetricRow, ...]
     headline: MetricRow | None
     marks: Marks
     rivals: tuple[Rival, ...]
     level: str
+    worst: Verdict
     verdict: str
 
 
 def view_scores(evaluation: Evaluation) -> ScoresView:
     """The headline is the first score that is defined."""
     rows = tuple(_row(evaluation, index) for index in range(len(evaluation.scores)))
-    headline = next((row for row in rows if row.score.value is not None), rows[0] if rows else None)
-    rivals = _rivals(headline, evaluation.baselines) if headline else ()
+    headline = rows[evaluation.headline] if rows else None
+    span = _span(headline) if headline else (0.0, 1.0)
+    rivals = tuple(_rival(own, evaluation.headline, span) for own in evaluation.baselines if headline)
+    found = [rival.verdict for rival in rivals]
     return ScoresView(
         rows=rows,
         headline=headline,
-        marks=_marks(headline.score, _span(headline)) if headline else Marks(None),
+        marks=_marks(headline.score, span) if headline else Marks(None),
         rivals=rivals,
         level=f"{100 * evaluation.confidence:.4g} %",
+        worst=next((verdict for verdict in CLAUSES if verdict in found), "undefined"),
         verdict=_verdict(rivals),
     )
 
 
 def _row(evaluation: Evaluation, index: int) -> MetricRow:
     score = evaluation.scores[index]
-    rivals = tuple(baseline.scores[index] for baseline in evaluation.baselines)
-    return MetricRow(score, show_interval(score), rivals, CATALOG[score.name].meaning)
+    rivals = tuple((own.scores[index], own.differences[index].verdict) for own in evaluation.baselines)
+    return MetricRow(score, show_interval(score), CATALOG[score.name].meaning, rivals)
 
 
-def _rivals(headline: MetricRow, baselines: Iterable[MeasuredBaseline]) -> tuple[Rival, ...]:
-    return tuple(
-        Rival(
-            baseline.name,
-            baseline.text,
-            score,
-            _marks(score, _span(headline)),
-            _lead(headline.score, score),
-            compare_with(headline.score, score).removesuffix(" than").removesuffix(" from"),
-        )
-        for baseline, score in zip(baselines, headline.baselines, strict=True)
+def _rival(baseline: MeasuredBaseline, headline: int, span: tuple[float, float]) -> Rival:
+    score, difference = baseline.scores[headline], baseline.differences[headline]
+    return Rival(
+        name=baseline.name,
+        text=baseline.text,
+        score=score,
+        marks=_marks(score, span),
+        difference=show_difference(difference),
+        verdict=difference.verdict,
+        told=say_verdict(difference),
     )
 
 
-def _lead(ours: Score, theirs: Score) -> str:
-    if ours.value is None or theirs.value is None:
-        return ""
-    lead = ours.value - theirs.value
-    return f"{'+' if lead > 0 else '−' if lead < 0 else '±'}{show_number(abs(lead))}"
-
-
 def _verdict(rivals: tuple[Rival, ...]) -> str:
-    """In words, over all baselines that can be compared with."""
-    told = [rival for rival in rivals if rival.verdict]
-    beaten = [rival.name for rival in told if rival.verdict == "better"]
-    if not told:
-        return ""
-    if len(beaten) == len(told):
-        return f"Better than {_listed(beaten)}"
-    others = [rival for rival in told if rival.verdict != "better"]
-    worst = next((rival for rival in others if rival.verdict == "worse"), others[0])
-    clause = "Worse than" if worst.verdict == "worse" else "Not clearly better than"
-    return f"{clause} {worst.name}" + (f"; better than {_listed(beaten)}" if beaten else "")
+    names = {verdict: [rival.name for rival in rivals if rival.verdict == verdict] for verdict in CLAUSES}
+    clauses = [CLAUSES[verdict].format(_listed(found, len(rivals))) for verdict, found in names.items() if found]
+    sentence = "; ".join(clauses)
+    return sentence[:1].upper() + sentence[1:]
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: list[str], n_rivals: int) -> str:
     if len(names) == 1:
-        return f"the {names[0]} baseline"
-    return f"all {len(names)} baselines" if len(names) > 2 else f"the baselines {' and '.join(names)}"
+        return f"the {names[0]} baseline" if n_rivals == 1 else names[0]
+    return f"all {n_rivals} baselines" if len(names) == n_rivals else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _span(row: MetricRow) -> tuple[float, float]:
     """What the line of marks spans: every value and interval, with some room."""
-    scores = (row.score, *row.baselines)
+    scores = (row.score, *(score for score, _ in row.baselines))
     ends = [end for score in scores for end in (score.low, score.value, score.high)]
     known = [end for end in ends if end is not None and math.isfinite(end)]
     low, high = min(known, default=0.0), max(known, default=1.0)
