@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,8 +74,8 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     subject = measure_bundle(run, bundle, data, baselines, name, looks)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
-    facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, figures)
-    report = render_report(replace(facts, notes=(*(finding.text for finding in findings), *facts.notes)))
+    facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)
+    report = render_report(facts)
     write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
     scores = measure(bundle.task, subject.truth, subject.predictions, [bound.metric for bound in asked])
     misses = tuple(map(str, find_misses(asked, scores)))

@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mlcli.checks.finding import Finding
 from mlcli.config.schema import Config
 from mlcli.data.profile import profile_splits
 from mlcli.data.types import Column, Images, Splits, Table
@@ -20,6 +21,7 @@ TABLE = Table(
 )
 PROFILE = profile_splits(Splits(TABLE, TABLE.part(0, 0), TABLE.part(2, 2), "regression"), None, None)
 PICTURES = Images(np.zeros((30, 8, 9), np.uint8), np.zeros(30, int), ("a", "b"))
+FINDINGS = (Finding("shift", "prices rise", serious=False), Finding("duplicates", "rows repeat"))
 CSV = {"name": "csv", "path": "/home/someone/houses.csv", "target": "y"}
 
 
@@ -83,7 +85,7 @@ def test_facts_of_a_run():
     known = subject(
         regression(), TABLE, np.zeros((4, 1)), lambda _: number_predictions([0.0, 3.0, 1.0, 2.0]), history=history
     )
-    facts = gather_facts("houses/001", known, config(), manifest(), PROFILE, {})
+    facts = gather_facts("houses/001", known, config(), manifest(), PROFILE, FINDINGS, {})
     assert dict(facts.account) == {
         "training rows": "4", "test rows": "2", "input columns": "2", "parameters": "1,234", "epochs": "3, kept: 1",
         "training time": "3.2 s",
@@ -91,5 +93,7 @@ def test_facts_of_a_run():
     assert [row.place for row in facts.mistakes.rows] == [1, 3, 2, 0]
     assert facts.mistakes.columns == ("x", "kind")
     assert facts.environment.items() >= {"seed": "3", "threads": "2", "made": "2026-01-02 03:04 UTC"}.items()
+    assert facts.warnings == ("rows repeat",)
+    assert facts.notes[:2] == ("prices rise", "2 feature columns: 1 of numbers, 1 of categories")
     assert (facts.config_name, facts.classes) == ("houses", None)
     assert "hidden:" in facts.config

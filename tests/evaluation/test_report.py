@@ -86,6 +86,7 @@ def facts():
         mistakes=find_mistakes(task, data, truth, predictions, (NASTY,)),
         config=f"name: {NASTY}",
         environment={NASTY: NASTY},
+        warnings=(NASTY,),
         notes=(NASTY,),
     )
 
@@ -100,7 +101,7 @@ def test_the_page_loads_and_runs_nothing_whatever_the_data_is_called(facts):
     assert "http://" not in render_report(facts)
     assert "https://" not in render_report(facts)
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.attributes
-    assert page.text.count(NASTY) == 17
+    assert page.text.count(NASTY) == 18
 
 
 def test_the_page_tells_scores_beside_the_baseline(facts):

@@ -54,6 +54,7 @@ def crowded(n_classes, n_columns, data):
         columns=tuple(ColumnFacts(name, "target", LONG, 10**9, 0.5, 10**9, (1, 2, 3), LONG) for name in columns),
         config=LONG,
         environment={LONG: LONG},
+        warnings=(LONG,),
         notes=(LONG,),
         account={LONG: LONG},
         classes={"train": dict.fromkeys(names, 10**6), "valid": {}, "test": dict.fromkeys(names, 1)},

@@ -42,6 +42,7 @@ class ReportFacts:
     rows        : rows of each split
     columns     : columns of the data; empty for pictures
     classes     : rows of each class in each split; None for regression
+    warnings    : what in the data may make the scores say less than they seem to, one line each
     notes       : what was found and done while preparing, one line each
     config      : the resolved configuration as YAML
     environment : what the run was made with, such as {"torch": "2.13.0"}
@@ -56,6 +57,7 @@ class ReportFacts:
     columns: tuple[ColumnFacts, ...]
     config: str
     environment: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     account: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[SplitName, Mapping[str, int]] | None = None

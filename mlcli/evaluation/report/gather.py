@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from mlcli.checks.finding import Finding
 from mlcli.config.dump import dump_config
 from mlcli.config.model import ModelConfig
 from mlcli.config.schema import Config
@@ -23,7 +24,13 @@ SPLIT_NAMES = {"train": "training rows", "valid": "validation rows", "test": "te
 
 
 def gather_facts(
-    name: str, subject: Subject, config: Config, manifest: RunManifest, profile: Profile, figures: Mapping[str, str]
+    name: str,
+    subject: Subject,
+    config: Config,
+    manifest: RunManifest,
+    profile: Profile,
+    findings: Sequence[Finding],
+    figures: Mapping[str, str],
 ) -> ReportFacts:
     """The report of a run called `name`; figures are SVG documents by name."""
     importances = subject.importances
@@ -41,7 +48,8 @@ def gather_facts(
         config=dump_config(config),
         config_name=config.name or "config",
         environment=_environment(manifest),
-        notes=profile_notes(profile),
+        warnings=tuple(finding.text for finding in findings if finding.serious),
+        notes=(*(finding.text for finding in findings if not finding.serious), *profile_notes(profile)),
         importances=importances,
         mistakes=find_mistakes(subject.task, subject.data, subject.truth, subject.predictions, weighty or features),
     )
