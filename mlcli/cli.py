@@ -167,7 +167,8 @@ def evaluate(
 
 @app.command(
     cls=Command,
-    epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300 --ensemble 8",
+    epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300 --ensemble 8  ·  "
+    "mlcli improve iris/001 --diagnose --apply",
 )
 def improve(
     target: Annotated[
@@ -190,6 +191,13 @@ def improve(
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train at the same time.")] = 1,
     worker: Annotated[str | None, typer.Option(hidden=True)] = None,
+    diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only; nothing is searched.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the next config beside yours, as NAME-next.yaml, with what changed.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="With --apply: the file to write.")
+    ] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -203,7 +211,8 @@ def improve(
         from mlcli.steps.improve import Asked, improve_step, join_step
 
         interruption, views = Interruption(), [search_view(session.screen)]
-        asked = Asked(trials, timeout, ensemble, jobs)
+        next_config = session.next_config(target, config, output) if apply or output else None
+        asked = Asked(trials, timeout, ensemble, jobs, search=not diagnose, apply=next_config)
         if worker is not None:
             join_step(config, asked, Share.read(worker), interruption)
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
 import os
+import re
 import signal
 import sys
 import threading
@@ -99,6 +101,22 @@ class Session:
             return config, latest_run(config.name)
         run = find_run(target)
         return self.config(run.config, sets), run
+
+    def next_config(self, target: str | None, config: Config, output: Path | None) -> Path:
+        """The file for the configuration that follows `config`: the one named, or the first free NAME-next.yaml.
+
+        It lies beside the file of the configuration, or here for a run's. Raises UsageError where the one named exists.
+        """
+        if output is not None:
+            if output.exists():
+                raise UsageError(f"{output} is there already, and nothing is overwritten; name another file with -o")
+            return output
+        is_file = target is not None and target.endswith((".yaml", ".yml"))
+        stem = Path(target).with_suffix("") if is_file and target is not None else Path(config.name)
+        name = re.sub(r"-next(-\d+)?$", "", stem.name)
+        ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        candidates = (stem.with_name(f"{name}-next{end}.yaml") for end in ends)
+        return next(path for path in candidates if not path.exists())
 
     def resumable(self, spec: str | None, config: Path | None) -> Run:
         """The run to resume: the one named, else the latest of the config's name, else the latest of all."""

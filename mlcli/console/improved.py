@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mlcli.config.schema import Config
+from mlcli.console.diagnosed import show_checks, show_findings
 from mlcli.console.screen import Screen
 from mlcli.evaluation.show import show_number
+from mlcli.improve.checks import Checks
 from mlcli.improve.search import Budget, SearchObserver, rank_trials
 from mlcli.improve.trial import Trial
 from mlcli.training.job import TrainingJob
@@ -40,21 +43,28 @@ def show_score(score: float | None) -> str:
     return "–" if score is None else show_number(score)
 
 
-class PlainSearchView(SearchObserver):
-    """A line a trial."""
+class SearchView(SearchObserver):
+    """Shows the checks; subclasses show the trials."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
+
+    def on_checks(self, config: Config, checks: Checks) -> None:
+        show_checks(self.screen, checks, config.optimizer.lr)
+
+
+class PlainSearchView(SearchView):
+    """A line a trial."""
 
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
         self.screen.say(describe_trial(trial, best, budget))
 
 
-class LiveSearchView(SearchObserver):
+class LiveSearchView(SearchView):
     """A bar over all trials, with the running one's epoch and the best score so far."""
 
     def __init__(self, screen: Screen) -> None:
-        self.screen = screen
+        super().__init__(screen)
         self.number = 0
         self.best = ""
         self.bar: Progress | None = None
@@ -92,10 +102,10 @@ def search_view(screen: Screen) -> SearchObserver:
 def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
     """The diagnosis, the best trials, what was won, and the command that trains it."""
     screen.close()
-    _show_findings(screen, outcome)
+    if outcome.searched.trials or outcome.searched.findings:
+        show_findings(screen, outcome.diagnosed, outcome.searched.findings)
     if outcome.results is None:
-        screen.warn("without validation rows nothing can be compared, so nothing was searched")
-        screen.next_step("the same command with -S dataset.split.valid=0.2")
+        _show_cure(screen, outcome)
         return
     _show_trials(screen, outcome)
     _show_importance(screen, outcome.results)
@@ -103,16 +113,18 @@ def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
     _show_next(screen, outcome, outcome.results)
 
 
-def _show_findings(screen: Screen, outcome: ImproveOutcome) -> None:
-    if not outcome.searched.trials and not outcome.searched.findings:
-        return
-    if not outcome.searched.findings:
-        screen.heading(f"Diagnosis of {outcome.diagnosed}: nothing ails it")
-        return
-    screen.heading(f"Diagnosis of {outcome.diagnosed}:")
-    for finding in outcome.searched.findings:
-        screen.say(f"· {finding.course_term}: {finding.evidence}")
-        screen.say(f"  try {'; or '.join(finding.remedies)}")
+def _show_cure(screen: Screen, outcome: ImproveOutcome) -> None:
+    """What to do after a diagnosis without a search."""
+    if not outcome.n_valid:
+        screen.warn("without validation rows nothing can be compared, so nothing was searched")
+    if outcome.applied is not None:
+        screen.next_step(f"mlcli train {outcome.applied}")
+    elif not outcome.n_valid:
+        screen.next_step("the same command with -S dataset.split.valid=0.2")
+    elif any(finding.patch for finding in outcome.searched.findings if finding.level == "ailment"):
+        screen.next_step("the same command with --apply, which writes a configuration with these remedies")
+    else:
+        screen.next_step("the same command without --diagnose, which searches")
 
 
 def _show_trials(screen: Screen, outcome: ImproveOutcome) -> None:
@@ -174,6 +186,8 @@ def show_change(value: float | None) -> str:
 def _show_next(screen: Screen, outcome: ImproveOutcome, results: Results) -> None:
     if outcome.interrupted:
         screen.next_step("the same command again, which goes on with the search")
+    elif outcome.applied is not None:
+        screen.next_step(f"mlcli train {outcome.applied}")
     elif results.ensemble is not None:
         screen.next_step(f"mlcli evaluate {results.ensemble.run}")
     elif outcome.improved:

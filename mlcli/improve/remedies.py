@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlcli.config.dataset import TableConfig
-from mlcli.config.optimizer import LbfgsConfig
+from mlcli.config.optimizer import AdamConfig, LbfgsConfig
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 
@@ -46,7 +46,9 @@ def raise_rate(case: Case) -> Remedies:
     """What the range test suggests, where that is higher; else a decade more."""
     lr, suggested = case.config.optimizer.lr, case.suggested_rate
     advice, patch = _set_rate(case.config, suggested if suggested and suggested > 2 * lr else lr * DECADE)
-    return (*advice, "optimizer.name: adam, which suits its steps to each weight"), patch
+    if not isinstance(case.config.optimizer, AdamConfig):
+        advice += ("optimizer.name: adam, which suits its steps to each weight",)
+    return (*advice, "more training.epochs"), patch
 
 
 def _set_rate(config: Config, lr: float) -> Remedies:

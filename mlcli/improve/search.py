@@ -18,6 +18,7 @@ from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ConfigError, DataError
 from mlcli.improve.case import Case
+from mlcli.improve.checks import Checks
 from mlcli.improve.diagnose import diagnose
 from mlcli.improve.finding import Finding, merged_patch
 from mlcli.improve.kept import Shelf
@@ -75,6 +76,9 @@ RESERVE = 1.1
 
 class SearchObserver(Observer):
     """Looks on at a search and, as any observer, at the training of each trial."""
+
+    def on_checks(self, config: Config, checks: Checks) -> None:
+        """Called before the first trial."""
 
     def on_trial_start(self, number: int, budget: Budget) -> None:
         """Called before each trial."""

@@ -7,8 +7,9 @@ classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from statistics import fmean
 
 from mlcli.config.optimizer import ConstantSchedule, LbfgsConfig
 from mlcli.improve.case import Case
@@ -44,6 +45,8 @@ RISE = 0.1
 MORE_ERRORS, DEVIATIONS = 0.1, 2.0
 # A range test is short; what it reaches in passing at a rate so far from the training's, this one missed.
 LONGER, SHORTER, CLEARLY = 10.0, 2.0, 0.1
+# Of the whole fall, from one quarter to the next: an even one has a quarter there, one that has settled nothing.
+FALLING = 0.1
 # Between a network on its own rows and a forest on rows it has not seen.
 OUTGROWN = 0.3
 # Skill from which what the units do is nobody's concern.
@@ -75,12 +78,23 @@ def overshooting(case: Case) -> str:
 def beaten_by_longer_steps(case: Case) -> str:
     """The sign that a training far from its end would have got on at a much higher rate; empty where there is none."""
     test = case.examination.rates if case.examination is not None else None
-    if test is None or not case.levels or overshooting(case) or not (_is_far(case) or _lags_behind_forest(case)):
+    if test is None or not case.levels or overshooting(case) or not _still_falls(case.levels):
+        return ""
+    if not (_is_far(case) or _lags_behind_forest(case)):
         return ""
     short_of = case.history[-1].train_loss - test.lowest
     if case.config.optimizer.lr * LONGER > test.best_rate or short_of < CLEARLY * case.guessing.chance:
         return ""
     return _beaten(case, case.history[-1].train_loss)
+
+
+def _still_falls(levels: Sequence[float]) -> bool:
+    """Whether the fall from the third quarter to the last is a part of the whole; few epochs have no quarters."""
+    quarter = len(levels) // 4
+    if quarter < 1:
+        return True
+    third, last = levels[-2 * quarter : -quarter], levels[-quarter:]
+    return fmean(third) - fmean(last) > FALLING * (levels[0] - levels[-1]) > 0
 
 
 def beaten_by_shorter_steps(case: Case) -> str:

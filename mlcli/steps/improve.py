@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from mlcli.bundle import load_bundle
-from mlcli.config.load import load_config
 from mlcli.config.schema import Config
 from mlcli.config.training import ImproveConfig
-from mlcli.errors import ArtefactError, ConfigError
-from mlcli.files import make_folder, own_part
+from mlcli.files import make_folder, own_part, write_file
 from mlcli.folders import runs_dir
-from mlcli.improve.case import Case, untrained_case
+from mlcli.improve.checks import Checks, leave_diagnosis, run_checks
 from mlcli.improve.diagnose import diagnose
 from mlcli.improve.examine import examine
-from mlcli.improve.probes.rates import find_range
+from mlcli.improve.next_config import cure, describe_next
 from mlcli.improve.results import Results, leave_results
 from mlcli.improve.search import Budget, Clock, Search, Searched, SearchObserver, best_trial, start_trial
-from mlcli.improve.space import search_space
+from mlcli.improve.space import config_with, search_space
 from mlcli.improve.subject import Subject
 from mlcli.improve.together import do_share, open_search, search_together, train_team
-from mlcli.improve.trial import Bench, Trial, TrialState, set_up_bench
+from mlcli.improve.trained import blank_case, case_of_run
+from mlcli.improve.trial import Trial, TrialState, set_up_bench
 from mlcli.improve.workers import Share
-from mlcli.inputs import Inputs, gather_inputs, make_job
+from mlcli.inputs import Inputs, gather_inputs
 from mlcli.reporter import Reporter, Silent
-from mlcli.run import Run, read_metrics
+from mlcli.run import Run
 from mlcli.run.lock import held_lock
 from mlcli.signals import Interruption
-from mlcli.training.job import TrainingJob
-from mlcli.training.losses import build_loss
-from mlcli.typed_json import from_json
 
-# Sections that decide what a training does; a run that differs in one says nothing about the configuration.
-TRAINED_BY = ("seed", "dataset", "features", "model", "loss", "optimizer", "training")
-ENDED = ("finished", "early", "diverged")
 NOTHING_SEARCHED = Searched((), ())
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says in place of the config; None leaves it to the config."""
+    """What the command line says in place of the config; None leaves it to the config.
+
+    search : False for checks and diagnosis alone
+    apply  : file for the next configuration, which does not exist yet; None for none
+    """
 
     trials: int | None = None
     timeout: float | None = None
     ensemble: int | None = None
     jobs: int = 1
+    search: bool = True
+    apply: Path | None = None
 
     def budget(self, config: ImproveConfig) -> Budget:
-        """What the search may take."""
+        """What the search may take; without one, the start alone is tried."""
+        if not self.search:
+            return Budget(trials=1)
         return Budget(
             self.trials or config.trials, self.timeout or config.timeout, self.ensemble or config.ensemble, self.jobs
         )
@@ -64,7 +64,9 @@ class ImproveOutcome:
 
     diagnosed : a run, or the unchanged configuration: the first trial
     metric    : what trials are compared by, on n_valid validation rows; nothing is searched without any
+    checks    : what was checked before anything was searched
     results   : None where nothing was searched
+    applied   : file of the next configuration; None where none was asked for, or nothing is to be changed
     """
 
     config: Config
@@ -73,8 +75,10 @@ class ImproveOutcome:
     metric: str
     n_valid: int
     budget: Budget
+    checks: Checks
     searched: Searched = NOTHING_SEARCHED
     results: Results | None = None
+    applied: Path | None = None
     interrupted: bool = False
 
     @property
@@ -103,6 +107,7 @@ class ImproveOutcome:
             "name": self.config.name,
             "folder": str(self.folder),
             "diagnosed": self.diagnosed,
+            **self.checks.to_json(),
             "findings": [finding.to_json() for finding in self.searched.findings],
             "metric": self.metric,
             "valid_rows": self.n_valid,
@@ -112,6 +117,7 @@ class ImproveOutcome:
             "trials": {state: self.count(state) for state in get_args(TrialState)},
             "best": self.best.to_json() if self.best else None,
             **(self.results.to_json() if self.results else {"proposal": None}),
+            "applied": str(self.applied) if self.applied else None,
             "interrupted": self.interrupted,
         }
 
@@ -133,23 +139,46 @@ def improve_step(
     inputs = gather_inputs(config, reporter)
     bench = set_up_bench(config, inputs, search_space(config))
     subject = Subject(config, inputs.task, inputs.features.layout, *bench.arrays)
-    look_closer = partial(examine, subject, find_range(subject))
+    checks = run_checks(subject)
+    for observer in observers:
+        observer.on_checks(config, checks)
+    look_closer = partial(examine, subject, checks.rates)
     case = case_of_run(run, bench, look_closer) if run is not None else None
     diagnosed = str(run) if case is not None else "the unchanged configuration"
     folder = search_folder(config, inputs)
-    outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, len(bench.arrays[1]), budget)
+    outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, len(bench.arrays[1]), budget, checks)
     if not outcome.n_valid:
-        return replace(outcome, searched=Searched((), tuple(diagnose(case or blank_case(bench)))))
+        return write_next(replace(outcome, searched=Searched((), tuple(diagnose(case or blank_case(bench))))), asked)
     make_folder(own_part(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
         search = open_search(bench, folder, budget, clock, observers, examine=look_closer)
         if case is not None and search.study.findings() is None:
             search.study.keep_findings(diagnose(case))
-        reporter.say(describe_search(search, folder))
-        searched = search_together(search, folder, interruption)
-        team = train_team(search, folder, interruption)
-        results = leave_results(folder, search, searched, team)
-    return replace(outcome, searched=searched, results=results, interrupted=interruption.signal is not None)
+        if asked.search:
+            reporter.say(describe_search(search, folder))
+            searched = search_together(search, folder, interruption)
+            results = leave_results(folder, search, searched, train_team(search, folder, interruption))
+        else:
+            reporter.say(f"Diagnosing {diagnosed}")
+            searched = search.searched() if case is not None else search.run(interruption)
+            results = None
+        leave_diagnosis(folder, config, checks, searched.findings)
+    interrupted = interruption.signal is not None
+    return write_next(replace(outcome, searched=searched, results=results, interrupted=interrupted), asked)
+
+
+def write_next(outcome: ImproveOutcome, asked: Asked) -> ImproveOutcome:
+    """Write the next configuration where it was asked for: the best found or, without a search, the remedies."""
+    start, best = outcome.config, outcome.best
+    config, causes = cure(start, outcome.searched.findings)
+    headline = f"After the diagnosis of {outcome.diagnosed}."
+    if asked.search and best is not None:
+        config = config_with(start, best.values)
+        headline = f"The best of {len(outcome.searched.trials)} trials: validation {outcome.metric} {best.score:.6g}."
+    if asked.apply is None or config == start:
+        return outcome
+    write_file(asked.apply, describe_next(start, config, headline, causes).encode())
+    return replace(outcome, applied=asked.apply)
 
 
 def join_step(config: Config, asked: Asked, share: Share, interruption: Interruption) -> None:
@@ -171,36 +200,6 @@ def fingerprint_search(config: Config, inputs: Inputs) -> str:
     budgetless = config.improve.model_copy(update={"trials": 1, "timeout": None, "ensemble": 1, "storage": None})
     core = config.model_copy(update={"improve": budgetless})
     return hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
-
-
-def case_of_run(run: Run, bench: Bench, look_closer: Callable[[Case, TrainingJob], Case]) -> Case | None:
-    """A run as a diagnosis sees it; None where it was not trained like the start, or not to its end."""
-    try:
-        manifest, trained = run.read_manifest(), load_config(run.config)
-        if manifest.members > 1:
-            return None
-        same = all(getattr(trained, section) == getattr(bench.start, section) for section in TRAINED_BY)
-        if not same or manifest.status not in ENDED or manifest.data_fingerprint != bench.inputs.prepared.fingerprint:
-            return None
-        bundle = load_bundle(run.model) if run.model.exists() else None
-        facts = bundle.facts if bundle is not None else {}
-        train, valid = (from_json(dict[str, float], facts.get(split, {}), run.model) for split in ("train", "valid"))
-        history = read_metrics(run)
-    except (ArtefactError, ConfigError):
-        return None
-    diverged = manifest.status == "diverged"
-    case = replace(blank_case(bench), history=history, train=train, valid=valid, diverged=diverged)
-    job = make_job(bench.start, bench.inputs, bench.arrays)
-    if bundle is not None:
-        job.model.load_state_dict(bundle.model.state_dict())
-    return look_closer(case, job)
-
-
-def blank_case(bench: Bench) -> Case:
-    """The start before its training."""
-    task, y = bench.inputs.task, bench.arrays[0].y
-    loss = build_loss(bench.start.loss, task, y.device)
-    return untrained_case(bench.start, task, loss, y, len(bench.arrays[1]))
 
 
 def describe_search(search: Search, folder: Path) -> str:

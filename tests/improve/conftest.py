@@ -3,6 +3,7 @@
 import pytest
 
 from mlcli.config.load import parse_config
+from mlcli.improve.checks import Checks
 from mlcli.improve.trial import case_of, set_up_bench, train_trial
 from mlcli.inputs import gather_inputs
 from mlcli.reporter import Silent
@@ -65,5 +66,5 @@ def train_case(make_bench, trained_cases):
 @pytest.fixture
 def unexamined(monkeypatch):
     """Spares a test of the search the seconds of experiments around it."""
-    monkeypatch.setattr("mlcli.steps.improve.find_range", lambda subject: None)
+    monkeypatch.setattr("mlcli.steps.improve.run_checks", lambda subject: Checks((), None))
     monkeypatch.setattr("mlcli.steps.improve.examine", lambda subject, rates, case, job: case)

@@ -81,7 +81,7 @@ def test_the_proposal_says_what_changed_and_why(make_config):
 
 def test_what_is_written_and_told(make_config):
     outcome = improve(make_config(*BAD_RATE))
-    files = {"best.yaml", "journal.jsonl", "kept", "lock", "search.svg", "trials.json"}
+    files = {"best.yaml", "diagnosis.json", "journal.jsonl", "kept", "lock", "search.svg", "trials.json"}
     assert {path.name for path in outcome.folder.iterdir()} == files
     written = json.loads((outcome.folder / "trials.json").read_text())
     assert [trial["number"] for trial in written["trials"]] == [1, 2, 3]

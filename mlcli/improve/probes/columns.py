@@ -12,8 +12,8 @@ from mlcli.improve.subject import Subject
 from mlcli.task import Classification
 
 SAMPLE = 2000
-# Few enough to follow a target from value to value, and enough not to follow chance.
-NEIGHBOURS = 5
+# The nearest row follows a target that jumps from value to value, a few do not follow chance.
+FEW = 5
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,11 @@ def _columns(subject: Subject, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]
 
 
 def _skill_alone(column: np.ndarray, y: np.ndarray) -> float:
-    """Each odd row's target against the mean target of its nearest even rows."""
+    """Each odd row's target against that of its nearest even row, or the mean of a few near ones."""
     order = np.argsort(column[::2], kind="stable")
-    values, targets = column[::2][order], y[::2][order]
-    middle = np.searchsorted(values, column[1::2])
-    nearest = np.clip(middle[:, None] + np.arange(NEIGHBOURS) - NEIGHBOURS // 2, 0, len(values) - 1)
-    return skill_of(y[1::2], targets[nearest].mean(axis=1))
+    values, targets, asked = column[::2][order], y[::2][order], column[1::2]
+    middle, last = np.searchsorted(values, asked), len(values) - 1
+    below, above = np.clip(middle - 1, 0, last), np.clip(middle, 0, last)
+    nearest = np.where(asked - values[below] <= values[above] - asked, below, above)
+    few = np.clip(middle[:, None] + np.arange(FEW) - FEW // 2, 0, last)
+    return max(skill_of(y[1::2], targets[nearest]), skill_of(y[1::2], targets[few].mean(axis=1)))

@@ -53,7 +53,8 @@ class RateRange:
     @cached_property
     def suggested(self) -> float:
         """The rate of the steepest descent, at most a decade below that of the lowest loss."""
-        curve, span = (self.start, *self.losses), max(1, round(STRETCH / math.log10(self._growth)))
+        curve = (self.start, *self.losses)
+        span = min(max(1, round(STRETCH / math.log10(self._growth))), len(self.losses))
         falls = [before - after for before, after in zip(curve, curve[span:], strict=False)]
         steepest = self.rates[falls.index(max(falls)) + span // 2]
         return min(steepest, self.best_rate / DECADE)

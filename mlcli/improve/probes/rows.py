@@ -14,7 +14,7 @@ from mlcli.training.loop import new_state, train_model
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 # Small trainings are over by then, and five of a large one are bearable; fewer tell nothing of a longer one.
-MOST_STEPS, FEWEST_STEPS = 800, 200
+MOST_STEPS, FEWEST_STEPS = 500, 200
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""Ailments are planted in real trainings, and the diagnosis has to name them; of healthy trainings it says nothing.
+
+What was named first instead is counted: the closing table is the confusion matrix, a line an ailment.
+"""
+
+import pytest
+
+from mlcli.improve.diagnose import diagnose
+from mlcli.improve.examine import examine
+from mlcli.improve.probes.rates import find_range
+from mlcli.improve.subject import Subject
+from mlcli.improve.trial import case_of, set_up_bench, train_trial
+from mlcli.inputs import gather_inputs
+from mlcli.reporter import Silent
+from tests.campaigns.ailments import HEALTHY, PLANTED, Field
+
+# Of five seeds; chance decides whether an ailment shows in so few rows.
+LEAST = 3
+SEEDS = 5
+
+
+@pytest.fixture
+def find(tmp_path, monkeypatch):
+    """Trains a plant with a seed, and gives what is found, the gravest first: find(plant, 3)."""
+    for name, folder in (("MLCLI_DATA_DIR", "data"), ("MLCLI_RUNS_DIR", "runs")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.delenv("MLCLI_PREPARED_DIR", raising=False)
+
+    def train(plant, seed):
+        config = plant.config(Field(tmp_path), seed)
+        bench = set_up_bench(config, gather_inputs(config, Silent()), {})
+        attempt = train_trial(bench, config, [], [], lambda: False)
+        subject = Subject(config, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
+        return diagnose(examine(subject, find_range(subject), case_of(attempt), attempt.job))
+
+    return train
+
+
+def chosen(plants):
+    """All of them; those that are not quick in large campaigns alone."""
+    return [pytest.param(plant, id=name) for name, plant in plants.items()]
+
+
+@pytest.mark.parametrize("plant", chosen(PLANTED))
+def test_what_is_planted_is_named(campaign, find, plant):
+    if not plant.quick and not campaign.large:
+        pytest.skip("part of the large campaign")
+    named = 0
+    for seed in range(campaign.size(1, SEEDS)):
+        names = [finding.name for finding in find(plant, campaign.seed + seed)]
+        is_named = plant.ailment in names[:2]
+        campaign.record("named" if is_named else f"found {' and '.join(names[:2]) or 'nothing'} instead")
+        named += is_named
+    assert named >= campaign.size(1, LEAST), campaign.counts
+
+
+@pytest.mark.parametrize("plant", chosen(HEALTHY))
+def test_of_what_is_healthy_nothing_is_said(campaign, find, plant):
+    if not plant.quick and not campaign.large:
+        pytest.skip("part of the large campaign")
+    silent = 0
+    for seed in range(campaign.size(1, SEEDS)):
+        alarms = [finding.name for finding in find(plant, campaign.seed + seed) if finding.level == "ailment"]
+        campaign.record(f"false {alarms[0]}" if alarms else "silent")
+        silent += not alarms
+    assert silent >= campaign.size(1, LEAST), campaign.counts
