@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ JOURNAL = "journal.jsonl"
 JOURNAL_LIMIT = 256 << 20
 # A trial whose process has not been heard of for so many seconds is given up.
 HEARTBEAT, GRACE = 10, 120
+ATTEMPTS, PAUSE = 4, 0.3
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -96,6 +98,17 @@ def _database(template: str) -> BaseStorage:
             f"improve.storage: {template.partition('://')[0]}://… cannot be used ({kind}); check address, name and "
             "password, and that its driver is installed"
         ) from None
+
+
+def _with_tables(url: str) -> BaseStorage:
+    """The database; tried again where another machine is just making the tables."""
+    from sqlalchemy.exc import DBAPIError
+
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(DBAPIError):
+            return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+        time.sleep(PAUSE)
+    return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
 def _variable(match: re.Match[str]) -> str:
