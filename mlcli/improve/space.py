@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
-DROPOUT = (0.0, 0.5)
+# Dropout reaches so far to either side of the config's: what few validation rows prefer beyond that is mostly luck.
+DROPOUT = 0.2
+MOST_DROPOUT = 0.7
 L2 = (1e-6, 1e-1)
 # Learning rates reach from this share of the config's to as many times it.
 SPREAD = 4.0
@@ -45,7 +47,8 @@ def default_space(config: Config) -> Space:
         space["model.hidden"] = Choices(choices=_networks(config.model.hidden))
         space["model.activation"] = Choices(choices=_with(config.model.activation, "relu", "silu"))
         space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
-        space["model.dropout"] = DROPOUT
+        low, high = config.model.dropout - DROPOUT, config.model.dropout + DROPOUT
+        space["model.dropout"] = (round_number(max(0.0, low)), round_number(min(MOST_DROPOUT, high)))
     if config.training.epochs <= FEW_EPOCHS:
         space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))
     return space | {"optimizer.l2": LogRange(log=L2)}
