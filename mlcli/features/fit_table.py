@@ -130,16 +130,18 @@ def _each_number(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray,
         if name in derived:
             return derived[name].evaluate({used: column(used) for used in derived[name].names})
         numbers = torch.from_numpy(numbers_of(rows, name).to_numpy(writable=True))
-        return torch.where(numbers.isfinite(), numbers, torch.nan)
+        return numbers.masked_fill_(~numbers.isfinite(), torch.nan)
 
     yield from ((column(name).numpy(), columns.numbers[name]) for name in (*columns.raw, *derived))
 
 
 def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
+    """Takes the column, which is filled."""
     fill, missing = fit_fill(column, settings), np.isnan(column)
     n_missing = int(missing.sum())
     marks = _variance(missing.astype(np.float64)) if settings.indicator and n_missing else None
-    return _Number(fill, n_missing, marks, _fit_scaled(np.where(missing, fill, column), settings.scale))
+    column[missing] = fill  # in place: one more copy is what a long column leaves no room for
+    return _Number(fill, n_missing, marks, _fit_scaled(column, settings.scale))
 
 
 def _fit_scaled(column: np.ndarray, kind: ScaleName) -> _Feature:

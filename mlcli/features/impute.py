@@ -39,7 +39,7 @@ def fit_fill(column: np.ndarray, settings: NumberSettings) -> float:
     if settings.impute == "constant" or not len(present):
         return settings.fill_value
     with np.errstate(over="ignore"):
-        fill = float(present.mean() if settings.impute == "mean" else np.median(present))
+        fill = float(present.mean() if settings.impute == "mean" else np.median(present, overwrite_input=True))
     if not np.isfinite(fill):
         raise DataError(f"features.impute: numbers too large to take their {settings.impute}; rescale or drop them")
     return fill

@@ -20,6 +20,7 @@ from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optim import build_optimizer
 from mlcli.training.scoring import Scorer, build_scorer
+from mlcli.training.update import Update, choose_update
 
 # Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
 SCORING_BATCH = 2048
@@ -37,13 +38,14 @@ class Arrays:
     y: Tensor
 
     def __len__(self) -> int:
-        return len(self.x)
+        return self.x.shape[0]  # len() of a tensor takes ten microseconds
 
 
 @dataclass(frozen=True)
 class TrainingJob:
     """All fixed parts of one training; `mlcli.training.loop` runs it.
 
+    update    : the optimizer's step
     lr        : learning rate that the schedule multiplies
     watch     : number that decides which epoch is best
     min_delta : smallest change of it that counts
@@ -57,6 +59,7 @@ class TrainingJob:
     gradients: Gradients
     scorer: Scorer
     optimizer: torch.optim.Optimizer
+    update: Update
     batch_size: int
     lr: float
     device: torch.device
@@ -106,6 +109,7 @@ def assemble_job(
     precision = choose_precision(config.training.precision, device, hidden)
     cost = build_cost(config.loss, task, device)
     gradients = choose_gradients(model, config.model, cost, precision, device)
+    optimizer = build_optimizer(config.optimizer, gradients.parameters)
     early = config.training.early_stopping
     return TrainingJob(
         config=config,
@@ -115,7 +119,8 @@ def assemble_job(
         cost=cost,
         gradients=gradients,
         scorer=build_scorer(task, device, watched_metrics(config).values()),
-        optimizer=build_optimizer(config.optimizer, gradients.parameters),
+        optimizer=optimizer,
+        update=choose_update(optimizer, device),
         batch_size=batch_size,
         lr=rate_for_batch(config.optimizer, config.training, batch_size),
         device=device,

@@ -121,7 +121,7 @@ def train_step(job: TrainingJob, state: TrainingState, batch: Arrays) -> None:
             nn.utils.clip_grad_norm_(job.model.parameters(), config.training.clip_norm)
         return value
 
-    job.optimizer.step(cost)  # type: ignore[arg-type]  # torch annotates float and takes the tensor
+    job.update(cost)
     if config.model.max_norm is not None:
         limit_norms(job.model, config.model.max_norm)
     state.step += 1
@@ -154,8 +154,16 @@ def is_best(job: TrainingJob, state: TrainingState, record: EpochRecord) -> bool
 
 @torch.inference_mode()
 def outputs_of(job: TrainingJob, x: Tensor) -> Tensor:
-    """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout."""
-    return torch.cat([job.gradients.outputs(rows) for rows in torch.split(x, SCORING_BATCH)])
+    """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout.
+
+    They are copied into one stretch as they come: kept as they are, each would hold apart the memory around it.
+    """
+    first = job.gradients.outputs(x[:SCORING_BATCH])
+    outputs = first.new_empty(x.shape[0], first.shape[1])
+    for start in range(0, x.shape[0], SCORING_BATCH):
+        rows = slice(start, start + SCORING_BATCH)
+        outputs[rows] = first if start == 0 else job.gradients.outputs(x[rows])
+    return outputs
 
 
 def score(job: TrainingJob, rows: Arrays) -> tuple[float, dict[str, float]]:
@@ -169,7 +177,9 @@ def row_order(job: TrainingJob, epoch: int) -> Tensor | None:
     if not job.config.training.shuffle or job.steps_per_epoch == 1:
         return None
     generator = torch.Generator().manual_seed(mix(job.config.seed, epoch))
-    return torch.randperm(len(job.train), generator=generator).to(job.device)
+    n_rows = len(job.train)
+    narrow = torch.int32 if n_rows < 2**31 else torch.int64  # the same order in half the memory
+    return torch.randperm(n_rows, generator=generator, dtype=narrow).to(job.device)
 
 
 def take_batch(job: TrainingJob, order: Tensor | None, batch: int) -> Arrays:

@@ -72,7 +72,7 @@ def _sigmoid_slope(smoothing: float) -> Slope:
 
     def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         target = y * (1 - smoothing) + smoothing / 2 if smoothing else y
-        return F.binary_cross_entropy_with_logits(z, target), (z.sigmoid() - target) / len(z)
+        return F.binary_cross_entropy_with_logits(z, target), (z.sigmoid() - target) / z.shape[0]
 
     return slope
 
@@ -85,10 +85,11 @@ def _softmax_slope(smoothing: float, n_classes: int) -> Slope:
         cost = F.nll_loss(log_p, y)
         if smoothing:
             cost = (1 - smoothing) * cost - smoothing * log_p.mean()
-        true = y.unsqueeze(1)
-        excess = log_p.exp_().sub_(smoothing / n_classes)
-        excess.scatter_add_(1, true, excess.new_full((1, 1), smoothing - 1).expand_as(true))
-        return cost, excess.div_(len(z))
+        excess = log_p.exp_()
+        if smoothing:
+            excess.sub_(smoothing / n_classes)
+        excess.scatter_add_(1, y.unsqueeze(1), excess.new_full((1, 1), smoothing - 1).expand(z.shape[0], 1))
+        return cost, excess.div_(z.shape[0])
 
     return slope
 
