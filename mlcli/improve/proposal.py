@@ -12,6 +12,7 @@ from mlcli.improve.finding import Finding
 from mlcli.improve.search import changed_keys, start_trial
 from mlcli.improve.space import config_with
 from mlcli.improve.trial import Trial
+from mlcli.printable import printable
 
 
 def write_proposal(
@@ -20,7 +21,7 @@ def write_proposal(
     """YAML of the best trial's complete configuration; comments above it say what changed and why."""
     config = config_with(start, best.values)
     lines = [*_headline(best, trials, metric), *_changes(start, config), *_reasons(best, trials, findings)]
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines) + dump_config(config)
+    return "".join(f"# {printable(line)}".rstrip() + "\n" for line in lines) + dump_config(config)
 
 
 def _headline(best: Trial, trials: Sequence[Trial], metric: str) -> list[str]:
