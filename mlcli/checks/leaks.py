@@ -34,9 +34,9 @@ def find_leaks(sample: Sample) -> Iterator[Finding]:
         scores = {name: _wrong(sample, name, truth) for name in sample.features}
         given_away = {name for name, wrong in scores.items() if _gives_away(sample, wrong, truth)}
         rest = min((wrong for name, wrong in scores.items() if name not in given_away), default=0.0)
-        for name in sorted(given_away, key=list(scores).index):
-            if rest >= CLEARLY * scores[name] and rest > 0:
-                yield _tell(sample, name, target, scores[name] * _unexplained(sample, truth))
+        for name, wrong in scores.items():
+            if name in given_away and rest > 0 and rest >= CLEARLY * wrong:
+                yield _tell(sample, name, target, wrong * _unexplained(sample, truth))
         if sample.classes:
             yield from _copies(sample, target, truth)
         else:
@@ -67,7 +67,7 @@ def _tell(sample: Sample, name: str, target: str, wrong: float) -> Finding:
 
 def _wrong(sample: Sample, name: str, truth: Floats) -> float:
     """Of what always answering the same leaves wrong, the share that looking the column up leaves so, at most 1."""
-    if len(sample.classes) > MOST_CLASSES:
+    if len(sample.classes) == 1 or len(sample.classes) > MOST_CLASSES:
         return 1.0
     values, half = _known(sample.features[name]), np.random.default_rng(0).random(len(sample)) < 0.5
     answers = np.empty(len(sample))
