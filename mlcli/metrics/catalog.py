@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from mlcli.config.training import ClassMetric, Metric, NumberMetric
 from mlcli.data.types import TaskKind
 
-Interval = Literal["percentile", "reflected", "wilson", "none"]
+Interval = Literal["percentile", "noise", "wilson", "none"]
 ONE_CLASS = "the rows hold a single class"
 
 
@@ -103,7 +103,7 @@ _FACTS = (
         "how far probabilities are from shares that come true: expected calibration error, 15 bins",
         higher_is_better=False,
         needs_probabilities=True,
-        interval="reflected",
+        interval="noise",
     ),
     MetricFacts("rmse", "root of the mean squared error", higher_is_better=False, in_units=1),
     MetricFacts("mae", "mean absolute error", higher_is_better=False, in_units=1),
@@ -114,7 +114,13 @@ _FACTS = (
     ),
     MetricFacts("mse", "mean squared error", higher_is_better=False, in_units=2),
     MetricFacts("median_ae", "half of the absolute errors are below", higher_is_better=False, in_units=1),
-    MetricFacts("max_error", "the largest absolute error", higher_is_better=False, interval="none", in_units=1),
+    MetricFacts(
+        "max_error",
+        "the largest absolute error; without an interval, as no resample holds a larger one",
+        higher_is_better=False,
+        interval="none",
+        in_units=1,
+    ),
     MetricFacts(
         "mape",
         "mean absolute error as a share of the true value",

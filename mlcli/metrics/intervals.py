@@ -75,16 +75,14 @@ def percentile_interval(draws: np.ndarray, confidence: float) -> Interval | None
     return (float(low), float(high)) if low < high else None
 
 
-def reflected_interval(value: float, draws: np.ndarray, confidence: float) -> Interval | None:
-    """The percentile interval mirrored at the value (Davison & Hinkley, 1997, 5.2), for scores that are never negative.
+def noise_interval(value: float, noise: np.ndarray, confidence: float) -> Interval:
+    """As far around the value as noise (n_resamples,) reaches, for a sum of sizes that noise makes larger.
 
-    Resampling adds its own noise to a score that noise makes larger, such as a calibration error: the
-    draws lie above the value as the value lies above the truth. Reaches down to 0 and up to the value at least.
+    Resamples of such a score, a calibration error, lie above the value as the value lies above the truth, and
+    their central share does not hold it. But the sum cannot be off by more than the sum of its parts' noise.
     """
-    if (central := percentile_interval(draws, confidence)) is None:
-        return None
-    low, high = central
-    return max(0.0, 2 * value - high), max(value, 2 * value - low)
+    reach = float(np.quantile(noise, confidence))
+    return max(0.0, value - reach), min(1.0, value + reach)
 
 
 def wilson_interval(share: float, n: int, confidence: float) -> Interval:

@@ -12,7 +12,9 @@ import numpy as np
 from mlcli.config.training import Metric
 from mlcli.errors import config_error
 from mlcli.metrics.catalog import CATALOG, MetricFacts, auto_names, names_for
-from mlcli.metrics.intervals import Interval, Resampler, percentile_interval, reflected_interval, wilson_interval
+from mlcli.metrics.family import Scores
+from mlcli.metrics.intervals import Interval, Resampler, noise_interval, percentile_interval, wilson_interval
+from mlcli.metrics.probabilities import ECE_NOISE
 from mlcli.metrics.sampling import sample_scores
 from mlcli.metrics.score import Score
 from mlcli.task import Classification, FittedTask, Predictions, Regression
@@ -32,8 +34,9 @@ def measure(
 
     truth      : as `task.truth` gives it, (n,) class indices or (n, n_targets)
     names      : metrics in the order wanted; "auto" is all that suit the task
-    confidence : level of the intervals; None computes none. They come from 1,000 resamples of the rows
-                 drawn from `seed`, but for accuracy's, which is Wilson's
+    confidence : level of the intervals; None computes none. They are percentiles of 1,000 resamples of the
+                 rows drawn from `seed`; but accuracy's is Wilson's, ECE's is as wide as its bins' noise, and
+                 the largest error, which no resample can exceed, has none
 
     Raises ConfigError for a metric that does not suit the task.
     """
@@ -48,8 +51,7 @@ def measure(
         if not math.isfinite(value):
             scores.append(_build_score(task, facts, None, _why_undefined(task, facts, value)))
             continue
-        drawn = sample.draws.get(name)
-        interval = None if confidence is None else _interval(facts, value, drawn, len(truth), confidence)
+        interval = None if confidence is None else _interval(facts, value, sample.draws, len(truth), confidence)
         scores.append(_build_score(task, facts, value, None, interval))
     return scores
 
@@ -101,16 +103,14 @@ def why_unmeasurable(predictions: Predictions) -> str | None:
     return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
 
 
-def _interval(
-    facts: MetricFacts, value: float, draws: np.ndarray | None, n_rows: int, confidence: float
-) -> Interval | None:
+def _interval(facts: MetricFacts, value: float, draws: Scores, n_rows: int, confidence: float) -> Interval | None:
     if facts.interval == "wilson":
         return wilson_interval(value, n_rows, confidence)
-    if draws is None or facts.interval == "none":
+    if facts.name not in draws or facts.interval == "none":
         return None
-    if facts.interval == "reflected":
-        return reflected_interval(value, draws, confidence)
-    return percentile_interval(draws, confidence)
+    if facts.interval == "noise":
+        return noise_interval(value, draws[ECE_NOISE], confidence)
+    return percentile_interval(draws[facts.name], confidence)
 
 
 def _why_undefined(task: FittedTask, facts: MetricFacts, value: float) -> str:

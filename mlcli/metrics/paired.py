@@ -69,7 +69,7 @@ def compare(
             differences.append(Difference(name, None, None, None, facts.higher_is_better))
             continue
         low, high = None, None
-        if name in us.draws and facts.interval != "none":
+        if name in us.draws and facts.interval in ("percentile", "wilson"):
             low, high = _interval(us.draws[name] - them.draws[name], confidence)
         differences.append(Difference(name, value, low, high, facts.higher_is_better))
     return differences

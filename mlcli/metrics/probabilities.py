@@ -11,6 +11,8 @@ from mlcli.metrics.family import Floats, Scores
 
 # Of equal width; 15 are usual (Guo et al., 2017).
 N_BINS = 15
+# Σ over bins of how far each is from where it is without resampling.
+ECE_NOISE = "ece_noise"
 # What is left of promises that are kept to the letter.
 ROUNDING = 1e-12
 
@@ -76,7 +78,11 @@ PROBABILITY_METRICS: dict[str, tuple[Columns, Callable[[Floats], Floats]]] = {
 
 @dataclass(frozen=True, eq=False)
 class ProbabilityFamily:
-    """PROBABILITY_METRICS of rows. columns: (n, c), those of each metric side by side; widths: how many each has."""
+    """PROBABILITY_METRICS of rows, and ECE's noise.
+
+    columns : (n, c), those of each metric side by side, ECE's last
+    widths  : how many each has
+    """
 
     columns: Floats
     widths: tuple[int, ...]
@@ -85,7 +91,11 @@ class ProbabilityFamily:
     def scores(self, weights: np.ndarray) -> Scores:
         means = weights @ self.columns / weights.sum(axis=1, keepdims=True)
         parts = np.split(means, np.cumsum(self.widths)[:-1], axis=1)
-        return {name: PROBABILITY_METRICS[name][1](part) for name, part in zip(self.names, parts, strict=True)}
+        scores = {name: PROBABILITY_METRICS[name][1](part) for name, part in zip(self.names, parts, strict=True)}
+        if "ece" in scores:
+            bins = parts[self.names.index("ece")]
+            scores[ECE_NOISE] = np.abs(bins - self.columns[:, -N_BINS:].mean(axis=0)).sum(axis=1)
+        return scores
 
 
 def probability_family(truth: np.ndarray, probabilities: Floats, names: Sequence[str]) -> ProbabilityFamily:

@@ -111,8 +111,9 @@ def test_verdict(low, high, higher_is_better, verdict):
 def test_a_model_does_not_differ_from_itself():
     truth, ours, _ = related(3, 100, 0.0)
     for difference in compare(classification(3), truth, ours, ours, "auto", 0.95):
-        assert (difference.value, difference.low, difference.high) == (0, 0, 0)
-        assert difference.verdict == "no difference"
+        known = difference.name != "ece"  # its resamples hold more noise than its rows
+        assert (difference.value, difference.low, difference.high) == (0, *((0, 0) if known else (None, None)))
+        assert difference.verdict == ("no difference" if known else "undefined")
 
 
 def test_what_is_undefined_for_one_has_no_difference():
