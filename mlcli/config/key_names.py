@@ -53,7 +53,11 @@ class _Source:
         match annotation:
             case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
                 words = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-                yield from ((str(word.value), False) for word in words if isinstance(word, ast.Constant))
+                for word in words:
+                    if isinstance(word, ast.Constant):
+                        yield str(word.value), False
+                    else:  # another Literal by its name
+                        yield from self.parts(word)
             case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *_])):
                 yield from self.parts(inner)
             case ast.BinOp(left=left, right=right):

@@ -5,8 +5,10 @@ To add one is its name in `mlcli.config.training` and a case in `mlcli.evaluatio
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from mlcli.task import Classification, FittedTask, Predictions
 # Nearest neighbours: training rows × measured rows × inputs.
 DISTANCES = 40_000_000_000
 FEWEST_NEIGHBOURS = 200
+
+THREADS = "OMP_NUM_THREADS"
 
 
 def predict_baselines(
@@ -47,10 +51,7 @@ def _train_all(
     names: Sequence[str],
     seed: int,
 ) -> Iterator[Baseline]:
-    from threadpoolctl import threadpool_limits
-
-    # Threads that wait for each other in a spin cost many times what they gain on such small work.
-    with threadpool_limits(1):
+    with _one_thread():
         rivals = {name: _train(name, task, lesson, len(measured), seed) for name in names}
         answers: dict[str, list[np.ndarray]] = {name: [] for name in names}
         for x in portions_of(features, measured):
@@ -58,6 +59,26 @@ def _train_all(
                 answers[name].append(_answer(estimator, task, x))
     for name, (_, text) in rivals.items():
         yield Baseline(name, text, _as_predictions(task, np.concatenate(answers[name])))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other in a spin cost many times what they gain on such small work.
+
+    Where the variable is not set, scikit-learn runs a program of the system to count its cores.
+    """
+    from threadpoolctl import threadpool_limits
+
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        if before is None:
+            del os.environ[THREADS]
+        else:
+            os.environ[THREADS] = before
 
 
 def _train(name: str, task: FittedTask, lesson: Lesson, n_measured: int, seed: int) -> tuple[Any, str]:

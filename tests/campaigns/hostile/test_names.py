@@ -37,6 +37,13 @@ NASTY = [
 ]
 
 
+# What the report itself links to, all within the page.
+PLACES = {
+    f"#{name}"
+    for name in ("scores", "baselines", "data", "training", "answers", "importance", "mistakes", "learned", "again")
+}
+
+
 class Tags(HTMLParser):
     """All elements, attributes and text of a page."""
 
@@ -94,7 +101,8 @@ def test_a_whole_life(home, mlcli):
 def judge_documents(folder):
     """Names are text in report and figures: no element, no handler, no link is theirs."""
     page = Tags((folder / "report.html").read_text())
-    assert not page.elements & {"script", "img", "iframe", "object", "embed", "link", "base", "form", "a"}
+    assert not page.elements & {"script", "img", "iframe", "object", "embed", "link", "base", "form"}
+    assert {value for tag, name, value in page.attributes if tag == "a" and name == "href"} <= PLACES
     assert not [name for _, name, _ in page.attributes if name.startswith("on") or name in ("src", "action")]
     links = [value for _, name, value in page.attributes if name in ("href", "xlink:href")]
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
