@@ -102,7 +102,7 @@ def search_view(screen: Screen) -> SearchObserver:
 def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
     """The diagnosis, the best trials, what was won, and the command that trains it."""
     screen.close()
-    if outcome.searched.trials or outcome.searched.findings:
+    if outcome.searched.trials or outcome.searched.findings or not outcome.interrupted:
         show_findings(screen, outcome.diagnosed, outcome.searched.findings)
     if outcome.results is None:
         _show_cure(screen, outcome)

@@ -155,16 +155,22 @@ def improve_step(
         if case is not None and search.study.findings() is None:
             search.study.keep_findings(diagnose(case))
         if asked.search:
-            reporter.say(describe_search(search, folder))
-            searched = search_together(search, folder, interruption)
-            results = leave_results(folder, search, searched, train_team(search, folder, interruption))
+            outcome = search_better(outcome, search, reporter, interruption)
         else:
             reporter.say(f"Diagnosing {diagnosed}")
-            searched = search.searched() if case is not None else search.run(interruption)
-            results = None
-        leave_diagnosis(folder, config, checks, searched.findings)
-    interrupted = interruption.signal is not None
-    return write_next(replace(outcome, searched=searched, results=results, interrupted=interrupted), asked)
+            outcome = replace(outcome, searched=search.run(interruption) if case is None else search.searched())
+        leave_diagnosis(folder, config, checks, outcome.searched.findings)
+    return write_next(replace(outcome, interrupted=interruption.signal is not None), asked)
+
+
+def search_better(
+    outcome: ImproveOutcome, search: Search, reporter: Reporter, interruption: Interruption
+) -> ImproveOutcome:
+    """Search, alone or with other processes, and leave what was found in the folder."""
+    reporter.say(describe_search(search, outcome.folder))
+    searched = search_together(search, outcome.folder, interruption)
+    team = train_team(search, outcome.folder, interruption)
+    return replace(outcome, searched=searched, results=leave_results(outcome.folder, search, searched, team))
 
 
 def write_next(outcome: ImproveOutcome, asked: Asked) -> ImproveOutcome:

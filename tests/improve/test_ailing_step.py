@@ -6,11 +6,14 @@ import pytest
 
 from mlcli.config.load import dump_config, load_config
 from mlcli.console.diagnosed import plot_rates, show_checks, show_findings
+from mlcli.console.improved import show_improved
 from mlcli.console.screen import Screen
 from mlcli.console.sparkline import BLOCKS, PLAIN, sparkline
 from mlcli.improve.checks import Check, Checks
 from mlcli.improve.finding import Finding
 from mlcli.improve.probes.rates import RateRange
+from mlcli.improve.search import Budget
+from mlcli.steps.improve import ImproveOutcome
 
 SLOW = ("optimizer.lr=1e-4", "training.epochs=8")
 
@@ -115,6 +118,11 @@ def test_notes_do_not_make_a_training_ill(capsys):
     shown = capsys.readouterr().err
     assert "nothing ails it" in shown
     assert "worth knowing: too little data: 0.1 more" in shown
+
+
+def test_a_healthy_run_is_told_that_nothing_ails_it(capsys, make_config, tmp_path):
+    show_improved(Screen(), ImproveOutcome(make_config(), tmp_path, "small/001", "loss", 30, Budget(9, None), CHECKS))
+    assert "Diagnosis of small/001: nothing ails it" in capsys.readouterr().err
 
 
 def test_names_from_the_data_are_harmless_on_the_screen(capsys):
