@@ -16,13 +16,9 @@ from mlcli.config.dataset import DatasetConfig
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.types import Table
 from mlcli.errors import DataError, ResourceError
-from mlcli.files import disk
+from tests.campaigns.simulated_disks import dies_after
 
 CONFIGS = TypeAdapter(DatasetConfig)
-
-
-class Killed(BaseException):
-    """What a process cannot catch, as far as a test can have it."""
 
 
 class Collecting:
@@ -246,7 +242,7 @@ class TestDamage:
         prepared_dir = here / "data" / "prepared"
         prepared_dir.mkdir(parents=True)
         last = 0
-        while not prepare_dying(last):
+        while dies_after(lambda: prepare(name="spiral", rows=30), last):
             reporter = Collecting()
             whole = prepare(name="spiral", rows=30, reporter=reporter)
             assert reporter.warnings == []
@@ -254,30 +250,6 @@ class TestDamage:
             shutil.rmtree(whole.folder)
             last += 3
         assert last > 15
-
-
-def prepare_dying(last):
-    """Whether it came through on a disk that does nothing more after so many operations."""
-    count = 0
-
-    def dying(operation):
-        def guarded(*args):
-            nonlocal count
-            count += 1
-            if count > last:
-                raise Killed
-            return operation(*args)
-
-        return guarded
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("touch", "mkdir", "write", "sync", "rename", "unlink", "rmdir"):
-            patch.setattr(disk, name, dying(getattr(disk, name)))
-        try:
-            prepare(name="spiral", rows=30)
-        except Killed:
-            return False
-        return True
 
 
 def test_two_processes_at_once(here):
