@@ -75,11 +75,6 @@ def make_job(
     return job
 
 
-def count_parameters(job: TrainingJob) -> int:
-    """Numbers that training adjusts."""
-    return sum(parameter.numel() for parameter in job.model.parameters())
-
-
 def describe_run(job: TrainingJob, inputs: Inputs) -> RunManifest:
     """The run's account of itself at its start."""
     splits = inputs.prepared.splits
@@ -91,7 +86,7 @@ def describe_run(job: TrainingJob, inputs: Inputs) -> RunManifest:
         config_fingerprint=job.config.fingerprint(),
         data_fingerprint=inputs.prepared.fingerprint,
         dataset=inputs.prepared.dataset,
-        n_parameters=count_parameters(job),
+        n_parameters=job.n_parameters,
         rows={name: len(splits[name]) for name in ("train", "valid", "test")},
         stand_in_for=inputs.prepared.stand_in_for,
     )

@@ -17,7 +17,6 @@ from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import settle_threshold
 from mlcli.inputs import (
     Inputs,
-    count_parameters,
     describe_run,
     facts_of_making,
     gather_inputs,
@@ -160,7 +159,7 @@ def summarise(
         stopped=trained.stopped,
         epochs=state.epoch,
         best_epoch=state.best_epoch,
-        n_parameters=count_parameters(job),
+        n_parameters=job.n_parameters,
         train=scores(job.train),
         valid=scores(job.valid),
         seconds=seconds,
@@ -173,7 +172,7 @@ def describe_job(job: TrainingJob, inputs: Inputs) -> str:
     """One line: the network's shape, its size, and on how many rows it is trained."""
     shape = "-".join(map(str, (job.train.x.shape[1], *job.config.model.hidden, inputs.task.n_outputs)))
     return (
-        f"{shape} network, {count_parameters(job):,} parameters, {len(job.train):,} rows in batches of "
+        f"{shape} network, {job.n_parameters:,} parameters, {len(job.train):,} rows in batches of "
         f"{job.batch_size:,} on {job.device} ({str(job.precision).removeprefix('torch.')}, threads: {job.threads})"
     )
 

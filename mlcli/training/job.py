@@ -69,6 +69,11 @@ class TrainingJob:
     min_delta: float
 
     @property
+    def n_parameters(self) -> int:
+        """Numbers that training adjusts."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training rows; the last one may be smaller."""
         return -(-len(self.train) // self.batch_size)
