@@ -20,10 +20,13 @@ import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
+from mlcli.data.downloads import offline
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.files import locked_folder, make_folder, read_limited, resource_errors, write_file
+from mlcli.folders import runs_dir
 
 if TYPE_CHECKING:
+    import sqlalchemy
     from optuna.storages import BaseStorage
     from optuna.storages.journal._file import BaseJournalFileLock
     from optuna.study import Study as OptunaStudy
@@ -91,13 +94,28 @@ def _database(template: str) -> BaseStorage:
         ) from error
     try:
         url = sqlalchemy.make_url(_VARIABLE.sub(_variable, template))
-        return RDBStorage(url.render_as_string(hide_password=False), heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+        _require_reach(url)
+        return _with_tables(url.render_as_string(hide_password=False))
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
         kind = type(getattr(error, "orig", None) or error).__name__
         raise UsageError(
             f"improve.storage: {template.partition('://')[0]}://… cannot be used ({kind}); check address, name and "
             "password, and that its driver is installed"
         ) from None
+
+
+def _require_reach(url: sqlalchemy.URL) -> None:
+    """Raise UsageError for a file that a stranger's configuration may not write, and for a server while offline."""
+    if url.get_backend_name() != "sqlite":
+        if offline():
+            raise UsageError("improve.storage: no server is asked while MLCLI_OFFLINE is set")
+        return
+    own = (Path(), runs_dir())
+    if url.database and not any(Path(url.database).resolve().is_relative_to(folder.resolve()) for folder in own):
+        raise UsageError(
+            f"improve.storage: '{url.database}' lies neither in the working directory nor in the runs folder, and no "
+            "configuration makes mlcli write elsewhere; start mlcli where the file lies"
+        )
 
 
 def _with_tables(url: str) -> BaseStorage:

@@ -103,6 +103,7 @@ def test_a_signal_ends_all_processes(make_config, start, tmp_path, campaign_only
 
 def test_machines_share_a_database(make_config, start, tmp_path, monkeypatch, campaign_only):
     pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHERE", str(tmp_path))
     config = make_config(*SLOW[1:], "training.epochs=20", "improve.storage=sqlite:///${WHERE}/search.db")
     both = []
@@ -119,8 +120,9 @@ def test_machines_share_a_database(make_config, start, tmp_path, monkeypatch, ca
     assert 8 <= found["COMPLETE"] <= 9
 
 
-def test_what_one_machine_tried_the_other_sees(make_config, tmp_path):
+def test_what_one_machine_tried_the_other_sees(make_config, tmp_path, monkeypatch):
     pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
     config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
     one, other = (Study(tmp_path / machine / "small" / "improve-0", config, "loss") for machine in "ab")
     ticket = one.propose(0)
@@ -133,6 +135,7 @@ def test_what_one_machine_tried_the_other_sees(make_config, tmp_path):
 
 def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monkeypatch):
     pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
     config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
     study = Study(tmp_path / "small" / "improve-0", config, "loss")
     study.beat(study.propose(0))
@@ -150,15 +153,27 @@ def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monke
     [
         ("nonsense", "improve.storage"),
         ("oracle://me:secret@host/db", "improve.storage: oracle://"),
-        ("sqlite:////nowhere/at/all.db", "improve.storage: sqlite://"),
+        ("sqlite:///absent/search.db", "improve.storage: sqlite://"),
+        ("sqlite:////elsewhere.db", "'/elsewhere.db' lies neither"),
+        ("sqlite:///../elsewhere.db", "'../elsewhere.db' lies neither"),
         ("postgresql://me:${ABSENT}@host/db", "ABSENT is not set"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_without_its_password(make_config, tmp_path, url, message):
+def test_a_database_that_cannot_be_used_is_told_without_its_password(make_config, tmp_path, monkeypatch, url, message):
     pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLCLI_OFFLINE", raising=False)
     with pytest.raises(UsageError, match=message) as caught:
         Study(tmp_path / "small" / "improve-0", make_config(*SLOW, f"improve.storage={url}"), "loss")
     assert "secret" not in str(caught.value)
+
+
+def test_no_server_is_asked_while_offline(make_config, tmp_path, monkeypatch):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.setenv("MLCLI_OFFLINE", "1")
+    config = make_config(*SLOW, "improve.storage=postgresql://me@host/db")
+    with pytest.raises(UsageError, match="MLCLI_OFFLINE"):
+        Study(tmp_path / "small" / "improve-0", config, "loss")
 
 
 @pytest.mark.parametrize(
