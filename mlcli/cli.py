@@ -140,7 +140,7 @@ def train(
 @app.command(
     cls=Command,
     epilog="Examples:  mlcli evaluate  ·  mlcli evaluate iris/002 --split valid  ·  "
-    "mlcli evaluate --fail-under accuracy=0.9",
+    "mlcli evaluate --fail-under accuracy=0.9  ·  mlcli evaluate -S evaluation.folds=5",
 )
 def evaluate(
     run: RunArgument = None,
@@ -150,6 +150,7 @@ def evaluate(
         typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
     ] = None,
     strict: StrictOption = False,
+    sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -159,7 +160,7 @@ def evaluate(
         from mlcli.console.results import show_evaluation
         from mlcli.steps.evaluate import evaluate_step
 
-        outcome = evaluate_step(found, split, fail_under or (), session.screen)
+        outcome = evaluate_step(found, split, fail_under or (), sets or (), session.screen)
         session.finish(outcome, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
         session.refuse(outcome.serious if strict else ())
         session.require(outcome.misses)

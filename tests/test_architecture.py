@@ -21,6 +21,7 @@ LEVELS = [
     {"run"},
     {"bundle_content", "checkpoint", "inference", "weights", "predictions", "evaluation"},
     {"bundle", "incoming", "recorder", "inputs", "ledger"},
+    {"resampling"},
     {"improve", "start"},
     {"steps"},
     {"console"},

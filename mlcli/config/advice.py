@@ -194,6 +194,11 @@ ADVICE: dict[str, Advice] = {
     ),
     "evaluation.positive": Advice("Name the class you look for.", "positive class (clase positiva)", "fraud"),
     "evaluation.confidence": Advice(example=0.99),
+    "evaluation.seeds": Advice("5 or more to tell a better network from a luckier one.", example=5),
+    "evaluation.folds": Advice(
+        "Where rows are few, and one split of them says little.", "cross-validation (validación cruzada)", 5
+    ),
+    "evaluation.repeats": Advice("Where the folds' mean still moves with the seed.", example=3),
     "improve": Advice(term="step 5, improving performance (mejora del rendimiento)"),
     "improve.trials": Advice("Returns diminish: stop when it is no longer worth it.", example=60),
     "improve.timeout": Advice("Search as long as you can wait.", example=600),

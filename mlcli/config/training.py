@@ -78,6 +78,20 @@ class EvaluationConfig(Section):
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         0.95, description="Level of the intervals around the scores: 0.95 misses the true value one time in twenty."
     )
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        1,
+        description="Networks trained with this seed and those after it, on the same rows; every score is told as mean "
+        "± standard deviation. 1 is the run's own alone.",
+    )
+    folds: Annotated[int, Field(ge=2, le=100)] | Literal["leave_one_out"] | None = Field(
+        None,
+        description="Cross-validation: the training and validation rows are dealt into so many folds (stratified for "
+        "classes), and a network is trained without each and measured on it; leave_one_out, up to 500 rows, makes each "
+        "row a fold. The test rows stay locked; dataset.split.test: 0 gives all rows to the folds.",
+    )
+    repeats: Annotated[int, Field(ge=1, le=100)] = Field(
+        1, description="How often the rows are dealt into folds anew, for a mean that chance moves less."
+    )
 
 
 class LogRange(Section):

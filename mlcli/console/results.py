@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from mlcli.console.screen import Screen
 from mlcli.data.notes import profile_notes
-from mlcli.evaluation.show import say_verdict, show_difference, show_interval, show_number, show_value
+from mlcli.evaluation.show import (
+    say_folds,
+    say_verdict,
+    show_difference,
+    show_interval,
+    show_number,
+    show_range,
+    show_spread,
+    show_value,
+)
 from mlcli.features.notes import feature_notes
 
 if TYPE_CHECKING:
@@ -84,6 +93,8 @@ def show_evaluation(screen: Screen, outcome: EvaluateOutcome) -> None:
     _stand_in(screen, evaluation.stand_in_for)
     _show_scores(screen, outcome)
     _show_baselines(screen, evaluation)
+    _show_seeds(screen, evaluation)
+    _show_folds(screen, evaluation)
     if evaluation.per_class:
         _show_confusion(screen, evaluation)
         _show_classes(screen, evaluation)
@@ -134,6 +145,31 @@ def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
     screen.table(columns, rows, title=f"Against baselines, by {first.name}{unit}")
     for baseline in evaluation.baselines:
         screen.say(f"· {baseline.name}: {baseline.text}")
+
+
+def _show_seeds(screen: Screen, evaluation: Evaluation) -> None:
+    if evaluation.seeds is None:
+        return
+    seeds = evaluation.seeds.seeds
+    rows = [(own.name, show_spread(own), show_range(own)) for own in evaluation.seeds.spreads]
+    title = (
+        f"Over {len(seeds)} seeds, {seeds[0]} to {seeds[-1]}, on the same {evaluation.n_rows:,} {evaluation.split} rows"
+    )
+    screen.table(("metric", "mean ± sd", "lowest – highest"), rows, title=title)
+
+
+def _show_folds(screen: Screen, evaluation: Evaluation) -> None:
+    """The folds' mean beside the score of all answers pooled, which is all there is where one row is left out."""
+    folds = evaluation.folds
+    if folds is None:
+        return
+    columns = ["metric", "pooled", f"{evaluation.confidence:.0%} interval"]
+    rows = [[own.name, show_number(own.value), show_interval(own)] for own in folds.pooled]
+    if folds.spreads:
+        columns.insert(1, "mean ± sd")
+        for row, own in zip(rows, folds.spreads, strict=True):
+            row.insert(1, show_spread(own))
+    screen.table(columns, rows, title=say_folds(folds))
 
 
 def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:

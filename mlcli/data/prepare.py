@@ -27,7 +27,8 @@ from mlcli.data.profile import Profile, profile_splits
 from mlcli.data.sources import SourceRead, read_source
 from mlcli.data.splitting import split_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
-from mlcli.data.types import Dataset, Images, Splits, Table
+from mlcli.data.subset import take_rows
+from mlcli.data.types import Images, Splits, Table
 from mlcli.errors import ArtefactError, ResourceError
 from mlcli.files import recover_children
 from mlcli.folders import prepared_dir
@@ -138,11 +139,11 @@ def _make(config: DatasetConfig, seed: int, read: SourceRead) -> StoredData:
     indices = split_rows(
         len(read.rows), config.split, seed, _classes(read), read.split_key, test_given=read.test is not None
     )
-    train, outliers = _take(read.rows, indices.train), None
+    train, outliers = take_rows(read.rows, indices.train), None
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers = drop_outliers(train, config.outliers)
-    test = _take(read.rows, indices.test) if read.test is None else read.test
-    splits = Splits(train, _take(read.rows, indices.valid), test, read.task)
+    test = take_rows(read.rows, indices.test) if read.test is None else read.test
+    splits = Splits(train, take_rows(read.rows, indices.valid), test, read.task)
     return StoredData(splits, profile_splits(splits, read.cleaning, outliers))
 
 
@@ -153,10 +154,3 @@ def _classes(read: SourceRead) -> np.ndarray | None:
     if isinstance(read.rows, Images):
         return read.rows.labels
     return read.rows.frame[read.rows.targets[0].name].rank("dense").to_numpy()
-
-
-def _take(rows: Dataset, indices: np.ndarray) -> Dataset:
-    if isinstance(rows, Table):
-        return Table(rows.frame[indices], rows.features, rows.targets)
-    labels = None if rows.labels is None else rows.labels[indices]
-    return Images(rows.pixels[indices], labels, rows.class_names)

@@ -11,6 +11,7 @@ import numpy as np
 from mlcli.config.training import EvaluationConfig
 from mlcli.data.types import SplitName
 from mlcli.evaluation.baselines import Baseline
+from mlcli.evaluation.spread import FoldScores, SeedScores
 from mlcli.evaluation.weights import WeightsTable
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure
@@ -57,6 +58,7 @@ class Evaluation:
     test_looks   : how often the test rows have been measured, this time included
     stand_in_for : the dataset that was asked for, when another one took its place
     weights      : those of a model without hidden layers
+    seeds, folds : scores of the same training repeated, where it was asked for
     """
 
     split: SplitName
@@ -71,6 +73,8 @@ class Evaluation:
     test_looks: int
     stand_in_for: str | None = None
     weights: WeightsTable | None = None
+    seeds: SeedScores | None = None
+    folds: FoldScores | None = None
 
     @property
     def headline(self) -> int:
@@ -93,6 +97,8 @@ class Evaluation:
             "per_class": [asdict(row) for row in self.per_class],
             "confusion": None if self.confusion is None else [list(row) for row in self.confusion],
             "weights": None if self.weights is None else asdict(self.weights),
+            "seeds": None if self.seeds is None else self.seeds.to_json(),
+            "folds": None if self.folds is None else self.folds.to_json(),
         }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlcli.metrics.score import Score
 
 if TYPE_CHECKING:
+    from mlcli.evaluation.spread import FoldScores, Spread
     from mlcli.metrics.paired import Difference
 
 
@@ -42,6 +43,26 @@ def show_interval(score: Score) -> str:
     if score.low is None or score.high is None:
         return ""
     return f"{show_number(score.low)} – {show_number(score.high)}"
+
+
+def show_spread(spread: Spread) -> str:
+    """Mean ± standard deviation; the mean alone where one value is all there is."""
+    return show_number(spread.mean) + ("" if spread.sd is None else f" ± {show_number(spread.sd)}")
+
+
+def show_range(spread: Spread) -> str:
+    """The lowest and the highest value; empty where none is defined."""
+    known = [value for value in spread.values if value is not None]
+    return f"{show_number(min(known))} – {show_number(max(known))}" if known else ""
+
+
+def say_folds(folds: FoldScores) -> str:
+    """What was done, as a heading."""
+    rows = f"{folds.n_rows:,} training and validation rows"
+    if folds.leaves_one_out:
+        return f"Leave one out: each of the {rows}"
+    again = f", dealt {folds.repeats} times" if folds.repeats > 1 else ""
+    return f"Cross-validation: {folds.n_folds} folds of the {rows}{again}"
 
 
 VERDICTS = {

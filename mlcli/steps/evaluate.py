@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ import numpy as np
 from mlcli.bundle import Bundle, load_bundle
 from mlcli.checks.find import obtain_findings
 from mlcli.checks.finding import Finding
+from mlcli.config.load import load_config
+from mlcli.config.schema import Config
+from mlcli.config.training import EvaluationConfig
 from mlcli.data.prepare import Prepared
 from mlcli.data.types import Dataset, SplitName
-from mlcli.errors import UsageError
+from mlcli.errors import ConfigError, Problem, UsageError
 from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names
 from mlcli.evaluation.bounds import find_misses, parse_bounds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions
@@ -29,11 +32,15 @@ from mlcli.inputs import prepare_again
 from mlcli.metrics.measure import measure
 from mlcli.models.mlp import Mlp
 from mlcli.reporter import Reporter
-from mlcli.run import Run, read_metrics
+from mlcli.resampling.folds import measure_folds
+from mlcli.resampling.seeds import measure_seeds
+from mlcli.run import Run, RunManifest, read_metrics
 from mlcli.task import Classification
 from mlcli.weights import LinearWeights
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+# Keys of `evaluation` that training rests on.
+SETTLED = ("threshold", "positive")
 
 
 @dataclass(frozen=True)
@@ -62,16 +69,23 @@ class EvaluateOutcome:
         }
 
 
-def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporter) -> EvaluateOutcome:
+def evaluate_step(
+    run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], reporter: Reporter
+) -> EvaluateOutcome:
     """Measure a run's model on one split, beside baselines; write metrics, figures and report."""
-    bundle = load_bundle(run.model)
-    asked = parse_bounds(bundle.task, bounds)
+    config = evaluated_config(run, sets)
     manifest = run.read_manifest()
+    require_single_network(run, manifest, config.evaluation)
+    bundle = load_bundle(run.model)
+    bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
+    asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_again(run, reporter)
     name, data = choose_split(prepared, split, reporter)
     baselines = train_baselines(bundle, prepared, data, reporter)
+    seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     subject = measure_bundle(run, bundle, data, baselines, name, looks)
+    subject = replace(subject, evaluation=replace(subject.evaluation, seeds=seeds, folds=folds))
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)
@@ -80,6 +94,31 @@ def evaluate_step(run: Run, split: str, bounds: Sequence[str], reporter: Reporte
     scores = measure(bundle.task, subject.truth, subject.predictions, [bound.metric for bound in asked])
     misses = tuple(map(str, find_misses(asked, scores)))
     return EvaluateOutcome(run, subject.evaluation, misses, findings)
+
+
+def evaluated_config(run: Run, sets: Sequence[str]) -> Config:
+    """The run's config with other keys of `evaluation`, but for those that training rests on. Raises ConfigError."""
+    before = load_config(run.config)
+    if not sets:
+        return before
+    after = load_config(run.config, sets)
+    sections = [name for name in Config.model_fields if name != "evaluation"]
+    changed = [name for name in sections if getattr(after, name) != getattr(before, name)]
+    settled = [name for name in SETTLED if getattr(after.evaluation, name) != getattr(before.evaluation, name)]
+    changed += [f"evaluation.{name}" for name in settled]
+    if changed:
+        text = "is settled by training; evaluate changes other keys of evaluation alone. Train anew with: mlcli train"
+        raise ConfigError([Problem(key, text, "--set") for key in changed])
+    return after
+
+
+def require_single_network(run: Run, manifest: RunManifest, config: EvaluationConfig) -> None:
+    """Raise UsageError where an ensemble, which a search has chosen, would have to be trained again."""
+    if manifest.members > 1 and (config.seeds > 1 or config.folds is not None):
+        raise UsageError(
+            f"run {run} is an ensemble of {manifest.members} networks; evaluation.seeds and evaluation.folds train "
+            "a single one again: evaluate a run of mlcli train"
+        )
 
 
 def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:

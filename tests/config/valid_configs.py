@@ -70,7 +70,7 @@ OTHERS = {
     "pca": "features: {extract: {name: pca, components: 3, whiten: true}}",
     "perceptron": "model: {hidden: [], output: step, max_norm: 3}\nloss: {name: auto}",
     "training": "training: {batch_size: 64, early_stopping: {metric: accuracy}, clip_norm: 1, precision: float32}",
-    "evaluation": "evaluation: {metrics: [f1, mcc], threshold: f1, positive: '1'}",
+    "evaluation": "evaluation: {metrics: [f1, mcc], threshold: f1, positive: '1', seeds: 3, folds: 5, repeats: 2}",
     "space": "improve: {space: {optimizer.lr: {log: [1e-4, 1]}, model.dropout: [0, 0.5], training.batch_size: {log: [16, 512]},"
     " model.hidden: {choices: [[], [8, 8]]}, training.clip_norm: {choices: [null, 1, 2.5]}, model.norm: {choices: [none, batch]}}}",
     "names": "name: a-b_C9\nseed: 9223372036854775807\ndevice: cuda:1",

@@ -15,6 +15,7 @@ def split_clashes(config: Config) -> Iterator[Fault]:
     """Keys of the split that exclude each other, and keys that need validation rows."""
     yield from _column_clashes(config.dataset)
     yield from _share_clashes(config.dataset)
+    yield from _fold_clashes(config)
     if not has_valid_rows(config.dataset):
         yield from _needs_valid_rows(config)
 
@@ -46,6 +47,26 @@ def _share_clashes(dataset: DatasetConfig) -> Iterator[Fault]:
     if shares and test + valid >= 1 and not gives_test_rows(dataset) and dataset.split.by != "given":
         message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
         yield Fault(SPLIT, message, at_key=True, reads=((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path")))
+
+
+def _fold_clashes(config: Config) -> Iterator[Fault]:
+    """Folds are dealt row by row from rows that step 1 has prepared."""
+    evaluation, by = config.evaluation, config.dataset.split.by
+    at, reads = ("evaluation", "folds"), ((*SPLIT, "by"),)
+    if evaluation.repeats > 1 and not isinstance(evaluation.folds, int):
+        message = f"is for a number of folds; evaluation.folds is {evaluation.folds or 'null'}"
+        yield Fault(("evaluation", "repeats"), message, reads=(at,))
+    if evaluation.folds is None:
+        return
+    if by == "group":
+        message = "would part the groups that dataset.split.by: group keeps together; try several dataset.split.seed"
+        yield Fault(at, message, reads=reads)
+    elif by == "time":
+        message = "would learn from what comes later, and dataset.split.by is time; measure on the test rows alone"
+        yield Fault(at, message, reads=reads)
+    if isinstance(config.dataset, TableConfig) and config.dataset.outliers.name != "none":
+        message = "would be measured without the outliers that dataset.outliers takes away; set dataset.outliers: none"
+        yield Fault(at, message, reads=(("dataset", "outliers"),))
 
 
 def _needs_valid_rows(config: Config) -> Iterator[Fault]:

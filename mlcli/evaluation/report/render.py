@@ -11,7 +11,7 @@ from mlcli.evaluation.figures.svg import inline_svg
 from mlcli.evaluation.report.facts import ReportFacts
 from mlcli.evaluation.report.sparks import draw_bars
 from mlcli.evaluation.report.view import view_scores
-from mlcli.evaluation.show import show_number, show_value
+from mlcli.evaluation.show import say_folds, show_interval, show_number, show_range, show_spread, show_value
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -40,6 +40,10 @@ def render_report(facts: ReportFacts) -> str:
     environment.filters |= {
         "number": show_number,
         "value": show_value,
+        "interval": show_interval,
+        "spread": show_spread,
+        "range": show_range,
+        "dealt": say_folds,
         "count": "{:,}".format,
         "share": lambda share: f"{100 * share:.1f} %",
         "bars": draw_bars,
