@@ -113,7 +113,7 @@ def test_machines_share_a_database(make_config, start, tmp_path, monkeypatch, ca
     for process in both:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err.decode()
-        assert b"8 complete" in err or b"9 complete" in err
+        assert b"0 failed" in err  # the first to end does not wait for the other's last trial
     with sqlite3.connect(tmp_path / "search.db") as database:
         found = dict(database.execute("select state, count(*) from trials group by state"))
     assert found.keys() == {"COMPLETE"}
