@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from mlcli.config.training import EvaluationConfig
+from mlcli.errors import UsageError
+from mlcli.steps.evaluate import require_single_network
 
 TRAIN = ("train", "configs/iris.yaml", "-q", "-S", "training.epochs=4", "-S", "evaluation.baselines=none")
 
@@ -70,3 +75,11 @@ def test_what_cannot_be_set_is_refused_in_a_line(run, mlcli, setting, message):
     assert message in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert json.loads((run / "manifest.json").read_text())["test_looks"] == 0
+
+
+@pytest.mark.parametrize("asked", [{"seeds": 2}, {"folds": 5}])
+def test_an_ensemble_is_not_trained_again(asked):
+    require_single_network("x/001", SimpleNamespace(members=3), EvaluationConfig())
+    require_single_network("x/001", SimpleNamespace(members=1), EvaluationConfig(**asked))
+    with pytest.raises(UsageError, match="run x/001 is an ensemble of 3 networks"):
+        require_single_network("x/001", SimpleNamespace(members=3), EvaluationConfig(**asked))
