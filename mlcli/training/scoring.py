@@ -35,7 +35,7 @@ def _quick_scorer(task: FittedTask, device: torch.device) -> Scorer:
     """Accuracy, or rmse, mae and r2 in the target's units."""
     if isinstance(task, Regression):
         std = torch.tensor(task.std, device=device)
-        return lambda outputs, y: _regression_scores((outputs - y) * std, y * std)
+        return lambda outputs, y: _regression_scores((outputs - y).mul_(std), y * std)
     return lambda outputs, y: {"accuracy": _accuracy(task, outputs, y)}
 
 
@@ -48,7 +48,7 @@ def _accuracy(task: Classification, outputs: Tensor, y: Tensor) -> float:
 
 def _regression_scores(error: Tensor, y: Tensor) -> dict[str, float]:
     """Means over rows and targets; r2 is the uniform average over targets, 0 where a target is constant."""
-    spread = (y - y.mean(dim=0)).square().sum(dim=0)
+    spread = y.var(dim=0, correction=0) * y.shape[0]
     explained = torch.where(spread > 0, 1 - error.square().sum(dim=0) / spread, torch.zeros_like(spread))
     return {
         "rmse": error.square().mean().sqrt().item(),
