@@ -114,7 +114,7 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
     valid = prepare_again(run, Silent()).splits.valid
     predictions = bundle.predict(valid)
     np.testing.assert_allclose(predictions.probabilities[:, 1:], np.mean(each, axis=0), rtol=1e-4)
-    measured = evaluate_step(run, "valid", (), Silent()).evaluation.scores
+    measured = evaluate_step(run, "valid", (), (), Silent()).evaluation.scores
     log_loss = next(score for score in measured if score.name == "log_loss")
     assert log_loss.value == pytest.approx(outcome.results.ensemble.score, rel=1e-4)
     assert f"mlcli evaluate {run}" in shown(outcome)
