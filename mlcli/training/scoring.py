@@ -35,7 +35,7 @@ def _quick_scorer(task: FittedTask, device: torch.device) -> Scorer:
     """Accuracy, or rmse, mae and r2 in the target's units."""
     if isinstance(task, Regression):
         std = torch.tensor(task.std, device=device)
-        return lambda outputs, y: _regression_scores((outputs - y).mul_(std), y * std)
+        return lambda outputs, y: _regression_scores(outputs - y, y, std)
     return lambda outputs, y: {"accuracy": _accuracy(task, outputs, y)}
 
 
@@ -46,12 +46,15 @@ def _accuracy(task: Classification, outputs: Tensor, y: Tensor) -> float:
     return ((outputs > cut) == (y > 0.5)).float().mean().item()
 
 
-def _regression_scores(error: Tensor, y: Tensor) -> dict[str, float]:
-    """Means over rows and targets; r2 is the uniform average over targets, 0 where a target is constant."""
-    spread = y.var(dim=0, correction=0) * y.shape[0]
-    explained = torch.where(spread > 0, 1 - error.square().sum(dim=0) / spread, torch.zeros_like(spread))
+def _regression_scores(error: Tensor, y: Tensor, std: Tensor) -> dict[str, float]:
+    """Means over rows and targets, whose units std brings back; r2 is 0 where a target is constant.
+
+    Few copies are made: a long table leaves no room for them.
+    """
+    squares, spread = error.square().mean(dim=0), y.var(dim=0, correction=0)
+    explained = torch.where(spread > 0, 1 - squares / spread, torch.zeros_like(spread))
     return {
-        "rmse": error.square().mean().sqrt().item(),
-        "mae": error.abs().mean().item(),
+        "rmse": (squares * std.square()).mean().sqrt().item(),
+        "mae": (error.abs().mean(dim=0) * std).mean().item(),
         "r2": explained.mean().item(),
     }
