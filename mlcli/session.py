@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mlcli.console.screen import Screen
 from mlcli.errors import BoundMissedError, DataError, MlcliError, ResourceError, UsageError
+from mlcli.signals import signal_received
 
 if TYPE_CHECKING:
     from mlcli.bundle_content import BundleOutline
@@ -187,6 +188,8 @@ class Session:
                 )
             case RuntimeError() if "can't allocate memory" in str(error) or "out of memory" in str(error):
                 return self._out_of_resources("out of memory; use a smaller batch or a smaller network")
+        if (number := signal_received()) is not None:
+            return 128 + number
         return self._report_bug(error)
 
     def _out_of_resources(self, message: str) -> int:

@@ -10,6 +10,13 @@ from typing import Any, Self
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
+_received: list[int] = []
+
+
+def signal_received() -> int | None:
+    """The signal that was to end the program, where one came; libraries in Rust turn its exception into their own."""
+    return _received[-1] if _received else None
+
 
 def leave_on_signals() -> None:
     """From here on signals end the program with their exit code, and never with a traceback."""
@@ -23,6 +30,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     Out of the midst of an import, leave at once: there an exception may be swallowed, and leave a lock behind that
     the import in another thread waits for.
     """
+    _received.append(number)
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             os._exit(128 + number)

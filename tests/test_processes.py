@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from mlcli.session import Session
+
 SLOW = (
     "name: slow\ndataset: digits\nmodel: {hidden: [16], dropout: 0.2}\n"
     "training: {epochs: 40, batch_size: 64, checkpoint_seconds: 0}\n"
@@ -105,3 +107,11 @@ def test_a_closed_pipe_exits_141(slow, mlcli, spawn):
     os.close(writer)
     assert process.wait(30) == 141
     assert process.stderr.read() == b""
+
+
+def test_a_signal_that_a_library_turned_into_its_own_error_still_tells_its_code(monkeypatch, capsys):
+    monkeypatch.setattr("mlcli.signals._received", [signal.SIGTERM])
+    with pytest.raises(SystemExit) as leaving, Session(as_json=False, quiet=False):
+        raise RuntimeError("Error building a serializer")
+    assert leaving.value.code == 143
+    assert capsys.readouterr().err == ""
