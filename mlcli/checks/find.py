@@ -16,8 +16,7 @@ from mlcli.checks.shift import find_shift
 from mlcli.config.dataset import DatasetConfig, PlaygroundConfig
 from mlcli.data.prepare import Prepared
 from mlcli.data.types import Table
-from mlcli.errors import ArtefactError
-from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
+from mlcli.files import atomic_folder, read_json, take_up, verify_folder, write_json
 from mlcli.reporter import Reporter
 from mlcli.typed_json import check_version, from_json
 
@@ -37,12 +36,8 @@ class _Document:
 def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporter) -> tuple[Finding, ...]:
     """What the checks find: as kept beside the prepared data, or found now and kept there."""
     folder = prepared.folder.with_name(f"{prepared.folder.name}-checks")
-    recover_folder(folder)
-    if folder.exists():
-        try:
-            return _load(folder)
-        except ArtefactError as error:
-            reporter.warn(f"{error}; checking the data anew")
+    if (kept := take_up(folder, _load, reporter, "checking the data anew")) is not None:
+        return kept
     with np.errstate(all="ignore"):  # what cannot be computed gives nothing away
         findings = find_all(prepared, config)
     with atomic_folder(folder, KIND) as new:

@@ -30,8 +30,7 @@ def settle_threshold(
     probabilities = task.decode(outputs()).probabilities
     if probabilities is None:
         return task
-    truth = y.long().cpu().numpy().reshape(-1)
-    return task.with_threshold(choose_threshold(truth, probabilities[:, 1], chosen))
+    return task.with_threshold(choose_threshold(task.decode_targets(y), probabilities[:, 1], chosen))
 
 
 def choose_threshold(

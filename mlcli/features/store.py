@@ -10,10 +10,9 @@ import numpy as np
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.prepare import Prepared
-from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
-from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
+from mlcli.files import atomic_folder, read_json, take_up, verify_folder, write_json
 from mlcli.reporter import Reporter
 from mlcli.tensors import read_tensors, write_tensors
 from mlcli.typed_json import from_json
@@ -32,12 +31,8 @@ def obtain_features(
     """
     train = prepared.splits.train
     folder = prepared.folder.with_name(f"{prepared.folder.name}-features-{_fingerprint(prepared, config, seed, y)}")
-    recover_folder(folder)
-    if folder.exists():
-        try:
-            return _load(folder)
-        except ArtefactError as error:
-            reporter.warn(f"{error}; fitting the features anew")
+    if (kept := take_up(folder, _load, reporter, "fitting the features anew")) is not None:
+        return kept
     features = fit_features(train, config, seed, y, classification)
     reporter.say(f"Features fitted on {len(train):,} training rows: {features.layout.width} inputs")
     _save(folder, features)

@@ -11,6 +11,7 @@ from mlcli.files.atomic import (
 )
 from mlcli.files.disk import locked_folder, make_folder, resource_errors
 from mlcli.files.leftovers import recover_children, recover_folder
+from mlcli.files.reuse import take_up
 from mlcli.files.verified import (
     MANIFEST,
     own_part,
@@ -38,6 +39,7 @@ __all__ = [
     "remove_folder",
     "resource_errors",
     "sha256_file",
+    "take_up",
     "try_writing",
     "verify_file",
     "verify_folder",

@@ -112,7 +112,7 @@ def handful(subject: Subject) -> Check:
 
 def _few_rows(subject: Subject) -> Arrays:
     """Rows that differ in their features, as many as the network has parameters for."""
-    n_parameters = sum(parameter.numel() for parameter in subject.job().model.parameters())
+    n_parameters = subject.job().n_parameters
     drawn = subject.draw(subject.train, min(HANDFUL, n_parameters // (PARAMETERS_A_ROW * subject.task.n_outputs)))
     different: list[int] = []
     for at in range(len(drawn)):

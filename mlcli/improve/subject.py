@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from mlcli.config.optimizer import ConstantSchedule
 from mlcli.config.schema import Config
 from mlcli.features.layout import FeatureLayout
 from mlcli.improve.case import Guessing, guess
+from mlcli.metrics.measure import n_classes_of
 from mlcli.task import Classification, FittedTask
 from mlcli.training.job import Arrays, TrainingJob, assemble_job
 from mlcli.training.loop import mix
@@ -36,11 +38,18 @@ class Subject:
     @property
     def n_classes(self) -> int:
         """Classes of the target; 0 for regression."""
-        return len(self.task.classes) if isinstance(self.task, Classification) else 0
+        return n_classes_of(self.task)
 
     def count_classes(self, rows: Arrays) -> tuple[int, ...]:
         """Rows of each class; empty for regression."""
         return tuple(rows.y.long().view(-1).bincount(minlength=self.n_classes).tolist()) if self.n_classes else ()
+
+    def goals(self, y: torch.Tensor) -> np.ndarray:
+        """Encoded targets as `skill_of` takes them: (n, K) classes as ones and zeros, or (n, n_targets) as they are."""
+        if not isinstance(self.task, Classification):
+            return y.cpu().numpy()
+        goals: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y)]
+        return goals
 
     def job(self, config: Config | None = None, train: Arrays | None = None) -> TrainingJob:
         """A fresh network with its optimizer; the configuration and the rows are the subject's own unless given."""
@@ -66,8 +75,7 @@ class Subject:
 
 def affordable_steps(job: TrainingJob, most: int) -> int:
     """Steps within EFFORT, at most so many."""
-    n_parameters = sum(parameter.numel() for parameter in job.model.parameters())
-    return min(most, max(1, EFFORT // (PASSES * job.batch_size * max(n_parameters, 1))))
+    return min(most, max(1, EFFORT // (PASSES * job.batch_size * max(job.n_parameters, 1))))
 
 
 def at_constant_rate(config: Config) -> Config:

@@ -38,7 +38,7 @@ class Arrays:
     y: Tensor
 
     def __len__(self) -> int:
-        return self.x.shape[0]  # len() of a tensor takes ten microseconds
+        return len(self.x)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _sigmoid_slope(smoothing: float) -> Slope:
 
     def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         target = y * (1 - smoothing) + smoothing / 2 if smoothing else y
-        return F.binary_cross_entropy_with_logits(z, target), (z.sigmoid() - target) / z.shape[0]
+        return F.binary_cross_entropy_with_logits(z, target), (z.sigmoid() - target) / len(z)
 
     return slope
 
@@ -88,8 +88,8 @@ def _softmax_slope(smoothing: float, n_classes: int) -> Slope:
         excess = log_p.exp_()
         if smoothing:
             excess.sub_(smoothing / n_classes)
-        excess.scatter_add_(1, y.unsqueeze(1), excess.new_full((1, 1), smoothing - 1).expand(z.shape[0], 1))
-        return cost, excess.div_(z.shape[0])
+        excess.scatter_add_(1, y.unsqueeze(1), excess.new_full((1, 1), smoothing - 1).expand(len(z), 1))
+        return cost, excess.div_(len(z))
 
     return slope
 

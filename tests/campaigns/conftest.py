@@ -4,10 +4,8 @@ Every campaign draws from one seed, which is printed: `pytest tests/campaigns --
 """
 
 import functools
-import importlib
 import os
 import random
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -48,13 +46,6 @@ class Campaign:
     def summary(self):
         counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.counts.items()))
         return f"{self.name}: seed {self.seed}, {counted or 'no blows'}, {time.monotonic() - self.started:.1f} s"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def whole_torch():
-    """A training puts a stand-in in the place of torch's compiler, which torch.testing cannot be imported beside."""
-    if "torch._dynamo" not in sys.modules:
-        importlib.import_module("torch.distributed.tensor")
 
 
 CAMPAIGNS = pytest.StashKey[list]()

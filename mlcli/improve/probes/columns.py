@@ -9,7 +9,6 @@ import numpy as np
 
 from mlcli.improve.skill import skill_of
 from mlcli.improve.subject import Subject
-from mlcli.task import Classification
 
 SAMPLE = 2000
 # The nearest row follows a target that jumps from value to value, a few do not follow chance.
@@ -33,17 +32,9 @@ def probe_columns(subject: Subject) -> ColumnFacts:
     rows = subject.draw(subject.train, SAMPLE)
     x, names = rows.x.float().cpu().numpy(), subject.layout.names
     sizes = np.sqrt(np.square(x[:, : len(names)], dtype=np.float64).mean(axis=0))
-    y = _targets(subject, rows.y.cpu().numpy())
+    y = subject.goals(rows.y)
     skills = {name: _skill_alone(column, y) for name, column in _columns(subject, x)}
     return ColumnFacts(dict(zip(names, sizes.tolist(), strict=True)), skills)
-
-
-def _targets(subject: Subject, y: np.ndarray) -> np.ndarray:
-    """(n, K) ones and zeros of the classes, or the standardised targets as they are."""
-    if not isinstance(subject.task, Classification):
-        return y
-    targets: np.ndarray = np.eye(len(subject.task.classes))[y.astype(np.int64).reshape(-1)]
-    return targets
 
 
 def _columns(subject: Subject, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

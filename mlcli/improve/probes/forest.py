@@ -43,11 +43,11 @@ def grow_forest(subject: Subject) -> ForestFacts:
     """Fit a forest to at most MOST_ROWS training rows."""
     rows = subject.chance(len(subject.train))[:MOST_ROWS].sort().values
     x = subject.train.x.cpu().index_select(0, rows).float().numpy()
-    y = subject.train.y.cpu().index_select(0, rows).numpy()
+    y = subject.train.y.cpu().index_select(0, rows)
+    truth = subject.goals(y)
     if isinstance(subject.task, Classification):
-        labels = y.astype(np.int64).reshape(-1)
-        return ForestFacts(rows.numpy(), np.eye(len(subject.task.classes))[labels], _probabilities(subject, x, labels))
-    return ForestFacts(rows.numpy(), y, _numbers(subject, x, y))
+        return ForestFacts(rows.numpy(), truth, _probabilities(subject, x, subject.task.decode_targets(y)))
+    return ForestFacts(rows.numpy(), truth, _numbers(subject, x, truth))
 
 
 def _probabilities(subject: Subject, x: np.ndarray, labels: np.ndarray) -> np.ndarray:

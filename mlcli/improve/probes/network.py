@@ -81,8 +81,9 @@ def _count_predicted(subject: Subject, outputs: Tensor) -> tuple[int, ...]:
 
 
 def _skill(subject: Subject, outputs: Tensor, y: Tensor) -> float:
+    truth = subject.goals(y)
     if not subject.n_classes:
-        return skill_of(y.cpu().numpy(), outputs.cpu().numpy())
-    ones, decoded = np.eye(subject.n_classes), subject.task.decode(outputs)
-    predicted = ones[decoded.values] if decoded.probabilities is None else decoded.probabilities
-    return skill_of(ones[y.long().view(-1).cpu().numpy()], predicted)
+        return skill_of(truth, outputs.cpu().numpy())
+    decoded = subject.task.decode(outputs)
+    certain = np.eye(subject.n_classes)[decoded.values]
+    return skill_of(truth, certain if decoded.probabilities is None else decoded.probabilities)
