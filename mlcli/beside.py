@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mlcli import completion
-from mlcli.console.help import EXAMPLE_MARK, Command
+from mlcli.console.help import Command, examples
 from mlcli.errors import UsageError
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, SetOption
 from mlcli.runs_group import runs_group
@@ -22,15 +22,14 @@ PANEL = "Beside the steps"
 
 def add_commands(app: typer.Typer) -> None:
     """Make them commands of the program, in this order."""
-    examples: dict[Callable[..., None], tuple[str, ...]] = {
-        init: ("init people.csv --target income", "init pictures/", "init --example iris"),
-        check: ("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
-        explain: ("explain", "explain optimizer.lr", "explain adam", "explain relu"),
-        schema: ("schema -o mlcli.schema.json", "schema | less"),
-        doctor: ("doctor", "doctor > report.txt"),
+    epilogs: dict[Callable[..., None], str] = {
+        init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
+        check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
+        explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
+        schema: examples("schema -o mlcli.schema.json", "schema | less"),
+        doctor: examples("doctor", "doctor > report.txt"),
     }
-    for command, lines in examples.items():
-        epilog = "Examples:" + EXAMPLE_MARK.join(f" mlcli {line}" for line in lines)
+    for command, epilog in epilogs.items():
         app.command(cls=Command, rich_help_panel=PANEL, epilog=epilog)(command)
     app.add_typer(runs_group(), name="runs", rich_help_panel=PANEL)
 

@@ -17,7 +17,7 @@ import typer
 
 from mlcli import completion
 from mlcli.beside import add_commands
-from mlcli.console.help import Command, Group
+from mlcli.console.help import Command, Group, examples
 from mlcli.options import ConfigArgument, JsonOption, QuietOption, RunArgument, SetOption, StrictOption
 from mlcli.session import Session
 
@@ -51,9 +51,7 @@ def root(
     """Carry the options that belong to no command."""
 
 
-@app.command(
-    cls=Command, epilog="Examples:  mlcli prepare  ·  mlcli prepare configs/adult.yaml  ·  mlcli prepare --json"
-)
+@app.command(cls=Command, epilog=examples("prepare", "prepare configs/adult.yaml", "prepare --json"))
 def prepare(
     configs: Annotated[
         list[Path] | None,
@@ -79,9 +77,7 @@ def prepare(
         session.refuse(outcome.serious if strict else ())
 
 
-@app.command(
-    cls=Command, epilog="Examples:  mlcli features configs/adult.yaml  ·  mlcli features -S features.scale=robust"
-)
+@app.command(cls=Command, epilog=examples("features configs/adult.yaml", "features -S features.scale=robust"))
 def features(
     config: ConfigArgument = None, sets: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
 ) -> None:
@@ -97,8 +93,12 @@ def features(
 
 @app.command(
     cls=Command,
-    epilog="Examples:  mlcli train configs/mnist.yaml  ·  mlcli train -S training.epochs=20  ·  "
-    "mlcli train --resume  ·  mlcli train --resume mnist/002 -S training.epochs=30",
+    epilog=examples(
+        "train configs/mnist.yaml",
+        "train -S training.epochs=20",
+        "train --resume",
+        "train --resume mnist/002 -S training.epochs=30",
+    ),
 )
 def train(
     config: ConfigArgument = None,
@@ -139,8 +139,12 @@ def train(
 
 @app.command(
     cls=Command,
-    epilog="Examples:  mlcli evaluate  ·  mlcli evaluate iris/002 --split valid  ·  "
-    "mlcli evaluate --fail-under accuracy=0.9  ·  mlcli evaluate -S evaluation.folds=5",
+    epilog=examples(
+        "evaluate",
+        "evaluate iris/002 --split valid",
+        "evaluate --fail-under accuracy=0.9",
+        "evaluate -S evaluation.folds=5",
+    ),
 )
 def evaluate(
     run: RunArgument = None,
@@ -168,8 +172,11 @@ def evaluate(
 
 @app.command(
     cls=Command,
-    epilog="Examples:  mlcli improve configs/adult.yaml --trials 20  ·  mlcli improve --timeout 300 --ensemble 8  ·  "
-    "mlcli improve iris/001 --diagnose --apply",
+    epilog=examples(
+        "improve configs/adult.yaml --trials 20",
+        "improve --timeout 300 --ensemble 8",
+        "improve iris/001 --diagnose --apply",
+    ),
 )
 def improve(
     target: Annotated[
@@ -224,8 +231,7 @@ def improve(
 
 @app.command(
     cls=Command,
-    epilog="Examples:  mlcli predict new.csv -o out.csv  ·  mlcli predict - < new.csv  ·  "
-    "mlcli predict digit.png --run mnist  ·  mlcli predict",
+    epilog=examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
 )
 def predict(
     source: Annotated[

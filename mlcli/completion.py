@@ -12,7 +12,6 @@ from mlcli.config.key_names import key_words
 from mlcli.folders import runs_dir
 from mlcli.printable import printable
 
-BASH_ASKS = {"_MLCLI_COMPLETE": "complete_bash"}
 SETTERS = ("--set", "-S")
 
 
@@ -60,7 +59,7 @@ def answer_bash_behind_equals() -> bool:
 
     Typer's completion would take them for three arguments. Returns whether bash was answered.
     """
-    if any(os.environ.get(name) != value for name, value in BASH_ASKS.items()):
+    if os.environ.get("_MLCLI_COMPLETE") != "complete_bash":
         return False
     try:
         words, at = shlex.split(os.environ.get("COMP_WORDS", "")), int(os.environ.get("COMP_CWORD", ""))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli import completion
-from mlcli.console.help import Command, DefaultGroup
+from mlcli.console.help import Command, DefaultGroup, examples
 from mlcli.options import JsonOption, QuietOption
 from mlcli.session import Session
 
@@ -19,12 +19,11 @@ def runs_group() -> typer.Typer:
     group.command(
         cls=Command,
         name="list",
-        epilog="Examples:  mlcli runs  ·  mlcli runs iris  ·  mlcli runs --limit 0 --json",
+        epilog=examples("runs", "runs iris", "runs --limit 0 --json"),
     )(list_runs)
     group.command(
         cls=Command,
-        epilog="Examples:  mlcli runs compare iris/001 iris/002  ·  "
-        "mlcli runs compare adult/1 adult/2 adult/3 -o adult.html",
+        epilog=examples("runs compare iris/001 iris/002", "runs compare adult/1 adult/2 adult/3 -o adult.html"),
     )(compare)
     return group
 

@@ -46,8 +46,12 @@ def differing_keys(configs: Sequence[Config]) -> list[Differing]:
     A key that some do not have, such as another optimizer's, is told where it says more than its default. A section
     that one has none of is told as a whole.
     """
-    found = _differing(tuple(map(plain, configs)), ())
-    return [Differing(dotted(path), values) for path, values in found if UNSET not in values or _is_said(path, configs)]
+    found, said = _differing(tuple(map(plain, configs)), ()), [changes_of(config) for config in configs]
+    return [
+        Differing(dotted(path), values)
+        for path, values in found
+        if UNSET not in values or any(_at(changes, path) is not UNSET for changes in said)
+    ]
 
 
 def differing_facts(facts: Sequence[Mapping[str, Value]]) -> list[Differing]:
@@ -79,11 +83,6 @@ def _differing(values: tuple[Setting, ...], path: KeyPath) -> Iterator[tuple[Key
         return
     for key in dict.fromkeys(key for section in sections for key in section):
         yield from _differing(tuple(section.get(key, UNSET) for section in sections), (*path, key))
-
-
-def _is_said(path: KeyPath, configs: Sequence[Config]) -> bool:
-    """Whether one of them says something else than the default there."""
-    return any(_at(changes_of(config), path) is not UNSET for config in configs)
 
 
 def _at(value: Setting, path: KeyPath) -> Setting:

@@ -128,6 +128,11 @@ def _indented(text: str, width: int) -> list[str]:
     return [f" {line}" for line in wrap(text, width - 2)]
 
 
+def examples(*lines: str) -> str:
+    """The epilog that shows these command lines, each without the program's name."""
+    return "Examples:  " + EXAMPLE_MARK.join(f"mlcli {line}" for line in lines)
+
+
 def _examples(epilog: str | None) -> Iterator[str]:
     """The examples of an epilog, each on a line of its own so that it can be copied whole."""
     if epilog:

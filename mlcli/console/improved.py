@@ -27,20 +27,15 @@ BEST_SHOWN = 5
 
 def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
     """A trial in one line, e.g. `trial 3/30  0.412  best 0.387 (trial 1)  optimizer.lr=0.02`."""
-    result = trial.reason if trial.state == "failed" else show_score(trial.score)
+    result = trial.reason if trial.state == "failed" else show_number(trial.score)
     pruned = " (pruned)" if trial.state == "pruned" else ""
-    so_far = f"  best {show_score(best.score)} (trial {best.number})" if best is not None else ""
+    so_far = f"  best {show_number(best.score)} (trial {best.number})" if best is not None else ""
     return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {describe_values(trial)}"
 
 
 def describe_values(trial: Trial) -> str:
     """The changed keys as on the command line; `unchanged` for the start."""
     return "  ".join(f"{key}={json.dumps(value)}" for key, value in trial.values.items()) or "unchanged"
-
-
-def show_score(score: float | None) -> str:
-    """A score, or an en dash where there is none."""
-    return "–" if score is None else show_number(score)
 
 
 class SearchView(SearchObserver):
@@ -85,7 +80,7 @@ class LiveSearchView(SearchView):
         self._show(self.number - 1 + state.step / job.total_steps)
 
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        self.best = f"  best {show_score(best.score)} (trial {best.number})" if best is not None else ""
+        self.best = f"  best {show_number(best.score)} (trial {best.number})" if best is not None else ""
         self._show(trial.number)
 
     def _show(self, completed: float, title: str | None = None) -> None:
@@ -130,7 +125,7 @@ def _show_cure(screen: Screen, outcome: ImproveOutcome) -> None:
 def _show_trials(screen: Screen, outcome: ImproveOutcome) -> None:
     ranked = rank_trials(outcome.searched.trials, outcome.metric)[:BEST_SHOWN]
     rows = [
-        (str(trial.number), show_score(trial.score), f"{trial.best_epoch} of {trial.epochs}", describe_values(trial))
+        (str(trial.number), show_number(trial.score), f"{trial.best_epoch} of {trial.epochs}", describe_values(trial))
         for trial in ranked
     ]
     if rows:
@@ -147,16 +142,16 @@ def _show_importance(screen: Screen, results: Results) -> None:
 
 
 def _show_gain(screen: Screen, outcome: ImproveOutcome, results: Results) -> None:
-    before, team = show_score(outcome.before), results.ensemble
+    before, team = show_number(outcome.before), results.ensemble
     if outcome.best is None:
         screen.heading("No trial came to an end that can be compared")
         return
     if outcome.improved:
-        screen.heading(f"Validation {outcome.metric}: {before} before, {show_score(outcome.best.score)} now")
+        screen.heading(f"Validation {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
     elif team is None:
         screen.heading(f"Nothing beat the configuration as it is (validation {outcome.metric} {before})")
     if team is not None:
-        screen.heading(f"{team.run}: {team.members} networks together, {outcome.metric} {show_score(team.score)}")
+        screen.heading(f"{team.run}: {team.members} networks together, {outcome.metric} {show_number(team.score)}")
     if results.difference is not None:
         screen.say(describe_difference(results.difference, outcome.n_valid))
     if outcome.improved:

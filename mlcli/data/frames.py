@@ -53,8 +53,10 @@ def rows_at(rows: Frame, places: NDArray[np.int64]) -> pl.DataFrame:
     if isinstance(rows, pl.DataFrame):
         return rows[places]
     wanted, order = np.unique(places, return_inverse=True)
-    parts = [part[wanted[_within(wanted, start, part.height)] - start] for start, part in portions(rows)]
-    return pl.concat(parts)[order]
+    starts = np.unique(wanted // PORTION * PORTION).tolist() or [0]  # one at least, for the columns
+    parts = [collect(rows.slice(start, PORTION))[wanted[_within(wanted, start, PORTION)] - start] for start in starts]
+    found: pl.DataFrame = pl.concat(parts)[order]
+    return found
 
 
 def _within(wanted: NDArray[np.int64], start: int, count: int) -> slice:

@@ -14,12 +14,12 @@ import numpy as np
 from mlcli.config.dataset import IdxConfig
 from mlcli.data.paths import find_path
 from mlcli.data.types import Images
+from mlcli.data.unpacking import GZIP
 from mlcli.errors import DataError
 from mlcli.files import resource_errors
 
 SIZE_LIMIT = 4 << 30
 _HEADER_LIMIT = 4 + 4 * 255
-_GZIP = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08
 _TYPES = {0x08: "unsigned bytes", 0x09: "signed bytes", 0x0B: "16-bit integers", 0x0C: "32-bit integers",
           0x0D: "32-bit floats", 0x0E: "64-bit floats"}  # fmt: skip
@@ -70,7 +70,7 @@ def read_contents(path: Path) -> bytes:
     """The unpacked bytes of an IDX file: exactly as many as its header promises; raises DataError."""
     with resource_errors(path):
         packed = _read_file(path)
-        return _unpack(path, packed) if packed[:2] == _GZIP else _check_length(path, packed)
+        return _unpack(path, packed) if packed[:2] == GZIP else _check_length(path, packed)
 
 
 def parse_idx(path: Path, contents: bytes, dimensions: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from mlcli.errors import DataError, UsageError
 
 Format = Literal["csv", "parquet", "jsonl", "npz"]
 
-_SUFFIXES: Mapping[str, Format] = {
+SUFFIXES: Mapping[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -73,7 +73,7 @@ def read_incoming(source: str, schema: Schema, dataset: DatasetConfig, format: s
 
 def _format(source: str, asked: str | None) -> Format:
     name = source.removesuffix(".gz")
-    known: str | None = asked or ("csv" if source == "-" else _SUFFIXES.get(Path(name).suffix.lower()))
+    known: str | None = asked or ("csv" if source == "-" else SUFFIXES.get(Path(name).suffix.lower()))
     match known:
         case "csv" | "parquet" | "jsonl" | "npz":
             return known

@@ -15,8 +15,8 @@ from mlcli.errors import DataError
 
 Decimal = Literal[".", ","]
 
-_NEARLY = 0.9  # share of number cells from which the other cells are taken for mistakes
-_ENOUGH = 10  # and how many number cells that takes
+NEARLY = 0.9  # share of number cells from which the other cells are taken for mistakes
+ENOUGH = 10  # and how many number cells that takes
 _GROUPED = {".": r"^[+-]?(\d{1,3}(,\d{3})+(\.\d+)?|\d+,\d+)$", ",": r"^[+-]?(\d{1,3}(\.\d{3})+(,\d+)?|\d+\.\d+)$"}
 _MAX_CLASSES = 20
 _ROWS_PER_CLASS = 10
@@ -36,9 +36,14 @@ def parse_columns(
     """
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
     maybe = [name for name in texts if wanted.get(name, "number" if name in inferred else "category") == "number"]
-    numbers = _finite(rows.frame.select(_number(name, decimal) for name in maybe))
+    numbers = as_numbers(rows.frame.select(maybe), decimal)
     parsed = [_settle(rows, number, wanted.get(number.name), decimal, because) for number in numbers]
     return rows.with_frame(rows.frame.with_columns(parsed))
+
+
+def as_numbers(texts: pl.DataFrame, decimal: Decimal) -> pl.DataFrame:
+    """Text columns as finite numbers, null where a cell is none."""
+    return _finite(texts.select(_number(name, decimal) for name in texts.columns))
 
 
 def _number(name: str, decimal: Decimal) -> pl.Expr:
@@ -67,7 +72,7 @@ def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, decimal: Decimal
     if wanted == "number":
         raise _bad_cell(rows, text, row, because, advice)
     n_numbers = n_cells - n_bad
-    if n_numbers >= _ENOUGH and n_numbers >= _NEARLY * n_cells:
+    if n_numbers >= ENOUGH and n_numbers >= NEARLY * n_cells:
         because = f"while {n_numbers:,} of {n_cells:,} cells are"
         raise _bad_cell(rows, text, row, because, _or_category(advice, text.name))
     if text.filter(number.is_null()).str.contains(_GROUPED[decimal]).all():

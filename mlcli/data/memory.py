@@ -24,6 +24,7 @@ from mlcli.config.dataset import (
 from mlcli.data.images import list_image_folders
 from mlcli.data.panics import contained_panics
 from mlcli.data.sources import source_files
+from mlcli.data.unpacking import GZIP, start_of
 from mlcli.files import resource_errors
 from mlcli.memory import require_memory
 
@@ -33,7 +34,6 @@ TEXT = 4
 PIXEL = 3
 
 _SAMPLE = 1 << 16
-_GZIP = b"\x1f\x8b"
 _SMALLEST_GZIP = 18
 _REMEDY = "use fewer rows or columns, or a machine with more memory"
 
@@ -91,21 +91,14 @@ def _pixels_need(label: str, size: int) -> tuple[str, int, str]:
 def _start(path: Path) -> bytes:
     with resource_errors(path), path.open("rb") as file:
         start = file.read(_SAMPLE)
-    return _inflated(start) if start.startswith(_GZIP) else start
-
-
-def _inflated(packed: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(wbits=31).decompress(packed, _SAMPLE)
-    except zlib.error:
-        return b""
+    return start_of(start, _SAMPLE) if start.startswith(GZIP) else start
 
 
 def _unpacked_size(path: Path) -> int:
     """Of a gzip file, what its last four bytes say, which is modulo 4 GiB."""
     size = path.stat().st_size
     with resource_errors(path), path.open("rb") as file:
-        if file.read(2) != _GZIP or size < _SMALLEST_GZIP:
+        if file.read(2) != GZIP or size < _SMALLEST_GZIP:
             return size
         file.seek(-4, 2)
         return max(size, int.from_bytes(file.read(4), "little"))

@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.data.unpacking import most_unpacked, refuse_bomb
+from mlcli.data.unpacking import GZIP, most_unpacked, refuse_bomb
 from mlcli.errors import DataError, ResourceError
 
 _BLOCK = 1 << 24
 _BOM = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
 _NEWLINE = 10
 _NOT_ASCII = 128
 _FOREIGN = {
@@ -70,7 +69,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
             start = file.read(16)
             file.seek(0)
             size = path.stat().st_size  # 0 for the kernel's own files, which cannot be mapped
-            if encoding == "utf-8" and size and start and not start.startswith((_BOM, _GZIP)):
+            if encoding == "utf-8" and size and start and not start.startswith((_BOM, GZIP)):
                 return _sound(TextFile(label, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), path))
             data = file.read()
     except FileNotFoundError as error:
@@ -82,7 +81,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
 
 def read_text(data: bytes, label: str, encoding: str = "utf-8") -> TextFile:
     """The same for bytes that were piped in or unpacked."""
-    if data.startswith(_GZIP):
+    if data.startswith(GZIP):
         data = _unpacked(data, label)
     if encoding != "utf-8":
         data = _decoded(data, label, encoding).encode()

@@ -75,8 +75,11 @@ def create_folder(parent: Path, next_name: Callable[[], str], files: Mapping[str
     return folder
 
 
-def try_writing(folder: Path) -> None:
-    """Write a block to a folder, or where it would be made, and delete it; raise ResourceError where it cannot be."""
+def try_writing(folder: Path) -> Path:
+    """Write a block to a folder, or where it would be made, and delete it; the folder that was written to.
+
+    Raises ResourceError where it cannot be written.
+    """
     place = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
     try:
         with disk.resource_errors(folder), claimed(place / "try", disk.touch) as temporary:
@@ -84,6 +87,7 @@ def try_writing(folder: Path) -> None:
             disk.sync(temporary)
     except FileNotFoundError as error:  # a file system of the kernel's own
         raise ResourceError(f"{folder}: no file can be made there; choose another folder") from error
+    return place
 
 
 def remove_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from mlcli.config.dataset import MissingConfig
-from mlcli.data.inference import Decimal
+from mlcli.data.inference import ENOUGH, NEARLY, Decimal, as_numbers
 
 DEFAULT_MARKERS: tuple[str, ...] = MissingConfig().values
 # What people write where there is nothing, apart from the defaults.
@@ -20,8 +20,6 @@ USUAL_MARKERS = {
 # Numbers that stand for nothing, where they lie far from all others.
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _ODD_AT_MOST = 3
-_ENOUGH = 10
-_NEARLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -53,29 +51,26 @@ def _decimal(texts: Sequence[pl.Series], delimiter: str) -> Decimal:
     """The mark with which more columns are nearly all numbers."""
     if delimiter == ",":
         return "."
-    points, commas = (sum(_share(text, mark) >= _NEARLY for text in texts) for mark in (".", ","))
+    marks: tuple[Decimal, ...] = (".", ",")
+    points, commas = (sum(_share(text, mark) >= NEARLY for text in texts) for mark in marks)
     return "," if commas > points else "."
 
 
-def _share(text: pl.Series, decimal: str) -> float:
-    return 1 - as_numbers(text, decimal).null_count() / len(text) if len(text) else 0.0
+def _share(text: pl.Series, decimal: Decimal) -> float:
+    return 1 - _numbers(text, decimal).null_count() / len(text) if len(text) else 0.0
 
 
-def as_numbers(text: pl.Series, decimal: str) -> pl.Series:
-    """Finite numbers, null where a cell is none."""
-    if decimal == ",":
-        text = text.set(text.str.contains(".", literal=True), None).str.replace(",", ".", literal=True)
-    numbers = text.cast(pl.Float64, strict=False)
-    return numbers.set(~numbers.is_finite(), None)
+def _numbers(text: pl.Series, decimal: Decimal) -> pl.Series:
+    return as_numbers(text.to_frame(), decimal).to_series()
 
 
 def _markers(text: pl.Series, decimal: Decimal) -> Iterator[str]:
     """Markers among a column's cells: usual ones among numbers, odd ones among many numbers, far negative numbers."""
-    numbers = as_numbers(text, decimal)
+    numbers = _numbers(text, decimal)
     n_numbers = len(numbers) - numbers.null_count()
     odd = text.filter(numbers.is_null()).unique(maintain_order=True).to_list()
     usual = all(cell.lower() in USUAL_MARKERS for cell in odd)
-    few = len(odd) <= _ODD_AT_MOST and n_numbers >= max(_ENOUGH, _NEARLY * len(text))
+    few = len(odd) <= _ODD_AT_MOST and n_numbers >= max(ENOUGH, NEARLY * len(text))
     if n_numbers >= len(text) / 2 and (usual or few):
         yield from odd
         yield from _sentinels(text, numbers)
@@ -85,7 +80,7 @@ def _sentinels(text: pl.Series, numbers: pl.Series) -> Iterator[str]:
     for value in SENTINELS:
         others = numbers.filter(numbers != value).drop_nulls()
         n_found = int((numbers == value).sum())
-        if n_found > 1 and len(others) >= _ENOUGH:
+        if n_found > 1 and len(others) >= ENOUGH:
             low, high = float(others.min()), float(others.max())  # type: ignore[arg-type]
             if low - value > max(high - low, 1.0):
                 yield from text.filter(numbers == value).unique().to_list()

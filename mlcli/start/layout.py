@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from mlcli.config.dataset import CsvConfig
+from mlcli.data.unpacking import GZIP, start_of
 from mlcli.files import resource_errors
 
 Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
@@ -18,7 +17,6 @@ Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
 DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
 SAMPLE_LINES = 200
 _SAMPLE = 1 << 20
-_GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -74,9 +72,6 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     """The start of a file and all of it, unpacked; what is damaged is for its reader to explain."""
     with resource_errors(path):
         whole = path.read_bytes()
-    if whole.startswith(_GZIP):
-        try:
-            whole = zlib.decompressobj(wbits=31).decompress(whole, _SAMPLE)
-        except (zlib.error, gzip.BadGzipFile):
-            return b"", b""
+    if whole.startswith(GZIP):
+        whole = start_of(whole, _SAMPLE)
     return whole[:_SAMPLE], whole

@@ -11,6 +11,7 @@ from mlcli.config.dataset import CsvConfig, ImagesConfig
 from mlcli.config.tree import Value
 from mlcli.data.csv_text import read_delimited
 from mlcli.data.images import list_image_folders
+from mlcli.data.incoming import SUFFIXES
 from mlcli.data.inference import Decimal
 from mlcli.data.jsonl import read_jsonl
 from mlcli.data.memory import require_reading_memory
@@ -22,10 +23,9 @@ from mlcli.data.rows import Rows
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.textfile import open_text
 from mlcli.errors import DataError
-from mlcli.start.cells import DEFAULT_MARKERS, CellsFound, find_cells
+from mlcli.start.cells import CellsFound, find_cells
 from mlcli.start.layout import find_layout
 
-_ENDINGS = {"parquet": {".parquet", ".pq"}, "jsonl": {".jsonl", ".ndjson"}, "npz": {".npz"}}
 _SPREADSHEETS = {".xls", ".xlsx", ".ods"}
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
@@ -76,7 +76,8 @@ def _kind(place: Path) -> str:
     suffixes = {suffix.lower() for suffix in place.suffixes}
     if suffixes & _SPREADSHEETS:
         raise DataError(f"{place}: is a spreadsheet; save the sheet as CSV")
-    return next((kind for kind, endings in _ENDINGS.items() if suffixes & endings), "csv")
+    kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
+    return next((kind for kind in ("parquet", "jsonl", "npz") if kind in kinds), "csv")
 
 
 def _delimited(path: str, place: Path) -> TableFound:
@@ -105,7 +106,7 @@ def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
     return TableFound(keys, pl.DataFrame(read), rows.frame, cells, lost)
 
 
-def read_column(rows: Rows, name: str, missing: tuple[str, ...] = DEFAULT_MARKERS, decimal: Decimal = ".") -> pl.Series:
+def read_column(rows: Rows, name: str, missing: tuple[str, ...], decimal: Decimal) -> pl.Series:
     """One column as training will read it. Raises DataError for cells that it would refuse."""
     return select_cells(rows, [name], CellsConfig(missing, {}, {}, decimal), {}, "").rows.frame[name]
 

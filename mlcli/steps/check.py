@@ -127,7 +127,7 @@ def check_step(config: Config, reporter: Reporter, prepared: Prepared | None = N
         columns=tuple(_columns(inputs)),
         layers=layers,
         job=_describe_job(job),
-        memory=_memory(job, sum(layer.parameters for layer in layers)),
+        memory=_memory(job),
         available=None if available is None else available.size,
         seconds=pace.epoch(job) * config.training.epochs,
         seconds_per_epoch=pace.epoch(job),
@@ -156,9 +156,9 @@ def _describe_job(job: TrainingJob) -> JobPlan:
     )
 
 
-def _memory(job: TrainingJob, n_parameters: int) -> int:
+def _memory(job: TrainingJob) -> int:
     n_inputs = job.train.x.numel() + job.valid.x.numel()
-    return n_inputs * BYTES_PER_INPUT + n_parameters * BYTES_PER_PARAMETER
+    return n_inputs * BYTES_PER_INPUT + job.n_parameters * BYTES_PER_PARAMETER
 
 
 def _layers(model: Mlp) -> Iterator[LayerPlan]:

@@ -128,13 +128,13 @@ def _folders(errors: list[MlcliError]) -> Iterator[tuple[str, str]]:
     places = {name: folder() for name, folder in FOLDERS.items()} | {"temporary files": Path(tempfile.gettempdir())}
     for name, place in places.items():
         try:
-            try_writing(place)
+            written = try_writing(place)
         except ResourceError as error:
             reason = str(error).removeprefix(f"{place}: ")
             errors.append(ResourceError(f"{name}: {reason}"))
             yield name, f"CANNOT BE WRITTEN: {reason}"
             continue
-        free = shutil.disk_usage(next(one for one in (place, *place.absolute().parents) if one.exists())).free
+        free = shutil.disk_usage(written).free
         if free < ENOUGH_SPACE:
             errors.append(ResourceError(f"{name}: only {shown_size(free)} are free there"))
         yield name, f"{'set' if name in os.environ else 'as by default'}; can be written; {shown_size(free)} free"
