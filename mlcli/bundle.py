@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mlcli.bundle_content import KIND, SCHEMA_VERSION, SINGLE_VERSION, BundleContent, BundleOutline, read_outline
 from mlcli.config.model import ModelConfig
 from mlcli.config.schema import Config
-from mlcli.data.types import Dataset, Images
+from mlcli.data.types import Dataset
 from mlcli.errors import ArtefactError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.layout import FeatureLayout
@@ -77,8 +77,7 @@ class Bundle:
         outputs = self._filled_outputs(data)
         with single_thread():
             filled = self.task.decode(outputs)
-        probabilities = None if filled.probabilities is None else filled.probabilities[:n]
-        return Predictions(filled.values[:n], probabilities, filled.scores[:n])
+        return filled.at(slice(n))
 
     def weights(self) -> LinearWeights | None:
         """What a model without hidden layers has learned, in the data's units; None for other models."""
@@ -94,7 +93,7 @@ class Bundle:
         step = inference.rows * max(1, PORTION // self.features.layout.width // inference.rows)
 
         def outputs(start: int) -> Tensor:
-            return inference.outputs(self.features.transform(_part(data, start, step)))
+            return inference.outputs(self.features.transform(data.part(start, step)))
 
         return torch.cat(map_alone(outputs, range(0, max(1, len(data)), step)))
 
@@ -118,13 +117,6 @@ def fill_outline(outline: BundleOutline) -> Bundle:
         members = from_json(tuple[ModelConfig, ...], content.members, "members")
         model = _build(config.model, members, features.layout, task, parts["model"])
     return Bundle(config, features, task, model, content.facts, members)
-
-
-def _part(data: Dataset, start: int, count: int) -> Dataset:
-    """The rows from start on, at most count of them."""
-    if isinstance(data, Images):
-        return Images(data.pixels[start : start + count], None, data.class_names)
-    return data.part(start, count)
 
 
 def _portable(config: Config) -> dict[str, Any]:

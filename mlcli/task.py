@@ -40,6 +40,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.values)
 
+    def at(self, rows: slice | np.ndarray) -> Predictions:
+        """The answers for these rows."""
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return Predictions(self.values[rows], probabilities, self.scores[rows])
+
 
 @dataclass(frozen=True)
 class Regression:

@@ -73,6 +73,11 @@ class Images:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def part(self, start: int, count: int) -> Images:
+        """The rows from start on, at most count of them."""
+        rows = slice(start, start + count)
+        return replace(self, pixels=self.pixels[rows], labels=None if self.labels is None else self.labels[rows])
+
 
 Dataset = Table | Images
 

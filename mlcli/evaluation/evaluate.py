@@ -35,13 +35,10 @@ class MeasuredBaseline:
 
     def to_json(self) -> dict[str, Any]:
         """All but the name; a difference is the model's score less the baseline's."""
-        differences = {own.name: {**asdict(own), "verdict": own.verdict} for own in self.differences}
-        for own in differences.values():
-            del own["name"], own["higher_is_better"]
         return {
             "text": self.text,
             "scores": {score.name: score.to_json() for score in self.scores},
-            "differences": differences,
+            "differences": {own.name: own.to_json() for own in self.differences},
         }
 
 

@@ -110,9 +110,7 @@ def _losses(
 def _parts(answers: Predictions, n_rows: int) -> Iterator[Predictions]:
     """The answers in portions of n_rows."""
     for start in range(0, len(answers), n_rows):
-        rows = slice(start, start + n_rows)
-        probabilities = None if answers.probabilities is None else answers.probabilities[rows]
-        yield Predictions(answers.values[rows], probabilities, answers.scores[rows])
+        yield answers.at(slice(start, start + n_rows))
 
 
 def _half_widths(losses: NDArray[np.float64], share: float) -> NDArray[np.float64]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from mlcli.data.types import Dataset, Images
+from mlcli.data.frames import rows_at
+from mlcli.data.subset import take_rows
+from mlcli.data.types import Dataset, Images, Table
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.layout import FeatureLayout
 from mlcli.memory import require_memory
@@ -105,22 +107,18 @@ def portions_of(features: FittedFeatures, data: Dataset) -> Iterator[np.ndarray]
     """The inputs of rows to answer, few enough at a time."""
     step = max(1, PORTION // count_inputs(features.layout))
     for start in range(0, len(data), step):
-        part = _rows_of(data, slice(start, start + step)) if isinstance(data, Images) else data.part(start, step)
-        yield as_numbers(features.transform(part), features.layout)
+        yield as_numbers(features.transform(data.part(start, step)), features.layout)
 
 
 def _inputs_of(features: FittedFeatures, train: Dataset, kept: np.ndarray) -> Tensor:
     if isinstance(train, Images):
-        return features.transform(_rows_of(train, kept))
+        return features.transform(take_rows(train, kept))
     n_numbers = len(train) * features.layout.width
     require_memory(n_numbers * BYTES_PER_INPUT, f"baselines: {n_numbers:,} inputs", "set evaluation.baselines: none")
-    # All, for where targets were encoded a row's inputs depend on its place among the training rows.
+    if not features.by_place:
+        return features.transform(Table(rows_at(train.rows, kept), train.features, train.targets))
     inputs = features.transform_training(train)
     return inputs if len(kept) == len(train) else inputs[kept]
-
-
-def _rows_of(data: Images, rows: slice | np.ndarray) -> Images:
-    return Images(data.pixels[rows], None, data.class_names)
 
 
 def _standardised(task: FittedTask, truth: np.ndarray) -> np.ndarray:

@@ -51,6 +51,12 @@ class FittedFeatures:
         """
         return self._transform(data, training=True)
 
+    @property
+    def by_place(self) -> bool:
+        """Whether a training row's inputs depend on its place among them: where targets were encoded."""
+        source = self.source
+        return isinstance(source, TableFeatures) and any(own.encode == "target" for own in source.plan.vocabularies)
+
     def unseen(self, data: Dataset) -> dict[str, int]:
         """Cells whose category was never met in training, for the columns that have any."""
         if isinstance(self.source, PixelFeatures) or isinstance(data, Images):

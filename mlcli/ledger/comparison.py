@@ -86,13 +86,7 @@ def compare_runs(specs: Sequence[str]) -> Comparison:
         records=records,
         manifests=manifests,
         keys=tuple(differing_keys(configs)),
-        environment=tuple(differing_facts([environment_of(manifest) for manifest in manifests])),
+        environment=tuple(differing_facts([manifest.environment for manifest in manifests])),
         pairs=compare_pairs(records),
         histories=tuple(tuple(read_metrics(run)) for run in runs),
     )
-
-
-def environment_of(manifest: RunManifest) -> dict[str, Any]:
-    """What a run was made with, as far as it bears on its numbers."""
-    facts = {"device": manifest.device, "threads": manifest.threads, "precision": manifest.precision}
-    return {**manifest.versions, "platform": manifest.platform, **facts}

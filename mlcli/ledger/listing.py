@@ -11,8 +11,8 @@ from typing import Any
 from mlcli.config.differences import Differing, differing_keys
 from mlcli.errors import ArtefactError
 from mlcli.ledger.record import RunRecord, read_record
-from mlcli.run import Run, find_run, list_runs
-from mlcli.run.folder import broken_runs
+from mlcli.run import Run, find_run
+from mlcli.run.folder import every_run
 from mlcli.typed_json import strict_json
 
 
@@ -87,7 +87,7 @@ def list_entries(name: str | None, limit: int) -> Listing:
 
 
 def _newest_first(name: str | None) -> list[Run]:
-    every = sorted([*list_runs(), *broken_runs()], key=_age, reverse=True)
+    every = sorted(every_run(), key=_age, reverse=True)
     chosen = [run for run in every if name in (None, run.name)]
     return chosen or ([] if name is None else [find_run(name)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,6 +39,10 @@ class Difference:
         if self.low <= 0 <= self.high:
             return "no difference"
         return "better" if (self.low > 0) == self.higher_is_better else "worse"
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field but the name, with the verdict for the direction."""
+        return {"value": self.value, "low": self.low, "high": self.high, "verdict": self.verdict}
 
 
 def compare(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcli.metrics.family import Floats, Scores
 
@@ -42,17 +43,26 @@ def top_rows(truth: np.ndarray, probabilities: Floats, k: int) -> Floats:
     return hits
 
 
-def calibration_columns(truth: np.ndarray, probabilities: Floats) -> Floats:
-    """How much more was promised than came true, each row in its bin's column, (n, N_BINS).
+def promises(truth: np.ndarray, probabilities: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """What each row was promised, and whether it came true, (n,).
 
-    Two classes: of the second's probability. More: of the highest, which promises a right answer.
+    Two classes: the second's probability. More: the highest, which promises a right answer.
     """
-    two = probabilities.shape[1] == 2
-    promised = probabilities[:, 1] if two else probabilities.max(axis=1)
-    came_true = truth == 1 if two else truth == probabilities.argmax(axis=1)
-    bins = np.clip(np.ceil(promised * N_BINS).astype(int) - 1, 0, N_BINS - 1)
+    if probabilities.shape[1] == 2:
+        return probabilities[:, 1], truth == 1
+    return probabilities.max(axis=1), truth == probabilities.argmax(axis=1)
+
+
+def bins_of(promised: Floats) -> NDArray[np.int64]:
+    """The bin of each probability, of N_BINS equally wide ones."""
+    return np.clip(np.ceil(promised * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+
+
+def calibration_columns(truth: np.ndarray, probabilities: Floats) -> Floats:
+    """How much more was promised than came true, each row in its bin's column, (n, N_BINS)."""
+    promised, came_true = promises(truth, probabilities)
     columns = np.zeros((len(truth), N_BINS))
-    columns[np.arange(len(truth)), bins] = promised - came_true
+    columns[np.arange(len(truth)), bins_of(promised)] = promised - came_true
     return columns
 
 

@@ -84,14 +84,7 @@ def sample_scores(
 def _in_order(truth: np.ndarray, models: Sequence[Predictions]) -> tuple[np.ndarray, list[Predictions]]:
     """Rows by the first model's falling scores, which spares ranking each resample's."""
     order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
-    return truth[order], [
-        Predictions(
-            model.values[order],
-            None if model.probabilities is None else model.probabilities[order],
-            model.scores[order],
-        )
-        for model in models
-    ]
+    return truth[order], [model.at(order) for model in models]
 
 
 def _row_families(task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Sequence[str]) -> list[Family]:

@@ -159,9 +159,12 @@ def list_runs() -> list[Run]:
     return sorted((open_run(folder) for folder in _numbered() if is_run(folder)), key=_age)
 
 
-def broken_runs() -> list[Run]:
-    """What has a run's place and name, but not the files that every run has."""
-    return [Run(folder, folder.parent.name, int(folder.name)) for folder in _numbered() if not is_run(folder)]
+def every_run() -> list[Run]:
+    """All that has a run's place and name, without the files that every run has too; in no order of time."""
+    return [
+        open_run(folder) if is_run(folder) else Run(folder, folder.parent.name, int(folder.name))
+        for folder in _numbered()
+    ]
 
 
 def latest_run(name: str | None = None) -> Run | None:

@@ -42,6 +42,13 @@ class RunManifest:
     created: str = field(default_factory=utc_now)
     versions: dict[str, str] = field(default_factory=package_versions)
     platform: str = field(default_factory=describe_platform)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the run was made with, as far as it bears on its numbers."""
+        facts = {"device": self.device, "threads": self.threads, "precision": self.precision}
+        return {**self.versions, "platform": self.platform, **facts}
+
     schema: int = SCHEMA_VERSION
 
 

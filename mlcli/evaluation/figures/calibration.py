@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.evaluation.figures.style import FAINT, PALETTE, new_figure, shorten, styled, write_note
 from mlcli.metrics.intervals import wilson_interval
-from mlcli.metrics.probabilities import N_BINS
+from mlcli.metrics.probabilities import N_BINS, bins_of, promises
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ class Reliability:
 
 def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Reliability:
     """Compare probabilities in [0, 1] with what came true, in the bins of the metric `ece`; (n,), (n,) of bool."""
-    bins = np.clip(np.ceil(probability * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+    bins = bins_of(probability)
     counts = np.bincount(bins, minlength=N_BINS)
     empty = np.full(N_BINS, np.nan)
     said, seen = (
@@ -64,13 +64,8 @@ def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequ
     truth         : (n,) class indices
     probabilities : (n, K); of two classes the second is meant, of more the one answered
     """
-    if len(classes) == 2:
-        what = f"'{shorten(classes[1], 30)}'"
-        found = measure_reliability(probabilities[:, 1], truth == 1)
-    else:
-        what = "the class answered"
-        answers = probabilities.argmax(axis=1)
-        found = measure_reliability(probabilities.max(axis=1), truth == answers)
+    what = f"'{shorten(classes[1], 30)}'" if len(classes) == 2 else "the class answered"
+    found = measure_reliability(*promises(truth, probabilities))
     figure = new_figure(
         _title(found),
         f"Of rows given a probability of {what}: how often it is right. Larger dots: more rows. Lines: 95 % intervals.",

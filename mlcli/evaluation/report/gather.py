@@ -109,11 +109,7 @@ def _account(subject: Subject, manifest: RunManifest, profile: Profile) -> dict[
 
 def _environment(manifest: RunManifest) -> dict[str, str]:
     return {
-        **manifest.versions,
-        "platform": manifest.platform,
-        "device": manifest.device,
-        "threads": str(manifest.threads),
-        "precision": manifest.precision,
+        **{name: str(value) for name, value in manifest.environment.items()},
         "seed": str(manifest.seed),
         "made": f"{manifest.created[:16].replace('T', ' ')} UTC",
         "data": manifest.data_fingerprint[:12],
