@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mlcli.bundle import Bundle
 from mlcli.config.dump import dump_config
+from mlcli.config.rules.facts import watched_metrics
 from mlcli.config.schema import Config
 from mlcli.evaluation.threshold import settle_threshold
 from mlcli.improve.kept import KeptNetwork, Shelf
@@ -122,7 +123,8 @@ def form_team(bench: Bench, seats: Sequence[Seat], shelf: Shelf) -> Team | None:
 def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
     """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as after an epoch."""
     loss = build_loss(config.loss, task, y.device)
-    return {"loss": loss(outputs, y).item(), **build_scorer(task, y.device)(outputs, y)}
+    scorer = build_scorer(task, y.device, watched_metrics(config).values())
+    return {"loss": loss(outputs, y).item(), **scorer(outputs, y)}
 
 
 def save_team(bench: Bench, team: Team) -> Run:

@@ -69,10 +69,11 @@ class Bench:
     metric: str
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Arrays, Arrays]]:
-        """The start's own unless a key was changed that they rest on."""
+        """The start's own unless a key was changed that they rest on; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):
             return self.inputs, self.arrays
-        inputs = gather_inputs(config, Silent())
+        seeded = config.model_copy(update={"seed": self.start.seed})
+        inputs = gather_inputs(seeded, Silent(), self.inputs.prepared)
         return inputs, inputs.training_arrays()
 
 

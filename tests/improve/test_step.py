@@ -122,6 +122,22 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
         resume_step(run, (), Silent(), [], Interruption())
 
 
+def test_an_ensemble_is_scored_by_what_its_trials_are_compared_by(make_config):
+    watching = "training.early_stopping={metric: roc_auc, patience: 30}"
+    outcome = improve(make_config(*ALIKE, watching), trials=2, ensemble=2)
+    team = outcome.results.ensemble
+    measured = evaluate_step(team.run, "valid", (), (), Silent()).evaluation.scores
+    assert team.score == pytest.approx(next(score.value for score in measured if score.name == "roc_auc"))
+
+
+def test_a_network_of_another_seed_sees_the_rows_of_the_start(make_bench, make_config):
+    bench = make_bench(make_config())
+    inputs, (train, valid) = bench.inputs_for(make_config("features.scale=minmax", "seed=1"))
+    assert inputs.prepared.fingerprint == bench.inputs.prepared.fingerprint
+    assert torch.equal(valid.y, bench.arrays[1].y)
+    assert torch.equal(train.y, bench.arrays[0].y)
+
+
 def test_networks_that_are_not_kept_are_trained_again(make_config):
     config = make_config(*ALIKE)
     alone = improve(config, trials=5)
