@@ -19,12 +19,12 @@ from mlcli.data.downloads import offline
 from mlcli.data.paths import find_path
 from mlcli.data.records import records_frame
 from mlcli.data.rows import Rows, Source
+from mlcli.data.variables import VARIABLE, fill_variables
 from mlcli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _HIDDEN = "***"
 _ROWS_AT_ONCE = 64
 _LONGEST_CELL = 1 << 20
@@ -99,7 +99,7 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
             "dataset.url needs SQLAlchemy, which is not installed; run: pip install 'mlcli[sql]' "
             "(an SQLite file needs dataset.path alone)"
         ) from error
-    secrets = [os.environ.get(name, "") for name in _VARIABLE.findall(template)]
+    secrets = [os.environ.get(name, "") for name in VARIABLE.findall(template)]
     try:
         url = sqlalchemy.make_url(_expanded(template))
         secrets.append(str(url.password or ""))
@@ -134,17 +134,8 @@ def _only_read(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy is optiona
 def _expanded(template: str) -> str:
     """${NAME} replaced; values in front of the host are percent-encoded, as URLs want names and passwords."""
     scheme, mark, rest = template.rpartition("@")
-    return _filled(scheme, encoded=True) + mark + _filled(rest, encoded=False)
-
-
-def _filled(template: str, *, encoded: bool) -> str:
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
-            raise DataError(f"dataset.url: environment variable {name} is not set; export it, or write its value")
-        return quote(os.environ[name], safe="") if encoded else os.environ[name]
-
-    return _VARIABLE.sub(value, template)
+    named = fill_variables(scheme, "dataset.url", DataError, encoded=True)
+    return named + mark + fill_variables(rest, "dataset.url", DataError, encoded=False)
 
 
 def _shown_url(template: str) -> str:

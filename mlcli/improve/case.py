@@ -17,6 +17,7 @@ from mlcli.training.state import EpochRecord
 
 if TYPE_CHECKING:
     from mlcli.improve.examine import Examination
+    from mlcli.improve.probes.rates import RateRange
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,14 @@ class Case:
         return self.examination.valid_deviation if self.examination is not None else 0.0
 
     @property
+    def rates(self) -> RateRange | None:
+        """The range test; None where none was made."""
+        return self.examination.rates if self.examination is not None else None
+
+    @property
     def suggested_rate(self) -> float | None:
         """The optimizer.lr that the range test suggests."""
-        rates = self.examination.rates if self.examination is not None else None
-        return rates.suggested if rates is not None else None
+        return self.rates.suggested if self.rates is not None else None
 
     def fall(self, share: float) -> float:
         """By how much the training loss fell over the last `share` of the epochs, in chances."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ArtefactError
-from mlcli.files import atomic_folder, read_json, recover_folder, remove_folder, verify_folder, write_json
+from mlcli.files import atomic_folder, read_json, recover_folder, verify_folder, write_json
 from mlcli.tensors import read_tensors, write_tensors
 from mlcli.training.state import EpochRecord
 from mlcli.typed_json import from_json, strict_json
@@ -68,13 +68,6 @@ class Shelf:
         valid = tensors.pop(VALID)
         state = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
         return KeptNetwork(state, valid, history.epochs, history.best_epoch)
-
-    def keep_only(self, wanted: Collection[str]) -> None:
-        """Drop all networks but those of these names."""
-        if self.folder.is_dir():
-            for place in self.folder.iterdir():
-                if place.is_dir() and place.name not in wanted and not place.name.startswith("."):
-                    remove_folder(place)
 
     def _place(self, values: Mapping[str, JsonValue]) -> Path:
         return self.folder / shelf_name(values)

@@ -13,6 +13,7 @@ from statistics import fmean
 
 from mlcli.config.optimizer import ConstantSchedule, LbfgsConfig
 from mlcli.improve.case import Case
+from mlcli.improve.probes.rates import RateRange
 
 # First weights alone can cost a few chances; a training that started above two and got nowhere has overshot.
 FIRST_EPOCH = 2.0
@@ -77,7 +78,7 @@ def overshooting(case: Case) -> str:
 
 def beaten_by_longer_steps(case: Case) -> str:
     """The sign that a training far from its end would have got on at a much higher rate; empty where there is none."""
-    test = case.examination.rates if case.examination is not None else None
+    test = case.rates
     if test is None or not case.levels or overshooting(case) or not _still_falls(case.levels):
         return ""
     if not (_is_far(case) or _lags_behind_forest(case)):
@@ -85,7 +86,7 @@ def beaten_by_longer_steps(case: Case) -> str:
     short_of = case.history[-1].train_loss - test.lowest
     if case.config.optimizer.lr * LONGER > test.best_rate or short_of < CLEARLY * case.guessing.chance:
         return ""
-    return _beaten(case, case.history[-1].train_loss)
+    return _beaten(case, test, case.history[-1].train_loss)
 
 
 def _still_falls(levels: Sequence[float]) -> bool:
@@ -99,7 +100,7 @@ def _still_falls(levels: Sequence[float]) -> bool:
 
 def beaten_by_shorter_steps(case: Case) -> str:
     """The sign that a training would have got lower at a lower rate; empty where there is none."""
-    test = case.examination.rates if case.examination is not None else None
+    test = case.rates
     if (
         test is None
         or not case.train
@@ -107,13 +108,10 @@ def beaten_by_shorter_steps(case: Case) -> str:
         or case.train["loss"] < test.lowest
     ):
         return ""
-    return _beaten(case, case.train["loss"])
+    return _beaten(case, test, case.train["loss"])
 
 
-def _beaten(case: Case, reached: float) -> str:
-    test = case.examination.rates if case.examination is not None else None
-    if test is None:
-        return ""
+def _beaten(case: Case, test: RateRange, reached: float) -> str:
     return (
         f"at {case.config.optimizer.lr:.3g} the training loss came to {reached:.4g} in {case.history[-1].step:,} "
         f"steps; a test of {len(test.rates)} steps came to {test.lowest:.4g} when its rate was {test.best_rate:.2g}"

@@ -6,21 +6,19 @@ The journal is one JSON object a line, written under the folder's lock.
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
-from urllib.parse import quote
 
 import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from mlcli.data.downloads import offline
+from mlcli.data.variables import fill_variables
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.files import locked_folder, make_folder, read_limited, resource_errors, write_file
 from mlcli.folders import runs_dir
@@ -36,7 +34,6 @@ JOURNAL_LIMIT = 256 << 20
 # A trial whose process has not been heard of for so many seconds is given up.
 HEARTBEAT, GRACE = 10, 120
 ATTEMPTS, PAUSE = 4, 0.3
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class _FolderLock:
@@ -93,7 +90,7 @@ def _database(template: str) -> BaseStorage:
             "improve.storage needs SQLAlchemy, which is not installed; run: pip install 'mlcli[sql]'"
         ) from error
     try:
-        url = sqlalchemy.make_url(_VARIABLE.sub(_variable, template))
+        url = sqlalchemy.make_url(fill_variables(template, "improve.storage", UsageError, encoded=True))
         _require_reach(url)
         return _with_tables(url.render_as_string(hide_password=False))
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
@@ -127,13 +124,6 @@ def _with_tables(url: str) -> BaseStorage:
             return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
         time.sleep(PAUSE)
     return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
-
-
-def _variable(match: re.Match[str]) -> str:
-    name = match.group(1)
-    if name not in os.environ:
-        raise UsageError(f"improve.storage: environment variable {name} is not set; export it, or write its value")
-    return quote(os.environ[name], safe="")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Silent
 from mlcli.task import Classification, FittedTask
 from mlcli.training.job import Arrays, TrainingJob
-from mlcli.training.loop import TrainedModel, new_state, outputs_of, score, train_model
+from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
 from mlcli.training.observers import Observer
 from mlcli.training.stopping import StopRule, stop_rules
 from mlcli.typed_json import strict_json
@@ -177,18 +177,11 @@ def judge(attempt: Attempt, metric: str, number: int, origin: Origin, values: di
 def case_of(attempt: Attempt) -> Case:
     """The trial's training as a diagnosis sees it."""
     job, state = attempt.job, attempt.trained.state
-
-    def scores(rows: Arrays) -> dict[str, float]:
-        if not state.best_epoch or not len(rows):
-            return {}
-        loss, metrics = score(job, rows)
-        return {"loss": loss, **metrics}
-
     before = untrained_case(job.config, attempt.task, job.cost, job.train.y, len(job.valid))
     return replace(
         before,
         history=state.history,
-        train=scores(job.train),
-        valid=scores(job.valid),
+        train=best_scores(job, state, job.train),
+        valid=best_scores(job, state, job.valid),
         diverged=attempt.trained.stopped == "diverged",
     )

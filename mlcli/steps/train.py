@@ -28,8 +28,8 @@ from mlcli.reporter import Reporter
 from mlcli.run import Run, create_run
 from mlcli.signals import Interruption
 from mlcli.task import Classification, FittedTask
-from mlcli.training.job import Arrays, TrainingJob
-from mlcli.training.loop import TrainedModel, new_state, outputs_of, score, train_model
+from mlcli.training.job import TrainingJob
+from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
 from mlcli.training.observers import Observer
 from mlcli.training.scoring import build_scorer
 from mlcli.training.snapshot import restore_snapshot
@@ -147,21 +147,14 @@ def summarise(
     """Measure the best weights on the training and validation rows."""
     state = trained.state
     decided = replace(job, scorer=build_scorer(task, job.device, watched_metrics(job.config).values()))
-
-    def scores(rows: Arrays) -> dict[str, float]:
-        if not state.best_epoch or not len(rows):
-            return {}
-        loss, metrics = score(decided, rows)
-        return {"loss": loss, **metrics}
-
     return TrainOutcome(
         run=run,
         stopped=trained.stopped,
         epochs=state.epoch,
         best_epoch=state.best_epoch,
         n_parameters=job.n_parameters,
-        train=scores(job.train),
-        valid=scores(job.valid),
+        train=best_scores(decided, state, job.train),
+        valid=best_scores(decided, state, job.valid),
         seconds=seconds,
         threshold=task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None,
         stand_in_for=inputs.prepared.stand_in_for,

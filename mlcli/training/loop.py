@@ -172,6 +172,14 @@ def score(job: TrainingJob, rows: Arrays) -> tuple[float, dict[str, float]]:
     return job.cost(outputs, rows.y).item(), job.scorer(outputs, rows.y)
 
 
+def best_scores(job: TrainingJob, state: TrainingState, rows: Arrays) -> dict[str, float]:
+    """Cost and metrics of the best weights, which the network holds at its end; empty without such, or without rows."""
+    if not state.best_epoch or not len(rows):
+        return {}
+    loss, metrics = score(job, rows)
+    return {"loss": loss, **metrics}
+
+
 def row_order(job: TrainingJob, epoch: int) -> Tensor | None:
     """Indices of the training rows in the order of this epoch; None for the order they stand in."""
     if not job.config.training.shuffle or job.steps_per_epoch == 1:
