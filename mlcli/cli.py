@@ -1,4 +1,4 @@
-"""The commands: thin, and the one place where errors become exit codes.
+"""The program: its commands, and the way in and out of its process.
 
 Nothing heavy is imported here; each command imports its step when it runs.
 """
@@ -10,16 +10,25 @@ import gc
 import os
 import signal
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from mlcli import completion
-from mlcli.beside import add_commands
+from mlcli.commands.check import check
+from mlcli.commands.doctor import doctor
+from mlcli.commands.evaluate import evaluate
+from mlcli.commands.explain import explain
+from mlcli.commands.features import features
+from mlcli.commands.improve import improve
+from mlcli.commands.init import init
+from mlcli.commands.predict import predict
+from mlcli.commands.prepare import prepare
+from mlcli.commands.runs import runs_group
+from mlcli.commands.schema import schema
+from mlcli.commands.train import give_resume_a_value, train
 from mlcli.console.help import Command, Group, examples
-from mlcli.options import ConfigArgument, JsonOption, QuietOption, RunArgument, SetOption, StrictOption
-from mlcli.session import Session
 
 app = typer.Typer(
     name="mlcli",
@@ -51,250 +60,43 @@ def root(
     """Carry the options that belong to no command."""
 
 
-@app.command(cls=Command, epilog=examples("prepare", "prepare configs/adult.yaml", "prepare --json"))
-def prepare(
-    configs: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="CONFIG",
-            help="YAML files. Left out: every configs/*.yaml whose data is at hand.",
-            autocompletion=completion.configs,
-        ),
-    ] = None,
-    strict: StrictOption = False,
-    sets: SetOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Step 1: acquire, clean and split the data; check it for leaks."""
-    with Session(as_json, quiet) as session:
-        loaded = session.configs(configs, sets)
-        from mlcli.console.results import show_prepared
-        from mlcli.steps.prepare import prepare_step
-
-        outcome = prepare_step(loaded, session.screen, only_at_hand=not configs)
-        session.finish(outcome, show_prepared, train_command(configs if configs or len(loaded) > 1 else []))
-        session.refuse(outcome.serious if strict else ())
-
-
-@app.command(cls=Command, epilog=examples("features configs/adult.yaml", "features -S features.scale=robust"))
-def features(
-    config: ConfigArgument = None, sets: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
-) -> None:
-    """Step 2: derive, impute, scale, encode, select and extract features, fitted on the training rows."""
-    with Session(as_json, quiet) as session:
-        loaded = session.config(config, sets)
-        from mlcli.console.results import show_features
-        from mlcli.steps.features import features_step
-
-        outcome = features_step(loaded, session.screen)
-        session.finish(outcome, show_features, train_command([config] if config else []))
-
-
-@app.command(
-    cls=Command,
-    epilog=examples(
+# In the order of the help, each with examples of how to call it.
+STEPS: dict[Callable[..., None], str] = {
+    prepare: examples("prepare", "prepare configs/adult.yaml", "prepare --json"),
+    features: examples("features configs/adult.yaml", "features -S features.scale=robust"),
+    train: examples(
         "train configs/mnist.yaml",
         "train -S training.epochs=20",
         "train --resume",
         "train --resume mnist/002 -S training.epochs=30",
     ),
-)
-def train(
-    config: ConfigArgument = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            "--resume",
-            metavar="[RUN]",
-            help="Continue a run exactly where it stopped; the latest by default.",
-            autocompletion=completion.runs,
-        ),
-    ] = None,
-    sets: SetOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Step 3: build the network, minimise its cost by gradient descent, keep the best weights."""
-    with Session(as_json, quiet) as session:
-        if resume is None:
-            loaded = session.config(config, sets)
-            prepared = session.prepared(loaded)
-        else:
-            run = session.resumable(None if resume == LATEST else resume, config)
-        from mlcli.console.results import show_trained
-        from mlcli.console.training_view import training_view
-        from mlcli.signals import Interruption
-        from mlcli.steps.train import resume_step, train_step
-
-        interruption, views = Interruption(), [training_view(session.screen)]
-        if resume is None:
-            outcome = train_step(loaded, session.screen, views, interruption, prepared)
-        else:
-            outcome = resume_step(run, sets or (), session.screen, views, interruption)
-        resume_command = f"mlcli train --resume {outcome.run}"
-        session.finish(outcome, show_trained, resume_command if interruption() else "mlcli evaluate")
-        session.exit_if(interruption)
-
-
-@app.command(
-    cls=Command,
-    epilog=examples(
+    evaluate: examples(
         "evaluate",
         "evaluate iris/002 --split valid",
         "evaluate --fail-under accuracy=0.9",
         "evaluate -S evaluation.folds=5",
     ),
-)
-def evaluate(
-    run: RunArgument = None,
-    split: Annotated[str, typer.Option(metavar="SPLIT", help="Rows to measure on: test, valid or train.")] = "test",
-    fail_under: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
-    ] = None,
-    strict: StrictOption = False,
-    sets: SetOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Step 4: measure on the test rows, beside baselines; write figures and a report."""
-    with Session(as_json, quiet) as session:
-        found = session.run(run)
-        from mlcli.console.results import show_evaluation
-        from mlcli.steps.evaluate import evaluate_step
-
-        outcome = evaluate_step(found, split, fail_under or (), sets or (), session.screen)
-        session.finish(outcome, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
-        session.refuse(outcome.serious if strict else ())
-        session.require(outcome.misses)
-
-
-@app.command(
-    cls=Command,
-    epilog=examples(
+    improve: examples(
         "improve configs/adult.yaml --trials 20",
         "improve --timeout 300 --ensemble 8",
         "improve iris/001 --diagnose --apply",
     ),
-)
-def improve(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CONFIG|RUN",
-            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
-            autocompletion=completion.configs_or_runs,
-        ),
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Configurations to try; overrides the config.")
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Seconds after which the search is stopped.")
-    ] = None,
-    ensemble: Annotated[
-        int | None,
-        typer.Option(metavar="K", min=1, max=100, help="Save K networks like the best as one model, a run of its own."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train at the same time.")] = 1,
-    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
-    diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only; nothing is searched.")] = False,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Write the next config beside yours, as NAME-next.yaml, with what changed.")
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="With --apply: the file to write.")
-    ] = None,
-    sets: SetOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
-    with Session(as_json, quiet) as session:
-        config, run = session.improvable(target, sets)
-        from mlcli.console.improved import search_view, show_improved
-        from mlcli.improve.workers import Share
-        from mlcli.signals import Interruption
-        from mlcli.steps.improve import Asked, improve_step, join_step
+    predict: examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
+}
+BESIDE: dict[Callable[..., None], str] = {
+    init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
+    check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
+    explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
+    schema: examples("schema -o mlcli.schema.json", "schema | less"),
+    doctor: examples("doctor", "doctor > report.txt"),
+}
+BESIDE_PANEL = "Beside the steps"
 
-        interruption, views = Interruption(), [search_view(session.screen)]
-        next_config = session.next_config(target, config, output) if apply or output else None
-        asked = Asked(trials, timeout, ensemble, jobs, search=not diagnose, apply=next_config)
-        if worker is not None:
-            join_step(config, asked, Share.read(worker), interruption)
-            return
-        outcome = improve_step(config, run, asked, session.screen, views, interruption)
-        session.finish(outcome, show_improved)
-        session.exit_if(interruption)
-
-
-@app.command(
-    cls=Command,
-    epilog=examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
-)
-def predict(
-    source: Annotated[
-        str | None,
-        typer.Argument(metavar="INPUT", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
-    ] = None,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Run or bundle folder. Left out: the latest run.",
-            autocompletion=completion.runs,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (.csv, .parquet or .jsonl).")
-    ] = None,
-    file_format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl, where no suffix tells.")
-    ] = None,
-    input_format: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl or npz, where no suffix tells; stdin is CSV."),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Copy this input column beside the prediction. Repeatable."),
-    ] = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Predict new rows: the target is not needed, columns may stand in any order."""
-    with Session(as_json, quiet) as session:
-        outline, found = session.outline(run)
-        given = None if source is None else session.given(outline, source, input_format)
-        from mlcli.console.results import show_predictions
-        from mlcli.steps.predict import PredictRequest, predict_step
-
-        request = PredictRequest(given, output, file_format, tuple(keep or ()))
-        session.finish(predict_step(outline, found, request, session.screen), show_predictions)
-
-
-add_commands(app)
-
-LATEST = "(latest)"
-
-
-def train_command(configs: list[Path] | None) -> str:
-    """The command that trains with the configuration just used."""
-    if configs is None or len(configs) > 1:
-        return "mlcli train CONFIG"
-    return f"mlcli train {configs[0]}" if configs else "mlcli train"
-
-
-def give_resume_a_value(arguments: list[str]) -> list[str]:
-    """`--resume` alone means the latest run: a value is written in where none follows."""
-    given: list[str] = []
-    for index, argument in enumerate(arguments):
-        given.append(argument)
-        following = arguments[index + 1] if index + 1 < len(arguments) else "-"
-        if argument == "--resume" and (following.startswith("-") or following.endswith((".yaml", ".yml"))):
-            given.append(LATEST)
-    return given
+for command, epilog in STEPS.items():
+    app.command(cls=Command, epilog=epilog)(command)
+for command, epilog in BESIDE.items():
+    app.command(cls=Command, epilog=epilog, rich_help_panel=BESIDE_PANEL)(command)
+app.add_typer(runs_group(), name="runs", rich_help_panel=BESIDE_PANEL)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -26,9 +26,7 @@ LEVELS = [
     {"steps"},
     {"console"},
     {"session", "completion"},
-    {"options"},
-    {"runs_group"},
-    {"beside"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]

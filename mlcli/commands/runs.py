@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from mlcli import completion
+from mlcli.commands.options import JsonOption, QuietOption
 from mlcli.console.help import Command, DefaultGroup, examples
-from mlcli.options import JsonOption, QuietOption
 from mlcli.session import Session
 
 

@@ -1,0 +1,1 @@
+"""The commands: thin, a module each; they import their step when they run."""

@@ -1,0 +1,34 @@
+"""Step 4 from the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlcli.commands.options import JsonOption, QuietOption, RunArgument, SetOption, StrictOption
+from mlcli.session import Session
+
+
+def evaluate(
+    run: RunArgument = None,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="Rows to measure on: test, valid or train.")] = "test",
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
+    ] = None,
+    strict: StrictOption = False,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Step 4: measure on the test rows, beside baselines; write figures and a report."""
+    with Session(as_json, quiet) as session:
+        found = session.run(run)
+        from mlcli.console.results import show_evaluation
+        from mlcli.steps.evaluate import evaluate_step
+
+        outcome = evaluate_step(found, split, fail_under or (), sets or (), session.screen)
+        session.finish(outcome, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
+        session.refuse(outcome.serious if strict else ())
+        session.require(outcome.misses)

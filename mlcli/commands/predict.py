@@ -1,0 +1,53 @@
+"""Predictions from the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli import completion
+from mlcli.commands.options import JsonOption, QuietOption
+from mlcli.session import Session
+
+
+def predict(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="INPUT", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run or bundle folder. Left out: the latest run.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (.csv, .parquet or .jsonl).")
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl, where no suffix tells.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl or npz, where no suffix tells; stdin is CSV."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Copy this input column beside the prediction. Repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict new rows: the target is not needed, columns may stand in any order."""
+    with Session(as_json, quiet) as session:
+        outline, found = session.outline(run)
+        given = None if source is None else session.given(outline, source, input_format)
+        from mlcli.console.results import show_predictions
+        from mlcli.steps.predict import PredictRequest, predict_step
+
+        request = PredictRequest(given, output, file_format, tuple(keep or ()))
+        session.finish(predict_step(outline, found, request, session.screen), show_predictions)
