@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 _received: list[int] = []
+
+# What is put right even where the process leaves at once, past its context managers, by whose it is.
+LAST_ACTS: dict[object, Callable[[], None]] = {}
 
 
 def signal_received() -> int | None:
@@ -33,9 +37,15 @@ def _leave(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            os._exit(128 + number)
+            _leave_at_once(number)
         frame = frame.f_back
     sys.exit(128 + number)
+
+
+def _leave_at_once(number: int) -> NoReturn:
+    for act in reversed(LAST_ACTS.values()):
+        act()
+    os._exit(128 + number)
 
 
 class Interruption:
@@ -64,5 +74,5 @@ class Interruption:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
-            os._exit(128 + number)
+            _leave_at_once(number)
         self.signal = number
