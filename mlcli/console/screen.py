@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlcli.errors import ConfigError, MlcliError, UsageError
 from mlcli.printable import printable, printable_json
@@ -15,6 +15,18 @@ from mlcli.printable import printable, printable_json
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+
+class View(Protocol):
+    """What stays on the terminal and changes there."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+# The smallest terminal that curves are drawn on.
+PICTURE_COLUMNS, PICTURE_ROWS = 40, 12
 
 
 class Screen:
@@ -28,6 +40,7 @@ class Screen:
         self.quiet = quiet
         self.as_json = as_json
         self._bar: Progress | None = None
+        self._view: View | None = None
         self._emitted = False
 
     @cached_property
@@ -41,6 +54,13 @@ class Screen:
     def live(self) -> bool:
         """Whether a person watches: a terminal, and not asked to be quiet."""
         return self.stderr.is_terminal and not self.quiet
+
+    @property
+    def pictures(self) -> bool:
+        """Whether curves can be drawn and redrawn: colours tell them apart, and they need some room."""
+        console = self.stderr
+        drawable = not console.is_dumb_terminal and not console.no_color
+        return self.live and drawable and console.width >= PICTURE_COLUMNS and console.height >= PICTURE_ROWS
 
     def say(self, text: str) -> None:
         """One line of information."""
@@ -64,9 +84,14 @@ class Screen:
 
     def open_bar(self, bar: Progress) -> None:
         """Start a bar; there is one at a time, and `close` ends it."""
-        self.close()
+        self.open_view(bar)
         self._bar = bar
-        bar.start()
+
+    def open_view(self, view: View) -> None:
+        """Start a view; there is one at a time, and `close` ends it."""
+        self.close()
+        self._view = view
+        view.start()
 
     def ask(self, question: str) -> str:
         """What a person types; raises UsageError at the end of input."""
@@ -122,10 +147,10 @@ class Screen:
         self.emit({"error": {"kind": type(error).__name__, "exit_code": error.exit_code, "messages": problems}})
 
     def close(self) -> None:
-        """Take a bar that is still open off the screen."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        """Take a view that is still open off the screen."""
+        view, self._view, self._bar = self._view, None, None
+        if view is not None:
+            view.stop()
 
     def _line(self, *parts: str | tuple[str, str]) -> None:
         """Text, or text with its style, in one line."""

@@ -1,27 +1,40 @@
-"""Training as it is watched: a live bar on a terminal, plain lines elsewhere."""
+"""Training as it is watched: curves on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+from mlcli.console.plot import Curve, Scale, draw_dots, scale_for, spread_labels, tick_labels
 from mlcli.console.screen import Screen
+from mlcli.console.stage import Stage
+from mlcli.evaluation.show import show_seconds
+from mlcli.printable import printable
 from mlcli.training.job import TrainingJob
-from mlcli.training.loop import mean_loss
 from mlcli.training.observers import Observer
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 # A log should stay readable: longer runs show about this many of their epochs.
 PLAIN_LINES = 100
-REFRESH_SECONDS = 0.1
-# Terminals of at least this many columns show the validation loss too.
-WIDE = 100
+REFRESH_SECONDS = 0.25
+PATIENCE_SECONDS = 0.4
+COLOURS = ("cyan", "yellow")
 
 
 def describe_epoch(record: EpochRecord, epochs: int) -> str:
     """One epoch in one line, e.g. `epoch 3/100  train loss 0.41  valid loss 0.38  accuracy 0.871`."""
-    parts = [f"epoch {record.epoch}/{epochs}", f"train loss {record.train_loss:.4g}"]
+    return f"epoch {record.epoch}/{epochs}  {describe_numbers(record)}"
+
+
+def describe_numbers(record: EpochRecord) -> str:
+    """The losses and metrics of an epoch, e.g. `train loss 0.41  valid loss 0.38  accuracy 0.871`."""
+    parts = [f"train loss {record.train_loss:.4g}"]
     if record.valid_loss is not None:
         parts.append(f"valid loss {record.valid_loss:.4g}")
     parts += [f"{name} {value:.4g}" for name, value in record.valid_metrics.items()]
@@ -42,59 +55,109 @@ class PlainView(Observer):
 
 
 class LiveView(Observer):
-    """A bar with loss, metric, rows a second and the time left, in one line of 80 columns or more."""
+    """The curves of both losses as they are drawn, with what is known beside them, on a screen of its own.
+
+    That screen, and the reading of keys, end with the training or with the command. `q` is a Ctrl-C.
+    """
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.wide = screen.stderr.width >= WIDE
-        self.rows_seen = 0
-        self.started = 0.0
-        self.next_refresh = 0.0
-        self.valid = ""
-        self.bar = Progress(
-            TextColumn("{task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[facts]}"),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=screen.stderr,
-            expand=True,
-        )
-        self.task = self.bar.add_task("training", total=None, epoch="", facts="", speed="")
+        self.curves = {"train": Curve(), "valid": Curve()}
+        self.first_step = 0
+        self.started = self.next_refresh = 0.0
+        self.latest: EpochRecord | None = None
+        self.stage: Stage | None = None
 
     def on_start(self, job: TrainingJob, state: TrainingState) -> None:
+        for record in state.history:
+            self._note(record)
+        self.first_step = state.step
         self.started = time.monotonic()
-        self.screen.open_bar(self.bar)
+        # A training that is over in a moment needs no screen.
+        self.next_refresh = self.started + PATIENCE_SECONDS
+        self.stage = Stage(self.screen)
+        self.screen.open_view(self.stage)
 
     def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
-        self._show(job, state, mean_loss(job, state))
+        self._show_if_due(job, state)
 
     def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
-        self.rows_seen += len(job.train)
-        parts = [f"valid {record.valid_loss:.3g}"] if self.wide and record.valid_loss is not None else []
-        parts += [f"{name} {value:.3g}" for name, value in list(record.valid_metrics.items())[:1]]
-        self.valid = "  ".join(parts)
-        if time.monotonic() >= self.next_refresh or record.epoch == job.config.training.epochs:
-            self._show(job, state, record.train_loss)
+        self._note(record)
+        self._show_if_due(job, state)
 
     def on_end(self, job: TrainingJob, state: TrainingState, stopped: Stopped) -> None:
         self.screen.close()
 
-    def _show(self, job: TrainingJob, state: TrainingState, loss: float) -> None:
+    def _note(self, record: EpochRecord) -> None:
+        self.latest = record
+        self.curves["train"].add(record.epoch, record.train_loss)
+        if record.valid_loss is not None:
+            self.curves["valid"].add(record.epoch, record.valid_loss)
+
+    def _show_if_due(self, job: TrainingJob, state: TrainingState) -> None:
+        if self.stage is None or time.monotonic() < self.next_refresh:
+            return
+        width, height = self.screen.stderr.size
+        facts = self._facts(job, state)
+        self.stage.show(draw_training(self.curves, facts, shown_epochs(job, state), state.best_epoch, width, height))
         self.next_refresh = time.monotonic() + REFRESH_SECONDS
-        rows = self.rows_seen + state.batch * job.batch_size
-        speed = rows / max(time.monotonic() - self.started, 1e-9)
-        epochs = job.config.training.epochs
-        self.bar.update(
-            self.task,
-            completed=state.step,
-            total=job.total_steps,
-            epoch=f"epoch {min(state.epoch + 1, epochs)}/{epochs}",
-            facts=f"loss {loss:.3g}  {self.valid}".rstrip(),
-            speed=f"{speed / 1000:,.0f}k rows/s" if speed >= 10_000 else f"{speed:,.0f} rows/s",
-        )
+
+    def _facts(self, job: TrainingJob, state: TrainingState) -> list[str]:
+        """Lines of what is known: place and time, the last epoch's numbers, speed and rate."""
+        epochs, elapsed = job.config.training.epochs, max(time.monotonic() - self.started, 1e-9)
+        done = state.step - self.first_step
+        left = elapsed / done * (job.total_steps - state.step) if done else 0.0
+        share = f" ({state.batch / job.steps_per_epoch:.0%} of it)" if state.batch else ""
+        lines = [f"epoch {min(state.epoch + 1, epochs)}/{epochs}{share}   {show_seconds(left)} left at most"]
+        if self.latest is not None:
+            lines.append(describe_numbers(self.latest))
+        rows = done / job.steps_per_epoch * len(job.train) / elapsed
+        best = f"   best epoch {state.best_epoch}" if state.best_epoch else ""
+        lines.append(f"{rows:,.0f} rows/s   learning rate {state.lr:.3g}{best}")
+        return lines
+
+
+def shown_epochs(job: TrainingJob, state: TrainingState) -> int:
+    """Where the axis ends: it doubles as a training goes on, up to the epochs that it may take."""
+    return min(job.config.training.epochs, max(10, 1 << state.epoch.bit_length()))
+
+
+def draw_training(
+    curves: Mapping[str, Curve], facts: Sequence[str], epochs: int, best: int, width: int, height: int
+) -> Text:
+    """The losses over the epochs within a terminal of this size, the best epoch marked, and the facts below."""
+    from rich.text import Text
+
+    points = [curve.points for curve in curves.values()]
+    scale = scale_for(value for curve in points for _, value in curve)
+    rows = max(1, height - len(facts) - 4)
+    labels = tick_labels(scale, rows)
+    columns = max(1, width - len(labels[0]) - 2)
+    across = Scale(1, max(2, epochs))
+    cells = draw_dots(points, across, scale, columns, rows)
+    text = Text(no_wrap=True, overflow="crop")
+    log = " (logarithmic)" if scale.log else ""
+    text.append("loss" + log, "bold")
+    for name, colour in zip(curves, COLOURS, strict=True):
+        text.append(f"  ━ {name}", colour)
+    text.append("\n")
+    for label, row in zip(labels, cells, strict=True):
+        text.append(f"{label} │", "dim")
+        for owner, run in groupby(row, key=itemgetter(1)):
+            text.append("".join(character for character, _ in run), COLOURS[owner] if owner >= 0 else "")
+        text.append("\n")
+    margin = " " * len(labels[0])
+    axis = list("─" * columns)
+    if best:
+        axis[round(across(best) * (columns - 1))] = "▲"
+    text.append(f"{margin} └{''.join(axis)}\n", "dim")
+    text.append(f"{margin}  {spread_labels(('1', 'epoch', str(epochs)), columns)}\n", "dim")
+    for fact in facts:
+        text.append(printable(fact)[:width] + "\n")
+    text.append("q stops and keeps the best model"[:width], "dim")
+    return text
 
 
 def training_view(screen: Screen) -> PlainView | LiveView:
     """The view that suits where the screen is shown."""
-    return LiveView(screen) if screen.live else PlainView(screen)
+    return LiveView(screen) if screen.pictures else PlainView(screen)
