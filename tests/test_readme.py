@@ -1,19 +1,12 @@
 """The README says what the code does."""
 
-import re
 import shlex
 
-import pytest
-
-from mlcli.config.load import parse_config
 from mlcli.config.paths import all_keys
 from tests.conftest import ROOT
+from tests.pages import blocks_of
 
 README = (ROOT / "README.md").read_text()
-
-
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_every_key_is_told_with_its_meaning():
@@ -25,13 +18,8 @@ def test_every_key_is_told_with_its_meaning():
             assert (key.field.description or "").replace("|", "\\|") in README, key.path
 
 
-@pytest.mark.parametrize("text", blocks("yaml"))
-def test_its_configurations_are_valid(text):
-    parse_config(text, "README.md", "readme")
-
-
 def test_its_test_command_is_the_one_of_the_ci():
-    command = next(block for block in blocks("sh") if "pytest" in block)
+    command = next(block.text for block in blocks_of(ROOT / "README.md") if "pytest" in block.text)
     steps = [shlex.split(step) for step in command.split("&&")]
     ci = (ROOT / ".ci/run").read_text()
     assert steps[1][1:3] == ["install", "--editable"]

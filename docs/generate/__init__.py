@@ -1,0 +1,1 @@
+"""What of the site comes from the program itself."""

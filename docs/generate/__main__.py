@@ -1,0 +1,17 @@
+"""Write the pages that come from the program: python -m docs.generate. With --gallery also train every config.
+
+The gallery takes a few minutes; data that cannot be downloaded is looked for in the folder MLCLI_DATA_DIR.
+"""
+
+import sys
+
+from docs.generate.commands import commands_page
+from docs.generate.gallery import write_gallery
+from docs.generate.keys import keys_page
+from docs.generate.places import DOCS
+
+if __name__ == "__main__":
+    (DOCS / "commands.md").write_text(commands_page())
+    (DOCS / "keys.md").write_text(keys_page())
+    if "--gallery" in sys.argv[1:]:
+        write_gallery()

@@ -1,0 +1,89 @@
+"""The gallery: every file of configs/ trained and evaluated, with network, result and a figure of its report."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from docs.generate.places import DOCS, ROOT
+from docs.generate.report import picture_report
+
+HEAD = """# The course's examples
+
+Each file of `configs/`, trained as it is and measured on its test rows (on its training rows, where it keeps none).
+Made by `python -m docs.generate --gallery`; train one yourself with `mlcli init --example NAME`.
+"""
+# The figure that shows most of a model, the first that there is.
+FIGURES = ("decision_boundary", "heat_map", "line_fit", "first_layer", "weights", "confusion_matrix", "residuals_1",
+           "residuals", "learning_curve")  # fmt: skip
+# Whose report is shown on the page of the report.
+REPORTED = "iris"
+# Larger figures make a page slow.
+MOST_BYTES = 150_000
+PLAIN = {"MLCLI_OFFLINE": "1", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+
+
+def write_gallery() -> None:
+    """Train every config whose data is at hand, and write the page and its pictures."""
+    sections = [_section(path) for path in sorted((ROOT / "configs").glob("*.yaml"))]
+    (DOCS / "gallery.md").write_text(HEAD + "".join(sections))
+
+
+def _section(config: Path) -> str:
+    comment = re.match(r"(?:#[^\n]*\n)+", config.read_text())
+    words = " ".join(line.lstrip("# ") for line in comment[0].splitlines()) if comment else ""
+    with tempfile.TemporaryDirectory() as folder:
+        return f"\n## {config.stem}\n\n{words}\n\n{_run(config, Path(folder))}"
+
+
+def _run(config: Path, folder: Path) -> str:
+    """What came of a training in a new folder, or that its data is not at hand."""
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    _gather_data(folder / "data")
+    trained = _mlcli(folder, "train", f"configs/{config.name}")
+    if trained.returncode:
+        return f"Its data was not at hand here; `mlcli prepare configs/{config.name}` says where it is had.\n"
+    network = re.search(r"(\S+) network, ([\d,]+) parameters", trained.stderr)
+    told = json.loads(_mlcli(folder, "evaluate", "--json").stdout)
+    scores = told["scores"]
+    shown = [f"{name} {scores[name]['value']:.4g}" for name in list(scores)[:3] if scores[name]["value"] is not None]
+    network_words = f"{network[1]}, {network[2]} parameters" if network else "see the configuration"
+    if config.stem == REPORTED:
+        (report,) = folder.glob("runs/*/*/evaluation/report.html")
+        picture_report(report, DOCS / "pictures" / "report.png")
+    return f"Network {network_words} · {', '.join(shown)}\n{_picture(config.stem, folder)}"
+
+
+def _gather_data(data: Path) -> None:
+    """The small tables of the repository, and links to what lies in MLCLI_DATA_DIR."""
+    data.mkdir()
+    for table in (ROOT / "data").glob("*.csv"):
+        shutil.copy(table, data)
+    for found in Path(os.environ.get("MLCLI_DATA_DIR", ROOT / "data")).iterdir():
+        if found.is_dir() and found.name != "prepared":
+            (data / found.name).symlink_to(found.resolve())
+
+
+def _mlcli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **PLAIN}
+    environment.pop("MLCLI_DATA_DIR", None)
+    command = [sys.executable, "-m", "mlcli", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
+
+
+def _picture(name: str, folder: Path) -> str:
+    """The figure that shows most, copied beside the page."""
+    figures = {path.stem: path for path in folder.glob("runs/*/*/evaluation/figures/*.svg")}
+    found = [figures[name] for name in FIGURES if name in figures and figures[name].stat().st_size < MOST_BYTES]
+    if not found:
+        return ""
+    (DOCS / "pictures").mkdir(exist_ok=True)
+    shutil.copy(found[0], DOCS / "pictures" / f"{name}.svg")
+    words = found[0].stem.replace("_", " ")
+    return f'\n<img src="pictures/{name}.svg" alt="{name}: {words}" class="gallery">\n'

@@ -1,0 +1,6 @@
+"""Folders of the repository."""
+
+from pathlib import Path
+
+DOCS = Path(__file__).parent.parent
+ROOT = DOCS.parent
