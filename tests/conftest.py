@@ -18,6 +18,7 @@ CONFIGS = ROOT / "configs"
 def pytest_addoption(parser):
     parser.addoption("--all-seeds", action="store_true", help="run the accuracy tests over seeds 0-4, not only 0")
     parser.addoption("--campaign", action="store_true", help="run the campaigns of tests/campaigns at their large size")
+    parser.addoption("--write-pages", action="store_true", help="write on the pages what their commands print now")
     parser.addoption("--campaign-seed", type=int, default=0, help="what the campaigns' chance starts from")
 
 

@@ -83,6 +83,10 @@ def agrees(shown, printed):
     return bool(match) and all(map(_close, measured, match.groups()))
 
 
+def _lines(lines):
+    return "".join(f"{line.rstrip()}\n" for line in lines if line.strip())
+
+
 def _pattern(line, measured):
     """A line as a regular expression, blanks of any width; a group for each number, which `measured` takes up."""
     pieces = NUMBER.split(line)
@@ -105,10 +109,11 @@ class Reader:
     """Does what a page says, in the working directory.
 
     run_here : runs a command line of mlcli in this process and returns its exit code and all that it printed
+    anew     : what is shown that is not so → what is, where it is to be collected and not to fail; else None
     """
 
-    def __init__(self, run_here):
-        self.run_here, self.folder, self.changed = run_here, Path.cwd(), False
+    def __init__(self, run_here, anew=None):
+        self.run_here, self.folder, self.changed, self.anew = run_here, Path.cwd(), False, anew
 
     def follow(self, block):
         """Do what one block says; what it shows that is not so fails."""
@@ -120,7 +125,9 @@ class Reader:
             code, printed = self.run(command)
             expected = int(block.options.get("exit", 0)) if (command, shown) == last else 0
             assert code == expected, f"{block.place}: {command} left with {code}:\n{printed}"
-            assert not shown or agrees(shown, printed), f"{block.place}: {command} printed:\n{printed}"
+            if shown and not agrees(shown, printed):
+                assert self.anew is not None, f"{block.place}: {command} printed:\n{printed}"
+                self.anew.append((f"{command}\n{_lines(shown)}", f"{command}\n{_lines(printed.splitlines())}"))
 
     def run(self, command):
         """A command's exit code and all that it printed."""

@@ -18,11 +18,18 @@ def named(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_its_blocks_do_what_they_show(workspace, monkeypatch, capfd, page):
+def test_its_blocks_do_what_they_show(workspace, monkeypatch, capfd, pytestconfig, page):
     monkeypatch.setenv("COLUMNS", WIDTH)
-    reader = Reader(run_in_process(capfd))
+    anew = [] if pytestconfig.getoption("--write-pages") else None
+    reader = Reader(run_in_process(capfd), anew)
     for block in blocks_of(page):
         reader.follow(block)
+    text = page.read_text()
+    for shown, printed in anew or ():
+        assert shown in text
+        text = text.replace(shown, printed, 1)
+    if anew:
+        page.write_text(text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
@@ -39,7 +46,7 @@ def test_what_comes_from_the_program_is_up_to_date(page, make):
 
 def test_the_gallery_shows_every_config():
     shown = re.findall(r"^## (\w+)$", (ROOT / "docs/gallery.md").read_text(), flags=re.MULTILINE)
-    assert shown == sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+    assert sorted(shown) == sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
 def test_every_page_is_in_the_contents():

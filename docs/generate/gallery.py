@@ -30,8 +30,10 @@ PLAIN = {"MLCLI_OFFLINE": "1", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
 
 
 def write_gallery() -> None:
-    """Train every config whose data is at hand, and write the page and its pictures."""
-    sections = [_section(path) for path in sorted((ROOT / "configs").glob("*.yaml"))]
+    """Train every config whose data is at hand, and write the page, in the README's order, and its pictures."""
+    readme = (ROOT / "README.md").read_text()
+    configs = sorted((ROOT / "configs").glob("*.yaml"), key=lambda path: readme.index(f"`{path.name}`"))
+    sections = [_section(path) for path in configs]
     (DOCS / "gallery.md").write_text(HEAD + "".join(sections))
 
 
