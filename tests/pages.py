@@ -27,6 +27,15 @@ import yaml
 from mlcli.config.load import parse_config
 from tests.conftest import ROOT
 
+# Files that the README's commands name as the reader's own.
+STAND_INS = {
+    "people.csv": ["id,age,work,income"]
+    + [
+        f"{i},{20 + i * 7 % 50},{'craft' if i % 3 else 'office'},{'high' if i * 7 % 50 > 20 else 'low'}"
+        for i in range(90)
+    ],
+    "new.csv": ["work,age", "office,30", "craft,64"],
+}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>[{\w}]*)(?P<options>[^\n]*)\n(?P<text>.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 CONTENTS = "{toctree}"

@@ -7,7 +7,7 @@ import pytest
 from docs.generate.commands import commands_page
 from docs.generate.keys import keys_page
 from tests.conftest import CONFIGS, ROOT
-from tests.pages import PAGES, WIDTH, Reader, agrees, blocks_of, run_in_process
+from tests.pages import PAGES, STAND_INS, WIDTH, Reader, agrees, blocks_of, run_in_process
 
 LINK = re.compile(r"(?<!\\)\]\(([^)\s#]+)(?:#[^)]*)?\)")
 PICTURE = re.compile(r'<img[^>]* src="([^"]+)"')
@@ -21,6 +21,8 @@ def named(page):
 def test_its_blocks_do_what_they_show(workspace, monkeypatch, capfd, pytestconfig, page):
     monkeypatch.setenv("COLUMNS", WIDTH)
     anew = [] if pytestconfig.getoption("--write-pages") else None
+    for name, lines in STAND_INS.items():
+        (workspace / name).write_text("\n".join(lines) + "\n")
     reader = Reader(run_in_process(capfd), anew)
     for block in blocks_of(page):
         reader.follow(block)
