@@ -54,12 +54,18 @@ def _run(config: Path, folder: Path) -> str:
     network = re.search(r"(\S+) network, ([\d,]+) parameters", trained.stderr)
     told = json.loads(_mlcli(folder, "evaluate", "--json").stdout)
     scores = told["scores"]
-    shown = [f"{name} {scores[name]['value']:.4g}" for name in list(scores)[:3] if scores[name]["value"] is not None]
+    values = {name: scores[name]["value"] for name in list(scores)[:3]}
+    shown = [f"{name} {_number(value)}" for name, value in values.items() if value is not None]
     network_words = f"{network[1]}, {network[2]} parameters" if network else "see the configuration"
     if config.stem == REPORTED:
         (report,) = folder.glob("runs/*/*/evaluation/report.html")
         picture_report(report, DOCS / "pictures" / "report.png")
     return f"Network {network_words} · {', '.join(shown)}\n{_picture(config.stem, folder)}"
+
+
+def _number(value: float) -> str:
+    """Four significant digits, without an exponent: 48,650."""
+    return f"{float(f'{value:.4g}'):,.10g}"
 
 
 def _gather_data(data: Path) -> None:
