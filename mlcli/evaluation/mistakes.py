@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlcli.data.frames import rows_at
 from mlcli.data.types import Dataset, Images
-from mlcli.evaluation.figures.style import shorten
+from mlcli.evaluation.names import shorten
 from mlcli.evaluation.show import show_number
 from mlcli.metrics.ranks import ranking_scores
 from mlcli.task import Classification, FittedTask, Predictions, Regression

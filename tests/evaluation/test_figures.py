@@ -6,9 +6,9 @@ import pytest
 from mlcli.evaluation import figures
 from mlcli.evaluation.figures.calibration import measure_reliability
 from mlcli.evaluation.figures.learning import rate_moved, shown_metric
-from mlcli.evaluation.figures.style import shorten
 from mlcli.evaluation.figures.threshold import trace_thresholds
 from mlcli.evaluation.importance import Importance, Importances
+from mlcli.evaluation.names import shorten
 from mlcli.metrics.measure import measure
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification, sampled_classes

@@ -6,8 +6,9 @@ from mlcli.checks.finding import Finding
 from mlcli.config.schema import Config
 from mlcli.data.profile import profile_splits
 from mlcli.data.types import Column, Images, Splits, Table
+from mlcli.evaluation.columns import column_facts
 from mlcli.evaluation.report import gather_facts
-from mlcli.evaluation.report.gather import column_facts, describe_run
+from mlcli.evaluation.report.gather import describe_run
 from mlcli.run.manifest import RunManifest
 from mlcli.task import Regression
 from mlcli.training.state import EpochRecord

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from mlcli.evaluation.figures.png import png_bytes, png_uri
+from mlcli.evaluation.png import png_bytes, png_uri
 
 RNG = np.random.default_rng(0)
 

@@ -12,11 +12,11 @@ from mlcli.data.types import Column, Images, Table
 from mlcli.evaluation.baselines import constant_baseline
 from mlcli.evaluation.evaluate import MeasuredBaseline, evaluate_predictions
 from mlcli.evaluation.figures import draw_confusion, svg_text
-from mlcli.evaluation.figures.png import png_uri
-from mlcli.evaluation.figures.style import shorten
 from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.kept import KeptPredictions, read_kept
 from mlcli.evaluation.mistakes import find_mistakes
+from mlcli.evaluation.names import shorten
+from mlcli.evaluation.png import png_uri
 from mlcli.evaluation.report import ColumnFacts, ReportFacts, render_report
 from mlcli.evaluation.report.view import view_scores
 from mlcli.evaluation.show import show_number

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.evaluation.figures.style import FAINT, PALETTE, new_figure, shorten, styled, write_note
+from mlcli.evaluation.figures.style import FAINT, PALETTE, new_figure, styled, write_note
+from mlcli.evaluation.names import shorten
 from mlcli.metrics.intervals import wilson_interval
 from mlcli.metrics.probabilities import N_BINS, bins_of, promises
 

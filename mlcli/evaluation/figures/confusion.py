@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.evaluation.figures.style import INK, MUTED, PALETTE, PAPER, new_figure, plain, shorten, styled
+from mlcli.evaluation.figures.style import INK, MUTED, PALETTE, PAPER, new_figure, styled
+from mlcli.evaluation.names import plain, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,10 +17,10 @@ from mlcli.evaluation.figures.style import (
     color_of,
     label_at_right,
     new_figure,
-    shorten,
     styled,
     write_note,
-)  # fmt: skip
+)
+from mlcli.evaluation.names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

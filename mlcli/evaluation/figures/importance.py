@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlcli.evaluation.figures.style import (
-    FAINT,
-    INK,
-    PALETTE,
-    SMALL_SIZE,
-    new_figure,
-    plain,
-    shorten,
-    shorten_ticks,
-    styled,
-)  # fmt: skip
+from mlcli.evaluation.figures.style import FAINT, INK, PALETTE, SMALL_SIZE, new_figure, shorten_ticks, styled
 from mlcli.evaluation.importance import Importance, Importances
+from mlcli.evaluation.names import plain, shorten
 from mlcli.evaluation.show import show_number
 
 if TYPE_CHECKING:

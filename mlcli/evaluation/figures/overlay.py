@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlcli.evaluation.figures.epochs import EpochCurve, drawable, plot_curves
-from mlcli.evaluation.figures.style import color_of, new_figure, shorten, styled, write_note
+from mlcli.evaluation.figures.style import color_of, new_figure, styled, write_note
+from mlcli.evaluation.names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

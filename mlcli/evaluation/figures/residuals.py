@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.evaluation.figures.style import INK, MUTED, PALETTE, SMALL_SIZE, new_figure, shorten, shorten_ticks, styled
+from mlcli.evaluation.figures.style import INK, MUTED, PALETTE, SMALL_SIZE, new_figure, shorten_ticks, styled
+from mlcli.evaluation.names import shorten
 from mlcli.evaluation.show import show_number
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from mlcli.evaluation.names import plain
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -107,18 +109,6 @@ def new_figure(title: str, subtitle: str, width: float = WIDTH, height: float = 
     figure.text(0.004, 1 - 0.05 / height, "\n".join(heading), va="top", size=TITLE_SIZE, weight="bold")
     figure.text(0.004, 1 - top / height, "\n".join(body), va="top", size=SMALL_SIZE, color=MUTED)
     return figure
-
-
-def plain(text: str) -> str:
-    """Text without control characters, which an SVG cannot hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def shorten(text: str, width: int = 16) -> str:
-    """Printable text of at most `width` letters, cut in the middle: names often differ at their ends."""
-    text = plain(text)
-    tail = width // 3
-    return text if len(text) <= width else f"{text[: width - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
 
 
 def color_of(index: int, n: int) -> str:

@@ -16,11 +16,10 @@ from mlcli.evaluation.figures.style import (
     color_of,
     label_at_right,
     new_figure,
-    plain,
-    shorten,
     shorten_ticks,
     styled,
-)  # fmt: skip
+)
+from mlcli.evaluation.names import plain, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

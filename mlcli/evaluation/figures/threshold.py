@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.evaluation.figures.style import (
-    INK,
-    PALETTE,
-    SMALL_SIZE,
-    label_at_right,
-    new_figure,
-    shorten,
-    styled,
-    write_note,
-)
+from mlcli.evaluation.figures.style import INK, PALETTE, SMALL_SIZE, label_at_right, new_figure, styled, write_note
+from mlcli.evaluation.names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlcli.evaluation.figures.style import (
-    INK,
-    PALETTE,
-    PAPER,
-    SMALL_SIZE,
-    WIDTH,
-    new_figure,
-    shorten,
-    styled,
-)  # fmt: skip
+from mlcli.evaluation.figures.style import INK, PALETTE, PAPER, SMALL_SIZE, WIDTH, new_figure, styled
+from mlcli.evaluation.names import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

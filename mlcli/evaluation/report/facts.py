@@ -6,29 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlcli.data.types import SplitName
+from mlcli.evaluation.columns import ColumnFacts
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import Mistakes
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """One column of the data.
-
-    missing  : cells of all splits, and their share of the rows
-    distinct : values of the training rows
-    bars     : rows in equal bins of the numbers, or of the most frequent categories; empty where they say nothing
-    gist     : the distribution in a few words
-    """
-
-    name: str
-    role: str
-    kind: str
-    missing: int = 0
-    missing_share: float = 0.0
-    distinct: int = 0
-    bars: tuple[int, ...] = ()
-    gist: str = ""
 
 
 @dataclass(frozen=True)

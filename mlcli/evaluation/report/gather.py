@@ -10,13 +10,13 @@ from mlcli.config.dump import dump_config
 from mlcli.config.model import ModelConfig
 from mlcli.config.schema import Config
 from mlcli.data.notes import profile_notes
-from mlcli.data.profile import ColumnProfile, Profile
+from mlcli.data.profile import Profile
 from mlcli.data.types import Images
-from mlcli.evaluation.figures.style import shorten
+from mlcli.evaluation.columns import column_facts
 from mlcli.evaluation.gallery import Subject
 from mlcli.evaluation.mistakes import find_mistakes
-from mlcli.evaluation.report.facts import ColumnFacts, ReportFacts
-from mlcli.evaluation.show import show_number, show_seconds
+from mlcli.evaluation.report.facts import ReportFacts
+from mlcli.evaluation.show import show_seconds
 from mlcli.run.manifest import RunManifest
 from mlcli.task import Classification, FittedTask
 
@@ -114,32 +114,3 @@ def _environment(manifest: RunManifest) -> dict[str, str]:
         "made": f"{manifest.created[:16].replace('T', ' ')} UTC",
         "data": manifest.data_fingerprint[:12],
     }
-
-
-def column_facts(column: ColumnProfile) -> ColumnFacts:
-    """A column of the profile with its distribution as bars and in a few words."""
-    histogram, top = column.get("histogram"), column["top"] or []
-    bars = histogram["counts"] if histogram else [entry["count"] for entry in top] if column["distinct"] > 1 else []
-    return ColumnFacts(
-        name=column["name"],
-        role=column["role"],
-        kind=column["kind"],
-        missing=sum(column["missing"].values()),
-        missing_share=column["missing_share"],
-        distinct=column["distinct"],
-        bars=tuple(bars),
-        gist=_gist(column),
-    )
-
-
-def _gist(column: ColumnProfile) -> str:
-    numbers, top = column["numbers"], column["top"]
-    if numbers and numbers["min"] is not None:
-        low, middle, high = (_show_cell(numbers[key]) for key in ("min", "median", "max"))
-        return f"{low} to {high}, median {middle}"
-    return f"most often {shorten(top[0]['value'], 40)}" if top else ""
-
-
-def _show_cell(value: float | None) -> str:
-    """Whole numbers without decimals."""
-    return f"{value:,.0f}" if value is not None and value == int(value) and abs(value) < 1e9 else show_number(value)

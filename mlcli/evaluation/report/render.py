@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from mlcli.evaluation.figures.png import png_uri
 from mlcli.evaluation.figures.svg import inline_svg
+from mlcli.evaluation.png import png_uri
 from mlcli.evaluation.report.facts import ReportFacts
-from mlcli.evaluation.report.sparks import draw_bars
 from mlcli.evaluation.report.view import view_scores
 from mlcli.evaluation.show import say_folds, show_interval, show_number, show_range, show_spread, show_value
+from mlcli.evaluation.sparks import draw_bars
 
 if TYPE_CHECKING:
     from markupsafe import Markup
