@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 N_BINS = 24
@@ -35,5 +36,12 @@ def count_bins(column: pl.Series, low: float, q1: float, q3: float, high: float)
         return None
     every = -(-len(column) // MAX_ROWS)
     values = column.gather_every(every).drop_nulls().to_numpy() if every else np.empty(0)
-    counts, _ = np.histogram(values.clip(low, high), bins=N_BINS, range=(low, high))
+    counts = np.bincount(bin_places(values, low, high), minlength=N_BINS)
     return Histogram(low=low, high=high, counts=counts.tolist())
+
+
+def bin_places(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.int64]:
+    """The bin from 0 to N_BINS - 1 of each value that is not NaN, as `count_bins` counts them."""
+    edges = np.linspace(low, high, N_BINS + 1)
+    places: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, N_BINS - 1)
+    return places
