@@ -76,6 +76,9 @@ ADVICE: dict[str, Advice] = {
         "a feature is an individually measurable property used to predict (característica)",
         {"area": "width * length"},
     ),
+    "features.drop": Advice(
+        "Name a column here where its logarithm, or a ratio of it, says what it says.", example=("width",)
+    ),
     "features.impute": Advice("mean for bell-shaped columns; median stands outliers.", "imputation (imputación)"),
     "features.fill_value": Advice(example=-1),
     "features.scale": Advice("robust or quantile for skewed columns and outliers.", "normalisation (normalización)"),

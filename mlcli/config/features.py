@@ -57,6 +57,9 @@ class FeaturesConfig(Section):
         description="New number columns by formula: + - * / % **, comparisons, "
         "sin cos tan exp log log1p sqrt abs min max. Parsed, never evaluated as code.",
     )
+    drop: tuple[ColumnName, ...] = Field(
+        (), description="Number columns that are no inputs themselves; what is derived from them is."
+    )
     impute: Impute = Field(
         "median", description="What replaces missing numbers. Missing categories are a category of their own."
     )

@@ -55,6 +55,8 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
     kinds |= dict.fromkeys(config.derive, "number")
     for name, exception in config.columns.items():
         _check_exception(name, exception, config, kinds)
+    for name in config.drop:
+        _check_dropped(name, kinds)
     return ColumnPlan(
         raw=tuple(column.name for column in table.features if column.kind == "number"),
         derived=derived,
@@ -99,6 +101,13 @@ def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Co
             f"{place}: '{name}' holds categories, a formula takes number columns; "
             f"if it holds numbers declare dataset.types: {{{name}: number}}"
         )
+
+
+def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:
+    numbers = [column for column, kind in kinds.items() if kind == "number"]
+    if name not in numbers:
+        what = f"'{name}' holds categories; leave it out by dataset.drop" if name in kinds else f"no column '{name}'"
+        raise DataError(f"features.drop: {what}, or name a number column: {suggestion(name, numbers)}")
 
 
 def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:

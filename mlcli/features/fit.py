@@ -34,6 +34,10 @@ def fit_features(
         else:
             features = fit_table(train, config, seed, goal)
     if not features.layout.width:
+        if config.drop:
+            raise DataError(
+                f"features.drop: no input is left without {', '.join(config.drop)}; keep one, or derive one from them"
+            )
         raise DataError(
             f"features.select.variance: none of the {len(features.report.dropped)} features varies by more than "
             f"{config.select.variance:g} in the {len(train)} training rows; check the columns, lower the bound or "

@@ -23,7 +23,7 @@ from mlcli.features.plan import TablePlan
 from mlcli.features.report import Encoded, FeatureReport, Imputed, Scaled
 from mlcli.features.rows import cells_of, numbers_of
 from mlcli.features.scale import ScaledColumn, join_columns, measure_column
-from mlcli.features.select import by_variance
+from mlcli.features.select import by_variance, without
 from mlcli.features.table import TableFeatures
 from mlcli.features.target import Goal, folds_of
 from mlcli.features.vocabulary import Vocabulary, fit_vocabulary, ordered_vocabulary
@@ -53,6 +53,7 @@ def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Goal | None
     assembled = _fit_assembly(train, columns, vocabularies, config, goal)
     names = assembled.features.names
     varied = by_variance(assembled.variances, names, config.select.variance, len(train))
+    varied = without(varied, names, config.drop)
     scaled = _keep(assembled.features, Narrowing(varied.keep, varied.dropped))
     narrowing = fit_narrowing(lambda: scaled.refined(train.rows, training=True), varied, names, config, seed, goal)
     features = _keep(assembled.features, narrowing)

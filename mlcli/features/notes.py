@@ -40,10 +40,10 @@ def _scaled(report: FeatureReport) -> Iterator[str]:
 
 
 def _dropped(report: FeatureReport) -> Iterator[str]:
-    for step in dict.fromkeys(dropped.by for dropped in report.dropped):
-        names = [dropped.name for dropped in report.dropped if dropped.by == step]
+    for key in dict.fromkeys(dropped.key for dropped in report.dropped):
+        names = [dropped.name for dropped in report.dropped if dropped.key == key]
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        yield f"dropped by select.{step}: {', '.join(names[:_LISTED])}{more}"
+        yield f"dropped by {key}: {', '.join(names[:_LISTED])}{more}"
 
 
 def _pca(report: FeatureReport) -> Iterator[str]:

@@ -38,13 +38,18 @@ class Scaled:
 class Dropped:
     """A feature that was dropped.
 
-    value : variance; correlation with the feature `like`; F statistic; or the round of elimination, from 1
+    value : variance; correlation with the feature `like`; F statistic; the round of elimination, from 1; or 0
     """
 
     name: str
-    by: Literal["variance", "correlation", "k_best", "rfe"]
+    by: Literal["drop", "variance", "correlation", "k_best", "rfe"]
     value: float
     like: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The configuration's key that says so."""
+        return "features.drop" if self.by == "drop" else f"select.{self.by}"
 
 
 @dataclass(frozen=True)

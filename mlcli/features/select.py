@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,14 @@ def by_variance(variances: np.ndarray, names: tuple[str, ...], threshold: float 
     kept = variances > threshold
     dropped = [Dropped(names[i], "variance", float(variances[i])) for i in np.flatnonzero(~kept)]
     return Selection(np.flatnonzero(kept), tuple(dropped))
+
+
+def without(selection: Selection, names: tuple[str, ...], columns: Collection[str]) -> Selection:
+    """Leave out of the features kept so far those of these number columns, and the marks of their missing cells."""
+    gone = {*columns, *(f"{name}_missing" for name in columns)}
+    out = np.array([names[i] in gone for i in selection.keep], dtype=bool)
+    dropped = [Dropped(names[i], "drop", 0.0) for i in selection.keep[out]]
+    return Selection(selection.keep[~out], (*selection.dropped, *dropped))
 
 
 def asks_for_rows(config: SelectConfig) -> bool:

@@ -209,7 +209,7 @@ def _becomes(name: str, report: FeatureReport) -> tuple[str, int | None]:
     own = [one for one in (*report.features, *report.embedded) if one == name or _is_made_of(one, name, report)]
     lost = [dropped for dropped in report.dropped if dropped.name == name or _is_made_of(dropped.name, name, report)]
     if lost:
-        parts.append(f"{len(lost)} dropped by select.{lost[0].by}")
+        parts.append(f"{len(lost)} dropped by {lost[0].key}")
     return "; ".join(parts) or "taken as it is", None if report.explained_variance else len(own)
 
 

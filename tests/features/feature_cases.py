@@ -25,6 +25,7 @@ TABLE_CASES = {
     "indicator": {"indicator": True},
     "clip": {"clip": 1.5},
     "derive": {"derive": DERIVED},
+    "drop": {"derive": DERIVED, "drop": ["income", "gap"], "indicator": True},
     "variance": {"select": {"variance": 0.1}},
     "no selection": {"select": {"variance": None}},
     "correlation": {"select": {"correlation": 0.3}},

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Table
@@ -145,3 +146,18 @@ def test_rare_categories_are_dropped_by_the_variance_of_their_share():
     assert features.layout.names == ("pet=cat", "pet=dog")
     dropped = {lost.name: lost.value for lost in features.report.dropped}
     assert dropped == {"pet=emu": pytest.approx(0.05 * 0.95), "town=a": 0.0}
+
+
+def test_a_dropped_column_is_no_input_and_what_is_derived_from_it_is():
+    table = mixed_table()
+    kept = fit_features(table, FeaturesConfig(derive={"log": "log(income)"}, indicator=True), 0)
+    without = fit_features(table, FeaturesConfig(derive={"log": "log(income)"}, drop=("income",), indicator=True), 0)
+    left = [i for i, name in enumerate(kept.layout.names) if name not in ("income", "income_missing")]
+    assert without.layout.names == tuple(kept.layout.names[i] for i in left)
+    assert torch.equal(without.transform(table), kept.transform(table)[:, left])
+    assert {one.name: one.key for one in without.report.dropped}["income"] == "features.drop"
+
+
+def test_to_drop_every_column_is_refused():
+    with pytest.raises(DataError, match=r"features\.drop: no input is left without a"):
+        fit_features(table_of({"a": [1.0, 2.0]}), FeaturesConfig(drop=("a",)), 0)

@@ -30,6 +30,8 @@ def fit(data, y=None, classification=False, **sections):
         ({"derive": {"age": "income * 2"}}, ["features.derive.age", "exists already"]),
         ({"derive": {"price": "income * 2"}}, ["features.derive.price", "exists already"]),
         ({"derive": {"a": "b + age", "b": "age"}}, ["features.derive.a", "no column 'b'"]),
+        ({"drop": ["agee"]}, ["features.drop", "no column 'agee'", "did you mean 'age'"]),
+        ({"drop": ["city"]}, ["features.drop", "'city' holds categories", "dataset.drop"]),
         ({"select": {"k_best": 9999}}, ["select.k_best", "9999", "lower it"]),
         ({"select": {"k_best": 5, "rfe": 6}}, ["select.rfe: 6", "only 5"]),
         ({"select": {"variance": 1e9}}, ["select.variance", "none of the 40", "1e+09", "230 training rows"]),
@@ -51,6 +53,7 @@ def test_settings_that_do_not_fit_the_table(sections, parts):
         ({"scale": "power"}, ["features.scale", "'power'", "robust"]),
         ({"scale": "quantile"}, ["features.scale", "'quantile'"]),
         ({"derive": {"a": "b"}}, ["features.derive", "remove it"]),
+        ({"drop": ["a"]}, ["features.drop", "remove it"]),
         ({"columns": {"a": {"scale": "none"}}}, ["features.columns", "remove it"]),
     ],
 )

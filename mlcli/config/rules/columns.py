@@ -45,7 +45,7 @@ def _unreadable_formula(name: str, text: str) -> Iterator[Fault]:
 
 
 def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Fault]:
-    for key in ("derive", "columns", "encode"):
+    for key in ("derive", "drop", "columns", "encode"):
         if getattr(features, key) != FeaturesConfig.model_fields[key].default:
             yield Fault(("features", key), f"works on named columns, and {dataset} is pictures; remove it", at_key=True)
 
