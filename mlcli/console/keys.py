@@ -6,12 +6,12 @@ import codecs
 import contextlib
 import os
 import re
-import signal
 import sys
 import time
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self, TextIO
 
+from mlcli.console.standstill import STANDSTILLS, in_foreground
 from mlcli.signals import LAST_ACTS
 
 ESC = "\x1b"
@@ -136,19 +136,16 @@ else:
             self._pending = ""
             self._before: list[Any] | None = None
             self._taken = False
-            self._handlers: dict[int, Any] = {}
 
         def open(self) -> None:
             self._take()
             LAST_ACTS[self] = self._give_back
-            for number, handler in ((signal.SIGTSTP, self._suspend), (signal.SIGCONT, self._go_on)):
-                self._handlers[number] = signal.signal(number, handler)
+            STANDSTILLS.expect(self, self._give_back, self._go_on)
 
         def close(self) -> None:
             self._give_back()
             del LAST_ACTS[self]
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            STANDSTILLS.forget(self)
 
         def read(self, seconds: float) -> str:
             end = time.monotonic() + seconds
@@ -178,35 +175,22 @@ else:
 
         def _take(self) -> bool:
             """Have keys come one by one; False where the terminal is not this program's at present."""
-            if not self._taken and self._in_foreground():
+            if not self._taken and in_foreground(self.fd):
                 self._before = self._before or termios.tcgetattr(self.fd)
                 attributes = [*self._before[:6], list(self._before[6])]
                 attributes[3] &= ~(termios.ICANON | termios.ECHO)
                 attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
                 self._taken = True
                 termios.tcsetattr(self.fd, termios.TCSADRAIN, attributes)
-            return self._taken and self._in_foreground()
+            return self._taken and in_foreground(self.fd)
 
         def _give_back(self) -> None:
-            if self._taken and self._before is not None and self._in_foreground():
+            if self._taken and self._before is not None and in_foreground(self.fd):
                 with contextlib.suppress(termios.error):
                     termios.tcsetattr(self.fd, termios.TCSADRAIN, self._before)
             self._taken = False
 
-        def _in_foreground(self) -> bool:
-            try:
-                return os.tcgetpgrp(self.fd) == os.getpgrp()
-            except OSError:  # a terminal that controls no processes
-                return True
-
-        def _suspend(self, number: int, frame: FrameType | None) -> None:
-            self._give_back()
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)  # the process stands here until it is told to go on
-            signal.signal(number, self._suspend)
-            self._take()
-
-        def _go_on(self, number: int, frame: FrameType | None) -> None:
+        def _go_on(self) -> None:
             """Whatever stopped the process, a shell has used the terminal since: it is taken anew."""
             self._taken = False
             self._take()

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from mlcli.console.keys import Keys
+from mlcli.console.standstill import STANDSTILLS, in_foreground
 from mlcli.signals import LAST_ACTS
 
 if TYPE_CHECKING:
@@ -14,17 +15,23 @@ if TYPE_CHECKING:
 
     from mlcli.console.screen import Screen
 
-# Leave the other screen, show the cursor.
+# Onto the other screen, without the cursor; and off it, with the cursor.
+ASIDE = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 AS_BEFORE = "\x1b[?1049l\x1b[?25h"
 
 
 class Stage:
-    """Opens with the first picture; `stop` brings back what stood on the terminal."""
+    """Opens with the first picture; `stop` brings back what stood on the terminal.
+
+    Ctrl-Z brings it back, too; the next picture after the program goes on opens the stage again, unless that is in the
+    background.
+    """
 
     def __init__(self, screen: Screen) -> None:
         self.console = screen.stderr
         self.keys = Keys()
         self._live: Live | None = None
+        self._away = False
         self._asked_to_stop = False
 
     def start(self) -> None:
@@ -32,14 +39,13 @@ class Stage:
         self.keys.__enter__()
 
     def show(self, picture: Text) -> None:
-        """Draw; a `q` pressed since the last time is a Ctrl-C, of which the second would end at once."""
-        if self._live is None:
-            from rich.live import Live
+        """Draw, where the terminal is this program's at present."""
+        with STANDSTILLS.put_off():  # half a picture would be left on the shell's screen
+            if in_foreground(self.console.file.fileno()):
+                self._draw(picture)
 
-            self._live = Live(console=self.console, screen=True, auto_refresh=False)
-            LAST_ACTS[self] = self._leave
-            self._live.start()
-        self._live.update(picture, refresh=True)
+    def heed(self) -> None:
+        """Take a `q` pressed since the last time as a Ctrl-C, of which the second would end at once."""
         while key := self.keys.read():
             if key == "q" and not self._asked_to_stop:
                 self._asked_to_stop = True
@@ -47,13 +53,39 @@ class Stage:
 
     def stop(self) -> None:
         """Give the terminal back."""
+        while self.keys.read():  # what came too late to be heeded is not the shell's
+            pass
         if self._live is not None:
+            if self._away:
+                self._send(ASIDE)  # or the cursor would be put where it was when the stage opened
             self.console.clear()  # some terminals keep a part of it after a change of size
             self._live.stop()
             self._live = None
             del LAST_ACTS[self]
+            STANDSTILLS.forget(self)
         self.keys.__exit__(None, None, None)
 
+    def _draw(self, picture: Text) -> None:
+        if self._live is None:
+            from rich.live import Live
+
+            self._live = Live(console=self.console, screen=True, auto_refresh=False)
+            LAST_ACTS[self] = self._leave
+            STANDSTILLS.expect(self, self._leave, self._note_absence)
+            self._live.start()
+        elif self._away:
+            self._send(ASIDE)
+        self._away = False
+        self._live.update(picture, refresh=True)
+
     def _leave(self) -> None:
-        self.console.file.write(AS_BEFORE)
+        if not self._away:
+            self._away = True
+            self._send(AS_BEFORE)
+
+    def _note_absence(self) -> None:
+        self._away = True
+
+    def _send(self, codes: str) -> None:
+        self.console.file.write(codes)
         self.console.file.flush()

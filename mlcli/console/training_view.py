@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # A log should stay readable: longer runs show about this many of their epochs.
 PLAIN_LINES = 100
+HEED_SECONDS = 0.1
 REFRESH_SECONDS = 0.25
 PATIENCE_SECONDS = 0.4
 COLOURS = ("cyan", "yellow")
@@ -64,7 +65,7 @@ class LiveView(Observer):
         self.screen = screen
         self.curves = {"train": Curve(), "valid": Curve()}
         self.first_step = 0
-        self.started = self.next_refresh = 0.0
+        self.started = self.next_heed = self.next_refresh = 0.0
         self.latest: EpochRecord | None = None
         self.stage: Stage | None = None
 
@@ -79,11 +80,11 @@ class LiveView(Observer):
         self.screen.open_view(self.stage)
 
     def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
-        self._show_if_due(job, state)
+        self._look(job, state)
 
     def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
         self._note(record)
-        self._show_if_due(job, state)
+        self._look(job, state)
 
     def on_end(self, job: TrainingJob, state: TrainingState, stopped: Stopped) -> None:
         self.screen.close()
@@ -94,13 +95,20 @@ class LiveView(Observer):
         if record.valid_loss is not None:
             self.curves["valid"].add(record.epoch, record.valid_loss)
 
-    def _show_if_due(self, job: TrainingJob, state: TrainingState) -> None:
-        if self.stage is None or time.monotonic() < self.next_refresh:
+    def _look(self, job: TrainingJob, state: TrainingState) -> None:
+        """Heed keys and draw, each where it is due."""
+        if self.stage is None or (now := time.monotonic()) < self.next_heed:
             return
+        self.next_heed = now + HEED_SECONDS
+        if now >= self.next_refresh:
+            self.next_refresh = now + REFRESH_SECONDS
+            self._show(self.stage, job, state)
+        self.stage.heed()
+
+    def _show(self, stage: Stage, job: TrainingJob, state: TrainingState) -> None:
         width, height = self.screen.stderr.size
         facts = self._facts(job, state)
-        self.stage.show(draw_training(self.curves, facts, shown_epochs(job, state), state.best_epoch, width, height))
-        self.next_refresh = time.monotonic() + REFRESH_SECONDS
+        stage.show(draw_training(self.curves, facts, shown_epochs(job, state), state.best_epoch, width, height))
 
     def _facts(self, job: TrainingJob, state: TrainingState) -> list[str]:
         """Lines of what is known: place and time, the last epoch's numbers, speed and rate."""

@@ -92,12 +92,12 @@ def train_epoch(
     next_tick = time.monotonic() + TICK_SECONDS
     while state.batch < job.steps_per_epoch:
         train_step(job, state, take_batch(job, order, state.batch))
-        if interrupted():
-            return False
         if (now := time.monotonic()) >= next_tick:
             next_tick = now + TICK_SECONDS
             for observer in observers:
                 observer.on_tick(job, state)
+        if interrupted():
+            return False
     return True
 
 

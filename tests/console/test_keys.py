@@ -4,7 +4,6 @@ import contextlib
 import os
 import pty
 import select
-import subprocess
 import sys
 import termios
 import time
@@ -12,6 +11,7 @@ import time
 import pytest
 
 from mlcli.console.keys import Keys, take_key
+from tests.console.shell import Typist
 
 SENT = {
     "q": (["q"], ""),
@@ -110,60 +110,13 @@ with Keys() as keys, {context}:
 """
 
 
-# As a shell does: it gives a job the terminal, takes it back when the job stops, and lets it go on at a line.
-SHELL = """
-import fcntl, os, signal, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-if not (job := os.fork()):
-    os.setpgid(0, 0)
-    os.tcsetpgrp(0, os.getpid())
-    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-    os.execv(sys.argv[1], sys.argv[1:])
-while os.WIFSTOPPED(status := os.waitpid(job, os.WUNTRACED)[1]):
-    os.tcsetpgrp(0, os.getpgrp())
-    print("stopped", flush=True)
-    os.read(0, 100)
-    os.tcsetpgrp(0, job)
-    os.kill(job, signal.SIGCONT)
-os._exit(os.waitstatus_to_exitcode(status) % 256)
-"""
-
-
-class Typist:
-    """Types to a program that a shell runs on a pseudo-terminal."""
-
-    def __init__(self, context="Interruption()"):
-        self.ours, self.theirs = pty.openpty()
-        self.before = termios.tcgetattr(self.theirs)
-        program = [sys.executable, "-c", PROGRAM.format(context=context)]
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), self.theirs)
-        self.process = subprocess.Popen([sys.executable, "-c", SHELL, *program], start_new_session=True, **streams)
-        self.read_until(b"reading")
-
-    def type(self, keys):
-        os.write(self.ours, keys)
-
-    def read_until(self, wanted):
-        shown, end = b"", time.monotonic() + 30
-        while wanted not in shown:
-            assert time.monotonic() < end, shown
-            if select.select([self.ours], [], [], 0.1)[0]:
-                shown += os.read(self.ours, 4096)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.ours)
-        os.close(self.theirs)
-
-
 @pytest.fixture
 def typist():
     opened = []
 
-    def start(*arguments):
-        opened.append(Typist(*arguments))
+    def start(context="Interruption()"):
+        opened.append(Typist([sys.executable, "-c", PROGRAM.format(context=context)]))
+        opened[-1].read_until(b"reading")
         return opened[-1]
 
     yield start
@@ -186,14 +139,14 @@ def test_however_a_program_ends_its_terminal_is_restored(typist, context, key, c
         one.type(key)
         time.sleep(0.05)
     assert one.process.returncode == code
-    assert termios.tcgetattr(one.theirs) == one.before
+    assert one.modes() == one.before
 
 
 def test_ctrl_z_gives_the_terminal_back_until_the_program_goes_on(typist):
     one = typist()
     one.type(b"\x1a")
     one.read_until(b"stopped")
-    assert termios.tcgetattr(one.theirs) == one.before
+    assert one.modes() == one.before
     one.type(b"go on\n")
     while modes(one.theirs) != termios.ISIG:
         time.sleep(0.01)
@@ -201,4 +154,4 @@ def test_ctrl_z_gives_the_terminal_back_until_the_program_goes_on(typist):
     one.read_until(b"key x")
     one.type(b"q")
     assert one.process.wait(20) == 0
-    assert termios.tcgetattr(one.theirs) == one.before
+    assert one.modes() == one.before

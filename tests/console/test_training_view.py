@@ -10,8 +10,11 @@ import subprocess
 import sys
 import termios
 import time
+import tty
 
 import pytest
+
+from tests.console.shell import Typist
 
 ENDLESS = ("-S", "training.epochs=1000000", "-S", "training.early_stopping=null")
 
@@ -62,3 +65,35 @@ def test_where_curves_cannot_be_drawn_there_is_a_line_an_epoch(workspace, size, 
     assert (code, restored) == (0, True)
     assert "1049h" not in shown
     assert "epoch 3/3" in shown
+
+
+def test_ctrl_z_leaves_the_curves_and_going_on_brings_them_back(workspace):
+    one = Typist([sys.executable, "-m", "mlcli", "train", "configs/iris.yaml", *ENDLESS], TERM="xterm-256color")
+    try:
+        one.read_until(b"rows/s")
+        one.type(b"\x1a")
+        left = one.read_until(b"stopped")
+        assert left.count(b"\x1b[?1049l") == left.count(b"\x1b[?25h") == 1
+        assert one.modes() == one.before
+        one.type(b"go on\n")
+        drawn_again = one.read_until(b"rows/s").partition(b"\x1b[?1049h")[2]
+        assert b"\x1b[?25l" in drawn_again
+        one.type(b"q")
+        code, shown = one.end()
+        assert code == 130
+        assert shown.count(b"\x1b[?1049l") == 1
+        assert one.modes() == one.before
+    finally:
+        one.close()
+
+
+def test_keys_typed_during_a_short_training_are_not_left_to_the_shell(workspace):
+    short = Typist([sys.executable, "-m", "mlcli", "train", "configs/iris.yaml", "-S", "training.epochs=20"])
+    try:
+        short.read_until(b"Training iris/001")
+        short.type(b"q" * 20)
+        assert short.end()[0] in (0, 130)
+        tty.setcbreak(short.theirs, termios.TCSANOW)  # what is there, whole line or not
+        assert not select.select([short.theirs], [], [], 0)[0]
+    finally:
+        short.close()
