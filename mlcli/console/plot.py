@@ -62,12 +62,6 @@ class Scale:
             return math.log(value / self.low) / math.log(self.high / self.low) if value > 0 else -math.inf
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
 
-    def at(self, share: float) -> float:
-        """The value at a place from 0 to 1."""
-        if self.log:
-            return float(self.low ** (1 - share) * self.high**share)
-        return self.low * (1 - share) + self.high * share
-
 
 def scale_for(values: Iterable[float]) -> Scale:
     """From the lowest to the highest finite value; logarithmic where none is negative and they are far apart.
@@ -121,15 +115,6 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterable[tuple[int, i
     for step in range(steps + 1):
         share = step / steps
         yield round(start[0] + share * (end[0] - start[0])), round(start[1] + share * (end[1] - start[1]))
-
-
-def tick_labels(scale: Scale, height: int) -> list[str]:
-    """One label for each row from the top; every fourth row and the last have one."""
-    rows = {*range(0, height - 2, 4), height - 1}
-    shares = [1 - row / max(1, height - 1) for row in range(height)]
-    labels = [f"{scale.at(share):.3g}" if row in rows else "" for row, share in enumerate(shares)]
-    width = max(map(len, labels))
-    return [label.rjust(width) for label in labels]
 
 
 def spread_labels(labels: Sequence[str], width: int) -> str:

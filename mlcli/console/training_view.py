@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from mlcli.console.plot import Curve, Scale, draw_dots, scale_for, spread_labels, tick_labels
+from mlcli.console.framed import draw_framed
+from mlcli.console.plot import Curve, Scale
 from mlcli.console.screen import Screen
 from mlcli.console.stage import Stage
 from mlcli.evaluation.show import show_seconds
@@ -25,7 +24,6 @@ PLAIN_LINES = 100
 HEED_SECONDS = 0.1
 REFRESH_SECONDS = 0.25
 PATIENCE_SECONDS = 0.4
-COLOURS = ("cyan", "yellow")
 
 
 def describe_epoch(record: EpochRecord, epochs: int) -> str:
@@ -40,6 +38,13 @@ def describe_numbers(record: EpochRecord) -> str:
         parts.append(f"valid loss {record.valid_loss:.4g}")
     parts += [f"{name} {value:.4g}" for name, value in record.valid_metrics.items()]
     return "  ".join(parts)
+
+
+def describe_beginning(job: TrainingJob, state: TrainingState) -> str:
+    """What the steps of the first epoch tell, before its end."""
+    from mlcli.training.loop import mean_loss
+
+    return f"train loss {mean_loss(job, state):.4g} so far   the curves begin when the first epoch is over"
 
 
 class PlainView(Observer):
@@ -117,8 +122,7 @@ class LiveView(Observer):
         left = elapsed / done * (job.total_steps - state.step) if done else 0.0
         share = f" ({state.batch / job.steps_per_epoch:.0%} of it)" if state.batch else ""
         lines = [f"epoch {min(state.epoch + 1, epochs)}/{epochs}{share}   {show_seconds(left)} left at most"]
-        if self.latest is not None:
-            lines.append(describe_numbers(self.latest))
+        lines.append(describe_numbers(self.latest) if self.latest is not None else describe_beginning(job, state))
         rows = done / job.steps_per_epoch * len(job.train) / elapsed
         best = f"   best epoch {state.best_epoch}" if state.best_epoch else ""
         lines.append(f"{rows:,.0f} rows/s   learning rate {state.lr:.3g}{best}")
@@ -134,32 +138,10 @@ def draw_training(
     curves: Mapping[str, Curve], facts: Sequence[str], epochs: int, best: int, width: int, height: int
 ) -> Text:
     """The losses over the epochs within a terminal of this size, the best epoch marked, and the facts below."""
-    from rich.text import Text
-
-    points = [curve.points for curve in curves.values()]
-    scale = scale_for(value for curve in points for _, value in curve)
-    rows = max(1, height - len(facts) - 4)
-    labels = tick_labels(scale, rows)
-    columns = max(1, width - len(labels[0]) - 2)
     across = Scale(1, max(2, epochs))
-    cells = draw_dots(points, across, scale, columns, rows)
-    text = Text(no_wrap=True, overflow="crop")
-    log = " (logarithmic)" if scale.log else ""
-    text.append("loss" + log, "bold")
-    for name, colour in zip(curves, COLOURS, strict=True):
-        text.append(f"  ━ {name}", colour)
-    text.append("\n")
-    for label, row in zip(labels, cells, strict=True):
-        text.append(f"{label} │", "dim")
-        for owner, run in groupby(row, key=itemgetter(1)):
-            text.append("".join(character for character, _ in run), COLOURS[owner] if owner >= 0 else "")
-        text.append("\n")
-    margin = " " * len(labels[0])
-    axis = list("─" * columns)
-    if best:
-        axis[round(across(best) * (columns - 1))] = "▲"
-    text.append(f"{margin} └{''.join(axis)}\n", "dim")
-    text.append(f"{margin}  {spread_labels(('1', 'epoch', str(epochs)), columns)}\n", "dim")
+    points = {name: curve.points for name, curve in curves.items()}
+    ends = ("1", "epoch", str(epochs)) if epochs > 1 else ("", "epoch", "")
+    text = draw_framed("loss", points, across, ends, width, height - len(facts) - 1, best or None)
     for fact in facts:
         text.append(printable(fact)[:width] + "\n")
     text.append("q stops and keeps the best model"[:width], "dim")
