@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlcli.bundle_content import KIND, SCHEMA_VERSION, SINGLE_VERSION, BundleContent, BundleOutline, read_outline
+from mlcli.bundle_content import KIND, BundleContent, BundleOutline, read_outline
 from mlcli.config.model import ModelConfig
 from mlcli.config.schema import Config
 from mlcli.data.types import Dataset
@@ -53,8 +53,7 @@ class Bundle:
     def save(self, path: Path) -> None:
         """Write the folder `path`; it replaces one that is there."""
         state, numbers = self.features.to_state()
-        content = BundleContent(
-            SCHEMA_VERSION if self.members else SINGLE_VERSION,
+        content = BundleContent.of(
             _portable(self.config),
             dict(state),
             task_to_json(self.task),

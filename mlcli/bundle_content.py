@@ -17,8 +17,9 @@ from mlcli.run.folder import is_run
 from mlcli.typed_json import check_version, from_json
 
 KIND = "bundle"
-# 2 came with ensembles; one network is written as 1, which earlier versions read, too.
-SCHEMA_VERSION, SINGLE_VERSION = 2, 1
+# 2 came with ensembles, 3 with columns of true and false; what has neither is written as 1, which all versions read.
+SCHEMA_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 3, 2, 1
+_FIRST_KINDS = ("number", "category")
 # Numbers a picture; rows are read before the weights, which would not fit a shape that lies.
 LARGEST_PICTURE = 1 << 26
 MAX_MEMBERS = 100
@@ -39,6 +40,21 @@ class BundleContent:
     task: dict[str, Any]
     facts: dict[str, Any]
     members: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        config: dict[str, Any],
+        features: dict[str, Any],
+        task: dict[str, Any],
+        facts: dict[str, Any],
+        members: tuple[dict[str, Any], ...],
+    ) -> BundleContent:
+        """In the oldest format that can hold it."""
+        columns = features["plan"].get("columns", ())
+        later = any(column["kind"] not in _FIRST_KINDS for column in columns)
+        schema = SCHEMA_VERSION if later else ENSEMBLE_VERSION if members else SINGLE_VERSION
+        return cls(schema, config, features, task, facts, members)
 
     def to_json(self) -> dict[str, Any]:
         """What is written: nothing of members where there is one network."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -17,11 +18,13 @@ class Given:
     """Rows to predict, and the columns that may be copied beside the predictions.
 
     always : those that are copied unasked
+    odd    : cells taken as missing that are neither true nor false in a column of these
     """
 
     data: Table | Images
     columns: pl.DataFrame
     always: tuple[str, ...] = ()
+    odd: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_given(outline: BundleOutline, source: str, input_format: str | None) -> Given:
@@ -30,4 +33,5 @@ def read_given(outline: BundleOutline, source: str, input_format: str | None) ->
         pictures = read_incoming_images(source, outline.rows.image_shape)
         return Given(pictures.images, pl.DataFrame({"picture": pictures.names}), ("picture",))
     incoming = read_incoming(source, outline.rows, outline.config.dataset, input_format)
-    return Given(incoming.table, pl.concat([incoming.extra, incoming.table.frame], how="horizontal"))
+    columns = pl.concat([incoming.extra, incoming.table.frame], how="horizontal")
+    return Given(incoming.table, columns, odd=incoming.odd)

@@ -402,7 +402,7 @@ class TestForged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (put("schema", value=3), "newer mlcli .*upgrade"),
+            (put("schema", value=4), "newer mlcli .*upgrade"),
             (put("schema", value=0), "format 0"),
             (put("schema", value=True), "format True"),
             (put("members", value=[{"hidden": [5]}, {"hidden": [5]}]), "do not fit the configured network"),

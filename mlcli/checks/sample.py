@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 class Sample:
     """Rows of a table, drawn at random and in the order of the table.
 
-    features : float64 (n,) by name; categories as codes, NaN where missing
+    features : float64 (n,) by name; true is 1, categories are codes, NaN where missing
     targets  : float64 (n,) by name; classes as codes
     classes  : names by code; empty for numbers
     """

@@ -85,8 +85,10 @@ class TableConfig(_Rows):
         "are classes; other numbers are regression.",
     )
     drop: tuple[ColumnName, ...] = Field((), description="Columns left out, such as row ids.")
-    types: dict[ColumnName, Literal["number", "category"]] = Field(
-        {}, description="Column kinds that differ from what is inferred, such as a zip code (category)."
+    types: dict[ColumnName, Literal["number", "category", "boolean"]] = Field(
+        {},
+        description="Column kinds that differ from what is inferred, such as a zip code (category). boolean: true and "
+        "false, yes and no, t and f, or y and n, which are told by themselves where a column holds both words.",
     )
     keep: dict[ColumnName, tuple[Cell, ...]] = Field(
         {}, description="Keep only rows whose column has one of these values; dropped rows are counted."

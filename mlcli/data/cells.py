@@ -14,7 +14,7 @@ from mlcli.errors import DataError
 
 
 def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
-    """Numbers as Float64; text, true/false and dates as String, or as `wanted` declares.
+    """Numbers as Float64; text, true/false and dates as String, as are numbers that `wanted` declares to be no numbers.
 
     NaN becomes null. Raises DataError for infinite numbers, for whole numbers that float64 cannot
     hold exactly, and for columns of lists, structures or bytes.
@@ -28,7 +28,7 @@ def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
 
 
 def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
-    dtype = column.dtype
+    dtype, as_written = column.dtype, wanted not in (None, "number")
     if column.name in rows.rounded:
         raise too_wide(rows, column.name, *rows.rounded[column.name])
     if dtype in (pl.String, pl.Categorical, pl.Enum):
@@ -38,12 +38,12 @@ def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
     if dtype == pl.Boolean:
         return column.cast(pl.Float64 if wanted == "number" else pl.String)
     if dtype.is_integer():
-        return column.cast(pl.String) if wanted == "category" else _exact(rows, column)
+        return column.cast(pl.String) if as_written else _exact(rows, column)
     if dtype.is_decimal():
         _exact(rows, column.cast(pl.Int128).alias(column.name))
     if dtype.is_numeric():
         numbers = _finite(rows, column.cast(pl.Float64))
-        return as_text(numbers) if wanted == "category" else numbers
+        return as_text(numbers) if as_written else numbers
     if dtype in (pl.Date, pl.Time):
         return column.dt.to_string("iso:strict")
     if isinstance(dtype, pl.Datetime):

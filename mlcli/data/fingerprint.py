@@ -13,7 +13,7 @@ from pathlib import Path
 from mlcli.config.dataset import BundledConfig, DatasetConfig, ImagesConfig, TableConfig
 from mlcli.data.sources import SourceRead, source_files
 from mlcli.data.splitting import effective_seed
-from mlcli.data.types import Table
+from mlcli.data.types import Dataset, Table
 from mlcli.files import resource_errors, sha256_file
 
 PREPARE_FORMAT = 1
@@ -23,6 +23,8 @@ PREPARE_FORMAT = 1
 # Columns, and the training rows that outliers cost, do not decide which rows stand in the other splits; where a file
 # lies does not either.
 _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
+# What was taken for categories once makes another dataset when it comes to be a kind of its own.
+_FIRST_KINDS = ("number", "category")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ def fingerprints(config: DatasetConfig, seed: int, read: SourceRead | None) -> F
         "content": content,
     }
     return Fingerprints(_digest(described), _digest({**described, "dataset": _of_rows(config)}))
+
+
+def with_kinds(data: str, rows: Dataset) -> str:
+    """The fingerprint of data, as it is where all columns are of the kinds that there were from the first."""
+    features = rows.features if isinstance(rows, Table) else ()
+    later = {column.name: column.kind for column in features if column.kind not in _FIRST_KINDS}
+    return _digest([data, later]) if later else data
 
 
 def _of_rows(config: DatasetConfig) -> dict[str, object]:

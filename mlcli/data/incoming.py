@@ -47,10 +47,12 @@ class Incoming:
 
     table : the columns of the schema, without targets
     extra : the other columns as read (ids, a target), row by row beside table
+    odd   : cells taken as missing that are neither true nor false in a column of these
     """
 
     table: Table
     extra: pl.DataFrame
+    odd: Mapping[str, int]
 
 
 def read_incoming(source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None) -> Incoming:
@@ -66,9 +68,9 @@ def read_incoming(source: str, schema: Schema, dataset: DatasetConfig, format: s
     config = _cells_config(dataset)
     raw = _read(source, dataset, _format(source, format), _plain_numbers(wanted, config))
     _require(raw, schema)
-    cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained")
+    cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
     table = Table(cells.rows.frame, schema.columns, ())
-    return Incoming(table, raw.frame.select(name for name in raw.frame.columns if name not in wanted))
+    return Incoming(table, raw.frame.select(name for name in raw.frame.columns if name not in wanted), cells.odd)
 
 
 def _format(source: str, asked: str | None) -> Format:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from mlcli.data.profile import Profile
+from mlcli.data.types import Kind
 
+_CONTENT: Mapping[Kind, str] = {"number": "numbers", "category": "categories", "boolean": "true and false"}
+_ALWAYS = ("number", "category")
 # A class this many times rarer than the most frequent one deserves a word.
 IMBALANCE = 10
 
@@ -18,8 +22,9 @@ def profile_notes(profile: Profile) -> tuple[str, ...]:
 def _rows(profile: Profile) -> Iterator[str]:
     features = [column for column in profile["columns"] if column["role"] == "feature"]
     if features:
-        numbers = sum(column["kind"] == "number" for column in features)
-        yield f"{len(features)} feature columns: {numbers} of numbers, {len(features) - numbers} of categories"
+        kinds = Counter(column["kind"] for column in features)
+        shown = (kind for kind in _CONTENT if kinds[kind] or kind in _ALWAYS)
+        yield f"{len(features)} feature columns: {', '.join(f'{kinds[kind]} of {_CONTENT[kind]}' for kind in shown)}"
     counts = (profile["classes"] or {}).get("train", {})
     if counts:
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)

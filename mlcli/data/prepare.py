@@ -20,7 +20,7 @@ from mlcli.config.dataset import (
 )
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.downloads import UnreachableError
-from mlcli.data.fingerprint import fingerprints
+from mlcli.data.fingerprint import fingerprints, with_kinds
 from mlcli.data.memory import require_reading_memory
 from mlcli.data.mnist import COLLECTIONS, fetch_mnist
 from mlcli.data.profile import Profile, profile_splits
@@ -72,8 +72,9 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     if stored is None:
         _save(folder, _make(config, seed, read or _read(config)))
     data = stored or load_prepared(folder)  # what was made is large, and let go of
+    fingerprint = with_kinds(marks.data, data.splits.train)
     return Prepared(
-        data.splits, folder, marks.data, marks.rows, data.profile, stored is not None, config.name, stand_in_for
+        data.splits, folder, fingerprint, marks.rows, data.profile, stored is not None, config.name, stand_in_for
     )
 
 

@@ -16,7 +16,8 @@ from typing_extensions import TypedDict  # pydantic, which reads profiles back, 
 from mlcli.data.cleaning import OutlierReport
 from mlcli.data.cleaning_report import CleaningReport, distinct_counts
 from mlcli.data.histogram import Histogram, count_bins
-from mlcli.data.types import Column, Dataset, Images, SplitName, Splits, Table, TaskKind
+from mlcli.data.kinds import as_shown
+from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 _TOP_VALUES = 10
@@ -45,13 +46,13 @@ class ColumnProfile(TypedDict):
     """One column.
 
     missing : missing cells of each split; missing_share is of all rows
-    distinct, numbers, top : of the training rows; top has the ten most frequent categories
+    distinct, numbers, top : of the training rows; top has the ten most frequent values of what is no number
     histogram : of the training rows' numbers, where they differ; profiles of older versions have none
     """
 
     name: str
     role: Literal["feature", "target"]
-    kind: Literal["number", "category"]
+    kind: Kind
     missing: dict[SplitName, int]
     missing_share: float
     distinct: int
@@ -186,7 +187,8 @@ def _histogram(column: pl.Series, summary: NumberSummary | None) -> Histogram | 
 def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
     if column.kind == "number":
         return None
-    counts = frame.lazy().select(pl.col(column.name).alias("value")).drop_nulls().group_by("value").len("count")
+    values = as_shown(frame[column.name]).alias("value").to_frame().lazy()
+    counts = values.drop_nulls().group_by("value").len("count")
     top = counts.sort("count", "value", descending=[True, False]).head(_TOP_VALUES).collect()
     return [ValueCount(value=value, count=count) for value, count in top.iter_rows()]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from mlcli.config.dataset import Cell
+from mlcli.data.booleans import parse_booleans
 from mlcli.data.cells import as_cells
 from mlcli.data.inference import Decimal, parse_columns
 from mlcli.data.names import shown
@@ -30,19 +31,32 @@ class CellsConfig:
 
 @dataclass(frozen=True)
 class Selected:
-    """Rows with numbers and text, and the counts of what was done to them."""
+    """Rows with typed columns, and the counts of what was done to them.
+
+    odd : cells taken as missing that are neither true nor false in a column of these
+    """
 
     rows: Rows
     n_read: int
     replaced: dict[str, int]
+    odd: dict[str, int]
 
 
 def select_cells(
-    raw: Rows, names: Sequence[str], config: CellsConfig, wanted: Mapping[str, Kind], because: str
+    raw: Rows,
+    names: Sequence[str],
+    config: CellsConfig,
+    wanted: Mapping[str, Kind],
+    because: str,
+    *,
+    plain: Collection[str] = (),
+    fitted: bool = False,
 ) -> Selected:
-    """The named columns of the rows to keep, as numbers (Float64) or text (String), null where missing.
+    """The named columns of the rows to keep, each as its kind has it, null where missing.
 
-    because : why columns wanted as numbers must be numbers, for messages
+    because : why a column must be of the kind wanted, for messages
+    plain   : columns of which only numbers are told from text, unless they are wanted otherwise
+    fitted  : the kinds are those of other rows; cells of theirs that are neither true nor false are counted
     """
     needed = list(dict.fromkeys([*names, *config.keep]))
     rows = raw.with_frame(raw.frame.select(needed))
@@ -52,8 +66,12 @@ def select_cells(
     rows = _keep_rows(rows, config.keep)
     rows = rows.with_frame(rows.frame.select(names))
     rows = _mark_missing(rows, config.missing)
-    inferred = names if raw.is_text else config.replace
-    return Selected(parse_columns(rows, wanted, config.decimal, inferred, because), len(raw), replaced)
+    rows = parse_columns(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
+    unsaid = [name for name in names if name not in plain]
+    flags = (name for name in unsaid if raw.frame.schema[name] == pl.Boolean and name not in config.replace)
+    native: dict[str, Kind] = dict.fromkeys(flags, "boolean")
+    rows, odd = parse_booleans(rows, {**native, **wanted}, unsaid, None if fitted else because)
+    return Selected(rows, len(raw), replaced, odd)
 
 
 def _replace_cells(rows: Rows, mappings: Mapping[str, Mapping[str, str]]) -> tuple[Rows, dict[str, int]]:

@@ -13,6 +13,7 @@ from mlcli.config.base import Section
 from mlcli.data.cleaning import OutlierReport
 from mlcli.data.cleaning_report import CleaningReport
 from mlcli.data.frames import PORTION
+from mlcli.data.kinds import DTYPES
 from mlcli.data.profile import SPLITS, Profile
 from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
 from mlcli.errors import ArtefactError
@@ -20,6 +21,8 @@ from mlcli.files import atomic_folder, disk, read_json, verify_folder, write_jso
 from mlcli.typed_json import from_json
 
 KIND = "prepared"
+# Raised whenever columns that were categories come to be of a kind of their own.
+KINDS = 2
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,14 @@ class _ImagesMeta(Section):
 
 
 class _Meta(Section):
-    """meta.json: what the data files do not say."""
+    """meta.json: what the data files do not say.
+
+    kinds : the version of the kinds that were told apart, see KINDS
+    """
 
     task: TaskKind
     data: Annotated[_TableMeta | _ImagesMeta, Field(discriminator="name")]
+    kinds: int = 1
 
 
 def save_prepared(folder: Path, data: StoredData) -> None:
@@ -67,6 +74,7 @@ def load_prepared(folder: Path) -> StoredData:
     try:
         verify_folder(folder, KIND)
         meta = _Meta.model_validate(read_json(folder / "meta.json"))
+        _refuse_outdated(meta)
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
     except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
@@ -93,7 +101,14 @@ def _describe(splits: Splits) -> _Meta:
             description = _TableMeta(name="table", features=features, targets=targets)
         case Images():
             description = _ImagesMeta(name="images", class_names=train.class_names)
-    return _Meta(task=splits.task, data=description)
+    return _Meta(task=splits.task, data=description, kinds=KINDS)
+
+
+def _refuse_outdated(meta: _Meta) -> None:
+    """Categories of old may be of a kind that is told apart now."""
+    features = meta.data.features if isinstance(meta.data, _TableMeta) else ()
+    if meta.kinds < KINDS and any(column.kind == "category" for column in features):
+        raise ValueError("its categories were told by an earlier version")
 
 
 def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
@@ -131,7 +146,7 @@ def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) ->
 
 def _checked_table(path: Path, features: tuple[Column, ...], targets: tuple[Column, ...]) -> Table:
     rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    expected = {column.name: pl.Float64() if column.kind == "number" else pl.String() for column in features + targets}
+    expected = {column.name: DTYPES[column.kind] for column in features + targets}
     if dict(rows.collect_schema()) != expected:
         raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
     return Table(rows, features, targets)

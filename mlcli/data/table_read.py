@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -12,6 +12,7 @@ from mlcli.data.cells import as_text
 from mlcli.data.cleaning import drop_incomplete, drop_without_target, repeated, sparse_columns
 from mlcli.data.cleaning_report import CleaningReport, ColumnReport, distinct_counts
 from mlcli.data.inference import infer_task
+from mlcli.data.kinds import kind_of
 from mlcli.data.names import require_columns
 from mlcli.data.roles import Roles, assign_roles, wanted_kinds
 from mlcli.data.rows import Rows
@@ -45,7 +46,8 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     """
     roles = assign_roles(raw, targets, config)
     wanted = wanted_kinds(roles, config)
-    selected = select_cells(raw, roles.all, _cells_config(config), wanted, "as dataset.types says")
+    cells, plain = _cells_config(config), (*targets, config.split.column or "")
+    selected = select_cells(raw, roles.all, cells, wanted, "as dataset.types says", plain=plain)
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)
@@ -87,8 +89,9 @@ def _clean_test(
     """Test rows cleaned; parsed: the training rows before classes became text, whose kinds hold."""
     label = raw.source.label
     require_columns((*roles.table, *config.keep), raw.frame.columns, f"columns of {train.source.label}", label)
-    wanted: dict[str, Kind] = {name: _kind(parsed.frame, name) for name in roles.table}
-    selected = select_cells(raw, roles.table, _cells_config(config), wanted, f"as it is in {train.source.label}")
+    wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.table}
+    because = f"as it is in {train.source.label}"
+    selected = select_cells(raw, roles.table, _cells_config(config), wanted, because, fitted=True)
     rows, report = _clean(selected, replace(roles, split=None), task, config, drop_repeated=False)
     if task == "classification":
         refuse_new_classes(rows, train, roles.targets[0])
@@ -116,8 +119,13 @@ def _clean(
         columns=columns,
         dropped_columns={},
         constant=tuple(column.name for column in columns if column.role == "feature" and column.distinct <= 1),
-        notes=rows.notes,
+        notes=(*rows.notes, *_odd_notes(selected.odd)),
     )
+
+
+def _odd_notes(odd: Mapping[str, int]) -> Iterator[str]:
+    for name, count in odd.items():
+        yield f"column {name!r}: {count:,} cells are neither true nor false, as the training rows' are, and are missing"
 
 
 def _with_labels(rows: Rows, roles: Roles, task: TaskKind) -> Rows:
@@ -133,7 +141,7 @@ def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str,
         ColumnReport(
             name=name,
             role="target" if name in roles.targets else "feature",
-            kind=_kind(rows.frame, name),
+            kind=kind_of(rows.frame, name),
             missing=int(missing[name][0]),
             distinct=distinct[name],
             replaced=replaced.get(name, 0),
@@ -142,13 +150,9 @@ def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str,
     )
 
 
-def _kind(frame: pl.DataFrame, name: str) -> Kind:
-    return "number" if frame.schema[name] == pl.Float64 else "category"
-
-
 def _table(rows: Rows, roles: Roles) -> Table:
     frame = rows.frame.select(roles.table)
     features, targets = (
-        tuple(Column(name, _kind(frame, name)) for name in names) for names in (roles.features, roles.targets)
+        tuple(Column(name, kind_of(frame, name)) for name in names) for names in (roles.features, roles.targets)
     )
     return Table(frame, features, targets)

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from mlcli.data.frames import Frame
 
-Kind = Literal["number", "category"]
+Kind = Literal["number", "category", "boolean"]
 TaskKind = Literal["regression", "classification"]
 SplitName = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A named column: numbers (Float64, null where missing) or categories (String, null where missing)."""
+    """A named column, null where missing: numbers (Float64), categories (String) or true and false (Boolean)."""
 
     name: str
     kind: Kind

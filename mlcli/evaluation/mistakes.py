@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.data.frames import rows_at
+from mlcli.data.kinds import readable
 from mlcli.data.types import Dataset, Images
 from mlcli.evaluation.names import shorten
 from mlcli.evaluation.show import show_number
@@ -131,7 +132,7 @@ def _look(
         return [()] * len(places), [np.asarray(data.pixels[place]) for place in places]
     if not columns:
         return [()] * len(places), [None] * len(places)
-    frame = rows_at(data.rows.select(columns), places)
+    frame = readable(rows_at(data.rows.select(columns), places))
     return [tuple(map(_show_cell, row)) for row in frame.iter_rows()], [None] * len(places)
 
 

@@ -10,6 +10,8 @@ from mlcli.errors import DataError, config_error
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import Formula, FormulaError
 
+_CONTENT: Mapping[Kind, str] = {"number": "numbers", "boolean": "true and false"}
+
 
 @dataclass(frozen=True)
 class NumberSettings:
@@ -40,7 +42,10 @@ class Derived:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """The columns of a table by kind, each with its settings; derived columns follow the raw numbers."""
+    """The columns of a table by what is made of them, each with its settings; derived columns follow the raw numbers.
+
+    raw : columns that are read as numbers, true and false among them
+    """
 
     raw: tuple[str, ...]
     derived: tuple[Derived, ...]
@@ -58,9 +63,9 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
     for name in config.drop:
         _check_dropped(name, kinds)
     return ColumnPlan(
-        raw=tuple(column.name for column in table.features if column.kind == "number"),
+        raw=tuple(column.name for column in table.features if column.kind != "category"),
         derived=derived,
-        numbers={name: _number_settings(name, config) for name, kind in kinds.items() if kind == "number"},
+        numbers={name: _number_settings(name, kind, config) for name, kind in kinds.items() if kind != "category"},
         categories={name: _category_settings(name, config) for name, kind in kinds.items() if kind == "category"},
     )
 
@@ -94,7 +99,7 @@ def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Co
     if name in targets:
         raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
     if name not in kinds:
-        numbers = [column for column, kind in kinds.items() if kind == "number"]
+        numbers = [column for column, kind in kinds.items() if kind != "category"]
         raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, numbers)}")
     if kinds[name] == "category":
         raise DataError(
@@ -115,10 +120,10 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
     place = f"features.columns.{name}"
     if name not in kinds:
         raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
-    if kinds[name] == "number":
+    if kinds[name] != "category":
         if idle := [key for key in ("encode", "order") if getattr(exception, key) is not None]:
             raise DataError(
-                f"{place}.{idle[0]}: '{name}' holds numbers, this is for categories; "
+                f"{place}.{idle[0]}: '{name}' holds {_CONTENT[kinds[name]]}, this is for categories; "
                 f"remove it or declare dataset.types: {{{name}: category}}"
             )
         return
@@ -139,13 +144,13 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
         )
 
 
-def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
+def _number_settings(name: str, kind: Kind, config: FeaturesConfig) -> NumberSettings:
     own = config.columns.get(name) or ColumnConfig()
     return NumberSettings(
         impute=own.impute or config.impute,
         fill_value=config.fill_value if own.fill_value is None else own.fill_value,
         indicator=config.indicator if own.indicator is None else own.indicator,
-        scale=own.scale or config.scale,
+        scale=own.scale or ("none" if kind == "boolean" else config.scale),
     )
 
 

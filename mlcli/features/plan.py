@@ -26,8 +26,8 @@ class TablePlan:
 
     @property
     def raw(self) -> tuple[str, ...]:
-        """The number columns read from the data."""
-        return tuple(column.name for column in self.columns if column.kind == "number")
+        """The columns that are read as numbers, true as 1 and false as 0."""
+        return tuple(column.name for column in self.columns if column.kind != "category")
 
     def scaled_names(self, n_targets: int) -> tuple[str, ...]:
         """Names of the features that are scaled; n_targets is the width of a target encoding."""

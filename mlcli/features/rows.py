@@ -44,7 +44,7 @@ class Rows:
 
 
 def numbers_of(frame: Frame, name: str) -> pl.Series:
-    """The column of this name as Float64; DataError where it is absent or holds no numbers."""
+    """The column of this name as Float64, true as 1; DataError where it is absent or holds no numbers."""
     column = _column(frame, name)
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise DataError(f"column '{name}': numbers were expected as in training, got {column.dtype}")

@@ -9,7 +9,9 @@ from typing import Literal
 
 import polars as pl
 
-Use = Literal["number", "category", "drop"]
+from mlcli.data.booleans import looks_boolean
+
+Use = Literal["number", "category", "boolean", "drop"]
 Hint = Literal["", "group", "time"]
 
 _DATE = (
@@ -90,6 +92,8 @@ def _judge_texts(column: pl.Series, known: pl.Series) -> Verdict:
             return Verdict(
                 name, "drop", "dates, which are no features as they are", "time" if sortable and complete else ""
             )
+    if looks_boolean(known):
+        return Verdict(name, "boolean")
     if (known.str.count_matches(r"\S+").mean() or 0) >= 5 and n_distinct > n_rows / 2:  # type: ignore[operator]
         return Verdict(name, "drop", "free text, which a table's network cannot read")
     if n_distinct == n_rows and (n_rows >= _ENOUGH_ROWS or _is_id_name(name)):

@@ -107,8 +107,8 @@ def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
 
 
 def read_column(rows: Rows, name: str, missing: tuple[str, ...], decimal: Decimal) -> pl.Series:
-    """One column as training will read it. Raises DataError for cells that it would refuse."""
-    return select_cells(rows, [name], CellsConfig(missing, {}, {}, decimal), {}, "").rows.frame[name]
+    """One column as numbers or text, as training will read it. Raises DataError for cells that it would refuse."""
+    return select_cells(rows, [name], CellsConfig(missing, {}, {}, decimal), {}, "", plain=[name]).rows.frame[name]
 
 
 def _arrays(path: str, place: Path) -> ArraysFound:

@@ -188,17 +188,17 @@ def _columns(inputs: Inputs) -> Iterator[ColumnPlan]:
         if column["role"] == "target":
             yield ColumnPlan(name, "target", kind, "predicted", 0)
         else:
-            yield ColumnPlan(name, "feature", kind, *_becomes(name, report))
+            yield ColumnPlan(name, "feature", kind, *_becomes(name, kind, report))
     for name, formula in report.derived.items():
-        becomes, n_inputs = _becomes(name, report)
+        becomes, n_inputs = _becomes(name, "number", report)
         yield ColumnPlan(name, "derived", "number", f"{formula}; {becomes}", n_inputs)
     for name, reason in ((profile["cleaning"] or {}).get("dropped_columns") or {}).items():
         yield ColumnPlan(name, "dropped", "", f"left out: {reason}", 0)
 
 
-def _becomes(name: str, report: FeatureReport) -> tuple[str, int | None]:
+def _becomes(name: str, kind: str, report: FeatureReport) -> tuple[str, int | None]:
     """What step 2 makes of a column, and how many inputs of it; all of them share the components of a PCA."""
-    parts = []
+    parts = ["1 for true, 0 for false"] if kind == "boolean" else []
     if (encoded := report.encoded.get(name)) is not None:
         rare = f", {encoded.rare} rare together" if encoded.rare else ""
         parts.append(f"{encoded.encode}: {len(encoded.kept)} categories{rare}")

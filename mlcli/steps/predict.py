@@ -71,9 +71,9 @@ def predict_step(
     given = request.given or rows_set_apart(where, run, reporter)
     predictions = bundle.predict(given.data)
     frame = beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
-    unseen = bundle.features.unseen(given.data)
+    unseen = {**bundle.features.unseen(given.data), **given.odd}
     for column, count in unseen.items():
-        reporter.warn(f"column '{column}': {count} cells hold categories that training never saw")
+        reporter.warn(f"column '{column}': {count} cells hold what training never saw")
     path = destination(where, request, file_format)
     write_predictions(frame, path, file_format)
     return PredictOutcome(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), stand_in_for)

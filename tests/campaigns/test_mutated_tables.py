@@ -112,6 +112,8 @@ def same_cell(found, text):
     """Whether a prepared cell is the text's: its number, the text itself, or null where it is missing."""
     if found is None or text in MISSING:
         return found is None and text in MISSING
+    if isinstance(found, bool):
+        return text.lower() in (("true", "t", "yes", "y") if found else ("false", "f", "no", "n"))
     if isinstance(found, float):
         exact = not text.lstrip("+-").isdigit() or int(text) == int(found)
         return bool(NUMBER.fullmatch(text)) and float(text) == found and math.isfinite(found) and exact

@@ -88,6 +88,11 @@ CSV = {
         {"types": {"a": "number"}},
         ["t.csv:3: column 'a': 'x' is not a number, as dataset.types says"],
     ),
+    "declared truth": (
+        b"a,y\nyes,p\nperhaps,q\n",
+        {"types": {"a": "boolean"}},
+        ["t.csv:3: column 'a': 'perhaps' is neither true nor false, as dataset.types says", "{a: category}"],
+    ),
     "bad cell behind dropped rows": (
         b"a,u,y\n" + b"1,m,p\n2,n,q\n" * 20 + b"x,m,p\n",
         {"keep": {"u": ["m"]}},

@@ -59,6 +59,22 @@ def test_csv_for_a_model_of_another_source(tmp_path, trained_on):
     assert read(tmp_path / "new.csv", "size,color\nNA,red\n", config=config).table.frame["size"].to_list() == [None]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("new.csv", "member\nyes\nF\n1\n\nperhaps\n"),
+        ("new.jsonl", '{"member": true}\n{"member": false}\n{"member": true}\n{"member": null}\n{"member": null}\n'),
+        ("new.jsonl", '{"member": "Y"}\n{"member": "n"}\n{"member": "TRUE"}\n{}\n{"member": "2"}\n'),
+        ("new.jsonl", '{"member": 1}\n{"member": 0}\n{"member": 1.0}\n{}\n{"member": 2}\n'),
+    ],
+)
+def test_truth_is_read_in_any_words(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    incoming = read_incoming(str(tmp_path / name), Schema((Column("member", "boolean"),)), dataset())
+    assert incoming.table.frame["member"].to_list() == [True, False, True, None, None]
+    assert incoming.odd == ({} if "null" in text else {"member": 1})
+
+
 def as_csv(frame, path):
     frame.write_csv(path)
 

@@ -1,9 +1,11 @@
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -16,6 +18,7 @@ from mlcli.config.dataset import DatasetConfig
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.types import Table
 from mlcli.errors import DataError, ResourceError
+from mlcli.files import atomic_folder
 from tests.campaigns.simulated_disks import dies_after
 
 CONFIGS = TypeAdapter(DatasetConfig)
@@ -250,6 +253,37 @@ class TestDamage:
             shutil.rmtree(whole.folder)
             last += 3
         assert last > 15
+
+
+class TestKindsThatCameLater:
+    """Data of none of them keeps the fingerprint that earlier versions gave it; other data is another dataset now."""
+
+    OPTIONS: ClassVar = {"name": "csv", "path": "t.csv", "target": "y"}
+
+    def test_truth_makes_another_dataset(self, here):
+        words = [f"{['yes', 'no'][i % 2]},{i}.5" for i in range(60)]
+        (here / "t.csv").write_text("\n".join(["b,y", *words]))
+        found = prepare(**self.OPTIONS)
+        assert found.splits.train.features[0].kind == "boolean"
+        assert not found.folder.name.endswith(found.fingerprint[:12])
+        assert prepare(**self.OPTIONS).fingerprint == found.fingerprint
+        declared = prepare(**self.OPTIONS, types={"b": "category"})
+        assert declared.folder.name.endswith(declared.fingerprint[:12])
+
+    @pytest.mark.parametrize(("column", "again"), [("b", True), ("a", False)])
+    def test_categories_prepared_by_earlier_versions_are_looked_at_anew(self, here, column, again):
+        write_csv(here / "t.csv")
+        options = {**self.OPTIONS, "drop": [{"a": "b", "b": "a"}[column]]}
+        place = prepare(**options).folder
+        files = {path.name: path.read_bytes() for path in place.iterdir() if path.name != "MANIFEST.json"}
+        meta = json.loads(files["meta.json"])
+        del meta["kinds"]
+        with atomic_folder(place, "prepared") as new:
+            for name, content in {**files, "meta.json": json.dumps(meta).encode()}.items():
+                (new / name).write_bytes(content)
+        reporter = Collecting()
+        assert prepare(reporter=reporter, **options).reused is not again
+        assert ["told by an earlier version" in text for text in reporter.warnings] == [True] * again
 
 
 def test_two_processes_at_once(here):

@@ -45,7 +45,16 @@ KINDS = {
     "replaced": (["1", "two", "3"], {"replace": {"a": {"two": "2"}}}, [1.0, 2.0, 3.0]),
     "replaced by missing": (["1", "x", "3"], {"replace": {"a": {"x": "NA"}}}, [1.0, None, 3.0]),
     "text": (["u", "v", "NA"], {}, ["u", "v", None]),
-    "truth": (["true", "false"], {}, ["true", "false"]),
+    "truth": (["true", "false"], {}, [True, False]),
+    "truth in any case": (["YES", "no", "NA", "Yes"], {}, [True, False, None, True]),
+    "truth in letters": (["t", "F", "f"], {}, [True, False, False]),
+    "truth in other letters": (["y", "n"], {}, [True, False]),
+    "one word of two": (["yes", "yes"], {}, ["yes", "yes"]),
+    "words of two pairs": (["yes", "false"], {}, ["yes", "false"]),
+    "three answers": (["yes", "no", "maybe"], {}, ["yes", "no", "maybe"]),
+    "replaced by truth": (["ja", "no"], {"replace": {"a": {"ja": "yes"}}}, [True, False]),
+    "truth declared category": (["yes", "no"], {"types": {"a": "category"}}, ["yes", "no"]),
+    "declared truth": (["1", "no", "0", "t"], {"types": {"a": "boolean"}}, [True, False, False, True]),
     "mostly text": (["1", "2", "u"], {}, ["1", "2", "u"]),
     "few numbers": ([*"123456789", "x"], {}, [*"123456789", "x"]),
     "declared category": (["01", "02"], {"types": {"a": "category"}}, ["01", "02"]),
@@ -54,13 +63,16 @@ KINDS = {
 }
 
 
+KIND_OF = {str: ("category", pl.String), float: ("number", pl.Float64), bool: ("boolean", pl.Boolean)}
+
+
 @pytest.mark.parametrize(("written", "options", "expected"), KINDS.values(), ids=KINDS)
 def test_kinds(tmp_path, written, options, expected):
     table = read(tmp_path, column(written), **options).rows
-    kind = "category" if any(isinstance(cell, str) for cell in expected) else "number"
+    kind, dtype = KIND_OF[type(next(cell for cell in expected if cell is not None))]
     assert table.features == (Column("a", kind),)
     assert table.frame["a"].to_list() == expected
-    assert table.frame["a"].dtype == (pl.String if kind == "category" else pl.Float64)
+    assert table.frame["a"].dtype == dtype
 
 
 TASKS = {
@@ -187,6 +199,34 @@ def test_test_rows_take_the_kinds_of_the_others(tmp_path):
     assert (found.report.rows, found.report.test.rows, found.report.test.duplicates) == (2, 3, 1)
 
 
+def test_test_rows_that_are_neither_true_nor_false_count_as_missing(tmp_path):
+    (tmp_path / "test.csv").write_text("a,y\nTRUE,p\nmaybe,q\n0,p\n,q\n")
+    found = read(tmp_path, column(["yes", "no"] * 5), test_path=str(tmp_path / "test.csv"))
+    assert found.test.frame["a"].to_list() == [True, None, False, None]
+    assert found.report.test.notes == (
+        "column 'a': 1 cells are neither true nor false, as the training rows' are, and are missing",
+    )
+
+
+@pytest.mark.parametrize("write", ["parquet", "ndjson"])
+def test_truth_of_typed_sources(tmp_path, write):
+    frame = pl.DataFrame(
+        {"a": [True, True, None], "word": ["no", "yes", "no"], "n": [1, 0, 1], "y": [True, False, True]}
+    )
+    getattr(frame, f"write_{write}")(tmp_path / "t")
+    source = {"parquet": "parquet", "ndjson": "jsonl"}[write]
+    options = {"name": source, "path": str(tmp_path / "t"), "target": "y", "types": {"n": "boolean"}}
+    rows = read_tables(CONFIG.validate_python(options)).rows
+    assert rows.frame.to_dict(as_series=False) == {
+        "a": [True, True, None],
+        "word": [False, True, False],
+        "n": [True, False, True],
+        "y": ["true", "false", "true"],
+    }
+    assert {column.kind for column in rows.features} == {"boolean"}
+    assert rows.targets == (Column("y", "category"),)
+
+
 SPLIT_KEYS = {
     "groups": ("group", "x1", ["007", "9007199254740993"]),
     "numbers as time": ("time", "x2", [20.0, 10.0]),
@@ -241,7 +281,7 @@ FRAME = pl.DataFrame(
 EXPECTED = {
     "count": [1.0, 2.0, None, 4.0],
     "size": [0.5, 1.5, 2.5, None],
-    "flag": ["true", "false", None, "true"],
+    "flag": [True, False, None, True],
     "name": ["u", "v", None, "w"],
     "code": ["10", "20", "30", "40"],
     "y": ["3", "5", "3", "5"],

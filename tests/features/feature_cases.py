@@ -36,3 +36,8 @@ TABLE_CASES = {
     "embedding and pca": {"encode": "embedding", "extract": {"name": "pca", "components": 2}},
     "everything": EVERYTHING,
 }
+LATER_CASES = {
+    "as they are": {},
+    "all of all": {**EVERYTHING, "derive": {**DERIVED, "rich": "member * income"}},
+    "scaled truth": {"indicator": True, "columns": {"member": {"scale": "standard", "impute": "mean"}}},
+}

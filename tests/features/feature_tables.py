@@ -3,14 +3,16 @@
 import numpy as np
 import polars as pl
 
+from mlcli.data.kinds import DTYPES, kind_of
 from mlcli.data.types import Column, Images, Table
+
+KINDS = {"category": {str}, "boolean": {bool}}
 
 
 def table_of(columns, targets=()):
     """A table whose column kinds follow from the values: text is categories."""
-    schema = {name: pl.String if _is_text(values) else pl.Float64 for name, values in columns.items()}
-    frame = pl.DataFrame(columns, schema=schema, strict=False)
-    kinds = [Column(name, "category" if kind == pl.String else "number") for name, kind in schema.items()]
+    frame = pl.DataFrame(columns, schema={name: _dtype(values) for name, values in columns.items()}, strict=False)
+    kinds = [Column(name, kind_of(frame, name)) for name in frame.columns]
     return Table(
         frame,
         tuple(column for column in kinds if column.name not in targets),
@@ -18,8 +20,9 @@ def table_of(columns, targets=()):
     )
 
 
-def _is_text(values):
-    return any(isinstance(value, str) for value in values)
+def _dtype(values):
+    types = {type(value) for value in values if value is not None}
+    return next((DTYPES[kind] for kind, known in KINDS.items() if known & types), DTYPES["number"])
 
 
 def with_gaps(values, rng, share=0.1):
@@ -39,6 +42,14 @@ def mixed_table(n=230, seed=0):
             "code": [f"c{v:02d}" for v in rng.integers(0, 30, n)],
         }
     )
+
+
+def later_table(n=230, seed=0):
+    """As `mixed_table`, with columns of the kinds that came later, and gaps in all of them."""
+    rng = np.random.default_rng([seed, 1])
+    table = mixed_table(n, seed)
+    later = table_of({"member": with_gaps([bool(v) for v in rng.random(n) < 0.3], rng)})
+    return Table(table.frame.hstack(later.frame), table.features + later.features, ())
 
 
 def binary_target(n=230, seed=1):

@@ -118,6 +118,16 @@ def test_integer_and_boolean_columns_are_numbers_too():
     assert features.transform(rows(x=[True, None])).flatten().tolist() == [1, 1]
 
 
+def test_truth_is_one_column_of_ones_and_zeros():
+    columns = {"member": [True, False, None, True], "x": [0.0, 1.0, 2.0, 3.0]}
+    features = fit(columns, derive={"both": "member * x"})
+    assert features.layout.names == ("member", "x", "both")
+    assert features.transform(table_of(columns))[:, 0].tolist() == [1, 0, 1, 1]
+    assert set(features.report.scaled) == {"x", "both"}
+    scaled = fit(columns, columns={"member": {"scale": "minmax", "impute": "mean"}}).transform(table_of(columns))
+    np.testing.assert_allclose(scaled[:, 0], [1, 0, 2 / 3, 1], rtol=1e-6)
+
+
 def test_what_is_reported():
     columns = {"x": [0.0, 2.0, None, 4.0], "y": [5.0] * 4, "pet": ["a", "b", None, "b"]}
     report = fit(columns, derive={"z": "x * 2"}, extract={"name": "pca", "components": 2}).report

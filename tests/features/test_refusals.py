@@ -8,7 +8,7 @@ from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Images, Table
 from mlcli.errors import ConfigError, DataError
 from mlcli.features.fit import fit_features
-from tests.features.feature_tables import mixed_table, pictures, table_of
+from tests.features.feature_tables import later_table, mixed_table, pictures, table_of
 
 
 def fit(data, y=None, classification=False, **sections):
@@ -44,6 +44,22 @@ def test_settings_that_do_not_fit_the_table(sections, parts):
     table = Table(frame, table.features, table_of({"price": [1.0]}).features)
     with pytest.raises(DataError) as caught:
         fit(table, np.arange(230.0), **sections)
+    assert [part for part in parts if part not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "parts"),
+    [
+        (
+            {"columns": {"member": {"encode": "one_hot"}}},
+            ["member.encode", "holds true and false", "{member: category}"],
+        ),
+        ({"columns": {"member": {"order": ["no", "yes"]}}}, ["member.order", "holds true and false"]),
+    ],
+)
+def test_settings_that_do_not_fit_later_kinds(sections, parts):
+    with pytest.raises(DataError) as caught:
+        fit(later_table(), **sections)
     assert [part for part in parts if part not in str(caught.value)] == []
 
 

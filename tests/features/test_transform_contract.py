@@ -12,8 +12,8 @@ from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Images, Table
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
-from tests.features.feature_cases import EVERYTHING, TABLE_CASES
-from tests.features.feature_tables import binary_target, mixed_table, pictures
+from tests.features.feature_cases import EVERYTHING, LATER_CASES, TABLE_CASES
+from tests.features.feature_tables import binary_target, later_table, mixed_table, pictures
 
 PICTURE_CASES = {
     **{f"scale {scale}": {"scale": scale} for scale in ("none", "standard", "minmax", "robust")},
@@ -24,9 +24,9 @@ PICTURE_CASES = {
     "rfe": {"select": {"rfe": 4}},
     "pca": {"extract": {"name": "pca", "components": 5}},
 }
-ALL_TABLES = [("table", name) for name in TABLE_CASES]
+ALL_TABLES = [("table", name) for name in TABLE_CASES] + [("later table", name) for name in LATER_CASES]
 CASES = ALL_TABLES + [("pictures", name) for name in PICTURE_CASES]
-CURVED = ("scale quantile", "scale power", "encode embedding", "embedding and pca", "clip", "everything")
+CURVED = ("scale quantile", "scale power", "encode embedding", "embedding and pca", "clip", "everything", "all of all")
 
 
 def rows_of(data, index):
@@ -41,8 +41,10 @@ def case(request):
     kind, name = request.param
     if kind == "pictures":
         data, sections, y = pictures(), PICTURE_CASES[name], np.arange(150) % 3
-    else:
+    elif kind == "table":
         data, sections, y = mixed_table(), TABLE_CASES[name], binary_target()
+    else:
+        data, sections, y = later_table(), LATER_CASES[name], binary_target()
     return data, fit_features(data, FeaturesConfig.model_validate(sections), 0, y, classification=True)
 
 

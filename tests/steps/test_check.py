@@ -50,6 +50,17 @@ def test_the_plan_in_figures(table, mlcli):
     assert 0 < plan["seconds_per_epoch"] < 30
 
 
+def test_kinds_of_columns(table, mlcli):
+    rows = [f"{'yn'[i % 3 % 2]},{i % 5},{i % 2}" for i in range(100)]
+    (table / "t.csv").write_text("\n".join(["member,a,y", *rows]))
+    done = mlcli("check", "t.yaml", "-S", "dataset.drop=[]", "-S", "features.derive={both: member * a}")
+    assert "2 feature columns: 1 of numbers, 0 of categories, 1 of true and false" in done.err
+    plan = mlcli("check", "t.yaml", "-S", "dataset.drop=[]", "-S", "features.derive={both: member * a}", "--json").json
+    columns = {column["name"]: column for column in plan["columns"]}
+    assert (columns["member"]["kind"], columns["member"]["inputs"]) == ("boolean", 1)
+    assert columns["member"]["becomes"] == "1 for true, 0 for false"
+
+
 def test_training_does_as_planned(table, mlcli):
     plan = mlcli("check", "t.yaml", "--json").json
     trained = mlcli("train", "t.yaml", "--json").json

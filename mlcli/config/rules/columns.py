@@ -70,7 +70,7 @@ def _useless_keys(name: str, column: ColumnConfig, features: FeaturesConfig, dat
         message = f"needs impute: constant for this column; it is {impute}"
         yield Fault((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
     kind = dataset.types.get(name) if isinstance(dataset, TableConfig) else None
-    foreign = {"number": _CATEGORY_KEYS, "category": _NUMBER_KEYS}.get(kind or "", ())
+    foreign = {None: (), "category": _NUMBER_KEYS}.get(kind, _CATEGORY_KEYS)
     scaled = kind == "category" and encode in ("ordinal", "target")
     for key in foreign:
         if getattr(column, key) is not None and not (key == "scale" and scaled):

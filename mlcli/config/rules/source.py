@@ -35,8 +35,12 @@ def _target_clashes(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[
             yield Fault(
                 ("dataset", "drop"), f"drops {target!r}, which dataset.target predicts", reads=(("dataset", "target"),)
             )
-        if len(targets) > 1 and dataset.types.get(target) == "category":
-            message = "must be number: several targets are predicted as numbers; got category"
+        kind = dataset.types.get(target, "number")
+        if len(targets) > 1 and kind != "number":
+            message = f"must be number: several targets are predicted as numbers; got {kind}"
+            yield Fault(("dataset", "types", target), message, reads=(("dataset", "target"),))
+        elif kind not in ("number", "category"):
+            message = f"must be number or category: {target!r} is predicted, as classes or numbers; got {kind}"
             yield Fault(("dataset", "types", target), message, reads=(("dataset", "target"),))
     if len(targets) > 1 and dataset.task == "classification":
         message = "must be regression or auto with several targets; got classification"
