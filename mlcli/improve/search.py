@@ -72,6 +72,8 @@ CONFIGURATIONS = 4
 ARCHITECTURE = ("model.hidden", "model.activation", "model.norm")
 # An ensemble's networks take as long as those they are made like, and a little more.
 RESERVE = 1.1
+# Seconds between two looks at what other processes have come to.
+LOOK_SECONDS = 1.0
 
 
 class SearchObserver(Observer):
@@ -80,11 +82,17 @@ class SearchObserver(Observer):
     def on_checks(self, config: Config, checks: Checks) -> None:
         """Called before the first trial."""
 
+    def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
+        """Called when the search begins or goes on, with the trials there are and what they are compared by."""
+
     def on_trial_start(self, number: int, budget: Budget) -> None:
         """Called before each trial."""
 
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
         """Called after each trial; best is the best complete one so far."""
+
+    def on_look(self, running: int) -> None:
+        """Called after each look at the study, whose trials that other processes are at are counted."""
 
 
 class Heartbeat(Observer):
@@ -99,6 +107,19 @@ class Heartbeat(Observer):
         if self.ticket is not None and time.monotonic() >= self.next_beat:
             self.next_beat = time.monotonic() + HEARTBEAT
             self.study.beat(self.ticket)
+
+
+class Lookout(Observer):
+    """Has an eye on the trials of other processes while one is trained here."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self.look = look
+        self.next_look = time.monotonic() + LOOK_SECONDS
+
+    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
+        if time.monotonic() >= self.next_look:
+            self.look()
+            self.next_look = time.monotonic() + LOOK_SECONDS
 
 
 @dataclass(frozen=True)
@@ -193,6 +214,8 @@ class Search:
         def stopped() -> bool:
             return interrupted() or self.clock.left() <= self.reserve()
 
+        for observer in self.observers:
+            observer.on_search(self.trials, self.bench.metric, self.budget)
         while not self.study.exhausted and not stopped() and self._may_start():
             for observer in self.observers:
                 observer.on_trial_start(len(self.trials) + 1, self.budget)
@@ -212,6 +235,8 @@ class Search:
             best = best_trial(self.trials, self.bench.metric)
             for observer in self.observers:
                 observer.on_trial_end(trial, best, self.budget)
+        for observer in self.observers:
+            observer.on_look(self.study.n_running())
 
     def reserve(self) -> float:
         """Seconds that the ensemble's networks will take, by the best trials' own; at most half of the timeout."""
@@ -243,7 +268,7 @@ class Search:
         number, config, values = len(self.trials) + 1, self.bench.start, proposal.values
         try:
             config = config_with(config, values)
-            observers = [*self.observers, Heartbeat(self.study, proposal.ticket)]
+            observers = [*self.observers, Heartbeat(self.study, proposal.ticket), *self._lookouts()]
             attempt = train_trial(self.bench, config, self.trials, observers, stopped)
         except (ConfigError, DataError, MemoryError, RuntimeError) as error:
             if proposal.origin == "start" or not _is_the_trials_fault(error):
@@ -260,6 +285,10 @@ class Search:
             self._diagnose_start(proposal, attempt)
         self._keep(trial, config, proposal.ticket)
         return True
+
+    def _lookouts(self) -> list[Observer]:
+        """Who looks at other processes' trials, where there may be any."""
+        return [Lookout(self.look)] if self.observers and (self.budget.jobs > 1 or self.study.shared) else []
 
     def _put_on_shelf(self, trial: Trial, attempt: Attempt) -> None:
         """Keep the start's network, for comparison, and the best ones."""

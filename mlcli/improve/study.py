@@ -46,21 +46,22 @@ class Ticket:
 class Study:
     """The trials of one search. The folder's lock must be held by one of its processes.
 
+    shared : whether other machines may be at the same search
     worker : 0 leads, and alone opens a journal after a crash; others draw other configurations at the same time
     """
 
     def __init__(self, folder: Path, config: Config, metric: str, worker: int = 0) -> None:
         self.config = config
         self.space = search_space(config)
-        self._shared = config.improve.storage is not None
+        self.shared = config.improve.storage is not None
         self._place = folder / JOURNAL
         # On other machines others lead, too.
-        self._stream = secrets.randbits(32) if self._shared else worker
+        self._stream = secrets.randbits(32) if self.shared else worker
         self._records: dict[int, Trial] = {}
         with reading(self._place):
             direction: Literal["minimize", "maximize"] = "maximize" if higher_is_better(metric) else "minimize"
             self._study = open_study(self._place, config.improve.storage, direction, mend=worker == 0)
-            if worker == 0 and not self._shared:
+            if worker == 0 and not self.shared:
                 self.settle_orphans()
 
     @property
@@ -71,7 +72,7 @@ class Study:
     def trials(self) -> list[Trial]:
         """All that came to an end, in that order, which is how they are numbered."""
         with reading(self._place):
-            if self._shared:
+            if self.shared:
                 fail_stale_trials(self._study)
             ended = [trial for trial in self._study.get_trials(deepcopy=False) if _has_ended(trial)]
         ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
@@ -92,7 +93,7 @@ class Study:
 
     def beat(self, ticket: Ticket) -> None:
         """Tell other machines that a trial's process lives."""
-        if self._shared:
+        if self.shared:
             with calm(self._place):
                 self._study._storage.record_heartbeat(ticket.asked._trial_id)  # type: ignore[attr-defined]
 
@@ -148,7 +149,7 @@ class Study:
 
         For who knows that no process is at them: those of another machine go stale by themselves.
         """
-        if self._shared:
+        if self.shared:
             return
         for orphan in self._study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
             stored = orphan.user_attrs.get(RECORD)

@@ -255,6 +255,20 @@ def test_observers_see_every_epoch_and_change_nothing(make_job):
     assert states_equal(watched.model.state_dict(), alone.model.state_dict())
 
 
+def test_what_an_observer_hears_within_a_step_ends_the_training_before_the_next(make_job, monkeypatch):
+    monkeypatch.setattr("mlcli.training.loop.TICK_SECONDS", 0)
+    heard = []
+
+    class Listens(Observer):
+        def on_tick(self, job, state):
+            heard.append(state.step)
+
+    job = make_job(training={"epochs": 3, "batch_size": 16})
+    state = new_state(job)
+    assert train_model(job, state, [Listens()], interrupted=lambda: bool(heard)).stopped == "interrupted"
+    assert state.step == 1
+
+
 def test_clip_norm_bounds_the_step(make_job):
     job = make_job(
         optimizer={"name": "sgd", "lr": 1.0}, training={"epochs": 1, "batch_size": "full", "clip_norm": 1e-3}
