@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mlcli.console.keys import Keys
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
     from mlcli.console.screen import Screen
 
+# Until the first picture, between two pictures at least, and between two looks at the keys.
+PATIENCE_SECONDS, PICTURE_SECONDS, LOOK_SECONDS = 0.4, 0.25, 0.1
+# A picture on a large terminal takes long: so many times as long passes from one to the next.
+RARENESS = 40
 # Onto the other screen, without the cursor; and off it, with the cursor.
 ASIDE = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 AS_BEFORE = "\x1b[?1049l\x1b[?25h"
@@ -33,10 +39,23 @@ class Stage:
         self._live: Live | None = None
         self._away = False
         self._asked_to_stop = False
+        self._next_look = self._next_picture = 0.0
 
     def start(self) -> None:
-        """Read keys from here on."""
+        """Read keys from here on. What is over in a moment needs no picture."""
         self.keys.__enter__()
+        self._next_picture = time.monotonic() + PATIENCE_SECONDS
+
+    def attend(self, draw: Callable[[], Text]) -> None:
+        """Heed keys and show what `draw` makes, each where it is due; to be called often."""
+        if (now := time.monotonic()) < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        if now >= self._next_picture:
+            begun = time.thread_time()
+            self.show(draw())
+            self._next_picture = now + max(PICTURE_SECONDS, RARENESS * (time.thread_time() - begun))
+        self.heed()
 
     def show(self, picture: Text) -> None:
         """Draw, where the terminal is this program's at present."""

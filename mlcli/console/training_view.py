@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 # A log should stay readable: longer runs show about this many of their epochs.
 PLAIN_LINES = 100
-HEED_SECONDS = 0.1
-REFRESH_SECONDS = 0.25
-PATIENCE_SECONDS = 0.4
 
 
 def describe_epoch(record: EpochRecord, epochs: int) -> str:
@@ -70,7 +67,7 @@ class LiveView(Observer):
         self.screen = screen
         self.curves = {"train": Curve(), "valid": Curve()}
         self.first_step = 0
-        self.started = self.next_heed = self.next_refresh = 0.0
+        self.started = 0.0
         self.latest: EpochRecord | None = None
         self.stage: Stage | None = None
 
@@ -79,8 +76,6 @@ class LiveView(Observer):
             self._note(record)
         self.first_step = state.step
         self.started = time.monotonic()
-        # A training that is over in a moment needs no screen.
-        self.next_refresh = self.started + PATIENCE_SECONDS
         self.stage = Stage(self.screen)
         self.screen.open_view(self.stage, covers=True)
 
@@ -101,19 +96,12 @@ class LiveView(Observer):
             self.curves["valid"].add(record.epoch, record.valid_loss)
 
     def _look(self, job: TrainingJob, state: TrainingState) -> None:
-        """Heed keys and draw, each where it is due."""
-        if self.stage is None or (now := time.monotonic()) < self.next_heed:
-            return
-        self.next_heed = now + HEED_SECONDS
-        if now >= self.next_refresh:
-            self.next_refresh = now + REFRESH_SECONDS
-            self._show(self.stage, job, state)
-        self.stage.heed()
+        if self.stage is not None:
+            self.stage.attend(lambda: self._draw(job, state))
 
-    def _show(self, stage: Stage, job: TrainingJob, state: TrainingState) -> None:
-        width, height = self.screen.stderr.size
-        facts = self._facts(job, state)
-        stage.show(draw_training(self.curves, facts, shown_epochs(job, state), state.best_epoch, width, height))
+    def _draw(self, job: TrainingJob, state: TrainingState) -> Text:
+        size = self.screen.stderr.size
+        return draw_training(self.curves, self._facts(job, state), shown_epochs(job, state), state.best_epoch, *size)
 
     def _facts(self, job: TrainingJob, state: TrainingState) -> list[str]:
         """Lines of what is known: place and time, the last epoch's numbers, speed and rate."""
