@@ -50,6 +50,19 @@ def strict_json(value: object) -> object:
             return value
 
 
+def plain_json(value: object) -> object:
+    """The value with tuples as lists, and null for NaN and infinities."""
+    match value:
+        case dict():
+            return {str(key): plain_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain_json(item) for item in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
+
+
 @cache
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

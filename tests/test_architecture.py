@@ -20,7 +20,7 @@ LEVELS = [
     {"training"},
     {"run"},
     {"bundle_content", "checkpoint", "inference", "weights", "predictions", "evaluation"},
-    {"bundle", "incoming", "recorder", "inputs", "ledger"},
+    {"bundle", "incoming", "recorder", "inputs", "ledger", "exploration"},
     {"resampling"},
     {"improve", "start"},
     {"steps"},

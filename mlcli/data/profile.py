@@ -18,6 +18,7 @@ from mlcli.data.cleaning_report import CleaningReport, distinct_counts
 from mlcli.data.histogram import Histogram, count_bins
 from mlcli.data.kinds import as_shown
 from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
+from mlcli.typed_json import plain_json
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 _TOP_VALUES = 10
@@ -233,18 +234,5 @@ def _row_hashes(dataset: Dataset) -> pl.Series:
 def _json(report: CleaningReport | OutlierReport | None) -> dict[str, Any] | None:
     if report is None:
         return None
-    plain = _plain(asdict(report))
+    plain = plain_json(asdict(report))
     return plain if isinstance(plain, dict) else None
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists and numbers that JSON lacks as null, as the file will have them."""
-    match value:
-        case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case float():
-            return _finite(value)
-        case _:
-            return value

@@ -48,11 +48,11 @@ def column_facts(column: ColumnProfile) -> ColumnFacts:
 def _gist(column: ColumnProfile) -> str:
     numbers, top = column["numbers"], column["top"]
     if numbers and numbers["min"] is not None:
-        low, middle, high = (_show_cell(numbers[key]) for key in ("min", "median", "max"))
+        low, middle, high = (show_cell(numbers[key]) for key in ("min", "median", "max"))
         return f"{low} to {high}, median {middle}"
     return f"most often {shorten(top[0]['value'], 40)}" if top else ""
 
 
-def _show_cell(value: float | None) -> str:
+def show_cell(value: float | None) -> str:
     """Whole numbers without decimals."""
     return f"{value:,.0f}" if value is not None and value == int(value) and abs(value) < 1e9 else show_number(value)

@@ -26,6 +26,11 @@ def show_number(value: float | None) -> str:
     return f"{value:.{decimals}f}"
 
 
+def show_percent(share: float) -> str:
+    """12.3 %; what is more than nothing is never shown as 0."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
 def show_seconds(seconds: float) -> str:
     """0.3 s, 45 s, 3.5 min or 2.1 h."""
     if seconds < 60:

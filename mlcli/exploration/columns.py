@@ -1,0 +1,126 @@
+"""A column's picture: its rows counted in bins or categories, all together and by what they tell of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.types import Column, Kind
+from mlcli.exploration.association import Codes, Floats
+from mlcli.exploration.summary import Numbers, summarise
+from mlcli.exploration.targets import Target
+from mlcli.exploration.ties import Tie, ties_of_categories, ties_of_numbers
+
+# Categories counted one by one, the most frequent first.
+MAX_CATEGORIES = 20
+
+
+@dataclass(frozen=True)
+class ColumnPicture:
+    """One column over the rows looked at.
+
+    missing      : rows of the whole split without a value, and missing_share their share
+    labels       : categories, the most frequent first; empty for numbers
+    counts       : rows in each bin or category; others is what is left of further categories
+    by_class     : the same for each class shown; empty for regression
+    target_means : mean of the first target in each bin or category, None where it has no row; empty for classes
+    ties         : what it tells of each target; empty for a target
+    """
+
+    name: str
+    role: Literal["feature", "target"]
+    kind: Kind
+    missing: int
+    missing_share: float
+    distinct: int
+    numbers: Numbers | None
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    others: int
+    by_class: tuple[tuple[int, ...], ...]
+    target_means: tuple[float | None, ...]
+    ties: tuple[Tie, ...]
+
+    @property
+    def tie(self) -> Tie | None:
+        """The strongest."""
+        return max(self.ties, key=lambda tie: abs(tie.value), default=None)
+
+    @property
+    def strength(self) -> float:
+        """Of the strongest tie, without its sign; -1 where nothing can be told."""
+        return -1.0 if self.tie is None else abs(self.tie.value)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows that are looked at, and what is known of all rows of the split: missing cells by column."""
+
+    frame: pl.DataFrame
+    n_rows: int
+    missing: Mapping[str, int]
+    distinct: Mapping[str, int]
+    targets: tuple[Target, ...]
+
+
+def picture_column(rows: Rows, column: Column, *, is_target: bool) -> ColumnPicture:
+    """What one column looks like."""
+    series, first = rows.frame[column.name], rows.targets[0]
+    numbers: Numbers | None = None
+    labels: tuple[str, ...] = ()
+    ties: tuple[Tie, ...] = ()
+    if column.kind == "number":
+        values = numbers_of(series)
+        numbers, places = summarise(values, first)
+        n_bins = max(1, len(numbers.edges) - 1) if numbers else 0
+        ties = () if is_target else tuple(ties_of_numbers(values, rows.targets))
+    else:
+        labels, places = categories_of(series)
+        n_bins = min(MAX_CATEGORIES, len(labels))
+        ties = () if is_target else tuple(ties_of_categories(places, rows.targets))
+    counts = _count(places, n_bins)
+    return ColumnPicture(
+        name=column.name,
+        role="target" if is_target else "feature",
+        kind=column.kind,
+        missing=rows.missing[column.name],
+        missing_share=rows.missing[column.name] / max(1, rows.n_rows),
+        distinct=rows.distinct[column.name],
+        numbers=numbers,
+        labels=labels[:n_bins],
+        counts=counts,
+        others=int((places >= 0).sum()) - sum(counts),
+        by_class=() if is_target else tuple(_count(places[first.codes == k], n_bins) for k in range(len(first.shown))),
+        target_means=() if is_target or first.classes else _target_means(places, n_bins, first.numbers),
+        ties=ties,
+    )
+
+
+def numbers_of(series: pl.Series) -> Floats:
+    """NaN where missing."""
+    values: Floats = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return values
+
+
+def categories_of(series: pl.Series) -> tuple[tuple[str, ...], Codes]:
+    """The categories, the most frequent first and by name where equally so; and each row's, -1 where missing."""
+    counted = series.alias("value").drop_nulls().value_counts()
+    labels = counted.sort("count", "value", descending=[True, False])["value"]
+    codes = series.cast(pl.Enum(labels)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    return tuple(labels.to_list()), codes
+
+
+def _count(places: Codes, n_bins: int) -> tuple[int, ...]:
+    """Rows in each of the bins."""
+    return tuple(np.bincount(places[(places >= 0) & (places < n_bins)], minlength=n_bins).tolist())
+
+
+def _target_means(places: Codes, n_bins: int, target: Floats) -> tuple[float | None, ...]:
+    inside = (places >= 0) & (places < n_bins) & np.isfinite(target)
+    counts = np.bincount(places[inside], minlength=n_bins)
+    sums = np.bincount(places[inside], weights=target[inside], minlength=n_bins)
+    return tuple(float(total) / int(n) if n else None for total, n in zip(sums, counts, strict=True))

@@ -1,0 +1,94 @@
+"""What in a table is worth a look first, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from mlcli.data.notes import IMBALANCE
+from mlcli.evaluation.names import shorten
+from mlcli.evaluation.show import show_number, show_percent
+from mlcli.exploration.columns import ColumnPicture
+from mlcli.exploration.pictures import ExploredPictures
+from mlcli.exploration.table import ExploredTable
+
+# Two columns are nearly the same from this |r| on, a number is usual from this share of the rows on, and a shape is
+# far from a bell curve from this skew on.
+NEARLY_SAME, USUAL, SKEWED = 0.9, 0.9, 3.0
+LISTED = 3
+LETTERS = 28
+
+
+def notable(explored: ExploredTable | ExploredPictures) -> tuple[str, ...]:
+    """Imbalance, missing cells, near copies, and shapes that a network will not like."""
+    return (*_imbalance(explored.classes), *(_of_table(explored) if isinstance(explored, ExploredTable) else ()))
+
+
+def _of_table(table: ExploredTable) -> tuple[str, ...]:
+    return (
+        *_missing(table),
+        *_copies(table),
+        *_shapes(table.columns),
+    )
+
+
+def _imbalance(counts: Mapping[str, int]) -> Iterator[str]:
+    if not counts:
+        return
+    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    if counts[most] >= IMBALANCE * max(1, counts[least]):
+        times = f"{counts[most] / counts[least]:,.0f} times as many as" if counts[least] else "and none of"
+        yield f"imbalance: {counts[most]:,} rows of {_name(most)}, {times} {_name(least)}; loss.class_weights: balanced"
+
+
+def _missing(table: ExploredTable) -> Iterator[str]:
+    gaps = sorted((c for c in table.columns if c.missing), key=lambda column: -column.missing)
+    if gaps:
+        rows = 1 - table.complete / max(1, table.looked_at)
+        yield f"missing: {show_percent(rows)} of rows lack a cell: " + _listed(
+            [f"{_name(column.name)} {show_percent(column.missing_share)}" for column in gaps]
+        )
+
+
+def _copies(table: ExploredTable) -> Iterator[str]:
+    targets = {target.name for target in table.targets}
+    if table.correlations is None:
+        return
+    near = [
+        f"{_name(first)} and {_name(second)} {_signed(r)}"
+        for first, second, r in table.correlations.pairs()
+        if abs(r) >= NEARLY_SAME and not {first, second} & targets
+    ]
+    if near:
+        yield f"nearly the same: {_listed(near)}; features.select.correlation"
+
+
+def _shapes(columns: Sequence[ColumnPicture]) -> Iterator[str]:
+    numbers = [(column, column.numbers) for column in columns if column.numbers and column.distinct > 2]
+    usual = [
+        f"{_name(column.name)} is {show_number(own.usual)} in {show_percent(own.usual_share)} of rows"
+        for column, own in numbers
+        if own.usual_share >= USUAL
+    ]
+    if usual:
+        yield f"hardly vary: {_listed(usual)}"
+    skewed = [
+        _name(column.name)
+        for column, own in sorted(numbers, key=lambda pair: -abs(pair[1].skew))
+        if abs(own.skew) >= SKEWED
+    ]
+    if skewed:
+        yield f"far from a bell curve: {_listed(skewed)}; features.scale: quantile, or a log by features.derive"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = f" and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
+    return ", ".join(islice(parts, LISTED)) + more
+
+
+def _name(text: str) -> str:
+    return shorten(text, LETTERS)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
