@@ -27,6 +27,7 @@ from mlcli.commands.predict import predict
 from mlcli.commands.prepare import prepare
 from mlcli.commands.runs import runs_group
 from mlcli.commands.schema import schema
+from mlcli.commands.show import show
 from mlcli.commands.train import give_resume_a_value, train
 from mlcli.console.help import Command, Group, examples
 
@@ -85,6 +86,7 @@ STEPS: dict[Callable[..., None], str] = {
 }
 BESIDE: dict[Callable[..., None], str] = {
     init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
+    show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits"),
     check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
     explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
     schema: examples("schema -o mlcli.schema.json", "schema | less"),

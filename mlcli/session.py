@@ -93,8 +93,8 @@ class Session:
 
         return find_run(spec)
 
-    def improvable(self, target: str | None, sets: Sequence[str] | None) -> tuple[Config, Run | None]:
-        """The configuration to improve, a file's or a run's, and the run that may tell how it trains."""
+    def config_or_run(self, target: str | None, sets: Sequence[str] | None) -> tuple[Config, Run | None]:
+        """The configuration meant, a file's or a run's; and the run named, or the latest of the same name."""
         from mlcli.run import find_run, latest_run
 
         if target is None or target.endswith((".yaml", ".yml")):

@@ -46,7 +46,7 @@ def improve(
 ) -> None:
     """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
     with Session(as_json, quiet) as session:
-        config, run = session.improvable(target, sets)
+        config, run = session.config_or_run(target, sets)
         from mlcli.console.improved import search_view, show_improved
         from mlcli.improve.workers import Share
         from mlcli.signals import Interruption

@@ -261,6 +261,6 @@ def test_the_target_is_a_file_a_run_or_the_latest(make_config, tmp_path, monkeyp
     (tmp_path / "small.yaml").write_text(dump_config(config))
     train(config)
     spec = {"file": "small.yaml", "run": "small/001", None: None}[target]
-    found, run = Session(as_json=False, quiet=True).improvable(spec, ["optimizer.lr=0.5"])
+    found, run = Session(as_json=False, quiet=True).config_or_run(spec, ["optimizer.lr=0.5"])
     assert found.optimizer.lr == 0.5
     assert str(run) == "small/001"

@@ -1,0 +1,39 @@
+"""Data as pictures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlcli import completion
+from mlcli.commands.options import JsonOption, QuietOption, SetOption
+from mlcli.session import Session
+
+
+def show(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CONFIG|RUN",
+            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
+            autocompletion=completion.configs_or_runs,
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", metavar="NAME", help="Look closely at this column. Repeatable.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every column or class, however many there are.")] = False,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="train or valid; the test rows stay locked.")] = "train",
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Look at the data: distributions, missing cells, ties between columns, balance, pictures."""
+    with Session(as_json, quiet) as session:
+        config, _ = session.config_or_run(target, sets)
+        from mlcli.console.explored import show_explored
+        from mlcli.steps.show import show_step
+
+        outcome = show_step(config, session.screen, split, columns or ())
+        session.finish(outcome, lambda screen, found: show_explored(screen, found, every=every))
