@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mlcli.console.canvas import COLOURS, FAINT, HEADING, MARKS, Canvas, line
 from mlcli.console.cells import cut_to, fitted
-from mlcli.console.plot import Cell, Scale, draw_dots, spread_labels
-from mlcli.evaluation.columns import show_cell
+from mlcli.console.plot import Cell, Scale, draw_dots
+from mlcli.console.ticks import round_numbers, show_ticks, tick_labels
 from mlcli.evaluation.names import shorten
 from mlcli.exploration.scatter import Scatter
 
@@ -21,6 +21,8 @@ MIN_ROWS, MAX_ROWS = 8, 30
 # Lines of the terminal beside the picture's; a cell is about twice as high as it is wide.
 BESIDE, ASPECT = 8, 2.4
 LETTERS = 24
+# Cells between two labels across, at least about.
+SPACING = 9
 
 
 def scatter_lines(scatter: Scatter, canvas: Canvas) -> Iterator[Text]:
@@ -29,7 +31,7 @@ def scatter_lines(scatter: Scatter, canvas: Canvas) -> Iterator[Text]:
         return
     rows = max(MIN_ROWS, min(MAX_ROWS, canvas.height - BESIDE))
     x, y = _span(scatter.x), _span(scatter.y)
-    labels = _labels(y, rows)
+    labels = tick_labels(y, rows)
     columns = max(4, min(canvas.width - len(labels[0]) - 3, round(ASPECT * rows)))
     title = f"{shorten(scatter.y_name, LETTERS)} over {shorten(scatter.x_name, LETTERS)}"
     some = f", {len(scatter.x):,} of {scatter.n_rows:,} rows" if len(scatter.x) < scatter.n_rows else ""
@@ -38,11 +40,10 @@ def scatter_lines(scatter: Scatter, canvas: Canvas) -> Iterator[Text]:
         yield from _key(scatter, canvas)
     for label, row in zip(labels, _cells(scatter, x, y, columns, rows, coloured=canvas.coloured), strict=True):
         parts = [("".join(map(itemgetter(0), run)), _style(owner)) for owner, run in groupby(row, key=itemgetter(1))]
-        yield line((f"{label} │", FAINT), *parts)
+        yield line((f"{label} {'┤' if label.strip() else '│'}", FAINT), *parts)
     margin = " " * len(labels[0])
-    yield line((f"{margin} └{'─' * columns}", FAINT))
-    ends = (show_cell(x.low), shorten(scatter.x_name, LETTERS), show_cell(x.high))
-    yield line((cut_to(f"{margin}  {spread_labels(ends, columns)}", canvas.width), FAINT))
+    for mark, drawn in zip("└ ", _axis(x, columns), strict=True):
+        yield line((f"{margin} {mark}{drawn}", FAINT))
 
 
 def _span(values: tuple[float, ...]) -> Scale:
@@ -50,12 +51,17 @@ def _span(values: tuple[float, ...]) -> Scale:
     return Scale(low, high) if low < high else Scale(low - 0.5, high + 0.5)
 
 
-def _labels(y: Scale, rows: int) -> list[str]:
-    """At the ends and in the middle; blank elsewhere."""
-    places = {0: 1.0, rows // 2: 1 - (rows // 2) / (rows - 1), rows - 1: 0.0}
-    labels = [show_cell(y.at(places[row])) if row in places else "" for row in range(rows)]
-    width = max(map(len, labels))
-    return [label.rjust(width) for label in labels]
+def _axis(scale: Scale, columns: int) -> tuple[str, str]:
+    """The line below the points and the round numbers below it, as far as there is room."""
+    axis, labels = ["─"] * columns, [" "] * columns
+    values = round_numbers(scale, max(2, columns // SPACING))
+    for value, label in zip(values, show_ticks(values, scale.log), strict=True):
+        place = round(scale(value) * (columns - 1))
+        start = max(0, min(columns - len(label), place - len(label) // 2))
+        if all(letter == " " for letter in labels[max(0, start - 1) : start + len(label) + 1]):
+            axis[place] = "┬"
+            labels[start : start + len(label)] = label
+    return "".join(axis), "".join(labels[:columns])
 
 
 def _cells(scatter: Scatter, x: Scale, y: Scale, columns: int, rows: int, *, coloured: bool) -> list[list[Cell]]:

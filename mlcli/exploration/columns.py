@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from mlcli.data.kinds import as_shown
 from mlcli.data.types import Column, Kind
 from mlcli.exploration.association import Codes, Floats
 from mlcli.exploration.summary import Numbers, summarise
@@ -108,6 +109,7 @@ def numbers_of(series: pl.Series) -> Floats:
 
 def categories_of(series: pl.Series) -> tuple[tuple[str, ...], Codes]:
     """The categories, the most frequent first and by name where equally so; and each row's, -1 where missing."""
+    series = as_shown(series)
     counted = series.alias("value").drop_nulls().value_counts()
     labels = counted.sort("count", "value", descending=[True, False])["value"]
     codes = series.cast(pl.Enum(labels)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()

@@ -37,7 +37,7 @@ def scatter_plane(names: tuple[str, str], x: Floats, y: Floats, target: Target) 
         return _scatter(names, x, y, target.shown, codes)
     known = np.isfinite(target.numbers)
     low, high = np.quantile(target.numbers[known], [1 / 3, 2 / 3]).tolist() if known.any() else (0.0, 0.0)
-    groups = (f"{target.name} lowest third", "middle", "highest")
+    groups = (f"lowest third of {target.name}", "middle", "highest")
     thirds = np.searchsorted([low, high], target.numbers, side="left")
     return _scatter(names, x, y, groups, np.where(known, thirds, -1))
 

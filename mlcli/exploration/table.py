@@ -11,6 +11,7 @@ import polars as pl
 
 from mlcli.checks.sample import draw_rows
 from mlcli.data.cleaning_report import distinct_counts
+from mlcli.data.kinds import as_shown
 from mlcli.data.names import suggestion
 from mlcli.data.profile import Profile
 from mlcli.data.types import Column, SplitName, Table
@@ -95,7 +96,7 @@ def _target(series: pl.Series, class_rows: Mapping[str, int]) -> Target:
     if not class_rows:
         return Target(series.name, (), (), np.full(len(series), -1, dtype=np.int64), numbers_of(series))
     classes = class_order(class_rows)
-    codes: Codes = series.cast(pl.Enum(classes)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    codes: Codes = as_shown(series).cast(pl.Enum(classes)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
     return Target(series.name, classes, tuple(class_rows[name] for name in classes), codes, np.empty(0))
 
 

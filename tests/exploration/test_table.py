@@ -25,6 +25,7 @@ def frame():
             "size": pl.Series(np.where(rng.random(N) < 0.1, np.nan, size)).fill_nan(None),
             "same": size * 2 + rng.normal(size=N) * 0.1,
             "kind": pl.Series(kind).set(pl.Series(np.arange(N) % 20 == 0), None),
+            "flag": size > 45,
             "few": np.where(np.arange(N) < 10, 5.0, 0.0),
             "label": np.where(size + rng.normal(size=N) > 55, "yes", "no"),
             "price": 3 * size,
@@ -34,7 +35,8 @@ def frame():
 
 
 FEATURES = [
-    Column(name, "category" if name == "kind" else "number") for name in ("noise", "size", "same", "kind", "few")
+    Column(name, {"kind": "category", "flag": "boolean"}.get(name, "number"))
+    for name in ("noise", "size", "same", "kind", "flag", "few")
 ]
 
 
@@ -87,6 +89,15 @@ def test_counts_by_class_add_up_to_all(frame, classes):
     kinds = column(classes, "kind")
     expected = frame["kind"].drop_nulls().value_counts(sort=True)
     assert (list(kinds.labels), list(kinds.counts)) == (expected["kind"].to_list(), expected["count"].to_list())
+
+
+def test_true_and_false_are_two_categories(frame, classes):
+    flag = column(classes, "flag")
+    assert dict(zip(flag.labels, flag.counts, strict=True)) == {
+        "true": frame["flag"].sum(),
+        "false": (~frame["flag"]).sum(),
+    }
+    assert flag.tie.measure == "cramers_v"
 
 
 def test_mean_targets_of_bins_and_categories(frame, prices):
