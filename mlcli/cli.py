@@ -23,6 +23,7 @@ from mlcli.commands.explain import explain
 from mlcli.commands.features import features
 from mlcli.commands.improve import improve
 from mlcli.commands.init import init
+from mlcli.commands.play import play
 from mlcli.commands.predict import predict
 from mlcli.commands.prepare import prepare
 from mlcli.commands.runs import runs_group
@@ -85,6 +86,12 @@ STEPS: dict[Callable[..., None], str] = {
     predict: examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
 }
 BESIDE: dict[Callable[..., None], str] = {
+    play: examples(
+        "play",
+        "play spiral -S model.hidden=[8,8]",
+        "play people.csv --target income --x age --y hours",
+        "play configs/iris.yaml --epochs 50",
+    ),
     init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
     show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits"),
     check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mlcli.config.key_names import key_words
+from mlcli.config.key_names import key_words, words_of
 from mlcli.folders import runs_dir
 from mlcli.printable import printable
 
@@ -20,6 +20,11 @@ def configs(incomplete: str) -> list[str]:
     folders = dict.fromkeys((Path(), Path("configs"), Path(incomplete.rpartition("/")[0])))
     found = (path for folder in folders for ending in ("*.yaml", "*.yml") for path in _glob(folder, ending))
     return _starting(incomplete, (str(path) for path in found))
+
+
+def playgrounds(incomplete: str) -> list[str]:
+    """What can be played: the generated sets, and configurations."""
+    return [*_starting(incomplete, words_of("dataset", "PlaygroundSet")), *configs(incomplete)]
 
 
 def runs(incomplete: str) -> list[str]:

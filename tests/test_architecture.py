@@ -23,6 +23,7 @@ LEVELS = [
     {"bundle", "incoming", "recorder", "inputs", "ledger", "exploration"},
     {"resampling"},
     {"improve", "start"},
+    {"play"},
     {"steps"},
     {"console"},
     {"session", "completion"},

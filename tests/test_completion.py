@@ -52,6 +52,7 @@ def folders(workspace):
         (completion.runs, "iris/", ["iris/001", "iris/002"]),
         (completion.runs, "none/", []),
         (completion.configs_or_runs, "m", ["mlcli.yaml"]),
+        (completion.playgrounds, "p", ["plane"]),
         (completion.keys, "training.ep", ["training.epochs"]),
         (completion.settings, "optimizer.mom", ["optimizer.momentum="]),
         (completion.settings, "dataset.color", ["dataset.color=", "dataset.color=gray", "dataset.color=rgb"]),

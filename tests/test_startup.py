@@ -8,7 +8,7 @@ import sys
 import pytest
 
 STEPS = ["prepare", "features", "train", "evaluate", "improve", "predict"]
-COMMANDS = [*STEPS, "init", "show", "check", "explain", "schema", "doctor", "runs"]
+COMMANDS = [*STEPS, "play", "init", "show", "check", "explain", "schema", "doctor", "runs"]
 # What help needs is Python's own library and typer: 164 modules of typer 0.29 on Python 3.11.
 MODULES_OF_HELP = 230
 WIDTH = 80

@@ -11,6 +11,7 @@ from pydantic import Field
 from mlcli.config.base import ColumnName, Count, OpenShare, Positive, Section, Share
 
 Cell = str | int | float | bool
+PlaygroundSet = Literal["circle", "xor", "gauss", "spiral", "plane", "multi_gauss"]
 
 
 class MissingConfig(Section):
@@ -229,7 +230,7 @@ class MnistConfig(_Rows):
 class PlaygroundConfig(_Rows):
     """The generated two-input sets of the TensorFlow Playground; columns x1, x2 and label."""
 
-    name: Literal["circle", "xor", "gauss", "spiral", "plane", "multi_gauss"]
+    name: PlaygroundSet
     rows: Annotated[int, Field(ge=10, le=10_000_000)] | None = Field(
         None, description="Points drawn; null is the Playground's own 500 for classes, 1,200 for regression."
     )

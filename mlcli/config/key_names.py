@@ -82,6 +82,13 @@ def key_words() -> dict[str, tuple[str, ...]]:
     return {key: tuple(words) for key, words in found.items()}
 
 
+def words_of(module: str, alias: str) -> tuple[str, ...]:
+    """The words of a Literal that has a name, in one of the sections' modules."""
+    source = _Source()
+    source.read(module)
+    return tuple(word for word, _ in source.parts(source.aliases[alias]))
+
+
 def _collect(source: _Source, section: str, above: str, found: dict[str, dict[str, None]]) -> None:
     for name, annotation in source.fields(section):
         key = f"{above}{name}"

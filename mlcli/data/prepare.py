@@ -18,7 +18,7 @@ from mlcli.config.dataset import (
     SqlConfig,
     TableConfig,
 )
-from mlcli.data.cleaning import drop_outliers
+from mlcli.data.cleaning import OutlierReport, drop_outliers
 from mlcli.data.downloads import UnreachableError
 from mlcli.data.fingerprint import fingerprints, with_kinds
 from mlcli.data.memory import require_reading_memory
@@ -137,6 +137,12 @@ def _save(folder: Path, data: StoredData) -> None:
 
 
 def _make(config: DatasetConfig, seed: int, read: SourceRead) -> StoredData:
+    splits, outliers = divide_source(config, seed, read)
+    return StoredData(splits, profile_splits(splits, read.cleaning, outliers))
+
+
+def divide_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Splits, OutlierReport | None]:
+    """The splits of what was read, and the outliers that the training rows lost; nothing is stored."""
     indices = split_rows(
         len(read.rows), config.split, seed, _classes(read), read.split_key, test_given=read.test is not None
     )
@@ -144,8 +150,7 @@ def _make(config: DatasetConfig, seed: int, read: SourceRead) -> StoredData:
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers = drop_outliers(train, config.outliers)
     test = take_rows(read.rows, indices.test) if read.test is None else read.test
-    splits = Splits(train, take_rows(read.rows, indices.valid), test, read.task)
-    return StoredData(splits, profile_splits(splits, read.cleaning, outliers))
+    return Splits(train, take_rows(read.rows, indices.valid), test, read.task), outliers
 
 
 def _classes(read: SourceRead) -> np.ndarray | None:

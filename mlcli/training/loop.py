@@ -76,12 +76,24 @@ def run_epochs(
     while state.epoch < job.config.training.epochs:
         if any(rule.should_stop(state) for rule in stop_rules):
             return "early", None
-        if not train_epoch(job, state, observers, interrupted):
-            return "interrupted", None
-        if (step := first_non_finite(job, state)) is not None:
-            return "diverged", step
-        close_epoch(job, state, observers)
+        if (broken := run_epoch(job, state, observers, interrupted)) is not None:
+            return broken
     return "finished", None
+
+
+def run_epoch(
+    job: TrainingJob,
+    state: TrainingState,
+    observers: Sequence[Observer] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+) -> tuple[Stopped, int | None] | None:
+    """The running epoch to its end, or why it has none: an interruption, after which it goes on, or divergence."""
+    if not train_epoch(job, state, observers, interrupted):
+        return "interrupted", None
+    if (step := first_non_finite(job, state)) is not None:
+        return "diverged", step
+    close_epoch(job, state, observers)
+    return None
 
 
 def train_epoch(

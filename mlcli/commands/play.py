@@ -1,0 +1,58 @@
+"""The Playground from the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli import completion
+from mlcli.commands.options import JsonOption, QuietOption, SetOption
+from mlcli.session import Session
+
+
+def play(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SET|FILE",
+            help="circle, xor, gauss, spiral, plane, multi_gauss; a table such as a CSV; or a config. "
+            "Left out: circle.",
+            autocompletion=completion.playgrounds,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the table to predict. Left out: the last.")
+    ] = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            "--x", metavar="COLUMN", help="Number column across. Left out: one that tells much of the target."
+        ),
+    ] = None,
+    y: Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Number column upwards.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Train so many epochs without keys, and print the plane."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the config that was played here.")
+    ] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Change a small network by keys while it is trained, and watch what it answers over two inputs."""
+    with Session(as_json, quiet) as session:
+        from mlcli.play.start import Asked, start_play
+
+        state = start_play(Asked(what, target, x, y, sets or ()), session.screen)
+        from mlcli.console.play.printed import show_played
+        from mlcli.signals import Interruption
+        from mlcli.steps.play import play_step
+
+        with Interruption() as interruption:
+            outcome = play_step(state, state.config.training.epochs if epochs is None else epochs, output, interruption)
+        session.finish(outcome, show_played, f"mlcli train {output}" if output else "")
+        session.exit_if(interruption)

@@ -1,0 +1,1 @@
+"""A game of `mlcli play` on a terminal."""

@@ -1,0 +1,1 @@
+"""The Playground: a configuration of two inputs, changed while it is trained."""
