@@ -47,7 +47,8 @@ def improve(
     """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
     with Session(as_json, quiet) as session:
         config, run = session.config_or_run(target, sets)
-        from mlcli.console.improved import search_view, show_improved
+        from mlcli.console.improved import show_improved
+        from mlcli.console.search_view import search_view
         from mlcli.improve.workers import Share
         from mlcli.signals import Interruption
         from mlcli.steps.improve import Asked, improve_step, join_step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -26,8 +26,12 @@ def draw_framed(
     width: int,
     height: int,
     mark: float | None = None,
+    shown: Iterable[float] | None = None,
 ) -> Text:
-    """The curves that have points within so many characters, each line ended; `mark` is a place on the axis.
+    """The curves that have points within so many characters, each line ended.
+
+    mark  : a place on the axis
+    shown : values that the scale is to have room for; all unless said
 
     Nothing is labelled where there is no point yet.
     """
@@ -35,7 +39,7 @@ def draw_framed(
 
     drawn = list(curves.values())
     rows = max(1, height - FRAME_ROWS)
-    scale = scale_for(value for curve in drawn for _, value in curve)
+    scale = scale_for(shown or (value for curve in drawn for _, value in curve))
     labels = tick_labels(scale, rows) if any(drawn) else [""] * rows
     margin = " " * len(labels[0])
     columns = max(1, width - len(margin) - 2)

@@ -1,21 +1,14 @@
-"""The search as it is watched, and what step 5 shows at its end."""
+"""What step 5 shows at its end."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-from mlcli.config.schema import Config
-from mlcli.console.diagnosed import show_checks, show_findings
+from mlcli.console.diagnosed import show_findings
 from mlcli.console.screen import Screen
+from mlcli.console.search_picture import describe_values
 from mlcli.evaluation.show import show_number
-from mlcli.improve.checks import Checks
-from mlcli.improve.search import Budget, SearchObserver, rank_trials
-from mlcli.improve.trial import Trial
-from mlcli.training.job import TrainingJob
-from mlcli.training.state import EpochRecord, TrainingState
+from mlcli.improve.search import rank_trials
 
 if TYPE_CHECKING:
     from mlcli.improve.results import Results
@@ -23,75 +16,6 @@ if TYPE_CHECKING:
     from mlcli.steps.improve import ImproveOutcome
 
 BEST_SHOWN = 5
-
-
-def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
-    """A trial in one line, e.g. `trial 3/30  0.412  best 0.387 (trial 1)  optimizer.lr=0.02`."""
-    result = trial.reason if trial.state == "failed" else show_number(trial.score)
-    pruned = " (pruned)" if trial.state == "pruned" else ""
-    so_far = f"  best {show_number(best.score)} (trial {best.number})" if best is not None else ""
-    return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {describe_values(trial)}"
-
-
-def describe_values(trial: Trial) -> str:
-    """The changed keys as on the command line; `unchanged` for the start."""
-    return "  ".join(f"{key}={json.dumps(value)}" for key, value in trial.values.items()) or "unchanged"
-
-
-class SearchView(SearchObserver):
-    """Shows the checks; subclasses show the trials."""
-
-    def __init__(self, screen: Screen) -> None:
-        self.screen = screen
-
-    def on_checks(self, config: Config, checks: Checks) -> None:
-        show_checks(self.screen, checks, config.optimizer.lr)
-
-
-class PlainSearchView(SearchView):
-    """A line a trial."""
-
-    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        self.screen.say(describe_trial(trial, best, budget))
-
-
-class LiveSearchView(SearchView):
-    """A bar over all trials, with the running one's epoch and the best score so far."""
-
-    def __init__(self, screen: Screen) -> None:
-        super().__init__(screen)
-        self.number = 0
-        self.best = ""
-        self.bar: Progress | None = None
-
-    def on_trial_start(self, number: int, budget: Budget) -> None:
-        self.number = number
-        if self.bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TimeElapsedColumn())
-            self.bar = Progress(*columns, console=self.screen.stderr, expand=True, transient=True)
-            self.bar.add_task("", total=budget.trials)
-            self.screen.open_bar(self.bar)
-        self._show(number - 1, f"trial {number}/{budget.trials}")
-
-    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
-        self._show(self.number - 1 + state.step / job.total_steps)
-
-    def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
-        self._show(self.number - 1 + state.step / job.total_steps)
-
-    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        self.best = f"  best {show_number(best.score)} (trial {best.number})" if best is not None else ""
-        self._show(trial.number)
-
-    def _show(self, completed: float, title: str | None = None) -> None:
-        if self.bar is not None:
-            description = None if title is None else title + self.best
-            self.bar.update(self.bar.task_ids[0], completed=completed, description=description)
-
-
-def search_view(screen: Screen) -> SearchObserver:
-    """The view that suits where the screen is shown."""
-    return LiveSearchView(screen) if screen.live else PlainSearchView(screen)
 
 
 def show_improved(screen: Screen, outcome: ImproveOutcome) -> None:
@@ -125,7 +49,12 @@ def _show_cure(screen: Screen, outcome: ImproveOutcome) -> None:
 def _show_trials(screen: Screen, outcome: ImproveOutcome) -> None:
     ranked = rank_trials(outcome.searched.trials, outcome.metric)[:BEST_SHOWN]
     rows = [
-        (str(trial.number), show_number(trial.score), f"{trial.best_epoch} of {trial.epochs}", describe_values(trial))
+        (
+            str(trial.number),
+            show_number(trial.score),
+            f"{trial.best_epoch} of {trial.epochs}",
+            describe_values(trial.values),
+        )
         for trial in ranked
     ]
     if rows:

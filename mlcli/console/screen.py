@@ -77,16 +77,12 @@ class Screen:
         if not self.live:
             return
         if self._bar is None:
-            self.open_bar(_download_bar(self.stderr, label, total))
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=label, completed=done, total=total)
+            bar = _download_bar(self.stderr, label, total)
+            self.open_view(bar)
+            self._bar = bar
+        self._bar.update(self._bar.task_ids[0], description=label, completed=done, total=total)
         if total is not None and done >= total:
             self.close()
-
-    def open_bar(self, bar: Progress) -> None:
-        """Start a bar; there is one at a time, and `close` ends it."""
-        self.open_view(bar)
-        self._bar = bar
 
     def open_view(self, view: View, covers: bool = False) -> None:
         """Start a view; there is one at a time, and `close` ends it.

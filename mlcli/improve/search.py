@@ -91,6 +91,9 @@ class SearchObserver(Observer):
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
         """Called after each trial; best is the best complete one so far."""
 
+    def on_ensemble(self) -> None:
+        """Called before the ensemble's networks are trained."""
+
     def on_look(self, running: int) -> None:
         """Called after each look at the study, whose trials that other processes are at are counted."""
 

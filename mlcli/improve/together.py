@@ -89,5 +89,7 @@ def fill_share(search: Search, worker: int, interrupted: Callable[[], bool]) -> 
     def stopped() -> bool:
         return interrupted() or search.clock.left() <= 0
 
+    for observer in search.observers:
+        observer.on_ensemble()
     mine = seats_of(search)[worker :: search.budget.jobs]
     fill_seats(search.bench, mine, search.shelf, search.observers, stopped)

@@ -11,7 +11,17 @@ from mlcli.config.load import override_config
 from mlcli.errors import ArtefactError
 from mlcli.improve.finding import Finding
 from mlcli.improve.kept import Shelf
-from mlcli.improve.search import Budget, Clock, Search, SearchObserver, best_trial, changed_keys, rank_trials, remedy_of
+from mlcli.improve.search import (
+    Budget,
+    Clock,
+    Lookout,
+    Search,
+    SearchObserver,
+    best_trial,
+    changed_keys,
+    rank_trials,
+    remedy_of,
+)
 from mlcli.improve.space import search_space
 from mlcli.improve.storage import JOURNAL
 from mlcli.improve.study import Study
@@ -43,6 +53,10 @@ class KillDuring(SearchObserver):
 class Seen(SearchObserver):
     def __init__(self):
         self.best = []
+        self.before = []
+
+    def on_search(self, trials, metric, budget):
+        self.before.append((len(trials), metric, budget.trials))
 
     def on_trial_end(self, trial, best, budget):
         self.best.append((trial.number, best.number if best else None))
@@ -356,3 +370,19 @@ def test_nothing_is_pickled(monkeypatch, make_config, search):
     search(config, 2)
     search(config, 3)
     assert refuse.side_effect is None
+
+
+def test_who_looks_on_is_told_of_the_trials_that_there_are(make_config, search):
+    config, seen = make_config(*QUICK), Seen()
+    for trials in (2, 3):
+        search(config, trials, seen)
+    assert seen.before == [(0, "loss", 2), (2, "loss", 3)]
+
+
+def test_other_processes_trials_are_looked_at_once_a_second(monkeypatch):
+    now, looks = [0.0], []
+    monkeypatch.setattr("mlcli.improve.search.time.monotonic", lambda: now[0])
+    lookout = Lookout(lambda: looks.append(now[0]))
+    for now[0] in (0.5, 1.0, 1.5, 2.5, 2.6):
+        lookout.on_tick(None, None)
+    assert looks == [1.0, 2.5]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mlcli.console.improved import LiveSearchView, PlainSearchView, describe_trial, search_view, show_improved
+from mlcli.console.improved import show_improved
 from mlcli.console.screen import Screen
+from mlcli.console.search_view import describe_trial, search_view
 from mlcli.improve.search import Budget
 from mlcli.improve.trial import Trial
 from mlcli.reporter import Silent
@@ -38,15 +39,6 @@ def test_a_trial_in_one_line(trial, best, line):
     assert describe_trial(trial, best, BUDGET) == line
 
 
-def test_a_terminal_gets_a_bar_and_everything_else_lines():
-    screen = Screen()
-    assert isinstance(search_view(screen), PlainSearchView)
-    screen.stderr._force_terminal = True
-    assert isinstance(search_view(screen), LiveSearchView)
-    screen.quiet = True
-    assert isinstance(search_view(screen), PlainSearchView)
-
-
 def watch(config, screen):
     view = search_view(screen)
     outcome = improve_step(config, None, Asked(3), Silent(), [view], Interruption())
@@ -68,13 +60,3 @@ def test_lines_and_the_result_go_to_stderr(make_config, capsys):
 def test_quiet_shows_nothing(make_config, capsys):
     watch(make_config(*QUICK), Screen(quiet=True))
     assert capsys.readouterr() == ("", "")
-
-
-def test_the_bar_ends_full_and_is_taken_away(make_config):
-    screen = Screen()
-    screen.stderr._force_terminal = True
-    view = watch(make_config(*QUICK), screen)
-    (task,) = view.bar.tasks
-    assert (task.completed, task.total) == (3, 3)
-    assert task.description.startswith("trial 3/3  best ")
-    assert not view.bar.live.is_started
