@@ -82,6 +82,11 @@ ADVICE: dict[str, Advice] = {
     "features.impute": Advice("mean for bell-shaped columns; median stands outliers.", "imputation (imputación)"),
     "features.fill_value": Advice(example=-1),
     "features.scale": Advice("robust or quantile for skewed columns and outliers.", "normalisation (normalización)"),
+    "features.pieces": Advice(
+        "Try 32 where trees beat the network: income that jumps at a threshold, prices that bend with the place.",
+        "discretisation (discretización)",
+        32,
+    ),
     "features.clip": Advice(example=5),
     "features.encode": Advice(
         "ordinal for grades; embedding or target for columns with hundreds of categories.",
@@ -107,6 +112,7 @@ ADVICE: dict[str, Advice] = {
         term="ordered categories (categorías ordenadas)", example=("low", "mid", "high")
     ),
     "features.columns.*.fill_value": Advice(example=-1),
+    "features.columns.*.pieces": Advice(example=32),
     "model": Advice(term="multilayer perceptron (perceptrón multicapa)"),
     "model.hidden": Advice(
         "Too small underfits, too large overfits: grow it until the training loss falls, then regularise.",

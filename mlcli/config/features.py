@@ -10,6 +10,8 @@ Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
 Encode = Literal["one_hot", "ordinal", "embedding", "target"]
 
+Pieces = Annotated[int, Field(ge=0, le=1000)]
+
 
 class SelectConfig(Section):
     """Filters that keep the informative features; applied in the order listed here."""
@@ -43,6 +45,7 @@ class ColumnConfig(Section):
     fill_value: float | None = Field(None, description="As features.fill_value, for this column.")
     indicator: bool | None = Field(None, description="As features.indicator, for this column.")
     scale: Scale | None = Field(None, description="As features.scale, for this column.")
+    pieces: Pieces | None = Field(None, description="As features.pieces, for this column.")
     encode: Encode | None = Field(None, description="As features.encode, for this column.")
     order: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
         None, description="Categories from lowest to highest, for encode: ordinal."
@@ -72,6 +75,12 @@ class FeaturesConfig(Section):
         "standard",
         description="standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal "
         "shape by ranks; power: Yeo-Johnson. Networks need inputs of comparable size.",
+    )
+    pieces: Pieces = Field(
+        0,
+        description="Number columns also enter cut into about so many pieces, at quantiles and at values that many "
+        "rows share: how far a number has come through each, from 0 to 1. A network then bends where the data does; "
+        "16 to 64 help on most tables. 0 cuts none.",
     )
     clip: Positive | None = Field(
         None, description="Limit scaled numbers to ± this many scaled units. Use it against far outliers."

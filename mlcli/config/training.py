@@ -147,5 +147,5 @@ class ImproveConfig(Section):
     space: Space = Field(
         {},
         description="Keys to search: [low, high], {log: [low, high]} or {choices: [...]}. Empty searches learning "
-        "rate, hidden layers, dropout and l2.",
+        "rate, hidden layers, their activation and norm, dropout, l2 and, on tables, features.pieces.",
     )

@@ -29,9 +29,9 @@ class AffineMap:
 
 
 def table_map(features: TableFeatures) -> AffineMap | None:
-    """The map of a table's features, where it is affine and no column is embedded."""
+    """The map of a table's features, where it is affine and no column is embedded or cut."""
     arithmetic, names = features.arithmetic, features.names
-    if not arithmetic.scale.is_affine or arithmetic.n_embedded:
+    if not arithmetic.scale.is_affine or arithmetic.n_embedded or arithmetic.pieces.at:
         return None
     n_scaled = len(arithmetic.scale.centre)
     return _probe(lambda x: arithmetic.refine(x[:, :n_scaled], x[:, n_scaled:]), names)

@@ -11,6 +11,7 @@ from mlcli.features.columns import Derived
 from mlcli.features.encode import Encode
 from mlcli.features.extract import Project
 from mlcli.features.impute import Impute
+from mlcli.features.pieces import Pieces
 from mlcli.features.scale import Scale
 
 
@@ -34,10 +35,10 @@ class Derive(nn.Module):
 
 
 class TableArithmetic(nn.Module):
-    """Derive, impute and encode; scale; select; project. Float64 within, float32 out.
+    """Derive, impute, encode and cut; scale; select; project. Float64 within, float32 out.
 
     select : int64 positions kept of the assembled features: numbers, ordinal codes and target
-    means (these are scaled), then one-hot columns and indicators (these are not)
+    means (these are scaled), then one-hot columns, indicators and pieces (these are not)
     """
 
     select: torch.Tensor
@@ -47,6 +48,7 @@ class TableArithmetic(nn.Module):
         derive: Derive,
         impute: Impute,
         encode: Encode,
+        pieces: Pieces,
         scale: Scale,
         select: torch.Tensor,
         project: Project | None = None,
@@ -55,6 +57,7 @@ class TableArithmetic(nn.Module):
         self.derive = derive
         self.impute = impute
         self.encode = encode
+        self.pieces = pieces
         self.scale = scale
         self.project = project
         self.register_buffer("select", select)
@@ -71,10 +74,10 @@ class TableArithmetic(nn.Module):
     def assemble(
         self, numbers: torch.Tensor, codes: torch.Tensor, folds: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Derive, impute and encode: the features to be scaled (n, s) and those that are not (n, u)."""
+        """Derive, impute, encode and cut: the features to be scaled (n, s) and those that are not (n, u)."""
         filled, indicators = self.impute(self.derive(numbers))
         values, flags = self.encode(codes, folds)
-        return _beside(filled, values), _beside(flags, indicators)
+        return _beside(filled, values), _beside(_beside(flags, indicators), self.pieces(filled))
 
     def refine(self, scaled: torch.Tensor, unscaled: torch.Tensor) -> torch.Tensor:
         """Scale, select and project: float64 (n, numeric features)."""

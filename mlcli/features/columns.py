@@ -21,6 +21,7 @@ class NumberSettings:
     fill_value: float
     indicator: bool
     scale: Scale
+    pieces: int
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
             )
         return
     encode = exception.encode or config.encode
-    if idle := [key for key in ("impute", "fill_value", "indicator") if getattr(exception, key) is not None]:
+    if idle := [key for key in ("impute", "fill_value", "indicator", "pieces") if getattr(exception, key) is not None]:
         raise DataError(
             f"{place}.{idle[0]}: '{name}' holds categories, whose missing cells are a category of their own; "
             f"remove it or declare dataset.types: {{{name}: number}}"
@@ -151,6 +152,7 @@ def _number_settings(name: str, kind: Kind, config: FeaturesConfig) -> NumberSet
         fill_value=config.fill_value if own.fill_value is None else own.fill_value,
         indicator=config.indicator if own.indicator is None else own.indicator,
         scale=own.scale or ("none" if kind == "boolean" else config.scale),
+        pieces=config.pieces if own.pieces is None else own.pieces,
     )
 
 

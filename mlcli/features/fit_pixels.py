@@ -48,7 +48,7 @@ def _select_varied(pixels: np.ndarray, bound: float | None, names: tuple[str, ..
 
 def _check_config(config: FeaturesConfig) -> None:
     """Refuse what has no meaning for pictures."""
-    for key in ("derive", "drop", "columns"):
+    for key in ("derive", "drop", "pieces", "columns"):
         if getattr(config, key):
             raise config_error(f"features.{key}", "pictures have no named columns; remove it")
     if config.scale in ("quantile", "power"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,13 +13,14 @@ from mlcli.config.features import FeaturesConfig
 from mlcli.config.features import Scale as ScaleName
 from mlcli.data.frames import Frame
 from mlcli.data.types import Table
-from mlcli.errors import DataError
+from mlcli.errors import DataError, config_error
 from mlcli.features.arithmetic import Derive, TableArithmetic
 from mlcli.features.columns import CategorySettings, ColumnPlan, NumberSettings, plan_columns
 from mlcli.features.encode import ENCODES, fit_encode, grouped
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.impute import Impute, fit_fill
 from mlcli.features.narrow import Narrowing, fit_narrowing
+from mlcli.features.pieces import Pieces, find_edges, join_edges, variances_of
 from mlcli.features.plan import TablePlan
 from mlcli.features.report import Encoded, FeatureReport, Imputed, Scaled
 from mlcli.features.rows import cells_of, numbers_of
@@ -27,6 +29,8 @@ from mlcli.features.select import by_variance, without
 from mlcli.features.table import TableFeatures
 from mlcli.features.target import Goal, folds_of
 from mlcli.features.vocabulary import Vocabulary, fit_vocabulary, ordered_vocabulary
+
+MOST_PIECES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +57,7 @@ def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Goal | None
     assembled = _fit_assembly(train, columns, vocabularies, config, goal)
     names = assembled.features.names
     varied = by_variance(assembled.variances, names, config.select.variance, len(train))
-    varied = without(varied, names, config.drop)
+    varied = without(varied, names, assembled.features.plan.features_of(config.drop))
     scaled = _keep(assembled.features, Narrowing(varied.keep, varied.dropped))
     narrowing = fit_narrowing(lambda: scaled.refined(train.rows, training=True), varied, names, config, seed, goal)
     features = _keep(assembled.features, narrowing)
@@ -85,6 +89,8 @@ def _fit_assembly(
     scale = join_columns([own.scale for own in features], len(train), config.clip)
     marks = [(i, own.marks) for i, own in enumerate(numbers) if own.marks is not None]
     impute = Impute(torch.tensor([own.fill for own in numbers], dtype=torch.float64), [i for i, _ in marks])
+    pieces = join_edges([own.edges for own in numbers])
+    _require_few(pieces)
     plan = TablePlan(
         columns=train.features,
         derived={own.name: own.formula.text for own in columns.derived},
@@ -92,17 +98,28 @@ def _fit_assembly(
         indicators=impute.indicators,
         power=scale.power.at,
         quantile=scale.quantile.at,
+        pieces=pieces.at,
     )
     variances = np.concatenate(
         [
             np.array([own.variance for own in features]),
             _flag_variances(codes, vocabularies),
             np.array([variance for _, variance in marks]),
+            np.array([variance for own in numbers for variance in own.pieces]),
         ]
     )
     derive = Derive(columns.raw, columns.derived)
-    arithmetic = TableArithmetic(derive, impute, encode, scale, torch.arange(len(variances)))
+    arithmetic = TableArithmetic(derive, impute, encode, pieces, scale, torch.arange(len(variances)))
     return _Assembled(TableFeatures(plan, arithmetic), variances, np.array([own.missing for own in numbers]), kinds)
+
+
+def _require_few(pieces: Pieces) -> None:
+    if len(pieces.at) > MOST_PIECES:
+        raise config_error(
+            "features.pieces",
+            f"cuts {len(set(pieces.at)):,} number columns into {len(pieces.at):,} pieces, and {MOST_PIECES:,} are the "
+            "most; use fewer, or name the columns: features.columns.NAME.pieces",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,11 +132,18 @@ class _Feature:
 
 @dataclasses.dataclass(frozen=True)
 class _Number:
-    """A number column: what fills its missing cells, how many there are, and its indicator's variance if it has one."""
+    """A number column.
+
+    fill, missing : what fills its missing cells, and how many there are
+    marks         : its indicator's variance if it has one
+    edges, pieces : where it is cut into pieces, and their variances; empty where it is not
+    """
 
     fill: float
     missing: int
     marks: float | None
+    edges: np.ndarray
+    pieces: list[float]
     feature: _Feature
 
 
@@ -142,7 +166,8 @@ def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
     n_missing = int(missing.sum())
     marks = _variance(missing.astype(np.float64)) if settings.indicator and n_missing else None
     column[missing] = fill  # in place: one more copy is what a long column leaves no room for
-    return _Number(fill, n_missing, marks, _fit_scaled(column, settings.scale))
+    edges = find_edges(column, settings.pieces)
+    return _Number(fill, n_missing, marks, edges, variances_of(column, edges), _fit_scaled(column, settings.scale))
 
 
 def _fit_scaled(column: np.ndarray, kind: ScaleName) -> _Feature:
@@ -186,6 +211,7 @@ def _keep(features: TableFeatures, narrowing: Narrowing) -> TableFeatures:
         whole.derive,
         whole.impute,
         whole.encode,
+        whole.pieces,
         whole.scale,
         torch.from_numpy(narrowing.keep),
         narrowing.project,
@@ -197,6 +223,7 @@ def _report(
     train: Table, columns: ColumnPlan, assembled: _Assembled, features: TableFeatures, narrowing: Narrowing
 ) -> FeatureReport:
     plan, scale, layout = features.plan, features.arithmetic.scale, features.layout
+    names = (*plan.raw, *plan.derived)
     fills = zip(columns.numbers.items(), assembled.missing, features.arithmetic.impute.fill.tolist(), strict=True)
     lines = zip(features.names, assembled.kinds, scale.centre.tolist(), scale.spread.tolist(), strict=False)
     return FeatureReport(
@@ -213,6 +240,7 @@ def _report(
             own.name: Encoded(own.encode, own.kept, len(own.rare), cells_of(train.rows, own.name).null_count())
             for own in plan.vocabularies
         },
+        pieces={names[i]: count for i, count in Counter(plan.pieces).items()},
         scaled={name: Scaled(kind, centre, spread) for name, kind, centre, spread in lines if kind != "none"},
         dropped=narrowing.dropped,
         explained_variance=narrowing.explained_variance,

@@ -67,7 +67,7 @@ class FittedFeatures:
     def affine(self) -> AffineMap | None:
         """The straight line from data units to the inputs; None where there is none.
 
-        That is with quantile, power, clip or embedded columns, and beyond 4,096 features.
+        That is with quantile, power, clip, pieces or embedded columns, and beyond 4,096 features.
         """
         return table_map(self.source) if isinstance(self.source, TableFeatures) else pixel_map(self.source)
 

@@ -11,8 +11,16 @@ _LISTED = 6
 
 
 def feature_notes(report: FeatureReport) -> tuple[str, ...]:
-    """Derived, imputed, encoded, scaled, dropped and extracted features, where there are any."""
-    return (*_derived(report), *_imputed(report), *_encoded(report), *_scaled(report), *_dropped(report), *_pca(report))
+    """Derived, imputed, encoded, scaled, cut, dropped and extracted features, where there are any."""
+    return (
+        *_derived(report),
+        *_imputed(report),
+        *_encoded(report),
+        *_scaled(report),
+        *_cut(report),
+        *_dropped(report),
+        *_pca(report),
+    )
 
 
 def _derived(report: FeatureReport) -> Iterator[str]:
@@ -37,6 +45,11 @@ def _scaled(report: FeatureReport) -> Iterator[str]:
     for scale, count in counts.items():
         if scale != "none":
             yield f"scaled {count} columns: {scale}"
+
+
+def _cut(report: FeatureReport) -> Iterator[str]:
+    if report.pieces:
+        yield f"cut {len(report.pieces)} number columns into {sum(report.pieces.values()):,} pieces"
 
 
 def _dropped(report: FeatureReport) -> Iterator[str]:

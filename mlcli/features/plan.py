@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from mlcli.data.types import Column
@@ -14,7 +16,8 @@ from mlcli.features.vocabulary import Vocabulary
 class TablePlan:
     """All that is fitted and not a number array.
 
-    vocabularies come grouped by encoding; indicators, power and quantile are positions of columns.
+    vocabularies come grouped by encoding; indicators, power and quantile are positions of columns, and pieces that of
+    each piece's number column, ascending.
     """
 
     columns: tuple[Column, ...]
@@ -23,6 +26,7 @@ class TablePlan:
     indicators: tuple[int, ...] = ()
     power: tuple[int, ...] = ()
     quantile: tuple[int, ...] = ()
+    pieces: tuple[int, ...] = ()
 
     @property
     def raw(self) -> tuple[str, ...]:
@@ -37,10 +41,22 @@ class TablePlan:
         return (*self.raw, *self.derived, *(own.name for own in groups["ordinal"]), *means)
 
     def unscaled_names(self) -> tuple[str, ...]:
-        """Names of the one-hot and indicator features."""
+        """Names of the one-hot, indicator and piece features; pieces count from 1 in each column."""
         hot = [f"{own.name}={value}" for own in grouped(self.vocabularies)["one_hot"] for value in own.features]
+        return (*hot, *(name for _, name in self._beside_numbers()))
+
+    def features_of(self, columns: Collection[str]) -> set[str]:
+        """Names of the features that stand for these number columns alone."""
+        return {*columns, *(name for column, name in self._beside_numbers() if column in columns)}
+
+    def _beside_numbers(self) -> Iterator[tuple[str, str]]:
+        """Number columns, each with the name of an indicator or piece of it, in the features' order."""
         numbers = (*self.raw, *self.derived)
-        return (*hot, *(f"{numbers[i]}_missing" for i in self.indicators))
+        for i in self.indicators:
+            yield numbers[i], f"{numbers[i]}_missing"
+        for i, own in itertools.groupby(self.pieces):
+            for k, _ in enumerate(own, start=1):
+                yield numbers[i], f"{numbers[i]}_piece{k}"
 
 
 def check_plan(plan: TablePlan) -> None:
@@ -48,6 +64,8 @@ def check_plan(plan: TablePlan) -> None:
     n_numbers = len(plan.raw) + len(plan.derived)
     if any(not 0 <= i < n_numbers for i in plan.indicators):
         raise broken("an indicator stands for no column")
+    if any(not 0 <= i < n_numbers for i in plan.pieces) or list(plan.pieces) != sorted(plan.pieces):
+        raise broken("a piece stands for no column")
     if [own.encode for own in plan.vocabularies] != [
         encode for encode, owns in grouped(plan.vocabularies).items() for _ in owns
     ]:

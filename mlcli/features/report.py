@@ -56,7 +56,8 @@ class Dropped:
 class FeatureReport:
     """Columns in, features out, and each step between.
 
-    rows : training rows
+    rows   : training rows
+    pieces : how many each number column that is cut has
     explained_variance : share of each principal component, empty without one
     """
 
@@ -68,5 +69,6 @@ class FeatureReport:
     imputed: dict[str, Imputed] = field(default_factory=dict)
     encoded: dict[str, Encoded] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
+    pieces: dict[str, int] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()
     explained_variance: tuple[float, ...] = ()

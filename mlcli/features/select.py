@@ -34,9 +34,8 @@ def by_variance(variances: np.ndarray, names: tuple[str, ...], threshold: float 
     return Selection(np.flatnonzero(kept), tuple(dropped))
 
 
-def without(selection: Selection, names: tuple[str, ...], columns: Collection[str]) -> Selection:
-    """Leave out of the features kept so far those of these number columns, and the marks of their missing cells."""
-    gone = {*columns, *(f"{name}_missing" for name in columns)}
+def without(selection: Selection, names: tuple[str, ...], gone: Collection[str]) -> Selection:
+    """Leave these out of the features kept so far."""
     out = np.array([names[i] in gone for i in selection.keep], dtype=bool)
     dropped = [Dropped(names[i], "drop", 0.0) for i in selection.keep[out]]
     return Selection(selection.keep[~out], (*selection.dropped, *dropped))

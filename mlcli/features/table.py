@@ -18,6 +18,7 @@ from mlcli.features.encode import Encode, grouped
 from mlcli.features.extract import BLOCK, Project
 from mlcli.features.impute import Impute
 from mlcli.features.layout import FeatureLayout
+from mlcli.features.pieces import Pieces
 from mlcli.features.plan import TablePlan, check_plan
 from mlcli.features.reshape import Power, Quantile
 from mlcli.features.rows import Rows, cells_of
@@ -135,6 +136,16 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     centre = reader.take("scale.centre", n_scaled)
     spread, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)
+    pieces = Pieces(plan.pieces, *_read_pieces(plan, reader))
     select = reader.take_positions("select", n_scaled + len(plan.unscaled_names()))
     project = Project.read(reader, len(select))
-    return TableArithmetic(derive, impute, encode, Scale(power, quantile, centre, spread, limit), select, project)
+    scale = Scale(power, quantile, centre, spread, limit)
+    return TableArithmetic(derive, impute, encode, pieces, scale, select, project)
+
+
+def _read_pieces(plan: TablePlan, reader: TensorReader) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the pieces begin, and their widths; features fitted by earlier versions have none."""
+    if not plan.pieces and not reader.has("pieces.low"):
+        return torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
+    count = len(plan.pieces)
+    return reader.take("pieces.low", count), reader.take_positive("pieces.width", count)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlcli.config.dotted import dotted, read_key
 from mlcli.config.load import override_config
 from mlcli.config.optimizer import LbfgsConfig
 from mlcli.config.paths import owners
+from mlcli.config.rules.facts import PICTURES
 from mlcli.config.schema import Config
 from mlcli.config.training import Choices, LogRange, Searched, Space
 from mlcli.config.tree import JsonValue
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
+T = TypeVar("T")
+
 # Dropout reaches so far to either side of the config's: what few validation rows prefer beyond that is mostly luck.
 DROPOUT = 0.2
 MOST_DROPOUT = 0.7
 L2 = (1e-6, 1e-1)
 # Learning rates reach from this share of the config's to as many times it.
 SPREAD = 4.0
+# Into how many pieces numbers are cut.
+PIECES = (0, 16, 64)
 # So few epochs may end before the learning does.
 FEW_EPOCHS, MORE = 10, 2
 
@@ -37,8 +42,8 @@ def search_space(config: Config) -> Space:
 def default_space(config: Config) -> Space:
     """What mostly makes a difference, around the configuration.
 
-    Learning rates, networks half to four times as wide, their activation and normalisation, dropout, weight decay; and
-    the epochs where they are few.
+    Learning rates, networks half to four times as wide, their activation and normalisation, dropout, weight decay; into
+    how many pieces the numbers of a table are cut; and the epochs where they are few.
     """
     space: Space = {}
     if not isinstance(config.optimizer, LbfgsConfig):  # it searches its own step length
@@ -49,12 +54,14 @@ def default_space(config: Config) -> Space:
         space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
         low, high = config.model.dropout - DROPOUT, config.model.dropout + DROPOUT
         space["model.dropout"] = (round_number(max(0.0, low)), round_number(min(MOST_DROPOUT, high)))
+        if not isinstance(config.dataset, PICTURES):
+            space["features.pieces"] = Choices(choices=_with(config.features.pieces, *PIECES))
     if config.training.epochs <= FEW_EPOCHS:
         space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))
     return space | {"optimizer.l2": LogRange(log=L2)}
 
 
-def _with(own: str, *usual: str) -> tuple[str, ...]:
+def _with(own: T, *usual: T) -> tuple[T, ...]:
     """The usual choices and the configuration's own, which comes first."""
     return tuple(dict.fromkeys((own, *usual)))
 

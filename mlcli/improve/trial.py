@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from mlcli.config.schema import Config
@@ -21,6 +21,8 @@ from mlcli.training.observers import Observer
 from mlcli.training.stopping import StopRule, stop_rules
 from mlcli.typed_json import strict_json
 
+# Each takes as much memory as the training rows.
+KEPT_INPUTS = 2
 Origin = Literal["start", "remedy", "search"]
 EPOCHS = "training.epochs"
 TrialState = Literal["complete", "pruned", "failed"]
@@ -61,20 +63,27 @@ class Bench:
 
     start  : the unchanged configuration, with its inputs and arrays
     metric : the number that trials are compared by, on the validation rows
+    others : inputs of other features, the latest few: trials come back to them
     """
 
     start: Config
     inputs: Inputs
     arrays: tuple[Arrays, Arrays]
     metric: str
+    others: dict[str, tuple[Inputs, tuple[Arrays, Arrays]]] = field(default_factory=dict)
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Arrays, Arrays]]:
         """The start's own unless a key was changed that they rest on; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):
             return self.inputs, self.arrays
-        seeded = config.model_copy(update={"seed": self.start.seed})
-        inputs = gather_inputs(seeded, Silent(), self.inputs.prepared)
-        return inputs, inputs.training_arrays()
+        key = str([view(config) for view in INPUT_KEYS])
+        if key not in self.others:
+            while len(self.others) >= KEPT_INPUTS:
+                del self.others[next(iter(self.others))]
+            seeded = config.model_copy(update={"seed": self.start.seed})
+            inputs = gather_inputs(seeded, Silent(), self.inputs.prepared)
+            self.others[key] = inputs, inputs.training_arrays()
+        return self.others[key]
 
 
 # What the rows, and the targets' coding, are made from.

@@ -6,6 +6,7 @@ EVERYTHING = {
     "derive": DERIVED,
     "indicator": True,
     "clip": 3.0,
+    "pieces": 3,
     "max_categories": 12,
     "columns": {
         **ORDER,
@@ -24,6 +25,7 @@ TABLE_CASES = {
     **{f"impute {impute}": {"impute": impute} for impute in ("mean", "median", "constant")},
     "indicator": {"indicator": True},
     "clip": {"clip": 1.5},
+    "pieces": {"pieces": 5, "indicator": True, "derive": DERIVED, "columns": {"age": {"pieces": 0}}},
     "derive": {"derive": DERIVED},
     "drop": {"derive": DERIVED, "drop": ["income", "gap"], "indicator": True},
     "variance": {"select": {"variance": 0.1}},

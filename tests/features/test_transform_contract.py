@@ -26,7 +26,10 @@ PICTURE_CASES = {
 }
 ALL_TABLES = [("table", name) for name in TABLE_CASES] + [("later table", name) for name in LATER_CASES]
 CASES = ALL_TABLES + [("pictures", name) for name in PICTURE_CASES]
-CURVED = ("scale quantile", "scale power", "encode embedding", "embedding and pca", "clip", "everything", "all of all")
+CURVED = (
+    *("scale quantile", "scale power", "encode embedding", "embedding and pca", "clip", "pieces", "everything"),
+    "all of all",
+)
 
 
 def rows_of(data, index):
@@ -137,6 +140,7 @@ def test_affine_map_agrees_with_the_transform(case):
         ({"scale": "power"}, False),
         ({"scale": "quantile"}, False),
         ({"clip": 3.0}, False),
+        ({"pieces": 3}, False),
         ({"encode": "embedding"}, False),
     ],
 )

@@ -5,7 +5,7 @@ from mlcli.config.training import Choices, LogRange
 from mlcli.improve.samplers import grid_of
 from mlcli.improve.space import config_with, default_space, draw, known_params, read_params, search_space, value_at
 
-NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout"]
+NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "features.pieces"]
 
 
 @pytest.mark.parametrize(

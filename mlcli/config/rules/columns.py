@@ -11,7 +11,7 @@ from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError
 
 _DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
-_NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale")
+_NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale", "pieces")
 _CATEGORY_KEYS = ("encode", "order")
 
 
@@ -45,7 +45,7 @@ def _unreadable_formula(name: str, text: str) -> Iterator[Fault]:
 
 
 def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Fault]:
-    for key in ("derive", "drop", "columns", "encode"):
+    for key in ("derive", "drop", "pieces", "columns", "encode"):
         if getattr(features, key) != FeaturesConfig.model_fields[key].default:
             yield Fault(("features", key), f"works on named columns, and {dataset} is pictures; remove it", at_key=True)
 
