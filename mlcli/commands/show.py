@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,9 @@ def show(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every column or class, however many there are.")] = False,
     split: Annotated[str, typer.Option(metavar="SPLIT", help="train or valid; the test rows stay locked.")] = "train",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write a page with all figures (.html).")
+    ] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -32,8 +36,18 @@ def show(
     """Look at the data: distributions, missing cells, ties between columns, balance, pictures."""
     with Session(as_json, quiet) as session:
         config, _ = session.config_or_run(target, sets)
+        if output is not None:
+            from mlcli.exploration.page import require_page_name
+
+            require_page_name(output)
         from mlcli.console.explored import show_explored
         from mlcli.steps.show import show_step
 
         outcome = show_step(config, session.screen, split, columns or ())
+        if output is not None:
+            from mlcli.exploration.page import write_page
+
+            write_page(outcome, output)
         session.finish(outcome, lambda screen, found: show_explored(screen, found, every=every))
+        if output is not None:
+            session.screen.say(f"Page: {output}")

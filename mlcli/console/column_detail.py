@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from mlcli.console.bars import lying, towers
 from mlcli.console.canvas import BAR, COLOURS, FAINT, HEADING, SECOND, Canvas, line
 from mlcli.console.cells import cut_to, fitted, longest, wrapped
-from mlcli.console.distributions import MEASURES, tells_of
 from mlcli.evaluation.columns import show_cell
 from mlcli.evaluation.show import show_number, show_percent
 from mlcli.exploration.columns import ColumnPicture
 from mlcli.exploration.summary import Numbers
 from mlcli.exploration.table import ExploredTable
 from mlcli.exploration.targets import MAX_CLASSES, class_order
+from mlcli.exploration.words import MEASURES, range_of, tells_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -58,8 +58,7 @@ def histogram_lines(column: ColumnPicture, canvas: Canvas, height: int) -> Itera
         for row, drawn in enumerate(towers(column.counts, height, each)):
             mark = f"{max(column.counts):,}" if row == 0 else ""
             yield line((f"  {mark:>{label}} ", FAINT), (drawn[: canvas.width - label - 3], BAR))
-        low = show_cell(max(numbers.edges[0], numbers.quantiles["min"]))
-        high = show_cell(min(numbers.edges[-1], numbers.quantiles["max"]))
+        low, high = range_of(column)
         across = max(1, len(column.counts) * each - len(low) - len(high))
         yield line((cut_to(f"  {'':{label}} {low}{' ' * across}{high}", canvas.width), FAINT))
     shown = " · ".join(f"{name} {show_cell(numbers.quantiles[key])}" for key, name in QUANTILE_NAMES.items())

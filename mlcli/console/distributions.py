@@ -10,11 +10,11 @@ from mlcli.console.bars import heights, lying, towers
 from mlcli.console.canvas import BAR, FAINT, HEADING, SECOND, Canvas, line
 from mlcli.console.cells import cut_to, fitted, longest, wrapped
 from mlcli.data.histogram import N_BINS
-from mlcli.evaluation.columns import show_cell
 from mlcli.evaluation.names import shorten
 from mlcli.evaluation.show import show_percent
 from mlcli.exploration.columns import ColumnPicture
 from mlcli.exploration.table import ExploredTable
+from mlcli.exploration.words import MEASURES, gist_of, tells_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -28,11 +28,6 @@ MISSING, TELLS, TELLS_BAR = 7, 6, 6
 GAP = "  "
 # Widths of the terminal from which there is room for a bar of what a column tells, and for the target along it.
 ROOM_FOR_BAR, ROOM_FOR_ALONG = 100, 120
-MEASURES = {
-    "pearson": "r of numbers with numbers",
-    "correlation_ratio": "correlation ratio of numbers by groups",
-    "cramers_v": "Cramér's V of categories",
-}
 
 
 @dataclass(frozen=True)
@@ -124,31 +119,10 @@ def shape_of(column: ColumnPicture) -> str:
 
 
 def along_of(column: ColumnPicture) -> str:
-    """How the target goes with the bins or categories: its mean, or the share of the last of two classes."""
-    values = column.target_means
-    if len(column.by_class) == 2:
-        pairs = zip(*column.by_class, strict=True)
-        values = tuple(last / (first + last) if first + last else None for first, last in pairs)
+    """How the target goes with the bins or categories."""
     if column.kind == "number":
-        return heights(values) if len(values) > 1 else ""
-    return " ".join(heights(values[:MAX_BARS]))
-
-
-def gist_of(column: ColumnPicture) -> str:
-    """The values in a few words."""
-    if column.numbers is not None:
-        low, middle, high = (show_cell(column.numbers.quantiles[key]) for key in ("min", "median", "max"))
-        return f"{low} to {high}, median {middle}" if low != high else f"always {low}"
-    total = sum(column.counts) + column.others
-    if not total:
-        return "all missing"
-    first = [f"{label} {100 * count / total:.0f} %" for label, count in zip(column.labels, column.counts, strict=True)]
-    return f"{column.distinct:,}: {', '.join(first)}"
-
-
-def tells_of(column: ColumnPicture) -> str:
-    """The strongest tie with a target, with its sign."""
-    return "–" if column.tie is None else f"{column.tie.value:.2f}".replace("-", "−")
+        return heights(column.along) if len(column.along) > 1 else ""
+    return " ".join(heights(column.along[:MAX_BARS]))
 
 
 def _missing(column: ColumnPicture) -> str:

@@ -16,14 +16,14 @@ from mlcli.console.scattered import scatter_lines
 from mlcli.evaluation.names import shorten
 from mlcli.exploration.pictures import ExploredPictures
 from mlcli.exploration.table import ExploredTable
+from mlcli.exploration.words import SPLITS
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from mlcli.console.screen import Screen
-    from mlcli.steps.show import ShowOutcome
+    from mlcli.exploration.outcome import ShowOutcome
 
-SPLITS = {"train": "training", "valid": "validation"}
 TARGET_ROWS = 4
 
 

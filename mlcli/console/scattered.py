@@ -34,6 +34,7 @@ def scatter_lines(scatter: Scatter, canvas: Canvas) -> Iterator[Text]:
     labels = tick_labels(y, rows)
     columns = max(4, min(canvas.width - len(labels[0]) - 3, round(ASPECT * rows)))
     title = f"{shorten(scatter.y_name, LETTERS)} over {shorten(scatter.x_name, LETTERS)}"
+    title += f", by {shorten(scatter.grouped_by, LETTERS)}" if scatter.groups else ""
     some = f", {len(scatter.x):,} of {scatter.n_rows:,} rows" if len(scatter.x) < scatter.n_rows else ""
     yield line((cut_to(title + some, canvas.width), HEADING))
     if scatter.groups:

@@ -18,6 +18,8 @@ from mlcli.exploration.ties import Tie, ties_of_categories, ties_of_numbers
 
 # Categories counted one by one, the most frequent first.
 MAX_CATEGORIES = 20
+# Share of the rows below which those of a bin say little of the target.
+FEWEST = 0.002
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,16 @@ class ColumnPicture:
     def tie(self) -> Tie | None:
         """The strongest."""
         return max(self.ties, key=lambda tie: abs(tie.value), default=None)
+
+    @property
+    def along(self) -> tuple[float | None, ...]:
+        """In each bin or category with enough rows: the mean target, or the share of the last of two classes."""
+        values = self.target_means
+        if len(self.by_class) == 2:
+            pairs = zip(*self.by_class, strict=True)
+            values = tuple(last / (first + last) if first + last else None for first, last in pairs)
+        least = FEWEST * (sum(self.counts) + self.others)
+        return tuple(value if n >= least else None for value, n in zip(values, self.counts, strict=False))
 
     @property
     def strength(self) -> float:

@@ -18,11 +18,13 @@ MAX_POINTS = 1500
 class Scatter:
     """Points, each with its group's place; no groups where the target itself is drawn.
 
-    n_rows : rows that know both numbers, of which these are a sample drawn at random
+    grouped_by : the target
+    n_rows     : rows that know both numbers, of which these are a sample drawn at random
     """
 
     x_name: str
     y_name: str
+    grouped_by: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     groups: tuple[str, ...]
@@ -34,25 +36,26 @@ def scatter_plane(names: tuple[str, str], x: Floats, y: Floats, target: Target) 
     """Two columns with the target as colour: its classes, or its lowest, middle and highest third."""
     if target.classes:
         codes = np.where(target.codes < len(target.shown), target.codes, -1)
-        return _scatter(names, x, y, target.shown, codes)
+        return _scatter(names, x, y, target.name, target.shown, codes)
     known = np.isfinite(target.numbers)
     low, high = np.quantile(target.numbers[known], [1 / 3, 2 / 3]).tolist() if known.any() else (0.0, 0.0)
-    groups = (f"lowest third of {target.name}", "middle", "highest")
+    groups = ("lowest third", "middle", "highest")
     thirds = np.searchsorted([low, high], target.numbers, side="left")
-    return _scatter(names, x, y, groups, np.where(known, thirds, -1))
+    return _scatter(names, x, y, target.name, groups, np.where(known, thirds, -1))
 
 
 def scatter_target(name: str, x: Floats, target: Target) -> Scatter:
     """A column across, the target upwards."""
-    return _scatter((name, target.name), x, target.numbers, (), np.zeros(len(x), dtype=np.int64))
+    return _scatter((name, target.name), x, target.numbers, "", (), np.zeros(len(x), dtype=np.int64))
 
 
-def _scatter(names: tuple[str, str], x: Floats, y: Floats, groups: Sequence[str], group: Codes) -> Scatter:
+def _scatter(names: tuple[str, str], x: Floats, y: Floats, by: str, groups: Sequence[str], group: Codes) -> Scatter:
     places = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & (group >= 0))
     chosen = np.random.default_rng(0).permutation(places)[:MAX_POINTS]
     return Scatter(
         x_name=names[0],
         y_name=names[1],
+        grouped_by=by,
         x=tuple(x[chosen].tolist()),
         y=tuple(y[chosen].tolist()),
         groups=tuple(groups),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from mlcli.checks.columns import find_useless_columns
 from mlcli.checks.leaks import find_leaks
@@ -12,53 +10,17 @@ from mlcli.checks.sample import draw_sample
 from mlcli.config.dataset import PlaygroundConfig
 from mlcli.config.schema import Config
 from mlcli.data.prepare import Prepared, prepare_dataset
-from mlcli.data.types import SplitName, Table, TaskKind
+from mlcli.data.types import SplitName, Table
 from mlcli.errors import DataError, UsageError
 from mlcli.exploration.notable import notable
+from mlcli.exploration.outcome import ShowOutcome
 from mlcli.exploration.pictures import ExploredPictures, explore_pictures
 from mlcli.exploration.table import ExploredTable, explore_table
 from mlcli.reporter import Reporter
-from mlcli.typed_json import plain_json
 
 OPEN_SPLITS: dict[str, SplitName] = {"train": "train", "valid": "valid"}
 # Rows in which leaks are looked for.
 SAMPLED = 10_000
-
-
-@dataclass(frozen=True)
-class ShowOutcome:
-    """What the rows of a split look like.
-
-    rows        : of the split
-    fingerprint : of the prepared data
-    notes       : what is worth a look first, a sentence each
-    asked       : whether columns were asked for by name
-    """
-
-    config: str
-    split: SplitName
-    task: TaskKind
-    rows: int
-    data: str
-    stand_in_for: str | None
-    fingerprint: str
-    explored: ExploredTable | ExploredPictures
-    notes: tuple[str, ...]
-    asked: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `show --json`."""
-        found = {name: plain_json(part) for name, part in self.explored.to_json().items()}
-        return {
-            "config": self.config,
-            "data": self.data,
-            "stand_in_for": self.stand_in_for,
-            "split": self.split,
-            "task": self.task,
-            "rows": self.rows,
-            "notes": list(self.notes),
-            **found,
-        }
 
 
 def show_step(config: Config, reporter: Reporter, split: str = "train", columns: Sequence[str] = ()) -> ShowOutcome:

@@ -12,9 +12,9 @@ from mlcli.console.halfblocks import dots, half_blocks, resized
 from mlcli.data.profile import profile_splits
 from mlcli.data.types import Column, Images, Splits, Table
 from mlcli.exploration.notable import notable
+from mlcli.exploration.outcome import ShowOutcome
 from mlcli.exploration.pictures import explore_pictures
 from mlcli.exploration.table import explore_table
-from mlcli.steps.show import ShowOutcome
 
 NASTY = "\x1b[2J日本語の長い列の名前 " + 30 * "x"
 SIZES = [(80, 24), (200, 50), (100, 24), (40, 12), (20, 5)]

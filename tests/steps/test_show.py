@@ -66,7 +66,7 @@ OF_TABLE = {
     },
     "scatter": {
         "type": ["object", "null"],
-        "required": ["x_name", "y_name", "x", "y", "groups", "group", "n_rows"],
+        "required": ["x_name", "y_name", "grouped_by", "x", "y", "groups", "group", "n_rows"],
     },
 }
 OF_PICTURES = {
@@ -127,6 +127,13 @@ def test_what_is_shown_is_plain_text_where_it_is_piped(workspace, mlcli):
 
 def test_quiet_shows_nothing(workspace, mlcli):
     assert mlcli("show", "configs/iris.yaml", "-q").out == ""
+
+
+def test_a_page_is_written_beside_what_is_shown(workspace, mlcli):
+    result = mlcli("show", "configs/iris.yaml", "-o", "iris.html")
+    assert (result.code, "Page: iris.html" in result.err, "petal_length" in result.out) == (0, True, True)
+    assert "petal_length" in (workspace / "iris.html").read_text()
+    assert mlcli("show", "configs/iris.yaml", "-o", "iris.svg").code == 2
 
 
 def test_a_run_shows_its_data(workspace, mlcli):

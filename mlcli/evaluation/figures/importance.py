@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlcli.evaluation.figures.style import FAINT, INK, PALETTE, SMALL_SIZE, new_figure, shorten_ticks, styled
-from mlcli.evaluation.importance import Importance, Importances
 from mlcli.evaluation.names import plain, shorten
 from mlcli.evaluation.show import show_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from mlcli.evaluation.importance import Importance, Importances
 
 # Columns drawn at most, the weightiest first.
 MAX_COLUMNS = 20

@@ -1,0 +1,136 @@
+"""A table's columns as the page lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlcli.evaluation.columns import show_cell
+from mlcli.evaluation.figures.style import PALETTE, color_of
+from mlcli.evaluation.show import show_number, show_percent
+from mlcli.evaluation.sparks import draw_stack
+from mlcli.exploration.columns import ColumnPicture
+from mlcli.exploration.table import ExploredTable
+from mlcli.exploration.targets import MAX_CLASSES, class_order
+from mlcli.exploration.words import MEASURES, range_of, tells_of
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+# Categories that are a bar each.
+MAX_BARS = 8
+REST = "#c9d0d6"
+
+
+@dataclass(frozen=True)
+class Level:
+    """A category or class: its rows as text, and parts of its bar as (colour, per cent of the bar's width)."""
+
+    name: str
+    rows: str
+    share: str
+    parts: tuple[tuple[str, float], ...]
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A column: what is known of it in words, and its shape or its levels."""
+
+    name: str
+    kind: str
+    tells: str
+    measure: str
+    facts: str
+    missing: float
+    shape: Markup | None
+    low: str
+    high: str
+    levels: tuple[Level, ...]
+    more: str
+
+
+def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:
+    """A bar a class in its colour; those that columns are not counted by are grey."""
+    names = class_order(classes)
+    most, total = max(classes.values(), default=0), max(1, sum(classes.values()))
+    colours = [*_colours(classes), *[REST] * len(names)] if coloured else [PALETTE[0]] * len(names)
+    return [
+        Level(
+            name,
+            f"{classes[name]:,}",
+            show_percent(classes[name] / total),
+            ((colour, _per_cent(classes[name], most)),),
+        )
+        for name, colour in zip(names, colours, strict=False)
+    ]
+
+
+def card_of(column: ColumnPicture, table: ExploredTable) -> Card:
+    """A column as a card."""
+    is_numbers = len(column.counts) > 1 and column.kind == "number"
+    low, high = range_of(column)
+    left = column.distinct - MAX_BARS
+    rest = column.others + sum(column.counts[MAX_BARS:])
+    return Card(
+        name=column.name,
+        kind=column.kind,
+        tells="" if column.tie is None else tells_of(column),
+        measure="" if column.tie is None else MEASURES[column.tie.measure],
+        facts="; ".join(_facts(column)),
+        missing=round(100 * column.missing_share, 1),
+        shape=_shape(column, table) if is_numbers else None,
+        low=low,
+        high=high,
+        levels=() if column.kind == "number" else tuple(_levels(column, table)),
+        more=f"and {left:,} more of {rest:,} rows" if column.kind != "number" and left > 0 else "",
+    )
+
+
+def _colours(classes: Mapping[str, int]) -> list[str]:
+    n = min(MAX_CLASSES, len(classes))
+    return [color_of(place, n) for place in range(n)]
+
+
+def _shape(column: ColumnPicture, table: ExploredTable) -> Markup:
+    layers, colours = [list(counts) for counts in column.by_class], _colours(table.classes)
+    if not layers:
+        return draw_stack([column.counts], [PALETTE[0]], column.along)
+    rest = [all_ - sum(parts) for all_, *parts in zip(column.counts, *layers, strict=True)]
+    return draw_stack([*layers, rest], [*colours, REST])
+
+
+def _facts(column: ColumnPicture) -> Iterator[str]:
+    numbers = column.numbers
+    if numbers is not None and numbers.edges:
+        q25, median, q75 = (show_cell(numbers.quantiles[key]) for key in ("q25", "median", "q75"))
+        yield f"median {median}, half within {q25} to {q75}"
+        yield f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}"
+        low, high = (show_cell(numbers.quantiles[key]) for key in ("min", "max"))
+        if (low, high) != range_of(column):
+            yield f"from {low} to {high}, the far ones counted at the ends"
+    elif numbers is not None:
+        yield f"always {show_cell(numbers.quantiles['min'])}"
+    if column.missing:
+        yield f"{column.missing:,} missing ({show_percent(column.missing_share)})"
+
+
+def _levels(column: ColumnPicture, table: ExploredTable) -> Iterator[Level]:
+    total, most = max(1, sum(column.counts) + column.others), max(column.counts, default=0)
+    colours = _colours(table.classes)
+    for place, (name, rows) in enumerate(zip(column.labels[:MAX_BARS], column.counts, strict=False)):
+        own = [counts[place] for counts in column.by_class]
+        counted = [*zip(colours, own, strict=True), (REST, rows - sum(own))] if own else [(PALETTE[0], rows)]
+        mean = column.target_means[place] if column.target_means else None
+        yield Level(
+            name,
+            f"{rows:,}",
+            show_percent(rows / total),
+            tuple((colour, _per_cent(count, most)) for colour, count in counted if count),
+            "" if mean is None else f"mean {show_number(mean)}",
+        )
+
+
+def _per_cent(count: int, most: int) -> float:
+    return round(100 * count / max(1, most), 2)
