@@ -17,7 +17,8 @@ from mlcli.run.folder import is_run
 from mlcli.typed_json import check_version, from_json
 
 KIND = "bundle"
-# 2 came with ensembles, 3 with columns of true and false; what has neither is written as 1, which all versions read.
+# 2 came with ensembles, 3 with columns of true and false and of dates; what has none of them is written as 1, which
+# all versions read.
 SCHEMA_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 3, 2, 1
 _FIRST_KINDS = ("number", "category")
 # Numbers a picture; rows are read before the weights, which would not fit a shape that lies.

@@ -33,5 +33,5 @@ def read_given(outline: BundleOutline, source: str, input_format: str | None) ->
         pictures = read_incoming_images(source, outline.rows.image_shape)
         return Given(pictures.images, pl.DataFrame({"picture": pictures.names}), ("picture",))
     incoming = read_incoming(source, outline.rows, outline.config.dataset, input_format)
-    columns = pl.concat([incoming.extra, incoming.table.frame], how="horizontal")
+    columns = pl.concat([incoming.extra, incoming.table.frame.with_columns(incoming.words)], how="horizontal")
     return Given(incoming.table, columns, odd=incoming.odd)

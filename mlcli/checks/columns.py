@@ -29,7 +29,7 @@ def find_useless_columns(train: Table, profile: Profile) -> Iterator[Finding]:
         if column["distinct"] <= 1:
             if column["distinct"] == 0 or not column["missing"]["train"]:
                 yield Finding("constant", f"column '{name}' has the same value in all training rows; {drop}", (name,))
-        elif len(train) >= FEWEST_ROWS and (reason := _why_id(train, column, n_rows)):
+        elif column["kind"] != "date" and len(train) >= FEWEST_ROWS and (reason := _why_id(train, column, n_rows)):
             yield Finding("id", f"column '{name}' {reason}, which tells nothing of new rows; {drop}", (name,))
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlcli.data.frames import rows_at
+from mlcli.data.kinds import as_days
 from mlcli.data.types import Column, Table
 
 Floats = NDArray[np.float64]
@@ -18,7 +19,7 @@ Floats = NDArray[np.float64]
 class Sample:
     """Rows of a table, drawn at random and in the order of the table.
 
-    features : float64 (n,) by name; true is 1, categories are codes, NaN where missing
+    features : float64 (n,) by name; true is 1, dates are days, categories are codes, NaN where missing
     targets  : float64 (n,) by name; classes as codes
     classes  : names by code; empty for numbers
     """
@@ -55,6 +56,12 @@ def draw_rows(table: Table, n_rows: int, seed: int = 0) -> pl.DataFrame:
 
 def encode(values: pl.Series, column: Column) -> Floats:
     """Categories as their ranks among those that occur; NaN where missing."""
-    numbers = values.rank("dense") if column.kind == "category" else values
+    match column.kind:
+        case "category":
+            numbers = values.rank("dense") - 1
+        case "date":
+            numbers = as_days(values)
+        case _:
+            numbers = values
     encoded: Floats = numbers.cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
-    return encoded - 1 if column.kind == "category" else encoded
+    return encoded

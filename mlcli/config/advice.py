@@ -38,6 +38,7 @@ ADVICE: dict[str, Advice] = {
         "Drop ids, and whatever is not known yet when a prediction is wanted.", example=("person_id",)
     ),
     "dataset.types": Advice("Say category for codes written as numbers.", example={"zip_code": "category"}),
+    "dataset.dates": Advice("Say it where the day stands before the month.", example={"signed": "%d/%m/%Y"}),
     "dataset.keep": Advice("Train on a part of the table.", example={"country": ("ES", "PT")}),
     "dataset.replace": Advice("Mend spellings of one thing.", example={"city": {"Sevilla ": "Sevilla"}}),
     "dataset.duplicates": Advice("Drop them where the same row was recorded twice, not where two cases are alike."),
@@ -92,6 +93,10 @@ ADVICE: dict[str, Advice] = {
         "ordinal for grades; embedding or target for columns with hundreds of categories.",
         "ordered codes, or dummies (variables dummy, one-hot)",
     ),
+    "features.dates": Advice(
+        "Cycles where the season, the day of the week or the hour matters; elapsed where things drift with time.",
+        example=("month_cycle", "weekday", "elapsed"),
+    ),
     "features.max_categories": Advice("Lower it where rare categories add noise.", example=20),
     "features.select": Advice(term="feature selection (selección de características)"),
     "features.select.variance": Advice(
@@ -108,6 +113,7 @@ ADVICE: dict[str, Advice] = {
     "features.extract.components": Advice("Lower it while the validation score holds.", example=0.9),
     "features.extract.whiten": Advice("Try it where small components matter."),
     "features.columns": Advice(example={"age": {"scale": "robust"}}),
+    "features.columns.*.dates": Advice(example=("month", "elapsed")),
     "features.columns.*.order": Advice(
         term="ordered categories (categorías ordenadas)", example=("low", "mid", "high")
     ),

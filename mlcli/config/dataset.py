@@ -8,10 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.base import ColumnName, Count, OpenShare, Positive, Section, Share
+from mlcli.config.base import ColumnName, Count, OpenShare, Positive, Section, Share, Wording
 
 Cell = str | int | float | bool
 PlaygroundSet = Literal["circle", "xor", "gauss", "spiral", "plane", "multi_gauss"]
+DateFormat = Annotated[
+    str,
+    Field(pattern=r"^([^%]|%[YymdbBjHIMSpz]|\.%f)*%[YymdbBjHIMSpz]([^%]|%[YymdbBjHIMSpz]|\.%f)*$"),
+    Wording("how dates are written, such as %d/%m/%Y or %m/%d/%y %H:%M"),
+]
 
 
 class MissingConfig(Section):
@@ -86,10 +91,16 @@ class TableConfig(_Rows):
         "are classes; other numbers are regression.",
     )
     drop: tuple[ColumnName, ...] = Field((), description="Columns left out, such as row ids.")
-    types: dict[ColumnName, Literal["number", "category", "boolean"]] = Field(
+    types: dict[ColumnName, Literal["number", "category", "boolean", "date"]] = Field(
         {},
         description="Column kinds that differ from what is inferred, such as a zip code (category). boolean: true and "
-        "false, yes and no, t and f, or y and n, which are told by themselves where a column holds both words.",
+        "false, yes and no, t and f, or y and n; date: dates and times of ISO 8601. Both are told by themselves where "
+        "all cells are such.",
+    )
+    dates: dict[ColumnName, DateFormat] = Field(
+        {},
+        description="How the dates of a column are written, where not as 2024-05-31 or 2024-05-31T12:30: %d day, "
+        "%m month, %b its name, %Y year, %y its last two digits, %H:%M:%S time (%I and %p: of 12 hours), %z zone.",
     )
     keep: dict[ColumnName, tuple[Cell, ...]] = Field(
         {}, description="Keep only rows whose column has one of these values; dropped rows are counted."

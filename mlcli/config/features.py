@@ -8,7 +8,9 @@ from mlcli.config.base import ColumnName, Count, NonNegative, Positive, Section
 
 Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
+DatePart = Literal["year", "month", "day", "weekday", "hour", "elapsed", "month_cycle", "weekday_cycle", "hour_cycle"]
 Encode = Literal["one_hot", "ordinal", "embedding", "target"]
+DateParts = Annotated[tuple[DatePart, ...], Field(min_length=1)]
 
 Pieces = Annotated[int, Field(ge=0, le=1000)]
 
@@ -50,6 +52,7 @@ class ColumnConfig(Section):
     order: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
         None, description="Categories from lowest to highest, for encode: ordinal."
     )
+    dates: DateParts | None = Field(None, description="As features.dates, for this column.")
 
 
 class FeaturesConfig(Section):
@@ -92,6 +95,12 @@ class FeaturesConfig(Section):
     )
     max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
         100, description="Categories kept per column, the most frequent first; rarer ones share one code."
+    )
+    dates: DateParts = Field(
+        ("year", "month", "day", "weekday", "hour", "elapsed"),
+        description="The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
+        "are times of day; elapsed, days since the first date of the training rows. month_cycle, weekday_cycle and "
+        "hour_cycle are a sine and a cosine each, by which December lies beside January.",
     )
     select: SelectConfig = Field(SelectConfig.model_construct(), description="Feature selection.")
     extract: PcaConfig | None = Field(None, description="Feature extraction: {name: pca, components: 0.95}.")

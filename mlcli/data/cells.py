@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -21,10 +21,16 @@ def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
     """
     if rows.is_text:
         return rows
-    dates = [name for name, dtype in rows.frame.schema.items() if dtype.is_temporal()]
-    notes = tuple(f"column {name!r} holds dates or times; they are categories of ISO 8601 text" for name in dates)
     columns = [_cells(rows, column, wanted.get(column.name)) for column in rows.frame]
-    return rows.with_frame(pl.DataFrame(columns), *notes)
+    return rows.with_frame(pl.DataFrame(columns), *_notes(rows.frame.schema))
+
+
+def _notes(schema: pl.Schema) -> Iterator[str]:
+    for name, dtype in schema.items():
+        if dtype == pl.Time:
+            yield f"column {name!r} holds times of day; they are categories of ISO 8601 text"
+        elif isinstance(dtype, pl.Datetime) and dtype.time_zone not in (None, "UTC"):
+            yield f"column {name!r} holds times of the zone {dtype.time_zone}; they are taken in UTC"
 
 
 def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:

@@ -24,6 +24,7 @@ PREPARE_FORMAT = 1
 # lies does not either.
 _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
 # What was taken for categories once makes another dataset when it comes to be a kind of its own.
+_LATER_KEYS = ("dates",)
 _FIRST_KINDS = ("number", "category")
 
 
@@ -49,7 +50,7 @@ def fingerprints(config: DatasetConfig, seed: int, read: SourceRead | None) -> F
     content = list(_content(config, files, read))
     described = {
         "format": PREPARE_FORMAT,
-        "dataset": config.model_dump(mode="json"),
+        "dataset": _without_later(config.model_dump(mode="json")),
         "seed": effective_seed(config.split, seed),
         "content": content,
     }
@@ -68,7 +69,12 @@ def _of_rows(config: DatasetConfig) -> dict[str, object]:
     columns_decide = isinstance(config, TableConfig) and (config.missing.drop_rows or config.duplicates == "drop")
     left_out = _NOT_OF_ROWS | (set() if columns_decide else {"drop"})
     split = config.split.model_dump(mode="json", exclude={"seed"})
-    return {**config.model_dump(mode="json", exclude=left_out), "split": split}
+    return _without_later({**config.model_dump(mode="json", exclude=left_out), "split": split})
+
+
+def _without_later(section: dict[str, object]) -> dict[str, object]:
+    """Keys that came later count where they say something, so that data of old keeps its fingerprint."""
+    return {key: value for key, value in section.items() if value or key not in _LATER_KEYS}
 
 
 def _digest(value: object) -> str:

@@ -48,11 +48,13 @@ class Incoming:
     table : the columns of the schema, without targets
     extra : the other columns as read (ids, a target), row by row beside table
     odd   : cells taken as missing that are neither true nor false in a column of these
+    words : the schema's columns of true and false and of dates as they were written
     """
 
     table: Table
     extra: pl.DataFrame
     odd: Mapping[str, int]
+    words: pl.DataFrame
 
 
 def read_incoming(source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None) -> Incoming:
@@ -70,7 +72,9 @@ def read_incoming(source: str, schema: Schema, dataset: DatasetConfig, format: s
     _require(raw, schema)
     cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
     table = Table(cells.rows.frame, schema.columns, ())
-    return Incoming(table, raw.frame.select(name for name in raw.frame.columns if name not in wanted), cells.odd)
+    extra = raw.frame.select(name for name in raw.frame.columns if name not in wanted)
+    words = raw.frame.select(name for name, kind in wanted.items() if kind in ("boolean", "date"))
+    return Incoming(table, extra, cells.odd, words)
 
 
 def _format(source: str, asked: str | None) -> Format:
@@ -143,5 +147,5 @@ def _cells_config(dataset: DatasetConfig) -> CellsConfig:
     """As for training rows, but all rows are kept; datasets without cleaning options take the defaults."""
     decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
     if isinstance(dataset, TableConfig):
-        return CellsConfig(dataset.missing.values, dataset.replace, {}, decimal)
+        return CellsConfig(dataset.missing.values, dataset.replace, {}, decimal, dataset.dates)
     return CellsConfig(MissingConfig().values, {}, {}, decimal)

@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from mlcli.data.profile import Profile
 from mlcli.data.types import Kind
 
-_CONTENT: Mapping[Kind, str] = {"number": "numbers", "category": "categories", "boolean": "true and false"}
+_CONTENT: Mapping[Kind, str] = {
+    "number": "numbers",
+    "category": "categories",
+    "boolean": "true and false",
+    "date": "dates",
+}
 _ALWAYS = ("number", "category")
 # A class this many times rarer than the most frequent one deserves a word.
 IMBALANCE = 10

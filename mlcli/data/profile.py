@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # pydantic, which reads profiles back, 
 from mlcli.data.cleaning import OutlierReport
 from mlcli.data.cleaning_report import CleaningReport, distinct_counts
 from mlcli.data.histogram import Histogram, count_bins
-from mlcli.data.kinds import as_shown
+from mlcli.data.kinds import as_days, as_shown
 from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
 from mlcli.typed_json import plain_json
 
@@ -48,7 +48,9 @@ class ColumnProfile(TypedDict):
 
     missing : missing cells of each split; missing_share is of all rows
     distinct, numbers, top : of the training rows; top has the ten most frequent values of what is no number
-    histogram : of the training rows' numbers, where they differ; profiles of older versions have none
+    histogram : of the training rows' numbers, or days of dates since 1970, where they differ; profiles of older
+        versions have none
+    span      : the earliest and the latest date of the training rows
     """
 
     name: str
@@ -60,6 +62,7 @@ class ColumnProfile(TypedDict):
     numbers: NumberSummary | None
     top: list[ValueCount] | None
     histogram: NotRequired[Histogram | None]
+    span: NotRequired[list[str] | None]
 
 
 class PictureProfile(TypedDict):
@@ -124,7 +127,9 @@ def _profile_columns(tables: Mapping[SplitName, Table]) -> list[ColumnProfile]:
     missing = {split: _one_row(table.frame.null_count()) for split, table in tables.items()}
     n_rows = max(1, sum(len(table) for table in tables.values()))
     distinct = distinct_counts(train.frame)
-    numbers = _summaries(train.frame.select(pl.col(pl.Float64)))
+    dates = {column.name for column in train.features if column.kind == "date"}
+    shapes = train.frame.with_columns(as_days(train.frame[name]) for name in dates)
+    numbers = _summaries(shapes.select(pl.col(pl.Float64)))
     return [
         ColumnProfile(
             name=column.name,
@@ -133,12 +138,18 @@ def _profile_columns(tables: Mapping[SplitName, Table]) -> list[ColumnProfile]:
             missing={split: int(counts[column.name]) for split, counts in missing.items()},
             missing_share=sum(counts[column.name] for counts in missing.values()) / n_rows,
             distinct=distinct[column.name],
-            numbers=numbers.get(column.name),
+            numbers=numbers.get(column.name) if column.kind == "number" else None,
             top=_top_values(train.frame, column),
-            histogram=_histogram(train.frame[column.name], numbers.get(column.name)),
+            histogram=_histogram(shapes[column.name], numbers.get(column.name)),
+            span=_span(train.frame[column.name]) if column.kind == "date" else None,
         )
         for column in (*train.features, *train.targets)
     ]
+
+
+def _span(dates: pl.Series) -> list[str] | None:
+    known = dates.drop_nulls()
+    return as_shown(pl.Series([known.min(), known.max()], dtype=dates.dtype)).to_list() if len(known) else None
 
 
 def _summaries(frame: pl.DataFrame) -> dict[str, NumberSummary]:
@@ -186,7 +197,7 @@ def _histogram(column: pl.Series, summary: NumberSummary | None) -> Histogram | 
 
 
 def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
-    if column.kind == "number":
+    if column.kind in ("number", "date"):
         return None
     values = as_shown(frame[column.name]).alias("value").to_frame().lazy()
     counts = values.drop_nulls().group_by("value").len("count")

@@ -43,6 +43,7 @@ def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> R
     require_columns([split] if split else [], columns, "dataset.split.column", label)
     require_columns(config.drop, columns, "dataset.drop", label)
     require_columns(config.types, columns, "dataset.types", label)
+    require_columns(config.dates, columns, "dataset.dates", label)
     require_columns(config.keep, columns, "dataset.keep", label)
     require_columns(config.replace, columns, "dataset.replace", label)
     for name in targets:
@@ -54,7 +55,7 @@ def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> R
 
 def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
     """Declared kinds; the split column is text, which ids and names are, unless it is a time."""
-    kinds: dict[str, Kind] = dict(config.types)
+    kinds: dict[str, Kind] = {**dict.fromkeys(config.dates, "date"), **config.types}
     if roles.split is not None and config.split.by != "time":
         kinds.setdefault(roles.split, "category")
     return kinds

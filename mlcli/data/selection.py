@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from mlcli.config.dataset import Cell
 from mlcli.data.booleans import parse_booleans
 from mlcli.data.cells import as_cells
+from mlcli.data.dates import parse_dates
 from mlcli.data.inference import Decimal, parse_columns
 from mlcli.data.names import shown
 from mlcli.data.rows import Rows
@@ -27,6 +28,7 @@ class CellsConfig:
     replace: Mapping[str, Mapping[str, str]]
     keep: Mapping[str, Sequence[Cell]]
     decimal: Decimal
+    dates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,19 @@ def select_cells(
     rows = _mark_missing(rows, config.missing)
     rows = parse_columns(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
     unsaid = [name for name in names if name not in plain]
-    flags = (name for name in unsaid if raw.frame.schema[name] == pl.Boolean and name not in config.replace)
-    native: dict[str, Kind] = dict.fromkeys(flags, "boolean")
-    rows, odd = parse_booleans(rows, {**native, **wanted}, unsaid, None if fitted else because)
+    wanted = {**_native_kinds(raw, [name for name in unsaid if name not in config.replace]), **wanted}
+    rows, odd = parse_booleans(rows, wanted, unsaid, None if fitted else because)
+    formats = {name: form for name, form in config.dates.items() if not raw.frame.schema[name].is_temporal()}
+    rows = parse_dates(rows, wanted, formats, unsaid, because)
     return Selected(rows, len(raw), replaced, odd)
+
+
+def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
+    """Of columns whose source tells that they are no text."""
+    dtypes = {name: raw.frame.schema[name] for name in names}
+    dates = {name for name, dtype in dtypes.items() if isinstance(dtype, pl.Date | pl.Datetime)}
+    kinds: dict[str, Kind] = dict.fromkeys(dates, "date")
+    return kinds | dict.fromkeys((name for name, dtype in dtypes.items() if dtype == pl.Boolean), "boolean")
 
 
 def _replace_cells(rows: Rows, mappings: Mapping[str, Mapping[str, str]]) -> tuple[Rows, dict[str, int]]:

@@ -39,7 +39,7 @@ def time_ranks(key: pl.Series) -> np.ndarray:
 
 
 def _times(key: pl.Series) -> pl.Series:
-    if not isinstance(key.dtype, pl.String):
+    if not isinstance(key.dtype, pl.String):  # numbers, or dates of a declared format
         return key
     numbers = key.cast(pl.Float64, strict=False)
     return numbers if not numbers.null_count() else _dates(key)

@@ -22,7 +22,7 @@ from mlcli.typed_json import from_json
 
 KIND = "prepared"
 # Raised whenever columns that were categories come to be of a kind of their own.
-KINDS = 2
+KINDS = 3
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class TableRead:
     rows      : all rows, or the training rows when test rows are given apart
     test      : the test rows given apart, with the same columns and kinds
     task      : inferred from all target cells of rows, or as dataset.task says
-    split_key : split.column, aligned with rows: Float64 or String (ids, names, ISO dates); not a feature
+    split_key : split.column, aligned with rows: Float64, String (ids, names, ISO dates) or Datetime; not a feature
     """
 
     rows: Table
@@ -47,7 +47,7 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     roles = assign_roles(raw, targets, config)
     wanted = wanted_kinds(roles, config)
     cells, plain = _cells_config(config), (*targets, config.split.column or "")
-    selected = select_cells(raw, roles.all, cells, wanted, "as dataset.types says", plain=plain)
+    selected = select_cells(raw, roles.all, cells, wanted, "as the dataset section says", plain=plain)
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)
@@ -69,7 +69,7 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
 
 def _cells_config(config: TableConfig) -> CellsConfig:
     decimal = config.decimal if isinstance(config, CsvConfig) else "."
-    return CellsConfig(config.missing.values, config.replace, config.keep, decimal)
+    return CellsConfig(config.missing.values, config.replace, config.keep, decimal, config.dates)
 
 
 def _refuse_gaps(rows: Rows, roles: Roles) -> None:

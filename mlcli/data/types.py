@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
     from mlcli.data.frames import Frame
 
-Kind = Literal["number", "category", "boolean"]
+Kind = Literal["number", "category", "boolean", "date"]
 TaskKind = Literal["regression", "classification"]
 SplitName = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A named column, null where missing: numbers (Float64), categories (String) or true and false (Boolean)."""
+    """A named column, null where missing.
+
+    kind : numbers (Float64), categories (String), true and false (Boolean) or dates (Datetime, UTC)
+    """
 
     name: str
     kind: Kind

@@ -47,6 +47,8 @@ def column_facts(column: ColumnProfile) -> ColumnFacts:
 
 def _gist(column: ColumnProfile) -> str:
     numbers, top = column["numbers"], column["top"]
+    if span := column.get("span"):
+        return f"{span[0]} to {span[1]}"
     if numbers and numbers["min"] is not None:
         low, middle, high = (show_cell(numbers[key]) for key in ("min", "median", "max"))
         return f"{low} to {high}, median {middle}"

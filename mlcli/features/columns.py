@@ -1,16 +1,25 @@
 """What the configuration asks of each column, checked against the columns that are there."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mlcli.config.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
+from mlcli.data.frames import Frame
 from mlcli.data.names import suggestion
-from mlcli.data.types import Kind, Table
+from mlcli.data.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
+from mlcli.features.dates import fit_date
+from mlcli.features.rows import NumberColumn, Reader, dates_of
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import Formula, FormulaError
 
-_CONTENT: Mapping[Kind, str] = {"number": "numbers", "boolean": "true and false"}
+_CONTENT: Mapping[Kind, str] = {
+    "number": "numbers",
+    "category": "categories",
+    "boolean": "true and false",
+    "date": "dates",
+}
+_USE = {"encode": "categories", "order": "categories", "dates": "dates"}
 
 
 @dataclass(frozen=True)
@@ -45,30 +54,60 @@ class Derived:
 class ColumnPlan:
     """The columns of a table by what is made of them, each with its settings; derived columns follow the raw numbers.
 
-    raw : columns that are read as numbers, true and false among them
+    readers : the columns that are read as numbers
     """
 
-    raw: tuple[str, ...]
+    readers: tuple[Reader, ...]
     derived: tuple[Derived, ...]
     numbers: Mapping[str, NumberSettings]
     categories: Mapping[str, CategorySettings]
 
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """Names of the numbers that are read."""
+        return tuple(name for reader in self.readers for name in reader.numbers)
+
 
 def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
     """Resolve per-column settings and formulas; DataError or ConfigError where they do not fit the table."""
-    kinds = {column.name: column.kind for column in table.features}
-    derived = plan_derivations(config.derive, kinds, [target.name for target in table.targets])
-    kinds |= dict.fromkeys(config.derive, "number")
+    kinds = {column.name: column.kind for column in table.features} | dict.fromkeys(config.derive, "number")
     for name, exception in config.columns.items():
         _check_exception(name, exception, config, kinds)
+    readers = tuple(_reader(column, table.rows, config) for column in table.features if column.kind != "category")
+    operands = kinds_of_operands(table.features, readers)
+    derived = plan_derivations(config.derive, operands, [target.name for target in table.targets])
     for name in config.drop:
-        _check_dropped(name, kinds)
+        _check_dropped(name, {**kinds, **operands})
     return ColumnPlan(
-        raw=tuple(column.name for column in table.features if column.kind != "category"),
+        readers=readers,
         derived=derived,
-        numbers={name: _number_settings(name, kind, config) for name, kind in kinds.items() if kind != "category"},
+        numbers={
+            **{name: own for reader in readers for name, own in _settings_of(reader, config)},
+            **{own.name: _number_settings(own.name, config) for own in derived},
+        },
         categories={name: _category_settings(name, config) for name, kind in kinds.items() if kind == "category"},
     )
+
+
+def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> dict[str, Kind]:
+    """Kinds of the columns and of the numbers made of them, by name; DataError where a name stands for two things."""
+    kinds = {column.name: column.kind for column in columns}
+    for reader in readers:
+        for name in reader.numbers:
+            if name != reader.name and name in kinds:
+                raise DataError(
+                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename the column, or "
+                    f"leave that number out of features.columns.{reader.name}.dates"
+                )
+            kinds.setdefault(name, "number")
+    return kinds
+
+
+def _reader(column: Column, rows: Frame, config: FeaturesConfig) -> Reader:
+    if column.kind != "date":
+        return NumberColumn(column.name, column.kind == "boolean")
+    own = config.columns.get(column.name)
+    return fit_date(dates_of(rows, column.name), own.dates if own and own.dates else config.dates)
 
 
 def plan_derivations(
@@ -100,19 +139,23 @@ def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Co
     if name in targets:
         raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
     if name not in kinds:
-        numbers = [column for column, kind in kinds.items() if kind != "category"]
+        numbers = [column for column, kind in kinds.items() if kind in ("number", "boolean")]
         raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, numbers)}")
     if kinds[name] == "category":
         raise DataError(
             f"{place}: '{name}' holds categories, a formula takes number columns; "
             f"if it holds numbers declare dataset.types: {{{name}: number}}"
         )
+    if kinds[name] == "date":
+        parts = [number for number in kinds if number.startswith(f"{name}_")]
+        raise DataError(f"{place}: '{name}' holds dates, a formula takes numbers made of them: {', '.join(parts)}")
 
 
 def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:
-    numbers = [column for column, kind in kinds.items() if kind == "number"]
+    numbers = [column for column, kind in kinds.items() if kind in ("number", "boolean")]
     if name not in numbers:
-        what = f"'{name}' holds categories; leave it out by dataset.drop" if name in kinds else f"no column '{name}'"
+        holds = f"'{name}' holds {_CONTENT[kinds[name]]}; leave it out by dataset.drop" if name in kinds else ""
+        what = holds or f"no column '{name}'"
         raise DataError(f"features.drop: {what}, or name a number column: {suggestion(name, numbers)}")
 
 
@@ -122,10 +165,11 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
     if name not in kinds:
         raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
     if kinds[name] != "category":
-        if idle := [key for key in ("encode", "order") if getattr(exception, key) is not None]:
+        useless = ("encode", "order") if kinds[name] == "date" else ("encode", "order", "dates")
+        if idle := [key for key in useless if getattr(exception, key) is not None]:
             raise DataError(
-                f"{place}.{idle[0]}: '{name}' holds {_CONTENT[kinds[name]]}, this is for categories; "
-                f"remove it or declare dataset.types: {{{name}: category}}"
+                f"{place}.{idle[0]}: '{name}' holds {_CONTENT[kinds[name]]}, this is for {_USE[idle[0]]}; "
+                f"remove it or declare dataset.types: {{{name}: {'date' if idle[0] == 'dates' else 'category'}}}"
             )
         return
     encode = exception.encode or config.encode
@@ -133,6 +177,11 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
         raise DataError(
             f"{place}.{idle[0]}: '{name}' holds categories, whose missing cells are a category of their own; "
             f"remove it or declare dataset.types: {{{name}: number}}"
+        )
+    if exception.dates is not None:
+        raise DataError(
+            f"{place}.dates: '{name}' holds categories; remove it, or tell how dates are written, as in "
+            f"dataset.dates: {{{name}: '%d/%m/%Y'}}"
         )
     if exception.order is not None and encode != "ordinal":
         raise DataError(f"{place}.order: '{name}' is encoded as {encode}; add encode: ordinal, or remove the order")
@@ -145,13 +194,23 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
         )
 
 
-def _number_settings(name: str, kind: Kind, config: FeaturesConfig) -> NumberSettings:
+def _settings_of(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, NumberSettings]]:
+    """Of each number; one indicator tells where the column is missing."""
+    own = config.columns.get(reader.name)
+    settings = _number_settings(reader.name, config)
+    for i, (name, bounded) in enumerate(zip(reader.numbers, reader.bounded, strict=True)):
+        scale = "none" if bounded and not (own and own.scale) else settings.scale
+        pieces = 0 if bounded and not (own and own.pieces) else settings.pieces
+        yield name, replace(settings, scale=scale, pieces=pieces, indicator=settings.indicator and i == 0)
+
+
+def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
     own = config.columns.get(name) or ColumnConfig()
     return NumberSettings(
         impute=own.impute or config.impute,
         fill_value=config.fill_value if own.fill_value is None else own.fill_value,
         indicator=config.indicator if own.indicator is None else own.indicator,
-        scale=own.scale or ("none" if kind == "boolean" else config.scale),
+        scale=own.scale or config.scale,
         pieces=config.pieces if own.pieces is None else own.pieces,
     )
 

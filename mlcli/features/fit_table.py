@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import polars as pl
 import torch
 
 from mlcli.config.features import FeaturesConfig
@@ -16,14 +18,15 @@ from mlcli.data.types import Table
 from mlcli.errors import DataError, config_error
 from mlcli.features.arithmetic import Derive, TableArithmetic
 from mlcli.features.columns import CategorySettings, ColumnPlan, NumberSettings, plan_columns
+from mlcli.features.dates import DateColumn
 from mlcli.features.encode import ENCODES, fit_encode, grouped
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.impute import Impute, fit_fill
 from mlcli.features.narrow import Narrowing, fit_narrowing
 from mlcli.features.pieces import Pieces, find_edges, join_edges, variances_of
 from mlcli.features.plan import TablePlan
-from mlcli.features.report import Encoded, FeatureReport, Imputed, Scaled
-from mlcli.features.rows import cells_of, numbers_of
+from mlcli.features.report import Dated, Encoded, FeatureReport, Imputed, Scaled
+from mlcli.features.rows import cells_of
 from mlcli.features.scale import ScaledColumn, join_columns, measure_column
 from mlcli.features.select import by_variance, without
 from mlcli.features.table import TableFeatures
@@ -99,6 +102,7 @@ def _fit_assembly(
         power=scale.power.at,
         quantile=scale.quantile.at,
         pieces=pieces.at,
+        dates=tuple(reader for reader in columns.readers if isinstance(reader, DateColumn)),
     )
     variances = np.concatenate(
         [
@@ -154,10 +158,19 @@ def _each_number(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray,
     def column(name: str) -> torch.Tensor:
         if name in derived:
             return derived[name].evaluate({used: column(used) for used in derived[name].names})
-        numbers = torch.from_numpy(numbers_of(rows, name).to_numpy(writable=True))
-        return numbers.masked_fill_(~numbers.isfinite(), torch.nan)
+        reader = next(reader for reader in columns.readers if name in reader.numbers)
+        return _finite(next(itertools.islice(reader.read(rows), reader.numbers.index(name), None)))
 
-    yield from ((column(name).numpy(), columns.numbers[name]) for name in (*columns.raw, *derived))
+    for reader in columns.readers:
+        for name, numbers in zip(reader.numbers, reader.read(rows), strict=True):
+            yield _finite(numbers).numpy(), columns.numbers[name]
+    yield from ((column(name).numpy(), columns.numbers[name]) for name in derived)
+
+
+def _finite(numbers: pl.Series) -> torch.Tensor:
+    """The numbers, NaN where they are missing or not finite; of their own memory."""
+    column = torch.from_numpy(numbers.to_numpy(writable=True))
+    return column.masked_fill_(~column.isfinite(), torch.nan)
 
 
 def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
@@ -242,6 +255,7 @@ def _report(
         },
         pieces={names[i]: count for i, count in Counter(plan.pieces).items()},
         scaled={name: Scaled(kind, centre, spread) for name, kind, centre, spread in lines if kind != "none"},
+        dated={own.name: Dated(own.numbers, own.origin) for own in plan.dates},
         dropped=narrowing.dropped,
         explained_variance=narrowing.explained_variance,
     )

@@ -57,6 +57,11 @@ class FittedFeatures:
         source = self.source
         return isinstance(source, TableFeatures) and any(own.encode == "target" for own in source.plan.vocabularies)
 
+    @property
+    def made_of(self) -> dict[str, str]:
+        """The column of every feature of a table, those that were dropped among them."""
+        return dict(self.source.made_of) if isinstance(self.source, TableFeatures) else {}
+
     def unseen(self, data: Dataset) -> dict[str, int]:
         """Cells whose category was never met in training, for the columns that have any."""
         if isinstance(self.source, PixelFeatures) or isinstance(data, Images):

@@ -11,16 +11,15 @@ _LISTED = 6
 
 
 def feature_notes(report: FeatureReport) -> tuple[str, ...]:
-    """Derived, imputed, encoded, scaled, cut, dropped and extracted features, where there are any."""
-    return (
-        *_derived(report),
-        *_imputed(report),
-        *_encoded(report),
-        *_scaled(report),
-        *_cut(report),
-        *_dropped(report),
-        *_pca(report),
-    )
+    """Dated, derived, imputed, encoded, scaled, cut, dropped and extracted features, where there are any."""
+    steps = (_dated, _derived, _imputed, _encoded, _scaled, _cut, _dropped, _pca)
+    return tuple(note for step in steps for note in step(report))
+
+
+def _dated(report: FeatureReport) -> Iterator[str]:
+    for name, dated in report.dated.items():
+        since = f", in days since {dated.origin}" if f"{name}_elapsed" in dated.numbers else ""
+        yield f"dates of {name} became {', '.join(dated.numbers)}{since}"
 
 
 def _derived(report: FeatureReport) -> Iterator[str]:
@@ -29,8 +28,12 @@ def _derived(report: FeatureReport) -> Iterator[str]:
 
 
 def _imputed(report: FeatureReport) -> Iterator[str]:
+    parts = {number: name for name, dated in report.dated.items() for number in dated.numbers}
     for name, imputed in report.imputed.items():
-        if imputed.missing:
+        if imputed.missing and name in parts:
+            if name == report.dated[parts[name]].numbers[0]:
+                yield f"imputed {imputed.missing:,} missing {parts[name]}, each number with its {imputed.how}"
+        elif imputed.missing:
             yield f"imputed {imputed.missing:,} missing {name} with the {imputed.how}, {imputed.value:.6g}"
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from mlcli.data.types import Column
+from mlcli.features.dates import DateColumn
 from mlcli.features.encode import grouped
+from mlcli.features.rows import NumberColumn, Reader
 from mlcli.features.state import broken
 from mlcli.features.vocabulary import Vocabulary
+
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class TablePlan:
     """All that is fitted and not a number array.
 
     vocabularies come grouped by encoding; indicators, power and quantile are positions of columns, and pieces that of
-    each piece's number column, ascending.
+    each piece's number column, ascending; dates are the columns of dates, in order.
     """
 
     columns: tuple[Column, ...]
@@ -27,36 +32,52 @@ class TablePlan:
     power: tuple[int, ...] = ()
     quantile: tuple[int, ...] = ()
     pieces: tuple[int, ...] = ()
+    dates: tuple[DateColumn, ...] = ()
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """The columns that are read as numbers."""
+        dates = {own.name: own for own in self.dates}
+        return tuple(
+            dates.get(column.name) or NumberColumn(column.name, column.kind == "boolean")
+            for column in self.columns
+            if column.kind != "category"
+        )
 
     @property
     def raw(self) -> tuple[str, ...]:
-        """The columns that are read as numbers, true as 1 and false as 0."""
-        return tuple(column.name for column in self.columns if column.kind != "category")
+        """Names of the numbers that are read."""
+        return tuple(name for reader in self.readers for name in reader.numbers)
 
-    def scaled_names(self, n_targets: int) -> tuple[str, ...]:
-        """Names of the features that are scaled; n_targets is the width of a target encoding."""
+    def scaled(self, n_targets: int) -> Pairs:
+        """The features that are scaled, each with its column; n_targets is the width of a target encoding."""
         groups = grouped(self.vocabularies)
         suffixes = [""] if n_targets == 1 else range(n_targets)
-        means = [f"{own.name}_target{suffix}" for own in groups["target"] for suffix in suffixes]
-        return (*self.raw, *self.derived, *(own.name for own in groups["ordinal"]), *means)
+        read = ((name, reader.name) for reader in self.readers for name in reader.numbers)
+        alike = ((name, name) for name in (*self.derived, *(own.name for own in groups["ordinal"])))
+        means = ((f"{own.name}_target{suffix}", own.name) for own in groups["target"] for suffix in suffixes)
+        return (*read, *alike, *means)
 
-    def unscaled_names(self) -> tuple[str, ...]:
-        """Names of the one-hot, indicator and piece features; pieces count from 1 in each column."""
-        hot = [f"{own.name}={value}" for own in grouped(self.vocabularies)["one_hot"] for value in own.features]
-        return (*hot, *(name for _, name in self._beside_numbers()))
+    def unscaled(self) -> Pairs:
+        """The one-hot, indicator and piece features, each with its column; pieces count from 1 in each number."""
+        one_hot = grouped(self.vocabularies)["one_hot"]
+        hot = ((f"{own.name}={value}", own.name) for own in one_hot for value in own.features)
+        return (*hot, *((name, column) for _, name, column in self._beside_numbers()))
 
-    def features_of(self, columns: Collection[str]) -> set[str]:
-        """Names of the features that stand for these number columns alone."""
-        return {*columns, *(name for column, name in self._beside_numbers() if column in columns)}
+    def features_of(self, numbers: Collection[str]) -> set[str]:
+        """Names of the features that stand for these numbers alone."""
+        return {*numbers, *(name for number, name, _ in self._beside_numbers() if number in numbers)}
 
-    def _beside_numbers(self) -> Iterator[tuple[str, str]]:
-        """Number columns, each with the name of an indicator or piece of it, in the features' order."""
-        numbers = (*self.raw, *self.derived)
-        for i in self.indicators:
-            yield numbers[i], f"{numbers[i]}_missing"
+    def _beside_numbers(self) -> Iterator[tuple[str, str, str]]:
+        """Numbers, each with the name of an indicator or piece of it and its column, in the features' order."""
+        read = [(name, reader.name) for reader in self.readers for name in reader.numbers]
+        numbers = [*read, *((name, name) for name in self.derived)]
+        for number, column in (numbers[i] for i in self.indicators):
+            yield number, f"{column}_missing", column
         for i, own in itertools.groupby(self.pieces):
+            number, column = numbers[i]
             for k, _ in enumerate(own, start=1):
-                yield numbers[i], f"{numbers[i]}_piece{k}"
+                yield number, f"{number}_piece{k}", column
 
 
 def check_plan(plan: TablePlan) -> None:
@@ -70,8 +91,19 @@ def check_plan(plan: TablePlan) -> None:
         encode for encode, owns in grouped(plan.vocabularies).items() for _ in owns
     ]:
         raise broken("the categories are not grouped by encoding")
+    if tuple(own.name for own in plan.dates) != tuple(one.name for one in plan.columns if one.kind == "date"):
+        raise broken("the dates do not belong to the columns")
+    if any(not own.parts or len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
+        raise broken("a date has no parts, one twice, or no origin")
     categories = {column.name for column in plan.columns if column.kind == "category"}
     if {own.name for own in plan.vocabularies} != categories or len(categories) != len(plan.vocabularies):
         raise broken("the categories do not belong to the columns")
     if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):
         raise broken("a category is listed twice")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -26,6 +26,14 @@ class Encoded:
 
 
 @dataclass(frozen=True)
+class Dated:
+    """A column of dates: the numbers made of it, and the day from which elapsed days are counted."""
+
+    numbers: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True)
 class Scaled:
     """A scaled column: (x − centre) / spread, after the change of shape that power and quantile make."""
 
@@ -68,6 +76,7 @@ class FeatureReport:
     derived: dict[str, str] = field(default_factory=dict)
     imputed: dict[str, Imputed] = field(default_factory=dict)
     encoded: dict[str, Encoded] = field(default_factory=dict)
+    dated: dict[str, Dated] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
     pieces: dict[str, int] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()

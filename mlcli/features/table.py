@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,15 +12,15 @@ from pydantic import JsonValue
 
 from mlcli.data.frames import Frame, height_of, portions
 from mlcli.data.types import Schema
-from mlcli.errors import MlcliError
+from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.arithmetic import Derive, TableArithmetic
-from mlcli.features.columns import plan_derivations
+from mlcli.features.columns import kinds_of_operands, plan_derivations
 from mlcli.features.encode import Encode, grouped
 from mlcli.features.extract import BLOCK, Project
 from mlcli.features.impute import Impute
 from mlcli.features.layout import FeatureLayout
 from mlcli.features.pieces import Pieces
-from mlcli.features.plan import TablePlan, check_plan
+from mlcli.features.plan import Pairs, TablePlan, check_plan
 from mlcli.features.reshape import Power, Quantile
 from mlcli.features.rows import Rows, cells_of
 from mlcli.features.scale import Scale
@@ -38,11 +39,15 @@ class TableFeatures:
     plan: TablePlan
     arithmetic: TableArithmetic
 
+    @cached_property
+    def made_of(self) -> Pairs:
+        """The assembled features, before selection, each with its column."""
+        return self.plan.scaled(self.arithmetic.encode.target.shape[2]) + self.plan.unscaled()
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the assembled features, before selection."""
-        n_targets = self.arithmetic.encode.target.shape[2]
-        return self.plan.scaled_names(n_targets) + self.plan.unscaled_names()
+        return tuple(name for name, _ in self.made_of)
 
     @property
     def schema(self) -> Schema:
@@ -93,11 +98,13 @@ class TableFeatures:
         plan = from_json(TablePlan, state, PLACE)
         reader = TensorReader(tensors)
         try:
-            kinds = {column.name: column.kind for column in plan.columns}
+            check_plan(plan)
+            kinds = kinds_of_operands(plan.columns, plan.readers)
             derive = Derive(plan.raw, plan_derivations(plan.derived, kinds))
+        except ArtefactError:
+            raise
         except MlcliError as error:
             raise broken(str(error)) from error
-        check_plan(plan)
         features = cls(plan, _read_arithmetic(plan, derive, reader))
         reader.finish()
         return features
@@ -113,7 +120,7 @@ class TableFeatures:
         fitted = max(1, len(self.names) + len(self.plan.vocabularies))
         step = min(_MAX_ROWS, max(BLOCK, _CELLS // fitted // BLOCK * BLOCK))
         for first, part in portions(frame):
-            read = Rows.read(part, self.plan.raw, self.plan.vocabularies)
+            read = Rows.read(part, self.plan.readers, self.plan.vocabularies)
             for start in range(0, part.height, step):
                 rows = slice(start, min(start + step, part.height))
                 height = -(-(rows.stop - start) // BLOCK) * BLOCK
@@ -126,7 +133,7 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     sizes = {encode: sum(own.size for own in owns) for encode, owns in groups.items()}
     target = reader.take("encode.target", FOLDS + 1, sizes["target"], None)
     encode = Encode(plan.vocabularies, reader.take("encode.ordinal", sizes["ordinal"]), target)
-    n_scaled = len(plan.scaled_names(target.shape[2]))
+    n_scaled = len(plan.scaled(target.shape[2]))
     if any(not 0 <= i < n_scaled for i in (*plan.power, *plan.quantile)):
         raise broken("a scale stands for no column")
     power = Power(plan.power, reader.take("scale.power.exponents", len(plan.power)))
@@ -137,7 +144,7 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     spread, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)
     pieces = Pieces(plan.pieces, *_read_pieces(plan, reader))
-    select = reader.take_positions("select", n_scaled + len(plan.unscaled_names()))
+    select = reader.take_positions("select", n_scaled + len(plan.unscaled()))
     project = Project.read(reader, len(select))
     scale = Scale(power, quantile, centre, spread, limit)
     return TableArithmetic(derive, impute, encode, pieces, scale, select, project)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from mlcli.config.dataset import MissingConfig
+from mlcli.data.dates import ISO
 from mlcli.data.inference import ENOUGH, NEARLY, Decimal, as_numbers
 
 DEFAULT_MARKERS: tuple[str, ...] = MissingConfig().values
@@ -65,15 +66,16 @@ def _numbers(text: pl.Series, decimal: Decimal) -> pl.Series:
 
 
 def _markers(text: pl.Series, decimal: Decimal) -> Iterator[str]:
-    """Markers among a column's cells: usual ones among numbers, odd ones among many numbers, far negative numbers."""
+    """Markers among a column's cells: usual ones among numbers or dates, odd ones among many, far negative numbers."""
     numbers = _numbers(text, decimal)
-    n_numbers = len(numbers) - numbers.null_count()
-    odd = text.filter(numbers.is_null()).unique(maintain_order=True).to_list()
-    usual = all(cell.lower() in USUAL_MARKERS for cell in odd)
-    few = len(odd) <= _ODD_AT_MOST and n_numbers >= max(ENOUGH, NEARLY * len(text))
-    if n_numbers >= len(text) / 2 and (usual or few):
-        yield from odd
-        yield from _sentinels(text, numbers)
+    for known in (numbers.is_not_null(), text.str.contains(ISO)):
+        n_known = int(known.sum())
+        odd = text.filter(~known).unique(maintain_order=True).to_list()
+        usual = all(cell.lower() in USUAL_MARKERS for cell in odd)
+        few = len(odd) <= _ODD_AT_MOST and n_known >= max(ENOUGH, NEARLY * len(text))
+        if n_known >= len(text) / 2 and (usual or few):
+            yield from odd
+            yield from _sentinels(text, numbers)
 
 
 def _sentinels(text: pl.Series, numbers: pl.Series) -> Iterator[str]:

@@ -10,14 +10,11 @@ from typing import Literal
 import polars as pl
 
 from mlcli.data.booleans import looks_boolean
+from mlcli.start.dates import date_formats
 
-Use = Literal["number", "category", "boolean", "drop"]
+Use = Literal["number", "category", "boolean", "date", "drop"]
 Hint = Literal["", "group", "time"]
 
-_DATE = (
-    r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$",
-    r"^\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([ T]\d{1,2}:\d{2}(:\d{2})?)?$",
-)
 _ID_ENDS = {"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "nr", "rownames", "serial"}
 _ID_STARTS = {"unnamed", "rownum", "rownumber"}
 _CODE = re.compile(r"(^|_)(zip|zipcode|postcode|postal|plz|cp|code|codigo)(_|$)")
@@ -32,7 +29,8 @@ _CORRELATED = 0.99999
 class Verdict:
     """How a column is to be used, and why where that is not plain.
 
-    hint : what a dropped column is still good for: rows of one group, or of one time, in one split
+    hint   : what a column is good for besides: rows of one group, or of one time, in one split
+    format : of dates that are not written as ISO has them
     """
 
     name: str
@@ -41,6 +39,7 @@ class Verdict:
     hint: Hint = ""
     declared: bool = False
     """Whether dataset.types must say so, since the cells alone would tell another kind."""
+    format: str | None = None
 
 
 def judge_columns(frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series) -> tuple[Verdict, ...]:
@@ -85,13 +84,8 @@ def _as_codes(name: str, n_distinct: int, n_rows: int, why: str) -> Verdict:
 
 def _judge_texts(column: pl.Series, known: pl.Series) -> Verdict:
     name, n_distinct, n_rows = column.name, known.n_unique(), len(known)
-    for pattern in _DATE:
-        if known.str.contains(pattern).mean() > 0.95:  # type: ignore[operator]
-            sortable = pattern is _DATE[0] and bool(known.str.contains(r"^\d{4}-\d{2}-\d{2}").all())
-            complete = not column.null_count()
-            return Verdict(
-                name, "drop", "dates, which are no features as they are", "time" if sortable and complete else ""
-            )
+    if formats := date_formats(known):
+        return _judge_dates(column, formats)
     if looks_boolean(known):
         return Verdict(name, "boolean")
     if (known.str.count_matches(r"\S+").mean() or 0) >= 5 and n_distinct > n_rows / 2:  # type: ignore[operator]
@@ -103,6 +97,15 @@ def _judge_texts(column: pl.Series, known: pl.Series) -> Verdict:
     if _is_id_name(name) and n_distinct > _FEW:
         return Verdict(name, "drop", f"an id of {n_distinct:,} things", "group")
     return Verdict(name, "category")
+
+
+def _judge_dates(column: pl.Series, formats: Sequence[str | None]) -> Verdict:
+    if len(formats) > 1:
+        ways = f"as {formats[0]} or as {formats[1]}"
+        return Verdict(column.name, "drop", f"dates that may be read {ways}; tell which by dataset.dates")
+    hint: Hint = "" if column.null_count() else "time"
+    why = "dates, of which year, month, day, weekday, hour and elapsed days are made"
+    return Verdict(column.name, "date", why, hint, format=formats[0])
 
 
 def _unless_it_tells(verdict: Verdict, column: pl.Series, target: pl.Series) -> Verdict:
@@ -135,7 +138,7 @@ def _snake(name: str) -> str:
 
 
 def hints_of(verdicts: Sequence[Verdict]) -> Iterator[tuple[Hint, str]]:
-    """What dropped columns are still good for, each kind of hint once."""
+    """What columns are good for besides, each kind of hint once."""
     seen: set[Hint] = set()
     for verdict in verdicts:
         if verdict.hint and verdict.hint not in seen:

@@ -25,7 +25,7 @@ from mlcli.start.sources import ArraysFound, TableFound
 _LISTED = 6
 _HINTS = {
     "group": "instead, to keep rows of one {0} in one split; take it out of drop",
-    "time": "instead, to test on the latest rows; take {0} out of drop",
+    "time": "instead, to test on the latest rows; {0} is then no feature",
 }
 _SPLIT = Entry("split", {"test": 0.2, "valid": 0.2}, "shares of the rows kept apart to test, and to stop in time")
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
@@ -118,6 +118,9 @@ def _dataset(found: TableFound, outline: Outline, verdicts: Sequence[Verdict], a
         yield Entry("drop", inside=tuple(Entry("", one.name, one.why) for one in dropped))
     if declared := [one for one in verdicts if one.declared]:
         yield Entry("types", {one.name: "category" for one in declared}, declared[0].why)
+    formats: dict[str, Value] = {one.name: one.format for one in verdicts if one.format}
+    if formats:
+        yield Entry("dates", formats, "how they are written")
     yield from _missing(found, outline)
     yield _SPLIT
     for hint, name in hints_of(verdicts):

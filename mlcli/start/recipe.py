@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mlcli.config.features import FeaturesConfig
 from mlcli.config.tree import Value
 from mlcli.data.types import TaskKind
 from mlcli.start.columns import Verdict
@@ -72,6 +73,8 @@ def _features(outline: Outline) -> tuple[Entry, ...]:
     entries = [scale]
     if any(one.use == "category" for one in outline.features):
         entries.append(Entry("encode", "one_hot", "a column of 0 and 1 for each category"))
+    if any(one.use == "date" for one in outline.features):
+        entries.append(Entry("dates", FeaturesConfig().dates, "numbers made of dates; also month_cycle, weekday_cycle"))
     if columns:
         entries.append(Entry("columns", columns, "many categories: a vector learned for each"))
     return tuple(entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -182,38 +182,46 @@ def _layers(model: Mlp) -> Iterator[LayerPlan]:
 
 def _columns(inputs: Inputs) -> Iterator[ColumnPlan]:
     """The table's columns in the order of the report, then those that step 1 dropped; nothing of pictures."""
-    profile, report = inputs.prepared.profile, inputs.features.report
+    profile, report, made_of = inputs.prepared.profile, inputs.features.report, inputs.features.made_of
     for column in profile["columns"]:
         name, kind = column["name"], str(column["kind"])
         if column["role"] == "target":
             yield ColumnPlan(name, "target", kind, "predicted", 0)
         else:
-            yield ColumnPlan(name, "feature", kind, *_becomes(name, kind, report))
+            yield ColumnPlan(name, "feature", kind, *_becomes(name, kind, report, made_of))
     for name, formula in report.derived.items():
-        becomes, n_inputs = _becomes(name, "number", report)
+        becomes, n_inputs = _becomes(name, "number", report, made_of)
         yield ColumnPlan(name, "derived", "number", f"{formula}; {becomes}", n_inputs)
     for name, reason in ((profile["cleaning"] or {}).get("dropped_columns") or {}).items():
         yield ColumnPlan(name, "dropped", "", f"left out: {reason}", 0)
 
 
-def _becomes(name: str, kind: str, report: FeatureReport) -> tuple[str, int | None]:
-    """What step 2 makes of a column, and how many inputs of it; all of them share the components of a PCA."""
-    parts = ["1 for true, 0 for false"] if kind == "boolean" else []
+def _becomes(name: str, kind: str, report: FeatureReport, made_of: Mapping[str, str]) -> tuple[str, int | None]:
+    """What step 2 makes of a column, and how many inputs of it; all of them share the components of a PCA.
+
+    made_of : the column of every feature
+    """
+    parts = [*_first(name, kind, report)]
     if (encoded := report.encoded.get(name)) is not None:
         rare = f", {encoded.rare} rare together" if encoded.rare else ""
         parts.append(f"{encoded.encode}: {len(encoded.kept)} categories{rare}")
-    if (imputed := report.imputed.get(name)) is not None and imputed.missing:
-        parts.append(f"{imputed.missing:,} missing: {imputed.how} {imputed.value:.4g}")
-    if (scaled := report.scaled.get(name)) is not None and scaled.scale != "none":
+    numbers = report.dated[name].numbers if name in report.dated else (name,)
+    if (imputed := report.imputed.get(numbers[0])) is not None and imputed.missing:
+        each = "each number's " if len(numbers) > 1 else ""
+        value = "" if each else f" {imputed.value:.4g}"
+        parts.append(f"{imputed.missing:,} missing: {each}{imputed.how}{value}")
+    if (scaled := report.scaled.get(numbers[0])) is not None and scaled.scale != "none":
         parts.append(f"scaled: {scaled.scale}")
-    own = [one for one in (*report.features, *report.embedded) if one == name or _is_made_of(one, name, report)]
-    lost = [dropped for dropped in report.dropped if dropped.name == name or _is_made_of(dropped.name, name, report)]
+    own = [one for one in (*report.features, *report.embedded) if made_of.get(one, one) == name]
+    lost = [dropped for dropped in report.dropped if made_of.get(dropped.name) == name]
     if lost:
         parts.append(f"{len(lost)} dropped by {lost[0].key}")
     return "; ".join(parts) or "taken as it is", None if report.explained_variance else len(own)
 
 
-def _is_made_of(feature: str, column: str, report: FeatureReport) -> bool:
-    if feature == f"{column}_missing":
-        return True
-    return column in report.encoded and feature.startswith((f"{column}=", f"{column}_target"))
+def _first(name: str, kind: str, report: FeatureReport) -> Iterator[str]:
+    """What is read of a column that is neither numbers nor categories."""
+    if kind == "boolean":
+        yield "1 for true, 0 for false"
+    if (dated := report.dated.get(name)) is not None:
+        yield ", ".join(number.removeprefix(f"{name}_") for number in dated.numbers)

@@ -10,6 +10,7 @@ import polars as pl
 
 from mlcli.bundle import fill_outline
 from mlcli.bundle_content import BundleOutline
+from mlcli.data.kinds import readable
 from mlcli.data.types import Images
 from mlcli.errors import DataError, UsageError
 from mlcli.incoming import Given
@@ -101,7 +102,7 @@ def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> Given:
     if isinstance(data, Images):
         return Given(data, pl.DataFrame())
     targets = [column.name for column in data.targets]
-    frame = data.frame.rename({name: f"true_{name}" for name in targets})
+    frame = readable(data.frame).rename({name: f"true_{name}" for name in targets})
     return Given(data, frame, tuple(f"true_{name}" for name in targets))
 
 

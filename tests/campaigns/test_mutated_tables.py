@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -114,6 +115,8 @@ def same_cell(found, text):
         return found is None and text in MISSING
     if isinstance(found, bool):
         return text.lower() in (("true", "t", "yes", "y") if found else ("false", "f", "no", "n"))
+    if isinstance(found, datetime):
+        return found == datetime.fromisoformat(text)
     if isinstance(found, float):
         exact = not text.lstrip("+-").isdigit() or int(text) == int(found)
         return bool(NUMBER.fullmatch(text)) and float(text) == found and math.isfinite(found) and exact

@@ -18,6 +18,7 @@ from mlcli.data.types import Images, Splits
 from mlcli.reporter import Silent
 
 N = 400
+DAYS = pl.date_range(pl.date(2020, 1, 1), pl.date(2021, 2, 3), eager=True)
 
 
 def healthy(n=N, seed=0):
@@ -139,6 +140,12 @@ def test_columns_that_add_up_to_the_target(workspace):
     assert found(weighted, "amount", workspace) == ()
 
 
+def test_a_date_that_the_target_follows_gives_it_away(workspace):
+    table = healthy().with_columns(d=DAYS)
+    drifting = table.with_columns(amount=3.0 * pl.int_range(N))
+    assert told(found(drifting, "amount", workspace)) == [("leak", ("d",))]
+
+
 IDS = {
     "in the order of the rows": lambda: np.arange(N) * 7 + 1000,
     "backwards": lambda: -np.arange(N),
@@ -157,6 +164,7 @@ def test_numbers_and_names_of_rows(workspace, kind):
 
 
 NO_IDS = {
+    "days in the order of the rows": lambda rng: DAYS,
     "distinct measurements": lambda rng: rng.permutation(10**6)[:N],
     "distinct fractions in order": lambda rng: np.sort(rng.random(N)),
     "numbers of groups": lambda rng: rng.integers(0, N, N),

@@ -86,13 +86,39 @@ CSV = {
     "declared number": (
         b"a,y\n1,p\nx,q\n",
         {"types": {"a": "number"}},
-        ["t.csv:3: column 'a': 'x' is not a number, as dataset.types says"],
+        ["t.csv:3: column 'a': 'x' is not a number, as the dataset section says"],
     ),
     "declared truth": (
         b"a,y\nyes,p\nperhaps,q\n",
         {"types": {"a": "boolean"}},
-        ["t.csv:3: column 'a': 'perhaps' is neither true nor false, as dataset.types says", "{a: category}"],
+        ["t.csv:3: column 'a': 'perhaps' is neither true nor false, as the dataset section says", "{a: category}"],
     ),
+    "no date among dates": (
+        b"a,y\n" + b"2024-01-31,p\n2024-02-01 10:30,q\n" * 10 + b"2024-02-30,p\n",
+        {},
+        ["t.csv:22: column 'a': '2024-02-30' is not a date such as 2024-05-31", "20 of 21 cells", "missing.values"],
+    ),
+    "no time among dates": (
+        b"a,y\n" + b"2024-01-31 10:00,p\n" * 20 + b"2024-02-01 24:00,p\n",
+        {},
+        ["t.csv:22: column 'a': '2024-02-01 24:00' is not a date", "20 of 21"],
+    ),
+    "another form of date": (
+        b"a,y\n31/1/2024,p\n2/14/2024,q\n",
+        {"dates": {"a": "%d/%m/%Y"}},
+        ["t.csv:3: column 'a': '2/14/2024' is not a date of the form %d/%m/%Y, as the dataset section says"],
+    ),
+    "a year of two digits": (
+        b"a,y\n1/1/2024,p\n1/1/24,q\n",
+        {"dates": {"a": "%d/%m/%Y"}},
+        ["t.csv:3: column 'a': '1/1/24'"],
+    ),
+    "declared date": (
+        b"a,y\n1/1/2024,p\n",
+        {"types": {"a": "date"}},
+        ["t.csv:2: column 'a': '1/1/2024' is not a date"],
+    ),
+    "format of nothing": (b"a,y\n1,p\n", {"dates": {"b": "%d/%m/%Y"}}, ["dataset.dates: no column 'b'"]),
     "bad cell behind dropped rows": (
         b"a,u,y\n" + b"1,m,p\n2,n,q\n" * 20 + b"x,m,p\n",
         {"keep": {"u": ["m"]}},

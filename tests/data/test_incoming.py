@@ -2,6 +2,7 @@
 
 import io
 import sys
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,6 +74,27 @@ def test_truth_is_read_in_any_words(tmp_path, name, text):
     incoming = read_incoming(str(tmp_path / name), Schema((Column("member", "boolean"),)), dataset())
     assert incoming.table.frame["member"].to_list() == [True, False, True, None, None]
     assert incoming.odd == ({} if "null" in text else {"member": 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "signed\n2024-02-01\n2024-02-01T10:30\n?\n"),
+        ({"dates": {"signed": "%d/%m/%Y"}}, "signed\n1/2/2024\n01/02/2024\n?\n"),
+    ],
+)
+def test_dates_are_read_as_they_were(tmp_path, options, text):
+    (tmp_path / "new.csv").write_text(text)
+    schema = Schema((Column("signed", "date"),))
+    incoming = read_incoming(str(tmp_path / "new.csv"), schema, dataset(**options))
+    assert incoming.table.frame["signed"].dt.date().to_list() == [date(2024, 2, 1)] * 2 + [None]
+    assert incoming.words["signed"][:2].to_list() == text.split()[1:3]
+    pl.DataFrame({"signed": [date(2024, 2, 1)]}).write_parquet(tmp_path / "new.parquet")
+    native = read_incoming(str(tmp_path / "new.parquet"), schema, dataset(**options))
+    assert native.table.frame["signed"].dt.date().to_list() == [date(2024, 2, 1)]
+    (tmp_path / "bad.csv").write_text("signed\n2024/02/01\n")
+    with pytest.raises(DataError, match=r"bad\.csv:2: column 'signed': '2024/02/01' is not a date .*model was trained"):
+        read_incoming(str(tmp_path / "bad.csv"), schema, dataset(**options))
 
 
 def as_csv(frame, path):

@@ -33,6 +33,7 @@ def column(cells):
     return "a,y\n" + "".join(f"{cell},{'pq'[i % 2]}\n" for i, cell in enumerate(cells))
 
 
+FEBRUARY = datetime.datetime(2024, 2, 1)
 KINDS = {
     "integers": (["1", "-2", "+3"], {}, [1.0, -2.0, 3.0]),
     "decimals": (["1.5", ".5", "2.", "-1e-3", "1E5"], {}, [1.5, 0.5, 2.0, -0.001, 1e5]),
@@ -59,11 +60,51 @@ KINDS = {
     "few numbers": ([*"123456789", "x"], {}, [*"123456789", "x"]),
     "declared category": (["01", "02"], {"types": {"a": "category"}}, ["01", "02"]),
     "wide category": (["9007199254740993", "1"], {"types": {"a": "category"}}, ["9007199254740993", "1"]),
-    "dates": (["2024-01-31", "2024-02-01"], {}, ["2024-01-31", "2024-02-01"]),
+    "dates": (["2024-01-31", "NA", "2024-02-01"], {}, [datetime.datetime(2024, 1, 31), None, FEBRUARY]),
+    "times": (
+        ["2024-02-01T00:00", "2024-02-01 23:59:59", '"2024-02-01T01:00:00,25"', "2024-02-01"],
+        {},
+        [
+            FEBRUARY,
+            datetime.datetime(2024, 2, 1, 23, 59, 59),
+            datetime.datetime(2024, 2, 1, 1, 0, 0, 250_000),
+            FEBRUARY,
+        ],
+    ),
+    "times of zones": (
+        ["2024-02-01T01:00Z", "2024-01-31T23:30:00-01:30", "2024-02-01 03:00:00.5+0200", "2024-02-01T00:30 +05:30"],
+        {},
+        [
+            datetime.datetime(2024, 2, 1, 1),
+            datetime.datetime(2024, 2, 1, 1),
+            datetime.datetime(2024, 2, 1, 1, 0, 0, 500_000),
+            datetime.datetime(2024, 1, 31, 19),
+        ],
+    ),
+    "declared dates": (["1/2/2024", "01/02/2024"], {"dates": {"a": "%d/%m/%Y"}}, [FEBRUARY, FEBRUARY]),
+    "declared times": (
+        ["Feb 1 24 1:30 PM", "feb 1 24 01:30 am"],
+        {"dates": {"a": "%b %d %y %I:%M %p"}},
+        [datetime.datetime(2024, 2, 1, 13, 30), datetime.datetime(2024, 2, 1, 1, 30)],
+    ),
+    "declared zone": (
+        ["01.02.2024 01:00 +0100", "31.01.2024 23:00 -0100"],
+        {"dates": {"a": "%d.%m.%Y %H:%M %z"}},
+        [FEBRUARY, FEBRUARY],
+    ),
+    "dates declared category": (["2024-01-31"] * 2, {"types": {"a": "category"}}, ["2024-01-31"] * 2),
+    "months": (["2024-01", "2024-02"], {}, ["2024-01", "2024-02"]),
+    "dates the other way": (["31/01/2024", "01/02/2024"], {}, ["31/01/2024", "01/02/2024"]),
+    "few dates": (["2024-01-31"] * 9 + ["x"], {}, ["2024-01-31"] * 9 + ["x"]),
 }
 
 
-KIND_OF = {str: ("category", pl.String), float: ("number", pl.Float64), bool: ("boolean", pl.Boolean)}
+KIND_OF = {
+    str: ("category", pl.String),
+    float: ("number", pl.Float64),
+    bool: ("boolean", pl.Boolean),
+    datetime.datetime: ("date", pl.Datetime("us")),
+}
 
 
 @pytest.mark.parametrize(("written", "options", "expected"), KINDS.values(), ids=KINDS)
@@ -231,6 +272,7 @@ SPLIT_KEYS = {
     "groups": ("group", "x1", ["007", "9007199254740993"]),
     "numbers as time": ("time", "x2", [20.0, 10.0]),
     "dates as time": ("time", "x3", ["2024-02-01", "2024-01-31"]),
+    "declared dates as time": ("time", "x5", [datetime.datetime(2024, 2, 1), datetime.datetime(2024, 1, 31)]),
     "given": ("given", "x4", ["train", "test"]),
 }
 
@@ -238,15 +280,17 @@ SPLIT_KEYS = {
 @pytest.mark.parametrize(("by", "name", "values"), SPLIT_KEYS.values(), ids=SPLIT_KEYS)
 def test_split_key_is_no_feature(tmp_path, by, name, values):
     text = (
-        "x1,x2,x3,x4,a,u,y\n007,20,2024-02-01,train,1,m,p\n1,1,1,1,1,n,p\n9007199254740993,10,2024-01-31,test,2,m,q\n"
+        "x1,x2,x3,x4,x5,a,u,y\n007,20,2024-02-01,train,1/2/2024,1,m,p\n1,1,1,1,1,1,n,p\n"
+        "9007199254740993,10,2024-01-31,test,31/1/2024,2,m,q\n"
     )
-    drop = [other for other in ("x1", "x2", "x3", "x4") if other != name]
-    found = read(tmp_path, text, split={"by": by, "column": name}, drop=drop, keep={"u": ["m"]})
+    drop = [other for other in ("x1", "x2", "x3", "x4", "x5") if other != name]
+    dates = {"x5": "%d/%m/%Y"}
+    found = read(tmp_path, text, split={"by": by, "column": name}, drop=drop, keep={"u": ["m"]}, dates=dates)
     assert found.split_key.to_list() == values
     assert [column.name for column in found.rows.features] == ["a", "u"]
 
 
-def test_dates_of_typed_sources_are_iso_text_in_one_time_zone(tmp_path):
+def test_dates_of_typed_sources_are_in_one_time_zone(tmp_path):
     east = datetime.timezone(datetime.timedelta(hours=2))
     frame = pl.DataFrame(
         {
@@ -255,16 +299,21 @@ def test_dates_of_typed_sources_are_iso_text_in_one_time_zone(tmp_path):
                 datetime.datetime(2024, 1, 31, 1, 0, tzinfo=east),
                 datetime.datetime(2024, 1, 31, 2, tzinfo=datetime.UTC),
             ],
+            "c": [datetime.time(12, 30), None],
             "n": [decimal.Decimal("1.50"), decimal.Decimal(2)],
             "y": ["p", "q"],
         }
     )
     frame.with_columns(pl.col("t").dt.convert_time_zone("Asia/Tokyo")).write_parquet(tmp_path / "t.parquet")
     found = read_tables(CONFIG.validate_python({"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}))
-    assert found.rows.frame["d"].to_list() == ["2024-01-31", None]
-    assert [text[:16] for text in found.rows.frame["t"]] == ["2024-01-30T23:00", "2024-01-31T02:00"]
+    assert found.rows.frame["d"].to_list() == [datetime.datetime(2024, 1, 31), None]
+    assert found.rows.frame["t"].to_list() == [datetime.datetime(2024, 1, 30, 23), datetime.datetime(2024, 1, 31, 2)]
+    assert found.rows.frame["c"][0][:8] == "12:30:00"
     assert found.rows.frame["n"].to_list() == [1.5, 2.0]
-    assert len(found.report.notes) == 2
+    assert [column.kind for column in found.rows.features] == ["date", "date", "category", "number"]
+    zone, clock = found.report.notes
+    assert "'t' holds times of the zone Asia/Tokyo" in zone
+    assert "'c' holds times of day" in clock
 
 
 FRAME = pl.DataFrame(

@@ -40,6 +40,11 @@ TABLE_CASES = {
 }
 LATER_CASES = {
     "as they are": {},
-    "all of all": {**EVERYTHING, "derive": {**DERIVED, "rich": "member * income"}},
+    "all of all": {
+        **EVERYTHING,
+        "derive": {**DERIVED, "rich": "member * income", "wait": "seen_elapsed - signed_elapsed"},
+        "dates": ["year", "month_cycle", "weekday_cycle", "hour_cycle", "elapsed"],
+    },
+    "dates alike": {"indicator": True, "columns": {"seen": {"dates": ["hour", "day"], "scale": "minmax"}}},
     "scaled truth": {"indicator": True, "columns": {"member": {"scale": "standard", "impute": "mean"}}},
 }

@@ -1,12 +1,14 @@
 """Small tables and pictures to fit features on."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import polars as pl
 
 from mlcli.data.kinds import DTYPES, kind_of
 from mlcli.data.types import Column, Images, Table
 
-KINDS = {"category": {str}, "boolean": {bool}}
+KINDS = {"category": {str}, "boolean": {bool}, "date": {datetime}}
 
 
 def table_of(columns, targets=()):
@@ -48,7 +50,15 @@ def later_table(n=230, seed=0):
     """As `mixed_table`, with columns of the kinds that came later, and gaps in all of them."""
     rng = np.random.default_rng([seed, 1])
     table = mixed_table(n, seed)
-    later = table_of({"member": with_gaps([bool(v) for v in rng.random(n) < 0.3], rng)})
+    days = [datetime(2019, 11, 3) + timedelta(days=int(day)) for day in rng.integers(0, 900, n)]
+    times = [day + timedelta(seconds=int(second)) for day, second in zip(days, rng.integers(0, 86400, n), strict=True)]
+    later = table_of(
+        {
+            "member": with_gaps([bool(v) for v in rng.random(n) < 0.3], rng),
+            "signed": with_gaps(days, rng),
+            "seen": with_gaps(times, rng),
+        }
+    )
     return Table(table.frame.hstack(later.frame), table.features + later.features, ())
 
 

@@ -54,6 +54,7 @@ def with_value(value):
     return make
 
 
+DATED = {"name": "income", "parts": ["year"], "origin": "2024-01-31"}
 DAMAGES = {
     "no plan": lambda state, tensors: state.pop("plan"),
     "extra key": put(["more"], 1),
@@ -61,7 +62,9 @@ DAMAGES = {
     "pictures": put(["rows"], "pictures"),
     "plan of text": put(["plan"], "x"),
     "report of numbers": put(["report"], {"rows": "many"}),
-    "unknown kind": put(["plan", "columns", 0, "kind"], "date"),
+    "unknown kind": put(["plan", "columns", 0, "kind"], "colour"),
+    "another kind": put(["plan", "columns", 0, "kind"], "date"),
+    "dates of no column": lambda state, tensors: state["plan"].update(dates=[DATED]),
     "fewer columns": put(["plan", "columns"], []),
     "formula of code": put(["plan", "derived", "gap"], "__import__('os').system('true')"),
     "formula on nothing": put(["plan", "derived", "gap"], "nothing + 1"),

@@ -69,10 +69,19 @@ def _useless_keys(name: str, column: ColumnConfig, features: FeaturesConfig, dat
     if column.fill_value is not None and impute != "constant":
         message = f"needs impute: constant for this column; it is {impute}"
         yield Fault((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
-    kind = dataset.types.get(name) if isinstance(dataset, TableConfig) else None
-    foreign = {None: (), "category": _NUMBER_KEYS}.get(kind, _CATEGORY_KEYS)
+    kind = _declared_kind(name, dataset)
+    foreign = {None: (), "category": (*_NUMBER_KEYS, "dates"), "date": _CATEGORY_KEYS}.get(
+        kind, (*_CATEGORY_KEYS, "dates")
+    )
     scaled = kind == "category" and encode in ("ordinal", "target")
     for key in foreign:
         if getattr(column, key) is not None and not (key == "scale" and scaled):
-            message = f"has no effect on a {kind} column, which dataset.types makes of {name!r}"
-            yield Fault((*at, key), message, at_key=True, reads=(("dataset", "types"),))
+            section = "types" if isinstance(dataset, TableConfig) and name in dataset.types else "dates"
+            message = f"has no effect on a {kind} column, which dataset.{section} makes of {name!r}"
+            yield Fault((*at, key), message, at_key=True, reads=(("dataset", section),))
+
+
+def _declared_kind(name: str, dataset: DatasetConfig) -> str | None:
+    if not isinstance(dataset, TableConfig):
+        return None
+    return dataset.types.get(name) or ("date" if name in dataset.dates else None)

@@ -1,10 +1,13 @@
 """Rules within the `dataset` section, apart from its split."""
 
+import re
 from collections.abc import Iterator
 
 from mlcli.config.dataset import CsvConfig, DatasetConfig, IdxConfig, SqlConfig, TableConfig
 from mlcli.config.fault import Fault
 from mlcli.config.rules.facts import targets_of
+
+_A_DAY = ("%[Yy]", "%[mbB]", "%d")
 
 
 def source_clashes(dataset: DatasetConfig) -> Iterator[Fault]:
@@ -25,6 +28,19 @@ def source_clashes(dataset: DatasetConfig) -> Iterator[Fault]:
             )
     if isinstance(dataset, TableConfig):
         yield from _target_clashes(dataset, targets_of(dataset))
+        yield from _date_clashes(dataset, targets_of(dataset))
+
+
+def _date_clashes(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Fault]:
+    for name, form in dataset.dates.items():
+        at = ("dataset", "dates", name)
+        if not all(re.search(marks, form) for marks in _A_DAY) and "%j" not in form:
+            yield Fault(at, f"must tell day (%d), month (%m or %b) and year (%Y); got {form!r}")
+        if (kind := dataset.types.get(name, "date")) != "date":
+            message = f"is a format of dates, but dataset.types makes {name!r} a {kind}; remove one of them"
+            yield Fault(at, message, at_key=True, reads=(("dataset", "types"),))
+        if name in targets:
+            yield Fault(at, "the column is the target, which is not read as dates; remove it", at_key=True)
 
 
 def _target_clashes(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Fault]:

@@ -1,0 +1,91 @@
+"""Dates as numbers of the calendar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from mlcli.config.features import DatePart
+from mlcli.data.frames import Frame
+from mlcli.data.kinds import as_days
+from mlcli.features.rows import dates_of
+
+# Parts that are a place on a circle, and so are two numbers between −1 and 1.
+_CYCLES: dict[DatePart, str] = {"month_cycle": "month", "weekday_cycle": "weekday", "hour_cycle": "hour"}
+_OF_THE_CLOCK: tuple[DatePart, ...] = ("hour", "hour_cycle")
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates, and what is made of it.
+
+    origin : the day, as ISO has it, from which elapsed days are counted: the first of the training rows
+    """
+
+    name: str
+    parts: tuple[DatePart, ...]
+    origin: str
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the numbers."""
+        ends = ((f"{_CYCLES[part]}_sin", f"{_CYCLES[part]}_cos") if part in _CYCLES else (part,) for part in self.parts)
+        return tuple(f"{self.name}_{end}" for pair in ends for end in pair)
+
+    @property
+    def bounded(self) -> tuple[bool, ...]:
+        """Which of the numbers are between −1 and 1 by what they are."""
+        return tuple(part in _CYCLES for part in self.parts for _ in range(1 + (part in _CYCLES)))
+
+    def read(self, rows: Frame) -> Iterator[pl.Series]:
+        """Each number as Float64; DataError where the column is absent or holds no dates."""
+        dates = dates_of(rows, self.name)
+        yield from (number.cast(pl.Float64) for part in self.parts for number in self._part(dates, part))
+
+    def _part(self, dates: pl.Series, part: DatePart) -> Iterator[pl.Series]:
+        match part:
+            case "year":
+                yield dates.dt.year()
+            case "month":
+                yield dates.dt.month()
+            case "day":
+                yield dates.dt.day()
+            case "weekday":
+                yield dates.dt.weekday()
+            case "hour":
+                yield _hours(dates)
+            case "elapsed":
+                yield as_days(dates) - float((date.fromisoformat(self.origin) - _EPOCH).days)
+            case "month_cycle":
+                yield from _circle((dates.dt.month() - 1) / 12)
+            case "weekday_cycle":
+                yield from _circle((dates.dt.weekday() - 1) / 7)
+            case "hour_cycle":
+                yield from _circle(_hours(dates) / 24)
+
+
+def fit_date(dates: pl.Series, parts: Sequence[DatePart]) -> DateColumn:
+    """Count days from the first of the training dates; no hours where all of these are at midnight."""
+    known = dates.drop_nulls()
+    first = known.dt.date().min() if len(known) else _EPOCH
+    has_times = bool((known != known.dt.date().cast(known.dtype)).any())
+    kept = tuple(part for part in parts if has_times or part not in _OF_THE_CLOCK)
+    return DateColumn(dates.name, kept or ("elapsed",), str(first))
+
+
+def _hours(dates: pl.Series) -> pl.Series:
+    """Of the day, with minutes and seconds as a fraction."""
+    hours, minutes, seconds = (unit.cast(pl.Int64) for unit in (dates.dt.hour(), dates.dt.minute(), dates.dt.second()))
+    return (hours * 3600 + minutes * 60 + seconds) / 3600
+
+
+def _circle(share: pl.Series) -> Iterator[pl.Series]:
+    """Sine and cosine of a share of the whole turn."""
+    angle = share * (2 * math.pi)
+    yield angle.sin()
+    yield angle.cos()
