@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mlcli.config.schema import Config
     from mlcli.data.prepare import Prepared
     from mlcli.incoming import Given
+    from mlcli.play.start import Asked
+    from mlcli.play.state import PlayState
     from mlcli.run import Run
     from mlcli.signals import Interruption
 
@@ -86,6 +88,14 @@ class Session:
         from mlcli.data.prepare import prepare_dataset
 
         return prepare_dataset(config.dataset, config.seed, self.screen)
+
+    def game(self, asked: Asked) -> PlayState:
+        """What is to be played; torch is imported from here on."""
+        from mlcli.play.start import start_play
+
+        state = start_play(asked, self.screen)
+        _import_torch_beside()
+        return state
 
     def run(self, spec: str | None) -> Run:
         """The run named, or the latest."""

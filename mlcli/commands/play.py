@@ -45,13 +45,21 @@ def play(
 ) -> None:
     """Change a small network by keys while it is trained, and watch what it answers over two inputs."""
     with Session(as_json, quiet) as session:
-        from mlcli.play.start import Asked, start_play
+        from mlcli.play.start import Asked
 
-        state = start_play(Asked(what, target, x, y, sets or ()), session.screen)
+        state = session.game(Asked(what, target, x, y, sets or ()))
+        from mlcli.console.play.game import Game, can_play
         from mlcli.console.play.printed import show_played
         from mlcli.signals import Interruption
         from mlcli.steps.play import play_step
 
+        if epochs is None and can_play(session.screen):
+            game = Game(session.screen, state, output)
+            game.play()
+            game.tell()
+            if game.written is not None:
+                session.screen.next_step(f"mlcli train {game.written}")
+            return
         with Interruption() as interruption:
             outcome = play_step(state, state.config.training.epochs if epochs is None else epochs, output, interruption)
         session.finish(outcome, show_played, f"mlcli train {output}" if output else "")

@@ -41,6 +41,11 @@ class Stage:
         self._asked_to_stop = False
         self._next_look = self._next_picture = 0.0
 
+    @property
+    def away(self) -> bool:
+        """Whether a picture is needed for the stage to be seen again."""
+        return self._away and in_foreground(self.console.file.fileno())
+
     def start(self) -> None:
         """Read keys from here on. What is over in a moment needs no picture."""
         self.keys.__enter__()

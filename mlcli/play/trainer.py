@@ -84,11 +84,9 @@ class Trainer:
         return self.shader.answers(outputs_of(self.job, self._grid(width, height)))
 
     def neurons(self, width: int, height: int) -> list[list[Shades]]:
-        """As `plane`, of each unit of each hidden layer: by its sign, and its size within what it reaches here."""
-        return [
-            [unit_shades(column) for column in layer.T]
-            for layer in hidden_outputs(self.job.model, self._grid(width, height))
-        ]
+        """As `plane`, of each input and each hidden unit: its sign, and its size within what it reaches."""
+        grid = self._grid(width, height)
+        return [[unit_shades(column) for column in layer.T] for layer in (grid, *hidden_outputs(self.job.model, grid))]
 
     def _grid(self, width: int, height: int) -> torch.Tensor:
         if (width, height) not in self._grids:

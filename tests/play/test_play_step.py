@@ -65,13 +65,13 @@ def test_the_document_tells_what_was_played(workspace, mlcli):
 def test_the_plane_is_printed_with_its_rows(workspace, mlcli):
     done = mlcli("play", "circle", "--epochs", "40")
     assert done.code == 0
-    top, *rows, bottom, legend = done.out.splitlines()
+    top, *rows, bottom, axes, kinds = done.out.splitlines()
     assert (top, bottom) == (f"┌{'─' * 48}┐", f"└{'─' * 48}┘")
     assert [len(row) for row in rows] == [50] * 24
     assert rows[0] == f"│{' ' * 48}│"  # beyond the ring: surely orange
-    assert rows[12][21:29].count("▒") + rows[12][21:29].count("x") > 4  # the disc: surely blue
-    assert "o -1" in legend
-    assert "x 1" in legend
+    assert rows[12][21:29].count("▒") + rows[12][21:29].count("+") > 4  # the disc: surely blue
+    assert axes == "→ x1 -6 … 6   ↑ x2 -6 … 6"
+    assert kinds == "o -1  + 1"
     assert "40 epochs in" in done.err
 
 

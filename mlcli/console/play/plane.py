@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
 
-from mlcli.console.play.ink import LEVELS, Drawn, Ink, pair_style, pixel
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+from mlcli.console.canvas import line
+from mlcli.console.halfblocks import half_blocks
+from mlcli.console.play.ink import LEVELS, PALETTE, Drawn, Ink, character, colours, few_colours
 from mlcli.play.plane import Points
 from mlcli.play.shades import Shades
 
-if TYPE_CHECKING:
-    from rich.style import Style
-    from rich.text import Text
-
-T = TypeVar("T")
-# What a place shows: which of the three, the kind, and the level from 0 to LEVELS.
-Place = tuple[Drawn, int, int]
 # Places for each row that is drawn: more rows would hide the plane.
-PLACES_A_POINT = 5
+PLACES_A_ROW = 5
+Levels = NDArray[np.int64]
 
 
 def places_of(ink: Ink, width: int, height: int) -> tuple[int, int]:
@@ -27,53 +26,67 @@ def places_of(ink: Ink, width: int, height: int) -> tuple[int, int]:
 
 
 def draw_plane(
-    shades: Shades, points: Sequence[tuple[Drawn, Points]], width: int, height: int, ink: Ink, *, sharp: bool = False
+    shades: Shades,
+    rows: Sequence[tuple[Drawn, Points]],
+    width: int,
+    height: int,
+    ink: Ink,
+    *,
+    sharp: bool = False,
 ) -> list[Text]:
     """Lines of `width` characters.
 
     shades : of the places that `places_of` tells, row by row from the top
-    points : rows to draw over them, the later ones above the earlier
+    rows   : to draw over them, the later ones above the earlier
     sharp  : every answer as sure as can be
     """
     across, down = places_of(ink, width, height)
-    places: list[list[Place]] = [[("plane", 0, 0)] * across for _ in range(down)]
-    levels = [LEVELS] * (across * down) if sharp else levels_of(shades)
-    for index, (kind, level) in enumerate(zip(shades.kinds.tolist(), levels, strict=True)):
-        places[index // across][index % across] = ("plane", kind, level)
-    for drawn, rows in points:
-        for x, y, kind, level in _sampled(rows, across * down // PLACES_A_POINT):
-            places[min(down - 1, int(y * down))][min(across - 1, int(x * across))] = (drawn, kind, level)
-    return [*_pixel_lines(places)] if ink.pixels else [*_character_lines(places, ink)]
+    kinds, levels = shades.kinds.reshape(down, across), levels_of(shades).reshape(down, across)
+    levels = np.full_like(levels, LEVELS) if sharp else levels
+    marks = [(drawn, _located(points, across, down)) for drawn, points in rows]
+    return _pixels(kinds, levels, marks) if ink.pixels else list(_characters(kinds, levels, marks, ink))
 
 
-def levels_of(shades: Shades) -> list[int]:
+def levels_of(shades: Shades) -> Levels:
     """Strengths in whole steps."""
-    levels: list[int] = (shades.strengths * LEVELS).round().astype(int).tolist()
-    return levels
+    return (shades.strengths * LEVELS).round().astype(np.int64)
 
 
-def _sampled(rows: Points, most: int) -> Iterator[tuple[float, float, int, int]]:
-    every = max(1, -(-len(rows.across) // max(1, most)))
-    columns = (rows.across[::every].tolist(), rows.down[::every].tolist(), rows.shades.kinds[::every].tolist())
-    yield from zip(*columns, levels_of(rows.shades)[::every], strict=True)
+def _located(points: Points, across: int, down: int) -> tuple[Levels, ...]:
+    """Column, row, kind and level of the rows that there is room for."""
+    every = max(1, -(-len(points.across) // max(1, across * down // PLACES_A_ROW)))
+    columns = np.minimum((points.across * across).astype(np.int64), across - 1)
+    rows = np.minimum((points.down * down).astype(np.int64), down - 1)
+    return tuple(each[::every] for each in (columns, rows, points.shades.kinds, levels_of(points.shades)))
 
 
-def _pixel_lines(places: Sequence[Sequence[Place]]) -> Iterator[Text]:
-    """Two rows of places a line; where they are equal a blank shows them, which every font draws without seams."""
-    for upper, lower in zip(places[::2], places[1::2], strict=True):
-        pairs = [(pixel(*one), pixel(*other)) for one, other in zip(upper, lower, strict=True)]
-        yield _line(pairs, lambda pair: " " if pair[0] == pair[1] else "▀", lambda pair: pair_style(*pair))
+def _pixels(kinds: Levels, levels: Levels, marks: Sequence[tuple[Drawn, tuple[Levels, ...]]]) -> list[Text]:
+    picture = colours("plane")[_known(kinds), levels]
+    for drawn, (columns, rows, own, strengths) in marks:
+        picture[rows, columns] = colours(drawn)[_known(own), strengths]
+    return half_blocks(picture)
 
 
-def _character_lines(places: Sequence[Sequence[Place]], ink: Ink) -> Iterator[Text]:
-    for row in places:
-        yield _line(row, lambda place: ink.character(*place), lambda place: ink.style(place[0], place[1]))
+def _known(kinds: Levels) -> Levels:
+    """Indices of colours; kinds beyond the palette begin it anew."""
+    return np.where(kinds < 0, len(PALETTE), kinds % len(PALETTE))
 
 
-def _line(cells: Sequence[T], character: Callable[[T], str], style: Callable[[T], Style | str]) -> Text:
-    from rich.text import Text
+def _characters(
+    kinds: Levels, levels: Levels, marks: Sequence[tuple[Drawn, tuple[Levels, ...]]], ink: Ink
+) -> Iterator[Text]:
+    places: list[list[tuple[Drawn, int, int]]] = [
+        [("plane", kind, level) for kind, level in zip(*row, strict=True)]
+        for row in zip(kinds.tolist(), levels.tolist(), strict=True)
+    ]
+    for drawn, located in marks:
+        for column, row, kind, level in zip(*(each.tolist() for each in located), strict=True):
+            places[row][column] = (drawn, kind, level)
+    for each in places:
+        yield line(*_runs(each, ink))
 
-    line = Text(no_wrap=True)
-    for cell, run in groupby(cells):
-        line.append(character(cell) * len([*run]), style(cell))
-    return line
+
+def _runs(places: Sequence[tuple[Drawn, int, int]], ink: Ink) -> Iterator[tuple[str, str]]:
+    for (drawn, kind, level), run in groupby(places):
+        weight = "" if drawn == "plane" else "bold "
+        yield character(drawn, kind, level) * len(list(run)), weight + few_colours(kind) if ink.coloured else ""

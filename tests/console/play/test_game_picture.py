@@ -1,0 +1,72 @@
+"""The screen of a game keeps within the terminal and tells what is so."""
+
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from mlcli.console.play.ink import Ink
+from mlcli.console.play.losses import Losses
+from mlcli.console.play.picture import LEAST_HEIGHT, LEAST_WIDTH, draw_game
+from mlcli.play.press import press
+from mlcli.play.start import Asked, start_play
+from mlcli.play.trainer import Trainer
+from mlcli.reporter import Silent
+from tests.conftest import CONFIGS
+
+SIZES = [(80, 24), (200, 50), (LEAST_WIDTH, LEAST_HEIGHT), (300, 20), (64, 90), (30, 10), (1, 1)]
+INKS = {"colours": Ink(True, True), "few colours": Ink(False, True), "none": Ink(False, False)}
+GAMES = {
+    "circle": ("circle",),
+    "numbers": ("multi_gauss", "-"),
+    "three classes": (str(CONFIGS / "iris.yaml"), "3", "4", "5", "6", "7", "+", "+", "+", "+"),
+    "no hidden layer": ("plane", "-", "-"),
+    "a diverged one": ("gauss", "l", "l", "l", "l", "l", "a"),
+}
+
+
+@pytest.fixture(scope="module", params=GAMES.values(), ids=GAMES)
+def game(request):
+    what, *keys = request.param
+    state = start_play(Asked(what), Silent())
+    for key in keys:
+        state = press(state, key)
+    trainer = Trainer(state.config, state.columns)
+    for _ in range(3):
+        trainer.advance()
+    losses = Losses()
+    losses.follow(trainer)
+    return state, trainer, losses
+
+
+@pytest.mark.parametrize("ink", INKS.values(), ids=INKS)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_screen_keeps_within_the_terminal(game, size, ink):
+    state, trainer, losses = game
+    for one in (state, replace(state, helping=True), replace(state, shown="both", message="x" * 300)):
+        lines = draw_game(one, trainer, losses, *size, ink).plain.split("\n")
+        assert len(lines) <= size[1]
+        assert max(map(cell_len, lines)) <= size[0]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+def test_every_knob_and_both_losses_are_seen(game, size):
+    state, trainer, losses = game
+    text = draw_game(state, trainer, losses, *size, Ink(True, True)).plain
+    config = state.config
+    told = [f"{config.optimizer.lr:g}", config.optimizer.name, config.model.activation, "train loss", "valid loss"]
+    units = [f" {n} " if index == state.layer else f"{n}" for index, n in enumerate(config.model.hidden)]
+    told += ["space", "quit", "sin x2", "-".join(units)]
+    assert [word for word in told if word not in text] == []
+
+
+def test_a_small_terminal_is_told_what_is_needed(game):
+    text = draw_game(*game, 50, 15, Ink(True, True)).plain
+    assert "needs 64 × 20" in text.replace("\n", "")
+    assert "50 × 15" in text.replace("\n", "")
+
+
+def test_help_tells_every_key(game):
+    state, trainer, losses = game
+    text = draw_game(replace(state, helping=True), trainer, losses, 80, 24, Ink(True, True)).plain
+    assert all(word in text for word in ("learning rate up, down", "write a config", "quit"))
