@@ -23,6 +23,8 @@ from mlcli.run.environment import package_versions, utc_now
 from mlcli.task import Classification, FittedTask, fit_task
 from mlcli.training.job import Arrays, TrainingJob, assemble_job
 from mlcli.training.scoring import QUICK
+from mlcli.verbose.data import explain_data
+from mlcli.verbose.features import explain_features
 
 # float32, and what making them takes for a moment.
 BYTES_PER_INPUT = 5
@@ -52,11 +54,13 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
     prepared : the data of this config, where step 1 has just been run
     """
     prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
+    reporter.explain(lambda: explain_data(config, prepared))
     train = prepared.splits.train
     task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
     features = obtain_features(
         prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
     )
+    reporter.explain(lambda: explain_features(config, features))
     return Inputs(prepared, task, features)
 
 

@@ -46,8 +46,8 @@ O = TypeVar("O", bound=Outcome)  # noqa: E741
 class Session:
     """The context every command runs in; no traceback leaves it."""
 
-    def __init__(self, as_json: bool, quiet: bool) -> None:
-        self.screen = Screen(quiet=quiet or as_json, as_json=as_json)
+    def __init__(self, as_json: bool, quiet: bool, verbose: bool = False) -> None:
+        self.screen = Screen(quiet=quiet or as_json, as_json=as_json, verbose=verbose and not quiet)
 
     def __enter__(self) -> Self:
         return self

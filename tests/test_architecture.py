@@ -20,6 +20,7 @@ LEVELS = [
     {"training"},
     {"run"},
     {"bundle_content", "checkpoint", "inference", "weights", "predictions", "evaluation"},
+    {"verbose"},
     {"bundle", "incoming", "recorder", "inputs", "ledger", "exploration"},
     {"resampling"},
     {"improve", "start"},

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlcli.commands.options import JsonOption, QuietOption, RunArgument, SetOption, StrictOption
+from mlcli.commands.options import JsonOption, QuietOption, RunArgument, SetOption, StrictOption, VerboseOption
 from mlcli.session import Session
 
 
@@ -21,9 +21,10 @@ def evaluate(
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Step 4: measure on the test rows, beside baselines; write figures and a report."""
-    with Session(as_json, quiet) as session:
+    with Session(as_json, quiet, verbose) as session:
         found = session.run(run)
         from mlcli.console.results import show_evaluation
         from mlcli.steps.evaluate import evaluate_step

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli import completion
-from mlcli.commands.options import JsonOption, QuietOption, SetOption
+from mlcli.commands.options import JsonOption, QuietOption, SetOption, VerboseOption
 from mlcli.session import Session
 
 
@@ -43,9 +43,10 @@ def improve(
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
-    with Session(as_json, quiet) as session:
+    with Session(as_json, quiet, verbose) as session:
         config, run = session.config_or_run(target, sets)
         from mlcli.console.improved import show_improved
         from mlcli.console.search_view import search_view

@@ -37,4 +37,7 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Explain each step in the course's words, with this run's numbers.")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 3 when the checks of the data warn of something.")]

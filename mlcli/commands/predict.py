@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli import completion
-from mlcli.commands.options import JsonOption, QuietOption
+from mlcli.commands.options import JsonOption, QuietOption, VerboseOption
 from mlcli.session import Session
 
 
@@ -41,9 +41,10 @@ def predict(
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Predict new rows: the target is not needed, columns may stand in any order."""
-    with Session(as_json, quiet) as session:
+    with Session(as_json, quiet, verbose) as session:
         outline, found = session.outline(run)
         given = None if source is None else session.given(outline, source, input_format)
         from mlcli.console.results import show_predictions

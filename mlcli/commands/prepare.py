@@ -9,7 +9,7 @@ import typer
 
 from mlcli import completion
 from mlcli.commands.next_command import train_command
-from mlcli.commands.options import JsonOption, QuietOption, SetOption, StrictOption
+from mlcli.commands.options import JsonOption, QuietOption, SetOption, StrictOption, VerboseOption
 from mlcli.session import Session
 
 
@@ -26,9 +26,10 @@ def prepare(
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Step 1: acquire, clean and split the data; check it for leaks."""
-    with Session(as_json, quiet) as session:
+    with Session(as_json, quiet, verbose) as session:
         loaded = session.configs(configs, sets)
         from mlcli.console.results import show_prepared
         from mlcli.steps.prepare import prepare_step

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlcli import completion
-from mlcli.commands.options import ConfigArgument, JsonOption, QuietOption, SetOption
+from mlcli.commands.options import ConfigArgument, JsonOption, QuietOption, SetOption, VerboseOption
 from mlcli.session import Session
 
 # What `--resume` alone stands for.
@@ -28,9 +28,10 @@ def train(
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Step 3: build the network, minimise its cost by gradient descent, keep the best weights."""
-    with Session(as_json, quiet) as session:
+    with Session(as_json, quiet, verbose) as session:
         if resume is None:
             loaded = session.config(config, sets)
             prepared = session.prepared(loaded)

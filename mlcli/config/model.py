@@ -94,7 +94,7 @@ class QuantileLoss(Section):
 
 
 class CrossEntropyLoss(_ClassLoss):
-    """bce: binary cross-entropy (two classes); cross_entropy: K classes."""
+    """bce: binary cross-entropy (two classes); cross_entropy: −ln of the true class's probability (K classes)."""
 
     name: Literal["bce", "cross_entropy"]
     label_smoothing: OpenShare = Field(0.0, description="Share of probability spread over the other classes.")

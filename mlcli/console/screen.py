@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlcli.errors import ConfigError, MlcliError, UsageError
 from mlcli.printable import printable, printable_json
+from mlcli.reporter import Account
 
 # rich is imported where something is said; a command's help says nothing here.
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ class View(Protocol):
     def stop(self) -> None: ...
 
 
+# Sentences in longer lines are hard to read.
+READABLE_COLUMNS = 100
 # The smallest terminal that curves are drawn on.
 PICTURE_COLUMNS, PICTURE_ROWS = 40, 12
 
@@ -34,11 +38,13 @@ class Screen:
 
     quiet   : errors and warnings only
     as_json : stdout carries one JSON document and nothing else
+    verbose : what each step is gets explained, too
     """
 
-    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
+    def __init__(self, quiet: bool = False, as_json: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.as_json = as_json
+        self.verbose = verbose
         self._bar: Progress | None = None
         self._view: View | None = None
         self._waiting: list[tuple[RenderableType, bool]] = []
@@ -71,6 +77,17 @@ class Screen:
     def warn(self, text: str) -> None:
         """What must not be missed; shown even when quiet."""
         self._line(("warning: ", "bold yellow"), text)
+
+    def explain(self, account: Account) -> None:
+        """What a step is, a sentence a line."""
+        if not self.verbose:
+            return
+        title, *sentences = account()
+        self._line((title, "bold"))
+        width = min(self.stderr.width, READABLE_COLUMNS) if self.stderr.is_terminal else sys.maxsize
+        for sentence in sentences:
+            for line in textwrap.wrap(sentence, width, initial_indent="  · ", subsequent_indent="    "):
+                self._line(line)
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """A bar for long work such as a download; closed when done reaches total."""

@@ -36,6 +36,7 @@ from mlcli.resampling.folds import measure_folds
 from mlcli.resampling.seeds import measure_seeds
 from mlcli.run import Run, RunManifest, read_metrics
 from mlcli.task import Classification
+from mlcli.verbose.measuring import explain_scores
 from mlcli.weights import LinearWeights
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -86,6 +87,7 @@ def evaluate_step(
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     subject = measure_bundle(run, bundle, data, baselines, name, looks)
     subject = replace(subject, evaluation=replace(subject.evaluation, seeds=seeds, folds=folds))
+    reporter.explain(lambda: explain_scores(bundle.config, subject.evaluation))
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)

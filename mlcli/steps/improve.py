@@ -30,6 +30,7 @@ from mlcli.reporter import Reporter, Silent
 from mlcli.run import Run
 from mlcli.run.lock import held_lock
 from mlcli.signals import Interruption
+from mlcli.verbose.improving import explain_diagnosis, explain_search
 
 NOTHING_SEARCHED = Searched((), ())
 
@@ -139,6 +140,7 @@ def improve_step(
     inputs = gather_inputs(config, reporter)
     bench = set_up_bench(config, inputs, search_space(config))
     subject = Subject(config, inputs.task, inputs.features.layout, *bench.arrays)
+    reporter.explain(explain_diagnosis)
     checks = run_checks(subject)
     for observer in observers:
         observer.on_checks(config, checks)
@@ -167,6 +169,7 @@ def search_better(
     outcome: ImproveOutcome, search: Search, reporter: Reporter, interruption: Interruption
 ) -> ImproveOutcome:
     """Search, alone or with other processes, and leave what was found in the folder."""
+    reporter.explain(lambda: explain_search(outcome.config, outcome.metric, list(search.study.space)))
     reporter.say(describe_search(search, outcome.folder))
     searched = search_together(search, outcome.folder, interruption)
     team = train_team(search, outcome.folder, interruption)

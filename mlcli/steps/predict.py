@@ -18,6 +18,7 @@ from mlcli.inputs import prepare_again
 from mlcli.predictions import Format, choose_format, prediction_frame, write_predictions
 from mlcli.reporter import Reporter
 from mlcli.run import Run
+from mlcli.verbose.measuring import explain_prediction
 
 PREVIEW_ROWS = 5
 
@@ -69,6 +70,7 @@ def predict_step(
     if stand_in_for:
         reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
     file_format = choose_format(request.output, request.file_format)
+    reporter.explain(lambda: explain_prediction(bundle.task))
     given = request.given or rows_set_apart(where, run, reporter)
     predictions = bundle.predict(given.data)
     frame = beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))

@@ -12,6 +12,7 @@ from mlcli.config.schema import Config
 from mlcli.data.availability import at_hand, would_download
 from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.reporter import Reporter
+from mlcli.verbose.data import explain_data
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> Prepared
     if only_at_hand and not at_hand(config.dataset):
         return PreparedConfig(config.name, None, _left_out(config))
     prepared = prepare_dataset(config.dataset, config.seed, reporter)
+    reporter.explain(lambda: explain_data(config, prepared))
     return PreparedConfig(config.name, prepared, findings=obtain_findings(prepared, config.dataset, reporter))
 
 

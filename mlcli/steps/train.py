@@ -35,6 +35,7 @@ from mlcli.training.scoring import build_scorer
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import Stopped, TrainingState
 from mlcli.training.stopping import stop_rules
+from mlcli.verbose.training import explain_training
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def train_step(
     """
     inputs = gather_inputs(config, reporter, prepared)
     job = make_job(config, inputs)
+    reporter.explain(lambda: explain_training(job, inputs.task))
     run = create_run(config.name, dump_config(config), describe_run(job, inputs))
     reporter.say(f"Training {run}: {describe_job(job, inputs)}")
     with run.lock():
@@ -104,6 +106,7 @@ def resume_step(
         inputs = gather_inputs(config, reporter)
         require_same_data(run, inputs.prepared)
         job = make_job(config, inputs, threads=run.read_manifest().threads)
+        reporter.explain(lambda: explain_training(job, inputs.task))
         snapshot = load_checkpoint(run.checkpoints, reporter)
         state = new_state(job) if snapshot is None else restore_snapshot(job, snapshot)
         reporter.say(f"Resuming {run} after {state.epoch} epochs and {state.step} steps")

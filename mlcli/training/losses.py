@@ -42,7 +42,7 @@ def _closed_form(config: LossConfig, task: FittedTask) -> Slope | None:
     if getattr(config, "class_weights", "none") != "none":
         return None
     smoothing: float = getattr(config, "label_smoothing", 0.0)
-    match config.name if config.name != "auto" else _default_name(task):
+    match loss_name(config, task):
         case "mse":
             return _squared_error_slope
         case "bce" | "cross_entropy" if isinstance(task, Classification) and task.output == "sigmoid":
@@ -119,7 +119,7 @@ def _class_weights(config: LossConfig, task: Classification) -> Tensor | None:
 
 def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
     """Loss of each row: (outputs, targets) → (n,)."""
-    match config.name if config.name != "auto" else _default_name(task):
+    match loss_name(config, task):
         case "mse":
             return lambda z, y: F.mse_loss(z, y, reduction="none").mean(dim=1)
         case "mae":
@@ -140,10 +140,13 @@ def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
             return _cross_entropy(task, getattr(config, "label_smoothing", 0.0))
 
 
-def _default_name(task: FittedTask) -> str:
+def loss_name(config: LossConfig, task: FittedTask) -> str:
+    """The loss that is meant, where "auto" leaves it to the task."""
+    if config.name != "auto":
+        return config.name
     if not isinstance(task, Classification):
         return "mse"
-    return "perceptron" if task.output == "step" else "cross_entropy"
+    return {"step": "perceptron", "sigmoid": "bce"}.get(task.output, "cross_entropy")
 
 
 def _signs(y: Tensor) -> Tensor:
