@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOMEM}
 
+# By these a configuration is told from a run.
+FILE_ENDINGS = (".yaml", ".yml")
+
 
 class Outcome(Protocol):
     """What a step gives back."""
@@ -107,11 +110,17 @@ class Session:
         """The configuration meant, a file's or a run's; and the run named, or the latest of the same name."""
         from mlcli.run import find_run, latest_run
 
-        if target is None or target.endswith((".yaml", ".yml")):
+        if target is None or target.endswith(FILE_ENDINGS):
             config = self.config(Path(target) if target else None, sets)
             return config, latest_run(config.name)
         run = find_run(target)
         return self.config(run.config, sets), run
+
+    def trained_on(self, target: str | None) -> str | None:
+        """Fingerprint of the data that the run named was trained on; None for a file, or where nothing is named."""
+        if target is None or target.endswith(FILE_ENDINGS):
+            return None
+        return self.run(target).read_manifest().data_fingerprint
 
     def next_config(self, target: str | None, config: Config, output: Path | None) -> Path:
         """The file for the configuration that follows `config`: the one named, or the first free NAME-next.yaml.
@@ -122,7 +131,7 @@ class Session:
             if output.exists():
                 raise UsageError(f"{output} is there already, and nothing is overwritten; name another file with -o")
             return output
-        is_file = target is not None and target.endswith((".yaml", ".yml"))
+        is_file = target is not None and target.endswith(FILE_ENDINGS)
         stem = Path(target).with_suffix("") if is_file and target is not None else Path(config.name)
         name = re.sub(r"-next(-\d+)?$", "", stem.name)
         ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))

@@ -44,6 +44,8 @@ def show(
         from mlcli.steps.show import show_step
 
         outcome = show_step(config, session.screen, split, columns or ())
+        if not sets and session.trained_on(target) not in (None, outcome.fingerprint):
+            session.screen.warn(f"the data has changed since {target} was trained on it; shown is what it is now")
         if output is not None:
             from mlcli.exploration.page import write_page
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlcli.console.bars import lying, towers
 from mlcli.console.canvas import BAR, COLOURS, FAINT, HEADING, SECOND, Canvas, line
-from mlcli.console.cells import cut_to, fitted, longest, wrapped
+from mlcli.console.cells import NO_BREAK, cut_to, fitted, longest, wrapped
 from mlcli.evaluation.columns import show_cell
 from mlcli.evaluation.show import show_number, show_percent
 from mlcli.exploration.columns import ColumnPicture
@@ -61,9 +61,10 @@ def histogram_lines(column: ColumnPicture, canvas: Canvas, height: int) -> Itera
         low, high = range_of(column)
         across = max(1, len(column.counts) * each - len(low) - len(high))
         yield line((cut_to(f"  {'':{label}} {low}{' ' * across}{high}", canvas.width), FAINT))
-    shown = " · ".join(f"{name} {show_cell(numbers.quantiles[key])}" for key, name in QUANTILE_NAMES.items())
-    more = f" · mean {show_number(numbers.mean)} ± {show_number(numbers.std)}"
-    for text in wrapped(f"  {shown}{more}", canvas.width, "  "):
+    parts = [f"{name} {show_cell(numbers.quantiles[key])}" for key, name in QUANTILE_NAMES.items()]
+    parts.append(f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}")
+    whole = " · ".join(part.replace(" ", NO_BREAK) for part in parts)
+    for text in wrapped(f"  {whole}", canvas.width, "  "):
         yield line(text)
 
 

@@ -56,5 +56,8 @@ def _gist(column: ColumnProfile) -> str:
 
 
 def show_cell(value: float | None) -> str:
-    """Whole numbers without decimals."""
-    return f"{value:,.0f}" if value is not None and value == int(value) and abs(value) < 1e9 else show_number(value)
+    """As people write it into a table: whole numbers without decimals, others without zeros at their end."""
+    if value is not None and value == int(value) and abs(value) < 1e9:
+        return f"{value:,.0f}"
+    shown = show_number(value)
+    return shown.rstrip("0") if "." in shown and "e" not in shown else shown

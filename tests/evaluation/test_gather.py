@@ -73,7 +73,7 @@ def test_columns_with_their_shape():
     assert (x.missing, x.missing_share, x.distinct, x.gist) == (2, pytest.approx(2 / 6), 2, "1 to 2, median 2")
     assert (x.bars[0], x.bars[-1], sum(x.bars)) == (1, 2, 3)
     assert (kind.bars, kind.gist) == ((3, 1), "most often b")
-    assert (y.role, y.bars, y.gist) == ("target", (), "0.5000 to 0.5000, median 0.5000")
+    assert (y.role, y.bars, y.gist) == ("target", (), "0.5 to 0.5, median 0.5")
 
 
 def test_columns_of_older_profiles_have_no_shape():

@@ -142,6 +142,17 @@ def test_a_run_shows_its_data(workspace, mlcli):
         assert "iris: 90 training rows" in mlcli(*arguments).out
 
 
+def test_data_that_has_changed_since_a_run_is_told(workspace, mlcli):
+    (workspace / "a.csv").write_text("x,y\n" + "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(40)))
+    (workspace / "a.yaml").write_text("dataset: {name: csv, path: a.csv, target: y}\ntraining: {epochs: 1}\n")
+    assert mlcli("train", "a.yaml", "-q").code == 0
+    assert "warning" not in mlcli("show", "a").err
+    with (workspace / "a.csv").open("a") as file:
+        file.write("99,yes\n")
+    assert "the data has changed since a was trained on it" in mlcli("show", "a").err
+    assert "warning" not in mlcli("show", "a.yaml").err
+
+
 def test_columns_asked_for_are_shown_in_detail(workspace, mlcli):
     result = mlcli("show", "configs/iris.yaml", "--column", "petal_width", "--column", "sepal_width")
     assert result.out.index("petal_width\n") < result.out.index("sepal_width\n")
