@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from mlcli.console.bars import lying, towers
 from mlcli.console.canvas import BAR, COLOURS, FAINT, HEADING, SECOND, Canvas, line
 from mlcli.console.cells import NO_BREAK, cut_to, fitted, longest, wrapped
-from mlcli.evaluation.columns import show_cell
 from mlcli.evaluation.show import show_number, show_percent
 from mlcli.exploration.columns import ColumnPicture
 from mlcli.exploration.summary import Numbers
 from mlcli.exploration.table import ExploredTable
 from mlcli.exploration.targets import MAX_CLASSES, class_order
-from mlcli.exploration.words import MEASURES, range_of, tells_of
+from mlcli.exploration.words import MEASURES, range_of, show_value, tells_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -61,8 +60,9 @@ def histogram_lines(column: ColumnPicture, canvas: Canvas, height: int) -> Itera
         low, high = range_of(column)
         across = max(1, len(column.counts) * each - len(low) - len(high))
         yield line((cut_to(f"  {'':{label}} {low}{' ' * across}{high}", canvas.width), FAINT))
-    parts = [f"{name} {show_cell(numbers.quantiles[key])}" for key, name in QUANTILE_NAMES.items()]
-    parts.append(f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}")
+    parts = [f"{name} {show_value(column, numbers.quantiles[key])}" for key, name in QUANTILE_NAMES.items()]
+    if column.kind == "number":
+        parts.append(f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}")
     whole = " · ".join(part.replace(" ", NO_BREAK) for part in parts)
     for text in wrapped(f"  {whole}", canvas.width, "  "):
         yield line(text)
@@ -79,7 +79,7 @@ def _class_lines(column: ColumnPicture, numbers: Numbers, table: ExploredTable, 
         quartiles = numbers.by_class[place]
         text = "no rows"
         if quartiles is not None:
-            low, middle, high = map(show_cell, quartiles)
+            low, middle, high = (show_value(column, one) for one in quartiles)
             text = f"median {middle}, half within {low} to {high}"
         drawn = towers(column.by_class[place])[0]
         rest = canvas.width - label - len(drawn) - 6

@@ -113,14 +113,14 @@ def _column_line(column: ColumnPicture, layout: Layout) -> Text:
 
 def shape_of(column: ColumnPicture) -> str:
     """Numbers as a histogram, categories as bars apart."""
-    if column.kind == "number":
+    if column.numbers is not None:
         return towers(column.counts)[0] if len(column.counts) > 1 else ""
     return " ".join(towers(column.counts[:MAX_BARS])[0])
 
 
 def along_of(column: ColumnPicture) -> str:
     """How the target goes with the bins or categories."""
-    if column.kind == "number":
+    if column.numbers is not None:
         return heights(column.along) if len(column.along) > 1 else ""
     return " ".join(heights(column.along[:MAX_BARS]))
 

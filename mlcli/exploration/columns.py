@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from mlcli.data.kinds import as_shown
+from mlcli.data.kinds import as_days, as_shown
 from mlcli.data.types import Column, Kind
 from mlcli.exploration.association import Codes, Floats
 from mlcli.exploration.summary import Numbers, summarise
@@ -86,7 +86,7 @@ def picture_column(rows: Rows, column: Column, *, is_target: bool) -> ColumnPict
     numbers: Numbers | None = None
     labels: tuple[str, ...] = ()
     ties: tuple[Tie, ...] = ()
-    if column.kind == "number":
+    if column.kind in ("number", "date"):
         values = numbers_of(series)
         numbers, places = summarise(values, first)
         n_bins = max(1, len(numbers.edges) - 1) if numbers else 0
@@ -114,7 +114,9 @@ def picture_column(rows: Rows, column: Column, *, is_target: bool) -> ColumnPict
 
 
 def numbers_of(series: pl.Series) -> Floats:
-    """NaN where missing."""
+    """NaN where missing; dates as days since 1970."""
+    if series.dtype.is_temporal():
+        series = as_days(series)
     values: Floats = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
     return values
 

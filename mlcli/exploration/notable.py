@@ -64,7 +64,11 @@ def _copies(table: ExploredTable) -> Iterator[str]:
 
 
 def _shapes(columns: Sequence[ColumnPicture]) -> Iterator[str]:
-    numbers = [(column, column.numbers) for column in columns if column.numbers and column.distinct > 2]
+    numbers = [
+        (column, column.numbers)
+        for column in columns
+        if column.numbers and column.kind == "number" and column.distinct > 2
+    ]
     usual = [
         f"{_name(column.name)} is {show_number(own.usual)} in {show_percent(own.usual_share)} of rows"
         for column, own in numbers

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlcli.evaluation.columns import show_cell
 from mlcli.evaluation.figures.style import PALETTE, color_of
 from mlcli.evaluation.show import show_number, show_percent
 from mlcli.evaluation.sparks import draw_stack
 from mlcli.exploration.columns import ColumnPicture
 from mlcli.exploration.table import ExploredTable
 from mlcli.exploration.targets import MAX_CLASSES, class_order
-from mlcli.exploration.words import MEASURES, range_of, tells_of
+from mlcli.exploration.words import MEASURES, range_of, show_value, tells_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -69,7 +68,6 @@ def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:
 
 def card_of(column: ColumnPicture, table: ExploredTable) -> Card:
     """A column as a card."""
-    is_numbers = len(column.counts) > 1 and column.kind == "number"
     low, high = range_of(column)
     left = column.distinct - MAX_BARS
     rest = column.others + sum(column.counts[MAX_BARS:])
@@ -80,11 +78,11 @@ def card_of(column: ColumnPicture, table: ExploredTable) -> Card:
         measure="" if column.tie is None else MEASURES[column.tie.measure],
         facts="; ".join(_facts(column)),
         missing=round(100 * column.missing_share, 1),
-        shape=_shape(column, table) if is_numbers else None,
+        shape=_shape(column, table) if column.numbers and len(column.counts) > 1 else None,
         low=low,
         high=high,
-        levels=() if column.kind == "number" else tuple(_levels(column, table)),
-        more=f"and {left:,} more of {rest:,} rows" if column.kind != "number" and left > 0 else "",
+        levels=() if column.numbers else tuple(_levels(column, table)),
+        more=f"and {left:,} more of {rest:,} rows" if column.labels and left > 0 else "",
     )
 
 
@@ -104,14 +102,15 @@ def _shape(column: ColumnPicture, table: ExploredTable) -> Markup:
 def _facts(column: ColumnPicture) -> Iterator[str]:
     numbers = column.numbers
     if numbers is not None and numbers.edges:
-        q25, median, q75 = (show_cell(numbers.quantiles[key]) for key in ("q25", "median", "q75"))
+        q25, median, q75 = (show_value(column, numbers.quantiles[key]) for key in ("q25", "median", "q75"))
         yield f"median {median}, half within {q25} to {q75}"
-        yield f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}"
-        low, high = (show_cell(numbers.quantiles[key]) for key in ("min", "max"))
+        if column.kind == "number":
+            yield f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}"
+        low, high = (show_value(column, numbers.quantiles[key]) for key in ("min", "max"))
         if (low, high) != range_of(column):
             yield f"from {low} to {high}, the far ones counted at the ends"
     elif numbers is not None:
-        yield f"always {show_cell(numbers.quantiles['min'])}"
+        yield f"always {show_value(column, numbers.quantiles['min'])}"
     if column.missing:
         yield f"{column.missing:,} missing ({show_percent(column.missing_share)})"
 

@@ -16,7 +16,7 @@ Quartiles = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Numbers:
-    """Of the known numbers; std divides by n, skew is the third standardised moment.
+    """Of the known numbers, or dates as days since 1970; std divides by n, skew is the third standardised moment.
 
     edges    : of the bins; empty where all numbers are the same
     usual    : the most frequent number, and usual_share its share of the rows looked at

@@ -10,6 +10,7 @@ from mlcli.errors import UsageError
 from mlcli.exploration import table as module
 from mlcli.exploration.notable import notable
 from mlcli.exploration.table import explore_table
+from mlcli.exploration.words import gist_of, range_of
 
 N = 400
 
@@ -26,6 +27,7 @@ def frame():
             "same": size * 2 + rng.normal(size=N) * 0.1,
             "kind": pl.Series(kind).set(pl.Series(np.arange(N) % 20 == 0), None),
             "flag": size > 45,
+            "day": pl.Series(np.arange(N) // 4 * 86_400_000_000).cast(pl.Datetime("us")),
             "few": np.where(np.arange(N) < 10, 5.0, 0.0),
             "label": np.where(size + rng.normal(size=N) > 55, "yes", "no"),
             "price": 3 * size,
@@ -35,8 +37,8 @@ def frame():
 
 
 FEATURES = [
-    Column(name, {"kind": "category", "flag": "boolean"}.get(name, "number"))
-    for name in ("noise", "size", "same", "kind", "flag", "few")
+    Column(name, {"kind": "category", "flag": "boolean", "day": "date"}.get(name, "number"))
+    for name in ("noise", "size", "same", "kind", "flag", "day", "few")
 ]
 
 
@@ -98,6 +100,15 @@ def test_true_and_false_are_two_categories(frame, classes):
         "false": (~frame["flag"]).sum(),
     }
     assert flag.tie.measure == "cramers_v"
+
+
+def test_dates_are_counted_by_days(frame, classes):
+    day = column(classes, "day")
+    assert day.numbers.quantiles["max"] == N / 4 - 1
+    assert sum(day.counts) == N
+    assert set(day.counts[:-1]) == {20}  # bins of five days, each in four rows
+    assert gist_of(day) == "1970-01-01 to 1970-04-10, median 1970-02-19 12:00"
+    assert range_of(day) == ("1970-01-01", "1970-04-10")
 
 
 def test_mean_targets_of_bins_and_categories(frame, prices):

@@ -18,7 +18,7 @@ COLUMN = {
     "properties": {
         "name": {"type": "string"},
         "role": {"enum": ["feature", "target"]},
-        "kind": {"enum": ["number", "category", "boolean"]},
+        "kind": {"enum": ["number", "category", "boolean", "date"]},
         "missing": {"type": "integer"},
         "missing_share": {"type": "number", "minimum": 0, "maximum": 1},
         "distinct": {"type": "integer"},
