@@ -1,6 +1,7 @@
-"""Write the pages that come from the program: python -m docs.generate. With --gallery also train every config.
+"""Write the pages that come from the program: python -m docs.generate. With --gallery also take the pictures.
 
-The gallery takes a few minutes; data that cannot be downloaded is looked for in the folder MLCLI_DATA_DIR.
+Those are of every config, trained, and of a game. It takes a few minutes; data that cannot be had is looked for
+in the folder MLCLI_DATA_DIR.
 """
 
 import sys
@@ -9,9 +10,11 @@ from docs.generate.commands import commands_page
 from docs.generate.gallery import write_gallery
 from docs.generate.keys import keys_page
 from docs.generate.places import DOCS
+from docs.generate.play import picture_game
 
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
     (DOCS / "keys.md").write_text(keys_page())
     if "--gallery" in sys.argv[1:]:
         write_gallery()
+        picture_game(DOCS / "pictures" / "play.svg")

@@ -70,7 +70,8 @@ def _controls(state: PlayState, trainer: Trainer) -> Iterator[Text]:
     yield _two(("d", "data", _data(state)), ("n", "noise", "–" if noise is None else f"{noise:.0%}"))
     size = config.training.batch_size
     batch = f"{size}" if size == trainer.job.batch_size else f"{size} ({trainer.job.batch_size})"
-    yield _two(("t", "rows", f"{len(trainer.job.train):,} + {len(trainer.job.valid):,}"), ("b", "batch", batch))
+    rows = f"{_count(len(trainer.job.train))} + {_count(len(trainer.job.valid))}"
+    yield _two(("t", "rows", rows), ("b", "batch", batch))
     yield _knob("l L", "learning rate", f"{config.optimizer.lr:g}")
     yield _knob("o", "optimizer", config.optimizer.name)
     yield _knob("a A", "activation", config.model.activation)
@@ -79,6 +80,11 @@ def _controls(state: PlayState, trainer: Trainer) -> Iterator[Text]:
     yield Text.assemble(_knob("+ -", "layers", ""), _layers(state), end="")
     yield from _inputs(state)
     yield _two(("v", "drawn", state.shown), ("f", "speed", state.speed))
+
+
+def _count(rows: int) -> str:
+    """250, 9,999 or 40k."""
+    return f"{rows:,}" if rows < 10_000 else f"{rows / 1000:,.0f}k"
 
 
 def _knob(key: str, label: str, value: str) -> Text:
