@@ -81,7 +81,8 @@ def turn_dataset(state: PlayState, by: int) -> PlayState:
 def turn_train_share(state: PlayState, by: int) -> PlayState:
     """Divide the rows that are no test rows otherwise; those stay locked away."""
     split = state.config.dataset.split
-    if split.by == "given" or (isinstance(split.test, int) and split.test) or isinstance(split.valid, int):
+    counted = any(isinstance(amount, int) and amount for amount in (split.test, split.valid))
+    if counted or split.by == "given":
         return state.say("dataset.split gives the rows of each part; shares of them cannot be changed here")
     share = along(TRAIN_SHARES, train_share(state), by)
     return state.edit({"dataset.split.valid": round((1 - split.test) * (1 - share), 6)})

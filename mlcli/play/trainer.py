@@ -46,11 +46,13 @@ class Trainer:
     def follow(self, config: Config) -> None:
         """Go on with another configuration: another learning rate is taken up on the way, all else begins anew.
 
+        So does another learning rate after divergence.
+
         Raises DataError or ConfigError where the data does not allow it; then nothing has changed.
         """
         if config == self.config:
             return
-        if only_rate_differs(config, self.config):
+        if only_rate_differs(config, self.config) and not self.diverged:
             self.job = replace(
                 self.job, config=config, lr=rate_for_batch(config.optimizer, config.training, self.job.batch_size)
             )

@@ -166,6 +166,11 @@ def test_rows_given_by_their_number_are_left_alone():
     assert "dataset.split" in press(state, "t").message
 
 
+def test_rows_without_validation_can_be_given_some():
+    state = state_of("circle", "dataset.split={test: 0, valid: 0}")
+    assert press(state, "T").config.dataset.split.valid == pytest.approx(0.1)
+
+
 def test_every_key_is_told_once():
     told = [key for control in CONTROLS for key in control.actions]
     assert len(told) == len(set(told)) == len(ACTIONS)

@@ -76,11 +76,13 @@ def test_what_the_data_does_not_allow_changes_nothing():
 
 
 def test_divergence_is_noticed():
-    _, trainer = started("optimizer.lr=1e30", "model.activation=relu")
+    state, trainer = started("optimizer.lr=1e30", "model.activation=relu")
     for _ in range(3):
         trainer.advance()
     assert trainer.diverged
     assert set(trainer.plane(4, 4).kinds.tolist()) == {-1}
+    trainer.follow(press(state, "L").config)
+    assert (trainer.diverged, trainer.epoch, trainer.beginnings) == (False, 0, 2)
 
 
 def test_the_plane_answers_at_its_places():

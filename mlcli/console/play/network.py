@@ -25,13 +25,15 @@ def network_cells(state: PlayState, trainer: Trainer, width: int, height: int) -
     return cells if cells >= SMALLEST else 0
 
 
-def draw_network(trainer: Trainer, cells: int, height: int, ink: Ink) -> list[Text]:
-    """Columns for the inputs and for each hidden layer, the units one below the other."""
+def draw_network(state: PlayState, trainer: Trainer, cells: int, height: int, ink: Ink) -> list[Text]:
+    """Columns for the inputs and for each hidden layer, the units one below the other; the selected layer marked."""
     layers = trainer.neurons(*places_of(ink, cells, cells // 2))
     columns = [_column(shades, cells, height, ink) for shades in layers]
-    names = ["inputs", *(f"layer {number}" for number in range(1, len(layers)))]
-    head = line((f"{' ' * GAP}".join(fitted(name, cells) for name in names), FAINT))
-    return [head, *(Text(" " * GAP, end="").join(row) for row in zip(*columns, strict=True))]
+    heads = [line((fitted("inputs", cells), FAINT))]
+    for index in range(len(layers) - 1):
+        style = "reverse" if index == state.layer else FAINT
+        heads.append(line((fitted(f"layer {index + 1}", cells), style)))
+    return [Text(" " * GAP, end="").join(row) for row in (heads, *zip(*columns, strict=True))]
 
 
 def _column(units: list[Shades], cells: int, height: int, ink: Ink) -> list[Text]:

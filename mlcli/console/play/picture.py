@@ -18,6 +18,7 @@ from mlcli.play.plane import Points
 from mlcli.play.press import CONTROLS
 from mlcli.play.state import PlayState
 from mlcli.play.trainer import Trainer
+from mlcli.printable import printable
 
 LEAST_WIDTH, LEAST_HEIGHT = 64, 20
 FACTS_CELLS, WIDEST_FACTS, GAP = 37, 48, 2
@@ -51,7 +52,7 @@ def draw_game(state: PlayState, trainer: Trainer, losses: Losses, width: int, he
     facts = draw_facts(state, trainer, losses, WIDEST_FACTS if network else beside, rows)
     blocks = [(plane, columns), (facts, WIDEST_FACTS if network else beside)]
     if network:
-        blocks.append((draw_network(trainer, network, rows, ink), beside - WIDEST_FACTS - GAP))
+        blocks.append((draw_network(state, trainer, network, rows, ink), beside - WIDEST_FACTS - GAP))
     lines = [
         _title(state, trainer, ink),
         *_side_by_side(blocks),
@@ -76,8 +77,8 @@ def _title(state: PlayState, trainer: Trainer, ink: Ink) -> Text:
 
 def _message(state: PlayState, trainer: Trainer) -> Text:
     if trainer.diverged:
-        return line(("the loss is no longer a number: lower the learning rate by L; r begins anew", "bold red"))
-    return line((state.message, "yellow"))
+        return line(("the loss is no longer a number: L lowers the learning rate and begins anew", "bold red"))
+    return line((printable(state.message), "yellow"))
 
 
 def _keys(state: PlayState) -> Text:

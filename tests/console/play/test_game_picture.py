@@ -17,18 +17,19 @@ from tests.conftest import CONFIGS
 SIZES = [(80, 24), (200, 50), (LEAST_WIDTH, LEAST_HEIGHT), (300, 20), (64, 90), (30, 10), (1, 1)]
 INKS = {"colours": Ink(True, True), "few colours": Ink(False, True), "none": Ink(False, False)}
 GAMES = {
-    "circle": ("circle",),
-    "numbers": ("multi_gauss", "-"),
-    "three classes": (str(CONFIGS / "iris.yaml"), "3", "4", "5", "6", "7", "+", "+", "+", "+"),
-    "no hidden layer": ("plane", "-", "-"),
-    "a diverged one": ("gauss", "l", "l", "l", "l", "l", "a"),
+    "circle": ("circle", ()),
+    "no validation rows": ("circle", ("dataset.split={test: 0, valid: 0}",), "k"),
+    "numbers": ("multi_gauss", (), "-"),
+    "three classes": (str(CONFIGS / "iris.yaml"), (), "3", "4", "5", "6", "7", "+", "+", "+", "+"),
+    "no hidden layer": ("plane", (), "-", "-"),
+    "a diverged one": ("gauss", ("optimizer.lr=1e30", "model.activation=relu")),
 }
 
 
 @pytest.fixture(scope="module", params=GAMES.values(), ids=GAMES)
 def game(request):
-    what, *keys = request.param
-    state = start_play(Asked(what), Silent())
+    what, sets, *keys = request.param
+    state = start_play(Asked(what, sets=sets), Silent())
     for key in keys:
         state = press(state, key)
     trainer = Trainer(state.config, state.columns)
@@ -70,3 +71,16 @@ def test_help_tells_every_key(game):
     state, trainer, losses = game
     text = draw_game(replace(state, helping=True), trainer, losses, 80, 24, Ink(True, True)).plain
     assert all(word in text for word in ("learning rate up, down", "write a config", "quit"))
+
+
+def test_names_from_a_table_cannot_steer_the_terminal(workspace):
+    labels = ["a\x1b[2J", "b"]
+    rows = "\n".join(f"{i % 9}.5,{i % 7}.5,{labels[i % 9 // 5]}" for i in range(80))
+    (workspace / "nasty.csv").write_text(f"x\x1b[31m,y,label\n{rows}\n")
+    state = start_play(Asked("nasty.csv"), Silent())
+    trainer = Trainer(state.config, state.columns)
+    losses = Losses()
+    losses.follow(trainer)
+    text = draw_game(replace(state, message="\x1b[2J"), trainer, losses, 80, 24, Ink(False, False)).plain
+    assert "\x1b" not in text
+    assert r"\x1b[31m" in text
