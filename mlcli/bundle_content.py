@@ -17,8 +17,8 @@ from mlcli.run.folder import is_run
 from mlcli.typed_json import check_version, from_json
 
 KIND = "bundle"
-# 2 came with ensembles, 3 with columns of true and false and of dates; what has none of them is written as 1, which
-# all versions read.
+# 2 came with ensembles, 3 with columns of true and false, of dates and of counted words; what has none of them is
+# written as 1, which all versions read.
 SCHEMA_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 3, 2, 1
 _FIRST_KINDS = ("number", "category")
 # Numbers a picture; rows are read before the weights, which would not fit a shape that lies.
@@ -52,8 +52,8 @@ class BundleContent:
         members: tuple[dict[str, Any], ...],
     ) -> BundleContent:
         """In the oldest format that can hold it."""
-        columns = features["plan"].get("columns", ())
-        later = any(column["kind"] not in _FIRST_KINDS for column in columns)
+        plan = features["plan"]
+        later = plan.get("texts") or any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
         schema = SCHEMA_VERSION if later else ENSEMBLE_VERSION if members else SINGLE_VERSION
         return cls(schema, config, features, task, facts, members)
 

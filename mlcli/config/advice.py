@@ -90,7 +90,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "features.clip": Advice(example=5),
     "features.encode": Advice(
-        "ordinal for grades; embedding or target for columns with hundreds of categories.",
+        "ordinal for grades; embedding or target for columns with hundreds of categories; hash for comments.",
         "ordered codes, or dummies (variables dummy, one-hot)",
     ),
     "features.dates": Advice(
@@ -113,6 +113,8 @@ ADVICE: dict[str, Advice] = {
     "features.extract.components": Advice("Lower it while the validation score holds.", example=0.9),
     "features.extract.whiten": Advice("Try it where small components matter."),
     "features.columns": Advice(example={"age": {"scale": "robust"}}),
+    "features.buckets": Advice("More where many different words matter; fewer with few rows.", example=64),
+    "features.columns.*.buckets": Advice(example=64),
     "features.columns.*.dates": Advice(example=("month", "elapsed")),
     "features.columns.*.order": Advice(
         term="ordered categories (categorías ordenadas)", example=("low", "mid", "high")

@@ -9,9 +9,11 @@ from mlcli.config.base import ColumnName, Count, NonNegative, Positive, Section
 Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
 DatePart = Literal["year", "month", "day", "weekday", "hour", "elapsed", "month_cycle", "weekday_cycle", "hour_cycle"]
-Encode = Literal["one_hot", "ordinal", "embedding", "target"]
+Encode = Literal["one_hot", "ordinal", "embedding", "target", "hash"]
 DateParts = Annotated[tuple[DatePart, ...], Field(min_length=1)]
 
+MAX_BUCKETS = 1 << 14
+Buckets = Annotated[int, Field(ge=2, le=MAX_BUCKETS)]
 Pieces = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -52,6 +54,7 @@ class ColumnConfig(Section):
     order: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
         None, description="Categories from lowest to highest, for encode: ordinal."
     )
+    buckets: Buckets | None = Field(None, description="As features.buckets, for this column.")
     dates: DateParts | None = Field(None, description="As features.dates, for this column.")
 
 
@@ -91,7 +94,11 @@ class FeaturesConfig(Section):
     encode: Encode = Field(
         "one_hot",
         description="How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned "
-        "by the network; target, the smoothed mean target of the category (cross-fitted).",
+        "by the network; target, the smoothed mean target of the category (cross-fitted); hash, counts of "
+        "the words, for free text, which is refused otherwise unless its column asks for another by name.",
+    )
+    buckets: Buckets = Field(
+        256, description="Numbers that encode: hash makes of a column: words are dealt out to them by a hash."
     )
     max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
         100, description="Categories kept per column, the most frequent first; rarer ones share one code."

@@ -8,8 +8,9 @@ from mlcli.data.frames import Frame
 from mlcli.data.names import suggestion
 from mlcli.data.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.dates import fit_date
+from mlcli.features.dates import DateColumn, fit_date
 from mlcli.features.rows import NumberColumn, Reader, dates_of
+from mlcli.features.words import TextColumn
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import Formula, FormulaError
 
@@ -19,7 +20,7 @@ _CONTENT: Mapping[Kind, str] = {
     "boolean": "true and false",
     "date": "dates",
 }
-_USE = {"encode": "categories", "order": "categories", "dates": "dates"}
+_USE = {"encode": "categories", "order": "categories", "buckets": "text", "dates": "dates"}
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ class NumberSettings:
 
 @dataclass(frozen=True)
 class CategorySettings:
-    """How one category column is treated; order is from lowest to highest, for ordinal codes."""
+    """How one category column is treated.
+
+    order  : from lowest to highest, for ordinal codes
+    chosen : whether the encoding was asked for, for this column
+    """
 
     encode: Encode
     scale: Scale
     order: tuple[str, ...] | None
+    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,12 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
     kinds = {column.name: column.kind for column in table.features} | dict.fromkeys(config.derive, "number")
     for name, exception in config.columns.items():
         _check_exception(name, exception, config, kinds)
-    readers = tuple(_reader(column, table.rows, config) for column in table.features if column.kind != "category")
+    hashed = {name for name, kind in kinds.items() if kind == "category" and _encode(name, config) == "hash"}
+    readers = tuple(
+        _reader(column, table.rows, config)
+        for column in table.features
+        if column.kind != "category" or column.name in hashed
+    )
     operands = kinds_of_operands(table.features, readers)
     derived = plan_derivations(config.derive, operands, [target.name for target in table.targets])
     for name in config.drop:
@@ -85,7 +96,11 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
             **{name: own for reader in readers for name, own in _settings_of(reader, config)},
             **{own.name: _number_settings(own.name, config) for own in derived},
         },
-        categories={name: _category_settings(name, config) for name, kind in kinds.items() if kind == "category"},
+        categories={
+            name: _category_settings(name, config)
+            for name, kind in kinds.items()
+            if kind == "category" and name not in hashed
+        },
     )
 
 
@@ -95,19 +110,32 @@ def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> d
     for reader in readers:
         for name in reader.numbers:
             if name != reader.name and name in kinds:
+                also = (
+                    f", or leave that out of features.columns.{reader.name}.dates"
+                    if isinstance(reader, DateColumn)
+                    else ""
+                )
                 raise DataError(
-                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename the column, or "
-                    f"leave that number out of features.columns.{reader.name}.dates"
+                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename one of them{also}"
                 )
             kinds.setdefault(name, "number")
     return kinds
 
 
 def _reader(column: Column, rows: Frame, config: FeaturesConfig) -> Reader:
-    if column.kind != "date":
-        return NumberColumn(column.name, column.kind == "boolean")
-    own = config.columns.get(column.name)
-    return fit_date(dates_of(rows, column.name), own.dates if own and own.dates else config.dates)
+    own = config.columns.get(column.name) or ColumnConfig()
+    match column.kind:
+        case "date":
+            return fit_date(dates_of(rows, column.name), own.dates or config.dates)
+        case "category":
+            return TextColumn(column.name, own.buckets or config.buckets)
+        case _:
+            return NumberColumn(column.name, column.kind == "boolean")
+
+
+def _encode(name: str, config: FeaturesConfig) -> Encode:
+    own = config.columns.get(name)
+    return own.encode if own and own.encode else config.encode
 
 
 def plan_derivations(
@@ -165,7 +193,7 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
     if name not in kinds:
         raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
     if kinds[name] != "category":
-        useless = ("encode", "order") if kinds[name] == "date" else ("encode", "order", "dates")
+        useless = ("encode", "order", "buckets") if kinds[name] == "date" else ("encode", "order", "buckets", "dates")
         if idle := [key for key in useless if getattr(exception, key) is not None]:
             raise DataError(
                 f"{place}.{idle[0]}: '{name}' holds {_CONTENT[kinds[name]]}, this is for {_USE[idle[0]]}; "
@@ -183,11 +211,13 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
             f"{place}.dates: '{name}' holds categories; remove it, or tell how dates are written, as in "
             f"dataset.dates: {{{name}: '%d/%m/%Y'}}"
         )
+    if exception.buckets is not None and encode != "hash":
+        raise DataError(f"{place}.buckets: '{name}' is encoded as {encode}; add encode: hash, or remove the buckets")
     if exception.order is not None and encode != "ordinal":
         raise DataError(f"{place}.order: '{name}' is encoded as {encode}; add encode: ordinal, or remove the order")
     if exception.order is not None and len(set(exception.order)) < len(exception.order):
         raise DataError(f"{place}.order: a category is listed twice; list each once, from lowest to highest")
-    if exception.scale is not None and encode in ("one_hot", "embedding"):
+    if exception.scale is not None and encode in ("one_hot", "embedding", "hash"):
         raise DataError(
             f"{place}.scale: '{name}' is encoded as {encode}, which is not scaled; "
             "remove it, or choose encode: ordinal or target"
@@ -198,6 +228,8 @@ def _settings_of(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, 
     """Of each number; one indicator tells where the column is missing."""
     own = config.columns.get(reader.name)
     settings = _number_settings(reader.name, config)
+    if isinstance(reader, TextColumn):  # no text is no words
+        settings = replace(settings, impute="constant", fill_value=0.0)
     for i, (name, bounded) in enumerate(zip(reader.numbers, reader.bounded, strict=True)):
         scale = "none" if bounded and not (own and own.scale) else settings.scale
         pieces = 0 if bounded and not (own and own.pieces) else settings.pieces
@@ -217,4 +249,5 @@ def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
 
 def _category_settings(name: str, config: FeaturesConfig) -> CategorySettings:
     own = config.columns.get(name) or ColumnConfig()
-    return CategorySettings(encode=own.encode or config.encode, scale=own.scale or config.scale, order=own.order)
+    scale = own.scale or config.scale
+    return CategorySettings(_encode(name, config), scale, order=own.order, chosen=own.encode is not None)

@@ -12,7 +12,7 @@ import polars as pl
 from mlcli.config.features import DatePart
 from mlcli.data.frames import Frame
 from mlcli.data.kinds import as_days
-from mlcli.features.rows import dates_of
+from mlcli.features.rows import Columns, dates_of
 
 # Parts that are a place on a circle, and so are two numbers between −1 and 1.
 _CYCLES: dict[DatePart, str] = {"month_cycle": "month", "weekday_cycle": "weekday", "hour_cycle": "hour"}
@@ -42,10 +42,10 @@ class DateColumn:
         """Which of the numbers are between −1 and 1 by what they are."""
         return tuple(part in _CYCLES for part in self.parts for _ in range(1 + (part in _CYCLES)))
 
-    def read(self, rows: Frame) -> Iterator[pl.Series]:
-        """Each number as Float64; DataError where the column is absent or holds no dates."""
+    def read(self, rows: Frame) -> Columns:
+        """DataError where the column is absent or holds no dates."""
         dates = dates_of(rows, self.name)
-        yield from (number.cast(pl.Float64) for part in self.parts for number in self._part(dates, part))
+        return Columns(tuple(number.cast(pl.Float64) for part in self.parts for number in self._part(dates, part)))
 
     def _part(self, dates: pl.Series, part: DatePart) -> Iterator[pl.Series]:
         match part:

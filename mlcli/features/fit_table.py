@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,9 +10,10 @@ import numpy as np
 import polars as pl
 import torch
 
-from mlcli.config.features import FeaturesConfig
+from mlcli.config.features import Encode, FeaturesConfig
 from mlcli.config.features import Scale as ScaleName
 from mlcli.data.frames import Frame
+from mlcli.data.free_text import is_free_text, mean_words
 from mlcli.data.types import Table
 from mlcli.errors import DataError, config_error
 from mlcli.features.arithmetic import Derive, TableArithmetic
@@ -32,6 +32,7 @@ from mlcli.features.select import by_variance, without
 from mlcli.features.table import TableFeatures
 from mlcli.features.target import Goal, folds_of
 from mlcli.features.vocabulary import Vocabulary, fit_vocabulary, ordered_vocabulary
+from mlcli.features.words import TextColumn
 
 MOST_PIECES = 10_000
 
@@ -72,10 +73,23 @@ def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> 
 
     def fit(name: str, own: CategorySettings) -> Vocabulary:
         cells = cells_of(rows, name)
+        if not own.chosen and is_free_text(cells):
+            raise _free_text(cells, own.encode)
         return ordered_vocabulary(cells, own.order) if own.order else fit_vocabulary(cells, own.encode, max_categories)
 
     ranked = sorted(columns.categories.items(), key=lambda item: ENCODES.index(item[1].encode))
     return tuple(fit(name, own) for name, own in ranked)
+
+
+def _free_text(cells: pl.Series, encode: Encode) -> DataError:
+    """Refused, not warned of: each text's input would be on for one training row and for no new row."""
+    known, name = cells.drop_nulls(), cells.name
+    return DataError(
+        f"column '{name}': {known.n_unique():,} different texts in {len(known):,} training rows, of "
+        f"{mean_words(known):.0f} words on average: free text, whose categories tell nothing of new rows; leave it out "
+        f"(dataset.drop: [{name}]), count its words (features.columns: {{{name}: {{encode: hash}}}}), or ask for its "
+        f"categories all the same ({{encode: {encode}}} there)"
+    )
 
 
 def _fit_assembly(
@@ -103,6 +117,7 @@ def _fit_assembly(
         quantile=scale.quantile.at,
         pieces=pieces.at,
         dates=tuple(reader for reader in columns.readers if isinstance(reader, DateColumn)),
+        texts=tuple(reader for reader in columns.readers if isinstance(reader, TextColumn)),
     )
     variances = np.concatenate(
         [
@@ -159,11 +174,12 @@ def _each_number(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray,
         if name in derived:
             return derived[name].evaluate({used: column(used) for used in derived[name].names})
         reader = next(reader for reader in columns.readers if name in reader.numbers)
-        return _finite(next(itertools.islice(reader.read(rows), reader.numbers.index(name), None)))
+        return _finite(reader.read(rows).column(reader.numbers.index(name)))
 
     for reader in columns.readers:
-        for name, numbers in zip(reader.numbers, reader.read(rows), strict=True):
-            yield _finite(numbers).numpy(), columns.numbers[name]
+        read = reader.read(rows)
+        for i, name in enumerate(reader.numbers):
+            yield _finite(read.column(i)).numpy(), columns.numbers[name]
     yield from ((column(name).numpy(), columns.numbers[name]) for name in derived)
 
 
@@ -237,6 +253,7 @@ def _report(
 ) -> FeatureReport:
     plan, scale, layout = features.plan, features.arithmetic.scale, features.layout
     names = (*plan.raw, *plan.derived)
+    hashed = {number for own in plan.texts for number in own.numbers}
     fills = zip(columns.numbers.items(), assembled.missing, features.arithmetic.impute.fill.tolist(), strict=True)
     lines = zip(features.names, assembled.kinds, scale.centre.tolist(), scale.spread.tolist(), strict=False)
     return FeatureReport(
@@ -248,6 +265,7 @@ def _report(
         imputed={
             name: Imputed(int(missing), "constant" if missing == len(train) else own.impute, fill)
             for (name, own), missing, fill in fills
+            if name not in hashed
         },
         encoded={
             own.name: Encoded(own.encode, own.kept, len(own.rare), cells_of(train.rows, own.name).null_count())
@@ -255,6 +273,7 @@ def _report(
         },
         pieces={names[i]: count for i, count in Counter(plan.pieces).items()},
         scaled={name: Scaled(kind, centre, spread) for name, kind, centre, spread in lines if kind != "none"},
+        hashed={own.name: own.buckets for own in plan.texts},
         dated={own.name: Dated(own.numbers, own.origin) for own in plan.dates},
         dropped=narrowing.dropped,
         explained_variance=narrowing.explained_variance,

@@ -12,7 +12,7 @@ _LISTED = 6
 
 def feature_notes(report: FeatureReport) -> tuple[str, ...]:
     """Dated, derived, imputed, encoded, scaled, cut, dropped and extracted features, where there are any."""
-    steps = (_dated, _derived, _imputed, _encoded, _scaled, _cut, _dropped, _pca)
+    steps = (_dated, _hashed, _derived, _imputed, _encoded, _scaled, _cut, _dropped, _pca)
     return tuple(note for step in steps for note in step(report))
 
 
@@ -20,6 +20,11 @@ def _dated(report: FeatureReport) -> Iterator[str]:
     for name, dated in report.dated.items():
         since = f", in days since {dated.origin}" if f"{name}_elapsed" in dated.numbers else ""
         yield f"dates of {name} became {', '.join(dated.numbers)}{since}"
+
+
+def _hashed(report: FeatureReport) -> Iterator[str]:
+    for name, buckets in report.hashed.items():
+        yield f"counted the words of {name} in {buckets:,} buckets"
 
 
 def _derived(report: FeatureReport) -> Iterator[str]:

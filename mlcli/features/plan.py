@@ -7,14 +7,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from mlcli.config.features import MAX_BUCKETS
 from mlcli.data.types import Column
 from mlcli.features.dates import DateColumn
 from mlcli.features.encode import grouped
 from mlcli.features.rows import NumberColumn, Reader
 from mlcli.features.state import broken
 from mlcli.features.vocabulary import Vocabulary
+from mlcli.features.words import TextColumn
 
 Pairs = tuple[tuple[str, str], ...]
+_PLAIN = ("number", "boolean")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class TablePlan:
     """All that is fitted and not a number array.
 
     vocabularies come grouped by encoding; indicators, power and quantile are positions of columns, and pieces that of
-    each piece's number column, ascending; dates are the columns of dates, in order.
+    each piece's number column, ascending; dates and texts are the columns of dates, and of text whose
+    words are counted, in order.
     """
 
     columns: tuple[Column, ...]
@@ -33,16 +37,17 @@ class TablePlan:
     quantile: tuple[int, ...] = ()
     pieces: tuple[int, ...] = ()
     dates: tuple[DateColumn, ...] = ()
+    texts: tuple[TextColumn, ...] = ()
 
     @property
     def readers(self) -> tuple[Reader, ...]:
         """The columns that are read as numbers."""
-        dates = {own.name: own for own in self.dates}
-        return tuple(
-            dates.get(column.name) or NumberColumn(column.name, column.kind == "boolean")
-            for column in self.columns
-            if column.kind != "category"
-        )
+        readers: dict[str, Reader] = {own.name: own for own in self.dates}
+        readers |= {own.name: own for own in self.texts}
+        readers |= {
+            one.name: NumberColumn(one.name, one.kind == "boolean") for one in self.columns if one.kind in _PLAIN
+        }
+        return tuple(readers[one.name] for one in self.columns if one.name in readers)
 
     @property
     def raw(self) -> tuple[str, ...]:
@@ -82,6 +87,8 @@ class TablePlan:
 
 def check_plan(plan: TablePlan) -> None:
     """Refuse a plan, read from disk, whose parts do not fit together."""
+    if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
+        raise broken("a text has too few buckets or too many")
     n_numbers = len(plan.raw) + len(plan.derived)
     if any(not 0 <= i < n_numbers for i in plan.indicators):
         raise broken("an indicator stands for no column")
@@ -95,7 +102,10 @@ def check_plan(plan: TablePlan) -> None:
         raise broken("the dates do not belong to the columns")
     if any(not own.parts or len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
         raise broken("a date has no parts, one twice, or no origin")
-    categories = {column.name for column in plan.columns if column.kind == "category"}
+    texts = tuple(own.name for own in plan.texts)
+    if texts != tuple(one.name for one in plan.columns if one.kind == "category" and one.name in texts):
+        raise broken("the texts do not belong to the columns")
+    categories = {one.name for one in plan.columns if one.kind == "category" and one.name not in texts}
     if {own.name for own in plan.vocabularies} != categories or len(categories) != len(plan.vocabularies):
         raise broken("the categories do not belong to the columns")
     if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):

@@ -65,6 +65,7 @@ class FeatureReport:
     """Columns in, features out, and each step between.
 
     rows   : training rows
+    hashed : in how many buckets the words of a column are counted
     pieces : how many each number column that is cut has
     explained_variance : share of each principal component, empty without one
     """
@@ -76,6 +77,7 @@ class FeatureReport:
     derived: dict[str, str] = field(default_factory=dict)
     imputed: dict[str, Imputed] = field(default_factory=dict)
     encoded: dict[str, Encoded] = field(default_factory=dict)
+    hashed: dict[str, int] = field(default_factory=dict)
     dated: dict[str, Dated] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
     pieces: dict[str, int] = field(default_factory=dict)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from mlcli.data.frames import Frame, column_of
 from mlcli.data.kinds import DTYPES
 from mlcli.data.names import suggestion
 from mlcli.errors import DataError
 from mlcli.features.vocabulary import Vocabulary
+
+
+class Numbers(Protocol):
+    """The numbers made of a column, one or several a row."""
+
+    def column(self, i: int) -> pl.Series:
+        """The i-th number of every row as Float64, null where missing."""
+        ...
+
+    def fill(self, out: NDArray[np.float64], rows: slice) -> None:
+        """All numbers of some rows into zeros, (numbers, rows); NaN where missing."""
+        ...
 
 
 class Reader(Protocol):
@@ -31,9 +44,25 @@ class Reader(Protocol):
     @property
     def bounded(self) -> tuple[bool, ...]: ...
 
-    def read(self, rows: Frame) -> Iterator[pl.Series]:
-        """Each number as Float64, null where missing."""
+    def read(self, rows: Frame) -> Numbers:
+        """The numbers; DataError where the column is absent or holds something else."""
         ...
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Numbers held column by column."""
+
+    series: tuple[pl.Series, ...]
+
+    def column(self, i: int) -> pl.Series:
+        """One of them."""
+        return self.series[i]
+
+    def fill(self, out: NDArray[np.float64], rows: slice) -> None:
+        """A slice of each."""
+        for own, column in zip(out, self.series, strict=True):
+            own[:] = column.slice(rows.start, rows.stop - rows.start).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -53,22 +82,22 @@ class NumberColumn:
         """Whether it is of true and false."""
         return (self.is_boolean,)
 
-    def read(self, rows: Frame) -> Iterator[pl.Series]:
+    def read(self, rows: Frame) -> Columns:
         """The column as Float64; DataError where it is absent or holds no numbers."""
-        yield numbers_of(rows, self.name)
+        return Columns((numbers_of(rows, self.name),))
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The columns of a table that are read: as numbers, and category columns as uint32 codes."""
+    """The columns of a table that are read: numbers, with how many a row, and category columns as uint32 codes."""
 
-    numbers: tuple[pl.Series, ...]
+    numbers: tuple[tuple[int, Numbers], ...]
     codes: tuple[np.ndarray, ...]
 
     @classmethod
     def read(cls, frame: pl.DataFrame, readers: Sequence[Reader], vocabularies: Sequence[Vocabulary]) -> Rows:
         """Find the columns by name and look up the categories; DataError where a column does not fit."""
-        numbers = tuple(number for reader in readers for number in reader.read(frame))
+        numbers = tuple((len(reader.numbers), reader.read(frame)) for reader in readers)
         return cls(numbers, tuple(own.codes(cells_of(frame, own.name)) for own in vocabularies))
 
     def tensors(self, rows: slice, height: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,12 +106,14 @@ class Rows:
         Each column lies in one piece of memory.
         """
         size = rows.stop - rows.start
-        numbers = np.zeros((len(self.numbers), height))
-        for i, column in enumerate(self.numbers):
-            numbers[i, :size] = column.slice(rows.start, size).to_numpy()
+        numbers = np.zeros((sum(count for count, _ in self.numbers), height))
+        start = 0
+        for count, own in self.numbers:
+            own.fill(numbers[start : start + count, :size], rows)
+            start += count
         codes = np.zeros((len(self.codes), height), dtype=np.int64)
-        for i, own in enumerate(self.codes):
-            codes[i, :size] = own[rows]
+        for i, column in enumerate(self.codes):
+            codes[i, :size] = column[rows]
         return torch.from_numpy(numbers).T, torch.from_numpy(codes).T
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import polars as pl
 
 from mlcli.data.booleans import looks_boolean
+from mlcli.data.free_text import is_free_text
 from mlcli.start.dates import date_formats
 
 Use = Literal["number", "category", "boolean", "date", "drop"]
@@ -88,8 +89,8 @@ def _judge_texts(column: pl.Series, known: pl.Series) -> Verdict:
         return _judge_dates(column, formats)
     if looks_boolean(known):
         return Verdict(name, "boolean")
-    if (known.str.count_matches(r"\S+").mean() or 0) >= 5 and n_distinct > n_rows / 2:  # type: ignore[operator]
-        return Verdict(name, "drop", "free text, which a table's network cannot read")
+    if is_free_text(known):
+        return Verdict(name, "drop", "free text; features.columns.NAME.encode: hash would count its words")
     if n_distinct == n_rows and (n_rows >= _ENOUGH_ROWS or _is_id_name(name)):
         return Verdict(name, "drop", "another text in every row, as ids and names have")
     if n_distinct > n_rows / 2 and n_rows >= _ENOUGH_ROWS:

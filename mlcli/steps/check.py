@@ -223,5 +223,7 @@ def _first(name: str, kind: str, report: FeatureReport) -> Iterator[str]:
     """What is read of a column that is neither numbers nor categories."""
     if kind == "boolean":
         yield "1 for true, 0 for false"
+    if buckets := report.hashed.get(name):
+        yield f"hash: words in {buckets:,} buckets"
     if (dated := report.dated.get(name)) is not None:
         yield ", ".join(number.removeprefix(f"{name}_") for number in dated.numbers)

@@ -44,7 +44,9 @@ LATER_CASES = {
         **EVERYTHING,
         "derive": {**DERIVED, "rich": "member * income", "wait": "seen_elapsed - signed_elapsed"},
         "dates": ["year", "month_cycle", "weekday_cycle", "hour_cycle", "elapsed"],
+        "columns": {**EVERYTHING["columns"], "note": {"encode": "hash", "buckets": 30}},
     },
+    "words": {"encode": "hash", "buckets": 16, "select": {"variance": None}},
     "dates alike": {"indicator": True, "columns": {"seen": {"dates": ["hour", "day"], "scale": "minmax"}}},
     "scaled truth": {"indicator": True, "columns": {"member": {"scale": "standard", "impute": "mean"}}},
 }

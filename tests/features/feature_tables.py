@@ -8,6 +8,7 @@ import polars as pl
 from mlcli.data.kinds import DTYPES, kind_of
 from mlcli.data.types import Column, Images, Table
 
+WORDS = ["late", "new", "box", "rain", "door", "polite", "lost", "never", "again", "über"]
 KINDS = {"category": {str}, "boolean": {bool}, "date": {datetime}}
 
 
@@ -57,6 +58,7 @@ def later_table(n=230, seed=0):
             "member": with_gaps([bool(v) for v in rng.random(n) < 0.3], rng),
             "signed": with_gaps(days, rng),
             "seen": with_gaps(times, rng),
+            "note": with_gaps([" ".join(rng.choice(WORDS, rng.integers(1, 5))) for _ in range(n)], rng),
         }
     )
     return Table(table.frame.hstack(later.frame), table.features + later.features, ())

@@ -12,7 +12,7 @@ from mlcli.formulas.program import FormulaError
 
 _DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
 _NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale", "pieces")
-_CATEGORY_KEYS = ("encode", "order")
+_CATEGORY_KEYS = ("encode", "order", "buckets")
 
 
 def column_clashes(config: Config) -> Iterator[Fault]:
@@ -66,6 +66,9 @@ def _useless_keys(name: str, column: ColumnConfig, features: FeaturesConfig, dat
     if column.order is not None and encode != "ordinal":
         message = f"needs encode: ordinal for this column; it is {encode}"
         yield Fault((*at, "order"), message, at_key=True, reads=((*at, "encode"), ("features", "encode")))
+    if column.buckets is not None and encode != "hash":
+        message = f"needs encode: hash for this column; it is {encode}"
+        yield Fault((*at, "buckets"), message, at_key=True, reads=((*at, "encode"), ("features", "encode")))
     if column.fill_value is not None and impute != "constant":
         message = f"needs impute: constant for this column; it is {impute}"
         yield Fault((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
