@@ -117,7 +117,7 @@ def numbers_of(series: pl.Series) -> Floats:
     """NaN where missing; dates as days since 1970."""
     if series.dtype.is_temporal():
         series = as_days(series)
-    values: Floats = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    values: Floats = series.to_numpy()
     return values
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ENDINGS = (".html", ".htm")
 # Columns and classes seen at once; the others are folded away.
 MAX_OPEN = 30
+# Columns on the page.
+MAX_CARDS = 200
 STYLE = ("report", "templates", "style.css")
 
 
@@ -62,7 +64,8 @@ def render_page(outcome: ShowOutcome) -> str:
         pictures=explored if isinstance(explored, ExploredPictures) else None,
         classes=class_levels(explored.classes, coloured=table is not None),
         targets=[card_of(column, table) for column in table.targets if not table.classes] if table else [],
-        cards=[card_of(column, table) for column in table.columns] if table else [],
+        cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
+        left_out=max(0, len(table.columns) - MAX_CARDS) if table else 0,
         figures=dict(_figures(table)) if table else {},
         max_open=MAX_OPEN,
     )

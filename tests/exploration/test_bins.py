@@ -14,7 +14,11 @@ def test_bins_are_those_of_numpy():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "n_bins", "width"), [(0, 1, 2, 1), (1, 16, 16, 1), (0, 23, 24, 1), (0, 24, 13, 2), (17, 90, 19, 4)]
+    ("low", "high", "n_bins", "width"),
+    [
+        *[(0, 1, 2, 1), (1, 16, 16, 1), (0, 23, 24, 1), (0, 24, 13, 2)],
+        *[(17, 90, 15, 5), (0, 254, 17, 15), (0, 252, 23, 11)],  # 74, 255 and 253 numbers
+    ],
 )
 def test_bins_of_whole_numbers_hold_equally_many(low, high, n_bins, width):
     edges = edges_of(np.arange(low, high + 1, dtype=float))

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mlcli.errors import UsageError
+from mlcli.exploration import page
 from mlcli.exploration.page import render_page, require_page_name, write_page
 from tests.browser import find_browser, open_browser
 from tests.console.test_explored import SHOWN, pictures, shown, table
@@ -69,6 +70,14 @@ def test_every_column_and_class_is_there():
     assert html.count('<article class="card">') == 54  # 50 numbers, three columns more and the target
     assert "Show 23 more columns" in html
     assert html.count("<details>") == 1
+
+
+def test_a_page_has_room_for_so_many_columns(monkeypatch):
+    monkeypatch.setattr(page, "MAX_CARDS", 10)
+    html = render_page(SHOWN["many columns"]())
+    assert html.count('<article class="card">') == 11
+    assert "43 more columns are left out here" in html
+    assert "53 columns" in html
 
 
 def test_pictures_are_held_by_the_page():

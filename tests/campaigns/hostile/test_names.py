@@ -88,6 +88,10 @@ def test_a_whole_life(home, mlcli):
         mlcli(*command)
         for command in (("prepare", "nasty.yaml"), ("features", "nasty.yaml"), ("train", "nasty.yaml"), ("evaluate",))
     ]
+    shown = mlcli("show", "nasty.yaml", "-o", "nasty.html")
+    assert shown.code == 0, shown.err
+    assert not CONTROL.search(shown.out), repr(shown.out)
+    assert not CONTROL.search((home / "nasty.html").read_text())
     for result in told:
         assert result.code == 0, result.err
         assert not CONTROL.search(result.err), repr(result.err)
