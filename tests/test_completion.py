@@ -77,6 +77,7 @@ ASKED = [
     ("mlcli predict --run ad", "adult"),
     ("mlcli train --set optimizer.mom", "optimizer.momentum="),
     ("mlcli explain dataset.deli", "dataset.delimiter"),
+    ("mlcli show configs/spi", "configs/spiral.yaml"),
 ]
 
 

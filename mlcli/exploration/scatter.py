@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.evaluation.show import show_number
 from mlcli.exploration.association import Codes, Floats
 from mlcli.exploration.targets import Target
 
 # Points drawn, at most.
 MAX_POINTS = 1500
+# Share of a target's numbers at either end that says nothing of where it is low and high.
+TAIL = 0.05
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,16 @@ class Scatter:
 
 
 def scatter_plane(names: tuple[str, str], x: Floats, y: Floats, target: Target) -> Scatter:
-    """Two columns with the target as colour: its classes, or its lowest, middle and highest third."""
+    """Two columns with the target as colour: its classes, or whether it is low, middling or high."""
     if target.classes:
         codes = np.where(target.codes < len(target.shown), target.codes, -1)
         return _scatter(names, x, y, target.name, target.shown, codes)
     known = np.isfinite(target.numbers)
-    low, high = np.quantile(target.numbers[known], [1 / 3, 2 / 3]).tolist() if known.any() else (0.0, 0.0)
-    groups = ("lowest third", "middle", "highest")
-    thirds = np.searchsorted([low, high], target.numbers, side="left")
-    return _scatter(names, x, y, target.name, groups, np.where(known, thirds, -1))
+    ends = np.quantile(target.numbers[known], [TAIL, 1 - TAIL]) if known.any() else np.zeros(2)
+    first, second = np.linspace(ends[0], ends[1], 4)[1:3].tolist()
+    groups = (f"up to {show_number(first)}", "between", f"over {show_number(second)}")
+    levels = np.searchsorted([first, second], target.numbers, side="left")
+    return _scatter(names, x, y, target.name, groups, np.where(known, levels, -1))
 
 
 def scatter_target(name: str, x: Floats, target: Target) -> Scatter:

@@ -155,9 +155,14 @@ def test_one_column_is_drawn_against_a_target_of_numbers(frame):
     assert np.corrcoef(scatter.x, scatter.y)[0, 1] == pytest.approx(1)
 
 
-def test_thirds_of_the_target_are_the_groups_of_two_columns(frame):
-    group = explored(frame, Column("price", "number"), ["same", "noise"]).scatter.group
-    assert np.bincount(group).tolist() == pytest.approx([N / 3] * 3, abs=1)
+def test_the_targets_height_is_the_group_of_two_columns(frame):
+    """Thirds of the way from its 5 % to its 95 % quantile."""
+    scatter = explored(frame, Column("price", "number"), ["same", "noise"]).scatter
+    low, high = np.quantile(frame["price"], [0.05, 0.95])
+    expected = np.digitize(frame["price"], [low + (high - low) / 3, low + 2 * (high - low) / 3], right=True)
+    assert np.bincount(scatter.group).tolist() == np.bincount(expected).tolist()
+    assert scatter.grouped_by == "price"
+    assert scatter.groups[1] == "between"
 
 
 def test_an_unknown_column_is_named_with_the_nearest(frame):
