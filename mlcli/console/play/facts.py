@@ -47,7 +47,7 @@ def _numbers(trainer: Trainer) -> Iterator[Text]:
     yield line(("epoch ", FAINT), (f"{trainer.epoch:,}", "bold"), *_share(trainer), *_scores(trainer))
     losses = (None, None) if record is None else (record.train_loss, record.valid_loss)
     train, valid = map(show_number, losses)
-    yield line(("train loss ", FAINT), f"{train}  ", ("valid loss ", FAINT), valid)
+    yield line(("loss  train ", FAINT), f"{train}  ", ("valid ", FAINT), valid)
 
 
 def _share(trainer: Trainer) -> Iterator[tuple[str, str]]:

@@ -44,7 +44,7 @@ def draw_plane(
     kinds, levels = shades.kinds.reshape(down, across), levels_of(shades).reshape(down, across)
     levels = np.full_like(levels, LEVELS) if sharp else levels
     marks = [(drawn, _located(points, across, down)) for drawn, points in rows]
-    return _pixels(kinds, levels, marks) if ink.pixels else list(_characters(kinds, levels, marks, ink))
+    return _pixels(kinds, levels, marks, ink) if ink.pixels else list(_characters(kinds, levels, marks, ink))
 
 
 def levels_of(shades: Shades) -> Levels:
@@ -60,10 +60,10 @@ def _located(points: Points, across: int, down: int) -> tuple[Levels, ...]:
     return tuple(each[::every] for each in (columns, rows, points.shades.kinds, levels_of(points.shades)))
 
 
-def _pixels(kinds: Levels, levels: Levels, marks: Sequence[tuple[Drawn, tuple[Levels, ...]]]) -> list[Text]:
-    picture = colours("plane")[_known(kinds), levels]
+def _pixels(kinds: Levels, levels: Levels, marks: Sequence[tuple[Drawn, tuple[Levels, ...]]], ink: Ink) -> list[Text]:
+    picture = colours("plane", exact=ink.exact)[_known(kinds), levels]
     for drawn, (columns, rows, own, strengths) in marks:
-        picture[rows, columns] = colours(drawn)[_known(own), strengths]
+        picture[rows, columns] = colours(drawn, exact=ink.exact)[_known(own), strengths]
     return half_blocks(picture)
 
 

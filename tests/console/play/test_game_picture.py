@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
+from rich.color import Color, ColorSystem
 
-from mlcli.console.play.ink import Ink
+from mlcli.console.play.ink import Ink, colours
 from mlcli.console.play.losses import Losses
 from mlcli.console.play.picture import LEAST_HEIGHT, LEAST_WIDTH, draw_game
 from mlcli.play.press import press
@@ -15,7 +16,12 @@ from mlcli.reporter import Silent
 from tests.conftest import CONFIGS
 
 SIZES = [(80, 24), (200, 50), (LEAST_WIDTH, LEAST_HEIGHT), (300, 20), (64, 90), (30, 10), (1, 1)]
-INKS = {"colours": Ink(True, True), "few colours": Ink(False, True), "none": Ink(False, False)}
+INKS = {
+    "colours": Ink(True, True),
+    "256 colours": Ink(True, True, exact=False),
+    "few colours": Ink(False, True),
+    "none": Ink(False, False),
+}
 GAMES = {
     "circle": ("circle", ()),
     "no validation rows": ("circle", ("dataset.split={test: 0, valid: 0}",), "k"),
@@ -55,7 +61,7 @@ def test_every_knob_and_both_losses_are_seen(game, size):
     state, trainer, losses = game
     text = draw_game(state, trainer, losses, *size, Ink(True, True)).plain
     config = state.config
-    told = [f"{config.optimizer.lr:g}", config.optimizer.name, config.model.activation, "train loss", "valid loss"]
+    told = [f"{config.optimizer.lr:g}", config.optimizer.name, config.model.activation, "loss  train", "valid"]
     units = [f" {n} " if index == state.layer else f"{n}" for index, n in enumerate(config.model.hidden)]
     told += ["space", "quit", "sin x2", "-".join(units)]
     assert [word for word in told if word not in text] == []
@@ -84,3 +90,10 @@ def test_names_from_a_table_cannot_steer_the_terminal(workspace):
     text = draw_game(replace(state, message="\x1b[2J"), trainer, losses, 80, 24, Ink(False, False)).plain
     assert "\x1b" not in text
     assert r"\x1b[31m" in text
+
+
+@pytest.mark.parametrize("drawn", ["plane", "training", "validation"])
+def test_a_terminal_of_256_colours_has_the_colours_that_are_meant(drawn):
+    for red, green, blue in colours(drawn, exact=False).reshape(-1, 3).tolist():
+        shown = Color.from_rgb(red, green, blue).downgrade(ColorSystem.EIGHT_BIT).get_truecolor()
+        assert max(abs(a - b) for a, b in zip(shown, (red, green, blue), strict=True)) <= 10  # the greys are near
