@@ -106,8 +106,8 @@ class FeaturesConfig(Section):
     dates: DateParts = Field(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
         description="The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
-        "are times of day; elapsed, days since the first date of the training rows. month_cycle, weekday_cycle and "
-        "hour_cycle are a sine and a cosine each, by which December lies beside January.",
+        "are times of day; elapsed, days since the first date of the training rows in any column. month_cycle, "
+        "weekday_cycle and hour_cycle are a sine and a cosine each, by which December lies beside January.",
     )
     select: SelectConfig = Field(SelectConfig.model_construct(), description="Feature selection.")
     extract: PcaConfig | None = Field(None, description="Feature extraction: {name: pca, components: 0.95}.")

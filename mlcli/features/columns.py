@@ -8,7 +8,7 @@ from mlcli.data.frames import Frame
 from mlcli.data.names import suggestion
 from mlcli.data.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.dates import DateColumn, fit_date
+from mlcli.features.dates import DateColumn, first_day, fit_date
 from mlcli.features.rows import NumberColumn, Reader, dates_of
 from mlcli.features.words import TextColumn
 from mlcli.formulas.parse import parse_formula
@@ -80,8 +80,9 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
     for name, exception in config.columns.items():
         _check_exception(name, exception, config, kinds)
     hashed = {name for name, kind in kinds.items() if kind == "category" and _encode(name, config) == "hash"}
+    origin = first_day(dates_of(table.rows, column.name) for column in table.features if column.kind == "date")
     readers = tuple(
-        _reader(column, table.rows, config)
+        _reader(column, table.rows, config, origin)
         for column in table.features
         if column.kind != "category" or column.name in hashed
     )
@@ -122,11 +123,11 @@ def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> d
     return kinds
 
 
-def _reader(column: Column, rows: Frame, config: FeaturesConfig) -> Reader:
+def _reader(column: Column, rows: Frame, config: FeaturesConfig, origin: str) -> Reader:
     own = config.columns.get(column.name) or ColumnConfig()
     match column.kind:
         case "date":
-            return fit_date(dates_of(rows, column.name), own.dates or config.dates)
+            return fit_date(dates_of(rows, column.name), own.dates or config.dates, origin)
         case "category":
             return TextColumn(column.name, own.buckets or config.buckets)
         case _:

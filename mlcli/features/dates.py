@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,7 +24,8 @@ _EPOCH = date(1970, 1, 1)
 class DateColumn:
     """A column of dates, and what is made of it.
 
-    origin : the day, as ISO has it, from which elapsed days are counted: the first of the training rows
+    origin : the day, as ISO has it, from which elapsed days are counted: the first of the training rows in any column
+        of dates, so that differences of elapsed days are differences of dates
     """
 
     name: str
@@ -69,13 +70,18 @@ class DateColumn:
                 yield from _circle(_hours(dates) / 24)
 
 
-def fit_date(dates: pl.Series, parts: Sequence[DatePart]) -> DateColumn:
-    """Count days from the first of the training dates; no hours where all of these are at midnight."""
+def first_day(columns: Iterable[pl.Series]) -> str:
+    """Of all these dates, as ISO has it."""
+    firsts = (column.drop_nulls().dt.date().min() for column in columns)
+    return str(min((first for first in firsts if isinstance(first, date)), default=_EPOCH))
+
+
+def fit_date(dates: pl.Series, parts: Sequence[DatePart], origin: str) -> DateColumn:
+    """No hours where all training dates are at midnight."""
     known = dates.drop_nulls()
-    first = known.dt.date().min() if len(known) else _EPOCH
     has_times = bool((known != known.dt.date().cast(known.dtype)).any())
     kept = tuple(part for part in parts if has_times or part not in _OF_THE_CLOCK)
-    return DateColumn(dates.name, kept or ("elapsed",), str(first))
+    return DateColumn(dates.name, kept or ("elapsed",), origin)
 
 
 def _hours(dates: pl.Series) -> pl.Series:

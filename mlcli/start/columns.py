@@ -90,7 +90,7 @@ def _judge_texts(column: pl.Series, known: pl.Series) -> Verdict:
     if looks_boolean(known):
         return Verdict(name, "boolean")
     if is_free_text(known):
-        return Verdict(name, "drop", "free text; features.columns.NAME.encode: hash would count its words")
+        return Verdict(name, "drop", f"free text; features.columns.{name}.encode: hash would count its words")
     if n_distinct == n_rows and (n_rows >= _ENOUGH_ROWS or _is_id_name(name)):
         return Verdict(name, "drop", "another text in every row, as ids and names have")
     if n_distinct > n_rows / 2 and n_rows >= _ENOUGH_ROWS:

@@ -73,6 +73,13 @@ def test_cycles_keep_their_size_unless_the_column_says_otherwise():
     assert set(own.report.scaled) == {"d_year", "d_month_sin", "d_month_cos"}
 
 
+def test_differences_of_elapsed_days_are_differences_of_dates():
+    later = [moment + timedelta(days=3 + i) for i, moment in enumerate(TIMES)]
+    features = fit({"b": later, "a": TIMES}, derive={"between": "b_elapsed - a_elapsed"}, dates=["elapsed"])
+    x = features.transform(table_of({"b": later, "a": TIMES}))
+    np.testing.assert_allclose(x[:, 2], [3, 4, 5, 6], rtol=1e-6)
+
+
 def test_formulas_take_parts():
     features = fit({"d": TIMES}, derive={"autumn": "d_month > 8"}, dates=["month"])
     assert features.transform(table_of({"d": TIMES}))[:, 1].tolist() == [1, 0, 1, 0]
