@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from docs.generate.places import DOCS, ROOT
-from docs.generate.report import picture_report
+from docs.generate.report import picture_page
 
 HEAD = """# The course's examples
 
@@ -24,6 +24,8 @@ FIGURES = ("decision_boundary", "heat_map", "line_fit", "first_layer", "weights"
            "residuals", "learning_curve")  # fmt: skip
 # Whose report is shown on the page of the report.
 REPORTED = "iris"
+# Whose data is shown on the page of the first step.
+SHOWN = "penguins"
 # Larger figures make a page slow.
 MOST_BYTES = 150_000
 PLAIN = {"MLCLI_OFFLINE": "1", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
@@ -51,6 +53,9 @@ def _run(config: Path, folder: Path) -> str:
     trained = _mlcli(folder, "train", f"configs/{config.name}")
     if trained.returncode:
         return f"Its data was not at hand here; `mlcli prepare configs/{config.name}` says where it is had.\n"
+    if config.stem == SHOWN:
+        _mlcli(folder, "show", f"configs/{config.name}", "--quiet", "--output", "data.html")
+        picture_page(folder / "data.html", DOCS / "pictures" / "data.png")
     network = re.search(r"(\S+) network, ([\d,]+) parameters", trained.stderr)
     told = json.loads(_mlcli(folder, "evaluate", "--json").stdout)
     scores = told["scores"]
@@ -59,7 +64,7 @@ def _run(config: Path, folder: Path) -> str:
     network_words = f"{network[1]}, {network[2]} parameters" if network else "see the configuration"
     if config.stem == REPORTED:
         (report,) = folder.glob("runs/*/*/evaluation/report.html")
-        picture_report(report, DOCS / "pictures" / "report.png")
+        picture_page(report, DOCS / "pictures" / "report.png")
     return f"Network {network_words} · {', '.join(shown)}\n{_picture(config.stem, folder)}"
 
 

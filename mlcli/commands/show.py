@@ -9,7 +9,8 @@ import typer
 
 from mlcli import completion
 from mlcli.commands.options import JsonOption, QuietOption, SetOption
-from mlcli.session import Session
+from mlcli.errors import UsageError
+from mlcli.session import FILE_ENDINGS, Session
 
 
 def show(
@@ -35,6 +36,8 @@ def show(
 ) -> None:
     """Look at the data: distributions, missing cells, ties between columns, balance, pictures."""
     with Session(as_json, quiet) as session:
+        if target is not None and not target.endswith(FILE_ENDINGS) and Path(target).is_file():
+            raise UsageError(f"{target}: give a configuration or a run; mlcli init {target} writes a configuration")
         config, _ = session.config_or_run(target, sets)
         if output is not None:
             from mlcli.exploration.page import require_page_name

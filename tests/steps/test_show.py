@@ -169,6 +169,7 @@ def test_columns_asked_for_are_shown_in_detail(workspace, mlcli):
         (["configs/digits.yaml", "--column", "x"], 2, "no columns"),
         (["configs/adult.yaml"], 3, "UCI"),
         (["nobody"], 2, "no run 'nobody'"),
+        (["data/houses.csv"], 2, "mlcli init data/houses.csv"),
         (
             [
                 "configs/iris.yaml",
