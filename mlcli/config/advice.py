@@ -219,6 +219,10 @@ ADVICE: dict[str, Advice] = {
     "improve": Advice(term="step 5, improving performance (mejora del rendimiento)"),
     "improve.trials": Advice("Returns diminish: stop when it is no longer worth it.", example=60),
     "improve.timeout": Advice("Search as long as you can wait.", example=600),
+    "improve.metric": Advice("f1_macro or mcc where classes are imbalanced.", example="roc_auc"),
+    "improve.folds": Advice(
+        "With fewer than some thousand rows; 5 is usual.", "cross-validation (validación cruzada)", 5
+    ),
     "improve.sampler": Advice("random to explore evenly.", "random or Bayesian search (búsqueda aleatoria, bayesiana)"),
     "improve.storage": Advice(example="sqlite:///search.db"),
     "improve.space": Advice(

@@ -129,6 +129,17 @@ class ImproveConfig(Section):
         description="Networks of the best trials that answer together, saved as a run; they mostly beat the best one. "
         "1 saves none.",
     )
+    metric: Literal["auto"] | Metric = Field(
+        "auto",
+        description="What trials are compared by. auto: what early stopping watches, which is the loss unless told "
+        "otherwise; its metric (log loss, rmse) over folds.",
+    )
+    folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        None,
+        description="Compare trials by cross-validation: the training and validation rows are dealt into so many "
+        "folds, and each trial trains a network without each and answers for it. As many times slower, and less a "
+        "matter of luck where validation rows are few. null compares on the validation rows.",
+    )
     sampler: Literal["tpe", "random", "grid", "cma"] = Field(
         "tpe",
         description="How the next configuration is proposed. tpe learns from the trials so far; random; grid tries "

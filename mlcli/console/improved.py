@@ -58,10 +58,16 @@ def _show_trials(screen: Screen, outcome: ImproveOutcome) -> None:
         for trial in ranked
     ]
     if rows:
-        title = f"Best of {len(outcome.searched.trials)} trials on {outcome.n_valid:,} validation rows"
+        title = f"Best of {len(outcome.searched.trials)} trials on {describe_rows(outcome)}"
         screen.table(("trial", outcome.metric, "best epoch", "changed"), rows, title=title)
     counts = f"{outcome.count('complete')} complete, {outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
     screen.say(f"Trials: {counts}")
+
+
+def describe_rows(outcome: ImproveOutcome) -> str:
+    """What trials were compared on."""
+    folds = outcome.config.improve.folds
+    return f"{outcome.n_rows:,} rows in {folds} folds" if folds else f"{outcome.n_valid:,} validation rows"
 
 
 def _show_importance(screen: Screen, results: Results) -> None:
@@ -72,17 +78,19 @@ def _show_importance(screen: Screen, results: Results) -> None:
 
 def _show_gain(screen: Screen, outcome: ImproveOutcome, results: Results) -> None:
     before, team = show_number(outcome.before), results.ensemble
+    where = "Cross-validated" if outcome.config.improve.folds else "Validation"
     if outcome.best is None:
         screen.heading("No trial came to an end that can be compared")
         return
     if outcome.improved:
-        screen.heading(f"Validation {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
+        screen.heading(f"{where} {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
     elif team is None:
-        screen.heading(f"Nothing beat the configuration as it is (validation {outcome.metric} {before})")
+        screen.heading(f"Nothing beat the configuration as it is ({where.lower()} {outcome.metric} {before})")
     if team is not None:
-        screen.heading(f"{team.run}: {team.members} networks together, {outcome.metric} {show_number(team.score)}")
+        score = f"validation {outcome.metric} {show_number(team.score)}"
+        screen.heading(f"{team.run}: {team.members} networks together, {score}")
     if results.difference is not None:
-        screen.say(describe_difference(results.difference, outcome.n_valid))
+        screen.say(describe_difference(results.difference, results.n_rows))
     if outcome.improved:
         screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
     if outlook := results.progress.verdict():

@@ -16,6 +16,7 @@ from mlcli.config.dump import dump_config
 from mlcli.config.rules.facts import watched_metrics
 from mlcli.config.schema import Config
 from mlcli.evaluation.threshold import settle_threshold
+from mlcli.improve.compared import measure_outputs
 from mlcli.improve.kept import KeptNetwork, Shelf
 from mlcli.improve.search import different_trials
 from mlcli.improve.space import config_with
@@ -117,7 +118,10 @@ def form_team(bench: Bench, seats: Sequence[Seat], shelf: Shelf) -> Team | None:
     config = members[0][0].config
     inputs, (_, valid) = bench.inputs_for(config)
     outputs = combine_outputs(torch.stack([network.valid for _, network in members]), output_of(inputs.task))
-    return Team(members, score_outputs(config, inputs.task, outputs, valid.y), outputs)
+    scores = score_outputs(config, inputs.task, outputs, valid.y)
+    if bench.metric not in scores:
+        scores[bench.metric] = measure_outputs(inputs.task, outputs, valid.y, bench.metric)
+    return Team(members, scores, outputs)
 
 
 def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:

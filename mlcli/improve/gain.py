@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mlcli.config.schema import Config
-from mlcli.config.training import Metric
+from mlcli.improve.compared import told_metric
+from mlcli.improve.folds import Folds
 from mlcli.improve.trial import Bench, Trial
 from mlcli.metrics.catalog import beats
 from mlcli.metrics.paired import Difference, compare
@@ -35,13 +36,11 @@ def compare_outputs(bench: Bench, config: Config, outputs: Tensor, before: Tenso
     return compare(start.task, truth, ours, theirs, (name,), confidence, bench.start.seed)[0]
 
 
-def told_metric(task: FittedTask, compared: str) -> Metric:
-    """The metric of step 4 that says what trials are compared by: for the loss, what it mostly is."""
-    if compared != "loss":
-        return compared  # type: ignore[return-value]
-    if isinstance(task, Classification):
-        return "log_loss" if task.has_probabilities else "accuracy"
-    return "rmse"
+def compare_on_folds(bench: Bench, folds: Folds, outputs: Tensor, before: Tensor) -> Difference:
+    """Better or worse than the start on the rows of all folds, each answered for by networks trained without it."""
+    ours, theirs, name = folds.task.decode(outputs), folds.task.decode(before), told_metric(folds.task, bench.metric)
+    confidence = bench.start.evaluation.confidence
+    return compare(folds.task, folds.truth, ours, theirs, (name,), confidence, bench.start.seed)[0]
 
 
 def _has_probabilities(task: FittedTask) -> bool:

@@ -20,6 +20,8 @@ from mlcli.typed_json import from_json, strict_json
 KIND = "kept network"
 HISTORY, TENSORS = "history.json", "network.safetensors"
 VALID = "valid"
+# No key of a configuration.
+FOLDS, ANSWERS_KIND = "folds", "answers over folds"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,21 @@ class Shelf:
             write_tensors(new / TENSORS, {VALID: network.valid, **_prefixed(network.state)})
             history = _History(tuple(network.history), network.best_epoch)
             write_json(new / HISTORY, strict_json(asdict(history)))
+
+    def put_answers(self, values: Mapping[str, JsonValue], outputs: Tensor) -> None:
+        """Keep what the networks of all folds said, float32 (n, n_outputs)."""
+        with atomic_folder(self._place({**values, FOLDS: True}), ANSWERS_KIND) as new:
+            write_tensors(new / TENSORS, {VALID: outputs})
+
+    def get_answers(self, values: Mapping[str, JsonValue]) -> Tensor | None:
+        """What `put_answers` kept; None where nothing is, or not whole."""
+        place = self._place({**values, FOLDS: True})
+        try:
+            recover_folder(place)
+            verify_folder(place, ANSWERS_KIND)
+            return read_tensors(place / TENSORS)[VALID]
+        except (ArtefactError, KeyError):
+            return None
 
     def get(self, values: Mapping[str, JsonValue]) -> KeptNetwork | None:
         """The network of these values; None where none is kept, or not whole."""

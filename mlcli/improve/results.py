@@ -10,7 +10,7 @@ from mlcli.evaluation.figures.search import draw_search
 from mlcli.evaluation.figures.svg import save_svg
 from mlcli.files import write_file, write_json
 from mlcli.improve.ensemble import Team, save_team
-from mlcli.improve.gain import Progress, compare_outputs
+from mlcli.improve.gain import Progress, compare_on_folds, compare_outputs
 from mlcli.improve.importance import rank_keys
 from mlcli.improve.proposal import write_proposal
 from mlcli.improve.search import Search, Searched, best_trial
@@ -38,13 +38,15 @@ class Results:
 
     proposal   : file of the best configuration; None without a complete trial
     ensemble   : the best trials' networks as a run; None where none was asked for
-    difference : of the ensemble, or else the best network, to the start's on the validation rows; None for one of these
+    difference : of the ensemble, or else the best network, to the start's; None for one of these
+    n_rows     : rows that the difference was measured on: an ensemble's are the validation rows
     importance : share of the scores' spread that each key explains, the largest first; empty for few trials
     """
 
     proposal: Path | None
     ensemble: SavedTeam | None
     difference: Difference | None
+    n_rows: int
     progress: Progress
     importance: dict[str, float]
 
@@ -69,6 +71,7 @@ def leave_results(folder: Path, search: Search, searched: Searched, team: Team |
         proposal=write_best(folder, search, searched),
         ensemble=save_ensemble(search, team),
         difference=find_difference(search, team),
+        n_rows=bench.n_compared if team is None else len(bench.arrays[1]),
         progress=progress,
         importance=importance,
     )
@@ -101,8 +104,11 @@ def save_ensemble(search: Search, team: Team | None) -> SavedTeam | None:
 
 
 def find_difference(search: Search, team: Team | None) -> Difference | None:
-    """What is now beside what was, on the same validation rows."""
+    """What is now beside what was, on the same rows: an ensemble was trained for the validation rows alone."""
     bench, best = search.bench, best_trial(search.trials, search.bench.metric)
+    if bench.folds is not None and team is None and best is not None and best.origin != "start":
+        was, now = search.shelf.get_answers({}), search.shelf.get_answers(best.values)
+        return None if was is None or now is None else compare_on_folds(bench, bench.folds, now, was)
     start = search.shelf.get({})
     if start is None or best is None:
         return None

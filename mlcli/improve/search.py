@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from statistics import mean
 from typing import Self
@@ -16,7 +16,7 @@ import torch
 from mlcli.config.load import override_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
-from mlcli.errors import ConfigError, DataError
+from mlcli.errors import ConfigError, DataError, DivergedError
 from mlcli.improve.case import Case
 from mlcli.improve.checks import Checks
 from mlcli.improve.diagnose import diagnose
@@ -25,7 +25,7 @@ from mlcli.improve.kept import Shelf
 from mlcli.improve.space import config_with
 from mlcli.improve.storage import HEARTBEAT
 from mlcli.improve.study import Study, Ticket
-from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, network_of, train_trial
+from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, judge_by_folds, network_of, train_trial
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.training.job import TrainingJob
 from mlcli.training.observers import Observer
@@ -246,7 +246,8 @@ class Search:
         seconds = [trial.seconds for trial in different_trials(self.trials, self.bench.metric)]
         if not seconds or self.budget.timeout is None:
             return 0.0
-        needed = RESERVE * (self.budget.ensemble - 1) * mean(seconds) / self.budget.jobs
+        a_network = mean(seconds) / self.bench.trainings_a_trial
+        needed = RESERVE * (self.budget.ensemble - 1) * a_network / self.budget.jobs
         return min(needed, self.budget.timeout / 2)
 
     def _may_start(self) -> bool:
@@ -264,34 +265,70 @@ class Search:
         return Proposal("search", ticket.values, ticket)
 
     def _try_out(self, proposal: Proposal, stopped: Callable[[], bool], interrupted: Callable[[], bool]) -> bool:
-        """Train a proposal and write the result down; False when it was interrupted, which leaves no trace.
-
-        A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
-        """
-        number, config, values = len(self.trials) + 1, self.bench.start, proposal.values
+        """Train a proposal and write the result down; False when it was interrupted, which leaves no trace."""
+        config = self.bench.start
+        blank = Trial(len(self.trials) + 1, proposal.origin, dict(proposal.values), "failed")
+        trial: Trial | None
         try:
-            config = config_with(config, values)
-            observers = [*self.observers, Heartbeat(self.study, proposal.ticket), *self._lookouts()]
-            attempt = train_trial(self.bench, config, self.trials, observers, stopped)
+            config = config_with(config, proposal.values)
+            trial = self._train(blank, config, proposal.ticket, stopped, interrupted)
         except (ConfigError, DataError, MemoryError, RuntimeError) as error:
             if proposal.origin == "start" or not _is_the_trials_fault(error):
                 raise
-            trial = Trial(number, proposal.origin, dict(values), "failed", reason=str(error) or "out of memory")
-        else:
-            late = attempt.trained.stopped == "interrupted"
-            if late and (interrupted() or proposal.origin == "start" or not attempt.trained.state.best_epoch):
-                if proposal.ticket is not None:
-                    self.study.drop(proposal.ticket)
-                return False
-            trial = judge(attempt, self.bench.metric, number, proposal.origin, dict(values))
-            self._put_on_shelf(trial, attempt)
-            self._diagnose_start(proposal, attempt)
+            trial = replace(blank, reason=str(error) or "out of memory")
+        if trial is None:
+            if proposal.ticket is not None:
+                self.study.drop(proposal.ticket)
+            return False
         self._keep(trial, config, proposal.ticket)
         return True
+
+    def _train(
+        self,
+        blank: Trial,
+        config: Config,
+        ticket: Ticket | None,
+        stopped: Callable[[], bool],
+        interrupted: Callable[[], bool],
+    ) -> Trial | None:
+        """The trial with what became of it; None when it was interrupted.
+
+        A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
+        """
+        observers = [*self.observers, Heartbeat(self.study, ticket), *self._lookouts()]
+        attempt = train_trial(self.bench, config, self.trials, observers, stopped)
+        late, start = attempt.trained.stopped == "interrupted", blank.origin == "start"
+        if late and (interrupted() or start or not attempt.trained.state.best_epoch):
+            return None
+        trial = self._compare_on_folds(judge(attempt, self.bench.yardstick, blank), config, observers, stopped)
+        if trial is not None:
+            self._put_on_shelf(trial, attempt)
+            if start and self.study.findings() is None:
+                self.study.keep_findings(diagnose(self.examine(case_of(attempt), attempt.job)))
+        return trial
 
     def _lookouts(self) -> list[Observer]:
         """Who looks at other processes' trials, where there may be any."""
         return [Lookout(self.look)] if self.observers and (self.budget.jobs > 1 or self.study.shared) else []
+
+    def _compare_on_folds(
+        self, trial: Trial, config: Config, observers: Sequence[Observer], stopped: Callable[[], bool]
+    ) -> Trial | None:
+        """The trial with its score over the folds, where there are any and it may be a good one; None when stopped."""
+        folds = self.bench.folds
+        if folds is None or trial.state != "complete":
+            return trial
+        started = time.perf_counter()
+        try:
+            answers = folds.answer(config, observers, stopped)
+        except DivergedError:
+            return replace(trial, state="failed", score=None, reason="diverged without one of the folds")
+        if answers is None:
+            return None
+        compared = judge_by_folds(trial, answers, folds, self.bench.metric, time.perf_counter() - started)
+        if trial.origin == "start" or compared in rank_trials([*self.trials, compared], self.bench.metric)[:1]:
+            self.shelf.put_answers(trial.values, folds.outputs_of(answers))
+        return compared
 
     def _put_on_shelf(self, trial: Trial, attempt: Attempt) -> None:
         """Keep the start's network, for comparison, and the best ones."""
@@ -299,10 +336,6 @@ class Search:
         best = different_trials([*self.trials, trial], self.bench.metric)
         if trial.state == "complete" and (start or trial in best):
             self.shelf.put(trial.values, network_of(attempt))
-
-    def _diagnose_start(self, proposal: Proposal, attempt: Attempt) -> None:
-        if proposal.origin == "start" and self.study.findings() is None:
-            self.study.keep_findings(diagnose(self.examine(case_of(attempt), attempt.job)))
 
     def _keep(self, trial: Trial, config: Config, ticket: Ticket | None) -> None:
         if ticket is None:

@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from torch import Tensor
+
 from mlcli.config.schema import Config
 from mlcli.improve.case import Case, untrained_case
+from mlcli.improve.compared import Yardstick, choose_yardstick
+from mlcli.improve.folds import Folds, deal_rows
 from mlcli.improve.kept import KeptNetwork
 from mlcli.improve.pruning import Curve, HyperbandPruning, MedianPruning, best_so_far
 from mlcli.inputs import Inputs, gather_inputs, make_job
 from mlcli.reporter import Silent
-from mlcli.task import Classification, FittedTask
+from mlcli.task import FittedTask, Predictions
 from mlcli.training.job import Arrays, TrainingJob
 from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
 from mlcli.training.observers import Observer
@@ -61,16 +65,33 @@ class Trial:
 class Bench:
     """What all trials share.
 
-    start  : the unchanged configuration, with its inputs and arrays
-    metric : the number that trials are compared by, on the validation rows
-    others : inputs of other features, the latest few: trials come back to them
+    start     : the unchanged configuration, with its inputs and arrays
+    yardstick : what trials are compared by
+    folds     : the rows that they are compared on; None for the validation rows
+    others    : inputs of other features, the latest few: trials come back to them
     """
 
     start: Config
     inputs: Inputs
     arrays: tuple[Arrays, Arrays]
-    metric: str
+    yardstick: Yardstick
+    folds: Folds | None = None
     others: dict[str, tuple[Inputs, tuple[Arrays, Arrays]]] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        """The number that trials are compared by."""
+        return self.yardstick.metric
+
+    @property
+    def n_compared(self) -> int:
+        """Rows that trials are compared on."""
+        return len(self.folds.rows) if self.folds else len(self.arrays[1])
+
+    @property
+    def trainings_a_trial(self) -> int:
+        """Networks that a complete trial trains: one for the start's split, and one for each fold."""
+        return 1 + (len(self.folds.held_out) if self.folds else 0)
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Arrays, Arrays]]:
         """The start's own unless a key was changed that they rest on; the rows are the start's, whatever the seed."""
@@ -101,16 +122,8 @@ def same_inputs(one: Config, other: Config) -> bool:
 
 def set_up_bench(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> Bench:
     """The bench for a start and the keys that are to be searched."""
-    return Bench(start, inputs, inputs.training_arrays(), compared_metric(start, inputs.task, searched))
-
-
-def compared_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> str:
-    """What the start's training watches; where trials differ in their loss, a number that does not depend on it."""
-    early = start.training.early_stopping
-    watched = early.metric if early else "loss"
-    if watched != "loss" or not any(key.startswith(("loss.", "model.output")) for key in searched):
-        return watched
-    return "accuracy" if isinstance(task, Classification) else "rmse"
+    yardstick = choose_yardstick(start, inputs.task, searched)
+    return Bench(start, inputs, inputs.training_arrays(), yardstick, deal_rows(start, inputs.prepared))
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,10 @@ class Attempt:
     task: FittedTask
     pruned: bool
     seconds: float
+
+    def answers(self) -> tuple[Tensor, Tensor]:
+        """Raw outputs of the best weights for the validation rows, and their encoded targets."""
+        return outputs_of(self.job, self.job.valid.x).float().cpu(), self.job.valid.y.cpu()
 
 
 def train_trial(
@@ -145,14 +162,15 @@ def train_trial(
 
 def pruning_rules(bench: Bench, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:
     """The rule that gives up on a trial by those before it of as many epochs, as improve.pruning says."""
+    followed = bench.yardstick.followed
     usual, epochs = bench.start.training.epochs, config.training.epochs
     alike = [trial for trial in earlier if trial.values.get(EPOCHS, usual) == epochs]
     match bench.start.improve.pruning:
         case "median":
-            return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], bench.metric)]
+            return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], followed)]
         case "hyperband":
             curves = [trial.curve for trial in alike]
-            return [HyperbandPruning(curves, bench.metric, epochs, len(earlier))]
+            return [HyperbandPruning(curves, followed, epochs, len(earlier))]
     return []
 
 
@@ -160,27 +178,39 @@ def network_of(attempt: Attempt) -> KeptNetwork:
     """The trained network with its best weights."""
     job, state = attempt.job, attempt.trained.state
     weights = {name: tensor.detach().cpu().clone() for name, tensor in job.model.state_dict().items()}
-    return KeptNetwork(weights, outputs_of(job, job.valid.x).float().cpu(), state.history, state.best_epoch)
+    return KeptNetwork(weights, attempt.answers()[0], state.history, state.best_epoch)
 
 
-def judge(attempt: Attempt, metric: str, number: int, origin: Origin, values: dict[str, Any]) -> Trial:
-    """The record of a training that was not interrupted."""
+def judge(attempt: Attempt, yardstick: Yardstick, blank: Trial) -> Trial:
+    """The trial after its training, by its best epoch on the validation rows."""
     state, trained = attempt.trained.state, attempt.trained
     best = state.history[state.best_epoch - 1] if state.best_epoch else None
-    reached = math.nan if best is None else best.valid_score(metric)
-    trial = Trial(number, origin, values, "failed", epochs=state.epoch, seconds=round(attempt.seconds, 3))
+    reached = math.nan if best is None else yardstick.read(best, attempt.task, *attempt.answers())
+    trial = replace(blank, state="failed", epochs=state.epoch, seconds=round(attempt.seconds, 3))
     if trained.stopped == "diverged":
         return replace(trial, reason=f"diverged: the loss is no finite number at step {trained.diverged_step}")
     if best is None or best.valid_loss is None or not math.isfinite(reached):
-        return replace(trial, reason=f"the validation {metric} is no finite number")
+        return replace(trial, reason=f"the validation {yardstick.metric} is no finite number")
     return replace(
         trial,
         state="pruned" if attempt.pruned else "complete",
         score=reached,
-        metrics={"loss": best.valid_loss, **best.valid_metrics},
+        metrics={"loss": best.valid_loss, **best.valid_metrics, yardstick.metric: reached},
         best_epoch=state.best_epoch,
-        curve=best_so_far(state.history, metric),
+        curve=best_so_far(state.history, yardstick.followed),
     )
+
+
+def judge_by_folds(trial: Trial, answers: Predictions, folds: Folds, metric: str, seconds: float) -> Trial:
+    """The record of a complete trial, compared by what networks like its own say of the rows of folds.
+
+    seconds : of the folds' training
+    """
+    score = folds.score(answers, metric)
+    if score is None or not math.isfinite(score):
+        return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is no finite number")
+    took = round(trial.seconds + seconds, 3)
+    return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=took)
 
 
 def case_of(attempt: Attempt) -> Case:

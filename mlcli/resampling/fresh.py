@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from mlcli.bundle import Bundle
 from mlcli.config.schema import Config
 from mlcli.errors import DivergedError
@@ -10,22 +12,31 @@ from mlcli.inputs import Inputs, make_job
 from mlcli.reporter import Reporter
 from mlcli.training.job import Arrays
 from mlcli.training.loop import new_state, outputs_of, train_model
+from mlcli.training.observers import Observer
 from mlcli.training.stopping import stop_rules
 
 # Trainings of which each is announced; of more, every tenth part.
 MOST_LINES = 20
 
 
-def train_fresh(config: Config, inputs: Inputs, key: str, arrays: tuple[Arrays, Arrays] | None = None) -> Bundle:
+def train_fresh(
+    config: Config,
+    inputs: Inputs,
+    key: str,
+    arrays: tuple[Arrays, Arrays] | None = None,
+    observers: Sequence[Observer] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Bundle:
     """The network that `mlcli train` would train on these inputs, with its best weights.
 
-    key    : the key that asks for it, for messages
-    arrays : the inputs' training arrays, where they are at hand
+    key         : the key that asks for it, for messages
+    arrays      : the inputs' training arrays, where they are at hand
+    interrupted : ends the training early where it turns true; the network is then worth nothing
 
     Raises DivergedError.
     """
     job = make_job(config, inputs, arrays)
-    trained = train_model(job, new_state(job), stop_rules=stop_rules(config.training))
+    trained = train_model(job, new_state(job), observers, stop_rules(config.training), interrupted)
     if trained.stopped == "diverged":
         raise DivergedError(
             f"{key}: a training (seed {config.seed}) diverged at step {trained.diverged_step}, where the run's own did "

@@ -64,7 +64,9 @@ class ImproveOutcome:
     """What was found, and what came of the search.
 
     diagnosed : a run, or the unchanged configuration: the first trial
-    metric    : what trials are compared by, on n_valid validation rows; nothing is searched without any
+    metric    : what trials are compared by
+    n_valid   : validation rows; nothing is searched without any
+    n_rows    : rows that trials are compared on: those of all folds, or the validation rows
     checks    : what was checked before anything was searched
     results   : None where nothing was searched
     applied   : file of the next configuration; None where none was asked for, or nothing is to be changed
@@ -75,6 +77,7 @@ class ImproveOutcome:
     diagnosed: str
     metric: str
     n_valid: int
+    n_rows: int
     budget: Budget
     checks: Checks
     searched: Searched = NOTHING_SEARCHED
@@ -112,6 +115,8 @@ class ImproveOutcome:
             "findings": [finding.to_json() for finding in self.searched.findings],
             "metric": self.metric,
             "valid_rows": self.n_valid,
+            "folds": self.config.improve.folds,
+            "compared_rows": self.n_rows,
             "before": self.before,
             "after": self.best.score if self.best else None,
             "improved": self.improved,
@@ -148,7 +153,8 @@ def improve_step(
     case = case_of_run(run, bench, look_closer) if run is not None else None
     diagnosed = str(run) if case is not None else "the unchanged configuration"
     folder = search_folder(config, inputs)
-    outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, len(bench.arrays[1]), budget, checks)
+    n_valid, n_rows = len(bench.arrays[1]), bench.n_compared
+    outcome = ImproveOutcome(config, folder, diagnosed, bench.metric, n_valid, n_rows, budget, checks)
     if not outcome.n_valid:
         return write_next(replace(outcome, searched=Searched((), tuple(diagnose(case or blank_case(bench))))), asked)
     make_folder(own_part(folder))

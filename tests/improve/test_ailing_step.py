@@ -121,7 +121,9 @@ def test_notes_do_not_make_a_training_ill(capsys):
 
 
 def test_a_healthy_run_is_told_that_nothing_ails_it(capsys, make_config, tmp_path):
-    show_improved(Screen(), ImproveOutcome(make_config(), tmp_path, "small/001", "loss", 30, Budget(9, None), CHECKS))
+    show_improved(
+        Screen(), ImproveOutcome(make_config(), tmp_path, "small/001", "loss", 30, 30, Budget(9, None), CHECKS)
+    )
     assert "Diagnosis of small/001: nothing ails it" in capsys.readouterr().err
 
 

@@ -9,6 +9,7 @@ import torch
 
 from mlcli.config.load import override_config
 from mlcli.errors import ArtefactError
+from mlcli.improve.compared import choose_yardstick
 from mlcli.improve.finding import Finding
 from mlcli.improve.kept import Shelf
 from mlcli.improve.search import (
@@ -25,7 +26,7 @@ from mlcli.improve.search import (
 from mlcli.improve.space import search_space
 from mlcli.improve.storage import JOURNAL
 from mlcli.improve.study import Study
-from mlcli.improve.trial import Trial, compared_metric
+from mlcli.improve.trial import Trial
 from mlcli.task import Classification, Regression
 
 QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.dropout: [0.0, 0.5]}")
@@ -160,7 +161,7 @@ def test_what_is_left_of_a_timeout(timeout, left):
 def test_time_for_the_ensemble_is_kept_back(budget, reserve):
     trials = [Trial(n, "search", {"model.hidden": [n]}, "complete", n / 10, seconds=s) for n, s in ((1, 4.0), (2, 8.0))]
     study = SimpleNamespace(trials=lambda: trials)
-    search = Search(SimpleNamespace(metric="loss"), study, budget, (), None, Clock(None))
+    search = Search(SimpleNamespace(metric="loss", trainings_a_trial=1), study, budget, (), None, Clock(None))
     assert search.reserve() == pytest.approx(reserve)
 
 
@@ -275,10 +276,15 @@ NUMBER = Regression(("y",), (0.0,), (1.0,))
         ([], NUMBER, {"loss.name": 0}, "rmse"),
         (["training.early_stopping={metric: accuracy}"], PAIR, {"loss.name": 0}, "accuracy"),
         (["training.early_stopping={}"], PAIR, {"model.hidden": 0}, "loss"),
+        (["improve.metric=mcc"], PAIR, {"loss.name": 0}, "mcc"),
+        (["improve.metric=max_error"], NUMBER, {}, "max_error"),
+        (["improve.folds=3"], PAIR, {}, "log_loss"),
+        (["improve.folds=3"], NUMBER, {}, "rmse"),
+        (["improve.folds=3", "training.early_stopping={metric: f1_macro}"], PAIR, {}, "f1_macro"),
     ],
 )
 def test_trials_are_compared_by_a_number_that_means_the_same_in_all(make_config, sets, task, searched, metric):
-    assert compared_metric(make_config(*sets), task, searched) == metric
+    assert choose_yardstick(make_config(*sets), task, searched).metric == metric
 
 
 def trial(number, score, state="complete"):
