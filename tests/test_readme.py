@@ -2,20 +2,10 @@
 
 import shlex
 
-from mlcli.config.paths import all_keys
 from tests.conftest import ROOT
 from tests.pages import blocks_of
 
 README = (ROOT / "README.md").read_text()
-
-
-def test_every_key_is_told_with_its_meaning():
-    for key in all_keys():
-        if key.path[-1] == "name" and len(key.path) > 1:
-            continue
-        assert f"`{'.'.join(key.path)}`" in README or len(key.path) == 1
-        if len(key.path) > 1:
-            assert (key.field.description or "").replace("|", "\\|") in README, key.path
 
 
 def test_its_test_command_is_the_one_of_the_ci():
