@@ -1,10 +1,10 @@
 """Makes the golden artefacts anew: what this version writes, kept so that later versions can be held to read it.
 
-    python tests/golden/make.py
+    python tests/golden/make.py [NAME]...
 
-Three trainings of a second each: a table with text and holes (kept as a whole run), pictures, and a linear
-regression (kept as bundles). Beside each lie its data and its predictions. Make them anew only when a format
-changes for good reason; its schema version goes up in the same commit.
+Trainings of a second each: a table with text and holes (kept as a whole run), pictures, a linear regression, and
+dates, truth and remarks (kept as bundles). Beside each lie its data and its predictions. Make one anew only when a
+format changes for good reason; its schema version goes up in the same commit.
 """
 
 import json
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -44,19 +45,27 @@ model: {hidden: []}
 optimizer: {name: sgd, lr: 0.1}
 training: {epochs: 20, batch_size: full, precision: float32}
 """,
+    "remarks": """\
+device: cpu
+dataset: {name: csv, path: remarks.csv, target: hours, dates: {ordered: "%d/%m/%Y"}}
+features: {indicator: true, dates: [year, weekday_cycle, hour, elapsed], columns: {note: {encode: hash, buckets: 16}}}
+model: {hidden: [6]}
+optimizer: {name: adam, lr: 0.03}
+training: {epochs: 4, batch_size: 16, precision: float32}
+""",
 }
-DATA = {"table": "table.csv", "pictures": "pictures.npz", "line": "line.csv"}
+DATA = {"table": "table.csv", "pictures": "pictures.npz", "line": "line.csv", "remarks": "remarks.csv"}
 
 
-def main():
+def main(*names):
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         draw_data(place)
-        for name, text in CONFIGS.items():
-            (place / f"{name}.yaml").write_text(text)
+        for name in names or CONFIGS:
+            (place / f"{name}.yaml").write_text(CONFIGS[name])
             mlcli(place, "train", f"{name}.yaml", "--quiet")
             mlcli(place, "predict", DATA[name], "--run", name, "-o", f"{name}.predicted.jsonl", "--quiet")
-        keep(place)
+            keep(place, name)
 
 
 def draw_data(place):
@@ -87,6 +96,21 @@ def draw_data(place):
     price = (2.5 * area + 40 + rng.normal(0, 8, ROWS)).round(1)
     pl.DataFrame({"area": area, "price": price}).write_csv(place / "line.csv")
 
+    minutes = rng.integers(0, 400 * 1440, ROWS).tolist()
+    ordered = [datetime(2024, 1, 1) + timedelta(minutes=at) for at in minutes]
+    notes = [" ".join(rng.choice(["late", "box", "rain", "lost", "thanks", "größer"], 6)) for _ in range(ROWS)]
+    late = np.array(["late" in note for note in notes])
+    remarks = pl.DataFrame(
+        {
+            "ordered": [f"{day:%d/%m/%Y}" for day in ordered],
+            "packed": [None if i % 7 == 2 else f"{day:%Y-%m-%dT%H:%M}" for i, day in enumerate(ordered)],
+            "member": [None if i % 9 == 4 else "yes" if i % 3 else "no" for i in range(ROWS)],
+            "note": notes,
+            "hours": (20 + 6 * late + rng.normal(0, 1, ROWS)).round(1),
+        }
+    )
+    remarks.write_csv(place / "remarks.csv")
+
 
 def mlcli(place, *arguments):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLCLI_")}
@@ -95,15 +119,14 @@ def mlcli(place, *arguments):
     subprocess.run(command, check=True, cwd=place, env=environment)
 
 
-def keep(place):
-    for kind in ("runs", "bundles", "data"):
-        shutil.rmtree(HERE / kind, ignore_errors=True)
-    shutil.copytree(place / "runs" / "table", HERE / "runs" / "table", ignore=shutil.ignore_patterns("lock"))
-    forget_the_machine(HERE / "runs" / "table" / "001" / "manifest.json")
-    for name in ("pictures", "line"):
-        shutil.copytree(place / "runs" / name / "001" / "model", HERE / "bundles" / name)
-    (HERE / "data").mkdir()
-    for path in [*map(place.joinpath, DATA.values()), *place.glob("*.predicted.jsonl")]:
+def keep(place, name):
+    run = place / "runs" / name
+    source, kept = (run, HERE / "runs" / name) if name == "table" else (run / "001" / "model", HERE / "bundles" / name)
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(source, kept, ignore=shutil.ignore_patterns("lock"))
+    if name == "table":
+        forget_the_machine(kept / "001" / "manifest.json")
+    for path in (place / DATA[name], place / f"{name}.predicted.jsonl"):
         shutil.copy(path, HERE / "data")
 
 
@@ -114,4 +137,4 @@ def forget_the_machine(manifest):
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -11,8 +11,13 @@ from polars.testing import assert_frame_equal
 from mlcli.files import atomic_folder
 
 GOLDEN = Path(__file__).parent
-BUNDLES = {"table": "runs/table/001/model", "pictures": "bundles/pictures", "line": "bundles/line"}
-DATA = {"table": "table.csv", "pictures": "pictures.npz", "line": "line.csv"}
+BUNDLES = {
+    "table": "runs/table/001/model",
+    "pictures": "bundles/pictures",
+    "line": "bundles/line",
+    "remarks": "bundles/remarks",
+}
+DATA = {"table": "table.csv", "pictures": "pictures.npz", "line": "line.csv", "remarks": "remarks.csv"}
 # Another processor may add in another order.
 ROUNDING = 1e-6
 
