@@ -93,7 +93,7 @@ BESIDE: dict[Callable[..., None], str] = {
         "play configs/iris.yaml --epochs 50",
     ),
     init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
-    show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits"),
+    show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits -o digits.html"),
     check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
     explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
     schema: examples("schema -o mlcli.schema.json", "schema | less"),

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from mlcli.data.notes import IMBALANCE
+from mlcli.evaluation.columns import show_cell
 from mlcli.evaluation.names import shorten
-from mlcli.evaluation.show import show_number, show_percent
+from mlcli.evaluation.show import show_percent
 from mlcli.exploration.columns import ColumnPicture
 from mlcli.exploration.pictures import ExploredPictures
 from mlcli.exploration.table import ExploredTable
@@ -15,12 +16,14 @@ from mlcli.exploration.table import ExploredTable
 # Two columns are nearly the same from this |r| on, a number is usual from this share of the rows on, and a shape is
 # far from a bell curve from this skew on.
 NEARLY_SAME, USUAL, SKEWED = 0.9, 0.9, 3.0
+# Of so many distinct numbers, the highest is the most frequent, in this share of the rows, where a scale ended there.
+MANY, HEAPED = 30, 0.02
 LISTED = 3
 LETTERS = 28
 
 
 def notable(explored: ExploredTable | ExploredPictures) -> tuple[str, ...]:
-    """Imbalance, missing cells, near copies, and shapes that a network will not like."""
+    """Imbalance, missing cells, near copies, scales that ended, and shapes that a network will not like."""
     return (*_imbalance(explored.classes), *(_of_table(explored) if isinstance(explored, ExploredTable) else ()))
 
 
@@ -28,6 +31,7 @@ def _of_table(table: ExploredTable) -> tuple[str, ...]:
     return (
         *_missing(table),
         *_copies(table),
+        *_cut_off((*table.targets, *table.columns)),
         *_shapes(table.columns),
     )
 
@@ -60,7 +64,19 @@ def _copies(table: ExploredTable) -> Iterator[str]:
         if abs(r) >= NEARLY_SAME and not {first, second} & targets
     ]
     if near:
-        yield f"nearly the same: {_listed(near)}; features.select.correlation"
+        yield f"tell nearly the same: {_listed(near)}; features.select.correlation"
+
+
+def _cut_off(columns: Sequence[ColumnPicture]) -> Iterator[str]:
+    """Numbers whose highest is the most frequent of them, as where a scale ended."""
+    found = [
+        f"{_name(column.name)} at {show_cell(own.usual)} ({show_percent(own.usual_share)} of rows)"
+        for column in columns
+        if column.kind == "number" and column.distinct >= MANY and (own := column.numbers) is not None
+        if own.usual == own.quantiles["max"] and own.usual_share >= HEAPED
+    ]
+    if found:
+        yield f"perhaps cut off: {_listed(found)}"
 
 
 def _shapes(columns: Sequence[ColumnPicture]) -> Iterator[str]:
@@ -70,7 +86,7 @@ def _shapes(columns: Sequence[ColumnPicture]) -> Iterator[str]:
         if column.numbers and column.kind == "number" and column.distinct > 2
     ]
     usual = [
-        f"{_name(column.name)} is {show_number(own.usual)} in {show_percent(own.usual_share)} of rows"
+        f"{_name(column.name)} is {show_cell(own.usual)} in {show_percent(own.usual_share)} of rows"
         for column, own in numbers
         if own.usual_share >= USUAL
     ]

@@ -194,6 +194,13 @@ def test_what_is_worth_a_look(classes):
     assert "noise" not in text
 
 
+def test_a_scale_that_ended_is_worth_a_look(frame):
+    cut = frame.with_columns(price=pl.col("price").clip(upper_bound=180.0), size=pl.col("size").clip(lower_bound=40.0))
+    share = (cut["price"] == 180.0).mean()
+    (note,) = [note for note in notable(explored(cut, Column("price", "number"))) if "cut off" in note]
+    assert note == f"perhaps cut off: price at 180 ({100 * share:.1f} % of rows)"
+
+
 def test_a_rare_class_is_worth_a_look(frame):
     rare = frame.with_columns(label=pl.when(pl.int_range(pl.len()) < 4).then(pl.lit("x")).otherwise(pl.lit("y")))
     notes = notable(explored(rare, Column("label", "category")))
