@@ -28,7 +28,7 @@ from mlcli.verbose.features import explain_features
 
 # float32, and what making them takes for a moment.
 BYTES_PER_INPUT = 5
-FEWER_INPUTS = "use fewer rows or features (features.max_categories, features.select)"
+FEWER_INPUTS = "use fewer rows or features (features.max_categories, buckets, select)"
 
 
 @dataclass(frozen=True)

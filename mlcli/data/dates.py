@@ -19,6 +19,8 @@ ISO = (
 # A format with a four-digit year also reads two digits, as a year of Augustus.
 _FIRST_YEAR = 1000
 _MIDNIGHT_SHORT = 10
+# A column of text is told by its first cells that it holds no dates.
+_LOOKED_AT = 1000
 
 
 def parse_dates(
@@ -56,6 +58,8 @@ def as_dates(text: pl.Series, form: str | None = None) -> pl.Series:
 
 def _looks_like_dates(text: pl.Series) -> bool:
     known = text.drop_nulls()
+    if not known.head(_LOOKED_AT).str.contains(ISO).any():
+        return False
     n_dates = int(known.str.contains(ISO).sum())
     return n_dates == len(known) > 0 or (n_dates >= ENOUGH and n_dates >= NEARLY * len(known))
 

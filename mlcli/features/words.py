@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlcli.data.frames import Frame
+from mlcli.data.frames import PORTION, Frame
 from mlcli.features.rows import cells_of
 
 _WORD = r"\w+"
@@ -76,20 +76,26 @@ class Bags:
 
 def count_words(cells: pl.Series, buckets: int) -> Bags:
     """Signed counts of the words of each text, in lower case, divided by their Euclidean length."""
+    starts = range(0, max(1, len(cells)), PORTION)  # words take far more memory than their counts
+    counts = pl.concat([_counts(cells.slice(start, PORTION), buckets, start) for start in starts])
+    return Bags(len(cells), *(counts[name].to_numpy() for name in ("row", "bucket", "value")))
+
+
+def _counts(cells: pl.Series, buckets: int, first: int) -> pl.DataFrame:
+    """Of rows from the first on, by row and bucket."""
     words = pl.DataFrame({"word": cells.str.to_lowercase().str.extract_all(_WORD)}).with_row_index("row")
     words = words.explode("word").drop_nulls()
     known = words["word"].unique()
     places = _places(known, buckets).with_columns(known.alias("word"))
-    counts = (
+    return (
         words.join(places, on="word")
         .group_by("row", "bucket")
         .agg(pl.col("sign").sum().alias("count"))
         .filter(pl.col("count") != 0)
         .with_columns(length=(pl.col("count") ** 2).sum().over("row").sqrt())
-        .select(pl.col("row").cast(pl.Int64), "bucket", value=pl.col("count") / pl.col("length"))
+        .select(pl.col("row").cast(pl.Int64) + first, "bucket", value=pl.col("count") / pl.col("length"))
         .sort("row", "bucket")
     )
-    return Bags(len(cells), *(counts[name].to_numpy() for name in ("row", "bucket", "value")))
 
 
 def _places(words: Iterable[str], buckets: int) -> pl.DataFrame:

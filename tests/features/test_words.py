@@ -12,8 +12,10 @@ import pytest
 from mlcli.config.features import FeaturesConfig
 from mlcli.data.types import Table
 from mlcli.errors import ArtefactError, DataError
+from mlcli.features import words
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
+from mlcli.features.words import count_words
 from tests.features.feature_tables import table_of
 
 NOTES = ["Late, and late again!", "a new BOX", None, "box; box: box", "", "…", "größer als 3 4"]
@@ -56,6 +58,14 @@ def test_buckets_are_what_another_program_says():
         code = int.from_bytes(bytes.fromhex(digest), "little")
         assert np.flatnonzero(row).tolist() == [code % 2**63 % 1000]
         assert row.sum() == (-1 if code >= 2**63 else 1)
+
+
+def test_portions_change_nothing(monkeypatch):
+    whole = count_words(pl.Series(NOTES), 50)
+    monkeypatch.setattr(words, "PORTION", 2)
+    parts = count_words(pl.Series(NOTES), 50)
+    for name in ("row", "bucket", "value"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
 
 
 def test_nothing_is_fitted_and_nothing_is_unseen():
