@@ -112,7 +112,30 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command; leaves by SystemExit."""
     if completion.answer_bash_behind_equals():
         sys.exit(0)
-    app(give_resume_a_value(sys.argv[1:] if arguments is None else arguments))
+    given = give_resume_a_value(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(app(given, prog_name="mlcli", standalone_mode=False) or 0)
+    except Exception as error:
+        # Typer's own, whichever of its versions raises it.
+        say, show = (getattr(error, name, None) for name in ("format_message", "show"))
+        if say is None or show is None:
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            show()
+            sys.exit(2)
+        context = getattr(error, "ctx", None)
+        sys.exit(_refuse(say(), context.command_path if context else "mlcli", as_json="--json" in given))
+
+
+def _refuse(said: str, command: str, as_json: bool) -> int:
+    """Say what is wrong with the command line; the exit code."""
+    from mlcli.console.screen import Screen
+    from mlcli.console.usage import describe_usage
+    from mlcli.errors import UsageError
+
+    told = UsageError(describe_usage(said, command))
+    Screen(as_json=as_json).error(told)
+    return told.exit_code
 
 
 def run_process() -> None:

@@ -23,7 +23,9 @@ class UsageError(MlcliError):
 class Problem:
     """One error in a configuration.
 
-    line and column count from 1 and are None for values that came from `--set`.
+    path          : of the key; empty for the whole file, or the whole line
+    source        : file or option; empty where the key was found wrong after the file was read
+    line, column  : count from 1 and are None for values that came from `--set`
     """
 
     path: str
@@ -34,7 +36,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.source if self.line is None else f"{self.source}:{self.line}:{self.column}"
-        return f"{place} {self.path}: {self.message}" if self.path else f"{place} {self.message}"
+        said_already = place.startswith(f"--set {self.path}=")
+        where = place if said_already else f"{place} {self.path}".strip()
+        return f"{where}: {self.message}"
 
 
 class ConfigError(MlcliError):
@@ -85,4 +89,4 @@ class BoundMissedError(MlcliError):
 
 def config_error(path: str, message: str) -> ConfigError:
     """A configuration that its data, or this machine, does not allow; found after the file was read."""
-    return ConfigError([Problem(path, message, source="config")])
+    return ConfigError([Problem(path, message, source="")])

@@ -129,7 +129,7 @@ class Session:
         """
         if output is not None:
             if output.exists():
-                raise UsageError(f"{output} is there already, and nothing is overwritten; name another file with -o")
+                raise UsageError(f"{output} exists, and nothing is written over; name another file with -o")
             return output
         is_file = target is not None and target.endswith(FILE_ENDINGS)
         stem = Path(target).with_suffix("") if is_file and target is not None else Path(config.name)
@@ -174,7 +174,7 @@ class Session:
     def refuse(self, findings: Sequence[str]) -> None:
         """Raise DataError where --strict is asked for and something was found in the data."""
         if findings:
-            raise DataError(f"--strict: the checks of the data warn of {len(findings)} things: {'; '.join(findings)}")
+            raise DataError(f"--strict: the checks of the data warn: {'; '.join(findings)}")
 
     def _default_config(self) -> Path:
         if (here := Path("mlcli.yaml")).is_file():

@@ -210,8 +210,8 @@ def test_fail_under(iris, mlcli, bound, code):
     [
         (["train", "configs/iris.yaml", "-S", "optimizer.lrr=1"], 2, "did you mean 'lr'"),
         (["train", "nowhere.yaml"], 2, "no such file"),
-        (["train", "configs/iris.yaml", "--no-such-option"], 2, "No such option"),
-        (["trian"], 2, "train"),
+        (["train", "configs/iris.yaml", "--no-such-option"], 2, "no such option: --no-such-option"),
+        (["trian"], 2, "no such command: 'trian'; did you mean 'train'?"),
         (["evaluate", "nobody"], 2, "no run 'nobody'"),
         (["evaluate", "--split", "exam"], 2, "must be one of train, valid, test"),
         (["evaluate", "--fail-under", "acuracy=1"], 2, "did you mean 'accuracy'"),

@@ -11,12 +11,15 @@ from mlcli.config.dump import changes_of, dump_config
 from mlcli.config.overrides import apply_overrides
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue, Place, Tree, freeze, without_value
+from mlcli.config.wording import nearest
 from mlcli.config.yaml_tree import read_yaml
 from mlcli.errors import ConfigError, Problem
 
 __all__ = ["dump_config", "load_config", "override_config", "parse_config", "read_resolved"]
 
 MAX_BYTES = 2**20
+# What a user may name where a configuration is expected.
+TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz"}
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -68,19 +71,21 @@ def experiment_name(text: str) -> str:
 
 
 def _read_text(path: Path) -> str:
+    if path.suffix.lower() in TABLES and path.is_file():
+        raise _unreadable(path, f"a table; write a configuration for it with: mlcli init {path} --target COLUMN")
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
-            raise _unreadable(path, "is a pipe or a device; name a regular file")
+            raise _unreadable(path, "a pipe or a device; name a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unreadable(path, "there is no such file") from None
+        raise _unreadable(path, f"no such file{_near_file(path)}") from None
     except IsADirectoryError:
-        raise _unreadable(path, "is a folder; name the YAML file in it") from None
+        raise _unreadable(path, "a folder; name the YAML file in it") from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(content) > MAX_BYTES:
-        raise _unreadable(path, "is larger than 1 MiB; a configuration is a few hundred lines at most")
+        raise _unreadable(path, "larger than 1 MiB; a configuration is a few hundred lines at most")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,6 +93,12 @@ def _read_text(path: Path) -> str:
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
         message = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise ConfigError([Problem("", message, str(path), line, column)]) from None
+
+
+def _near_file(path: Path) -> str:
+    """The configuration beside it that may be meant."""
+    near = nearest(path.name, (entry.name for entry in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else None
+    return f"; did you mean '{path.with_name(near)}'?" if near else "; name a YAML file that is there"
 
 
 def _unreadable(path: Path, message: str) -> ConfigError:

@@ -59,11 +59,17 @@ def _refuse_control(text: str, source: str) -> None:
     raise ConfigError([Problem("", message, source, line, column)])
 
 
+# Characters of a value that stands where a whole configuration is expected, such as a table's.
+LONGEST_SHOWN = 60
+
+
 def _not_a_mapping(value: Value, place: Place) -> Problem:
     if value is None:
         message = "the file is empty; it needs at least a dataset section"
     else:
-        kind = "a list" if isinstance(value, tuple) else f"the single value {value!r}"
+        text = repr(value)
+        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+        kind = "a list" if isinstance(value, tuple) else f"the single value {shown}"
         message = f"the file must be keys with values, such as 'seed: 0'; got {kind}"
     return Problem("", message, place.source, place.line, place.column)
 

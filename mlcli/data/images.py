@@ -70,8 +70,8 @@ def list_classes(folder: Path) -> PictureFiles:
             f"{loose[0]}: one of {len(loose)} pictures outside a class; move each into a folder named after its class"
         )
     if len(classes) < 2:
-        found = f"only {classes[0].name}" if classes else "none"
-        raise DataError(f"{folder}: {found} found where at least two sub-folders, one per class, are expected")
+        found = f"only one sub-folder, {classes[0].name}" if classes else "no sub-folders"
+        raise DataError(f"{folder}: {found}; expected at least two, one per class")
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in files])
     return PictureFiles(
         folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes)

@@ -88,7 +88,7 @@ def _format(source: str, asked: str | None) -> Format:
                 f"{source}: cannot tell the format by the name; say it with --input-format: {', '.join(_FORMATS)}"
             )
         case _:
-            raise UsageError(f"format {known!r} is unknown, {suggestion(known, _FORMATS)}")
+            raise UsageError(f"format {known!r} is unknown; {suggestion(known, _FORMATS)}")
 
 
 def _plain_numbers(wanted: Mapping[str, Kind], config: CellsConfig) -> list[str]:

@@ -23,7 +23,7 @@ def require_columns(names: Iterable[str], available: Sequence[str], key: str, la
     known = set(available)
     unknown = [name for name in names if name not in known]
     if unknown:
-        parts = [f"no column {name!r}, {suggestion(name, available)}" for name in unknown[:5]]
+        parts = [f"no column {name!r}; {suggestion(name, available)}" for name in unknown[:5]]
         raise DataError(f"{label}: {key}: {'; '.join(parts)}")
 
 

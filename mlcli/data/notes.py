@@ -66,7 +66,8 @@ def _cleaning(profile: Profile) -> Iterator[str]:
         if cleaning[key]:
             yield f"{cleaning[key]:,} {text}"
     if cleaning["duplicates"] and not cleaning["duplicates_dropped"]:
-        yield f"{cleaning['duplicates']:,} rows are equal to an earlier one (dataset.duplicates: drop removes them)"
+        are = "row is" if cleaning["duplicates"] == 1 else "rows are"
+        yield f"{cleaning['duplicates']:,} {are} equal to an earlier one (dataset.duplicates: drop leaves one of each)"
     left_out = cleaning["rows_read"] - cleaning["rows_kept"]
     if left_out:
         yield f"{left_out:,} rows were left out by dataset.keep"

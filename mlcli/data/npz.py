@@ -76,7 +76,7 @@ def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Ar
         raise DataError(f"{label}: holds one array without a name; save with numpy.savez(path, x=x, y=y)")
     for name in names:
         if name not in archive.files:
-            raise DataError(f"{label}: no array {name!r}, {suggestion(name, archive.files)}")
+            raise DataError(f"{label}: no array {name!r}; {suggestion(name, archive.files)}")
     return [_read_member(archive, name, label) for name in names]
 
 

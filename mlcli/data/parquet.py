@@ -31,7 +31,7 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     except OSError as error:
         raise ResourceError(f"{label}: cannot be read: {error.strerror or error}") from error
     except (pl.exceptions.PolarsError, ValueError) as error:
-        raise DataError(f"{label}: is no readable Parquet file: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{label}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
     check_header(frame.columns, label)
     if frame.height == 0:
         raise DataError(f"{label}: the table has no rows")

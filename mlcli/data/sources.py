@@ -31,6 +31,7 @@ from mlcli.data.playground import read_playground
 from mlcli.data.stl10 import read_stl10, stl10_files
 from mlcli.data.tables import TableRead, read_tables
 from mlcli.data.types import Dataset, Images, TaskKind
+from mlcli.errors import DataError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,7 +99,13 @@ def source_files(config: DatasetConfig) -> tuple[Path, ...] | None:
 
 
 def _found(origin: str | None, *paths: str | None) -> tuple[Path, ...]:
-    return tuple(find_path(path, origin) for path in paths if path is not None)
+    return tuple(_file(find_path(path, origin)) for path in paths if path is not None)
+
+
+def _file(place: Path) -> Path:
+    if place.is_dir():
+        raise DataError(f"{place}: a folder; name the file in it")
+    return place
 
 
 def _database_files(path: Path) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ def check_classes(rows: Rows, target: str, *, asked: bool) -> None:
     classes = rows.frame[target].unique()
     if len(classes) < 2:
         raise DataError(
-            f"{rows.source.label}: target {target!r} is {shown(classes[0])} in all {len(rows):,} rows; "
+            f"{rows.source.label}: target {target!r} is {shown(classes[0])} in {_all_of(rows)}; "
             "classification needs at least two classes"
         )
     if not asked and len(classes) > max(_FEW_CLASSES, len(rows) / 2):
@@ -27,14 +27,17 @@ def check_classes(rows: Rows, target: str, *, asked: bool) -> None:
         )
 
 
+def _all_of(rows: Rows) -> str:
+    return f"all {len(rows):,} rows" if len(rows) > 1 else "the only row"
+
+
 def check_spread(rows: Rows, targets: Sequence[str]) -> None:
     """Raise DataError for a target that is the same number in every row."""
     for name in targets:
         target = rows.frame[name]
         if target.min() == target.max():
             raise DataError(
-                f"{rows.source.label}: target {name!r} is {target[0]} in all {len(rows):,} rows; "
-                "there is nothing to learn"
+                f"{rows.source.label}: target {name!r} is {target[0]} in {_all_of(rows)}; there is nothing to learn"
             )
 
 

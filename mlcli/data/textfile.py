@@ -63,7 +63,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
     """Map or decode a file, gzipped or plain; raise DataError naming line and byte where it is not text."""
     label = str(path)
     if path.is_dir():
-        raise DataError(f"{label}: is a folder; dataset.path must name a file")
+        raise DataError(f"{label}: a folder; name the file in it")
     try:
         with path.open("rb") as file:
             start = file.read(16)

@@ -93,7 +93,7 @@ def _table_config(path: str, asked: Asked, reporter: Reporter) -> Config:
         )
     found = find_source(path)
     if not isinstance(found, TableFound):
-        raise DataError(f"{path}: is no table of named columns; name a CSV, or one of {', '.join(PLAYGROUND_SETS)}")
+        raise DataError(f"{path}: not a table of named columns; name a CSV, or one of {', '.join(PLAYGROUND_SETS)}")
     target = asked.target or _last_column(found.raw.columns, reporter)
     proposed = parse_config(propose(found, target, "# play").text, path, "table")
     dataset = {**changes_of(proposed.dataset), "split": SPLIT}

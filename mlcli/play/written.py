@@ -48,7 +48,7 @@ def free_path(name: str) -> Path:
 def refuse_existing(path: Path) -> None:
     """Raise UsageError where there is a file already."""
     if _is_there(path):
-        raise UsageError(f"{path} is there already, and nothing is overwritten; name another file with -o")
+        raise UsageError(f"{path} exists, and nothing is written over; name another file with -o")
 
 
 def write_played(path: Path, text: str) -> None:

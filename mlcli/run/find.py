@@ -67,6 +67,8 @@ def _by_name(spec: str) -> Run | None:
 def _not_found(spec: str | None) -> str:
     runs = sorted(list_runs(), key=lambda run: (run.name, run.number))
     what = "there is no run" if spec is None else f"no run '{spec:.80}'"
+    if spec is not None and spec.endswith((".yaml", ".yml")):
+        what = f"'{spec:.80}' is a configuration, not a run"
     if not runs:
         return f"{what}: {runs_dir()} holds none yet; train one with: mlcli train CONFIG"
     numbers = {name: [run.number for run in group] for name, group in groupby(runs, key=lambda run: run.name)}

@@ -96,4 +96,4 @@ def refuse_existing(files: Sequence[Path], schema: Path) -> None:
     """Raise UsageError where a file is in the way; a schema of mlcli's may be renewed."""
     for path in (*files, *([schema] if not (schema.exists() and is_schema(schema)) else [])):
         if path.exists() or path.is_symlink():
-            raise UsageError(f"{path}: exists and is not written over; name another file with -o, or move it away")
+            raise UsageError(f"{path} exists, and nothing is written over; name another file with -o, or move it away")

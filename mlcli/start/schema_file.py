@@ -17,7 +17,7 @@ def editor_line(schema: Path) -> str:
 def save_schema(path: Path) -> None:
     """Write the schema, in the place of an earlier one. Raises UsageError where anything else is there."""
     if path.exists() and not is_schema(path):
-        raise UsageError(f"{path}: there is another file of that name, which is not written over; name another with -o")
+        raise UsageError(f"{path} exists, and nothing is written over; name another file with -o")
     write_file(path, schema_text().encode())
 
 

@@ -75,7 +75,7 @@ def find_source(path: str) -> TableFound | ArraysFound:
 def _kind(place: Path) -> str:
     suffixes = {suffix.lower() for suffix in place.suffixes}
     if suffixes & _SPREADSHEETS:
-        raise DataError(f"{place}: is a spreadsheet; save the sheet as CSV")
+        raise DataError(f"{place}: a spreadsheet; save the sheet as CSV")
     kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
     return next((kind for kind in ("parquet", "jsonl", "npz") if kind in kinds), "csv")
 
