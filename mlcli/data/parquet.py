@@ -21,7 +21,7 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     """All columns with the types of the file; raises DataError where it is no Parquet file or has no rows."""
     label = label or str(path)
     if isinstance(path, Path) and path.is_dir():
-        raise DataError(f"{label}: is a folder; name one Parquet file")
+        raise DataError(f"{label}: a folder; name the file in it")
     try:
         with contained_panics():
             _refuse_bomb(path, label)

@@ -114,8 +114,8 @@ def test_a_name_left_out_is_the_files(tmp_path: Path, file: str, name: str) -> N
 @pytest.mark.parametrize(
     ("content", "line", "column", "message"),
     [
-        (None, None, None, "there is no such file"),
-        (b"#" * (2**20 + 1), None, None, "is larger than 1 MiB"),
+        (None, None, None, "no such file"),
+        (b"#" * (2**20 + 1), None, None, "larger than 1 MiB"),
         (b"seed: 1\nname: \xe9\n", 2, 7, "byte 0xe9 is not UTF-8; save the file as UTF-8"),
         ("seed: 1".encode("utf-16"), 1, 1, "is not UTF-8"),
     ],

@@ -93,7 +93,7 @@ def test_unreadable_text_gets_one_clear_error(text: str, line: int, column: int,
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "a: [1, " + "{b: " * 100_000, "- " * 100_000])
 def test_nesting_without_end_is_stopped_wherever_the_parser_gives_up(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"f:1:\d+ nested deeper than 32 levels"):
+    with pytest.raises(ConfigError, match=r"f:1:\d+: nested deeper than 32 levels"):
         read_yaml(text, "f")
 
 

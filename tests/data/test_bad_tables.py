@@ -132,8 +132,8 @@ CSV = {
     "id beyond 64 bits": (b"a,y\n1,p\n+99999999999999999999,q\n", {}, ["t.csv:3", "is beyond 2^53"]),
     # names in the configuration
     "unknown target": (b"a,label\n1,p\n2,q\n", {"target": "lable"}, ["dataset.target: no column 'lable'", "'label'?"]),
-    "unknown target, nothing near": (b"a,b\n1,p\n", {"target": "zzz"}, ["no column 'zzz', there are: a, b"]),
-    "unknown drop": (b"a,y\n1,p\n2,q\n", {"drop": ["A1"]}, ["dataset.drop: no column 'A1', did you mean 'a'?"]),
+    "unknown target, nothing near": (b"a,b\n1,p\n", {"target": "zzz"}, ["no column 'zzz'; there are: a, b"]),
+    "unknown drop": (b"a,y\n1,p\n2,q\n", {"drop": ["A1"]}, ["dataset.drop: no column 'A1'; did you mean 'a'?"]),
     "unknown type": (b"a,y\n1,p\n2,q\n", {"types": {"bb": "number"}}, ["dataset.types: no column 'bb'"]),
     "unknown keep": (b"a,y\n1,p\n2,q\n", {"keep": {"bb": [1]}}, ["dataset.keep: no column 'bb'"]),
     "unknown replace": (b"a,y\n1,p\n2,q\n", {"replace": {"bb": {"1": "2"}}}, ["dataset.replace: no column 'bb'"]),
@@ -294,7 +294,7 @@ def test_damaged_parquet(tmp_path):
     pl.DataFrame({"a": [1, 2], "y": Y}).write_parquet(buffer)
     for data in (b"no parquet", buffer.getvalue()[:-9], b""):
         (tmp_path / "t.parquet").write_bytes(data)
-        refuse({"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}, ["t.parquet: is no readable"])
+        refuse({"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}, ["t.parquet: not a readable"])
 
 
 SQL = {
@@ -312,7 +312,7 @@ SQL = {
         "SELECT iif(a = 1, 0.5, 9007199254740993) AS a, y FROM t",
         ["row 2: column 'a': 9007199254740993 is beyond 2^53", "CAST"],
     ),
-    "unknown target": ("SELECT a, y AS label FROM t", ["dataset.target: no column 'y', there are: a, label"]),
+    "unknown target": ("SELECT a, y AS label FROM t", ["dataset.target: no column 'y'; there are: a, label"]),
 }
 
 
@@ -375,7 +375,7 @@ def test_sql_variable_that_is_not_set(monkeypatch):
 X = np.arange(6.0).reshape(3, 2)
 IMAGES = np.zeros((3, 2, 2), np.uint8)
 NPZ = {
-    "wrong name": ({"X": X, "y": [0, 1, 0]}, ["no array 'x', did you mean 'X'?"]),
+    "wrong name": ({"X": X, "y": [0, 1, 0]}, ["no array 'x'; did you mean 'X'?"]),
     "objects": ({"x": X, "y": np.array([{}, 1, 2], dtype=object)}, ["holds Python objects, which are never loaded"]),
     "row counts": ({"x": X, "y": [0, 1]}, ["'x' has 3 rows but 'y' has 2"]),
     "one dimension": ({"x": X[0], "y": [0, 1]}, ["'x' has shape (2,)", "(n, d)"]),
@@ -421,7 +421,7 @@ def test_npy_for_npz(tmp_path):
 
 @pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
 def test_a_folder_is_no_file(tmp_path, name):
-    refuse({"name": name, "path": str(tmp_path), "target": "y"}, ["is a folder"])
+    refuse({"name": name, "path": str(tmp_path), "target": "y"}, ["a folder; name the file in it"])
 
 
 def test_an_absent_file_names_both_places_and_its_origin(tmp_path, monkeypatch):

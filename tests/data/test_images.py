@@ -88,12 +88,12 @@ class TestErrors:
     def test_one_class(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         make_folder(tmp_path / "pictures", cat=[1])
-        self.check("only cat found where at least two")
+        self.check("only one sub-folder, cat; expected at least two")
 
     def test_no_class(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "pictures").mkdir()
-        self.check("none found where at least two")
+        self.check("no sub-folders; expected at least two")
 
     def test_other_test_classes(self, pictures, tmp_path):
         make_folder(tmp_path / "test", cat=[1], cow=[2])
