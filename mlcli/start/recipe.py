@@ -16,6 +16,8 @@ SMALL, LARGE = 500, 5_000
 _SKEWED = 2.0
 _MANY_CATEGORIES = 50
 _RARE = 0.1
+# Pieces of a number column, the rows from which they tell more than they cost, and the most of them that are worth it.
+_PIECES, _ROWS_TO_CUT, _MOST_PIECES = 32, 2_000, 2_000
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,12 @@ def _features(outline: Outline) -> tuple[Entry, ...]:
         scale = Entry("scale", "quantile", f"{_first(skewed)} far from a bell curve")
     elif skewed:
         scale = Entry("scale", "robust", f"{_first(skewed)} far from a bell curve")
+    pieces: tuple[Entry, ...] = ()
+    if outline.n_rows >= _ROWS_TO_CUT and 0 < _PIECES * len(numbers) <= _MOST_PIECES:
+        pieces = (Entry("pieces", _PIECES, "numbers also enter cut at quantiles: the network bends where they do"),)
     wide = [one.name for one in outline.features if one.use == "category" and _is_wide(outline.frame[one.name])]
     columns: dict[str, Value] = {name: {"encode": "embedding"} for name in wide}
-    entries = [scale]
+    entries = [scale, *pieces]
     if any(one.use == "category" for one in outline.features):
         entries.append(Entry("encode", "one_hot", "a column of 0 and 1 for each category"))
     if any(one.use == "date" for one in outline.features):

@@ -265,7 +265,7 @@ def test_the_auc_and_its_chance_are_those_of_mann_and_whitney():
 
 
 @pytest.mark.parametrize(
-    "name", ["iris", "houses", "houses_line", "wine", "breast_cancer", "diabetes", "gauss", "plane", "xor"]
+    "name", ["iris", "perceptron", "houses", "houses_line", "wine", "breast_cancer", "diabetes", "gauss", "plane", "xor"]
 )
 def test_sets_that_are_in_order(workspace, name):
     path = workspace / "configs" / f"{name}.yaml"
