@@ -53,7 +53,8 @@ class BundleContent:
     ) -> BundleContent:
         """In the oldest format that can hold it."""
         plan = features["plan"]
-        later = plan.get("texts") or any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
+        newer = plan.get("texts") or plan.get("pieces")
+        later = newer or any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
         schema = SCHEMA_VERSION if later else ENSEMBLE_VERSION if members else SINGLE_VERSION
         return cls(schema, config, features, task, facts, members)
 

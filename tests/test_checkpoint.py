@@ -11,6 +11,7 @@ from mlcli.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
 from mlcli.errors import ArtefactError
 from mlcli.files import atomic_folder
 from mlcli.packing import pack
+from mlcli.reporter import Silent
 from mlcli.training.state import Snapshot
 from tests.campaigns.simulated_disks import dies_after
 
@@ -36,18 +37,12 @@ OPTIMIZERS = {
 }
 
 
-class Listener:
+class Listener(Silent):
     def __init__(self):
         self.warnings = []
 
-    def say(self, text):
-        pass
-
     def warn(self, text):
         self.warnings.append(text)
-
-    def progress(self, label, done, total):
-        pass
 
 
 def snapshot(step, fill=None):

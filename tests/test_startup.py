@@ -39,7 +39,7 @@ def test_help_imports_next_to_nothing_and_shows_examples(workspace, command):
     assert count <= MODULES_OF_HELP
     *lines, _ = done.stdout.splitlines()
     assert max(map(len, lines)) <= WIDTH
-    assert lines[0].startswith(" ".join([" Usage: -c", *command, "[OPTIONS]"]))
+    assert lines[0].startswith(" ".join([" Usage: mlcli", *command, "[OPTIONS]"]))
     examples = lines[lines.index(" Examples:") + 1 :] if command else []
     assert all(line.startswith(f"   mlcli {command[0]}") for line in examples)
     assert bool(examples) == bool(command)

@@ -89,7 +89,8 @@ class TableFeatures:
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
         """The plan as JSON and the fitted numbers as tensors."""
-        tensors = {name: tensor.clone() for name, tensor in self.arithmetic.state_dict().items()}
+        state = self.arithmetic.state_dict().items()
+        tensors = {name: tensor.clone() for name, tensor in state if self.plan.pieces or not name.startswith("pieces.")}
         return to_json(self.plan, TablePlan), tensors
 
     @classmethod

@@ -20,6 +20,7 @@ from mlcli.evaluation.kept import read_kept
 from mlcli.files import disk
 from mlcli.inputs import gather_inputs
 from mlcli.packing import pack
+from mlcli.reporter import Silent
 from mlcli.typed_json import strict_json
 
 TABLE = """
@@ -33,19 +34,13 @@ PICTURES = "dataset: {name: idx, images: x.idx, labels: y.idx}\n"
 
 
 @dataclass
-class Listener:
+class Listener(Silent):
     """Keeps the warnings."""
 
     warnings: list[str] = field(default_factory=list)
 
-    def say(self, text):
-        pass
-
     def warn(self, text):
         self.warnings.append(text)
-
-    def progress(self, label, done, total):
-        pass
 
 
 @pytest.fixture(scope="module")

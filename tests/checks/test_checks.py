@@ -265,7 +265,8 @@ def test_the_auc_and_its_chance_are_those_of_mann_and_whitney():
 
 
 @pytest.mark.parametrize(
-    "name", ["iris", "perceptron", "houses", "houses_line", "wine", "breast_cancer", "diabetes", "gauss", "plane", "xor"]
+    "name",
+    ["iris", "perceptron", "houses", "houses_line", "wine", "breast_cancer", "diabetes", "gauss", "plane", "xor"],
 )
 def test_sets_that_are_in_order(workspace, name):
     path = workspace / "configs" / f"{name}.yaml"
@@ -303,7 +304,7 @@ def test_prepare_and_evaluate_warn_and_refuse_where_asked_to(leaking, mlcli):
     assert [one["check"] for one in document["findings"]] == ["id", "leak"]
     refused = mlcli("prepare", "t.yaml", "--strict")
     assert refused.code == 3
-    assert "warn of 2 things: t: id (row); t: leak (copy)" in refused.err
+    assert "the checks of the data warn: t: id (row); t: leak (copy)" in refused.err
     assert mlcli("train", "t.yaml", "-q").code == 0
     measured = mlcli("evaluate", "--strict", "--json")
     assert (measured.code, len(measured.json["findings"])) == (3, 2)

@@ -229,4 +229,4 @@ def test_metrics_come_in_the_order_asked_for():
 def test_unsuitable_metrics_are_a_config_error(task, name, message):
     with pytest.raises(ConfigError) as caught:
         measure(task, np.zeros((1, 1)), number_predictions([0.0]), ("mae" if task.kind == "regression" else "f1", name))
-    assert str(caught.value).startswith(f"config evaluation.metrics: {message}")
+    assert str(caught.value).startswith(f"evaluation.metrics: {message}")
