@@ -11,6 +11,7 @@ from docs.generate.gallery import write_gallery
 from docs.generate.keys import keys_page
 from docs.generate.places import DOCS
 from docs.generate.play import picture_game
+from docs.generate.terminal import draw_terminal
 
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
@@ -18,3 +19,4 @@ if __name__ == "__main__":
     if "--gallery" in sys.argv[1:]:
         write_gallery()
         picture_game(DOCS / "pictures" / "play.svg")
+        draw_terminal()
