@@ -48,7 +48,7 @@ def workspace(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data():
     """The folder of real datasets."""
     folder = os.environ.get("MLCLI_TEST_DATA")

@@ -202,7 +202,7 @@ def strike(artefact, path, damaged):
 
 def test_flipped_bits(campaign, artefact):
     paths = sorted(artefact.folder.iterdir())
-    for blow in range(campaign.size(100, 4_000)):
+    for blow in range(campaign.size(40, 4_000)):
         path = paths[blow % len(paths)]
         damaged = bytearray(path.read_bytes())
         damaged[campaign.random.randrange(len(damaged))] ^= 1 << campaign.random.randrange(8)

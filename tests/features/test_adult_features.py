@@ -1,8 +1,5 @@
 """A real table: numbers and categories, missing cells, categories that only the test file or neither has."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
@@ -15,11 +12,8 @@ NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "ho
 
 
 @pytest.fixture(scope="module")
-def adult():
-    folder = os.environ.get("MLCLI_TEST_DATA")
-    if not folder:
-        pytest.skip("MLCLI_TEST_DATA names no folder with real datasets")
-    return tuple(read(Path(folder) / "adult" / name) for name in ("adult.data", "adult.test"))
+def adult(real_data):
+    return tuple(read(real_data / "adult" / name) for name in ("adult.data", "adult.test"))
 
 
 def read(path):
