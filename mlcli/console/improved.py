@@ -8,7 +8,7 @@ from mlcli.console.diagnosed import show_findings
 from mlcli.console.screen import Screen
 from mlcli.console.search_picture import describe_values
 from mlcli.evaluation.show import show_number
-from mlcli.improve.search import rank_trials
+from mlcli.improve.ranking import rank_trials
 
 if TYPE_CHECKING:
     from mlcli.improve.results import Results

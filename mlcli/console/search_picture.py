@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mlcli.console.framed import FRAME_ROWS, draw_framed
 from mlcli.console.plot import Point, Scale
 from mlcli.evaluation.show import show_number, show_seconds
-from mlcli.improve.search import Budget, best_trial, rank_trials
+from mlcli.improve.budget import Budget
+from mlcli.improve.ranking import best_trial, rank_trials
 from mlcli.improve.trial import Trial
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.printable import printable

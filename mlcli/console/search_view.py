@@ -13,9 +13,11 @@ from mlcli.console.screen import Screen
 from mlcli.console.search_picture import Running, Standing, describe_values, draw_search
 from mlcli.console.stage import Stage
 from mlcli.evaluation.show import show_number
+from mlcli.improve.budget import Budget
+from mlcli.improve.changes import changed_keys
 from mlcli.improve.checks import Checks
-from mlcli.improve.search import Budget, SearchObserver, changed_keys
 from mlcli.improve.trial import Trial
+from mlcli.improve.watching import SearchObserver
 from mlcli.training.job import TrainingJob
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
 

@@ -18,7 +18,7 @@ from mlcli.config.schema import Config
 from mlcli.evaluation.threshold import settle_threshold
 from mlcli.improve.compared import measure_outputs
 from mlcli.improve.kept import KeptNetwork, Shelf
-from mlcli.improve.search import different_trials
+from mlcli.improve.ranking import different_trials
 from mlcli.improve.space import config_with
 from mlcli.improve.trial import Bench, Trial, network_of, same_inputs, train_trial
 from mlcli.inputs import Inputs, describe_run, facts_of_making, make_job

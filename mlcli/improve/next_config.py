@@ -11,8 +11,8 @@ from mlcli.config.load import override_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue, Value
 from mlcli.errors import ConfigError
+from mlcli.improve.changes import changed_keys
 from mlcli.improve.finding import Finding
-from mlcli.improve.search import changed_keys
 from mlcli.printable import printable
 
 # Columns of the comments at the head.

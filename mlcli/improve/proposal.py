@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from mlcli.config.dump import dump_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
+from mlcli.improve.changes import changed_keys
 from mlcli.improve.finding import Finding
-from mlcli.improve.search import changed_keys, start_trial
+from mlcli.improve.ranking import start_trial
 from mlcli.improve.space import config_with
 from mlcli.improve.trial import Trial
 from mlcli.printable import printable

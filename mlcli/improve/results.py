@@ -13,7 +13,8 @@ from mlcli.improve.ensemble import Team, save_team
 from mlcli.improve.gain import Progress, compare_on_folds, compare_outputs
 from mlcli.improve.importance import rank_keys
 from mlcli.improve.proposal import write_proposal
-from mlcli.improve.search import Search, Searched, best_trial
+from mlcli.improve.ranking import best_trial
+from mlcli.improve.search import Search, Searched
 from mlcli.improve.space import config_with
 from mlcli.metrics.paired import Difference
 from mlcli.run import Run

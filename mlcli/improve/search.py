@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from statistics import mean
-from typing import Self
 
 import torch
 
@@ -17,112 +13,23 @@ from mlcli.config.load import override_config
 from mlcli.config.schema import Config
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ConfigError, DataError, DivergedError
+from mlcli.improve.budget import Budget, Clock
 from mlcli.improve.case import Case
-from mlcli.improve.checks import Checks
 from mlcli.improve.diagnose import diagnose
 from mlcli.improve.finding import Finding, merged_patch
 from mlcli.improve.kept import Shelf
+from mlcli.improve.ranking import best_trial, different_trials, rank_trials
 from mlcli.improve.space import config_with
-from mlcli.improve.storage import HEARTBEAT
 from mlcli.improve.study import Study, Ticket
 from mlcli.improve.trial import Attempt, Bench, Origin, Trial, case_of, judge, judge_by_folds, network_of, train_trial
-from mlcli.metrics.catalog import higher_is_better
+from mlcli.improve.watching import Heartbeat, Lookout, SearchObserver
 from mlcli.training.job import TrainingJob
 from mlcli.training.observers import Observer
-from mlcli.training.state import TrainingState
 
 # Sections that a remedy may change while trials stay comparable: same rows, same loss.
 COMPARABLE = ("model.", "optimizer.", "training.")
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to search.
-
-    trials   : of the whole search, those of earlier commands counted
-    timeout  : seconds of this command, its ensemble included
-    ensemble : networks that are to answer together in the end
-    jobs     : processes that train at the same time
-    """
-
-    trials: int
-    timeout: float | None = None
-    ensemble: int = 1
-    jobs: int = 1
-
-
-@dataclass(frozen=True)
-class Clock:
-    """When all is to end, by the monotonic clock of this machine; None for never."""
-
-    deadline: float | None
-
-    @classmethod
-    def of(cls, timeout: float | None) -> Self:
-        """A timeout that begins now."""
-        return cls(None if timeout is None else time.monotonic() + timeout)
-
-    def left(self) -> float:
-        """Seconds until then; infinite without a deadline."""
-        return math.inf if self.deadline is None else self.deadline - time.monotonic()
-
-
-# Of how many trials an ensemble's members are made, and by what they differ: different networks err differently.
-CONFIGURATIONS = 4
-ARCHITECTURE = ("model.hidden", "model.activation", "model.norm")
 # An ensemble's networks take as long as those they are made like, and a little more.
 RESERVE = 1.1
-# Seconds between two looks at what other processes have come to.
-LOOK_SECONDS = 1.0
-
-
-class SearchObserver(Observer):
-    """Looks on at a search and, as any observer, at the training of each trial."""
-
-    def on_checks(self, config: Config, checks: Checks) -> None:
-        """Called before the first trial."""
-
-    def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
-        """Called when the search begins or goes on, with the trials there are and what they are compared by."""
-
-    def on_trial_start(self, number: int, budget: Budget) -> None:
-        """Called before each trial."""
-
-    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        """Called after each trial; best is the best complete one so far."""
-
-    def on_ensemble(self) -> None:
-        """Called before the ensemble's networks are trained."""
-
-    def on_look(self, running: int) -> None:
-        """Called after each look at the study, whose trials that other processes are at are counted."""
-
-
-class Heartbeat(Observer):
-    """Lets other machines know that a trial's process lives."""
-
-    def __init__(self, study: Study, ticket: Ticket | None) -> None:
-        self.study = study
-        self.ticket = ticket
-        self.next_beat = 0.0
-
-    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
-        if self.ticket is not None and time.monotonic() >= self.next_beat:
-            self.next_beat = time.monotonic() + HEARTBEAT
-            self.study.beat(self.ticket)
-
-
-class Lookout(Observer):
-    """Has an eye on the trials of other processes while one is trained here."""
-
-    def __init__(self, look: Callable[[], None]) -> None:
-        self.look = look
-        self.next_look = time.monotonic() + LOOK_SECONDS
-
-    def on_tick(self, job: TrainingJob, state: TrainingState) -> None:
-        if time.monotonic() >= self.next_look:
-            self.look()
-            self.next_look = time.monotonic() + LOOK_SECONDS
 
 
 @dataclass(frozen=True)
@@ -140,30 +47,6 @@ class Searched:
 
     trials: tuple[Trial, ...]
     findings: tuple[Finding, ...]
-
-
-def rank_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
-    """The complete trials, the best first; of equals the earlier."""
-    complete = [(trial.score, trial) for trial in trials if trial.state == "complete" and trial.score is not None]
-    return [trial for _, trial in sorted(complete, key=itemgetter(0), reverse=higher_is_better(metric))]
-
-
-def different_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
-    """The best trial of each architecture tried, the best first, as many as an ensemble's members are made of."""
-    leaders: dict[str, Trial] = {}
-    for trial in rank_trials(trials, metric):
-        leaders.setdefault(json.dumps([trial.values.get(key) for key in ARCHITECTURE]), trial)
-    return list(leaders.values())[:CONFIGURATIONS]
-
-
-def start_trial(trials: Sequence[Trial]) -> Trial | None:
-    """The trial of the unchanged configuration; None before it came to an end."""
-    return next((trial for trial in trials if trial.origin == "start"), None)
-
-
-def best_trial(trials: Sequence[Trial], metric: str) -> Trial | None:
-    """The best complete trial."""
-    return next(iter(rank_trials(trials, metric)), None)
 
 
 def remedy_of(start: Config, findings: Sequence[Finding]) -> dict[str, JsonValue]:
@@ -349,18 +232,3 @@ def _is_the_trials_fault(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError) or not isinstance(error, RuntimeError):
         return True
     return "can't allocate memory" in str(error)
-
-
-def changed_keys(before: Config, after: Config) -> dict[str, tuple[JsonValue, JsonValue]]:
-    """Dotted keys with their old and new values; None where a key does not exist."""
-    old, new = _flatten(before.model_dump(mode="json")), _flatten(after.model_dump(mode="json"))
-    keys = dict.fromkeys([*old, *new])
-    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
-
-
-def _flatten(section: Mapping[str, JsonValue], above: str = "") -> dict[str, JsonValue]:
-    flat: dict[str, JsonValue] = {}
-    for key, value in section.items():
-        path = f"{above}{key}"
-        flat |= _flatten(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
-    return flat

@@ -10,11 +10,14 @@ import torch
 
 from mlcli.config.dump import dump_config
 from mlcli.files import write_file
+from mlcli.improve.budget import Budget, Clock
 from mlcli.improve.ensemble import Seat, Team, fill_seats, form_team, plan_seats
 from mlcli.improve.kept import Shelf
-from mlcli.improve.search import Budget, Clock, Examine, Search, Searched, SearchObserver, start_trial, unexamined
+from mlcli.improve.ranking import start_trial
+from mlcli.improve.search import Examine, Search, Searched, unexamined
 from mlcli.improve.study import Study
 from mlcli.improve.trial import Bench
+from mlcli.improve.watching import SearchObserver
 from mlcli.improve.workers import Phase, Share, hired, thread_share
 from mlcli.signals import Interruption
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.improve.search import Budget, Clock
+from mlcli.improve.budget import Budget, Clock
 from mlcli.typed_json import from_json
 
 Phase = Literal["search", "ensemble"]

@@ -13,17 +13,20 @@ from mlcli.config.schema import Config
 from mlcli.config.training import ImproveConfig
 from mlcli.files import make_folder, own_part, write_file
 from mlcli.folders import runs_dir
+from mlcli.improve.budget import Budget, Clock
 from mlcli.improve.checks import Checks, leave_diagnosis, run_checks
 from mlcli.improve.diagnose import diagnose
 from mlcli.improve.examine import examine
 from mlcli.improve.next_config import cure, describe_next
+from mlcli.improve.ranking import best_trial, start_trial
 from mlcli.improve.results import Results, leave_results
-from mlcli.improve.search import Budget, Clock, Search, Searched, SearchObserver, best_trial, start_trial
+from mlcli.improve.search import Search, Searched
 from mlcli.improve.space import config_with, search_space
 from mlcli.improve.subject import Subject
 from mlcli.improve.together import do_share, open_search, search_together, train_team
 from mlcli.improve.trained import blank_case, case_of_run
 from mlcli.improve.trial import Trial, TrialState, set_up_bench
+from mlcli.improve.watching import SearchObserver
 from mlcli.improve.workers import Share
 from mlcli.inputs import Inputs, gather_inputs
 from mlcli.reporter import Reporter, Silent

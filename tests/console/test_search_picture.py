@@ -12,7 +12,7 @@ from mlcli.console.search_picture import (
     rank_all,
     shorten,
 )
-from mlcli.improve.search import Budget
+from mlcli.improve.budget import Budget
 from mlcli.improve.trial import Trial
 
 TRIALS = (

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mlcli.console.search_view import Pace
-from mlcli.improve.search import Budget
+from mlcli.improve.budget import Budget
 from tests.console.shell import Typist
 
 ENDLESS = ("--trials", "100000", "-S", "training.epochs=30", "-S", "improve.space={optimizer.lr: [0.001, 0.1]}")

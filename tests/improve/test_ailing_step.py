@@ -9,10 +9,10 @@ from mlcli.console.diagnosed import plot_rates, show_checks, show_findings
 from mlcli.console.improved import show_improved
 from mlcli.console.screen import Screen
 from mlcli.console.sparkline import BLOCKS, PLAIN, sparkline
+from mlcli.improve.budget import Budget
 from mlcli.improve.checks import Check, Checks
 from mlcli.improve.finding import Finding
 from mlcli.improve.probes.rates import RateRange
-from mlcli.improve.search import Budget
 from mlcli.steps.improve import ImproveOutcome
 
 SLOW = ("optimizer.lr=1e-4", "training.epochs=8")

@@ -6,12 +6,14 @@ from sklearn.metrics import log_loss, matthews_corrcoef
 
 from mlcli.config.load import override_config
 from mlcli.errors import ConfigError
+from mlcli.improve.budget import Budget, Clock
 from mlcli.improve.folds import deal_rows
 from mlcli.improve.kept import Shelf
 from mlcli.improve.results import find_difference
-from mlcli.improve.search import Budget, Clock, Search, SearchObserver
+from mlcli.improve.search import Search
 from mlcli.improve.space import search_space
 from mlcli.improve.study import Study
+from mlcli.improve.watching import SearchObserver
 from mlcli.inputs import gather_inputs
 from mlcli.reporter import Silent
 from mlcli.resampling.folds import measure_folds

@@ -9,24 +9,18 @@ import torch
 
 from mlcli.config.load import override_config
 from mlcli.errors import ArtefactError
+from mlcli.improve.budget import Budget, Clock
+from mlcli.improve.changes import changed_keys
 from mlcli.improve.compared import choose_yardstick
 from mlcli.improve.finding import Finding
 from mlcli.improve.kept import Shelf
-from mlcli.improve.search import (
-    Budget,
-    Clock,
-    Lookout,
-    Search,
-    SearchObserver,
-    best_trial,
-    changed_keys,
-    rank_trials,
-    remedy_of,
-)
+from mlcli.improve.ranking import best_trial, rank_trials
+from mlcli.improve.search import Search, remedy_of
 from mlcli.improve.space import search_space
 from mlcli.improve.storage import JOURNAL
 from mlcli.improve.study import Study
 from mlcli.improve.trial import Trial
+from mlcli.improve.watching import Lookout, SearchObserver
 from mlcli.task import Classification, Regression
 
 QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.dropout: [0.0, 0.5]}")

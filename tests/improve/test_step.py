@@ -15,7 +15,7 @@ from mlcli.config.load import dump_config, load_config
 from mlcli.console.improved import show_improved
 from mlcli.console.screen import Screen
 from mlcli.errors import LockedError, UsageError
-from mlcli.improve.search import SearchObserver
+from mlcli.improve.watching import SearchObserver
 from mlcli.inputs import prepare_again
 from mlcli.reporter import Silent
 from mlcli.run import latest_run

@@ -5,7 +5,7 @@ import pytest
 from mlcli.console.improved import show_improved
 from mlcli.console.screen import Screen
 from mlcli.console.search_view import describe_trial, search_view
-from mlcli.improve.search import Budget
+from mlcli.improve.budget import Budget
 from mlcli.improve.trial import Trial
 from mlcli.reporter import Silent
 from mlcli.signals import Interruption
