@@ -1,7 +1,4 @@
-"""Every error a user can cause, each with its exit code.
-
-A message names the place, what was received, what was expected and the remedy.
-"""
+"""Every error a user can cause, each with its exit code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,10 +1,9 @@
-"""How the lower rooms speak to the user without printing."""
+"""How the lower layers report to the user without printing."""
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
-# Sentences on what is being done, under the first as their heading; made up only where somebody asked for them.
-Account = Callable[[], Iterable[str]]
+# What can be explained while it is done; `mlcli.reports.narration` has the words for each.
+Step = Literal["data", "features", "training", "scores", "prediction", "diagnosis", "search"]
 
 
 class Reporter(Protocol):
@@ -16,8 +15,8 @@ class Reporter(Protocol):
     def warn(self, text: str) -> None:
         """Tell what the user should not miss."""
 
-    def explain(self, account: Account) -> None:
-        """Tell what a step is, to who asked for it."""
+    def explain(self, step: Step, *facts: object) -> None:
+        """Explain a step to a user who asked for it; facts are what the narration of the step takes."""
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """Tell how far a long piece of work is; total is None when unknown."""
@@ -32,8 +31,8 @@ class Silent:
     def warn(self, text: str) -> None:
         """Drop the line."""
 
-    def explain(self, account: Account) -> None:
-        """Drop the account."""
+    def explain(self, step: Step, *facts: object) -> None:
+        """Drop the explanation."""
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """Drop the figure."""

@@ -82,7 +82,7 @@ class Result:
 @pytest.fixture
 def mlcli(capfdbinary):
     """Runs a command in this process: mlcli("train", "configs/iris.yaml", "-q")."""
-    from mlcli.cli import main
+    from mlcli.cli.app import main
 
     def run(*arguments):
         capfdbinary.readouterr()

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import yaml
 
-from mlcli.config.load import parse_config
+from mlcli.config.loading.load import parse_config
 from tests.conftest import ROOT
 
 # Files that the README's commands name as the reader's own.
@@ -216,7 +216,7 @@ def _side(hunk, sign):
 
 def run_in_process(capture):
     """Runs mlcli here; both streams go to stdout, in the order in which they are written."""
-    from mlcli.cli import main
+    from mlcli.cli.app import main
 
     def run(arguments):
         capture.readouterr()

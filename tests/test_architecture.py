@@ -7,33 +7,33 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mlcli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+NAMES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
 
-# A room may import its own, and those on lower lines.
-LEVELS = [
-    {"errors", "folders", "printable", "reporter", "signals", "formulas"},
-    {"files", "memory", "typed_json", "config"},
-    {"data"},
-    {"tensors", "packing", "checks"},
-    {"features"},
-    {"models", "task"},
-    {"metrics"},
-    {"training"},
-    {"run"},
-    {"bundle_content", "checkpoint", "inference", "weights", "predictions", "evaluation"},
-    {"verbose"},
-    {"bundle", "incoming", "recorder", "inputs", "ledger", "exploration"},
-    {"resampling"},
-    {"improve", "start"},
-    {"play"},
-    {"steps"},
-    {"console"},
-    {"session", "completion"},
-    {"commands"},
-    {"cli"},
-    {"__main__"},
-]
-LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-ONLY_ABOVE_STEPS = {"typer", "rich"}
+# From the ground up, as the method goes; a folder may import its own modules, and those on lower lines.
+LAYERS = """
+errors reporter   what every layer raises and reports
+io formulas       files, JSON, tensors, memory, signals; the language of derived columns
+config            the YAML file, checked
+data              1. prepare: read, clean, split, check
+features          2. features: fitted on the training rows
+models metrics    what is trained, and what it is measured by
+training          3. train: the loop, its gradients and optimizers
+runs              what a training leaves on disk
+evaluation eda    4. evaluate: baselines, cross-validation, importance; and what the data look like
+diagnosis         5. improve: what is wrong,
+search            and what is better
+suggest           a first configuration from data
+reports           all of it as pages, figures and sentences
+playground        a configuration of two inputs, changed while it is trained
+use_cases         what each command does
+terminal          how it is shown
+cli               how it is called
+__main__          the program
+"""
+LAYER_OF = {
+    name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.partition("  ")[0].split()
+}
+TERMINAL_LIBRARIES = {"typer", "rich"}
 # Objects from bytes, programs, code by name, the network.
 UNSAFE_MODULES = {
     "pickle", "joblib", "shelve", "marshal", "dill", "cloudpickle", "subprocess", "multiprocessing", "pty", "runpy",
@@ -48,22 +48,35 @@ UNSAFE_STARTS = ("os.exec", "os.spawn", "os.posix_spawn")
 NETWORK_MODULES = {"urllib", "http", "requests", "httpx", "aiohttp", "ftplib", "smtplib", "ssl", "webbrowser"}
 # Text in and text out; socket is asked for this machine's name alone.
 HARMLESS = {"urllib.parse"}
-ENTITLED_TO_NETWORK = "data/downloads.py"
+ENTITLED_TO_NETWORK = "io/network.py"
 # It starts mlcli itself.
-ENTITLED_TO_PROGRAMS = "improve/workers.py"
+ENTITLED_TO_PROGRAMS = "search/workers.py"
 
 
-def room_of(path):
+def folder_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(path):
-    """Top-level names and mlcli rooms that a module imports, type-checking ones included."""
+    """Names of the modules that a module imports, type-checking and lazy ones included."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+
+
+def module_name(path):
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def own_imports(path):
+    """Modules of mlcli that a module imports, `from mlcli.io import disk` as mlcli.io.disk."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "mlcli":
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in NAMES else node.module
 
 
 def calls(path):
@@ -72,31 +85,64 @@ def calls(path):
             yield ast.unparse(node.func), node
 
 
-def test_every_module_has_a_room():
-    assert {room_of(path) for path in MODULES} - {"__init__"} == set(LEVEL)
+def test_every_folder_has_its_layer():
+    assert {folder_of(path) for path in MODULES} - {"__init__"} == set(LAYER_OF)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path):
-    room = room_of(path)
-    if room == "__init__":
-        return
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "mlcli" and len(parts) > 1 and parts[1] != room:
-            assert LEVEL[parts[1]] <= LEVEL[room], f"{path.name} imports {name}"
-            assert (parts[1], room) != ("steps", "steps")
+    folder = folder_of(path)
+    for name in own_imports(path):
+        other = ([*name.split("."), folder])[1]
+        assert other == folder or LAYER_OF[other] <= LAYER_OF[folder], f"{path.name} imports {name}"
 
 
-def test_steps_never_import_each_other():
-    for path in (PACKAGE / "steps").glob("*.py"):
-        assert not [name for name in imports(path) if name.startswith("mlcli.steps")]
+def cycle_in(graph):
+    """Names along a cycle of {name: names it imports}; empty where there is none."""
+    done, path = set(), []
+
+    def visit(name):
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        path.append(name)
+        for other in sorted(graph.get(name, ())):
+            if found := visit(other):
+                return found
+        done.add(path.pop())
+        return []
+
+    for name in sorted(graph):
+        if found := visit(name):
+            return found
+    return []
 
 
-def test_only_the_console_and_what_is_above_knows_the_terminal():
+def test_what_a_cycle_is():
+    assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle_in({"a": {"b", "c"}, "b": {"c"}}) == []
+
+
+def test_no_cycle_between_files_nor_between_folders():
+    files = {module_name(path): set(own_imports(path)) - {module_name(path)} for path in MODULES}
+    assert cycle_in(files) == []
+    folders = {}
+    for name, imported in files.items():
+        folder = ([*name.split("."), ""])[1]
+        folders.setdefault(folder, set()).update({([*other.split("."), ""])[1] for other in imported} - {folder})
+    assert cycle_in(folders) == []
+
+
+def test_use_cases_never_import_each_other():
+    for path in (PACKAGE / "use_cases").glob("*.py"):
+        assert not [name for name in imports(path) if name.startswith("mlcli.use_cases")]
+
+
+def test_only_the_terminal_and_the_command_line_print():
     for path in MODULES:
-        if LEVEL.get(room_of(path), 0) < LEVEL["console"]:
-            assert not ONLY_ABOVE_STEPS & {name.split(".")[0] for name in imports(path)}, path
+        if LAYER_OF.get(folder_of(path), 0) < LAYER_OF["terminal"]:
+            assert not TERMINAL_LIBRARIES & {name.split(".")[0] for name in imports(path)}, path
             assert "print" not in {name for name, _ in calls(path)}, path
 
 
@@ -104,7 +150,11 @@ def test_training_never_touches_disk_or_console():
     for path in (PACKAGE / "training").glob("*.py"):
         names = set(imports(path))
         assert not {name for name in names if name.split(".")[0] in {"pathlib", "os", "io"}}, path
-        assert not {name for name in names if name.startswith(("mlcli.files", "mlcli.run", "mlcli.console"))}, path
+        assert not {
+            name
+            for name in names
+            if name.startswith(("mlcli.io.atomic", "mlcli.io.disk", "mlcli.runs", "mlcli.terminal"))
+        }, path
 
 
 def test_nothing_that_is_read_can_run_code():
@@ -120,7 +170,7 @@ def test_nothing_that_is_read_can_run_code():
                 assert isinstance(allows, ast.Constant), (path, name)
                 assert allows.value is False, (path, name)
             if name.startswith("yaml.") and "Loader" in given:
-                assert (path.name, name, ast.unparse(given["Loader"])) == ("yaml_tree.py", "yaml.parse", "_Loader")
+                assert (path.name, name, ast.unparse(given["Loader"])) == ("yaml.py", "yaml.parse", "_Loader")
 
 
 def test_the_one_program_that_is_started_is_this_one():
@@ -155,7 +205,7 @@ def test_one_module_knows_the_network():
 
 
 # A bug's traceback goes to a temporary file, wherever the disk of the run stands.
-WRITES_BY_ITSELF = {("session.py", "tempfile.NamedTemporaryFile")}
+WRITES_BY_ITSELF = {("cli/session.py", "tempfile.NamedTemporaryFile")}
 WRITERS = {
     *("write_text", "write_bytes", "touch", "mkdir", "makedirs", "rmdir", "unlink", "remove", "rename", "rmtree"),
     *("hardlink_to", "symlink_to", "chmod", "truncate", "ftruncate", "pwrite", "copyfile", "copytree", "save_file"),
@@ -223,6 +273,6 @@ def test_what_counts_as_writing(code, caught):
 def test_the_disk_is_changed_through_one_seam_alone():
     for path in MODULES:
         name = str(path.relative_to(PACKAGE))
-        if name != "files/disk.py":
+        if name != "io/disk.py":
             found = {(name, call) for call in writes(ast.parse(path.read_text()))}
-            assert found <= WRITES_BY_ITSELF, f"{name} changes the disk by itself; mlcli/files has what it needs"
+            assert found <= WRITES_BY_ITSELF, f"{name} changes the disk by itself; mlcli/io has what it needs"

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.config.load import load_config
+from mlcli.config.loading.load import load_config
 from tests.conftest import CONFIGS
 
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from docs.generate.table import table
-from mlcli.cli import app
+from mlcli.cli.app import app
 
 HEAD = """# Commands
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from docs.generate.table import table
-from mlcli.config.guide import Topic
-from mlcli.config.lookup import explain
+from mlcli.config.reference.explain import Topic
+from mlcli.use_cases.explain import explain
 
 HEAD = """# Configuration, key by key
 

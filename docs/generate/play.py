@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mlcli.console.play.ink import Ink
-from mlcli.console.play.losses import Losses
-from mlcli.console.play.picture import draw_game
-from mlcli.play.start import Asked, start_play
-from mlcli.play.trainer import Trainer
+from mlcli.playground.start import PlayRequest, start_play
+from mlcli.playground.trainer import Trainer
 from mlcli.reporter import Silent
+from mlcli.terminal.play.panel import Losses
+from mlcli.terminal.play.picture import draw_game
+from mlcli.terminal.play.plane import Palette
 
 SIZE = (80, 24)
 EPOCHS = 120
@@ -21,7 +21,7 @@ EPOCHS = 120
 
 def picture_game(picture: Path) -> None:
     """The circle while it is learned, as an SVG that fetches nothing."""
-    state = start_play(Asked("circle"), Silent()).edit({"dataset.noise": 0.1})
+    state = start_play(PlayRequest("circle"), Silent()).edit({"dataset.noise": 0.1})
     trainer, losses = Trainer(state.config, state.columns), Losses()
     while trainer.epoch < EPOCHS:
         trainer.advance()
@@ -29,7 +29,7 @@ def picture_game(picture: Path) -> None:
     console = Console(
         file=io.StringIO(), record=True, width=SIZE[0], height=SIZE[1], force_terminal=True, color_system="truecolor"
     )
-    console.print(draw_game(state, trainer, losses, *SIZE, Ink(pixels=True, coloured=True)))
+    console.print(draw_game(state, trainer, losses, *SIZE, Palette(pixels=True, coloured=True)))
     svg = console.export_svg(title="mlcli play circle -S dataset.noise=0.1")
     picture.write_text(without_fonts(svg))
 

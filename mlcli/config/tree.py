@@ -1,8 +1,10 @@
-"""The content of a configuration file as plain values, with the place each was written at."""
+"""The content of a configuration file as plain values, each with its place, and dotted names of keys."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from mlcli.errors import Problem
 
@@ -93,3 +95,97 @@ def freeze(value: JsonValue) -> Value:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(freeze(inner) for inner in value)
     return value
+
+
+MAX_KEYS = 32
+
+_BARE = re.compile(r"[^\s.=\[\]\"'\x00-\x1f]+")
+_PART = re.compile(r"""(?P<bare>[^.="'\[\]]+)|"(?P<double>[^"]*)"|'(?P<single>[^']*)'""")
+
+
+def dotted(path: KeyPath) -> str:
+    """Dotted name; keys that a dotted name could not hold bare are quoted."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _BARE.fullmatch(part) else json.dumps(part, ensure_ascii=False))
+    return text
+
+
+def read_dotted(text: str) -> tuple[tuple[str, ...], str]:
+    """Keys at the start of `text`, and what follows them.
+
+    Raises ValueError where a key is empty or a quote is not closed.
+    """
+    keys: list[str] = []
+    rest = text
+    while part := _PART.match(rest):
+        bare, double, single = part.groups()
+        keys.append(bare.strip() if bare else double or single or "")
+        rest = rest[part.end() :]
+        if not rest.startswith("."):
+            break
+        rest = rest[1:]
+    if not part or "" in keys or len(keys) > MAX_KEYS:
+        raise ValueError(f"{text!r} is not a key such as optimizer.lr")
+    return tuple(keys), rest
+
+
+def read_key(text: str) -> tuple[str, ...]:
+    """Keys of a whole dotted name; raises ValueError when it is none."""
+    keys, rest = read_dotted(text)
+    if rest:
+        raise ValueError(f"{text!r} is not a key such as optimizer.lr")
+    return keys
+
+
+Scalar = str | int | float | bool | None
+
+NULL: Final = re.compile(r"null|Null|NULL|~|")
+BOOL: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
+INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+NOT_FINITE: Final = re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
+
+_INT64 = 2**63
+_MAX_DIGITS = 400
+
+
+def read_scalar(text: str) -> Scalar:
+    """Value of a plain (unquoted) scalar; dates and yes/no/on/off stay text.
+
+    Raises ValueError for infinities, NaN and numbers beyond 64 bits.
+    """
+    if NULL.fullmatch(text):
+        return None
+    if BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if INT.fullmatch(text):
+        return _read_int(text)
+    if FLOAT.fullmatch(text):
+        return _read_float(text)
+    if NOT_FINITE.fullmatch(text):
+        raise ValueError(f"{text} is not a usable number; write a finite one, or quote it if it is meant as text")
+    return text
+
+
+def _read_int(text: str) -> int:
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    number = int(text, base) if len(text) <= _MAX_DIGITS else _INT64
+    if not -_INT64 <= number < _INT64:
+        raise ValueError(_too_large(text))
+    return number
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(_too_large(text))
+    return number
+
+
+def _too_large(text: str) -> str:
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    return f"{shown} is too large for a number; quote it if it is meant as text"

@@ -1,4 +1,4 @@
-"""What reading a dataset will take of memory, told by sizes and headers alone."""
+"""The memory that reading a data set will take, estimated from sizes and headers alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlcli.config.dataset import (
+from mlcli.config.sections.dataset import (
     CsvConfig,
     DatasetConfig,
     IdxConfig,
@@ -21,12 +21,12 @@ from mlcli.config.dataset import (
     PlaygroundConfig,
     Stl10Config,
 )
-from mlcli.data.images import list_image_folders
-from mlcli.data.panics import contained_panics
+from mlcli.data.readers.images import list_image_folders
+from mlcli.data.readers.parquet import contained_panics
+from mlcli.data.readers.text_file import GZIP, start_of
 from mlcli.data.sources import source_files
-from mlcli.data.unpacking import GZIP, start_of
-from mlcli.files import resource_errors
-from mlcli.memory import require_memory
+from mlcli.io.disk import resource_errors
+from mlcli.io.memory import require_memory
 
 # Measured: what step 1 came to at its peak, over its cells, bytes of text or pixels.
 CELL = 40

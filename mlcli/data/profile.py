@@ -1,8 +1,4 @@
-"""The data report of step 1: what the rows of each split look like.
-
-Distributions are those of the training rows, so that nobody learns the test rows from a report;
-counts of rows, classes and missing cells are told of every split.
-"""
+"""The data report of step 1: what the rows of each split look like."""
 
 import math
 from collections.abc import Mapping
@@ -13,12 +9,11 @@ import numpy as np
 import polars as pl
 from typing_extensions import TypedDict  # pydantic, which reads profiles back, cannot read typing's before Python 3.12
 
-from mlcli.data.cleaning import OutlierReport
-from mlcli.data.cleaning_report import CleaningReport, distinct_counts
-from mlcli.data.histogram import Histogram, count_bins
-from mlcli.data.kinds import as_days, as_shown
-from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
-from mlcli.typed_json import plain_json
+from mlcli.data.cleaning import CleaningReport, OutlierReport, distinct_counts
+from mlcli.data.tables.cells import as_days, as_shown
+from mlcli.data.tables.histogram import Histogram, count_bins
+from mlcli.data.tables.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
+from mlcli.io.json import plain_json
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 _TOP_VALUES = 10

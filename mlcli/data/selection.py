@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from mlcli.config.dataset import Cell
-from mlcli.data.booleans import parse_booleans
-from mlcli.data.cells import as_cells
-from mlcli.data.dates import parse_dates
-from mlcli.data.inference import Decimal, parse_columns
-from mlcli.data.names import shown
-from mlcli.data.rows import Rows
-from mlcli.data.types import Kind
+from mlcli.config.sections.dataset import Cell
+from mlcli.data.tables.cells import as_cells, parse_booleans
+from mlcli.data.tables.inference import Decimal, parse_columns, parse_dates
+from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
+from mlcli.io.text import shown
 
 _LISTED = 8
 

@@ -1,4 +1,4 @@
-"""Reading any dataset: the one `case` per source, and the files that decide what is read."""
+"""Reading any data set: the one `case` per source, and the files that decide what is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcli.config.dataset import (
+from mlcli.config.sections.dataset import (
     BundledConfig,
     CsvConfig,
     DatasetConfig,
@@ -21,22 +21,57 @@ from mlcli.config.dataset import (
     SqlConfig,
     Stl10Config,
 )
-from mlcli.data.digits import digits_path, read_digits
-from mlcli.data.idx import read_idx_images
-from mlcli.data.images import list_image_folders, read_image_folders
-from mlcli.data.mnist import find_mnist, read_mnist
-from mlcli.data.npz import read_npz
-from mlcli.data.paths import find_path
-from mlcli.data.playground import read_playground
-from mlcli.data.stl10 import read_stl10, stl10_files
-from mlcli.data.tables import TableRead, read_tables
-from mlcli.data.types import Dataset, Images, TaskKind
+from mlcli.data.clean_tables import TableRead, clean_tables
+from mlcli.data.readers.bundled import bundled_target, digits_path, read_bundled, read_digits
+from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.idx import read_idx_images
+from mlcli.data.readers.images import list_image_folders, read_image_folders
+from mlcli.data.readers.jsonl import read_jsonl
+from mlcli.data.readers.mnist import COLLECTIONS, download_megabytes, find_mnist, read_mnist
+from mlcli.data.readers.npz import read_npz
+from mlcli.data.readers.parquet import read_parquet
+from mlcli.data.readers.playground import read_playground
+from mlcli.data.readers.sql import read_sql
+from mlcli.data.readers.stl10 import read_stl10, stl10_files
+from mlcli.data.readers.text_file import open_text
+from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError
+from mlcli.io.paths import find_path
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from mlcli.data.cleaning_report import CleaningReport
+    from mlcli.data.cleaning import CleaningReport
+
+FileConfig = CsvConfig | ParquetConfig | JsonlConfig
+
+
+def read_tables(config: FileConfig | SqlConfig | BundledConfig) -> TableRead:
+    """Read and clean a table; raises DataError naming file, line and column of what does not fit."""
+    match config:
+        case BundledConfig():
+            return clean_tables(read_bundled(config.name), None, (bundled_target(config.name),), config)
+        case SqlConfig():
+            return clean_tables(read_sql(config), None, _names(config.target), config)
+        case _:
+            test = _read_file(config, config.test_path) if config.test_path else None
+            return clean_tables(_read_file(config, config.path), test, _names(config.target), config)
+
+
+def _names(target: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (target,) if isinstance(target, str) else target
+
+
+def _read_file(config: FileConfig, path: str) -> Rows:
+    found = find_path(path, config.origin)
+    match config:
+        case CsvConfig():
+            return read_delimited(open_text(found, config.encoding), config.delimiter)
+        case ParquetConfig():
+            return read_parquet(found)
+        case JsonlConfig():
+            return read_jsonl(open_text(found))
 
 
 @dataclass(frozen=True)
@@ -120,3 +155,24 @@ def _from_table(read: TableRead) -> SourceRead:
 
 def _from_images(rows: Images, test: Images | None) -> SourceRead:
     return SourceRead(rows, test, "classification")
+
+
+def at_hand(config: DatasetConfig) -> bool:
+    """Whether its files are here, or it needs none; a database that is not a file counts as here."""
+    if isinstance(config, MnistConfig):
+        return would_download(config) is None
+    try:
+        if isinstance(config, ImagesConfig):
+            _ = [find_path(path, config.origin) for path in (config.path, config.test_path) if path]
+        else:
+            source_files(config)
+    except DataError:
+        return False
+    return True
+
+
+def would_download(config: DatasetConfig) -> str | None:
+    """What `prepare` would download: its title and size; None when nothing."""
+    if not isinstance(config, MnistConfig) or len(find_mnist(config.name)) == len(COLLECTIONS[config.name].files):
+        return None
+    return f"{COLLECTIONS[config.name].title}, {download_megabytes(config.name):.1f} MB"

@@ -1,4 +1,4 @@
-"""Prepared datasets on disk: Parquet for tables, NumPy arrays (memory-mapped) for pictures, JSON for the rest."""
+"""Prepared data sets on disk: Parquet for tables, NumPy arrays (memory-mapped) for images, JSON for the rest."""
 
 import io
 from dataclasses import dataclass
@@ -9,16 +9,17 @@ import numpy as np
 import polars as pl
 from pydantic import Field, ValidationError
 
-from mlcli.config.base import Section
-from mlcli.data.cleaning import OutlierReport
-from mlcli.data.cleaning_report import CleaningReport
-from mlcli.data.frames import PORTION
-from mlcli.data.kinds import DTYPES
+from mlcli.config.sections.base import Section
+from mlcli.data.cleaning import CleaningReport, OutlierReport
 from mlcli.data.profile import SPLITS, Profile
-from mlcli.data.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
+from mlcli.data.tables.cells import DTYPES
+from mlcli.data.tables.frames import PORTION
+from mlcli.data.tables.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
 from mlcli.errors import ArtefactError
-from mlcli.files import atomic_folder, disk, read_json, verify_folder, write_json
-from mlcli.typed_json import from_json
+from mlcli.io import disk
+from mlcli.io.atomic import atomic_folder, write_json
+from mlcli.io.json import from_json
+from mlcli.io.verified import read_json, verify_folder
 
 KIND = "prepared"
 # Raised whenever columns that were categories come to be of a kind of their own.

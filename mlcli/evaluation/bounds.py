@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlcli.errors import UsageError
-from mlcli.metrics.catalog import names_for
-from mlcli.metrics.score import Score
-from mlcli.task import FittedTask
+from mlcli.metrics.catalog import Score, names_for
+from mlcli.models.task import FittedTask
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlcli.config.training import EvaluationConfig
-from mlcli.data.types import SplitName
+from mlcli.config.sections.training import EvaluationConfig
+from mlcli.data.tables.types import SplitName
 from mlcli.evaluation.baselines import Baseline
 from mlcli.evaluation.spread import FoldScores, SeedScores
-from mlcli.evaluation.weights import WeightsTable
+from mlcli.io import disk
+from mlcli.io.atomic import atomic_folder, write_file, write_json
+from mlcli.metrics.catalog import Score
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure
-from mlcli.metrics.paired import Difference, compare
-from mlcli.metrics.score import Score
-from mlcli.task import Classification, FittedTask, Predictions
+from mlcli.metrics.paired import Difference, compare_predictions
+from mlcli.models.coefficients import WeightsTable
+from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.runs.predictions import KeptPredictions, write_kept
 
 FORMAT = 2
 # A larger confusion matrix says nothing to a reader and would fill the disk.
@@ -147,7 +151,7 @@ def _measure_baseline(
 ) -> MeasuredBaseline:
     theirs = baseline.predictions
     scores = measure(task, truth, theirs, config.metrics)
-    differences = compare(task, truth, predictions, theirs, config.metrics, config.confidence, seed)
+    differences = compare_predictions(task, truth, predictions, theirs, config.metrics, config.confidence, seed)
     return MeasuredBaseline(baseline.name, baseline.text, tuple(scores), tuple(differences))
 
 
@@ -159,3 +163,18 @@ def _threshold(task: FittedTask) -> float | None:
     if isinstance(task, Classification) and len(task.classes) == 2 and task.has_probabilities:
         return task.threshold
     return None
+
+
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, kept: KeptPredictions, figures: Mapping[str, str], report_html: str
+) -> None:
+    """Write figures/, predictions/, report.html and, last, metrics.json; each takes the place of an older one whole.
+
+    figures : SVG documents by name, as `svg_text` gives them
+    """
+    with atomic_folder(folder / "figures", "figures") as temporary:
+        for name, svg in figures.items():
+            disk.write_new(temporary / f"{name}.svg", svg.encode())
+    write_kept(folder, kept)
+    write_file(folder / "report.html", report_html.encode())
+    write_json(folder / "metrics.json", evaluation.to_json())

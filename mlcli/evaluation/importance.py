@@ -1,8 +1,4 @@
-"""Permutation importance: how much worse the headline score gets without what a column tells (Breiman, 2001).
-
-A column is shuffled before the features are made of it, so that all that comes of it counts together. Columns
-that tell the same as each other stand in for each other, and each then seems to matter less than it does.
-"""
+"""Permutation importance: how much worse the headline score gets without a column (Breiman, 2001)."""
 
 from __future__ import annotations
 
@@ -13,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlcli.data.frames import rows_at
-from mlcli.data.types import Dataset, Images, Table
+from mlcli.data.tables.frames import rows_at
+from mlcli.data.tables.types import Dataset, Images, Table
+from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
-from mlcli.metrics.score import Score
-from mlcli.task import FittedTask, Predictions
+from mlcli.models.task import FittedTask, Predictions
 
 Predict = Callable[[Dataset], Predictions]
 # Each repeat draws its own rows and shuffles them anew.

@@ -1,4 +1,4 @@
-"""The rows a model is most wrong about: where a reader finds bad labels, odd rows and what the model cannot see."""
+"""The rows a model is most wrong about."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.data.frames import rows_at
-from mlcli.data.kinds import readable
-from mlcli.data.types import Dataset, Images
-from mlcli.evaluation.names import shorten
-from mlcli.evaluation.show import show_number
-from mlcli.metrics.ranks import ranking_scores
-from mlcli.task import Classification, FittedTask, Predictions, Regression
+from mlcli.data.tables.cells import readable
+from mlcli.data.tables.frames import rows_at
+from mlcli.data.tables.types import Dataset, Images
+from mlcli.io.text import shorten, show_number
+from mlcli.metrics.probabilities import ranking_scores
+from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
 # Rows of a table, and pictures, shown at most; columns shown of a row.
 MAX_ROWS, MAX_PICTURES, MAX_COLUMNS = 10, 24, 8

@@ -1,4 +1,4 @@
-"""How far chance moves a score: the same network trained with other seeds, and on other rows."""
+"""How far chance moves a score: the same network trained with other seeds and on other rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlcli.metrics.score import Score
+from mlcli.metrics.catalog import Score
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.config.training import EvaluationConfig
+from mlcli.config.sections.training import EvaluationConfig
 from mlcli.errors import DataError
-from mlcli.task import Classification, FittedTask
+from mlcli.models.task import Classification, FittedTask
 
 
-def settle_threshold(
-    task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor
-) -> FittedTask:
+def tune_threshold(task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor) -> FittedTask:
     """The task with the decision threshold that the config names or that the validation rows suggest.
 
     outputs : gives the raw outputs for the validation rows, where they are needed

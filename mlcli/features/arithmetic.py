@@ -2,17 +2,105 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
-from mlcli.features.columns import Derived
-from mlcli.features.encode import Encode
-from mlcli.features.extract import Project
-from mlcli.features.impute import Impute
-from mlcli.features.pieces import Pieces
-from mlcli.features.scale import Scale
+from mlcli.errors import DataError
+from mlcli.features.column_plan import Derived, NumberSettings
+from mlcli.features.encoding import Encode
+from mlcli.features.scaling import Scaler
+from mlcli.features.selection import Project
+
+
+class Impute(nn.Module):
+    """Fills the NaN of each column with its number.
+
+    fill : float64 (p,)
+    indicators : positions of the m columns that get a 0/1 column telling where a number was missing
+    """
+
+    fill: torch.Tensor
+
+    def __init__(self, fill: torch.Tensor, indicators: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("fill", fill)
+        self.indicators = tuple(indicators)
+
+    def forward(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, p) with NaN → filled (n, p), indicators (n, m)."""
+        missing = numbers.isnan()
+        marks = missing[:, list(self.indicators)].to(numbers.dtype)
+        return torch.where(missing, self.fill, numbers), marks
+
+
+def fit_fill(column: np.ndarray, settings: NumberSettings) -> float:
+    """What replaces the NaN of a training column (n,); a wholly missing one is filled with fill_value."""
+    present = column[~np.isnan(column)]
+    if settings.impute == "constant" or not len(present):
+        return settings.fill_value
+    with np.errstate(over="ignore"):
+        fill = float(present.mean() if settings.impute == "mean" else np.median(present, overwrite_input=True))
+    if not np.isfinite(fill):
+        raise DataError(f"features.impute: numbers too large to take their {settings.impute}; rescale or drop them")
+    return fill
+
+
+class PiecewiseLinearEncoding(nn.Module):
+    """How far a number has come through each piece of its column: 0 before it, 1 beyond it.
+
+    at         : the column of each of the k pieces
+    low, width : float64 (k,), where each piece begins and how long it is
+    """
+
+    low: torch.Tensor
+    width: torch.Tensor
+
+    def __init__(self, at: Sequence[int], low: torch.Tensor, width: torch.Tensor) -> None:
+        super().__init__()
+        self.at = tuple(at)
+        self.register_buffer("low", low)
+        self.register_buffer("width", width)
+
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Filled numbers (n, p) → (n, k)."""
+        if not self.at:
+            return numbers[:, :0]
+        return ((numbers[:, list(self.at)] - self.low) / self.width).clamp(0.0, 1.0)
+
+
+@np.errstate(over="ignore")
+def find_edges(column: np.ndarray, count: int) -> np.ndarray:
+    """Where to cut a filled training column (n,) into about `count` pieces: (pieces + 1,) ascending.
+
+    Values held by a piece's share of the rows or more are edges, and so are quantiles of the other rows. Empty where
+    there would be one piece or none: it would say what the number says.
+    """
+    if count < 2:
+        return np.empty(0)
+    edges, rows = np.unique(column, return_counts=True)
+    if len(edges) > count + 1:
+        shared = edges[rows * count >= len(column)]
+        others = column[~np.isin(column, shared)]
+        quantiles = np.percentile(others, np.linspace(0.0, 100.0, max(1, count - len(shared)) + 1))
+        edges = np.unique(np.concatenate([shared, quantiles]))
+    return edges if len(edges) > 2 and np.isfinite(np.diff(edges)).all() else np.empty(0)
+
+
+def join_edges(edges: Sequence[np.ndarray]) -> PiecewiseLinearEncoding:
+    """The pieces of columns whose edges were found one by one."""
+    at = [i for i, own in enumerate(edges) for _ in own[1:]]
+    low = np.concatenate([np.empty(0), *(own[:-1] for own in edges)])
+    width = np.concatenate([np.empty(0), *(np.diff(own) for own in edges)])
+    return PiecewiseLinearEncoding(at, torch.from_numpy(low), torch.from_numpy(width))
+
+
+def variances_of(column: np.ndarray, edges: np.ndarray) -> list[float]:
+    """Variance (ddof 0) of each piece over a filled training column (n,)."""
+    return [float(np.clip((column - low) / (high - low), 0.0, 1.0).var()) for low, high in itertools.pairwise(edges)]
 
 
 class Derive(nn.Module):
@@ -48,8 +136,8 @@ class TableArithmetic(nn.Module):
         derive: Derive,
         impute: Impute,
         encode: Encode,
-        pieces: Pieces,
-        scale: Scale,
+        pieces: PiecewiseLinearEncoding,
+        scale: Scaler,
         select: torch.Tensor,
         project: Project | None = None,
     ) -> None:

@@ -10,29 +10,31 @@ import numpy as np
 import polars as pl
 import torch
 
-from mlcli.config.features import Encode, FeaturesConfig
-from mlcli.config.features import Scale as ScaleName
-from mlcli.data.frames import Frame
-from mlcli.data.free_text import is_free_text, mean_words
-from mlcli.data.types import Table
+from mlcli.config.sections.features import Encode, FeaturesConfig, Scale
+from mlcli.data.tables.cells import is_free_text, mean_words
+from mlcli.data.tables.frames import Frame
+from mlcli.data.tables.types import Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.arithmetic import Derive, TableArithmetic
-from mlcli.features.columns import CategorySettings, ColumnPlan, NumberSettings, plan_columns
+from mlcli.features.arithmetic import (
+    Derive,
+    Impute,
+    PiecewiseLinearEncoding,
+    TableArithmetic,
+    find_edges,
+    fit_fill,
+    join_edges,
+    variances_of,
+)
+from mlcli.features.column_plan import CategorySettings, ColumnPlan, NumberSettings, plan_columns
 from mlcli.features.dates import DateColumn
-from mlcli.features.encode import ENCODES, fit_encode, grouped
+from mlcli.features.encoding import ENCODES, Target, fit_encode, folds_of, grouped
 from mlcli.features.fitted import FittedFeatures
-from mlcli.features.impute import Impute, fit_fill
-from mlcli.features.narrow import Narrowing, fit_narrowing
-from mlcli.features.pieces import Pieces, find_edges, join_edges, variances_of
-from mlcli.features.plan import TablePlan
 from mlcli.features.report import Dated, Encoded, FeatureReport, Imputed, Scaled
-from mlcli.features.rows import cells_of
-from mlcli.features.scale import ScaledColumn, join_columns, measure_column
-from mlcli.features.select import by_variance, without
-from mlcli.features.table import TableFeatures
-from mlcli.features.target import Goal, folds_of
-from mlcli.features.vocabulary import Vocabulary, fit_vocabulary, ordered_vocabulary
-from mlcli.features.words import TextColumn
+from mlcli.features.rows import Vocabulary, cells_of, fit_vocabulary, ordered_vocabulary
+from mlcli.features.scaling import ScaledColumn, join_columns, measure_column
+from mlcli.features.selection import FeatureSelection, by_variance, fit_selection, without
+from mlcli.features.table import TableFeatures, TablePlan
+from mlcli.features.text import TextColumn
 
 MOST_PIECES = 10_000
 
@@ -49,10 +51,10 @@ class _Assembled:
     features: TableFeatures
     variances: np.ndarray
     missing: np.ndarray
-    kinds: tuple[ScaleName, ...]
+    kinds: tuple[Scale, ...]
 
 
-def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Goal | None) -> FittedFeatures:
+def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Target | None) -> FittedFeatures:
     """Fit derive, impute, encode, scale, selection and extraction in turn."""
     if not train.features:
         raise DataError("the table has no feature columns; check dataset.drop and dataset.target")
@@ -62,8 +64,8 @@ def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Goal | None
     names = assembled.features.names
     varied = by_variance(assembled.variances, names, config.select.variance, len(train))
     varied = without(varied, names, assembled.features.plan.features_of(config.drop))
-    scaled = _keep(assembled.features, Narrowing(varied.keep, varied.dropped))
-    narrowing = fit_narrowing(lambda: scaled.refined(train.rows, training=True), varied, names, config, seed, goal)
+    scaled = _keep(assembled.features, FeatureSelection(varied.keep, varied.dropped))
+    narrowing = fit_selection(lambda: scaled.refined(train.rows, training=True), varied, names, config, seed, goal)
     features = _keep(assembled.features, narrowing)
     return FittedFeatures.of(features, _report(train, columns, assembled, features, narrowing))
 
@@ -93,7 +95,7 @@ def _free_text(cells: pl.Series, encode: Encode) -> DataError:
 
 
 def _fit_assembly(
-    train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], config: FeaturesConfig, goal: Goal | None
+    train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], config: FeaturesConfig, goal: Target | None
 ) -> _Assembled:
     numbers = [_fit_number(column, own) for column, own in _each_number(train.rows, columns)]
     codes = np.array([own.codes(cells_of(train.rows, own.name)) for own in vocabularies], dtype=np.int64)
@@ -132,7 +134,7 @@ def _fit_assembly(
     return _Assembled(TableFeatures(plan, arithmetic), variances, np.array([own.missing for own in numbers]), kinds)
 
 
-def _require_few(pieces: Pieces) -> None:
+def _require_few(pieces: PiecewiseLinearEncoding) -> None:
     if len(pieces.at) > MOST_PIECES:
         raise config_error(
             "features.pieces",
@@ -199,7 +201,7 @@ def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
     return _Number(fill, n_missing, marks, edges, variances_of(column, edges), _fit_scaled(column, settings.scale))
 
 
-def _fit_scaled(column: np.ndarray, kind: ScaleName) -> _Feature:
+def _fit_scaled(column: np.ndarray, kind: Scale) -> _Feature:
     return _Feature(_variance(column), measure_column(column, kind))
 
 
@@ -207,7 +209,7 @@ def _derived(columns: ColumnPlan) -> tuple[str, ...]:
     return tuple(own.name for own in columns.derived)
 
 
-def _kinds(columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], n_targets: int) -> tuple[ScaleName, ...]:
+def _kinds(columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], n_targets: int) -> tuple[Scale, ...]:
     """The scale of every feature that is scaled, in their order."""
     groups = grouped(vocabularies)
     numbers = [columns.numbers[name].scale for name in (*columns.raw, *_derived(columns))]
@@ -234,7 +236,7 @@ def _flag_variances(codes: np.ndarray, vocabularies: tuple[Vocabulary, ...]) -> 
     return variances
 
 
-def _keep(features: TableFeatures, narrowing: Narrowing) -> TableFeatures:
+def _keep(features: TableFeatures, narrowing: FeatureSelection) -> TableFeatures:
     whole = features.arithmetic
     arithmetic = TableArithmetic(
         whole.derive,
@@ -249,7 +251,7 @@ def _keep(features: TableFeatures, narrowing: Narrowing) -> TableFeatures:
 
 
 def _report(
-    train: Table, columns: ColumnPlan, assembled: _Assembled, features: TableFeatures, narrowing: Narrowing
+    train: Table, columns: ColumnPlan, assembled: _Assembled, features: TableFeatures, narrowing: FeatureSelection
 ) -> FeatureReport:
     plan, scale, layout = features.plan, features.arithmetic.scale, features.layout
     names = (*plan.raw, *plan.derived)

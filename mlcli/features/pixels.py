@@ -1,4 +1,4 @@
-"""Features of pictures: flattened pixels on one scale shared by all of them."""
+"""Features of images: flattened pixels on one scale shared by all of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import torch
 from pydantic import JsonValue
 from torch import nn
 
-from mlcli.config.features import Scale
-from mlcli.data.types import Schema
+from mlcli.config.sections.features import Scale
+from mlcli.data.tables.types import Schema
 from mlcli.errors import DataError
-from mlcli.features.extract import BLOCK, Project
-from mlcli.features.layout import FeatureLayout
-from mlcli.features.scale import LARGEST
-from mlcli.features.state import PLACE, TensorReader, broken, to_json
-from mlcli.typed_json import from_json
+from mlcli.features.scaling import LARGEST
+from mlcli.features.selection import BLOCK, Project
+from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken, to_json
+from mlcli.io.json import from_json
 
 _CELLS = 2**20
 

@@ -1,32 +1,134 @@
-"""Fitted features of a table: reads rows in portions, maps them, keeps their state."""
+"""Fitted features of a table: their structure, and the way from rows in portions to inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
 import torch
 from pydantic import JsonValue
 
-from mlcli.data.frames import Frame, height_of, portions
-from mlcli.data.types import Schema
+from mlcli.config.sections.features import MAX_BUCKETS
+from mlcli.data.tables.frames import Frame, height_of, portions
+from mlcli.data.tables.types import Column, Schema
 from mlcli.errors import ArtefactError, MlcliError
-from mlcli.features.arithmetic import Derive, TableArithmetic
-from mlcli.features.columns import kinds_of_operands, plan_derivations
-from mlcli.features.encode import Encode, grouped
-from mlcli.features.extract import BLOCK, Project
-from mlcli.features.impute import Impute
-from mlcli.features.layout import FeatureLayout
-from mlcli.features.pieces import Pieces
-from mlcli.features.plan import Pairs, TablePlan, check_plan
-from mlcli.features.reshape import Power, Quantile
-from mlcli.features.rows import Rows, cells_of
-from mlcli.features.scale import Scale
-from mlcli.features.state import PLACE, TensorReader, broken, to_json
-from mlcli.features.target import FOLDS, folds_of
-from mlcli.typed_json import from_json
+from mlcli.features.arithmetic import Derive, Impute, PiecewiseLinearEncoding, TableArithmetic
+from mlcli.features.column_plan import kinds_of_operands, plan_derivations
+from mlcli.features.dates import DateColumn
+from mlcli.features.encoding import FOLDS, Encode, folds_of, grouped
+from mlcli.features.rows import NumberColumn, Reader, RowTensors, Vocabulary, cells_of
+from mlcli.features.scaling import Power, Quantile, Scaler
+from mlcli.features.selection import BLOCK, Project
+from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken, to_json
+from mlcli.features.text import TextColumn
+from mlcli.io.json import from_json
+
+Pairs = tuple[tuple[str, str], ...]
+_PLAIN = ("number", "boolean")
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """All that is fitted and not a number array.
+
+    vocabularies come grouped by encoding; indicators, power and quantile are positions of columns, and pieces that of
+    each piece's number column, ascending; dates and texts are the columns of dates, and of text whose
+    words are counted, in order.
+    """
+
+    columns: tuple[Column, ...]
+    derived: dict[str, str]
+    vocabularies: tuple[Vocabulary, ...]
+    indicators: tuple[int, ...] = ()
+    power: tuple[int, ...] = ()
+    quantile: tuple[int, ...] = ()
+    pieces: tuple[int, ...] = ()
+    dates: tuple[DateColumn, ...] = ()
+    texts: tuple[TextColumn, ...] = ()
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """The columns that are read as numbers."""
+        readers: dict[str, Reader] = {own.name: own for own in self.dates}
+        readers |= {own.name: own for own in self.texts}
+        readers |= {
+            one.name: NumberColumn(one.name, one.kind == "boolean") for one in self.columns if one.kind in _PLAIN
+        }
+        return tuple(readers[one.name] for one in self.columns if one.name in readers)
+
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """Names of the numbers that are read."""
+        return tuple(name for reader in self.readers for name in reader.numbers)
+
+    def scaled(self, n_targets: int) -> Pairs:
+        """The features that are scaled, each with its column; n_targets is the width of a target encoding."""
+        groups = grouped(self.vocabularies)
+        suffixes = [""] if n_targets == 1 else range(n_targets)
+        read = ((name, reader.name) for reader in self.readers for name in reader.numbers)
+        alike = ((name, name) for name in (*self.derived, *(own.name for own in groups["ordinal"])))
+        means = ((f"{own.name}_target{suffix}", own.name) for own in groups["target"] for suffix in suffixes)
+        return (*read, *alike, *means)
+
+    def unscaled(self) -> Pairs:
+        """The one-hot, indicator and piece features, each with its column; pieces count from 1 in each number."""
+        one_hot = grouped(self.vocabularies)["one_hot"]
+        hot = ((f"{own.name}={value}", own.name) for own in one_hot for value in own.features)
+        return (*hot, *((name, column) for _, name, column in self._beside_numbers()))
+
+    def features_of(self, numbers: Collection[str]) -> set[str]:
+        """Names of the features that stand for these numbers alone."""
+        return {*numbers, *(name for number, name, _ in self._beside_numbers() if number in numbers)}
+
+    def _beside_numbers(self) -> Iterator[tuple[str, str, str]]:
+        """Numbers, each with the name of an indicator or piece of it and its column, in the features' order."""
+        read = [(name, reader.name) for reader in self.readers for name in reader.numbers]
+        numbers = [*read, *((name, name) for name in self.derived)]
+        for number, column in (numbers[i] for i in self.indicators):
+            yield number, f"{column}_missing", column
+        for i, own in itertools.groupby(self.pieces):
+            number, column = numbers[i]
+            for k, _ in enumerate(own, start=1):
+                yield number, f"{number}_piece{k}", column
+
+
+def check_plan(plan: TablePlan) -> None:
+    """Refuse a plan, read from disk, whose parts do not fit together."""
+    if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
+        raise broken("a text has too few buckets or too many")
+    n_numbers = len(plan.raw) + len(plan.derived)
+    if any(not 0 <= i < n_numbers for i in plan.indicators):
+        raise broken("an indicator stands for no column")
+    if any(not 0 <= i < n_numbers for i in plan.pieces) or list(plan.pieces) != sorted(plan.pieces):
+        raise broken("a piece stands for no column")
+    if [own.encode for own in plan.vocabularies] != [
+        encode for encode, owns in grouped(plan.vocabularies).items() for _ in owns
+    ]:
+        raise broken("the categories are not grouped by encoding")
+    if tuple(own.name for own in plan.dates) != tuple(one.name for one in plan.columns if one.kind == "date"):
+        raise broken("the dates do not belong to the columns")
+    if any(not own.parts or len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
+        raise broken("a date has no parts, one twice, or no origin")
+    texts = tuple(own.name for own in plan.texts)
+    if texts != tuple(one.name for one in plan.columns if one.kind == "category" and one.name in texts):
+        raise broken("the texts do not belong to the columns")
+    categories = {one.name for one in plan.columns if one.kind == "category" and one.name not in texts}
+    if {own.name for own in plan.vocabularies} != categories or len(categories) != len(plan.vocabularies):
+        raise broken("the categories do not belong to the columns")
+    if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):
+        raise broken("a category is listed twice")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
 
 _CELLS = 2**19
 _MAX_ROWS = 2**14
@@ -121,7 +223,7 @@ class TableFeatures:
         fitted = max(1, len(self.names) + len(self.plan.vocabularies))
         step = min(_MAX_ROWS, max(BLOCK, _CELLS // fitted // BLOCK * BLOCK))
         for first, part in portions(frame):
-            read = Rows.read(part, self.plan.readers, self.plan.vocabularies)
+            read = RowTensors.read(part, self.plan.readers, self.plan.vocabularies)
             for start in range(0, part.height, step):
                 rows = slice(start, min(start + step, part.height))
                 height = -(-(rows.stop - start) // BLOCK) * BLOCK
@@ -144,10 +246,10 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     centre = reader.take("scale.centre", n_scaled)
     spread, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)
-    pieces = Pieces(plan.pieces, *_read_pieces(plan, reader))
+    pieces = PiecewiseLinearEncoding(plan.pieces, *_read_pieces(plan, reader))
     select = reader.take_positions("select", n_scaled + len(plan.unscaled()))
     project = Project.read(reader, len(select))
-    scale = Scale(power, quantile, centre, spread, limit)
+    scale = Scaler(power, quantile, centre, spread, limit)
     return TableArithmetic(derive, impute, encode, pieces, scale, select, project)
 
 

@@ -1,14 +1,4 @@
-"""Reads formulas such as `log1p(income) / rooms ** 2` with a grammar of its own; nothing is ever executed.
-
-    comparison : sum [ ("<" | "<=" | ">" | ">=" | "==" | "!=") sum ]
-    sum        : product { ("+" | "-") product }
-    product    : unary { ("*" | "/" | "%") unary }
-    unary      : ("+" | "-") unary | power
-    power      : atom [ "**" unary ]
-    atom       : number | column | function "(" comparison { "," comparison } ")" | "(" comparison ")"
-
-A column is a plain name, a name between backticks, or col("a name").
-"""
+"""Parses formulas such as `log1p(income) / rooms ** 2` with a grammar of its own; nothing is executed."""
 
 import math
 import re

@@ -1,7 +1,4 @@
-"""A parsed formula over number columns, as a flat program for a stack machine.
-
-A flat program has no nesting, so that evaluating one cannot exhaust Python's stack.
-"""
+"""A parsed formula over number columns, as a flat program for a stack machine."""
 
 from __future__ import annotations
 

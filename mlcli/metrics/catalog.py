@@ -1,16 +1,42 @@
-"""What there is to know of each metric without computing it.
-
-To add a metric is its name in `mlcli.config.training`, an entry here and its formula in a family of this room.
-"""
+"""What there is to know of each metric without computing it, and one score."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from mlcli.config.training import ClassMetric, Metric, NumberMetric
-from mlcli.data.types import TaskKind
+from mlcli.config.sections.training import ClassMetric, Metric, NumberMetric
+from mlcli.data.tables.types import TaskKind
+
+
+@dataclass(frozen=True)
+class Score:
+    """The value of a metric, or the reason why it has none.
+
+    low, high : confidence interval; None where none is computed
+    unit      : "" for a pure number, else in terms of the target's name
+    """
+
+    name: str
+    value: float | None
+    reason: str | None
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+    unit: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field but the name."""
+        return {
+            "value": self.value,
+            "reason": self.reason,
+            "low": self.low,
+            "high": self.high,
+            "higher_is_better": self.higher_is_better,
+            "unit": self.unit,
+        }
+
 
 Interval = Literal["percentile", "noise", "wilson", "none"]
 ONE_CLASS = "the rows hold a single class"

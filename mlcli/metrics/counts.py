@@ -1,9 +1,4 @@
-"""Metrics of class decisions; all follow from three counts per class.
-
-Undefined values are NaN. With two classes precision, recall and F1 speak of the second; with more, and in
-their macro and weighted variants, they are averaged over the classes that occur in the truth, and a
-class never predicted counts as precision 0 (as in scikit-learn).
-"""
+"""Metrics of class decisions; all follow from three counts per class."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.metrics.family import Floats, Scores
+from mlcli.metrics.intervals import Floats, Scores
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ COUNT_METRICS: dict[str, Callable[[ClassCounts], np.ndarray]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class CountFamily:
+class CountMetrics:
     """COUNT_METRICS of rows, or of cells of rows, with a true and a predicted class each: int64 (m,)."""
 
     truth: np.ndarray

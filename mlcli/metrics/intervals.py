@@ -1,13 +1,36 @@
-"""Confidence intervals: what the scores of other rows like these might have been."""
+"""Metrics as functions of how often each row counts, and confidence intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Scores = Mapping[str, Floats]
+
+# Counts worked on at once, so that what is made of them stays in the processor's cache.
+CACHED = 1 << 16
+
+
+def cached_portions(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """A few ways of counting at a time: (r, n) → portions (≤ r, n)."""
+    size = max(1, CACHED // weights.shape[1])
+    for start in range(0, len(weights), size):
+        yield weights[start : start + size]
+
+
+class MetricGroup(Protocol):
+    """Metrics that share most of their arithmetic, over rows or cells of like rows that stay the same."""
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        """Each metric by name, (r,), for r ways of counting the n rows: whole numbers (r, n)."""
+
 
 N_RESAMPLES = 1000
 # Counts held at once while resampling, at least PORTION resamples of them: enough for fast products of matrices.

@@ -11,9 +11,8 @@ import numpy as np
 
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.intervals import Resampler, percentile_interval
-from mlcli.metrics.measure import metric_names, why_unmeasurable
-from mlcli.metrics.sampling import sample_scores
-from mlcli.task import FittedTask, Predictions
+from mlcli.metrics.measure import metric_names, sample_scores, why_unmeasurable
+from mlcli.models.task import FittedTask, Predictions
 
 Verdict = Literal["better", "worse", "no difference", "undefined"]
 
@@ -45,7 +44,7 @@ class Difference:
         return {"value": self.value, "low": self.low, "high": self.high, "verdict": self.verdict}
 
 
-def compare(
+def compare_predictions(
     task: FittedTask,
     truth: np.ndarray,
     ours: Predictions,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.metrics.family import Floats, Scores, cached_portions
+from mlcli.metrics.intervals import Floats, Scores, cached_portions
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ ERROR_METRICS: dict[str, Callable[[ErrorMeans], Floats]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorFamily:
+class ErrorMetrics:
     """ERROR_METRICS of rows with these `error_columns`."""
 
     columns: Floats
@@ -94,7 +94,7 @@ class ErrorFamily:
 
 
 @dataclass(frozen=True, eq=False)
-class OrderFamily:
+class OrderMetrics:
     """Median and largest absolute error of rows: order (n, t) puts errors (n, t) in rising order, target by target."""
 
     order: np.ndarray
@@ -122,8 +122,8 @@ class OrderFamily:
         return np.searchsorted(through, ranks, side="right")
 
 
-def order_family(truth: Floats, values: Floats) -> OrderFamily:
+def order_metrics(truth: Floats, values: Floats) -> OrderMetrics:
     """truth, values: (n, t)."""
     errors = np.abs(truth - values)
     order = np.argsort(errors, axis=0)
-    return OrderFamily(order, np.take_along_axis(errors, order, axis=0))
+    return OrderMetrics(order, np.take_along_axis(errors, order, axis=0))

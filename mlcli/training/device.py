@@ -56,7 +56,7 @@ def choose_threads(multiply_adds: int) -> int:
 
 @cache
 def available_threads() -> int:
-    """What torch chose at its start, or was set to before this is first asked; an earlier job's few stay its own."""
+    """What torch chose at its start, or was set to before this is first asked; fewer for one training do not count."""
     return torch.get_num_threads()
 
 

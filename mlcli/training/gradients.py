@@ -1,4 +1,4 @@
-"""How the gradient of a batch's cost is found: by backpropagation written out, or by torch's autograd."""
+"""How the gradient of a batch's cost is computed: by written-out backpropagation, or by torch's autograd."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from mlcli.config.model import MlpConfig
+from mlcli.config.sections.model import MlpConfig
 from mlcli.training.backprop import Backprop, is_plain
 from mlcli.training.losses import Cost
-from mlcli.training.optim import Parameters
+from mlcli.training.optimizers import Parameters
 
 
 class Gradients(Protocol):
@@ -24,7 +24,7 @@ class Gradients(Protocol):
     parameters: Parameters
     input_dtype: torch.dtype
 
-    def find(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
         """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
 
     def outputs(self, x: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class Autograd:
         self._precision = precision
         self._is_random = config.dropout > 0
 
-    def find(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
         """As `Gradients.find`."""
         if self._is_random:
             _seed_dropout(x.device, seed)

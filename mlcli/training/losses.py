@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from mlcli.config.model import LossConfig
-from mlcli.task import Classification, FittedTask
+from mlcli.config.sections.model import LossConfig
+from mlcli.models.task import Classification, FittedTask
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mlcli.config.optimizer import (
+from mlcli.config.sections.optimizer import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mlcli.config.schema import Config
+from mlcli.config.sections.config import Config
 from mlcli.errors import ArtefactError
-from mlcli.training.job import TrainingJob
+from mlcli.training.context import TrainingContext
 from mlcli.training.loop import new_state
-from mlcli.training.optim import build_optimizer
+from mlcli.training.optimizers import build_optimizer
 from mlcli.training.state import EpochRecord, Snapshot, TrainingState
 
 EXTENDABLE = ("training.epochs", "training.checkpoint_seconds")
@@ -22,36 +22,36 @@ SCALARS = ("epoch", "batch", "step", "lr", "best_epoch", "best_score")
 FRACTIONS = ("lr", "best_score")
 
 
-def take_snapshot(job: TrainingJob, state: TrainingState) -> Snapshot:
+def take_snapshot(context: TrainingContext, state: TrainingState) -> Snapshot:
     """Everything that training from here on depends on."""
-    tensors = {f"model.{name}": tensor for name, tensor in job.model.state_dict().items()}
+    tensors = {f"model.{name}": tensor for name, tensor in context.model.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     tensors["losses"] = state.losses
     progress: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
-    progress["config"] = _lasting(job.config)
+    progress["config"] = _lasting(context.config)
     progress["history"] = [asdict(record) for record in state.history]
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    return Snapshot(state.step, copies, copy.deepcopy(job.optimizer.state_dict()), progress)
+    return Snapshot(state.step, copies, copy.deepcopy(context.optimizer.state_dict()), progress)
 
 
-def restore_snapshot(job: TrainingJob, snapshot: Snapshot) -> TrainingState:
+def restore_snapshot(context: TrainingContext, snapshot: Snapshot) -> TrainingState:
     """Put model and optimizer back, and return the state to continue from.
 
     Raises ArtefactError when the snapshot is of another network or configuration.
     """
-    state = new_state(job)
+    state = new_state(context)
     try:
-        _require_same_config(job.config, snapshot.progress.get("config", {}))  # earlier versions kept none
-        job.model.load_state_dict(_named(snapshot.model, "model."))
-        _try_a_step(job, snapshot.optimizer)
-        job.optimizer.load_state_dict(snapshot.optimizer)
+        _require_same_config(context.config, snapshot.progress.get("config", {}))  # earlier versions kept none
+        context.model.load_state_dict(_named(snapshot.model, "model."))
+        _try_a_step(context, snapshot.optimizer)
+        context.optimizer.load_state_dict(snapshot.optimizer)
         state.losses.copy_(snapshot.model["losses"])
         for name in SCALARS:
             setattr(state, name, _checked_scalar(name, snapshot.progress[name]))
         state.history = [EpochRecord(**record) for record in snapshot.progress["history"]]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
-    state.best = {name: tensor.to(job.device) for name, tensor in _named(snapshot.model, "best.").items()}
+    state.best = {name: tensor.to(context.device) for name, tensor in _named(snapshot.model, "best.").items()}
     return state
 
 
@@ -82,10 +82,10 @@ def _completed(config: Config, before: dict[str, Any]) -> dict[str, Any]:
     return _lasting(Config.model_validate(sections))
 
 
-def _try_a_step(job: TrainingJob, state: dict[str, Any]) -> None:
+def _try_a_step(context: TrainingContext, state: dict[str, Any]) -> None:
     """Step a copy: `load_state_dict` takes any state, and only a step tells whether it is one."""
-    parameters = copy.deepcopy(job.gradients.parameters)
-    optimizer = build_optimizer(job.config.optimizer, parameters)
+    parameters = copy.deepcopy(context.gradients.parameters)
+    optimizer = build_optimizer(context.config.optimizer, parameters)
     optimizer.load_state_dict(copy.deepcopy(state))
     for parameter in (*parameters.weights, *parameters.others, *parameters.together):
         parameter.grad = torch.ones_like(parameter)

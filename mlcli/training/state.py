@@ -1,4 +1,4 @@
-"""What a training run is at one moment, and the history it leaves."""
+"""What a training run is at one moment, and its history."""
 
 from __future__ import annotations
 

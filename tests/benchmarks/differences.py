@@ -6,14 +6,14 @@ import json
 import sys
 from dataclasses import asdict
 
-from mlcli.bundle import load_bundle
-from mlcli.data.types import Dataset
-from mlcli.inputs import prepare_again
+from mlcli.data.tables.types import Dataset
 from mlcli.metrics.measure import measure
-from mlcli.metrics.paired import compare
+from mlcli.metrics.paired import compare_predictions
+from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Silent
-from mlcli.run import Run, find_run
-from mlcli.task import Classification, FittedTask, Predictions
+from mlcli.runs.bundle import load_bundle
+from mlcli.runs.folder import Run, find_run
+from mlcli.runs.recorder import prepare_again
 
 CLASSES, NUMBERS = ("log_loss", "accuracy"), ("rmse", "mae")
 
@@ -29,7 +29,9 @@ def main() -> None:
     values = [[score.value for score in measure(task, truth, one, names)] for one in (improved, untuned)]
     found = [
         {**asdict(difference), "verdict": difference.verdict, "improved": new, "untuned": old}
-        for difference, new, old in zip(compare(task, truth, improved, untuned, names, 0.95), *values, strict=True)
+        for difference, new, old in zip(
+            compare_predictions(task, truth, improved, untuned, names, 0.95), *values, strict=True
+        )
     ]
     print(json.dumps({"rows": len(rows), "differences": found}))
 

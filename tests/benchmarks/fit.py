@@ -6,33 +6,33 @@ import sys
 import time
 from pathlib import Path
 
-from mlcli.config.load import load_config
-from mlcli.inputs import gather_inputs, make_job
+from mlcli.config.loading.load import load_config
 from mlcli.reporter import Silent
-from mlcli.training.job import TrainingJob
+from mlcli.training.callbacks import Callback
+from mlcli.training.context import TrainingContext
+from mlcli.training.inputs import gather_inputs, make_context
 from mlcli.training.loop import new_state, train_model
-from mlcli.training.observers import Observer
 from mlcli.training.state import EpochRecord, TrainingState
 from tests.benchmarks.peers.task import tell_fit
 
 
-class Clock(Observer):
+class Clock(Callback):
     """Notes the time at the start and after every epoch."""
 
     def __init__(self) -> None:
         self.marks: list[float] = []
 
-    def on_start(self, job: TrainingJob, state: TrainingState) -> None:
+    def on_start(self, job: TrainingContext, state: TrainingState) -> None:
         self.marks.append(time.perf_counter())
 
-    def on_epoch(self, job: TrainingJob, state: TrainingState, record: EpochRecord) -> None:
+    def on_epoch(self, job: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
         self.marks.append(time.perf_counter())
 
 
 def main(config_path: str, *sets: str) -> None:
     """Train as `mlcli train` does, without run folder and screen."""
     config = load_config(Path(config_path), sets)
-    job = make_job(config, gather_inputs(config, Silent()))
+    job = make_context(config, gather_inputs(config, Silent()))
     clock = Clock()
     train_model(job, new_state(job), [clock])
     tell_fit(clock.marks, job.steps_per_epoch)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mlcli.config.load import load_config
-from mlcli.config.optimizer import AdamConfig, OneCycleSchedule
-from mlcli.inputs import gather_inputs, make_job
+from mlcli.config.loading.load import load_config
+from mlcli.config.sections.optimizer import AdamConfig, OneCycleSchedule
+from mlcli.models.task import Classification
 from mlcli.reporter import Silent
-from mlcli.task import Classification
-from mlcli.training.job import TrainingJob
+from mlcli.training.context import TrainingContext
+from mlcli.training.inputs import gather_inputs, make_context
 
 
 def share(path: Path, folder: Path, *sets: str) -> None:
@@ -23,7 +23,7 @@ def share(path: Path, folder: Path, *sets: str) -> None:
     if inputs.prepared.stand_in_for:
         sys.exit(f"{inputs.prepared.stand_in_for} is not in the data folder")
     rows, valid = inputs.training_arrays()
-    job = make_job(config, inputs, (rows, valid))
+    job = make_context(config, inputs, (rows, valid))
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "x.npy", rows.x.numpy())
     np.save(folder / "y.npy", rows.y.numpy().reshape(-1).astype(np.int64))
@@ -32,7 +32,7 @@ def share(path: Path, folder: Path, *sets: str) -> None:
     (folder / "recipe.json").write_text(json.dumps(recipe))
 
 
-def recipe_of(job: TrainingJob) -> dict[str, object]:
+def recipe_of(job: TrainingContext) -> dict[str, object]:
     """The hyper-parameters, in the words of peers.task.Recipe."""
     config, optimizer = job.config, job.config.optimizer
     assert isinstance(optimizer, AdamConfig)

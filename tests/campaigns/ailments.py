@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import sklearn.datasets
 
-from mlcli.config.load import parse_config
+from mlcli.config.loading.load import parse_config
 
 SPLIT = "split: {test: 0.2, valid: 0.2}"
 STOPPED = "{epochs: 100, batch_size: 16, early_stopping: {metric: loss, patience: 15}}"

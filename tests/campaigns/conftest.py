@@ -39,12 +39,12 @@ class Campaign:
         """Blows in this run."""
         return large if self.large else small
 
-    def record(self, outcome):
+    def record(self, result):
         """Count one blow under what came of it, such as 'exit 4'."""
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        self.counts[result] = self.counts.get(result, 0) + 1
 
     def summary(self):
-        counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.counts.items()))
+        counted = ", ".join(f"{count} {result}" for result, count in sorted(self.counts.items()))
         return f"{self.name}: seed {self.seed}, {counted or 'no blows'}, {time.monotonic() - self.started:.1f} s"
 
 

@@ -122,14 +122,14 @@ def serve(line):
 
 
 def import_all():
-    import mlcli.cli
-    import mlcli.config.load
-    import mlcli.console.results
-    import mlcli.console.training_view
-    import mlcli.steps.predict
-    import mlcli.steps.train
+    import mlcli.cli.app
+    import mlcli.config.loading.load
+    import mlcli.terminal.results
+    import mlcli.terminal.train
+    import mlcli.use_cases.predict
+    import mlcli.use_cases.train
 
-    mlcli.config.load.parse_config("dataset: iris", "any.yaml", "any")  # what pydantic puts off until then
+    mlcli.config.loading.load.parse_config("dataset: iris", "any.yaml", "any")  # what pydantic puts off until then
     gc.freeze()  # else every child would search, and so copy, all that was imported
 
 

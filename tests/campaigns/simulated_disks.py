@@ -1,6 +1,6 @@
 """Disks that fail: one that stops for good after some operations, one whose power can be cut afterwards.
 
-Both stand in for `mlcli.files.disk`, through which every change passes. Syncing is only noted, which is quick.
+Both stand in for `mlcli.io.disk`, through which every change passes. Syncing is only noted, which is quick.
 """
 
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlcli.files import disk
+from mlcli.io import disk
 
 OPERATIONS = ("touch", "mkdir", "write", "overwrite", "sync", "rename", "unlink", "rmdir")
 

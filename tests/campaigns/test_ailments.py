@@ -5,13 +5,13 @@ What was named first instead is counted: the closing table is the confusion matr
 
 import pytest
 
-from mlcli.improve.diagnose import diagnose
-from mlcli.improve.examine import examine
-from mlcli.improve.probes.rates import find_range
-from mlcli.improve.subject import Subject
-from mlcli.improve.trial import case_of, set_up_bench, train_trial
-from mlcli.inputs import gather_inputs
+from mlcli.diagnosis.diagnose import diagnose
+from mlcli.diagnosis.examine import examine
+from mlcli.diagnosis.experiment import Experiment
+from mlcli.diagnosis.learning_rate import find_range
 from mlcli.reporter import Silent
+from mlcli.search.trial import build_search_context, evidence_of, train_trial
+from mlcli.training.inputs import gather_inputs
 from tests.campaigns.ailments import HEALTHY, PLANTED, Field
 
 # Of five seeds; chance decides whether an ailment shows in so few rows.
@@ -28,10 +28,10 @@ def find(tmp_path, monkeypatch):
 
     def train(plant, seed):
         config = plant.config(Field(tmp_path), seed)
-        bench = set_up_bench(config, gather_inputs(config, Silent()), {})
+        bench = build_search_context(config, gather_inputs(config, Silent()), {})
         attempt = train_trial(bench, config, [], [], lambda: False)
-        subject = Subject(config, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
-        return diagnose(examine(subject, find_range(subject), case_of(attempt), attempt.job))
+        subject = Experiment(config, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
+        return diagnose(examine(subject, find_range(subject), evidence_of(attempt), attempt.context))
 
     return train
 

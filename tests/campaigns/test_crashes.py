@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlcli.checkpoint import load_checkpoint
+from mlcli.runs.checkpoint import load_checkpoint
 from tests.campaigns.simulated_disks import RecordedDisk, dies_after, quick_disk
 from tests.campaigns.trainings import BEGIN, CONFIG, RESUME, RUN, count_epochs, digests, next_command
 from tests.campaigns.writes import WRITES, Strict, Write

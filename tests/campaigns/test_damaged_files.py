@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlcli.bundle import load_bundle
-from mlcli.checkpoint import load_checkpoint
-from mlcli.cli import main
-from mlcli.config.load import load_config
+from mlcli.cli.app import main
+from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
-from mlcli.data.types import Table
+from mlcli.data.tables.types import Table
 from mlcli.errors import ArtefactError
-from mlcli.evaluation.kept import read_kept
-from mlcli.files import disk
-from mlcli.inputs import gather_inputs
-from mlcli.packing import pack
+from mlcli.io import disk
+from mlcli.io.json import strict_json
+from mlcli.io.tensors import pack
 from mlcli.reporter import Silent
-from mlcli.typed_json import strict_json
+from mlcli.runs.bundle import load_bundle
+from mlcli.runs.checkpoint import load_checkpoint
+from mlcli.runs.predictions import read_kept
+from mlcli.training.inputs import gather_inputs
 
 TABLE = """
 dataset: {name: csv, path: t.csv, target: y, split: {test: 8, valid: 8}}

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.config.load import load_config
+from mlcli.config.loading.load import load_config
 from mlcli.data.memory import require_reading_memory
 from mlcli.errors import ResourceError
 
@@ -73,7 +73,7 @@ def test_estimates(campaign, workspace, monkeypatch, name):
     config = load_config(workspace / "t.yaml").dataset
     measured = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, check=True)
     taken = int(measured.stdout)
-    monkeypatch.setattr("mlcli.memory._text", lambda path: "")  # as if nothing were taken yet
+    monkeypatch.setattr("mlcli.io.memory._text", lambda path: "")  # as if nothing were taken yet
     monkeypatch.setenv("MLCLI_MEMORY", str(int(TOO_HIGH * taken)))
     require_reading_memory(config)
     monkeypatch.setenv("MLCLI_MEMORY", str(int(TOO_LOW * taken)))

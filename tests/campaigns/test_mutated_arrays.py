@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from mlcli.files import disk
+from mlcli.io import disk
 from tests.campaigns.mutations import mutate
 
 SHAPE = (24, 5, 6)

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from mlcli.config.load import dump_config, load_config, parse_config
+from mlcli.config.loading.dump import dump_config
+from mlcli.config.loading.load import load_config, parse_config
 from mlcli.errors import ConfigError
 from tests.campaigns.mutations import mutate
 from tests.config.test_config_agreement import mutated

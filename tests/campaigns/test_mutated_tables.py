@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlcli.config.load import load_config
-from mlcli.data.incoming import read_incoming
+from mlcli.config.loading.load import load_config
+from mlcli.data.prediction_input import parse_input
 from mlcli.data.store import load_prepared
-from mlcli.data.types import Schema
-from mlcli.files import disk
+from mlcli.data.tables.types import Schema
+from mlcli.io import disk
 from tests.campaigns.mutations import mutate
 
 CONFIG = """
@@ -200,7 +200,7 @@ def compare(frame, header, rows):
 def compare_incoming(path, table):
     """Rows to predict are read as they were to train, to the bit."""
     config = load_config(Path("t.yaml")).dataset
-    rows = read_incoming(str(path), Schema(columns=table.features), config).table.frame
+    rows = parse_input(str(path), Schema(columns=table.features), config).table.frame
     assert rows.equals(table.frame.select(rows.columns)), path.read_bytes()
 
 

@@ -5,15 +5,14 @@ import json
 import pytest
 import torch
 
-from mlcli.checkpoint import load_checkpoint, save_checkpoint
-from mlcli.packing import pack
+from mlcli.io.tensors import pack
+from mlcli.runs.checkpoint import load_checkpoint, save_checkpoint
+from mlcli.training.callbacks import Callback, stop_rules
 from mlcli.training.loop import new_state, train_model
-from mlcli.training.observers import Observer
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
-from mlcli.training.stopping import stop_rules
 from tests.campaigns.simulated_disks import quick_disk
 from tests.campaigns.writes import Strict
-from tests.training.jobs import make_job
+from tests.training.contexts import make_context
 
 STEPS_FOLLOWED = 7  # an epoch has 5; there are 12 of them
 NOISY = {"hidden": [6], "dropout": 0.3, "norm": "batch"}
@@ -47,38 +46,38 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-class Diary(Observer):
+class Diary(Callback):
     """What a run would save after each step, if it were interrupted there, and what it saves at its end."""
 
-    def __init__(self, job, state, steps):
-        self.job, self.state, self.steps = job, state, steps
+    def __init__(self, context, state, steps):
+        self.context, self.state, self.steps = context, state, steps
         self.snapshots = {}
 
     def __call__(self):
-        self.snapshots[self.state.step] = take_snapshot(self.job, self.state)
+        self.snapshots[self.state.step] = take_snapshot(self.context, self.state)
         return len(self.snapshots) == self.steps
 
-    def on_end(self, job, state, stopped):
-        self.last, self.stopped = take_snapshot(job, state), stopped
+    def on_train_end(self, context, state, stopped):
+        self.last, self.stopped = take_snapshot(context, state), stopped
 
 
 def a_job(sections, epochs=12):
     training = {"batch_size": 12, "epochs": epochs, **sections.get("training", {})}
-    return make_job(**{"model": NOISY, **sections, "training": training})
+    return make_context(**{"model": NOISY, **sections, "training": training})
 
 
-def train(job, state, steps=None):
+def train(context, state, steps=None):
     """Train for so many steps, or to the end."""
-    diary = Diary(job, state, steps)
-    train_model(job, state, [diary], stop_rules(job.config.training), diary)
+    diary = Diary(context, state, steps)
+    train_model(context, state, [diary], stop_rules(context.config.training), diary)
     return diary
 
 
-def restore(job, snapshot, folder):
+def restore(context, snapshot, folder):
     """What a new process makes of a snapshot: by way of the disk."""
     with quick_disk():
         save_checkpoint(folder, snapshot)
-    return restore_snapshot(job, load_checkpoint(folder, Strict()))
+    return restore_snapshot(context, load_checkpoint(folder, Strict()))
 
 
 def bits(snapshot):
@@ -94,11 +93,11 @@ def check_from_every_step(campaign, folder, sections, epochs):
 
     In a small campaign most resumed runs are followed over the next epoch's end, and some to their own.
     """
-    whole, first = (train(job, new_state(job)) for job in (a_job(sections), a_job(sections, epochs)))
+    whole, first = (train(context, new_state(context)) for context in (a_job(sections), a_job(sections, epochs)))
     for step, snapshot in first.snapshots.items():
-        job = a_job(sections)
+        context = a_job(sections)
         steps = campaign.random.choice([STEPS_FOLLOWED] * campaign.size(19, 0) + [None])
-        resumed = train(job, restore(job, snapshot, folder / str(step)), steps)
+        resumed = train(context, restore(context, snapshot, folder / str(step)), steps)
         assert bits(resumed.last) == bits(
             whole.snapshots[step + steps] if resumed.stopped == "interrupted" else whole.last
         )
@@ -119,13 +118,13 @@ def test_from_every_step_to_more_epochs(campaign, tmp_path, case):
 
 def test_interrupted_over_and_over(campaign, tmp_path):
     for name in campaign.random.sample(sorted(EVERY), campaign.size(2, len(EVERY))):
-        job = a_job(EVERY[name])
-        whole = train(job, new_state(job))
-        job = a_job(EVERY[name])
-        state, ended = new_state(job), None
+        context = a_job(EVERY[name])
+        whole = train(context, new_state(context))
+        context = a_job(EVERY[name])
+        state, ended = new_state(context), None
         while ended is None or ended.stopped == "interrupted":
-            ended = train(job, state, campaign.random.randint(1, 25))
-            job = a_job(EVERY[name])
-            state = restore(job, ended.last, tmp_path / name)
+            ended = train(context, state, campaign.random.randint(1, 25))
+            context = a_job(EVERY[name])
+            state = restore(context, ended.last, tmp_path / name)
             campaign.record(ended.stopped)
         assert bits(ended.last) == bits(whole.last), name

@@ -11,20 +11,22 @@ import numpy as np
 import polars as pl
 import torch
 
-from mlcli.bundle import load_bundle
-from mlcli.checkpoint import load_checkpoint, save_checkpoint
-from mlcli.config.schema import Config
+from mlcli.config.sections.config import Config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.store import load_prepared
-from mlcli.evaluation.kept import KeptPredictions, read_kept
-from mlcli.evaluation.write import write_evaluation
-from mlcli.features.store import obtain_features
-from mlcli.files import recover_children, recover_folder, remove_folder, verify_folder
-from mlcli.predictions import SUFFIXES, write_predictions
-from mlcli.run import MetricsLog, RunManifest, create_run, list_runs, read_metrics
-from mlcli.task import Predictions, Regression
+from mlcli.evaluation.evaluate import write_evaluation
+from mlcli.features.fit import obtain_features
+from mlcli.io.atomic import recover_children, recover_folder, remove_folder
+from mlcli.io.verified import verify_folder
+from mlcli.models.task import Predictions, Regression
+from mlcli.runs.bundle import load_bundle
+from mlcli.runs.checkpoint import load_checkpoint, save_checkpoint
+from mlcli.runs.folder import create_run, run_folders
+from mlcli.runs.history import MetricsLog, read_metrics
+from mlcli.runs.manifest import RunManifest
+from mlcli.runs.predictions import SUFFIXES, KeptPredictions, read_kept, write_predictions
 from mlcli.training.state import EpochRecord, Snapshot
-from tests.test_bundle import bundle_of, table
+from tests.runs.test_bundle import bundle_of, table
 
 CONFIG = Config.model_validate({"name": "iris", "dataset": {"name": "iris"}})
 MANIFEST = RunManifest(0, "cpu", 1, "float32", "c" * 64, "d" * 64, "iris", 3, {"train": 90, "valid": 30, "test": 30})
@@ -133,7 +135,7 @@ def read_digest(path):
 
 
 def the_run():
-    return list_runs()[0]
+    return run_folders()[0]
 
 
 def make_run():
@@ -143,7 +145,7 @@ def make_run():
 def make_runs(count):
     """Make one more in any case, so that what lies in its way is cleared; then only as many count."""
     make_run()
-    for run in list_runs()[count:]:
+    for run in run_folders()[count:]:
         remove_folder(run.folder)
 
 
@@ -178,7 +180,7 @@ def read_epochs():
 
 def read_runs():
     """How many there are; each is whole, and there is no folder that is none."""
-    runs = list_runs()
+    runs = run_folders()
     assert [run.read_manifest() for run in runs] == [MANIFEST] * len(runs)
     folders = list(Path("runs/iris").glob("[0-9]*"))
     assert len(folders) == len(runs)

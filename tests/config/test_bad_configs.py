@@ -4,8 +4,8 @@
 
 import pytest
 
-from mlcli.config.fault import Fault
-from mlcli.config.load import parse_config
+from mlcli.config.loading.load import parse_config
+from mlcli.config.rules.values import ConfigIssue
 from mlcli.errors import ConfigError, Problem
 
 CSV = "dataset: {name: csv, path: a.csv, target: y}\n"
@@ -202,14 +202,14 @@ def test_a_problem_reads_as_a_line() -> None:
 )
 def test_no_more_problems_are_worded_than_are_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A suggestion takes most of a millisecond, and a damaged file can need thousands."""
-    made: list[Fault] = []
-    told = Fault.__init__
+    made: list[ConfigIssue] = []
+    told = ConfigIssue.__init__
 
-    def counted(fault: Fault, *values: object, **named: object) -> None:
+    def counted(fault: ConfigIssue, *values: object, **named: object) -> None:
         made.append(fault)
         told(fault, *values, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Fault, "__init__", counted)
+    monkeypatch.setattr(ConfigIssue, "__init__", counted)
     with pytest.raises(ConfigError, match="these are the first 100"):
         parse_config(IRIS + text, "c.yaml", "c")
     assert len(made) < 1000

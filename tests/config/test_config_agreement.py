@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mlcli.config.explain import find_faults
-from mlcli.config.load import load_config, parse_config
-from mlcli.config.paths import ANY, all_keys, find_keys
-from mlcli.config.schema import Config
-from mlcli.config.shorthand import write_out
+from mlcli.config.loading.load import load_config, parse_config
+from mlcli.config.rules.values import find_issues, write_out
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.keys import ANY, all_keys, find_keys
 from mlcli.config.tree import Value, freeze
 from mlcli.errors import ConfigError, Problem
 from tests.config.valid_configs import CONFIGS
@@ -66,7 +65,7 @@ def test_the_walk_agrees_with_pydantic(data: st.DataObject) -> None:
         value = mutated(value, rng, data.draw)
     if isinstance(value, dict):
         written = write_out({"name": "c", **freeze({str(key): inner for key, inner in value.items()})})
-        assert verdict_of_pydantic(written) == (next(find_faults(written), None) is None)
+        assert verdict_of_pydantic(written) == (next(find_issues(written), None) is None)
 
 
 def problems_of(text: str, overrides: list[str]) -> tuple[Problem, ...]:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mlcli.config.load import parse_config
+from mlcli.config.loading.load import parse_config
 from mlcli.errors import ConfigError
 
 CSV = "dataset: {name: csv, path: a.csv, target: y"

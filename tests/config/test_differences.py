@@ -1,7 +1,7 @@
 import pytest
 
-from mlcli.config.differences import UNSET, differing_keys, show_setting
-from mlcli.config.load import parse_config
+from mlcli.config.loading.dump import UNSET, differing_keys, show_setting
+from mlcli.config.loading.load import parse_config
 
 BASE = "dataset: {name: csv, path: t.csv, target: y}\n"
 

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from mlcli.config.explain import find_faults
-from mlcli.config.json_schema import config_schema, schema_text
-from mlcli.config.paths import all_keys
-from mlcli.config.shorthand import write_out
+from mlcli.config.loading.yaml import read_yaml
+from mlcli.config.reference.json_schema import config_schema, schema_text
+from mlcli.config.rules.values import find_issues, write_out
+from mlcli.config.sections.keys import all_keys
 from mlcli.config.tree import freeze
-from mlcli.config.yaml_tree import read_yaml
 from mlcli.errors import ConfigError
 from tests.config.test_bad_configs import MISSING, NAMES, UNKNOWN_KEYS, VALUES
 from tests.config.test_config_agreement import mutated
@@ -40,7 +39,7 @@ def as_integers(value):
 
 
 def is_accepted(value):
-    return next(find_faults(write_out({"name": "c", **freeze(value)})), None) is None
+    return next(find_issues(write_out({"name": "c", **freeze(value)})), None) is None
 
 
 def test_it_is_a_schema_of_draft_7():

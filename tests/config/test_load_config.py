@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcli.config.construct import construct_config
-from mlcli.config.load import dump_config, load_config, override_config, parse_config
-from mlcli.config.paths import find_keys
-from mlcli.config.schema import Config
-from mlcli.config.shape import field_shape, names_of
-from mlcli.config.shorthand import write_out
-from mlcli.config.training import Choices, ImproveConfig
-from mlcli.config.yaml_tree import read_yaml
+from mlcli.config.loading.dump import dump_config
+from mlcli.config.loading.load import load_config, override_config, parse_config
+from mlcli.config.loading.yaml import read_yaml
+from mlcli.config.rules.values import construct_config, write_out
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.keys import field_shape, find_keys, names_of
+from mlcli.config.sections.training import Choices, ImproveConfig
 from mlcli.errors import ConfigError
 from tests.config.valid_configs import CONFIGS, CSV, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
 

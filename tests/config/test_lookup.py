@@ -2,16 +2,14 @@
 
 import pytest
 
-from mlcli.config.advice import ADVICE
-from mlcli.config.dump import dump_briefly
-from mlcli.config.explain import find_faults
-from mlcli.config.guide import Topic, example_of, is_choice, summary_of
-from mlcli.config.lookup import explain, find_topics
-from mlcli.config.paths import ANY, all_keys
-from mlcli.config.shorthand import write_out
+from mlcli.config.loading.dump import dump_briefly
+from mlcli.config.loading.yaml import read_yaml
+from mlcli.config.reference.explain import ADVICE, Topic, example_of, is_choice, summary_of
+from mlcli.config.rules.values import find_issues, write_out
+from mlcli.config.sections.keys import ANY, all_keys
 from mlcli.config.tree import freeze
-from mlcli.config.yaml_tree import read_yaml
 from mlcli.errors import UsageError
+from mlcli.use_cases.explain import explain, find_topics
 
 KEYS = {".".join(key.path): key for key in all_keys() if not is_choice(key)}
 MEMBERS = [Topic(path, name) for path in dict.fromkeys(key.path for key in all_keys()) for name in Topic(path).sections]
@@ -41,7 +39,7 @@ def test_an_example_is_valid_but_for_keys_that_it_leaves_out(topic):
     example = example_of(topic)
     read = read_yaml(dump_briefly(example), "example").value
     assert read == freeze(example)
-    messages = [fault.message for fault in find_faults(write_out({"name": "a", **read}))]
+    messages = [fault.message for fault in find_issues(write_out({"name": "a", **read}))]
     assert [message for message in messages if not message.startswith("is required")] == []
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mlcli.config.loading.yaml import read_yaml, read_yaml_value
 from mlcli.config.tree import Place
-from mlcli.config.yaml_tree import read_yaml, read_yaml_value
 from mlcli.errors import ConfigError
 
 

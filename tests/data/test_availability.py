@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from mlcli.config.dataset import DatasetConfig
-from mlcli.data.availability import at_hand, would_download
-from mlcli.data.mnist import COLLECTIONS
+from mlcli.config.sections.dataset import DatasetConfig
+from mlcli.data.readers.mnist import COLLECTIONS
+from mlcli.data.sources import at_hand, would_download
 
 CONFIGS = TypeAdapter(DatasetConfig)
 

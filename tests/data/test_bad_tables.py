@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
-from mlcli.config.dataset import DatasetConfig
-from mlcli.data.npz import read_npz
-from mlcli.data.tables import read_tables
+from mlcli.config.sections.dataset import DatasetConfig
+from mlcli.data.readers.npz import read_npz
+from mlcli.data.sources import read_tables
 from mlcli.errors import DataError
 
 CONFIG = TypeAdapter(DatasetConfig)

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from mlcli.config.dataset import OutliersConfig
+from mlcli.config.sections.dataset import OutliersConfig
 from mlcli.data.cleaning import drop_outliers
-from mlcli.data.types import Column, Table
+from mlcli.data.tables.types import Column, Table
 from mlcli.errors import DataError
 
 RNG = np.random.default_rng(0)

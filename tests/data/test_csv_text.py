@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcli.data import csv_layout, csv_quotes
-from mlcli.data.csv_text import BLANKS, read_delimited
-from mlcli.data.textfile import open_text, read_text
+from mlcli.data.readers import csv_layout
+from mlcli.data.readers import csv_layout as csv_quotes
+from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.text_file import open_text, read_text
+from mlcli.data.tables.rows import BLANKS
 from mlcli.errors import DataError
 
 ACCEPTED = {

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from mlcli.data import digits
+from mlcli.data.readers import bundled as digits
 from mlcli.errors import DataError
 
 
@@ -21,7 +21,10 @@ def test_same_as_scikit_learns():
 
 
 def test_without_importing_scikit_learn():
-    code = "import sys; from mlcli.data.digits import read_digits; read_digits(); sys.exit('sklearn' in sys.modules)"
+    code = (
+        "import sys; from mlcli.data.readers.bundled import read_digits; "
+        "read_digits(); sys.exit('sklearn' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

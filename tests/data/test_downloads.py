@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from mlcli.data import downloads
-from mlcli.data.downloads import RemoteFile, UnreachableError, download
+from mlcli.io import network as downloads
+from mlcli.io.network import RemoteFile, UnreachableError, download
 from mlcli.reporter import Silent
 
 CONTENT = bytes(range(256)) * 4000

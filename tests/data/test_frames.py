@@ -6,9 +6,9 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.frames import portions, rows_at
-from mlcli.data.types import Column, Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.frames import portions, rows_at
+from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
 
@@ -25,7 +25,7 @@ FRAME = pl.DataFrame(
 @pytest.fixture(params=[96, 250, 4096])
 def stored(tmp_path, monkeypatch, request):
     """The frame in a file, whose groups of rows are not the portions read."""
-    monkeypatch.setattr("mlcli.data.frames.PORTION", request.param)
+    monkeypatch.setattr("mlcli.data.tables.frames.PORTION", request.param)
     FRAME.write_parquet(tmp_path / "t.parquet", row_group_size=300)
     return Table(pl.scan_parquet(tmp_path / "t.parquet"), FEATURES, ())
 

@@ -2,8 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.data import histogram
-from mlcli.data.histogram import N_BINS, count_bins
+from mlcli.data.tables import histogram
+from mlcli.data.tables.histogram import N_BINS, count_bins
 
 
 def counted(values):

@@ -5,9 +5,9 @@ import zlib
 import numpy as np
 import pytest
 
-from mlcli.config.dataset import IdxConfig
-from mlcli.data import idx
-from mlcli.data.idx import read_idx, read_idx_images
+from mlcli.config.sections.dataset import IdxConfig
+from mlcli.data.readers import idx
+from mlcli.data.readers.idx import read_idx, read_idx_images
 from mlcli.errors import DataError
 
 

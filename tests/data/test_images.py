@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlcli.config.dataset import ImagesConfig
-from mlcli.data.images import list_image_folders, read_image_folders
+from mlcli.config.sections.dataset import ImagesConfig
+from mlcli.data.readers.images import list_image_folders, read_image_folders
 from mlcli.errors import DataError
 
 

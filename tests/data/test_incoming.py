@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
-from mlcli.config.dataset import DatasetConfig
-from mlcli.data.csv_text import read_delimited
-from mlcli.data.incoming import read_incoming
-from mlcli.data.textfile import open_text
-from mlcli.data.types import Column, Schema
+from mlcli.config.sections.dataset import DatasetConfig
+from mlcli.data.prediction_input import parse_input
+from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.text_file import open_text
+from mlcli.data.tables.types import Column, Schema
 from mlcli.errors import DataError, UsageError
 
 CSV = {"name": "csv", "path": "train.csv", "target": "y"}
@@ -27,7 +27,7 @@ def dataset(**options):
 
 def read(path, text, *, config=None, format=None):
     path.write_text(text)
-    return read_incoming(str(path), SCHEMA, config or dataset(), format)
+    return parse_input(str(path), SCHEMA, config or dataset(), format)
 
 
 def test_columns_go_by_name_and_others_are_handed_back(tmp_path):
@@ -48,7 +48,7 @@ def test_options_of_the_training_file_hold(tmp_path):
     )
     path = tmp_path / "new.csv"
     path.write_bytes("size;color\n1,5;rot\n-;grün\n".encode("latin-1"))
-    incoming = read_incoming(str(path), SCHEMA, config)
+    incoming = parse_input(str(path), SCHEMA, config)
     assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.5, None], "color": ["red", "grün"]}
 
 
@@ -71,7 +71,7 @@ def test_csv_for_a_model_of_another_source(tmp_path, trained_on):
 )
 def test_truth_is_read_in_any_words(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    incoming = read_incoming(str(tmp_path / name), Schema((Column("member", "boolean"),)), dataset())
+    incoming = parse_input(str(tmp_path / name), Schema((Column("member", "boolean"),)), dataset())
     assert incoming.table.frame["member"].to_list() == [True, False, True, None, None]
     assert incoming.odd == ({} if "null" in text else {"member": 1})
 
@@ -86,15 +86,15 @@ def test_truth_is_read_in_any_words(tmp_path, name, text):
 def test_dates_are_read_as_they_were(tmp_path, options, text):
     (tmp_path / "new.csv").write_text(text)
     schema = Schema((Column("signed", "date"),))
-    incoming = read_incoming(str(tmp_path / "new.csv"), schema, dataset(**options))
+    incoming = parse_input(str(tmp_path / "new.csv"), schema, dataset(**options))
     assert incoming.table.frame["signed"].dt.date().to_list() == [date(2024, 2, 1)] * 2 + [None]
     assert incoming.words["signed"][:2].to_list() == text.split()[1:3]
     pl.DataFrame({"signed": [date(2024, 2, 1)]}).write_parquet(tmp_path / "new.parquet")
-    native = read_incoming(str(tmp_path / "new.parquet"), schema, dataset(**options))
+    native = parse_input(str(tmp_path / "new.parquet"), schema, dataset(**options))
     assert native.table.frame["signed"].dt.date().to_list() == [date(2024, 2, 1)]
     (tmp_path / "bad.csv").write_text("signed\n2024/02/01\n")
     with pytest.raises(DataError, match=r"bad\.csv:2: column 'signed': '2024/02/01' is not a date .*model was trained"):
-        read_incoming(str(tmp_path / "bad.csv"), schema, dataset(**options))
+        parse_input(str(tmp_path / "bad.csv"), schema, dataset(**options))
 
 
 def as_csv(frame, path):
@@ -118,21 +118,21 @@ def test_formats(tmp_path, monkeypatch, name, piped):
     path = tmp_path / f"new.{name}"
     WRITERS[name](pl.DataFrame({"color": [1, 2], "size": [1, 2], "id": [8, 9]}), path)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(path.read_bytes())))
-    incoming = read_incoming("-", SCHEMA, dataset(), name) if piped else read_incoming(str(path), SCHEMA, dataset())
+    incoming = parse_input("-", SCHEMA, dataset(), name) if piped else parse_input(str(path), SCHEMA, dataset())
     assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.0, 2.0], "color": ["1", "2"]}
     assert incoming.extra.columns == ["id"]
 
 
 def test_stdin_is_csv_unless_told(monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"size,color\n1,red\n")))
-    assert len(read_incoming("-", SCHEMA, dataset()).table) == 1
+    assert len(parse_input("-", SCHEMA, dataset()).table) == 1
 
 
 def test_npz(tmp_path):
     np.savez(tmp_path / "new.npz", pixels=np.array([[1, 2], [3, 4]], np.float32))
     config = TypeAdapter(DatasetConfig).validate_python({"name": "npz", "path": "t.npz", "x": "pixels"})
     schema = Schema((Column("x1", "number"), Column("x2", "number")))
-    table = read_incoming(str(tmp_path / "new.npz"), schema, config).table
+    table = parse_input(str(tmp_path / "new.npz"), schema, config).table
     assert table.frame.rows() == [(1.0, 2.0), (3.0, 4.0)]
 
 
@@ -157,7 +157,7 @@ CELLS = [
 ]
 
 
-def outcome(path, text, config):
+def result(path, text, config):
     """The bytes of the numbers, or what is refused."""
     try:
         return read(path, text, config=config).table.frame["size"].cast(pl.Float64).to_list()
@@ -171,7 +171,7 @@ def test_numbers_parsed_at_once_are_those_parsed_from_text(tmp_path, missing):
     config, rows = dataset(missing={"values": missing}), "size,color,id\n2.5,red,7\n{},blue,8\n,green,9\n"
     for cell in CELLS:
         plain, quoted = (
-            outcome(tmp_path / "new.csv", rows.format(cell).replace("id", id), config) for id in ("id", '"id"')
+            result(tmp_path / "new.csv", rows.format(cell).replace("id", id), config) for id in ("id", '"id"')
         )
         assert repr(plain) == repr(quoted), cell
 
@@ -208,7 +208,7 @@ def test_refused(tmp_path, text, fragments):
 
 def test_absent_file():
     with pytest.raises(DataError, match=r"nowhere\.csv: no such file"):
-        read_incoming("nowhere.csv", SCHEMA, dataset())
+        parse_input("nowhere.csv", SCHEMA, dataset())
 
 
 @pytest.mark.parametrize(("name", "format"), [("new.xlsx", None), ("new.csv", "xml")])
@@ -219,4 +219,4 @@ def test_unknown_formats(tmp_path, name, format):
 
 def test_a_model_of_pictures_takes_no_table():
     with pytest.raises(DataError, match="28 × 28"):
-        read_incoming("new.csv", Schema(image_shape=(28, 28)), dataset())
+        parse_input("new.csv", Schema(image_shape=(28, 28)), dataset())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlcli.data.incoming_images import read_incoming_images
+from mlcli.data.prediction_input import parse_images
 from mlcli.errors import DataError
 
 ARRAY = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -24,7 +24,7 @@ def picture(path, value=7, size=(9, 5)):
 
 def test_one_file(here):
     picture(here / "a.png")
-    incoming = read_incoming_images("a.png", (3, 4))
+    incoming = parse_images("a.png", (3, 4))
     assert incoming.names == ("a.png",)
     assert incoming.images.labels is None
     np.testing.assert_array_equal(incoming.images.pixels, np.full((1, 3, 4), 7))
@@ -33,13 +33,13 @@ def test_one_file(here):
 @pytest.mark.parametrize(("shape", "found"), [((3, 4, 3), (1, 3, 4, 3)), ((3, 4, 1), (1, 3, 4, 1))])
 def test_channels_follow_the_model(here, shape, found):
     picture(here / "a.png")
-    assert read_incoming_images("a.png", shape).images.pixels.shape == found
+    assert parse_images("a.png", shape).images.pixels.shape == found
 
 
 def test_folder_and_class_folders(here):
     for name, value in (("x/b.png", 2), ("x/a.png", 1), ("x/cat/c.png", 3), ("x/.hidden.png", 9)):
         picture(here / name, value)
-    incoming = read_incoming_images("x", (1, 1))
+    incoming = parse_images("x", (1, 1))
     assert incoming.names == ("a.png", "b.png", "cat/c.png")
     assert incoming.images.pixels.ravel().tolist() == [1, 2, 3]
 
@@ -47,13 +47,13 @@ def test_folder_and_class_folders(here):
 def test_class_folders_alone(here):
     picture(here / "x/cat/a.png", 1)
     picture(here / "x/dog/a.png", 2)
-    assert read_incoming_images("x", (1, 1)).names == ("cat/a.png", "dog/a.png")
+    assert parse_images("x", (1, 1)).names == ("cat/a.png", "dog/a.png")
 
 
 @pytest.mark.parametrize("content", [IDX, gzip.compress(IDX)], ids=["plain", "gzip"])
 def test_idx(here, content):
     (here / "images-idx3-ubyte").write_bytes(content)
-    incoming = read_incoming_images("images-idx3-ubyte", (3, 4))
+    incoming = parse_images("images-idx3-ubyte", (3, 4))
     np.testing.assert_array_equal(incoming.images.pixels, ARRAY)
     assert incoming.names == ("1", "2")
 
@@ -65,9 +65,9 @@ def test_npz(here, saved, shape, n):
         with pytest.raises(
             DataError, match=r"uint8 of shape \(2, 3, 4\), but the model takes uint8 of shape \(n, 3, 4, 1\)"
         ):
-            read_incoming_images("x.npz", shape, array="pictures")
+            parse_images("x.npz", shape, array="pictures")
     else:
-        incoming = read_incoming_images("x.npz", shape, array="pictures")
+        incoming = parse_images("x.npz", shape, array="pictures")
         np.testing.assert_array_equal(incoming.images.pixels, saved.reshape(n, 3, 4))
 
 
@@ -84,10 +84,10 @@ def test_npz(here, saved, shape, n):
 def test_errors(here, make, said):
     make(here)
     with pytest.raises(DataError, match=said):
-        read_incoming_images("x", (3, 4))
+        parse_images("x", (3, 4))
 
 
 def test_other_size(here):
     (here / "x").write_bytes(IDX)
     with pytest.raises(DataError, match=r"model takes uint8 of shape \(n, 28, 28\)"):
-        read_incoming_images("x", (28, 28))
+        parse_images("x", (28, 28))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
-from mlcli.config.dataset import DatasetConfig
+from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.memory import require_reading_memory
 from mlcli.data.prepare import prepare_dataset
 from mlcli.errors import ResourceError
@@ -93,7 +93,7 @@ SOURCES = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mlcli.memory._text", lambda path: "")  # as if all memory were free, and none taken yet
+    monkeypatch.setattr("mlcli.io.memory._text", lambda path: "")  # as if all memory were free, and none taken yet
     return tmp_path
 
 

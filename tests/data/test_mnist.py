@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlcli.data import mnist
-from mlcli.data.downloads import RemoteFile, UnreachableError
-from mlcli.data.mnist import COLLECTIONS, fetch_mnist, find_mnist, read_mnist
+from mlcli.data.readers import mnist
+from mlcli.data.readers.mnist import COLLECTIONS, fetch_mnist, find_mnist, read_mnist
 from mlcli.errors import DataError
+from mlcli.io.network import RemoteFile, UnreachableError
 from mlcli.reporter import Silent
 
 NAMES = [remote.name for remote in COLLECTIONS["mnist"].files]

@@ -6,10 +6,9 @@ import os
 import polars as pl
 import pytest
 
-from mlcli.data.jsonl import read_jsonl
-from mlcli.data.panics import contained_panics
-from mlcli.data.parquet import read_parquet
-from mlcli.data.textfile import read_text
+from mlcli.data.readers.jsonl import read_jsonl
+from mlcli.data.readers.parquet import contained_panics, read_parquet
+from mlcli.data.readers.text_file import read_text
 from mlcli.errors import DataError
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlcli.data.pictures import read_pictures
+from mlcli.data.readers.images import read_pictures
 from mlcli.errors import DataError
 
 GRADIENT = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from mlcli.config.dataset import PlaygroundConfig
-from mlcli.data.playground import read_playground
-from mlcli.data.types import Column
+from mlcli.config.sections.dataset import PlaygroundConfig
+from mlcli.data.readers.playground import read_playground
+from mlcli.data.tables.types import Column
 
 CLASSES = ("circle", "xor", "gauss", "spiral")
 REGRESSIONS = ("plane", "multi_gauss")

@@ -14,11 +14,11 @@ from PIL import Image
 from polars.testing import assert_frame_equal
 from pydantic import TypeAdapter
 
-from mlcli.config.dataset import DatasetConfig
+from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.prepare import prepare_dataset
-from mlcli.data.types import Table
+from mlcli.data.tables.types import Table
 from mlcli.errors import DataError, ResourceError
-from mlcli.files import atomic_folder
+from mlcli.io.atomic import atomic_folder
 from tests.campaigns.simulated_disks import dies_after
 
 CONFIGS = TypeAdapter(DatasetConfig)
@@ -289,7 +289,7 @@ class TestKindsThatCameLater:
 def test_two_processes_at_once(here):
     write_csv(here / "t.csv", n=2000)
     code = (
-        "from mlcli.config.dataset import CsvConfig\n"
+        "from mlcli.config.sections.dataset import CsvConfig\n"
         "from mlcli.data.prepare import prepare_dataset\n"
         "from mlcli.reporter import Silent\n"
         "config = CsvConfig(name='csv', path='t.csv', target='y')\n"

@@ -4,10 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.data.cleaning import Bounds, OutlierReport
-from mlcli.data.cleaning_report import CleaningReport
+from mlcli.data.cleaning import Bounds, CleaningReport, OutlierReport
 from mlcli.data.profile import profile_splits
-from mlcli.data.types import Column, Images, Splits, Table
+from mlcli.data.tables.types import Column, Images, Splits, Table
 
 
 def table(**columns):

@@ -10,8 +10,8 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn import datasets
 
-from mlcli.config.dataset import DatasetConfig
-from mlcli.data.tables import read_tables
+from mlcli.config.sections.dataset import DatasetConfig
+from mlcli.data.sources import read_tables
 
 CONFIG = TypeAdapter(DatasetConfig)
 
@@ -94,7 +94,8 @@ def test_bundled_tables_are_those_of_scikit_learn(name):
 
 def test_reading_a_table_imports_nothing_heavy():
     code = (
-        "import sys; from mlcli.config.dataset import BundledConfig; from mlcli.data.tables import read_tables;"
+        "import sys; from mlcli.config.sections.dataset import BundledConfig; "
+        "from mlcli.data.sources import read_tables; "
         "read_tables(BundledConfig(name='iris')); "
         "print(sorted({'sklearn', 'scipy', 'torch', 'sqlite3', 'sqlalchemy', 'PIL'} & set(sys.modules)))"
     )

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mlcli.config.dataset import Stl10Config
-from mlcli.data.stl10 import CLASS_NAMES, read_stl10
+from mlcli.config.sections.dataset import Stl10Config
+from mlcli.data.readers.stl10 import CLASS_NAMES, read_stl10
 from mlcli.errors import DataError
 
 

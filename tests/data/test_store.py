@@ -9,9 +9,10 @@ from polars.testing import assert_frame_equal
 
 from mlcli.data.profile import profile_splits
 from mlcli.data.store import StoredData, load_prepared, save_prepared
-from mlcli.data.types import Column, Images, Splits, Table
+from mlcli.data.tables.types import Column, Images, Splits, Table
 from mlcli.errors import ArtefactError, ResourceError
-from mlcli.files import atomic_folder, disk
+from mlcli.io import disk
+from mlcli.io.atomic import atomic_folder
 
 FRAME = pl.DataFrame({"a": [1.5, None, -0.0, 1e300], "c": ["é", None, "", "x"], "y": ["n", "y", "n", "y"]})
 FEATURES = (Column("a", "number"), Column("c", "category"))

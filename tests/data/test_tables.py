@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy
 from pydantic import TypeAdapter
 
-from mlcli.config.dataset import DatasetConfig
-from mlcli.data.npz import read_npz
-from mlcli.data.tables import read_tables
-from mlcli.data.types import Column
+from mlcli.config.sections.dataset import DatasetConfig
+from mlcli.data.readers.npz import read_npz
+from mlcli.data.sources import read_tables
+from mlcli.data.tables.types import Column
 from mlcli.errors import DataError
 
 CONFIG = TypeAdapter(DatasetConfig)

@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 
-from mlcli.config.json_schema import schema_text
-from mlcli.start.schema_file import SCHEMA_NAME, editor_line
+from mlcli.config.reference.json_schema import SCHEMA_NAME, editor_line, schema_text
 from tests.conftest import CONFIGS
 from tests.editor.language_server import Editor
 

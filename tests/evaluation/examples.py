@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlcli.task import Classification, Predictions, Regression
+from mlcli.models.task import Classification, Predictions, Regression
 
 
 def classification(n_classes, counts=None, **changes):

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.data.types import Column, Images, Table
+from mlcli.data.tables.types import Column, Images, Table
 from mlcli.evaluation import importance
 from mlcli.evaluation.importance import measure_importance
-from mlcli.metrics.score import Score
+from mlcli.metrics.catalog import Score
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
 MSE = Score("mse", 0.0, None, None, None, False, "y1²")

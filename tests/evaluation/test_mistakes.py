@@ -2,9 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.data.types import Column, Images, Table
+from mlcli.data.tables.types import Column, Images, Table
 from mlcli.evaluation.mistakes import find_mistakes
-from mlcli.task import Predictions
+from mlcli.models.task import Predictions
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
 TABLE = Table(

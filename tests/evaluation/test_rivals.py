@@ -10,15 +10,14 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Column, Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ConfigError
-from mlcli.evaluation.baselines import baseline_names
-from mlcli.evaluation.lessons import FEWEST_ROWS, MOST_ROWS, as_numbers, draw_rows, rows_to_learn
-from mlcli.evaluation.rivals import neighbours_to_learn, predict_baselines
+from mlcli.evaluation.baselines import baseline_names, neighbours_to_learn, predict_baselines
+from mlcli.evaluation.training_sample import FEWEST_ROWS, MOST_ROWS, features_as_numbers, rows_to_learn, sample_rows
 from mlcli.features.fit import fit_features
-from mlcli.features.layout import FeatureLayout
-from mlcli.task import Classification, Regression
+from mlcli.features.state import FeatureLayout
+from mlcli.models.task import Classification, Regression
 from tests.evaluation.examples import classification, regression
 
 NUMBERS = tuple(Column(name, "number") for name in "abc")
@@ -160,28 +159,28 @@ def test_neighbours_are_bounded_by_the_rows_to_answer(inputs, measured):
 
 
 def test_boosting_is_bounded_by_inputs_and_outputs():
-    from mlcli.evaluation.estimators import rounds_to_boost
+    from mlcli.evaluation.baselines import rounds_to_boost
 
     assert [rounds_to_boost(*sizes) for sizes in ((4, 3), (90, 1), (784, 10), (784, 2))] == [100, 100, 8, 38]
 
 
 def test_rows_are_drawn_by_class_in_proportion_and_none_is_left_out():
     y = np.repeat([0, 1, 2], [800, 199, 1])
-    kept = draw_rows(y, 100, seed=3)
+    kept = sample_rows(y, 100, seed=3)
     assert np.bincount(y[kept]).tolist() == [79, 20, 1]
     assert (np.diff(kept) > 0).all()
-    assert draw_rows(y, 100, seed=3).tolist() == kept.tolist() != draw_rows(y, 100, seed=4).tolist()
-    assert draw_rows(y, 2000, seed=3).tolist() == list(range(1000))
-    assert len(draw_rows(np.zeros((50, 1)), 7, seed=0)) == 7
+    assert sample_rows(y, 100, seed=3).tolist() == kept.tolist() != sample_rows(y, 100, seed=4).tolist()
+    assert sample_rows(y, 2000, seed=3).tolist() == list(range(1000))
+    assert len(sample_rows(np.zeros((50, 1)), 7, seed=0)) == 7
 
 
 def test_what_was_cut_is_told(frames, monkeypatch):
-    monkeypatch.setattr("mlcli.evaluation.lessons.WORK", 3 * 3 * 70)
-    monkeypatch.setattr("mlcli.evaluation.lessons.FEWEST_ROWS", 10)
+    monkeypatch.setattr("mlcli.evaluation.training_sample.WORK", 3 * 3 * 70)
+    monkeypatch.setattr("mlcli.evaluation.training_sample.FEWEST_ROWS", 10)
     task = Classification("kind", KINDS, (1, 1, 1), "softmax", True)
     train, features = fitted(task, frames[0], "kind")
     found = predict_baselines(task, features, train, as_table(frames[1]), ["tree"], seed=7)
-    kept = draw_rows(task.truth(train), 70, seed=7)
+    kept = sample_rows(task.truth(train), 70, seed=7)
     peer = DecisionTreeClassifier(**TREE).fit(features.transform(train).numpy()[kept], task.truth(train)[kept])
     assert found[0].text.endswith("trained on 70 of 120 rows")
     expected = peer.predict_proba(features.transform(as_table(frames[1])).numpy())
@@ -190,7 +189,7 @@ def test_what_was_cut_is_told(frames, monkeypatch):
 
 def test_embedded_categories_become_columns_of_flags():
     x = torch.tensor([[0.5, 2.0, 0.0], [-1.0, 0.0, 1.0]])
-    found = as_numbers(x, FeatureLayout(("a",), (3, 2), ("b", "c")))
+    found = features_as_numbers(x, FeatureLayout(("a",), (3, 2), ("b", "c")))
     assert found.tolist() == [[0.5, 0, 0, 1, 1, 0], [-1.0, 1, 0, 0, 0, 1]]
 
 

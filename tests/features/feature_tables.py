@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from mlcli.data.kinds import DTYPES, kind_of
-from mlcli.data.types import Column, Images, Table
+from mlcli.data.tables.cells import DTYPES, kind_of
+from mlcli.data.tables.types import Column, Images, Table
 
 WORDS = ["late", "new", "box", "rain", "door", "polite", "lost", "never", "again", "über"]
 KINDS = {"category": {str}, "boolean": {bool}, "date": {datetime}}

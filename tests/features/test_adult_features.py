@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Column, Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Column, Table
 from mlcli.features.fit import fit_features
 
 NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")

@@ -19,8 +19,8 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Table
 from mlcli.features.fit import fit_features
 from tests.features.feature_tables import mixed_table, pictures, table_of
 

@@ -2,11 +2,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
 from mlcli.features.fit import fit_features
-from mlcli.features.vocabulary import fit_vocabulary
+from mlcli.features.rows import fit_vocabulary
 from tests.features.feature_tables import table_of
 
 PETS = ["cat", "dog", "cat", "emu", None, "dog", "cat", "bee"]

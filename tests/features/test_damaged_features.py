@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from mlcli.config.features import FeaturesConfig
+from mlcli.config.sections.features import FeaturesConfig
 from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures

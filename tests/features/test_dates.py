@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from mlcli.config.features import FeaturesConfig
+from mlcli.config.sections.features import FeaturesConfig
 from mlcli.errors import ArtefactError, DataError
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures

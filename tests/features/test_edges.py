@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 import torch
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
 from mlcli.features.fit import fit_features
 from mlcli.features.report import Dropped, Imputed

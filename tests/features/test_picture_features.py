@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Images
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Images
 from mlcli.features.fit import fit_features
 from tests.features.feature_tables import pictures
 

@@ -7,11 +7,11 @@ import torch
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import SplineTransformer
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Table
 from mlcli.errors import ConfigError, DataError
+from mlcli.features.arithmetic import find_edges
 from mlcli.features.fit import fit_features
-from mlcli.features.pieces import find_edges
 from tests.features.feature_tables import mixed_table, table_of
 
 

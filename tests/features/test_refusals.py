@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Images, Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Images, Table
 from mlcli.errors import ConfigError, DataError
 from mlcli.features.fit import fit_features
 from tests.features.feature_tables import later_table, mixed_table, pictures, table_of

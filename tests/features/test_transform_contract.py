@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Images, Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Images, Table
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
 from tests.features.feature_cases import EVERYTHING, LATER_CASES, TABLE_CASES

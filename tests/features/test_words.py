@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Table
 from mlcli.errors import ArtefactError, DataError
-from mlcli.features import words
+from mlcli.features import text as words
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
-from mlcli.features.words import count_words
+from mlcli.features.text import count_words
 from tests.features.feature_tables import table_of
 
 NOTES = ["Late, and late again!", "a new BOX", None, "box; box: box", "", "…", "größer als 3 4"]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mlcli.files import atomic_folder
+from mlcli.io.atomic import atomic_folder
 
 GOLDEN = Path(__file__).parent
 BUNDLES = {

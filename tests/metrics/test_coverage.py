@@ -5,8 +5,8 @@ import pytest
 
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.intervals import Resampler, noise_interval, percentile_interval
+from mlcli.metrics.measure import sample_scores
 from mlcli.metrics.probabilities import ECE_NOISE
-from mlcli.metrics.sampling import sample_scores
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 N_SAMPLES = 120

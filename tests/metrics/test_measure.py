@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mlcli.config.training import Metric
+from mlcli.config.sections.training import Metric
 from mlcli.errors import ConfigError
 from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure
-from mlcli.task import Predictions
+from mlcli.models.task import Predictions
 from tests.evaluation.examples import (
     class_predictions,
     classification,

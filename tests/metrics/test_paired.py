@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from mlcli.metrics.catalog import CATALOG
-from mlcli.metrics.paired import Difference, compare
+from mlcli.metrics.paired import Difference, compare_predictions
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 
@@ -47,7 +47,7 @@ def test_class_differences_agree_with_a_plain_loop():
     def score(rows):
         return [of_model(model, rows) for model in models]
 
-    differences = compare(classification(2), truth, *models, ("accuracy", "roc_auc", "log_loss"), 0.95)
+    differences = compare_predictions(classification(2), truth, *models, ("accuracy", "roc_auc", "log_loss"), 0.95)
     assert [d.value for d in differences] == pytest.approx(np.subtract(*score(np.arange(250))))
     check_against(looped(score, 250), differences)
 
@@ -63,13 +63,13 @@ def test_number_differences_agree_with_a_plain_loop():
         return [(np.sqrt(np.square(e).mean()), np.median(e), (e / np.abs(truth[rows])).mean()) for e in errors]
 
     models = number_predictions(ours), number_predictions(theirs)
-    differences = compare(regression(), truth[:, None], *models, ("rmse", "median_ae", "mape"), 0.95)
+    differences = compare_predictions(regression(), truth[:, None], *models, ("rmse", "median_ae", "mape"), 0.95)
     assert [d.value for d in differences] == pytest.approx(np.subtract(*score(np.arange(200))))
     check_against(looped(score, 200), differences)
 
 
 def test_the_largest_error_of_other_rows_cannot_be_told():
-    [difference] = compare(
+    [difference] = compare_predictions(
         regression(),
         np.ones((9, 1)),
         number_predictions(np.ones(9)),
@@ -85,7 +85,9 @@ def test_pairing_tells_apart_what_the_intervals_of_each_cannot():
     flip = np.flatnonzero(ours.values == truth)[:30]
     worse = ours.probabilities.copy()
     worse[flip] = worse[flip, ::-1]
-    [accuracy, roc] = compare(classification(2), truth, ours, class_predictions(worse), ("accuracy", "roc_auc"), 0.95)
+    [accuracy, roc] = compare_predictions(
+        classification(2), truth, ours, class_predictions(worse), ("accuracy", "roc_auc"), 0.95
+    )
     assert accuracy.value == pytest.approx(30 / 2000)
     half = 1.96 * np.sqrt(30) / 2000
     assert (accuracy.low, accuracy.high) == pytest.approx((0.015 - half, 0.015 + half), abs=1e-3)
@@ -110,7 +112,7 @@ def test_verdict(low, high, higher_is_better, verdict):
 
 def test_a_model_does_not_differ_from_itself():
     truth, ours, _ = related(3, 100, 0.0)
-    for difference in compare(classification(3), truth, ours, ours, "auto", 0.95):
+    for difference in compare_predictions(classification(3), truth, ours, ours, "auto", 0.95):
         known = difference.name != "ece"  # its resamples hold more noise than its rows
         assert (difference.value, difference.low, difference.high) == (0, *((0, 0) if known else (None, None)))
         assert difference.verdict == ("no difference" if known else "undefined")
@@ -119,14 +121,16 @@ def test_a_model_does_not_differ_from_itself():
 def test_what_is_undefined_for_one_has_no_difference():
     truth = np.array([0, 0, 1, 0])
     ours, none = class_predictions(0.1 + 0.8 * np.eye(2)[truth]), class_predictions([[0.9, 0.1]] * 4)
-    [precision, recall] = compare(classification(2), truth, ours, none, ("precision", "recall"), 0.95)
+    [precision, recall] = compare_predictions(classification(2), truth, ours, none, ("precision", "recall"), 0.95)
     assert (precision.value, precision.low, precision.verdict) == (None, None, "undefined")
     assert recall.value == 1
     broken = number_predictions([np.nan])
-    [mae] = compare(regression(), np.zeros((1, 1)), broken, number_predictions([0.0]), ("mae",), 0.95)
+    [mae] = compare_predictions(regression(), np.zeros((1, 1)), broken, number_predictions([0.0]), ("mae",), 0.95)
     assert (mae.value, mae.verdict, mae.higher_is_better) == (None, "undefined", CATALOG["mae"].higher_is_better)
 
 
 def test_one_row_says_nothing_about_its_spread():
-    [mae] = compare(regression(), np.ones((1, 1)), number_predictions([1.0]), number_predictions([3.0]), ("mae",), 0.95)
+    [mae] = compare_predictions(
+        regression(), np.ones((1, 1)), number_predictions([1.0]), number_predictions([3.0]), ("mae",), 0.95
+    )
     assert (mae.value, mae.low, mae.verdict) == (-2, None, "undefined")

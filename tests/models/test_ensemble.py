@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.models.ensemble import Ensemble, combine_outputs
+from mlcli.models.networks import Ensemble, combine_outputs
 
 
 def logits(*shape):

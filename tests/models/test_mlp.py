@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.config.model import Activation, Init, MlpConfig
-from mlcli.models.mlp import build_activation, build_model, count_parameters, embedding_width
+from mlcli.config.sections.model import Activation, Init, MlpConfig
+from mlcli.models.networks import build_activation, build_model, count_parameters, embedding_width
 
 E = np.exp
 FORMULAS = {

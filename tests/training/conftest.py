@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.training import jobs
+from tests.training import contexts
 
 
 @pytest.fixture
-def make_job():
-    """Builds a job on 60 seeded rows with 4 inputs; keyword arguments are config sections."""
-    return jobs.make_job
+def make_context():
+    """Builds a context on 60 seeded rows with 4 inputs; keyword arguments are config sections."""
+    return contexts.make_context

@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 
-from mlcli.config.model import MlpConfig
-from mlcli.config.schema import Config
-from mlcli.models.mlp import build_model
-from mlcli.task import Classification, Regression
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.model import MlpConfig
+from mlcli.models.networks import build_model
+from mlcli.models.task import Classification, Regression
 from mlcli.training.backprop import ACTIVATIONS, Backprop, is_plain
 from mlcli.training.gradients import Autograd, choose_gradients
 from mlcli.training.losses import build_cost
@@ -62,7 +62,7 @@ def _loss(loss):
 def test_finds_what_autograd_finds(task, hidden, activation):
     ours, backprop, theirs, autograd = engines(*TASKS[task], hidden=hidden, activation=activation)
     x, y = batch(TASKS[task][0])
-    value, expected = backprop.find(x, y, seed=0), autograd.find(x, y, seed=0)
+    value, expected = backprop.compute_gradients(x, y, seed=0), autograd.compute_gradients(x, y, seed=0)
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(backprop.outputs(x), autograd.outputs(x), rtol=1e-12, atol=1e-12)
     for mine, his in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -72,9 +72,9 @@ def test_finds_what_autograd_finds(task, hidden, activation):
 def test_a_second_batch_leaves_its_own_gradients_alone():
     ours, backprop, theirs, autograd = engines(THREE, {})
     x, y = batch(THREE)
-    backprop.find(x, y, seed=0)
-    backprop.find(x[:9], y[:9], seed=1)
-    autograd.find(x[:9], y[:9], seed=1)
+    backprop.compute_gradients(x, y, seed=0)
+    backprop.compute_gradients(x[:9], y[:9], seed=1)
+    autograd.compute_gradients(x[:9], y[:9], seed=1)
     for mine, his in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, his.grad, rtol=1e-10, atol=1e-12)
 
@@ -103,14 +103,14 @@ def test_dropout_gradients_are_those_of_the_masks_drawn(activation):
     """Central differences: with the same seed the cost is one smooth function of the parameters."""
     network, backprop, _, _ = engines(THREE, {}, dropout=0.4, activation=activation)
     x, y = batch(THREE)
-    backprop.find(x, y, seed=9)
+    backprop.compute_gradients(x, y, seed=9)
     found = [parameter.grad.flatten()[1].item() for parameter in network.parameters()]
     for parameter, slope in zip(network.parameters(), found, strict=True):
         place, step = parameter.data.view(-1)[1:2], 1e-5
         place += step
-        above = backprop.find(x, y, seed=9).item()
+        above = backprop.compute_gradients(x, y, seed=9).item()
         place -= 2 * step
-        below = backprop.find(x, y, seed=9).item()
+        below = backprop.compute_gradients(x, y, seed=9).item()
         place += step
         assert (above - below) / (2 * step) == pytest.approx(slope, abs=1e-8)
 
@@ -132,7 +132,7 @@ def test_bfloat16_stays_within_its_digits(task):
     full = Backprop(theirs, MlpConfig(name="mlp", hidden=[64, 32]), build_cost(_loss({}), task, CPU), torch.float32)
     x, y = (tensor.float() if tensor.is_floating_point() else tensor for tensor in batch(task))
     assert low.input_dtype is torch.bfloat16
-    value, expected = low.find(x.bfloat16(), y, seed=0), full.find(x, y, seed=0)
+    value, expected = low.compute_gradients(x.bfloat16(), y, seed=0), full.compute_gradients(x, y, seed=0)
     assert value.dtype is torch.float32
     torch.testing.assert_close(value, expected, rtol=0.02, atol=0.02)
     for mine, his in zip(ours.parameters(), theirs.parameters(), strict=True):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from mlcli.config.schema import Config
-from mlcli.training.batching import choose_batch_size, rate_for_batch
+from mlcli.config.sections.config import Config
+from mlcli.training.context import choose_batch_size, rate_for_batch
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ import torch
 
 from mlcli.errors import ArtefactError
 from mlcli.metrics.catalog import higher_is_better, names_for
+from mlcli.training.callbacks import Callback, EarlyStopping
 from mlcli.training.loop import mean_loss, mix, new_state, row_order, score, train_model
-from mlcli.training.observers import Observer
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
-from mlcli.training.stopping import EarlyStopping
 
 OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "lbfgs"]
 CLASS_LOSSES = ["auto", "bce", "cross_entropy", "focal", "hinge", "perceptron"]
@@ -24,11 +23,11 @@ def batch_for(optimizer):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_lowers_the_loss(make_job, optimizer):
-    job = make_job(optimizer={"name": optimizer}, training={"epochs": 5, "batch_size": batch_for(optimizer)})
-    before, _ = score(job, job.train)
-    train_model(job, new_state(job))
-    after, _ = score(job, job.train)
+def test_every_optimizer_lowers_the_loss(make_context, optimizer):
+    context = make_context(optimizer={"name": optimizer}, training={"epochs": 5, "batch_size": batch_for(optimizer)})
+    before, _ = score(context, context.train)
+    train_model(context, new_state(context))
+    after, _ = score(context, context.train)
     assert after < before
 
 
@@ -36,11 +35,11 @@ def test_every_optimizer_lowers_the_loss(make_job, optimizer):
     ("kind", "loss"),
     [("classification", name) for name in CLASS_LOSSES] + [("regression", name) for name in REGRESSION_LOSSES],
 )
-def test_every_loss_is_lowered(make_job, kind, loss):
-    job = make_job(kind, loss={"name": loss}, model={"hidden": []}, training={"epochs": 20, "batch_size": 8})
-    before, _ = score(job, job.train)
-    train_model(job, new_state(job))
-    after, _ = score(job, job.train)
+def test_every_loss_is_lowered(make_context, kind, loss):
+    context = make_context(kind, loss={"name": loss}, model={"hidden": []}, training={"epochs": 20, "batch_size": 8})
+    before, _ = score(context, context.train)
+    train_model(context, new_state(context))
+    after, _ = score(context, context.train)
     assert after < before
 
 
@@ -59,28 +58,28 @@ class StopAt:
         return self.steps <= 0
 
 
-class KeepSnapshot(Observer):
+class KeepSnapshot(Callback):
     """Takes the snapshot that a run would save when it ends."""
 
-    def on_end(self, job, state, stopped):
-        self.snapshot = take_snapshot(job, state)
+    def on_train_end(self, context, state, stopped):
+        self.snapshot = take_snapshot(context, state)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("steps", [1, 4, 7, 8, 9])
-def test_resume_equals_never_interrupted(make_job, optimizer, steps):
+def test_resume_equals_never_interrupted(make_context, optimizer, steps):
     sections = {
         "optimizer": {"name": optimizer, "l1": 0.001, "schedule": {"name": "cosine", "warmup": 0.2}},
         "model": {"hidden": [6], "dropout": 0.3, "norm": "batch", "max_norm": 2.0},
         "training": {"epochs": 10 if optimizer == "lbfgs" else 3, "batch_size": batch_for(optimizer)},
     }
-    whole = make_job(**sections)
+    whole = make_context(**sections)
     expected = train_model(whole, new_state(whole))
 
-    first = make_job(**sections)
+    first = make_context(**sections)
     keeper = KeepSnapshot()
     assert train_model(first, new_state(first), [keeper], interrupted=StopAt(steps)).stopped == "interrupted"
-    second = make_job(**sections)
+    second = make_context(**sections)
     resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
 
     assert resumed.state.history == expected.state.history
@@ -88,11 +87,11 @@ def test_resume_equals_never_interrupted(make_job, optimizer, steps):
     assert states_equal(resumed.state.best, expected.state.best)
 
 
-def test_epochs_extended_on_resume_equal_one_longer_run(make_job):
+def test_epochs_extended_on_resume_equal_one_longer_run(make_context):
     def sections(epochs):
         return {"model": {"hidden": [6], "dropout": 0.3}, "training": {"epochs": epochs, "batch_size": 16}}
 
-    whole, first, second = make_job(**sections(6)), make_job(**sections(3)), make_job(**sections(6))
+    whole, first, second = make_context(**sections(6)), make_context(**sections(3)), make_context(**sections(6))
     expected = train_model(whole, new_state(whole))
     keeper = KeepSnapshot()
     train_model(first, new_state(first), [keeper])
@@ -112,74 +111,74 @@ def test_epochs_extended_on_resume_equal_one_longer_run(make_job):
         ({"training": {"epochs": 3, "batch_size": 16, "clip_norm": 1.0}}, r"training\.clip_norm was None, is 1\.0"),
     ],
 )
-def test_another_configuration_is_not_resumed(make_job, sections, said):
+def test_another_configuration_is_not_resumed(make_context, sections, said):
     before = {"optimizer": {"name": "adam", "lr": 0.01}, "training": {"epochs": 1, "batch_size": 16}}
-    job, keeper = make_job(**before), KeepSnapshot()
-    train_model(job, new_state(job), [keeper])
+    context, keeper = make_context(**before), KeepSnapshot()
+    train_model(context, new_state(context), [keeper])
     with pytest.raises(ArtefactError, match=said):
-        restore_snapshot(make_job(**before | sections), keeper.snapshot)
+        restore_snapshot(make_context(**before | sections), keeper.snapshot)
     progress = keeper.snapshot.progress
     for key in ("optimizer.schedule", "training.precision"):  # as in checkpoints of versions without these keys
         del progress["config"][key]
-    restore_snapshot(make_job(**before), keeper.snapshot)
+    restore_snapshot(make_context(**before), keeper.snapshot)
     del progress["config"]  # as in checkpoints of earlier versions
-    restore_snapshot(make_job(**before | sections), keeper.snapshot)
+    restore_snapshot(make_context(**before | sections), keeper.snapshot)
 
 
-def test_a_snapshot_does_not_change_as_training_goes_on(make_job):
-    job = make_job(training={"epochs": 2, "batch_size": 16})
-    state = new_state(job)
-    train_model(job, state, interrupted=StopAt(2))
-    snapshot = take_snapshot(job, state)
+def test_a_snapshot_does_not_change_as_training_goes_on(make_context):
+    context = make_context(training={"epochs": 2, "batch_size": 16})
+    state = new_state(context)
+    train_model(context, state, interrupted=StopAt(2))
+    snapshot = take_snapshot(context, state)
     frozen = {name: tensor.clone() for name, tensor in snapshot.model.items()}
     moments = snapshot.optimizer["state"][0]["exp_avg"].clone()
-    train_model(job, state)
+    train_model(context, state)
     assert states_equal(snapshot.model, frozen)
     assert torch.equal(snapshot.optimizer["state"][0]["exp_avg"], moments)
 
 
-def test_training_never_disturbs_or_reads_the_global_generator(make_job):
+def test_training_never_disturbs_or_reads_the_global_generator(make_context):
     sections = {"model": {"hidden": [4], "dropout": 0.5}, "training": {"epochs": 2, "batch_size": 16}}
     torch.manual_seed(1)
-    first = make_job(**sections)
+    first = make_context(**sections)
     train_model(first, new_state(first))
     torch.manual_seed(999)
-    second = make_job(**sections)
+    second = make_context(**sections)
     train_model(second, new_state(second))
     assert states_equal(first.model.state_dict(), second.model.state_dict())
 
 
-def test_row_order_is_a_permutation_that_changes_every_epoch(make_job):
-    job = make_job(training={"batch_size": 16})
-    first, second = row_order(job, 0), row_order(job, 1)
+def test_row_order_is_a_permutation_that_changes_every_epoch(make_context):
+    context = make_context(training={"batch_size": 16})
+    first, second = row_order(context, 0), row_order(context, 1)
     assert sorted(first.tolist()) == list(range(60))
     assert first.tolist() != second.tolist()
-    assert first.tolist() == row_order(job, 0).tolist()
+    assert first.tolist() == row_order(context, 0).tolist()
 
 
-def test_epoch_loss_weighs_a_smaller_last_batch_by_its_rows(make_job):
-    job = make_job(training={"batch_size": 25})
-    state = new_state(job)
+def test_epoch_loss_weighs_a_smaller_last_batch_by_its_rows(make_context):
+    context = make_context(training={"batch_size": 25})
+    state = new_state(context)
     state.losses[:] = torch.tensor([1.0, 2.0, 5.0])
     state.batch = 3
-    assert mean_loss(job, state) == pytest.approx((25 * 1 + 25 * 2 + 10 * 5) / 60)
+    assert mean_loss(context, state) == pytest.approx((25 * 1 + 25 * 2 + 10 * 5) / 60)
 
 
-def test_early_stopping_keeps_the_best_weights(make_job):
+def test_early_stopping_keeps_the_best_weights(make_context):
     # Absolute error with a large rate bounces around its minimum for ever.
-    job = make_job(
+    context = make_context(
         "regression",
         model={"hidden": []},
         loss={"name": "mae"},
         optimizer={"name": "sgd", "lr": 0.3},
         training={"epochs": 500, "batch_size": 4, "early_stopping": {"patience": 5}},
     )
-    trained = train_model(job, new_state(job), stop_rules=[EarlyStopping(5)])
+    trained = train_model(context, new_state(context), stop_rules=[EarlyStopping(5)])
     losses = [record.valid_loss for record in trained.state.history]
     assert trained.stopped == "early"
     assert trained.state.best_epoch == losses.index(min(losses)) + 1
     assert trained.state.epoch == trained.state.best_epoch + 5
-    assert score(job, job.valid)[0] == pytest.approx(min(losses), rel=1e-6)
+    assert score(context, context.valid)[0] == pytest.approx(min(losses), rel=1e-6)
 
 
 WATCHED = {
@@ -189,38 +188,38 @@ WATCHED = {
 
 
 @pytest.mark.parametrize(("kind", "metric"), [(kind, name) for kind, names in WATCHED.items() for name in names])
-def test_any_metric_chooses_the_best_weights(make_job, kind, metric):
-    job = make_job(
+def test_any_metric_chooses_the_best_weights(make_context, kind, metric):
+    context = make_context(
         kind,
         optimizer={"name": "sgd", "lr": 0.5},
         model={"hidden": []},
         loss={"name": "mae" if kind == "regression" else "auto"},
         training={"epochs": 6, "batch_size": 8, "early_stopping": {"metric": metric}},
     )
-    trained = train_model(job, new_state(job))
+    trained = train_model(context, new_state(context))
     scores = [record.valid_metrics.get(metric, math.nan) for record in trained.state.history]
     best = np.nanmax(scores) if higher_is_better(metric) else np.nanmin(scores)
     assert trained.state.best_epoch == scores.index(best) + 1
-    assert score(job, job.valid)[1][metric] == pytest.approx(best, rel=1e-6)
+    assert score(context, context.valid)[1][metric] == pytest.approx(best, rel=1e-6)
 
 
-def test_an_undefined_metric_is_left_out_and_never_the_best(make_job):
-    job = make_job(training={"epochs": 4, "batch_size": 16, "early_stopping": {"metric": "precision"}})
-    some_positive = job.scorer
+def test_an_undefined_metric_is_left_out_and_never_the_best(make_context):
+    context = make_context(training={"epochs": 4, "batch_size": 16, "early_stopping": {"metric": "precision"}})
+    some_positive = context.scorer
     rows = iter([{}, {"accuracy": 1.0}, {"precision": 0.2}, {}])
-    trained = train_model(replace(job, scorer=lambda outputs, y: next(rows)), new_state(job))
+    trained = train_model(replace(context, scorer=lambda outputs, y: next(rows)), new_state(context))
     assert [record.valid_metrics for record in trained.state.history] == [{}, {"accuracy": 1.0}, {"precision": 0.2}, {}]
     assert (trained.state.best_epoch, trained.state.best_score) == (3, 0.2)
     assert "precision" in some_positive(torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))
     assert "precision" not in some_positive(-torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))
 
 
-def test_resume_equals_never_interrupted_with_watched_metrics(make_job):
+def test_resume_equals_never_interrupted_with_watched_metrics(make_context):
     sections = {
         "optimizer": {"name": "adam", "schedule": {"name": "plateau", "metric": "mcc", "patience": 1}},
         "training": {"epochs": 8, "batch_size": 16, "early_stopping": {"metric": "roc_auc", "patience": 3}},
     }
-    whole, first, second = (make_job(**sections) for _ in range(3))
+    whole, first, second = (make_context(**sections) for _ in range(3))
     expected = train_model(whole, new_state(whole))
     assert len({record.lr for record in expected.state.history}) > 1
     keeper = KeepSnapshot()
@@ -230,24 +229,26 @@ def test_resume_equals_never_interrupted_with_watched_metrics(make_job):
     assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
 
 
-def test_divergence_names_its_first_step_and_keeps_the_best(make_job):
-    job = make_job("regression", optimizer={"name": "sgd", "lr": 1e12}, training={"epochs": 50, "batch_size": 8})
-    trained = train_model(job, new_state(job))
+def test_divergence_names_its_first_step_and_keeps_the_best(make_context):
+    context = make_context(
+        "regression", optimizer={"name": "sgd", "lr": 1e12}, training={"epochs": 50, "batch_size": 8}
+    )
+    trained = train_model(context, new_state(context))
     assert trained.stopped == "diverged"
     assert 1 < trained.diverged_step <= trained.state.step
-    position = trained.diverged_step - 1 - trained.state.epoch * job.steps_per_epoch
+    position = trained.diverged_step - 1 - trained.state.epoch * context.steps_per_epoch
     assert not math.isfinite(trained.state.losses[position])
     assert torch.isfinite(trained.state.losses[:position]).all()
 
 
-def test_observers_see_every_epoch_and_change_nothing(make_job):
-    class Collector(Observer):
+def test_observers_see_every_epoch_and_change_nothing(make_context):
+    class Collector(Callback):
         epochs = ()
 
-        def on_epoch(self, job, state, record):
+        def on_epoch_end(self, context, state, record):
             self.epochs = (*self.epochs, record.epoch)
 
-    watched, alone = (make_job(training={"epochs": 4, "batch_size": 16}) for _ in range(2))
+    watched, alone = (make_context(training={"epochs": 4, "batch_size": 16}) for _ in range(2))
     collector = Collector()
     train_model(watched, new_state(watched), [collector])
     train_model(alone, new_state(alone))
@@ -255,34 +256,36 @@ def test_observers_see_every_epoch_and_change_nothing(make_job):
     assert states_equal(watched.model.state_dict(), alone.model.state_dict())
 
 
-def test_what_an_observer_hears_within_a_step_ends_the_training_before_the_next(make_job, monkeypatch):
+def test_what_an_observer_hears_within_a_step_ends_the_training_before_the_next(make_context, monkeypatch):
     monkeypatch.setattr("mlcli.training.loop.TICK_SECONDS", 0)
     heard = []
 
-    class Listens(Observer):
-        def on_tick(self, job, state):
+    class Listens(Callback):
+        def on_batch_end(self, context, state):
             heard.append(state.step)
 
-    job = make_job(training={"epochs": 3, "batch_size": 16})
-    state = new_state(job)
-    assert train_model(job, state, [Listens()], interrupted=lambda: bool(heard)).stopped == "interrupted"
+    context = make_context(training={"epochs": 3, "batch_size": 16})
+    state = new_state(context)
+    assert train_model(context, state, [Listens()], interrupted=lambda: bool(heard)).stopped == "interrupted"
     assert state.step == 1
 
 
-def test_clip_norm_bounds_the_step(make_job):
-    job = make_job(
+def test_clip_norm_bounds_the_step(make_context):
+    context = make_context(
         optimizer={"name": "sgd", "lr": 1.0}, training={"epochs": 1, "batch_size": "full", "clip_norm": 1e-3}
     )
-    before = torch.cat([p.detach().flatten().clone() for p in job.model.parameters()])
-    train_model(job, new_state(job))
-    after = torch.cat([p.detach().flatten() for p in job.model.parameters()])
+    before = torch.cat([p.detach().flatten().clone() for p in context.model.parameters()])
+    train_model(context, new_state(context))
+    after = torch.cat([p.detach().flatten() for p in context.model.parameters()])
     assert (after - before).norm().item() == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_max_norm_bounds_every_unit(make_job):
-    job = make_job(model={"hidden": [8], "max_norm": 0.5}, optimizer={"name": "sgd", "lr": 1.0}, training={"epochs": 3})
-    train_model(job, new_state(job))
-    for weight in (p for p in job.model.parameters() if p.ndim == 2):
+def test_max_norm_bounds_every_unit(make_context):
+    context = make_context(
+        model={"hidden": [8], "max_norm": 0.5}, optimizer={"name": "sgd", "lr": 1.0}, training={"epochs": 3}
+    )
+    train_model(context, new_state(context))
+    for weight in (p for p in context.model.parameters() if p.ndim == 2):
         assert weight.norm(dim=1).max().item() <= 0.5 + 1e-5
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.config.schema import Config
-from mlcli.task import Classification, Regression
+from mlcli.config.sections.config import Config
+from mlcli.models.task import Classification, Regression
 from mlcli.training.losses import build_loss
 
 CPU = torch.device("cpu")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mlcli.config.optimizer import (
+from mlcli.config.sections.optimizer import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,

@@ -11,12 +11,12 @@ from mlcli.training.snapshot import SCALARS, restore_snapshot, take_snapshot
 
 @pytest.mark.parametrize("value", [[1], "1", True], ids=repr)
 @pytest.mark.parametrize("name", SCALARS)
-def test_what_is_no_number_is_refused(make_job, name, value):
-    job = make_job(training={"epochs": 2, "batch_size": 16})
-    state = new_state(job)
-    train_model(job, state)
-    snapshot = take_snapshot(job, state)
+def test_what_is_no_number_is_refused(make_context, name, value):
+    context = make_context(training={"epochs": 2, "batch_size": 16})
+    state = new_state(context)
+    train_model(context, state)
+    snapshot = take_snapshot(context, state)
     forged = replace(snapshot, progress={**snapshot.progress, name: value})
     with pytest.raises(ArtefactError, match=f"{name} is .*, not a number"):
-        restore_snapshot(make_job(training={"epochs": 2, "batch_size": 16}), forged)
-    assert restore_snapshot(make_job(training={"epochs": 2, "batch_size": 16}), snapshot).epoch == 2
+        restore_snapshot(make_context(training={"epochs": 2, "batch_size": 16}), forged)
+    assert restore_snapshot(make_context(training={"epochs": 2, "batch_size": 16}), snapshot).epoch == 2

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.config.schema import Config
-from mlcli.task import Regression
-from mlcli.training.job import Arrays, assemble_job
+from mlcli.config.sections.config import Config
+from mlcli.models.task import Regression
+from mlcli.training.context import TensorDataset, build_context
 from mlcli.training.loop import new_state, train_model
 
 STEPS = 10
@@ -82,15 +82,15 @@ def test_ten_steps_follow_the_chain_rule(case):
             "training": {"epochs": STEPS, "batch_size": "full"},
         }
     )
-    job = assemble_job(
+    context = build_context(
         config,
         Regression(("a", "b"), (0.0, 0.0), (1.0, 1.0)),
-        Arrays(torch.tensor(x), torch.tensor(y)),
-        Arrays(torch.tensor(x[:0]), torch.tensor(y[:0])),
+        TensorDataset(torch.tensor(x), torch.tensor(y)),
+        TensorDataset(torch.tensor(x[:0]), torch.tensor(y[:0])),
     )
-    start = [p.detach().numpy().copy() for p in job.model.parameters()]
+    start = [p.detach().numpy().copy() for p in context.model.parameters()]
 
-    trained = train_model(job, new_state(job))
+    trained = train_model(context, new_state(context))
 
     for ours, theirs in zip(trained.model.parameters(), by_hand(start, x, y), strict=True):
         np.testing.assert_allclose(ours.detach().numpy(), theirs, rtol=0, atol=1e-10)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn, optim
 
-from mlcli.training.update import FusedAdam, choose_update
+from mlcli.training.optimizers import FusedAdam, choose_update
 
 CPU = torch.device("cpu")
 

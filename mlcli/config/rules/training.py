@@ -1,22 +1,219 @@
-"""Rules about how the cost is minimised."""
+"""Cross-field checks of the task, the training and the search space."""
 
+import contextlib
 from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Literal, get_args
 
-from mlcli.config.fault import Fault
-from mlcli.config.optimizer import LbfgsConfig, SgdConfig
-from mlcli.config.schema import Config
+from mlcli.config.rules.messages import nearest, shown_value
+from mlcli.config.rules.values import ConfigIssue, find_issues, write_out
+from mlcli.config.sections.config import Config, known_task, watched_metrics
+from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
+from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
+from mlcli.config.sections.training import (
+    Choices,
+    ClassBaseline,
+    ImproveConfig,
+    LogRange,
+    NumberBaseline,
+    NumberMetric,
+    Space,
+)
+from mlcli.config.tree import Value, dotted, put_value, read_key, without_value
+
+_READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
+_REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile")
+_REGRESSION_METRICS = get_args(NumberMetric)
+_OUTPUT_LOSSES = {
+    "sigmoid": ("auto", "bce", "focal"),
+    "softmax": ("auto", "cross_entropy", "focal"),
+    "step": ("auto", "perceptron", "hinge"),
+}
 
 
-def training_clashes(config: Config) -> Iterator[Fault]:
+def check_task(config: Config) -> Iterator[ConfigIssue]:
+    """Losses, outputs and metrics that do not suit the task, or each other."""
+    yield from _check_output(config)
+    task = known_task(config.dataset)
+    if task == "regression":
+        yield from _class_keys(config)
+    if task == "classification" and config.loss.name in _REGRESSION_LOSSES:
+        message = f"{config.loss.name} is for numbers, and the target is classes; use auto, bce or cross_entropy"
+        yield ConfigIssue(("loss", "name"), message, reads=_READS)
+    if task is not None:
+        yield from _check_metrics(config, task)
+
+
+def _check_output(config: Config) -> Iterator[ConfigIssue]:
+    output, loss = config.model.output, config.loss.name
+    losses = _OUTPUT_LOSSES.get(output)
+    if losses and loss not in losses:
+        message = f"{output} goes with loss {', '.join(losses[:-1])} or {losses[-1]}; loss.name is {loss}"
+        yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
+
+
+def _class_keys(config: Config) -> Iterator[ConfigIssue]:
+    regression = "is for classes, and the target is numbers"
+    if config.loss.name not in ("auto", *_REGRESSION_LOSSES):
+        message = f"{config.loss.name} {regression}; use auto, mse, mae, huber or quantile"
+        yield ConfigIssue(("loss", "name"), message, reads=_READS)
+    elif getattr(config.loss, "class_weights", "none") != "none":
+        yield ConfigIssue(("loss", "class_weights"), f"{regression}; remove it", at_key=True, reads=_READS)
+    if config.loss.name == "auto" and getattr(config.loss, "label_smoothing", 0) > 0:
+        yield ConfigIssue(("loss", "label_smoothing"), f"{regression}; remove it", at_key=True, reads=_READS)
+    if config.model.output in ("sigmoid", "softmax", "step"):
+        message = f"{config.model.output} {regression}; use auto or identity"
+        yield ConfigIssue(("model", "output"), message, reads=_READS)
+    if config.evaluation.threshold != 0.5:
+        yield ConfigIssue(("evaluation", "threshold"), f"{regression}; remove it", at_key=True, reads=_READS)
+    if config.evaluation.positive is not None:
+        yield ConfigIssue(("evaluation", "positive"), f"{regression}; remove it", at_key=True, reads=_READS)
+
+
+def _check_metrics(config: Config, task: Literal["regression", "classification"]) -> Iterator[ConfigIssue]:
+    for_numbers, target = task == "regression", "numbers" if task == "regression" else "classes"
+    for index, metric in enumerate(_listed(config.evaluation.metrics)):
+        if (metric in _REGRESSION_METRICS) != for_numbers:
+            message = f"{metric} does not suit a target of {target}; remove it, or use auto"
+            yield ConfigIssue(("evaluation", "metrics", index), message, reads=_READS)
+    for index, baseline in enumerate(_listed(config.evaluation.baselines)):
+        if baseline not in get_args(NumberBaseline if for_numbers else ClassBaseline):
+            message = f"{baseline} does not suit a target of {target}; remove it, or use auto"
+            yield ConfigIssue(("evaluation", "baselines", index), message, reads=_READS)
+    for place, watched in watched_metrics(config).items():
+        if watched != "loss" and (watched in _REGRESSION_METRICS) != for_numbers:
+            yield ConfigIssue(place, f"{watched} does not suit a target of {target}; use loss", reads=_READS)
+
+
+def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a list; none for a word such as auto."""
+    return () if isinstance(names, str) else names
+
+
+def check_training(config: Config) -> Iterator[ConfigIssue]:
     """Optimizer settings that need or exclude others."""
     optimizer, training = config.optimizer, config.training
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         message = "needs optimizer.momentum > 0, such as 0.9"
-        yield Fault(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))
+        yield ConfigIssue(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))
     if isinstance(optimizer, LbfgsConfig):
         if training.batch_size != "full":
             message = f'lbfgs needs training.batch_size: "full"; it is {training.batch_size}'
-            yield Fault(("optimizer", "name"), message, reads=(("training", "batch_size"),))
+            yield ConfigIssue(("optimizer", "name"), message, reads=(("training", "batch_size"),))
         if training.clip_norm is not None:
             message = "lbfgs chooses its own step length; remove clip_norm, or use another optimizer"
-            yield Fault(("training", "clip_norm"), message, reads=(("optimizer", "name"),))
+            yield ConfigIssue(("training", "clip_norm"), message, reads=(("optimizer", "name"),))
+
+
+SPACE = ("improve", "space")
+LARGEST_GRID = 100_000
+SEARCHED = ("features", "model", "loss", "optimizer", "training")
+
+Path = tuple[str, ...]
+
+
+def check_search_space(config: ImproveConfig, written: dict[str, Value]) -> Iterator[ConfigIssue]:
+    """Keys that do not exist or are not to be searched, empty ranges, and values that the key does not take.
+
+    written : the configuration that the values are to stand in
+    """
+    space = config.space
+    rest = {key: value for key, value in written.items() if key != "improve"}
+    for text in space:  # what is drawn stands in the place of what is written
+        with contextlib.suppress(ValueError):
+            rest = without_value(rest, read_key(text))
+    if config.sampler == "grid":
+        yield from _check_grid(space)
+    for text, searched in space.items():
+        try:
+            path = _read_key(text)
+        except ValueError as error:
+            yield ConfigIssue((*SPACE, text), str(error), at_key=True)
+            continue
+        bounds = searched.log if isinstance(searched, LogRange) else searched
+        if not isinstance(bounds, Choices) and bounds[0] >= bounds[1]:
+            yield ConfigIssue(
+                (*SPACE, text),
+                f"must go from low to high; got {shown_value(bounds[0])} to {shown_value(bounds[1])}",
+            )
+            continue
+        values = bounds.choices if isinstance(bounds, Choices) else bounds
+        if refusal := next(_refusals(rest, path, values, space), None):
+            yield ConfigIssue((*SPACE, text), refusal, reads=(path[:1],))
+
+
+def searchable() -> tuple[Path, ...]:
+    """The keys that can be searched, but for those of single columns."""
+    paths = (key.path for key in all_keys() if not key.is_section)
+    return tuple(dict.fromkeys(path for path in paths if path[0] in SEARCHED and ANY not in path))
+
+
+def _read_key(text: str) -> Path:
+    """Path of a key that can be searched; raises ValueError with advice for others."""
+    path = read_key(text)
+    if path[0] in SEARCHED and find_keys(path):
+        return path
+    if path[0] not in SEARCHED and find_keys(path):
+        raise ValueError(
+            f"cannot be searched: trials are compared on the same rows; search keys of {', '.join(SEARCHED)}"
+        )
+    known = {dotted(path): path for path in searchable()}
+    last = next((name for name, other in known.items() if other[-1] == path[-1]), None)
+    near = nearest(text, known) or last
+    raise ValueError("no such key" + (f"; did you mean '{near}'?" if near else "; write it as in optimizer.lr"))
+
+
+def _refusals(written: dict[str, Value], path: Path, values: tuple[Value, ...], space: Space) -> Iterator[str]:
+    """Why a value cannot stand at `path`, beside every combination of the names searched above it."""
+    having, own_name = owners(path), (*path[:-1], "name")
+
+    def fits(at: Path, name: Value) -> bool:
+        return at != own_name or not having or name in having
+
+    choices = [[(at, name) for at, name in names if fits(at, name)] for names in _names_above(path, space)]
+    if [] in choices:
+        yield f"unknown key; {path[-1]} belongs to {', '.join(having)}, and {dotted(own_name)} draws none of them"
+    for names in product(*choices):
+        named = written
+        for name_path, name in names:
+            named = put_value(named, name_path, name)
+        for value in values:
+            fault = next(find_issues(write_out(put_value(named, path, value))), None)
+            if fault is not None:
+                where = "" if fault.path[: len(path)] == path else f" {dotted(fault.path)}:"
+                yield f"{shown_value(value)} does not fit:{where} {fault.message}"
+
+
+def _check_grid(space: Space) -> Iterator[ConfigIssue]:
+    """What has no end, or would have none in a lifetime."""
+    if not space:
+        yield ConfigIssue(SPACE, "is required: grid tries every combination of finite keys, such as {choices: [...]}")
+    sizes = [1]
+    for text, searched in space.items():
+        bounds = searched.log if isinstance(searched, LogRange) else searched
+        if isinstance(bounds, Choices):
+            sizes.append(len(bounds.choices))
+        elif isinstance(bounds[0], int) and isinstance(bounds[1], int):
+            sizes.append(bounds[1] - bounds[0] + 1)
+        else:
+            yield ConfigIssue(
+                (*SPACE, text),
+                f"grid cannot try every number from {shown_value(bounds[0])} to {shown_value(bounds[1])}; "
+                "name some, as in "
+                f"{{choices: [{shown_value(bounds[0])}, {shown_value(bounds[1])}]}}, or use improve.sampler: tpe",
+            )
+    if prod(sizes) > LARGEST_GRID:
+        yield ConfigIssue(
+            SPACE, f"has {prod(sizes):,} combinations; a grid of over {LARGEST_GRID:,} is never tried whole"
+        )
+
+
+def _names_above(path: Path, space: Space) -> Iterator[list[tuple[Path, Value]]]:
+    """For each section above `path` whose name is searched too: its name's path with each name."""
+    for length in range(1, len(path)):
+        name_path = (*path[:length], "name")
+        searched = space.get(dotted(name_path))
+        if isinstance(searched, Choices) and name_path != path:
+            distinct = dict.fromkeys(name for name in searched.choices if isinstance(name, str))
+            yield [(name_path, name) for name in distinct]

@@ -53,7 +53,7 @@ def everything_imported():
     import sqlalchemy
     import torch
 
-    from mlcli.steps import evaluate, improve, predict, prepare, train
+    from mlcli.use_cases import evaluate, improve, predict, prepare, train
 
     PIL.Image.init()
     return (matplotlib, optuna, sklearn, sqlalchemy, torch, evaluate, improve, predict, prepare, train)

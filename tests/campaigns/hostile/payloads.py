@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from mlcli.files import atomic_folder
+from mlcli.io.atomic import atomic_folder
 from tests.campaigns.hostile.watch import CANARY
 
 PROGRAM = f"open({CANARY!r}, 'w').close()"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlcli.config.load import parse_config
+from mlcli.config.loading.load import parse_config
 from mlcli.errors import ConfigError
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError

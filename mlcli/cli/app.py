@@ -1,0 +1,152 @@
+"""The program: its commands, and the way in and out of its process."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from mlcli.cli import completion
+from mlcli.cli.check import check
+from mlcli.cli.doctor import doctor
+from mlcli.cli.evaluate import evaluate
+from mlcli.cli.explain import explain
+from mlcli.cli.features import features
+from mlcli.cli.improve import improve
+from mlcli.cli.init import init
+from mlcli.cli.play import play
+from mlcli.cli.predict import predict
+from mlcli.cli.prepare import prepare
+from mlcli.cli.runs import runs_group
+from mlcli.cli.schema import schema
+from mlcli.cli.show import show
+from mlcli.cli.train import give_resume_a_value, train
+from mlcli.terminal.help import Command, Group, examples
+
+app = typer.Typer(
+    name="mlcli",
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "color": False if os.environ.get("NO_COLOR") else None},
+    help="Train neural networks on tables and small images from one YAML file.\n\n"
+    "The steps: prepare → features → train → evaluate → improve; and predict. Each runs the earlier ones it needs.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"mlcli {version('mlcli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Carry the options that belong to no command."""
+
+
+# In the order of the help, each with examples of how to call it.
+STEPS: dict[Callable[..., None], str] = {
+    prepare: examples("prepare", "prepare configs/adult.yaml", "prepare --json"),
+    features: examples("features configs/adult.yaml", "features -S features.scale=robust"),
+    train: examples(
+        "train configs/mnist.yaml",
+        "train -S training.epochs=20",
+        "train --resume",
+        "train --resume mnist/002 -S training.epochs=30",
+    ),
+    evaluate: examples(
+        "evaluate",
+        "evaluate iris/002 --split valid",
+        "evaluate --fail-under accuracy=0.9",
+        "evaluate -S evaluation.folds=5",
+    ),
+    improve: examples(
+        "improve configs/adult.yaml --trials 20",
+        "improve --timeout 300 --ensemble 8",
+        "improve iris/001 --diagnose --apply",
+    ),
+    predict: examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
+}
+BESIDE: dict[Callable[..., None], str] = {
+    play: examples(
+        "play",
+        "play spiral -S model.hidden=[8,8]",
+        "play people.csv --target income --x age --y hours",
+        "play configs/iris.yaml --epochs 50",
+    ),
+    init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
+    show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits -o digits.html"),
+    check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
+    explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
+    schema: examples("schema -o mlcli.schema.json", "schema | less"),
+    doctor: examples("doctor", "doctor > report.txt"),
+}
+BESIDE_PANEL = "Beside the steps"
+
+for command, epilog in STEPS.items():
+    app.command(cls=Command, epilog=epilog)(command)
+for command, epilog in BESIDE.items():
+    app.command(cls=Command, epilog=epilog, rich_help_panel=BESIDE_PANEL)(command)
+app.add_typer(runs_group(), name="runs", rich_help_panel=BESIDE_PANEL)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; leaves by SystemExit."""
+    if completion.answer_bash_behind_equals():
+        sys.exit(0)
+    given = give_resume_a_value(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(app(given, prog_name="mlcli", standalone_mode=False) or 0)
+    except Exception as error:
+        # Typer's own, whichever of its versions raises it.
+        say, show = (getattr(error, name, None) for name in ("format_message", "show"))
+        if say is None or show is None:
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            show()
+            sys.exit(2)
+        context = getattr(error, "ctx", None)
+        sys.exit(_refuse(say(), context.command_path if context else "mlcli", as_json="--json" in given))
+
+
+def _refuse(said: str, command: str, as_json: bool) -> int:
+    """Say what is wrong with the command line; the exit code."""
+    from mlcli.errors import UsageError
+    from mlcli.terminal.help import describe_usage
+    from mlcli.terminal.screen import Screen
+
+    told = UsageError(describe_usage(said, command))
+    Screen(as_json=as_json).error(told)
+    return told.exit_code
+
+
+def run_process() -> None:
+    """Entry point of the `mlcli` program: `main` in a process of its own."""
+    # Imports make many objects and no garbage; with the usual threshold they are searched over and over.
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        main()
+    except SystemExit as leaving:
+        # Typer and rich leave with 1 where a pipe was closed on them.
+        closed = isinstance(leaving.__context__, BrokenPipeError)
+        code = 128 + signal.SIGPIPE if closed else leaving.code
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # All is written and closed: torch's own clean-up would only cost a quarter of a second.
+    os._exit(code if isinstance(code, int) else 0)

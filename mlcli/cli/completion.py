@@ -1,0 +1,98 @@
+"""What a shell offers at TAB: configurations, runs, keys and their values; each found without a heavy import."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mlcli.config.reference.completion import key_words, words_of
+from mlcli.io.paths import runs_dir
+from mlcli.io.text import printable
+
+SETTERS = ("--set", "-S")
+
+
+def configs(incomplete: str) -> list[str]:
+    """YAML files here, in configs/, and in the folder whose name has been typed."""
+    folders = dict.fromkeys((Path(), Path("configs"), Path(incomplete.rpartition("/")[0])))
+    found = (path for folder in folders for ending in ("*.yaml", "*.yml") for path in _glob(folder, ending))
+    return _starting(incomplete, (str(path) for path in found))
+
+
+def playgrounds(incomplete: str) -> list[str]:
+    """What can be played: the generated sets, and configurations."""
+    return [*_starting(incomplete, words_of("dataset", "PlaygroundSet")), *configs(incomplete)]
+
+
+def runs(incomplete: str) -> list[str]:
+    """Names of runs, and the runs of a name once it has been typed."""
+    if "/" not in incomplete:
+        return _starting(incomplete, (path.name for path in _glob(runs_dir(), "*") if path.is_dir()))
+    name = incomplete.partition("/")[0]
+    numbers = (path.name for path in _glob(runs_dir() / name, "*") if path.name.isdigit())
+    return _starting(incomplete, (f"{name}/{number}" for number in numbers))
+
+
+def configs_or_runs(incomplete: str) -> list[str]:
+    """Both."""
+    return [*configs(incomplete), *runs(incomplete)]
+
+
+def keys(incomplete: str) -> list[str]:
+    """Dotted keys."""
+    return _starting(incomplete, key_words())
+
+
+def settings(incomplete: str) -> list[str]:
+    """`key=`, and behind it the words that the key takes.
+
+    A key that is alone comes with its words, for a shell puts a blank behind what cannot go on.
+    """
+    key, equals, _ = incomplete.partition("=")
+    words = key_words()
+    if equals:
+        return _starting(incomplete, (f"{key}={word}" for word in words.get(key, ())))
+    matching = _starting(key, words)
+    return [f"{one}={word}" for one in matching for word in ("", *(words[one] if len(matching) == 1 else ()))]
+
+
+def answer_bash_behind_equals() -> bool:
+    """Offer the words of a key where bash asks for those behind `--set key=`, as which it knows three words of its own.
+
+    Typer's completion would take them for three arguments. Returns whether bash was answered.
+    """
+    if os.environ.get("_MLCLI_COMPLETE") != "complete_bash":
+        return False
+    try:
+        words, at = shlex.split(os.environ.get("COMP_WORDS", "")), int(os.environ.get("COMP_CWORD", ""))
+    except ValueError:
+        return False
+    key, typed = _behind_equals(words, at)
+    if key is None:
+        return False
+    sys.stdout.write("".join(f"{word}\n" for word in _starting(typed, key_words().get(key, ()))))
+    return True
+
+
+def _behind_equals(words: Sequence[str], at: int) -> tuple[str | None, str]:
+    """The key in front of the equals sign at or before the word that is typed, and that word."""
+    before, typed = list(words[:at]), words[at] if at < len(words) else ""
+    if typed == "=":
+        before, typed = [*before, typed], ""
+    is_value = before[-1:] == ["="] and before[-3:-2] and before[-3] in SETTERS
+    return (before[-2], typed) if is_value else (None, typed)
+
+
+def _starting(incomplete: str, candidates: Iterable[str]) -> list[str]:
+    """Those that begin with it and can be written on a command line as they are."""
+    return [one for one in dict.fromkeys(candidates) if one.startswith(incomplete) and printable(one) == one]
+
+
+def _glob(folder: Path, ending: str) -> list[Path]:
+    try:
+        return sorted(folder.glob(ending))
+    except OSError:
+        return []

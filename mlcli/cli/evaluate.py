@@ -1,0 +1,35 @@
+"""`mlcli evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlcli.cli.options import JsonOption, QuietOption, RunArgument, SetOption, StrictOption, VerboseOption
+from mlcli.cli.session import Session
+
+
+def evaluate(
+    run: RunArgument = None,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="Rows to measure on: test, valid or train.")] = "test",
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
+    ] = None,
+    strict: StrictOption = False,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Step 4: measure on the test rows, beside baselines; write figures and a report."""
+    with Session(as_json, quiet, verbose) as session:
+        found = session.run(run)
+        from mlcli.terminal.results import show_evaluation
+        from mlcli.use_cases.evaluate import evaluate as run_evaluate
+
+        result = run_evaluate(found, split, fail_under or (), sets or (), session.screen)
+        session.finish(result, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
+        session.refuse(result.serious if strict else ())
+        session.require(result.misses)

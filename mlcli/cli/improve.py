@@ -1,0 +1,66 @@
+"""`mlcli improve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli.cli import completion
+from mlcli.cli.options import JsonOption, QuietOption, SetOption, VerboseOption
+from mlcli.cli.session import Session
+
+
+def improve(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CONFIG|RUN",
+            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
+            autocompletion=completion.configs_or_runs,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Configurations to try; overrides the config.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Seconds after which the search is stopped.")
+    ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, max=100, help="Save K networks like the best as one model, a run of its own."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train at the same time.")] = 1,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
+    diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only; nothing is searched.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the next config beside yours, as NAME-next.yaml, with what changed.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="With --apply: the file to write.")
+    ] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
+    with Session(as_json, quiet, verbose) as session:
+        config, run = session.config_or_run(target, sets)
+        from mlcli.io.signals import Interruption
+        from mlcli.search.workers import WorkerTask
+        from mlcli.terminal.improve import show_improved
+        from mlcli.terminal.search import search_view
+        from mlcli.use_cases.improve import ImproveRequest, join_search
+        from mlcli.use_cases.improve import improve as run_improve
+
+        interruption, views = Interruption(), [search_view(session.screen)]
+        next_config = session.next_config(target, config, output) if apply or output else None
+        asked = ImproveRequest(trials, timeout, ensemble, jobs, search=not diagnose, apply=next_config)
+        if worker is not None:
+            join_search(config, asked, WorkerTask.read(worker), interruption)
+            return
+        result = run_improve(config, run, asked, session.screen, views, interruption)
+        session.finish(result, show_improved)
+        session.exit_if(interruption)

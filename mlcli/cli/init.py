@@ -1,0 +1,47 @@
+"""`mlcli init`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli.cli.options import JsonOption, QuietOption
+from mlcli.cli.session import Session
+from mlcli.errors import UsageError
+
+
+def init(
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, JSON lines, npz, or a folder of pictures.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column to predict. Left out: you are asked.")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take an example that comes with mlcli, such as iris, instead.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here. Left out: mlcli.yaml.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a configuration for your data, or take an example's: a start that trains well as it is."""
+    with Session(as_json, quiet) as session:
+        from mlcli.terminal.init import choose_target, show_example, show_started
+        from mlcli.use_cases.init import DEFAULT_OUTPUT, copy_example
+        from mlcli.use_cases.init import init as run_init
+
+        if (data is None) == (example is None):
+            raise UsageError("name either the data, as in `mlcli init people.csv`, or an example: `--example iris`")
+        if example is not None:
+            copied = copy_example(example, output)
+            session.finish(copied, show_example, f"mlcli train {copied.config}")
+        elif data is not None:
+            result = run_init(data, target, output or DEFAULT_OUTPUT, partial(choose_target, session.screen))
+            session.finish(
+                result, show_started, "mlcli check, or mlcli train" if output is None else f"mlcli train {output}"
+            )

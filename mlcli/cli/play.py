@@ -1,0 +1,66 @@
+"""`mlcli play`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli.cli import completion
+from mlcli.cli.options import JsonOption, QuietOption, SetOption
+from mlcli.cli.session import Session
+
+
+def play(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SET|FILE",
+            help="circle, xor, gauss, spiral, plane, multi_gauss; a table such as a CSV; or a config. "
+            "Left out: circle.",
+            autocompletion=completion.playgrounds,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the table to predict. Left out: the last.")
+    ] = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            "--x", metavar="COLUMN", help="Number column across. Left out: one that tells much of the target."
+        ),
+    ] = None,
+    y: Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Number column upwards.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Train so many epochs without keys, and print the plane."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the config that was played here.")
+    ] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Change a small network by keys while it is trained, and watch what it answers over two inputs."""
+    with Session(as_json, quiet) as session:
+        from mlcli.playground.start import PlayRequest
+
+        state = session.game(PlayRequest(what, target, x, y, sets or ()))
+        from mlcli.io.signals import Interruption
+        from mlcli.terminal.play.game import Game, can_play
+        from mlcli.terminal.play.panel import show_played
+        from mlcli.use_cases.play import play as run_play
+
+        if epochs is None and can_play(session.screen):
+            game = Game(session.screen, state, output)
+            game.play()
+            game.tell()
+            if game.written is not None:
+                session.screen.next_step(f"mlcli train {game.written}")
+            return
+        with Interruption() as interruption:
+            result = run_play(state, state.config.training.epochs if epochs is None else epochs, output, interruption)
+        session.finish(result, show_played, f"mlcli train {output}" if output else "")
+        session.exit_if(interruption)

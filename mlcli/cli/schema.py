@@ -1,0 +1,29 @@
+"""`mlcli schema`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli.cli.options import QuietOption
+from mlcli.cli.session import Session
+
+
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here. Left out: to stdout.")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the configuration's JSON Schema, by which editors complete, explain and check the YAML file."""
+    with Session(as_json=False, quiet=quiet) as session:
+        from mlcli.config.reference.json_schema import editor_line, save_schema, schema_text
+
+        if output is None:
+            typer.echo(schema_text(), nl=False)
+            return
+        save_schema(output)
+        session.screen.say(f"Schema: {output}. An editor uses it where a configuration beside it begins with the line")
+        session.screen.heading(editor_line(Path(output.name)))

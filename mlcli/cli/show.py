@@ -1,0 +1,58 @@
+"""`mlcli show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli.cli import completion
+from mlcli.cli.options import JsonOption, QuietOption, SetOption
+from mlcli.cli.session import FILE_ENDINGS, Session
+from mlcli.errors import UsageError
+
+
+def show(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CONFIG|RUN",
+            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
+            autocompletion=completion.configs_or_runs,
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", metavar="NAME", help="Look closely at this column. Repeatable.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every column or class, however many there are.")] = False,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="train or valid; the test rows stay locked.")] = "train",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write a page with all figures (.html).")
+    ] = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Look at the data: distributions, missing cells, ties between columns, balance, pictures."""
+    with Session(as_json, quiet) as session:
+        if target is not None and not target.endswith(FILE_ENDINGS) and Path(target).is_file():
+            raise UsageError(f"{target}: give a configuration or a run; mlcli init {target} writes a configuration")
+        config, _ = session.config_or_run(target, sets)
+        if output is not None:
+            from mlcli.reports.data_page import require_page_name
+
+            require_page_name(output)
+        from mlcli.terminal.show import show_explored
+        from mlcli.use_cases.show import show as run_show
+
+        result = run_show(config, session.screen, split, columns or ())
+        if not sets and session.trained_on(target) not in (None, result.fingerprint):
+            session.screen.warn(f"the data has changed since {target} was trained on it; shown is what it is now")
+        if output is not None:
+            from mlcli.reports.data_page import write_data_page
+
+            write_data_page(result, output)
+        session.finish(result, lambda screen, found: show_explored(screen, found, every=every))
+        if output is not None:
+            session.screen.say(f"Page: {output}")

@@ -1,1 +1,0 @@
-"""The commands: thin, a module each; they import their step when they run."""

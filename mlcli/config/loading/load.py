@@ -1,0 +1,223 @@
+"""YAML text to `Config`: every error of a file at once, each with its place and a remedy."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mlcli.config.loading.dump import changes_of
+from mlcli.config.loading.yaml import read_yaml, read_yaml_value
+from mlcli.config.rules.dataset import check_columns, check_source, check_split
+from mlcli.config.rules.messages import nearest
+from mlcli.config.rules.training import check_search_space, check_task, check_training
+from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, construct_config, find_issues, write_out
+from mlcli.config.sections.config import Config
+from mlcli.config.tree import (
+    JsonValue,
+    KeyPath,
+    Place,
+    Tree,
+    Value,
+    dotted,
+    freeze,
+    read_dotted,
+    read_key,
+    without_value,
+)
+from mlcli.errors import ConfigError, Problem
+
+
+def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[ConfigIssue]:
+    """Every pair of keys that cannot stand together; `written` is what the file says of the configuration."""
+    yield from check_source(config.dataset)
+    yield from check_split(config)
+    yield from check_columns(config)
+    yield from check_task(config)
+    yield from check_training(config)
+    yield from check_search_space(config.improve, written)
+
+
+def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
+    """Tree with the values of all overrides, later ones winning; the malformed ones join its problems."""
+    problems: list[Problem] = []
+    for override in overrides:
+        source = f"--set {override}"
+        try:
+            path, value = _read_override(override, source)
+            tree = replace(tree, value=write_out(tree.value)).with_value(path, value, Place(source))
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except ValueError as error:
+            problems.append(Problem("", str(error), source))
+    return replace(tree, problems=(*tree.problems, *problems))
+
+
+def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
+    keys, rest = read_dotted(override)
+    if rest.startswith("["):
+        raise ValueError(f"an item of a list cannot be set alone; set the whole list: {dotted(keys)}=[…]")
+    if not rest.startswith("="):
+        raise ValueError("must be key=value, such as optimizer.lr=0.01")
+    return keys, read_yaml_value(rest[1:], source)
+
+
+def build_config(tree: Tree) -> Config:
+    """The configuration a tree describes; raises ConfigError with every problem, in the order of the file."""
+    value = write_out(tree.value)
+    faults = list(islice(find_issues(value), MAX_PROBLEMS + 1))
+    faults.extend(islice(_cross_field_issues_beside(tuple(faults), value), MAX_PROBLEMS + 1))
+    said = [fault for fault in faults if not _rests_on(fault, tree.broken)]
+    problems = [*tree.problems, *(_placed(fault, tree) for fault in said)]
+    if problems:
+        raise ConfigError(_in_order(problems))
+    return _validate(value, tree)
+
+
+def build_quickly(tree: Tree) -> Config:
+    """The configuration of a tree that `dump_config` wrote, by pydantic alone, and with all advice at a fault."""
+    try:
+        return _validate(tree.value, tree)
+    except ConfigError:
+        return build_config(tree)
+
+
+def _validate(value: dict[str, Value], tree: Tree) -> Config:
+    """The configuration by pydantic, types being strict; it has the last word, in its own words."""
+    try:
+        return Config.model_validate(value, strict=True)
+    except ValidationError as error:
+        said = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_url=False)]
+        raise ConfigError([Problem(path, message, tree.values[()].source) for path, message in said]) from None
+
+
+def _cross_field_issues_beside(faults: Sequence[ConfigIssue], value: dict[str, Value]) -> Iterator[ConfigIssue]:
+    """Clashes among the keys that have no fault of their own; none where too little is left to judge."""
+    broken = [_smallest_section(fault.path) for fault in faults]
+    for path in broken:
+        value = without_value(value, path)
+    if next(find_issues(value), None) is None:
+        clashes = cross_field_issues(construct_config(value), value)
+        yield from (clash for clash in clashes if not _rests_on(clash, broken))
+
+
+def _smallest_section(path: KeyPath) -> KeyPath:
+    """What to leave out for a faulty path: the key itself, or the section whose name it is."""
+    return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
+
+
+def _rests_on(fault: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
+    involved = (fault.path, *fault.reads)
+    return any(_is_under(path, gone) or _is_under(gone, path) for path in involved for gone in broken)
+
+
+def _is_under(path: KeyPath, above: KeyPath) -> bool:
+    return path[: len(above)] == above
+
+
+def _placed(fault: ConfigIssue, tree: Tree) -> Problem:
+    place = tree.place_of_key(fault.path) if fault.at_key else tree.place_of_value(fault.path)
+    return Problem(dotted(fault.path), fault.message, place.source, place.line, place.column)
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems once each, in the order of the file, the command line's after it; no more than one can read."""
+    ordered = sorted(dict.fromkeys(problems), key=_position)
+    if len(ordered) <= MAX_PROBLEMS:
+        return ordered
+    more = Problem("", f"there are more problems; these are the first {MAX_PROBLEMS}", ordered[0].source)
+    return [*ordered[:MAX_PROBLEMS], more]
+
+
+def _position(problem: Problem) -> tuple[bool, int, int]:
+    return problem.line is None, problem.line or 0, problem.column or 0
+
+
+MAX_BYTES = 2**20
+# What a user may name where a configuration is expected.
+TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz"}
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Configuration of a file, with `--set` overrides; a name left out is the file's.
+
+    Raises ConfigError with all problems when the file cannot be read or is not valid.
+    """
+    return parse_config(_read_text(path), str(path), path.stem, overrides)
+
+
+def parse_config(text: str, source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
+    """Configuration in a text; `source` is what messages call it. Raises ConfigError with all problems."""
+    tree = apply_overrides(read_yaml(text, source), overrides)
+    return build_config(_with_name(tree, default_name))
+
+
+def read_resolved(path: Path) -> Config:
+    """Configuration of a file that a run keeps, several times as fast as `load_config`. Raises ConfigError."""
+    return build_quickly(read_yaml(_read_text(path), str(path)))
+
+
+def override_config(config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = ()) -> Config:
+    """Configuration with other values at dotted keys, and without some keys, validated as a file is.
+
+    A key equal to its default counts as not set. So another optimizer.name takes that optimizer's own defaults,
+    and is refused when a key that differs from its default does not exist there. Raises ConfigError.
+    """
+    written = changes_of(config)
+    for key in without:
+        written = without_value(written, read_key(key))
+    tree = Tree(written, {(): Place("override")})
+    for key, value in values.items():
+        place = Place(f"override {key}={value}")
+        try:
+            tree = tree.with_value(read_key(key), freeze(value), place)
+        except ValueError as error:
+            raise ConfigError([Problem("", str(error), place.source)]) from None
+    return build_config(tree)
+
+
+def _with_name(tree: Tree, default_name: str) -> Tree:
+    """The tree with the name that goes without saying."""
+    return replace(tree, value={"name": experiment_name(default_name), **tree.value})
+
+
+def experiment_name(text: str) -> str:
+    """Letters, digits, - and _ of a text, as `name` takes them."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64] or "run"
+
+
+def _read_text(path: Path) -> str:
+    if path.suffix.lower() in TABLES and path.is_file():
+        raise _unreadable(path, f"a table; write a configuration for it with: mlcli init {path} --target COLUMN")
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise _unreadable(path, "a pipe or a device; name a regular file")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable(path, f"no such file{_near_file(path)}") from None
+    except IsADirectoryError:
+        raise _unreadable(path, "a folder; name the YAML file in it") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(content) > MAX_BYTES:
+        raise _unreadable(path, "larger than 1 MiB; a configuration is a few hundred lines at most")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise ConfigError([Problem("", message, str(path), line, column)]) from None
+
+
+def _near_file(path: Path) -> str:
+    """The configuration beside it that may be meant."""
+    near = nearest(path.name, (entry.name for entry in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else None
+    return f"; did you mean '{path.with_name(near)}'?" if near else "; name a YAML file that is there"
+
+
+def _unreadable(path: Path, message: str) -> ConfigError:
+    return ConfigError([Problem("", message, str(path))])

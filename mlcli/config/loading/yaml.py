@@ -1,0 +1,262 @@
+"""Strict YAML: text to a `Tree`, from the parser's events, without any object constructor."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import yaml
+
+from mlcli.config.tree import KeyPath, Place, Scalar, Tree, Value, dotted, read_scalar
+from mlcli.errors import ConfigError, Problem
+
+MAX_DEPTH = 32
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+
+_RESERVED = "@`%,"
+
+_ADVICE = (
+    ("mapping values are not allowed", "':' is not expected here; text with ': ' in it needs quotes, a key needs a "
+     "blank after its colon, and keys of one section the same indentation"),
+    ("could not find expected ':'", "this line is neither a key with a colon nor part of the list or text above it"),
+    ("did not find expected key", "indentation or quotes do not fit the lines above; keys of one section start in the "
+     "same column"),
+    ("expected <block end>", "indentation or quotes do not fit the lines above; keys of one section start in the same "
+     "column"),
+    ("expected '-' indicator", "a list item starting with '- ' is expected here"),
+    ("sequence entries are not allowed", "a list item cannot start here; put '- ' on a line of its own"),
+    ("mapping keys are not allowed", "text cannot start with '? '; put it in quotes"),
+    ("undefined tag handle", "tags are not allowed; remove it, or quote the text if it starts with '!'"),
+    ("escape char", "unknown escape in double quotes; double the backslash, or use single quotes"),
+    ("incompatible YAML document", "this %YAML version is not supported; remove the line"),
+    ("<document start>", "nothing may follow the end of the document; remove this or the '...' above"),
+    ("block scalar", "after '|' or '>' the text starts on the next line; quote the text if the sign is meant"),
+    ("anchor", "anchors and aliases are not allowed; quote the text if it starts with '&' or '*'"),
+    ("alias", "anchors and aliases are not allowed; quote the text if it starts with '&' or '*'"),
+    ("parsing a tag", "tags are not allowed; quote the text if it starts with '!'"),
+    ("scanning a tag", "tags are not allowed; quote the text if it starts with '!'"),
+    ("directive", "a line cannot start with '%'; quote the text or remove the line"),
+)  # fmt: skip
+
+
+def explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], text: str) -> tuple[str, yaml.Mark]:
+    """Message and place of a syntax error.
+
+    brackets : where the brackets open at the time stand, outermost first
+    """
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        raise error
+    lines = text.splitlines()
+    at = _character(lines, mark)
+    wording = f"{error.context or ''}: {error.problem or ''}"
+    if "maximum nesting depth" in wording:  # libyaml's own limit, met while it reads ahead
+        return TOO_DEEP, mark
+    if "tab char" in wording or at == "\t":
+        return "a tab cannot indent; use blanks", mark
+    if "quoted scalar" in wording and "end of stream" in wording:
+        return "the quote that opens here is never closed", error.context_mark or mark
+    if "cannot start any token" in wording or (at and at in _RESERVED and "node content" in wording and not brackets):
+        return f"text cannot start with '{at}'; put it in quotes", mark
+    if brackets and "flow" in wording:
+        return _open_bracket(_character(lines, brackets[-1]), mark, lines), brackets[-1]
+    if at in ("]", "}"):
+        return f"'{at}' closes a bracket that was never opened; put it in quotes if it is text", mark
+    return next((advice for part, advice in _ADVICE if part in wording), "this is not valid YAML here"), mark
+
+
+def _open_bracket(sign: str, mark: yaml.Mark, lines: Sequence[str]) -> str:
+    if mark.line >= len(lines):
+        return f"'{sign}' is never closed"
+    before = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"'{sign}' is not closed, or a comma is missing or doubled, before {before}"
+
+
+def _character(lines: Sequence[str], mark: yaml.Mark) -> str:
+    return lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
+
+
+Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the tag of an event
+
+MAX_VALUES = 10_000
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def read_yaml(text: str, source: str) -> Tree:
+    """Tree of a whole file; raises ConfigError when it cannot be read as one mapping."""
+    _refuse_control(text, source)
+    reader = _Reader(source, text)
+    value = reader.document()
+    if not isinstance(value, dict):
+        raise ConfigError(reader.problems or [_not_a_mapping(value, reader.values.get((), Place(source, 1, 1)))])
+    return Tree(value, reader.values, reader.keys, tuple(reader.problems), frozenset(reader.broken))
+
+
+def read_yaml_value(text: str, source: str) -> Value:
+    """Value of a piece of YAML given on the command line; raises ConfigError naming `source` alone."""
+    try:
+        _refuse_control(text, source)
+        reader = _Reader(source, text)
+        value = reader.document()
+        if not reader.problems:
+            return value
+        problems = tuple(reader.problems)
+    except ConfigError as error:
+        problems = error.problems
+    raise ConfigError([Problem("", problem.message, source) for problem in problems])
+
+
+def _refuse_control(text: str, source: str) -> None:
+    found = _CONTROL.search(text)
+    if found is None:
+        return
+    before = text[: found.start()]
+    line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
+    message = f"control characters are not allowed: U+{ord(found.group()):04X}; is this a text file?"
+    raise ConfigError([Problem("", message, source, line, column)])
+
+
+# Characters of a value that stands where a whole configuration is expected, such as a table's.
+LONGEST_SHOWN = 60
+
+
+def _not_a_mapping(value: Value, place: Place) -> Problem:
+    if value is None:
+        message = "the file is empty; it needs at least a dataset section"
+    else:
+        text = repr(value)
+        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+        kind = "a list" if isinstance(value, tuple) else f"the single value {shown}"
+        message = f"the file must be keys with values, such as 'seed: 0'; got {kind}"
+    return Problem("", message, place.source, place.line, place.column)
+
+
+class _Omit:
+    """Stands for a value that was refused, and is left out of its section."""
+
+
+@dataclass
+class _Reader:
+    """Builds values from events; problems that leave the rest readable are collected."""
+
+    source: str
+    text: str
+    values: dict[KeyPath, Place] = field(default_factory=dict)
+    keys: dict[KeyPath, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    broken: set[KeyPath] = field(default_factory=set)
+    brackets: list[yaml.Mark] = field(default_factory=list)
+    n_values: int = 0
+
+    def document(self) -> Value:
+        """The only document; None when there is none."""
+        try:
+            return self._document(yaml.parse(self.text, Loader=_Loader))
+        except yaml.MarkedYAMLError as error:
+            message, mark = explain_syntax(error, self.brackets, self.text)
+            raise self.stopped(message, mark.line + 1, mark.column + 1) from None
+        except yaml.YAMLError:
+            raise self.stopped("the text is not valid YAML", 1, 1) from None
+
+    def stopped(self, message: str, line: int | None, column: int | None) -> ConfigError:
+        """The error that ends the reading, after the problems met before."""
+        return ConfigError([*self.problems, Problem("", message, self.source, line, column)])
+
+    def _document(self, events: Iterator[Event]) -> Value:
+        value: Value | _Omit = None
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent) and () in self.values:
+                raise self._stopped_at(event, "a second document starts here; one file holds one experiment")
+            if isinstance(event, yaml.NodeEvent):
+                value = self._node(event, events, ())
+        return None if isinstance(value, _Omit) else value
+
+    def _node(self, event: Event, events: Iterator[Event], path: KeyPath) -> "Value | _Omit":
+        self.values[path] = self._place(event)
+        if len(path) > MAX_DEPTH:
+            raise self._stopped_at(event, TOO_DEEP)
+        self.n_values += 1
+        if self.n_values > MAX_VALUES:
+            message = f"there are more than {MAX_VALUES:,} values; a configuration is a few hundred lines at most"
+            raise self._stopped_at(event, message)
+        if isinstance(event, yaml.AliasEvent):
+            return self._omit(path, event, f"aliases are not allowed: *{event.anchor}; repeat the value")
+        self._check_properties(event, path)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, path)
+        if event.flow_style:
+            self.brackets.append(event.start_mark)
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        value = self._mapping(events, path) if is_mapping else self._sequence(events, path)
+        if event.flow_style:
+            self.brackets.pop()
+        return value
+
+    def _check_properties(self, event: Event, path: KeyPath) -> None:
+        if event.anchor is not None:
+            self._refuse(path, event, f"anchors are not allowed: &{event.anchor}; repeat the value")
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse(path, event, f"tags are not allowed: {tag}; remove it")
+
+    def _scalar(self, event: Event, path: KeyPath) -> Scalar | _Omit:
+        if _CONTROL.search(event.value):
+            return self._omit(path, event, "control characters are not allowed in a value")
+        if event.style:
+            return str(event.value)
+        try:
+            return read_scalar(event.value)
+        except ValueError as error:
+            return self._omit(path, event, str(error))
+
+    def _sequence(self, events: Iterator[Event], path: KeyPath) -> Value:
+        items: list[Value] = []
+        for event in events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            item = self._node(event, events, (*path, len(items)))
+            items.append(None if isinstance(item, _Omit) else item)
+        return tuple(items)
+
+    def _mapping(self, events: Iterator[Event], path: KeyPath) -> Value:
+        section: dict[str, Value] = {}
+        for event in events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            inner = (*path, self._key(event, path))
+            first = self.keys.get(inner)
+            self.keys.setdefault(inner, self._place(event))
+            if first is not None:
+                self._refuse(inner, event, f"the key is already on line {first.line}; keep one of them")
+            value = self._node(next(events), events, inner)
+            if not isinstance(value, _Omit):
+                section[str(inner[-1])] = value
+        return section
+
+    def _key(self, event: Event, path: KeyPath) -> str:
+        if isinstance(event, yaml.AliasEvent):
+            raise self._stopped_at(event, f"aliases are not allowed: *{event.anchor}; repeat the value")
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self._stopped_at(event, "a key must be text, not a list or a section")
+        key = str(event.value)
+        if _CONTROL.search(key):
+            raise self._stopped_at(event, "control characters are not allowed in a key")
+        self._check_properties(event, (*path, key))
+        return key
+
+    def _refuse(self, path: KeyPath, event: Event, message: str) -> None:
+        place = self._place(event)
+        self.problems.append(Problem(dotted(path), message, place.source, place.line, place.column))
+
+    def _omit(self, path: KeyPath, event: Event, message: str) -> _Omit:
+        self._refuse(path, event, message)
+        self.broken.add(path)
+        return _Omit()
+
+    def _stopped_at(self, event: Event, message: str) -> ConfigError:
+        return self.stopped(message, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _place(self, event: Event) -> Place:
+        return Place(self.source, event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,0 +1,186 @@
+"""The configuration as a JSON Schema (draft 7), by which editors complete, explain and check the YAML file."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic.fields import FieldInfo
+
+from mlcli.config.reference.explain import ADVICE, NO_ADVICE, summary_of
+from mlcli.config.rules.training import SPACE, searchable
+from mlcli.config.sections.base import Section
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.keys import Shape, field_shape, names_of, shape_of
+from mlcli.config.tree import dotted
+from mlcli.errors import ResourceError, UsageError
+from mlcli.io.atomic import write_file
+
+Node: TypeAlias = dict[str, Any]
+NodePath = tuple[str, ...]
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+TITLE = "Configuration of mlcli"
+SEARCHED = "Searched"
+
+_LIMITS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "min_length": "minLength",
+}
+_TYPES = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def config_schema() -> Node:
+    """The whole schema: every section once, under `definitions`."""
+    writer = _Writer()
+    root = writer.section(Config, (), optional=("name",))
+    return {"$schema": DRAFT, "title": TITLE, **root, "definitions": dict(sorted(writer.definitions.items()))}
+
+
+def schema_text() -> str:
+    """The schema as a JSON document."""
+    return json.dumps(config_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+class _Writer:
+    """Writes nodes, and collects under `definitions` what they refer to."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Node] = {}
+
+    def section(self, section: type[Section], path: NodePath, optional: NodePath = ()) -> Node:
+        """An object closed to unknown keys. optional: keys that may be left out though the section requires them."""
+        fields = section.model_fields
+        keys = sorted(fields, key=lambda key: key != "name")
+        needed = [key for key in keys if fields[key].is_required() and key not in optional]
+        return {
+            "description": summary_of(section),
+            "type": "object",
+            "properties": {key: self._key(fields[key], (*path, key)) for key in keys},
+            "additionalProperties": False,
+            **({"required": needed} if needed else {}),
+        }
+
+    def _key(self, field: FieldInfo, path: NodePath) -> Node:
+        advice = ADVICE.get(".".join(path), NO_ADVICE)
+        default = {} if field.is_required() else {"default": _plain_default(field.default)}
+        said = " ".join(text for text in (field.description, advice.change, _said_default(default)) if text)
+        # At the left margin, the name may be left out of the section that is the default.
+        unnamed = type(field.default) if len(path) == 1 else None
+        node = self._value(field_shape(field), path, unnamed)
+        return {**({"description": said} if said else {}), **node, **default}
+
+    def _value(self, shape: Shape, path: NodePath, unnamed: type[Section] | None = None) -> Node:
+        """What may stand at a path: one of several forms, where there are several."""
+        sections = shape.sections()
+        if len(sections) > 1 and all(map(names_of, sections)):
+            return self._chosen_by_name(sections, path, unnamed)
+        forms = [self._plain(option, path) for option in shape.options() if not option.is_section]
+        forms += [self._member(section, path, section is unnamed) for section in sections]
+        forms += [{"enum": list(names)} for section in sections if (names := _bare_names(section))]
+        return forms[0] if len(forms) == 1 and "$ref" not in forms[0] else {"anyOf": forms}
+
+    def _chosen_by_name(self, sections: Sequence[type[Section]], path: NodePath, unnamed: type[Section] | None) -> Node:
+        """Sections told apart by their name, so that an editor offers and judges the keys of the one meant."""
+        choices = []
+        for section in sections:
+            named: Node = {"properties": {"name": {"enum": list(names_of(section))}}}
+            required = {} if section is unnamed else {"required": ["name"]}
+            choices.append({"if": named | required, "then": self._member(section, path, section is unnamed)})
+        every = [name for section in sections for name in names_of(section)]
+        required = {} if unnamed in sections else {"required": ["name"]}
+        return {
+            "anyOf": [{"enum": [name for section in sections for name in _bare_names(section)]}, {"type": "object"}],
+            "if": {"type": "object"},
+            "then": {"properties": {"name": {"enum": every}}, **required, "allOf": choices},
+        }
+
+    def _member(self, section: type[Section], path: NodePath, unnamed: bool) -> Node:
+        name = section.__name__
+        if name not in self.definitions:
+            self.definitions[name] = self.section(section, path, optional=("name",) if unnamed else ())
+        return _refer(name)
+
+    def _plain(self, option: Shape, path: NodePath) -> Node:
+        """A scalar, a list or a mapping."""
+        if option.words:
+            return {"enum": list(option.words)}
+        if option.origin is tuple:
+            return self._list(option, path)
+        if option.origin is dict:
+            return self._mapping(option, path)
+        limits = {word: limit for name, word in _LIMITS.items() if (limit := option.limit(name)) is not None}
+        pattern = next((one.pattern for one in option.constraints if getattr(one, "pattern", None)), None)
+        return {"type": _TYPES[option.annotation], **limits, **({"pattern": pattern} if pattern else {})}
+
+    def _list(self, option: Shape, path: NodePath) -> Node:
+        if option.any_length:
+            lengths = {"minItems": option.limit("min_length"), "maxItems": option.limit("max_length")}
+            items = self._value(shape_of(option.arguments[0]), path)
+            return {"type": "array", "items": items, **{word: n for word, n in lengths.items() if n is not None}}
+        each = [self._value(shape_of(item), path) for item in option.arguments]
+        return {"type": "array", "items": each, "minItems": len(each), "maxItems": len(each)}
+
+    def _mapping(self, option: Shape, path: NodePath) -> Node:
+        key, value = option.key_and_value()
+        names, inner = self._plain(key, path), self._value(value, (*path, "*"))
+        node: Node = {"type": "object", "additionalProperties": inner}
+        if len(names) > 1:
+            node["propertyNames"] = names
+        if path == SPACE:  # what can be searched is known, so that an editor can offer it
+            self.definitions[SEARCHED] = inner
+            node["additionalProperties"] = _refer(SEARCHED)
+            node["properties"] = {dotted(one): _refer(SEARCHED) for one in searchable()}
+        return node
+
+
+def _refer(definition: str) -> Node:
+    return {"$ref": f"#/definitions/{definition}"}
+
+
+def _said_default(default: Node) -> str:
+    """The default in words, which not every editor shows by itself; nothing of sections."""
+    shown = json.dumps(default.get("default", {}), ensure_ascii=False)
+    return f"Default: {shown}." if shown != "{}" else ""
+
+
+def _plain_default(default: object) -> object:
+    """A default as the file would write it; a section's is its name, or an empty section."""
+    if isinstance(default, Section):
+        return getattr(default, "name", {})
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _bare_names(section: type[Section]) -> tuple[str, ...]:
+    """The names that are a whole section when they stand alone."""
+    lacking = [key for key, field in section.model_fields.items() if field.is_required() and key != "name"]
+    return () if lacking else names_of(section)
+
+
+SCHEMA_NAME = "mlcli.schema.json"
+
+
+def editor_line(schema: Path) -> str:
+    """The comment by which editors with a YAML language server find the schema; it heads a configuration."""
+    return f"# yaml-language-server: $schema={schema}"
+
+
+def save_schema(path: Path) -> None:
+    """Write the schema, in the place of an earlier one. Raises UsageError where anything else is there."""
+    if path.exists() and not is_schema(path):
+        raise UsageError(f"{path} exists, and nothing is written over; name another file with -o")
+    write_file(path, schema_text().encode())
+
+
+def is_schema(path: Path) -> bool:
+    """Whether a file is a schema of some version of mlcli."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return TITLE in file.read(500)
+    except IsADirectoryError:
+        return False
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be read: {error.strerror or error}") from error

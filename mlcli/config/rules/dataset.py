@@ -1,0 +1,230 @@
+"""Cross-field checks of the data: its source, its split and its columns."""
+
+import re
+from collections.abc import Iterator
+
+from mlcli.config.rules.values import ConfigIssue
+from mlcli.config.sections.config import PICTURES, Config, gives_test_rows, has_valid_rows, known_task, targets_of
+from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, IdxConfig, SqlConfig, TableConfig
+from mlcli.config.sections.features import ColumnConfig, FeaturesConfig
+from mlcli.formulas.parse import parse_formula
+from mlcli.formulas.program import FormulaError
+
+_A_DAY = ("%[Yy]", "%[mbB]", "%d")
+
+
+def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
+    """Keys of one source that exclude or need each other."""
+    match dataset:
+        case SqlConfig(path=None, url=None):
+            yield ConfigIssue(
+                ("dataset", "path"), "is required: path of a SQLite file, or url of another database", at_key=True
+            )
+        case SqlConfig(path=str(), url=str()):
+            yield ConfigIssue(
+                ("dataset", "url"), "stands beside path; a query runs on one database, so remove one of them"
+            )
+        case IdxConfig() if (dataset.test_images is None) != (dataset.test_labels is None):
+            here, lacking = ("labels", "images") if dataset.test_images is None else ("images", "labels")
+            yield ConfigIssue(("dataset", f"test_{here}"), f"needs dataset.test_{lacking} beside it")
+        case CsvConfig() if dataset.delimiter == dataset.decimal:
+            yield ConfigIssue(
+                ("dataset", "decimal"), f"is the delimiter too: {dataset.decimal!r}; cells could not be told apart"
+            )
+    if isinstance(dataset, TableConfig):
+        yield from _check_target(dataset, targets_of(dataset))
+        yield from _check_dates(dataset, targets_of(dataset))
+
+
+def _check_dates(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[ConfigIssue]:
+    for name, form in dataset.dates.items():
+        at = ("dataset", "dates", name)
+        if not all(re.search(marks, form) for marks in _A_DAY) and "%j" not in form:
+            yield ConfigIssue(at, f"must tell day (%d), month (%m or %b) and year (%Y); got {form!r}")
+        if (kind := dataset.types.get(name, "date")) != "date":
+            message = f"is a format of dates, but dataset.types makes {name!r} a {kind}; remove one of them"
+            yield ConfigIssue(at, message, at_key=True, reads=(("dataset", "types"),))
+        if name in targets:
+            yield ConfigIssue(at, "the column is the target, which is not read as dates; remove it", at_key=True)
+
+
+def _check_target(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[ConfigIssue]:
+    for target in sorted({target for target in targets if targets.count(target) > 1}):
+        yield ConfigIssue(("dataset", "target"), f"names {target!r} twice")
+    for target in dict.fromkeys(targets):
+        if target in dataset.drop:
+            yield ConfigIssue(
+                ("dataset", "drop"), f"drops {target!r}, which dataset.target predicts", reads=(("dataset", "target"),)
+            )
+        kind = dataset.types.get(target, "number")
+        if len(targets) > 1 and kind != "number":
+            message = f"must be number: several targets are predicted as numbers; got {kind}"
+            yield ConfigIssue(("dataset", "types", target), message, reads=(("dataset", "target"),))
+        elif kind not in ("number", "category"):
+            message = f"must be number or category: {target!r} is predicted, as classes or numbers; got {kind}"
+            yield ConfigIssue(("dataset", "types", target), message, reads=(("dataset", "target"),))
+    if len(targets) > 1 and dataset.task == "classification":
+        message = "must be regression or auto with several targets; got classification"
+        yield ConfigIssue(("dataset", "task"), message, reads=(("dataset", "target"),))
+
+
+SPLIT = ("dataset", "split")
+_BY_COLUMN = ("group", "time", "given")
+
+
+def check_split(config: Config) -> Iterator[ConfigIssue]:
+    """Keys of the split that exclude each other, and keys that need validation rows."""
+    yield from _check_split_column(config.dataset)
+    yield from _check_shares(config.dataset)
+    yield from _check_folds(config)
+    if not has_valid_rows(config.dataset):
+        yield from _needs_valid_rows(config)
+
+
+def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
+    split, at = dataset.split, (*SPLIT, "column")
+    reads = ((*SPLIT, "by"), ("dataset", "target"), ("dataset", "drop"))
+    if split.by in _BY_COLUMN and isinstance(dataset, PICTURES):
+        yield ConfigIssue(
+            (*SPLIT, "by"), f"must be random, stratified or auto, as pictures have no columns; got {split.by}"
+        )
+    elif split.by in _BY_COLUMN and split.column is None:
+        yield ConfigIssue((*SPLIT, "by"), f"{split.by} needs dataset.split.column, the column to look at", reads=(at,))
+    elif split.by not in _BY_COLUMN and split.column is not None:
+        message = f"is not used by {split.by}; set dataset.split.by to group, time or given, or remove column"
+        yield ConfigIssue(at, message, reads=reads)
+    elif split.column in targets_of(dataset):
+        yield ConfigIssue(at, f"is the target {split.column!r}, which cannot also decide the split", reads=reads)
+    elif isinstance(dataset, TableConfig) and split.column in dataset.drop:
+        yield ConfigIssue(
+            at, f"{split.column!r} is in dataset.drop too; remove it there (it is not a feature anyway)", reads=reads
+        )
+    if split.by == "stratified" and known_task(dataset) == "regression":
+        message = "stratified needs classes, and the task is regression; use random"
+        yield ConfigIssue((*SPLIT, "by"), message, reads=(("dataset", "task"), ("dataset", "target")))
+
+
+def _check_shares(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
+    test, valid = dataset.split.test, dataset.split.valid
+    shares = isinstance(test, float) and isinstance(valid, float)
+    if shares and test + valid >= 1 and not gives_test_rows(dataset) and dataset.split.by != "given":
+        message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
+        yield ConfigIssue(
+            SPLIT, message, at_key=True, reads=((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path"))
+        )
+
+
+def _check_folds(config: Config) -> Iterator[ConfigIssue]:
+    """Folds are dealt row by row from rows that step 1 has prepared."""
+    evaluation, by = config.evaluation, config.dataset.split.by
+    at, reads = ("evaluation", "folds"), ((*SPLIT, "by"),)
+    if evaluation.repeats > 1 and not isinstance(evaluation.folds, int):
+        message = f"is for a number of folds; evaluation.folds is {evaluation.folds or 'null'}"
+        yield ConfigIssue(("evaluation", "repeats"), message, reads=(at,))
+    if evaluation.folds is None:
+        return
+    if by == "group":
+        message = "would part the groups that dataset.split.by: group keeps together; try several dataset.split.seed"
+        yield ConfigIssue(at, message, reads=reads)
+    elif by == "time":
+        message = "would learn from what comes later, and dataset.split.by is time; measure on the test rows alone"
+        yield ConfigIssue(at, message, reads=reads)
+    if isinstance(config.dataset, TableConfig) and config.dataset.outliers.name != "none":
+        message = "would be measured without the outliers that dataset.outliers takes away; set dataset.outliers: none"
+        yield ConfigIssue(at, message, reads=(("dataset", "outliers"),))
+
+
+def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
+    needs = f"needs validation rows, and dataset.split.valid is {config.dataset.split.valid:g}; set it to 0.2, say"
+    reads = ((*SPLIT, "valid"),)
+    if config.training.early_stopping is not None:
+        yield ConfigIssue(("training", "early_stopping"), f"early stopping {needs}", at_key=True, reads=reads)
+    if config.optimizer.schedule.name == "plateau":
+        yield ConfigIssue(("optimizer", "schedule", "name"), f"plateau {needs}", reads=reads)
+    if isinstance(config.evaluation.threshold, str):
+        message = f"choosing the threshold by {config.evaluation.threshold} {needs}"
+        yield ConfigIssue(("evaluation", "threshold"), message, reads=reads)
+
+
+_DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
+_NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale", "pieces")
+_CATEGORY_KEYS = ("encode", "order", "buckets")
+
+
+def check_columns(config: Config) -> Iterator[ConfigIssue]:
+    """Columns that are asked to be two things at once, and keys that have no effect on them."""
+    dataset, features = config.dataset, config.features
+    if isinstance(dataset, PICTURES):
+        yield from _keys_without_columns(dataset.name, features)
+        return
+    for name, text in features.derive.items():
+        yield from _unreadable_formula(name, text)
+        taken = _other_use(name, dataset)
+        if taken and taken != "dropped by dataset.drop":
+            message = f"the name is {taken}; give the derived column another"
+            yield ConfigIssue(("features", "derive", name), message, at_key=True, reads=_DATASET)
+    for name, column in features.columns.items():
+        if taken := _other_use(name, dataset):
+            message = f"the column is {taken}, so it is no feature; remove it from here or there"
+            yield ConfigIssue(("features", "columns", name), message, at_key=True, reads=_DATASET)
+        yield from _useless_keys(name, column, features, dataset)
+    if features.fill_value != 0 and features.impute != "constant":
+        message = f"is used by features.impute: constant only; impute is {features.impute}"
+        yield ConfigIssue(("features", "fill_value"), message, reads=(("features", "impute"),))
+
+
+def _unreadable_formula(name: str, text: str) -> Iterator[ConfigIssue]:
+    try:
+        parse_formula(text)
+    except FormulaError as error:
+        yield ConfigIssue(("features", "derive", name), str(error))
+
+
+def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[ConfigIssue]:
+    for key in ("derive", "drop", "pieces", "columns", "encode"):
+        if getattr(features, key) != FeaturesConfig.model_fields[key].default:
+            yield ConfigIssue(
+                ("features", key), f"works on named columns, and {dataset} is pictures; remove it", at_key=True
+            )
+
+
+def _other_use(column: str, dataset: DatasetConfig) -> str | None:
+    if column in targets_of(dataset):
+        return "the target"
+    if column == dataset.split.column:
+        return "the split column"
+    if isinstance(dataset, TableConfig) and column in dataset.drop:
+        return "dropped by dataset.drop"
+    return None
+
+
+def _useless_keys(
+    name: str, column: ColumnConfig, features: FeaturesConfig, dataset: DatasetConfig
+) -> Iterator[ConfigIssue]:
+    at = ("features", "columns", name)
+    encode, impute = column.encode or features.encode, column.impute or features.impute
+    if column.order is not None and encode != "ordinal":
+        message = f"needs encode: ordinal for this column; it is {encode}"
+        yield ConfigIssue((*at, "order"), message, at_key=True, reads=((*at, "encode"), ("features", "encode")))
+    if column.buckets is not None and encode != "hash":
+        message = f"needs encode: hash for this column; it is {encode}"
+        yield ConfigIssue((*at, "buckets"), message, at_key=True, reads=((*at, "encode"), ("features", "encode")))
+    if column.fill_value is not None and impute != "constant":
+        message = f"needs impute: constant for this column; it is {impute}"
+        yield ConfigIssue((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
+    kind = _declared_kind(name, dataset)
+    foreign = {None: (), "category": (*_NUMBER_KEYS, "dates"), "date": _CATEGORY_KEYS}.get(
+        kind, (*_CATEGORY_KEYS, "dates")
+    )
+    scaled = kind == "category" and encode in ("ordinal", "target")
+    for key in foreign:
+        if getattr(column, key) is not None and not (key == "scale" and scaled):
+            section = "types" if isinstance(dataset, TableConfig) and name in dataset.types else "dates"
+            message = f"has no effect on a {kind} column, which dataset.{section} makes of {name!r}"
+            yield ConfigIssue((*at, key), message, at_key=True, reads=(("dataset", section),))
+
+
+def _declared_kind(name: str, dataset: DatasetConfig) -> str | None:
+    if not isinstance(dataset, TableConfig):
+        return None
+    return dataset.types.get(name) or ("date" if name in dataset.dates else None)

@@ -1,0 +1,185 @@
+"""The words of error messages about values, and suggestions for unknown keys and names."""
+
+import json
+from collections.abc import Iterable, Sequence
+from types import NoneType
+
+from mlcli.config.sections.base import ErrorHint, Section
+from mlcli.config.sections.keys import ANY, Shape, all_keys, names_of, shape_of
+from mlcli.config.tree import FLOAT, INT, KeyPath, Value, dotted
+
+_MAX_SHOWN = 60
+_NOUNS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def must_be(shape: Shape, value: Value) -> str:
+    """`must be …; got …`, with the remedy where quotes are the matter or a word is misspelt."""
+    return f"must be {describe(shape)}; got {shown_value(value)}{_remedy(shape, value)}"
+
+
+def describe(shape: Shape) -> str:
+    """What fits a shape, such as `a whole number >= 1, "full" or "auto"`."""
+    wording = next((one.text for one in shape.constraints if isinstance(one, ErrorHint)), None)
+    if wording is not None:
+        return wording
+    sections = shape.sections()
+    others = [phrase for option in shape.options() if not option.is_section for phrase in _phrases(option)]
+    return either([*([_describe_sections(sections)] if sections else []), *others])
+
+
+def either(words: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *first, last = dict.fromkeys(words)
+    if not first:
+        return last
+    comma = "," if " and " in first[-1] else ""
+    return f"{', '.join(first)}{comma} or {last}"
+
+
+def shown_value(value: Value) -> str:
+    """A value as YAML writes it, shortened."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word most like this one, if any is like it."""
+    from difflib import get_close_matches
+
+    lower = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower().replace("-", "_"), lower, n=1, cutoff=cutoff)
+    return lower[found[0]] if found else None
+
+
+def _phrases(option: Shape) -> list[str]:
+    if option.words:
+        return [json.dumps(word, ensure_ascii=False) for word in option.words]
+    if option.origin is tuple:
+        return [_describe_list(option)]
+    if option.origin is dict:
+        return [f"a section whose keys have {describe(option.key_and_value()[1])}"]
+    if option.annotation is str:
+        return ["text that is not empty" if option.limit("min_length") else "text"]
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    limits = [f"{sign} {_plain(limit)}" for name, sign in signs.items() if (limit := option.limit(name)) is not None]
+    return [" ".join([_NOUNS[option.annotation], " and ".join(limits)]).strip()]
+
+
+def _plain(limit: float) -> str:
+    return f"{limit:g}" if isinstance(limit, float) else str(limit)
+
+
+def _describe_list(option: Shape) -> str:
+    least, most = option.limit("min_length") or 0, option.limit("max_length")
+    if option.any_length:
+        count = f" of at least {least}" if least > 1 else f" of at most {most}" if most else ""
+        return f"a list{count}, each item {describe(shape_of(option.arguments[0]))}"
+    items = either(describe(shape_of(item)) for item in option.arguments)
+    return f"a list of {len(option.arguments)}, each item {items}"
+
+
+def _describe_sections(sections: Sequence[type[Section]]) -> str:
+    names = [name for section in sections for name in names_of(section)]
+    if names:
+        return f"a name ({', '.join(names)}) or a section with one"
+    keys = [key for section in sections for key in section.model_fields]
+    return f"a section ({', '.join(keys)})"
+
+
+def _remedy(shape: Shape, value: Value) -> str:
+    options = shape.options()
+    if isinstance(value, int | float):
+        return "; put it in quotes" if any(option.annotation is str for option in options) else ""
+    if not isinstance(value, str):
+        return ""
+    if any(option.annotation in (int, float) for option in options) and (
+        INT.fullmatch(value) or FLOAT.fullmatch(value)
+    ):
+        return "; remove the quotes"
+    near = nearest(value, [word for option in options for word in option.words])
+    return f"; did you mean '{near}'?" if near else ""
+
+
+OTHER_NAMES = {
+    "activation_function": "activation",
+    "batch": "batch_size",
+    "batchsize": "batch_size",
+    "class_weight": "class_weights",
+    "file": "path",
+    "filename": "path",
+    "hidden_layer_sizes": "hidden",
+    "hidden_layers": "hidden",
+    "initializer": "init",
+    "label": "target",
+    "layers": "hidden",
+    "learning_rate": "lr",
+    "max_epochs": "epochs",
+    "max_iter": "epochs",
+    "normalize": "scale",
+    "num_epochs": "epochs",
+    "n_epochs": "epochs",
+    "random_state": "seed",
+    "scaler": "scale",
+    "sep": "delimiter",
+    "separator": "delimiter",
+    "units": "hidden",
+    "validation": "valid",
+    "validation_split": "valid",
+    "weight_decay": "l2",
+}
+_SURE, _LIKELY = 0.85, 0.75
+
+
+def unknown_name(name: Value, path: KeyPath, valid: Sequence[str]) -> str:
+    """Message for a `name` that selects nothing in the section at `path`."""
+    near = nearest(name, valid) if isinstance(name, str) else None
+    advice = f"; did you mean '{near}'?" if near else ""
+    shown = f"'{name}'" if isinstance(name, str) else shown_value(name)
+    return f"unknown {path[-1]} {shown}{advice} (valid: {', '.join(valid)})"
+
+
+def unknown_key(key: str, path: KeyPath, section: type[Section], members: Sequence[type[Section]], name: Value) -> str:
+    """Message for a key that `section`, at `path`, does not have.
+
+    members : all sections that may stand at this path
+    name : the one that was chosen, where they are chosen by name
+    """
+    own = section.model_fields
+    others = [other for member in members for other in member.model_fields if other not in own]
+    elsewhere = _elsewhere(path)
+    meant = OTHER_NAMES.get(key.lower().replace("-", "_"), "")
+    if key in others:
+        return f"unknown key; {_owners(key, path, members, name)}"
+    if near := meant if meant in own else nearest(key, own, _SURE):
+        return f"unknown key; did you mean '{near}'?"
+    if key in elsewhere:
+        return f"unknown key; {key} belongs {elsewhere[key]}"
+    if near := nearest(key, own):
+        return f"unknown key; did you mean '{near}'?"
+    if near := nearest(key, others, _LIKELY):
+        return f"unknown key; did you mean '{near}'? {_owners(near, path, members, name)}"
+    if near := meant if meant in elsewhere else nearest(key, elsewhere, _LIKELY):
+        return f"unknown key; did you mean '{near}' {elsewhere[near]}?"
+    return f"unknown key; valid keys: {', '.join(own)}"
+
+
+def _owners(key: str, path: KeyPath, members: Sequence[type[Section]], name: Value) -> str:
+    owners = [owner for member in members if key in member.model_fields for owner in names_of(member)]
+    if not owners:
+        return f"{key} cannot stand beside the others here; keep one"
+    return f"{key} belongs to {', '.join(owners)}; {dotted((*path, 'name'))} is {name}"
+
+
+def _elsewhere(path: KeyPath) -> dict[str, str]:
+    """Where in the file each key can stand, in words: the places under `path` if there are any."""
+    places: dict[str, list[KeyPath]] = {}
+    for key in all_keys():
+        above = key.path[:-1]
+        if ANY not in above and above not in places.setdefault(key.path[-1], []):
+            places[key.path[-1]].append(above)
+    return {key: _places_in_words(found, path) for key, found in places.items() if found}
+
+
+def _places_in_words(places: list[KeyPath], path: KeyPath) -> str:
+    near = [place for place in places if place[: len(path)] == path]
+    return either(f"under {dotted(place)}" if place else "at the left margin" for place in near or places)

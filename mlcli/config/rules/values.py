@@ -1,0 +1,167 @@
+"""Checks each value of a configuration by itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from mlcli.config.rules.messages import describe, either, must_be, unknown_key, unknown_name
+from mlcli.config.sections.base import Section
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.keys import Shape, field_shape, names_of
+from mlcli.config.tree import KeyPath, Value
+
+MAX_PROBLEMS = 100
+"""As many as one can read; a file with more is told so, and the rest need not be found."""
+
+
+@dataclass(frozen=True)
+class ConfigIssue:
+    """What is wrong at a path of the configuration.
+
+    at_key : the place is the key's rather than the value's
+    reads : other paths the judgement rests on
+    """
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+    reads: tuple[KeyPath, ...] = ()
+
+
+def find_issues(value: Value) -> Iterator[ConfigIssue]:
+    """Every fault of a whole configuration."""
+    return _issues(Shape(Config), value, ())
+
+
+def _issues(shape: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue]:
+    if isinstance(value, dict) and shape.sections():
+        yield from _section_issues(shape, value, path)
+        return
+    candidates = [_option_issues(option, value, path) for option in shape.options()]
+    inside = [list(islice(faults, MAX_PROBLEMS + 1)) for faults in candidates if faults is not None]
+    if [] in inside:
+        return
+    yield from inside[0] if len(inside) == 1 else [ConfigIssue(path, must_be(shape, value))]
+
+
+def _option_issues(option: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue] | None:
+    """Faults inside a value of the kind this option takes; None when it is of another kind."""
+    if isinstance(value, dict):
+        return _entry_issues(option, value, path) if option.origin is dict else None
+    if isinstance(value, tuple):
+        shapes = option.items(len(value)) if option.origin is tuple else None
+        return None if shapes is None else _item_issues(shapes, value, path)
+    return iter(()) if option.accepts(value) else None
+
+
+def _entry_issues(option: Shape, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
+    key_shape, value_shape = option.key_and_value()
+    for key, inner in value.items():
+        if not any(one.accepts(key) for one in key_shape.options()):
+            yield ConfigIssue((*path, key), f"the key {must_be(key_shape, key)}", at_key=True)
+        yield from _issues(value_shape, inner, (*path, key))
+
+
+def _item_issues(shapes: tuple[Shape, ...], value: tuple[Value, ...], path: KeyPath) -> Iterator[ConfigIssue]:
+    for index, (shape, inner) in enumerate(zip(shapes, value, strict=True)):
+        yield from _issues(shape, inner, (*path, index))
+
+
+def _section_issues(shape: Shape, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
+    section = chosen_section(shape, value, path)
+    if isinstance(section, ConfigIssue):
+        yield section
+        return
+    for key, field in section.model_fields.items():
+        if field.is_required() and key not in value:
+            yield ConfigIssue((*path, key), f"is required: {_wanted(field)}", at_key=True)
+    for key, inner in value.items():
+        if key not in section.model_fields:
+            yield ConfigIssue(
+                (*path, key), unknown_key(key, path, section, shape.sections(), value.get("name")), at_key=True
+            )
+        elif key == "name" and names_of(section) and inner not in names_of(section):
+            yield ConfigIssue((*path, key), unknown_name(inner, path, names_of(section)))
+        else:
+            yield from _issues(field_shape(section.model_fields[key]), inner, (*path, key))
+
+
+def chosen_section(shape: Shape, value: dict[str, Value], path: KeyPath) -> type[Section] | ConfigIssue:
+    """The section that is meant: the only one, the one named, or the one that shares keys with the value."""
+    sections = shape.sections()
+    by_name = {name: section for section in sections for name in names_of(section)}
+    if len(sections) == 1:
+        return sections[0]
+    if not by_name:
+        sharing = [section for section in sections if section.model_fields.keys() & value.keys()]
+        return sharing[0] if sharing else ConfigIssue(path, must_be(shape, value))
+    if "name" not in value:
+        return ConfigIssue((*path, "name"), f"is required: {either(by_name)}", at_key=True)
+    name = value["name"]
+    if isinstance(name, str) and name in by_name:
+        return by_name[name]
+    return ConfigIssue((*path, "name"), unknown_name(name, path, tuple(by_name)))
+
+
+def _wanted(field: FieldInfo) -> str:
+    shape = field_shape(field)
+    chosen_by_name = any(names_of(section) for section in shape.sections())
+    described = describe(shape) if chosen_by_name or all(one.words for one in shape.options()) else field.description
+    return str(described).rstrip(".")
+
+
+def construct_config(value: dict[str, Value]) -> Config:
+    """Configuration of values in which `find_faults` finds nothing."""
+    return Config.model_construct(**_fields(Config, value))
+
+
+def _fields(section: type[Section], value: dict[str, Value]) -> dict[str, Any]:
+    fields = section.model_fields
+    return {key: _construct(field_shape(fields[key]), inner) for key, inner in value.items()}
+
+
+def _construct(shape: Shape, value: Value) -> object:
+    if not isinstance(value, dict):
+        return value
+    if shape.sections():
+        section = chosen_section(shape, value, ())
+        return value if isinstance(section, ConfigIssue) else section.model_construct(**_fields(section, value))
+    inner = next(option.key_and_value()[1] for option in shape.options() if option.origin is dict)
+    return {key: _construct(inner, one) for key, one in value.items()}
+
+
+def write_out(value: dict[str, Value]) -> dict[str, Value]:
+    """Copy in which every section chosen by name says its name.
+
+    A bare word stands for a section with that name. In a section at the left margin that has a default, such as
+    optimizer, a name left out is the default's; deeper ones, such as optimizer.schedule, must be named.
+    """
+    named = {key: _with_default_name(key, inner) for key, inner in value.items()}
+    return _section(Config, named)
+
+
+def _with_default_name(key: str, value: Value) -> Value:
+    field = Config.model_fields.get(key)
+    name = getattr(field.default, "name", None) if field else None
+    if name is None or not isinstance(value, dict):
+        return value
+    return {"name": name, **value}
+
+
+def _section(section: type[Section], value: dict[str, Value]) -> dict[str, Value]:
+    fields = section.model_fields
+    return {key: _expand(field_shape(fields[key]), inner) if key in fields else inner for key, inner in value.items()}
+
+
+def _expand(shape: Shape, value: Value) -> Value:
+    sections = shape.sections()
+    by_name = {name: section for section in sections for name in names_of(section)}
+    if isinstance(value, str) and by_name:
+        return {"name": value}
+    if not sections or not isinstance(value, dict):
+        return value
+    section = sections[0] if len(sections) == 1 else by_name.get(str(value.get("name")))
+    return _section(section, value) if section else value

@@ -1,1 +1,0 @@
-"""A game of `mlcli play` on a terminal."""

@@ -1,0 +1,213 @@
+"""From raw rows to cleaned tables: roles, kinds, task, labels, and the report of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from mlcli.config.sections.dataset import CsvConfig, TableConfig
+from mlcli.data.cleaning import (
+    CleaningReport,
+    ColumnReport,
+    check_classes,
+    check_spread,
+    distinct_counts,
+    drop_incomplete,
+    drop_without_target,
+    refuse_new_classes,
+    repeated,
+    sparse_columns,
+)
+from mlcli.data.selection import CellsConfig, Selected, select_cells
+from mlcli.data.tables.cells import as_text, kind_of
+from mlcli.data.tables.inference import infer_task
+from mlcli.data.tables.rows import Rows, require_columns
+from mlcli.data.tables.types import Column, Kind, Table, TaskKind
+from mlcli.errors import DataError
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of the columns by role; split is the column the split looks at."""
+
+    features: tuple[str, ...]
+    targets: tuple[str, ...]
+    split: str | None
+
+    @property
+    def table(self) -> tuple[str, ...]:
+        """Features and targets."""
+        return self.features + self.targets
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every column with a role."""
+        return self.table if self.split is None else (*self.table, self.split)
+
+    def without(self, names: Collection[str]) -> Roles:
+        """The same without some features."""
+        return replace(self, features=tuple(name for name in self.features if name not in names))
+
+
+def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> Roles:
+    """Every column that has no other role is a feature; unknown names raise DataError."""
+    columns, label = rows.frame.columns, rows.source.label
+    split = config.split.column
+    require_columns(targets, columns, "dataset.target", label)
+    require_columns([split] if split else [], columns, "dataset.split.column", label)
+    require_columns(config.drop, columns, "dataset.drop", label)
+    require_columns(config.types, columns, "dataset.types", label)
+    require_columns(config.dates, columns, "dataset.dates", label)
+    require_columns(config.keep, columns, "dataset.keep", label)
+    require_columns(config.replace, columns, "dataset.replace", label)
+    for name in targets:
+        if name in config.drop or name == split:
+            raise DataError(f"{label}: {name!r} is dataset.target, so it cannot be in dataset.drop or split.column")
+    others = {*targets, *config.drop, split}
+    return Roles(tuple(name for name in columns if name not in others), targets, split)
+
+
+def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
+    """Declared kinds; the split column is text, which ids and names are, unless it is a time."""
+    kinds: dict[str, Kind] = {**dict.fromkeys(config.dates, "date"), **config.types}
+    if roles.split is not None and config.split.by != "time":
+        kinds.setdefault(roles.split, "category")
+    return kinds
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """A cleaned table.
+
+    rows      : all rows, or the training rows when test rows are given apart
+    test      : the test rows given apart, with the same columns and kinds
+    task      : inferred from all target cells of rows, or as dataset.task says
+    split_key : split.column, aligned with rows: Float64, String (ids, names, ISO dates) or Datetime; not a feature
+    """
+
+    rows: Table
+    test: Table | None
+    task: TaskKind
+    split_key: pl.Series | None
+    report: CleaningReport
+
+
+def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig) -> TableRead:
+    """Infer kinds and task, and clean; test rows given apart take the columns and kinds of the others.
+
+    Classes are text, whatever they were: '3', 'true'. Raises DataError where data and config do not fit.
+    """
+    roles = assign_roles(raw, targets, config)
+    wanted = wanted_kinds(roles, config)
+    cells, plain = _cells_config(config), (*targets, config.split.column or "")
+    selected = select_cells(raw, roles.all, cells, wanted, "as the dataset section says", plain=plain)
+    dropped = sparse_columns(selected.rows, roles.features, config.missing)
+    roles = roles.without(dropped)
+    _refuse_gaps(selected.rows, roles)
+    task = infer_task(selected.rows, targets, config.task)
+    rows, report = _clean(selected, roles, task, config, drop_repeated=config.duplicates == "drop")
+    if task == "classification":
+        check_classes(rows, targets[0], asked=config.task == task)
+    else:
+        check_spread(rows, targets)
+    test, test_report = None, None
+    if raw_test is not None:
+        test_rows, test_report = _clean_test(raw_test, selected.rows, rows, roles, task, config)
+        test = _table(test_rows, roles)
+    reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
+    report = replace(report, dropped_columns=reasons, test=test_report)
+    split_key = rows.frame[roles.split] if roles.split else None
+    return TableRead(_table(rows, roles), test, task, split_key, report)
+
+
+def _cells_config(config: TableConfig) -> CellsConfig:
+    decimal = config.decimal if isinstance(config, CsvConfig) else "."
+    return CellsConfig(config.missing.values, config.replace, config.keep, decimal, config.dates)
+
+
+def _refuse_gaps(rows: Rows, roles: Roles) -> None:
+    if not roles.features:
+        raise DataError(f"{rows.source.label}: no feature columns are left beside {', '.join(roles.targets)}")
+    missing = rows.frame[roles.split].is_null() if roles.split else pl.Series([False])
+    if missing.any():
+        raise DataError(
+            f"{rows.place(rows.first(missing))}: dataset.split.column {roles.split!r} is missing in "
+            f"{int(missing.sum()):,} of {len(rows):,} rows, this one first; fill it in, or split by another column"
+        )
+
+
+def _clean_test(
+    raw: Rows, parsed: Rows, train: Rows, roles: Roles, task: TaskKind, config: TableConfig
+) -> tuple[Rows, CleaningReport]:
+    """Test rows cleaned; parsed: the training rows before classes became text, whose kinds hold."""
+    label = raw.source.label
+    require_columns((*roles.table, *config.keep), raw.frame.columns, f"columns of {train.source.label}", label)
+    wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.table}
+    because = f"as it is in {train.source.label}"
+    selected = select_cells(raw, roles.table, _cells_config(config), wanted, because, fitted=True)
+    rows, report = _clean(selected, replace(roles, split=None), task, config, drop_repeated=False)
+    if task == "classification":
+        refuse_new_classes(rows, train, roles.targets[0])
+    return rows, report
+
+
+def _clean(
+    selected: Selected, roles: Roles, task: TaskKind, config: TableConfig, *, drop_repeated: bool
+) -> tuple[Rows, CleaningReport]:
+    kept = _with_labels(selected.rows.with_frame(selected.rows.frame.select(roles.all)), roles, task)
+    known = drop_without_target(kept, roles.targets, config.missing)
+    complete = drop_incomplete(known, roles.features, config.missing)
+    again = repeated(complete.frame)
+    rows = complete.where(~again) if drop_repeated else complete
+    columns = _column_reports(kept, rows, roles, selected.replaced)
+    return rows, CleaningReport(
+        source=rows.source.label,
+        rows_read=selected.n_read,
+        rows_kept=len(kept),
+        rows_without_target=len(kept) - len(known),
+        rows_with_missing=len(known) - len(complete),
+        duplicates=int(again.sum()),
+        duplicates_dropped=len(complete) - len(rows),
+        rows=len(rows),
+        columns=columns,
+        dropped_columns={},
+        constant=tuple(column.name for column in columns if column.role == "feature" and column.distinct <= 1),
+        notes=(*rows.notes, *_odd_notes(selected.odd)),
+    )
+
+
+def _odd_notes(odd: Mapping[str, int]) -> Iterator[str]:
+    for name, count in odd.items():
+        yield f"column {name!r}: {count:,} cells are neither true nor false, as the training rows' are, and are missing"
+
+
+def _with_labels(rows: Rows, roles: Roles, task: TaskKind) -> Rows:
+    target = rows.frame[roles.targets[0]]
+    if task == "regression" or target.dtype == pl.String:
+        return rows
+    return rows.with_frame(rows.frame.with_columns(as_text(target)))
+
+
+def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str, int]) -> tuple[ColumnReport, ...]:
+    missing, distinct = kept.frame.null_count(), distinct_counts(rows.frame.select(roles.table))
+    return tuple(
+        ColumnReport(
+            name=name,
+            role="target" if name in roles.targets else "feature",
+            kind=kind_of(rows.frame, name),
+            missing=int(missing[name][0]),
+            distinct=distinct[name],
+            replaced=replaced.get(name, 0),
+        )
+        for name in roles.table
+    )
+
+
+def _table(rows: Rows, roles: Roles) -> Table:
+    frame = rows.frame.select(roles.table)
+    features, targets = (
+        tuple(Column(name, kind_of(frame, name)) for name in names) for names in (roles.features, roles.targets)
+    )
+    return Table(frame, features, targets)

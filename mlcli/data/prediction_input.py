@@ -1,0 +1,216 @@
+"""Rows and images to predict, read as the training rows were and checked against the model's columns."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, MissingConfig, NpzConfig, TableConfig
+from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.idx import read_idx
+from mlcli.data.readers.images import Color, list_pictures, read_pictures, visible
+from mlcli.data.readers.jsonl import read_jsonl
+from mlcli.data.readers.npz import feature_frame, read_arrays
+from mlcli.data.readers.parquet import read_parquet
+from mlcli.data.readers.text_file import open_text, read_text
+from mlcli.data.selection import CellsConfig, select_cells
+from mlcli.data.tables.rows import Rows, Source
+from mlcli.data.tables.types import Images, Kind, Schema, Table
+from mlcli.errors import DataError, UsageError
+from mlcli.io.disk import resource_errors
+from mlcli.io.paths import find_path
+from mlcli.io.text import suggestion
+
+Format = Literal["csv", "parquet", "jsonl", "npz"]
+
+SUFFIXES: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".data": "csv",
+    ".test": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".npz": "npz",
+}
+_FORMATS = ("csv", "parquet", "jsonl", "npz")
+
+
+@dataclass(frozen=True)
+class ParsedInput:
+    """Rows to predict.
+
+    table : the columns of the schema, without targets
+    extra : the other columns as read (ids, a target), row by row beside table
+    odd   : cells taken as missing that are neither true nor false in a column of these
+    words : the schema's columns of true and false and of dates as they were written
+    """
+
+    table: Table
+    extra: pl.DataFrame
+    odd: Mapping[str, int]
+    words: pl.DataFrame
+
+
+def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None) -> ParsedInput:
+    """Rows of a file, or of stdin ("-"), in the format told, or else that of the file's suffix (stdin: CSV).
+
+    Delimiter, encoding, decimal mark, missing values and replacements are those of the training
+    dataset. Raises DataError for absent columns and for text in number columns.
+    """
+    if schema.image_shape:
+        shape = " × ".join(map(str, schema.image_shape))
+        raise DataError(f"{source}: the model takes pictures of {shape} pixels, not table rows")
+    wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
+    config = _cells_config(dataset)
+    raw = _read(source, dataset, _format(source, format), _plain_numbers(wanted, config))
+    _require(raw, schema)
+    cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
+    table = Table(cells.rows.frame, schema.columns, ())
+    extra = raw.frame.select(name for name in raw.frame.columns if name not in wanted)
+    words = raw.frame.select(name for name, kind in wanted.items() if kind in ("boolean", "date"))
+    return ParsedInput(table, extra, cells.odd, words)
+
+
+def _format(source: str, asked: str | None) -> Format:
+    name = source.removesuffix(".gz")
+    known: str | None = asked or ("csv" if source == "-" else SUFFIXES.get(Path(name).suffix.lower()))
+    match known:
+        case "csv" | "parquet" | "jsonl" | "npz":
+            return known
+        case None:
+            raise UsageError(
+                f"{source}: cannot tell the format by the name; say it with --input-format: {', '.join(_FORMATS)}"
+            )
+        case _:
+            raise UsageError(f"format {known!r} is unknown; {suggestion(known, _FORMATS)}")
+
+
+def _plain_numbers(wanted: Mapping[str, Kind], config: CellsConfig) -> list[str]:
+    """Number columns whose cells may be parsed without being text first."""
+    if config.decimal != "." or any(map(_is_number, config.missing)):
+        return []
+    return [name for name, kind in wanted.items() if kind == "number" and name not in config.replace]
+
+
+def _is_number(token: str) -> bool:
+    """Whether a cell that means missing reads as a number, so that only its text tells."""
+    try:
+        return math.isfinite(float(token))
+    except ValueError:
+        return False
+
+
+def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence[str]) -> Rows:
+    """Every column, as it stands there; the columns `numbers` of delimited text as numbers where that is plain."""
+    piped = sys.stdin.buffer.read() if source == "-" else None
+    label = "stdin" if piped is not None else source
+    path = find_path(source) if piped is None else Path()
+    encoding, delimiter = (dataset.encoding, dataset.delimiter) if isinstance(dataset, CsvConfig) else ("utf-8", ",")
+    match format:
+        case "csv":
+            text = open_text(path, encoding) if piped is None else read_text(piped, label, encoding)
+            return read_delimited(text, delimiter, numbers)
+        case "jsonl":
+            return read_jsonl(open_text(path) if piped is None else read_text(piped, label))
+        case "parquet":
+            return read_parquet(path if piped is None else piped, label)
+        case "npz":
+            (x,) = read_arrays(path if piped is None else piped, label, (_array_name(dataset),))
+            if x.ndim != 2:
+                raise DataError(f"{label}: the feature array has shape {x.shape}; expected (n, d)")
+            return Rows.read(feature_frame(x, label), Source(label))
+
+
+def _array_name(dataset: DatasetConfig) -> str:
+    return dataset.x if isinstance(dataset, NpzConfig) else "x"
+
+
+def _require(raw: Rows, schema: Schema) -> None:
+    missing = [column.name for column in schema.columns if column.name not in raw.frame.columns]
+    if missing:
+        spare = [name for name in raw.frame.columns if name not in {column.name for column in schema.columns}]
+        parts = [f"{name!r} ({suggestion(name, spare)})" for name in missing[:5]]
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise DataError(
+            f"{raw.source.label}: {len(missing)} of the {len(schema.columns)} columns the model needs are missing: "
+            f"{', '.join(parts)}{more}; add or rename them"
+        )
+
+
+def _cells_config(dataset: DatasetConfig) -> CellsConfig:
+    """As for training rows, but all rows are kept; datasets without cleaning options take the defaults."""
+    decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
+    if isinstance(dataset, TableConfig):
+        return CellsConfig(dataset.missing.values, dataset.replace, {}, decimal, dataset.dates)
+    return CellsConfig(MissingConfig().values, {}, {}, decimal)
+
+
+@dataclass(frozen=True)
+class ParsedImages:
+    """Pictures without labels, in the model's shape.
+
+    names : file names below the source, or the numbers of rows from 1
+    """
+
+    images: Images
+    names: tuple[str, ...]
+
+
+def parse_images(source: str, shape: tuple[int, ...], *, array: str = "x") -> ParsedImages:
+    """Read pictures for a model that takes `shape`, (height, width[, channels]); raises DataError.
+
+    Pictures are resized and converted to gray or colour as in training; arrays must have the shape already.
+    array : name of the pictures in a NumPy archive
+    """
+    path = find_path(source)
+    if path.is_dir():
+        files = _list_files(path)
+        return _from_files(files, shape, tuple(file.relative_to(path).as_posix() for file in files))
+    start = _first_bytes(path)
+    if start[:3] == b"\0\0\x08" or start[:2] == b"\x1f\x8b":
+        return _from_array(path, read_idx(path, 3), shape)
+    if start == b"PK\x03\x04":
+        return _from_array(path, read_arrays(path, str(path), (array,))[0], shape)
+    return _from_files([path], shape, (path.name,))
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """The pictures of a folder and of its sub-folders, but no deeper."""
+    with resource_errors(folder):
+        folders = [entry for entry in visible(folder) if entry.is_dir()]
+        loose = len(folders) < len(visible(folder))
+        files = list_pictures(folder, beside=folders) if loose or not folders else []
+        return files + [file for sub_folder in folders for file in list_pictures(sub_folder)]
+
+
+def _from_files(files: Sequence[Path], shape: tuple[int, ...], names: tuple[str, ...]) -> ParsedImages:
+    height, width, *channels = shape
+    color: Color = "rgb" if channels == [3] else "gray"
+    pixels = read_pictures(files, (height, width), color)
+    return ParsedImages(Images(pixels.reshape(len(files), *shape), None, ()), names)
+
+
+def _from_array(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> ParsedImages:
+    fits = pixels.dtype == np.uint8 and pixels.ndim > 1 and (pixels.shape == shape or pixels.shape[1:] == shape)
+    if not fits:
+        raise DataError(
+            f"{path}: {pixels.dtype} of shape {pixels.shape}, but the model takes uint8 of shape (n, "
+            f"{', '.join(map(str, shape))}); give pictures of that size, or picture files, which are resized"
+        )
+    rows = pixels.reshape(-1, *shape)
+    return ParsedImages(Images(rows, None, ()), tuple(str(row) for row in range(1, len(rows) + 1)))
+
+
+def _first_bytes(path: Path) -> bytes:
+    with resource_errors(path), path.open("rb") as file:
+        return file.read(4)

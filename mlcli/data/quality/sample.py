@@ -1,0 +1,95 @@
+"""Training rows as numbers, few enough to look at closely, and a finding about them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlcli.data.tables.cells import as_days
+from mlcli.data.tables.frames import rows_at
+from mlcli.data.tables.types import Column, Table
+
+Check = Literal["duplicates", "constant", "id", "leak", "target_copy", "sum", "shift"]
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """One thing found.
+
+    columns : those it is about; none for rows
+    text    : what was found, with its numbers, and what to do
+    serious : it is a warning, which `--strict` refuses; otherwise it is as it has to be, and worth knowing
+    """
+
+    check: Check
+    text: str
+    columns: tuple[str, ...] = ()
+    numbers: dict[str, float] = field(default_factory=dict)
+    serious: bool = True
+
+    def __str__(self) -> str:
+        """Which check found something where, in a word or two."""
+        return f"{self.check} ({', '.join(self.columns)})" if self.columns else self.check
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {**asdict(self), "columns": list(self.columns)}
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RowSample:
+    """Rows of a table, drawn at random and in the order of the table.
+
+    features : float64 (n,) by name; true is 1, dates are days, categories are codes, NaN where missing
+    targets  : float64 (n,) by name; classes as codes
+    classes  : names by code; empty for numbers
+    """
+
+    features: dict[str, Floats]
+    targets: dict[str, Floats]
+    classes: tuple[str, ...]
+    categories: frozenset[str]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.targets.values())))
+
+
+def draw_sample(table: Table, n_rows: int, classification: bool, seed: int = 0) -> RowSample:
+    """At most n_rows of the rows."""
+    frame = draw_sample_rows(table, n_rows, seed)
+    targets = {column.name: encode(frame[column.name], column) for column in table.targets}
+    classes: tuple[str, ...] = ()
+    if classification:
+        classes = tuple(frame[table.targets[0].name].unique().sort().to_list())
+    return RowSample(
+        features={column.name: encode(frame[column.name], column) for column in table.features},
+        targets=targets,
+        classes=classes,
+        categories=frozenset(column.name for column in table.features if column.kind == "category"),
+    )
+
+
+def draw_sample_rows(table: Table, n_rows: int, seed: int = 0) -> pl.DataFrame:
+    """At most n_rows of the rows, in their order."""
+    chosen = np.random.default_rng(seed).permutation(len(table))[:n_rows]
+    return rows_at(table.rows, np.sort(chosen))
+
+
+def encode(values: pl.Series, column: Column) -> Floats:
+    """Categories as their ranks among those that occur; NaN where missing."""
+    match column.kind:
+        case "category":
+            numbers = values.rank("dense") - 1
+        case "date":
+            numbers = as_days(values)
+        case _:
+            numbers = values
+    encoded: Floats = numbers.cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
+    return encoded

@@ -1,0 +1,144 @@
+"""The data sets that come with scikit-learn, read from its files without importing it."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlcli.data.tables.rows import Rows, Source
+from mlcli.data.tables.types import Images
+from mlcli.errors import DataError
+from mlcli.io.disk import resource_errors
+
+BundledName = Literal["iris", "wine", "breast_cancer", "diabetes"]
+
+_CELL_TRAITS = (
+    "radius",
+    "texture",
+    "perimeter",
+    "area",
+    "smoothness",
+    "compactness",
+    "concavity",
+    "concave_points",
+    "symmetry",
+    "fractal_dimension",
+)
+
+
+@dataclass(frozen=True)
+class _Bundled:
+    """Files below sklearn/datasets/data, and the names of the columns they hold without a header."""
+
+    files: tuple[str, ...]
+    features: tuple[str, ...]
+    target: str
+
+
+_SETS: dict[str, _Bundled] = {
+    "iris": _Bundled(("iris.csv",), ("sepal_length", "sepal_width", "petal_length", "petal_width"), "species"),
+    "wine": _Bundled(
+        ("wine_data.csv",),
+        (
+            "alcohol",
+            "malic_acid",
+            "ash",
+            "alcalinity_of_ash",
+            "magnesium",
+            "total_phenols",
+            "flavanoids",
+            "nonflavanoid_phenols",
+            "proanthocyanins",
+            "color_intensity",
+            "hue",
+            "od280_od315_of_diluted_wines",
+            "proline",
+        ),
+        "cultivar",
+    ),
+    "breast_cancer": _Bundled(
+        ("breast_cancer.csv",),
+        (
+            *(f"mean_{trait}" for trait in _CELL_TRAITS),
+            *(f"{trait}_error" for trait in _CELL_TRAITS),
+            *(f"worst_{trait}" for trait in _CELL_TRAITS),
+        ),
+        "diagnosis",
+    ),
+    "diabetes": _Bundled(
+        ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz"),
+        ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+        "progression",
+    ),
+}
+
+
+def bundled_target(name: BundledName) -> str:
+    """Name of the column to predict."""
+    return _SETS[name].target
+
+
+def read_bundled(name: BundledName) -> Rows:
+    """Features as numbers in their original units; the target as class names, or numbers for diabetes."""
+    bundled = _SETS[name]
+    folder = _folder()
+    if name == "diabetes":
+        x, y = (_numbers(folder / file, " ", skip=0) for file in bundled.files)
+        target = pl.Series(bundled.target, y[:, 0])
+    else:
+        path = folder / bundled.files[0]
+        table = _numbers(path, ",", skip=1)
+        x, codes = table[:, :-1], table[:, -1].astype(np.int64)
+        with path.open() as file:
+            labels = np.array(file.readline().strip().split(",")[2:])  # after the numbers of rows and columns
+        target = pl.Series(bundled.target, labels[codes], dtype=pl.String)
+    frame = pl.DataFrame({column: x[:, i] for i, column in enumerate(bundled.features)}).with_columns(target)
+    return Rows.read(frame, Source(name))
+
+
+def _folder() -> Path:
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise DataError(
+            "scikit-learn, which brings the bundled tables, is not installed; run: pip install scikit-learn"
+        )
+    return Path(spec.origin).parent / "datasets" / "data"
+
+
+def _numbers(path: Path, delimiter: str, skip: int) -> NDArray[np.float64]:
+    data = path.read_bytes()
+    text = gzip.decompress(data) if path.suffix == ".gz" else data
+    return np.loadtxt(BytesIO(text), delimiter=delimiter, skiprows=skip, ndmin=2)
+
+
+CLASS_NAMES = tuple("0123456789")
+
+
+def digits_path() -> Path:
+    """The file inside the installed scikit-learn; raises DataError when it is not there."""
+    package = find_spec("sklearn")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    for folder in folders:
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            return path
+    raise DataError("digits: the file of the installed scikit-learn was not found; reinstall scikit-learn")
+
+
+def read_digits() -> Images:
+    """1,797 digits of 8 × 8 pixels.
+
+    pixels : uint8 (1797, 8, 8), values 0–16
+    """
+    path = digits_path()
+    with resource_errors(path), gzip.open(path, "rt", encoding="ascii") as file:
+        rows = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    return Images(rows[:, :64].reshape(-1, 8, 8).copy(), rows[:, 64].astype(np.int64), CLASS_NAMES)

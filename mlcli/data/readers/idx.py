@@ -1,0 +1,156 @@
+"""The IDX format of MNIST: a magic number, the dimensions, then the numbers."""
+
+import math
+import zlib
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from mlcli.config.sections.dataset import IdxConfig
+from mlcli.data.readers.text_file import GZIP
+from mlcli.data.tables.types import Images
+from mlcli.errors import DataError
+from mlcli.io.disk import resource_errors
+from mlcli.io.paths import find_path
+
+SIZE_LIMIT = 4 << 30
+_HEADER_LIMIT = 4 + 4 * 255
+_UNSIGNED_BYTE = 0x08
+_TYPES = {0x08: "unsigned bytes", 0x09: "signed bytes", 0x0B: "16-bit integers", 0x0C: "32-bit integers",
+          0x0D: "32-bit floats", 0x0E: "64-bit floats"}  # fmt: skip
+
+
+def read_idx_images(config: IdxConfig) -> tuple[Images, Images | None]:
+    """The images of a config and its test images, with the same classes and size; raises DataError."""
+    pixels, labels = _read_pair(config.images, config.labels)
+    images = label_images(pixels, labels)
+    if len(images.class_names) < 2:
+        found = f"every label is {images.class_names[0]}"
+        raise DataError(f"{config.labels}: {found}; classification needs at least two classes")
+    if config.test_images is None or config.test_labels is None:
+        return images, None
+    test_pixels, test_labels = _read_pair(config.test_images, config.test_labels)
+    if test_pixels.shape[1:] != pixels.shape[1:]:
+        found = f"pictures of {test_pixels.shape[1:]}, those of {config.images} are {pixels.shape[1:]}"
+        raise DataError(f"{config.test_images}: {found}; give test pictures of the same size")
+    return images, label_images(test_pixels, test_labels, images.class_names)
+
+
+def label_images(pixels: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...] | None = None) -> Images:
+    """Images whose classes are the distinct labels in ascending order, or `class_names` where given.
+
+    pixels : uint8 (n, height, width)
+    labels : uint8 (n,)
+    """
+    values, codes = np.unique(labels, return_inverse=True)
+    names = tuple(str(value) for value in values)
+    if class_names is None:
+        return Images(pixels, codes.astype(np.int64), names)
+    unknown = [name for name in names if name not in class_names]
+    if unknown:
+        raise DataError(
+            f"test labels: class {unknown[0]} does not occur in the training labels, which have "
+            f"{', '.join(class_names)}; check that both files belong to the same dataset"
+        )
+    lookup = np.array([class_names.index(name) for name in names], dtype=np.int64)
+    return Images(pixels, lookup[codes] if len(codes) else codes.astype(np.int64), class_names)
+
+
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """uint8 array of so many dimensions from an IDX file, plain or gzipped; raises DataError."""
+    return parse_idx(path, read_contents(path), dimensions)
+
+
+def read_contents(path: Path) -> bytes:
+    """The unpacked bytes of an IDX file: exactly as many as its header promises; raises DataError."""
+    with resource_errors(path):
+        packed = _read_file(path)
+        return _unpack(path, packed) if packed[:2] == GZIP else _check_length(path, packed)
+
+
+def parse_idx(path: Path, contents: bytes, dimensions: int) -> np.ndarray:
+    """A read-only view of the contents; path is named in errors."""
+    shape = _read_shape(path, contents)
+    if len(shape) != dimensions:
+        kind = {1: "labels (n)", 3: "images (n, height, width)"}.get(dimensions, f"{dimensions} dimensions")
+        _refuse(path, f"holds {len(shape)} dimensions {shape}, expected {kind}", "check that the files are not swapped")
+    return np.frombuffer(contents, dtype=np.uint8, offset=_header_size(shape)).reshape(shape)
+
+
+def check_pair(images_path: Path, pixels: np.ndarray, labels_path: Path, labels: np.ndarray) -> None:
+    """Raise DataError unless there is one label an image."""
+    if len(pixels) != len(labels):
+        _refuse(
+            labels_path,
+            f"{len(labels):,} labels for the {len(pixels):,} images of {images_path}",
+            "check that both files belong together",
+        )
+
+
+def _read_pair(images: str, labels: str) -> tuple[np.ndarray, np.ndarray]:
+    images_path, labels_path = find_path(images, None), find_path(labels, None)
+    pair = read_idx(images_path, 3), read_idx(labels_path, 1)
+    check_pair(images_path, pair[0], labels_path, pair[1])
+    if not pair[0].size:
+        _refuse(images_path, f"no pixels, its shape is {pair[0].shape}", "give a file with images")
+    return pair
+
+
+def _read_file(path: Path) -> bytes:
+    if not path.is_file():
+        _refuse(path, "not a file" if path.exists() else "no such file", "name an IDX file, plain or gzipped")
+    size = path.stat().st_size
+    if size > SIZE_LIMIT:
+        _refuse(path, f"{size:,} bytes, more than the {SIZE_LIMIT:,} allowed", "give fewer images")
+    return path.read_bytes()
+
+
+def _unpack(path: Path, packed: bytes) -> bytes:
+    """Never unpacks more than the header promises and one byte, whatever the file holds."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        head = unpacker.decompress(packed, _HEADER_LIMIT)
+        expected = _promised_size(path, head)
+        rest = unpacker.decompress(unpacker.unconsumed_tail, max(expected + 1 - len(head), 1))
+    except zlib.error as error:
+        _refuse(path, f"damaged gzip data ({error})", "fetch the file again")
+    contents = _check_length(path, head + rest)
+    if not unpacker.eof:
+        _refuse(path, "the gzip data ends early", "fetch the file again")
+    return contents
+
+
+def _check_length(path: Path, contents: bytes) -> bytes:
+    expected = _promised_size(path, contents)
+    if len(contents) != expected:
+        found = "holds more" if len(contents) > expected else f"holds {len(contents):,}: truncated"
+        _refuse(path, f"its header promises {expected:,} bytes, it {found}", "fetch the file again")
+    return contents
+
+
+def _promised_size(path: Path, contents: bytes) -> int:
+    shape = _read_shape(path, contents)
+    size = _header_size(shape) + math.prod(shape)
+    if size > SIZE_LIMIT:
+        _refuse(path, f"its header promises {size:,} bytes {shape}, more than the {SIZE_LIMIT:,} allowed", "check it")
+    return size
+
+
+def _header_size(shape: tuple[int, ...]) -> int:
+    return 4 + 4 * len(shape)
+
+
+def _read_shape(path: Path, contents: bytes) -> tuple[int, ...]:
+    if len(contents) < 4 or contents[:2] != b"\0\0" or contents[2] not in _TYPES or not contents[3]:
+        _refuse(path, f"starts with {contents[:4].hex(' ') or 'nothing'}, not an IDX file", "name an IDX file")
+    if contents[2] != _UNSIGNED_BYTE:
+        _refuse(path, f"holds {_TYPES[contents[2]]}, expected unsigned bytes", "convert it to values 0–255")
+    size = 4 + 4 * contents[3]
+    if len(contents) < size:
+        _refuse(path, f"ends within its header of {size} bytes", "fetch the file again")
+    return tuple(int(length) for length in np.frombuffer(contents, dtype=">u4", count=contents[3], offset=4))
+
+
+def _refuse(path: Path, problem: str, remedy: str) -> NoReturn:
+    raise DataError(f"{path}: {problem}; {remedy}")

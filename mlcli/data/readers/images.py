@@ -1,0 +1,241 @@
+"""Image files decoded with Pillow, and folders of them, one sub-folder per class."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from mlcli.config.sections.dataset import ImagesConfig
+from mlcli.data.tables.types import Images
+from mlcli.errors import DataError
+from mlcli.io.disk import resource_errors
+from mlcli.io.paths import find_path
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Color = Literal["gray", "rgb"]
+Item = TypeVar("Item")
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
+)
+_FILE_LIMIT = 256 << 20
+_WHOLE = 1 << 16  # a side that no picture is decoded at a fraction of its size for
+_MODES = {"gray": "L", "rgb": "RGB"}
+
+
+def read_pictures(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
+    """Decode and resize; raises DataError naming the first picture that cannot be read.
+
+    size : (height, width)
+    returns uint8 (n, height, width), with 3 channels last for rgb
+    """
+    return _fill(paths, lambda path: _fit(_decode(path, size, color), size, color), size, color)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one picture is like; coloured: whether any pixel is not gray."""
+
+    height: int
+    width: int
+    coloured: bool
+
+
+def look_at(path: Path) -> Look:
+    """Decode one picture; raises DataError where it cannot be read."""
+    with _strict_pillow():
+        picture = _decode(path, (_WHOLE, _WHOLE), "rgb").convert("RGB")
+    pixels = np.asarray(picture)
+    return Look(picture.height, picture.width, bool((pixels != pixels[..., :1]).any()))
+
+
+def fit_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:
+    """Resize uint8 (n, height, width, 3) as `read_pictures` does."""
+    if color == "rgb" and pixels.shape[1:3] == size:
+        return np.ascontiguousarray(pixels)
+    from PIL import Image
+
+    return _fill(pixels, lambda row: _fit(Image.fromarray(np.ascontiguousarray(row)), size, color), size, color)
+
+
+def _fill(
+    items: Sequence[Item] | np.ndarray, work: Callable[..., Image], size: tuple[int, int], color: Color
+) -> np.ndarray:
+    pixels = np.empty((len(items), *size, *([3] if color == "rgb" else [])), dtype=np.uint8)
+    with _strict_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for row, picture in enumerate(pool.map(work, items)):
+                pixels[row] = np.asarray(picture)
+        except BaseException:  # do not decode the rest first
+            pool.shutdown(cancel_futures=True)
+            raise
+    return pixels
+
+
+@contextmanager
+def _strict_pillow() -> Iterator[None]:
+    """A decompression bomb is an error; Pillow's remarks on odd metadata are nobody's concern."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _decode(path: Path, size: tuple[int, int], color: Color) -> Image:
+    with resource_errors(path):
+        if path.stat().st_size > _FILE_LIMIT:
+            raise DataError(f"{path}: more than {_FILE_LIMIT >> 20} MiB; give a smaller picture")
+        content = io.BytesIO(path.read_bytes())
+        try:
+            return _open(content, max(size), _MODES[color])
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error…
+            formats = ", ".join(FORMATS)
+            raise DataError(
+                f"{path}: cannot be read as a picture ({error}); replace or remove it ({formats} are read)"
+            ) from error
+
+
+def _open(content: io.BytesIO, side: int, mode: str) -> Image:
+    """Check the checksums, then decode; a JPEG much larger than needed is decoded at a fraction of its size."""
+    from PIL import Image, ImageOps
+
+    with Image.open(content, formats=FORMATS) as picture:
+        picture.verify()
+    content.seek(0)
+    with Image.open(content, formats=FORMATS) as picture:
+        picture.draft(mode, (side, side))
+        return _on_white(ImageOps.exif_transpose(picture))
+
+
+def _on_white(picture: Image) -> Image:
+    """8-bit pixels without transparency."""
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise ValueError("32-bit float pixels have no known range")
+    if picture.mode.startswith("I"):  # 16-bit gray
+        return Image.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    white.alpha_composite(picture.convert("RGBA"))
+    return white
+
+
+def _fit(picture: Image, size: tuple[int, int], color: Color) -> Image:
+    from PIL import Image
+
+    height, width = size
+    converted = picture.convert(_MODES[color])
+    return (
+        converted if converted.size == (width, height) else converted.resize((width, height), Image.Resampling.BILINEAR)
+    )
+
+
+# What Python makes of the bytes of a name that is not UTF-8.
+_HALF_LETTERS = re.compile("[\ud800-\udfff]")
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """The files of a folder of classes, class by class and by name.
+
+    labels : int64 (n,), indices into class_names
+    """
+
+    folder: Path
+    paths: tuple[Path, ...]
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+def read_image_folders(config: ImagesConfig) -> tuple[Images, Images | None]:
+    """The pictures of a config and its test pictures, with the same classes; raises DataError."""
+    listed = list_image_folders(config)
+    images = [
+        Images(read_pictures(files.paths, config.size, config.color), files.labels, files.class_names)
+        for files in listed
+    ]
+    return images[0], images[1] if len(images) > 1 else None
+
+
+def list_image_folders(config: ImagesConfig) -> tuple[PictureFiles, ...]:
+    """What `read_image_folders` will read: one folder, or two where the test pictures are given apart."""
+    train = list_classes(find_path(config.path, config.origin))
+    if config.test_path is None:
+        return (train,)
+    test = list_classes(find_path(config.test_path, config.origin))
+    differing = sorted(set(train.class_names) ^ set(test.class_names))
+    if differing:
+        raise DataError(
+            f"{test.folder}: its classes differ from those of {train.folder} ({', '.join(differing[:5])}); "
+            "give both folders the same sub-folders"
+        )
+    return train, test
+
+
+def list_classes(folder: Path) -> PictureFiles:
+    """The pictures of each sub-folder; raises DataError for strays, empty classes and fewer than two classes."""
+    with resource_errors(folder):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not a folder; give a folder with one sub-folder of pictures per class")
+        classes = [entry for entry in visible(folder) if entry.is_dir()]
+        loose = [entry for entry in visible(folder) if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+        files = [list_pictures(entry) for entry in classes]
+    if loose:
+        raise DataError(
+            f"{loose[0]}: one of {len(loose)} pictures outside a class; move each into a folder named after its class"
+        )
+    if len(classes) < 2:
+        found = f"only one sub-folder, {classes[0].name}" if classes else "no sub-folders"
+        raise DataError(f"{folder}: {found}; expected at least two, one per class")
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in files])
+    return PictureFiles(
+        folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes)
+    )
+
+
+def list_pictures(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
+    """The pictures of one folder by name; raises DataError for anything else in it, and when there are none.
+
+    beside : entries that may be there too, and are passed over
+    """
+    entries = [entry for entry in visible(folder) if entry not in beside]
+    strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
+    if strays:
+        raise DataError(
+            f"{strays[0]}: one of {len(strays)} that are no pictures ({' '.join(sorted(SUFFIXES))}); remove them"
+        )
+    if not entries:
+        raise DataError(f"{folder}: no pictures; add some, or remove the folder")
+    return entries
+
+
+def visible(folder: Path) -> list[Path]:
+    """Entries by name, without hidden files and those that file managers leave; DataError for names that are no text.
+
+    A folder's name is a class, and is written down.
+    """
+    names = {entry.name: entry for entry in folder.iterdir() if not entry.name.startswith(".")}
+    for name, entry in names.items():
+        if _HALF_LETTERS.search(name):
+            raise DataError(f"{entry}: the name is not UTF-8; rename it")
+    return sorted(entry for name, entry in names.items() if name.lower() not in _SYSTEM_FILES)

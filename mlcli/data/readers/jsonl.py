@@ -1,0 +1,159 @@
+"""JSON lines: one flat object a line. A key that is absent from a line is a missing value."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
+
+import polars as pl
+
+from mlcli.data.readers.parquet import contained_panics
+from mlcli.data.readers.text_file import TextFile
+from mlcli.data.tables.rows import EXACT, Rows, Source, check_header
+from mlcli.errors import DataError
+from mlcli.io.text import shown
+
+Pairs = Callable[[list[tuple[str, object]]], dict[str, object]]
+
+_HALF_A_PAIR = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_KEY = re.compile(rb'"\s*:')
+_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text"}
+
+
+def read_jsonl(text: TextFile) -> Rows:
+    """Columns in the order their keys appear; raises DataError with the line that is no object or changes a kind."""
+    data = bytes(text.buffer).rstrip()
+    try:
+        with contained_panics():
+            frame = pl.read_ndjson(data, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise _line_error(text, data) or _unreadable(text, str(error).splitlines()[0]) from error
+    if frame.height != data.count(b"\n") + 1:
+        raise _line_error(text, data) or _unreadable(text, f"{frame.height} objects found")
+    mixed = _line_error(text, data) if _may_be_mixed(data, frame) else None
+    if mixed:
+        raise mixed
+    if _may_repeat_keys(data, frame) or _HALF_A_PAIR.search(data):
+        _refuse_unclear(text, data)
+    if not frame.columns:
+        raise DataError(f"{text.label}: no line has a key; expected one object with named values a line")
+    check_header(frame.columns, text.label)
+    rows = Rows.read(frame, Source(text.label, lambda row: row + 1))
+    return replace(rows, rounded=_rounded(data, frame))
+
+
+def _unreadable(text: TextFile, reason: str) -> DataError:
+    return DataError(f"{text.label}: cannot be read as JSON lines (one object a line): {reason}")
+
+
+def _may_be_mixed(data: bytes, frame: pl.DataFrame) -> bool:
+    """Whether a column read as text also holds numbers, true or false, which the reader turns into text."""
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    if not texts:
+        return False
+    others = (
+        pl.read_ndjson(data, schema=dict.fromkeys(texts, dtype), ignore_errors=True)
+        for dtype in (pl.Float64, pl.Boolean)
+    )
+    return any(other[name].null_count() < other.height for other in others for name in texts)
+
+
+def _may_repeat_keys(data: bytes, frame: pl.DataFrame) -> bool:
+    """Whether an object could hold a key twice, of which the reader would take one."""
+    n_keys = _count_keys(data)
+    if n_keys == _count_values(frame):
+        return False
+    schema = dict.fromkeys(frame.columns, pl.String)
+    without_nulls = pl.read_ndjson(data.replace(b"null", b"true"), schema=schema, ignore_errors=True)
+    return n_keys != _count_values(without_nulls)
+
+
+def _count_keys(data: bytes) -> int:
+    """At least as many as there are: text with quotes in it may count."""
+    usual = not any(blank in data for blank in (b" :", b"\t:", b"\r:"))
+    return data.count(b'":') if usual else len(_KEY.findall(data))
+
+
+def _count_values(frame: pl.DataFrame) -> int:
+    return sum(column.count() for column in frame)
+
+
+def _refuse_unclear(text: TextFile, data: bytes) -> None:
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        _object(line, f"{text.label}:{number}", _clear_pairs)
+
+
+def _clear_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object of these pairs; raises ValueError for what readers understand differently."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {max(keys, key=keys.count)!r} stands twice; keep one of them")
+    texts = (text for pair in pairs for text in pair if isinstance(text, str))
+    if half := next(filter(None, map(_SURROGATE.search, texts)), None):
+        raise ValueError(f"\\u{ord(half[0]):04x} is half a character; write the other half too")
+    return found
+
+
+def _rounded(data: bytes, frame: pl.DataFrame) -> dict[str, tuple[int, str]]:
+    """For each column, the first whole number that the reader rounded because others have decimals."""
+    rounded: dict[str, tuple[int, str]] = {}
+    for column in frame:
+        wide = (column.abs() >= EXACT).arg_true() if column.dtype == pl.Float64 else ()
+        lines = data.split(b"\n") if len(wide) else []
+        for row in wide:
+            value = _object(lines[row], f"row {row + 1}").get(column.name)
+            if isinstance(value, int) and int(float(value)) != value:
+                rounded[column.name] = row, str(value)
+                break
+    return rounded
+
+
+def _line_error(text: TextFile, data: bytes) -> DataError | None:
+    """The first bad line, looked for one by one now that there is reason to."""
+    kinds: dict[str, tuple[str, int]] = {}
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        place = f"{text.label}:{number}"
+        try:
+            cells = _object(line, place)
+        except DataError as error:
+            return error
+        for key, value in cells.items():
+            problem = _cell_error(kinds, key, value, number)
+            if problem:
+                return DataError(f"{place}: key {key!r} holds {shown(value)}{problem}")
+    return None
+
+
+def _cell_error(kinds: dict[str, tuple[str, int]], key: str, value: object, line: int) -> str:
+    """What is wrong with a value; kinds: the kind of every key and the line that set it, updated here."""
+    if value is None:
+        return ""
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        return "; expected text, a number, true, false or null"
+    first, at = kinds.setdefault(key, (kind, line))
+    return "" if kind == first else f", which is {kind}, but line {at} holds {first}; write one kind of value a key"
+
+
+def _object(line: bytes, place: str, make: Pairs | None = None) -> dict[str, object]:
+    if not line.strip():
+        raise DataError(f"{place}: blank line between rows; delete it")
+    try:
+        value = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=make)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+        raise DataError(f"{place}: {shown(line.decode().strip())} is not JSON: {reason}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{place}: {shown(value)} is not an object; expected one {{…}} a line")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number; write null")

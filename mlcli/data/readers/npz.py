@@ -1,0 +1,176 @@
+"""NumPy archives of plain arrays: a table, or images when x holds bytes of three or four dimensions."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zipfile
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlcli.config.sections.dataset import NpzConfig
+from mlcli.data.clean_tables import TableRead, clean_tables
+from mlcli.data.readers.text_file import most_unpacked, refuse_bomb
+from mlcli.data.tables.rows import Rows, Source
+from mlcli.data.tables.types import Images
+from mlcli.errors import DataError, ResourceError
+from mlcli.io.paths import find_path
+from mlcli.io.text import shown, suggestion
+
+Array = NDArray[np.generic]
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, OverflowError, RecursionError, RuntimeError, struct.error,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_LAST_LETTER = 0x10FFFF
+_SURROGATES = (0xD800, 0xDFFF)
+
+
+def read_npz(config: NpzConfig) -> TableRead | tuple[Images, Images | None]:
+    """A table, or training images (all of them, where no test archive is given) and test images."""
+    x, y, label = _pair(config, config.path)
+    test = _pair(config, config.test_path) if config.test_path else None
+    if x.ndim == 2:
+        rows = _table_rows(x, y, label, config.target)
+        test_rows = _table_rows(*test, config.target) if test else None
+        return clean_tables(rows, test_rows, (config.target,), config)
+    classes = np.unique(_labels(y, label))
+    images = _images(x, y, classes, label)
+    return images, _test_images(test, images, classes) if test else None
+
+
+def list_arrays(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of each array of an archive; raises DataError where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = tuple(name.removesuffix(".npy") for name in archive.namelist())
+    except PermissionError as error:
+        raise ResourceError(f"{path}: cannot be read: {error.strerror}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{path}: is no sound npz ({error})") from error
+    return {name: array.shape for name, array in zip(names, read_arrays(path, str(path), names), strict=True)}
+
+
+def read_arrays(source: Path | bytes, label: str, names: tuple[str, ...]) -> list[Array]:
+    """The named arrays of an archive; raises DataError for damaged archives, objects and absent names."""
+    try:
+        with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return _named_arrays(file, label, names)
+    except PermissionError as error:
+        raise ResourceError(f"{label}: cannot be read: {error.strerror}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{label}: is no sound npz ({error})") from error
+
+
+def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Array]:
+    archive = np.load(file, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DataError(f"{label}: holds one array without a name; save with numpy.savez(path, x=x, y=y)")
+    for name in names:
+        if name not in archive.files:
+            raise DataError(f"{label}: no array {name!r}; {suggestion(name, archive.files)}")
+    return [_read_member(archive, name, label) for name in names]
+
+
+def _read_member(archive: np.lib.npyio.NpzFile, name: str, label: str) -> Array:
+    """An array whose header has been held against its size, before memory is taken for it."""
+    packed = cast("zipfile.ZipFile", archive.zip)
+    member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
+    with packed.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"array {name!r} is of version {version}")
+        shape, _, dtype = _HEADERS[version](file)
+        if dtype.hasobject:
+            raise DataError(f"{label}: array {name!r} holds Python objects, which are never loaded; save plain arrays")
+        promised = file.tell() + math.prod(shape) * dtype.itemsize
+    if promised != member.file_size or min(shape, default=0) < 0:
+        raise ValueError(
+            f"array {name!r} promises the shape {shape}, which is not that of its {member.file_size:,} bytes"
+        )
+    if member.file_size > most_unpacked(member.compress_size):
+        raise refuse_bomb(label, member.compress_size)
+    return _sound_text(archive[name], name)
+
+
+def _sound_text(array: Array, name: str) -> Array:
+    """Text arrays hold 32-bit numbers, and not every number is a letter."""
+    if array.dtype.kind == "U" and array.size and array.itemsize:
+        letters = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(np.uint32)
+        first, last = _SURROGATES
+        if (letters > _LAST_LETTER).any() or ((letters >= first) & (letters <= last)).any():
+            raise ValueError(f"array {name!r} holds text that is not Unicode")
+    return array
+
+
+def _pair(config: NpzConfig, path: str) -> tuple[Array, Array, str]:
+    found = find_path(path, config.origin)
+    label = str(found)
+    x, y = read_arrays(found, label, (config.x, config.y))
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise DataError(f"{label}: {config.y!r} has shape {y.shape}; expected (n,), one target a row")
+    if x.ndim not in (2, 3, 4) or len(x) == 0:
+        raise DataError(f"{label}: {config.x!r} has shape {x.shape}; expected (n, d) or (n, height, width[, channels])")
+    if len(x) != len(y):
+        raise DataError(f"{label}: {config.x!r} has {len(x):,} rows but {config.y!r} has {len(y):,}; they must agree")
+    return x, y, label
+
+
+def feature_frame(x: Array, label: str) -> pl.DataFrame:
+    """Columns x1, x2, … as Float64 or integers; x : (n, d)."""
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{label}: the feature array holds {x.dtype}; expected numbers")
+    plain = x.astype(np.float64) if x.dtype.kind in "bf" else x
+    return pl.from_numpy(np.ascontiguousarray(plain), schema=[f"x{i}" for i in range(1, x.shape[1] + 1)])
+
+
+def _table_rows(x: Array, y: Array, label: str, target: str) -> Rows:
+    if x.ndim != 2:
+        raise DataError(f"{label}: test features have shape {x.shape}, but training features are (n, d)")
+    frame = feature_frame(x, label)
+    if target in frame.columns:
+        raise DataError(f"{label}: dataset.target: {target!r} is the name of a feature; choose another name")
+    if y.dtype.kind not in "biufU":
+        raise DataError(f"{label}: the target array holds {y.dtype}; expected numbers, text or booleans")
+    values = y.astype(np.float64) if y.dtype.kind == "f" else y
+    column = pl.Series(target, values.tolist()) if y.dtype.kind == "U" else pl.Series(target, values)
+    return Rows.read(frame.with_columns(column), Source(label))
+
+
+def _labels(y: Array, label: str) -> Array:
+    if y.dtype.kind not in "biuU":
+        raise DataError(f"{label}: the labels of images hold {y.dtype}; expected whole numbers or text")
+    return y
+
+
+def _images(x: Array, y: Array, classes: Array, label: str) -> Images:
+    if x.dtype != np.uint8 or x.ndim == 2 or (x.ndim == 4 and x.shape[3] not in (1, 3)):
+        raise DataError(
+            f"{label}: images have shape {x.shape} and type {x.dtype}; expected uint8 (0–255) of shape "
+            "(n, height, width) or (n, height, width, 1 or 3)"
+        )
+    if len(classes) < 2:
+        raise DataError(f"{label}: every label is {classes[0]}; classification needs at least two classes")
+    new = ~np.isin(_labels(y, label), classes)
+    if new.any():
+        row = int(new.argmax())
+        raise DataError(f"{label}: row {row + 1}: label {shown(y[row].item())} does not occur in the training labels")
+    names = tuple(str(name).lower() if classes.dtype.kind == "b" else str(name) for name in classes.tolist())
+    return Images(x, np.searchsorted(classes, y).astype(np.int64), names)
+
+
+def _test_images(test: tuple[Array, Array, str], images: Images, classes: Array) -> Images:
+    x, y, label = test
+    if x.shape[1:] != images.pixels.shape[1:]:
+        raise DataError(f"{label}: test images have shape {x.shape[1:]}, training images {images.pixels.shape[1:]}")
+    return _images(x, y, classes, label)

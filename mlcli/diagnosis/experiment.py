@@ -1,0 +1,84 @@
+"""A configuration with its rows, ready for short experiments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.optimizer import ConstantSchedule
+from mlcli.diagnosis.evidence import ChanceBaseline, chance_loss
+from mlcli.features.state import FeatureLayout
+from mlcli.metrics.measure import n_classes_of
+from mlcli.models.task import Classification, FittedTask
+from mlcli.training.context import TensorDataset, TrainingContext, build_context
+from mlcli.training.loop import mix
+
+# Multiply-adds an experiment may spend: some seconds.
+EFFORT = 2**36
+# Forward and backward.
+PASSES = 3
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One configuration and the rows it is trained on.
+
+    train, valid : as the network takes them
+    """
+
+    config: Config
+    task: FittedTask
+    layout: FeatureLayout
+    train: TensorDataset
+    valid: TensorDataset
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of the target; 0 for regression."""
+        return n_classes_of(self.task)
+
+    def count_classes(self, rows: TensorDataset) -> tuple[int, ...]:
+        """Rows of each class; empty for regression."""
+        return tuple(rows.y.long().view(-1).bincount(minlength=self.n_classes).tolist()) if self.n_classes else ()
+
+    def goals(self, y: torch.Tensor) -> np.ndarray:
+        """Encoded targets as `skill_of` takes them: (n, K) classes as ones and zeros, or (n, n_targets) as they are."""
+        if not isinstance(self.task, Classification):
+            return y.cpu().numpy()
+        goals: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y)]
+        return goals
+
+    def context(self, config: Config | None = None, train: TensorDataset | None = None) -> TrainingContext:
+        """A fresh network with its optimizer; the configuration and the rows are the subject's own unless given."""
+        return build_context(
+            config or self.config, self.task, train or self.train, self.valid, self.layout.cardinalities
+        )
+
+    def guessing(self, context: TrainingContext) -> ChanceBaseline:
+        """What guessing costs on the context's training rows."""
+        return chance_loss(context.cost, self.task, context.train.y)
+
+    def draw(self, rows: TensorDataset, most: int) -> TensorDataset:
+        """At most so many of the rows, drawn without replacement, the same ones each time."""
+        if len(rows) <= most:
+            return rows
+        chosen = self.chance(len(rows))[:most].to(rows.x.device)
+        return TensorDataset(rows.x.index_select(0, chosen), rows.y.index_select(0, chosen))
+
+    def chance(self, n: int) -> torch.Tensor:
+        """The whole numbers below n in an order that the seed decides."""
+        return torch.randperm(n, generator=torch.Generator().manual_seed(mix(self.config.seed, n)))
+
+
+def affordable_steps(context: TrainingContext, most: int) -> int:
+    """Steps within EFFORT, at most so many."""
+    return min(most, max(1, EFFORT // (PASSES * context.batch_size * max(context.n_parameters, 1))))
+
+
+def at_constant_rate(config: Config) -> Config:
+    """The configuration without a schedule."""
+    optimizer = config.optimizer.model_copy(update={"schedule": ConstantSchedule(name="constant")})
+    return config.model_copy(update={"optimizer": optimizer})

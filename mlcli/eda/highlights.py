@@ -1,0 +1,159 @@
+"""What in a table is worth a look first, and columns in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from mlcli.data.notes import IMBALANCE, show_cell
+from mlcli.eda.columns import ColumnPicture
+from mlcli.eda.images import ExploredPictures
+from mlcli.eda.table import ExploredTable
+from mlcli.io.text import shorten, show_percent
+
+MEASURES = {
+    "pearson": "r of numbers with numbers",
+    "correlation_ratio": "correlation ratio of numbers by groups",
+    "cramers_v": "Cramér's V of categories",
+}
+SPLITS = {"train": "training", "valid": "validation"}
+
+
+def summary_of(column: ColumnPicture) -> str:
+    """The values in a few words."""
+    if column.numbers is not None:
+        low, middle, high = (
+            show_column_value(column, column.numbers.quantiles[key]) for key in ("min", "median", "max")
+        )
+        return f"{low} to {high}, median {middle}" if low != high else f"always {low}"
+    total = sum(column.counts) + column.others
+    if not total:
+        return "all missing"
+    first = [f"{label} {100 * count / total:.0f} %" for label, count in zip(column.labels, column.counts, strict=True)]
+    return f"{column.distinct:,}: {', '.join(first)}"
+
+
+def show_column_value(column: ColumnPicture, value: float) -> str:
+    """A number of the column, or a date where it holds dates."""
+    if column.kind != "date":
+        return show_cell(value)
+    moment = datetime(1970, 1, 1) + timedelta(days=value)
+    return moment.isoformat(" ", "minutes").removesuffix(" 00:00")
+
+
+def show_association(column: ColumnPicture) -> str:
+    """The strongest tie with a target, with its sign."""
+    return "–" if column.tie is None else f"{column.tie.value:.2f}".replace("-", "−")
+
+
+def range_of(column: ColumnPicture) -> tuple[str, str]:
+    """What the first and the last bin hold."""
+    if column.numbers is None or not column.numbers.edges:
+        return "", ""
+    quantiles, edges = column.numbers.quantiles, column.numbers.edges
+    low, high = edges[0], edges[-1]
+    if (low + 0.5).is_integer() and (edges[1] - low).is_integer():  # bins of whole numbers end between them
+        low, high = low + 0.5, high - 0.5
+    return show_column_value(column, max(low, quantiles["min"])), show_column_value(column, min(high, quantiles["max"]))
+
+
+# Two columns are nearly the same from this |r| on, a number is usual from this share of the rows on, and a shape is
+# far from a bell curve from this skew on.
+NEARLY_SAME, USUAL, SKEWED = 0.9, 0.9, 3.0
+# Of so many distinct numbers, the highest is the most frequent, in this share of the rows, where a scale ended there.
+MANY, HEAPED = 30, 0.02
+LISTED = 3
+LETTERS = 28
+
+
+def highlights(explored: ExploredTable | ExploredPictures) -> tuple[str, ...]:
+    """Imbalance, missing cells, near copies, scales that ended, and shapes that a network will not like."""
+    return (*_imbalance(explored.classes), *(_of_table(explored) if isinstance(explored, ExploredTable) else ()))
+
+
+def _of_table(table: ExploredTable) -> tuple[str, ...]:
+    return (
+        *_missing(table),
+        *_copies(table),
+        *_cut_off((*table.targets, *table.columns)),
+        *_shapes(table.columns),
+    )
+
+
+def _imbalance(counts: Mapping[str, int]) -> Iterator[str]:
+    if not counts:
+        return
+    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    if counts[most] >= IMBALANCE * max(1, counts[least]):
+        times = f"{counts[most] / counts[least]:,.0f} times as many as" if counts[least] else "and none of"
+        yield f"imbalance: {counts[most]:,} rows of {_name(most)}, {times} {_name(least)}; loss.class_weights: balanced"
+
+
+def _missing(table: ExploredTable) -> Iterator[str]:
+    gaps = sorted((c for c in table.columns if c.missing), key=lambda column: -column.missing)
+    if gaps:
+        rows = 1 - table.complete / max(1, table.looked_at)
+        yield f"missing: {show_percent(rows)} of rows lack a cell: " + _listed(
+            [f"{_name(column.name)} {show_percent(column.missing_share)}" for column in gaps]
+        )
+
+
+def _copies(table: ExploredTable) -> Iterator[str]:
+    targets = {target.name for target in table.targets}
+    if table.correlations is None:
+        return
+    near = [
+        f"{_name(first)} and {_name(second)} {_signed(r)}"
+        for first, second, r in table.correlations.pairs()
+        if abs(r) >= NEARLY_SAME and not {first, second} & targets
+    ]
+    if near:
+        yield f"tell nearly the same: {_listed(near)}; features.select.correlation"
+
+
+def _cut_off(columns: Sequence[ColumnPicture]) -> Iterator[str]:
+    """Numbers whose highest is the most frequent of them, as where a scale ended."""
+    found = [
+        f"{_name(column.name)} at {show_cell(own.usual)} ({show_percent(own.usual_share)} of rows)"
+        for column in columns
+        if column.kind == "number" and column.distinct >= MANY and (own := column.numbers) is not None
+        if own.usual == own.quantiles["max"] and own.usual_share >= HEAPED
+    ]
+    if found:
+        yield f"perhaps cut off: {_listed(found)}"
+
+
+def _shapes(columns: Sequence[ColumnPicture]) -> Iterator[str]:
+    numbers = [
+        (column, column.numbers)
+        for column in columns
+        if column.numbers and column.kind == "number" and column.distinct > 2
+    ]
+    usual = [
+        f"{_name(column.name)} is {show_cell(own.usual)} in {show_percent(own.usual_share)} of rows"
+        for column, own in numbers
+        if own.usual_share >= USUAL
+    ]
+    if usual:
+        yield f"hardly vary: {_listed(usual)}"
+    skewed = [
+        _name(column.name)
+        for column, own in sorted(numbers, key=lambda pair: -abs(pair[1].skew))
+        if abs(own.skew) >= SKEWED
+    ]
+    if skewed:
+        yield f"far from a bell curve: {_listed(skewed)}; features.scale: quantile, or a log by features.derive"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = f" and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
+    return ", ".join(islice(parts, LISTED)) + more
+
+
+def _name(text: str) -> str:
+    return shorten(text, LETTERS)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

@@ -1,0 +1,155 @@
+"""A table explored: its columns, their association with the target, and their correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.cleaning import distinct_counts
+from mlcli.data.profile import Profile
+from mlcli.data.quality.sample import draw_sample_rows
+from mlcli.data.tables.cells import as_shown
+from mlcli.data.tables.types import Column, SplitName, Table, TaskKind
+from mlcli.eda.association import Codes, GroupingTarget, class_order
+from mlcli.eda.columns import ColumnPicture, ColumnRows, column_numbers, picture_column
+from mlcli.eda.correlations import Correlations, Scatter, correlate, scatter_plane, scatter_target
+from mlcli.eda.images import ExploredPictures
+from mlcli.errors import UsageError
+from mlcli.io.json import plain_json
+from mlcli.io.text import suggestion
+
+# Rows looked at, at most, and cells where there are many columns; the shape of more is the same.
+MAX_ROWS, MAX_CELLS, MIN_ROWS = 100_000, 4_000_000, 2_000
+
+
+@dataclass(frozen=True)
+class ExploredTable:
+    """Columns and their ties.
+
+    looked_at : rows that all but missing cells and class counts are of
+    complete  : of these, rows without a missing cell
+    targets   : the targets' own pictures
+    columns   : those asked for in their order, else all features, first those that tell most of the target
+    scatter   : of two columns of numbers, where two are all there are, or the ones asked for
+    """
+
+    looked_at: int
+    complete: int
+    targets: tuple[ColumnPicture, ...]
+    columns: tuple[ColumnPicture, ...]
+    correlations: Correlations | None
+    scatter: Scatter | None
+    classes: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its part of the document."""
+        return asdict(self)
+
+
+def explore_table(
+    table: Table, profile: Profile, split: SplitName, classification: bool, asked: Sequence[str]
+) -> ExploredTable:
+    """Look at the rows of a split; `asked` names columns to look at alone. Raises UsageError for unknown ones."""
+    chosen = _chosen(table, profile, asked)
+    width = len(table.features) + len(table.targets)
+    frame = draw_sample_rows(table, max(MIN_ROWS, min(MAX_ROWS, MAX_CELLS // width)))
+    classes = (profile["classes"] or {}).get(split, {}) if classification else {}
+    rows = ColumnRows(
+        frame=frame,
+        n_rows=len(table),
+        missing={column["name"]: column["missing"][split] for column in profile["columns"]},
+        distinct=distinct_counts(frame),
+        targets=tuple(_target(frame[column.name], classes) for column in table.targets),
+    )
+    features = [picture_column(rows, column, is_target=False) for column in chosen if column in table.features]
+    if not asked:
+        features.sort(key=lambda picture: -picture.strength)
+    known = pl.all_horizontal(pl.col([column.name for column in table.features]).is_not_null())
+    return ExploredTable(
+        looked_at=frame.height,
+        complete=int(frame.select(known.sum()).item()),
+        targets=tuple(
+            picture_column(rows, column, is_target=True) for column in table.targets if not asked or column in chosen
+        ),
+        columns=tuple(features),
+        correlations=_correlations(frame, table, features),
+        scatter=_scatter(frame, rows.targets[0], features),
+        classes=classes,
+    )
+
+
+def _chosen(table: Table, profile: Profile, asked: Sequence[str]) -> list[Column]:
+    columns = {column.name: column for column in (*table.features, *table.targets)}
+    for name in asked:
+        if name not in columns:
+            dropped = ((profile["cleaning"] or {}).get("dropped_columns") or {}).get(name)
+            why = f"it was dropped: {dropped}" if dropped else suggestion(name, list(columns))
+            raise UsageError(f"--column: no column {name!r} in the prepared data; {why}")
+    return [columns[name] for name in dict.fromkeys(asked)] if asked else list(columns.values())
+
+
+def _target(series: pl.Series, class_rows: Mapping[str, int]) -> GroupingTarget:
+    if not class_rows:
+        return GroupingTarget(series.name, (), (), np.full(len(series), -1, dtype=np.int64), column_numbers(series))
+    classes = class_order(class_rows)
+    codes: Codes = as_shown(series).cast(pl.Enum(classes)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    return GroupingTarget(series.name, classes, tuple(class_rows[name] for name in classes), codes, np.empty(0))
+
+
+def _correlations(frame: pl.DataFrame, table: Table, features: Sequence[ColumnPicture]) -> Correlations | None:
+    """The targets' numbers stand last."""
+    names = [picture.name for picture in features if picture.kind == "number" and picture.distinct > 1]
+    names += [column.name for column in table.targets if column.kind == "number"] if names else []
+    return correlate(names, [column_numbers(frame[name]) for name in names])
+
+
+def _scatter(frame: pl.DataFrame, target: GroupingTarget, features: Sequence[ColumnPicture]) -> Scatter | None:
+    numbers = [picture.name for picture in features if picture.kind == "number"]
+    points = [column_numbers(frame[name]) for name in numbers[:2]]
+    match sorted(numbers) if len(numbers) == 2 else numbers:
+        case (first, second):
+            by_name = dict(zip(numbers, points, strict=True))
+            return scatter_plane((first, second), by_name[first], by_name[second], target)
+        case (only,) if not target.classes:
+            return scatter_target(only, points[0], target)
+    return None
+
+
+@dataclass(frozen=True)
+class ShowResult:
+    """What the rows of a split look like.
+
+    rows        : of the split
+    fingerprint : of the prepared data
+    notes       : what is worth a look first, a sentence each
+    asked       : whether columns were asked for by name
+    """
+
+    config: str
+    split: SplitName
+    task: TaskKind
+    rows: int
+    data: str
+    stand_in_for: str | None
+    fingerprint: str
+    explored: ExploredTable | ExploredPictures
+    notes: tuple[str, ...]
+    asked: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `show --json`."""
+        found = {name: plain_json(part) for name, part in self.explored.to_json().items()}
+        return {
+            "config": self.config,
+            "data": self.data,
+            "stand_in_for": self.stand_in_for,
+            "split": self.split,
+            "task": self.task,
+            "rows": self.rows,
+            "notes": list(self.notes),
+            **found,
+        }

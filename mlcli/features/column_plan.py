@@ -1,0 +1,254 @@
+"""What the configuration asks of each column, checked against the columns that are there."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mlcli.config.sections.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
+from mlcli.data.tables.frames import Frame
+from mlcli.data.tables.types import Column, Kind, Table
+from mlcli.errors import DataError, config_error
+from mlcli.features.dates import DateColumn, first_day, fit_date
+from mlcli.features.rows import NumberColumn, Reader, dates_of
+from mlcli.features.text import TextColumn
+from mlcli.formulas.parse import parse_formula
+from mlcli.formulas.program import Formula, FormulaError
+from mlcli.io.text import suggestion
+
+_CONTENT: Mapping[Kind, str] = {
+    "number": "numbers",
+    "category": "categories",
+    "boolean": "true and false",
+    "date": "dates",
+}
+_USE = {"encode": "categories", "order": "categories", "buckets": "text", "dates": "dates"}
+
+
+@dataclass(frozen=True)
+class NumberSettings:
+    """How one number column is treated."""
+
+    impute: Impute
+    fill_value: float
+    indicator: bool
+    scale: Scale
+    pieces: int
+
+
+@dataclass(frozen=True)
+class CategorySettings:
+    """How one category column is treated.
+
+    order  : from lowest to highest, for ordinal codes
+    chosen : whether the encoding was asked for, for this column
+    """
+
+    encode: Encode
+    scale: Scale
+    order: tuple[str, ...] | None
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A number column computed from others."""
+
+    name: str
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """The columns of a table by what is made of them, each with its settings; derived columns follow the raw numbers.
+
+    readers : the columns that are read as numbers
+    """
+
+    readers: tuple[Reader, ...]
+    derived: tuple[Derived, ...]
+    numbers: Mapping[str, NumberSettings]
+    categories: Mapping[str, CategorySettings]
+
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """Names of the numbers that are read."""
+        return tuple(name for reader in self.readers for name in reader.numbers)
+
+
+def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
+    """Resolve per-column settings and formulas; DataError or ConfigError where they do not fit the table."""
+    kinds = {column.name: column.kind for column in table.features} | dict.fromkeys(config.derive, "number")
+    for name, exception in config.columns.items():
+        _check_exception(name, exception, config, kinds)
+    hashed = {name for name, kind in kinds.items() if kind == "category" and _encode(name, config) == "hash"}
+    origin = first_day(dates_of(table.rows, column.name) for column in table.features if column.kind == "date")
+    readers = tuple(
+        _reader(column, table.rows, config, origin)
+        for column in table.features
+        if column.kind != "category" or column.name in hashed
+    )
+    operands = kinds_of_operands(table.features, readers)
+    derived = plan_derivations(config.derive, operands, [target.name for target in table.targets])
+    for name in config.drop:
+        _check_dropped(name, {**kinds, **operands})
+    return ColumnPlan(
+        readers=readers,
+        derived=derived,
+        numbers={
+            **{name: own for reader in readers for name, own in _settings_of(reader, config)},
+            **{own.name: _number_settings(own.name, config) for own in derived},
+        },
+        categories={
+            name: _category_settings(name, config)
+            for name, kind in kinds.items()
+            if kind == "category" and name not in hashed
+        },
+    )
+
+
+def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> dict[str, Kind]:
+    """Kinds of the columns and of the numbers made of them, by name; DataError where a name stands for two things."""
+    kinds = {column.name: column.kind for column in columns}
+    for reader in readers:
+        for name in reader.numbers:
+            if name != reader.name and name in kinds:
+                also = (
+                    f", or leave that out of features.columns.{reader.name}.dates"
+                    if isinstance(reader, DateColumn)
+                    else ""
+                )
+                raise DataError(
+                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename one of them{also}"
+                )
+            kinds.setdefault(name, "number")
+    return kinds
+
+
+def _reader(column: Column, rows: Frame, config: FeaturesConfig, origin: str) -> Reader:
+    own = config.columns.get(column.name) or ColumnConfig()
+    match column.kind:
+        case "date":
+            return fit_date(dates_of(rows, column.name), own.dates or config.dates, origin)
+        case "category":
+            return TextColumn(column.name, own.buckets or config.buckets)
+        case _:
+            return NumberColumn(column.name, column.kind == "boolean")
+
+
+def _encode(name: str, config: FeaturesConfig) -> Encode:
+    own = config.columns.get(name)
+    return own.encode if own and own.encode else config.encode
+
+
+def plan_derivations(
+    formulas: Mapping[str, str], kinds: Mapping[str, Kind], targets: Collection[str] = ()
+) -> tuple[Derived, ...]:
+    """Parse the formulas in order; each may use number columns and earlier derived ones.
+
+    Raises ConfigError for a formula that cannot be read, DataError for one that names an unknown,
+    category or target column.
+    """
+    known = dict(kinds)
+    derived = []
+    for name, text in formulas.items():
+        place = f"features.derive.{name}"
+        if name in known or name in targets:
+            raise DataError(f"{place}: a column of this name exists already; give the derived column another name")
+        try:
+            formula = parse_formula(text)
+        except FormulaError as error:
+            raise config_error(place, str(error)) from error
+        for used in formula.names:
+            _check_operand(place, used, known, targets)
+        known[name] = "number"
+        derived.append(Derived(name, formula))
+    return tuple(derived)
+
+
+def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Collection[str]) -> None:
+    if name in targets:
+        raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
+    if name not in kinds:
+        numbers = [column for column, kind in kinds.items() if kind in ("number", "boolean")]
+        raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, numbers)}")
+    if kinds[name] == "category":
+        raise DataError(
+            f"{place}: '{name}' holds categories, a formula takes number columns; "
+            f"if it holds numbers declare dataset.types: {{{name}: number}}"
+        )
+    if kinds[name] == "date":
+        parts = [number for number in kinds if number.startswith(f"{name}_")]
+        raise DataError(f"{place}: '{name}' holds dates, a formula takes numbers made of them: {', '.join(parts)}")
+
+
+def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:
+    numbers = [column for column, kind in kinds.items() if kind in ("number", "boolean")]
+    if name not in numbers:
+        holds = f"'{name}' holds {_CONTENT[kinds[name]]}; leave it out by dataset.drop" if name in kinds else ""
+        what = holds or f"no column '{name}'"
+        raise DataError(f"features.drop: {what}, or name a number column: {suggestion(name, numbers)}")
+
+
+def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:
+    """Refuse settings that would have no effect: they are mistakes."""
+    place = f"features.columns.{name}"
+    if name not in kinds:
+        raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
+    if kinds[name] != "category":
+        useless = ("encode", "order", "buckets") if kinds[name] == "date" else ("encode", "order", "buckets", "dates")
+        if idle := [key for key in useless if getattr(exception, key) is not None]:
+            raise DataError(
+                f"{place}.{idle[0]}: '{name}' holds {_CONTENT[kinds[name]]}, this is for {_USE[idle[0]]}; "
+                f"remove it or declare dataset.types: {{{name}: {'date' if idle[0] == 'dates' else 'category'}}}"
+            )
+        return
+    encode = exception.encode or config.encode
+    if idle := [key for key in ("impute", "fill_value", "indicator", "pieces") if getattr(exception, key) is not None]:
+        raise DataError(
+            f"{place}.{idle[0]}: '{name}' holds categories, whose missing cells are a category of their own; "
+            f"remove it or declare dataset.types: {{{name}: number}}"
+        )
+    if exception.dates is not None:
+        raise DataError(
+            f"{place}.dates: '{name}' holds categories; remove it, or tell how dates are written, as in "
+            f"dataset.dates: {{{name}: '%d/%m/%Y'}}"
+        )
+    if exception.buckets is not None and encode != "hash":
+        raise DataError(f"{place}.buckets: '{name}' is encoded as {encode}; add encode: hash, or remove the buckets")
+    if exception.order is not None and encode != "ordinal":
+        raise DataError(f"{place}.order: '{name}' is encoded as {encode}; add encode: ordinal, or remove the order")
+    if exception.order is not None and len(set(exception.order)) < len(exception.order):
+        raise DataError(f"{place}.order: a category is listed twice; list each once, from lowest to highest")
+    if exception.scale is not None and encode in ("one_hot", "embedding", "hash"):
+        raise DataError(
+            f"{place}.scale: '{name}' is encoded as {encode}, which is not scaled; "
+            "remove it, or choose encode: ordinal or target"
+        )
+
+
+def _settings_of(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, NumberSettings]]:
+    """Of each number; one indicator tells where the column is missing."""
+    own = config.columns.get(reader.name)
+    settings = _number_settings(reader.name, config)
+    if isinstance(reader, TextColumn):  # no text is no words
+        settings = replace(settings, impute="constant", fill_value=0.0)
+    for i, (name, bounded) in enumerate(zip(reader.numbers, reader.bounded, strict=True)):
+        scale = "none" if bounded and not (own and own.scale) else settings.scale
+        pieces = 0 if bounded and not (own and own.pieces) else settings.pieces
+        yield name, replace(settings, scale=scale, pieces=pieces, indicator=settings.indicator and i == 0)
+
+
+def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
+    own = config.columns.get(name) or ColumnConfig()
+    return NumberSettings(
+        impute=own.impute or config.impute,
+        fill_value=config.fill_value if own.fill_value is None else own.fill_value,
+        indicator=config.indicator if own.indicator is None else own.indicator,
+        scale=own.scale or config.scale,
+        pieces=config.pieces if own.pieces is None else own.pieces,
+    )
+
+
+def _category_settings(name: str, config: FeaturesConfig) -> CategorySettings:
+    own = config.columns.get(name) or ColumnConfig()
+    scale = own.scale or config.scale
+    return CategorySettings(_encode(name, config), scale, order=own.order, chosen=own.encode is not None)

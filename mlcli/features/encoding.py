@@ -1,0 +1,175 @@
+"""Category codes turned into numbers, by the target where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from mlcli.features.rows import Vocabulary
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Target:
+    """The training target.
+
+    y : class indices (n,) or numbers (n, t)
+    """
+
+    y: np.ndarray
+    classification: bool
+
+    @classmethod
+    def of(cls, y: np.ndarray, *, classification: bool) -> Target:
+        """Bring y to its shape."""
+        if classification:
+            return cls(np.asarray(y, dtype=np.int64).reshape(-1), classification=True)
+        return cls(np.asarray(y, dtype=np.float64).reshape(len(y), -1), classification=False)
+
+    def as_numbers(self) -> np.ndarray:
+        """float64 (n, t): numbers as they are, two classes as 0/1, K classes as K columns of 0/1."""
+        if not self.classification:
+            return self.y
+        n_classes = int(self.y.max()) + 1
+        if n_classes <= 2:
+            return self.y.astype(np.float64)[:, None]
+        flags: np.ndarray = np.eye(n_classes)[self.y]
+        return flags
+
+
+def folds_of(start: int, stop: int) -> np.ndarray:
+    """The cross-fitting fold of training rows start … stop - 1: row i is in fold i % 5."""
+    return np.arange(start, stop) % FOLDS
+
+
+def cross_fitted_means(codes: np.ndarray, size: int, y: np.ndarray) -> np.ndarray:
+    """Smoothed target means of each code, float64 (6, size, t).
+
+    Table f < 5 is fitted without the rows of fold f, so that no training row sees its own target;
+    table 5 is fitted on all rows and serves every other row.
+    """
+    folds = folds_of(0, len(codes))
+    tables = [smoothed_means(codes[folds != fold], size, y[folds != fold]) for fold in range(FOLDS)]
+    whole = smoothed_means(codes, size, y)
+    # With fewer than two rows some folds leave nothing to fit on.
+    usable = [table if (folds != fold).any() else whole for fold, table in enumerate(tables)]
+    return np.stack([*usable, whole])
+
+
+def smoothed_means(codes: np.ndarray, size: int, y: np.ndarray) -> np.ndarray:
+    """Empirical-Bayes means of y (n, t) by code, float64 (size, t).
+
+    Blends the mean of a category with that of all rows, by the variances within and between
+    (Micci-Barreca, 2001, equations 5 and 6); codes without rows get the overall mean.
+    """
+    counts = np.bincount(codes, minlength=size).astype(np.float64)
+    means = np.empty((size, y.shape[1]))
+    for t, column in enumerate(y.T):
+        overall, variance = (column.mean(), column.var()) if len(column) else (0.0, 0.0)
+        own = np.bincount(codes, column, minlength=size) / np.maximum(counts, 1)
+        within = np.bincount(codes, (column - own[codes]) ** 2, minlength=size) / np.maximum(counts, 1)
+        evidence = variance * counts
+        total = evidence + within
+        trust = np.divide(evidence, total, out=np.zeros(size), where=total > 0)
+        means[:, t] = trust * own + (1 - trust) * overall
+    return means
+
+
+ENCODES = ("ordinal", "target", "one_hot", "embedding")
+
+
+class Encode(nn.Module):
+    """Encodes the codes of category columns, which come grouped as in ENCODES.
+
+    ordinal : float64 (codes of all ordinal columns,), the value of each code
+    target : float64 (6, codes of all target-encoded columns, t), see `cross_fitted_means`
+    """
+
+    ordinal: torch.Tensor
+    target: torch.Tensor
+    ordinal_start: torch.Tensor
+    target_start: torch.Tensor
+    one_hot_start: torch.Tensor
+    place: torch.Tensor
+
+    def __init__(self, vocabularies: Sequence[Vocabulary], ordinal: torch.Tensor, target: torch.Tensor) -> None:
+        super().__init__()
+        groups = grouped(vocabularies)
+        self.counts = [len(groups[encode]) for encode in ENCODES]
+        self.register_buffer("ordinal", ordinal)
+        self.register_buffer("target", target)
+        for encode in ENCODES[:3]:
+            self.register_buffer(f"{encode}_start", _starts(groups[encode]), persistent=False)
+        place, self.n_one_hot = _places(groups["one_hot"])
+        self.register_buffer("place", place, persistent=False)
+
+    def forward(self, codes: torch.Tensor, folds: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Int64 codes (n, q), folds (n,) → ordinal and target values (n, s), one-hot columns (n, h).
+
+        folds is None for rows that are not training rows.
+        """
+        return self.values(codes, folds), self.flags(codes)
+
+    def values(self, codes: torch.Tensor, folds: torch.Tensor | None) -> torch.Tensor:
+        """Ordinal values, then target means."""
+        ordinal, target, _, _ = torch.split(codes, self.counts, dim=1)
+        means = self.target[FOLDS if folds is None else folds[:, None], target + self.target_start]
+        return torch.cat([self.ordinal[ordinal + self.ordinal_start], means.flatten(1)], dim=1)
+
+    def flags(self, codes: torch.Tensor) -> torch.Tensor:
+        """One-hot columns."""
+        _, _, one_hot, _ = torch.split(codes, self.counts, dim=1)
+        # The reserved code of a column without an "(other)" feature lands in a last column, cut off.
+        flags = self.ordinal.new_zeros(codes.shape[0], self.n_one_hot + 1)
+        flags.scatter_(1, self.place[one_hot + self.one_hot_start], 1.0)
+        return flags[:, :-1]
+
+
+def grouped(vocabularies: Sequence[Vocabulary]) -> dict[str, list[Vocabulary]]:
+    """The vocabularies of each encoding."""
+    return {encode: [own for own in vocabularies if own.encode == encode] for encode in ENCODES}
+
+
+def fit_encode(vocabularies: Sequence[Vocabulary], codes: np.ndarray, goal: Target | None) -> Encode:
+    """Fit the tables to training codes (n, q)."""
+    columns = dict(zip((own.name for own in vocabularies), codes.T, strict=True))
+    groups = grouped(vocabularies)
+    if groups["target"] and goal is None:
+        raise ValueError("encode: target needs the target")
+    ordinal = [_ordinal_values(columns[own.name], own) for own in groups["ordinal"]]
+    y = goal.as_numbers() if goal and groups["target"] else np.empty((len(codes), 0))
+    target = [cross_fitted_means(columns[own.name], own.size, y) for own in groups["target"]]
+    return Encode(
+        vocabularies,
+        torch.from_numpy(np.concatenate([np.empty(0), *ordinal])),
+        torch.from_numpy(np.concatenate([np.empty((FOLDS + 1, 0, y.shape[1])), *target], axis=1)),
+    )
+
+
+def _ordinal_values(codes: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+    """The codes themselves; the reserved one counts as the mean code of the training rows."""
+    known = codes[codes < vocabulary.reserved]
+    return np.append(np.arange(vocabulary.reserved, dtype=np.float64), known.mean() if len(known) else 0.0)
+
+
+def _starts(vocabularies: Sequence[Vocabulary]) -> torch.Tensor:
+    """Where the codes of each column start in the joint table."""
+    sizes = [0, *(own.size for own in vocabularies)]
+    return torch.tensor(sizes, dtype=torch.int64).cumsum(0)[:-1]
+
+
+def _places(vocabularies: Sequence[Vocabulary]) -> tuple[torch.Tensor, int]:
+    """The one-hot column of every code of every column, and their number, which stands for "none"."""
+    widths = [len(own.features) for own in vocabularies]
+    total = sum(widths)
+    first = np.cumsum([0, *widths])
+    places = [
+        np.append(start + np.arange(own.reserved), start + own.reserved if own.with_other else total)
+        for own, start in zip(vocabularies, first[:-1], strict=True)
+    ]
+    return torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *places])), total

@@ -1,0 +1,235 @@
+"""Atomic writes: the old or the new file is left whole, whenever the process dies; temporary files are cleared."""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from mlcli.errors import ArtefactError, ResourceError
+from mlcli.io import disk
+from mlcli.io.verified import MANIFEST, SCHEMA_VERSION, sha256_file
+from mlcli.reporter import Reporter
+
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<role>tmp|old)-[0-9a-f]{8}")
+
+
+def temporary_beside(target: Path, role: str) -> Path:
+    """A new hidden name next to `target`; role is tmp (being written or deleted) or old (whole, replaced)."""
+    return target.with_name(f".{target.name}.{role}-{secrets.token_hex(4)}")
+
+
+def discard(path: Path, target: Path) -> None:
+    """Delete `path`, first renamed to a temporary: half a deleted folder must never be taken for a whole one."""
+    doomed = temporary_beside(target, "tmp")
+    disk.rename(path, doomed)
+    disk.delete(doomed)
+
+
+@contextmanager
+def claimed(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
+    """A new temporary beside `target`, locked while in use, deleted at the end unless renamed away."""
+    with contextlib.ExitStack() as stack:
+        while not _claim(temporary := temporary_beside(target, "tmp"), create, stack):
+            pass
+        try:
+            yield temporary
+        finally:
+            if os.path.lexists(temporary):
+                disk.delete(temporary)
+
+
+def recover_folder(target: Path) -> None:
+    """Undo what a crash left beside `target`: the old one comes back if there is no new one, the rest goes."""
+    _recover(target.parent, target.name)
+
+
+def recover_children(parent: Path) -> None:
+    """`recover_folder` for everything in `parent`."""
+    _recover(parent, None)
+
+
+def _claim(temporary: Path, create: Callable[[Path], None], stack: contextlib.ExitStack) -> bool:
+    """Create and lock; False when another process's recovery came between the two, and had the lock first."""
+    create(temporary)
+    try:
+        disk.lock(stack.enter_context(disk.opened(temporary)), wait=True)
+    except FileNotFoundError:
+        return False
+    return os.path.lexists(temporary)
+
+
+def _recover(parent: Path, name: str | None) -> None:
+    leftovers = _leftovers(parent, name)
+    if not leftovers:
+        return
+    # To read a folder that one may not write, or to lose a race to clean up, is no reason to fail.
+    with contextlib.suppress(OSError), disk.locked_folder(parent):
+        for path, target, role in leftovers:
+            with contextlib.suppress(OSError):
+                _settle(path, target, role)
+
+
+def _leftovers(parent: Path, name: str | None) -> list[tuple[Path, Path, str]]:
+    """(path, the target it belongs to, role)."""
+    try:
+        entries = sorted(path.name for path in parent.iterdir())
+    except OSError:
+        return []
+    matches = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry))]
+    return [(parent / m[0], parent / m["name"], m["role"]) for m in matches if name in (None, m["name"])]
+
+
+def _settle(path: Path, target: Path, role: str) -> None:
+    if role == "tmp":
+        with disk.opened(path) as descriptor:
+            if disk.lock(descriptor):
+                disk.delete(path)
+    elif os.path.lexists(target):
+        discard(path, target)
+    else:
+        disk.rename(path, target)
+
+
+def write_file(path: Path, content: bytes | memoryview) -> None:
+    """Put a file with this content in the place of `path`, whole or not at all."""
+    with disk.resource_errors(path):
+        disk.make_folder(path.parent)
+        recover_folder(path)
+        with claimed(path, disk.touch) as temporary:
+            disk.append(temporary, content)
+            disk.sync(temporary)
+            disk.rename(temporary, path)
+            disk.sync(path.parent)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically, as `encode_json` has it."""
+    write_file(path, encode_json(value))
+
+
+def encode_json(value: object) -> bytes:
+    """JSON, keys in their own order; raises ValueError for NaN and infinities."""
+    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+
+
+@contextmanager
+def atomic_folder(target: Path, kind: str) -> Iterator[Path]:
+    """Yield an empty folder to fill with files; it replaces `target` when the block ends without an error.
+
+    kind goes into the manifest, and `verify_folder` asks for it. Raises ValueError for sub-folders.
+    """
+    with disk.resource_errors(target):
+        disk.make_folder(target.parent)
+        recover_folder(target)
+        with claimed(target, disk.mkdir) as temporary:
+            yield temporary
+            _seal(temporary, kind)
+            _swap_in(temporary, target)
+
+
+def create_folder(parent: Path, next_name: Callable[[], str], files: Mapping[str, bytes]) -> Path:
+    """Make a folder with these files in `parent`, whole or not at all, under a name that no other process gets.
+
+    next_name is asked again whenever another process was faster to take the name it gave.
+    """
+    with disk.resource_errors(parent):
+        disk.make_folder(parent)
+        recover_children(parent)
+        with claimed(parent / "new", disk.mkdir) as temporary:
+            for name, content in files.items():
+                disk.write_new(temporary / name, content)
+                disk.sync(temporary / name)
+            disk.sync(temporary)
+            while not _take_name(temporary, folder := parent / next_name()):
+                pass
+            disk.sync(parent)
+    return folder
+
+
+def try_writing(folder: Path) -> Path:
+    """Write a block to a folder, or where it would be made, and delete it; the folder that was written to.
+
+    Raises ResourceError where it cannot be written.
+    """
+    place = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
+    try:
+        with disk.resource_errors(folder), claimed(place / "try", disk.touch) as temporary:
+            disk.append(temporary, bytes(4096))
+            disk.sync(temporary)
+    except FileNotFoundError as error:  # a file system of the kernel's own
+        raise ResourceError(f"{folder}: no file can be made there; choose another folder") from error
+    return place
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder; whenever the process dies, it is whole or gone."""
+    with disk.resource_errors(folder):
+        discard(folder, folder)
+
+
+def _seal(folder: Path, kind: str) -> None:
+    files = {path.name: _seal_file(path) for path in sorted(folder.iterdir())}
+    disk.write_new(folder / MANIFEST, encode_json({"schema": SCHEMA_VERSION, "kind": kind, "files": files}))
+    disk.sync(folder / MANIFEST)
+    disk.sync(folder)
+
+
+def _seal_file(path: Path) -> dict[str, int | str]:
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is not a regular file; only flat folders are written")
+    disk.sync(path)
+    return {"size": found.st_size, "sha256": sha256_file(path)}
+
+
+def _take_name(temporary: Path, folder: Path) -> bool:
+    try:
+        disk.rename(temporary, folder)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return False
+    return True
+
+
+def _swap_in(temporary: Path, target: Path) -> None:
+    with disk.locked_folder(target.parent):
+        if not os.path.lexists(target):
+            disk.rename(temporary, target)
+            disk.sync(target.parent)
+            return
+        old = temporary_beside(target, "old")
+        disk.rename(target, old)
+        try:
+            disk.rename(temporary, target)
+        except OSError:
+            disk.rename(old, target)
+            raise
+        disk.sync(target.parent)
+        with contextlib.suppress(OSError):  # the next recovery clears it
+            discard(old, target)
+
+
+T = TypeVar("T")
+
+
+def load_cached(folder: Path, load: Callable[[Path], T], reporter: Reporter, otherwise: str) -> T | None:
+    """What `load` makes of a folder; None where there is none, or where it is refused, after a warning.
+
+    otherwise : what is done in that case, such as "fitting the features anew"
+    """
+    recover_folder(folder)
+    if not folder.exists():
+        return None
+    try:
+        return load(folder)
+    except ArtefactError as error:
+        reporter.warn(f"{error}; {otherwise}")
+        return None

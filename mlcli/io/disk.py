@@ -1,0 +1,172 @@
+"""Every call that changes the disk, in one place, so that a test can count and interrupt each."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from mlcli.errors import ResourceError
+
+if os.name != "nt":
+    import fcntl
+
+_ELSEWHERE = "free some space or choose another folder"
+_REMEDIES = {
+    errno.ENOSPC: f"the disk is full; {_ELSEWHERE}",
+    errno.EDQUOT: f"your disk quota is used up; {_ELSEWHERE}",
+    errno.EFBIG: f"the file would be larger than allowed here; {_ELSEWHERE}",
+    errno.EACCES: "permission denied; change its permissions or choose another folder",
+    errno.EPERM: "operation not permitted; change its permissions or choose another folder",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.ENOMEM: "out of memory; close other programs or use less data",
+    errno.ENOTDIR: "a part of this path is a file where a folder is needed; move it or choose another folder",
+    errno.EEXIST: "a file stands where a folder is needed; move it or choose another folder",
+    errno.EISDIR: "a folder stands where a file is needed; move it or choose another name",
+    errno.ENAMETOOLONG: "the name is too long for this file system; choose a shorter one",
+    errno.EIO: "the disk reports an input/output error; check it or choose another folder",
+}
+
+
+@contextmanager
+def resource_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk, missing permission or lack of memory into a ResourceError that names `path`."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ResourceError(f"{path}: {_REMEDIES[errno.ENOMEM]}") from error
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        raise ResourceError(f"{path}: {_REMEDIES[error.errno]}") from error
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold an existing folder against other processes that ask for it too; waits while one has it.
+
+    Write nothing atomic straight into a folder that is held: that asks for the same lock.
+    """
+    with opened(folder) as descriptor:
+        lock(descriptor, wait=True)
+        yield
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int | None]:
+    """A descriptor of a file or folder, for locking and syncing; None where folders cannot be opened."""
+    if os.name == "nt":
+        yield None
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int | None, *, wait: bool = False) -> bool:
+    """Take an exclusive lock that ends with the descriptor; False when it is held or cannot be had."""
+    if descriptor is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # held, or a network file system that cannot lock
+        return False
+    return True
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents where missing."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with resource_errors(path):
+        try:
+            mkdir(path)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        sync(path.parent)
+
+
+def delete(path: Path) -> None:
+    """Delete a file, a link, or a folder with all it holds; another process may be at it too."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            for child in path.iterdir():
+                delete(child)
+            rmdir(path)
+        else:
+            unlink(path)
+
+
+def write_new(path: Path, *parts: bytes | memoryview) -> None:
+    """Create a file with this content; raises FileExistsError."""
+    touch(path)
+    append(path, *parts)
+
+
+def append(path: Path, *parts: bytes | memoryview) -> None:
+    """Write at the end of a file, which is created where missing."""
+    with open_end(path) as file:
+        for part in parts:
+            write(file, part)
+
+
+def open_end(path: Path) -> BinaryIO:
+    """A file, created where missing, for `write` to add to; unbuffered, so that each write is done at once."""
+    return path.open("ab", buffering=0)
+
+
+def touch(path: Path) -> None:
+    """Create an empty file; raises FileExistsError."""
+    path.open("xb").close()
+
+
+def mkdir(path: Path) -> None:
+    """Create a folder; raises FileExistsError."""
+    path.mkdir()
+
+
+def open_unlinked(path: Path) -> int:
+    """A descriptor to read and `overwrite` a file, created where missing; no link is followed, no pipe waited for."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o644)
+
+
+def write(file: BinaryIO, data: bytes | memoryview) -> None:
+    """Write all of `data` to an unbuffered file."""
+    rest = memoryview(data)
+    while len(rest):
+        rest = rest[file.write(rest) :]
+
+
+def overwrite(descriptor: int, data: bytes) -> None:
+    """Put `data` in the place of all that an open file holds."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, data, 0)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, durable."""
+    with opened(path) as descriptor:
+        if descriptor is not None:
+            os.fsync(descriptor)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename, replacing a file or an empty folder at `target`."""
+    source.replace(target)
+
+
+def unlink(path: Path) -> None:
+    """Delete a file or a link."""
+    path.unlink()
+
+
+def rmdir(path: Path) -> None:
+    """Delete an empty folder."""
+    path.rmdir()

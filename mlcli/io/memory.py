@@ -1,0 +1,102 @@
+"""How much memory a command may take, and the refusal of what would take more."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlcli.errors import ResourceError, UsageError
+
+SETTING = "MLCLI_MEMORY"
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?")
+_POWERS = "kmgt"
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Available:
+    """Bytes that may still be taken, and what sets that limit."""
+
+    size: int
+    limit: str
+
+
+def require_memory(needed: int, what: str, remedy: str) -> None:
+    """Raise ResourceError where less is available.
+
+    what : what takes it and how the estimate was made, such as "a.csv: reading 9 cells"
+    """
+    available = available_memory()
+    if available is not None and needed > available.size:
+        raise ResourceError(
+            f"{what} takes about {shown_size(needed)} of memory, and {shown_size(available.size)} are available "
+            f"({available.limit}); {remedy}"
+        )
+
+
+def available_memory() -> Available | None:
+    """The tightest of the limits on this process; None where none is known."""
+    return min(_limits(), key=lambda limit: limit.size, default=None)
+
+
+def _limits() -> Iterator[Available]:
+    if setting := os.environ.get(SETTING):
+        yield Available(max(0, _read_size(setting) - _own("VmRSS")), f"{SETTING} is {setting}")
+    if (free := _figures(Path("/proc/meminfo")).get("MemAvailable")) is not None:
+        yield Available(free, "free on this machine")
+    yield from _cgroup_limits()
+    if os.name != "nt":
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            yield Available(max(0, limit - _own("VmSize")), "left of what ulimit -v allows")
+
+
+def _cgroup_limits() -> Iterator[Available]:
+    """Of each control group (version 2) that this process is in; what only caches files can be taken."""
+    own = _text(Path("/proc/self/cgroup")).rpartition("0::/")[2].strip()
+    innermost = _CGROUPS / own
+    for folder in (place for place in (innermost, *innermost.parents) if place.is_relative_to(_CGROUPS)):
+        limit, used = _text(folder / "memory.max").strip(), _text(folder / "memory.current").strip()
+        if limit.isdigit() and used.isdigit():
+            cached = re.search(r"^inactive_file (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
+            taken = int(used) - (int(cached[1]) if cached else 0)
+            yield Available(max(0, int(limit) - taken), "left to this container")
+
+
+def _own(name: str) -> int:
+    """A figure of this process, in bytes; 0 where the system does not tell it."""
+    return _figures(Path("/proc/self/status")).get(name, 0)
+
+
+def _figures(path: Path) -> dict[str, int]:
+    """The figures in kB of a file in /proc, in bytes."""
+    return {name: int(kilobytes) << 10 for name, kilobytes in re.findall(r"(\w+):\s+(\d+) kB", _text(path))}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _read_size(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip().lower())
+    if found is None:
+        raise UsageError(f"{SETTING}: must be a size such as 2GB or 512MiB; got {text!r:.60}")
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** (1 + _POWERS.index(unit) if unit else 0))
+
+
+def shown_size(size: int) -> str:
+    """A number of bytes as people read it."""
+    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB")):
+        if size >= 10**power:
+            return f"{size / 10**power:,.1f} {unit}"
+    return f"{size / 1000:,.0f} kB"

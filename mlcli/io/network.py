@@ -1,0 +1,143 @@
+"""Downloads from several mirrors, resumed and checked; and `${NAME}` in an address."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import re
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from mlcli.errors import DataError, MlcliError
+from mlcli.io import disk
+from mlcli.io.disk import make_folder, resource_errors
+from mlcli.reporter import Reporter
+
+_SECONDS_TO_ANSWER = 5.0
+_PORTION = 1 << 18
+_NETWORK_ERRORS = (OSError, http.client.HTTPException)
+
+
+class UnreachableError(DataError):
+    """No mirror gave the file."""
+
+
+class _WrongFileError(Exception):
+    """A mirror gave something else than the file."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: its name below each mirror, its size in bytes and its md5."""
+
+    name: str
+    size: int
+    md5: str
+
+
+def offline() -> bool:
+    """Whether MLCLI_OFFLINE forbids the network."""
+    return os.environ.get("MLCLI_OFFLINE", "") not in ("", "0")
+
+
+def download(remote: RemoteFile, mirrors: Sequence[str], folder: Path, reporter: Reporter) -> Path:
+    """Fetch `remote` into `folder`; the mirrors, URLs that end with a slash, are tried in order.
+
+    What came before a broken connection is kept as <name>.part and continued next time.
+    Raises UnreachableError naming what each mirror answered.
+    """
+    if offline():
+        raise UnreachableError(f"{remote.name}: not downloaded, because MLCLI_OFFLINE is set")
+    make_folder(folder)
+    part, failures = folder / f"{remote.name}.part", []
+    for mirror in mirrors:
+        try:
+            _fetch_checked(mirror + remote.name, part, remote, reporter)
+        except (*_NETWORK_ERRORS, _WrongFileError) as error:
+            failures.append(f"{mirror}: {getattr(error, 'reason', None) or error or type(error).__name__}")
+            continue
+        return _put_in_place(part, folder / remote.name)
+    raise UnreachableError(f"{remote.name}: no mirror gave it ({'; '.join(failures)})")
+
+
+def _put_in_place(part: Path, target: Path) -> Path:
+    with resource_errors(target):
+        disk.sync(part)
+        disk.rename(part, target)
+        disk.sync(target.parent)
+    return target
+
+
+def _fetch_checked(url: str, part: Path, remote: RemoteFile, reporter: Reporter) -> None:
+    resumed = _size(part) > 0
+    _fetch(url, part, remote, reporter)
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found == remote.md5:
+        return
+    disk.unlink(part)
+    if not resumed:
+        raise _WrongFileError(f"md5 {found}, expected {remote.md5}")
+    _fetch_checked(url, part, remote, reporter)  # the earlier part may have been at fault
+
+
+def _fetch(url: str, part: Path, remote: RemoteFile, reporter: Reporter) -> None:
+    """Go on as long as each attempt brings the file further."""
+    while (start := _size(part)) != remote.size:
+        try:
+            _append(url, part, start, remote, reporter)
+        except _NETWORK_ERRORS:
+            if _size(part) <= start:
+                raise
+
+
+def _append(url: str, part: Path, start: int, remote: RemoteFile, reporter: Reporter) -> None:
+    request = urllib.request.Request(url, headers={"User-Agent": "mlcli"})  # noqa: S310 -- http(s) only
+    if 0 < start < remote.size:
+        request.add_header("Range", f"bytes={start}-")
+    opener = urllib.request.build_opener()
+    with contextlib.closing(opener.open(request, timeout=_SECONDS_TO_ANSWER)) as response:
+        continues = str(response.headers.get("Content-Range", "")).startswith(f"bytes {start}-")
+        _receive(response, part, start if response.status == 206 and continues else 0, remote, reporter)
+
+
+def _receive(response: http.client.HTTPResponse, part: Path, done: int, remote: RemoteFile, reporter: Reporter) -> None:
+    with resource_errors(part):
+        if not done:
+            disk.delete(part)
+        file = disk.open_end(part)
+    with file:
+        while portion := response.read(_PORTION):
+            done += len(portion)
+            if done > remote.size:
+                raise _WrongFileError(f"more than the {remote.size:,} bytes expected")
+            with resource_errors(part):
+                disk.write(file, portion)
+            reporter.progress(remote.name, done, remote.size)
+    if done < remote.size:
+        raise ConnectionError(f"the connection ended after {done:,} of {remote.size:,} bytes")
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def fill_variables(template: str, key: str, error: type[MlcliError], *, encoded: bool) -> str:
+    """The template with environment variables filled in; raises `error` for one that is not set.
+
+    encoded : percent-encode their values, as URLs want names and passwords
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise error(f"{key}: environment variable {name} is not set; export it, or write its value")
+        return quote(os.environ[name], safe="") if encoded else os.environ[name]
+
+    return VARIABLE.sub(value, template)

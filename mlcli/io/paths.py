@@ -1,0 +1,62 @@
+"""The folders mlcli reads from and writes to."""
+
+import os
+from pathlib import Path
+
+from mlcli.errors import DataError, ResourceError
+from mlcli.io.text import suggestion
+
+
+def data_dir() -> Path:
+    """Datasets and prepared data: MLCLI_DATA_DIR, else data/ in the working directory."""
+    return Path(os.environ.get("MLCLI_DATA_DIR") or "data")
+
+
+def prepared_dir() -> Path:
+    """Prepared data: MLCLI_PREPARED_DIR, else prepared/ in the data folder."""
+    return Path(os.environ.get("MLCLI_PREPARED_DIR") or data_dir() / "prepared")
+
+
+def runs_dir() -> Path:
+    """Training runs: MLCLI_RUNS_DIR, else runs/ in the working directory."""
+    return Path(os.environ.get("MLCLI_RUNS_DIR") or "runs")
+
+
+def find_path(path: str, origin: str | None = None) -> Path:
+    """The file or folder of that name in the working directory, or else in the data folder.
+
+    Raises DataError naming both places, the nearest names there, and origin (where the data can be had); and for
+    pipes and devices, which would be waited for or read without end.
+    """
+    places = [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
+    for place in places:
+        if _exists(place):
+            if not (place.is_file() or place.is_dir()):
+                raise DataError(f"{place}: a pipe or a device; name a regular file")
+            return place
+    tried = " and ".join(str(place) for place in places)
+    advice = f"; it can be had from {origin}" if origin else ""
+    raise DataError(f"{path}: no such file or folder (tried {tried}){_nearest(places)}{advice}")
+
+
+def _exists(place: Path) -> bool:
+    try:
+        return place.exists()
+    except PermissionError as error:
+        raise ResourceError(f"{place}: cannot be looked at: {error.strerror}") from error
+    except OSError:  # a name longer than any file's
+        return False
+
+
+def _nearest(places: list[Path]) -> str:
+    names = sorted({entry.name for place in places for entry in _entries(place.parent)})
+    if not names:
+        return ""
+    return f"; {suggestion(places[0].name, names)}"
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError:
+        return []

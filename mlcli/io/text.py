@@ -1,0 +1,79 @@
+"""Text and numbers made safe and short for a terminal, a page or a figure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+# C0 and C1 controls (ESC and CSI start commands), line and paragraph ends, marks that turn the writing direction
+# so that text reads as another, and halves of surrogate pairs, which cannot be written at all.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""The text with control characters written as Python does, such as \x1b; all but those in `keep`."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else repr(found[0])[1:-1], text)
+
+
+def printable_json(document: str) -> str:
+    """The same JSON with control characters inside its texts as JSON escapes."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", document)
+
+
+def plain(text: str) -> str:
+    """Text without control characters, which an SVG cannot hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def shorten(text: str, width: int = 16) -> str:
+    """Printable text of at most `width` letters, cut in the middle: names often differ at their ends."""
+    text = plain(text)
+    tail = width // 3
+    return text if len(text) <= width else f"{text[: width - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
+
+
+_LISTED = 12
+
+
+def suggestion(name: str, valid: Sequence[str]) -> str:
+    """End of a message about an unknown name: the nearest valid ones, or else all of them."""
+    folded = {text.casefold(): text for text in valid}
+    near = [folded[text] for text in get_close_matches(name.casefold().strip(), list(folded), n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(repr(text) for text in near)}?"
+    more = f", … ({len(valid)} in all)" if len(valid) > _LISTED else ""
+    return f"there are: {', '.join(valid[:_LISTED])}{more}" if valid else "there are none"
+
+
+def shown(value: object) -> str:
+    """A cell as messages quote it: on one line, at most 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 42 else f"{text[:38]}…{text[-1]}"
+
+
+def show_number(value: float | None) -> str:
+    """About four significant digits, 0.9333, 12.35 or 45,213; an en dash where there is none."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e9 or size < 1e-3:
+        return f"{value:.3g}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    decimals = 4 if size < 0.99995 else 3 if size < 10 else 2 if size < 100 else 1
+    return f"{value:.{decimals}f}"
+
+
+def show_percent(share: float) -> str:
+    """12.3 %; what is more than nothing is never shown as 0."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def show_seconds(seconds: float) -> str:
+    """0.3 s, 45 s, 3.5 min or 2.1 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

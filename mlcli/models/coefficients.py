@@ -1,0 +1,92 @@
+"""The coefficients of a model without hidden layers, in the data's own units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from mlcli.features.fitted import FittedFeatures
+from mlcli.models.networks import Mlp
+from mlcli.models.task import Classification, FittedTask, Regression
+
+
+@dataclass(frozen=True)
+class WeightsTable:
+    """What a linear model adds up: output = bias + Σ weight · feature.
+
+    weights : one tuple per feature, one number per output
+    bias    : one number per output
+    caption : in which units features and outputs are, in a sentence
+    """
+
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+    caption: str
+
+
+Unit = Literal["target", "log-odds", "score"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearWeights:
+    """Straight lines from the features to what is predicted: weights @ features + intercept.
+
+    features  : names of the k features, in the data's units
+    outputs   : target names, or the classes that have an output (of two classes, the second alone)
+    weights   : float64 (n_outputs, k); intercept: float64 (n_outputs,)
+    unit      : of the result. target: the target's own. log-odds: of two classes, those of the second;
+                of more, the log-odds between two are the difference of their rows. score: the second
+                class where positive
+    """
+
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weights: np.ndarray
+    intercept: np.ndarray
+    unit: Unit
+
+    def to_json(self) -> dict[str, Any]:
+        """{"unit": …, "outputs": {output: {"intercept": …, "weights": {feature: weight}}}}."""
+        lines = zip(self.outputs, self.weights.tolist(), self.intercept.tolist(), strict=True)
+        return {
+            "unit": self.unit,
+            "outputs": {
+                output: {"intercept": intercept, "weights": dict(zip(self.features, weights, strict=True))}
+                for output, weights, intercept in lines
+            },
+        }
+
+
+@torch.no_grad()
+def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTask) -> LinearWeights | None:
+    """Undo the scaling of features and targets; None with hidden layers or features that are no straight line."""
+    if not isinstance(model, Mlp) or len(model.hidden):
+        return None
+    line = features.affine()
+    if line is None:
+        return None
+    weight, bias = model.output.weight.double().cpu(), model.output.bias.double().cpu()
+    weights = (weight @ line.matrix).numpy()
+    intercept = (weight @ line.offset + bias).numpy()
+    if isinstance(task, Regression):
+        weights = weights * np.array(task.std)[:, np.newaxis]
+        intercept = intercept * np.array(task.std) + np.array(task.mean)
+    return LinearWeights(line.names, _outputs(task), weights, intercept, _unit(task))
+
+
+def _outputs(task: FittedTask) -> tuple[str, ...]:
+    if isinstance(task, Regression):
+        return task.targets
+    return task.classes if task.n_outputs > 1 else task.classes[1:]
+
+
+def _unit(task: FittedTask) -> Unit:
+    if isinstance(task, Classification):
+        return "log-odds" if task.has_probabilities else "score"
+    return "target"

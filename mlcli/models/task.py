@@ -1,0 +1,234 @@
+"""What is predicted: how targets become numbers and how the network's outputs become predictions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import polars as pl
+import torch
+
+from mlcli.config.sections.model import LossConfig, ModelConfig
+from mlcli.data.tables.frames import collect, column_of
+from mlcli.data.tables.types import Dataset, Images, TaskKind
+from mlcli.errors import DataError, config_error
+from mlcli.io.json import from_json
+
+Output = Literal["identity", "sigmoid", "softmax", "step"]
+MARGIN_LOSSES = ("hinge", "perceptron")
+CLASS_LOSSES = ("bce", "cross_entropy", "focal", *MARGIN_LOSSES)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers for n rows.
+
+    values        : regression float64 (n, n_targets) in the target's units; classes int64 (n,), indices
+    probabilities : float64 (n, K), or None for regression, step outputs and margin losses
+    scores        : float64 (n, n_outputs), the network's raw outputs (logits for classes)
+    """
+
+    values: np.ndarray
+    probabilities: np.ndarray | None
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def at(self, rows: slice | np.ndarray) -> Predictions:
+        """The answers for these rows."""
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return Predictions(self.values[rows], probabilities, self.scores[rows])
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Targets with the mean and standard deviation (ddof 0) they are standardised by."""
+
+    targets: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    kind: Literal["regression"] = "regression"
+
+    @property
+    def n_outputs(self) -> int:
+        """One linear unit per target."""
+        return len(self.targets)
+
+    def truth(self, data: Dataset) -> np.ndarray:
+        """Targets in their own units, float64 (n, n_targets)."""
+        if isinstance(data, Images):
+            raise DataError("regression needs a table; pictures come with classes")
+        return collect(data.rows.select(self.targets)).to_numpy().astype(np.float64).reshape(len(data), self.n_outputs)
+
+    def encode(self, data: Dataset) -> torch.Tensor:
+        """Standardised targets, float32 (n, n_targets)."""
+        return torch.from_numpy((self.truth(data) - np.array(self.mean)) / np.array(self.std)).float()
+
+    def decode_targets(self, y: torch.Tensor) -> np.ndarray:
+        """What `encode` was given, as far as float32 tells: 0 where it cannot be told from it."""
+        spread = y.double().cpu().numpy() * np.array(self.std)
+        values = spread + np.array(self.mean)
+        return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(spread), 0.0, values)
+
+    def decode(self, outputs: torch.Tensor) -> Predictions:
+        """Outputs (n, n_targets) back in the target's units."""
+        scores = outputs.double().cpu().numpy()
+        return Predictions(scores * np.array(self.std) + np.array(self.mean), None, scores)
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Classes in the order of the outputs; with two, the second is the positive one.
+
+    counts    : training rows of each class
+    threshold : two classes with probabilities: from which probability the second is predicted
+    """
+
+    target: str
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    output: Output
+    has_probabilities: bool
+    threshold: float = 0.5
+    kind: Literal["classification"] = "classification"
+
+    @property
+    def n_outputs(self) -> int:
+        """K softmax units, or the single unit of two classes."""
+        return len(self.classes) if self.output == "softmax" else 1
+
+    def truth(self, data: Dataset) -> np.ndarray:
+        """Class indices, int64 (n,). Raises DataError for a class not seen in training."""
+        if isinstance(data, Images):
+            names = np.array([self.classes.index(name) for name in data.class_names])
+            return names[data.labels]
+        labels = column_of(data.rows, self.target)
+        codes = labels.replace_strict(list(self.classes), list(range(len(self.classes))), default=None)
+        if codes.null_count():
+            row = int(codes.is_null().arg_max() or 0)
+            raise DataError(
+                f"column '{self.target}': class '{labels[row]}' does not occur in the training rows "
+                f"(classes: {', '.join(self.classes)}); correct the label or add training rows of that class"
+            )
+        return codes.cast(pl.Int64).to_numpy()
+
+    def encode(self, data: Dataset) -> torch.Tensor:
+        """Softmax: int64 (n,) indices. One unit: float32 (n, 1) of 0 and 1."""
+        codes = torch.tensor(self.truth(data))
+        return codes if self.output == "softmax" else codes.float().unsqueeze(1)
+
+    def decode_targets(self, y: torch.Tensor) -> np.ndarray:
+        """What `encode` was given: int64 (n,)."""
+        return y.long().cpu().numpy().reshape(-1)
+
+    def decode(self, outputs: torch.Tensor) -> Predictions:
+        """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""
+        logits = outputs.double().cpu()
+        if not self.has_probabilities:
+            return Predictions((logits[:, 0] > 0).long().numpy(), None, logits.numpy())
+        if self.output == "softmax":
+            probabilities = logits.softmax(dim=1)
+        else:
+            positive = logits[:, 0].sigmoid()
+            probabilities = torch.stack([1 - positive, positive], dim=1)
+        return Predictions(self._choose(probabilities), probabilities.numpy(), logits.numpy())
+
+    def _choose(self, probabilities: torch.Tensor) -> np.ndarray:
+        if len(self.classes) == 2:
+            return (probabilities[:, 1] >= self.threshold).long().numpy()
+        return probabilities.argmax(dim=1).numpy()
+
+    def with_threshold(self, threshold: float) -> Self:
+        """The same task deciding at another probability."""
+        return replace(self, threshold=threshold)
+
+
+FittedTask = Regression | Classification
+
+
+def output_of(task: FittedTask) -> Output:
+    """The kind of the task's output units."""
+    return task.output if isinstance(task, Classification) else "identity"
+
+
+def fit_task(
+    train: Dataset, kind: TaskKind, model: ModelConfig, loss: LossConfig, positive: str | None = None
+) -> FittedTask:
+    """Learn class names, or target mean and deviation, from the training rows."""
+    if kind == "regression":
+        return _fit_regression(train, model, loss)
+    names, counts = _count_classes(train)
+    classes = _order_classes(names, positive)
+    output, has_probabilities = _resolve_output(len(classes), model, loss)
+    target = "label" if isinstance(train, Images) else train.targets[0].name
+    return Classification(target, classes, tuple(counts[name] for name in classes), output, has_probabilities)
+
+
+def _fit_regression(train: Dataset, model: ModelConfig, loss: LossConfig) -> Regression:
+    if loss.name in CLASS_LOSSES:
+        raise config_error(
+            "loss.name", f"{loss.name} is for classes, but the target holds numbers; use mse, mae, huber"
+        )
+    if model.output not in ("auto", "identity"):
+        raise config_error("model.output", f"{model.output} is for classes, but the target holds numbers; use identity")
+    targets = () if isinstance(train, Images) else tuple(column.name for column in train.targets)
+    raw = Regression(targets, (0.0,) * len(targets), (1.0,) * len(targets))
+    truth = raw.truth(train)
+    std = truth.std(axis=0)
+    return replace(raw, mean=tuple(truth.mean(axis=0).tolist()), std=tuple(np.where(std > 0, std, 1.0).tolist()))
+
+
+def _count_classes(train: Dataset) -> tuple[list[str], dict[str, int]]:
+    if isinstance(train, Images):
+        labels = train.labels if train.labels is not None else np.empty(0, np.int64)
+        counts = np.bincount(labels, minlength=len(train.class_names)).tolist()
+        return list(train.class_names), dict(zip(train.class_names, counts, strict=True))
+    table = column_of(train.rows, train.targets[0].name).value_counts()
+    counted = dict(zip(table[:, 0].to_list(), table[:, 1].to_list(), strict=True))
+    return sorted(counted, key=_natural), counted
+
+
+def _natural(name: str) -> tuple[bool, float, str]:
+    """Numbers in numeric order first, then text."""
+    try:
+        return (False, float(name), name)
+    except ValueError:
+        return (True, 0.0, name)
+
+
+def _order_classes(names: list[str], positive: str | None) -> tuple[str, ...]:
+    if len(names) < 2:
+        raise DataError(f"the training rows hold only one class, {names}; a classifier needs two or more")
+    if positive is None:
+        return tuple(names)
+    if positive not in names or len(names) != 2:
+        raise config_error("evaluation.positive", f"must be one of two classes; got '{positive}', classes are {names}")
+    return (*(name for name in names if name != positive), positive)
+
+
+def _resolve_output(n_classes: int, model: ModelConfig, loss: LossConfig) -> tuple[Output, bool]:
+    """The output unit, and whether its outputs are probabilities."""
+    if loss.name not in (*CLASS_LOSSES, "auto"):
+        raise config_error("loss.name", f"{loss.name} is for numbers, but the target holds classes; use cross_entropy")
+    one_unit = model.output in ("sigmoid", "step") or loss.name in ("bce", *MARGIN_LOSSES)
+    if n_classes > 2 and one_unit:
+        key, value = ("loss.name", loss.name) if loss.name != "auto" else ("model.output", model.output)
+        raise config_error(key, f"{value} is for two classes, but there are {n_classes}; use softmax and cross_entropy")
+    if model.output == "step" or loss.name in MARGIN_LOSSES:
+        return "step", False
+    if n_classes > 2 or model.output == "softmax" or loss.name == "cross_entropy":
+        return "softmax", True
+    return "sigmoid", True
+
+
+def task_to_json(task: FittedTask) -> dict[str, Any]:
+    """A JSON value that `task_from_json` reads back."""
+    return asdict(task)
+
+
+def task_from_json(value: object, place: object) -> FittedTask:
+    """Raises ArtefactError, naming `place`, when the value is not one that `task_to_json` made."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return from_json(Regression, value, place) if kind == "regression" else from_json(Classification, value, place)

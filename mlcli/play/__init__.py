@@ -1,1 +1,0 @@
-"""The Playground: a configuration of two inputs, changed while it is trained."""

@@ -1,0 +1,175 @@
+"""The Playground's controls: which keys of the configuration each one changes, and to what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar, get_args
+
+from mlcli.config.sections.dataset import PlaygroundConfig, PlaygroundSet
+from mlcli.config.sections.model import Activation
+from mlcli.config.tree import JsonValue
+from mlcli.playground.inputs import play_inputs
+from mlcli.playground.state import PlayState
+
+T = TypeVar("T")
+
+PLAYGROUND_SETS: tuple[PlaygroundSet, ...] = get_args(PlaygroundSet)
+LEARNING_RATES = (0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+REGULARISATION_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+BATCH_SIZES = (1, 2, 5, 10, 15, 20, 25, 30)
+NOISES = tuple(percent / 100 for percent in range(0, 55, 5))
+TRAIN_SHARES = tuple(percent / 100 for percent in range(10, 100, 10))
+# The Playground's four, then the others. The slope of a step tells gradient descent nothing.
+_FIRST = ("tanh", "relu", "sigmoid", "identity")
+ACTIVATIONS = (*_FIRST, *(name for name in get_args(Activation) if name not in (*_FIRST, "step")))
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+PENALTIES = ("none", "L1", "L2")
+MOST_LAYERS, MOST_UNITS, NEW_UNITS = 6, 8, 2
+
+
+def along(values: Sequence[float], current: float, by: int) -> float:
+    """The next higher (by 1) or lower (by -1) value of a list that rises; its end beyond that."""
+    beyond = [value for value in values if (value - current) * by > 1e-9 * abs(value)]
+    return (min if by > 0 else max)(beyond, default=values[-1 if by > 0 else 0])
+
+
+def around(values: Sequence[T], current: T, by: int) -> T:
+    """The value so many places on in a circle; the first where the current one is none of them."""
+    return values[(values.index(current) + by) % len(values)] if current in values else values[0]
+
+
+def turn_learning_rate(state: PlayState, by: int) -> PlayState:
+    """The learning rate, along LEARNING_RATES."""
+    return state.edit({"optimizer.lr": along(LEARNING_RATES, state.config.optimizer.lr, by)})
+
+
+def turn_activation(state: PlayState, by: int) -> PlayState:
+    """The non-linearity of the hidden units."""
+    return state.edit({"model.activation": around(ACTIVATIONS, state.config.model.activation, by)})
+
+
+def turn_optimizer(state: PlayState, by: int) -> PlayState:
+    """How the weights are moved."""
+    return state.edit({"optimizer.name": around(OPTIMIZERS, state.config.optimizer.name, by)})
+
+
+def turn_batch_size(state: PlayState, by: int) -> PlayState:
+    """Rows a step; from a size that is no number to 10."""
+    size = state.config.training.batch_size
+    return state.edit({"training.batch_size": int(along(BATCH_SIZES, size, by)) if isinstance(size, int) else 10})
+
+
+def turn_noise(state: PlayState, by: int) -> PlayState:
+    """The noise of a Playground's set."""
+    dataset = state.config.dataset
+    if not isinstance(dataset, PlaygroundConfig):
+        return state.say("noise is for the Playground's sets; this is a table of your own")
+    return state.edit({"dataset.noise": along(NOISES, dataset.noise, by)})
+
+
+def turn_dataset(state: PlayState, by: int) -> PlayState:
+    """Another of the Playground's sets."""
+    config = state.config
+    if not isinstance(config.dataset, PlaygroundConfig):
+        return state.say("this table is played alone; `mlcli play xor` plays one of the Playground's sets")
+    name = around(PLAYGROUND_SETS, config.dataset.name, by)
+    named_after_it: dict[str, JsonValue] = {"name": name} if config.name == config.dataset.name else {}
+    return state.edit({"dataset.name": name, **named_after_it})
+
+
+def turn_train_share(state: PlayState, by: int) -> PlayState:
+    """Divide the rows that are no test rows otherwise; those stay locked away."""
+    split = state.config.dataset.split
+    counted = any(isinstance(amount, int) and amount for amount in (split.test, split.valid))
+    if counted or split.by == "given":
+        return state.say("dataset.split gives the rows of each part; shares of them cannot be changed here")
+    share = along(TRAIN_SHARES, train_share(state), by)
+    return state.edit({"dataset.split.valid": round((1 - split.test) * (1 - share), 6)})
+
+
+def train_share(state: PlayState) -> float:
+    """Training rows among those that are no test rows, as the configuration has it."""
+    split = state.config.dataset.split
+    return 1 - split.valid / (1 - split.test)
+
+
+def turn_penalty(state: PlayState, by: int) -> PlayState:
+    """Which regularisation, at the rate of the state."""
+    kind = around(PENALTIES, penalty_of(state)[0], by)
+    rates = {"L1": (state.rate, 0.0), "L2": (0.0, state.rate)}
+    l1, l2 = rates.get(kind, (0.0, 0.0))
+    return state.edit({"optimizer.l1": l1, "optimizer.l2": l2})
+
+
+def turn_penalty_rate(state: PlayState, by: int) -> PlayState:
+    """Its rate."""
+    kind, rate = penalty_of(state)
+    if kind == "none":
+        return state.say("no regularisation: e turns on L1, then L2")
+    rate = around(REGULARISATION_RATES, rate, by)
+    changes: dict[str, JsonValue] = {f"optimizer.{key}": rate for key in ("l1", "l2") if key.upper() in kind}
+    return replace(state, rate=rate).edit(changes)
+
+
+def penalty_of(state: PlayState) -> tuple[str, float]:
+    """Regularisation by name and rate: none, L1, L2, or L1 + L2 with the rate of L2."""
+    l1, l2 = state.config.optimizer.l1, state.config.optimizer.l2
+    kinds = [name for name, rate in (("L1", l1), ("L2", l2)) if rate]
+    return " + ".join(kinds) or "none", l2 or l1
+
+
+def add_layer(state: PlayState) -> PlayState:
+    """A hidden layer more, which is selected."""
+    hidden = state.config.model.hidden
+    if len(hidden) >= MOST_LAYERS:
+        return state.say(f"{MOST_LAYERS} layers at most, as in the Playground")
+    return replace(state, layer=len(hidden)).edit({"model.hidden": [*hidden, NEW_UNITS]})
+
+
+def remove_layer(state: PlayState) -> PlayState:
+    """The last hidden layer less."""
+    hidden = state.config.model.hidden
+    if not hidden:
+        return state.say("no hidden layer is left; the network is a linear one")
+    return replace(state, layer=max(0, min(state.layer, len(hidden) - 2))).edit({"model.hidden": list(hidden[:-1])})
+
+
+def select_layer(state: PlayState, by: int) -> PlayState:
+    """The layer whose units are turned."""
+    n_layers = len(state.config.model.hidden)
+    return replace(state, layer=(state.layer + by) % n_layers) if n_layers else state.say("+ adds a hidden layer")
+
+
+def turn_units(state: PlayState, by: int) -> PlayState:
+    """Units of the selected layer."""
+    hidden = list(state.config.model.hidden)
+    if not hidden:
+        return state.say("+ adds a hidden layer")
+    units = hidden[state.layer] + by
+    if not 1 <= units <= max(MOST_UNITS, hidden[state.layer]):
+        return state.say(f"1 to {MOST_UNITS} units, as in the Playground")
+    hidden[state.layer] = units
+    return state.edit({"model.hidden": [*hidden]})
+
+
+def switch_input(state: PlayState, index: int) -> PlayState:
+    """One of the seven inputs on or off; the last one stays on."""
+    one, features = play_inputs(state.columns)[index], state.config.features
+    on = sum(other.is_on(features) for other in play_inputs(state.columns))
+    if on == 1 and one.is_on(features):
+        return state.say("a network needs an input: turn on another one first")
+    return state.edit(one.switch(features))
+
+
+def new_weights(state: PlayState) -> PlayState:
+    """Other first weights and another order of rows; the rows stay."""
+    return state.edit({"seed": state.config.seed + 1})
+
+
+def new_data(state: PlayState) -> PlayState:
+    """Other points of a Playground's set; the same rows of a table, dealt otherwise into training and validation."""
+    dataset = state.config.dataset
+    if isinstance(dataset, PlaygroundConfig):
+        return state.edit({"dataset.seed": dataset.seed + 1})
+    return state.edit({"dataset.split.seed": (dataset.split.seed or 0) + 1})

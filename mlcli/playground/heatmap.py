@@ -1,0 +1,184 @@
+"""The plane that is drawn: its limits, its points, and the network's answers on a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlcli.config.sections.dataset import DatasetConfig, PlaygroundConfig
+from mlcli.data.tables.frames import collect
+from mlcli.data.tables.types import Splits, Table
+from mlcli.features.fitted import FittedFeatures
+from mlcli.models.networks import Mlp
+from mlcli.models.task import Classification, FittedTask
+
+# Shares of the training targets between which a number's colour changes.
+QUANTILES = (0.01, 0.99)
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """One for each of n places.
+
+    kinds     : int64 (n,), index of the class; of a number: 1 for the higher half, 0 for the lower; -1 for neither
+    strengths : float64 (n,), 0 (as good as undecided) to 1
+    """
+
+    kinds: NDArray[np.int64]
+    strengths: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeatmapScale:
+    """Makes shades of a task's answers.
+
+    low, high : numbers of which the first is wholly the one, the second wholly the other colour
+    """
+
+    task: FittedTask
+    low: float = -1.0
+    high: float = 1.0
+
+    @classmethod
+    def of(cls, task: FittedTask, truth: np.ndarray) -> HeatmapScale:
+        """For a task with these training targets."""
+        if isinstance(task, Classification) or not len(truth):
+            return cls(task)
+        low, high = np.quantile(truth[:, 0], QUANTILES)
+        return cls(task, float(low), float(high) if high > low else float(low) + 1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each kind is called."""
+        if isinstance(self.task, Classification):
+            return self.task.classes
+        return (f"{self.low:.3g}", f"{self.high:.3g}")
+
+    def answers(self, outputs: torch.Tensor) -> Heatmap:
+        """Of the network's raw outputs (n, n_outputs)."""
+        told = self.task.decode(outputs)
+        finite = np.isfinite(told.scores).all(axis=1)
+        if not isinstance(self.task, Classification):
+            shades = self._numbers(told.values[:, 0])
+        elif told.probabilities is None:
+            shades = Heatmap(told.values, np.abs(np.tanh(told.scores[:, 0])))
+        else:
+            chance = 1 / told.probabilities.shape[1]
+            sure = (told.probabilities.max(axis=1) - chance) / (1 - chance)
+            shades = Heatmap(told.values, sure)
+        return Heatmap(np.where(finite, shades.kinds, -1), np.where(finite, shades.strengths, 0.0))
+
+    def truth(self, truth: np.ndarray) -> Heatmap:
+        """Of targets as the task gives them: class indices (n,) or numbers (n, 1)."""
+        if isinstance(self.task, Classification):
+            return Heatmap(truth, np.ones(len(truth)))
+        return self._numbers(truth[:, 0])
+
+    def _numbers(self, values: np.ndarray) -> Heatmap:
+        from_middle = (values - (self.low + self.high) / 2) / ((self.high - self.low) / 2)
+        kinds = np.where(from_middle >= 0, 1, 0)
+        return Heatmap(kinds, np.abs(np.nan_to_num(from_middle)).clip(0, 1))
+
+
+@torch.inference_mode()
+def hidden_outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
+    """Outputs (n, units) of each hidden layer, behind its activation, for inputs (n, d) of numbers."""
+    if not isinstance(model, Mlp):
+        return []
+    model.eval()
+    outputs: list[Tensor] = []
+    values = x.to(model.output.weight.dtype)
+    for layer in model.hidden:
+        values = layer(values)
+        if isinstance(layer, nn.Linear):
+            outputs.append(values)
+        else:
+            outputs[-1] = values
+    return outputs
+
+
+def unit_shades(outputs: Tensor) -> Heatmap:
+    """By sign, and by size within the largest that a unit (n,) comes to."""
+    values = outputs.double().cpu().numpy()
+    finite = np.isfinite(values)
+    largest = np.abs(values[finite]).max(initial=0.0) or 1.0
+    kinds = np.where(values >= 0, 1, 0)
+    return Heatmap(np.where(finite, kinds, -1), np.abs(np.nan_to_num(values)).clip(0, largest) / largest)
+
+
+Floats = NDArray[np.float64]
+# The Playground's own plane reaches so far.
+REACH = 6.0
+# Rows kept for drawing; more would not find room.
+MOST_POINTS = 1500
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Ends of both axes."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+@dataclass(frozen=True)
+class Points:
+    """Rows to draw: places as shares of the plane from its left and its top, float64 (n,), and their true shades."""
+
+    across: Floats
+    down: Floats
+    shades: Heatmap
+
+
+def limits_of(dataset: DatasetConfig, splits: Splits, columns: tuple[str, str]) -> Limits:
+    """The Playground's own for its sets; for others, what holds all training and validation rows."""
+    if isinstance(dataset, PlaygroundConfig):
+        return Limits(-REACH, REACH, -REACH, REACH)
+    places = np.concatenate([places_of(rows, columns) for rows in (splits.train, splits.valid) if len(rows)])
+    ends = [_ends(places[:, axis]) for axis in (0, 1)]
+    return Limits(*ends[0], *ends[1])
+
+
+def places_of(rows: object, columns: tuple[str, str]) -> Floats:
+    """Columns x1 and x2 of a table, float64 (n, 2), NaN where missing."""
+    if not isinstance(rows, Table):
+        raise TypeError("pictures have no plane")
+    places: Floats = collect(rows.rows.select(columns)).to_numpy().astype(np.float64)
+    return places
+
+
+def points_of(rows: Table, columns: tuple[str, str], limits: Limits, task: FittedTask, shader: HeatmapScale) -> Points:
+    """At most MOST_POINTS rows that lie on the plane, the same ones each time."""
+    places, shades = places_of(rows, columns), shader.truth(task.truth(rows))
+    across = (places[:, 0] - limits.left) / (limits.right - limits.left)
+    down = (limits.top - places[:, 1]) / (limits.top - limits.bottom)
+    with np.errstate(invalid="ignore"):
+        inside = np.flatnonzero((across >= 0) & (across <= 1) & (down >= 0) & (down <= 1))
+    if len(inside) > MOST_POINTS:
+        inside = np.sort(np.random.default_rng(0).choice(inside, MOST_POINTS, replace=False))
+    return Points(across[inside], down[inside], Heatmap(shades.kinds[inside], shades.strengths[inside]))
+
+
+def grid_inputs(
+    features: FittedFeatures, columns: tuple[str, str], limits: Limits, width: int, height: int
+) -> torch.Tensor:
+    """Inputs at the centres of width × height places, row by row from the top left."""
+    across = limits.left + (np.arange(width) + 0.5) / width * (limits.right - limits.left)
+    down = limits.top - (np.arange(height) + 0.5) / height * (limits.top - limits.bottom)
+    x, y = np.meshgrid(across, down)
+    frame = pl.DataFrame({columns[0]: x.ravel(), columns[1]: y.ravel()})
+    return features.transform(Table(frame, features.schema.columns, ()))
+
+
+def _ends(values: Floats) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    room = 0.06 * (high - low) or 1.0
+    return low - room, high + room

@@ -1,0 +1,152 @@
+"""The training that is played: the one of `mlcli train`, an epoch at a time, nothing of it on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.dataset import DatasetConfig, SplitConfig
+from mlcli.data.prepare import divide_source
+from mlcli.data.sources import SourceRead, read_source
+from mlcli.data.tables.types import Splits, Table
+from mlcli.errors import DataError
+from mlcli.features.fit import fit_features
+from mlcli.models.task import Classification, FittedTask, fit_task
+from mlcli.playground.heatmap import (
+    Heatmap,
+    HeatmapScale,
+    grid_inputs,
+    hidden_outputs,
+    limits_of,
+    points_of,
+    unit_shades,
+)
+from mlcli.training.context import TensorDataset, TrainingContext, build_context, rate_for_batch
+from mlcli.training.loop import new_state, outputs_of, run_epoch
+from mlcli.training.state import EpochRecord, TrainingState
+
+
+class Trainer:
+    """Holds the network of a configuration, which may be changed at any time.
+
+    context, state : as the training loop has them
+    rates      : learning rates since the first epoch, each with the epoch that it came after
+    diverged   : whether the loss is no longer a number
+    beginnings : how often a network was begun
+    """
+
+    context: TrainingContext
+    state: TrainingState
+    rates: list[tuple[int, float]]
+
+    def __init__(self, config: Config, columns: tuple[str, str]) -> None:
+        self.columns = columns
+        self.beginnings = 0
+        self._source: tuple[DatasetConfig, SourceRead] | None = None
+        self._begin(config)
+
+    def follow(self, config: Config) -> None:
+        """Go on with another configuration: another learning rate is taken up on the way, all else begins anew.
+
+        So does another learning rate after divergence.
+
+        Raises DataError or ConfigError where the data does not allow it; then nothing has changed.
+        """
+        if config == self.config:
+            return
+        if only_rate_differs(config, self.config) and not self.diverged:
+            self.context = replace(
+                self.context,
+                config=config,
+                lr=rate_for_batch(config.optimizer, config.training, self.context.batch_size),
+            )
+            self.rates = [*(rate for rate in self.rates if rate[0] < self.epoch), (self.epoch, config.optimizer.lr)]
+        else:
+            self._begin(config)
+
+    def advance(self, interrupted: Callable[[], bool] = lambda: False) -> bool:
+        """The running epoch to its end, or as far as `interrupted` lets it; whether it has ended."""
+        broken = run_epoch(self.context, self.state, (), interrupted)
+        self.diverged = broken is not None and broken[0] == "diverged"
+        return broken is None
+
+    @property
+    def config(self) -> Config:
+        """The configuration that is followed."""
+        return self.context.config
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return self.state.epoch
+
+    @property
+    def record(self) -> EpochRecord | None:
+        """The last epoch's numbers; None before the first has ended."""
+        return self.state.history[-1] if self.state.history else None
+
+    def plane(self, width: int, height: int) -> Heatmap:
+        """What the network answers at the centres of width × height places, row by row from the top left."""
+        return self.shader.answers(outputs_of(self.context, self._grid(width, height)))
+
+    def neurons(self, width: int, height: int) -> list[list[Heatmap]]:
+        """As `plane`, of each input and each hidden unit: its sign, and its size within what it reaches."""
+        grid = self._grid(width, height)
+        return [
+            [unit_shades(column) for column in layer.T] for layer in (grid, *hidden_outputs(self.context.model, grid))
+        ]
+
+    def _grid(self, width: int, height: int) -> torch.Tensor:
+        if (width, height) not in self._grids:
+            inputs = grid_inputs(self.features, self.columns, self.limits, width, height)
+            self._grids[width, height] = inputs.to(self.context.train.x)
+        return self._grids[width, height]
+
+    def _begin(self, config: Config) -> None:
+        splits = self._splits(config)
+        train, valid = splits.train, splits.valid
+        if not isinstance(train, Table) or not isinstance(valid, Table):
+            raise DataError("pictures cannot be played: a table of two number columns can")
+        task = fit_task(train, splits.task, config.model, config.loss, config.evaluation.positive)
+        features = fit_features(
+            train, config.features, config.seed, task.truth(train), isinstance(task, Classification)
+        )
+        arrays = (
+            TensorDataset(features.transform_training(train), task.encode(train)),
+            TensorDataset(features.transform(valid), task.encode(valid)),
+        )
+        context = build_context(config, task, *arrays, features.layout.cardinalities)
+        torch.set_num_threads(context.threads)
+        limits = limits_of(config.dataset, splits, self.columns)
+        shader = HeatmapScale.of(task, task.truth(train))
+        self.training, self.validation = (
+            points_of(rows, self.columns, limits, task, shader) for rows in (train, valid)
+        )
+        self.context, self.state, self.features, self.limits, self.shader = (
+            context,
+            new_state(context),
+            features,
+            limits,
+            shader,
+        )
+        self.task: FittedTask = task
+        self.rates = [(0, config.optimizer.lr)]
+        self.diverged = False
+        self.beginnings += 1
+        self._grids: dict[tuple[int, int], torch.Tensor] = {}
+
+    def _splits(self, config: Config) -> Splits:
+        """The rows as they are dealt; a source is read once for all ways to deal it."""
+        undealt = config.dataset.model_copy(update={"split": SplitConfig(column=config.dataset.split.column)})
+        if self._source is None or self._source[0] != undealt:
+            self._source = undealt, read_source(config.dataset)
+        return divide_source(config.dataset, config.seed, self._source[1])[0]
+
+
+def only_rate_differs(one: Config, other: Config) -> bool:
+    """Whether two configurations are equal but for the learning rate."""
+    optimizer = one.optimizer.model_copy(update={"lr": other.optimizer.lr})
+    return one.model_copy(update={"optimizer": optimizer}) == other

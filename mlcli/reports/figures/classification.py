@@ -1,0 +1,247 @@
+"""The confusion matrix, and ROC and precision-recall curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.io.text import plain, shorten
+from mlcli.reports.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    PAPER,
+    SMALL_SIZE,
+    color_of,
+    label_at_right,
+    new_figure,
+    styled,
+    write_note,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Above these many classes cells hold no counts, and not every class has a label.
+MAX_COUNTED, MAX_LABELLED = 16, 30
+EDGE = "#dfe4e8"
+
+
+@styled
+def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Rows by true class (downwards) and predicted class: confusion is (K, K), shaded by share of the true class."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    n_classes = len(classes)
+    support = confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(confusion, support, out=np.zeros(confusion.shape), where=support > 0)
+    figure = new_figure(_title(confusion), _subtitle(confusion, classes), height=3.7 if n_classes <= 5 else 5.0)
+    axes = figure.add_subplot(xlabel="predicted", ylabel="true")
+    shading = LinearSegmentedColormap.from_list("shares", [PAPER, PALETTE[0]])
+    axes.imshow(shares, cmap=shading, vmin=0, vmax=1, interpolation="nearest")
+    if n_classes <= MAX_LABELLED:
+        _draw_cells(axes, n_classes)
+    axes.set_anchor("W")
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    _label_classes(axes, classes)
+    if n_classes <= MAX_COUNTED:
+        _write_counts(axes, confusion, shares)
+    return figure
+
+
+def _title(confusion: np.ndarray) -> str:
+    n_rows, right = int(confusion.sum()), int(np.trace(confusion))
+    return f"{right:,} of {n_rows:,} rows are right ({100 * right / max(n_rows, 1):.1f} %)"
+
+
+def _subtitle(confusion: np.ndarray, classes: Sequence[str]) -> str:
+    errors = confusion.copy()
+    np.fill_diagonal(errors, 0)
+    text = "Shade: share of the true class."
+    if not errors.any():
+        return text
+    truth, predicted = divmod(int(errors.argmax()), len(classes))
+    pair = f"'{shorten(classes[truth], 24)}' taken for '{shorten(classes[predicted], 24)}'"
+    return f"{text} Most frequent error: {pair} ({errors.max():,} {'row' if errors.max() == 1 else 'rows'})."
+
+
+def _draw_cells(axes: Axes, n_classes: int) -> None:
+    edges = np.arange(n_classes + 1) - 0.5
+    axes.vlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
+    axes.hlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
+
+
+def _label_classes(axes: Axes, classes: Sequence[str]) -> None:
+    n_classes = len(classes)
+    every = -(-n_classes // MAX_LABELLED)
+    ticks = np.arange(0, n_classes, every)
+    names = [shorten(classes[i]) for i in ticks.tolist()]
+    letters = sum(len(plain(name)) for name in names)
+    slanted = letters > 36 or (n_classes > 12 and max(map(len, names)) > 2)
+    angle = 0 if not slanted else 40 if n_classes <= 12 else 90
+    size = 8.5 if n_classes <= 12 else 7.0
+    axes.set_xticks(ticks, names, rotation=angle, ha="right" if angle == 40 else "center", size=size)
+    axes.set_yticks(ticks, names, size=size)
+    for label in axes.get_xticklabels() if angle == 40 else ():
+        label.set_rotation_mode("anchor")
+    axes.tick_params(labelcolor=INK)
+    axes.xaxis.label.set_color(MUTED)
+
+
+def _write_counts(axes: Axes, confusion: np.ndarray, shares: NDArray[np.float64]) -> None:
+    n_classes = len(confusion)
+    size = 11 if n_classes <= 5 else 9 if n_classes <= 10 else 7
+    if confusion.max() > 999 and n_classes > 5:
+        size -= 2
+    for row, column in zip(*confusion.nonzero(), strict=True):
+        color = PAPER if shares[row, column] > 0.5 else INK
+        count = f"{confusion[row, column]:,}" if n_classes <= 5 else str(confusion[row, column])
+        axes.text(column, row, count, ha="center", va="center", color=color, size=size)
+
+
+Floats = NDArray[np.float64]
+# More curves than this are drawn in grey, the lowest of them in colour.
+MAX_NAMED = 8
+# Points kept of a curve, and of a grey one; more cannot be seen.
+MAX_POINTS, MAX_GREY_POINTS = 400, 60
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One class against the rest; x, y and cuts are (n_points,)."""
+
+    name: str
+    x: Floats
+    y: Floats
+    cuts: Floats
+    area: float
+
+
+@styled
+def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None) -> Figure:
+    """True against false positive rate at every cut.
+
+    truth : (n,) class indices    scores : (n, K), as `ranking_scores` gives them
+    threshold : of two classes, the cut in use, marked on the curve
+    """
+    curves = _one_vs_rest(truth, scores, classes, _roc)
+    figure = new_figure(
+        _curve_title("ROC", "AUC", curves), _curve_subtitle(classes, "Dashed: guessing, 0.5."), height=4.0
+    )
+    axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate (recall)")
+    if not curves:
+        write_note(axes, "A curve needs rows of at least two classes.")
+        return figure
+    axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+    _draw_curves(axes, curves)
+    _mark_threshold(axes, curves, threshold, offset=(8, -4))
+    return figure
+
+
+@styled
+def draw_precision_recall(
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None
+) -> Figure:
+    """Precision against recall at every cut; arguments as for `draw_roc`."""
+    curves = _one_vs_rest(truth, scores, classes, _precision_recall)
+    two = len(classes) == 2
+    guess = f"Dashed: guessing, the share of '{shorten(classes[1])}' rows." if two else ""
+    figure = new_figure(
+        _curve_title("Precision-recall", "average precision", curves), _curve_subtitle(classes, guess), height=4.0
+    )
+    axes = figure.add_subplot(xlabel="recall", ylabel="precision")
+    if not curves:
+        write_note(axes, "A curve needs rows of at least two classes.")
+        return figure
+    if two:
+        axes.axhline(float(np.mean(truth == 1)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+    _draw_curves(axes, curves)
+    _mark_threshold(axes, curves, threshold, offset=(-8, -8))
+    return figure
+
+
+def _one_vs_rest(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    curve: Callable[[np.ndarray, np.ndarray, str], _Curve],
+) -> list[_Curve]:
+    """The second of two classes, or each that some rows have and some have not; empty when rows hold one class."""
+    present = np.unique(truth)
+    if len(present) < 2:
+        return []
+    chosen = [1] if len(classes) == 2 else present.tolist()
+    return [curve(truth == k, scores[:, k], classes[k]) for k in chosen]
+
+
+def _roc(positive: np.ndarray, score: np.ndarray, name: str) -> _Curve:
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    x, y, cuts = roc_curve(positive, score)
+    return _Curve(name, x, y, cuts, float(roc_auc_score(positive, score)))
+
+
+def _precision_recall(positive: np.ndarray, score: np.ndarray, name: str) -> _Curve:
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    y, x, cuts = precision_recall_curve(positive, score, drop_intermediate=True)
+    return _Curve(name, x, y, np.append(cuts, np.inf), float(average_precision_score(positive, score)))
+
+
+def _curve_title(what: str, area: str, curves: list[_Curve]) -> str:
+    if not curves:
+        return f"{what} curve: not defined for these rows"
+    mean = f"{np.mean([curve.area for curve in curves]):.3f}"
+    return f"{what} curve: {area} {mean}" if len(curves) == 1 else f"{what} curves: mean {area} {mean}"
+
+
+def _curve_subtitle(classes: Sequence[str], guess: str) -> str:
+    who = f"Positive class: '{shorten(classes[1], 30)}'." if len(classes) == 2 else "Each class against the rest."
+    return f"{who} {guess}".rstrip()
+
+
+def _draw_curves(axes: Axes, curves: list[_Curve]) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal", anchor="W")
+    ranked = sorted(curves, key=lambda curve: curve.area)
+    named = ranked[:MAX_NAMED]
+    for curve in ranked[MAX_NAMED:]:
+        axes.plot(*_thin(curve, MAX_GREY_POINTS), color=FAINT, linewidth=1)
+    labels = []
+    for i, curve in enumerate(named):
+        color = color_of(i, len(named))
+        axes.plot(*_thin(curve, MAX_POINTS), color=color)
+        labels.append((0.08 + 0.065 * i, f"{shorten(curve.name, 18)}: {curve.area:.3f}", color))
+    if len(ranked) > len(named):
+        labels.append((0.08 + 0.065 * len(named), f"{len(ranked) - len(named)} better ones", MUTED))
+    if len(curves) > 1:
+        label_at_right(axes, labels)
+
+
+def _thin(curve: _Curve, n_points: int) -> tuple[Floats, Floats]:
+    """At most n_points points, evenly spaced along the curve."""
+    if len(curve.x) <= n_points:
+        return curve.x, curve.y
+    length = np.concatenate([[0.0], np.hypot(np.diff(curve.x), np.diff(curve.y)).cumsum()])
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], n_points)).clip(0, len(length) - 1))
+    return curve.x[kept], curve.y[kept]
+
+
+def _mark_threshold(axes: Axes, curves: list[_Curve], threshold: float | None, offset: tuple[float, float]) -> None:
+    """A dot where the curve's cut is the lowest that is not below the threshold."""
+    if threshold is None or len(curves) != 1:
+        return
+    curve = curves[0]
+    above = np.where(curve.cuts >= threshold, curve.cuts, np.inf)
+    at = int(above.argmin())
+    axes.plot(curve.x[at], curve.y[at], "o", color=INK, markersize=5.5, zorder=5)
+    axes.annotate(
+        f"threshold {threshold:.3g}", (curve.x[at], curve.y[at]), xytext=offset, textcoords="offset points",
+        ha="left" if offset[0] > 0 else "right", va="top", size=SMALL_SIZE, color=INK,
+    )  # fmt: skip

@@ -1,0 +1,260 @@
+"""Columns: their correlations, rows as points, importance to the model, and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlcli.io.text import plain, shorten, show_number
+from mlcli.reports.figures.style import (
+    FAINT,
+    INK,
+    PALETTE,
+    PAPER,
+    SMALL_SIZE,
+    WIDTH,
+    color_of,
+    label_at_right,
+    new_figure,
+    shorten_ticks,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+    from mlcli.evaluation.importance import Importance, Importances
+
+# With more columns their cells hold no numbers.
+MAX_WRITTEN = 14
+LETTERS = 22
+CELL, LEAST, MOST = 0.3, 3.2, 9.0
+
+
+@styled
+def draw_correlations(names: Sequence[str], r: Sequence[Sequence[float | None]]) -> Figure:
+    """Pearson's r of each pair, below the diagonal; two columns at least, None where there is no r."""
+    n = len(names)
+    size = min(MOST, max(LEAST, 1.6 + CELL * n))
+    subtitle = "Pearson's r: blue rises together, orange falls as the other rises."
+    figure = new_figure(_title(names, r), subtitle, height=size)
+    axes = figure.add_subplot()
+    known = np.array([[np.nan if one is None else one for one in row] for row in r], dtype=float)
+    shown = np.where(np.tri(n, k=-1, dtype=bool), known, np.nan)[1:, :-1]
+    _draw_cells(axes, shown)
+    axes.set_xticks(range(n - 1), [shorten(name, LETTERS) for name in names[:-1]], rotation=40, ha="right")
+    for label in axes.get_xticklabels():
+        label.set_rotation_mode("anchor")
+    axes.set_yticks(range(n - 1), [shorten(name, LETTERS) for name in names[1:]])
+    axes.tick_params(labelcolor=INK, labelsize=SMALL_SIZE if n <= MAX_WRITTEN else 6.5)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _title(names: Sequence[str], r: Sequence[Sequence[float | None]]) -> str:
+    pairs = [(abs(one), i, j) for i, row in enumerate(r) for j, one in enumerate(row[:i]) if one is not None]
+    if not pairs:
+        return "No two columns vary together"
+    size, i, j = max(pairs)
+    return f"{shorten(names[i], 24)} and {shorten(names[j], 24)} go together most ({size:.2f})"
+
+
+def _draw_cells(axes: Axes, shown: np.ndarray) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shading = LinearSegmentedColormap.from_list("r", [PALETTE[1], "#f7f6f4", PALETTE[0]])
+    axes.imshow(shown, cmap=shading, vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+    if len(shown) >= MAX_WRITTEN:
+        return
+    for row, column in zip(*np.isfinite(shown).nonzero(), strict=True):
+        value = float(shown[row, column])
+        color = PAPER if abs(value) > 0.6 else INK
+        text = f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
+        axes.text(column, row, text, ha="center", va="center", size=SMALL_SIZE - 0.5, color=color)
+
+
+# Groups named at the right, at most.
+MAX_NAMED = 14
+
+
+@styled
+def draw_plane(
+    names: tuple[str, str],
+    x: Sequence[float],
+    y: Sequence[float],
+    groups: Sequence[str],
+    group: Sequence[int],
+    n_rows: int,
+    by: str = "",
+) -> Figure:
+    """Points coloured by their group; without groups all in one colour.
+
+    names : of both axes    group : places in groups    n_rows : of which the points are a sample
+    by    : what the groups are of
+    """
+    drawn = f"{len(x):,} of {n_rows:,} rows, drawn at random" if len(x) < n_rows else f"All {n_rows:,} rows"
+    figure = new_figure(
+        f"{shorten(names[1], 24)} over {shorten(names[0], 24)}",
+        f"{drawn}. Colours: {shorten(by, 40)}." if by else f"{drawn}.",
+        height=4.2,
+    )
+    axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
+    palette = np.array([color_of(k, len(groups)) for k in range(len(groups))] or [PALETTE[0]])
+    colours = palette[np.array(group, dtype=int)] if groups else palette[0]
+    size = 26 if len(x) <= 300 else 12
+    axes.scatter(x, y, c=colours, s=size, edgecolors=PAPER, linewidths=0.5, alpha=0.85)
+    keys = [(0.97 - 0.065 * k, shorten(name), str(palette[k])) for k, name in enumerate(groups[:MAX_NAMED])]
+    label_at_right(axes, keys)
+    for axis in (axes.xaxis, axes.yaxis):
+        shorten_ticks(axis)
+    return figure
+
+
+# Columns drawn at most, the weightiest first.
+MAX_COLUMNS = 20
+
+
+@styled
+def draw_importance(found: Importances) -> Figure:
+    """How much worse the metric gets when a column's values are shuffled among the rows; some column was."""
+    shown = found.columns[:MAX_COLUMNS]
+    some = f"The {len(shown)} weightiest of {len(found.columns)} columns. " if len(shown) < len(found.columns) else ""
+    sure = shown[0].low > 0
+    figure = new_figure(
+        f"{shorten(shown[0].name, 30)} matters most to {found.metric}" if sure else "No column matters for sure",
+        f"{some}Bars: by how much {found.metric} worsens when the column's values are shuffled among the rows; "
+        "grey where it may not. Lines: 95 % intervals.",
+        height=1.6 + 0.24 * max(len(shown), 3),
+    )
+    axes = figure.add_subplot(xlabel=f"{found.metric} lost{f', {plain(found.unit)}' if found.unit else ''}")
+    _draw_bars(axes, shown)
+    axes.set_yticks(range(len(shown)), [shorten(column.name, 26) for column in shown])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.spines[:].set_visible(False)
+    axes.grid(visible=False, axis="y")
+    axes.invert_yaxis()
+    return figure
+
+
+def _draw_bars(axes: Axes, columns: Sequence[Importance]) -> None:
+    colors = [PALETTE[0] if column.low > 0 else FAINT for column in columns]
+    axes.barh(range(len(columns)), [column.loss for column in columns], height=0.62, color=colors)
+    for place, column in enumerate(columns):
+        axes.plot([column.low, column.high], [place, place], color=INK, linewidth=1.2)
+        axes.annotate(
+            show_number(column.loss).replace("-", "−"), (max(column.high, 0.0), place), xytext=(5, 0),
+            textcoords="offset points", va="center", size=SMALL_SIZE,
+        )  # fmt: skip
+    left, right = min(0.0, *(c.low for c in columns)), max(0.0, *(c.high for c in columns))
+    span = right - left or 1.0
+    axes.set_xlim(left - 0.03 * span, right + 0.2 * span)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.locator_params(axis="x", nbins=5)
+    shorten_ticks(axes.xaxis)
+
+
+# Features and units drawn at most, the weightiest first, and units a row.
+MAX_FEATURES, MAX_UNITS, MAX_WEIGHTS = 20, 36, 6
+
+
+@styled
+def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence[str]) -> Figure:
+    """The largest weights of a linear model: weights (n_features, n_outputs) per unit of the scaled inputs."""
+    size = np.abs(weights).max(axis=1)
+    order = np.argsort(-size, kind="stable")[:MAX_FEATURES]
+    top = shorten(features[order[0]], 40) if len(order) else "no feature"
+    some = f"The {len(order)} largest of {len(features)}. " if len(order) < len(features) else ""
+    figure = new_figure(
+        f"{top} weighs most",
+        f"{some}Weights of the scaled inputs: blue raises the output, orange lowers it.",
+        height=1.5 + 0.24 * max(len(order), 3),
+    )
+    axes = figure.add_subplot()
+    names = [shorten(features[i], 26) for i in order]
+    if weights.shape[1] == 1:
+        _draw_weight_bars(axes, names, weights[order, 0])
+    else:
+        _draw_pixels(axes, names, weights[order], outputs)
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _draw_weight_bars(axes: Axes, names: list[str], weights: np.ndarray) -> None:
+    colors = [PALETTE[0] if weight >= 0 else PALETTE[1] for weight in weights]
+    bars = axes.barh(range(len(names)), weights, color=colors, height=0.68)
+    axes.bar_label(bars, [_show(weight) for weight in weights.tolist()], padding=4, size=SMALL_SIZE)
+    axes.set_yticks(range(len(names)), names)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.margins(x=0.16, y=0.02)
+    axes.grid(visible=False, axis="y")
+    axes.invert_yaxis()
+
+
+def _draw_pixels(axes: Axes, names: list[str], weights: np.ndarray, outputs: Sequence[str]) -> None:
+    largest = float(np.abs(weights).max()) or 1.0
+    axes.imshow(weights, cmap=_diverging(), vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(names)), names)
+    labels = [shorten(name, 14) for name in outputs]
+    slanted = sum(map(len, labels)) > 44
+    axes.set_xticks(range(len(outputs)), labels, rotation=40 if slanted else 0, ha="right" if slanted else "center")
+    axes.grid(visible=False)
+    if len(outputs) > 8:
+        return
+    for row, column in np.ndindex(*weights.shape):
+        weight = float(weights[row, column])
+        color = PAPER if abs(weight) > 0.6 * largest else INK
+        axes.text(column, row, _show(weight), ha="center", va="center", size=SMALL_SIZE - 0.5, color=color)
+
+
+def _show(weight: float) -> str:
+    return f"{weight:.3g}".replace("-", "−")
+
+
+def _diverging() -> Colormap:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("weights", [PALETTE[1], "#f7f6f4", PALETTE[0]])
+
+
+@styled
+def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
+    """Incoming weights of the first layer's units as pictures.
+
+    weights : (n_units, height, width[, channels])
+    names   : of the units, such as the classes where there is no hidden layer
+    """
+    flat = weights.mean(axis=3) if weights.ndim == 4 else weights
+    norms = np.zeros(len(flat)) if names else np.linalg.norm(flat.reshape(len(flat), -1), axis=1)
+    order = np.argsort(-norms, kind="stable")[:MAX_UNITS].tolist()
+    figure, cells = _tiles(len(order), *_describe_units(len(order), len(flat), named=bool(names)))
+    for axes, unit in zip(cells, order, strict=False):
+        largest = float(np.abs(flat[unit]).max()) or 1.0
+        axes.imshow(flat[unit], cmap=_diverging(), vmin=-largest, vmax=largest, interpolation="nearest")
+        if names:
+            axes.set_title(shorten(names[unit], 14), size=SMALL_SIZE, pad=3)
+    return figure
+
+
+def _describe_units(n_shown: int, n_units: int, named: bool) -> tuple[str, str]:
+    """Title and subtitle."""
+    some = f"{n_shown} of " if n_shown < n_units else "the " if not named else ""
+    what = "outputs" if named else "units of the first layer"
+    order = "" if named else "; the largest weights first"
+    return f"What {some}{n_units} {what} look for", f"Blue pixels excite a unit, orange ones inhibit it{order}."
+
+
+def _tiles(n: int, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
+    """A figure with room for n square pictures."""
+    n_columns = min(MAX_WEIGHTS, n)
+    n_rows = -(-n // n_columns)
+    figure = new_figure(title, subtitle, height=0.7 + n_rows * WIDTH / n_columns)
+    cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()
+    for axes in cells:
+        axes.set_axis_off()
+    return figure, cells

@@ -1,0 +1,183 @@
+"""Reliability of probabilities, and what another threshold would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.io.text import shorten
+from mlcli.metrics.intervals import wilson_interval
+from mlcli.metrics.probabilities import N_BINS, bins_of, confidence
+from mlcli.reports.figures.style import FAINT, INK, PALETTE, SMALL_SIZE, label_at_right, new_figure, styled, write_note
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Rows by the probability they were given, (N_BINS,) each; NaN in a bin without rows.
+
+    counts : rows    said : their mean probability    seen : the share of them for which it came true
+    """
+
+    counts: NDArray[np.int64]
+    said: Floats
+    seen: Floats
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: |said − seen| averaged over the rows (Naeini et al., 2015)."""
+        filled = self.counts > 0
+        gaps = np.abs(self.said[filled] - self.seen[filled])
+        return float(gaps @ self.counts[filled] / self.counts.sum())
+
+    @property
+    def excess(self) -> float:
+        """By how much the mean probability lies above the share that came true."""
+        filled = self.counts > 0
+        return float((self.said - self.seen)[filled] @ self.counts[filled] / self.counts.sum())
+
+
+def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Reliability:
+    """Compare probabilities in [0, 1] with what came true, in the bins of the metric `ece`; (n,), (n,) of bool."""
+    bins = bins_of(probability)
+    counts = np.bincount(bins, minlength=N_BINS)
+    empty = np.full(N_BINS, np.nan)
+    said, seen = (
+        np.divide(np.bincount(bins, weights=values, minlength=N_BINS), counts, out=empty.copy(), where=counts > 0)
+        for values in (probability, came_true)
+    )
+    return Reliability(counts, said, seen)
+
+
+@styled
+def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
+    """How often what was given a probability came true.
+
+    truth         : (n,) class indices
+    probabilities : (n, K); of two classes the second is meant, of more the one answered
+    """
+    what = f"'{shorten(classes[1], 30)}'" if len(classes) == 2 else "the class answered"
+    found = measure_reliability(*confidence(truth, probabilities))
+    figure = new_figure(
+        _title(found),
+        f"Of rows given a probability of {what}: how often it is right. Larger dots: more rows. Lines: 95 % intervals.",
+        height=4.0,
+    )
+    axes = figure.add_subplot(xlabel="probability given", ylabel="share that is right")
+    if found.counts.sum():
+        _compare(axes, found)
+    else:
+        write_note(axes, "There are no rows to compare.")
+    return figure
+
+
+def _title(found: Reliability) -> str:
+    if not found.counts.sum():
+        return "Calibration: not defined without rows"
+    side = "" if abs(found.excess) < 0.5 * found.error else ", too high" if found.excess > 0 else ", too low"
+    return f"Probabilities are off by {100 * found.error:.1f} points{side} (ECE {found.error:.3f})"
+
+
+def _compare(axes: Axes, found: Reliability) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
+    axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+    for said, seen, count in zip(found.said, found.seen, found.counts.tolist(), strict=True):
+        if count:
+            axes.vlines(said, *wilson_interval(float(seen), count, 0.95), color=PALETTE[0], linewidth=1.2)
+    filled = found.counts > 0
+    sizes = 14 + 110 * found.counts[filled] / found.counts.max()
+    axes.scatter(found.said[filled], found.seen[filled], s=sizes, color=PALETTE[0], linewidths=0, zorder=3)
+
+
+# Steps of the threshold from 0 to 1.
+N_STEPS = 200
+
+
+@dataclass(frozen=True)
+class ThresholdCurves:
+    """Scores of the second class by the threshold from which it is predicted, (N_STEPS + 1,) each; NaN: undefined."""
+
+    thresholds: Floats
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    balanced_accuracy: Floats
+
+
+def trace_thresholds(truth: np.ndarray, positive_probability: np.ndarray) -> ThresholdCurves:
+    """Scores at evenly spaced thresholds: truth (n,) of 0 and 1 that holds both, positive_probability (n,)."""
+    thresholds = np.linspace(0, 1, N_STEPS + 1)
+    positives, negatives = (np.sort(positive_probability[truth == k]) for k in (1, 0))
+    hits = len(positives) - np.searchsorted(positives, thresholds)
+    alarms = len(negatives) - np.searchsorted(negatives, thresholds)
+    chosen = hits + alarms
+    recall = hits / len(positives)
+    return ThresholdCurves(
+        thresholds,
+        precision=np.divide(hits, chosen, out=np.full(len(chosen), np.nan), where=chosen > 0),
+        recall=recall,
+        f1=2 * hits / (chosen + len(positives)),
+        balanced_accuracy=(recall + 1 - alarms / len(negatives)) / 2,
+    )
+
+
+@styled
+def draw_thresholds(
+    truth: np.ndarray, positive_probability: np.ndarray, classes: Sequence[str], threshold: float
+) -> Figure:
+    """Precision, recall, F1 and balanced accuracy by threshold, with the one in use; see `trace_thresholds`."""
+    two = 0 < truth.sum() < len(truth)
+    curves = trace_thresholds(truth, positive_probability) if two else None
+    figure = new_figure(
+        _threshold_title(curves, threshold),
+        f"'{shorten(classes[1], 30)}' is predicted from this probability on. Choose it on validation rows "
+        "(evaluation.threshold), not here.",
+    )
+    axes = figure.add_subplot(xlabel="threshold", ylabel="score")
+    if curves is None:
+        write_note(axes, "Scores need rows of both classes.")
+    else:
+        _draw_curves(axes, curves, threshold)
+    return figure
+
+
+def _threshold_title(curves: ThresholdCurves | None, threshold: float) -> str:
+    if curves is None:
+        return "Thresholds: not defined for rows of one class"
+    best = int(curves.f1.argmax())
+    now = float(np.interp(threshold, curves.thresholds, curves.f1))
+    return (
+        f"F1 is {now:.3f} at {threshold:.3g}, in use; at best {curves.f1[best]:.3f}, at {curves.thresholds[best]:.3g}"
+    )
+
+
+def _draw_curves(axes: Axes, curves: ThresholdCurves, threshold: float) -> None:
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    named = (
+        ("precision", curves.precision, PALETTE[0]),
+        ("recall", curves.recall, PALETTE[1]),
+        ("F1", curves.f1, PALETTE[2]),
+        ("balanced acc.", curves.balanced_accuracy, PALETTE[3]),
+    )
+    labels = []
+    for name, heights, color in named:
+        axes.plot(curves.thresholds, heights, color=color)
+        last = heights[np.isfinite(heights)][-1]
+        labels.append(((float(last) + 0.02) / 1.04, name, color))
+    label_at_right(axes, labels)
+    axes.axvline(threshold, color=INK, linewidth=1)
+    late = threshold > 0.5
+    axes.annotate(
+        f"in use: {threshold:.3g}", (threshold, 0), xycoords=("data", "axes fraction"),
+        xytext=(-5 if late else 5, 4), textcoords="offset points", ha="right" if late else "left", va="bottom",
+        color=INK, size=SMALL_SIZE,
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""Which figures suit a model, and drawing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.tables.frames import collect
+from mlcli.data.tables.types import Dataset, Images, Table
+from mlcli.evaluation.evaluate import Evaluation
+from mlcli.evaluation.importance import Importances
+from mlcli.metrics.catalog import higher_is_better
+from mlcli.metrics.probabilities import ranking_scores
+from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
+from mlcli.reports.figures.columns import draw_first_layer, draw_importance, draw_weights
+from mlcli.reports.figures.learning import (
+    draw_learning_curve,
+    draw_metric_curve,
+    draw_rate_curve,
+    rate_moved,
+    shown_metric,
+)
+from mlcli.reports.figures.probabilities import draw_calibration, draw_thresholds
+from mlcli.reports.figures.regression import draw_decision_boundary, draw_heat_map, draw_line_fit, draw_residuals
+from mlcli.training.state import EpochRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Targets whose residuals are drawn, at most.
+MAX_TARGETS = 6
+
+
+@dataclass(frozen=True)
+class GallerySubject:
+    """A model and the rows it was measured on.
+
+    truth         : as `task.truth` gives it
+    predict       : answers for new rows
+    importances   : of the columns, None where they were not measured
+    first_layer   : float (n_units, height, width[, channels]), incoming weights of units that see pixels, else None
+    unit_names    : what those units stand for, such as the classes where there is no hidden layer
+    input_weights : float (n_inputs, n_outputs) of a model without hidden layers, per unit of the scaled inputs
+    input_names   : names of those inputs
+    """
+
+    task: FittedTask
+    data: Dataset
+    truth: np.ndarray
+    predictions: Predictions
+    evaluation: Evaluation
+    history: Sequence[EpochRecord]
+    best_epoch: int
+    predict: Callable[[Dataset], Predictions]
+    importances: Importances | None = None
+    first_layer: np.ndarray | None = None
+    unit_names: tuple[str, ...] = ()
+    input_weights: np.ndarray | None = None
+    input_names: tuple[str, ...] = ()
+
+
+def draw_gallery(subject: GallerySubject) -> dict[str, Figure]:
+    """The figures by name, in the order in which they are read."""
+    figures = _of_training(subject)
+    if not np.isfinite(subject.predictions.scores).all():
+        return figures
+    if isinstance(subject.task, Classification):
+        figures |= _of_classes(subject, subject.task)
+    else:
+        figures |= _of_numbers(subject, subject.task)
+    if subject.importances is not None and subject.importances.columns:
+        figures["importance"] = draw_importance(subject.importances)
+    return figures | _of_inputs(subject) | _of_weights(subject)
+
+
+def _of_training(subject: GallerySubject) -> dict[str, Figure]:
+    """Loss, metric and learning rate over epochs, where they were recorded."""
+    history, figures = subject.history, {}
+    if history:
+        figures["learning_curve"] = draw_learning_curve(history, subject.best_epoch)
+    headline = next((score.name for score in subject.evaluation.scores), "")
+    if metric := shown_metric(history, headline):
+        figures["metric_curve"] = draw_metric_curve(history, metric, higher_is_better(metric), subject.best_epoch)
+    if rate_moved(history):
+        figures["learning_rate"] = draw_rate_curve(history)
+    return figures
+
+
+def _of_classes(subject: GallerySubject, task: Classification) -> dict[str, Figure]:
+    scores, threshold = ranking_scores(subject.predictions), subject.evaluation.threshold
+    truth, probabilities = subject.truth, subject.predictions.probabilities
+    figures: dict[str, Figure] = {}
+    if subject.evaluation.confusion is not None:
+        figures["confusion_matrix"] = draw_confusion(np.array(subject.evaluation.confusion), task.classes)
+    figures["roc"] = draw_roc(truth, scores, task.classes, threshold)
+    figures["precision_recall"] = draw_precision_recall(truth, scores, task.classes, threshold)
+    if probabilities is not None:
+        figures["calibration"] = draw_calibration(truth, probabilities, task.classes)
+    if probabilities is not None and threshold is not None:
+        figures["thresholds"] = draw_thresholds(truth, probabilities[:, 1], task.classes, threshold)
+    return figures
+
+
+def _of_numbers(subject: GallerySubject, task: Regression) -> dict[str, Figure]:
+    """Residuals, target by target."""
+    values = subject.predictions.values
+    if len(task.targets) == 1:
+        return {"residuals": draw_residuals(subject.truth[:, 0], values[:, 0], task.targets[0])}
+    return {
+        f"residuals_{position}": draw_residuals(subject.truth[:, position - 1], values[:, position - 1], target)
+        for position, target in enumerate(task.targets[:MAX_TARGETS], start=1)
+    }
+
+
+def _of_weights(subject: GallerySubject) -> dict[str, Figure]:
+    """The first layer as pictures, or the weights of a model without hidden layers as bars."""
+    if subject.first_layer is not None:
+        return {"first_layer": draw_first_layer(subject.first_layer, subject.unit_names)}
+    if subject.input_weights is None:
+        return {}
+    task = subject.task
+    outputs = task.targets if isinstance(task, Regression) else task.classes[-subject.input_weights.shape[1] :]
+    return {"weights": draw_weights(subject.input_names, subject.input_weights, outputs)}
+
+
+def _of_inputs(subject: GallerySubject) -> dict[str, Figure]:
+    """The fitted curve of one number input, or the answers over the plane of two."""
+    data, task = subject.data, subject.task
+    if isinstance(data, Images) or any(column.kind != "number" for column in data.features):
+        return {}
+    names = tuple(column.name for column in data.features)
+    points = collect(data.rows.select(names)).to_numpy().astype(np.float64)
+    known = np.isfinite(points).all(axis=1)
+    points, truth = points[known], subject.truth[known]
+
+    def answers(grid: np.ndarray) -> np.ndarray:
+        frame = pl.DataFrame({name: grid[:, i] for i, name in enumerate(names)})
+        predictions = subject.predict(Table(frame, data.features, ()))
+        if isinstance(task, Regression):
+            return np.asarray(predictions.values[:, 0])
+        return predictions.values if predictions.probabilities is None else predictions.probabilities
+
+    match names, task:
+        case (name,), Regression(targets=(target,)):
+            return {"line_fit": draw_line_fit(answers, points[:, 0], truth[:, 0], name, target)}
+        case (first, second), Regression(targets=(target,)):
+            return {"heat_map": draw_heat_map(answers, points, truth[:, 0], (first, second), target)}
+        case (first, second), Classification(classes=classes):
+            return {"decision_boundary": draw_decision_boundary(answers, points, truth, (first, second), classes)}
+    return {}

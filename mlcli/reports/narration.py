@@ -1,0 +1,243 @@
+"""What --verbose tells: each step in the course's words, with this run's own numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+from mlcli.config.reference.explain import ADVICE, Topic
+from mlcli.config.rules.messages import shown_value
+from mlcli.config.sections.config import Config
+from mlcli.config.tree import Value
+from mlcli.data.notes import profile_notes
+from mlcli.data.prepare import Prepared
+from mlcli.data.tables.types import SplitName
+from mlcli.evaluation.evaluate import Evaluation
+from mlcli.features.fitted import FittedFeatures
+from mlcli.features.report import FeatureReport, feature_notes
+from mlcli.metrics.catalog import CATALOG
+from mlcli.models.task import Classification, FittedTask
+from mlcli.reporter import Step
+from mlcli.training.context import TrainingContext
+from mlcli.training.losses import loss_name
+
+
+def heading(section: str) -> str:
+    """The step that a section belongs to, e.g. `Step 1, data preparation (preparación de datos)`."""
+    return _capitalised(ADVICE[section].term)
+
+
+def term_of(key: str) -> str:
+    """The course's word for a key."""
+    return _capitalised(ADVICE[key].term)
+
+
+def about(config: Config, key: str, value: Value = None) -> str:
+    """A key with its value and what that means, e.g. `Normalisation (normalización): features.scale is standard: …`.
+
+    value : what stands for the configured one, such as the number that "auto" comes to
+    """
+    value = _value_at(config, key) if value is None else value
+    topic = Topic(tuple(key.split(".")))
+    written = value if isinstance(value, str) else shown_value(value)
+    term = f"{term_of(key)}: " if topic.advice.term else ""
+    meaning = topic.entries()[0].meaning
+    told = clause(meaning, written)
+    return f"{term}{key} is {written}: {told}." if told else f"{term}{key} is {written}. {meaning}"
+
+
+def about_member(section: str, name: str) -> str:
+    """What the member of a section that is chosen by name is, e.g. of `loss`: `mse: mean squared error`."""
+    (meaning,) = Topic((section,), member=name).members().values()
+    if told := clause(meaning, name):
+        return f"{name}: {told}"
+    if dated := re.search(rf"\b{name} \([^)]*\)", meaning):
+        return dated[0]
+    listed = re.search(rf"(?:^|, ){name}\b", meaning) and name
+    return listed or f"{name}: {meaning.rstrip('.')}"
+
+
+def clause(text: str, word: str) -> str:
+    """What a text says of one of the words that it goes through; empty where it does not.
+
+    >>> clause("standard: mean 0, deviation 1; minmax: 0–1.", "minmax")
+    '0–1'
+    """
+    found = re.search(rf"(?:^|[.;] ){re.escape(word)}(?::| (?=[a-z]))\s*([^;]*?)(?:;|\.(?: |$)|$)", text)
+    return found[1] if found else ""
+
+
+def _value_at(config: Config, key: str) -> Value:
+    value: Value = config.model_dump()
+    for name in key.split("."):
+        value = value[name] if isinstance(value, dict) else None
+    return value
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+ROLES: dict[SplitName, str] = {
+    "train": "training rows fit the weights",
+    "valid": "validation rows choose between epochs, thresholds and configurations",
+    "test": "test rows are locked until evaluate",
+}
+
+
+def narrate_data(config: Config, prepared: Prepared) -> Iterator[str]:
+    """The split, what was found, and how it was cleaned."""
+    yield heading("dataset")
+    total = sum(len(prepared.splits[split]) for split in ROLES)
+    parts = (
+        f"{len(prepared.splits[split]):,} ({len(prepared.splits[split]) / total:.0%}) {role}"
+        for split, role in ROLES.items()
+        if len(prepared.splits[split])
+    )
+    yield f"{term_of('dataset.split')}: {'; '.join(parts)}."
+    yield about(config, "dataset.split.by")
+    yield from (f"{note[0].upper()}{note[1:]}." for note in profile_notes(prepared.profile))
+
+
+def narrate_features(config: Config, features: FittedFeatures) -> Iterator[str]:
+    """How columns became numbers of one size, and which of them are left."""
+    report = features.report
+    yield heading("features")
+    yield f"All is fitted on the {report.rows:,} training rows alone, as if the others were not there yet."
+    for key in _keys_at_work(config, report):
+        yield about(config, key)
+    yield from (f"{note[0].upper()}{note[1:]}." for note in feature_notes(report))
+    yield f"Dimension (dimensión): each row is {features.layout.width:,} numbers for the network."
+
+
+def _keys_at_work(config: Config, report: FeatureReport) -> Iterator[str]:
+    """The keys that did something to these columns."""
+    if any(imputed.missing for imputed in report.imputed.values()):
+        yield "features.impute"
+    if report.encoded:
+        yield "features.encode"
+    if report.scaled:
+        yield "features.scale"
+    yield from (f"features.{dropped}" for dropped in dict.fromkeys(one.key for one in report.dropped) if "." in dropped)
+    if report.explained_variance:
+        yield "features.extract.components"
+
+
+def narrate_training(context: TrainingContext, task: FittedTask) -> Iterator[str]:
+    """The network, the cost, and how it is minimised."""
+    config = context.config
+    yield heading("training")
+    yield from _network(context, task)
+    yield f"{term_of('loss')}: {about_member('loss', loss_name(config.loss, task))}; the cost is the rows' mean."
+    yield f"{term_of('optimizer')}: by {about_member('optimizer', config.optimizer.name)}."
+    yield about(config, "optimizer.lr", context.lr)
+    batches = "all rows" if context.steps_per_epoch == 1 else f"mini-batches of {context.batch_size:,} rows"
+    steps = "1 step" if context.steps_per_epoch == 1 else f"{context.steps_per_epoch:,} steps"
+    yield f"{term_of('training.batch_size')}: {batches} → {steps} an epoch."
+    yield about(config, "training.epochs")
+    yield from (about(config, key) for key in _held_back_by(context))
+
+
+def _network(context: TrainingContext, task: FittedTask) -> Iterator[str]:
+    config = context.config
+    sizes = (context.train.x.shape[1], *config.model.hidden, task.n_outputs)
+    products = " + ".join(f"({before:,} + 1) · {after:,}" for before, after in pairwise(sizes))
+    counted = sum((before + 1) * after for before, after in pairwise(sizes)) == context.n_parameters
+    how = f"(inputs + 1 bias) · units, layer by layer: {products} = " if counted else ""
+    yield f"{term_of('model')}: {'-'.join(map(str, sizes))} units; parameters to learn: {how}{context.n_parameters:,}."
+    if config.model.hidden:
+        yield about(config, "model.activation")
+    yield about(config, "model.output")
+    yield about(config, "model.init")
+
+
+def _held_back_by(context: TrainingContext) -> Iterator[str]:
+    """Keys of the regularisations that are at work."""
+    config = context.config
+    sections = {"model": config.model, "optimizer": config.optimizer}
+    for key in ("model.dropout", "model.max_norm", "optimizer.l1", "optimizer.l2"):
+        section, name = key.split(".")
+        if getattr(sections[section], name):
+            yield key
+    if config.training.early_stopping is not None and len(context.valid):
+        yield "training.early_stopping.patience"
+
+
+ROWS = {
+    "test": "nothing was fitted on them and nothing chosen by them, so they tell what new rows would",
+    "valid": "epochs and thresholds were chosen by them, so they flatter the network a little",
+    "train": "the network has seen them, so they tell how well it remembers, not how well it predicts",
+}
+
+
+def narrate_scores(config: Config, evaluation: Evaluation) -> Iterator[str]:
+    """Whose rows they are, and what each number means."""
+    yield heading("evaluation")
+    yield f"{evaluation.n_rows:,} {evaluation.split} rows: {ROWS[evaluation.split]}."
+    for score in evaluation.scores:
+        facts = CATALOG[score.name]
+        yield f"{score.name}: {facts.meaning}; {'more' if facts.higher_is_better else 'less'} is better."
+    yield about(config, "evaluation.confidence")
+    if evaluation.threshold is not None:
+        yield about(config, "evaluation.threshold")
+        yield about(config, "evaluation.positive", evaluation.classes[-1])
+    if evaluation.baselines:
+        yield about(config, "evaluation.baselines")
+    if evaluation.folds is not None:
+        yield about(config, "evaluation.folds")
+    if evaluation.seeds is not None:
+        yield about(config, "evaluation.seeds")
+
+
+def narrate_prediction(task: FittedTask) -> Iterator[str]:
+    """What becomes of a new row."""
+    yield "Inference (inferencia)"
+    yield "New rows go through the features as they were fitted on the training rows; nothing is learned from them."
+    if not isinstance(task, Classification):
+        yield "The output unit's number is turned back into the target's own unit."
+    elif task.output == "softmax":
+        yield f"{term_of('model.output')}: each class gets a probability, and the highest wins."
+    elif task.output == "sigmoid":
+        yield (
+            f"{term_of('model.output')}: the probability of '{task.classes[-1]}'; "
+            f"from {task.threshold:.4g} on it is predicted."
+        )
+
+
+def narrate_diagnosis() -> Iterator[str]:
+    """What a diagnosis is."""
+    yield heading("improve")
+    yield (
+        "A diagnosis compares what the network does on training and on validation rows, epoch by epoch, with what "
+        "chance and simple models do, and names what holds it back."
+    )
+    yield (
+        "Bad on both is underfitting (high bias, sesgo): a larger network, better features, a better learning rate. "
+        "Good on the training rows alone is overfitting (high variance, varianza): more rows, fewer features, a "
+        "smaller network, regularisation."
+    )
+    yield "First three checks, as a training is watched over: the first loss, a handful of rows, the learning rate."
+
+
+def narrate_search(config: Config, metric: str, keys: Sequence[str]) -> Iterator[str]:
+    """What is searched, and how."""
+    yield "The search for better ones (búsqueda)"
+    yield (
+        f"{term_of('improve.space')}: {', '.join(keys)} are varied; trials are compared by {metric} on the "
+        "validation rows, and the test rows stay locked."
+    )
+    yield about(config, "improve.sampler")
+    yield about(config, "improve.pruning")
+    yield "The first trial is your configuration as it is, the second the diagnosis's remedy where there is one."
+
+
+NARRATIONS: dict[Step, Callable[..., Iterator[str]]] = {
+    "data": narrate_data,
+    "features": narrate_features,
+    "training": narrate_training,
+    "scores": narrate_scores,
+    "prediction": narrate_prediction,
+    "diagnosis": narrate_diagnosis,
+    "search": narrate_search,
+}

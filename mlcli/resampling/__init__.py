@@ -1,1 +1,0 @@
-"""Trainings repeated in memory, with other seeds and on other rows, to tell how far chance moves a score."""

@@ -1,0 +1,190 @@
+"""The model bundle: all that prediction needs, in one folder that can be moved and sent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.model import ModelConfig
+from mlcli.data.tables.types import Dataset
+from mlcli.errors import ArtefactError
+from mlcli.features.fitted import FittedFeatures
+from mlcli.features.state import FeatureLayout
+from mlcli.io.atomic import atomic_folder, write_json
+from mlcli.io.json import from_json, strict_json
+from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.models.coefficients import LinearWeights, tabulate_weights
+from mlcli.models.inference import InferenceModel, map_alone, single_thread
+from mlcli.models.networks import Ensemble, Mlp
+from mlcli.models.task import FittedTask, Predictions, Regression, output_of, task_from_json, task_to_json
+from mlcli.runs.bundle_manifest import KIND, BundleContent, BundleManifest, read_bundle_manifest
+from mlcli.runs.folder import BUNDLE_FILE
+
+WEIGHTS = "weights.safetensors"
+# Features of the rows that one thread takes to outputs at a time: 16 MiB.
+PORTION = 2**22
+PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", "origin"}
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model with the features and the task it belongs to.
+
+    facts   : JSON values about how it came to be; numbers that are not finite come back as text
+    members : the configuration of each network, where the model is an `Ensemble`; else empty
+    """
+
+    config: Config
+    features: FittedFeatures
+    task: FittedTask
+    model: nn.Module
+    facts: dict[str, Any]
+    members: tuple[ModelConfig, ...] = ()
+
+    def save(self, path: Path) -> None:
+        """Write the folder `path`; it replaces one that is there."""
+        state, numbers = self.features.to_state()
+        content = BundleContent.of(
+            _portable(self.config),
+            dict(state),
+            task_to_json(self.task),
+            self.facts,
+            tuple(member.model_dump(mode="json") for member in self.members),
+        )
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
+        with atomic_folder(path, KIND) as new:
+            write_json(new / BUNDLE_FILE, strict_json(content.to_json()))
+            write_tensors(new / WEIGHTS, tensors)
+
+    def outputs(self, data: Dataset) -> Tensor:
+        """The network's raw outputs, float32 (n, n_outputs); a row's are the same to the bit in any company."""
+        return self._filled_outputs(data)[: len(data)]
+
+    def predict(self, data: Dataset) -> Predictions:
+        """Answers for the rows; a row's are the same to the bit in any company."""
+        n = len(data)
+        outputs = self._filled_outputs(data)
+        with single_thread():
+            filled = self.task.decode(outputs)
+        return filled.at(slice(n))
+
+    def weights(self) -> LinearWeights | None:
+        """What a model without hidden layers has learned, in the data's units; None for other models."""
+        return tabulate_weights(self.model, self.features, self.task)
+
+    @cached_property
+    def _inference(self) -> InferenceModel:
+        return InferenceModel(self.model)
+
+    def _filled_outputs(self, data: Dataset) -> Tensor:
+        """Outputs of the rows and of some more that fill up the last block."""
+        inference = self._inference
+        step = inference.rows * max(1, PORTION // self.features.layout.width // inference.rows)
+
+        def outputs(start: int) -> Tensor:
+            return inference.outputs(self.features.transform(data.part(start, step)))
+
+        return torch.cat(map_alone(outputs, range(0, max(1, len(data)), step)))
+
+
+def load_bundle(path: Path) -> Bundle:
+    """The bundle in a folder of its own or in a run's; everything is verified before it is used.
+
+    Raises ArtefactError.
+    """
+    return load_weights(read_bundle_manifest(path))
+
+
+def load_weights(outline: BundleManifest) -> Bundle:
+    """The bundle of an outline with its numbers; raises ArtefactError where they do not fit it."""
+    tensors = read_tensors(outline.folder / WEIGHTS)
+    content, config = outline.content, outline.config
+    with _blaming(outline.folder):
+        parts = _split(tensors)
+        features = FittedFeatures.from_state(content.features, parts["features"])
+        task = _check_task(task_from_json(content.task, "task"))
+        members = from_json(tuple[ModelConfig, ...], content.members, "members")
+        model = _build(config.model, members, features.layout, task, parts["model"])
+    return Bundle(config, features, task, model, content.facts, members)
+
+
+def _portable(config: Config) -> dict[str, Any]:
+    """The config as JSON; where its data lies on this machine, and how to log in there, stays here."""
+    values = config.model_dump(mode="json")
+    dataset = values["dataset"]
+    for key in PATHS & dataset.keys():
+        dataset[key] = dataset[key] and _portable_path(dataset[key])
+    if dataset.get("url"):
+        dataset["url"] = dataset["url"].split("://")[0] + "://"
+    if values["improve"]["storage"]:
+        values["improve"]["storage"] = values["improve"]["storage"].split("://")[0] + "://"
+    return values
+
+
+def _portable_path(path: str) -> str:
+    """A path below the working directory as it is; of any other, which may tell who works where, the name."""
+    for kind in (PurePosixPath(path), PureWindowsPath(path)):
+        if kind.is_absolute() or ".." in kind.parts or path.startswith("~"):
+            return kind.name or path
+    return path
+
+
+@contextlib.contextmanager
+def _blaming(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except ArtefactError as error:
+        raise ArtefactError(f"{place}: {error}") from None
+
+
+def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "features": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        if part not in parts:
+            raise ArtefactError(f"{WEIGHTS} holds '{name}', which belongs to neither model nor features; train again")
+        parts[part][rest] = tensor
+    return parts
+
+
+def _check_task(task: FittedTask) -> FittedTask:
+    if isinstance(task, Regression):
+        lengths = {len(task.targets), len(task.mean), len(task.std)}
+        sound = len(lengths) == 1 and 0 not in lengths and all(std > 0 for std in task.std)
+    else:
+        n_classes = len(set(task.classes))
+        paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0
+        sound = paired and n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
+    if not sound:
+        raise ArtefactError("the task's targets or classes do not fit together; train again")
+    return task
+
+
+def _build(
+    config: ModelConfig,
+    members: Sequence[ModelConfig],
+    layout: FeatureLayout,
+    task: FittedTask,
+    tensors: dict[str, Tensor],
+) -> nn.Module:
+    """The configured network, or networks, with these weights; shapes are known before memory is taken for them."""
+    try:
+        with torch.device("meta"):
+            one, *more = [Mlp(c, layout.n_numeric, layout.cardinalities, task.n_outputs) for c in members or (config,)]
+            model = Ensemble([one, *more], output_of(task)) if members else one
+        for name, expected in model.state_dict().items():
+            if name in tensors and tensors[name].dtype != expected.dtype:
+                raise ArtefactError(f"weights '{name}' are {tensors[name].dtype}, expected {expected.dtype}")
+        model.load_state_dict(tensors, strict=True, assign=True)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ArtefactError(f"the weights do not fit the configured network: {error}; train again") from None
+    return model.eval()

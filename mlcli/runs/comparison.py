@@ -1,0 +1,140 @@
+"""Runs side by side: configurations, data, environments, scores and curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlcli.config.loading.dump import Differing, differing_facts, differing_keys
+from mlcli.errors import ArtefactError, UsageError
+from mlcli.io.json import strict_json
+from mlcli.metrics.catalog import Score
+from mlcli.runs.folder import find_run
+from mlcli.runs.history import read_metrics
+from mlcli.runs.listing import ListedRun, RunRecord, read_record
+from mlcli.runs.manifest import RunManifest
+
+if TYPE_CHECKING:
+    from mlcli.runs.pairs import Pair
+    from mlcli.training.state import EpochRecord
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side; the first is what the others are measured against.
+
+    keys, environment : what is not the same in all
+    pairs             : each other run with the first
+    """
+
+    records: tuple[RunRecord, ...]
+    manifests: tuple[RunManifest, ...]
+    keys: tuple[Differing, ...]
+    environment: tuple[Differing, ...]
+    pairs: tuple[Pair, ...]
+    histories: tuple[tuple[EpochRecord, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The runs as they are called."""
+        return tuple(str(record.run) for record in self.records)
+
+    @property
+    def same_data(self) -> bool:
+        """All were trained on the same prepared data, and so on the same split of it."""
+        return len({manifest.data_fingerprint for manifest in self.manifests}) == 1
+
+    @property
+    def scores(self) -> dict[str, tuple[Score | None, ...]]:
+        """Every metric that was measured, with each run's score."""
+        measured = [
+            {} if record.measured is None else {score.name: score for score in record.measured.scores}
+            for record in self.records
+        ]
+        return {
+            name: tuple(one.get(name) for one in measured) for name in dict.fromkeys(n for one in measured for n in one)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `runs compare --json`."""
+        return {
+            "runs": [ListedRun(record, None).to_json() for record in self.records],
+            "configuration": [key.to_json() for key in self.keys],
+            "same_data": self.same_data,
+            "data_fingerprints": [manifest.data_fingerprint for manifest in self.manifests],
+            "environment": [key.to_json() for key in self.environment],
+            "scores": {name: [s and s.to_json() for s in scores] for name, scores in self.scores.items()},
+            "measured_on": [record.measured and record.measured.split for record in self.records],
+            "pairs": [pair.to_json() for pair in self.pairs],
+            "curves": [[strict_json(asdict(epoch)) for epoch in history] for history in self.histories],
+        }
+
+
+def compare_runs(specs: Sequence[str]) -> Comparison:
+    """Read the runs and compare them. Raises UsageError for fewer than two, ArtefactError for a damaged one."""
+    runs = [find_run(spec) for spec in specs]
+    if len({run.folder.resolve() for run in runs}) < max(2, len(runs)):
+        raise UsageError(f"two or more different runs are compared; got {', '.join(map(str, runs))}")
+    records = tuple(map(read_record, runs))
+    if problems := [problem for record in records for problem in record.problems]:
+        raise ArtefactError(problems[0])
+    from mlcli.runs.pairs import compare_pairs  # imports torch
+
+    manifests = tuple(record.manifest for record in records if record.manifest is not None)
+    configs = [record.config for record in records if record.config is not None]
+    return Comparison(
+        records=records,
+        manifests=manifests,
+        keys=tuple(differing_keys(configs)),
+        environment=tuple(differing_facts([manifest.environment for manifest in manifests])),
+        pairs=compare_pairs(records),
+        histories=tuple(tuple(read_metrics(run)) for run in runs),
+    )
+
+
+BARS = "▁▂▃▄▅▆▇█"
+# Losses that span more than this factor are shown on a log scale, as in the figures.
+LOG_SPAN = 30.0
+
+Series = Mapping[str, Sequence[float | None]]
+
+
+def curves_of(comparison: Comparison) -> dict[str, Series]:
+    """By quantity, each run's values epoch by epoch; quantities that no run has are left out."""
+    histories = dict(zip(comparison.names, comparison.histories, strict=True))
+    metrics = dict.fromkeys(
+        name for history in histories.values() for name in (history[0].valid_metrics if history else ())
+    )
+    found: dict[str, Series] = {
+        "training loss": {run: [one.train_loss for one in history] for run, history in histories.items()},
+        "validation loss": {run: [one.valid_loss for one in history] for run, history in histories.items()},
+    }
+    for name in metrics:
+        values = {run: [one.valid_metrics.get(name) for one in history] for run, history in histories.items()}
+        found[f"validation {name}"] = values
+    return {quantity: series for quantity, series in found.items() if any(map(_finite, series.values()))}
+
+
+def sparklines(series: Series, width: int) -> dict[str, str]:
+    """Each run as a row of bars, at most `width` of them, all on the same two scales."""
+    every = [value for values in series.values() for value in _finite(values)]
+    longest = max(map(len, series.values()))
+    scale = math.log if min(every) > 0 and max(every) > LOG_SPAN * min(every) else float
+    low, high = scale(min(every)), scale(max(every))
+
+    def bar(value: float) -> str:
+        share = (scale(value) - low) / (high - low) if high > low else 0.0
+        return BARS[min(int(share * len(BARS)), len(BARS) - 1)]
+
+    step = max(1, math.ceil(longest / width))
+    lines = {}
+    for run, values in series.items():
+        means = [_finite(values[start : start + step]) for start in range(0, len(values), step)]
+        lines[run] = "".join(bar(sum(part) / len(part)) if part else " " for part in means)
+    return lines
+
+
+def _finite(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]

@@ -1,0 +1,269 @@
+"""The runs there are, the newest first, each with its record and its changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlcli.config.loading.dump import Differing, differing_keys
+from mlcli.config.loading.load import read_resolved
+from mlcli.config.sections.config import Config
+from mlcli.errors import ArtefactError, ConfigError, ResourceError
+from mlcli.io.json import from_json, strict_json
+from mlcli.io.verified import read_json, refuse_symlink, verify_file
+from mlcli.metrics.catalog import Score
+from mlcli.runs.folder import BUNDLE_FILE, CONFIG_FILE, MANIFEST_FILE, Run, every_run, find_run, holds
+from mlcli.runs.history import LastEpoch, read_last_epoch
+from mlcli.runs.manifest import RunManifest
+
+
+@dataclass(frozen=True)
+class MeasuredScores:
+    """What metrics.json tells of the model; the first score that has a value is the headline."""
+
+    split: str
+    n_rows: int
+    confidence: float
+    test_looks: int
+    scores: tuple[Score, ...]
+
+    @property
+    def headline(self) -> Score | None:
+        """The score to name a model by; None where none is defined."""
+        return next((score for score in self.scores if score.value is not None), None)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """A score without its name, as `Score.to_json` writes it."""
+
+    value: float | None
+    reason: str | None
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+    unit: str
+
+
+@dataclass(frozen=True)
+class _Document:
+    split: str
+    n_rows: int
+    scores: dict[str, _Numbers]
+    confidence: float = 0.95
+    test_looks: int = 0
+
+
+def read_measured(folder: Path) -> MeasuredScores | None:
+    """What was measured last; None where nothing was. Raises ArtefactError."""
+    place = refuse_symlink(folder / "metrics.json")
+    if not place.exists():
+        return None
+    found = from_json(_Document, read_json(place), place)
+    scores = tuple(Score(name, **asdict(numbers)) for name, numbers in found.scores.items())
+    return MeasuredScores(found.split, found.n_rows, found.confidence, found.test_looks, scores)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class KeptWeights:
+    """Of the weights kept: their epoch, and loss and metrics on the validation rows."""
+
+    best_epoch: int
+    valid: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The parts of a run's account of itself; None for what is not there or cannot be read.
+
+    problems : what could not be read, and what to do
+    in_use   : a process that may live has the run
+    """
+
+    run: Run
+    problems: tuple[str, ...] = ()
+    manifest: RunManifest | None = None
+    config: Config | None = None
+    kept: KeptWeights | None = None
+    last: LastEpoch | None = None
+    measured: MeasuredScores | None = None
+    in_use: bool = False
+
+    @property
+    def status(self) -> str:
+        """That of the manifest; damaged with problems, killed where it says running and no process does."""
+        if self.problems or self.manifest is None:
+            return "damaged"
+        return "killed" if self.manifest.status == "running" and not self.in_use else self.manifest.status
+
+    @property
+    def valid(self) -> dict[str, float]:
+        """Loss and metrics on the validation rows, of the weights kept or, before there are any, of the last epoch."""
+        if self.kept is not None:
+            return self.kept.valid
+        if self.last is None or self.last.valid_loss is None:
+            return {}
+        return {"loss": self.last.valid_loss, **self.last.valid_metrics}
+
+    @property
+    def test(self) -> Score | None:
+        """The headline on the test rows."""
+        return self.measured.headline if self.measured is not None and self.measured.split == "test" else None
+
+    @property
+    def headline(self) -> tuple[str, float] | None:
+        """The validation metric to name the run by: the test rows' headline, else the first that is no loss."""
+        first = self.test.name if self.test is not None else next((name for name in self.valid if name != "loss"), "")
+        return next(((name, self.valid[name]) for name in (first, "loss") if name in self.valid), None)
+
+
+@dataclass(frozen=True)
+class _Bundle:
+    """Of bundle.json, what tells how good the model is."""
+
+    facts: KeptWeights
+
+
+def read_record(run: Run) -> RunRecord:
+    """Read what there is; what is damaged is told and does not hide the rest."""
+    if missing := [name for name in (MANIFEST_FILE, CONFIG_FILE) if not holds(run.folder, name)]:
+        return RunRecord(run, (f"{run.folder}: {' and '.join(missing)} missing; restore it, or delete the folder",))
+    problems: list[str] = []
+
+    def attempt(read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except (ArtefactError, ConfigError, ResourceError) as error:
+            problems.append(str(error))
+            return None
+
+    return RunRecord(
+        run=run,
+        manifest=attempt(run.read_manifest),
+        config=attempt(lambda: read_resolved(run.config)),
+        kept=attempt(lambda: _read_kept(run)),
+        last=attempt(lambda: read_last_epoch(run)),
+        measured=attempt(lambda: read_measured(run.evaluation)),
+        in_use=run.seems_in_use(),
+        problems=tuple(problems),
+    )
+
+
+def _read_kept(run: Run) -> KeptWeights | None:
+    """Of its folder the bundle's outline alone is verified, since weights may be large."""
+    place = run.model / BUNDLE_FILE
+    if not place.exists():
+        return None
+    verify_file(place, "bundle")
+    return from_json(_Bundle, read_json(place), place).facts
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run does otherwise than an earlier one of its name.
+
+    keys       : of the configuration, each with the earlier value and the later one
+    other_data : the prepared data is not the same, for whatever reason
+    """
+
+    since: str
+    keys: tuple[Differing, ...]
+    other_data: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {"since": self.since, "keys": [key.to_json() for key in self.keys], "other_data": self.other_data}
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in the list; changes is None for the first of its name, and where one of the two cannot be read."""
+
+    record: RunRecord
+    changes: Changes | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Null for what is not there or cannot be read."""
+        record, manifest, config = self.record, self.record.manifest, self.record.config
+        return {
+            "run": str(record.run),
+            "folder": str(record.run.folder),
+            "status": record.status,
+            "problems": list(record.problems),
+            "created": manifest and manifest.created,
+            "dataset": manifest and manifest.dataset,
+            "stand_in_for": manifest and manifest.stand_in_for,
+            "parameters": manifest and manifest.n_parameters,
+            "rows": manifest and manifest.rows,
+            "seconds": manifest and manifest.timings.get("train"),
+            "epochs": record.last and record.last.epoch,
+            "epochs_asked": config and config.training.epochs,
+            "best_epoch": record.kept and record.kept.best_epoch,
+            "valid": strict_json(record.valid),
+            "test": _test_to_json(record),
+            "changes": self.changes and self.changes.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Runs, the newest first, out of `total`."""
+
+    entries: tuple[ListedRun, ...]
+    total: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `runs --json`."""
+        return {"runs": [entry.to_json() for entry in self.entries], "total": self.total}
+
+
+def list_entries(name: str | None, limit: int) -> Listing:
+    """The last runs, of one name or of all; damaged ones are among them.
+
+    limit : how many at most; 0 is all. Raises UsageError for a name that no run has.
+    """
+    read = cache(read_record)
+    runs = _newest_first(name)
+    entries = [ListedRun(read(run), _changes(run, runs, read)) for run in runs[: limit or None]]
+    return Listing(tuple(entries), len(runs))
+
+
+def _newest_first(name: str | None) -> list[Run]:
+    every = sorted(every_run(), key=_age, reverse=True)
+    chosen = [run for run in every if name in (None, run.name)]
+    return chosen or ([] if name is None else [find_run(name)])
+
+
+def _age(run: Run) -> tuple[str, int]:
+    """When it was made; of a run that cannot tell, when something in its folder was made last."""
+    try:
+        return run.read_manifest().created, run.number
+    except ArtefactError:
+        return datetime.fromtimestamp(run.folder.stat().st_mtime, UTC).isoformat(timespec="microseconds"), run.number
+
+
+def _changes(run: Run, runs: Sequence[Run], read: Callable[[Run], RunRecord]) -> Changes | None:
+    """Since the run of the same name with the next lower number."""
+    earlier = [other for other in runs if other.name == run.name and other.number < run.number]
+    if not earlier:
+        return None
+    before, after = read(max(earlier, key=lambda other: other.number)), read(run)
+    if before.config is None or after.config is None or before.manifest is None or after.manifest is None:
+        return None
+    keys = tuple(differing_keys([before.config, after.config]))
+    return Changes(str(before.run), keys, before.manifest.data_fingerprint != after.manifest.data_fingerprint)
+
+
+def _test_to_json(record: RunRecord) -> dict[str, Any] | None:
+    if record.test is None or record.measured is None:
+        return None
+    measured = record.measured
+    facts = {"confidence": measured.confidence, "n_rows": measured.n_rows, "looks": measured.test_looks}
+    return {"metric": record.test.name, **record.test.to_json(), **facts}

@@ -1,0 +1,90 @@
+"""The manifest of a run: what it was made with, for repeating it and for telling runs apart."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from mlcli.io.json import check_version, from_json
+
+PACKAGES = ("mlcli", "torch", "numpy", "polars")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of python and of the packages that do arithmetic, read without importing them."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def describe_platform() -> str:
+    """Operating system, its release, and the processor's architecture."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def utc_now() -> str:
+    """The time in ISO 8601 with microseconds, in UTC; texts of it sort by time."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+SCHEMA_VERSION = 1
+
+RunStatus = Literal["running", "finished", "early", "interrupted", "diverged"]
+
+
+@dataclass(frozen=True)
+class RunManifest:
+    """manifest.json of a run; it names no folder, machine or person.
+
+    dataset      : the dataset really used
+    stand_in_for : the dataset the config asked for, where another had to stand in for it
+    rows         : rows of each split
+    timings      : seconds, by what was done
+    test_looks   : how often the test split was evaluated
+    members      : networks that answer together; more than 1 is an ensemble
+    """
+
+    seed: int
+    device: str
+    threads: int
+    precision: str
+    config_fingerprint: str
+    data_fingerprint: str
+    dataset: str
+    n_parameters: int
+    rows: dict[str, int]
+    stand_in_for: str | None = None
+    status: RunStatus = "running"
+    timings: dict[str, float] = field(default_factory=dict)
+    test_looks: int = 0
+    members: int = 1
+    created: str = field(default_factory=utc_now)
+    versions: dict[str, str] = field(default_factory=package_versions)
+    platform: str = field(default_factory=describe_platform)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the run was made with, as far as it bears on its numbers."""
+        facts = {"device": self.device, "threads": self.threads, "precision": self.precision}
+        return {**self.versions, "platform": self.platform, **facts}
+
+    schema: int = SCHEMA_VERSION
+
+
+def manifest_to_json(manifest: RunManifest) -> dict[str, Any]:
+    """A JSON value that `manifest_from_json` reads back."""
+    return asdict(manifest)
+
+
+def manifest_from_json(value: object, place: object) -> RunManifest:
+    """Raises ArtefactError, naming `place`, for anything but a manifest of this version."""
+    check_version(value, SCHEMA_VERSION, place)
+    return from_json(RunManifest, value, place)

@@ -1,0 +1,100 @@
+"""Networks of good trials, kept in the search's folder, so that nothing is trained twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from mlcli.config.tree import JsonValue
+from mlcli.errors import ArtefactError
+from mlcli.io.atomic import atomic_folder, recover_folder, write_json
+from mlcli.io.json import from_json, strict_json
+from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.io.verified import read_json, verify_folder
+from mlcli.training.state import EpochRecord
+
+KIND = "kept network"
+HISTORY, TENSORS = "history.json", "network.safetensors"
+VALID = "valid"
+# No key of a configuration.
+FOLDS, ANSWERS_KIND = "folds", "answers over folds"
+
+
+@dataclass(frozen=True, eq=False)
+class CachedNetwork:
+    """A trained network.
+
+    state : its weights, by parameter name
+    valid : float32 (n, n_outputs), its raw outputs for the validation rows
+    """
+
+    state: dict[str, Tensor]
+    valid: Tensor
+    history: Sequence[EpochRecord]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class _History:
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class ModelCache:
+    """The folder of kept networks, each under a name made from what its trial changed."""
+
+    folder: Path
+
+    def put(self, values: Mapping[str, JsonValue], network: CachedNetwork) -> None:
+        """Keep a network, in place of an earlier one of the same values."""
+        with atomic_folder(self._place(values), KIND) as new:
+            write_tensors(new / TENSORS, {VALID: network.valid, **_prefixed(network.state)})
+            history = _History(tuple(network.history), network.best_epoch)
+            write_json(new / HISTORY, strict_json(asdict(history)))
+
+    def put_answers(self, values: Mapping[str, JsonValue], outputs: Tensor) -> None:
+        """Keep what the networks of all folds said, float32 (n, n_outputs)."""
+        with atomic_folder(self._place({**values, FOLDS: True}), ANSWERS_KIND) as new:
+            write_tensors(new / TENSORS, {VALID: outputs})
+
+    def get_answers(self, values: Mapping[str, JsonValue]) -> Tensor | None:
+        """What `put_answers` kept; None where nothing is, or not whole."""
+        place = self._place({**values, FOLDS: True})
+        try:
+            recover_folder(place)
+            verify_folder(place, ANSWERS_KIND)
+            return read_tensors(place / TENSORS)[VALID]
+        except (ArtefactError, KeyError):
+            return None
+
+    def get(self, values: Mapping[str, JsonValue]) -> CachedNetwork | None:
+        """The network of these values; None where none is kept, or not whole."""
+        place = self._place(values)
+        try:
+            recover_folder(place)
+            verify_folder(place, KIND)
+            tensors = read_tensors(place / TENSORS)
+            history = from_json(_History, read_json(place / HISTORY), place / HISTORY)
+        except ArtefactError:
+            return None
+        valid = tensors.pop(VALID)
+        state = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+        return CachedNetwork(state, valid, history.epochs, history.best_epoch)
+
+    def _place(self, values: Mapping[str, JsonValue]) -> Path:
+        return self.folder / cache_name(values)
+
+
+def cache_name(values: Mapping[str, JsonValue]) -> str:
+    """Equal for equal values."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _prefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"model.{name}": tensor for name, tensor in state.items()}

@@ -1,0 +1,182 @@
+"""What proposes the next configuration, and when to give up on a trial."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
+
+from mlcli.config.sections.training import Choices, ImproveConfig, LogRange, Space
+from mlcli.errors import UsageError
+from mlcli.metrics.catalog import beats
+from mlcli.search.space import distribution_of, drawn_keys
+from mlcli.training.state import EpochRecord, TrainingState
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+# A search of minutes has some dozens of trials, and its start is mostly no bad one.
+STARTUP = 6
+
+
+def build_sampler(config: ImproveConfig, space: Space, seed: int) -> BaseSampler:
+    """The sampler that the config names; what it proposes depends on the seed and on the trials so far alone."""
+    match config.sampler:
+        case "random":
+            return RandomSampler(seed=seed)
+        case "grid":
+            return GridWalk(space)
+        case "cma":
+            return _cma(seed)
+    return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
+
+
+def _cma(seed: int) -> BaseSampler:
+    try:
+        import cmaes  # noqa: F401
+    except ImportError as error:
+        raise UsageError("improve.sampler: cma needs the package cmaes; run: pip install 'mlcli[cma]'") from error
+    return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+
+
+class GridWalk(BaseSampler):
+    """Every combination once, in an order that is shuffled but always the same."""
+
+    def __init__(self, space: Space) -> None:
+        self.grid = grid_of(space)
+        self.chosen: dict[int, dict[str, Any]] = {}
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:  # noqa: ANN401 (whatever its distribution holds)
+        if trial.number not in self.chosen:
+            self.chosen[trial.number] = self.untried(study)[0]
+        return self.chosen[trial.number][param_name]
+
+    def untried(self, study: Study) -> list[dict[str, Any]]:
+        """Combinations that no trial has had, but those that were dropped."""
+        from optuna.trial import TrialState
+
+        tried = [trial.params for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.FAIL]
+        return [params for params in self.grid if params not in tried]
+
+
+def grid_of(space: Space) -> list[dict[str, Any]]:
+    """Optuna's parameters of each combination of a finite space."""
+    written = {key: _all_of(searched) for key, searched in space.items()}
+    combinations = itertools.product(*written.values())
+    drawn = (_only_drawn(space, dict(zip(written, values, strict=True))) for values in combinations)
+    grid = list({tuple(params.items()): params for params in drawn}.values())
+    random.Random(0).shuffle(grid)  # noqa: S311 (an order, no secret)
+    return grid
+
+
+def _all_of(searched: Choices | LogRange | tuple[Any, Any]) -> list[Any]:
+    if isinstance(searched, Choices):
+        return list(distribution_of(searched).choices)  # type: ignore[attr-defined]
+    low, high = searched.log if isinstance(searched, LogRange) else searched
+    return list(range(int(low), int(high) + 1))
+
+
+def _only_drawn(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters without those that the names among them have no use for."""
+    drawn: dict[str, Any] = {}
+    for key in drawn_keys(space, drawn):
+        drawn[key] = params[key]
+    return drawn
+
+
+# The median of fewer trials says little.
+MIN_TRIALS = 5
+# Slow starters are to have their chance: this share of the longest training passes first.
+WARMUP = 0.25
+# Of so many trials that reach a rung one goes on.
+FACTOR = 3
+
+Curve = tuple[float, ...]
+
+
+def best_curve(history: Iterable[EpochRecord], metric: str) -> Curve:
+    """The best score up to each epoch; NaN before the first finite one."""
+    curve: list[float] = []
+    for record in history:
+        score = record.valid_score(metric)
+        curve.append(score if not curve or beats(score, curve[-1], metric) else curve[-1])
+    return tuple(curve)
+
+
+def lags(curve: Curve, others: Sequence[Curve], metric: str) -> bool:
+    """Whether a trial is worse than the median of the others at the same epoch.
+
+    A curve that ended earlier counts with its end. False before MIN_TRIALS curves and WARMUP epochs.
+    """
+    rivals = [other[min(len(curve), len(other)) - 1] for other in others if other]
+    if len(rivals) < MIN_TRIALS or len(curve) <= WARMUP * max(map(len, others)):
+        return False
+    return beats(median(rivals), curve[-1], metric)
+
+
+def falls_behind(curve: Curve, others: Sequence[Curve], metric: str, first: int) -> bool:
+    """Whether a trial is, at a rung of successive halving, not among the best third of those that came as far.
+
+    Rungs lie at `first` epochs and at powers of FACTOR times that (Li et al., 2018; asynchronous, as in Li et al.,
+    2020). False between rungs, and before FACTOR trials have reached one.
+    """
+    rung = first
+    while rung < len(curve):
+        rung *= FACTOR
+    rivals = [other[rung - 1] for other in others if len(other) >= rung]
+    if rung != len(curve) or len(rivals) + 1 < FACTOR:
+        return False
+    ahead = sum(beats(rival, curve[-1], metric) for rival in rivals)
+    return ahead >= max(1, (len(rivals) + 1) // FACTOR)
+
+
+@dataclass(frozen=True)
+class HyperbandPruning:
+    """Stop a trial that is not among the best third at a rung; every bracket has its first rung later.
+
+    curves  : best scores so far of the earlier trials, of the pruned ones, too
+    bracket : 0, 1, 2, … in turn: which of the trials this is
+    """
+
+    curves: Sequence[Curve]
+    metric: str
+    epochs: int
+    bracket: int
+
+    def should_stop(self, state: TrainingState) -> bool:
+        brackets = max(1, int(math.log(max(self.epochs, 1), FACTOR)))
+        first = FACTOR ** (self.bracket % brackets)
+        curve = best_curve(state.history, self.metric)
+        return bool(curve) and falls_behind(curve, self.curves, self.metric, first)
+
+
+@dataclass(frozen=True)
+class MedianPruning:
+    """Stop a trial that lags behind the complete ones before it.
+
+    curves : their best scores so far, epoch by epoch
+    """
+
+    curves: Sequence[Curve]
+    metric: str
+
+    def should_stop(self, state: TrainingState) -> bool:
+        return bool(state.history) and lags(best_curve(state.history, self.metric), self.curves, self.metric)

@@ -1,0 +1,204 @@
+"""What a path holds, read with the readers that training will use."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import polars as pl
+
+from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
+from mlcli.config.tree import Value
+from mlcli.data.memory import require_reading_memory
+from mlcli.data.prediction_input import SUFFIXES
+from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.images import list_image_folders, look_at
+from mlcli.data.readers.jsonl import read_jsonl
+from mlcli.data.readers.npz import list_arrays
+from mlcli.data.readers.parquet import read_parquet
+from mlcli.data.readers.text_file import GZIP, open_text, start_of
+from mlcli.data.selection import CellsConfig, select_cells
+from mlcli.data.tables.inference import Decimal
+from mlcli.data.tables.rows import Rows
+from mlcli.errors import DataError
+from mlcli.io.disk import resource_errors
+from mlcli.io.paths import find_path
+from mlcli.suggest.columns import CellsFound, find_cells
+
+Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
+
+DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
+SAMPLE_LINES = 200
+_SAMPLE = 1 << 20
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """What dataset.encoding and dataset.delimiter are to say."""
+
+    encoding: Encoding
+    delimiter: str
+
+
+def find_layout(path: Path) -> TextLayout:
+    """The layout by which the file's first lines have as many cells as its header, and the most of them."""
+    start, whole = _read(path)
+    encoding = find_encoding(whole)
+    lines = start.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
+    # The last line of a sample may be cut; blanks separate cells only where nothing else does.
+    sample = lines[: min(SAMPLE_LINES, max(1, len(lines) - (len(start) < len(whole))))]
+    found = max(DELIMITERS, key=lambda mark: (*_fit(sample, mark), mark != " "))
+    return TextLayout(encoding, found if _fit(sample, found)[1] > 1 else ",")
+
+
+def find_encoding(data: bytes) -> Encoding:
+    """UTF-8 or UTF-16 where it is sound; else cp1252, or latin-1 where a byte has no meaning in it or none needs it."""
+    if data.startswith(_UTF16):
+        return "utf-16"
+    if _decodes(data, "utf-8"):
+        return "utf-8"
+    windows = any(0x80 <= byte <= 0x9F for byte in set(data))
+    return "cp1252" if windows and _decodes(data, "cp1252") else "latin-1"
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    """Whether data, which may end within a letter, is text in this encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _fit(lines: list[str], delimiter: str) -> tuple[bool, int]:
+    """Whether every line has as many cells as the first, and how many that are."""
+    try:
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")]
+    except csv.Error:
+        return False, 0
+    width = widths[0] if widths else 0
+    return width > 1 and all(one in (0, width) for one in widths), width
+
+
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """The start of a file and all of it, unpacked; what is damaged is for its reader to explain."""
+    with resource_errors(path):
+        whole = path.read_bytes()
+    if whole.startswith(GZIP):
+        whole = start_of(whole, _SAMPLE)
+    return whole[:_SAMPLE], whole
+
+
+_SPREADSHEETS = {".xls", ".xlsx", ".ods"}
+_LOOKED_AT = 50
+_LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
+
+
+@dataclass(frozen=True)
+class TableFound:
+    """A table.
+
+    keys    : of the dataset section, so far as the file tells them
+    frame   : Float64 and String columns, null where missing
+    raw     : the same columns as they were written
+    lost    : columns that cannot be read as they are, with the reason
+    """
+
+    keys: dict[str, Value]
+    frame: pl.DataFrame
+    raw: pl.DataFrame
+    cells: CellsFound
+    lost: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ArraysFound:
+    """Pictures, or a table of nameless columns: the dataset section, whose target goes without saying."""
+
+    keys: dict[str, Value]
+    n_rows: int
+
+
+def find_source(path: str) -> TableFound | ArraysFound:
+    """Look at a file or folder; raises DataError where it is none of a kind that can be trained on."""
+    place = find_path(path)
+    if place.is_dir():
+        return _pictures(path)
+    match _kind(place):
+        case "npz":
+            return _arrays(path, place)
+        case "parquet":
+            return _table({"name": "parquet", "path": path}, read_parquet(place), ",")
+        case "jsonl":
+            return _table({"name": "jsonl", "path": path}, read_jsonl(open_text(place)), ",")
+        case _:
+            return _delimited(path, place)
+
+
+def _kind(place: Path) -> str:
+    suffixes = {suffix.lower() for suffix in place.suffixes}
+    if suffixes & _SPREADSHEETS:
+        raise DataError(f"{place}: a spreadsheet; save the sheet as CSV")
+    kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
+    return next((kind for kind in ("parquet", "jsonl", "npz") if kind in kinds), "csv")
+
+
+def _delimited(path: str, place: Path) -> TableFound:
+    require_reading_memory(CsvConfig(name="csv", path=path, target="unknown as yet"))
+    layout = find_layout(place)
+    rows = read_delimited(open_text(place, layout.encoding), layout.delimiter)
+    keys: dict[str, Value] = {"name": "csv", "path": path}
+    if layout.delimiter != ",":
+        keys["delimiter"] = layout.delimiter
+    if layout.encoding != "utf-8":
+        keys["encoding"] = layout.encoding
+    return _table(keys, rows, layout.delimiter)
+
+
+def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
+    cells = find_cells(rows.frame, delimiter) if rows.is_text else CellsFound(".", {})
+    if cells.decimal != ".":
+        keys["decimal"] = cells.decimal
+    read: list[pl.Series] = []
+    lost: dict[str, str] = {}
+    for name in rows.frame.columns:
+        try:
+            read.append(read_column(rows, name, cells.missing, cells.decimal))
+        except DataError as error:
+            lost[name] = str(error)
+    return TableFound(keys, pl.DataFrame(read), rows.frame, cells, lost)
+
+
+def read_column(rows: Rows, name: str, missing: tuple[str, ...], decimal: Decimal) -> pl.Series:
+    """One column as numbers or text, as training will read it. Raises DataError for cells that it would refuse."""
+    return select_cells(rows, [name], CellsConfig(missing, {}, {}, decimal), {}, "", plain=[name]).rows.frame[name]
+
+
+def _arrays(path: str, place: Path) -> ArraysFound:
+    """Arrays x and y by name, or else the two arrays of an archive, whichever has more dimensions being x."""
+    shapes = list_arrays(place)
+    keys: dict[str, Value] = {"name": "npz", "path": path}
+    if not {"x", "y"} <= shapes.keys():
+        if len(shapes) != 2:
+            raise DataError(
+                f"{place}: holds {', '.join(shapes) or 'nothing'}; expected x (n, d) or pictures, and y (n,)"
+            )
+        y, x = sorted(shapes, key=lambda name: len(shapes[name]))
+        keys |= {"x": x, "y": y}
+    return ArraysFound(keys, shapes[str(keys.get("y", "y"))][0])
+
+
+def _pictures(path: str) -> ArraysFound:
+    """One size for all pictures: near the middle one's, but no larger than a small network can take in."""
+    (files,) = list_image_folders(ImagesConfig(name="images", path=path))
+    every = max(1, len(files.paths) // _LOOKED_AT)
+    looks = [look_at(file) for file in files.paths[::every]]
+    middle = sorted(looks, key=lambda look: look.height * look.width)[len(looks) // 2]
+    shrink = max(1.0, max(middle.height, middle.width) / _LARGEST_SIDE)
+    size = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (middle.height, middle.width))
+    color = "rgb" if any(look.coloured for look in looks) else "gray"
+    return ArraysFound({"name": "images", "path": path, "size": size, "color": color}, len(files.paths))

@@ -1,0 +1,151 @@
+"""From what was found in the data to the text of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from mlcli.config.loading.dump import CommentedKey, flow, write_document
+from mlcli.config.loading.load import experiment_name
+from mlcli.config.tree import Value
+from mlcli.data.tables.cells import as_text
+from mlcli.data.tables.inference import infer_task
+from mlcli.data.tables.rows import Rows, Source, require_columns
+from mlcli.data.tables.types import TaskKind
+from mlcli.errors import DataError
+from mlcli.suggest.columns import ColumnRole, hints_of, suggest_roles
+from mlcli.suggest.defaults import DataSummary, array_defaults, table_defaults
+from mlcli.suggest.source import ArraysFound, TableFound
+
+_LISTED = 6
+_HINTS = {
+    "group": "instead, to keep rows of one {0} in one split; take it out of drop",
+    "time": "instead, to test on the latest rows; {0} is then no feature",
+}
+_SPLIT = CommentedKey(
+    "split", {"test": 0.2, "valid": 0.2}, "shares of the rows kept apart to test, and to stop in time"
+)
+ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
+
+
+@dataclass(frozen=True)
+class SuggestedConfig:
+    """A configuration's text, what was found on the way to it, and that column by column (but for pictures)."""
+
+    text: str
+    summary: tuple[str, ...]
+    columns: tuple[ColumnRole, ...] = ()
+
+
+def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> SuggestedConfig:
+    """The configuration that predicts `target`; head: its first line. Raises DataError where there is none to learn."""
+    if isinstance(found, ArraysFound):
+        kind = "pictures" if found.keys["name"] == "images" else "rows"
+        summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.",)
+        dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), _SPLIT)
+        return SuggestedConfig(_document(head, summary, found.keys, dataset, array_defaults(found.n_rows)), summary)
+    return _propose_table(found, target, head)
+
+
+def _propose_table(found: TableFound, target: str, head: str) -> SuggestedConfig:
+    path = str(found.keys["path"])
+    require_columns([target], found.raw.columns, "--target", path)
+    if target in found.lost:
+        raise DataError(found.lost[target])
+    labels = found.frame[target]
+    task, asked = _task(labels.drop_nulls(), path)
+    classes = as_text(labels) if task == "classification" and labels.dtype == pl.Float64 else labels
+    features = found.frame.drop(target)
+    judged = suggest_roles(features, found.raw, classes)
+    lost = (ColumnRole(name, "drop", f"cannot be read: {why.removeprefix(path)}") for name, why in found.lost.items())
+    verdicts = (*judged, *lost)
+    kept = tuple(one for one in verdicts if one.use != "drop")
+    if not kept:
+        reasons = "; ".join(f"{one.name}: {one.why}" for one in verdicts[:_LISTED])
+        raise DataError(f"{path}: no column is left to predict {target} from ({reasons or 'there is no other'})")
+    frame = features.with_columns(classes.alias(target)).filter(classes.is_not_null())
+    outline = DataSummary(task, frame, target, kept)
+    n_dropped = len(verdicts) - len(kept)
+    left_out = f" and {n_dropped} left out" if n_dropped else ""
+    summary = (
+        f"{path}: {found.raw.height:,} rows; columns: {len(kept)} taken as features{left_out}.",
+        f"{target} is predicted: {_target_in_words(outline)}.",
+    )
+    dataset = tuple(_dataset(found, outline, verdicts, asked))
+    return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(outline)), summary, verdicts)
+
+
+def _document(
+    head: str,
+    summary: tuple[str, ...],
+    keys: dict[str, Value],
+    dataset: Sequence[CommentedKey],
+    others: Sequence[CommentedKey],
+) -> str:
+    name = CommentedKey(
+        "name", experiment_name(Path(str(keys["path"])).name.split(".")[0]), "runs go to runs/<name>/001, 002, …"
+    )
+    return write_document([head, *summary, ADVICE], [name, CommentedKey("dataset", inside=tuple(dataset)), *others])
+
+
+def _task(labels: pl.Series, path: str) -> tuple[TaskKind, bool]:
+    """The task, and whether the configuration must say so: of a few rows, two whole numbers are classes too."""
+    inferred = infer_task(Rows.read(labels.to_frame(), Source(path)), [labels.name], "auto")
+    two = labels.dtype == pl.Float64 and labels.n_unique() == 2 and bool((labels == labels.round()).all())
+    return ("classification", True) if inferred == "regression" and two else (inferred, False)
+
+
+def _target_in_words(outline: DataSummary) -> str:
+    target = outline.frame[outline.target]
+    if outline.task == "regression":
+        low, high = (float(end) for end in target.to_frame().select(pl.all().min().alias("a"), pl.all().max()).row(0))
+        return f"a number from {low:.6g} to {high:.6g}"
+    counts = target.value_counts(sort=True).rows()
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts[:_LISTED])
+    more = f" and {len(counts) - _LISTED} more" if len(counts) > _LISTED else ""
+    return f"{len(counts)} classes ({listed}{more})"
+
+
+def _dataset(
+    found: TableFound, outline: DataSummary, verdicts: Sequence[ColumnRole], asked: bool
+) -> Iterator[CommentedKey]:
+    comments = {"delimiter": "as the file has it", "encoding": "as the file has it", "decimal": "as the file has it"}
+    yield from (CommentedKey(key, value, comments.get(key, "")) for key, value in found.keys.items())
+    yield CommentedKey("target", outline.target, "what is predicted")
+    if asked or outline.task == "regression":
+        other = (
+            "classification, if its numbers name classes" if outline.task == "regression" else "two numbers, as classes"
+        )
+        yield CommentedKey("task", outline.task, other)
+    if dropped := [one for one in verdicts if one.use == "drop"]:
+        yield CommentedKey("drop", inside=tuple(CommentedKey("", one.name, one.why) for one in dropped))
+    if declared := [one for one in verdicts if one.declared]:
+        yield CommentedKey("types", {one.name: "category" for one in declared}, declared[0].why)
+    formats: dict[str, Value] = {one.name: one.format for one in verdicts if one.format}
+    if formats:
+        yield CommentedKey("dates", formats, "how they are written")
+    yield from _missing(found, outline)
+    yield _SPLIT
+    for hint, name in hints_of(verdicts):
+        yield CommentedKey("split", {"by": hint, "column": name}, _HINTS[hint].format(name), off=True)
+
+
+def _missing(found: TableFound, outline: DataSummary) -> Iterator[CommentedKey]:
+    """Markers beyond the usual ones, and what is done with rows whose target is missing."""
+    inside = []
+    if found.cells.markers:
+        marker, column = next(iter(found.cells.markers.items()))
+        inside.append(CommentedKey("values", found.cells.missing, f"{flow(marker)}, as in {column}, is no value"))
+    without = found.raw.height - outline.n_rows
+    if without and outline.task == "regression":
+        inside.append(
+            CommentedKey("drop_rows", True, f"{without:,} rows have no target; rows that lack a feature go too")
+        )
+    if inside:
+        yield CommentedKey("missing", inside=tuple(inside))
+    if without and outline.task == "classification":
+        classes = tuple(outline.frame[outline.target].unique().sort())
+        yield CommentedKey("keep", {outline.target: classes}, f"{without:,} rows have no target")

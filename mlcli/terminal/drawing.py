@@ -1,0 +1,174 @@
+"""Text, bars and images in a terminal's cells."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from textwrap import wrap
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from mlcli.io.text import printable
+from mlcli.terminal.plot import BLANK, DOTS
+
+# Classes and groups, told apart by colour or, without colours, by mark.
+COLOURS = (
+    *("bright_blue", "yellow", "green", "magenta", "cyan", "red"),
+    *("blue", "bright_yellow", "bright_green", "bright_magenta"),
+)
+MARKS = "o+x*#%@=&$"
+BAR, HEADING, FAINT, SECOND = "cyan", "bold cyan", "dim", "yellow"
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The size of the terminal in cells; coloured: whether colours are seen."""
+
+    width: int
+    height: int
+    coloured: bool
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether there is room for more than what is needed."""
+        return self.height >= 40
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """A line of texts, or texts with their style."""
+    return Text.assemble(*parts, no_wrap=True, overflow="crop", end="")
+
+
+def paint(lines: Iterable[Text], console: Console) -> None:
+    """Print the lines."""
+    for one in lines:
+        console.print(one, no_wrap=True, overflow="crop", soft_wrap=True)
+
+
+def standard_output() -> tuple[Console, Canvas]:
+    """Where pictures are printed."""
+    width, height = shutil.get_terminal_size((100, 24))
+    console = Console(file=sys.stdout, width=width, height=height, highlight=False)
+    return console, Canvas(width, height, console.color_system is not None and not console.no_color)
+
+
+NO_BREAK = "\u00a0"
+
+
+def fitted(text: str, width: int, *, right: bool = False) -> str:
+    """Harmless text of exactly `width` cells."""
+    cut = cut_to(text, width)
+    blanks = " " * (width - cell_len(cut))
+    return blanks + cut if right else cut + blanks
+
+
+def cut_to(text: str, width: int) -> str:
+    """Harmless text of at most `width` cells."""
+    text = printable(text)
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+
+
+def longest(texts: list[str]) -> int:
+    """Cells of the longest."""
+    return max((cell_len(printable(text)) for text in texts), default=0)
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Harmless text in lines of at most `width` cells, those after the first indented."""
+    text = printable(text).replace(" %", f"{NO_BREAK}%")
+    room = width if cell_len(text) == len(text) else width // 2
+    lines = wrap(text, max(1, room), subsequent_indent=indent if room > len(indent) else "", break_on_hyphens=False)
+    return [one.replace(NO_BREAK, " ") for one in lines]
+
+
+UPRIGHT, LYING = " ▁▂▃▄▅▆▇█", " ▏▎▍▌▋▊▉█"
+EIGHTHS = 8
+
+
+def towers(counts: Sequence[float], height: int = 1, each: int = 1) -> list[str]:
+    """Bars side by side, `each` characters wide, as lines from the top; what is not 0 can be seen."""
+    top = max(counts, default=0)
+    sizes = [max(1, round(count / top * height * EIGHTHS)) if count > 0 else 0 for count in counts]
+    return [
+        "".join(UPRIGHT[min(EIGHTHS, max(0, size - EIGHTHS * row))] * each for size in sizes)
+        for row in reversed(range(height))
+    ]
+
+
+def lying(share: float, width: int) -> str:
+    """A bar over a share of the width; what is not 0 can be seen."""
+    size = min(width * EIGHTHS, max(1, round(share * width * EIGHTHS))) if share > 0 else 0
+    return UPRIGHT[EIGHTHS] * (size // EIGHTHS) + LYING[size % EIGHTHS].strip()
+
+
+def heights(values: Sequence[float | None]) -> str:
+    """Values between the least and the greatest of them, a character each; blank where there is none."""
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    scale = (EIGHTHS - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if value is None else UPRIGHT[1 + round((value - low) * scale)] for value in values)
+
+
+Pixels = NDArray[np.uint8]
+UPPER_HALF = "▀"
+# Thresholds of ordered dithering (Bayer, 1973), narrowed so that strokes stay whole.
+BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
+NARROW = 0.4
+DOTS_ACROSS, DOTS_DOWN = 2, 4
+
+
+def resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Smaller by means over equal areas, larger by straight lines between the pixels."""
+    from PIL import Image
+
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] != 3 else pixels
+    how = Image.Resampling.BOX if width <= pixels.shape[1] else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(np.ascontiguousarray(flat)).resize((width, height), how))
+
+
+def half_blocks(pixels: Pixels) -> list[Text]:
+    """A line for two rows of pixels: the character's colour is the upper one, its ground the lower one."""
+    from rich.text import Text
+
+    colours = np.repeat(pixels[..., np.newaxis], 3, axis=2) if pixels.ndim == 2 else _three(pixels)
+    if len(colours) % 2:
+        colours = np.pad(colours, ((0, 1), (0, 0), (0, 0)))
+    lines = []
+    for upper, lower in zip(colours[::2].tolist(), colours[1::2].tolist(), strict=True):
+        text = Text()
+        for (above, below), run in groupby(zip(upper, lower, strict=True)):
+            style = f"rgb({above[0]},{above[1]},{above[2]}) on rgb({below[0]},{below[1]},{below[2]})"
+            text.append(UPPER_HALF * len(list(run)), style)
+        lines.append(text)
+    return lines
+
+
+def dots(pixels: Pixels) -> list[Text]:
+    """Bright pixels as dots; the picture's own range is what is bright and dark."""
+    from rich.text import Text
+
+    grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
+    low, high = float(grey.min()), float(grey.max())
+    share = (grey - low) / (high - low) if high > low else np.zeros(grey.shape)
+    share = np.pad(share, ((0, -len(share) % DOTS_DOWN), (0, -share.shape[1] % DOTS_ACROSS)))
+    rows, columns = share.shape
+    thresholds = np.tile(0.5 + NARROW * (BAYER - 0.5), (rows // 4 + 1, columns // 4 + 1))[:rows, :columns]
+    lit = (share > thresholds).reshape(rows // DOTS_DOWN, DOTS_DOWN, columns // DOTS_ACROSS, DOTS_ACROSS)
+    codes = (lit.transpose(0, 2, 1, 3) * np.array(DOTS)).sum(axis=(2, 3))
+    return [Text("".join(chr(BLANK | code) for code in line)) for line in codes.tolist()]
+
+
+def _three(pixels: Pixels) -> Pixels:
+    """Three channels, of one or more."""
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels[..., :1], 3, axis=2)

@@ -1,0 +1,176 @@
+"""The help of a command as text, and what is wrong with a command line."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from mlcli.config.reference.completion import key_words
+
+if TYPE_CHECKING:
+    from typer._click import Command as AnyCommand
+    from typer._click import Context, HelpFormatter, Parameter
+
+Row = tuple[str, str]
+
+# As wide as the terminal, but no wider than reads well and no narrower than two columns need.
+MIN_WIDTH, MAX_WIDTH = 60, 100
+# What a panel takes beside its two columns: borders, the blanks along them, and the gap.
+FRAME = 6
+EXAMPLE_MARK = "  ·  "
+# Where a command stands that says no other panel.
+STEPS = "Steps"
+
+
+class Command(TyperCommand):
+    """A command with this help."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        return _settled(super().get_params(ctx), ctx)
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        formatter.write(help_text(self, ctx, {}))
+
+
+class Group(TyperGroup):
+    """The program with this help; its commands stand in the order in which they are written down."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        return _settled(super().get_params(ctx), ctx)
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
+        panels: dict[str, list[Row]] = {}
+        for command in commands:
+            if command is not None:
+                panel = getattr(command, "rich_help_panel", None) or STEPS
+                panels.setdefault(panel, []).append((command.name or "", command.help or ""))
+        formatter.write(help_text(self, ctx, panels))
+
+
+class DefaultGroup(Group):
+    """A group whose first command is meant where none is named; its help is that command's, and names the others."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        asked = args[0] if args else ""
+        given = asked in self.commands or asked in ctx.help_option_names
+        return super().parse_args(ctx, args if given else [self._default, *args])
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        others = [(name, command.help or "") for name, command in self.commands.items() if name != self._default]
+        formatter.write(help_text(self.commands[self._default], ctx, {"Commands": others}))
+
+    @property
+    def _default(self) -> str:
+        return next(iter(self.commands))
+
+
+def help_text(command: AnyCommand, ctx: Context, commands: Mapping[str, Sequence[Row]]) -> str:
+    """The whole help, laid out for this terminal."""
+    width = max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size().columns))
+    panels = {**_parameters(command, ctx), **commands}
+    blocks = [
+        [" " + typer.style(command.get_usage(ctx), bold=True)],
+        *(_indented(text, width) for text in inspect.cleandoc(command.help or "").split("\n\n")),
+        [line for title, rows in panels.items() if rows for line in _panel(title, rows, width)],
+        list(_examples(command.epilog)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
+
+
+def _parameters(command: AnyCommand, ctx: Context) -> dict[str, list[Row]]:
+    """Arguments, with their names as in the usage, and options; defaults and bounds stand behind the meaning."""
+    rows: dict[str, list[Row]] = {"Arguments": [], "Options": []}
+    for parameter in command.get_params(ctx):
+        name, meaning = parameter.get_help_record(ctx) or ("", "")
+        is_argument = isinstance(parameter, TyperArgument)
+        rows["Arguments" if is_argument else "Options"].append((name.split(" <")[0], meaning))
+    return rows
+
+
+def _settled(parameters: list[Parameter], ctx: Context) -> list[Parameter]:
+    """Parameters that typer need not import pydantic for, when all that is asked is help or how a word goes on.
+
+    Its own flags, when not given, are false from the start; and what a shell completes is not converted.
+    """
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.default is None:
+            parameter.default = False
+        if ctx.resilient_parsing:
+            parameter.process_value = _as_given  # type: ignore[method-assign]
+    return parameters
+
+
+def _as_given(ctx: Context, value: object) -> object:
+    return value
+
+
+def _panel(title: str, rows: Sequence[Row], width: int) -> Iterator[str]:
+    """Names and what they mean in two columns, in a frame."""
+    left = max(len(name) for name, _ in rows)
+    border = typer.style("│", dim=True)
+    yield typer.style(f"╭─ {title} {'─' * (width - len(title) - 5)}╮", dim=True)
+    for name, meaning in rows:
+        for at, line in enumerate(wrap(meaning, width - left - FRAME, break_on_hyphens=False)):
+            shown = typer.style((name if at == 0 else "").ljust(left), fg="cyan", bold=True)
+            yield f"{border} {shown}  {line.ljust(width - left - FRAME)} {border}"
+    yield typer.style(f"╰{'─' * (width - 2)}╯", dim=True)
+
+
+def _indented(text: str, width: int) -> list[str]:
+    return [f" {line}" for line in wrap(text, width - 2)]
+
+
+def examples(*lines: str) -> str:
+    """The epilog that shows these command lines, each without the program's name."""
+    return "Examples:  " + EXAMPLE_MARK.join(f"mlcli {line}" for line in lines)
+
+
+def _examples(epilog: str | None) -> Iterator[str]:
+    """The examples of an epilog, each on a line of its own so that it can be copied whole."""
+    if epilog:
+        title, _, listed = epilog.partition(":")
+        yield " " + typer.style(f"{title}:", bold=True)
+        yield from (f"   {example.strip()}" for example in listed.split(EXAMPLE_MARK))
+
+
+# What typer says, and what is said in its place.
+WORDINGS = (
+    (r"Invalid value for '([^']+)': Input should be a valid integer.*", r"\1: must be a whole number"),
+    (r"Invalid value for '([^']+)': Input should be a valid number.*", r"\1: must be a number"),
+    (r"Invalid value for '([^']+)': Input should be (.*)", r"\1: must be \2"),
+    (r"Invalid value for '([^']+)': (.*)", r"\1: \2"),
+    (r"Got unexpected extra arguments? ?(?:\(s\) )?\((.*)\)", r"unexpected: \1"),
+    (r"No such (command|option):? (.*)", r"no such \1: \2"),
+    (r"(Missing|Option|Got|Invalid)\b(.*)", lambda found: found[1].lower() + found[2]),
+)
+
+
+def describe_usage(said: str, command: str) -> str:
+    """One message with its remedy.
+
+    said    : by typer
+    command : whose help tells what it takes, such as `mlcli train`
+    """
+    said = said.strip().rstrip(".")
+    said = re.sub(r"[.,]? ?\(?(?:Did you mean|Possible options:) ([^?)]*)[?)]*", r"; did you mean \1?", said)
+    for pattern, wording in WORDINGS:
+        if re.match(pattern, said):
+            said = re.sub(pattern, wording, said, count=1)
+            break
+    return f"{said}{_as_key(said)}{'' if said.endswith('?') else ';'} see {command} --help"
+
+
+def _as_key(said: str) -> str:
+    """How the key of the configuration is set that an option is called like, if there is one."""
+    option = re.fullmatch(r"no such option: --([\w-]+)", said)
+    name = option[1].replace("-", "_") if option else ""
+    keys = [key for key in key_words() if key.rpartition(".")[2] == name]
+    return f"; the configuration's {keys[0]} is set by -S {keys[0]}=…" if keys else ""

@@ -1,0 +1,200 @@
+"""Checks, findings and the result of step 5."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mlcli.diagnosis.checks import Checks
+from mlcli.diagnosis.evidence import RateRange
+from mlcli.diagnosis.recommendations import Finding
+from mlcli.io.text import show_number
+from mlcli.search.ranking import rank_trials
+from mlcli.terminal.plot import BLOCKS, PLAIN, sparkline
+from mlcli.terminal.screen import Screen
+from mlcli.terminal.search_chart import describe_values
+
+if TYPE_CHECKING:
+    from mlcli.metrics.paired import Difference
+    from mlcli.search.results import Results
+    from mlcli.use_cases.improve import ImproveResult
+
+MARKS = {True: "✓", False: "✗", None: "–"}
+PLAIN_MARKS = {True: "ok", False: "NO", None: "- "}
+# Text is kept to this many columns, and the plot leaves room for what stands beside it.
+COLUMNS, PLOT = 80, 60
+
+
+def show_checks(screen: Screen, checks: Checks, lr: float) -> None:
+    """The checklist, and the curve of the range test."""
+    marks = MARKS if _draws(screen) else PLAIN_MARKS
+    screen.heading("Checks before anything is searched:")
+    for check in checks.checks:
+        screen.say(f"{marks[check.passed]} {check.title}")
+        _say(screen, check.evidence, indent="  ")
+    if checks.rates is not None:
+        for line in plot_rates(checks.rates, lr, BLOCKS if _draws(screen) else PLAIN):
+            screen.say(f"  {line}")
+
+
+def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
+    """Loss over rate in a line, the rates below, and where the configured one and the suggestion stand."""
+    width = min(PLOT, len(rates.rates))
+    low, high = math.log10(rates.rates[0]), math.log10(rates.rates[-1])
+
+    def column(rate: float) -> int:
+        share = (math.log10(rate) - low) / (high - low)
+        return min(max(round(share * (width - 1)), 0), width - 1)
+
+    marks = [" "] * width
+    marks[column(rates.suggested)] = "s"
+    marks[column(lr)] = "^"
+    left, right = f"{rates.rates[0]:.0e}", f"{rates.rates[-1]:.0e}"
+    return [
+        f"loss {sparkline([min(loss, rates.start) for loss in rates.losses], width, blocks)}",
+        f"     {''.join(marks)}".rstrip(),
+        f"rate {left}{right.rjust(width - len(left))}",
+        f"     ^ configured: {lr:g}   s suggested: {rates.suggested:.1g}",
+    ]
+
+
+def show_findings(screen: Screen, diagnosed: str, findings: Sequence[Finding]) -> None:
+    """What was found, why it is thought so, and what to try."""
+    if not any(finding.level == "ailment" for finding in findings):
+        screen.heading(f"Diagnosis of {diagnosed}: nothing ails it")
+    else:
+        screen.heading(f"Diagnosis of {diagnosed}:")
+    for finding in findings:
+        note = "worth knowing: " if finding.level == "note" else ""
+        _say(screen, f"· {note}{finding.course_term}: {finding.evidence}", rest="  ")
+        _say(screen, f"try {'; or '.join(finding.remedies)}", indent="  ", rest="  ")
+
+
+def _say(screen: Screen, text: str, indent: str = "", rest: str | None = None) -> None:
+    rest = indent if rest is None else rest
+    for line in textwrap.wrap(text, COLUMNS, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False):
+        screen.say(line)
+
+
+def _draws(screen: Screen) -> bool:
+    """Whether the terminal's encoding has blocks and ticks."""
+    try:
+        (BLOCKS + "".join(MARKS.values())).encode(screen.stderr.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+BEST_SHOWN = 5
+
+
+def show_improved(screen: Screen, outcome: ImproveResult) -> None:
+    """The diagnosis, the best trials, what was won, and the command that trains it."""
+    screen.close()
+    if outcome.searched.trials or outcome.searched.findings or not outcome.interrupted:
+        show_findings(screen, outcome.diagnosed, outcome.searched.findings)
+    if outcome.results is None:
+        _show_cure(screen, outcome)
+        return
+    _show_trials(screen, outcome)
+    _show_importance(screen, outcome.results)
+    _show_gain(screen, outcome, outcome.results)
+    _show_next(screen, outcome, outcome.results)
+
+
+def _show_cure(screen: Screen, outcome: ImproveResult) -> None:
+    """What to do after a diagnosis without a search."""
+    if not outcome.n_valid:
+        screen.warn("without validation rows nothing can be compared, so nothing was searched")
+    if outcome.applied is not None:
+        screen.next_step(f"mlcli train {outcome.applied}")
+    elif not outcome.n_valid:
+        screen.next_step("the same command with -S dataset.split.valid=0.2")
+    elif any(finding.patch for finding in outcome.searched.findings if finding.level == "ailment"):
+        screen.next_step("the same command with --apply, which writes a configuration with these remedies")
+    else:
+        screen.next_step("the same command without --diagnose, which searches")
+
+
+def _show_trials(screen: Screen, outcome: ImproveResult) -> None:
+    ranked = rank_trials(outcome.searched.trials, outcome.metric)[:BEST_SHOWN]
+    rows = [
+        (
+            str(trial.number),
+            show_number(trial.score),
+            f"{trial.best_epoch} of {trial.epochs}",
+            describe_values(trial.values),
+        )
+        for trial in ranked
+    ]
+    if rows:
+        title = f"Best of {len(outcome.searched.trials)} trials on {describe_rows(outcome)}"
+        screen.table(("trial", outcome.metric, "best epoch", "changed"), rows, title=title)
+    counts = f"{outcome.count('complete')} complete, {outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
+    screen.say(f"Trials: {counts}")
+
+
+def describe_rows(outcome: ImproveResult) -> str:
+    """What trials were compared on."""
+    folds = outcome.config.improve.folds
+    return f"{outcome.n_rows:,} rows in {folds} folds" if folds else f"{outcome.n_valid:,} validation rows"
+
+
+def _show_importance(screen: Screen, results: Results) -> None:
+    if results.importance:
+        shares = ", ".join(f"{key} {share:.0%}" for key, share in results.importance.items())
+        screen.say(f"What made the difference between trials: {shares}")
+
+
+def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None:
+    before, team = show_number(outcome.before), results.ensemble
+    where = "Cross-validated" if outcome.config.improve.folds else "Validation"
+    if outcome.best is None:
+        screen.heading("No trial came to an end that can be compared")
+        return
+    if outcome.improved:
+        screen.heading(f"{where} {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
+    elif team is None:
+        screen.heading(f"Nothing beat the configuration as it is ({where.lower()} {outcome.metric} {before})")
+    if team is not None:
+        score = f"validation {outcome.metric} {show_number(team.score)}"
+        screen.heading(f"{team.run}: {team.members} networks together, {score}")
+    if results.difference is not None:
+        screen.say(describe_difference(results.difference, results.n_rows))
+    if outcome.improved:
+        screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
+    if outlook := results.progress.verdict():
+        screen.say(f"{outlook} (the curve: {outcome.folder / 'search.svg'})")
+
+
+def describe_difference(difference: Difference, n_rows: int) -> str:
+    """Whether a difference is real, e.g. `log_loss -0.0023, from -0.0033 to -0.0013 with 95 % …: better`."""
+    verdicts = {
+        "better": "better beyond chance, as far as these rows tell",
+        "worse": "worse beyond chance",
+        "no difference": "which may be chance",
+        "undefined": "of which these rows cannot tell whether it is chance",
+    }
+    value, low, high = (show_change(one) for one in (difference.value, difference.low, difference.high))
+    interval = "" if difference.low is None else f" (interval {low} to {high})"
+    return f"On the same {n_rows:,} rows {difference.name} differs by {value}{interval}: {verdicts[difference.verdict]}"
+
+
+def show_change(value: float | None) -> str:
+    """A difference with its sign, or an en dash where there is none."""
+    return "–" if value is None else f"{'+' if value > 0 else ''}{show_number(value)}"
+
+
+def _show_next(screen: Screen, outcome: ImproveResult, results: Results) -> None:
+    if outcome.interrupted:
+        screen.next_step("the same command again, which goes on with the search")
+    elif outcome.applied is not None:
+        screen.next_step(f"mlcli train {outcome.applied}")
+    elif results.ensemble is not None:
+        screen.next_step(f"mlcli evaluate {results.ensemble.run}")
+    elif outcome.improved:
+        screen.next_step(f"mlcli train {results.proposal}")
+    else:
+        screen.next_step(f"the same command with --trials {2 * outcome.budget.trials}, or another improve.space")

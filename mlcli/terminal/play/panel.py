@@ -1,0 +1,209 @@
+"""Beside the plane: the numbers, their curves, and every control with its key and its value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.text import Text
+
+from mlcli.config.sections.dataset import PlaygroundConfig
+from mlcli.io.text import printable, show_number, show_seconds
+from mlcli.playground import controls as knobs
+from mlcli.playground.inputs import count_others, play_inputs
+from mlcli.playground.state import PlayState
+from mlcli.playground.trainer import Trainer
+from mlcli.terminal.drawing import FAINT, HEADING, cut_to, fitted, line, paint, standard_output
+from mlcli.terminal.play.plane import Palette, cells_of_points, draw_heatmap
+from mlcli.terminal.plot import AxisScale, Curve, Point, draw_framed
+from mlcli.terminal.screen import Screen
+from mlcli.terminal.train import describe_numbers
+from mlcli.use_cases.play import PlayResult
+
+
+class Losses:
+    """Follows a trainer; begins anew with each network."""
+
+    def __init__(self) -> None:
+        self._beginning = 0
+        self.noted = 0
+        self._curves: dict[str, Curve] = {}
+
+    @property
+    def points(self) -> Mapping[str, Sequence[Point]]:
+        """Points of both curves by their names."""
+        return {name: curve.points for name, curve in self._curves.items()}
+
+    def follow(self, trainer: Trainer) -> None:
+        """Take up the epochs that have ended since."""
+        if self._beginning != trainer.beginnings:
+            self._beginning, self.noted = trainer.beginnings, 0
+            self._curves = {"train": Curve(), "valid": Curve()}
+        for record in trainer.state.history[self.noted :]:
+            self._curves["train"].add(record.epoch, record.train_loss)
+            if record.valid_loss is not None:
+                self._curves["valid"].add(record.epoch, record.valid_loss)
+        self.noted = len(trainer.state.history)
+
+
+WIDTH, HEIGHT = 48, 24
+
+
+def show_played(screen: Screen, result: PlayResult) -> None:
+    """The plane goes to stdout, what is said of it to the messages."""
+    trainer = result.trainer
+    screen.heading(f"{trainer.config.name}: {describe_network(trainer)}")
+    numbers = describe_numbers(trainer.record) if trainer.record else "not trained"
+    screen.say(f"{trainer.epoch:,} epochs in {show_seconds(result.seconds)}: {numbers}")
+    console, _ = standard_output()
+    ink = Palette.of(console)
+    shades = trainer.plane(*cells_of_points(ink, WIDTH, HEIGHT))
+    plane = draw_heatmap(shades, [("training", trainer.training)], WIDTH, HEIGHT, ink)
+    paint([*_boxed(plane), describe_axes(trainer), describe_kinds(trainer, ink)], console)
+    if result.written is not None:
+        screen.say(f"Configuration: {result.written}")
+
+
+def describe_network(trainer: Trainer) -> str:
+    """Inputs, units of each layer and outputs; how many numbers are learned."""
+    shape = (trainer.context.train.x.shape[1], *trainer.config.model.hidden, trainer.task.n_outputs)
+    return f"{'-'.join(map(str, shape))} network, {trainer.context.n_parameters:,} parameters"
+
+
+def describe_axes(trainer: Trainer) -> Text:
+    """Names and ends of both axes."""
+    limits, (x, y) = trainer.limits, map(printable, trainer.columns)
+    return line(f"→ {x} {limits.left:.4g} … {limits.right:.4g}   ↑ {y} {limits.bottom:.4g} … {limits.top:.4g}")
+
+
+def describe_kinds(trainer: Trainer, ink: Palette) -> Text:
+    """Each kind in its colour, or by its sign."""
+    parts: list[str | tuple[str, str]] = []
+    for kind, name in enumerate(trainer.shader.names):
+        parts += ["  "] if parts else []
+        parts.append((f"{ink.mark(kind)} {printable(name)}", ink.style(kind)))
+    return line(*parts)
+
+
+def _boxed(lines: Sequence[Text]) -> Iterator[Text]:
+    yield line(f"┌{'─' * WIDTH}┐")
+    yield from (Text.assemble("│", one, "│", end="") for one in lines)
+    yield line(f"└{'─' * WIDTH}┘")
+
+
+# Cells of a key, and of a label on a line of its own; of the left one of two knobs on a line.
+KEY_CELLS, LABEL_CELLS, LEFT_CELLS = 4, 15, 21
+# Lines of the curves: fewer tell nothing, more are not looked at.
+FEWEST_CURVE_LINES, MOST_CURVE_LINES = 6, 20
+
+
+def draw_facts(state: PlayState, trainer: Trainer, losses: Losses, width: int, height: int) -> list[Text]:
+    """At most so many lines of at most so many cells: numbers, curves where there is room, and knobs."""
+    numbers, controls = [*_numbers(trainer)], [*_controls(state, trainer)]
+    room = height - len(numbers) - len(controls) - 1
+    curves = draw_curves(losses, width, min(room, MOST_CURVE_LINES)) if room >= FEWEST_CURVE_LINES else []
+    lines = [*numbers, *curves, line(), *controls][:height]
+    for one in lines:
+        one.align("left", width)
+    return lines
+
+
+def draw_curves(losses: Losses, width: int, height: int) -> list[Text]:
+    """Both losses over the epochs; a blank plot before there are any."""
+    last = max(10, losses.noted)
+    text = draw_framed("loss", losses.points, AxisScale(1, last), ("1", "epoch", f"{last:,}"), width, height)
+    return [one for one in text.split("\n") if one.plain.strip()][:height]
+
+
+def _numbers(trainer: Trainer) -> Iterator[Text]:
+    record = trainer.record
+    yield line(("epoch ", FAINT), (f"{trainer.epoch:,}", "bold"), *_share(trainer), *_scores(trainer))
+    losses = (None, None) if record is None else (record.train_loss, record.valid_loss)
+    train, valid = map(show_number, losses)
+    yield line(("loss  train ", FAINT), f"{train}  ", ("valid ", FAINT), valid)
+
+
+def _share(trainer: Trainer) -> Iterator[tuple[str, str]]:
+    """How far a long epoch is."""
+    steps = trainer.context.steps_per_epoch
+    if trainer.state.batch and steps > 1:
+        yield f" + {trainer.state.batch / steps:.0%}", FAINT
+
+
+def _scores(trainer: Trainer) -> Iterator[str | tuple[str, str]]:
+    """Of the validation rows, the first that is measured."""
+    for name, value in list(trainer.record.valid_metrics.items())[:1] if trainer.record else ():
+        yield f"   {name} ", FAINT
+        yield show_number(value)
+
+
+def _controls(state: PlayState, trainer: Trainer) -> Iterator[Text]:
+    config = state.config
+    noise = config.dataset.noise if isinstance(config.dataset, PlaygroundConfig) else None
+    yield _two(("d", "data", _data(state)), ("n", "noise", "–" if noise is None else f"{noise:.0%}"))
+    size = config.training.batch_size
+    batch = f"{size}" if size == trainer.context.batch_size else f"{size} ({trainer.context.batch_size})"
+    rows = f"{_count(len(trainer.context.train))} + {_count(len(trainer.context.valid))}"
+    yield _two(("t", "rows", rows), ("b", "batch", batch))
+    yield _knob("l L", "learning rate", f"{config.optimizer.lr:g}")
+    yield _knob("o", "optimizer", config.optimizer.name)
+    yield _knob("a A", "activation", config.model.activation)
+    kind, rate = knobs.penalty_of(state)
+    yield _knob("e E", "regularisation", kind if kind == "none" else f"{kind} {rate:g}")
+    yield Text.assemble(_knob("+ -", "layers", ""), _layers(state), end="")
+    yield from _inputs(state)
+    yield _two(("v", "drawn", state.shown), ("f", "speed", state.speed))
+
+
+def _count(rows: int) -> str:
+    """250, 9,999 or 40k."""
+    return f"{rows:,}" if rows < 10_000 else f"{rows / 1000:,.0f}k"
+
+
+def _knob(key: str, label: str, value: str) -> Text:
+    return line((f"{key:<{KEY_CELLS}}", HEADING), (f"{label:<{LABEL_CELLS}}", FAINT), value)
+
+
+def _two(left: tuple[str, str, str], right: tuple[str, str, str]) -> Text:
+    """Two knobs on a line: key, label and value of each."""
+    (key, label, value), (other, other_label, other_value) = left, right
+    room = LEFT_CELLS - len(key) - len(label) - 3
+    return line(
+        *((f"{key} ", HEADING), (f"{label} ", FAINT), f"{fitted(value, room)} "),
+        *((f"{other} ", HEADING), (f"{other_label} ", FAINT), cut_to(other_value, LEFT_CELLS)),
+    )
+
+
+def _data(state: PlayState) -> str:
+    dataset = state.config.dataset
+    if isinstance(dataset, PlaygroundConfig):
+        return dataset.name
+    return str(getattr(dataset, "path", dataset.name))
+
+
+def _layers(state: PlayState) -> Text:
+    """Units of each hidden layer, the selected one marked."""
+    hidden = state.config.model.hidden
+    if not hidden:
+        return line(("none: a linear one", ""))
+    parts: list[str | tuple[str, str]] = []
+    for index, units in enumerate(hidden):
+        parts += ["-"] if index else []
+        parts += [(f" {units} ", "reverse")] if index == state.layer else [f"{units}"]
+    return line(*parts)
+
+
+def _inputs(state: PlayState) -> Iterator[Text]:
+    """The seven with their keys, those that are on standing out; and how many others there are."""
+    features = state.config.features
+    chips = [
+        (f" {key} {one.label} ", "reverse" if one.is_on(features) else FAINT)
+        for key, one in enumerate(play_inputs(state.columns), start=1)
+    ]
+    others = count_others(state.columns, features)
+    yield line(*_spaced(chips[:4]))
+    yield line(*_spaced([*chips[4:], *([(f" +{others} ", "reverse")] if others else [])]))
+
+
+def _spaced(chips: Sequence[tuple[str, str]]) -> Iterator[str | tuple[str, str]]:
+    for chip in chips:
+        yield from (chip, " ")

@@ -1,0 +1,265 @@
+"""Curves in a terminal's characters, with labels along both axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+PLAIN = "_.-~=+*#"
+
+
+def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
+    """One character for each of `width` equal stretches of the values, by the mean over the stretch."""
+    width = min(width, len(values))
+    edges = [round(at * len(values) / width) for at in range(width + 1)]
+    means = [sum(values[low:high]) / (high - low) for low, high in pairwise(edges)]
+    low, high = min(means), max(means)
+    scale = (len(blocks) - 1) / (high - low) if high > low else 0.0
+    return "".join(blocks[round((mean - low) * scale)] for mean in means)
+
+
+# Points that a curve keeps; a terminal's columns are fewer.
+KEPT = 512
+# Bits of a braille character's dots, by row and column.
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+BLANK = 0x2800
+# A logarithmic scale where the highest is so many times the lowest.
+WIDE_RANGE = 20.0
+DEEPEST = 1e-9
+
+Point = tuple[float, float]
+Cell = tuple[str, int]
+
+
+@dataclass
+class Curve:
+    """Values one after the other, of which about KEPT points are kept: means over equal stretches that grow.
+
+    points  : (place of the stretch's last value, mean of its finite values)
+    stretch : values a point
+    """
+
+    points: list[Point] = field(default_factory=list)
+    stretch: int = 1
+    _open: list[float] = field(default_factory=list)
+
+    def add(self, place: float, value: float) -> None:
+        """The next value; places only grow."""
+        self._open.append(value)
+        if len(self._open) >= self.stretch:
+            self.points.append((place, mean_finite(self._open)))
+            self._open.clear()
+        if len(self.points) >= KEPT:
+            pairs = zip(self.points[::2], self.points[1::2], strict=False)
+            self.points = [(later[0], mean_finite((earlier[1], later[1]))) for earlier, later in pairs]
+            self.stretch *= 2
+
+
+def mean_finite(values: Sequence[float]) -> float:
+    """NaN where none is finite."""
+    finite = [value for value in values if math.isfinite(value)]
+    return math.fsum(value / len(finite) for value in finite) if finite else math.nan
+
+
+@dataclass(frozen=True)
+class AxisScale:
+    """Where values stand between a low and a high end, 0 to 1."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low) if value > 0 else -math.inf
+        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+
+
+def scale_for(values: Iterable[float]) -> AxisScale:
+    """From the lowest to the highest finite value; logarithmic where none is negative and they are far apart.
+
+    A logarithmic scale begins at the lowest positive value, or DEEPEST times the highest.
+    """
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    low, high = min(finite), max(finite)
+    if low == high:
+        margin = abs(low) / 2 or 0.5
+        return AxisScale(low - margin, high + margin)
+    bottom = max(min((value for value in finite if value > 0), default=high), high * DEEPEST)
+    if low >= 0 and bottom > 0 and high / bottom >= WIDE_RANGE:
+        return AxisScale(bottom, high, log=True)
+    return AxisScale(low, high)
+
+
+def draw_dots(
+    curves: Sequence[Sequence[Point]], x: AxisScale, y: AxisScale, width: int, height: int
+) -> list[list[Cell]]:
+    """Cells row by row from the top, each a character and the last curve that it shows; -1 for none.
+
+    What is not finite is a gap; what is beyond the y scale lies at its end.
+    """
+    bits = [[0] * width for _ in range(height)]
+    owners = [[-1] * width for _ in range(height)]
+    for index, curve in enumerate(curves):
+        for column, row in _dots_of(curve, x, y, 2 * width - 1, 4 * height - 1):
+            bits[row // 4][column // 2] |= DOTS[row % 4][column % 2]
+            owners[row // 4][column // 2] = index
+    return [
+        [(chr(BLANK | cell) if cell else " ", owner) for cell, owner in zip(line, owned, strict=True)]
+        for line, owned in zip(bits, owners, strict=True)
+    ]
+
+
+def _dots_of(
+    curve: Sequence[Point], x: AxisScale, y: AxisScale, last_column: int, last_row: int
+) -> Iterable[tuple[int, int]]:
+    """Columns and rows of the dots of a line through the points."""
+    before: tuple[int, int] | None = None
+    for place, value in curve:
+        across = x(place)
+        if not (0 <= across <= 1 and math.isfinite(value)):
+            before = None
+            continue
+        up = min(1.0, max(0.0, y(value)))
+        here = round(across * last_column), round((1 - up) * last_row)
+        yield from _line(before or here, here)
+        before = here
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterable[tuple[int, int]]:
+    steps = max(abs(end[0] - start[0]), abs(end[1] - start[1])) or 1
+    for step in range(steps + 1):
+        share = step / steps
+        yield round(start[0] + share * (end[0] - start[0])), round(start[1] + share * (end[1] - start[1]))
+
+
+def spread_labels(labels: Sequence[str], width: int) -> str:
+    """The first at the left end, the last at the right, the others evenly between, as far as there is room."""
+    line = [" "] * width
+    ends_first = sorted(enumerate(labels), key=lambda one: 0 < one[0] < len(labels) - 1)
+    for index, label in ends_first:
+        share = index / max(1, len(labels) - 1)
+        start = round(share * (width - len(label)))
+        if start >= 0 and not any(character != " " for character in line[max(0, start - 1) : start + len(label) + 1]):
+            line[start : start + len(label)] = label
+    return "".join(line)
+
+
+# Rows of a plot between two labels, about.
+SPACING = 3
+# Half a linear scale; where it is shorter, only its ends are labelled.
+SMALLEST = 1e-300
+
+
+def tick_labels(scale: AxisScale, height: int) -> list[str]:
+    """One label for each row from the top, blank where no round number lies."""
+    values = round_numbers(scale, max(3, -(-height // SPACING)))
+    labels = [""] * height
+    for value, label in zip(values, show_ticks(values, scale.log), strict=True):
+        labels[round((1 - scale(value)) * (height - 1))] = label
+    width = max(map(len, labels))
+    return [label.rjust(width) for label in labels]
+
+
+def round_numbers(scale: AxisScale, most: int) -> list[float]:
+    """Values within the scale, evenly spread there, two at least and `most` at most where there are such.
+
+    Its ends where they are too near to each other.
+
+    >>> round_numbers(Scale(0.13, 0.41), 4)
+    [0.2, 0.3, 0.4]
+    """
+    candidates = [*_decades(scale), *_multiples(scale)] if scale.log else [*_multiples(scale)]
+    enough = [ticks for ticks in candidates if len(ticks) >= 2] or [[scale.low, scale.high]]
+    return next((ticks for ticks in enough if len(ticks) <= most), min(enough, key=len))
+
+
+def show_ticks(values: Sequence[float], log: bool) -> list[str]:
+    """Their texts; with equally many decimals where numbers of ordinary size are evenly spread.
+
+    >>> show_ticks([0.5, 1.0], log=False)
+    ['0.5', '1.0']
+    """
+    texts = [f"{value:.12g}" for value in values]
+    if log or not all(value == 0 or 1e-4 <= abs(value) < 1e6 for value in values):
+        return texts
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    return [f"{value:.{decimals}f}" for value in values]
+
+
+def _decades(scale: AxisScale) -> Iterator[list[float]]:
+    """1, 2, 5, 10, …; then 1, 10, 100, …; then 1, 100, …; always fewer."""
+    powers = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
+    yield _within(scale, (float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)))
+    for apart in range(1, len(powers)):
+        yield _within(scale, (float(f"1e{power}") for power in powers if power % apart == 0))
+
+
+def _multiples(scale: AxisScale) -> Iterator[list[float]]:
+    """Multiples of 1, 2 and 5 times powers of ten, from about twenty of them down."""
+    half = scale.high / 2 - scale.low / 2
+    power = math.floor(math.log10(half)) - 1 if half > SMALLEST else 0
+    for exponent in range(power, power + 3):
+        for digit in (1, 2, 5):
+            step = float(f"{digit}e{exponent}")
+            counts = range(math.ceil(scale.low / step), math.floor(scale.high / step) + 1)
+            yield _within(scale, (float(f"{count * step:.12g}") for count in counts))
+
+
+def _within(scale: AxisScale, values: Iterable[float]) -> list[float]:
+    return [value for value in values if scale.low <= value <= scale.high]
+
+
+COLOURS = ("cyan", "yellow")
+# Lines beside those of the curves: the title, the axis and its labels.
+FRAME_ROWS = 3
+
+
+def draw_framed(
+    title: str,
+    curves: Mapping[str, Sequence[Point]],
+    across: AxisScale,
+    below: Sequence[str],
+    width: int,
+    height: int,
+    mark: float | None = None,
+    shown: Iterable[float] | None = None,
+) -> Text:
+    """The curves that have points within so many characters, each line ended.
+
+    mark  : a place on the axis
+    shown : values that the scale is to have room for; all unless said
+
+    Nothing is labelled where there is no point yet.
+    """
+    from rich.text import Text
+
+    drawn = list(curves.values())
+    rows = max(1, height - FRAME_ROWS)
+    scale = scale_for(shown or (value for curve in drawn for _, value in curve))
+    labels = tick_labels(scale, rows) if any(drawn) else [""] * rows
+    margin = " " * len(labels[0])
+    columns = max(1, width - len(margin) - 2)
+    text = Text(no_wrap=True, overflow="crop")
+    text.append(title + (" (logarithmic)" if scale.log else ""), "bold")
+    for name, colour in zip(curves, COLOURS, strict=False):
+        text.append(f"  ━ {name}" if curves[name] else "", colour)
+    text.append("\n")
+    for label, row in zip(labels, draw_dots(drawn, across, scale, columns, rows), strict=True):
+        text.append(f"{label} {'┤' if label.strip() else '│'}", "dim")
+        for owner, run in groupby(row, key=itemgetter(1)):
+            text.append("".join(character for character, _ in run), COLOURS[owner] if owner >= 0 else "")
+        text.append("\n")
+    axis = list("─" * columns)
+    if mark is not None:
+        axis[round(across(mark) * (columns - 1))] = "▲"
+    text.append(f"{margin} └{''.join(axis)}\n{margin}  {spread_labels(below, columns)}\n", "dim")
+    return text

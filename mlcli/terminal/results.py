@@ -1,0 +1,229 @@
+"""What each step shows at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from mlcli.data.notes import profile_notes
+from mlcli.features.report import feature_notes
+from mlcli.io.text import show_number
+from mlcli.reports.wording import (
+    say_folds,
+    say_verdict,
+    show_difference,
+    show_interval,
+    show_range,
+    show_spread,
+    show_value,
+)
+from mlcli.terminal.screen import Screen
+
+if TYPE_CHECKING:
+    from mlcli.data.quality.sample import DataFinding
+    from mlcli.evaluation.evaluate import Evaluation
+    from mlcli.use_cases.evaluate import EvaluateResult
+    from mlcli.use_cases.features import FeaturesResult
+    from mlcli.use_cases.predict import PredictResult
+    from mlcli.use_cases.prepare import PrepareResult
+    from mlcli.use_cases.train import TrainResult
+
+# Blanks between two columns of a table.
+GAP = 3
+STOPPED = {
+    "finished": "all epochs done",
+    "early": "stopped early: no improvement any more",
+    "interrupted": "interrupted; the state is saved",
+}
+
+
+def show_prepared(screen: Screen, result: PrepareResult) -> None:
+    """Rows of each split, a line a config; and what was left out."""
+    done = [(entry.name, entry.prepared) for entry in result.entries if entry.prepared is not None]
+    rows = [
+        (name, *(f"{len(prepared.splits[split]):,}" for split in ("train", "valid", "test")), prepared.folder.name)
+        for name, prepared in done
+    ]
+    if rows:
+        title = f"Rows, prepared in {done[0][1].folder.parent}"
+        screen.table(("config", "train", "valid", "test", "folder"), rows, title)
+    left = [(entry.name, entry.left_out or "") for entry in result.entries if entry.prepared is None]
+    if left:
+        screen.table(("left out", "why"), left)
+    if len(done) == 1:
+        for note in profile_notes(done[0][1].profile):
+            screen.say(f"· {note}")
+    for entry in result.entries:
+        _show_findings(screen, entry.findings, f"{entry.name}: " if len(result.entries) > 1 else "")
+
+
+def show_features(screen: Screen, result: FeaturesResult) -> None:
+    """What became of the columns."""
+    features = result.inputs.features
+    layout = features.layout
+    for note in feature_notes(features.report):
+        screen.say(f"· {note}")
+    embedded = f" and {len(layout.embedded)} embedded categories" if layout.embedded else ""
+    screen.heading(f"{layout.n_numeric} numeric inputs{embedded} for the network")
+
+
+def show_trained(screen: Screen, result: TrainResult) -> None:
+    """Loss and metrics of the best weights, and where they are."""
+    _stand_in(screen, result.stand_in_for)
+    names = list(result.train)
+    splits = [("train", result.train)] + ([("valid", result.valid)] if result.valid else [])
+    title = (
+        f"{result.run}: {STOPPED.get(result.stopped, result.stopped)}, "
+        f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
+    )
+    if names:
+        rows = [(split, *(show_number(scores[name]) for name in names)) for split, scores in splits]
+        screen.table(("split", *names), rows, title=title)
+        screen.say(f"Model: {result.run.model}")
+    else:
+        screen.heading(f"{result.run}: {STOPPED.get(result.stopped, result.stopped)} before the first epoch ended")
+    if result.threshold not in (None, 0.5):
+        screen.say(f"Decision threshold chosen on the validation rows: {result.threshold:.4f}")
+
+
+def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
+    """Scores, and the baselines' beside them, then the confusion matrix or the weights."""
+    evaluation = result.evaluation
+    _stand_in(screen, evaluation.stand_in_for)
+    _show_scores(screen, result)
+    _show_baselines(screen, evaluation)
+    _show_seeds(screen, evaluation)
+    _show_folds(screen, evaluation)
+    if evaluation.per_class:
+        _show_confusion(screen, evaluation)
+        _show_classes(screen, evaluation)
+    _show_weights(screen, evaluation)
+    if evaluation.test_looks > 1:
+        screen.say(f"The test rows have been looked at {evaluation.test_looks} times for this run")
+    screen.say(f"Report: {result.run.report}")
+    _show_findings(screen, result.findings)
+    for miss in result.misses:
+        screen.warn(miss)
+
+
+def show_predictions(screen: Screen, result: PredictResult) -> None:
+    """A few rows and where all are; nothing when they went to stdout."""
+    if result.path is None:
+        screen.say(f"{result.n_rows:,} rows predicted")
+        return
+    columns = result.preview.columns
+    rows = [[_cell(value) for value in row] for row in result.preview.rows()]
+    shown = _fitting(columns, rows, screen.stderr.width)
+    screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
+    more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
+    screen.say(f"All {result.n_rows:,}: {result.path}{more}")
+
+
+def _show_scores(screen: Screen, result: EvaluateResult) -> None:
+    evaluation = result.evaluation
+    rows = [(score.name, show_value(score), show_interval(score)) for score in evaluation.scores]
+    title = f"{result.run} on {evaluation.n_rows:,} {evaluation.split} rows"
+    screen.table(("metric", "network", f"{evaluation.confidence:.0%} interval"), rows, title=title)
+    for score in evaluation.scores:
+        if score.reason is not None:
+            screen.say(f"· {score.name} is undefined: {score.reason}")
+
+
+def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
+    """Each baseline by the headline metric, and whether the network is better on the same rows."""
+    if not evaluation.baselines:
+        return
+    headline = evaluation.headline
+    rows = []
+    for baseline in evaluation.baselines:
+        score, difference = baseline.scores[headline], baseline.differences[headline]
+        rows.append((baseline.name, show_number(score.value), show_difference(difference), say_verdict(difference)))
+    first = evaluation.scores[headline]
+    unit = f" in {first.unit}" if first.unit else ""
+    columns = ("baseline", first.name, "network − baseline", "on the same rows")
+    screen.table(columns, rows, title=f"Against baselines, by {first.name}{unit}")
+    for baseline in evaluation.baselines:
+        screen.say(f"· {baseline.name}: {baseline.text}")
+
+
+def _show_seeds(screen: Screen, evaluation: Evaluation) -> None:
+    if evaluation.seeds is None:
+        return
+    seeds = evaluation.seeds.seeds
+    rows = [(own.name, show_spread(own), show_range(own)) for own in evaluation.seeds.spreads]
+    title = (
+        f"Over {len(seeds)} seeds, {seeds[0]} to {seeds[-1]}, on the same {evaluation.n_rows:,} {evaluation.split} rows"
+    )
+    screen.table(("metric", "mean ± sd", "lowest – highest"), rows, title=title)
+
+
+def _show_folds(screen: Screen, evaluation: Evaluation) -> None:
+    """The folds' mean beside the score of all answers pooled, which is all there is where one row is left out."""
+    folds = evaluation.folds
+    if folds is None:
+        return
+    columns = ["metric", "pooled", f"{evaluation.confidence:.0%} interval"]
+    rows = [[own.name, show_number(own.value), show_interval(own)] for own in folds.pooled]
+    if folds.spreads:
+        columns.insert(1, "mean ± sd")
+        for row, own in zip(rows, folds.spreads, strict=True):
+            row.insert(1, show_spread(own))
+    screen.table(columns, rows, title=say_folds(folds))
+
+
+def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:
+    """Rows are the true classes, columns the predicted ones; left to the figure where the terminal is too narrow."""
+    counts = evaluation.confusion or ()
+    rows = [(name, *map(str, row)) for name, row in zip(evaluation.classes, counts, strict=False)]
+    columns = ("true", *evaluation.classes)
+    if rows and _fitting(columns, rows, screen.stderr.width) == len(columns):
+        screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted ones in columns")
+
+
+def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many of the columns, from the first on, fit side by side."""
+    ends = accumulate(GAP + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
+    return sum(end <= width for end in ends)
+
+
+def _show_classes(screen: Screen, evaluation: Evaluation) -> None:
+    rows = [
+        (name, *(_share(value) for value in (scores.precision, scores.recall, scores.f1)), f"{scores.support:,}")
+        for name, scores in zip(evaluation.classes, evaluation.per_class, strict=True)
+    ]
+    screen.table(("class", "precision", "recall", "f1", "rows"), rows, title="Classes")
+
+
+def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
+    if evaluation.weights is None:
+        return
+    table = evaluation.weights
+    rows = [
+        (name, *(f"{value:.8g}" for value in values))
+        for name, values in zip(table.features, table.weights, strict=True)
+    ]
+    rows.append(("(bias)", *(f"{value:.8g}" for value in table.bias)))
+    screen.table(("feature", *table.outputs), rows, title=table.caption)
+
+
+def _show_findings(screen: Screen, findings: Sequence[DataFinding], start: str = "") -> None:
+    """Warnings, and what is merely worth knowing."""
+    for finding in findings:
+        if finding.serious:
+            screen.warn(start + finding.text)
+        else:
+            screen.say(f"· {start}{finding.text}")
+
+
+def _stand_in(screen: Screen, stand_in_for: str | None) -> None:
+    if stand_in_for is not None:
+        screen.warn(f"this is not {stand_in_for}: another dataset stands in for it, and its scores say nothing of it")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _cell(value: object) -> str:
+    return show_number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,218 @@
+"""The list of runs, and runs side by side, on stdout."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePath
+from textwrap import wrap
+
+import typer
+
+from mlcli.config.loading.dump import show_setting
+from mlcli.io.text import printable, show_number, show_seconds
+from mlcli.reports.comparison_page import TextTable, tables_of
+from mlcli.reports.wording import show_interval
+from mlcli.runs.comparison import Comparison, Series, curves_of, sparklines
+from mlcli.runs.listing import Changes, ListedRun, Listing, RunRecord
+from mlcli.runs.manifest import RunManifest
+from mlcli.terminal.screen import Screen
+
+COLUMNS = ("run", "training", "time", "valid", "test", "interval")
+# What goes first where the terminal is too narrow.
+SPARE = ("time", "interval")
+GAP = "  "
+# Letters of a run that are to be seen before other columns go.
+RUN_WIDTH = 20
+# Lines of what a run did otherwise, at most.
+CHANGE_LINES = 3
+STYLES = {"damaged": "red", "diverged": "red", "killed": "yellow", "interrupted": "yellow", "running": "cyan"}
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
+
+
+def show_runs(screen: Screen, listing: Listing) -> None:
+    """Two lines or more a run: how it went, and what it did otherwise than the one before."""
+    if not listing.entries:
+        screen.say("There is no run yet; train one with: mlcli train CONFIG")
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    for line in render_runs(listing, width, datetime.now(UTC)):
+        typer.echo(line)
+    if len(listing.entries) < listing.total:
+        screen.say(f"The last {len(listing.entries)} of {listing.total} runs; --limit 0 shows all")
+
+
+def render_runs(listing: Listing, width: int, now: datetime) -> Iterator[str]:
+    """The lines, each at most `width` letters."""
+    table = [dict(zip(COLUMNS, COLUMNS, strict=True)), *(_cells(entry.record) for entry in listing.entries)]
+    widths = _fit(table, width)
+    for cells, entry in zip(table, (None, *listing.entries), strict=True):
+        line = GAP.join(cut_middle(cells[name], size).ljust(size) for name, size in widths.items()).rstrip()
+        yield _styled(line, entry)
+        if entry is not None:
+            yield from (typer.style(f"  {text}", dim=True) for text in _more(entry, width - 2, now))
+
+
+def _cells(record: RunRecord) -> dict[str, str]:
+    manifest, config, test = record.manifest, record.config, record.test
+    epochs = "" if record.last is None else f" {record.last.epoch}"
+    if record.last is not None and config is not None and config.training.epochs != record.last.epoch:
+        epochs += f"/{config.training.epochs}"
+    seconds = None if manifest is None else manifest.timings.get("train")
+    values = (
+        str(record.run),
+        f"{record.status}{epochs}",
+        "" if seconds is None else show_seconds(seconds),
+        "" if record.headline is None else f"{record.headline[0]} {show_number(record.headline[1])}",
+        "" if test is None else show_number(test.value),
+        "" if test is None else show_interval(test),
+    )
+    return {name: printable(value) for name, value in zip(COLUMNS, values, strict=True)}
+
+
+def _fit(table: Sequence[dict[str, str]], width: int) -> dict[str, int]:
+    """Widths of the columns shown; where there is not room for all, names of runs are cut and spare columns go."""
+    widths = {name: max(len(cells[name]) for cells in table) for name in COLUMNS}
+    _narrow_runs(widths, width, RUN_WIDTH)
+    for name in SPARE:
+        if _total(widths) > width:
+            del widths[name]
+    _narrow_runs(widths, width, len(COLUMNS[0]))
+    return widths
+
+
+def _narrow_runs(widths: dict[str, int], width: int, least: int) -> None:
+    excess = max(0, _total(widths) - width)
+    widths["run"] = min(widths["run"], max(least, widths["run"] - excess))
+
+
+def _total(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + len(GAP) * (len(widths) - 1)
+
+
+def _styled(line: str, entry: ListedRun | None) -> str:
+    if entry is None:
+        return typer.style(line, fg="cyan", bold=True)
+    return typer.style(line, fg=STYLES.get(entry.record.status))
+
+
+def _more(entry: ListedRun, width: int, now: datetime) -> list[str]:
+    """When, on what, how large, and what changed; or what is damaged."""
+    manifest = entry.record.manifest
+    facts = list(entry.record.problems)
+    if manifest is not None:
+        facts = [
+            show_age(manifest.created, now),
+            _data(entry.record, manifest),
+            f"{manifest.n_parameters:,} parameters",
+            *facts,
+        ]
+    if entry.changes is not None:
+        facts.append(describe_changes(entry.changes))
+    lines = wrap(printable(" · ".join(facts)), width)
+    return (
+        lines
+        if len(lines) <= CHANGE_LINES
+        else [*lines[: CHANGE_LINES - 1], cut_middle(lines[CHANGE_LINES - 1] + " …", width)]
+    )
+
+
+def _data(record: RunRecord, manifest: RunManifest) -> str:
+    """The file, where there is one: csv says little."""
+    if manifest.stand_in_for:
+        return f"{manifest.dataset} in place of {manifest.stand_in_for}"
+    path = getattr(record.config and record.config.dataset, "path", None)
+    return PurePath(path).name if path else manifest.dataset
+
+
+def describe_changes(changes: Changes) -> str:
+    """One clause: `since 002: optimizer.lr 0.01 → 0.1, other data`; the name is the run's own."""
+    told = [f"{one.key} {show_setting(one.values[0])} → {show_setting(one.values[1])}" for one in changes.keys]
+    told += ["other data"] if changes.other_data else []
+    return f"since {changes.since.rpartition('/')[2]}: {', '.join(told) or 'the same again'}"
+
+
+def show_age(created: str, now: datetime) -> str:
+    """How long ago, or the day where that is more than a week."""
+    try:
+        then = datetime.fromisoformat(created)
+        seconds = (now - then).total_seconds()
+    except (TypeError, ValueError):
+        return created
+    if seconds >= WEEK:
+        return then.astimezone().date().isoformat()
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return "just now"
+
+
+def cut_middle(text: str, width: int) -> str:
+    """At most `width` letters of a text; names of runs differ at their ends."""
+    tail = (width - 1) // 2
+    return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+MIN_COLUMN, MAX_WIDTH = 12, 120
+# Bars of a curve, at most.
+BARS = 40
+# Letters of a curve's first and last value, and the gaps around them.
+ENDS = 30
+VERDICT_STYLES = {"better": "green", "worse": "red"}
+
+
+def show_comparison(screen: Screen, comparison: Comparison) -> None:
+    """Tables one after the other, and each run's course as a row of bars."""
+    if screen.quiet:
+        return
+    width = min(MAX_WIDTH, shutil.get_terminal_size((100, 24)).columns)
+    for table in tables_of(comparison):
+        for line in render_table(table, width):
+            typer.echo(line)
+    for quantity, series in curves_of(comparison).items():
+        for line in render_curves(quantity, series, width):
+            typer.echo(line)
+
+
+def render_table(table: TextTable, width: int) -> Iterator[str]:
+    """The lines of a table; cells that are too long for the terminal go on in the next line."""
+    yield from (typer.style(line, fg="cyan", bold=True) for line in wrap(printable(table.title), width))
+    if table.note:
+        yield from (f"  {line}" for line in wrap(printable(table.note), width - 2))
+    if table.rows:
+        rows = [tuple(map(printable, row)) for row in (table.columns, *table.rows)]
+        widths = _fit_table(rows, width - 2)
+        for at, row in enumerate(rows):
+            style = {"bold": True} if at == 0 else {"fg": VERDICT_STYLES.get(row[-1])}
+            yield from (typer.style(f"  {line}", **style) for line in _lines(row, widths))
+    yield ""
+
+
+def render_curves(quantity: str, series: Series, width: int) -> Iterator[str]:
+    """A row of bars a run, from its first value to its last."""
+    names = {run: printable(run) for run in series}
+    left = min(max(map(len, names.values())), width // 3)
+    bars = sparklines(series, max(MIN_COLUMN, min(BARS, width - left - ENDS)))
+    yield typer.style(printable(f"{quantity[0].upper()}{quantity[1:]}"), fg="cyan", bold=True)
+    for run, values in series.items():
+        if known := [value for value in values if value is not None]:
+            ends = f"{show_number(known[0])} → {show_number(known[-1])}"
+            yield f"  {cut_middle(names[run], left).ljust(left)}{GAP}{bars[run]}{GAP}{ends}"
+    yield ""
+
+
+def _fit_table(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """Widths of the columns: what they need or, where that is too much, less for the widest; the first gives last."""
+    first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
+    room = width - len(GAP) * len(rest)
+    while first + sum(rest) > room and max(rest) > MIN_COLUMN:
+        rest[rest.index(max(rest))] -= 1
+    return [max(MIN_COLUMN, min(first, room - sum(rest))), *rest]
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    cells = [wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+    for at in range(max(map(len, cells))):
+        parts = [(cell[at] if at < len(cell) else "").ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        yield GAP.join(parts).rstrip()

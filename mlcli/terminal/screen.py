@@ -1,0 +1,201 @@
+"""The terminal: messages and progress to stderr, data to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlcli.errors import ConfigError, MlcliError, UsageError
+from mlcli.io.text import printable, printable_json
+from mlcli.reporter import Step
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress
+
+
+class View(Protocol):
+    """What stays on the terminal and changes there."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+# Sentences in longer lines are hard to read.
+READABLE_COLUMNS = 100
+# The smallest terminal that curves are drawn on.
+PICTURE_COLUMNS, PICTURE_ROWS = 40, 12
+
+
+class Screen:
+    """Where a command speaks; a `Reporter` for the rooms below.
+
+    quiet   : errors and warnings only
+    as_json : stdout carries one JSON document and nothing else
+    verbose : what each step is gets explained, too
+    """
+
+    def __init__(self, quiet: bool = False, as_json: bool = False, verbose: bool = False) -> None:
+        self.quiet = quiet
+        self.as_json = as_json
+        self.verbose = verbose
+        self._bar: Progress | None = None
+        self._view: View | None = None
+        self._waiting: list[tuple[RenderableType, bool]] = []
+        self._covered = self._emitted = False
+
+    @cached_property
+    def stderr(self) -> Console:
+        """Where people are spoken to."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether a person watches: a terminal, and not asked to be quiet."""
+        return self.stderr.is_terminal and not self.quiet
+
+    @property
+    def pictures(self) -> bool:
+        """Whether curves can be drawn and redrawn: colours tell them apart, and they need some room."""
+        console = self.stderr
+        drawable = not console.is_dumb_terminal and not console.no_color
+        return self.live and drawable and console.width >= PICTURE_COLUMNS and console.height >= PICTURE_ROWS
+
+    def say(self, text: str) -> None:
+        """One line of information."""
+        if not self.quiet:
+            self._line((text, "dim"))
+
+    def warn(self, text: str) -> None:
+        """What must not be missed; shown even when quiet."""
+        self._line(("warning: ", "bold yellow"), text)
+
+    def explain(self, step: Step, *facts: object) -> None:
+        """What a step is, a sentence a line."""
+        if not self.verbose:
+            return
+        from mlcli.reports.narration import NARRATIONS
+
+        title, *sentences = NARRATIONS[step](*facts)
+        self._line((title, "bold"))
+        width = min(self.stderr.width, READABLE_COLUMNS) if self.stderr.is_terminal else sys.maxsize
+        for sentence in sentences:
+            for line in textwrap.wrap(sentence, width, initial_indent="  · ", subsequent_indent="    "):
+                self._line(line)
+
+    def progress(self, label: str, done: int, total: int | None) -> None:
+        """A bar for long work such as a download; closed when done reaches total."""
+        if not self.live:
+            return
+        if self._bar is None:
+            bar = _download_bar(self.stderr, label, total)
+            self.open_view(bar)
+            self._bar = bar
+        self._bar.update(self._bar.task_ids[0], description=label, completed=done, total=total)
+        if total is not None and done >= total:
+            self.close()
+
+    def open_view(self, view: View, covers: bool = False) -> None:
+        """Start a view; there is one at a time, and `close` ends it.
+
+        covers : whether the view hides what is said meanwhile, which then waits for its end
+        """
+        self.close()
+        self._view, self._covered = view, covers
+        view.start()
+
+    def ask(self, question: str) -> str:
+        """What a person types; raises UsageError at the end of input."""
+        self._line((question, "bold green"))
+        if not (answer := sys.stdin.readline()):
+            raise UsageError("nothing was answered")
+        return answer
+
+    def heading(self, text: str) -> None:
+        """The line that opens a result."""
+        if not self.quiet:
+            self._line((text, "bold"))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+        """A result table; columns of numbers are aligned right."""
+        if self.quiet:
+            return
+        if title:
+            self.heading(title)
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(header_style="bold cyan", box=SIMPLE_HEAD, pad_edge=False)
+        for index, column in enumerate(columns):
+            numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
+            table.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        self._print(table)
+
+    def next_step(self, command: str) -> None:
+        """The command that a user would run now."""
+        if not self.quiet:
+            self._line(("Next: ", "bold green"), command)
+
+    def emit(self, document: dict[str, Any]) -> None:
+        """The JSON document of --json, of which there is one; nothing otherwise."""
+        if self.as_json and not self._emitted:
+            self._emitted = True
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write(f"{printable_json(text)}\n")
+            sys.stdout.flush()
+
+    def error(self, error: MlcliError) -> None:
+        """An error's message; with --json the same as a document, where none has been printed."""
+        problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else [str(error)]
+        self.close()
+        for problem in problems:
+            self._line(("error: ", "bold red"), problem)
+        if len(problems) > 1:
+            self._line((f"{len(problems)} errors; nothing was done", "bold red"))
+        self.emit({"error": {"kind": type(error).__name__, "exit_code": error.exit_code, "messages": problems}})
+
+    def close(self) -> None:
+        """Take a view that is still open off the screen."""
+        view, self._view, self._bar, self._covered = self._view, None, None, False
+        if view is not None:
+            view.stop()
+        waiting, self._waiting = self._waiting, []
+        for shown, soft_wrap in waiting:
+            self._print(shown, soft_wrap)
+
+    def _line(self, *parts: str | tuple[str, str]) -> None:
+        """Text, or text with its style, in one line."""
+        from rich.text import Text
+
+        safe = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
+        self._print(Text.assemble(*safe), soft_wrap=not self.stderr.is_terminal)
+
+    def _print(self, shown: RenderableType, soft_wrap: bool = False) -> None:
+        if self._covered:
+            self._waiting.append((shown, soft_wrap))
+        else:
+            self.stderr.print(shown, soft_wrap=soft_wrap)
+
+
+def _download_bar(console: Console, label: str, total: int | None) -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    bar.add_task(label, total=total)
+    return bar
+
+
+def _is_numeric(cell: str) -> bool:
+    """A number, with a unit or not, an interval, or a dash for none."""
+    return not cell or cell[0].isdigit() or cell[0] in "-–+"

@@ -1,0 +1,153 @@
+"""A search as it is watched: drawn on a terminal, a line a trial elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlcli.config.loading.dump import changed_keys
+from mlcli.config.sections.config import Config
+from mlcli.diagnosis.checks import Checks
+from mlcli.io.text import show_number
+from mlcli.search.budget import Budget
+from mlcli.search.search import SearchCallback
+from mlcli.search.trial import Trial
+from mlcli.terminal.alt_screen import AltScreen
+from mlcli.terminal.improve import show_checks
+from mlcli.terminal.screen import Screen
+from mlcli.terminal.search_chart import Running, Standing, describe_values, draw_search_chart
+from mlcli.training.context import TrainingContext
+from mlcli.training.state import EpochRecord, Stopped, TrainingState
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
+    """A trial in one line, e.g. `trial 3/30  0.412  best 0.387 (trial 1)  optimizer.lr=0.02`."""
+    result = trial.reason if trial.state == "failed" else show_number(trial.score)
+    pruned = " (pruned)" if trial.state == "pruned" else ""
+    so_far = f"  best {show_number(best.score)} (trial {best.number})" if best is not None else ""
+    return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {describe_values(trial.values)}"
+
+
+class SearchView(SearchCallback):
+    """Shows the checks; subclasses show the trials."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+
+    def on_checks(self, config: Config, checks: Checks) -> None:
+        show_checks(self.screen, checks, config.optimizer.lr)
+
+
+class PlainSearchView(SearchView):
+    """A line a trial."""
+
+    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
+        self.screen.say(describe_trial(trial, best, budget))
+
+
+class LiveSearchView(SearchView):
+    """The best trials and the way to them, on a screen of its own. `q` is a Ctrl-C.
+
+    That screen, and the reading of keys, end when the search's result is shown, or with the command.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen)
+        self.start: Config | None = None
+        self.stage: AltScreen | None = None
+        self.pace = TrialTimer(0)
+        self.standing = Standing((), "", Budget(0))
+        self.here_since = 0.0
+
+    def on_checks(self, config: Config, checks: Checks) -> None:
+        super().on_checks(config, checks)
+        self.start = config
+
+    def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
+        self.standing = Standing(tuple(trials), metric, budget)
+        if self.stage is None:
+            self.pace = TrialTimer(len(trials))
+            self.stage = AltScreen(self.screen)
+            self.screen.open_view(self.stage, covers=True)
+
+    def on_trial_start(self, number: int, budget: Budget) -> None:
+        self._begin(f"trial {number}")
+
+    def on_ensemble(self) -> None:
+        self._begin("ensemble")
+
+    def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
+        if self.standing.here is not None and self.start is not None:
+            values = {key: new for key, (_, new) in changed_keys(self.start, context.config).items()}
+            self._set_here(Running(self.standing.here.title, values, epochs=context.config.training.epochs))
+
+    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
+        self._look()
+
+    def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
+        if self.standing.here is not None and state.best_epoch:
+            score = state.history[state.best_epoch - 1].valid_score(self.standing.metric)
+            here = replace(self.standing.here, epoch=state.epoch, best_epoch=state.best_epoch, score=score)
+            self._set_here(here)
+        self._look()
+
+    def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
+        """After the start's training its diagnosis may take a while, in which nothing is heard."""
+        if self.stage is not None and self.standing.here is not None and not self.standing.trials:
+            self._set_here(replace(self.standing.here, title="diagnosis of trial 1"))
+            self.stage.show(self._draw())
+
+    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
+        self.standing = replace(self.standing, trials=(*self.standing.trials, trial))
+
+    def on_look(self, running: int) -> None:
+        self.standing = replace(self.standing, running=running)
+        self._look()
+
+    def _begin(self, title: str) -> None:
+        self.here_since = time.monotonic()
+        self._set_here(Running(title))
+
+    def _set_here(self, here: Running) -> None:
+        self.standing = replace(self.standing, here=here)
+
+    def _look(self) -> None:
+        if self.stage is not None:
+            self.stage.attend(self._draw)
+
+    def _draw(self) -> Text:
+        standing, now = self.standing, time.monotonic()
+        if standing.here is not None:
+            standing = replace(standing, here=replace(standing.here, seconds=now - self.here_since))
+        ended, budget = len(standing.trials), standing.budget
+        standing = replace(standing, seconds=self.pace.seconds(), left=self.pace.left(ended, budget))
+        return draw_search_chart(standing, *self.screen.stderr.size)
+
+
+class TrialTimer:
+    """How fast a search goes on; ended_before counts the trials of earlier commands."""
+
+    def __init__(self, ended_before: int) -> None:
+        self.began = time.monotonic()
+        self.ended_before = ended_before
+
+    def seconds(self) -> float:
+        """Since the search began."""
+        return time.monotonic() - self.began
+
+    def left(self, ended: int, budget: Budget) -> float | None:
+        """Seconds until its end, about; None before the first trial's."""
+        timeout = [] if budget.timeout is None else [max(0.0, budget.timeout - self.seconds())]
+        done = ended - self.ended_before
+        trials = [self.seconds() / done * max(0, budget.trials - ended)] if done else []
+        return min(timeout + trials, default=None)
+
+
+def search_view(screen: Screen) -> SearchCallback:
+    """The view that suits where the screen is shown."""
+    return LiveSearchView(screen) if screen.pictures else PlainSearchView(screen)

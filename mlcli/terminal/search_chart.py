@@ -1,0 +1,176 @@
+"""A search on a terminal: the way to the best score, the best trials, and where it stands."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlcli.io.text import printable, show_number, show_seconds
+from mlcli.metrics.catalog import higher_is_better
+from mlcli.search.budget import Budget
+from mlcli.search.ranking import best_trial, rank_trials
+from mlcli.search.trial import Trial
+from mlcli.terminal.plot import FRAME_ROWS, AxisScale, Point, draw_framed
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+# Narrower tables go without the columns of time; plots of fewer rows are left out.
+WIDE = 72
+PLOT_ROWS = 4
+HEADER = ("trial", "", "best epoch", "time", "state", "changed")
+TIMES = (2, 3)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A training in hand.
+
+    title   : which one it is
+    values  : the keys that differ from the start, dotted
+    score   : the best so far; None before the first epoch's end
+    """
+
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int = 0
+    epochs: int = 0
+    best_epoch: int = 0
+    score: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a search stands.
+
+    running : trials in hand in all processes, where others are at the search, too
+    seconds : since the search began
+    left    : of them, about, until its end; None before it can be told
+    """
+
+    trials: Sequence[Trial]
+    metric: str
+    budget: Budget
+    running: int = 0
+    here: Running | None = None
+    seconds: float = 0.0
+    left: float | None = None
+
+
+def draw_search_chart(standing: Standing, width: int, height: int) -> Text:
+    """The standing within a terminal of this size."""
+    from rich.text import Text
+
+    table = _draw_table(standing, width, max(2, height // 4))
+    facts = [describe_counts(standing), describe_time(standing)]
+    text = Text(no_wrap=True, overflow="crop")
+    left = height - len(table) - len(facts) - 1
+    if left >= FRAME_ROWS + PLOT_ROWS:
+        text.append(_draw_way(standing, width, left))
+    for line, style in table:
+        text.append(line[:width] + "\n", style)
+    for fact in facts:
+        text.append(fact[:width] + "\n")
+    text.append("q stops and keeps all trials"[:width], "dim")
+    return text
+
+
+def describe_values(values: Mapping[str, Any]) -> str:
+    """The changed keys as on the command line; `unchanged` for the start."""
+    return "  ".join(f"{key}={json.dumps(value)}" for key, value in values.items()) or "unchanged"
+
+
+def shorten_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys' last names alone; in full what has none of its own, such as `loss.name`."""
+    return {key if key.endswith(".name") else key.rpartition(".")[2]: value for key, value in values.items()}
+
+
+def describe_counts(standing: Standing) -> str:
+    """How the trials ended, e.g. `5 of 30 trials: 3 complete, 1 pruned, 1 failed   1 running`."""
+    counts = Counter(trial.state for trial in standing.trials)
+    ended = ", ".join(f"{counts[state]} {state}" for state in ("complete", "pruned", "failed"))
+    running = max(standing.running, int(standing.here is not None))
+    return f"{len(standing.trials)} of {standing.budget.trials} trials: {ended}   {running} running"
+
+
+def describe_time(standing: Standing) -> str:
+    """What has passed and what is left, and the training in hand."""
+    left = "" if standing.left is None else f", about {show_seconds(standing.left)} left"
+    here = standing.here
+    now = "" if here is None else f"   {here.title}: epoch {min(here.epoch + 1, here.epochs)}/{here.epochs}"
+    return f"{show_seconds(standing.seconds)} so far{left}{now}"
+
+
+def _draw_way(standing: Standing, width: int, height: int) -> Text:
+    """Each trial's score, and the best up to it; the worse half may lie beyond the scale."""
+    best, single = best_so_far(standing.trials, standing.metric), scores_of(standing.trials)
+    scores = sorted((score for _, score in single), reverse=higher_is_better(standing.metric))
+    shown = [*scores[: -(-len(scores) // 2)], *(score for _, score in best)]
+    apart = [point for place, score in single for point in ((place, score), (place, math.nan))]
+    ends = ("1", "trial", str(standing.budget.trials))
+    across = AxisScale(1, max(2, standing.budget.trials))
+    return draw_framed(
+        f"validation {printable(standing.metric)}",
+        {"trials": apart, "best so far": best},
+        across,
+        ends,
+        width,
+        height,
+        mark=leader.number if (leader := best_trial(standing.trials, standing.metric)) else None,
+        shown=shown,
+    )
+
+
+def scores_of(trials: Sequence[Trial]) -> list[Point]:
+    """Number and score of the trials that have one."""
+    return [(trial.number, trial.score) for trial in trials if trial.score is not None]
+
+
+def best_so_far(trials: Sequence[Trial], metric: str) -> list[Point]:
+    """Number of each trial from the first complete one on, with the best score up to it."""
+    leaders = [(trial.number, best_trial(trials[: index + 1], metric)) for index, trial in enumerate(trials)]
+    return [(number, leader.score) for number, leader in leaders if leader is not None and leader.score is not None]
+
+
+def _draw_table(standing: Standing, width: int, rows: int) -> list[tuple[str, str]]:
+    """Lines with their styles: the header, the training in hand, and as many of the trials, the best first."""
+    here = [] if standing.here is None else [(_cells_of_running(standing.here), "cyan")]
+    ranked = [(_cells_of(trial), "" if trial.state == "complete" else "dim") for trial in rank_all(standing)]
+    header = tuple(title or standing.metric for title in HEADER)
+    shown = [(header, "bold"), *ranked[: rows - len(here)], *here]
+    kept = [index for index in range(len(HEADER)) if width >= WIDE or index not in TIMES]
+    sizes = {index: max(len(cells[index]) for cells, _ in shown) for index in kept}
+    return [
+        ("  ".join(_aligned(cells[index], sizes[index], index) for index in kept).rstrip(), style)
+        for cells, style in shown
+    ]
+
+
+def _aligned(cell: str, size: int, index: int) -> str:
+    """Words to the left, numbers to the right."""
+    return cell.ljust(size) if HEADER[index] in ("state", "changed") else cell.rjust(size)
+
+
+def rank_all(standing: Standing) -> list[Trial]:
+    """The complete trials, the best first, then those that were pruned, then those that failed, the latest first."""
+    others = [trial for trial in reversed(standing.trials) if trial.state != "complete"]
+    return [*rank_trials(standing.trials, standing.metric), *sorted(others, key=lambda trial: trial.state == "failed")]
+
+
+def _cells_of(trial: Trial) -> tuple[str, ...]:
+    epochs = f"{trial.best_epoch or '–'} of {trial.epochs or '–'}"
+    changed = printable(describe_values(shorten_values(trial.values)))
+    return (str(trial.number), show_number(trial.score), epochs, show_seconds(trial.seconds), trial.state, changed)
+
+
+def _cells_of_running(here: Running) -> tuple[str, ...]:
+    epochs, changed = (
+        f"{here.best_epoch or '–'} of {here.epochs}",
+        printable(describe_values(shorten_values(here.values))),
+    )
+    return ("", show_number(here.score), epochs, show_seconds(here.seconds), "running", changed)

@@ -1,0 +1,251 @@
+"""Columns in a table, and one column in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlcli.data.tables.histogram import N_BINS
+from mlcli.eda.association import MAX_CLASSES, class_order
+from mlcli.eda.columns import ColumnPicture, NumberSummaryOfColumn
+from mlcli.eda.highlights import MEASURES, range_of, show_association, show_column_value, summary_of
+from mlcli.eda.table import ExploredTable
+from mlcli.io.text import shorten, show_number, show_percent
+from mlcli.terminal.drawing import (
+    BAR,
+    COLOURS,
+    FAINT,
+    HEADING,
+    NO_BREAK,
+    SECOND,
+    Canvas,
+    cut_to,
+    fitted,
+    heights,
+    line,
+    longest,
+    lying,
+    towers,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+ROWS, TALL_ROWS, MAX_EACH = 6, 10, 4
+MAX_LABEL, MAX_BAR = 24, 40
+QUANTILE_NAMES = {
+    "min": "min", "q05": "5 % ≤", "q25": "25 % ≤", "median": "median", "q75": "75 % ≤", "q95": "95 % ≤", "max": "max",
+}  # fmt: skip
+
+
+def detail_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
+    """Its distribution, all together and class by class, and what is known of it in numbers."""
+    yield line((cut_to(column.name, canvas.width), HEADING))
+    for text in wrapped("  " + _facts(column), canvas.width, "  "):
+        yield line((text, FAINT))
+    if column.numbers is not None:
+        yield from histogram_lines(column, canvas, TALL_ROWS if canvas.is_tall else ROWS)
+        yield from _class_lines(column, column.numbers, table, canvas)
+    else:
+        yield from _category_lines(column, table, canvas)
+
+
+def _facts(column: ColumnPicture) -> str:
+    parts = [f"{column.role}, {column.kind}", f"{column.distinct:,} distinct values"]
+    share = show_percent(column.missing_share)
+    parts.append(f"{column.missing:,} missing ({share})" if column.missing else "none missing")
+    if column.tie is not None:
+        parts.append(f"tells {show_association(column)} of {column.tie.target} ({MEASURES[column.tie.measure]})")
+    return "; ".join(parts)
+
+
+def histogram_lines(column: ColumnPicture, canvas: Canvas, height: int) -> Iterator[Text]:
+    """The bins as towers over their range, with the quantiles below."""
+    numbers = column.numbers
+    if numbers is None:
+        return
+    if len(column.counts) > 1:
+        label = len(f"{max(column.counts):,}")
+        each = max(1, min(MAX_EACH, (canvas.width - label - 4) // len(column.counts)))
+        for row, drawn in enumerate(towers(column.counts, height, each)):
+            mark = f"{max(column.counts):,}" if row == 0 else ""
+            yield line((f"  {mark:>{label}} ", FAINT), (drawn[: canvas.width - label - 3], BAR))
+        low, high = range_of(column)
+        across = max(1, len(column.counts) * each - len(low) - len(high))
+        yield line((cut_to(f"  {'':{label}} {low}{' ' * across}{high}", canvas.width), FAINT))
+    parts = [f"{name} {show_column_value(column, numbers.quantiles[key])}" for key, name in QUANTILE_NAMES.items()]
+    if column.kind == "number":
+        parts.append(f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}")
+    whole = " · ".join(part.replace(" ", NO_BREAK) for part in parts)
+    for text in wrapped(f"  {whole}", canvas.width, "  "):
+        yield line(text)
+
+
+def _class_lines(
+    column: ColumnPicture, numbers: NumberSummaryOfColumn, table: ExploredTable, canvas: Canvas
+) -> Iterator[Text]:
+    """The same bins for each class, with the middle half of its numbers."""
+    if not column.by_class or len(column.counts) < 2:
+        return
+    names = class_order(table.classes)[:MAX_CLASSES]
+    label = min(MAX_LABEL, canvas.width // 3, longest(list(names)))
+    yield line()
+    for place, name in enumerate(names):
+        quartiles = numbers.by_class[place]
+        text = "no rows"
+        if quartiles is not None:
+            low, middle, high = (show_column_value(column, one) for one in quartiles)
+            text = f"median {middle}, half within {low} to {high}"
+        drawn = towers(column.by_class[place])[0]
+        rest = canvas.width - label - len(drawn) - 6
+        yield line(f"  {fitted(name, label)}  ", (drawn, COLOURS[place]), f"  {cut_to(text, rest)}")
+
+
+def _category_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
+    """A bar a category, and what its rows say of the target."""
+    total = max(1, sum(column.counts) + column.others)
+    most = max(column.counts, default=0)
+    label = min(MAX_LABEL, canvas.width // 3, longest(list(column.labels)))
+    count = len(f"{most:,}")
+    told = [_told(column, place, table) for place in range(len(column.counts))]
+    room = max(1, min(MAX_BAR, canvas.width - label - count - 18 - longest(told)))
+    for name, rows, text in zip(column.labels, column.counts, told, strict=True):
+        bar = fitted(lying(rows / max(1, most), room), room)
+        known = f"  {rows:>{count},} {show_percent(rows / total):>7}  "
+        yield line(f"  {fitted(name, label)}  ", (bar, BAR), known, (cut_to(text, canvas.width // 3), SECOND))
+    if column.others:
+        left = column.distinct - len(column.labels)
+        yield line((cut_to(f"  … and {left:,} more categories of {column.others:,} rows", canvas.width), FAINT))
+
+
+def _told(column: ColumnPicture, place: int, table: ExploredTable) -> str:
+    """The mean target of a category's rows, or its most frequent class."""
+    if column.target_means:
+        mean = column.target_means[place]
+        return "" if mean is None else f"mean target {show_number(mean)}"
+    counts = [own[place] for own in column.by_class]
+    if not sum(counts):
+        return ""
+    names = class_order(table.classes)
+    best = len(counts) - 1 if len(counts) == 2 else counts.index(max(counts))
+    return f"{names[best]} {100 * counts[best] / sum(counts):.0f} %"
+
+
+# Columns shown unless all are asked for.
+MAX_COLUMNS = 30
+# Categories that are a bar each.
+MAX_BARS = N_BINS // 2
+MIN_NAME, MAX_NAME, MAX_GIST = 8, 30, 60
+MISSING, TELLS, TELLS_BAR = 7, 6, 6
+GAP = "  "
+# Widths of the terminal from which there is room for a bar of what a column tells, and for the target along it.
+ROOM_FOR_BAR, ROOM_FOR_ALONG = 100, 120
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """Cells of each part of a line; 0 where it is left out."""
+
+    name: int
+    shape: int
+    along: int
+    gist: int
+    missing: int
+    tells: int
+    bar: int
+
+
+def table_lines(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[Text]:
+    """A line a column, first those that tell most."""
+    shown = table.columns if every else table.columns[:MAX_COLUMNS]
+    if not shown:
+        return
+    layout = _lay_out(shown, table, canvas)
+    yield line((_header(layout, table), HEADING))
+    for column in shown:
+        yield _column_line(column, layout)
+    if len(shown) < len(table.columns):
+        left = len(table.columns) - len(shown)
+        text = f"… and {left:,} more columns; --all shows them, --column NAME shows one in detail"
+        yield line((cut_to(text, canvas.width), FAINT))
+    for text in wrapped(_legend(shown, layout), canvas.width):
+        yield line((text, FAINT))
+
+
+def _lay_out(columns: Sequence[ColumnPicture], table: ExploredTable, canvas: Canvas) -> TableLayout:
+    missing = MISSING if any(column.missing for column in columns) else 0
+    tells = TELLS if any(column.ties for column in columns) else 0
+    bar = TELLS_BAR if tells and canvas.width >= ROOM_FOR_BAR else 0
+    along = N_BINS if canvas.width >= ROOM_FOR_ALONG and any(map(along_of, columns)) else 0
+    name = min(MAX_NAME if canvas.width >= ROOM_FOR_BAR else 18, longest([column.name for column in columns]))
+    name = max(MIN_NAME, name)
+    fixed = sum(size + len(GAP) for size in (N_BINS, along, missing, tells, bar) if size)
+    gist = max(0, min(MAX_GIST, canvas.width - name - fixed - len(GAP)))
+    if gist < MIN_NAME:  # a narrow terminal: name and shape
+        return TableLayout(max(1, min(name, canvas.width - N_BINS - len(GAP))), N_BINS, 0, 0, 0, 0, 0)
+    gist = min(gist, max(MIN_NAME, longest([summary_of(column) for column in columns])))
+    return TableLayout(name, N_BINS, along, gist, missing, tells, bar)
+
+
+def _header(layout: TableLayout, table: ExploredTable) -> str:
+    target = table.targets[0].name if table.targets else ""
+    classes = sorted(table.classes)
+    along = f"share of {shorten(classes[-1], 14)}" if classes else f"mean {shorten(target, 18)}"
+    parts = (
+        (fitted("column", layout.name), layout.name),
+        (fitted("distribution", layout.shape), layout.shape),
+        (fitted(along, layout.along), layout.along),
+        (fitted("values", layout.gist), layout.gist),
+        (fitted("missing", layout.missing, right=True), layout.missing),
+        (fitted("tells", layout.tells, right=True), layout.tells),
+    )
+    return GAP.join(text for text, size in parts if size)
+
+
+def _column_line(column: ColumnPicture, layout: TableLayout) -> Text:
+    faint = "" if column.counts and len(column.counts) > 1 else FAINT
+    parts = [
+        (fitted(column.name, layout.name), faint),
+        (fitted(sparkline_of(column), layout.shape), BAR),
+    ]
+    if layout.along:
+        parts.append((fitted(along_of(column), layout.along), SECOND))
+    if layout.gist:
+        parts.append((fitted(summary_of(column), layout.gist), ""))
+    if layout.missing:
+        share = _missing(column)
+        parts.append((fitted(share, layout.missing, right=True), SECOND if column.missing else FAINT))
+    if layout.tells:
+        parts.append((fitted(show_association(column), layout.tells, right=True), ""))
+    if layout.bar:
+        parts.append((fitted(lying(max(0.0, column.strength), layout.bar), layout.bar), BAR))
+    spaced = [part for one in parts for part in (one, GAP)][:-1]
+    return line(*spaced)
+
+
+def sparkline_of(column: ColumnPicture) -> str:
+    """Numbers as a histogram, categories as bars apart."""
+    if column.numbers is not None:
+        return towers(column.counts)[0] if len(column.counts) > 1 else ""
+    return " ".join(towers(column.counts[:MAX_BARS])[0])
+
+
+def along_of(column: ColumnPicture) -> str:
+    """How the target goes with the bins or categories."""
+    if column.numbers is not None:
+        return heights(column.along) if len(column.along) > 1 else ""
+    return " ".join(heights(column.along[:MAX_BARS]))
+
+
+def _missing(column: ColumnPicture) -> str:
+    return show_percent(column.missing_share) if column.missing else "–"
+
+
+def _legend(columns: Sequence[ColumnPicture], layout: TableLayout) -> str:
+    if not layout.tells:
+        return ""
+    measures = {column.tie.measure for column in columns if column.tie is not None}
+    named = ", ".join(text for measure, text in MEASURES.items() if measure in measures)
+    return f"tells: how far the column alone tells the target, 0 to 1 ({named})"

@@ -1,0 +1,141 @@
+"""Training as it is watched: curves on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mlcli.io.text import printable, show_seconds
+from mlcli.terminal.alt_screen import AltScreen
+from mlcli.terminal.plot import AxisScale, Curve, draw_framed
+from mlcli.terminal.screen import Screen
+from mlcli.training.callbacks import Callback
+from mlcli.training.context import TrainingContext
+from mlcli.training.state import EpochRecord, Stopped, TrainingState
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+# A log should stay readable: longer runs show about this many of their epochs.
+PLAIN_LINES = 100
+
+
+def describe_epoch(record: EpochRecord, epochs: int) -> str:
+    """One epoch in one line, e.g. `epoch 3/100  train loss 0.41  valid loss 0.38  accuracy 0.871`."""
+    return f"epoch {record.epoch}/{epochs}  {describe_numbers(record)}"
+
+
+def describe_numbers(record: EpochRecord) -> str:
+    """The losses and metrics of an epoch, e.g. `train loss 0.41  valid loss 0.38  accuracy 0.871`."""
+    parts = [f"train loss {record.train_loss:.4g}"]
+    if record.valid_loss is not None:
+        parts.append(f"valid loss {record.valid_loss:.4g}")
+    parts += [f"{name} {value:.4g}" for name, value in record.valid_metrics.items()]
+    return "  ".join(parts)
+
+
+def describe_beginning(context: TrainingContext, state: TrainingState) -> str:
+    """What the steps of the first epoch tell, before its end."""
+    from mlcli.training.loop import mean_loss
+
+    return f"train loss {mean_loss(context, state):.4g} so far   the curves begin when the first epoch is over"
+
+
+class PlainView(Callback):
+    """A line an epoch, thinned out evenly in runs of many epochs."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+
+    def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
+        epochs = context.config.training.epochs
+        every = -(-epochs // PLAIN_LINES)
+        if record.epoch in (1, epochs) or record.epoch % every == 0:
+            self.screen.say(describe_epoch(record, epochs))
+
+
+class LiveView(Callback):
+    """The curves of both losses as they are drawn, with what is known beside them, on a screen of its own.
+
+    That screen, and the reading of keys, end with the training or with the command. `q` is a Ctrl-C.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.curves = {"train": Curve(), "valid": Curve()}
+        self.first_step = 0
+        self.started = 0.0
+        self.latest: EpochRecord | None = None
+        self.stage: AltScreen | None = None
+
+    def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
+        for record in state.history:
+            self._note(record)
+        self.first_step = state.step
+        self.started = time.monotonic()
+        self.stage = AltScreen(self.screen)
+        self.screen.open_view(self.stage, covers=True)
+
+    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
+        self._look(context, state)
+
+    def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
+        self._note(record)
+        self._look(context, state)
+
+    def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
+        self.screen.close()
+
+    def _note(self, record: EpochRecord) -> None:
+        self.latest = record
+        self.curves["train"].add(record.epoch, record.train_loss)
+        if record.valid_loss is not None:
+            self.curves["valid"].add(record.epoch, record.valid_loss)
+
+    def _look(self, context: TrainingContext, state: TrainingState) -> None:
+        if self.stage is not None:
+            self.stage.attend(lambda: self._draw(context, state))
+
+    def _draw(self, context: TrainingContext, state: TrainingState) -> Text:
+        size = self.screen.stderr.size
+        return draw_training(
+            self.curves, self._facts(context, state), shown_epochs(context, state), state.best_epoch, *size
+        )
+
+    def _facts(self, context: TrainingContext, state: TrainingState) -> list[str]:
+        """Lines of what is known: place and time, the last epoch's numbers, speed and rate."""
+        epochs, elapsed = context.config.training.epochs, max(time.monotonic() - self.started, 1e-9)
+        done = state.step - self.first_step
+        left = elapsed / done * (context.total_steps - state.step) if done else 0.0
+        share = f" ({state.batch / context.steps_per_epoch:.0%} of it)" if state.batch else ""
+        lines = [f"epoch {min(state.epoch + 1, epochs)}/{epochs}{share}   {show_seconds(left)} left at most"]
+        lines.append(describe_numbers(self.latest) if self.latest is not None else describe_beginning(context, state))
+        rows = done / context.steps_per_epoch * len(context.train) / elapsed
+        best = f"   best epoch {state.best_epoch}" if state.best_epoch else ""
+        lines.append(f"{rows:,.0f} rows/s   learning rate {state.lr:.3g}{best}")
+        return lines
+
+
+def shown_epochs(context: TrainingContext, state: TrainingState) -> int:
+    """Where the axis ends: it doubles as a training goes on, up to the epochs that it may take."""
+    return min(context.config.training.epochs, max(10, 1 << state.epoch.bit_length()))
+
+
+def draw_training(
+    curves: Mapping[str, Curve], facts: Sequence[str], epochs: int, best: int, width: int, height: int
+) -> Text:
+    """The losses over the epochs within a terminal of this size, the best epoch marked, and the facts below."""
+    across = AxisScale(1, max(2, epochs))
+    points = {name: curve.points for name, curve in curves.items()}
+    ends = ("1", "epoch", str(epochs)) if epochs > 1 else ("", "epoch", "")
+    text = draw_framed("loss", points, across, ends, width, height - len(facts) - 1, best or None)
+    for fact in facts:
+        text.append(printable(fact)[:width] + "\n")
+    text.append("q stops and keeps the best model"[:width], "dim")
+    return text
+
+
+def training_view(screen: Screen) -> PlainView | LiveView:
+    """The view that suits where the screen is shown."""
+    return LiveView(screen) if screen.pictures else PlainView(screen)

@@ -1,0 +1,49 @@
+"""Callbacks of a training run, and rules that end it at an epoch's end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mlcli.config.sections.training import TrainingConfig
+from mlcli.training.context import TrainingContext
+from mlcli.training.state import EpochRecord, Stopped, TrainingState
+
+
+class Callback:
+    """Does nothing; subclasses override what they look at."""
+
+    def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
+        """Called once, before the first step."""
+
+    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
+        """Called inside an epoch, at most ten times a second."""
+
+    def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
+        """Called after every epoch."""
+
+    def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
+        """Called once, with the last weights still in place; the best ones follow."""
+
+
+class StopRule(Protocol):
+    """Asked after every epoch."""
+
+    def should_stop(self, state: TrainingState) -> bool:
+        """Whether to end training here."""
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when the best epoch lies `patience` epochs back."""
+
+    patience: int
+
+    def should_stop(self, state: TrainingState) -> bool:
+        return state.epoch - state.best_epoch >= self.patience
+
+
+def stop_rules(config: TrainingConfig) -> list[StopRule]:
+    """The rules that the configuration asks for."""
+    early = config.early_stopping
+    return [EarlyStopping(early.patience)] if early else []

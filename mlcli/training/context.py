@@ -1,0 +1,181 @@
+"""What stays the same during a training run: network, rows, cost, optimizer and learning rates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.config.sections.model import ModelConfig
+from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, OptimizerConfig
+from mlcli.config.sections.training import TrainingConfig
+from mlcli.io.memory import require_memory
+from mlcli.metrics.catalog import higher_is_better
+from mlcli.metrics.epoch import Scorer, build_scorer
+from mlcli.models.networks import build_model, count_parameters
+from mlcli.models.task import FittedTask
+from mlcli.training.device import choose_device, choose_precision, choose_threads
+from mlcli.training.gradients import Gradients, choose_gradients
+from mlcli.training.losses import Cost, build_cost
+from mlcli.training.optimizers import Update, build_optimizer, choose_update
+
+# Bounds of an automatic size. The upper one leaves about fifty steps an epoch, and no step so long that a larger
+# one would cost less a row.
+STEPS_PER_EPOCH = 50
+SMALLEST, LARGEST = 16, 8192
+LONGEST_STEP = 2**28
+
+# The size that a configuration's learning rate is meant for when the size is automatic.
+REFERENCE = 32
+
+
+def choose_batch_size(configured: int | str, n_rows: int, n_parameters: int) -> int:
+    """Rows a step: as configured, at most all of them.
+
+    auto is a fiftieth of the rows, or fewer: what makes a step of 2²⁸ multiply-adds (rows × parameters). The power
+    of two nearest to it is taken, within 16–8192.
+    """
+    if configured == "full":
+        return n_rows
+    if configured == "auto":
+        target = min(n_rows / STEPS_PER_EPOCH, LONGEST_STEP / max(n_parameters, 1))
+        target = min(max(target, SMALLEST), LARGEST)
+        return min(int(2 ** round(math.log2(target))), n_rows)
+    return min(int(configured), n_rows)
+
+
+def rate_for_batch(optimizer: OptimizerConfig, training: TrainingConfig, batch_size: int) -> float:
+    """The learning rate of a context: the configured one or, with an automatic batch size, √(batch size / 32) times it.
+
+    A step over k times the rows has a gradient with 1/√k of the noise (Krizhevsky, 2014; for Adam, Malladi et al.,
+    2022). Adadelta and L-BFGS find the length of their steps themselves.
+    """
+    if training.batch_size != "auto" or isinstance(optimizer, AdadeltaConfig | LbfgsConfig):
+        return optimizer.lr
+    return optimizer.lr * math.sqrt(batch_size / REFERENCE)
+
+
+# Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
+SCORING_BATCH = 2048
+
+# Weight, gradient, Adam's two averages and the best weight; and, while a checkpoint is taken, a copy of all but
+# the gradient: nine numbers of four bytes.
+BYTES_PER_PARAMETER = 36
+
+
+@dataclass(frozen=True)
+class TensorDataset:
+    """Rows as the network takes them: x (n, d) in the arithmetic of its first layer, y as the task encodes it."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """All fixed parts of one training; `mlcli.training.loop` runs it.
+
+    update    : the optimizer's step
+    lr        : learning rate that the schedule multiplies
+    watch     : number that decides which epoch is best
+    min_delta : smallest change of it that counts
+    """
+
+    config: Config
+    model: nn.Module
+    train: TensorDataset
+    valid: TensorDataset
+    cost: Cost
+    gradients: Gradients
+    scorer: Scorer
+    optimizer: torch.optim.Optimizer
+    update: Update
+    batch_size: int
+    lr: float
+    device: torch.device
+    precision: torch.dtype
+    threads: int
+    watch: str
+    min_delta: float
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training adjusts."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training rows; the last one may be smaller."""
+        return -(-len(self.train) // self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run, when no rule ends it early."""
+        return self.steps_per_epoch * self.config.training.epochs
+
+    def improves(self, score: float, best: float | None) -> bool:
+        """Whether `score` of the watched number beats the best so far by more than min_delta."""
+        if best is None:
+            return True
+        gain = score - best if higher_is_better(self.watch) else best - score
+        return gain > self.min_delta
+
+
+def build_context(
+    config: Config,
+    task: FittedTask,
+    train: TensorDataset,
+    valid: TensorDataset,
+    cardinalities: tuple[int, ...] = (),
+    threads: int | None = None,
+) -> TrainingContext:
+    """Put a context together on the configured device.
+
+    threads: CPU threads, to repeat an earlier run's; None chooses by the size of a step.
+    """
+    device = choose_device(config.device)
+    n_numeric = train.x.shape[1] - len(cardinalities)
+    require_memory_for_model(config.model, n_numeric, cardinalities, task.n_outputs)
+    model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed)
+    model.to(device, train.x.dtype)
+    n_parameters = sum(p.numel() for p in model.parameters())
+    batch_size = choose_batch_size(config.training.batch_size, len(train), n_parameters)
+    hidden = batch_size * sum(p.numel() for p in model.hidden.parameters())
+    precision = choose_precision(config.training.precision, device, hidden)
+    cost = build_cost(config.loss, task, device)
+    gradients = choose_gradients(model, config.model, cost, precision, device)
+    optimizer = build_optimizer(config.optimizer, gradients.parameters)
+    early = config.training.early_stopping
+    return TrainingContext(
+        config=config,
+        model=model,
+        train=TensorDataset(train.x.to(device, gradients.input_dtype), train.y.to(device)),
+        valid=TensorDataset(valid.x.to(device, gradients.input_dtype), valid.y.to(device)),
+        cost=cost,
+        gradients=gradients,
+        scorer=build_scorer(task, device, watched_metrics(config).values()),
+        optimizer=optimizer,
+        update=choose_update(optimizer, device),
+        batch_size=batch_size,
+        lr=rate_for_batch(config.optimizer, config.training, batch_size),
+        device=device,
+        precision=precision,
+        threads=threads or choose_threads(batch_size * n_parameters),
+        watch=early.metric if early else "loss",
+        min_delta=early.min_delta if early else 0.0,
+    )
+
+
+def require_memory_for_model(
+    config: ModelConfig, n_numeric: int, cardinalities: tuple[int, ...], n_outputs: int
+) -> None:
+    """Raise ResourceError where a network needs more memory than there is."""
+    n_parameters = count_parameters(config, n_numeric, cardinalities, n_outputs)
+    what = f"model.hidden: training {n_parameters:,} parameters"
+    require_memory(n_parameters * BYTES_PER_PARAMETER, what, "use fewer or smaller hidden layers")

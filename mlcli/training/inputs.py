@@ -1,0 +1,89 @@
+"""Steps 1 and 2 turned into what a network trains on; every later step starts here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.tables.types import Dataset
+from mlcli.errors import DataError
+from mlcli.features.fit import obtain_features
+from mlcli.features.fitted import FittedFeatures
+from mlcli.io.memory import require_memory
+from mlcli.metrics.epoch import QUICK
+from mlcli.metrics.measure import metric_names, why_never_defined
+from mlcli.models.task import Classification, FittedTask, fit_task
+from mlcli.reporter import Reporter
+from mlcli.training.context import TensorDataset, TrainingContext, build_context
+
+# float32, and what making them takes for a moment.
+BYTES_PER_INPUT = 5
+FEWER_INPUTS = "use fewer rows or features (features.max_categories, buckets, select)"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Prepared data with the task and features fitted on its training rows."""
+
+    prepared: Prepared
+    task: FittedTask
+    features: FittedFeatures
+
+    def training_arrays(self) -> tuple[TensorDataset, TensorDataset]:
+        """Training and validation rows as the network takes them."""
+        train, valid = self.prepared.splits.train, self.prepared.splits.valid
+        n_numbers = (len(train) + len(valid)) * self.features.layout.width
+        require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
+        y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, for what making them takes besides
+        return TensorDataset(self.features.transform_training(train), y), TensorDataset(
+            self.features.transform(valid), valid_y
+        )
+
+
+def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> Inputs:
+    """Run steps 1 and 2, or take up what they left when it is still valid.
+
+    prepared : the data of this config, where step 1 has just been run
+    """
+    prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
+    reporter.explain("data", config, prepared)
+    train = prepared.splits.train
+    task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
+    features = obtain_features(
+        prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
+    )
+    reporter.explain("features", config, features)
+    return Inputs(prepared, task, features)
+
+
+def make_context(
+    config: Config,
+    inputs: Inputs,
+    arrays: tuple[TensorDataset, TensorDataset] | None = None,
+    threads: int | None = None,
+) -> TrainingContext:
+    """The context of a configuration on its inputs; torch is set to the context's threads.
+
+    arrays  : the inputs' training arrays, where they are at hand
+    threads : as `assemble_job` takes them
+    """
+    require_watchable(config, inputs.task, inputs.prepared.splits.valid)
+    train, valid = arrays or inputs.training_arrays()
+    context = build_context(config, inputs.task, train, valid, inputs.features.layout.cardinalities, threads)
+    torch.set_num_threads(context.threads)
+    return context
+
+
+def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:
+    """Raise ConfigError for a watched metric that does not suit the task, DataError for one the rows cannot have."""
+    for place, metric in watched_metrics(config).items():
+        key = ".".join(place)
+        if metric == "loss" or metric_names(task, (metric,), key)[0] in QUICK[task.kind] or not len(valid):
+            continue
+        if reason := why_never_defined(task, task.truth(valid), metric):
+            raise DataError(
+                f"{key}: {metric} cannot be measured on the {len(valid):,} validation rows: {reason}; watch another"
+            )

@@ -1,0 +1,229 @@
+"""A training's plan: all that it would do, found out without training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mlcli.config.sections.config import Config
+from mlcli.data.prepare import Prepared
+from mlcli.features.report import FeatureReport
+from mlcli.io.memory import available_memory
+from mlcli.models.networks import Mlp
+from mlcli.models.task import Classification, FittedTask
+from mlcli.reporter import Reporter
+from mlcli.runs.folder import next_folder
+from mlcli.training.context import BYTES_PER_PARAMETER, TrainingContext
+from mlcli.training.inputs import BYTES_PER_INPUT, Inputs, gather_inputs, make_context
+from mlcli.training.timing import measure_step_time
+
+MEASURED_SECONDS = 0.5
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class PlannedColumn:
+    """What becomes of a column.
+
+    inputs : inputs of the network that it gives; None where components are extracted from all together
+    """
+
+    name: str
+    role: str
+    kind: str
+    becomes: str
+    inputs: int | None
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer with weights; embedding tables come first, as one."""
+
+    name: str
+    inputs: int
+    units: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How the network would be trained."""
+
+    epochs: int
+    batch_size: int
+    steps_per_epoch: int
+    steps: int
+    lr: float
+    device: str
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The plan.
+
+    memory    : estimated bytes that rows and network take while training; available is what may still be taken
+    seconds   : of all epochs, by the pace of a few steps on this machine; early stopping may end them before
+    """
+
+    config: str
+    task: str
+    rows: dict[str, int]
+    columns: tuple[PlannedColumn, ...]
+    layers: tuple[LayerPlan, ...]
+    context: TrainingPlan
+    memory: int
+    available: int | None
+    seconds: float
+    seconds_per_epoch: float
+    prepared: Prepared
+    run: Path
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training adjusts."""
+        return sum(layer.parameters for layer in self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `check --json`."""
+        return {
+            "config": self.config,
+            "task": self.task,
+            "rows": self.rows,
+            "columns": [asdict(column) for column in self.columns],
+            "layers": [asdict(layer) for layer in self.layers],
+            "parameters": self.n_parameters,
+            **asdict(self.context),
+            "memory": self.memory,
+            "memory_available": self.available,
+            "seconds": self.seconds,
+            "seconds_per_epoch": self.seconds_per_epoch,
+            "data": str(self.prepared.folder),
+            "run": str(self.run),
+            "stand_in_for": self.prepared.stand_in_for,
+        }
+
+
+def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> CheckResult:
+    """Run steps 1 and 2, put the network together, and take a few steps to tell the pace; nothing is kept of step 3.
+
+    prepared : the data of this config, where step 1 has just been run
+    """
+    inputs = gather_inputs(config, reporter, prepared)
+    context = make_context(config, inputs)
+    layers = tuple(_layers(context.model)) if isinstance(context.model, Mlp) else ()
+    pace = measure_step_time(context, MEASURED_SECONDS)
+    available = available_memory()
+    splits = inputs.prepared.splits
+    return CheckResult(
+        config=config.name,
+        task=_describe_task(inputs.task),
+        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
+        columns=tuple(_columns(inputs)),
+        layers=layers,
+        context=_describe_context(context),
+        memory=_memory(context),
+        available=None if available is None else available.size,
+        seconds=pace.epoch(context) * config.training.epochs,
+        seconds_per_epoch=pace.epoch(context),
+        prepared=inputs.prepared,
+        run=next_folder(config.name),
+    )
+
+
+def _describe_task(task: FittedTask) -> str:
+    if not isinstance(task, Classification):
+        return "regression"
+    more = f" and {len(task.classes) - _LISTED} more" if len(task.classes) > _LISTED else ""
+    return f"{len(task.classes)} classes: {', '.join(task.classes[:_LISTED])}{more}"
+
+
+def _describe_context(context: TrainingContext) -> TrainingPlan:
+    return TrainingPlan(
+        epochs=context.config.training.epochs,
+        batch_size=context.batch_size,
+        steps_per_epoch=context.steps_per_epoch,
+        steps=context.total_steps,
+        lr=context.lr,
+        device=str(context.device),
+        precision=str(context.precision).removeprefix("torch."),
+        threads=context.threads,
+    )
+
+
+def _memory(context: TrainingContext) -> int:
+    n_inputs = context.train.x.numel() + context.valid.x.numel()
+    return n_inputs * BYTES_PER_INPUT + context.n_parameters * BYTES_PER_PARAMETER
+
+
+def _layers(model: Mlp) -> Iterator[LayerPlan]:
+    """Layers in order; a norm's parameters count with the layer before it."""
+    tables = list(model.embeddings.parameters())
+    if tables:
+        yield LayerPlan("embeddings", len(tables), sum(t.shape[1] for t in tables), sum(t.numel() for t in tables))
+    found: list[LayerPlan] = []
+    for module in model.hidden:
+        own = sum(parameter.numel() for parameter in module.parameters())
+        if isinstance(module, nn.Linear):
+            found.append(LayerPlan(f"hidden {len(found) + 1}", module.in_features, module.out_features, own))
+        elif own:
+            last = found.pop()
+            found.append(LayerPlan(last.name, last.inputs, last.units, last.parameters + own))
+    yield from found
+    output = model.output
+    n_output = sum(parameter.numel() for parameter in output.parameters())
+    yield LayerPlan("output", output.in_features, output.out_features, n_output)
+
+
+def _columns(inputs: Inputs) -> Iterator[PlannedColumn]:
+    """The table's columns in the order of the report, then those that step 1 dropped; nothing of pictures."""
+    profile, report, made_of = inputs.prepared.profile, inputs.features.report, inputs.features.made_of
+    for column in profile["columns"]:
+        name, kind = column["name"], str(column["kind"])
+        if column["role"] == "target":
+            yield PlannedColumn(name, "target", kind, "predicted", 0)
+        else:
+            yield PlannedColumn(name, "feature", kind, *_becomes(name, kind, report, made_of))
+    for name, formula in report.derived.items():
+        becomes, n_inputs = _becomes(name, "number", report, made_of)
+        yield PlannedColumn(name, "derived", "number", f"{formula}; {becomes}", n_inputs)
+    for name, reason in ((profile["cleaning"] or {}).get("dropped_columns") or {}).items():
+        yield PlannedColumn(name, "dropped", "", f"left out: {reason}", 0)
+
+
+def _becomes(name: str, kind: str, report: FeatureReport, made_of: Mapping[str, str]) -> tuple[str, int | None]:
+    """What step 2 makes of a column, and how many inputs of it; all of them share the components of a PCA.
+
+    made_of : the column of every feature
+    """
+    parts = [*_first(name, kind, report)]
+    if (encoded := report.encoded.get(name)) is not None:
+        rare = f", {encoded.rare} rare together" if encoded.rare else ""
+        parts.append(f"{encoded.encode}: {len(encoded.kept)} categories{rare}")
+    numbers = report.dated[name].numbers if name in report.dated else (name,)
+    if (imputed := report.imputed.get(numbers[0])) is not None and imputed.missing:
+        each = "each number's " if len(numbers) > 1 else ""
+        value = "" if each else f" {imputed.value:.4g}"
+        parts.append(f"{imputed.missing:,} missing: {each}{imputed.how}{value}")
+    if (scaled := report.scaled.get(numbers[0])) is not None and scaled.scale != "none":
+        parts.append(f"scaled: {scaled.scale}")
+    own = [one for one in (*report.features, *report.embedded) if made_of.get(one, one) == name]
+    lost = [dropped for dropped in report.dropped if made_of.get(dropped.name) == name]
+    if lost:
+        parts.append(f"{len(lost)} dropped by {lost[0].key}")
+    return "; ".join(parts) or "taken as it is", None if report.explained_variance else len(own)
+
+
+def _first(name: str, kind: str, report: FeatureReport) -> Iterator[str]:
+    """What is read of a column that is neither numbers nor categories."""
+    if kind == "boolean":
+        yield "1 for true, 0 for false"
+    if buckets := report.hashed.get(name):
+        yield f"hash: words in {buckets:,} buckets"
+    if (dated := report.dated.get(name)) is not None:
+        yield ", ".join(number.removeprefix(f"{name}_") for number in dated.numbers)

@@ -1,0 +1,179 @@
+"""What a bug report needs to know of this installation and machine; never who, where, or what is in the data."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.dataset import PlaygroundConfig
+from mlcli.config.sections.model import MlpConfig
+from mlcli.config.sections.optimizer import AdamConfig
+from mlcli.config.sections.training import TrainingConfig
+from mlcli.data.readers.playground import read_playground
+from mlcli.errors import DivergedError, MlcliError, ResourceError
+from mlcli.features.fit import fit_features
+from mlcli.io.atomic import try_writing
+from mlcli.io.memory import available_memory, shown_size
+from mlcli.io.paths import data_dir, prepared_dir, runs_dir
+from mlcli.models.task import fit_task
+from mlcli.runs.manifest import describe_platform
+from mlcli.training.context import TensorDataset, build_context
+from mlcli.training.device import choose_device, cpu_capabilities
+from mlcli.training.loop import new_state, score, train_model
+
+PACKAGES = (
+    *("mlcli", "torch", "numpy", "polars", "scikit-learn", "scipy", "pydantic", "typer", "rich", "safetensors"),
+    *("matplotlib", "optuna", "jinja2", "pillow", "pyyaml", "sqlalchemy"),
+)
+INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "amx_int8")
+# Settings that bear on what happens; of the others, which may hold paths, only the names are told.
+SETTINGS = ("MLCLI_OFFLINE", "MLCLI_MEMORY", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NO_COLOR")
+FOLDERS = {"MLCLI_DATA_DIR": data_dir, "MLCLI_PREPARED_DIR": prepared_dir, "MLCLI_RUNS_DIR": runs_dir}
+TRAINED_SECONDS = 2.0
+# Two rings of points, which a network that learns tells apart within an epoch or two of a hundred.
+RINGS = PlaygroundConfig(name="circle", rows=1000, noise=0.05)
+TRAINED = Config(
+    name="doctor",
+    dataset=RINGS,
+    model=MlpConfig(hidden=(16, 8), activation="tanh"),
+    optimizer=AdamConfig(name="adam", lr=0.01),
+    training=TrainingConfig(epochs=100_000, batch_size=100),
+)
+LEARNED = 0.9
+ENOUGH_SPACE = 100_000_000
+
+
+@dataclass(frozen=True)
+class Training:
+    """A short training, from nothing."""
+
+    seconds: float
+    steps: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class DoctorResult:
+    """The report, section by section, and what is wrong; the exit code that says so."""
+
+    report: dict[str, dict[str, str]]
+    problems: tuple[str, ...]
+    exit_code: int
+    training: Training | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `doctor --json`."""
+        training = asdict(self.training) if self.training else None
+        return {**self.report, "training": training, "problems": list(self.problems), "exit_code": self.exit_code}
+
+
+def doctor() -> DoctorResult:
+    """Gather everything, and train for two seconds in memory."""
+    errors: list[MlcliError] = []
+    folders = dict(_folders(errors))
+    training = _train(errors)
+    report = {
+        "versions": dict(_versions()),
+        "machine": dict(_machine()),
+        "folders": folders,
+        "settings": dict(_settings()),
+        "training": {"two rings of points": _training_in_words(training)},
+    }
+    return DoctorResult(report, tuple(map(str, errors)), errors[0].exit_code if errors else 0, training)
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "python", f"{platform.python_version()} ({platform.python_implementation()})"
+    for name in PACKAGES:
+        try:
+            yield name, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield name, "not installed"
+
+
+def _machine() -> Iterator[tuple[str, str]]:
+    capabilities = cpu_capabilities()
+    yield "system", describe_platform()
+    yield (
+        "processor",
+        f"{capabilities.get('cpu_name', platform.machine())}, {_cores()} cores to use of {os.cpu_count()}",
+    )
+    here = ", ".join(name for name in INSTRUCTIONS if capabilities.get(name)) or "none of " + ", ".join(INSTRUCTIONS)
+    yield "instructions", here
+    yield "threads", f"{torch.get_num_threads()} of torch"
+    device = choose_device("auto")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    yield "device", f"{device} {name}".strip()
+    available = available_memory()
+    yield "memory", "unknown" if available is None else f"{shown_size(available.size)} {available.limit}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _folders(errors: list[MlcliError]) -> Iterator[tuple[str, str]]:
+    """Whether each can be written to, and the space left; called by their settings, not by their places."""
+    places = {name: folder() for name, folder in FOLDERS.items()} | {"temporary files": Path(tempfile.gettempdir())}
+    for name, place in places.items():
+        try:
+            written = try_writing(place)
+        except ResourceError as error:
+            reason = str(error).removeprefix(f"{place}: ")
+            errors.append(ResourceError(f"{name}: {reason}"))
+            yield name, f"CANNOT BE WRITTEN: {reason}"
+            continue
+        free = shutil.disk_usage(written).free
+        if free < ENOUGH_SPACE:
+            errors.append(ResourceError(f"{name}: only {shown_size(free)} are free there"))
+        yield name, f"{'set' if name in os.environ else 'as by default'}; can be written; {shown_size(free)} free"
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    for name in SETTINGS:
+        if name in os.environ:
+            yield name, os.environ[name]
+    others = [name for name in sorted(os.environ) if name.startswith("MLCLI_") and name not in (*SETTINGS, *FOLDERS)]
+    yield from ((name, "set") for name in others)
+
+
+def _train(errors: list[MlcliError]) -> Training | None:
+    """Train on generated points, all in memory; that nothing is learned, or an error of torch's, is a problem."""
+    try:
+        training = _short_training()
+    except (RuntimeError, ImportError) as error:
+        errors.append(DivergedError(f"training: torch cannot train here: {str(error).splitlines()[0]}"))
+        return None
+    if training.accuracy < LEARNED:
+        errors.append(DivergedError(f"training: an easy set was not learned; accuracy {training.accuracy:.3f}"))
+    return training
+
+
+def _short_training() -> Training:
+    rows, kind = read_playground(RINGS)
+    task = fit_task(rows, kind, TRAINED.model, TRAINED.loss)
+    features = fit_features(rows, TRAINED.features, TRAINED.seed, task.truth(rows), classification=True)
+    arrays = TensorDataset(features.transform(rows), task.encode(rows))
+    context = build_context(TRAINED, task, arrays, TensorDataset(arrays.x[:0], arrays.y[:0]))
+    state, started = new_state(context), time.perf_counter()
+    train_model(context, state, interrupted=lambda: time.perf_counter() - started > TRAINED_SECONDS)
+    _, metrics = score(context, context.train)
+    return Training(time.perf_counter() - started, state.step, metrics["accuracy"])
+
+
+def _training_in_words(training: Training | None) -> str:
+    if training is None:
+        return "FAILED"
+    pace = training.steps / training.seconds
+    return f"accuracy {training.accuracy:.3f} after {training.seconds:.1f} s, {pace:,.0f} steps a second"

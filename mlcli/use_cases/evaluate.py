@@ -1,0 +1,214 @@
+"""Step 4: performance measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mlcli.config.loading.load import load_config
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.training import EvaluationConfig
+from mlcli.data.prepare import Prepared
+from mlcli.data.quality.checks import obtain_findings
+from mlcli.data.quality.sample import DataFinding
+from mlcli.data.tables.types import Dataset, SplitName
+from mlcli.errors import ConfigError, Problem, UsageError
+from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names, predict_baselines
+from mlcli.evaluation.bounds import find_misses, parse_bounds
+from mlcli.evaluation.cross_validation import measure_folds
+from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, write_evaluation
+from mlcli.evaluation.importance import measure_importance
+from mlcli.evaluation.refit import measure_seeds
+from mlcli.metrics.measure import measure
+from mlcli.models.coefficients import LinearWeights, WeightsTable
+from mlcli.models.networks import Mlp
+from mlcli.models.task import Classification
+from mlcli.reporter import Reporter
+from mlcli.reports.evaluation_page import gather_facts
+from mlcli.reports.figures.style import svg_text
+from mlcli.reports.gallery import GallerySubject, draw_gallery
+from mlcli.reports.html import render_report
+from mlcli.runs.bundle import Bundle, load_bundle
+from mlcli.runs.folder import Run
+from mlcli.runs.history import read_metrics
+from mlcli.runs.manifest import RunManifest
+from mlcli.runs.predictions import KeptPredictions, fingerprint_rows
+from mlcli.runs.recorder import prepare_again
+
+SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+# Keys of `evaluation` that training rests on.
+SETTLED = ("threshold", "positive")
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What was measured, and where it is written."""
+
+    run: Run
+    evaluation: Evaluation
+    misses: tuple[str, ...]
+    findings: tuple[DataFinding, ...] = ()
+
+    @property
+    def serious(self) -> tuple[str, ...]:
+        """What `--strict` refuses."""
+        return tuple(str(finding) for finding in self.findings if finding.serious)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `evaluate --json`."""
+        return {
+            "run": str(self.run),
+            "folder": str(self.run.evaluation),
+            "report": str(self.run.report),
+            **self.evaluation.to_json(),
+            "misses": list(self.misses),
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], reporter: Reporter) -> EvaluateResult:
+    """Measure a run's model on one split, beside baselines; write metrics, figures and report."""
+    config = evaluated_config(run, sets)
+    manifest = run.read_manifest()
+    require_single_network(run, manifest, config.evaluation)
+    bundle = load_bundle(run.model)
+    bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
+    asked = parse_bounds(bundle.task, bounds)
+    prepared = prepare_again(run, reporter)
+    name, data = choose_split(prepared, split, reporter)
+    baselines = train_baselines(bundle, prepared, data, reporter)
+    seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
+    looks = run.count_test_look() if name == "test" else manifest.test_looks
+    subject = measure_bundle(run, bundle, data, baselines, name, looks)
+    subject = replace(subject, evaluation=replace(subject.evaluation, seeds=seeds, folds=folds))
+    reporter.explain("scores", bundle.config, subject.evaluation)
+    figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
+    findings = obtain_findings(prepared, bundle.config.dataset, reporter)
+    facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)
+    report = render_report(facts)
+    write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
+    scores = measure(bundle.task, subject.truth, subject.predictions, [bound.metric for bound in asked])
+    misses = tuple(map(str, find_misses(asked, scores)))
+    return EvaluateResult(run, subject.evaluation, misses, findings)
+
+
+def evaluated_config(run: Run, sets: Sequence[str]) -> Config:
+    """The run's config with other keys of `evaluation`, but for those that training rests on. Raises ConfigError."""
+    before = load_config(run.config)
+    if not sets:
+        return before
+    after = load_config(run.config, sets)
+    sections = [name for name in Config.model_fields if name != "evaluation"]
+    changed = [name for name in sections if getattr(after, name) != getattr(before, name)]
+    settled = [name for name in SETTLED if getattr(after.evaluation, name) != getattr(before.evaluation, name)]
+    changed += [f"evaluation.{name}" for name in settled]
+    if changed:
+        text = "is settled by training; evaluate changes other keys of evaluation alone. Train anew with: mlcli train"
+        raise ConfigError([Problem(key, text, "--set") for key in changed])
+    return after
+
+
+def require_single_network(run: Run, manifest: RunManifest, config: EvaluationConfig) -> None:
+    """Raise UsageError where an ensemble, which a search has chosen, would have to be trained again."""
+    if manifest.members > 1 and (config.seeds > 1 or config.folds is not None):
+        raise UsageError(
+            f"run {run} is an ensemble of {manifest.members} networks; evaluation.seeds and evaluation.folds train "
+            "a single one again: evaluate a run of mlcli train"
+        )
+
+
+def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:
+    """The rows to measure on: those asked for or, where there are none, the next best, with a warning."""
+    if split not in SPLITS:
+        raise UsageError(f"--split: must be one of {', '.join(SPLITS)}; got '{split}'")
+    order: list[SplitName] = [name for name in SPLITS if name == split] + [n for n in ("valid", "train") if n != split]
+    name = next(name for name in order if len(prepared.splits[name]))
+    if name != split:
+        reporter.warn(
+            f"there are no {split} rows (dataset.split); measuring on the {name} rows instead, "
+            "which says little about new data"
+        )
+    return name, prepared.splits[name]
+
+
+def train_baselines(bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter) -> tuple[Baseline, ...]:
+    """What the network has to beat, on the rows to measure; learned from the inputs of its own training rows."""
+    names = baseline_names(bundle.task, bundle.config.evaluation.baselines)
+    if set(names) - set(CONSTANTS):
+        reporter.say(f"Training the baselines: {', '.join(names)}")
+    return predict_baselines(bundle.task, bundle.features, prepared.splits.train, data, names, bundle.config.seed)
+
+
+def measure_bundle(
+    run: Run, bundle: Bundle, data: Dataset, baselines: Sequence[Baseline], split: SplitName, looks: int
+) -> GallerySubject:
+    """Predict the rows and measure; with all that the figures need."""
+    truth, predictions = bundle.task.truth(data), bundle.predict(data)
+    weights = bundle.weights()
+    evaluation = evaluate_predictions(
+        bundle.task,
+        truth,
+        predictions,
+        bundle.config.evaluation,
+        split=split,
+        test_looks=looks,
+        baselines=baselines,
+        seed=bundle.config.seed,
+        stand_in_for=bundle.facts.get("stand_in_for"),
+        weights=None if weights is None else describe_weights(weights),
+    )
+    return GallerySubject(
+        task=bundle.task,
+        data=data,
+        truth=truth,
+        predictions=predictions,
+        evaluation=evaluation,
+        history=read_metrics(run),
+        best_epoch=bundle.facts.get("best_epoch", 0),
+        predict=bundle.predict,
+        importances=measure_importance(
+            bundle.task, data, truth, bundle.predict, evaluation.scores[0], bundle.config.seed
+        ),
+        **shown_weights(bundle),
+    )
+
+
+def keep_predictions(prepared: Prepared, split: SplitName, subject: GallerySubject) -> KeptPredictions:
+    """The answers row by row, and which rows they are about."""
+    rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
+    return KeptPredictions(split, rows, subject.task, subject.truth, subject.predictions)
+
+
+def shown_weights(bundle: Bundle) -> dict[str, Any]:
+    """The weights that a figure can show: those of pixels as pictures, those of a linear model as bars."""
+    if not isinstance(bundle.model, Mlp):
+        return {}
+    linear = not bundle.config.model.hidden
+    weights = next(p for p in bundle.model.parameters() if p.ndim == 2).detach().numpy()
+    if shape := bundle.features.schema.image_shape:
+        if weights.shape[1] != np.prod(shape):
+            return {}
+        names = bundle.task.classes if linear and isinstance(bundle.task, Classification) else ()
+        return {"first_layer": weights.reshape(-1, *shape), "unit_names": names[-len(weights) :]}
+    if not linear or bundle.features.layout.embedded:
+        return {}
+    return {"input_weights": weights.T, "input_names": bundle.features.layout.names}
+
+
+def describe_weights(table: LinearWeights) -> WeightsTable:
+    """A linear model's weights as the report tells them."""
+    captions = {
+        "target": "Weights in the data's own units: what one more unit of a feature adds to the prediction.",
+        "log-odds": "Weights in the data's own units: what one more unit of a feature adds to the log-odds.",
+        "score": "Weights in the data's own units: what one more unit of a feature adds to the score.",
+    }
+    return WeightsTable(
+        features=table.features,
+        outputs=table.outputs,
+        weights=tuple(map(tuple, table.weights.T.tolist())),
+        bias=tuple(table.intercept.tolist()),
+        caption=captions[table.unit],
+    )

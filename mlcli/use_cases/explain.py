@@ -1,0 +1,98 @@
+"""A key found by its dotted name, its last part, or a value that it takes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from mlcli.config.reference.explain import Path, Topic, depth, is_choice, leads
+from mlcli.config.rules.messages import OTHER_NAMES, nearest
+from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape, shape_of
+from mlcli.config.tree import read_key
+from mlcli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What `explain` answers.
+
+    asked : whether a key was named; the topics are else all keys
+    """
+
+    topics: tuple[Topic, ...]
+    asked: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `explain --json`."""
+        return {"keys": [topic.to_json() for topic in self.topics]}
+
+
+def explain(text: str | None) -> Explained:
+    """Everything on what `text` may mean; without, on every key. Raises UsageError for what is no key."""
+    if text is not None:
+        return Explained(find_topics(text), asked=True)
+    paths = dict.fromkeys(key.path for key in all_keys() if not is_choice(key))
+    return Explained(tuple(Topic(path) for path in paths), asked=False)
+
+
+def find_topics(text: str) -> tuple[Topic, ...]:
+    """What `text` may mean: `optimizer.lr`, `optimizer.sgd.lr`, `momentum`, `adam`, `relu`.
+
+    Raises UsageError naming the nearest key where it means nothing.
+    """
+    try:
+        parts = read_key(text.strip())
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    exact = tuple(dict.fromkeys(_topics(parts, (), None)))
+    return exact or _by_last_part(parts) or _by_value(text) or _refuse(text)
+
+
+def _topics(parts: Path, path: Path, member: str | None) -> Iterator[Topic]:
+    """Readings of the parts below a path, of which `member` was chosen if one was."""
+    here = Topic(path, member)
+    if not parts or (path and parts == ("name",)):
+        yield here
+    if not parts:
+        return
+    head, *rest = parts
+    deeper = [key for key in all_keys() if leads(key.path, (*path, head)) and not is_choice(key)]
+    if any(depth(key.path[len(path) :]) > 1 or member is None or member in key.names for key in deeper):
+        yield from (
+            replace(one, owner=member) if not rest else one for one in _topics(tuple(rest), (*path, head), None)
+        )
+    if member is None and head in here.sections:
+        yield from _topics(tuple(rest), path, head)
+
+
+def _by_last_part(parts: Path) -> tuple[Topic, ...]:
+    named = [key.path for key in all_keys() if key.path[-1:] == parts and not is_choice(key)]
+    return tuple(Topic(path) for path in dict.fromkeys(named))
+
+
+def _by_value(text: str) -> tuple[Topic, ...]:
+    """The member of that name, else the keys that take the word."""
+    topics = tuple(Topic(path) for path in dict.fromkeys(key.path for key in all_keys()))
+    members = tuple(Topic(topic.path, text) for topic in topics if text in topic.sections)
+    taking = [topic for topic in topics for key in topic.keys if text in values_of_key(field_shape(key.field))]
+    return members or tuple(dict.fromkeys(taking))
+
+
+def values_of_key(shape: Shape) -> set[str]:
+    """Words that a key takes, as its value or as an item of a list."""
+    found: set[str] = set()
+    for option in shape.options():
+        items = option.arguments if option.origin is tuple else ()
+        found.update(option.words, *(values_of_key(shape_of(item)) for item in items if item is not Ellipsis))
+    return found
+
+
+def _refuse(text: str) -> NoReturn:
+    """Name the nearest key, or the nearest name of a section."""
+    topics = [topic for topic in explain(None).topics if ANY not in topic.path]
+    known = {topic.title: topic.title for topic in topics}
+    if "." not in text:
+        known |= {topic.path[-1]: topic.title for topic in reversed(topics)}
+        known |= {name: f"{topic.title}.{name}" for topic in topics for name in topic.sections}
+    near = nearest(OTHER_NAMES.get(text.lower().replace("-", "_"), text), known)
+    advice = f"; did you mean {known[near]}?" if near else "."
+    raise UsageError(f"no key {text!r}{advice} All of them: mlcli explain")

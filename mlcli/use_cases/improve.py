@@ -1,0 +1,227 @@
+"""Step 5: improvement."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.training import ImproveConfig
+from mlcli.diagnosis.checks import Checks, leave_diagnosis, run_checks
+from mlcli.diagnosis.diagnose import diagnose
+from mlcli.diagnosis.examine import examine
+from mlcli.diagnosis.experiment import Experiment
+from mlcli.io.atomic import write_file
+from mlcli.io.disk import make_folder
+from mlcli.io.paths import runs_dir
+from mlcli.io.signals import Interruption
+from mlcli.io.verified import refuse_symlink
+from mlcli.reporter import Reporter, Silent
+from mlcli.runs.folder import Run
+from mlcli.runs.lock import held_lock
+from mlcli.search.budget import Budget, Clock
+from mlcli.search.next_config import apply_recommendations, describe_next
+from mlcli.search.ranking import best_trial, start_trial
+from mlcli.search.results import Results, leave_results
+from mlcli.search.search import Search, SearchCallback, Searched
+from mlcli.search.space import config_with, search_space
+from mlcli.search.trial import Trial, TrialState, build_search_context, evidence_of_run, start_evidence
+from mlcli.search.workers import WorkerTask, do_task, open_search, search_in_parallel, train_ensemble
+from mlcli.training.inputs import Inputs, gather_inputs
+
+NOTHING_SEARCHED = Searched((), ())
+
+
+@dataclass(frozen=True)
+class ImproveRequest:
+    """What the command line says in place of the config; None leaves it to the config.
+
+    search : False for checks and diagnosis alone
+    apply  : file for the next configuration, which does not exist yet; None for none
+    """
+
+    trials: int | None = None
+    timeout: float | None = None
+    ensemble: int | None = None
+    jobs: int = 1
+    search: bool = True
+    apply: Path | None = None
+
+    def budget(self, config: ImproveConfig) -> Budget:
+        """What the search may take; without one, the start alone is tried."""
+        if not self.search:
+            return Budget(trials=1)
+        return Budget(
+            self.trials or config.trials, self.timeout or config.timeout, self.ensemble or config.ensemble, self.jobs
+        )
+
+
+@dataclass(frozen=True)
+class ImproveResult:
+    """What was found, and what came of the search.
+
+    diagnosed : a run, or the unchanged configuration: the first trial
+    metric    : what trials are compared by
+    n_valid   : validation rows; nothing is searched without any
+    n_rows    : rows that trials are compared on: those of all folds, or the validation rows
+    checks    : what was checked before anything was searched
+    results   : None where nothing was searched
+    applied   : file of the next configuration; None where none was asked for, or nothing is to be changed
+    """
+
+    config: Config
+    folder: Path
+    diagnosed: str
+    metric: str
+    n_valid: int
+    n_rows: int
+    budget: Budget
+    checks: Checks
+    searched: Searched = NOTHING_SEARCHED
+    results: Results | None = None
+    applied: Path | None = None
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Trial | None:
+        """The best complete trial; it may be the start itself."""
+        return best_trial(self.searched.trials, self.metric)
+
+    @property
+    def before(self) -> float | None:
+        """The start's score; None where it failed or was not tried."""
+        start = start_trial(self.searched.trials)
+        return start.score if start else None
+
+    @property
+    def improved(self) -> bool:
+        """Whether a trial beat the start."""
+        return self.best is not None and self.best.origin != "start"
+
+    def count(self, state: TrialState) -> int:
+        """Trials that ended so."""
+        return sum(trial.state == state for trial in self.searched.trials)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `improve --json`."""
+        return {
+            "name": self.config.name,
+            "folder": str(self.folder),
+            "diagnosed": self.diagnosed,
+            **self.checks.to_json(),
+            "findings": [finding.to_json() for finding in self.searched.findings],
+            "metric": self.metric,
+            "valid_rows": self.n_valid,
+            "folds": self.config.improve.folds,
+            "compared_rows": self.n_rows,
+            "before": self.before,
+            "after": self.best.score if self.best else None,
+            "improved": self.improved,
+            "trials": {state: self.count(state) for state in get_args(TrialState)},
+            "best": self.best.to_json() if self.best else None,
+            **(self.results.to_json() if self.results else {"proposal": None}),
+            "applied": str(self.applied) if self.applied else None,
+            "interrupted": self.interrupted,
+        }
+
+
+def improve(
+    config: Config,
+    run: Run | None,
+    asked: ImproveRequest,
+    reporter: Reporter,
+    callbacks: Sequence[SearchCallback],
+    interruption: Interruption,
+) -> ImproveResult:
+    """Diagnose a configuration's training, search better ones, and write the best down.
+
+    run : whose history is diagnosed, where it was trained with this very configuration; else the first trial is
+    """
+    budget = asked.budget(config.improve)
+    clock = Clock.of(budget.timeout)
+    inputs = gather_inputs(config, reporter)
+    bench = build_search_context(config, inputs, search_space(config))
+    subject = Experiment(config, inputs.task, inputs.features.layout, *bench.arrays)
+    reporter.explain("diagnosis")
+    checks = run_checks(subject)
+    for callback in callbacks:
+        callback.on_checks(config, checks)
+    look_closer = partial(examine, subject, checks.rates)
+    case = evidence_of_run(run, bench, look_closer) if run is not None else None
+    diagnosed = str(run) if case is not None else "the unchanged configuration"
+    folder = search_folder(config, inputs)
+    n_valid, n_rows = len(bench.arrays[1]), bench.n_compared
+    result = ImproveResult(config, folder, diagnosed, bench.metric, n_valid, n_rows, budget, checks)
+    if not result.n_valid:
+        return write_next(replace(result, searched=Searched((), tuple(diagnose(case or start_evidence(bench))))), asked)
+    make_folder(refuse_symlink(folder))
+    with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
+        search = open_search(bench, folder, budget, clock, callbacks, examine=look_closer)
+        if case is not None and search.study.findings() is None:
+            search.study.keep_findings(diagnose(case))
+        if asked.search:
+            result = search_better(result, search, reporter, interruption)
+        else:
+            reporter.say(f"Diagnosing {diagnosed}")
+            result = replace(result, searched=search.run(interruption) if case is None else search.searched())
+        leave_diagnosis(folder, config, checks, result.searched.findings)
+    return write_next(replace(result, interrupted=interruption.signal is not None), asked)
+
+
+def search_better(
+    result: ImproveResult, search: Search, reporter: Reporter, interruption: Interruption
+) -> ImproveResult:
+    """Search, alone or with other processes, and leave what was found in the folder."""
+    reporter.explain("search", result.config, result.metric, list(search.study.space))
+    reporter.say(describe_search(search, result.folder))
+    searched = search_in_parallel(search, result.folder, interruption)
+    team = train_ensemble(search, result.folder, interruption)
+    return replace(result, searched=searched, results=leave_results(result.folder, search, searched, team))
+
+
+def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
+    """Write the next configuration where it was asked for: the best found or, without a search, the remedies."""
+    start, best = result.config, result.best
+    config, causes = apply_recommendations(start, result.searched.findings)
+    headline = f"After the diagnosis of {result.diagnosed}."
+    if asked.search and best is not None:
+        config = config_with(start, best.values)
+        headline = f"The best of {len(result.searched.trials)} trials: validation {result.metric} {best.score:.6g}."
+    if asked.apply is None or config == start:
+        return result
+    write_file(asked.apply, describe_next(start, config, headline, causes).encode())
+    return replace(result, applied=asked.apply)
+
+
+def join_search(config: Config, asked: ImproveRequest, share: WorkerTask, interruption: Interruption) -> None:
+    """One share of a search that another process leads."""
+    inputs = gather_inputs(config, Silent())
+    bench, folder = build_search_context(config, inputs, search_space(config)), search_folder(config, inputs)
+    with interruption:
+        search = open_search(bench, folder, asked.budget(config.improve), Clock(share.deadline), worker=share.worker)
+        do_task(search, share, interruption)
+
+
+def search_folder(config: Config, inputs: Inputs) -> Path:
+    """Where a search keeps what it finds; searches whose trials can be compared share it."""
+    return runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
+
+
+def fingerprint_search(config: Config, inputs: Inputs) -> str:
+    """Equal for searches whose trials can be compared: same data and configuration, whatever their budget."""
+    budgetless = config.improve.model_copy(update={"trials": 1, "timeout": None, "ensemble": 1, "storage": None})
+    core = config.model_copy(update={"improve": budgetless})
+    return hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
+
+
+def describe_search(search: Search, folder: Path) -> str:
+    """One line: how many trials over which keys, and what is there already."""
+    done, keys = len(search.trials), ", ".join(search.study.space)
+    if done >= search.budget.trials:
+        return f"All {done} trials were done before, in {folder}; a larger --trials searches on"
+    going_on = f", going on after {done} of them" if done else ""
+    return f"Searching {keys} with {search.budget.trials} trials{going_on}, in {folder}"

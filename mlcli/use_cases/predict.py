@@ -1,0 +1,120 @@
+"""Inference: new rows in, predictions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlcli.data.tables.cells import readable
+from mlcli.data.tables.types import Images
+from mlcli.errors import DataError, UsageError
+from mlcli.reporter import Reporter
+from mlcli.runs.bundle import load_weights
+from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
+from mlcli.runs.folder import Run
+from mlcli.runs.predictions import Format, choose_format, prediction_frame, write_predictions
+from mlcli.runs.recorder import prepare_again
+
+PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """What to predict and where to.
+
+    given  : None for the run's test rows
+    output : None writes to stdout, or for the test rows to the run's folder
+    keep   : input columns copied beside the predictions
+    """
+
+    given: PredictionInput | None
+    output: Path | None
+    file_format: str | None
+    keep: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """How many rows were predicted, and where they are; None when they went to stdout."""
+
+    n_rows: int
+    path: Path | None
+    unseen: dict[str, int]
+    preview: pl.DataFrame
+    stand_in_for: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `predict --json`."""
+        return {
+            "rows": self.n_rows,
+            "file": None if self.path is None else str(self.path),
+            "unseen_categories": self.unseen,
+            "stand_in_for": self.stand_in_for,
+        }
+
+
+def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, reporter: Reporter) -> PredictResult:
+    """Predict the rows given, or the run's test rows.
+
+    run : the one that the bundle belongs to, when it has one
+    """
+    where, bundle = outline.folder, load_weights(outline)
+    stand_in_for = bundle.facts.get("stand_in_for")
+    if stand_in_for:
+        reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
+    file_format = choose_format(request.output, request.file_format)
+    reporter.explain("prediction", bundle.task)
+    given = request.given or rows_set_apart(where, run, reporter)
+    predictions = bundle.predict(given.data)
+    frame = predictions_beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
+    unseen = {**bundle.features.unseen(given.data), **given.odd}
+    for column, count in unseen.items():
+        reporter.warn(f"column '{column}': {count} cells hold what training never saw")
+    path = destination(where, request, file_format)
+    write_predictions(frame, path, file_format)
+    return PredictResult(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), stand_in_for)
+
+
+def destination(where: Path, request: PredictRequest, file_format: Format) -> Path | None:
+    """The file asked for, else stdout (None); the test rows' predictions stay beside the bundle."""
+    if request.output is not None:
+        return None if str(request.output) == "-" else request.output
+    return where.parent / f"predictions.{file_format}" if request.given is None else None
+
+
+def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:
+    """The run's test rows, with their true targets."""
+    if run is None:
+        raise UsageError(f"{where}: a bundle apart from its run has no test rows; name a file: mlcli predict FILE")
+    prepared = prepare_again(run, reporter)
+    data = prepared.splits.test
+    if not len(data):
+        raise DataError("this run has no test rows (dataset.split.test is 0); name a file: mlcli predict FILE")
+    if isinstance(data, Images) and data.labels is not None:
+        truth = pl.Series("true_label", data.class_names, dtype=pl.String)
+        frame = pl.DataFrame([truth.gather(data.labels)])
+        return PredictionInput(data, frame, ("true_label",))
+    if isinstance(data, Images):
+        return PredictionInput(data, pl.DataFrame())
+    targets = [column.name for column in data.targets]
+    frame = readable(data.frame).rename({name: f"true_{name}" for name in targets})
+    return PredictionInput(data, frame, tuple(f"true_{name}" for name in targets))
+
+
+def kept_columns(given: PredictionInput, keep: tuple[str, ...]) -> pl.DataFrame:
+    """The input columns that stand beside the predictions."""
+    unknown = [name for name in keep if name not in given.columns.columns]
+    if unknown:
+        raise UsageError(f"--keep: no column '{unknown[0]}' in the input; columns: {', '.join(given.columns.columns)}")
+    return given.columns.select(list(dict.fromkeys((*given.always, *keep))))
+
+
+def predictions_beside(kept: pl.DataFrame, predicted: pl.DataFrame) -> pl.DataFrame:
+    """Both tables side by side. Raises UsageError where a kept column is called like a predicted one."""
+    twice = set(kept.columns) & set(predicted.columns)
+    if twice:
+        raise UsageError(f"--keep: the input column '{min(twice)}' is called like a predicted one; rename it")
+    return pl.concat([kept, predicted], how="horizontal") if kept.width else predicted

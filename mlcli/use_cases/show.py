@@ -1,0 +1,70 @@
+"""The prepared data explored, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.dataset import PlaygroundConfig
+from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.quality.leaks import find_leaks
+from mlcli.data.quality.rows import find_useless_columns
+from mlcli.data.quality.sample import draw_sample
+from mlcli.data.tables.types import SplitName, Table
+from mlcli.eda.highlights import highlights
+from mlcli.eda.images import ExploredPictures, explore_pictures
+from mlcli.eda.table import ExploredTable, ShowResult, explore_table
+from mlcli.errors import DataError, UsageError
+from mlcli.reporter import Reporter
+
+OPEN_SPLITS: dict[str, SplitName] = {"train": "train", "valid": "valid"}
+# Rows in which leaks are looked for.
+SAMPLED = 10_000
+
+
+def show(config: Config, reporter: Reporter, split: str = "train", columns: Sequence[str] = ()) -> ShowResult:
+    """Look at the training or validation rows; the test rows stay locked. Raises UsageError and DataError."""
+    chosen = _open_split(split)
+    prepared = prepare_dataset(config.dataset, config.seed, reporter)
+    rows = prepared.splits[chosen]
+    if not len(rows):
+        raise DataError(f"{config.name}: there are no {chosen} rows to show; dataset.split decides how many there are")
+    explored = _explore(prepared, chosen, columns)
+    found = () if columns or chosen != "train" else tuple(_found_by_checks(prepared, config))
+    return ShowResult(
+        config=config.name,
+        split=chosen,
+        task=prepared.splits.task,
+        rows=len(rows),
+        data=str(prepared.folder),
+        stand_in_for=prepared.stand_in_for,
+        fingerprint=prepared.fingerprint,
+        explored=explored,
+        notes=(*found, *highlights(explored)),
+        asked=bool(columns),
+    )
+
+
+def _explore(prepared: Prepared, split: SplitName, columns: Sequence[str]) -> ExploredTable | ExploredPictures:
+    rows = prepared.splits[split]
+    if isinstance(rows, Table):
+        return explore_table(rows, prepared.profile, split, prepared.splits.task == "classification", columns)
+    if columns:
+        raise UsageError(f"--column: {columns[0]!r} cannot be shown: pictures have pixels and no columns")
+    return explore_pictures(rows, prepared.profile, split)
+
+
+def _open_split(name: str) -> SplitName:
+    if name not in OPEN_SPLITS:
+        locked = "the test rows stay locked until `mlcli evaluate`; " if name == "test" else ""
+        raise UsageError(f"--split: {locked}must be one of {', '.join(OPEN_SPLITS)}; got {name!r}")
+    return OPEN_SPLITS[name]
+
+
+def _found_by_checks(prepared: Prepared, config: Config) -> Iterator[str]:
+    """Columns that tell nothing, and those that give the target away; generated data is as it is meant to be."""
+    train = prepared.splits.train
+    if isinstance(train, Table) and not isinstance(config.dataset, PlaygroundConfig):
+        sample = draw_sample(train, SAMPLED, prepared.splits.task == "classification")
+        yield from (finding.text for finding in find_useless_columns(train, prepared.profile))
+        yield from (finding.text for finding in find_leaks(sample))

@@ -1,0 +1,195 @@
+"""Step 3: modelling."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlcli.config.loading.dump import dump_config
+from mlcli.config.loading.load import load_config
+from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.data.prepare import Prepared
+from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
+from mlcli.evaluation.threshold import tune_threshold
+from mlcli.io.signals import Interruption
+from mlcli.metrics.epoch import build_scorer
+from mlcli.models.task import Classification, FittedTask
+from mlcli.reporter import Reporter
+from mlcli.runs.bundle import Bundle
+from mlcli.runs.checkpoint import load_checkpoint
+from mlcli.runs.folder import Run, create_run
+from mlcli.runs.recorder import RunRecorder, describe_run, facts_of_making, require_same_data
+from mlcli.training.callbacks import Callback, stop_rules
+from mlcli.training.context import TrainingContext
+from mlcli.training.inputs import Inputs, gather_inputs, make_context
+from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
+from mlcli.training.snapshot import restore_snapshot
+from mlcli.training.state import Stopped, TrainingState
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training ended.
+
+    train, valid : loss and metrics of the best weights; valid is empty without validation rows
+    seconds      : of the training loop, in this process
+    """
+
+    run: Run
+    stopped: Stopped
+    epochs: int
+    best_epoch: int
+    n_parameters: int
+    train: dict[str, float]
+    valid: dict[str, float]
+    seconds: float
+    threshold: float | None
+    stand_in_for: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `train --json`."""
+        return {
+            "run": str(self.run),
+            "folder": str(self.run.folder),
+            "model": str(self.run.model) if self.best_epoch else None,
+            "stopped": self.stopped,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "parameters": self.n_parameters,
+            "train": self.train,
+            "valid": self.valid,
+            "seconds": self.seconds,
+            "threshold": self.threshold,
+            "stand_in_for": self.stand_in_for,
+        }
+
+
+def train(
+    config: Config,
+    reporter: Reporter,
+    callbacks: Sequence[Callback],
+    interruption: Interruption,
+    prepared: Prepared | None = None,
+) -> TrainResult:
+    """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved.
+
+    prepared : the data of this config, where step 1 has just been run
+    """
+    inputs = gather_inputs(config, reporter, prepared)
+    context = make_context(config, inputs)
+    reporter.explain("training", context, inputs.task)
+    run = create_run(config.name, dump_config(config), describe_run(context, inputs))
+    reporter.say(f"Training {run}: {describe_context(context, inputs)}")
+    with run.lock():
+        return fit_run(run, context, new_state(context), inputs, callbacks, interruption)
+
+
+def resume(
+    run: Run, sets: Sequence[str], reporter: Reporter, callbacks: Sequence[Callback], interruption: Interruption
+) -> TrainResult:
+    """Continue a run as if it had never stopped; its epochs may be extended."""
+    config = extended_config(run, sets)
+    if (members := run.read_manifest().members) > 1:
+        raise UsageError(f"run {run} is an ensemble of {members} networks, which are trained to their end")
+    with run.lock():
+        inputs = gather_inputs(config, reporter)
+        require_same_data(run, inputs.prepared)
+        context = make_context(config, inputs, threads=run.read_manifest().threads)
+        reporter.explain("training", context, inputs.task)
+        snapshot = load_checkpoint(run.checkpoints, reporter)
+        state = new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
+        reporter.say(f"Resuming {run} after {state.epoch} epochs and {state.step} steps")
+        run.save_config(dump_config(config))
+        return fit_run(run, context, state, inputs, callbacks, interruption)
+
+
+def fit_run(
+    run: Run,
+    context: TrainingContext,
+    state: TrainingState,
+    inputs: Inputs,
+    callbacks: Sequence[Callback],
+    interruption: Interruption,
+) -> TrainResult:
+    """Train, and leave history, last checkpoint and the bundle of the best weights on disk."""
+    recorder = RunRecorder(run, state, context.config.training.checkpoint_seconds)
+    started = time.perf_counter()
+    with interruption:
+        trained = train_model(context, state, [recorder, *callbacks], stop_rules(context.config.training), interruption)
+    seconds = time.perf_counter() - started
+    task = tune_threshold(
+        inputs.task, context.config.evaluation, lambda: outputs_of(context, context.valid.x), context.valid.y
+    )
+    result = summarise_training(run, context, trained, task, inputs, seconds)
+    if state.best_epoch:
+        facts = {
+            **facts_of_making(inputs),
+            "best_epoch": result.best_epoch,
+            "train": result.train,
+            "valid": result.valid,
+        }
+        Bundle(context.config, inputs.features, task, context.model.cpu().eval(), facts).save(run.model)
+    run.update_manifest(status=trained.stopped, timings={"train": seconds})
+    if trained.stopped == "diverged":
+        raise DivergedError(explain_divergence(run, context, trained))
+    return result
+
+
+def summarise_training(
+    run: Run, context: TrainingContext, trained: TrainedModel, task: FittedTask, inputs: Inputs, seconds: float
+) -> TrainResult:
+    """Measure the best weights on the training and validation rows."""
+    state = trained.state
+    decided = replace(context, scorer=build_scorer(task, context.device, watched_metrics(context.config).values()))
+    return TrainResult(
+        run=run,
+        stopped=trained.stopped,
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        n_parameters=context.n_parameters,
+        train=best_scores(decided, state, context.train),
+        valid=best_scores(decided, state, context.valid),
+        seconds=seconds,
+        threshold=task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None,
+        stand_in_for=inputs.prepared.stand_in_for,
+    )
+
+
+def describe_context(context: TrainingContext, inputs: Inputs) -> str:
+    """One line: the network's shape, its size, and on how many rows it is trained."""
+    shape = "-".join(map(str, (context.train.x.shape[1], *context.config.model.hidden, inputs.task.n_outputs)))
+    precision = str(context.precision).removeprefix("torch.")
+    return (
+        f"{shape} network, {context.n_parameters:,} parameters, {len(context.train):,} rows in batches of "
+        f"{context.batch_size:,} on {context.device} ({precision}, threads: {context.threads})"
+    )
+
+
+def extended_config(run: Run, sets: Sequence[str]) -> Config:
+    """The run's config with the changes that a resume allows: more epochs, other checkpoint intervals."""
+    before, after = load_config(run.config), load_config(run.config, sets)
+    free = {"epochs": before.training.epochs, "checkpoint_seconds": before.training.checkpoint_seconds}
+    core = after.model_copy(update={"training": after.training.model_copy(update=free)})
+    changed = [name for name in Config.model_fields if getattr(core, name) != getattr(before, name)]
+    if changed:
+        text = "cannot change on resume; only training.epochs can. Start a new run with: mlcli train"
+        raise ConfigError([Problem(section, text, "--set") for section in changed])
+    if after.training.epochs < before.training.epochs:
+        raise UsageError(f"training.epochs: a run can be extended, not shortened; it has {before.training.epochs}")
+    return after
+
+
+def explain_divergence(run: Run, context: TrainingContext, trained: TrainedModel) -> str:
+    """What happened, what is left and what to try."""
+    step = trained.diverged_step or 0
+    state: TrainingState = trained.state
+    kept = (
+        f"the best weights, of epoch {state.best_epoch}, are in {run.model}" if state.best_epoch else "nothing is kept"
+    )
+    return (
+        f"run {run} diverged: the loss is no longer a finite number at step {step} (last finite step {step - 1}, "
+        f"epoch {state.epoch + 1}); {kept}. Try a lower optimizer.lr (now {context.config.optimizer.lr:g}), "
+        "training.clip_norm: 1, or features.scale: standard"
+    )

@@ -1,1 +1,0 @@
-"""What --verbose tells: each step in the course's words, with this run's own numbers."""

@@ -1,0 +1,172 @@
+"""Ailments are planted by really training tiny networks; a few shapes are written down as histories."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mlcli.config.loading.load import override_config
+from mlcli.diagnosis.diagnose import diagnose
+from mlcli.diagnosis.evidence import ChanceBaseline, TrainingEvidence, chance_loss
+from mlcli.diagnosis.recommendations import Finding, merged_patch
+from mlcli.models.task import Classification, Regression
+from mlcli.training.losses import build_loss
+from mlcli.training.state import EpochRecord
+
+CPU = torch.device("cpu")
+
+
+def names(case):
+    return [finding.name for finding in diagnose(case)]
+
+
+PLANTED = [
+    ("learning_rate_too_low", ["optimizer.lr=1e-5"]),
+    ("learning_rate_too_low", ["optimizer={name: sgd, lr: 1e-4}"]),
+    ("learning_rate_too_high", ["optimizer.lr=10.0"]),
+    ("learning_rate_too_high", ["optimizer={name: sgd, lr: 1e9}", "model.activation=relu"]),
+    ("still_improving", ["training.epochs=10"]),
+    ("underfitting", ["model.hidden=[]"]),
+    ("underfitting", ["model.activation=identity"]),
+    ("underfitting", ["model.init=zeros"]),
+    ("underfitting", ["optimizer.l2=1.0"]),
+    ("underfitting", ["model={hidden: [], output: step}", "optimizer={name: sgd}"]),
+    ("overfitting", ["dataset.noise=0.5", "dataset.split.valid=0.5", "model.hidden=[64, 64]", "training.epochs=60"]),
+    ("no_validation_rows", ["dataset.split.valid=0"]),
+]
+
+
+@pytest.mark.parametrize(("name", "sets"), PLANTED)
+def test_planted_ailment_is_the_one_found(make_config, train_case, name, sets):
+    assert names(train_case(make_config(*sets))) == [name]
+
+
+HEALTHY = [
+    [],
+    ["dataset.name=circle", "training.epochs=80"],
+    ["dataset.name=gauss", "model.hidden=[]"],
+    ["dataset.name=plane"],
+    ["dataset.name=plane", "optimizer={name: sgd, lr: 0.01}", "model.activation=relu"],
+    ["training.early_stopping={patience: 5}", "training.epochs=100"],
+    ["model.dropout=0.1", "training.epochs=80"],
+    ["dataset.name=gauss", "optimizer={name: lbfgs}", "training.batch_size=full", "training.epochs=4"],
+]
+
+
+@pytest.mark.parametrize("sets", HEALTHY)
+def test_healthy_training_is_silent(make_config, train_case, sets):
+    assert names(train_case(make_config(*sets))) == []
+
+
+def skill(case):
+    return case.skill(case.valid) if case.valid else -math.inf
+
+
+@pytest.mark.parametrize(("name", "sets"), [(name, sets) for name, sets in PLANTED if name != "no_validation_rows"])
+def test_patch_does_no_harm(make_config, train_case, name, sets):
+    config = make_config(*sets)
+    before = train_case(config)
+    after = train_case(override_config(config, merged_patch(diagnose(before))))
+    assert skill(after) > skill(before) - 0.02
+
+
+@pytest.mark.parametrize("sets", [["optimizer.lr=1e-3"], ["optimizer.lr=10.0"], ["model.hidden=[]"]])
+def test_patch_helps(make_config, train_case, sets):
+    config = make_config(*sets)
+    before = train_case(config)
+    after = train_case(override_config(config, merged_patch(diagnose(before))))
+    assert 1 - skill(after) < 0.7 * (1 - skill(before))
+
+
+def case(config, train_losses, valid_losses=(), **changes):
+    """A case from losses in chances; the best epoch's are the scores."""
+    valid_losses = list(valid_losses) or list(train_losses)
+    history = [
+        EpochRecord(epoch, epoch, 0.1, train, valid, {})
+        for epoch, (train, valid) in enumerate(zip(train_losses, valid_losses, strict=True), start=1)
+    ]
+    best = min(range(len(history)), key=valid_losses.__getitem__) if history else None
+    scores = ({}, {}) if best is None else ({"loss": train_losses[best]}, {"loss": valid_losses[best]})
+    return replace(TrainingEvidence(config, history, *scores, ChanceBaseline(1.0, 1.0), n_valid=40), **changes)
+
+
+FLAT = [1.0, 0.8] + [0.6] * 28
+LEARNED = [1.0, 0.5, 0.3, 0.2] + [0.1] * 26
+MEMORISED = [1.0, 0.5, 0.3, 0.2] + [0.1 - 0.001 * epoch for epoch in range(26)]
+RISING = [1.0, 0.5, 0.3] + [0.3 + 0.01 * epoch for epoch in range(27)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "sets", "train", "valid", "changes"),
+    [
+        (["plateau"], [], FLAT, [], {}),
+        ([], ["training.early_stopping={}"], FLAT, [], {}),
+        ([], ["optimizer.schedule=cosine"], FLAT, [], {}),
+        ([], [], LEARNED, [], {}),
+        (["overfitting"], [], MEMORISED, RISING, {}),
+        ([], ["training.early_stopping={}"], MEMORISED, RISING, {}),
+        (["overfitting"], ["training.early_stopping={}"], LEARNED, [loss + 0.25 for loss in LEARNED], {}),
+        (["learning_rate_too_high"], [], LEARNED, [], {"diverged": True}),
+        (["learning_rate_too_high"], [], [0.5, 0.9] * 15, [], {}),
+        ([], [], [3.0, *LEARNED[1:]], [], {}),
+        (["imbalance_ignored"], [], LEARNED, [], {"counts": (900, 100)}),
+        ([], [], LEARNED, [], {"counts": (899, 100)}),
+        ([], ["loss.class_weights=balanced"], LEARNED, [], {"counts": (900, 100)}),
+        (["still_improving"], [], [1 - epoch / 31 for epoch in range(30)], [], {}),
+        ([], ["training.epochs=60"], [1 - epoch / 31 for epoch in range(30)], [], {}),
+        (["learning_rate_too_low"], [], [1.1 - 0.002 * epoch for epoch in range(30)], [], {}),
+        (["underfitting"], [], [1.1 - 0.002 * epoch + 0.003 * (epoch % 2) for epoch in range(30)], [], {}),
+        (["underfitting"], [], [0.9, *(1.3 - 0.005 * epoch for epoch in range(29))], [], {}),
+        ([], [], [], [], {}),
+        (["no_validation_rows"], [], [], [], {"n_valid": 0}),
+        ([], [], [0.9], [], {"train": {"loss": 0.5}, "valid": {"loss": 0.5}}),
+    ],
+)
+def test_shapes_of_histories(make_config, expected, sets, train, valid, changes):
+    assert names(case(make_config(*sets), train, valid, **changes)) == expected
+
+
+def test_every_finding_has_evidence_with_numbers_and_a_valid_patch(make_config, train_case):
+    found = {}
+    for name, sets in PLANTED:
+        config = make_config(*sets)
+        for finding in diagnose(train_case(config)):
+            override_config(config, finding.patch)
+            found[name] = finding
+    for finding in found.values():
+        assert finding.remedies
+        assert finding.course_term
+        assert finding.name == "no_validation_rows" or any(character.isdigit() for character in finding.evidence)
+    assert len(found) == len({name for name, _ in PLANTED})
+
+
+def test_underfitting_of_a_restrained_network_loosens_it_first(make_config, train_case):
+    (finding,) = diagnose(train_case(make_config("optimizer.l2=1.0", "model.dropout=0.4")))
+    assert finding.patch == {"model.dropout": 0.0, "optimizer.l2": 0.0}
+
+
+def test_graver_findings_win_when_patches_meet():
+    grave = Finding("a", "", "", (), {"optimizer.lr": 0.1})
+    slight = Finding("b", "", "", (), {"optimizer.lr": 0.2, "model.dropout": 0.3})
+    assert merged_patch([grave, slight]) == {"optimizer.lr": 0.1, "model.dropout": 0.3}
+
+
+def test_guessing_costs_ln_k_and_less_where_shares_are_known(make_config):
+    loss = make_config().loss
+    counts, y = (3, 1, 4), torch.tensor([0, 0, 0, 1, 2, 2, 2, 2])
+    task = Classification("y", ("a", "b", "c"), counts, "softmax", True)
+    entropy = -sum(count / 8 * math.log(count / 8) for count in counts)
+    guessed = chance_loss(build_loss(loss, task, CPU), task, y)
+    assert guessed.chance == pytest.approx(math.log(3))
+    assert guessed.prior == pytest.approx(entropy)
+    pair = Classification("y", ("a", "b"), (3, 1), "sigmoid", True)
+    guessed = chance_loss(build_loss(loss, pair, CPU), pair, torch.tensor([[0.0], [0.0], [0.0], [1.0]]))
+    assert guessed.chance == pytest.approx(math.log(2))
+    assert guessed.prior == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+
+
+def test_guessing_the_mean_costs_one_in_standard_deviations(make_config):
+    task = Regression(("y",), (0.0,), (1.0,))
+    y = torch.tensor([[-1.0], [1.0], [1.0], [-1.0]])
+    assert chance_loss(build_loss(make_config().loss, task, CPU), task, y) == ChanceBaseline(1.0, 1.0)

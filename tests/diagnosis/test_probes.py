@@ -1,0 +1,138 @@
+"""What the experiments measure, against numbers worked out by hand or by NumPy and autograd."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from mlcli.diagnosis.evidence import ForestFacts, RowCurve, skill_of
+from mlcli.diagnosis.experiment import Experiment
+from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, suspect_labels
+
+
+@pytest.fixture
+def make_subject(make_config, make_bench):
+    def make(*sets):
+        bench = make_bench(make_config(*sets))
+        return Experiment(bench.start, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "skill"),
+    [
+        ([[0.0], [2.0]], [[0.0], [2.0]], 1.0),
+        ([[0.0], [2.0]], [[1.0], [1.0]], 0.0),
+        ([[0.0], [2.0]], [[2.0], [0.0]], -3.0),
+        ([[1.0, 0.0], [0.0, 1.0]], [[0.8, 0.2], [0.2, 0.8]], 0.84),
+        ([[3.0], [3.0]], [[1.0], [1.0]], 1.0),
+    ],
+)
+def test_skill(truth, predicted, skill):
+    assert skill_of(np.array(truth), np.array(predicted)) == pytest.approx(skill)
+
+
+def test_units_and_gradients_of_a_network(make_subject):
+    subject = make_subject("model.activation=relu", "model.hidden=[4, 3]")
+    context = subject.context()
+    first, second = context.model.hidden[0], context.model.hidden[2]
+    with torch.no_grad():
+        first.bias[1] = -1e3  # one of four is 0 for every row
+        second.bias[:2] = -1e3
+    facts = probe_network(subject, context)
+    assert facts.dead == (0.25, pytest.approx(2 / 3))
+    assert facts.saturated == ()
+    assert sum(facts.predicted) == len(subject.train)
+
+    twin = subject.context()
+    twin.model.load_state_dict(context.model.state_dict())
+    z = twin.model(subject.train.x)
+    weights = [layer.weight for layer in (twin.model.hidden[0], twin.model.hidden[2], twin.model.output)]
+    loss = functional.binary_cross_entropy_with_logits(z, subject.train.y)
+    slopes = torch.autograd.grad(loss, weights)
+    assert facts.gradients == pytest.approx([slope.square().mean().sqrt().item() for slope in slopes], rel=1e-4)
+    probability = z.detach().sigmoid().numpy().reshape(-1)
+    truth = subject.train.y.numpy().reshape(-1)
+    brier = np.square(probability - truth).sum() / np.square(truth - truth.mean()).sum()
+    assert facts.skill == pytest.approx(1 - brier, rel=1e-5)
+
+
+def test_a_saturated_tanh(make_subject):
+    subject = make_subject("model.hidden=[4]")
+    context = subject.context()
+    with torch.no_grad():
+        context.model.hidden[0].weight.zero_()
+        context.model.hidden[0].bias.copy_(torch.tensor([9.0, -9.0, 9.0, 0.0]))
+    assert probe_network(subject, context).saturated == (0.75,)
+    assert probe_network(subject, context).dead == ()
+
+
+def test_looking_at_a_network_does_not_change_it(make_subject):
+    subject = make_subject("model.dropout=0.3")
+    context = subject.context()
+    before = {name: tensor.clone() for name, tensor in context.model.state_dict().items()}
+    first = probe_network(subject, context)
+    assert first == probe_network(subject, context)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in context.model.state_dict().items())
+
+
+def test_columns(make_subject):
+    subject = make_subject("features.scale=none", "features.derive={sum: x1 + x2, sign: x1 * x2 > 0}")
+    facts = probe_columns(subject)
+    x = subject.train.x.numpy()
+    assert list(facts.sizes) == ["x1", "x2", "sum", "sign"]
+    assert list(facts.sizes.values()) == pytest.approx(np.sqrt((x.astype(float) ** 2).mean(axis=0)).tolist())
+    assert facts.skills["sign"] == pytest.approx(1.0)  # xor's target
+    assert max(facts.skills[name] for name in ("x1", "x2")) < 0.5
+
+
+def test_the_forest_finds_what_can_be_found_and_nothing_else(make_subject):
+    xor = make_subject()
+    facts = grow_forest(xor)
+    assert facts.skill > 0.7
+    assert np.array_equal(facts.truth.argmax(axis=1), xor.train.y.numpy()[facts.rows, 0])
+    assert facts.predicted.sum(axis=1) == pytest.approx(1.0)
+    generator = torch.Generator().manual_seed(1)
+    by_chance = xor.train.y[torch.randperm(len(xor.train), generator=generator)]
+    xor.train.y.copy_(by_chance)
+    assert grow_forest(xor).skill < 0.15
+
+
+def test_a_forest_of_numbers(make_subject):
+    assert grow_forest(make_subject("dataset.name=plane")).skill > 0.9
+
+
+def test_wrong_labels_by_confident_learning():
+    """Thresholds are the mean own probabilities of the classes: 0.5 and 0.65; rows 2 and 5 are surely the other's."""
+    p = np.array([0.9, 0.1, 0.5, 0.2, 0.9, 0.2, 0.1, 0.1])
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    probabilities = np.stack([p, 1 - p], axis=1)
+    usual = [p[labels == 0].mean(), (1 - p)[labels == 1].mean()]
+    assert usual == pytest.approx([0.5, 0.7])
+    forest = ForestFacts(np.arange(8) + 10, np.eye(2)[labels], probabilities)
+    facts = suspect_labels(forest)
+    assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, counted from 1 among all
+    assert facts.share == pytest.approx(2 / 8)
+    assert facts.surest == 2
+    assert facts.floor == pytest.approx(0.5)  # the surest are rows 0, right, and 1, wrong
+
+
+def test_twice_the_rows_by_a_straight_line():
+    curve = RowCurve((100, 200, 400, 800), (1.0, 0.9, 0.8, 0.7))
+    assert curve.gain == pytest.approx(0.1)
+
+
+def test_the_learning_curve_over_rows(make_subject):
+    subject = make_subject("training.epochs=10")
+    curve = measure_rows(subject, steps=80)
+    assert curve.rows == tuple(math.ceil(share * len(subject.train)) for share in (0.2, 0.4, 0.6, 0.8, 1.0))
+    assert curve == measure_rows(subject, steps=80)
+    assert curve.losses[-1] < curve.losses[0]
+
+
+def test_a_learning_curve_that_would_take_too_long_is_left_out(make_subject, monkeypatch):
+    monkeypatch.setattr("mlcli.diagnosis.experiment.EFFORT", 1000)
+    assert measure_rows(make_subject(), steps=80) is None

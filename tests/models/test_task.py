@@ -1,0 +1,145 @@
+"""Targets to numbers and outputs to answers."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mlcli.config.sections.model import AutoLoss, CrossEntropyLoss, MarginLoss, MlpConfig, RegressionLoss
+from mlcli.data.tables.types import Column, Images, Table
+from mlcli.errors import ArtefactError, ConfigError, DataError
+from mlcli.models.task import Classification, Regression, fit_task, task_from_json, task_to_json
+
+MLP, AUTO = MlpConfig(), AutoLoss()
+
+
+def classes_table(labels):
+    return Table(pl.DataFrame({"y": labels}), (), (Column("y", "category"),))
+
+
+def numbers_table(**targets):
+    return Table(pl.DataFrame(targets), (), tuple(Column(name, "number") for name in targets))
+
+
+def test_regression_standardises_and_returns_to_units():
+    table = numbers_table(a=[1.0, 2.0, 6.0], b=[10.0, 10.0, 10.0])
+    task = fit_task(table, "regression", MLP, AUTO)
+    assert task.mean == (3.0, 10.0)
+    assert task.std == (pytest.approx(np.sqrt(14 / 3)), 1.0)  # a constant target is left in its unit
+    encoded = task.encode(table)
+    assert encoded.dtype == torch.float32
+    np.testing.assert_allclose(encoded.mean(dim=0), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(task.decode(encoded).values, task.truth(table), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["b", "a", "b"], ("a", "b")),
+        (["10", "9", "9"], ("9", "10")),
+        (["-1", "1"], ("-1", "1")),
+        (["x", "2", "10"], ("2", "10", "x")),
+    ],
+)
+def test_classes_are_ordered_as_numbers_then_as_text(labels, expected):
+    assert fit_task(classes_table(labels), "classification", MLP, AUTO).classes == expected
+
+
+def test_the_positive_class_is_the_second():
+    task = fit_task(classes_table(["yes", "no", "no"]), "classification", MLP, AUTO, positive="no")
+    assert task.classes == ("yes", "no")
+    assert task.counts == (1, 2)
+    assert task.truth(classes_table(["no", "yes"])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "model", "loss", "output", "has_probabilities", "n_outputs"),
+    [
+        (2, MLP, AUTO, "sigmoid", True, 1),
+        (3, MLP, AUTO, "softmax", True, 3),
+        (2, MlpConfig(output="softmax"), AUTO, "softmax", True, 2),
+        (2, MLP, CrossEntropyLoss(name="cross_entropy"), "softmax", True, 2),
+        (2, MLP, CrossEntropyLoss(name="bce"), "sigmoid", True, 1),
+        (2, MlpConfig(output="step"), AUTO, "step", False, 1),
+        (2, MLP, MarginLoss(name="hinge"), "step", False, 1),
+    ],
+)
+def test_the_target_fixes_the_output_layer(n_classes, model, loss, output, has_probabilities, n_outputs):
+    task = fit_task(classes_table([f"c{i}" for i in range(n_classes)]), "classification", model, loss)
+    assert (task.output, task.has_probabilities, task.n_outputs) == (output, has_probabilities, n_outputs)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "model", "loss", "says"),
+    [
+        (["a", "b", "c"], "classification", MLP, CrossEntropyLoss(name="bce"), "bce is for two classes"),
+        (["a", "b", "c"], "classification", MlpConfig(output="sigmoid"), AUTO, "sigmoid is for two classes"),
+        (["a", "b"], "classification", MLP, RegressionLoss(name="mse"), "mse is for numbers"),
+        ([1.0, 2.0], "regression", MLP, MarginLoss(name="hinge"), "hinge is for classes"),
+        ([1.0, 2.0], "regression", MlpConfig(output="softmax"), AUTO, "softmax is for classes"),
+    ],
+)
+def test_what_does_not_fit_the_target_is_refused(labels, kind, model, loss, says):
+    table = classes_table(labels) if kind == "classification" else numbers_table(y=labels)
+    with pytest.raises(ConfigError, match=says):
+        fit_task(table, kind, model, loss)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match="only one class"):
+        fit_task(classes_table(["a", "a"]), "classification", MLP, AUTO)
+
+
+def test_a_class_unknown_to_training_is_refused():
+    task = fit_task(classes_table(["a", "b"]), "classification", MLP, AUTO)
+    with pytest.raises(DataError, match="class 'z' does not occur"):
+        task.truth(classes_table(["a", "z"]))
+
+
+def test_decode_agrees_with_the_formulas():
+    z = torch.tensor([[2.0], [-1.0], [0.0]])
+    task = fit_task(classes_table(["a", "b"]), "classification", MLP, AUTO)
+    answers = task.decode(z)
+    np.testing.assert_allclose(answers.probabilities[:, 1], 1 / (1 + np.exp(-z[:, 0].numpy())))
+    assert answers.values.tolist() == [1, 0, 1]
+    assert task.with_threshold(0.9).decode(z).values.tolist() == [0, 0, 0]
+
+    z = torch.tensor([[1.0, 2.0, 3.0], [5.0, 0.0, 0.0]])
+    answers = fit_task(classes_table(["a", "b", "c"]), "classification", MLP, AUTO).decode(z)
+    expected = np.exp(z.numpy()) / np.exp(z.numpy()).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answers.probabilities, expected, rtol=1e-6)
+    assert answers.values.tolist() == [2, 0]
+
+
+def test_a_step_output_has_no_probabilities():
+    task = fit_task(classes_table(["a", "b"]), "classification", MlpConfig(output="step"), AUTO)
+    answers = task.decode(torch.tensor([[0.1], [-0.1]]))
+    assert answers.probabilities is None
+    assert answers.values.tolist() == [1, 0]
+
+
+def test_images_use_their_class_names():
+    images = Images(np.zeros((3, 2, 2), np.uint8), np.array([0, 1, 1]), ("cat", "dog"))
+    task = fit_task(images, "classification", MLP, AUTO, positive="cat")
+    assert task.classes == ("dog", "cat")
+    assert task.truth(images).tolist() == [1, 0, 0]
+    assert task.encode(images).tolist() == [[1.0], [0.0], [0.0]]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Regression(("a", "b"), (1.5, 0.1), (2.0, 1e-17)),
+        Classification("y", ("a", "b"), (3, 4), "sigmoid", True, 0.123456789),
+    ],
+)
+def test_json_round_trip(task):
+    assert task_from_json(json.loads(json.dumps(task_to_json(task))), "here") == task
+
+
+@pytest.mark.parametrize("value", [None, [], {}, {"kind": "regression"}, {"kind": "classification", "classes": 3}])
+def test_json_that_is_no_task_is_refused(value):
+    with pytest.raises(ArtefactError, match="here"):
+        task_from_json(value, "here")

@@ -1,0 +1,72 @@
+"""Tiny datasets and configurations, prepared in a temporary folder."""
+
+import pytest
+
+from mlcli.config.loading.load import parse_config
+from mlcli.diagnosis.checks import Checks
+from mlcli.reporter import Silent
+from mlcli.search.trial import build_search_context, evidence_of, train_trial
+from mlcli.training.inputs import gather_inputs
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, data_folder, monkeypatch):
+    """Runs are each test's own; prepared data is shared."""
+    monkeypatch.setenv("MLCLI_DATA_DIR", str(data_folder))
+    monkeypatch.delenv("MLCLI_PREPARED_DIR", raising=False)
+    monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / "runs"))
+    return tmp_path
+
+
+BASE = """
+name: small
+device: cpu
+dataset: {name: xor, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}
+model: {hidden: [8], activation: tanh}
+optimizer: {name: adam, lr: 0.03}
+training: {epochs: 30, batch_size: 16}
+"""
+
+
+@pytest.fixture
+def make_config():
+    """A configuration that trains well in a fraction of a second; arguments are --set overrides."""
+    return lambda *sets: parse_config(BASE, "test", "small", sets)
+
+
+@pytest.fixture
+def make_bench():
+    """The bench of a configuration, with the keys that are searched."""
+    return lambda config, searched=(): build_search_context(
+        config, gather_inputs(config, Silent()), dict.fromkeys(searched)
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_cases():
+    return {}
+
+
+@pytest.fixture
+def train_case(make_bench, trained_cases):
+    """What a diagnosis sees of a configuration that was really trained; once for each."""
+
+    def train(config):
+        if config.fingerprint() not in trained_cases:
+            attempt = train_trial(make_bench(config), config, [], [], lambda: False)
+            trained_cases[config.fingerprint()] = evidence_of(attempt)
+        return trained_cases[config.fingerprint()]
+
+    return train
+
+
+@pytest.fixture
+def unexamined(monkeypatch):
+    """Spares a test of the search the seconds of experiments around it."""
+    monkeypatch.setattr("mlcli.use_cases.improve.run_checks", lambda subject: Checks((), None))
+    monkeypatch.setattr("mlcli.use_cases.improve.examine", lambda subject, rates, case, context: case)

@@ -1,0 +1,132 @@
+"""The step's other half: checks, a diagnosis without a search, and the next configuration."""
+
+import json
+
+import pytest
+
+from mlcli.config.loading.dump import dump_config
+from mlcli.config.loading.load import load_config
+from mlcli.diagnosis.checks import Check, Checks
+from mlcli.diagnosis.evidence import RateRange
+from mlcli.diagnosis.recommendations import Finding
+from mlcli.search.budget import Budget
+from mlcli.terminal.improve import plot_rates, show_checks, show_findings, show_improved
+from mlcli.terminal.plot import BLOCKS, PLAIN, sparkline
+from mlcli.terminal.screen import Screen
+from mlcli.use_cases.improve import ImproveResult
+
+SLOW = ("optimizer.lr=1e-4", "training.epochs=8")
+
+
+@pytest.fixture
+def config_file(make_config, tmp_path, monkeypatch):
+    """A file small.yaml here that learns too slowly."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(dump_config(make_config(*SLOW)))
+    return "small.yaml"
+
+
+def test_a_diagnosis_alone_tells_checks_and_findings_and_searches_nothing(mlcli, config_file):
+    result = mlcli("improve", config_file, "--diagnose", "--json")
+    assert result.code == 0
+    document = result.json
+    assert [check["passed"] for check in document["checks"]] == [True, True, False]
+    test = document["learning_rate_test"]
+    assert len(test["rates"]) == len(test["losses"])
+    assert test["rates"][0] < test["suggested"] < test["rates"][-1]
+    (finding,) = document["findings"]
+    assert finding["name"] == "learning_rate_too_low"
+    assert finding["patch"] == {"optimizer.lr": float(f"{test['suggested']:.1g}")}
+    assert document["trials"] == {"complete": 1, "pruned": 0, "failed": 0}
+    assert document["applied"] is None
+
+
+def test_the_next_configuration_trains_as_it_is_and_nothing_is_overwritten(mlcli, config_file, tmp_path):
+    before = (tmp_path / config_file).read_bytes()
+    result = mlcli("improve", config_file, "--diagnose", "--apply")
+    assert "Next: mlcli train small-next.yaml" in result.err
+    assert load_config(tmp_path / "small-next.yaml").optimizer.lr > 1e-3
+    assert mlcli("train", "small-next.yaml", "-q").code == 0
+    again = mlcli("improve", config_file, "--diagnose", "--apply", "--json")
+    assert again.json["applied"] == "small-next-2.yaml"
+    taken = mlcli("improve", config_file, "--diagnose", "-o", config_file)
+    assert taken.code == 2
+    assert "nothing is written over" in taken.err
+    assert (tmp_path / config_file).read_bytes() == before
+    folder = next((tmp_path / "runs" / "small").glob("improve-*"))
+    assert (folder / "learning_rate.svg").read_text().startswith("<?xml")
+    assert json.loads((folder / "diagnosis.json").read_text())["findings"][0]["name"] == "learning_rate_too_low"
+
+
+def test_a_run_is_diagnosed_as_the_first_trial_would_be(mlcli, config_file):
+    alone = mlcli("improve", config_file, "--diagnose", "--json", "-S", "seed=0").json
+    assert mlcli("train", config_file, "-q").code == 0
+    of_run = mlcli("improve", "small/001", "--diagnose", "--json", "-S", "improve.sampler=random").json
+    assert of_run["diagnosed"] == "small/001"
+    assert of_run["trials"]["complete"] == 0
+    assert of_run["findings"] == alone["findings"]
+
+
+RATES = RateRange(2.0, tuple(10.0**power for power in range(-5, 3)), (2.0, 2.0, 1.8, 1.0, 0.4, 0.2, 0.6, 9.0), None)
+
+
+def test_the_curve_as_text():
+    assert plot_rates(RATES, 1e-4, BLOCKS) == [
+        "loss ██▇▄▂▁▃█",
+        "      ^ s",
+        "rate 1e-051e+02",
+        "     ^ configured: 0.0001   s suggested: 0.01",
+    ]
+    assert plot_rates(RATES, 1e-4, PLAIN)[0].isascii()
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "line"),
+    [
+        ([0, 7], 2, "▁█"),
+        ([0, 1, 2, 3, 4, 5, 6, 7], 8, "▁▂▃▄▅▆▇█"),
+        ([0, 2, 5, 7], 2, "▁█"),
+        ([3, 3, 3], 60, "▁▁▁"),
+        ([1.0], 5, "▁"),
+    ],
+)
+def test_sparkline(values, width, line):
+    assert sparkline(values, width) == line
+
+
+CHECKS = Checks(
+    (Check("a", "first", True, "x " * 60), Check("b", "second", False, "no"), Check("c", "third", None, "n/a")), RATES
+)
+
+
+@pytest.mark.parametrize(("encoding", "marks"), [("utf-8", "✓✗–"), ("ascii", "okNO- "), ("latin-1", "okNO- ")])
+def test_checks_fit_a_narrow_terminal_of_any_encoding(capsys, monkeypatch, encoding, marks):
+    screen = Screen()
+    monkeypatch.setattr(type(screen.stderr), "encoding", encoding)
+    show_checks(screen, CHECKS, 1e-4)
+    shown = capsys.readouterr().err
+    shown.encode(encoding)
+    width = len(marks) // 3
+    starts = [line[:width] for line in shown.splitlines() if not line.startswith("  ")][1:4]
+    assert "".join(starts) == marks
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_notes_do_not_make_a_training_ill(capsys):
+    note = Finding("too_little_data", "too little data", "0.1 more", ("more rows",), level="note")
+    show_findings(Screen(), "iris/001", [note])
+    shown = capsys.readouterr().err
+    assert "nothing ails it" in shown
+    assert "worth knowing: too little data: 0.1 more" in shown
+
+
+def test_a_healthy_run_is_told_that_nothing_ails_it(capsys, make_config, tmp_path):
+    show_improved(
+        Screen(), ImproveResult(make_config(), tmp_path, "small/001", "loss", 30, 30, Budget(9, None), CHECKS)
+    )
+    assert "Diagnosis of small/001: nothing ails it" in capsys.readouterr().err
+
+
+def test_names_from_the_data_are_harmless_on_the_screen(capsys):
+    show_findings(Screen(), "iris/001", [Finding("a", "b", "column '\x1b[2J\n'", ("drop \x1b[31m it",))])
+    assert "\x1b" not in capsys.readouterr().err

@@ -1,0 +1,271 @@
+"""The whole step: diagnosis, search, files, and a proposal that trains to the score it promises."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mlcli.cli.session import Session
+from mlcli.config.loading.dump import dump_config
+from mlcli.config.loading.load import load_config
+from mlcli.errors import LockedError, UsageError
+from mlcli.io.signals import Interruption
+from mlcli.reporter import Silent
+from mlcli.runs.bundle import load_bundle
+from mlcli.runs.folder import latest_run
+from mlcli.runs.lock import held_lock
+from mlcli.runs.recorder import prepare_again
+from mlcli.search.search import SearchCallback
+from mlcli.terminal.improve import show_improved
+from mlcli.terminal.screen import Screen
+from mlcli.use_cases.evaluate import evaluate
+from mlcli.use_cases.improve import ImproveRequest
+from mlcli.use_cases.improve import improve as improve_step
+from mlcli.use_cases.train import resume
+from mlcli.use_cases.train import train as train_step
+
+pytestmark = pytest.mark.usefixtures("unexamined")
+
+ALIKE = (
+    "dataset.noise=0.4",
+    "training.epochs=12",
+    "improve.space={optimizer.lr: [0.02, 0.05], training.batch_size: {choices: [8, 16]}}",
+)
+BAD_RATE = ("optimizer.lr=1e-4", "training.epochs=8", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}}")
+
+
+def improve(config, trials=3, run=None, callbacks=(), timeout=None, ensemble=None):
+    return improve_step(
+        config, run, ImproveRequest(trials, timeout, ensemble), Silent(), list(callbacks), Interruption()
+    )
+
+
+def train(config):
+    return train_step(config, Silent(), [], Interruption())
+
+
+@pytest.fixture
+def shown(capsys):
+    """What a person reads at the end of the step."""
+
+    def show(result):
+        capsys.readouterr()
+        show_improved(Screen(), result)
+        return capsys.readouterr().err
+
+    return show
+
+
+def test_the_proposal_trains_to_the_score_it_promises(make_config, shown):
+    result = improve(make_config(*BAD_RATE), trials=4)
+    assert result.improved
+    assert result.results.proposal == result.folder / "best.yaml"
+    proposed = load_config(result.results.proposal)
+    assert proposed.name == "small"
+    assert proposed.optimizer.lr == result.best.values["optimizer.lr"]
+    trained = train(proposed)
+    assert trained.valid["loss"] == pytest.approx(result.best.score, rel=1e-6)
+    text = shown(result)
+    assert "learning rate too low" in text
+    assert f"mlcli train {result.results.proposal}" in text
+    assert "4 complete, 0 pruned, 0 failed" in text
+
+
+def test_the_proposal_says_what_changed_and_why(make_config):
+    result = improve(make_config(*BAD_RATE))
+    comments = [line for line in result.results.proposal.read_text().splitlines() if line.startswith("#")]
+    assert comments[0].startswith("# Validation loss: 0.7")
+    assert f"#   optimizer.lr: 0.0001 -> {result.best.values['optimizer.lr']}" in comments
+    assert any("learning rate too low" in line for line in comments)
+
+
+def test_what_is_written_and_told(make_config):
+    result = improve(make_config(*BAD_RATE))
+    files = {"best.yaml", "diagnosis.json", "journal.jsonl", "kept", "lock", "search.svg", "trials.json"}
+    assert {path.name for path in result.folder.iterdir()} == files
+    written = json.loads((result.folder / "trials.json").read_text())
+    assert [trial["number"] for trial in written["trials"]] == [1, 2, 3]
+    assert written["findings"][0]["name"] == "learning_rate_too_low"
+    document = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert document["after"] < document["before"]
+    assert document["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
+    assert document["proposal"] == str(result.results.proposal)
+
+
+def read_kept(place):
+    return load_file(place / "network.safetensors")
+
+
+def last_weights(bundle):
+    return [member.output.weight for member in bundle.model.members]
+
+
+def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_config, shown, tmp_path):
+    result = improve(make_config(*ALIKE), trials=6, ensemble=4)
+    run = result.results.ensemble.run
+    assert str(run) == "small/001"
+    bundle, manifest = load_bundle(run.model), run.read_manifest()
+    assert manifest.members == len(bundle.members) == result.results.ensemble.members == 4
+    assert manifest.n_parameters == sum(p.numel() for p in bundle.model.parameters())
+    kept = [read_kept(place) for place in (result.folder / "kept").iterdir()]
+    team = [one for one in kept if any(torch.equal(one["model.output.weight"], w) for w in last_weights(bundle))]
+    each = [1 / (1 + np.exp(-one["valid"].double().numpy())) for one in team]
+    assert len(each) == manifest.members
+    valid = prepare_again(run, Silent()).splits.valid
+    predictions = bundle.predict(valid)
+    np.testing.assert_allclose(predictions.probabilities[:, 1:], np.mean(each, axis=0), rtol=1e-4)
+    measured = evaluate(run, "valid", (), (), Silent()).evaluation.scores
+    log_loss = next(score for score in measured if score.name == "log_loss")
+    assert log_loss.value == pytest.approx(result.results.ensemble.score, rel=1e-4)
+    assert f"mlcli evaluate {run}" in shown(result)
+    with pytest.raises(UsageError, match=f"ensemble of {manifest.members} networks"):
+        resume(run, (), Silent(), [], Interruption())
+
+
+def test_an_ensemble_is_scored_by_what_its_trials_are_compared_by(make_config):
+    watching = "training.early_stopping={metric: roc_auc, patience: 30}"
+    result = improve(make_config(*ALIKE, watching), trials=2, ensemble=2)
+    team = result.results.ensemble
+    measured = evaluate(team.run, "valid", (), (), Silent()).evaluation.scores
+    assert team.score == pytest.approx(next(score.value for score in measured if score.name == "roc_auc"))
+
+
+def test_a_network_of_another_seed_sees_the_rows_of_the_start(make_bench, make_config):
+    bench = make_bench(make_config())
+    inputs, (train, valid) = bench.inputs_for(make_config("features.scale=minmax", "seed=1"))
+    assert inputs.prepared.fingerprint == bench.inputs.prepared.fingerprint
+    assert torch.equal(valid.y, bench.arrays[1].y)
+    assert torch.equal(train.y, bench.arrays[0].y)
+
+
+def test_networks_that_are_not_kept_are_trained_again(make_config):
+    config = make_config(*ALIKE)
+    alone = improve(config, trials=5)
+    assert alone.results.ensemble is None
+    later = improve(config, trials=5, ensemble=3)
+    assert later.searched.trials == alone.searched.trials
+    again = improve(config, trials=5, ensemble=3)
+    assert replace(again.results.ensemble, run=None) == replace(later.results.ensemble, run=None)
+    for kept in (later.folder / "kept").iterdir():
+        (kept / "network.safetensors").write_bytes(b"damaged")
+    assert improve(config, trials=5, ensemble=3).results.ensemble.score == later.results.ensemble.score
+
+
+def test_a_search_ends_at_its_timeout(make_config):
+    config = make_config(*BAD_RATE, "training.epochs=100000")
+    result = improve(config, trials=3, timeout=0.5)
+    assert result.searched.trials == ()
+    config = make_config(*BAD_RATE, "improve.space={training.epochs: [90000, 100000]}", "optimizer.lr=0.03")
+    late = improve(config, trials=3, timeout=1.5)
+    *whole, cut = late.searched.trials
+    assert {trial.state for trial in whole} == {"complete"}
+    assert (cut.state, cut.origin) == ("pruned", "search")
+    assert cut.epochs < 90000
+    assert late.best != cut
+
+
+def test_nothing_better_is_said_plainly(make_config, shown):
+    config = make_config("improve.space={optimizer.lr: [1.0e-5, 2.0e-5]}")
+    result = improve(config, trials=3)
+    assert not result.improved
+    assert load_config(result.results.proposal) == result.config
+    text = shown(result)
+    assert "Nothing beat the configuration as it is" in text
+    assert "--trials 6" in text
+
+
+def test_the_search_goes_on_in_its_folder_and_others_have_their_own(make_config):
+    first = improve(make_config(*BAD_RATE), trials=2)
+    more = improve(make_config(*BAD_RATE, "improve.trials=77"), trials=3)
+    other = improve(make_config(*BAD_RATE, "optimizer.lr=2e-4"), trials=1)
+    assert more.folder == first.folder
+    assert more.searched.trials[:2] == first.searched.trials
+    assert other.folder != first.folder
+
+
+def test_the_runs_history_is_diagnosed_where_it_is_the_configs_own(make_config):
+    config = make_config(*BAD_RATE)
+    train(config)
+    run = latest_run("small")
+    own = improve(config, trials=1, run=run)
+    assert own.diagnosed == "small/001"
+    assert [finding.name for finding in own.searched.findings] == ["learning_rate_too_low"]
+    other = improve(make_config(*BAD_RATE, "optimizer.lr=0.03", "training.epochs=30"), trials=1, run=run)
+    assert other.diagnosed == "the unchanged configuration"
+    assert other.searched.findings == ()
+
+
+@pytest.mark.parametrize("change", [{"status": "interrupted"}, {"data_fingerprint": "0" * 64}])
+def test_a_run_that_was_cut_short_or_saw_other_data_tells_nothing(make_config, change):
+    config = make_config(*BAD_RATE)
+    train(config)
+    run = latest_run("small")
+    run.update_manifest(**change)
+    assert improve(config, trials=1, run=run).diagnosed == "the unchanged configuration"
+
+
+def test_run_and_first_trial_give_the_same_diagnosis(make_config, monkeypatch, tmp_path):
+    config = make_config("model.hidden=[]")
+    alone = improve(config, trials=1)
+    monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / "other"))
+    train(config)
+    beside = improve(config, trials=1, run=latest_run("small"))
+    assert beside.diagnosed == "small/001"
+    assert alone.searched.findings[0].name == "underfitting"
+    assert beside.searched.findings == alone.searched.findings
+
+
+def test_without_validation_rows_only_the_diagnosis(make_config, shown):
+    result = improve(make_config("dataset.split.valid=0"))
+    assert [finding.name for finding in result.searched.findings] == ["no_validation_rows"]
+    assert result.searched.trials == ()
+    assert result.results is None
+    assert "dataset.split.valid=0.2" in shown(result)
+
+
+class Interrupt(SearchCallback):
+    def __init__(self, number):
+        self.number, self.current = number, 0
+
+    def on_trial_start(self, number, budget):
+        self.current = number
+
+    def on_epoch_end(self, context, state, record):
+        if self.current == self.number and record.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_ends_the_search_after_the_step_and_keeps_what_was_found(make_config, shown):
+    config = make_config(*BAD_RATE)
+    result = improve(config, trials=6, callbacks=[Interrupt(3)])
+    assert result.interrupted
+    assert len(result.searched.trials) == 2
+    assert load_config(result.results.proposal).optimizer.lr == result.best.values["optimizer.lr"]
+    assert "goes on with the search" in shown(result)
+    whole = improve(config, trials=3)
+    assert not whole.interrupted
+    assert [trial.number for trial in whole.searched.trials] == [1, 2, 3]
+
+
+def test_two_commands_do_not_share_a_search(make_config):
+    config = make_config(*BAD_RATE)
+    folder = improve(config, trials=1).folder
+    with held_lock(folder / "lock", "other"), pytest.raises(LockedError):
+        improve(config, trials=2)
+
+
+@pytest.mark.parametrize("target", ["file", "run", None])
+def test_the_target_is_a_file_a_run_or_the_latest(make_config, tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    config = make_config(*BAD_RATE)
+    (tmp_path / "small.yaml").write_text(dump_config(config))
+    train(config)
+    spec = {"file": "small.yaml", "run": "small/001", None: None}[target]
+    found, run = Session(as_json=False, quiet=True).config_or_run(spec, ["optimizer.lr=0.5"])
+    assert found.optimizer.lr == 0.5
+    assert str(run) == "small/001"

@@ -1,0 +1,191 @@
+"""Several processes at one search, and real deaths among them."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mlcli.config.loading.dump import dump_config
+from mlcli.errors import UsageError
+from mlcli.search.storage import JOURNAL
+from mlcli.search.study import Study
+from mlcli.search.trial import Trial
+from mlcli.search.workers import WorkerTask
+
+SLOW = (
+    "training.epochs=150",
+    "improve.pruning=none",
+    "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.hidden: {choices: [[8], [16]]}}",
+)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts `mlcli improve small.yaml …` as a process of its own."""
+    processes = []
+
+    def improve(config, *options):
+        (tmp_path / "small.yaml").write_text(dump_config(config))
+        command = [sys.executable, "-m", "mlcli", "improve", "small.yaml", *map(str, options)]
+        processes.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return processes[-1]
+
+    yield improve
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def campaign_only(request):
+    """Several processes take seconds to start."""
+    if not request.config.getoption("--campaign"):
+        pytest.skip("needs --campaign")
+
+
+def journal(tmp_path, begun):
+    """The search's folder, once so many trials are in its journal."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for found in tmp_path.glob(f"runs/small/improve-*/{JOURNAL}"):
+            if found.read_bytes().count(b'"op_code":4') >= begun:
+                return found.parent
+        time.sleep(0.02)
+    raise AssertionError("no trial was begun")
+
+
+def states(folder, config):
+    """What Optuna itself holds of the trials."""
+    study = Study(folder, config, "loss", worker=1)._study
+    return [trial.state.name for trial in study.get_trials(deepcopy=False)]
+
+
+def check_no_trial_is_lost(make_config, start, tmp_path, *options):
+    config = make_config(*SLOW)
+    first = start(config, "--trials", 6, "--jobs", 2)
+    folder = journal(tmp_path, 2)
+    first.kill()
+    first.wait()
+    assert "RUNNING" in states(folder, config)
+    again = start(config, "--trials", 6, *options)
+    _, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err.decode()
+    ended = Study(folder, config, "loss", worker=1).trials()
+    assert [trial.number for trial in ended] == list(range(1, len(ended) + 1))
+    assert 6 <= len(ended) <= 7
+    assert [trial.origin for trial in ended].count("start") == 1
+    assert len({str(trial.values) for trial in ended}) == len(ended)
+    assert {"RUNNING", "WAITING"}.isdisjoint(states(folder, config))
+    return err
+
+
+def test_no_trial_is_lost_when_two_processes_are_killed(make_config, start, tmp_path):
+    check_no_trial_is_lost(make_config, start, tmp_path)
+
+
+def test_two_processes_go_on_and_train_an_ensemble(make_config, start, tmp_path, campaign_only):
+    err = check_no_trial_is_lost(make_config, start, tmp_path, "--jobs", 2, "--ensemble", 3)
+    assert b"3 networks together" in err
+
+
+def test_a_signal_ends_all_processes(make_config, start, tmp_path, campaign_only):
+    process = start(make_config(*SLOW, "training.epochs=100000"), "--jobs", 2)
+    folder = journal(tmp_path, 1)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert "RUNNING" not in states(folder, make_config(*SLOW, "training.epochs=100000"))
+
+
+def test_machines_share_a_database(make_config, start, tmp_path, monkeypatch, campaign_only):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHERE", str(tmp_path))
+    config = make_config(*SLOW[1:], "training.epochs=20", "improve.storage=sqlite:///${WHERE}/search.db")
+    both = []
+    for machine in ("a", "b"):  # folders of their own
+        monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / machine))
+        both.append(start(config, "--trials", 8))
+    for process in both:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err.decode()
+        assert b"0 failed" in err  # the first to end does not wait for the other's last trial
+    with sqlite3.connect(tmp_path / "search.db") as database:
+        found = dict(database.execute("select state, count(*) from trials group by state"))
+    assert found.keys() == {"COMPLETE"}
+    assert 8 <= found["COMPLETE"] <= 9
+
+
+def test_what_one_machine_tried_the_other_sees(make_config, tmp_path, monkeypatch):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
+    config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
+    one, other = (Study(tmp_path / machine / "small" / "improve-0", config, "loss") for machine in "ab")
+    ticket = one.propose(0)
+    assert other.n_running() == 1
+    tried = Trial(1, "search", ticket.values, "complete", 0.5)
+    one.keep(tried, ticket)
+    assert other.trials() == [tried]
+    assert other.propose(1).values != ticket.values
+
+
+def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monkeypatch):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
+    config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
+    study = Study(tmp_path / "small" / "improve-0", config, "loss")
+    study.beat(study.propose(0))
+    assert study.n_running() == 1
+    study.trials()
+    assert study.n_running() == 1
+    with sqlite3.connect(tmp_path / "search.db") as database:
+        database.execute("update trial_heartbeats set heartbeat = datetime('now', '-1 hour')")
+    study.trials()
+    assert study.n_running() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "improve.storage"),
+        ("oracle://me:secret@host/db", "improve.storage: oracle://"),
+        ("sqlite:///absent/search.db", "improve.storage: sqlite://"),
+        ("sqlite:////elsewhere.db", "'/elsewhere.db' lies neither"),
+        ("sqlite:///../elsewhere.db", "'../elsewhere.db' lies neither"),
+        ("postgresql://me:${ABSENT}@host/db", "ABSENT is not set"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_without_its_password(make_config, tmp_path, monkeypatch, url, message):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLCLI_OFFLINE", raising=False)
+    with pytest.raises(UsageError, match=message) as caught:
+        Study(tmp_path / "small" / "improve-0", make_config(*SLOW, f"improve.storage={url}"), "loss")
+    assert "secret" not in str(caught.value)
+
+
+def test_no_server_is_asked_while_offline(make_config, tmp_path, monkeypatch):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.setenv("MLCLI_OFFLINE", "1")
+    config = make_config(*SLOW, "improve.storage=postgresql://me@host/db")
+    with pytest.raises(UsageError, match="MLCLI_OFFLINE"):
+        Study(tmp_path / "small" / "improve-0", config, "loss")
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "{", '{"worker": 1}', '{"worker": 1, "phase": "x", "leader": 1, "deadline": null}']
+)
+def test_a_share_is_for_mlclis_own_processes(text):
+    with pytest.raises(UsageError, match="use --jobs"):
+        WorkerTask.read(text)
+
+
+def test_a_share_is_abandoned_when_its_leader_is_gone():
+    share = WorkerTask(1, "search", os.getppid(), None)
+    assert WorkerTask.read(share.write()) == share
+    assert not share.is_abandoned()
+    assert WorkerTask(1, "search", os.getpid(), None).is_abandoned()

@@ -1,0 +1,45 @@
+"""How delimited text is written, told from its bytes."""
+
+import gzip
+
+import pytest
+
+from mlcli.suggest.source import find_encoding, find_layout
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        (b"a,b\n1,2\n", "utf-8"),
+        ("é,ñ\n".encode(), "utf-8"),
+        ("é".encode()[:1], "utf-8"),  # a sample may end within a letter
+        ("é,ñ\n".encode("latin-1"), "latin-1"),
+        ("é,–\n".encode("cp1252"), "cp1252"),  # a dash, which latin-1 has not
+        (b"\xe9,\x81\n", "latin-1"),  # 0x81 means nothing in cp1252
+        ("a\n".encode("utf-16"), "utf-16"),
+    ],
+)
+def test_the_encoding(data, encoding):
+    assert find_encoding(data) == encoding
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("a,b\n1,2\n", ","),
+        ("a;b\n1,5;2,5\n", ";"),  # decimal commas are no delimiters
+        ("a,x;b,y;c\n1;2;3\n4;5;6\n", ";"),
+        ("a\tb\n1 2\t3 4\n", "\t"),
+        ("a|b|c\n1|2|3\n", "|"),
+        ("a b\n1 2\n", " "),
+        ('"a, b";c\n"1, 2";3\n', ";"),
+        ("one\n1\n2\n", ","),
+        ('a,b\n"x;y;z",1\n"u;v;w",2\n', ","),
+    ],
+)
+def test_the_delimiter(tmp_path, text, delimiter):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    assert find_layout(path).delimiter == delimiter
+    path.write_bytes(gzip.compress(text.encode()))
+    assert find_layout(path).delimiter == delimiter

@@ -1,0 +1,75 @@
+"""Curves in braille, of which the cells are worked out by hand."""
+
+import math
+
+import pytest
+
+from mlcli.terminal.plot import KEPT, AxisScale, Curve, draw_dots, scale_for, spread_labels
+
+NAN, UNIT = math.nan, AxisScale(0, 1)
+# Two cells side by side are 4 × 4 dots.
+DRAWN = {
+    "level at the bottom": ([[(0, 0), (1, 0)]], "⣀⣀"),
+    "level at the top": ([[(0, 1), (1, 1)]], "⠉⠉"),
+    "rising": ([[(0, 0), (1, 1)]], "⡠⠊"),
+    "one point": ([[(0, 0)]], "⡀ "),
+    "beyond the scale": ([[(0, 5), (1, 5)]], "⠉⠉"),
+    "a gap": ([[(0, 0), (0.5, NAN), (1, 1)]], "⡀⠈"),
+    "two curves": ([[(0, 0), (1, 0)], [(0, 1), (1, 1)]], "⣉⣉"),
+    "none": ([[]], "  "),
+}
+
+
+@pytest.mark.parametrize(("curves", "expected"), DRAWN.values(), ids=DRAWN)
+def test_cells(curves, expected):
+    (row,) = draw_dots(curves, UNIT, UNIT, 2, 1)
+    assert "".join(character for character, _ in row) == expected
+
+
+def test_a_cell_belongs_to_the_last_curve_in_it():
+    (row,) = draw_dots([[(0, 0), (1, 0)], [(0, 0)]], UNIT, UNIT, 2, 1)
+    assert [owner for _, owner in row] == [1, 0]
+
+
+SCALES = {
+    "near": ([1.0, 2.0], (1.0, 2.0, False)),
+    "far apart": ([0.01, 1.0], (0.01, 1.0, True)),
+    "with a zero": ([0.0, 0.01, 1.0], (0.01, 1.0, True)),
+    "negative": ([-1.0, 100.0], (-1.0, 100.0, False)),
+    "equal": ([2.0, 2.0], (1.0, 3.0, False)),
+    "zeros": ([0.0, 0.0], (-0.5, 0.5, False)),
+    "nothing": ([NAN, math.inf], (-0.5, 0.5, False)),
+    "deep": ([1e-300, 1.0], (1e-9, 1.0, True)),
+    "huge": ([-1e308, 1e308], (-1e308, 1e308, False)),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), SCALES.values(), ids=SCALES)
+def test_scales(values, expected):
+    scale = scale_for(values)
+    assert (scale.low, scale.high, scale.log) == expected
+    assert scale(scale.low) == pytest.approx(0)
+    assert scale(scale.high) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n", [1, KEPT - 1, KEPT, 100_000])
+def test_a_curve_of_any_length_keeps_few_points_and_its_shape(n):
+    curve = Curve()
+    for place in range(1, n + 1):
+        curve.add(place, float(place))
+    assert min(n, KEPT // 2) <= len(curve.points) < KEPT + 1
+    for place, value in curve.points:  # the mean of a stretch that ends at the place
+        assert value == place - (curve.stretch - 1) / 2
+
+
+def test_a_value_that_is_not_finite_spoils_no_stretch():
+    curve = Curve(stretch=2)
+    for place, value in enumerate([1.0, NAN, NAN, NAN]):
+        curve.add(place, value)
+    assert curve.points[0] == (1, 1.0)
+    assert math.isnan(curve.points[1][1])
+
+
+def test_labels():
+    assert spread_labels(["1", "epoch", "100"], 15) == "1    epoch  100"
+    assert spread_labels(["1", "epoch", "100"], 8) == "1    100"

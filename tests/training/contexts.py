@@ -1,0 +1,31 @@
+"""Small jobs to train."""
+
+import numpy as np
+import polars as pl
+import torch
+
+from mlcli.config.sections.config import Config
+from mlcli.data.tables.types import Column, Table
+from mlcli.models.task import fit_task
+from mlcli.training.context import TensorDataset, build_context
+
+
+def table_of(labels):
+    kind = "category" if isinstance(labels[0], str) else "number"
+    return Table(pl.DataFrame({"y": labels}), (), (Column("y", kind),))
+
+
+def make_context(kind="classification", classes=2, valid=True, n=60, **sections):
+    """A context on 60 seeded rows with 4 inputs; keyword arguments are config sections."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(n, 4))
+    score = x @ rng.normal(size=(4, classes))
+    labels = (score[:, 0] * 3).tolist() if kind == "regression" else [f"c{k}" for k in score.argmax(axis=1)]
+    if kind == "classification" and classes == 2:
+        labels = ["c1" if s > 0 else "c0" for s in score[:, 0]]
+    config = Config.model_validate({"name": "context", "dataset": {"name": "iris"}, **sections})
+    table = table_of(labels)
+    task = fit_task(table, kind, config.model, config.loss)
+    rows = TensorDataset(torch.tensor(x, dtype=torch.float32), task.encode(table))
+    held = TensorDataset(rows.x[:20], rows.y[:20]) if valid else TensorDataset(rows.x[:0], rows.y[:0])
+    return build_context(config, task, rows, held)
