@@ -22,20 +22,20 @@ class Clock(Callback):
     def __init__(self) -> None:
         self.marks: list[float] = []
 
-    def on_start(self, job: TrainingContext, state: TrainingState) -> None:
+    def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
         self.marks.append(time.perf_counter())
 
-    def on_epoch(self, job: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
+    def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
         self.marks.append(time.perf_counter())
 
 
 def main(config_path: str, *sets: str) -> None:
     """Train as `mlcli train` does, without run folder and screen."""
     config = load_config(Path(config_path), sets)
-    job = make_context(config, gather_inputs(config, Silent()))
+    context = make_context(config, gather_inputs(config, Silent()))
     clock = Clock()
-    train_model(job, new_state(job), [clock])
-    tell_fit(clock.marks, job.steps_per_epoch)
+    train_model(context, new_state(context), [clock])
+    tell_fit(clock.marks, context.steps_per_epoch)
 
 
 if __name__ == "__main__":

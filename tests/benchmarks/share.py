@@ -23,29 +23,29 @@ def share(path: Path, folder: Path, *sets: str) -> None:
     if inputs.prepared.stand_in_for:
         sys.exit(f"{inputs.prepared.stand_in_for} is not in the data folder")
     rows, valid = inputs.training_arrays()
-    job = make_context(config, inputs, (rows, valid))
+    context = make_context(config, inputs, (rows, valid))
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "x.npy", rows.x.numpy())
     np.save(folder / "y.npy", rows.y.numpy().reshape(-1).astype(np.int64))
     assert isinstance(inputs.task, Classification)
-    recipe = recipe_of(job) | {"n_classes": len(inputs.task.classes)}
+    recipe = recipe_of(context) | {"n_classes": len(inputs.task.classes)}
     (folder / "recipe.json").write_text(json.dumps(recipe))
 
 
-def recipe_of(job: TrainingContext) -> dict[str, object]:
+def recipe_of(context: TrainingContext) -> dict[str, object]:
     """The hyper-parameters, in the words of peers.task.Recipe."""
-    config, optimizer = job.config, job.config.optimizer
+    config, optimizer = context.config, context.config.optimizer
     assert isinstance(optimizer, AdamConfig)
     schedule = optimizer.schedule
     return {
         "hidden": list(config.model.hidden),
-        "batch_size": job.batch_size,
+        "batch_size": context.batch_size,
         "epochs": config.training.epochs,
-        "lr": job.lr,
+        "lr": context.lr,
         "beta2": optimizer.beta2,
         "peak": schedule.peak if isinstance(schedule, OneCycleSchedule) else None,
         "label_smoothing": getattr(config.loss, "label_smoothing", 0.0),
-        "precision": str(job.precision).removeprefix("torch."),
+        "precision": str(context.precision).removeprefix("torch."),
     }
 
 
