@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,11 +13,7 @@ from mlcli.config.sections.optimizer import AdamConfig, LbfgsConfig
 from mlcli.diagnosis.evidence import RateRange
 from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.learning_rate import find_range
-from mlcli.diagnosis.recommendations import Finding
-from mlcli.io.atomic import write_json
 from mlcli.io.json import strict_json
-from mlcli.reports.figures.search import draw_rates
-from mlcli.reports.figures.style import save_svg
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, outputs_of, train_model
 
@@ -64,13 +58,6 @@ def run_checks(subject: Experiment) -> Checks:
     """Some seconds of experiments on networks that are thrown away."""
     context, rates = subject.context(), find_range(subject)
     return Checks((first_loss(subject, context), handful(subject), learning_rate(context, rates)), rates)
-
-
-def leave_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequence[Finding]) -> None:
-    """Write diagnosis.json and, as learning_rate.svg, the curve of the range test."""
-    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": [finding.to_json() for finding in findings]})
-    if checks.rates is not None:
-        save_svg(draw_rates(checks.rates, config.optimizer.lr), folder / "learning_rate.svg")
 
 
 def first_loss(subject: Experiment, context: TrainingContext) -> Check:

@@ -13,8 +13,6 @@ from mlcli.config.sections.training import Space
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.paired import Difference
-from mlcli.reports.figures.search import draw_search
-from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
 from mlcli.search.next_config import write_proposal
@@ -98,8 +96,8 @@ class Results:
         }
 
 
-def leave_results(folder: Path, search: Search, searched: Searched, team: TrainedEnsemble | None) -> Results:
-    """Write trials.json, search.svg, best.yaml and the ensemble's run."""
+def write_results(folder: Path, search: Search, searched: Searched, team: TrainedEnsemble | None) -> Results:
+    """Write trials.json, best.yaml and the ensemble's run."""
     bench, trials = search.bench, searched.trials
     progress, importance = Progress.of(trials, bench.metric), rank_keys(trials, search.study.space, bench.metric)
     results = Results(
@@ -116,8 +114,6 @@ def leave_results(folder: Path, search: Search, searched: Searched, team: Traine
         folder / "trials.json",
         {"metric": bench.metric, "findings": findings, "importance": importance, "trials": told},
     )
-    scores = [trial.score if trial.state == "complete" else None for trial in trials]
-    save_svg(draw_search(scores, progress.best, bench.metric, progress.verdict()), folder / "search.svg")
     return results
 
 

@@ -11,22 +11,25 @@ from typing import Any, get_args
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
-from mlcli.diagnosis.checks import Checks, leave_diagnosis, run_checks
+from mlcli.diagnosis.checks import Checks, run_checks
 from mlcli.diagnosis.diagnose import diagnose
 from mlcli.diagnosis.examine import examine
 from mlcli.diagnosis.experiment import Experiment
-from mlcli.io.atomic import write_file
+from mlcli.diagnosis.recommendations import Finding
+from mlcli.io.atomic import write_file, write_json
 from mlcli.io.disk import make_folder
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
 from mlcli.io.verified import refuse_symlink
 from mlcli.reporter import Reporter, Silent
+from mlcli.reports.figures.search import draw_rates, draw_search
+from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
 from mlcli.search.budget import Budget, Clock
 from mlcli.search.next_config import apply_recommendations, describe_next
 from mlcli.search.ranking import best_trial, start_trial
-from mlcli.search.results import Results, leave_results
+from mlcli.search.results import Results, write_results
 from mlcli.search.search import Search, SearchCallback, Searched
 from mlcli.search.space import config_with, search_space
 from mlcli.search.trial import Trial, TrialState, build_search_context, evidence_of_run, start_evidence
@@ -168,7 +171,7 @@ def improve(
         else:
             reporter.say(f"Diagnosing {diagnosed}")
             result = replace(result, searched=search.run(interruption) if case is None else search.searched())
-        leave_diagnosis(folder, config, checks, result.searched.findings)
+        write_diagnosis(folder, config, checks, result.searched.findings)
     return write_next(replace(result, interrupted=interruption.signal is not None), asked)
 
 
@@ -180,7 +183,18 @@ def search_better(
     reporter.say(describe_search(search, result.folder))
     searched = search_in_parallel(search, result.folder, interruption)
     team = train_ensemble(search, result.folder, interruption)
-    return replace(result, searched=searched, results=leave_results(result.folder, search, searched, team))
+    results = write_results(result.folder, search, searched, team)
+    scores = [trial.score if trial.state == "complete" else None for trial in searched.trials]
+    figure = draw_search(scores, results.progress.best, result.metric, results.progress.verdict())
+    save_svg(figure, result.folder / "search.svg")
+    return replace(result, searched=searched, results=results)
+
+
+def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequence[Finding]) -> None:
+    """Write diagnosis.json and, as learning_rate.svg, the curve of the range test."""
+    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": [finding.to_json() for finding in findings]})
+    if checks.rates is not None:
+        save_svg(draw_rates(checks.rates, config.optimizer.lr), folder / "learning_rate.svg")
 
 
 def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
