@@ -15,7 +15,7 @@ MEASURE = """
 import threading, time
 from pathlib import Path
 import numpy, polars, sklearn.model_selection
-from mlcli.config.load import load_config
+from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.reporter import Silent
 

@@ -11,7 +11,7 @@ HEAVY = {"torch", "numpy", "polars", "sklearn", "scipy", "matplotlib", "optuna",
 SCRIPT = """
 import sys
 from pathlib import Path
-from mlcli.config.load import load_config
+from mlcli.config.loading.load import load_config
 from mlcli.errors import ConfigError
 try:
     load_config(Path(sys.argv[1]))

@@ -71,8 +71,8 @@ def test_plain_pictures_and_tables_never_import_sklearn():
     code = """
 import sys
 import numpy as np, polars as pl
-from mlcli.config.features import FeaturesConfig
-from mlcli.data.types import Column, Images, Table
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.tables.types import Column, Images, Table
 from mlcli.features.fit import fit_features
 images = Images(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.int64), ("a",))
 fit_features(images, FeaturesConfig(), 0).transform(images)

@@ -120,7 +120,7 @@ def saved(tmp_path):
 IMPORTED = """
 import sys
 from pathlib import Path
-from mlcli.bundle import load_bundle
+from mlcli.runs.bundle import load_bundle
 load_bundle(Path(sys.argv[1]))
 print(*{"torch._dynamo", "sympy", "sklearn", "scipy", "pandas"} & set(sys.modules))
 """

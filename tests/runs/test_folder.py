@@ -82,7 +82,7 @@ class TestManifest:
     def test_no_look_is_lost_between_processes(self, make_run, runs):
         run = make_run()
         code = (
-            "from pathlib import Path; from mlcli.run import open_run; import sys\n"
+            "from pathlib import Path; from mlcli.runs.folder import open_run; import sys\n"
             "run = open_run(Path(sys.argv[1]))\n"
             "for _ in range(25): run.count_test_look()"
         )
@@ -177,7 +177,5 @@ PATHS = {
 
 
 def test_finding_runs_loads_nothing_heavy():
-    code = (
-        "import mlcli.run, sys; mlcli.runs.folder.run_folders(); print({'torch', 'numpy', 'polars'} & set(sys.modules))"
-    )
+    code = "import mlcli.runs.folder, sys; mlcli.runs.folder.run_folders(); print({'torch', 'numpy', 'polars'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

@@ -12,7 +12,7 @@ import pytest
 from mlcli.errors import LockedError, ResourceError
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from mlcli.run import open_run\n"
+    "import sys, time; from pathlib import Path; from mlcli.runs.folder import open_run\n"
     "sys.argv = ['/usr/bin/mlcli', 'train', '/home/someone/secret.yaml']\n"
     "with open_run(Path({folder!r})).lock():\n"
     "    print('held', flush=True); time.sleep(60)"

@@ -99,10 +99,10 @@ def test_a_terminal_that_goes_away_gives_no_keys():
 
 PROGRAM = """
 import sys
-from mlcli.console.keys import Keys
-from mlcli.signals import Interruption, leave_on_signals
+from mlcli.terminal.keys import KeyReader
+from mlcli.io.signals import Interruption, leave_on_signals
 leave_on_signals()
-with Keys() as keys, {context}:
+with KeyReader() as keys, {context}:
     print("reading", flush=True)
     while key := keys.read(20):
         print("key", key, flush=True)

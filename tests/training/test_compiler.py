@@ -5,8 +5,8 @@ import sys
 
 TRAIN = """
 import sys, torch
-from mlcli.config.optimizer import AdamConfig
-from mlcli.training.optim import Parameters, build_optimizer
+from mlcli.config.sections.optimizer import AdamConfig
+from mlcli.training.optimizers import Parameters, build_optimizer
 model = torch.nn.Linear(2, 1)
 optimizer = build_optimizer(AdamConfig(name="adam"), Parameters.of(model))
 model(torch.ones(1, 2)).sum().backward()

@@ -23,7 +23,7 @@ def test_steps_and_ends_are_timed_apart_and_the_first_not_at_all(monkeypatch, se
 
         return act
 
-    monkeypatch.setattr(pace, "train_step", takes("step", 100.0, 0.4))
+    monkeypatch.setattr(pace, "optimizer_step", takes("step", 100.0, 0.4))
     monkeypatch.setattr(pace, "close_epoch", takes("end", 50.0, 7.0))
     monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
     found = measure_step_time(make_context(), seconds)
