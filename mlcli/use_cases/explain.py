@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from mlcli.config.reference.explain import Path, Topic, depth, is_choice, leads
-from mlcli.config.rules.messages import OTHER_NAMES, nearest
+from mlcli.config.rules.messages import KEY_SYNONYMS, nearest
 from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape, shape_of
 from mlcli.config.tree import read_key
 from mlcli.errors import UsageError
@@ -93,6 +93,6 @@ def _refuse(text: str) -> NoReturn:
     if "." not in text:
         known |= {topic.path[-1]: topic.title for topic in reversed(topics)}
         known |= {name: f"{topic.title}.{name}" for topic in topics for name in topic.sections}
-    near = nearest(OTHER_NAMES.get(text.lower().replace("-", "_"), text), known)
+    near = nearest(KEY_SYNONYMS.get(text.lower().replace("-", "_"), text), known)
     advice = f"; did you mean {known[near]}?" if near else "."
     raise UsageError(f"no key {text!r}{advice} All of them: mlcli explain")

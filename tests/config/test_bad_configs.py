@@ -161,7 +161,7 @@ def test_all_problems_come_together_in_the_order_of_the_file() -> None:
     ]
 
 
-def test_clashes_are_told_beside_faults_they_do_not_rest_on() -> None:
+def test_conflicts_are_told_beside_issues_they_do_not_rest_on() -> None:
     text = (
         CSV
         + "optimizer: {name: sgd, nesterov: true, momentum: '0.9'}\nloss: {name: bce}\nmodel: {output: step, dropout: 2}\n"
@@ -205,9 +205,9 @@ def test_no_more_problems_are_worded_than_are_told(text: str, monkeypatch: pytes
     made: list[ConfigIssue] = []
     told = ConfigIssue.__init__
 
-    def counted(fault: ConfigIssue, *values: object, **named: object) -> None:
-        made.append(fault)
-        told(fault, *values, **named)  # type: ignore[arg-type]
+    def counted(issue: ConfigIssue, *values: object, **named: object) -> None:
+        made.append(issue)
+        told(issue, *values, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ConfigIssue, "__init__", counted)
     with pytest.raises(ConfigError, match="these are the first 100"):

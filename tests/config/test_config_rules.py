@@ -73,7 +73,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("broken", "path", "line", "column", "message", "repaired"), ROWS)
-def test_a_clash_is_told_and_its_repair_is_not(
+def test_a_conflict_is_told_and_its_repair_is_not(
     broken: str, path: str, line: int, column: int, message: str, repaired: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

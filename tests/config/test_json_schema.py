@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 
 from mlcli.config.loading.yaml import read_yaml
 from mlcli.config.reference.json_schema import config_schema, schema_text
-from mlcli.config.rules.values import find_issues, write_out
+from mlcli.config.rules.values import expand_shorthand, find_issues
 from mlcli.config.sections.keys import all_keys
 from mlcli.config.tree import freeze
 from mlcli.errors import ConfigError
@@ -39,7 +39,7 @@ def as_integers(value):
 
 
 def is_accepted(value):
-    return next(find_issues(write_out({"name": "c", **freeze(value)})), None) is None
+    return next(find_issues(expand_shorthand({"name": "c", **freeze(value)})), None) is None
 
 
 def test_it_is_a_schema_of_draft_7():

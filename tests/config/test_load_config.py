@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config, override_config, parse_config
-from mlcli.config.loading.yaml import read_yaml
-from mlcli.config.rules.values import construct_config, write_out
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.keys import field_shape, find_keys, names_of
 from mlcli.config.sections.training import Choices, ImproveConfig
@@ -28,13 +26,6 @@ def test_what_is_dumped_loads_back_equal(text: str) -> None:
     assert parse(dumped) == config
     assert dump_config(parse(dumped)) == dumped
     assert override_config(config, {}) == config
-
-
-@pytest.mark.parametrize("text", CONFIGS.values(), ids=CONFIGS)
-def test_construction_without_validators_agrees_with_pydantic(text: str) -> None:
-    value = write_out(read_yaml("name: c\n" + text if "name: a-b" not in text else text, "c").value)
-    assert isinstance(value, dict)
-    assert construct_config(value) == parse(text)
 
 
 def test_the_table_holds_every_member_of_every_union() -> None:

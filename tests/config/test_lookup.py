@@ -5,7 +5,7 @@ import pytest
 from mlcli.config.loading.dump import dump_briefly
 from mlcli.config.loading.yaml import read_yaml
 from mlcli.config.reference.explain import ADVICE, Topic, example_of, is_choice, summary_of
-from mlcli.config.rules.values import find_issues, write_out
+from mlcli.config.rules.values import expand_shorthand, find_issues
 from mlcli.config.sections.keys import ANY, all_keys
 from mlcli.config.tree import freeze
 from mlcli.errors import UsageError
@@ -39,7 +39,7 @@ def test_an_example_is_valid_but_for_keys_that_it_leaves_out(topic):
     example = example_of(topic)
     read = read_yaml(dump_briefly(example), "example").value
     assert read == freeze(example)
-    messages = [fault.message for fault in find_issues(write_out({"name": "a", **read}))]
+    messages = [issue.message for issue in find_issues(expand_shorthand({"name": "a", **read}))]
     assert [message for message in messages if not message.startswith("is required")] == []
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from mlcli.config.loading.yaml import read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
 from mlcli.config.rules.messages import nearest
 from mlcli.config.rules.training import check_search_space, check_task, check_training
-from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, construct_config, find_issues, write_out
+from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, construct_config, expand_shorthand, find_issues
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import (
     JsonValue,
@@ -47,7 +48,7 @@ def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
         source = f"--set {override}"
         try:
             path, value = _read_override(override, source)
-            tree = replace(tree, value=write_out(tree.value)).with_value(path, value, Place(source))
+            tree = replace(tree, value=expand_shorthand(tree.value)).with_value(path, value, Place(source))
         except ConfigError as error:
             problems.extend(error.problems)
         except ValueError as error:
@@ -65,51 +66,31 @@ def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
 
 
 def build_config(tree: Tree) -> Config:
-    """The configuration a tree describes; raises ConfigError with every problem, in the order of the file."""
-    value = write_out(tree.value)
-    faults = list(islice(find_issues(value), MAX_PROBLEMS + 1))
-    faults.extend(islice(_cross_field_issues_beside(tuple(faults), value), MAX_PROBLEMS + 1))
-    said = [fault for fault in faults if not _rests_on(fault, tree.broken)]
-    problems = [*tree.problems, *(_placed(fault, tree) for fault in said)]
-    if problems:
+    """The configuration a tree describes; raises ConfigError with every problem, in the order of the file.
+
+    The cross-field checks see what is left without the keys that have issues of their own, where that is enough.
+    """
+    value = expand_shorthand(tree.value)
+    issues = list(islice(find_issues(value), MAX_PROBLEMS + 1))
+    broken = [_smallest_section(issue.path) for issue in issues]
+    value = reduce(without_value, broken, value)
+    config = construct_config(value) if not broken or next(find_issues(value), None) is None else None
+    if config is not None:
+        conflicts = (issue for issue in cross_field_issues(config, value) if not _rests_on(issue, broken))
+        issues.extend(islice(conflicts, MAX_PROBLEMS + 1))
+    problems = [*tree.problems, *(_placed(issue, tree) for issue in issues if not _rests_on(issue, tree.broken))]
+    if config is None or problems:
         raise ConfigError(_in_order(problems))
-    return _validate(value, tree)
-
-
-def build_quickly(tree: Tree) -> Config:
-    """The configuration of a tree that `dump_config` wrote, by pydantic alone, and with all advice at a fault."""
-    try:
-        return _validate(tree.value, tree)
-    except ConfigError:
-        return build_config(tree)
-
-
-def _validate(value: dict[str, Value], tree: Tree) -> Config:
-    """The configuration by pydantic, types being strict; it has the last word, in its own words."""
-    try:
-        return Config.model_validate(value, strict=True)
-    except ValidationError as error:
-        said = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_url=False)]
-        raise ConfigError([Problem(path, message, tree.values[()].source) for path, message in said]) from None
-
-
-def _cross_field_issues_beside(faults: Sequence[ConfigIssue], value: dict[str, Value]) -> Iterator[ConfigIssue]:
-    """Clashes among the keys that have no fault of their own; none where too little is left to judge."""
-    broken = [_smallest_section(fault.path) for fault in faults]
-    for path in broken:
-        value = without_value(value, path)
-    if next(find_issues(value), None) is None:
-        clashes = cross_field_issues(construct_config(value), value)
-        yield from (clash for clash in clashes if not _rests_on(clash, broken))
+    return config
 
 
 def _smallest_section(path: KeyPath) -> KeyPath:
-    """What to leave out for a faulty path: the key itself, or the section whose name it is."""
+    """What to leave out for a path with an issue: the key itself, or the section whose name it is."""
     return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
 
 
-def _rests_on(fault: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
-    involved = (fault.path, *fault.reads)
+def _rests_on(issue: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
+    involved = (issue.path, *issue.reads)
     return any(_is_under(path, gone) or _is_under(gone, path) for path in involved for gone in broken)
 
 
@@ -117,9 +98,9 @@ def _is_under(path: KeyPath, above: KeyPath) -> bool:
     return path[: len(above)] == above
 
 
-def _placed(fault: ConfigIssue, tree: Tree) -> Problem:
-    place = tree.place_of_key(fault.path) if fault.at_key else tree.place_of_value(fault.path)
-    return Problem(dotted(fault.path), fault.message, place.source, place.line, place.column)
+def _placed(issue: ConfigIssue, tree: Tree) -> Problem:
+    place = tree.place_of_key(issue.path) if issue.at_key else tree.place_of_value(issue.path)
+    return Problem(dotted(issue.path), issue.message, place.source, place.line, place.column)
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -155,8 +136,12 @@ def parse_config(text: str, source: str, default_name: str, overrides: Sequence[
 
 
 def read_resolved(path: Path) -> Config:
-    """Configuration of a file that a run keeps, several times as fast as `load_config`. Raises ConfigError."""
-    return build_quickly(read_yaml(_read_text(path), str(path)))
+    """Configuration of a file that `dump_config` wrote, several times as fast as `load_config`. Raises ConfigError."""
+    tree = read_yaml(_read_text(path), str(path))
+    try:
+        return Config.model_validate(tree.value, strict=True)
+    except ValidationError:  # changed since: tell what is wrong
+        return build_config(tree)
 
 
 def override_config(config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = ()) -> Config:

@@ -100,7 +100,7 @@ def _remedy(shape: Shape, value: Value) -> str:
     return f"; did you mean '{near}'?" if near else ""
 
 
-OTHER_NAMES = {
+KEY_SYNONYMS = {
     "activation_function": "activation",
     "batch": "batch_size",
     "batchsize": "batch_size",
@@ -147,7 +147,7 @@ def unknown_key(key: str, path: KeyPath, section: type[Section], members: Sequen
     own = section.model_fields
     others = [other for member in members for other in member.model_fields if other not in own]
     elsewhere = _elsewhere(path)
-    meant = OTHER_NAMES.get(key.lower().replace("-", "_"), "")
+    meant = KEY_SYNONYMS.get(key.lower().replace("-", "_"), "")
     if key in others:
         return f"unknown key; {_owners(key, path, members, name)}"
     if near := meant if meant in own else nearest(key, own, _SURE):

@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal, get_args
 
 from mlcli.config.rules.messages import nearest, shown_value
-from mlcli.config.rules.values import ConfigIssue, find_issues, write_out
+from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import Config, known_task, watched_metrics
 from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
 from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
@@ -179,10 +179,10 @@ def _refusals(written: dict[str, Value], path: Path, values: tuple[Value, ...], 
         for name_path, name in names:
             named = put_value(named, name_path, name)
         for value in values:
-            fault = next(find_issues(write_out(put_value(named, path, value))), None)
-            if fault is not None:
-                where = "" if fault.path[: len(path)] == path else f" {dotted(fault.path)}:"
-                yield f"{shown_value(value)} does not fit:{where} {fault.message}"
+            issue = next(find_issues(expand_shorthand(put_value(named, path, value))), None)
+            if issue is not None:
+                where = "" if issue.path[: len(path)] == path else f" {dotted(issue.path)}:"
+                yield f"{shown_value(value)} does not fit:{where} {issue.message}"
 
 
 def _check_grid(space: Space) -> Iterator[ConfigIssue]:

@@ -32,7 +32,7 @@ class ConfigIssue:
 
 
 def find_issues(value: Value) -> Iterator[ConfigIssue]:
-    """Every fault of a whole configuration."""
+    """Every issue of a whole configuration."""
     return _issues(Shape(Config), value, ())
 
 
@@ -41,14 +41,14 @@ def _issues(shape: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue]:
         yield from _section_issues(shape, value, path)
         return
     candidates = [_option_issues(option, value, path) for option in shape.options()]
-    inside = [list(islice(faults, MAX_PROBLEMS + 1)) for faults in candidates if faults is not None]
+    inside = [list(islice(issues, MAX_PROBLEMS + 1)) for issues in candidates if issues is not None]
     if [] in inside:
         return
     yield from inside[0] if len(inside) == 1 else [ConfigIssue(path, must_be(shape, value))]
 
 
 def _option_issues(option: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue] | None:
-    """Faults inside a value of the kind this option takes; None when it is of another kind."""
+    """Issues inside a value of the kind this option takes; None when it is of another kind."""
     if isinstance(value, dict):
         return _entry_issues(option, value, path) if option.origin is dict else None
     if isinstance(value, tuple):
@@ -114,27 +114,40 @@ def _wanted(field: FieldInfo) -> str:
 
 
 def construct_config(value: dict[str, Value]) -> Config:
-    """Configuration of values in which `find_faults` finds nothing."""
-    return Config.model_construct(**_fields(Config, value))
+    """Configuration of values in which `find_issues` finds nothing.
+
+    Made without pydantic's validators: to build them takes a hundred times as long as `find_issues`.
+    """
+    return Config.model_construct(**_construct_fields(Config, value))
 
 
-def _fields(section: type[Section], value: dict[str, Value]) -> dict[str, Any]:
+def _construct_fields(section: type[Section], value: dict[str, Value]) -> dict[str, Any]:
     fields = section.model_fields
     return {key: _construct(field_shape(fields[key]), inner) for key, inner in value.items()}
 
 
 def _construct(shape: Shape, value: Value) -> object:
-    if not isinstance(value, dict):
-        return value
-    if shape.sections():
+    """The value as the first option that it fits; a whole number becomes a float where the key takes floats."""
+    if isinstance(value, dict) and shape.sections():
         section = chosen_section(shape, value, ())
-        return value if isinstance(section, ConfigIssue) else section.model_construct(**_fields(section, value))
-    inner = next(option.key_and_value()[1] for option in shape.options() if option.origin is dict)
-    return {key: _construct(inner, one) for key, one in value.items()}
+        if not isinstance(section, ConfigIssue):
+            return section.model_construct(**_construct_fields(section, value))
+    option = next(option for option in shape.options() if _fits(option, value))
+    if isinstance(value, dict):
+        inner = option.key_and_value()[1]
+        return {key: _construct(inner, one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_construct, option.items(len(value)) or (), value))
+    return float(value) if option.annotation is float and isinstance(value, int) else value
 
 
-def write_out(value: dict[str, Value]) -> dict[str, Value]:
-    """Copy in which every section chosen by name says its name.
+def _fits(option: Shape, value: Value) -> bool:
+    issues = _option_issues(option, value, ())
+    return issues is not None and next(issues, None) is None
+
+
+def expand_shorthand(value: dict[str, Value]) -> dict[str, Value]:
+    """Copy in which every section chosen by name has its name.
 
     A bare word stands for a section with that name. In a section at the left margin that has a default, such as
     optimizer, a name left out is the default's; deeper ones, such as optimizer.schedule, must be named.
