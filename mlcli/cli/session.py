@@ -107,13 +107,14 @@ class Session:
 
     def config_or_run(self, target: str | None, sets: Sequence[str] | None) -> tuple[Config, Run | None]:
         """The configuration meant, a file's or a run's; and the run named, or the latest of the same name."""
+        from mlcli.config.loading.load import read_resolved
         from mlcli.runs.folder import find_run, latest_run
 
         if target is None or target.endswith(FILE_ENDINGS):
             config = self.config(Path(target) if target else None, sets)
             return config, latest_run(config.name)
         run = find_run(target)
-        return self.config(run.config, sets), run
+        return read_resolved(run.config, sets or ()), run
 
     def trained_on(self, target: str | None) -> str | None:
         """Fingerprint of the data that the run named was trained on; None for a file, or where nothing is named."""

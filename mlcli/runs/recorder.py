@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mlcli.config.loading.load import load_config
+from mlcli.config.loading.load import read_resolved
 from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.errors import DataError
 from mlcli.reporter import Reporter
@@ -52,7 +52,7 @@ def prepare_again(run: Run, reporter: Reporter) -> Prepared:
 
     The run's own config says where it is; that of its bundle has no absolute paths, since bundles travel.
     """
-    config = load_config(run.config)
+    config = read_resolved(run.config)
     prepared = prepare_dataset(config.dataset, config.seed, reporter)
     require_same_data(run, prepared)
     return prepared

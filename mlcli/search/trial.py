@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from mlcli.config.loading.load import load_config
+from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.evidence import TrainingEvidence, untrained_evidence
 from mlcli.errors import ArtefactError, ConfigError
@@ -243,7 +243,7 @@ def evidence_of_run(
 ) -> TrainingEvidence | None:
     """A run as a diagnosis sees it; None where it was not trained like the start, or not to its end."""
     try:
-        manifest, trained = run.read_manifest(), load_config(run.config)
+        manifest, trained = run.read_manifest(), read_resolved(run.config)
         same = all(getattr(trained, section) == getattr(bench.start, section) for section in TRAINED_BY)
         whole = manifest.status in ENDED and manifest.members == 1  # an ensemble has no one history
         if not (same and whole) or manifest.data_fingerprint != bench.inputs.prepared.fingerprint:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.config.loading.load import load_config
+from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.prepare import Prepared
@@ -97,10 +97,10 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
 
 def evaluated_config(run: Run, sets: Sequence[str]) -> Config:
     """The run's config with other keys of `evaluation`, but for those that training rests on. Raises ConfigError."""
-    before = load_config(run.config)
+    before = read_resolved(run.config)
     if not sets:
         return before
-    after = load_config(run.config, sets)
+    after = read_resolved(run.config, sets)
     sections = [name for name in Config.model_fields if name != "evaluation"]
     changed = [name for name in sections if getattr(after, name) != getattr(before, name)]
     settled = [name for name in SETTLED if getattr(after.evaluation, name) != getattr(before.evaluation, name)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlcli.config.loading.dump import dump_config
-from mlcli.config.loading.load import load_config
+from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
@@ -169,7 +169,7 @@ def describe_context(context: TrainingContext, inputs: Inputs) -> str:
 
 def extended_config(run: Run, sets: Sequence[str]) -> Config:
     """The run's config with the changes that a resume allows: more epochs, other checkpoint intervals."""
-    before, after = load_config(run.config), load_config(run.config, sets)
+    before, after = read_resolved(run.config), read_resolved(run.config, sets)
     free = {"epochs": before.training.epochs, "checkpoint_seconds": before.training.checkpoint_seconds}
     core = after.model_copy(update={"training": after.training.model_copy(update=free)})
     changed = [name for name in Config.model_fields if getattr(core, name) != getattr(before, name)]
