@@ -9,8 +9,6 @@ import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig, TableConfig
 from mlcli.data.cleaning import (
-    CleaningReport,
-    ColumnReport,
     check_classes,
     check_spread,
     distinct_counts,
@@ -24,7 +22,7 @@ from mlcli.data.selection import CellsConfig, Selected, select_cells
 from mlcli.data.tables.cells import as_text, kind_of
 from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Rows, require_columns
-from mlcli.data.tables.types import Column, Kind, Table, TaskKind
+from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Kind, SourceRead, Table, TaskKind
 from mlcli.errors import DataError
 
 
@@ -77,24 +75,7 @@ def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
     return kinds
 
 
-@dataclass(frozen=True)
-class TableRead:
-    """A cleaned table.
-
-    rows      : all rows, or the training rows when test rows are given apart
-    test      : the test rows given apart, with the same columns and kinds
-    task      : inferred from all target cells of rows, or as dataset.task says
-    split_key : split.column, aligned with rows: Float64, String (ids, names, ISO dates) or Datetime; not a feature
-    """
-
-    rows: Table
-    test: Table | None
-    task: TaskKind
-    split_key: pl.Series | None
-    report: CleaningReport
-
-
-def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig) -> TableRead:
+def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig) -> SourceRead:
     """Infer kinds and task, and clean; test rows given apart take the columns and kinds of the others.
 
     Classes are text, whatever they were: '3', 'true'. Raises DataError where data and config do not fit.
@@ -119,7 +100,7 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
     report = replace(report, dropped_columns=reasons, test=test_report)
     split_key = rows.frame[roles.split] if roles.split else None
-    return TableRead(_table(rows, roles), test, task, split_key, report)
+    return SourceRead(_table(rows, roles), test, task, split_key, report)
 
 
 def _cells_config(config: TableConfig) -> CellsConfig:

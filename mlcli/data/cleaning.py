@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from mlcli.config.sections.dataset import MissingConfig, OutliersConfig
 from mlcli.data.tables.rows import Rows
-from mlcli.data.tables.types import Kind, Table
+from mlcli.data.tables.types import Bounds, OutlierReport, Table
 from mlcli.errors import DataError
 from mlcli.io.text import shown, suggestion
+
+# Distinct values are counted exactly in as many rows, and estimated in more.
+_EXACT_ROWS = 100_000
+_FEW_CLASSES = 20
 
 
 def sparse_columns(rows: Rows, features: Sequence[str], config: MissingConfig) -> dict[str, str]:
@@ -72,30 +75,6 @@ def repeated(frame: pl.DataFrame) -> pl.Series:
     return pl.Series(marks)
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Accepted band of a column, its ends included, and the cells of the training rows outside it."""
-
-    low: float
-    high: float
-    cells: int
-
-
-@dataclass(frozen=True)
-class OutlierReport:
-    """Outliers of the training rows.
-
-    bounds  : by number feature
-    flat    : number features without spread in the middle half (iqr), which have no outliers
-    dropped : training rows dropped
-    """
-
-    name: str
-    bounds: dict[str, Bounds]
-    flat: tuple[str, ...]
-    dropped: int
-
-
 def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierReport]:
     """Drop training rows with a number feature out of bounds, or make those cells missing.
 
@@ -134,56 +113,6 @@ def _band(values: pl.Series, config: OutliersConfig) -> tuple[float, float]:
     return q1 - config.threshold * (q3 - q1), q3 + config.threshold * (q3 - q1)
 
 
-_EXACT_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class ColumnReport:
-    """One column that is kept.
-
-    missing  : missing cells of the rows that dataset.keep leaves
-    distinct : distinct values in the cleaned rows; estimated (HyperLogLog, within about 2 %) beyond 100,000 rows
-    replaced : cells changed by dataset.replace
-    """
-
-    name: str
-    role: Literal["feature", "target"]
-    kind: Kind
-    missing: int
-    distinct: int
-    replaced: int
-
-
-@dataclass(frozen=True)
-class CleaningReport:
-    """The rows of one file, from read to clean: rows = rows_kept − the three counts of dropped rows.
-
-    rows_kept           : rows that dataset.keep leaves
-    rows_without_target : dropped because the target is missing
-    rows_with_missing   : dropped because a feature is missing (dataset.missing.drop_rows)
-    duplicates          : rows equal to an earlier one in every column
-    duplicates_dropped  : how many of them were dropped
-    dropped_columns     : column → reason
-    constant            : features with at most one distinct value; they are kept
-    notes               : how columns were read where that is not obvious
-    test                : the same for test rows given apart
-    """
-
-    source: str
-    rows_read: int
-    rows_kept: int
-    rows_without_target: int
-    rows_with_missing: int
-    duplicates: int
-    duplicates_dropped: int
-    rows: int
-    columns: tuple[ColumnReport, ...]
-    dropped_columns: dict[str, str]
-    constant: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    test: CleaningReport | None = None
-
-
 def distinct_counts(frame: pl.DataFrame) -> dict[str, int]:
     """Distinct values of every column, missing ones not counted; exact where there are 0 or 1."""
     values = pl.all().drop_nulls()
@@ -196,9 +125,6 @@ def distinct_counts(frame: pl.DataFrame) -> dict[str, int]:
 
 def _counts(frame: pl.DataFrame) -> dict[str, int]:
     return {name: int(frame[name][0]) for name in frame.columns}
-
-
-_FEW_CLASSES = 20
 
 
 def check_classes(rows: Rows, target: str, *, asked: bool) -> None:

@@ -21,7 +21,7 @@ from mlcli.data.readers.npz import feature_frame, read_arrays
 from mlcli.data.readers.parquet import read_parquet
 from mlcli.data.readers.text_file import open_text, read_text
 from mlcli.data.selection import CellsConfig, select_cells
-from mlcli.data.tables.rows import Rows, Source
+from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, Kind, Schema, Table
 from mlcli.errors import DataError, UsageError
 from mlcli.io.disk import resource_errors
@@ -128,7 +128,7 @@ def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence
             (x,) = read_arrays(path if piped is None else piped, label, (_array_name(dataset),))
             if x.ndim != 2:
                 raise DataError(f"{label}: the feature array has shape {x.shape}; expected (n, d)")
-            return Rows.read(feature_frame(x, label), Source(label))
+            return Rows.read(feature_frame(x, label), Origin(label))
 
 
 def _array_name(dataset: DatasetConfig) -> str:

@@ -7,38 +7,31 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from mlcli.config.sections.dataset import (
-    BundledConfig,
     DatasetConfig,
     DigitsConfig,
     IdxConfig,
-    ImagesConfig,
     MnistConfig,
     SplitConfig,
-    SqlConfig,
     TableConfig,
 )
-from mlcli.data.cleaning import OutlierReport, drop_outliers
-from mlcli.data.memory import require_reading_memory
+from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import Profile, profile_splits
-from mlcli.data.readers.mnist import COLLECTIONS, fetch_mnist
-from mlcli.data.sources import SourceRead, read_source, source_files
+from mlcli.data.readers.mnist import COLLECTIONS
+from mlcli.data.sources import source_of
 from mlcli.data.splitting import effective_seed, split_rows, take_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
-from mlcli.data.tables.types import Dataset, Images, Splits, Table
+from mlcli.data.tables.types import Dataset, Images, OutlierReport, SourceRead, Splits, Table
 from mlcli.errors import ArtefactError, ResourceError
 from mlcli.io.atomic import recover_children
-from mlcli.io.disk import resource_errors
 from mlcli.io.network import UnreachableError
 from mlcli.io.paths import prepared_dir
-from mlcli.io.verified import sha256_file
 from mlcli.reporter import Reporter
 
 PREPARE_FORMAT = 1
@@ -50,6 +43,7 @@ _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
 # What was taken for categories once makes another dataset when it comes to be a kind of its own.
 _LATER_KEYS = ("dates",)
 _FIRST_KINDS = ("number", "category")
+_MNIST_ROWS = 60_000
 
 
 @dataclass(frozen=True)
@@ -65,18 +59,13 @@ class Fingerprints:
     rows: str
 
 
-def fingerprints(config: DatasetConfig, seed: int, read: SourceRead | None) -> Fingerprints:
-    """Over the section, the split's seed, the content of the source and the format.
-
-    read : the rows, for a source that has no files to look at
-    """
-    files = source_files(config) if read is None else None
-    content = list(_content(config, files, read))
+def fingerprints(config: DatasetConfig, seed: int, content: Iterable[str]) -> Fingerprints:
+    """Over the section, the split's seed, the content of the source and the format."""
     described = {
         "format": PREPARE_FORMAT,
         "dataset": _without_later(config.model_dump(mode="json")),
         "seed": effective_seed(config.split, seed),
-        "content": content,
+        "content": list(content),
     }
     return Fingerprints(_digest(described), _digest({**described, "dataset": _of_rows(config)}))
 
@@ -105,31 +94,11 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _content(config: DatasetConfig, files: tuple[Path, ...] | None, read: SourceRead | None) -> Iterator[str]:
-    match config:
-        case BundledConfig():
-            yield version("scikit-learn")
-        case ImagesConfig():  # to hash thousands of pictures takes as long as to read them
-            yield from map(_stamp, files or ())
-        case _:
-            yield from map(sha256_file, files or ())
-    if read is not None and isinstance(read.rows, Table):
-        yield _hash_rows(read.rows)
-
-
-def _stamp(path: Path) -> str:
-    with resource_errors(path):
-        found = path.stat()
-    return f"{path.parent.name}/{path.name} {found.st_size} {found.st_mtime_ns}"
-
-
-def _hash_rows(table: Table) -> str:
+def _hash_rows(rows: Dataset) -> str:
     packed = io.BytesIO()
-    table.frame.rechunk().write_ipc(packed)
+    if isinstance(rows, Table):
+        rows.frame.rechunk().write_ipc(packed)
     return hashlib.sha256(packed.getbuffer()).hexdigest()
-
-
-_MNIST_ROWS = 60_000
 
 
 @dataclass(frozen=True)
@@ -158,14 +127,17 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     seed : the config's; `split.seed` comes first. Raises DataError and ResourceError.
     """
     config, stand_in_for = _acquire(dataset, reporter)
-    if not _may_be_stored(config):  # before a large file is read to tell its fingerprint
-        require_reading_memory(config)
-    read = read_source(config) if isinstance(config, SqlConfig) and config.url else None
-    marks = fingerprints(config, seed, read)
+    source = source_of(config)
+    if not _may_be_stored(config):  # before a large file is read for its fingerprint
+        source.require_memory()
+    content = source.content()
+    read = source.read() if content is None else None
+    marks = fingerprints(config, seed, [_hash_rows(read.rows)] if read else content or ())
     folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
     stored = _load(folder, reporter)
     if stored is None:
-        _save(folder, _make(config, seed, read or _read(config)))
+        source.require_memory()
+        _save(folder, _make(config, seed, read or source.read()))
     data = stored or load_prepared(folder)  # what was made is large, and let go of
     fingerprint = with_kinds(marks.data, data.splits.train)
     return Prepared(
@@ -174,13 +146,11 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
 
 
 def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig, str | None]:
-    """Download what is not at hand; the digits stand in for what cannot be had, where the config says so."""
-    if not isinstance(dataset, MnistConfig):
-        return dataset, None
+    """Download what is missing; the digits stand in for what cannot be downloaded, where the config says so."""
     try:
-        fetch_mnist(dataset.name, reporter)
+        source_of(dataset).fetch(reporter)
     except UnreachableError as error:
-        if dataset.offline != "digits":
+        if not isinstance(dataset, MnistConfig) or dataset.offline != "digits":
             raise
         title = COLLECTIONS[dataset.name].title
         reporter.warn(
@@ -206,11 +176,6 @@ def _label(config: DatasetConfig) -> str:
 
 def _may_be_stored(config: DatasetConfig) -> bool:
     return any(prepared_dir().glob(f"{_label(config)}-*"))
-
-
-def _read(config: DatasetConfig) -> SourceRead:
-    require_reading_memory(config)
-    return read_source(config)
 
 
 def _load(folder: Path, reporter: Reporter) -> StoredData | None:

@@ -9,10 +9,21 @@ import numpy as np
 import polars as pl
 from typing_extensions import TypedDict  # pydantic, which reads profiles back, cannot read typing's before Python 3.12
 
-from mlcli.data.cleaning import CleaningReport, OutlierReport, distinct_counts
+from mlcli.data.cleaning import distinct_counts
 from mlcli.data.tables.cells import as_days, as_shown
 from mlcli.data.tables.histogram import Histogram, count_bins
-from mlcli.data.tables.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
+from mlcli.data.tables.types import (
+    CleaningReport,
+    Column,
+    Dataset,
+    Images,
+    Kind,
+    OutlierReport,
+    SplitName,
+    Splits,
+    Table,
+    TaskKind,
+)
 from mlcli.io.json import plain_json
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")

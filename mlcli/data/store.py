@@ -10,11 +10,21 @@ import polars as pl
 from pydantic import Field, ValidationError
 
 from mlcli.config.sections.base import Section
-from mlcli.data.cleaning import CleaningReport, OutlierReport
 from mlcli.data.profile import SPLITS, Profile
 from mlcli.data.tables.cells import DTYPES
 from mlcli.data.tables.frames import PORTION
-from mlcli.data.tables.types import Column, Dataset, Images, Kind, SplitName, Splits, Table, TaskKind
+from mlcli.data.tables.types import (
+    CleaningReport,
+    Column,
+    Dataset,
+    Images,
+    Kind,
+    OutlierReport,
+    SplitName,
+    Splits,
+    Table,
+    TaskKind,
+)
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder, write_json

@@ -10,8 +10,8 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import DatasetConfig, SplitConfig
 from mlcli.data.prepare import divide_source
-from mlcli.data.sources import SourceRead, read_source
-from mlcli.data.tables.types import Splits, Table
+from mlcli.data.sources import read_source
+from mlcli.data.tables.types import SourceRead, Splits, Table
 from mlcli.errors import DataError
 from mlcli.features.fit import fit_features
 from mlcli.models.task import Classification, FittedTask, fit_task

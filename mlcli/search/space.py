@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlcli.config.loading.load import override_config
-from mlcli.config.sections.config import PICTURES, Config, usual_rate
+from mlcli.config.sections.config import Config, usual_rate
+from mlcli.config.sections.dataset import ImageConfig
 from mlcli.config.sections.keys import owners
 from mlcli.config.sections.optimizer import DECADE, LbfgsConfig
 from mlcli.config.sections.training import Choices, LogRange, Searched, Space
@@ -52,7 +53,7 @@ def default_space(config: Config) -> Space:
         space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
         low, high = config.model.dropout - DROPOUT, config.model.dropout + DROPOUT
         space["model.dropout"] = (round_number(max(0.0, low)), round_number(min(MOST_DROPOUT, high)))
-        if not isinstance(config.dataset, PICTURES):
+        if not isinstance(config.dataset, ImageConfig):
             space["features.pieces"] = Choices(choices=_with(config.features.pieces, *PIECES))
     if config.training.epochs <= FEW_EPOCHS:
         space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))

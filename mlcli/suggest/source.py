@@ -12,9 +12,8 @@ import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
 from mlcli.config.tree import Value
-from mlcli.data.memory import require_reading_memory
 from mlcli.data.prediction_input import SUFFIXES
-from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.csv import CsvSource, read_delimited
 from mlcli.data.readers.images import list_image_folders, look_at
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
@@ -148,7 +147,7 @@ def _kind(place: Path) -> str:
 
 
 def _delimited(path: str, place: Path) -> TableFound:
-    require_reading_memory(CsvConfig(name="csv", path=path, target="unknown as yet"))
+    CsvSource(CsvConfig(name="csv", path=path, target="unknown as yet")).require_memory()
     layout = find_layout(place)
     rows = read_delimited(open_text(place, layout.encoding), layout.delimiter)
     keys: dict[str, Value] = {"name": "csv", "path": path}

@@ -13,7 +13,7 @@ from mlcli.config.loading.load import experiment_name
 from mlcli.config.tree import Value
 from mlcli.data.tables.cells import as_text
 from mlcli.data.tables.inference import infer_task
-from mlcli.data.tables.rows import Rows, Source, require_columns
+from mlcli.data.tables.rows import Origin, Rows, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
 from mlcli.suggest.columns import ColumnRole, hints_of, suggest_roles
@@ -93,7 +93,7 @@ def _document(
 
 def _task(labels: pl.Series, path: str) -> tuple[TaskKind, bool]:
     """The task, and whether the configuration must say so: of a few rows, two whole numbers are classes too."""
-    inferred = infer_task(Rows.read(labels.to_frame(), Source(path)), [labels.name], "auto")
+    inferred = infer_task(Rows.read(labels.to_frame(), Origin(path)), [labels.name], "auto")
     two = labels.dtype == pl.Float64 and labels.n_unique() == 2 and bool((labels == labels.round()).all())
     return ("classification", True) if inferred == "regression" and two else (inferred, False)
 

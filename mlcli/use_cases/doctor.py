@@ -20,7 +20,7 @@ from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.config.sections.model import MlpConfig
 from mlcli.config.sections.optimizer import AdamConfig
 from mlcli.config.sections.training import TrainingConfig
-from mlcli.data.readers.playground import read_playground
+from mlcli.data.readers.playground import draw_points
 from mlcli.errors import DivergedError, MlcliError, ResourceError
 from mlcli.features.fit import fit_features
 from mlcli.io.atomic import try_writing
@@ -161,8 +161,8 @@ def _train(errors: list[MlcliError]) -> Training | None:
 
 
 def _short_training() -> Training:
-    rows, kind = read_playground(RINGS)
-    task = fit_task(rows, kind, TRAINED.model, TRAINED.loss)
+    rows = draw_points(RINGS)
+    task = fit_task(rows, RINGS.known_task, TRAINED.model, TRAINED.loss)
     features = fit_features(rows, TRAINED.features, TRAINED.seed, task.truth(rows), classification=True)
     arrays = TensorDataset(features.transform(rows), task.encode(rows))
     context = build_context(TRAINED, task, arrays, TensorDataset(arrays.x[:0], arrays.y[:0]))

@@ -10,7 +10,7 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.quality.checks import obtain_findings
 from mlcli.data.quality.sample import DataFinding
-from mlcli.data.sources import at_hand, would_download
+from mlcli.data.sources import source_of
 from mlcli.reporter import Reporter
 
 
@@ -61,7 +61,7 @@ def prepare(configs: Sequence[Config], reporter: Reporter, only_at_hand: bool) -
 
 
 def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> PreparedConfig:
-    if only_at_hand and not at_hand(config.dataset):
+    if only_at_hand and not source_of(config.dataset).is_available():
         return PreparedConfig(config.name, None, _left_out(config))
     prepared = prepare_dataset(config.dataset, config.seed, reporter)
     reporter.explain("data", config, prepared)
@@ -70,7 +70,7 @@ def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> Prepared
 
 def _left_out(config: Config) -> str:
     """What it would take to prepare the data."""
-    if (download := would_download(config.dataset)) is not None:
+    if download := source_of(config.dataset).download_size():
         return f"would download {download}"
     path = getattr(config.dataset, "path", None) or getattr(config.dataset, "images", "its files")
     origin = getattr(config.dataset, "origin", None)

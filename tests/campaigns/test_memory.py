@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from mlcli.config.loading.load import load_config
-from mlcli.data.memory import require_reading_memory
+from mlcli.data.sources import source_of
 from mlcli.errors import ResourceError
 
 MEASURE = """
@@ -75,10 +75,10 @@ def test_estimates(campaign, workspace, monkeypatch, name):
     taken = int(measured.stdout)
     monkeypatch.setattr("mlcli.io.memory._text", lambda path: "")  # as if nothing were taken yet
     monkeypatch.setenv("MLCLI_MEMORY", str(int(TOO_HIGH * taken)))
-    require_reading_memory(config)
+    source_of(config).require_memory()
     monkeypatch.setenv("MLCLI_MEMORY", str(int(TOO_LOW * taken)))
     with pytest.raises(ResourceError, match="takes about"):
-        require_reading_memory(config)
+        source_of(config).require_memory()
     campaign.record(f"estimated well: {taken / 1e6:.0f} MB taken")
 
 

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.readers.mnist import COLLECTIONS
-from mlcli.data.sources import at_hand, would_download
+from mlcli.data.sources import source_of
 
 CONFIGS = TypeAdapter(DatasetConfig)
 
@@ -24,8 +24,8 @@ def config(**keys):
 
 @pytest.mark.parametrize("name", ["iris", "diabetes", "digits", "spiral", "plane"])
 def test_built_in(name):
-    assert at_hand(config(name=name))
-    assert would_download(config(name=name)) is None
+    assert source_of(config(name=name)).is_available()
+    assert source_of(config(name=name)).download_size() is None
 
 
 @pytest.mark.parametrize(
@@ -42,21 +42,21 @@ def test_built_in(name):
 )
 def test_files_every_one_of_which_is_needed(here, keys, files):
     for file in files:
-        assert not at_hand(config(**keys))
+        assert not source_of(config(**keys)).is_available()
         (here / file).parent.mkdir(parents=True, exist_ok=True)
         np.zeros(3, np.uint8).tofile(here / file)
-    assert at_hand(config(**keys))
-    assert would_download(config(**keys)) is None
+    assert source_of(config(**keys)).is_available()
+    assert source_of(config(**keys)).download_size() is None
 
 
 @pytest.mark.parametrize(("name", "said"), [("mnist", "MNIST, 11.6 MB"), ("fashion_mnist", "Fashion-MNIST, 30.9 MB")])
 def test_downloads(here, monkeypatch, name, said):
     monkeypatch.setitem(COLLECTIONS, name, replace(COLLECTIONS[name], folders=(name,)))  # whatever is installed
-    assert not at_hand(config(name=name))
-    assert would_download(config(name=name)) == said
+    assert not source_of(config(name=name)).is_available()
+    assert source_of(config(name=name)).download_size() == said
     folder = here / "data" / name
     folder.mkdir(parents=True)
     for file in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (folder / f"{file}-ubyte").write_bytes(b"")
-    assert at_hand(config(name=name))
-    assert would_download(config(name=name)) is None
+    assert source_of(config(name=name)).is_available()
+    assert source_of(config(name=name)).download_size() is None

@@ -13,8 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mlcli.config.sections.dataset import DatasetConfig
-from mlcli.data.readers.npz import read_npz
-from mlcli.data.sources import read_tables
+from mlcli.data.sources import read_source
 from mlcli.errors import DataError
 
 CONFIG = TypeAdapter(DatasetConfig)
@@ -191,7 +190,7 @@ def test_csv(tmp_path, data, options, fragments):
 def refuse(options, fragments):
     config = CONFIG.validate_python(options)
     with pytest.raises(DataError) as caught:
-        (read_npz if config.name == "npz" else read_tables)(config)
+        read_source(config)
     for fragment in fragments:
         assert fragment in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -362,7 +361,7 @@ def test_sql_that_is_no_database(tmp_path):
 def test_sql_never_shows_a_password(monkeypatch, url):
     monkeypatch.setenv("SQL_PASSWORD", "s3cret")
     with pytest.raises(DataError, match=r"query failed|no such file") as caught:
-        read_tables(CONFIG.validate_python({"name": "sql", "url": url, "query": "SELECT 1", "target": "y"}))
+        read_source(CONFIG.validate_python({"name": "sql", "url": url, "query": "SELECT 1", "target": "y"}))
     assert not any(secret in str(caught.value) for secret in ("s3cret", "s3/c", "ret@"))
 
 

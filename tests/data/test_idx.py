@@ -7,7 +7,8 @@ import pytest
 
 from mlcli.config.sections.dataset import IdxConfig
 from mlcli.data.readers import idx
-from mlcli.data.readers.idx import read_idx, read_idx_images
+from mlcli.data.readers.idx import read_idx
+from mlcli.data.sources import read_source
 from mlcli.errors import DataError
 
 
@@ -15,6 +16,11 @@ def idx_bytes(array, kind=0x08):
     """By hand, after the format's description."""
     header = bytes([0, 0, kind, array.ndim]) + b"".join(struct.pack(">I", length) for length in array.shape)
     return header + array.tobytes()
+
+
+def read_images(config):
+    found = read_source(config)
+    return found.rows, found.test
 
 
 PIXELS = np.arange(2 * 3 * 5, dtype=np.uint8).reshape(2, 3, 5)
@@ -104,7 +110,7 @@ class TestImages:
         return tmp_path
 
     def test_classes_are_the_labels_in_order(self, folder):
-        images, test = read_idx_images(IdxConfig(name="idx", images="images", labels="labels"))
+        images, test = read_images(IdxConfig(name="idx", images="images", labels="labels"))
         assert images.class_names == ("3", "7")
         assert images.labels.tolist() == [1, 0]
         assert test is None
@@ -112,7 +118,7 @@ class TestImages:
     def test_test_images_have_the_same_classes(self, folder):
         (folder / "test").write_bytes(idx_bytes(np.array([3, 3], np.uint8)))
         config = IdxConfig(name="idx", images="images", labels="labels", test_images="images", test_labels="test")
-        images, test = read_idx_images(config)
+        images, test = read_images(config)
         assert test.class_names == images.class_names
         assert test.labels.tolist() == [0, 0]
 
@@ -120,19 +126,19 @@ class TestImages:
         (folder / "test").write_bytes(idx_bytes(np.array([3, 5], np.uint8)))
         config = IdxConfig(name="idx", images="images", labels="labels", test_images="images", test_labels="test")
         with pytest.raises(DataError, match=r"class 5 does not occur.*3, 7"):
-            read_idx_images(config)
+            read_images(config)
 
     def test_as_many_labels_as_images(self, folder):
         (folder / "labels").write_bytes(idx_bytes(np.array([3, 5, 6], np.uint8)))
         with pytest.raises(DataError, match="labels: 3 labels for the 2 images of images"):
-            read_idx_images(IdxConfig(name="idx", images="images", labels="labels"))
+            read_images(IdxConfig(name="idx", images="images", labels="labels"))
 
     def test_swapped_files(self, folder):
         with pytest.raises(DataError, match="swapped"):
-            read_idx_images(IdxConfig(name="idx", images="labels", labels="images"))
+            read_images(IdxConfig(name="idx", images="labels", labels="images"))
 
     def test_no_images(self, folder):
         (folder / "images").write_bytes(idx_bytes(PIXELS[:0]))
         (folder / "labels").write_bytes(idx_bytes(LABELS[:0]))
         with pytest.raises(DataError, match="no pixels"):
-            read_idx_images(IdxConfig(name="idx", images="images", labels="labels"))
+            read_images(IdxConfig(name="idx", images="images", labels="labels"))

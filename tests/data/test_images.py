@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from mlcli.config.sections.dataset import ImagesConfig
-from mlcli.data.readers.images import list_image_folders, read_image_folders
+from mlcli.data.readers.images import list_image_folders
+from mlcli.data.sources import read_source
 from mlcli.errors import DataError
 
 
@@ -22,7 +23,8 @@ def pictures(tmp_path, monkeypatch):
 
 
 def read(**keys):
-    return read_image_folders(ImagesConfig(name="images", path="pictures", **keys))
+    found = read_source(ImagesConfig(name="images", path="pictures", **keys))
+    return found.rows, found.test
 
 
 def test_classes_by_name(pictures):

@@ -12,8 +12,8 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from mlcli.config.sections.dataset import DatasetConfig
-from mlcli.data.memory import require_reading_memory
 from mlcli.data.prepare import prepare_dataset
+from mlcli.data.sources import source_of
 from mlcli.errors import ResourceError
 from mlcli.reporter import Silent
 
@@ -108,7 +108,7 @@ def test_is_refused_unread(folder, monkeypatch, make, options, limit, said):
     assert time.process_time() - started < 0.5
     assert said in str(caught.value)
     monkeypatch.setenv("MLCLI_MEMORY", "100TB")
-    require_reading_memory(config)
+    source_of(config).require_memory()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_is_refused_unread(folder, monkeypatch, make, options, limit, said):
 def test_damaged_files_are_left_to_their_readers(folder, monkeypatch, options, file, content):
     (folder / file).write_bytes(content)
     monkeypatch.setenv("MLCLI_MEMORY", "1MB")
-    require_reading_memory(CONFIG.validate_python(options))
+    source_of(CONFIG.validate_python(options)).require_memory()
 
 
 def test_what_is_prepared_already_needs_no_reading(folder, monkeypatch):

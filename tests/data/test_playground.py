@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlcli.config.sections.dataset import PlaygroundConfig
-from mlcli.data.readers.playground import read_playground
+from mlcli.data.readers.playground import draw_points
 from mlcli.data.tables.types import Column
 
 CLASSES = ("circle", "xor", "gauss", "spiral")
@@ -12,7 +12,8 @@ REGRESSIONS = ("plane", "multi_gauss")
 
 
 def draw(name, **keys):
-    table, task = read_playground(PlaygroundConfig(name=name, **keys))
+    config = PlaygroundConfig(name=name, **keys)
+    table, task = draw_points(config), config.known_task
     x = table.frame.select("x1", "x2").to_numpy()
     label = table.frame["label"]
     return x, (label.cast(float) if task == "classification" else label).to_numpy()
@@ -45,7 +46,8 @@ def test_labels_without_noise(name):
 @pytest.mark.parametrize("name", CLASSES + REGRESSIONS)
 class TestEverySet:
     def test_table(self, name):
-        table, task = read_playground(PlaygroundConfig(name=name))
+        config = PlaygroundConfig(name=name)
+        table, task = draw_points(config), config.known_task
         classes = name in CLASSES
         assert len(table) == (500 if classes else 1200)
         assert task == ("classification" if classes else "regression")

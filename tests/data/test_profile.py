@@ -4,9 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlcli.data.cleaning import Bounds, CleaningReport, OutlierReport
 from mlcli.data.profile import profile_splits
-from mlcli.data.tables.types import Column, Images, Splits, Table
+from mlcli.data.tables.types import Bounds, CleaningReport, Column, Images, OutlierReport, Splits, Table
 
 
 def table(**columns):

@@ -11,13 +11,13 @@ from pydantic import TypeAdapter
 from sklearn import datasets
 
 from mlcli.config.sections.dataset import DatasetConfig
-from mlcli.data.sources import read_tables
+from mlcli.data.sources import read_source
 
 CONFIG = TypeAdapter(DatasetConfig)
 
 
 def read(path, **options):
-    return read_tables(CONFIG.validate_python({"name": "csv", "path": str(path), **options}))
+    return read_source(CONFIG.validate_python({"name": "csv", "path": str(path), **options}))
 
 
 def records(path):
@@ -37,7 +37,7 @@ def test_adult(real_data):
     )
     assert (found.task, len(found.rows), len(found.test)) == ("classification", 32_561, 16_281)
     assert [column.kind for column in found.rows.features].count("number") == 6
-    missing = {column.name: column.missing for column in found.report.columns if column.missing}
+    missing = {column.name: column.missing for column in found.cleaning.columns if column.missing}
     assert missing == {"workclass": 1836, "occupation": 1843, "native-country": 583}
     for table, name in ((found.rows, "adult.data"), (found.test, "adult.test")):
         expected = records(folder / name)
@@ -46,7 +46,7 @@ def test_adult(real_data):
             convert = float if column.kind == "number" else str
             assert table.frame[column.name].to_list() == [cell if cell is None else convert(cell) for cell in cells]
         assert table.frame["classification"].to_list() == [cell.rstrip(".") for cell in expected["classification"]]
-    assert found.report.duplicates == 32_561 - len(set(zip(*records(folder / "adult.data").values(), strict=True)))
+    assert found.cleaning.duplicates == 32_561 - len(set(zip(*records(folder / "adult.data").values(), strict=True)))
 
 
 def test_california(real_data):
@@ -83,7 +83,7 @@ BUNDLED = {
 def test_bundled_tables_are_those_of_scikit_learn(name):
     load, options, target, task = BUNDLED[name]
     bunch = load(**options)
-    found = read_tables(CONFIG.validate_python({"name": name}))
+    found = read_source(CONFIG.validate_python({"name": name}))
     assert found.task == task
     np.testing.assert_array_equal(found.rows.frame.drop(target).to_numpy(), bunch.data)
     expected = bunch.target if task == "regression" else np.array(bunch.target_names)[bunch.target]
@@ -95,8 +95,8 @@ def test_bundled_tables_are_those_of_scikit_learn(name):
 def test_reading_a_table_imports_nothing_heavy():
     code = (
         "import sys; from mlcli.config.sections.dataset import BundledConfig; "
-        "from mlcli.data.sources import read_tables; "
-        "read_tables(BundledConfig(name='iris')); "
+        "from mlcli.data.sources import read_source; "
+        "read_source(BundledConfig(name='iris')); "
         "print(sorted({'sklearn', 'scipy', 'torch', 'sqlite3', 'sqlalchemy', 'PIL'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

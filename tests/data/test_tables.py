@@ -14,8 +14,7 @@ import sqlalchemy
 from pydantic import TypeAdapter
 
 from mlcli.config.sections.dataset import DatasetConfig
-from mlcli.data.readers.npz import read_npz
-from mlcli.data.sources import read_tables
+from mlcli.data.sources import read_source
 from mlcli.data.tables.types import Column
 from mlcli.errors import DataError
 
@@ -25,7 +24,7 @@ CONFIG = TypeAdapter(DatasetConfig)
 def read(tmp_path, text, **options):
     path = tmp_path / "t.csv"
     path.write_text(text)
-    return read_tables(CONFIG.validate_python({"name": "csv", "path": str(path), "target": "y", **options}))
+    return read_source(CONFIG.validate_python({"name": "csv", "path": str(path), "target": "y", **options}))
 
 
 def column(cells):
@@ -190,7 +189,7 @@ def test_report_counts_everything(tmp_path):
         "missing": {"drop_rows": True, "drop_columns_over": 0.7},
         "duplicates": "drop",
     }
-    report = read(tmp_path, text, **options).report
+    report = read(tmp_path, text, **options).cleaning
     assert (report.rows_read, report.rows_kept, report.rows) == (6, 5, 2)
     assert (report.rows_without_target, report.rows_with_missing) == (1, 1)
     assert (report.duplicates, report.duplicates_dropped) == (1, 1)
@@ -208,7 +207,7 @@ def test_report_counts_everything(tmp_path):
 
 
 def test_missing_cells_are_no_distinct_value(tmp_path):
-    report = read(tmp_path, "a,b,y\n1,,p\n1,5,q\n,6,q\n").report
+    report = read(tmp_path, "a,b,y\n1,,p\n1,5,q\n,6,q\n").cleaning
     assert [column.distinct for column in report.columns] == [1, 2, 2]
     assert report.constant == ("a",)
 
@@ -220,7 +219,7 @@ def test_estimated_distinct_counts_are_close_and_exact_for_constants(tmp_path):
     )
     frame.write_parquet(tmp_path / "t.parquet")
     config = {"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}
-    report = read_tables(CONFIG.validate_python(config)).report
+    report = read_source(CONFIG.validate_python(config)).cleaning
     many, few, one, _ = (column.distinct for column in report.columns)
     assert abs(many - n) < 0.05 * n
     assert (few, one, report.constant) == (2, 1, ("one",))
@@ -237,14 +236,14 @@ def test_test_rows_take_the_kinds_of_the_others(tmp_path):
         "y": ["1", "0", "0"],
     }
     assert (found.test.features, found.test.targets) == (found.rows.features, found.rows.targets)
-    assert (found.report.rows, found.report.test.rows, found.report.test.duplicates) == (2, 3, 1)
+    assert (found.cleaning.rows, found.cleaning.test.rows, found.cleaning.test.duplicates) == (2, 3, 1)
 
 
 def test_test_rows_that_are_neither_true_nor_false_count_as_missing(tmp_path):
     (tmp_path / "test.csv").write_text("a,y\nTRUE,p\nmaybe,q\n0,p\n,q\n")
     found = read(tmp_path, column(["yes", "no"] * 5), test_path=str(tmp_path / "test.csv"))
     assert found.test.frame["a"].to_list() == [True, None, False, None]
-    assert found.report.test.notes == (
+    assert found.cleaning.test.notes == (
         "column 'a': 1 cells are neither true nor false, as the training rows' are, and are missing",
     )
 
@@ -257,7 +256,7 @@ def test_truth_of_typed_sources(tmp_path, write):
     getattr(frame, f"write_{write}")(tmp_path / "t")
     source = {"parquet": "parquet", "ndjson": "jsonl"}[write]
     options = {"name": source, "path": str(tmp_path / "t"), "target": "y", "types": {"n": "boolean"}}
-    rows = read_tables(CONFIG.validate_python(options)).rows
+    rows = read_source(CONFIG.validate_python(options)).rows
     assert rows.frame.to_dict(as_series=False) == {
         "a": [True, True, None],
         "word": [False, True, False],
@@ -305,13 +304,13 @@ def test_dates_of_typed_sources_are_in_one_time_zone(tmp_path):
         }
     )
     frame.with_columns(pl.col("t").dt.convert_time_zone("Asia/Tokyo")).write_parquet(tmp_path / "t.parquet")
-    found = read_tables(CONFIG.validate_python({"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}))
+    found = read_source(CONFIG.validate_python({"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y"}))
     assert found.rows.frame["d"].to_list() == [datetime.datetime(2024, 1, 31), None]
     assert found.rows.frame["t"].to_list() == [datetime.datetime(2024, 1, 30, 23), datetime.datetime(2024, 1, 31, 2)]
     assert found.rows.frame["c"][0][:8] == "12:30:00"
     assert found.rows.frame["n"].to_list() == [1.5, 2.0]
     assert [column.kind for column in found.rows.features] == ["date", "date", "category", "number"]
-    zone, clock = found.report.notes
+    zone, clock = found.cleaning.notes
     assert "'t' holds times of the zone Asia/Tokyo" in zone
     assert "'c' holds times of day" in clock
 
@@ -370,9 +369,9 @@ def as_url(path):
 def test_one_table_from_every_source(tmp_path, monkeypatch, write):
     monkeypatch.setenv("TABLE_FOLDER", str(tmp_path))
     options = {"target": "y", "task": "classification", "types": {"code": "category"}, **write(tmp_path / "t")}
-    found = read_tables(CONFIG.validate_python(options))
+    found = read_source(CONFIG.validate_python(options))
     assert found.rows.frame.to_dict(as_series=False) == EXPECTED
-    assert found.report.rows_read == 4
+    assert found.cleaning.rows_read == 4
 
 
 def test_another_database_is_read_through_sqlalchemy(tmp_path, monkeypatch):
@@ -387,13 +386,13 @@ def test_another_database_is_read_through_sqlalchemy(tmp_path, monkeypatch):
     monkeypatch.setenv("PASSWORD", "p@ss/word")
     config = {"name": "sql", "url": "postgresql://me:${PASSWORD}@host/db", "target": "y", "task": "classification"}
     query = "SELECT count, size, flag, name, CAST(code AS TEXT) AS code, y FROM t ORDER BY code"
-    found = read_tables(CONFIG.validate_python({**config, "query": query}))
+    found = read_source(CONFIG.validate_python({**config, "query": query}))
     assert found.rows.frame.to_dict(as_series=False) == EXPECTED
-    assert found.report.source == "postgresql://me:${PASSWORD}@host/db (query)"
+    assert found.cleaning.source == "postgresql://me:${PASSWORD}@host/db (query)"
     assert [(url.host, url.database, url.password) for url in opened] == [("host", "db", "p@ss/word")]
     with pytest.raises(DataError, match="returns no columns; expected one SELECT"):
-        read_tables(CONFIG.validate_python({**config, "query": "DELETE FROM t"}))
-    assert found.report.rows == len(read_tables(CONFIG.validate_python({**config, "query": query})).rows)
+        read_source(CONFIG.validate_python({**config, "query": "DELETE FROM t"}))
+    assert found.cleaning.rows == len(read_source(CONFIG.validate_python({**config, "query": query})).rows)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mariadb"])
@@ -409,7 +408,7 @@ def test_servers_are_asked_for_a_read_only_transaction(tmp_path, monkeypatch, di
     monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **options: engine)
     monkeypatch.setattr(sqlalchemy.Connection, "exec_driver_sql", execute)
     with pytest.raises(DataError, match="enough"):
-        read_tables(CONFIG.validate_python({"name": "sql", "url": f"{dialect}://host/db", "query": "Q", "target": "y"}))
+        read_source(CONFIG.validate_python({"name": "sql", "url": f"{dialect}://host/db", "query": "Q", "target": "y"}))
     assert len(asked) == 1
     assert asked[0].endswith("TRANSACTION READ ONLY")
     engine.dispose()
@@ -419,7 +418,7 @@ def test_keys_that_appear_late_in_json_lines(tmp_path):
     lines = ['{"a": 1, "y": "p"}\n'] * 5000 + ['{"a": 1.5, "late": "x", "y": "q"}\n']
     (tmp_path / "t.jsonl").write_text("".join(lines))
     config = {"name": "jsonl", "path": str(tmp_path / "t.jsonl"), "target": "y"}
-    frame = read_tables(CONFIG.validate_python(config)).rows.frame
+    frame = read_source(CONFIG.validate_python(config)).rows.frame
     assert frame["late"].null_count() == 5000
     assert frame["a"][-1] == 1.5
 
@@ -430,14 +429,14 @@ def test_typed_cells_are_replaced_as_they_are_shown(tmp_path):
     )
     options = {"replace": {"a": {"-9": "2"}, "b": {"true": "yes"}}, "missing": {"values": ["3"]}}
     config = {"name": "parquet", "path": str(tmp_path / "t.parquet"), "target": "y", **options}
-    frame = read_tables(CONFIG.validate_python(config)).rows.frame
+    frame = read_source(CONFIG.validate_python(config)).rows.frame
     assert frame["a"].to_list() == [1.0, 2.0, None]
     assert frame["b"].to_list() == ["yes", "false", "yes"]
 
 
 def test_npz_table(tmp_path):
     np.savez(tmp_path / "t.npz", x=np.array([[1, 2], [3, 4], [5, 6]], np.uint8), y=np.array(["p", "q", "p"]))
-    found = read_npz(CONFIG.validate_python({"name": "npz", "path": str(tmp_path / "t.npz"), "target": "label"}))
+    found = read_source(CONFIG.validate_python({"name": "npz", "path": str(tmp_path / "t.npz"), "target": "label"}))
     expected = {"x1": [1.0, 3.0, 5.0], "x2": [2.0, 4.0, 6.0], "label": ["p", "q", "p"]}
     assert found.rows.frame.to_dict(as_series=False) == expected
 
@@ -446,7 +445,8 @@ def test_npz_images(tmp_path):
     pixels = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
     np.savez(tmp_path / "t.npz", pictures=pixels, labels=np.array([7, 3, 7]))
     path = str(tmp_path / "t.npz")
-    images, test = read_npz(CONFIG.validate_python({"name": "npz", "path": path, "x": "pictures", "y": "labels"}))
+    found = read_source(CONFIG.validate_python({"name": "npz", "path": path, "x": "pictures", "y": "labels"}))
+    images, test = found.rows, found.test
     assert test is None
     assert images.class_names == ("3", "7")
     np.testing.assert_array_equal(images.labels, [1, 0, 1])

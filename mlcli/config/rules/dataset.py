@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from mlcli.config.rules.values import ConfigIssue
-from mlcli.config.sections.config import PICTURES, Config, gives_test_rows, has_valid_rows, known_task, targets_of
-from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, IdxConfig, SqlConfig, TableConfig
+from mlcli.config.sections.config import Config, has_valid_rows
+from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, IdxConfig, ImageConfig, SqlConfig, TableConfig
 from mlcli.config.sections.features import ColumnConfig, FeaturesConfig
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError
@@ -32,8 +32,8 @@ def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
                 ("dataset", "decimal"), f"is the delimiter too: {dataset.decimal!r}; cells could not be told apart"
             )
     if isinstance(dataset, TableConfig):
-        yield from _check_target(dataset, targets_of(dataset))
-        yield from _check_dates(dataset, targets_of(dataset))
+        yield from _check_target(dataset, dataset.target_names)
+        yield from _check_dates(dataset, dataset.target_names)
 
 
 def _check_dates(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[ConfigIssue]:
@@ -84,7 +84,7 @@ def check_split(config: Config) -> Iterator[ConfigIssue]:
 def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     split, at = dataset.split, (*SPLIT, "column")
     reads = ((*SPLIT, "by"), ("dataset", "target"), ("dataset", "drop"))
-    if split.by in _BY_COLUMN and isinstance(dataset, PICTURES):
+    if split.by in _BY_COLUMN and isinstance(dataset, ImageConfig):
         yield ConfigIssue(
             (*SPLIT, "by"), f"must be random, stratified or auto, as pictures have no columns; got {split.by}"
         )
@@ -93,13 +93,13 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     elif split.by not in _BY_COLUMN and split.column is not None:
         message = f"is not used by {split.by}; set dataset.split.by to group, time or given, or remove column"
         yield ConfigIssue(at, message, reads=reads)
-    elif split.column in targets_of(dataset):
+    elif split.column in dataset.target_names:
         yield ConfigIssue(at, f"is the target {split.column!r}, which cannot also decide the split", reads=reads)
     elif isinstance(dataset, TableConfig) and split.column in dataset.drop:
         yield ConfigIssue(
             at, f"{split.column!r} is in dataset.drop too; remove it there (it is not a feature anyway)", reads=reads
         )
-    if split.by == "stratified" and known_task(dataset) == "regression":
+    if split.by == "stratified" and dataset.known_task == "regression":
         message = "stratified needs classes, and the task is regression; use random"
         yield ConfigIssue((*SPLIT, "by"), message, reads=(("dataset", "task"), ("dataset", "target")))
 
@@ -107,7 +107,7 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
 def _check_shares(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     test, valid = dataset.split.test, dataset.split.valid
     shares = isinstance(test, float) and isinstance(valid, float)
-    if shares and test + valid >= 1 and not gives_test_rows(dataset) and dataset.split.by != "given":
+    if shares and test + valid >= 1 and not dataset.gives_test_rows and dataset.split.by != "given":
         message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
         yield ConfigIssue(
             SPLIT, message, at_key=True, reads=((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path"))
@@ -154,7 +154,7 @@ _CATEGORY_KEYS = ("encode", "order", "buckets")
 def check_columns(config: Config) -> Iterator[ConfigIssue]:
     """Columns that are asked to be two things at once, and keys that have no effect on them."""
     dataset, features = config.dataset, config.features
-    if isinstance(dataset, PICTURES):
+    if isinstance(dataset, ImageConfig):
         yield from _keys_without_columns(dataset.name, features)
         return
     for name, text in features.derive.items():
@@ -189,7 +189,7 @@ def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Co
 
 
 def _other_use(column: str, dataset: DatasetConfig) -> str | None:
-    if column in targets_of(dataset):
+    if column in dataset.target_names:
         return "the target"
     if column == dataset.split.column:
         return "the split column"

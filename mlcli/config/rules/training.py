@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from mlcli.config.rules.messages import nearest, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
-from mlcli.config.sections.config import Config, known_task, watched_metrics
+from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
 from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
 from mlcli.config.sections.training import (
@@ -35,7 +35,7 @@ _OUTPUT_LOSSES = {
 def check_task(config: Config) -> Iterator[ConfigIssue]:
     """Losses, outputs and metrics that do not suit the task, or each other."""
     yield from _check_output(config)
-    task = known_task(config.dataset)
+    task = config.dataset.known_task
     if task == "regression":
         yield from _class_keys(config)
     if task == "classification" and config.loss.name in _REGRESSION_LOSSES:

@@ -1,13 +1,18 @@
 """The `dataset` section: where rows come from, how they are cleaned and split."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from mlcli.config.sections.base import ColumnName, Count, ErrorHint, OpenShare, Positive, Section, Share
 
 Cell = str | int | float | bool
-PlaygroundSet = Literal["circle", "xor", "gauss", "spiral", "plane", "multi_gauss"]
+PlaygroundClasses = Literal["circle", "xor", "gauss", "spiral"]
+PlaygroundNumbers = Literal["plane", "multi_gauss"]
+PlaygroundSet = Literal[PlaygroundClasses, PlaygroundNumbers]
+BundledName = Literal["iris", "wine", "breast_cancer", "diabetes"]
+MnistName = Literal["mnist", "fashion_mnist"]
+Task = Literal["regression", "classification"]
 DateFormat = Annotated[
     str,
     Field(pattern=r"^([^%]|%[YymdbBjHIMSpz]|\.%f)*%[YymdbBjHIMSpz]([^%]|%[YymdbBjHIMSpz]|\.%f)*$"),
@@ -72,13 +77,36 @@ class SplitConfig(Section):
     seed: int | None = Field(None, ge=0, description="Seed of the split; null uses the config's seed.")
 
 
-class _Rows(Section):
-    """Keys common to every source: cleaning and splitting."""
+class SourceConfig(Section):
+    """Keys common to every source, and what they settle before any data is read."""
 
     split: SplitConfig = Field(SplitConfig.model_construct(), description="How rows are divided.")
 
+    @property
+    def known_task(self) -> Task | None:
+        """The task; None where the data decides."""
+        return None
 
-class TableConfig(_Rows):
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The target columns that the file names."""
+        return ()
+
+    @property
+    def gives_test_rows(self) -> bool:
+        """Whether the source has test rows of its own, so that split.test is not used."""
+        return bool(getattr(self, "test_path", None) or getattr(self, "test_images", None))
+
+
+class ImageConfig(SourceConfig):
+    """Keys common to sources of images, which are classified and have no columns."""
+
+    @property
+    def known_task(self) -> Task:
+        return "classification"
+
+
+class TableConfig(SourceConfig):
     """Keys common to sources with named columns."""
 
     task: Literal["auto", "regression", "classification"] = Field(
@@ -111,6 +139,10 @@ class TableConfig(_Rows):
     )
     outliers: OutliersConfig = Field(OutliersConfig.model_construct(), description="Outlier policy for number columns.")
 
+    @property
+    def known_task(self) -> Task | None:
+        return None if self.task == "auto" else self.task
+
 
 class OwnTableConfig(TableConfig):
     """A table of the user's: which column is predicted must be said."""
@@ -119,6 +151,14 @@ class OwnTableConfig(TableConfig):
         description="Column to predict, or several number columns for multi-output regression."
     )
     origin: str | None = Field(None, description="Where the data can be had; shown when the file is missing.")
+
+    @property
+    def known_task(self) -> Task | None:
+        return super().known_task or ("regression" if len(self.target_names) > 1 else None)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return (self.target,) if isinstance(self.target, str) else self.target
 
 
 class _File(OwnTableConfig):
@@ -174,7 +214,7 @@ class NpzConfig(OwnTableConfig):
     target: ColumnName = Field("y", description="Name given to the target column.")
 
 
-class IdxConfig(_Rows):
+class IdxConfig(ImageConfig):
     """Images and labels in the IDX format of MNIST, plain or gzipped."""
 
     name: Literal["idx"]
@@ -184,7 +224,7 @@ class IdxConfig(_Rows):
     test_labels: str | None = Field(None, min_length=1, description="IDX file of their labels.")
 
 
-class ImagesConfig(_Rows):
+class ImagesConfig(ImageConfig):
     """A folder of pictures, one sub-folder per class."""
 
     name: Literal["images"]
@@ -197,7 +237,7 @@ class ImagesConfig(_Rows):
     origin: str | None = Field(None, description="Where the data can be had; shown when the folder is missing.")
 
 
-class Stl10Config(_Rows):
+class Stl10Config(ImageConfig):
     """STL-10's binary files: train_X.bin, train_y.bin, test_X.bin, test_y.bin (96 × 96 × 3)."""
 
     name: Literal["stl10"]
@@ -207,34 +247,46 @@ class Stl10Config(_Rows):
     )
     color: Literal["gray", "rgb"] = Field("rgb", description="One channel or three.")
 
+    @property
+    def gives_test_rows(self) -> bool:
+        return True
+
 
 class BundledConfig(TableConfig):
     """Tables that come with scikit-learn; nothing is downloaded."""
 
-    name: Literal["iris", "wine", "breast_cancer", "diabetes"]
+    name: BundledName
+
+    @property
+    def known_task(self) -> Task | None:
+        return super().known_task or ("regression" if self.name == "diabetes" else "classification")
 
 
-class DigitsConfig(_Rows):
+class DigitsConfig(ImageConfig):
     """1,797 handwritten digits of 8 × 8 pixels (0–16) that come with scikit-learn."""
 
     name: Literal["digits"]
 
 
-class MnistConfig(_Rows):
+class MnistConfig(ImageConfig):
     """70,000 digits (mnist) or garments (fashion_mnist) of 28 × 28 pixels; test rows are given.
 
     Found in the data folder, plain or gzipped, or else downloaded and checked.
     """
 
-    name: Literal["mnist", "fashion_mnist"]
+    name: MnistName
     offline: Literal["digits"] | None = Field(
         None,
         description="What to train on when the files are neither at hand nor downloadable: digits takes the "
         "bundled handwritten digits, with a loud notice. null stops with exit 3.",
     )
 
+    @property
+    def gives_test_rows(self) -> bool:
+        return True
 
-class PlaygroundConfig(_Rows):
+
+class PlaygroundConfig(SourceConfig):
     """The generated two-input sets of the TensorFlow Playground; columns x1, x2 and label."""
 
     name: PlaygroundSet
@@ -245,6 +297,10 @@ class PlaygroundConfig(_Rows):
         0.0, description="The Playground's noise, as a share (0.5 is its 50 %)."
     )
     seed: int = Field(0, ge=0, description="Seed of the points, apart from the config's seed.")
+
+    @property
+    def known_task(self) -> Task:
+        return "regression" if self.name in get_args(PlaygroundNumbers) else "classification"
 
 
 DatasetConfig = Annotated[

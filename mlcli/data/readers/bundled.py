@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlcli.data.tables.rows import Rows, Source
-from mlcli.data.tables.types import Images
+from mlcli.config.sections.dataset import BundledConfig, BundledName, DigitsConfig
+from mlcli.data.clean_tables import clean_tables
+from mlcli.data.readers.source import Source
+from mlcli.data.tables.rows import Origin, Rows
+from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 
-BundledName = Literal["iris", "wine", "breast_cancer", "diabetes"]
-
+DIGIT_NAMES = tuple("0123456789")
 _CELL_TRAITS = (
     "radius",
     "texture",
@@ -81,9 +84,25 @@ _SETS: dict[str, _Bundled] = {
 }
 
 
-def bundled_target(name: BundledName) -> str:
-    """Name of the column to predict."""
-    return _SETS[name].target
+class BundledSource(Source[BundledConfig]):
+    """A table of scikit-learn's."""
+
+    def content(self) -> Iterator[str]:
+        yield version("scikit-learn")
+
+    def read(self) -> SourceRead:
+        name = self.config.name
+        return clean_tables(read_bundled(name), None, (_SETS[name].target,), self.config)
+
+
+class DigitsSource(Source[DigitsConfig]):
+    """scikit-learn's digits."""
+
+    def files(self) -> tuple[Path, ...]:
+        return (digits_path(),)
+
+    def read(self) -> SourceRead:
+        return SourceRead(read_digits(), None, "classification")
 
 
 def read_bundled(name: BundledName) -> Rows:
@@ -101,7 +120,7 @@ def read_bundled(name: BundledName) -> Rows:
             labels = np.array(file.readline().strip().split(",")[2:])  # after the numbers of rows and columns
         target = pl.Series(bundled.target, labels[codes], dtype=pl.String)
     frame = pl.DataFrame({column: x[:, i] for i, column in enumerate(bundled.features)}).with_columns(target)
-    return Rows.read(frame, Source(name))
+    return Rows.read(frame, Origin(name))
 
 
 def _folder() -> Path:
@@ -117,9 +136,6 @@ def _numbers(path: Path, delimiter: str, skip: int) -> NDArray[np.float64]:
     data = path.read_bytes()
     text = gzip.decompress(data) if path.suffix == ".gz" else data
     return np.loadtxt(BytesIO(text), delimiter=delimiter, skiprows=skip, ndmin=2)
-
-
-CLASS_NAMES = tuple("0123456789")
 
 
 def digits_path() -> Path:
@@ -141,4 +157,4 @@ def read_digits() -> Images:
     path = digits_path()
     with resource_errors(path), gzip.open(path, "rt", encoding="ascii") as file:
         rows = np.loadtxt(file, delimiter=",", dtype=np.uint8)
-    return Images(rows[:, :64].reshape(-1, 8, 8).copy(), rows[:, 64].astype(np.int64), CLASS_NAMES)
+    return Images(rows[:, :64].reshape(-1, 8, 8).copy(), rows[:, 64].astype(np.int64), DIGIT_NAMES)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from mlcli.config.sections.dataset import CsvConfig
 from mlcli.data.readers.csv_layout import CsvLayout, padding, refuse_lone_returns
-from mlcli.data.readers.text_file import TextFile
-from mlcli.data.tables.rows import BLANKS, EXACT, Rows, Source, check_header
+from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
+from mlcli.data.readers.text_file import TextFile, open_text
+from mlcli.data.tables.rows import BLANKS, EXACT, Origin, Rows, check_header
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
 _DELIMITERS = ",;\t|"
+
+
+class CsvSource(FileSource[CsvConfig]):
+    """Delimited text with a header line."""
+
+    def read_file(self, path: Path) -> Rows:
+        return read_delimited(open_text(path, self.config.encoding), self.config.delimiter)
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        cell_ends = (self.config.delimiter.encode(), b"\n")
+        return (text_need(path, cell_ends) for path in self.regular_files())
 
 
 def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()) -> Rows:
@@ -37,7 +51,7 @@ def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()
         raise DataError(f"{text.label}: {n_rows} rows were counted but {frame.height} parsed; the file is not regular")
     if has_blanks:
         frame = frame.select(pl.all().str.strip_chars(BLANKS))
-    return Rows.read(frame, Source(text.label, layout.line), is_text=True)
+    return Rows.read(frame, Origin(text.label, layout.line), is_text=True)
 
 
 def _header(layout: CsvLayout) -> list[str]:

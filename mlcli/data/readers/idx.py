@@ -2,14 +2,16 @@
 
 import math
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from mlcli.config.sections.dataset import IdxConfig
+from mlcli.data.readers.source import MemoryNeed, Source, find_files, first_bytes, pixels_need, unpacked_size
 from mlcli.data.readers.text_file import GZIP
-from mlcli.data.tables.types import Images
+from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
@@ -21,20 +23,30 @@ _TYPES = {0x08: "unsigned bytes", 0x09: "signed bytes", 0x0B: "16-bit integers",
           0x0D: "32-bit floats", 0x0E: "64-bit floats"}  # fmt: skip
 
 
-def read_idx_images(config: IdxConfig) -> tuple[Images, Images | None]:
-    """The images of a config and its test images, with the same classes and size; raises DataError."""
-    pixels, labels = _read_pair(config.images, config.labels)
-    images = label_images(pixels, labels)
-    if len(images.class_names) < 2:
-        found = f"every label is {images.class_names[0]}"
-        raise DataError(f"{config.labels}: {found}; classification needs at least two classes")
-    if config.test_images is None or config.test_labels is None:
-        return images, None
-    test_pixels, test_labels = _read_pair(config.test_images, config.test_labels)
-    if test_pixels.shape[1:] != pixels.shape[1:]:
-        found = f"pictures of {test_pixels.shape[1:]}, those of {config.images} are {pixels.shape[1:]}"
-        raise DataError(f"{config.test_images}: {found}; give test pictures of the same size")
-    return images, label_images(test_pixels, test_labels, images.class_names)
+class IdxSource(Source[IdxConfig]):
+    """Images and their labels, and test images with the same classes and size."""
+
+    def files(self) -> tuple[Path, ...]:
+        config = self.config
+        return find_files(None, config.images, config.labels, config.test_images, config.test_labels)
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        return (pixels_need(str(path), _promised_bytes(path)) for path in self.regular_files())
+
+    def read(self) -> SourceRead:
+        config = self.config
+        pixels, labels = _read_pair(config.images, config.labels)
+        images = label_images(pixels, labels)
+        if len(images.class_names) < 2:
+            found = f"every label is {images.class_names[0]}"
+            raise DataError(f"{config.labels}: {found}; classification needs at least two classes")
+        if config.test_images is None or config.test_labels is None:
+            return SourceRead(images, None, "classification")
+        test_pixels, test_labels = _read_pair(config.test_images, config.test_labels)
+        if test_pixels.shape[1:] != pixels.shape[1:]:
+            found = f"images of {test_pixels.shape[1:]}, those of {config.images} are {pixels.shape[1:]}"
+            raise DataError(f"{config.test_images}: {found}; give test images of the same size")
+        return SourceRead(images, label_images(test_pixels, test_labels, images.class_names), "classification")
 
 
 def label_images(pixels: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...] | None = None) -> Images:
@@ -135,6 +147,15 @@ def _promised_size(path: Path, contents: bytes) -> int:
     if size > SIZE_LIMIT:
         _refuse(path, f"its header promises {size:,} bytes {shape}, more than the {SIZE_LIMIT:,} allowed", "check it")
     return size
+
+
+def _promised_bytes(path: Path) -> int:
+    """Bytes of pixels by the header; 0 where the file is shorter than it says, which `read` will explain."""
+    start = first_bytes(path)
+    n_dimensions = start[3] if start.startswith(b"\0\0\x08") and len(start) > 3 else 0
+    sizes = (int.from_bytes(start[at : at + 4], "big") for at in range(4, 4 + 4 * n_dimensions, 4))
+    promised = math.prod(sizes)
+    return promised if n_dimensions and promised <= unpacked_size(path) else 0
 
 
 def _header_size(shape: tuple[int, ...]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import warnings
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from mlcli.config.sections.dataset import ImagesConfig
-from mlcli.data.tables.types import Images
+from mlcli.data.readers.source import MemoryNeed, Source, pixels_need
+from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
@@ -34,6 +36,120 @@ SUFFIXES = frozenset(
 _FILE_LIMIT = 256 << 20
 _WHOLE = 1 << 16  # a side that no picture is decoded at a fraction of its size for
 _MODES = {"gray": "L", "rgb": "RGB"}
+# What Python makes of the bytes of a name that is not UTF-8.
+_HALF_LETTERS = re.compile("[\ud800-\udfff]")
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """The files of a folder of classes, class by class and by name.
+
+    labels : int64 (n,), indices into class_names
+    """
+
+    folder: Path
+    paths: tuple[Path, ...]
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+class ImagesSource(Source[ImagesConfig]):
+    """Folders of images, and test images of the same classes."""
+
+    def files(self) -> tuple[Path, ...]:
+        return tuple(path for files in list_image_folders(self.config) for path in files.paths)
+
+    def content(self) -> Iterator[str]:
+        """Names, sizes and times: to hash thousands of files takes as long as to read them."""
+        for path in self.files():
+            with resource_errors(path):
+                found = path.stat()
+            yield f"{path.parent.name}/{path.name} {found.st_size} {found.st_mtime_ns}"
+
+    def is_available(self) -> bool:
+        try:
+            _ = [find_path(path, self.config.origin) for path in (self.config.path, self.config.test_path) if path]
+        except DataError:
+            return False
+        return True
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        size = math.prod(self.config.size) * (3 if self.config.color == "rgb" else 1)
+        for files in list_image_folders(self.config):
+            yield pixels_need(str(files.folder), size * len(files.paths))
+
+    def read(self) -> SourceRead:
+        size, color = self.config.size, self.config.color
+        images = [
+            Images(read_pictures(files.paths, size, color), files.labels, files.class_names)
+            for files in list_image_folders(self.config)
+        ]
+        return SourceRead(images[0], images[1] if len(images) > 1 else None, "classification")
+
+
+def list_image_folders(config: ImagesConfig) -> tuple[PictureFiles, ...]:
+    """What is read: one folder, or two where the test pictures are given apart."""
+    train = list_classes(find_path(config.path, config.origin))
+    if config.test_path is None:
+        return (train,)
+    test = list_classes(find_path(config.test_path, config.origin))
+    differing = sorted(set(train.class_names) ^ set(test.class_names))
+    if differing:
+        raise DataError(
+            f"{test.folder}: its classes differ from those of {train.folder} ({', '.join(differing[:5])}); "
+            "give both folders the same sub-folders"
+        )
+    return train, test
+
+
+def list_classes(folder: Path) -> PictureFiles:
+    """The pictures of each sub-folder; raises DataError for strays, empty classes and fewer than two classes."""
+    with resource_errors(folder):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not a folder; give a folder with one sub-folder of pictures per class")
+        classes = [entry for entry in visible(folder) if entry.is_dir()]
+        loose = [entry for entry in visible(folder) if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+        files = [list_pictures(entry) for entry in classes]
+    if loose:
+        raise DataError(
+            f"{loose[0]}: one of {len(loose)} pictures outside a class; move each into a folder named after its class"
+        )
+    if len(classes) < 2:
+        found = f"only one sub-folder, {classes[0].name}" if classes else "no sub-folders"
+        raise DataError(f"{folder}: {found}; expected at least two, one per class")
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in files])
+    return PictureFiles(
+        folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes)
+    )
+
+
+def list_pictures(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
+    """The pictures of one folder by name; raises DataError for anything else in it, and when there are none.
+
+    beside : entries that may be there too, and are passed over
+    """
+    entries = [entry for entry in visible(folder) if entry not in beside]
+    strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
+    if strays:
+        raise DataError(
+            f"{strays[0]}: one of {len(strays)} that are no pictures ({' '.join(sorted(SUFFIXES))}); remove them"
+        )
+    if not entries:
+        raise DataError(f"{folder}: no pictures; add some, or remove the folder")
+    return entries
+
+
+def visible(folder: Path) -> list[Path]:
+    """Entries by name, without hidden files and those that file managers leave; DataError for names that are no text.
+
+    A folder's name is a class, and is written down.
+    """
+    names = {entry.name: entry for entry in folder.iterdir() if not entry.name.startswith(".")}
+    for name, entry in names.items():
+        if _HALF_LETTERS.search(name):
+            raise DataError(f"{entry}: the name is not UTF-8; rename it")
+    return sorted(entry for name, entry in names.items() if name.lower() not in _SYSTEM_FILES)
 
 
 def read_pictures(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
@@ -147,95 +263,3 @@ def _fit(picture: Image, size: tuple[int, int], color: Color) -> Image:
     return (
         converted if converted.size == (width, height) else converted.resize((width, height), Image.Resampling.BILINEAR)
     )
-
-
-# What Python makes of the bytes of a name that is not UTF-8.
-_HALF_LETTERS = re.compile("[\ud800-\udfff]")
-_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-
-
-@dataclass(frozen=True)
-class PictureFiles:
-    """The files of a folder of classes, class by class and by name.
-
-    labels : int64 (n,), indices into class_names
-    """
-
-    folder: Path
-    paths: tuple[Path, ...]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-
-
-def read_image_folders(config: ImagesConfig) -> tuple[Images, Images | None]:
-    """The pictures of a config and its test pictures, with the same classes; raises DataError."""
-    listed = list_image_folders(config)
-    images = [
-        Images(read_pictures(files.paths, config.size, config.color), files.labels, files.class_names)
-        for files in listed
-    ]
-    return images[0], images[1] if len(images) > 1 else None
-
-
-def list_image_folders(config: ImagesConfig) -> tuple[PictureFiles, ...]:
-    """What `read_image_folders` will read: one folder, or two where the test pictures are given apart."""
-    train = list_classes(find_path(config.path, config.origin))
-    if config.test_path is None:
-        return (train,)
-    test = list_classes(find_path(config.test_path, config.origin))
-    differing = sorted(set(train.class_names) ^ set(test.class_names))
-    if differing:
-        raise DataError(
-            f"{test.folder}: its classes differ from those of {train.folder} ({', '.join(differing[:5])}); "
-            "give both folders the same sub-folders"
-        )
-    return train, test
-
-
-def list_classes(folder: Path) -> PictureFiles:
-    """The pictures of each sub-folder; raises DataError for strays, empty classes and fewer than two classes."""
-    with resource_errors(folder):
-        if not folder.is_dir():
-            raise DataError(f"{folder}: not a folder; give a folder with one sub-folder of pictures per class")
-        classes = [entry for entry in visible(folder) if entry.is_dir()]
-        loose = [entry for entry in visible(folder) if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-        files = [list_pictures(entry) for entry in classes]
-    if loose:
-        raise DataError(
-            f"{loose[0]}: one of {len(loose)} pictures outside a class; move each into a folder named after its class"
-        )
-    if len(classes) < 2:
-        found = f"only one sub-folder, {classes[0].name}" if classes else "no sub-folders"
-        raise DataError(f"{folder}: {found}; expected at least two, one per class")
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in files])
-    return PictureFiles(
-        folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes)
-    )
-
-
-def list_pictures(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
-    """The pictures of one folder by name; raises DataError for anything else in it, and when there are none.
-
-    beside : entries that may be there too, and are passed over
-    """
-    entries = [entry for entry in visible(folder) if entry not in beside]
-    strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
-    if strays:
-        raise DataError(
-            f"{strays[0]}: one of {len(strays)} that are no pictures ({' '.join(sorted(SUFFIXES))}); remove them"
-        )
-    if not entries:
-        raise DataError(f"{folder}: no pictures; add some, or remove the folder")
-    return entries
-
-
-def visible(folder: Path) -> list[Path]:
-    """Entries by name, without hidden files and those that file managers leave; DataError for names that are no text.
-
-    A folder's name is a class, and is written down.
-    """
-    names = {entry.name: entry for entry in folder.iterdir() if not entry.name.startswith(".")}
-    for name, entry in names.items():
-        if _HALF_LETTERS.search(name):
-            raise DataError(f"{entry}: the name is not UTF-8; rename it")
-    return sorted(entry for name, entry in names.items() if name.lower() not in _SYSTEM_FILES)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 import polars as pl
 
+from mlcli.config.sections.dataset import JsonlConfig
 from mlcli.data.readers.parquet import contained_panics
-from mlcli.data.readers.text_file import TextFile
-from mlcli.data.tables.rows import EXACT, Rows, Source, check_header
+from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
+from mlcli.data.readers.text_file import TextFile, open_text
+from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
@@ -24,6 +27,16 @@ _HALF_A_PAIR = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _KEY = re.compile(rb'"\s*:')
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text"}
+
+
+class JsonlSource(FileSource[JsonlConfig]):
+    """JSON lines."""
+
+    def read_file(self, path: Path) -> Rows:
+        return read_jsonl(open_text(path))
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        return (text_need(path, (b'":',)) for path in self.regular_files())
 
 
 def read_jsonl(text: TextFile) -> Rows:
@@ -44,7 +57,7 @@ def read_jsonl(text: TextFile) -> Rows:
     if not frame.columns:
         raise DataError(f"{text.label}: no line has a key; expected one object with named values a line")
     check_header(frame.columns, text.label)
-    rows = Rows.read(frame, Source(text.label, lambda row: row + 1))
+    rows = Rows.read(frame, Origin(text.label, lambda row: row + 1))
     return replace(rows, rounded=_rounded(data, frame))
 
 

@@ -3,19 +3,18 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from mlcli.config.sections.dataset import MnistConfig, MnistName
 from mlcli.data.readers.idx import check_pair, parse_idx, read_contents
-from mlcli.data.tables.types import Images
+from mlcli.data.readers.source import Source
+from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import locked_folder, make_folder
 from mlcli.io.network import RemoteFile, UnreachableError, download
 from mlcli.io.paths import data_dir
 from mlcli.reporter import Reporter
-
-Name = Literal["mnist", "fashion_mnist"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Collection:
     class_names: tuple[str, ...]
 
 
-COLLECTIONS: dict[Name, Collection] = {
+COLLECTIONS: dict[MnistName, Collection] = {
     "mnist": Collection(
         "MNIST",
         folders=("mnist", "MNIST/raw"),
@@ -74,20 +73,42 @@ COLLECTIONS: dict[Name, Collection] = {
 }  # fmt: skip
 
 
-def find_mnist(name: Name) -> tuple[Path, ...]:
+class MnistSource(Source[MnistConfig]):
+    """Training and test images, downloaded where they are not here."""
+
+    def files(self) -> tuple[Path, ...]:
+        return find_mnist(self.config.name)
+
+    def is_available(self) -> bool:
+        return self.download_size() is None
+
+    def download_size(self) -> str | None:
+        name = self.config.name
+        if len(find_mnist(name)) == len(COLLECTIONS[name].files):
+            return None
+        return f"{COLLECTIONS[name].title}, {download_megabytes(name):.1f} MB"
+
+    def fetch(self, reporter: Reporter) -> None:
+        fetch_mnist(self.config.name, reporter)
+
+    def read(self) -> SourceRead:
+        return SourceRead(*read_mnist(self.config.name, self.files()), "classification")
+
+
+def find_mnist(name: MnistName) -> tuple[Path, ...]:
     """Those of the four files that are at hand, plain or gzipped, in the order of `Collection.files`."""
     collection = COLLECTIONS[name]
     found = [_find_file(collection, remote) for remote in collection.files]
     return tuple(path for path in found if path is not None)
 
 
-def download_megabytes(name: Name) -> float:
+def download_megabytes(name: MnistName) -> float:
     """Size of what `fetch_mnist` would download, in 10⁶ bytes."""
     collection = COLLECTIONS[name]
     return sum(remote.size for remote in collection.files if not _find_file(collection, remote)) / 1e6
 
 
-def fetch_mnist(name: Name, reporter: Reporter) -> tuple[Path, ...]:
+def fetch_mnist(name: MnistName, reporter: Reporter) -> tuple[Path, ...]:
     """The four files; those that are not at hand are downloaded. Raises UnreachableError saying where to put them."""
     collection = COLLECTIONS[name]
     if len(paths := find_mnist(name)) == len(collection.files):
@@ -101,7 +122,7 @@ def fetch_mnist(name: Name, reporter: Reporter) -> tuple[Path, ...]:
         )
 
 
-def read_mnist(name: Name, paths: tuple[Path, ...]) -> tuple[Images, Images]:
+def read_mnist(name: MnistName, paths: tuple[Path, ...]) -> tuple[Images, Images]:
     """Training and test images from the four files; raises DataError when they are not what they should be.
 
     pixels : uint8 (60000, 28, 28) and (10000, 28, 28)

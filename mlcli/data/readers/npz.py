@@ -6,19 +6,21 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mlcli.config.sections.dataset import NpzConfig
-from mlcli.data.clean_tables import TableRead, clean_tables
+from mlcli.data.clean_tables import clean_tables
+from mlcli.data.readers.source import CELL, PIXEL, MemoryNeed, Source, find_files
 from mlcli.data.readers.text_file import most_unpacked, refuse_bomb
-from mlcli.data.tables.rows import Rows, Source
-from mlcli.data.tables.types import Images
+from mlcli.data.tables.rows import Origin, Rows
+from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError, ResourceError
 from mlcli.io.paths import find_path
 from mlcli.io.text import shown, suggestion
@@ -34,17 +36,31 @@ _LAST_LETTER = 0x10FFFF
 _SURROGATES = (0xD800, 0xDFFF)
 
 
-def read_npz(config: NpzConfig) -> TableRead | tuple[Images, Images | None]:
-    """A table, or training images (all of them, where no test archive is given) and test images."""
-    x, y, label = _pair(config, config.path)
-    test = _pair(config, config.test_path) if config.test_path else None
-    if x.ndim == 2:
-        rows = _table_rows(x, y, label, config.target)
-        test_rows = _table_rows(*test, config.target) if test else None
-        return clean_tables(rows, test_rows, (config.target,), config)
-    classes = np.unique(_labels(y, label))
-    images = _images(x, y, classes, label)
-    return images, _test_images(test, images, classes) if test else None
+class NpzSource(Source[NpzConfig]):
+    """A table, or images."""
+
+    def files(self) -> tuple[Path, ...]:
+        return find_files(self.config.origin, self.config.path, self.config.test_path)
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        """By the headers of the arrays; tables become columns of 64-bit numbers, images stay bytes."""
+        for path in self.regular_files():
+            shapes = _sound_shapes(path, {f"{self.config.x}.npy", f"{self.config.y}.npy"})
+            n_values = sum(map(math.prod, shapes))
+            is_table = max(map(len, shapes), default=0) <= 2
+            yield MemoryNeed(str(path), n_values * (CELL if is_table else PIXEL), f"{n_values:,} values")
+
+    def read(self) -> SourceRead:
+        config = self.config
+        x, y, label = _pair(config, config.path)
+        test = _pair(config, config.test_path) if config.test_path else None
+        if x.ndim == 2:
+            rows = _table_rows(x, y, label, config.target)
+            test_rows = _table_rows(*test, config.target) if test else None
+            return clean_tables(rows, test_rows, config.target_names, config)
+        classes = np.unique(_labels(y, label))
+        images = _images(x, y, classes, label)
+        return SourceRead(images, _test_images(test, images, classes) if test else None, "classification")
 
 
 def list_arrays(path: Path) -> dict[str, tuple[int, ...]]:
@@ -70,6 +86,26 @@ def read_arrays(source: Path | bytes, label: str, names: tuple[str, ...]) -> lis
         raise DataError(f"{label}: is no sound npz ({error})") from error
 
 
+def _sound_shapes(path: Path, names: set[str]) -> list[tuple[int, ...]]:
+    """Shapes that fit their array's size; none where the archive is damaged, which `read` will explain."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = {name: _header(archive, name)[0] for name in names & {*archive.namelist()}}
+            return [shape for name, shape in found.items() if math.prod(shape) <= archive.getinfo(name).file_size]
+    except _DAMAGE:
+        return []
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape and type of an array, and the size of its header in bytes."""
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"array {name!r} is of version {version}")
+        shape, _, dtype = _HEADERS[version](file)
+        return tuple(shape), dtype, file.tell()
+
+
 def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Array]:
     archive = np.load(file, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -84,14 +120,10 @@ def _read_member(archive: np.lib.npyio.NpzFile, name: str, label: str) -> Array:
     """An array whose header has been held against its size, before memory is taken for it."""
     packed = cast("zipfile.ZipFile", archive.zip)
     member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
-    with packed.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in _HEADERS:
-            raise ValueError(f"array {name!r} is of version {version}")
-        shape, _, dtype = _HEADERS[version](file)
-        if dtype.hasobject:
-            raise DataError(f"{label}: array {name!r} holds Python objects, which are never loaded; save plain arrays")
-        promised = file.tell() + math.prod(shape) * dtype.itemsize
+    shape, dtype, header_size = _header(packed, member.filename)
+    if dtype.hasobject:
+        raise DataError(f"{label}: array {name!r} holds Python objects, which are never loaded; save plain arrays")
+    promised = header_size + math.prod(shape) * dtype.itemsize
     if promised != member.file_size or min(shape, default=0) < 0:
         raise ValueError(
             f"array {name!r} promises the shape {shape}, which is not that of its {member.file_size:,} bytes"
@@ -144,7 +176,7 @@ def _table_rows(x: Array, y: Array, label: str, target: str) -> Rows:
         raise DataError(f"{label}: the target array holds {y.dtype}; expected numbers, text or booleans")
     values = y.astype(np.float64) if y.dtype.kind == "f" else y
     column = pl.Series(target, values.tolist()) if y.dtype.kind == "U" else pl.Series(target, values)
-    return Rows.read(frame.with_columns(column), Source(label))
+    return Rows.read(frame.with_columns(column), Origin(label))
 
 
 def _labels(y: Array, label: str) -> Array:

@@ -11,32 +11,26 @@ from pathlib import Path
 
 import polars as pl
 
-from mlcli.data.tables.rows import Rows, Source, check_header
+from mlcli.config.sections.dataset import ParquetConfig
+from mlcli.data.readers.source import CELL, TEXT, FileSource, MemoryNeed
+from mlcli.data.tables.rows import Origin, Rows, check_header
 from mlcli.errors import DataError, ResourceError
-
-
-@contextmanager
-def contained_panics() -> Iterator[None]:
-    """Raise what Python sees of a panic as a ValueError; the traceback that Rust prints reaches no screen."""
-    import polars as pl
-
-    sys.stderr.flush()
-    screen = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    except pl.exceptions.PanicException as error:
-        raise ValueError(str(error)) from error
-    finally:
-        os.dup2(screen, 2)
-        os.close(nowhere)
-        os.close(screen)
-
 
 # A file of a few kilobytes can promise billions of equal cells.
 _CELLS_ALWAYS = 1 << 25
 _CELLS_A_BYTE = 100
+
+
+class ParquetSource(FileSource[ParquetConfig]):
+    """Apache Parquet."""
+
+    def read_file(self, path: Path) -> Rows:
+        return read_parquet(path)
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        for path in self.regular_files():
+            n_cells = _count_cells(path)
+            yield MemoryNeed(str(path), CELL * n_cells + TEXT * path.stat().st_size, f"{n_cells:,} cells")
 
 
 def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
@@ -57,7 +51,7 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     check_header(frame.columns, label)
     if frame.height == 0:
         raise DataError(f"{label}: the table has no rows")
-    return Rows.read(frame, Source(label))
+    return Rows.read(frame, Origin(label))
 
 
 def _refuse_bomb(path: Path | bytes, label: str) -> None:
@@ -68,3 +62,30 @@ def _refuse_bomb(path: Path | bytes, label: str) -> None:
         raise DataError(
             f"{label}: {size:,} bytes promise {cells:,} cells, as no sound data does; if you trust it, write it as CSV"
         )
+
+
+def _count_cells(path: Path) -> int:
+    """Cells by the file's metadata; 0 where it cannot be read, which its reader will explain."""
+    try:
+        with contained_panics():
+            n_columns = len(pl.read_parquet_schema(path))
+            return n_columns * int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, ValueError, OSError):
+        return 0
+
+
+@contextmanager
+def contained_panics() -> Iterator[None]:
+    """Raise what Python sees of a panic as a ValueError; the traceback that Rust prints reaches no screen."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    except pl.exceptions.PanicException as error:
+        raise ValueError(str(error)) from error
+    finally:
+        os.dup2(screen, 2)
+        os.close(nowhere)
+        os.close(screen)

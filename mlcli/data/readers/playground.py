@@ -1,12 +1,13 @@
 """The six generated data sets of the TensorFlow Playground, vectorised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
 
-from mlcli.config.sections.dataset import PlaygroundConfig
-from mlcli.data.tables.types import Column, Table, TaskKind
+from mlcli.config.sections.dataset import PlaygroundConfig, PlaygroundSet
+from mlcli.data.readers.source import CELL, MemoryNeed, Source
+from mlcli.data.tables.types import Column, SourceRead, Table
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 """x1, x2 and label, float64 (n,)."""
@@ -19,18 +20,28 @@ _BUMPS = np.array([(-4, 2.5, 1), (0, 2.5, -1), (4, 2.5, 1), (-4, -2.5, -1), (0, 
 """Centre and sign of each bump of multi_gauss."""
 
 
-def read_playground(config: PlaygroundConfig) -> tuple[Table, TaskKind]:
-    """Draw the points: numbers x1 and x2, and label, '1' and '-1' or a number about -1 to 1."""
-    draw, task = _GENERATORS[config.name]
-    n_rows = config.rows or (_CLASS_ROWS if task == "classification" else _REGRESSION_ROWS)
-    x1, x2, label = draw(n_rows, config.noise, np.random.default_rng(config.seed))
-    target = np.where(label > 0, "1", "-1") if task == "classification" else label
-    table = Table(
+class PlaygroundSource(Source[PlaygroundConfig]):
+    """Points drawn by a generator."""
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        rows = self.config.rows
+        yield MemoryNeed(self.config.name, 3 * CELL * (rows or 0), f"{rows:,} points" if rows else "points")
+
+    def read(self) -> SourceRead:
+        return SourceRead(draw_points(self.config), None, self.config.known_task)
+
+
+def draw_points(config: PlaygroundConfig) -> Table:
+    """Numbers x1 and x2, and label: '1' and '-1', or a number about -1 to 1."""
+    has_classes = config.known_task == "classification"
+    n_rows = config.rows or (_CLASS_ROWS if has_classes else _REGRESSION_ROWS)
+    x1, x2, label = _GENERATORS[config.name](n_rows, config.noise, np.random.default_rng(config.seed))
+    target = np.where(label > 0, "1", "-1") if has_classes else label
+    return Table(
         rows=pl.DataFrame({"x1": x1, "x2": x2, "label": target}),
         features=(Column("x1", "number"), Column("x2", "number")),
-        targets=(Column("label", "category" if task == "classification" else "number"),),
+        targets=(Column("label", "category" if has_classes else "number"),),
     )
-    return table, task
 
 
 def _gauss(n: int, noise: float, rng: np.random.Generator) -> Points:
@@ -96,11 +107,11 @@ def _moved(
     return x1 + shift1, x2 + shift2
 
 
-_GENERATORS: dict[str, tuple[Callable[[int, float, np.random.Generator], Points], TaskKind]] = {
-    "circle": (_circle, "classification"),
-    "xor": (_xor, "classification"),
-    "gauss": (_gauss, "classification"),
-    "spiral": (_spiral, "classification"),
-    "plane": (_plane, "regression"),
-    "multi_gauss": (_multi_gauss, "regression"),
+_GENERATORS: dict[PlaygroundSet, Callable[[int, float, np.random.Generator], Points]] = {
+    "circle": _circle,
+    "xor": _xor,
+    "gauss": _gauss,
+    "spiral": _spiral,
+    "plane": _plane,
+    "multi_gauss": _multi_gauss,
 }

@@ -14,7 +14,10 @@ from urllib.parse import quote
 import polars as pl
 
 from mlcli.config.sections.dataset import SqlConfig
-from mlcli.data.tables.rows import EXACT, Rows, Source, check_header
+from mlcli.data.clean_tables import clean_tables
+from mlcli.data.readers.source import Source
+from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header
+from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError, UsageError
 from mlcli.io.network import VARIABLE, fill_variables, offline
 from mlcli.io.paths import find_path
@@ -30,6 +33,40 @@ _TYPES: dict[type, pl.DataType] = {
     datetime.date: pl.Date(),
     datetime.time: pl.Time(),
 }
+_HIDDEN = "***"
+_ROWS_AT_ONCE = 64
+_LONGEST_CELL = 1 << 20
+_STEPS_BETWEEN_SIGNALS = 100_000
+# A join repeats cells, so a result may be larger than its file; in bytes, a number counting as eight.
+_RESULT_ALWAYS = 8 << 20
+_RESULT_A_BYTE = 100
+
+
+class SqlSource(Source[SqlConfig]):
+    """The result of one query."""
+
+    def files(self) -> tuple[Path, ...] | None:
+        """SQLite's file, and the second one in which it keeps recent rows."""
+        if not self.config.path:
+            return None
+        path = find_path(self.config.path, self.config.origin)
+        recent = path.with_name(f"{path.name}-wal")
+        return (path, recent) if recent.exists() else (path,)
+
+    def read(self) -> SourceRead:
+        return clean_tables(read_sql(self.config), None, self.config.target_names, self.config)
+
+
+def read_sql(config: SqlConfig) -> Rows:
+    """The rows of dataset.query with the types of the database."""
+    if config.url is not None:
+        label = f"{_shown_url(config.url)} (query)"
+        names, records = _query_url(config.url, config.query)
+    else:
+        path = find_path(config.path or "", config.origin)
+        label = f"{path} (query)"
+        names, records = _query_sqlite(path, config.query)
+    return Rows.read(records_frame(names, records, label), Origin(label))
 
 
 def records_frame(names: Sequence[str], records: Sequence[Sequence[Any]], label: str) -> pl.DataFrame:
@@ -80,27 +117,6 @@ def _odd_value(name: str, values: tuple[Any, ...], label: str) -> DataError:
         f"{label}: row {row + 1}: column {name!r}: {shown(values[row])} is {problem}; "
         "convert the column in the query (CAST, NULLIF), or leave it out"
     )
-
-
-_HIDDEN = "***"
-_ROWS_AT_ONCE = 64
-_LONGEST_CELL = 1 << 20
-_STEPS_BETWEEN_SIGNALS = 100_000
-# A join repeats cells, so a result may be larger than its file; in bytes, a number counting as eight.
-_RESULT_ALWAYS = 8 << 20
-_RESULT_A_BYTE = 100
-
-
-def read_sql(config: SqlConfig) -> Rows:
-    """The rows of dataset.query with the types of the database."""
-    if config.url is not None:
-        label = f"{_shown_url(config.url)} (query)"
-        names, records = _query_url(config.url, config.query)
-    else:
-        path = find_path(config.path or "", config.origin)
-        label = f"{path} (query)"
-        names, records = _query_sqlite(path, config.query)
-    return Rows.read(records_frame(names, records, label), Source(label))
 
 
 def _query_sqlite(path: Path, query: str) -> tuple[list[str], Sequence[Sequence[Any]]]:

@@ -41,7 +41,7 @@ EXACT = 2**53  # whole numbers up to here are exact as float64
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """Where rows come from, as messages name it.
 
     line_of : line, counted from 1, on which a row (counted from 0) begins; None for sources without lines
@@ -67,14 +67,14 @@ class Rows:
     """
 
     frame: pl.DataFrame
-    source: Source
+    source: Origin
     is_text: bool
     numbers: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt32))
     notes: tuple[str, ...] = ()
     rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, frame: pl.DataFrame, source: Source, *, is_text: bool = False) -> Rows:
+    def read(cls, frame: pl.DataFrame, source: Origin, *, is_text: bool = False) -> Rows:
         """All rows of a source, numbered in order."""
         return cls(frame, source, is_text, pl.int_range(0, frame.height, dtype=pl.UInt32, eager=True))
 

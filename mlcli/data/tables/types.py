@@ -86,6 +86,23 @@ Dataset = Table | Images
 
 
 @dataclass(frozen=True)
+class SourceRead:
+    """All rows of a dataset, cleaned, before the split.
+
+    rows      : all of them, or the training rows where test rows are given apart
+    test      : the test rows given apart, with the same columns and kinds
+    task      : as dataset.task says, or inferred from the target's cells
+    split_key : split.column, aligned with rows: Float64, String (ids, names, ISO dates) or Datetime; not a feature
+    """
+
+    rows: Dataset
+    test: Dataset | None
+    task: TaskKind
+    split_key: pl.Series | None = None
+    cleaning: CleaningReport | None = None
+
+
+@dataclass(frozen=True)
 class Splits:
     """The rows of each split; valid and test may have no rows."""
 
@@ -104,3 +121,74 @@ class Schema:
 
     columns: tuple[Column, ...] = ()
     image_shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """One column that is kept.
+
+    missing  : missing cells of the rows that dataset.keep leaves
+    distinct : distinct values in the cleaned rows; estimated (HyperLogLog, within about 2 %) beyond 100,000 rows
+    replaced : cells changed by dataset.replace
+    """
+
+    name: str
+    role: Literal["feature", "target"]
+    kind: Kind
+    missing: int
+    distinct: int
+    replaced: int
+
+
+@dataclass(frozen=True)
+class CleaningReport:
+    """The rows of one file, from read to clean: rows = rows_kept − the three counts of dropped rows.
+
+    rows_kept           : rows that dataset.keep leaves
+    rows_without_target : dropped because the target is missing
+    rows_with_missing   : dropped because a feature is missing (dataset.missing.drop_rows)
+    duplicates          : rows equal to an earlier one in every column
+    duplicates_dropped  : how many of them were dropped
+    dropped_columns     : column → reason
+    constant            : features with at most one distinct value; they are kept
+    notes               : how columns were read where that is not obvious
+    test                : the same for test rows given apart
+    """
+
+    source: str
+    rows_read: int
+    rows_kept: int
+    rows_without_target: int
+    rows_with_missing: int
+    duplicates: int
+    duplicates_dropped: int
+    rows: int
+    columns: tuple[ColumnReport, ...]
+    dropped_columns: dict[str, str]
+    constant: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    test: CleaningReport | None = None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Accepted band of a column, its ends included, and the cells of the training rows outside it."""
+
+    low: float
+    high: float
+    cells: int
+
+
+@dataclass(frozen=True)
+class OutlierReport:
+    """Outliers of the training rows.
+
+    bounds  : by number feature
+    flat    : number features without spread in the middle half (iqr), which have no outliers
+    dropped : training rows dropped
+    """
+
+    name: str
+    bounds: dict[str, Bounds]
+    flat: tuple[str, ...]
+    dropped: int

@@ -1,0 +1,154 @@
+"""What mlcli asks of every data source, and how the memory for reading it is estimated.
+
+A new source is its config class in `config/sections/dataset.py`, a subclass of Source in a file of its own here, and
+a line in `data/sources.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+from mlcli.config.sections.dataset import CsvConfig, JsonlConfig, ParquetConfig, SourceConfig
+from mlcli.data.clean_tables import clean_tables
+from mlcli.data.readers.text_file import GZIP, start_of
+from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.types import SourceRead
+from mlcli.errors import DataError
+from mlcli.io.disk import resource_errors
+from mlcli.io.memory import require_memory
+from mlcli.io.paths import find_path
+from mlcli.io.verified import sha256_file
+from mlcli.reporter import Reporter
+
+ConfigT = TypeVar("ConfigT", bound=SourceConfig)
+FileConfigT = TypeVar("FileConfigT", CsvConfig, JsonlConfig, ParquetConfig)
+
+# Measured: the peak of step 1, over its cells, bytes of text or pixels.
+CELL = 40
+TEXT = 4
+PIXEL = 3
+
+_SAMPLE = 1 << 16
+_SMALLEST_GZIP = 18
+_REMEDY = "use fewer rows or columns, or a machine with more memory"
+
+
+class MemoryNeed(NamedTuple):
+    """Bytes of memory that reading takes.
+
+    label : the file or set that is read
+    basis : what the estimate rests on, such as "9 cells"
+    """
+
+    label: str
+    size: int
+    basis: str
+
+
+class Source(ABC, Generic[ConfigT]):
+    """A data source as it is configured."""
+
+    def __init__(self, config: ConfigT) -> None:
+        self.config = config
+
+    @abstractmethod
+    def read(self) -> SourceRead:
+        """Read and clean all rows; raises DataError naming file, line and column of what does not fit."""
+
+    def files(self) -> tuple[Path, ...] | None:
+        """The files whose content decides what is read; None for a database on a server. Raises DataError."""
+        return ()
+
+    def content(self) -> Iterable[str] | None:
+        """What changes with the content: the SHA-256 of each file; None where only the rows tell."""
+        files = self.files()
+        return None if files is None else map(sha256_file, files)
+
+    def memory_needs(self) -> Iterable[MemoryNeed]:
+        """Memory for reading, estimated from sizes and headers alone; empty where they do not say."""
+        return ()
+
+    def require_memory(self) -> None:
+        """Raise ResourceError, before anything is read, where reading needs more memory than there is."""
+        for label, size, basis in self.memory_needs():
+            require_memory(size, f"{label}: reading {basis}", _REMEDY)
+
+    def is_available(self) -> bool:
+        """Whether its files are on this machine, or it needs none; a database on a server counts as available."""
+        try:
+            self.files()
+        except DataError:
+            return False
+        return True
+
+    def download_size(self) -> str | None:
+        """What `fetch` would download, as title and size; None for nothing."""
+        return None
+
+    def fetch(self, reporter: Reporter) -> None:
+        """Download what is missing; raises UnreachableError."""
+
+    def regular_files(self) -> Iterator[Path]:
+        """Those of `files` that exist and are files."""
+        return (path for path in self.files() or () if path.is_file())
+
+
+class FileSource(Source[FileConfigT]):
+    """A table in a file, with test rows in a second file or none."""
+
+    @abstractmethod
+    def read_file(self, path: Path) -> Rows:
+        """All rows of one file."""
+
+    def files(self) -> tuple[Path, ...]:
+        return find_files(self.config.origin, self.config.path, self.config.test_path)
+
+    def read(self) -> SourceRead:
+        config = self.config
+        test = self.read_file(find_path(config.test_path, config.origin)) if config.test_path else None
+        return clean_tables(self.read_file(find_path(config.path, config.origin)), test, config.target_names, config)
+
+
+def find_files(origin: str | None, *paths: str | None) -> tuple[Path, ...]:
+    """Where these files are; raises DataError for one that is absent or a folder.
+
+    origin : where the data can be had, for the message
+    """
+    found = tuple(find_path(path, origin) for path in paths if path is not None)
+    for path in found:
+        if path.is_dir():
+            raise DataError(f"{path}: a folder; name the file in it")
+    return found
+
+
+def text_need(path: Path, cell_ends: tuple[bytes, ...]) -> MemoryNeed:
+    """By the number of cells that the start of the file has for its length; cell_ends: what ends a cell."""
+    sample, size = first_bytes(path), unpacked_size(path)
+    share = sum(map(sample.count, cell_ends)) / max(1, len(sample))
+    n_cells = int(size * share)
+    return MemoryNeed(str(path), CELL * n_cells + TEXT * size, f"{size:,} bytes of about {n_cells:,} cells")
+
+
+def pixels_need(label: str, n_bytes: int) -> MemoryNeed:
+    """By the bytes of pixels."""
+    return MemoryNeed(label, PIXEL * n_bytes, f"{n_bytes:,} bytes of pixels")
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first 64 KiB of a file, unpacked; fewer where it is damaged, which its reader will explain."""
+    with resource_errors(path), path.open("rb") as file:
+        start = file.read(_SAMPLE)
+    return start_of(start, _SAMPLE) if start.startswith(GZIP) else start
+
+
+def unpacked_size(path: Path) -> int:
+    """Size in bytes; of a gzip file, what its last four bytes say, which is modulo 4 GiB."""
+    size = path.stat().st_size
+    with resource_errors(path), path.open("rb") as file:
+        if file.read(2) != GZIP or size < _SMALLEST_GZIP:
+            return size
+        file.seek(-4, 2)
+        return max(size, int.from_bytes(file.read(4), "little"))
