@@ -1,38 +1,22 @@
 """Imports point one way, only the console prints, and nothing read from disk can run code."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from docs.generate.architecture import draw_architecture
+from docs.generate.layers import PAGE, layers, purposes
+from tests.conftest import ROOT
 
 PACKAGE = Path(__file__).parent.parent / "mlcli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
 
-# From the ground up, as the method goes; a folder may import its own modules, and those on lower lines.
-LAYERS = """
-errors reporter   what every layer raises and reports
-io formulas       files, JSON, tensors, memory, signals; the language of derived columns
-config            the YAML file, checked
-data              1. prepare: read, clean, split, check
-features          2. features: fitted on the training rows
-models metrics    what is trained, and what it is measured by
-training          3. train: the loop, its gradients and optimizers
-runs              what a training leaves on disk
-evaluation eda    4. evaluate: baselines, cross-validation, importance; and what the data look like
-diagnosis         5. improve: what is wrong,
-search            and what is better
-suggest           a first configuration from data
-reports           all of it as pages, figures and sentences
-playground        a configuration of two inputs, changed while it is trained
-use_cases         what each command does
-terminal          how it is shown
-cli               how it is called
-__main__          the program
-"""
-LAYER_OF = {
-    name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.partition("  ")[0].split()
-}
+# Read off the page on the architecture: a row for each layer, from the lowest up.
+LAYERS = layers()
+LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 TERMINAL_LIBRARIES = {"typer", "rich"}
 # Objects from bytes, programs, code by name, the network.
 UNSAFE_MODULES = {
@@ -276,3 +260,13 @@ def test_the_disk_is_changed_through_one_seam_alone():
         if name != "io/disk.py":
             found = {(name, call) for call in writes(ast.parse(path.read_text()))}
             assert found <= WRITES_BY_ITSELF, f"{name} changes the disk by itself; mlcli/io has what it needs"
+
+
+def test_the_picture_of_the_architecture_is_up_to_date():
+    assert (ROOT / "docs/pictures/architecture.svg").read_text() == draw_architecture(purposes())
+
+
+def test_the_page_on_the_architecture_names_files_that_exist():
+    named = re.findall(r"`(mlcli/[\w/.]+)`", PAGE.read_text())
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -6,9 +6,11 @@ in the folder MLCLI_DATA_DIR.
 
 import sys
 
+from docs.generate.architecture import draw_architecture
 from docs.generate.commands import commands_page
 from docs.generate.gallery import write_gallery
 from docs.generate.keys import keys_page
+from docs.generate.layers import purposes
 from docs.generate.places import DOCS
 from docs.generate.play import picture_game
 from docs.generate.terminal import draw_terminal
@@ -16,6 +18,7 @@ from docs.generate.terminal import draw_terminal
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
     (DOCS / "keys.md").write_text(keys_page())
+    (DOCS / "pictures" / "architecture.svg").write_text(draw_architecture(purposes()))
     if "--gallery" in sys.argv[1:]:
         write_gallery()
         picture_game(DOCS / "pictures" / "play.svg")

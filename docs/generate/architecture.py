@@ -3,63 +3,60 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-PACKAGE = Path(__file__).parent.parent.parent / "mlcli"
-CELL, LEFT, TOP, RIGHT = 26, 130, 100, 170
+from docs.generate.places import ROOT
+
+PACKAGE = ROOT / "mlcli"
+# Pixels: a cell of the matrix, and the margins for names and purposes.
+CELL, LEFT, TOP, RIGHT = 24, 110, 90, 430
+INK, MUTED, MARK, DIAGONAL = "#1b2126", "#6b7177", "#0b5c8a", "#d5dade"
 
 
-def count_imports(folders: list[str]) -> Counter[tuple[str, str]]:
-    """(folder, folder it imports) → imports between them, lazy ones included."""
-    counts: Counter[tuple[str, str]] = Counter()
+def read_imports() -> set[tuple[str, str]]:
+    """(folder, folder it imports), lazy imports included."""
+    found = set()
     for path in PACKAGE.rglob("*.py"):
         folder = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mlcli."):
-                other = node.module.split(".")[1]
-                if folder in folders and other in folders and other != folder:
-                    counts[folder, other] += 1
-    return counts
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlcli."):
+                found.add((folder, str(node.module).split(".")[1]))
+    return found
 
 
-def describe(folder: str) -> str:
-    """Files and lines of a folder, the empty files left out."""
-    texts = [path.read_text(encoding="utf-8") for path in (PACKAGE / folder).rglob("*.py")]
-    lines = [text.count("\n") for text in texts if text]
-    return f"{len(lines)} files, {sum(lines):,} lines"
+def draw_architecture(purposes: Sequence[tuple[str, str]]) -> str:
+    """A matrix as SVG: a row for each folder, from the lowest layer up; a mark in the column of each that it imports.
 
-
-def draw_imports(folders: list[str]) -> str:
-    """A matrix as SVG: a row for each folder from the ground up, a column for what it imports.
-
-    Every mark lies left of the diagonal: imports point one way.
+    Imports point down the layers: every mark is left of the diagonal.
     """
-    counts = count_imports(folders)
-    size = CELL * len(folders)
-    width, height = LEFT + size + RIGHT, TOP + size + 20
+    imports, size = read_imports(), CELL * len(purposes)
+    width, height = LEFT + size + RIGHT, TOP + size + 12
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="12">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
-    for place, folder in enumerate(folders):
-        at = place * CELL
-        middle = at + CELL / 2
-        parts += [
-            f'<text x="{LEFT - 8}" y="{TOP + middle + 4}" text-anchor="end">{escape(folder)}</text>',
-            f'<text transform="translate({LEFT + middle + 4} {TOP - 8}) rotate(-60)">{escape(folder)}</text>',
-            f'<text x="{LEFT + size + 10}" y="{TOP + middle + 4}" fill="#6b7177">{describe(folder)}</text>',
-            f'<rect x="{LEFT + at}" y="{TOP + at}" width="{CELL}" height="{CELL}" fill="#d5dade"/>',
-        ]
-        for column, other in enumerate(folders):
-            if count := counts[folder, other]:
-                shade = min(1.0, 0.15 + count / 40)
-                x, y = LEFT + column * CELL, TOP + at
-                parts += [
-                    f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="#0b5c8a" fill-opacity="{shade:.2f}"/>',
-                    f'<text x="{x + CELL / 2}" y="{y + CELL / 2 + 4}" text-anchor="middle" font-size="10" '
-                    f'fill="{"#ffffff" if shade > 0.5 else "#1b2126"}">{count}</text>',
-                ]
-    parts.append(f'<rect x="{LEFT}" y="{TOP}" width="{size}" height="{size}" fill="none" stroke="#9aa1a7"/></svg>')
-    return "\n".join(parts) + "\n"
+    for row, (folder, purpose) in enumerate(purposes):
+        parts += _name(row, folder, purpose, size)
+        for column, (other, _) in enumerate(purposes):
+            if row == column:
+                parts.append(_cell(row, column, DIAGONAL))
+            elif (folder, other) in imports:
+                parts.append(_cell(row, column, MARK))
+    parts.append(f'<rect x="{LEFT}" y="{TOP}" width="{size}" height="{size}" fill="none" stroke="{MUTED}"/>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _name(row: int, folder: str, purpose: str, size: int) -> list[str]:
+    middle = row * CELL + CELL / 2 + 4
+    return [
+        f'<text x="{LEFT - 8}" y="{TOP + middle}" text-anchor="end" fill="{INK}">{escape(folder)}</text>',
+        f'<text transform="translate({LEFT + middle} {TOP - 8}) rotate(-60)" fill="{INK}">{escape(folder)}</text>',
+        f'<text x="{LEFT + size + 10}" y="{TOP + middle}" fill="{MUTED}">{escape(purpose)}</text>',
+    ]
+
+
+def _cell(row: int, column: int, color: str) -> str:
+    x, y = LEFT + column * CELL + 1, TOP + row * CELL + 1
+    return f'<rect x="{x}" y="{y}" width="{CELL - 2}" height="{CELL - 2}" fill="{color}"/>'

@@ -177,5 +177,8 @@ PATHS = {
 
 
 def test_finding_runs_loads_nothing_heavy():
-    code = "import mlcli.runs.folder, sys; mlcli.runs.folder.run_folders(); print({'torch', 'numpy', 'polars'} & set(sys.modules))"
+    code = (
+        "import mlcli.runs.folder, sys; mlcli.runs.folder.run_folders(); "
+        "print({'torch', 'numpy', 'polars'} & set(sys.modules))"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
