@@ -5,32 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mlcli.errors import UsageError
 from mlcli.metrics.catalog import Score, names_for
 from mlcli.models.task import FittedTask
 
-
-@dataclass(frozen=True)
-class Miss:
-    """A bound that was not kept; str() tells which, what was measured and what was asked."""
-
-    score: Score
-    bound: float
-
-    def __str__(self) -> str:
-        side = "at least" if self.score.higher_is_better else "at most"
-        got = f"is undefined ({self.score.reason})" if self.score.value is None else f"is {self.score.value:.6g}"
-        return f"{self.score.name} {got}, but must be {side} {self.bound:.6g}"
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A metric, and the value that it must reach or, where lower is better, not exceed."""
-
-    metric: str
-    value: float
+# A metric, and the value that it must reach or, where lower is better, not exceed.
+Bound = tuple[str, float]
 
 
 def parse_bounds(task: FittedTask, texts: Sequence[str]) -> tuple[Bound, ...]:
@@ -39,12 +20,6 @@ def parse_bounds(task: FittedTask, texts: Sequence[str]) -> tuple[Bound, ...]:
     Raises UsageError for a bound that is not understood or names another metric.
     """
     return tuple(_parse_bound(text, names_for(task.kind)) for text in texts)
-
-
-def find_misses(bounds: Sequence[Bound], scores: Sequence[Score]) -> list[Miss]:
-    """The bounds that the scores miss, which hold each bound's metric; an undefined score misses any."""
-    known = {score.name: score for score in scores}
-    return [Miss(known[own.metric], own.value) for own in bounds if not _keeps(known[own.metric], own.value)]
 
 
 def _parse_bound(text: str, names: Sequence[str]) -> Bound:
@@ -57,7 +32,7 @@ def _parse_bound(text: str, names: Sequence[str]) -> Bound:
         raise UsageError(
             f"--fail-under '{text}': '{name}' is no metric of this task; {hint}choose from {', '.join(names)}"
         )
-    return Bound(name, _parse_number(text, number))
+    return name, _parse_number(text, number)
 
 
 def _parse_number(text: str, number: str) -> float:
@@ -70,7 +45,19 @@ def _parse_number(text: str, number: str) -> float:
     return bound
 
 
+def find_misses(bounds: Sequence[Bound], scores: Sequence[Score]) -> tuple[str, ...]:
+    """A sentence for each bound that the scores, which hold its metric, miss; an undefined score misses any."""
+    known = {score.name: score for score in scores}
+    return tuple(_describe_miss(known[name], bound) for name, bound in bounds if not _keeps(known[name], bound))
+
+
 def _keeps(score: Score, bound: float) -> bool:
     if score.value is None:
         return False
     return score.value >= bound if score.higher_is_better else score.value <= bound
+
+
+def _describe_miss(score: Score, bound: float) -> str:
+    side = "at least" if score.higher_is_better else "at most"
+    value = f"is undefined ({score.reason})" if score.value is None else f"is {score.value:.6g}"
+    return f"{score.name} {value}, but must be {side} {bound:.6g}"

@@ -1,9 +1,9 @@
-"""Step 4 as a value: the scores of one split beside those of the baselines."""
+"""The result of step 4: the scores of one split beside those of the baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.tables.types import SplitName
 from mlcli.evaluation.baselines import Baseline
-from mlcli.evaluation.spread import FoldScores, SeedScores
+from mlcli.evaluation.cross_validation import FoldScores
+from mlcli.evaluation.refit import SeedScores
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder, write_file, write_json
+from mlcli.io.json import fields_to_json, named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure
@@ -24,7 +26,7 @@ from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.predictions import KeptPredictions, write_kept
 
 FORMAT = 2
-# A larger confusion matrix says nothing to a reader and would fill the disk.
+# A larger confusion matrix is not readable and would fill the disk.
 MAX_CONFUSION_CLASSES = 200
 
 
@@ -41,8 +43,8 @@ class MeasuredBaseline:
         """All but the name; a difference is the model's score less the baseline's."""
         return {
             "text": self.text,
-            "scores": {score.name: score.to_json() for score in self.scores},
-            "differences": {own.name: own.to_json() for own in self.differences},
+            "scores": named_to_json(self.scores),
+            "differences": named_to_json(self.differences),
         }
 
 
@@ -50,29 +52,29 @@ class MeasuredBaseline:
 class Evaluation:
     """How good a model is on the rows of one split.
 
-    scores       : the first is the headline
-    baselines    : the first is the constant answer, where it was asked for
-    classes      : empty for regression, as is per_class
-    confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
-    threshold    : two classes with probabilities: from which one the second is predicted
-    confidence   : level of the intervals
     test_looks   : how often the test rows have been measured, this time included
     stand_in_for : the dataset that was asked for, when another one took its place
+    threshold    : two classes with probabilities: from which one the second is predicted
+    confidence   : level of the intervals
+    scores       : the first is the headline
+    baselines    : the first is the constant one, where it was asked for
+    classes      : empty for regression, as is per_class
+    confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
     weights      : those of a model without hidden layers
     seeds, folds : scores of the same training repeated, where it was asked for
     """
 
     split: SplitName
     n_rows: int
+    test_looks: int
+    stand_in_for: str | None
+    threshold: float | None
+    confidence: float
     scores: tuple[Score, ...]
     baselines: tuple[MeasuredBaseline, ...]
     classes: tuple[str, ...]
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...] | None
-    threshold: float | None
-    confidence: float
-    test_looks: int
-    stand_in_for: str | None = None
     weights: WeightsTable | None = None
     seeds: SeedScores | None = None
     folds: FoldScores | None = None
@@ -86,20 +88,9 @@ class Evaluation:
         """Everything, as JSON values; undefined scores are null with their reason."""
         return {
             "format": FORMAT,
-            "split": self.split,
-            "n_rows": self.n_rows,
-            "test_looks": self.test_looks,
-            "stand_in_for": self.stand_in_for,
-            "threshold": self.threshold,
-            "confidence": self.confidence,
-            "scores": {score.name: score.to_json() for score in self.scores},
-            "baselines": {baseline.name: baseline.to_json() for baseline in self.baselines},
-            "classes": list(self.classes),
-            "per_class": [asdict(row) for row in self.per_class],
-            "confusion": None if self.confusion is None else [list(row) for row in self.confusion],
-            "weights": None if self.weights is None else asdict(self.weights),
-            "seeds": None if self.seeds is None else self.seeds.to_json(),
-            "folds": None if self.folds is None else self.folds.to_json(),
+            **fields_to_json(self),
+            "scores": named_to_json(self.scores),
+            "baselines": named_to_json(self.baselines),
         }
 
 

@@ -18,7 +18,7 @@ from mlcli.models.task import FittedTask, Predictions
 Predict = Callable[[Dataset], Predictions]
 # Each repeat draws its own rows and shuffles them anew.
 N_REPEATS = 10
-# Rows predicted at most in a repeat, over all columns, and of one column, so that all of it takes seconds.
+# Rows predicted at most in a repeat, over all columns and for one column, so that all of it takes seconds.
 MAX_PREDICTED, MAX_ROWS = 40_000, 2_000
 MAX_COLUMNS = 200
 # 97.5 % quantile of Student's t with N_REPEATS − 1 degrees of freedom.
@@ -27,7 +27,7 @@ T_QUANTILE = 2.262
 
 @dataclass(frozen=True)
 class Importance:
-    """What a column is worth: the mean loss over the repeats with its 95 % interval, and the column's own place."""
+    """By how much the score worsens without the column: mean over the repeats, and its 95 % interval."""
 
     name: str
     loss: float
@@ -37,9 +37,9 @@ class Importance:
 
 @dataclass(frozen=True)
 class Importances:
-    """The columns, the weightiest first, or the reason why there are none.
+    """The columns, the most important first, or the reason why there are none.
 
-    metric, unit : of the score whose worsening is told
+    metric, unit : of the score
     n_rows       : rows drawn in each repeat
     """
 
@@ -97,16 +97,16 @@ def _losses(
     known, frame = truth[places], rows_at(data.rows, places)
     order = rng.permutation(n_rows)
     variants = [frame, *(frame.with_columns(pl.col(column.name).gather(order)) for column in data.features)]
-    answers = predict(Table(pl.concat(variants), data.features, ()))
-    whole, *scores = (_score(task, known, part, headline.name) for part in _parts(answers, n_rows))
+    predictions = predict(Table(pl.concat(variants), data.features, ()))
+    whole, *scores = (_score(task, known, part, headline.name) for part in _parts(predictions, n_rows))
     sign = 1.0 if headline.higher_is_better else -1.0
     return np.array([sign * (whole - score) for score in scores])
 
 
-def _parts(answers: Predictions, n_rows: int) -> Iterator[Predictions]:
-    """The answers in portions of n_rows."""
-    for start in range(0, len(answers), n_rows):
-        yield answers.at(slice(start, start + n_rows))
+def _parts(predictions: Predictions, n_rows: int) -> Iterator[Predictions]:
+    """The predictions in portions of n_rows."""
+    for start in range(0, len(predictions), n_rows):
+        yield predictions.at(slice(start, start + n_rows))
 
 
 def _half_widths(losses: NDArray[np.float64], share: float) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,28 +16,26 @@ from mlcli.io.text import shorten, show_number
 from mlcli.metrics.probabilities import ranking_scores
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
-# Rows of a table, and pictures, shown at most; columns shown of a row.
-MAX_ROWS, MAX_PICTURES, MAX_COLUMNS = 10, 24, 8
-# Letters of a cell shown at most.
-MAX_LETTERS = 40
+# Rows of a table, and images, shown at most; columns shown of a row, and letters of a cell.
+MAX_ROWS, MAX_IMAGES, MAX_COLUMNS, MAX_LETTERS = 10, 24, 8, 40
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One row answered wrongly.
+    """One row predicted wrongly.
 
-    place     : of the row in its split, from 0
-    truth     : class, or number in the target's units
-    answer    : what the model said
-    sureness  : probability given to the answer or, without probabilities, distance from the border; regression: error
-    cells     : of the columns shown, as text; empty for pictures
-    picture   : uint8 (height, width[, channels]), else None
+    place    : of the row in its split, from 0
+    truth    : class, or number in the target's units
+    answer   : the prediction
+    measured : how wrong it is, as `Mistakes.measure` says
+    cells    : of the columns shown, as text; empty for images
+    picture  : uint8 (height, width[, channels]), else None
     """
 
     place: int
     truth: str
     answer: str
-    sureness: str
+    measured: str
     cells: tuple[str, ...] = ()
     picture: NDArray[np.uint8] | None = None
 
@@ -45,13 +44,13 @@ class Mistake:
 class Mistakes:
     """The worst rows first.
 
-    n_wrong  : rows answered wrongly; regression: all of them
-    sureness : what `Mistake.sureness` is called
-    columns  : the columns shown
+    n_wrong : rows predicted wrongly; regression: all of them
+    measure : probability of the predicted class or, without probabilities, distance from the border; regression: error
+    columns : the columns shown
     """
 
     n_wrong: int
-    sureness: str
+    measure: Literal["probability", "distance", "error"]
     columns: tuple[str, ...]
     rows: tuple[Mistake, ...]
 
@@ -59,74 +58,65 @@ class Mistakes:
 def find_mistakes(
     task: FittedTask, data: Dataset, truth: np.ndarray, predictions: Predictions, columns: Sequence[str]
 ) -> Mistakes:
-    """Classes: the wrong answers given with most confidence. Numbers: the largest errors, in standard deviations.
+    """Classes: the most confident wrong predictions. Numbers: the largest errors, in standard deviations.
 
     truth   : as `task.truth` gives it
-    columns : of the table, the most telling first; only some are shown
+    columns : of the table, the most important first; only some are shown
     """
     shown = tuple(columns[:MAX_COLUMNS])
-    limit = MAX_PICTURES if isinstance(data, Images) else MAX_ROWS
+    limit = MAX_IMAGES if isinstance(data, Images) else MAX_ROWS
+    measure: Literal["probability", "distance", "error"] = "error"
     if isinstance(task, Classification):
-        places, told, n_wrong = _confident(task, truth, predictions, limit)
-        sureness = "distance" if predictions.probabilities is None else "probability"
+        places, texts, n_wrong = _most_confident(task, truth, predictions, limit)
+        measure = "distance" if predictions.probabilities is None else "probability"
     else:
-        places, told, n_wrong = _far(task, truth, predictions, limit)
-        sureness = "error"
-    cells, pictures = _look(data, places, shown)
+        places, texts, n_wrong = _largest_errors(task, truth, predictions, limit)
+    cells, images = _contents(data, places, shown)
     rows = (
-        Mistake(place, *texts, cells=row, picture=picture)
-        for place, texts, row, picture in zip(places.tolist(), told, cells, pictures, strict=True)
+        Mistake(place, *own, cells=row, picture=image)
+        for place, own, row, image in zip(places.tolist(), texts, cells, images, strict=True)
     )
-    return Mistakes(n_wrong, sureness, shown, tuple(rows))
+    return Mistakes(n_wrong, measure, shown, tuple(rows))
 
 
-_Told = list[tuple[str, str, str]]
+# Truth, prediction and how wrong it is, of each row.
+_Texts = list[tuple[str, str, str]]
 
 
-def _confident(
+def _most_confident(
     task: Classification, truth: np.ndarray, predictions: Predictions, limit: int
-) -> tuple[NDArray[np.int64], _Told, int]:
-    """Places of the wrong rows, the surest first; truth, answer and sureness of each; and how many are wrong."""
+) -> tuple[NDArray[np.int64], _Texts, int]:
+    """Places of the wrong rows, the most confident first; their texts; and how many are wrong."""
     wrong = np.flatnonzero(predictions.values != truth)
-    sure = ranking_scores(predictions)[wrong, predictions.values[wrong]]
-    first = np.argsort(-sure, kind="stable")[:limit]
-    places = wrong[first]
-    told = [
-        (
-            task.classes[int(truth[place])],
-            task.classes[int(predictions.values[place])],
-            _show_sureness(value, predictions),
-        )
-        for place, value in zip(places, sure[first].tolist(), strict=True)
-    ]
-    return places, told, len(wrong)
+    confidence = ranking_scores(predictions)[wrong, predictions.values[wrong]]
+    order = np.argsort(-confidence, kind="stable")[:limit]
+    places, levels = wrong[order], confidence[order].tolist()
+    shown = map(show_number, levels) if predictions.probabilities is None else (f"{100 * p:.1f} %" for p in levels)
+    true, predicted = ([task.classes[k] for k in values[places].tolist()] for values in (truth, predictions.values))
+    return places, list(zip(true, predicted, shown, strict=True)), len(wrong)
 
 
-def _show_sureness(value: float, predictions: Predictions) -> str:
-    return show_number(value) if predictions.probabilities is None else f"{100 * value:.1f} %"
-
-
-def _far(
+def _largest_errors(
     task: Regression, truth: np.ndarray, predictions: Predictions, limit: int
-) -> tuple[NDArray[np.int64], _Told, int]:
-    """Places of the rows by their largest error over the targets; truth, prediction and error there."""
+) -> tuple[NDArray[np.int64], _Texts, int]:
+    """Places of the rows by their largest error over the targets; the texts of that target; and how many rows."""
     errors = predictions.values - truth
     sizes = np.abs(errors) / np.array(task.std)
     places = np.argsort(-sizes.max(axis=1), kind="stable")[:limit]
-    told = []
+    texts = []
     for place in places:
-        at = int(sizes[place].argmax())
-        prefix = f"{task.targets[at]}: " if len(task.targets) > 1 else ""
-        numbers = (float(values[place, at]) for values in (truth, predictions.values, errors))
-        true, answer, error = map(show_number, numbers)
-        told.append((prefix + true, prefix + answer, error if error.startswith("-") else f"+{error}"))
-    return places, told, len(truth)
+        target = int(sizes[place].argmax())
+        prefix = f"{task.targets[target]}: " if len(task.targets) > 1 else ""
+        numbers = (float(values[place, target]) for values in (truth, predictions.values, errors))
+        true, predicted, error = map(show_number, numbers)
+        texts.append((prefix + true, prefix + predicted, error if error.startswith("-") else f"+{error}"))
+    return places, texts, len(truth)
 
 
-def _look(
+def _contents(
     data: Dataset, places: NDArray[np.int64], columns: Sequence[str]
 ) -> tuple[list[tuple[str, ...]], list[NDArray[np.uint8] | None]]:
-    """Cells and picture of each row; a picture has no cells, a row no picture."""
+    """Cells and image of each row; an image has no cells, a row no image."""
     if isinstance(data, Images):
         return [()] * len(places), [np.asarray(data.pixels[place]) for place in places]
     if not columns:

@@ -1,15 +1,19 @@
-"""The same training again, with other seeds or other rows, of which nothing is written."""
+"""The same training repeated, with other seeds or on other rows: how far chance moves a score. Nothing is written."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
-from mlcli.evaluation.spread import SeedScores, spreads_of
 from mlcli.evaluation.threshold import tune_threshold
+from mlcli.io.json import named_to_json
+from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
@@ -19,7 +23,56 @@ from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import new_state, outputs_of, train_model
 
 # Trainings of which each is announced; of more, every tenth part.
-MOST_LINES = 20
+MAX_ANNOUNCED = 20
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over several trainings.
+
+    values : one a training; None where it is undefined
+    """
+
+    name: str
+    values: tuple[float | None, ...]
+    unit: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """Of the values that are defined."""
+        return statistics.fmean(self._defined) if self._defined else None
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation (ddof 1) of the values that are defined; None for fewer than two."""
+        return statistics.stdev(self._defined) if len(self._defined) > 1 else None
+
+    @property
+    def _defined(self) -> list[float]:
+        return [value for value in self.values if value is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the name."""
+        return {"mean": self.mean, "sd": self.sd, "values": list(self.values), "unit": self.unit}
+
+
+def spreads_of(trainings: Sequence[Sequence[Score]]) -> tuple[Spread, ...]:
+    """The spread of every metric; each training's scores are of the same metrics in the same order."""
+    return tuple(
+        Spread(own[0].name, tuple(score.value for score in own), own[0].unit) for own in zip(*trainings, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class SeedScores:
+    """Networks that differ by their seed alone, measured on the same rows; the first is the run's own."""
+
+    seeds: tuple[int, ...]
+    spreads: tuple[Spread, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The seeds, and the metrics by name."""
+        return {"seeds": list(self.seeds), "metrics": named_to_json(self.spreads)}
 
 
 def refit(
@@ -34,7 +87,7 @@ def refit(
 
     key         : the key that asks for it, for messages
     arrays      : the inputs' training arrays, where they are at hand
-    interrupted : ends the training early where it turns true; the network is then worth nothing
+    interrupted : ends the training early where it turns true; the network is then not fully trained
 
     Raises DivergedError.
     """
@@ -52,7 +105,7 @@ def refit(
 
 def announce(reporter: Reporter, what: str, number: int, total: int) -> None:
     """Say which training begins; `number` counts from 1."""
-    if total <= MOST_LINES or number * 10 // total > (number - 1) * 10 // total:
+    if total <= MAX_ANNOUNCED or number * 10 // total > (number - 1) * 10 // total:
         reporter.say(f"Training {what} {number:,} of {total:,}")
 
 

@@ -1,4 +1,4 @@
-"""What trained baselines learn from: the network's inputs, for so many training rows that learning takes seconds."""
+"""The training rows of the baselines: the network's inputs, for few enough rows that fitting takes seconds."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from mlcli.features.state import FeatureLayout
 from mlcli.io.memory import require_memory
 from mlcli.models.task import Classification, FittedTask
 
-MOST_ROWS = 100_000
-FEWEST_ROWS = 200
-WORK = 40_000_000
+MIN_ROWS, MAX_ROWS = 200, 100_000
+# Rows × inputs × outputs.
+MAX_WORK = 40_000_000
 # float32, and for a moment what is copied.
 BYTES_PER_INPUT = 5
-# Beyond, inputs are cut off: their squares and what they add up to stay finite.
+# Beyond, inputs are clipped: their squares and sums stay finite.
 LARGEST = 1e15
-# Numbers of the rows that are answered at a time: 16 MiB.
+# Inputs transformed at a time: 16 MiB.
 PORTION = 2**22
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSample:
-    """Rows to learn from.
+    """Inputs and targets of n training rows.
 
-    x      : float32 (n, inputs), as `as_numbers` gives them
+    x      : float32 (n, n_inputs), as `features_as_numbers` gives them
     y      : classes int64 (n,); numbers float64 (n, n_targets), standardised
     n_rows : training rows there are
     """
@@ -41,35 +41,33 @@ class TrainingSample:
     n_rows: int
 
     def part(self, n: int, seed: int) -> TrainingSample:
-        """The same lesson with n rows, at most."""
+        """A sample of it with n rows, at most."""
         if n >= len(self.x):
             return self
         kept = sample_rows(self.y, n, seed)
         return replace(self, x=self.x[kept], y=self.y[kept])
 
 
-def rows_to_learn(n_rows: int, n_inputs: int, n_outputs: int) -> int:
-    """How many of the training rows a rival learns from; n_outputs is 1 for two classes."""
-    return min(n_rows, MOST_ROWS, max(FEWEST_ROWS, WORK // (n_inputs * n_outputs)))
+def sample_size(n_rows: int, n_inputs: int, n_outputs: int) -> int:
+    """How many of the training rows are used; n_outputs is 1 for two classes."""
+    return min(n_rows, MAX_ROWS, max(MIN_ROWS, MAX_WORK // (n_inputs * n_outputs)))
 
 
 def count_inputs(layout: FeatureLayout) -> int:
-    """Columns of `as_numbers`."""
+    """Columns of `features_as_numbers`."""
     return layout.n_numeric + sum(layout.cardinalities)
 
 
-def prepare_training_sample(task: FittedTask, features: FittedFeatures, train: Dataset, seed: int) -> TrainingSample:
-    """The lesson of a network's training rows."""
-    n_inputs = count_inputs(features.layout)
+def draw_training_sample(task: FittedTask, features: FittedFeatures, train: Dataset, seed: int) -> TrainingSample:
+    """A sample of a network's training rows."""
     truth = task.truth(train)
-    n = rows_to_learn(len(train), n_inputs, baseline_outputs(task))
-    kept = sample_rows(truth, n, seed)
+    kept = sample_rows(truth, sample_size(len(train), count_inputs(features.layout), n_model_outputs(task)), seed)
     x = features_as_numbers(_inputs_of(features, train, kept), features.layout)
     return TrainingSample(x, _standardised(task, truth[kept]), len(train))
 
 
-def baseline_outputs(task: FittedTask) -> int:
-    """What a rival has to tell apart: targets, or classes where there are more than two."""
+def n_model_outputs(task: FittedTask) -> int:
+    """What a baseline models: each target, or each class where there are more than two."""
     if not isinstance(task, Classification):
         return task.n_outputs
     return 1 if len(task.classes) == 2 else len(task.classes)
@@ -84,10 +82,10 @@ def sample_rows(y: np.ndarray, n: int, seed: int) -> np.ndarray:
         return np.sort(order[:n])
     counts = np.bincount(y)
     by_class = order[np.argsort(y[order], kind="stable")]
-    place = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    # Rows are taken by how much of their class stands before them, so that every class goes on in step.
-    share = (place + 0.5) / np.repeat(counts, counts)
-    taken = np.lexsort((share, place > 0))[:n]
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # The first row of each class comes first, then rows by their rank as a share of their class.
+    share = (rank + 0.5) / np.repeat(counts, counts)
+    taken = np.lexsort((share, rank > 0))[:n]
     return np.sort(by_class[taken])
 
 
@@ -99,8 +97,8 @@ def features_as_numbers(x: Tensor, layout: FeatureLayout) -> np.ndarray:
     return np.hstack([numbers, *flags]) if flags else numbers
 
 
-def portions_of(features: FittedFeatures, data: Dataset) -> Iterator[np.ndarray]:
-    """The inputs of rows to answer, few enough at a time."""
+def input_portions(features: FittedFeatures, data: Dataset) -> Iterator[np.ndarray]:
+    """The inputs of the rows, PORTION numbers at a time."""
     step = max(1, PORTION // count_inputs(features.layout))
     for start in range(0, len(data), step):
         yield features_as_numbers(features.transform(data.part(start, step)), features.layout)

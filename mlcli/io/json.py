@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,6 +51,34 @@ def strict_json(value: object) -> object:
             return str(value)
         case _:
             return value
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401
+    """By the value's own `to_json`; else dataclasses as objects, tuples as lists, paths as text."""
+    own = getattr(value, "to_json", None)
+    if own is not None:
+        return own()
+    if is_dataclass(value):
+        return fields_to_json(value)
+    match value:
+        case dict():
+            return {key: to_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [to_json(item) for item in value]
+        case Path():
+            return str(value)
+        case _:
+            return value
+
+
+def fields_to_json(value: object) -> dict[str, Any]:
+    """The fields of a dataclass by name, each as `to_json` gives it."""
+    return {field.name: to_json(getattr(value, field.name)) for field in fields(cast("Any", value))}
+
+
+def named_to_json(values: Iterable[Any]) -> dict[str, Any]:
+    """JSON values by the `name` of what they are of."""
+    return {value.name: to_json(value) for value in values}
 
 
 def plain_json(value: object) -> object:

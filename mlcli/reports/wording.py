@@ -8,7 +8,8 @@ from mlcli.io.text import show_number
 from mlcli.metrics.catalog import Score
 
 if TYPE_CHECKING:
-    from mlcli.evaluation.spread import FoldScores, Spread
+    from mlcli.evaluation.cross_validation import FoldScores
+    from mlcli.evaluation.refit import Spread
     from mlcli.metrics.paired import Difference
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from torch import Tensor
 
 from mlcli.config.sections.config import Config
-from mlcli.evaluation.cross_validation import TrialFolds
+from mlcli.evaluation.cross_validation import Folds
 from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.paired import Difference, compare_predictions
 from mlcli.models.task import Classification, FittedTask
@@ -67,7 +67,7 @@ def compare_outputs(bench: SearchContext, config: Config, outputs: Tensor, befor
     return compare_predictions(start.task, truth, ours, theirs, (name,), confidence, bench.start.seed)[0]
 
 
-def compare_on_folds(bench: SearchContext, folds: TrialFolds, outputs: Tensor, before: Tensor) -> Difference:
+def compare_on_folds(bench: SearchContext, folds: Folds, outputs: Tensor, before: Tensor) -> Difference:
     """Better or worse than the start on the rows of all folds, each answered for by networks trained without it."""
     ours, theirs, name = (
         folds.task.decode(outputs),

@@ -215,7 +215,7 @@ class Search:
             return trial
         started = time.perf_counter()
         try:
-            answers = folds.answer(config, callbacks, stopped)
+            answers = folds.predict(config, callbacks, stopped)
         except DivergedError:
             return replace(trial, state="failed", score=None, reason="diverged without one of the folds")
         if answers is None:

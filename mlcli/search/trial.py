@@ -14,7 +14,7 @@ from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.evidence import TrainingEvidence, untrained_evidence
 from mlcli.errors import ArtefactError, ConfigError
-from mlcli.evaluation.cross_validation import TrialFolds, split_trial_folds
+from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.json import from_json, strict_json
 from mlcli.models.task import FittedTask, Predictions
 from mlcli.reporter import Silent
@@ -80,7 +80,7 @@ class SearchContext:
     inputs: Inputs
     arrays: tuple[TensorDataset, TensorDataset]
     selection_metric: SelectionMetric
-    folds: TrialFolds | None = None
+    folds: Folds | None = None
     others: dict[str, tuple[Inputs, tuple[TensorDataset, TensorDataset]]] = field(default_factory=dict)
 
     @property
@@ -128,9 +128,9 @@ def same_inputs(one: Config, other: Config) -> bool:
 def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
     """The bench for a start and the keys that are to be searched."""
     selection_metric = choose_selection_metric(start, inputs.task, searched)
-    return SearchContext(
-        start, inputs, inputs.training_arrays(), selection_metric, split_trial_folds(start, inputs.prepared)
-    )
+    count = start.improve.folds
+    folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count)
+    return SearchContext(start, inputs, inputs.training_arrays(), selection_metric, folds)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def judge(attempt: TrialRun, selection_metric: SelectionMetric, blank: Trial) ->
     )
 
 
-def judge_by_folds(trial: Trial, answers: Predictions, folds: TrialFolds, metric: str, seconds: float) -> Trial:
+def judge_by_folds(trial: Trial, answers: Predictions, folds: Folds, metric: str, seconds: float) -> Trial:
     """The record of a complete trial, compared by what networks like its own say of the rows of folds.
 
     seconds : of the folds' training

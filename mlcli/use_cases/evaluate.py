@@ -90,9 +90,8 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)
     report = render_report(facts)
     write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
-    scores = measure(bundle.task, subject.truth, subject.predictions, [bound.metric for bound in asked])
-    misses = tuple(map(str, find_misses(asked, scores)))
-    return EvaluateResult(run, subject.evaluation, misses, findings)
+    scores = measure(bundle.task, subject.truth, subject.predictions, [metric for metric, _ in asked])
+    return EvaluateResult(run, subject.evaluation, find_misses(asked, scores), findings)
 
 
 def evaluated_config(run: Run, sets: Sequence[str]) -> Config:

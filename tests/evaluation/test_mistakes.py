@@ -15,13 +15,13 @@ TABLE = Table(
 
 
 def rows(found):
-    return [(row.place, row.truth, row.answer, row.sureness, row.cells) for row in found.rows]
+    return [(row.place, row.truth, row.answer, row.measured, row.cells) for row in found.rows]
 
 
 def test_the_surest_mistakes_come_first():
     predictions = class_predictions([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
     found = find_mistakes(classification(2), TABLE, np.array([0, 0, 0, 1]), predictions, ("kind", "x"))
-    assert (found.n_wrong, found.sureness, found.columns) == (2, "probability", ("kind", "x"))
+    assert (found.n_wrong, found.measure, found.columns) == (2, "probability", ("kind", "x"))
     assert rows(found) == [(2, "a", "b", "80.0 %", ("c", "–")), (1, "a", "b", "60.0 %", ("b", "2"))]
 
 

@@ -6,7 +6,7 @@ from sklearn.metrics import log_loss, matthews_corrcoef
 
 from mlcli.config.loading.load import override_config
 from mlcli.errors import ConfigError
-from mlcli.evaluation.cross_validation import measure_folds, split_trial_folds
+from mlcli.evaluation.cross_validation import Folds, measure_folds
 from mlcli.reporter import Silent
 from mlcli.search.budget import Budget, Clock
 from mlcli.search.model_cache import ModelCache
@@ -59,7 +59,7 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
 
 def test_each_trial_is_compared_on_the_same_rows(make_config, open_search):
     search = open_search(make_config(*FOLDED), 1)
-    again = split_trial_folds(search.bench.start, search.bench.inputs.prepared)
+    again = Folds.of(search.bench.start, search.bench.inputs.prepared, "improve.folds", 3)
     held_out = search.bench.folds.held_out
     assert all(np.array_equal(one, other) for one, other in zip(held_out, again.held_out, strict=True))
     assert sorted(np.concatenate(held_out)) == list(range(160))

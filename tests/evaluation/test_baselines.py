@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ConfigError
-from mlcli.evaluation.baselines import baseline_names, neighbours_to_learn, predict_baselines
-from mlcli.evaluation.training_sample import FEWEST_ROWS, MOST_ROWS, features_as_numbers, rows_to_learn, sample_rows
+from mlcli.evaluation.baselines import baseline_names, max_neighbour_rows, predict_baselines
+from mlcli.evaluation.training_sample import MAX_ROWS, MIN_ROWS, features_as_numbers, sample_rows, sample_size
 from mlcli.features.fit import fit_features
 from mlcli.features.state import FeatureLayout
 from mlcli.models.task import Classification, Regression
@@ -143,25 +143,25 @@ def test_few_rows_are_enough_to_learn_from(frames):
         (29_305, 90, 1, 29_305),  # Adult
         (14_448, 16, 1, 14_448),  # California
         (60_000, 784, 10, 5_102),  # MNIST
-        (10_000_000, 10, 1, MOST_ROWS),
-        (10_000, 100_000, 100, FEWEST_ROWS),
+        (10_000_000, 10, 1, MAX_ROWS),
+        (10_000, 100_000, 100, MIN_ROWS),
     ],
 )
 def test_rows_learned_from_are_bounded_by_rule(rows, inputs, outputs, learned):
-    assert rows_to_learn(rows, inputs, outputs) == learned
-    assert learned in (rows, FEWEST_ROWS, MOST_ROWS) or learned * inputs * outputs <= 40_000_000
+    assert sample_size(rows, inputs, outputs) == learned
+    assert learned in (rows, MIN_ROWS, MAX_ROWS) or learned * inputs * outputs <= 40_000_000
 
 
 @pytest.mark.parametrize(("inputs", "measured"), [(784, 10_000), (90, 16_281), (4, 30), (1000, 10_000_000)])
 def test_neighbours_are_bounded_by_the_rows_to_answer(inputs, measured):
-    n = neighbours_to_learn(inputs, measured)
+    n = max_neighbour_rows(inputs, measured)
     assert n == 200 or n * inputs * measured <= 40_000_000_000
 
 
 def test_boosting_is_bounded_by_inputs_and_outputs():
-    from mlcli.evaluation.baselines import rounds_to_boost
+    from mlcli.evaluation.baselines import boosting_rounds
 
-    assert [rounds_to_boost(*sizes) for sizes in ((4, 3), (90, 1), (784, 10), (784, 2))] == [100, 100, 8, 38]
+    assert [boosting_rounds(*sizes) for sizes in ((4, 3), (90, 1), (784, 10), (784, 2))] == [100, 100, 8, 38]
 
 
 def test_rows_are_drawn_by_class_in_proportion_and_none_is_left_out():
@@ -175,8 +175,8 @@ def test_rows_are_drawn_by_class_in_proportion_and_none_is_left_out():
 
 
 def test_what_was_cut_is_told(frames, monkeypatch):
-    monkeypatch.setattr("mlcli.evaluation.training_sample.WORK", 3 * 3 * 70)
-    monkeypatch.setattr("mlcli.evaluation.training_sample.FEWEST_ROWS", 10)
+    monkeypatch.setattr("mlcli.evaluation.training_sample.MAX_WORK", 3 * 3 * 70)
+    monkeypatch.setattr("mlcli.evaluation.training_sample.MIN_ROWS", 10)
     task = Classification("kind", KINDS, (1, 1, 1), "softmax", True)
     train, features = fitted(task, frames[0], "kind")
     found = predict_baselines(task, features, train, as_table(frames[1]), ["tree"], seed=7)

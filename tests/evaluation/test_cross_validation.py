@@ -12,7 +12,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import join_rows, take_rows
 from mlcli.data.tables.types import Column, Images, Splits, Table
 from mlcli.errors import DivergedError
-from mlcli.evaluation.cross_validation import fold_inputs, in_terms_of, measure_folds, pool
+from mlcli.evaluation.cross_validation import Folds, measure_folds, pool, with_all_classes
 from mlcli.reporter import Silent
 from tests.evaluation.examples import class_predictions, classification, number_predictions
 
@@ -43,8 +43,7 @@ def test_a_fold_knows_nothing_of_the_rows_it_holds_out(target, kind):
     data = prepared(table(40, target), table(10, target, seed=1), kind)
     rows = join_rows(data.splits.train, data.splits.valid)
     held_out = np.array([0, 7, 12, 45])
-    classes = None if kind == "regression" else (rows.frame["class"] == "yes").to_numpy().astype(int)
-    inputs = fold_inputs(config(target), data, rows, classes, held_out)
+    inputs = Folds.of(config(target), data, "evaluation.folds", 5).inputs_without(held_out, config(target))
     own = inputs.prepared.splits
     places = {name: [rows.frame["a"].to_list().index(a) for a in own[name].frame["a"]] for name in ("train", "valid")}
     assert own.test.frame.equals(rows.frame[held_out])
@@ -90,7 +89,7 @@ def test_mean_and_deviation_are_those_of_the_folds():
 
 def test_a_class_that_a_fold_lacks_has_no_probability():
     own = classification(2)
-    answers = in_terms_of(classification(3), replace(own, classes=("a", "c")), class_predictions([[0.3, 0.7]]))
+    answers = with_all_classes(classification(3), replace(own, classes=("a", "c")), class_predictions([[0.3, 0.7]]))
     assert answers.values.tolist() == [2]
     assert answers.probabilities.tolist() == [[0.3, 0, 0.7]]
     assert np.isfinite(answers.scores).all()
