@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import itertools
 import os
 import re
 import signal
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mlcli.errors import BoundMissedError, DataError, MlcliError, ResourceError, UsageError
+from mlcli.io.paths import free_path, refuse_overwriting
 from mlcli.io.signals import signal_received
 from mlcli.terminal.screen import Screen
 
@@ -128,15 +128,12 @@ class Session:
         It lies beside the file of the configuration, or here for a run's. Raises UsageError where the one named exists.
         """
         if output is not None:
-            if output.exists():
-                raise UsageError(f"{output} exists, and nothing is written over; name another file with -o")
+            refuse_overwriting(output)
             return output
         is_file = target is not None and target.endswith(FILE_ENDINGS)
         stem = Path(target).with_suffix("") if is_file and target is not None else Path(config.name)
         name = re.sub(r"-next(-\d+)?$", "", stem.name)
-        ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-        candidates = (stem.with_name(f"{name}-next{end}.yaml") for end in ends)
-        return next(path for path in candidates if not path.exists())
+        return free_path(stem.with_name(f"{name}-next.yaml"))
 
     def resumable(self, spec: str | None, config: Path | None) -> Run:
         """The run to resume: the one named, else the latest of the config's name, else the latest of all."""

@@ -1,9 +1,10 @@
 """The folders mlcli reads from and writes to."""
 
+import itertools
 import os
 from pathlib import Path
 
-from mlcli.errors import DataError, ResourceError
+from mlcli.errors import DataError, ResourceError, UsageError
 from mlcli.io.text import suggestion
 
 
@@ -37,6 +38,18 @@ def find_path(path: str, origin: str | None = None) -> Path:
     tried = " and ".join(str(place) for place in places)
     advice = f"; it can be had from {origin}" if origin else ""
     raise DataError(f"{path}: no such file or folder (tried {tried}){_nearest(places)}{advice}")
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of NAME-2.yaml, NAME-3.yaml, … beside it where nothing is."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
+
+
+def refuse_overwriting(path: Path, advice: str = "name another file with -o") -> None:
+    """Raise UsageError where there is a file already."""
+    if os.path.lexists(path):
+        raise UsageError(f"{path} exists, and nothing is written over; {advice}")
 
 
 def _exists(place: Path) -> bool:

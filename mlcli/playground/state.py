@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mlcli.config.loading.dump import changes_of, dump_tree
+from mlcli.config.loading.commented import commented_keys, write_document
+from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.optimizer import CosineSchedule, OneCycleSchedule
 from mlcli.config.tree import JsonValue
-from mlcli.errors import ConfigError, UsageError
+from mlcli.errors import ConfigError
 from mlcli.io.atomic import write_file
-from mlcli.io.text import printable
+from mlcli.io.paths import refuse_overwriting
 
 Wish = Literal["", "step", "write", "quit"]
 Shown = Literal["training", "validation", "both", "none"]
@@ -83,26 +83,10 @@ def describe_played(config: Config, epochs: int, rates: Sequence[tuple[int, floa
             "mlcli train has the last one from the start, so its numbers are others.",
         ]
     tree = {"name": config.name, **changes_of(played_config(config, epochs))}
-    return "".join(f"# {printable(line)}\n" for line in head) + dump_tree(tree)
-
-
-def free_path(name: str) -> Path:
-    """NAME.yaml here, or the first of NAME-2.yaml, NAME-3.yaml, … that is not there."""
-    ends = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-    return next(path for end in ends if not _is_there(path := Path(f"{name}{end}.yaml")))
-
-
-def refuse_overwriting(path: Path) -> None:
-    """Raise UsageError where there is a file already."""
-    if _is_there(path):
-        raise UsageError(f"{path} exists, and nothing is written over; name another file with -o")
+    return write_document(head, commented_keys(tree, {}))
 
 
 def write_played(path: Path, text: str) -> None:
     """Raises UsageError where there is a file already."""
     refuse_overwriting(path)
     write_file(path, text.encode())
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists() or path.is_symlink()

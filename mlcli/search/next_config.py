@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
 from collections.abc import Mapping, Sequence
 
-from mlcli.config.loading.dump import changed_keys, changes_of, dump_config, dump_tree
+from mlcli.config.loading.commented import commented_keys, write_document
+from mlcli.config.loading.dump import changes_of, differing_keys, plain_section, show_setting
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
-from mlcli.config.tree import JsonValue, Value
+from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError
-from mlcli.io.text import printable
 from mlcli.search.ranking import start_trial
 from mlcli.search.space import config_with
 from mlcli.search.trial import Trial
-
-# Columns of the comments at the head.
-WIDTH = 100
 
 
 def apply_recommendations(start: Config, findings: Sequence[Finding]) -> tuple[Config, dict[str, Finding]]:
@@ -45,27 +40,10 @@ def describe_next(start: Config, config: Config, headline: str, causes: Mapping[
 
     Comments at its head say why it differs from the start, and one behind each changed key what it was.
     """
-    changed = changed_keys(start, config)
     reasons = dict.fromkeys(f"{finding.course_term}: {finding.evidence}" for finding in causes.values())
     head = [headline, *(f"Changed for {reason}." for reason in reasons)]
-    tree: dict[str, Value] = {"name": config.name, **changes_of(config)}
-    lines = dump_tree(tree).splitlines()
-    comments = (line for text in head for line in textwrap.wrap(printable(text), WIDTH, subsequent_indent="  "))
-    return "".join(f"{line}\n" for line in [*(f"# {line}" for line in comments), *_annotated(lines, changed)])
-
-
-def _annotated(lines: Sequence[str], changed: Mapping[str, tuple[JsonValue, JsonValue]]) -> list[str]:
-    """The lines of block YAML, with what a changed key was before behind it."""
-    path: list[str] = []
-    annotated = []
-    for line in lines:
-        key, depth = line.strip().partition(":")[0], (len(line) - len(line.lstrip())) // 2
-        path = [*path[:depth], key]
-        before = changed.get(".".join(path))
-        annotated.append(
-            line if before is None else f"{line}  # was {printable(json.dumps(before[0], ensure_ascii=False))}"
-        )
-    return annotated
+    comments = {one.key: f"was {show_setting(one.values[0])}" for one in differing_keys([start, config])}
+    return write_document(head, commented_keys({"name": config.name, **changes_of(config)}, comments))
 
 
 def write_proposal(
@@ -74,7 +52,7 @@ def write_proposal(
     """YAML of the best trial's complete configuration; comments above it say what changed and why."""
     config = config_with(start, best.values)
     lines = [*_headline(best, trials, metric), *_changes(start, config), *_reasons(best, trials, findings)]
-    return "".join(f"# {printable(line)}".rstrip() + "\n" for line in lines) + dump_config(config)
+    return write_document(lines, commented_keys(plain_section(config), {}))
 
 
 def _headline(best: Trial, trials: Sequence[Trial], metric: str) -> list[str]:
@@ -86,8 +64,8 @@ def _headline(best: Trial, trials: Sequence[Trial], metric: str) -> list[str]:
 
 
 def _changes(start: Config, config: Config) -> list[str]:
-    changes = changed_keys(start, config).items()
-    lines = [f"  {key}: {json.dumps(old)} -> {json.dumps(new)}" for key, (old, new) in changes]
+    changes = differing_keys([start, config])
+    lines = [f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes]
     return ["Changed:", *lines] if lines else []
 
 

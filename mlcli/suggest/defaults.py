@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from mlcli.config.loading.dump import CommentedKey
+from mlcli.config.loading.commented import CommentedKey
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.tree import Value
 from mlcli.data.tables.types import TaskKind

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from mlcli.config.loading.dump import CommentedKey, flow, write_document
+from mlcli.config.loading.commented import CommentedKey, write_document
+from mlcli.config.loading.dump import flow
 from mlcli.config.loading.load import experiment_name
 from mlcli.config.tree import Value
 from mlcli.data.tables.cells import as_text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlcli.config.loading.dump import changed_keys
+from mlcli.config.loading.dump import UNSET, differing_keys
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import Checks
 from mlcli.io.text import show_number
@@ -83,7 +83,8 @@ class LiveSearchView(SearchView):
 
     def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
         if self.standing.here is not None and self.start is not None:
-            values = {key: new for key, (_, new) in changed_keys(self.start, context.config).items()}
+            changed = differing_keys([self.start, context.config])
+            values = {one.key: one.values[1] for one in changed if one.values[1] is not UNSET}
             self._set_here(Running(self.standing.here.title, values, epochs=context.config.training.epochs))
 
     def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:

@@ -13,6 +13,7 @@ from mlcli.config.rules.messages import nearest
 from mlcli.data.sources import read_source
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
+from mlcli.io.paths import refuse_overwriting
 from mlcli.suggest.source import TableFound, find_source
 from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
 
@@ -128,5 +129,4 @@ def _is_there(path: Path, content: bytes) -> bool:
 def refuse_existing(files: Sequence[Path], schema: Path) -> None:
     """Raise UsageError where a file is in the way; a schema of mlcli's may be renewed."""
     for path in (*files, *([schema] if not (schema.exists() and is_schema(schema)) else [])):
-        if path.exists() or path.is_symlink():
-            raise UsageError(f"{path} exists, and nothing is written over; name another file with -o, or move it away")
+        refuse_overwriting(path, "name another file with -o, or move it away")

@@ -11,7 +11,8 @@ from typing import Any
 
 from mlcli.config.loading.dump import changes_of
 from mlcli.errors import DivergedError
-from mlcli.playground.state import PlayState, describe_played, played_config, refuse_overwriting, write_played
+from mlcli.io.paths import refuse_overwriting
+from mlcli.playground.state import PlayState, describe_played, played_config, write_played
 from mlcli.playground.trainer import Trainer
 from mlcli.training.state import EpochRecord
 

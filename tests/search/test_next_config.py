@@ -39,6 +39,7 @@ def test_notes_change_nothing(make_config):
         [],
         ["optimizer={name: sgd, schedule: {name: cosine, warmup: 0.1}}", "model.hidden=[]"],
         ["features.derive={'a b: c': x1 * 2, '#': x2}", "features.columns={x1: {scale: robust}}", "name='yes'"],
+        ['features.derive={z: "x1 +\\n  x2", "a\\n# b: c": x1}', "training.early_stopping={patience: 3}"],
         ["loss={name: bce, class_weights: {'0': 2.0}}", "training.early_stopping={patience: 3}"],
     ],
 )
@@ -60,9 +61,17 @@ def test_it_says_what_changed_and_why(make_config):
         "# Changed for an ailment: 0.5 is much.",
         "# Changed for another: 0.5 is much.",
     ]
-    assert "  lr: 0.5  # was 0.03" in lines
+    assert "  lr: 0.5       # was 0.03" in lines
     assert "  dropout: 0.1  # was 0.0" in lines
     assert not [line for line in lines if line.startswith("  epochs") and "#" in line]
+
+
+def test_a_section_and_a_key_that_were_not_there_are_told(make_config):
+    start = make_config("optimizer.name=sgd")
+    config = override_config(start, {"training.early_stopping.patience": 3, "optimizer.momentum": 0.5})
+    lines = describe_next(start, config, "headline", {}).splitlines()
+    assert "  early_stopping:  # was null" in lines
+    assert "  momentum: 0.5    # was 0.0" in lines
 
 
 def test_names_from_the_data_cannot_leave_the_comment(make_config, tmp_path):

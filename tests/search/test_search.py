@@ -7,8 +7,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mlcli.config.loading.dump import changed_keys
-from mlcli.config.loading.load import override_config
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ArtefactError
 from mlcli.models.task import Classification, Regression
@@ -306,16 +304,6 @@ def test_ranking_puts_the_earlier_of_equals_first_and_leaves_out_the_incomplete(
 )
 def test_a_remedy_keeps_trials_comparable(make_config, patch, remedy):
     assert remedy_of(make_config(), [Finding("x", "", "", (), patch)]) == remedy
-
-
-def test_changed_keys_are_dotted_with_old_and_new_value(make_config):
-    before = make_config()
-    after = override_config(before, {"optimizer.lr": 0.1, "model.hidden": [4], "training.early_stopping": {}})
-    assert changed_keys(before, before) == {}
-    changed = changed_keys(before, after)
-    assert changed["optimizer.lr"] == (0.03, 0.1)
-    assert changed["model.hidden"] == ([8], [4])
-    assert changed["training.early_stopping.patience"] == (None, 15)
 
 
 def test_a_journal_cut_short_is_mended(make_config, search, tmp_path):

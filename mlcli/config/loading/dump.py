@@ -15,13 +15,12 @@ from mlcli.config import tree as scalars
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.keys import names_of
-from mlcli.config.tree import JsonValue, KeyPath, Value, dotted
-from mlcli.io.text import printable
+from mlcli.config.tree import KeyPath, Value, dotted
 
 
 def dump_config(config: Config) -> str:
     """YAML with every key and its value, in the order of the sections; it loads back to an equal Config."""
-    return dump_tree(plain_value(config))
+    return dump_tree(plain_section(config))
 
 
 def dump_tree(value: Value) -> str:
@@ -35,7 +34,7 @@ def changes_of(section: Section) -> dict[str, Value]:
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         if (key == "name" and names_of(type(section))) or value != field.default:
-            changes[key] = changes_of(value) if isinstance(value, Section) else plain_value(value)
+            changes[key] = changes_of(value) if isinstance(value, Section) else _plain_value(value)
     return changes
 
 
@@ -50,13 +49,17 @@ def flow(value: Value) -> str:
     return str(text).strip()[1:-1]
 
 
-def plain_value(value: Section | Value) -> Value:
-    """Sections as mappings, their name first; a configuration as the values that its file holds."""
+def plain_section(section: Section) -> dict[str, Value]:
+    """The values of a section as its file holds them, its name first."""
+    keys = sorted(type(section).model_fields, key=lambda key: key != "name")
+    return {key: _plain_value(getattr(section, key)) for key in keys}
+
+
+def _plain_value(value: Section | Value) -> Value:
     if isinstance(value, Section):
-        keys = sorted(type(value).model_fields, key=lambda key: key != "name")
-        return {key: plain_value(getattr(value, key)) for key in keys}
+        return plain_section(value)
     if isinstance(value, dict):
-        return {key: plain_value(inner) for key, inner in value.items()}
+        return {key: _plain_value(inner) for key, inner in value.items()}
     return value
 
 
@@ -70,11 +73,17 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    """Text of several lines on one, so that it can stand anywhere in a document."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
+
+
 def _represent_tuple(dumper: yaml.SafeDumper, items: tuple[Any, ...]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
 
 
 _Dumper.add_representer(tuple, _represent_tuple)
+_Dumper.add_representer(str, _represent_text)
 for _tag, _pattern in (
     ("null", scalars.NULL),
     ("bool", scalars.BOOL),
@@ -117,7 +126,7 @@ def differing_keys(configs: Sequence[Config]) -> list[Differing]:
     A key that some do not have, such as another optimizer's, is told where it says more than its default. A section
     that one has none of is told as a whole.
     """
-    found, said = _differing(tuple(map(plain_value, configs)), ()), [changes_of(config) for config in configs]
+    found, said = _differing(tuple(map(plain_section, configs)), ()), [changes_of(config) for config in configs]
     return [
         Differing(dotted(path), values)
         for path, values in found
@@ -160,70 +169,3 @@ def _at(value: Setting, path: KeyPath) -> Setting:
     for key in path:
         value = value.get(str(key), UNSET) if isinstance(value, dict) else UNSET
     return value
-
-
-def changed_keys(before: Config, after: Config) -> dict[str, tuple[JsonValue, JsonValue]]:
-    """Dotted keys with their old and new values; None where a key does not exist."""
-    old, new = _flatten(before.model_dump(mode="json")), _flatten(after.model_dump(mode="json"))
-    keys = dict.fromkeys([*old, *new])
-    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
-
-
-def _flatten(section: Mapping[str, JsonValue], above: str = "") -> dict[str, JsonValue]:
-    flat: dict[str, JsonValue] = {}
-    for key, value in section.items():
-        path = f"{above}{key}"
-        flat |= _flatten(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
-    return flat
-
-
-# Comments stand in one column, behind all values but very long ones.
-_WIDEST = 40
-_MAX_COMMENT = 110
-
-
-@dataclass(frozen=True)
-class CommentedKey:
-    """A key with its value or the entries under it, or an item of a list where the key is empty.
-
-    off : written as a comment, for the user to take up
-    """
-
-    key: str
-    value: Value = None
-    comment: str = ""
-    inside: tuple[CommentedKey, ...] = ()
-    off: bool = False
-
-
-@dataclass(frozen=True)
-class _Line:
-    text: str
-    comment: str
-
-
-def write_document(head: Sequence[str], entries: Sequence[CommentedKey]) -> str:
-    """YAML under lines of comment; a line of head that begins with # stands as it is."""
-    heading = [line if line.startswith("#") else f"# {_harmless(line)}" for line in head]
-    lines = [line for entry in entries for line in _lines(entry, 0)]
-    column = max((len(line.text) for line in lines if line.comment and len(line.text) <= _WIDEST), default=0)
-    body = (f"{one.text.ljust(column)}  # {_harmless(one.comment)}" if one.comment else one.text for one in lines)
-    return "\n".join([*heading, *body]) + "\n"
-
-
-def _lines(entry: CommentedKey, depth: int) -> Iterator[_Line]:
-    yield _Line("  " * depth + ("# " if entry.off else "") + _written(entry), entry.comment)
-    for inner in entry.inside:
-        yield from _lines(inner, depth + 1)
-
-
-def _written(entry: CommentedKey) -> str:
-    if not entry.key:
-        return f"- {flow(entry.value)}"
-    return f"{flow(entry.key)}:" if entry.inside else f"{flow(entry.key)}: {flow(entry.value)}"
-
-
-def _harmless(text: str) -> str:
-    """One line of comment, whatever names and cells are quoted in it."""
-    shown = printable(text)
-    return shown if len(shown) <= _MAX_COMMENT else f"{shown[: _MAX_COMMENT - 1]}…"

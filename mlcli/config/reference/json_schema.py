@@ -13,8 +13,9 @@ from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.keys import Shape, field_shape, names_of, shape_of
 from mlcli.config.tree import dotted
-from mlcli.errors import ResourceError, UsageError
+from mlcli.errors import ResourceError
 from mlcli.io.atomic import write_file
+from mlcli.io.paths import refuse_overwriting
 
 Node: TypeAlias = dict[str, Any]
 NodePath = tuple[str, ...]
@@ -171,7 +172,7 @@ def editor_line(schema: Path) -> str:
 def save_schema(path: Path) -> None:
     """Write the schema, in the place of an earlier one. Raises UsageError where anything else is there."""
     if path.exists() and not is_schema(path):
-        raise UsageError(f"{path} exists, and nothing is written over; name another file with -o")
+        refuse_overwriting(path)
     write_file(path, schema_text().encode())
 
 

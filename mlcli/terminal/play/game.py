@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlcli.errors import MlcliError
+from mlcli.io.paths import free_path
 from mlcli.playground.key_bindings import apply_key
-from mlcli.playground.state import PlayState, Speed, describe_played, free_path, write_played
+from mlcli.playground.state import PlayState, Speed, describe_played, write_played
 from mlcli.playground.trainer import Trainer
 from mlcli.terminal.alt_screen import AltScreen
 from mlcli.terminal.play.panel import Losses, describe_network
@@ -115,7 +116,7 @@ class Game:
         self.state = state if state.wish == "quit" else replace(state, wish="")
 
     def _write(self, state: PlayState) -> PlayState:
-        path = self.output or free_path(state.config.name)
+        path = self.output or free_path(Path(f"{state.config.name}.yaml"))
         try:
             write_played(path, describe_played(state.config, self.trainer.epoch, self.trainer.rates))
         except MlcliError as error:
