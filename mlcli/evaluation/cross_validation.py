@@ -176,7 +176,7 @@ class Folds:
         """Predictions as raw outputs of the task, float32 (n, n_outputs): those of different folds on one scale."""
         if isinstance(self.task, Classification):
             return torch.from_numpy(predictions.scores).float()
-        return torch.from_numpy((predictions.values - np.array(self.task.mean)) / np.array(self.task.std)).float()
+        return self.task.standardise(predictions.values)
 
 
 def split_folds(

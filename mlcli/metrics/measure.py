@@ -112,7 +112,8 @@ def _row_families(
     asked = set(names)
     if isinstance(task, Regression):
         if means := asked & set(ERROR_METRICS):
-            families.append(ErrorMetrics(error_columns(truth, predictions.values), sorted(means)))
+            constant = task.constant_targets(task.standardise(truth))
+            families.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
         if asked - means:
             families.append(order_metrics(truth, predictions.values))
         return families

@@ -21,15 +21,15 @@ class ErrorMeans:
     centred_squared: Floats
 
 
-def error_columns(truth: Floats, values: Floats) -> Floats:
-    """Per row, what `error_means` is the mean of: (n, t), (n, t) → float64 (n, 5·t).
+def error_columns(truth: Floats, values: Floats, constant: np.ndarray) -> Floats:
+    """Per row, what `error_means` is the mean of: (n, t), (n, t), (t,) whether a target is constant → (n, 5·t).
 
     The relative error is NaN where the truth is 0.
     """
     error = truth - values
     size = np.abs(truth)
     relative = np.divide(np.abs(error), size, out=np.full(size.shape, np.nan), where=size > 0)
-    centred = truth - truth.mean(axis=0)
+    centred = np.where(constant, 0.0, truth - truth.mean(axis=0))
     return np.hstack([np.square(error), np.abs(error), relative, centred, np.square(centred)])
 
 

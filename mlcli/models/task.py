@@ -64,17 +64,28 @@ class Regression:
 
     def encode(self, data: Dataset) -> torch.Tensor:
         """Standardised targets, float32 (n, n_targets)."""
-        return torch.from_numpy((self.truth(data) - np.array(self.mean)) / np.array(self.std)).float()
+        return self.standardise(self.truth(data))
+
+    def standardise(self, truth: np.ndarray) -> torch.Tensor:
+        """Targets in their own units (n, n_targets) as the network learns them, float32."""
+        return torch.from_numpy((truth - np.array(self.mean)) / np.array(self.std)).float()
+
+    def constant_targets(self, y: torch.Tensor) -> np.ndarray:
+        """Whether all rows (n, n_targets) of standardised targets are the same number, bool (n_targets,).
+
+        Judged in float32, so that training and evaluation agree on which scores are undefined.
+        """
+        return torch.stack([target.min() == target.max() for target in y.unbind(1)]).cpu().numpy()
 
     def decode_targets(self, y: torch.Tensor) -> np.ndarray:
         """What `encode` was given, as far as float32 tells: 0 where it cannot be told from it."""
-        spread = y.double().cpu().numpy() * np.array(self.std)
+        spread = y.cpu().double().numpy() * np.array(self.std)
         values = spread + np.array(self.mean)
         return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(spread), 0.0, values)
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_targets) back in the target's units."""
-        scores = outputs.double().cpu().numpy()
+        scores = outputs.cpu().double().numpy()
         return Predictions(scores * np.array(self.std) + np.array(self.mean), None, scores)
 
 
@@ -125,20 +136,23 @@ class Classification:
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""
-        logits = outputs.double().cpu()
-        if not self.has_probabilities:
-            return Predictions((logits[:, 0] > 0).long().numpy(), None, logits.numpy())
-        if self.output == "softmax":
-            probabilities = logits.softmax(dim=1)
-        else:
-            positive = logits[:, 0].sigmoid()
-            probabilities = torch.stack([1 - positive, positive], dim=1)
-        return Predictions(self._choose(probabilities), probabilities.numpy(), logits.numpy())
+        logits = outputs.cpu().double()
+        probabilities = self._probabilities(logits).numpy() if self.has_probabilities else None
+        return Predictions(self.predicted_classes(logits).numpy(), probabilities, logits.numpy())
 
-    def _choose(self, probabilities: torch.Tensor) -> np.ndarray:
-        if len(self.classes) == 2:
-            return (probabilities[:, 1] >= self.threshold).long().numpy()
-        return probabilities.argmax(dim=1).numpy()
+    def predicted_classes(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Class indices of raw outputs (n, n_outputs), int64 (n,)."""
+        if not self.has_probabilities:
+            return (outputs[:, 0] > 0).long()
+        if len(self.classes) > 2:
+            return outputs.argmax(dim=1)
+        return (self._probabilities(outputs.cpu().double())[:, 1] >= self.threshold).long()
+
+    def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        if self.output == "softmax":
+            return logits.softmax(dim=1)
+        positive = logits[:, 0].sigmoid()
+        return torch.stack([1 - positive, positive], dim=1)
 
     def with_threshold(self, threshold: float) -> Self:
         """The same task deciding at another probability."""

@@ -135,7 +135,7 @@ def form_ensemble(bench: SearchContext, seats: Sequence[EnsembleMember], shelf: 
 def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
     """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as after an epoch."""
     loss = build_loss(config.loss, task, y.device)
-    scorer = build_scorer(task, y.device, watched_metrics(config).values())
+    scorer = build_scorer(task, watched_metrics(config).values())
     return {"loss": loss(outputs, y).item(), **scorer(outputs, y)}
 
 

@@ -159,7 +159,7 @@ def build_context(
         valid=TensorDataset(valid.x.to(device, gradients.input_dtype), valid.y.to(device)),
         cost=cost,
         gradients=gradients,
-        scorer=build_scorer(task, device, watched_metrics(config).values()),
+        scorer=build_scorer(task, watched_metrics(config).values()),
         optimizer=optimizer,
         update=choose_update(optimizer, device),
         batch_size=batch_size,

@@ -13,7 +13,6 @@ from mlcli.errors import DataError
 from mlcli.features.fit import obtain_features
 from mlcli.features.fitted import FittedFeatures
 from mlcli.io.memory import require_memory
-from mlcli.metrics.epoch import QUICK
 from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.models.task import Classification, FittedTask, fit_task
 from mlcli.reporter import Reporter
@@ -68,7 +67,7 @@ def make_context(
     """The context of a configuration on its inputs; torch is set to the context's threads.
 
     arrays  : the inputs' training arrays, where they are at hand
-    threads : as `assemble_job` takes them
+    threads : as `build_context` takes them
     """
     require_watchable(config, inputs.task, inputs.prepared.splits.valid)
     train, valid = arrays or inputs.training_arrays()
@@ -81,9 +80,10 @@ def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:
     """Raise ConfigError for a watched metric that does not suit the task, DataError for one the rows cannot have."""
     for place, metric in watched_metrics(config).items():
         key = ".".join(place)
-        if metric == "loss" or metric_names(task, (metric,), key)[0] in QUICK[task.kind] or not len(valid):
+        if metric == "loss":
             continue
-        if reason := why_never_defined(task, task.truth(valid), metric):
+        metric_names(task, (metric,), key)
+        if len(valid) and (reason := why_never_defined(task, task.truth(valid), metric)):
             raise DataError(
                 f"{key}: {metric} cannot be measured on the {len(valid):,} validation rows: {reason}; watch another"
             )

@@ -142,7 +142,7 @@ def summarise_training(
 ) -> TrainResult:
     """Measure the best weights on the training and validation rows."""
     state = trained.state
-    decided = replace(context, scorer=build_scorer(task, context.device, watched_metrics(context.config).values()))
+    decided = replace(context, scorer=build_scorer(task, watched_metrics(context.config).values()))
     return TrainResult(
         run=run,
         stopped=trained.stopped,

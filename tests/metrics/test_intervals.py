@@ -106,5 +106,5 @@ def test_perfect_predictions_keep_an_honest_interval():
 
 def test_r2_is_undefined_where_a_resample_is_one_row_over_and_over():
     truth = np.random.default_rng(4).normal(100, 3, size=(49, 1))
-    family = ErrorMetrics(error_columns(truth, truth + 1), ["r2"])
+    family = ErrorMetrics(error_columns(truth, truth + 1, np.array([False])), ["r2"])
     assert np.isnan(family.scores(49 * np.eye(49, dtype=int))["r2"]).all()

@@ -54,6 +54,7 @@ def test_what_can_be_watched(task, labels, metric):
         (TWO, ["a", "b"], "top_3_accuracy", "there are only 2 classes"),
         (MARGIN, ["a", "b"], "ece", "the model gives no probabilities"),
         (NUMBERS, [0.0, 2.0], "mape", "a true value is 0"),
+        (NUMBERS, [2.0, 2.0], "r2", "a target has the same value in all rows"),
     ],
 )
 def test_what_the_rows_cannot_have_is_a_data_error(task, labels, metric, reason):
