@@ -188,6 +188,36 @@ def test_one_module_knows_the_network():
         assert asked <= {"socket.gethostname"}, (path, asked)
 
 
+# What not every system has, or does alike.
+ENTITLED_TO_ASK_THE_SYSTEM = "io/platform.py"
+SYSTEM_MODULES = {"fcntl", "termios", "tty", "pty", "resource", "select", "msvcrt", "winreg", "_winapi", "grp", "pwd"}
+SYSTEM_NAMES = {
+    *("sys.platform", "os.name", "os.uname", "os.kill", "os.killpg", "os.getppid", "os.getpgrp"),
+    *("os.pread", "os.pwrite", "os.fsync", "os.sched_getaffinity", "os.getuid", "os.geteuid", "os.tcgetpgrp"),
+    *("os.setsid", "os.chmod", "os.chown", "os.mkfifo", "os.sysconf", "os.statvfs", "os.getloadavg", "time.tzset"),
+    *("signal.SIGPIPE", "signal.SIGHUP", "signal.SIGTSTP", "signal.SIGCONT", "signal.SIGKILL", "signal.SIGALRM"),
+    *("os.O_NOFOLLOW", "os.O_DIRECTORY", "os.O_NONBLOCK", "os.O_BINARY", "os.O_CLOEXEC", "os.O_SYNC"),
+    *("signal.SIGUSR1", "signal.SIGWINCH", "signal.alarm", "signal.pause", "signal.setitimer"),
+}
+
+
+def system_questions(path):
+    """What a module asks or wants of the system, by name."""
+    yield from SYSTEM_MODULES & {name.split(".")[0] for name in imports(path)}
+    for node in ast.walk(ast.parse(path.read_text())):
+        name = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if name in SYSTEM_NAMES:
+            yield name
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("hasattr", "getattr"):
+            yield from [ast.unparse(node)] if ast.unparse(node.args[0]) in ("os", "sys", "signal", "time") else []
+
+
+def test_one_module_knows_how_systems_differ():
+    asked = {str(path.relative_to(PACKAGE)): set(system_questions(path)) for path in MODULES}
+    assert len(asked.pop(ENTITLED_TO_ASK_THE_SYSTEM)) > 10
+    assert {name: found for name, found in asked.items() if found} == {}
+
+
 # A bug's traceback goes to a temporary file, wherever the disk of the run stands.
 WRITES_BY_ITSELF = {("cli/session.py", "tempfile.NamedTemporaryFile")}
 WRITERS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -27,6 +26,7 @@ from mlcli.cli.runs import runs_group
 from mlcli.cli.schema import schema
 from mlcli.cli.show import show
 from mlcli.cli.train import give_resume_a_value, train
+from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
 from mlcli.terminal.help import Command, Group, examples
 
 app = typer.Typer(
@@ -143,8 +143,7 @@ def run_process() -> None:
         main()
     except SystemExit as leaving:
         # Typer and rich leave with 1 where a pipe was closed on them.
-        closed = isinstance(leaving.__context__, BrokenPipeError)
-        code = 128 + signal.SIGPIPE if closed else leaving.code
+        code = CLOSED_PIPE_CODE if is_closed_pipe(leaving.__context__) else leaving.code
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -6,7 +6,6 @@ import errno
 import importlib
 import os
 import re
-import signal
 import sys
 import threading
 import traceback
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mlcli.errors import BoundMissedError, DataError, MlcliError, ResourceError, UsageError
 from mlcli.io.paths import free_path, refuse_overwriting
+from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
 from mlcli.io.signals import signal_received
 from mlcli.terminal.screen import Screen
 
@@ -190,11 +190,10 @@ class Session:
             case MlcliError():
                 self.screen.error(error)
                 return error.exit_code
-            case OSError() if isinstance(error, BrokenPipeError) or "Broken pipe" in str(error):
-                # polars tells of a closed pipe in words only.
+            case OSError() if is_closed_pipe(error):
                 # Python would complain once more when it flushes stdout at exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return 128 + signal.SIGPIPE
+                return CLOSED_PIPE_CODE
             case MemoryError():
                 return self._out_of_resources("out of memory; use fewer rows, a smaller batch or a smaller network")
             case OSError() if error.errno in OUT_OF_RESOURCES:

@@ -1,7 +1,6 @@
 """Atomic writes: the old or the new file is left whole, whenever the process dies; temporary files are cleared."""
 
 import contextlib
-import errno
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from mlcli.io import disk
 from mlcli.io.verified import MANIFEST, SCHEMA_VERSION, sha256_file
 from mlcli.reporter import Reporter
 
-_LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<role>tmp|old)-[0-9a-f]{8}")
+_LEFTOVER = re.compile(rf"(?P<path>\.(?P<name>.+)\.(?P<role>tmp|old)-[0-9a-f]{{8}})({re.escape(disk.LOCK)})?")
 
 
 def temporary_beside(target: Path, role: str) -> Path:
@@ -59,7 +58,7 @@ def _claim(temporary: Path, create: Callable[[Path], None], stack: contextlib.Ex
     """Create and lock; False when another process's recovery came between the two, and had the lock first."""
     create(temporary)
     try:
-        disk.lock(stack.enter_context(disk.opened(temporary)), wait=True)
+        stack.enter_context(disk.locked_temporary(temporary, wait=True))
     except FileNotFoundError:
         return False
     return os.path.lexists(temporary)
@@ -82,14 +81,14 @@ def _leftovers(parent: Path, name: str | None) -> list[tuple[Path, Path, str]]:
         entries = sorted(path.name for path in parent.iterdir())
     except OSError:
         return []
-    matches = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry))]
-    return [(parent / m[0], parent / m["name"], m["role"]) for m in matches if name in (None, m["name"])]
+    matches = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry)) and name in (None, match["name"])]
+    return list(dict.fromkeys((parent / m["path"], parent / m["name"], m["role"]) for m in matches))
 
 
 def _settle(path: Path, target: Path, role: str) -> None:
     if role == "tmp":
-        with disk.opened(path) as descriptor:
-            if disk.lock(descriptor):
+        with disk.locked_temporary(path) as taken:
+            if taken:
                 disk.delete(path)
     elif os.path.lexists(target):
         discard(path, target)
@@ -192,8 +191,8 @@ def _seal_file(path: Path) -> dict[str, int | str]:
 def _take_name(temporary: Path, folder: Path) -> bool:
     try:
         disk.rename(temporary, folder)
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+    except OSError:  # which error depends on the system
+        if not os.path.lexists(folder):
             raise
         return False
     return True

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlcli.errors import ResourceError
+from mlcli.io import platform
 
-if os.name != "nt":
-    import fcntl
-
+# Ending of the files that are locked where folders cannot be.
+LOCK = ".lock"
 _ELSEWHERE = "free some space or choose another folder"
 _REMEDIES = {
     errno.ENOSPC: f"the disk is full; {_ELSEWHERE}",
@@ -49,33 +49,42 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
     Write nothing atomic straight into a folder that is held: that asks for the same lock.
     """
-    with opened(folder) as descriptor:
-        lock(descriptor, wait=True)
+    with _locked(folder, folder / LOCK, wait=True):
         yield
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int | None]:
-    """A descriptor of a file or folder, for locking and syncing; None where folders cannot be opened."""
-    if os.name == "nt":
-        yield None
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+def locked_temporary(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a file or folder that is renamed or deleted meanwhile; False where it is held, or cannot be."""
+    stand_in = path.with_name(f"{path.name}{LOCK}")
+    try:
+        with _locked(path, stand_in, wait=wait) as taken:
+            yield taken
+    finally:
+        if not platform.OPENS_FOLDERS:
+            with contextlib.suppress(OSError):
+                unlink(stand_in)
+
+
+@contextmanager
+def _locked(path: Path, stand_in: Path, *, wait: bool) -> Iterator[bool]:
+    """Lock `path` itself, or `stand_in` where folders cannot be opened, nor open files renamed."""
+    with opened(path if platform.OPENS_FOLDERS else stand_in, platform.OPEN_TO_LOCK) as descriptor:
+        try:
+            taken = platform.lock(descriptor, wait=wait)
+        except OSError:  # a network file system that cannot lock
+            taken = False
+        yield taken
+
+
+@contextmanager
+def opened(path: Path, flags: int = platform.OPEN_TO_READ) -> Iterator[int]:
+    """A descriptor of a file, or of a folder where folders can be opened."""
+    descriptor = os.open(path, flags, 0o644)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def lock(descriptor: int | None, *, wait: bool = False) -> bool:
-    """Take an exclusive lock that ends with the descriptor; False when it is held or cannot be had."""
-    if descriptor is None:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # held, or a network file system that cannot lock
-        return False
-    return True
 
 
 def make_folder(path: Path) -> None:
@@ -132,9 +141,12 @@ def mkdir(path: Path) -> None:
 
 
 def open_unlinked(path: Path) -> int:
-    """A descriptor to read and `overwrite` a file, created where missing; no link is followed, no pipe waited for."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    return os.open(path, flags, 0o644)
+    """A descriptor to read and `overwrite` a file, created where missing; no link is followed, no pipe waited for.
+
+    Raises OSError (ELOOP) for a link.
+    """
+    platform.stop_link(path)
+    return os.open(path, platform.OPEN_UNLINKED, 0o644)
 
 
 def write(file: BinaryIO, data: bytes | memoryview) -> None:
@@ -147,26 +159,27 @@ def write(file: BinaryIO, data: bytes | memoryview) -> None:
 def overwrite(descriptor: int, data: bytes) -> None:
     """Put `data` in the place of all that an open file holds."""
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, data, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, data)
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or the names in a folder, durable."""
-    with opened(path) as descriptor:
-        if descriptor is not None:
-            os.fsync(descriptor)
+    """Make a file's content durable, or the names in a folder where folders can be opened."""
+    if platform.OPENS_FOLDERS or not path.is_dir():
+        with opened(path, platform.OPEN_TO_SYNC) as descriptor:
+            platform.sync(descriptor)
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename, replacing a file or an empty folder at `target`."""
-    source.replace(target)
+    """Rename, replacing a file at `target`, or an empty folder where the system does."""
+    platform.retry_busy(lambda: source.replace(target))
 
 
 def unlink(path: Path) -> None:
     """Delete a file or a link."""
-    path.unlink()
+    platform.retry_busy(path.unlink)
 
 
 def rmdir(path: Path) -> None:
     """Delete an empty folder."""
-    path.rmdir()
+    platform.retry_busy(path.rmdir)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlcli.errors import ResourceError, UsageError
+from mlcli.io.platform import address_space, machine_memory
 
 SETTING = "MLCLI_MEMORY"
 
@@ -49,12 +50,10 @@ def _limits() -> Iterator[Available]:
     if (free := _figures(Path("/proc/meminfo")).get("MemAvailable")) is not None:
         yield Available(free, "free on this machine")
     yield from _cgroup_limits()
-    if os.name != "nt":
-        import resource
-
-        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if limit != resource.RLIM_INFINITY:
-            yield Available(max(0, limit - _own("VmSize")), "left of what ulimit -v allows")
+    if (limit := address_space()) is not None:
+        yield Available(max(0, limit - _own("VmSize")), "left of what ulimit -v allows")
+    if (size := machine_memory()) is not None:
+        yield Available(size, "in this machine")
 
 
 def _cgroup_limits() -> Iterator[Available]:

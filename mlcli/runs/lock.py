@@ -16,20 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import LockedError, ResourceError
-from mlcli.io import disk
+from mlcli.io import disk, platform
 from mlcli.io.disk import resource_errors
 from mlcli.runs.manifest import utc_now
 
-if os.name != "nt":
-    import fcntl
-
 _HOLDER_LIMIT = 4096
-_SECONDS_TO_WRITE = 0.2
+# A holder writes itself in right after it has the lock, and who only looks whether a lock is held has it for a moment.
+_PATIENCE, _PAUSE = 0.2, 0.005
 
 
 @contextmanager
 def held_lock(path: Path, label: str) -> Iterator[None]:
-    """Hold `path` locked, and tell in it who does; Windows has no flock and is not held.
+    """Hold `path` locked, and tell in it who does; the lock ends with the process, however that ends.
 
     label names the run in messages. Raises LockedError when another process, or this one, holds it.
     """
@@ -43,9 +41,9 @@ def held_lock(path: Path, label: str) -> Iterator[None]:
 
 
 def seems_held(path: Path) -> bool:
-    """Whether a lock's file names a process that may live. To look takes no lock, which would be in its way."""
+    """Whether a process holds the lock, as far as can be told; whoever takes it meanwhile waits for this look."""
     with contextlib.suppress(OSError), disk.opened(path) as descriptor:
-        return descriptor is not None and _is_alive(_read_holder(descriptor))
+        return platform.is_locked(descriptor)
     return False
 
 
@@ -72,12 +70,12 @@ def _no_lock(path: Path) -> ResourceError:
 
 
 def _take(descriptor: int, path: Path, label: str) -> None:
-    if os.name == "nt":
-        return
+    deadline = time.monotonic() + _PATIENCE
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise LockedError(f"run {label} is in use by {_describe_holder(descriptor)}") from None
+        while not platform.lock(descriptor):
+            if time.monotonic() > deadline:
+                raise LockedError(f"run {label} is in use by {_describe_holder(_read_holder(descriptor))}")
+            time.sleep(_PAUSE)
     except OSError as error:
         raise ResourceError(
             f"{path}: this file system cannot lock files ({error.strerror}); set MLCLI_RUNS_DIR to a folder on another"
@@ -95,49 +93,24 @@ def _command() -> str:
     return " ".join(Path(word).name for word in sys.argv[:2])
 
 
-def _describe_holder(descriptor: int) -> str:
-    holder = _await_holder(descriptor)
-    if not holder:
+def _describe_holder(holder: dict[str, Any]) -> str:
+    """Who holds the lock, and how to end it; whoever died before it wrote itself in is not named."""
+    here = bool(holder) and holder["host"] == socket.gethostname()
+    if not holder or (here and not platform.may_be_running(holder["pid"])):
         return "another process; wait for it to end, or stop it"
-    here = holder["host"] == socket.gethostname()
     place = "" if here else f" on {holder['host']}"
-    remedy = f"stop it with: kill {holder['pid']}" if here else "stop it there"
+    remedy = f"stop it with: {platform.kill_command(holder['pid'])}" if here else "stop it there"
     return (
         f"process {holder['pid']}{place} ({holder['command']}, since {holder['since']}); "
         f"wait for it to end, or {remedy}"
     )
 
 
-def _await_holder(descriptor: int) -> dict[str, Any]:
-    """Who holds the lock; empty when nobody tells.
-
-    A holder writes itself in right after it has the lock. Until then there is nobody, or the one before, who died.
-    """
-    deadline = time.monotonic() + _SECONDS_TO_WRITE
-    while not _is_alive(holder := _read_holder(descriptor)):
-        if time.monotonic() > deadline:
-            return {}
-        time.sleep(0.005)
-    return holder
-
-
-def _is_alive(holder: dict[str, Any]) -> bool:
-    """Whether the process may run; of other machines' processes all may."""
-    if not holder or holder["host"] != socket.gethostname():
-        return bool(holder)
-    try:
-        os.kill(holder["pid"], 0)
-    except PermissionError:  # someone else's
-        return True
-    except (OSError, OverflowError, TypeError):
-        return False
-    return True
-
-
 def _read_holder(descriptor: int) -> dict[str, Any]:
     """What is written in the lock; empty when that names nobody."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        holder = json.loads(os.pread(descriptor, _HOLDER_LIMIT, 0))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        holder = json.loads(os.read(descriptor, _HOLDER_LIMIT))
         if isinstance(holder, dict) and holder.keys() >= {"pid", "host", "since", "command"}:
             return holder
     return {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from mlcli.config.loading.dump import dump_config
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.json import from_json
+from mlcli.io.platform import usable_cores
 from mlcli.io.signals import Interruption
 from mlcli.search.budget import Budget, Clock
 from mlcli.search.ensemble import EnsembleMember, TrainedEnsemble, form_ensemble, plan_members, train_members
@@ -38,13 +41,11 @@ class WorkerTask:
     """What a process is started for.
 
     worker   : counts from 1; 0 leads
-    leader   : the process that waits for it
     deadline : seconds of the machine's monotonic clock, when all is to end
     """
 
     worker: int
     phase: Phase
-    leader: int
     deadline: float | None
 
     def write(self) -> str:
@@ -59,10 +60,6 @@ class WorkerTask:
         except (ValueError, RecursionError, ArtefactError):
             raise UsageError("--worker is how mlcli improve --jobs starts its own processes; use --jobs") from None
 
-    def is_abandoned(self) -> bool:
-        """Whether the process that would wait for this one is gone."""
-        return os.getppid() != self.leader
-
 
 @contextmanager
 def worker_pool(
@@ -76,9 +73,9 @@ def worker_pool(
     threads = {"OMP_NUM_THREADS": str(thread_share(budget.jobs))}
     processes = [
         subprocess.Popen(  # noqa: S603 (this very program)
-            _command(config, budget, WorkerTask(worker, phase, os.getpid(), clock.deadline)),
+            _command(config, budget, WorkerTask(worker, phase, clock.deadline)),
             env={**os.environ, **threads},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closed when this process ends, however it does
             stdout=subprocess.DEVNULL,
         )
         for worker in range(1, budget.jobs)
@@ -88,13 +85,13 @@ def worker_pool(
         _wait(processes, interrupted, look)
     finally:
         for process in processes:
-            process.terminate()
-            process.wait()
+            with process:
+                process.terminate()
 
 
 def thread_share(jobs: int) -> int:
     """Threads of one of so many processes."""
-    return max(1, len(os.sched_getaffinity(0)) // jobs) if hasattr(os, "sched_getaffinity") else 1
+    return max(1, usable_cores() // jobs)
 
 
 def _command(config: Path, budget: Budget, share: WorkerTask) -> list[str]:
@@ -168,14 +165,28 @@ def train_ensemble(search: Search, folder: Path, interruption: Interruption) -> 
 
 def do_task(search: Search, share: WorkerTask, interruption: Interruption) -> None:
     """What another process of the search is to do."""
+    abandoned = watch_pipe(sys.stdin.fileno())
 
     def interrupted() -> bool:
-        return interruption() or share.is_abandoned()
+        return interruption() or abandoned.is_set()
 
     if share.phase == "search":
         search.run(interrupted)
     else:
         train_share(search, share.worker, interrupted)
+
+
+def watch_pipe(descriptor: int) -> threading.Event:
+    """Set once the other end of a pipe is closed, which nothing is written to: the leading process is gone."""
+    closed = threading.Event()
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            os.read(descriptor, 1)
+        closed.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return closed
 
 
 def members_of(search: Search) -> list[EnsembleMember]:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mlcli.io.platform import in_foreground
 from mlcli.io.signals import EXIT_HOOKS
-from mlcli.terminal.keys import SUSPEND_HOOKS, KeyReader, in_foreground
+from mlcli.terminal.keys import SUSPEND_HOOKS, KeyReader
 
 if TYPE_CHECKING:
     from rich.live import Live

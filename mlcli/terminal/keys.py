@@ -13,19 +13,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self, TextIO
 
+from mlcli.io import platform
 from mlcli.io.signals import EXIT_HOOKS
 
 Act = Callable[[], None]
-
-
-def in_foreground(fd: int) -> bool:
-    """Whether the terminal is this program's at present, not the shell's that runs it in the background."""
-    if sys.platform == "win32":
-        return True
-    try:
-        return os.tcgetpgrp(fd) == os.getpgrp()
-    except OSError:  # a terminal that controls no processes
-        return True
 
 
 class _SuspendHooks:
@@ -41,8 +32,8 @@ class _SuspendHooks:
 
     def expect(self, owner: object, before: Act, after: Act) -> None:
         """From here on do `before` and `after`."""
-        if not self._acts and sys.platform != "win32":
-            for number, handler in ((signal.SIGTSTP, self._stop), (signal.SIGCONT, self._go_on)):
+        if not self._acts:
+            for number, handler in zip(platform.SUSPEND_SIGNALS, (self._stop, self._go_on), strict=False):
                 self._handlers[number] = signal.signal(number, handler)
         self._acts[owner] = before, after
 
@@ -60,22 +51,20 @@ class _SuspendHooks:
             yield
         finally:
             self._held = False
-            if self._due and sys.platform != "win32":
+            if self._due:
                 self._due = False
-                signal.raise_signal(signal.SIGTSTP)
+                signal.raise_signal(platform.SUSPEND_SIGNALS[0])
 
-    if sys.platform != "win32":
-
-        def _stop(self, number: int, frame: FrameType | None) -> None:
-            if self._held:
-                self._due = True
-                return
-            for before, _ in reversed(self._acts.values()):
-                before()
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)  # the process stands here until it is told to go on
-            signal.signal(number, self._stop)
-            self._go_on(number, frame)
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._held:
+            self._due = True
+            return
+        for before, _ in reversed(self._acts.values()):
+            before()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # the process stands here until it is told to go on
+        signal.signal(number, self._stop)
+        self._go_on(number, frame)
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:
         for _, after in self._acts.values():
@@ -100,10 +89,6 @@ _BY_LETTER = {
 _BY_NUMBER = {
     **{"1": "home", "7": "home", "4": "end", "8": "end", "2": "insert", "3": "delete"},
     **{"5": "page up", "6": "page down"},
-}
-_BY_WINDOWS_CODE = {
-    **{"H": "up", "P": "down", "M": "right", "K": "left", "G": "home", "O": "end", "I": "page up", "Q": "page down"},
-    **{"R": "insert", "S": "delete"},
 }
 
 
@@ -165,103 +150,64 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-if sys.platform == "win32":
-    import msvcrt
+class _Keyboard:
+    """A terminal whose lines are not waited for and whose keys are not echoed, while it is this program's.
 
-    class _Keyboard:
-        """The console's keys, which come one by one and are never echoed."""
+    Ctrl-Z gives the terminal back until the program goes on; one that goes on in the background leaves it alone.
+    """
 
-        def __init__(self, fd: int) -> None:
-            pass
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._pending = ""
+        self._before: list[Any] = []
+        self._taken = False
 
-        def open(self) -> None:
-            pass
+    def open(self) -> None:
+        self._take()
+        EXIT_HOOKS[self] = self._give_back
+        SUSPEND_HOOKS.expect(self, self._give_back, self._go_on)
 
-        def close(self) -> None:
-            pass
+    def close(self) -> None:
+        self._give_back()
+        del EXIT_HOOKS[self]
+        SUSPEND_HOOKS.forget(self)
 
-        def read(self, seconds: float) -> str:
-            end = time.monotonic() + seconds
-            while not msvcrt.kbhit():
-                if time.monotonic() >= end:
-                    return ""
-                time.sleep(0.01)
-            character = msvcrt.getwch()
-            if character in "\x00\xe0":
-                return _BY_WINDOWS_CODE.get(msvcrt.getwch(), "")
-            return _BY_CHARACTER.get(character, character)
+    def read(self, seconds: float) -> str:
+        end = time.monotonic() + seconds
+        while True:
+            key, self._pending = take_key(self._pending)
+            if key:
+                return key
+            # What has begun like a sequence is waited for a moment longer.
+            left = ESCAPE_SECONDS if self._pending else max(0.0, end - time.monotonic())
+            if not self._receive(left):
+                begun, self._pending = self._pending, ""
+                return "escape" if begun == ESC else ""
 
-else:
-    import select
-    import termios
+    def _receive(self, seconds: float) -> bool:
+        """Add what has been typed to what is pending; False where that is nothing."""
+        if not self._take():
+            time.sleep(seconds)
+            return False
+        typed = platform.read_typed(self.fd, seconds)
+        self._pending += self._decoder.decode(typed)
+        return bool(typed)
 
-    class _Keyboard:
-        """A terminal whose lines are not waited for and whose keys are not echoed, while it is this program's.
+    def _take(self) -> bool:
+        """Have keys come one by one; False where the terminal is not this program's at present."""
+        if not self._taken and platform.in_foreground(self.fd):
+            self._before = self._before or platform.terminal_settings(self.fd)
+            self._taken = True
+            platform.read_single_keys(self.fd, self._before)
+        return self._taken and platform.in_foreground(self.fd)
 
-        Ctrl-Z gives the terminal back until the program goes on; one that goes on in the background leaves it alone.
-        """
+    def _give_back(self) -> None:
+        if self._taken and platform.in_foreground(self.fd):
+            platform.restore_terminal(self.fd, self._before)
+        self._taken = False
 
-        def __init__(self, fd: int) -> None:
-            self.fd = fd
-            self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-            self._pending = ""
-            self._before: list[Any] | None = None
-            self._taken = False
-
-        def open(self) -> None:
-            self._take()
-            EXIT_HOOKS[self] = self._give_back
-            SUSPEND_HOOKS.expect(self, self._give_back, self._go_on)
-
-        def close(self) -> None:
-            self._give_back()
-            del EXIT_HOOKS[self]
-            SUSPEND_HOOKS.forget(self)
-
-        def read(self, seconds: float) -> str:
-            end = time.monotonic() + seconds
-            while True:
-                key, self._pending = take_key(self._pending)
-                if key:
-                    return key
-                # What has begun like a sequence is waited for a moment longer.
-                left = ESCAPE_SECONDS if self._pending else max(0.0, end - time.monotonic())
-                if not self._receive(left):
-                    begun, self._pending = self._pending, ""
-                    return "escape" if begun == ESC else ""
-
-        def _receive(self, seconds: float) -> bool:
-            """Add what has been typed to what is pending; False where that is nothing."""
-            if not self._take():
-                time.sleep(seconds)
-                return False
-            try:
-                if not select.select([self.fd], [], [], seconds)[0]:
-                    return False
-                typed = os.read(self.fd, 1024)
-            except OSError:  # the terminal is gone
-                typed = b""
-            self._pending += self._decoder.decode(typed)
-            return bool(typed)
-
-        def _take(self) -> bool:
-            """Have keys come one by one; False where the terminal is not this program's at present."""
-            if not self._taken and in_foreground(self.fd):
-                self._before = self._before or termios.tcgetattr(self.fd)
-                attributes = [*self._before[:6], list(self._before[6])]
-                attributes[3] &= ~(termios.ICANON | termios.ECHO)
-                attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
-                self._taken = True
-                termios.tcsetattr(self.fd, termios.TCSADRAIN, attributes)
-            return self._taken and in_foreground(self.fd)
-
-        def _give_back(self) -> None:
-            if self._taken and self._before is not None and in_foreground(self.fd):
-                with contextlib.suppress(termios.error):
-                    termios.tcsetattr(self.fd, termios.TCSADRAIN, self._before)
-            self._taken = False
-
-        def _go_on(self) -> None:
-            """Whatever stopped the process, a shell has used the terminal since: it is taken anew."""
-            self._taken = False
-            self._take()
+    def _go_on(self) -> None:
+        """Whatever stopped the process, a shell has used the terminal since: it is taken anew."""
+        self._taken = False
+        self._take()

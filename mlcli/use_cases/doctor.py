@@ -26,6 +26,7 @@ from mlcli.features.fit import fit_features
 from mlcli.io.atomic import try_writing
 from mlcli.io.memory import available_memory, shown_size
 from mlcli.io.paths import data_dir, prepared_dir, runs_dir
+from mlcli.io.platform import usable_cores
 from mlcli.models.task import fit_task
 from mlcli.runs.manifest import describe_platform
 from mlcli.training.context import TensorDataset, build_context
@@ -107,7 +108,7 @@ def _machine() -> Iterator[tuple[str, str]]:
     yield "system", describe_platform()
     yield (
         "processor",
-        f"{capabilities.get('cpu_name', platform.machine())}, {_cores()} cores to use of {os.cpu_count()}",
+        f"{capabilities.get('cpu_name', platform.machine())}, {usable_cores()} cores to use of {os.cpu_count()}",
     )
     here = ", ".join(name for name in INSTRUCTIONS if capabilities.get(name)) or "none of " + ", ".join(INSTRUCTIONS)
     yield "instructions", here
@@ -117,10 +118,6 @@ def _machine() -> Iterator[tuple[str, str]]:
     yield "device", f"{device} {name}".strip()
     available = available_memory()
     yield "memory", "unknown" if available is None else f"{shown_size(available.size)} {available.limit}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folders(errors: list[MlcliError]) -> Iterator[tuple[str, str]]:

@@ -177,7 +177,7 @@ class TestAtomicFolder:
             if recoveries:
                 return
             stack = contextlib.ExitStack()
-            assert disk.lock(stack.enter_context(disk.opened(path)))
+            assert stack.enter_context(disk.locked_temporary(path))
             recoveries.append(threading.Timer(0.1, lambda: (disk.delete(path), stack.close())))
             recoveries[0].start()
 

@@ -1,6 +1,5 @@
 """Several processes at one search, and real deaths among them."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +13,7 @@ from mlcli.errors import UsageError
 from mlcli.search.storage import JOURNAL
 from mlcli.search.study import Study
 from mlcli.search.trial import Trial
-from mlcli.search.workers import WorkerTask
+from mlcli.search.workers import WorkerTask, watch_pipe
 
 SLOW = (
     "training.epochs=150",
@@ -176,16 +175,22 @@ def test_no_server_is_asked_while_offline(make_config, tmp_path, monkeypatch):
         Study(tmp_path / "small" / "improve-0", config, "loss")
 
 
-@pytest.mark.parametrize(
-    "text", ["1", "{", '{"worker": 1}', '{"worker": 1, "phase": "x", "leader": 1, "deadline": null}']
-)
+@pytest.mark.parametrize("text", ["1", "{", '{"worker": 1}', '{"worker": 1, "phase": "x", "deadline": null}'])
 def test_a_share_is_for_mlclis_own_processes(text):
     with pytest.raises(UsageError, match="use --jobs"):
         WorkerTask.read(text)
 
 
-def test_a_share_is_abandoned_when_its_leader_is_gone():
-    share = WorkerTask(1, "search", os.getppid(), None)
-    assert WorkerTask.read(share.write()) == share
-    assert not share.is_abandoned()
-    assert WorkerTask(1, "search", os.getpid(), None).is_abandoned()
+def test_a_task_is_read_as_it_was_written():
+    task = WorkerTask(1, "search", None)
+    assert WorkerTask.read(task.write()) == task
+
+
+def test_a_task_is_abandoned_when_its_leader_is_gone():
+    """Killed, too: the system closes the pipe."""
+    leader = subprocess.Popen(["sleep", "60"], stdout=subprocess.PIPE)
+    abandoned = watch_pipe(leader.stdout.fileno())
+    assert not abandoned.wait(0.05)
+    leader.kill()
+    assert abandoned.wait(10)
+    leader.communicate()
