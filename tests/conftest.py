@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+# As many processes as cores run tests at once: a thread in each, set before torch is imported; processes that tests
+# start inherit it. More threads would wait for each other in loops that keep the cores busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
 
