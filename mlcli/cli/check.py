@@ -11,8 +11,7 @@ def check(
 ) -> None:
     """Tell what a training would do, its time and memory too, without training: only prepared data is written."""
     with Session(as_json, quiet) as session:
-        loaded = session.config(config, sets)
-        prepared = session.prepared(loaded)
+        loaded, prepared = session.training_config(session.config(config, sets), config, sets)
         from mlcli.terminal.check import show_checked
         from mlcli.use_cases.check import check as run_check
 

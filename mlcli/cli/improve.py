@@ -61,6 +61,7 @@ def improve(
         if worker is not None:
             join_search(config, asked, WorkerTask.read(worker), interruption)
             return
-        result = run_improve(config, run, asked, session.screen, views, interruption)
+        config, prepared = session.training_config(config, target, sets)
+        result = run_improve(config, run, asked, session.screen, views, interruption, prepared)
         session.finish(result, show_improved)
         session.exit_if(interruption)

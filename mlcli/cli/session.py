@@ -91,6 +91,21 @@ class Session:
 
         return prepare_dataset(config.dataset, config.seed, self.screen)
 
+    def training_config(
+        self, config: Config, target: Path | str | None, sets: Sequence[str] | None
+    ) -> tuple[Config, Prepared]:
+        """The configuration with its data; where digits stand in, a file's gets the values that they need."""
+        prepared = self.prepared(config)
+        if prepared.stand_in_for is None or not _is_file(target):
+            return config, prepared
+        from mlcli.config.loading.load import override_config
+        from mlcli.use_cases.train import stand_in_settings
+
+        if values := stand_in_settings(config, sets or ()):
+            written = ", ".join(f"{key}={value}" for key, value in values.items())
+            self.screen.say(f"Settings for the few rows of {prepared.dataset}: {written} (--set changes them)")
+        return override_config(config, values), prepared
+
     def game(self, asked: PlayRequest) -> PlayState:
         """What is to be played; torch is imported from here on."""
         from mlcli.playground.start import start_play
@@ -218,6 +233,11 @@ class Session:
         summary = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         self.screen.error(MlcliError(f"this is a bug in mlcli ({summary}); the traceback is in {log.name}"))
         return MlcliError.exit_code
+
+
+def _is_file(target: Path | str | None) -> bool:
+    """Whether the configuration meant is one that a user wrote, not a run's."""
+    return str(target).endswith(FILE_ENDINGS) if target else Path("mlcli.yaml").is_file()
 
 
 def _import_torch_beside() -> None:

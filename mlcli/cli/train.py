@@ -33,8 +33,7 @@ def train(
     """Step 3: build the network, minimise its cost by gradient descent, keep the best weights."""
     with Session(as_json, quiet, verbose) as session:
         if resume is None:
-            loaded = session.config(config, sets)
-            prepared = session.prepared(loaded)
+            loaded, prepared = session.training_config(session.config(config, sets), config, sets)
         else:
             run = session.resumable(None if resume == LATEST else resume, config)
         from mlcli.io.signals import Interruption

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
+from mlcli.data.prepare import Prepared
 from mlcli.diagnosis.checks import Checks, run_checks
 from mlcli.diagnosis.diagnose import diagnose
 from mlcli.diagnosis.examine import examine
@@ -139,14 +140,16 @@ def improve(
     reporter: Reporter,
     callbacks: Sequence[SearchCallback],
     interruption: Interruption,
+    prepared: Prepared | None = None,
 ) -> ImproveResult:
     """Diagnose a configuration's training, search better ones, and write the best down.
 
-    run : whose history is diagnosed, where it was trained with this very configuration; else the first trial is
+    run      : whose history is diagnosed, where it was trained with this very configuration; else the first trial is
+    prepared : the data of this config, where step 1 has just been run
     """
     budget = asked.budget(config.improve)
     clock = Clock.of(budget.timeout)
-    inputs = gather_inputs(config, reporter)
+    inputs = gather_inputs(config, reporter, prepared)
     bench = build_search_context(config, inputs, search_space(config))
     subject = Experiment(config, inputs.task, inputs.features.layout, *bench.arrays)
     reporter.explain("diagnosis")

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 ROWS = "sepal_length,sepal_width,petal_length,petal_width\n5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n5.9,3.0,4.2,1.5\n"
 FAST = ("-S", "training.epochs=5", "-S", "training.early_stopping=null")
@@ -270,6 +271,29 @@ def test_a_stand_in_is_told_everywhere(workspace, mlcli):
     assert json.loads((workspace / "runs/mnist/001/manifest.json").read_text())["stand_in_for"] == "mnist"
     assert "stand" in (workspace / "runs/mnist/001/evaluation/report.html").read_text()
     assert mlcli("predict", "--json").json["stand_in_for"] == "mnist"
+
+
+def test_a_stand_in_is_trained_as_its_few_rows_need(workspace, mlcli, seed):
+    options = ("-S", "evaluation.baselines=[logistic]", "-S", f"seed={seed}")
+    trained = mlcli("train", "configs/mnist.yaml", *options)
+    assert "training.epochs=20, training.batch_size=16" in " ".join(trained.err.split())
+    run_config = yaml.safe_load((workspace / "runs/mnist/001/config.yaml").read_text())
+    assert (run_config["training"]["epochs"], run_config["training"]["batch_size"]) == (20, 16)
+    evaluation = mlcli("evaluate", "--json").json
+    network = evaluation["scores"]["accuracy"]["value"]
+    assert network >= 0.96
+    assert network >= evaluation["baselines"]["logistic"]["scores"]["accuracy"]["value"]
+
+
+def test_settings_of_the_command_line_come_before_those_of_a_stand_in(workspace, mlcli):
+    options = ("-S", "training.epochs=1", "-S", "training.early_stopping={metric: accuracy, patience: 4}")
+    trained = mlcli("train", "configs/mnist.yaml", *options)
+    assert "training.batch_size=16 (--set" in " ".join(trained.err.split())
+    resumed = mlcli("train", "--resume", "-S", "training.epochs=2")
+    assert resumed.code == 0, resumed.err
+    training = yaml.safe_load((workspace / "runs/mnist/001/config.yaml").read_text())["training"]
+    assert training["early_stopping"] == {"metric": "accuracy", "patience": 4, "min_delta": 0.0}
+    assert (training["epochs"], training["batch_size"]) == (2, 16)
 
 
 def test_an_unwritable_runs_folder_exits_7(workspace, mlcli, monkeypatch):

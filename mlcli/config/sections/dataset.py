@@ -278,7 +278,7 @@ class MnistConfig(ImageConfig):
     offline: Literal["digits"] | None = Field(
         None,
         description="What to train on when the files are neither at hand nor downloadable: digits takes the "
-        "bundled handwritten digits, with a loud notice. null stops with exit 3.",
+        "bundled handwritten digits, with a loud notice and training settings for so few rows. null stops with exit 3.",
     )
 
     @property
