@@ -1,4 +1,4 @@
-"""What a diagnosis looks at: one training's history, scores and experiments."""
+"""The evidence that a diagnosis rests on: a training's history and scores, and the results of probes."""
 
 from __future__ import annotations
 
@@ -8,72 +8,60 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.optimizer import DECADE
-from mlcli.models.task import Classification, FittedTask
-from mlcli.training.losses import Loss
+from mlcli.diagnosis.chance import ChanceBaseline, skill_of
 from mlcli.training.state import EpochRecord
 
-
-@dataclass(frozen=True)
-class ChanceBaseline:
-    """What predictions that look at no feature cost, with the loss of the training.
-
-    chance : equal probabilities, or the mean: ln K for cross-entropy, 1 for the squared error
-    prior  : the best constant answer found; below chance where classes are imbalanced
-    """
-
-    chance: float
-    prior: float
+# Decades over which the steepest descent is measured, so that one lucky step does not decide.
+STRETCH = 0.5
 
 
 @dataclass(frozen=True)
 class TrainingEvidence:
-    """One training.
+    """One training: its history, its scores and the results of probes.
 
     train, valid : loss and metrics of the best weights; empty without such weights, or without rows
     n_valid      : validation rows
     counts       : training rows of each class; empty for regression
     classes      : their names
     diverged     : it ended at a loss that is not a finite number
-    examination  : what short experiments showed; None where none were made
+    probes       : None where none were run
     """
 
     config: Config
     history: Sequence[EpochRecord]
     train: Mapping[str, float]
     valid: Mapping[str, float]
-    guessing: ChanceBaseline
+    chance: ChanceBaseline
     n_valid: int
     counts: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
     diverged: bool = False
-    examination: Examination | None = None
+    probes: ProbeResults | None = None
 
     @cached_property
-    def levels(self) -> list[float]:
-        """Training loss of each epoch as a share of chance; empty for losses that chance cannot be told of."""
-        chance = self.guessing.chance
+    def losses(self) -> list[float]:
+        """Training loss of each epoch as a share of the chance loss; empty where that is 0."""
+        chance = self.chance.uniform_loss
         return [record.train_loss / chance for record in self.history] if chance > 0 else []
 
     @cached_property
-    def valid_levels(self) -> list[float]:
-        """Validation loss of each epoch as a share of chance; empty without validation rows."""
+    def valid_losses(self) -> list[float]:
+        """Validation loss of each epoch as a share of the chance loss; empty without validation rows."""
         losses = [record.valid_loss for record in self.history if record.valid_loss is not None]
-        return [loss / self.guessing.chance for loss in losses] if self.guessing.chance > 0 else []
+        return [loss / self.chance.uniform_loss for loss in losses] if self.chance.uniform_loss > 0 else []
 
     @property
     def valid_deviation(self) -> float:
-        """Standard error of the validation loss; 0 where it was not looked at."""
-        return self.examination.valid_deviation if self.examination is not None else 0.0
+        """Standard error of the validation loss; 0 where it was not measured."""
+        return self.probes.valid_deviation if self.probes is not None else 0.0
 
     @property
     def rates(self) -> RateRange | None:
         """The range test; None where none was made."""
-        return self.examination.rates if self.examination is not None else None
+        return self.probes.rates if self.probes is not None else None
 
     @property
     def suggested_rate(self) -> float | None:
@@ -81,58 +69,27 @@ class TrainingEvidence:
         return self.rates.suggested if self.rates is not None else None
 
     def fall(self, share: float) -> float:
-        """By how much the training loss fell over the last `share` of the epochs, in chances."""
-        return self.levels[-1 - max(1, round(share * len(self.levels)))] - self.levels[-1]
+        """By how much the training loss fell over the last `share` of the epochs, as a share of the chance loss."""
+        return self.losses[-1 - max(1, round(share * len(self.losses)))] - self.losses[-1]
 
     def skill(self, scores: Mapping[str, float]) -> float:
-        """0 is guessing and 1 perfect: the share of the guesser's loss, or of its errors, that is avoided."""
-        if self.guessing.prior > 0:
-            return 1 - scores["loss"] / self.guessing.prior
+        """1 − loss / chance loss, or the same of errors where the chance loss is 0: 0 is chance and 1 perfect."""
+        if self.chance.prior_loss > 0:
+            return 1 - scores["loss"] / self.chance.prior_loss
         if not self.counts:
             return 1.0  # a constant target
         majority = max(self.counts) / sum(self.counts)
         return (scores["accuracy"] - majority) / (1 - majority)
 
 
-def untrained_evidence(config: Config, task: FittedTask, loss: Loss, train_y: Tensor, n_valid: int) -> TrainingEvidence:
-    """What is known before the first epoch; train_y is encoded."""
-    counts, classes = (task.counts, task.classes) if isinstance(task, Classification) else ((), ())
-    return TrainingEvidence(config, (), {}, {}, chance_loss(loss, task, train_y), n_valid, counts, classes)
-
-
-def chance_loss(loss: Loss, task: FittedTask, y: Tensor) -> ChanceBaseline:
-    """What guessing costs on the rows of the encoded targets `y`."""
-    flat = torch.zeros(len(y), task.n_outputs, device=y.device)
-    chance = loss(flat, y).item()
-    if not isinstance(task, Classification):
-        return ChanceBaseline(chance, chance)
-    shares = torch.tensor(task.counts, dtype=torch.float32, device=y.device).clamp(min=1e-3).log()
-    constant = shares if task.output == "softmax" else shares[1:] - shares[:1]
-    return ChanceBaseline(chance, min(chance, loss(flat + constant, y).item()))
-
-
-def skill_of(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """1 − Σ(predicted − truth)² / Σ(mean − truth)²: 0 is guessing and 1 perfect.
-
-    truth, predicted : (n, K) classes as ones and zeros, and their probabilities: Brier's skill score (Murphy, 1973);
-                       or (n, n_targets) numbers: R² over all targets
-    """
-    spread = np.square(truth - truth.mean(axis=0)).sum()
-    return float(1 - np.square(predicted - truth).sum() / spread) if spread > 0 else 1.0
-
-
-# The descent is measured over half a decade, so that one lucky step does not decide.
-STRETCH = 0.5
-
-
 @dataclass(frozen=True)
 class RateRange:
-    """How the loss on a fixed sample of training rows went as the rate grew.
+    """The learning-rate range test: the loss on a fixed sample of training rows as the rate grows.
 
     start  : the loss before the first step
     rates  : (n,) values of optimizer.lr, each the same factor above the last
     losses : (n,) after the step at each rate
-    limit  : the rate at which the loss ran away; None where none of those tried did that
+    limit  : the rate at which the loss diverged; None where it did at none
     """
 
     start: float
@@ -147,7 +104,7 @@ class RateRange:
 
     @cached_property
     def best_rate(self) -> float:
-        """The rate at the lowest loss; beyond it steps are too long."""
+        """The rate at the lowest loss; beyond it the loss rises."""
         return self.rates[self.losses.index(self.lowest)]
 
     @cached_property
@@ -160,10 +117,10 @@ class RateRange:
         return min(steepest, self.best_rate / DECADE)
 
     def loss_after(self, lr: float, steps: int) -> float:
-        """The lowest loss when the test had gone as far as so many steps at one rate go.
+        """The lowest loss of the test up to the point that `steps` steps at one rate reach.
 
-        How far descent gets is the sum of its rates; that of a geometric sequence is its last term · g / (g − 1),
-        g the factor between two.
+        The length of a descent is taken as the sum of its rates; that of a geometric sequence is its last term ·
+        g / (g − 1), with g the factor between two.
         """
         reached = lr * steps * (self._growth - 1) / self._growth
         passed = [loss for rate, loss in zip(self.rates, self.losses, strict=True) if rate <= reached]
@@ -176,10 +133,10 @@ class RateRange:
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """By the names of the columns before encoding, in order.
+    """Inputs and columns of a sample of the training rows.
 
     sizes  : root mean square of each numeric input on the training rows, by the input's name
-    skills : what a column alone tells: 0 is guessing and 1 perfect, on rows that were not looked at for it
+    skills : of each column before encoding, used alone, on rows held out: 0 is chance and 1 perfect
     """
 
     sizes: dict[str, float]
@@ -201,35 +158,35 @@ class ForestFacts:
 
     @property
     def skill(self) -> float:
-        """0 is guessing and 1 perfect."""
+        """0 is chance and 1 perfect."""
         return skill_of(self.truth, self.predicted)
 
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """What contradicts the labels of a sample of training rows.
+    """Labels that contradict out-of-bag predictions.
 
-    floor    : share of errors among the quarter of rows that are predicted most surely
-    surest   : how many rows that quarter has
-    share    : of labels in the sample that confident learning takes for wrong
-    suspects : their rows among the training rows, from 1, the surest first
+    error_rate  : of the most confident quarter of the predictions
+    n_confident : rows of that quarter
+    share       : of labels that confident learning takes for wrong
+    suspects    : their rows among the training rows, from 1, the most confident prediction first
     """
 
-    floor: float
-    surest: int
+    error_rate: float
+    n_confident: int
     share: float
     suspects: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """One network at one moment.
+    """A network with its present weights, on a sample of the training rows.
 
-    gradients : root mean square of the cost's gradient by each layer's weights, the first layer's first
-    dead      : share of units of each hidden layer that are 0 for every row; empty for units that cannot die
-    saturated : share of activations of each hidden layer in the flat ends; empty for activations without
-    predicted : rows of each class that the network predicts; empty for regression
-    skill     : of its outputs on these very rows: 0 is guessing and 1 perfect
+    gradients : root mean square of the gradient of each layer's weights, the first layer's first
+    dead      : share of units of each hidden layer that output 0 for every row; empty for other units than ReLU
+    saturated : share of outputs of each hidden layer in the flat ends; empty for activations without
+    predicted : rows that the network predicts for each class; empty for regression
+    skill     : on the same rows: 0 is chance and 1 perfect
     """
 
     gradients: tuple[float, ...]
@@ -241,25 +198,25 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class RowCurve:
-    """rows: training rows; losses: the lowest validation loss of a training on so many."""
+    """The lowest validation loss of trainings on different numbers of rows."""
 
     rows: tuple[int, ...]
     losses: tuple[float, ...]
 
     @property
     def gain(self) -> float:
-        """By how much twice the rows would lower the loss, by the straight line through loss and log₂(rows)."""
+        """By how much twice the rows would lower the loss, by a least-squares line of the loss over log₂(rows)."""
         slope, _ = np.polyfit(np.log2(self.rows), self.losses, 1)
         return -float(slope)
 
 
 @dataclass(frozen=True)
-class Examination:
-    """What the experiments showed.
+class ProbeResults:
+    """The results of all probes.
 
-    untrained, trained : the network with its first weights, and with those that were kept
+    untrained, trained : the network with its initial weights, and with its best ones
     labels             : None for regression
-    curve              : None where training and validation rows do equally well, or where it would take too long
+    curve              : None where training and validation loss are close, or where it would take too long
     valid_counts       : validation rows of each class; empty for regression
     valid_deviation    : standard error of the loss on the validation rows; 0 where there are fewer than two
     """

@@ -9,16 +9,16 @@ import torch
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.optimizer import ConstantSchedule
-from mlcli.diagnosis.evidence import ChanceBaseline, chance_loss
+from mlcli.diagnosis.chance import ChanceBaseline, measure_chance
 from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
 from mlcli.training.loop import mix
 
-# Multiply-adds an experiment may spend: some seconds.
+# Multiply-adds of one experiment: some seconds.
 EFFORT = 2**36
-# Forward and backward.
+# Forward and backward passes, in forward passes.
 PASSES = 3
 
 
@@ -44,32 +44,32 @@ class Experiment:
         """Rows of each class; empty for regression."""
         return tuple(rows.y.long().view(-1).bincount(minlength=self.n_classes).tolist()) if self.n_classes else ()
 
-    def goals(self, y: torch.Tensor) -> np.ndarray:
-        """Encoded targets as `skill_of` takes them: (n, K) classes as ones and zeros, or (n, n_targets) as they are."""
+    def targets(self, y: torch.Tensor) -> np.ndarray:
+        """Encoded targets as `skill_of` takes them: (n, K) classes as ones and zeros, or (n, n_targets) numbers."""
         if not isinstance(self.task, Classification):
             return y.cpu().numpy()
-        goals: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y)]
-        return goals
+        targets: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y)]
+        return targets
 
     def context(self, config: Config | None = None, train: TensorDataset | None = None) -> TrainingContext:
-        """A fresh network with its optimizer; the configuration and the rows are the subject's own unless given."""
+        """A new network with its optimizer; the configuration and the rows are the experiment's own unless given."""
         return build_context(
             config or self.config, self.task, train or self.train, self.valid, self.layout.cardinalities
         )
 
-    def guessing(self, context: TrainingContext) -> ChanceBaseline:
-        """What guessing costs on the context's training rows."""
-        return chance_loss(context.cost, self.task, context.train.y)
+    def chance(self, context: TrainingContext) -> ChanceBaseline:
+        """The chance loss on the context's training rows."""
+        return measure_chance(context.cost, self.task, context.train.y)
 
     def draw(self, rows: TensorDataset, most: int) -> TensorDataset:
         """At most so many of the rows, drawn without replacement, the same ones each time."""
         if len(rows) <= most:
             return rows
-        chosen = self.chance(len(rows))[:most].to(rows.x.device)
+        chosen = self.permutation(len(rows))[:most].to(rows.x.device)
         return TensorDataset(rows.x.index_select(0, chosen), rows.y.index_select(0, chosen))
 
-    def chance(self, n: int) -> torch.Tensor:
-        """The whole numbers below n in an order that the seed decides."""
+    def permutation(self, n: int) -> torch.Tensor:
+        """The integers below n, shuffled by the seed."""
         return torch.randperm(n, generator=torch.Generator().manual_seed(mix(self.config.seed, n)))
 
 

@@ -1,4 +1,4 @@
-"""The learning-rate range test (Smith, 2017): one short training in which the rate grows from step to step."""
+"""The learning-rate range test (Smith, 2017): a short training whose rate grows from step to step."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, optimizer_step, outputs_of, row_order, take_batch
 from mlcli.training.state import TrainingState
 
-# Rates tried, as multiples of the optimizer's default: nothing is learned below, and nothing survives above.
+# Rates tried, as multiples of the optimizer's default.
 LOWEST, HIGHEST = 1e-3, 1e4
-# Twenty steps a decade make a curve; six are the least that does.
+# 20 steps a decade where they are affordable, at least 6.
 MOST_STEPS, FEWEST_STEPS = 140, 42
 # Rows on which the loss is measured after each step.
 SAMPLE = 512
-# The test is over when the loss is so many times what it was at the start.
-RAN_AWAY = 2.0
+# The test ends when the loss is so many times the initial one.
+DIVERGED = 2.0
 
 
-def find_range(subject: Experiment) -> RateRange | None:
-    """Run the test on a fresh network.
+def run_range_test(experiment: Experiment) -> RateRange | None:
+    """Run the test on a new network.
 
-    None for L-BFGS, which searches the length of its steps itself, and where not even the shortest steps are survived.
+    None for L-BFGS, whose line search sets the step length, and where the loss diverges at the lowest rates.
     """
-    if isinstance(subject.config.optimizer, LbfgsConfig):
+    if isinstance(experiment.config.optimizer, LbfgsConfig):
         return None
-    context = subject.context(at_constant_rate(subject.config))
-    sample = subject.draw(context.train, SAMPLE)
+    context = experiment.context(at_constant_rate(experiment.config))
+    sample = experiment.draw(context.train, SAMPLE)
     start = _loss(context, sample)
-    end = RAN_AWAY * max(start, subject.guessing(context).chance)
-    rates, losses = _rates(usual_rate(subject.config), max(FEWEST_STEPS, affordable_steps(context, MOST_STEPS))), []
+    end = DIVERGED * max(start, experiment.chance(context).uniform_loss)
+    rates, losses = _rates(usual_rate(experiment.config), max(FEWEST_STEPS, affordable_steps(context, MOST_STEPS))), []
     state = new_state(context)
-    to_job = context.lr / subject.config.optimizer.lr  # other than 1 with an automatic batch size
+    to_context = context.lr / experiment.config.optimizer.lr  # other than 1 with an automatic batch size
     for rate in rates:
-        _step(replace(context, lr=rate * to_job), state)
+        _step(replace(context, lr=rate * to_context), state)
         loss = _loss(context, sample)
         if not loss <= end:
             break
@@ -46,12 +46,12 @@ def find_range(subject: Experiment) -> RateRange | None:
     return RateRange(start, tuple(rates[: len(losses)]), tuple(losses), limit) if len(losses) > 1 else None
 
 
-def _rates(usual: float, steps: int) -> list[float]:
-    return [usual * LOWEST * (HIGHEST / LOWEST) ** (step / (steps - 1)) for step in range(steps)]
+def _rates(default: float, steps: int) -> list[float]:
+    return [default * LOWEST * (HIGHEST / LOWEST) ** (step / (steps - 1)) for step in range(steps)]
 
 
 def _step(context: TrainingContext, state: TrainingState) -> None:
-    """A step of the training's own, epoch after epoch."""
+    """One optimizer step on the next mini-batch."""
     optimizer_step(context, state, take_batch(context, row_order(context, state.epoch), state.batch))
     if state.batch == context.steps_per_epoch:
         state.epoch, state.batch = state.epoch + 1, 0

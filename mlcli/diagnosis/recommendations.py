@@ -1,8 +1,7 @@
-"""What to do about a problem: recommendations in order, and the first of them as keys that can be set."""
+"""Findings and their recommendations: what to try, and the first of it as configuration keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,15 +14,23 @@ if TYPE_CHECKING:
     from mlcli.diagnosis.evidence import TrainingEvidence
 
 Level = Literal["ailment", "note"]
+Recommendation = tuple[tuple[str, ...], dict[str, JsonValue]]
+
+FIRST_HIDDEN = [16]
+PATIENCE = 15
+VALID_SHARE = 0.2
+MAX_DROPOUT = 0.5
+SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An ailment.
+    """A problem of a training.
 
-    remedies : what to try, the most promising first
-    patch    : the first remedy as dotted keys and values; empty where no key does it
-    level    : note where a training may be as good as it can be all the same
+    evidence : the reason, with numbers
+    remedies : recommendations, the most promising first
+    patch    : the first recommendation as dotted keys and values; empty where no key does it
+    level    : "note" where the training may be as good as it can be
     """
 
     name: str
@@ -38,88 +45,72 @@ class Finding:
         return asdict(self)
 
 
-def merged_patch(findings: Iterable[Finding]) -> dict[str, JsonValue]:
-    """All patches as one; where two change the same key, the graver finding's does."""
-    merged: dict[str, JsonValue] = {}
-    for finding in findings:
-        merged = finding.patch | merged
-    return merged
-
-
-Remedies = tuple[tuple[str, ...], dict[str, JsonValue]]
-FIRST_HIDDEN = [16]
-PATIENCE = 15
-VALID_SHARE = 0.2
-STRONGEST_DROPOUT = 0.5
-SMOOTHING = 0.1
-
-
-def keep_valid_rows(config: Config) -> Remedies:
-    """Rows that training does not see."""
+def keep_valid_rows(config: Config) -> Recommendation:
+    """A validation split."""
     split = config.dataset.split
     if split.by == "given":
         return (f"write valid into column {split.column} of some training rows",), {}
     return (f"dataset.split.valid: {VALID_SHARE}",), {"dataset.split.valid": VALID_SHARE}
 
 
-def lower_rate(case: TrainingEvidence) -> Remedies:
-    """What the range test suggests, where that is lower; else a decade less, or the default after a divergence."""
-    config, lr, suggested = case.config, case.config.optimizer.lr / DECADE, case.suggested_rate
-    if case.diverged:
+def lower_rate(evidence: TrainingEvidence) -> Recommendation:
+    """The range test's suggestion where it is lower; else a tenth, or the optimizer's default after a divergence."""
+    config, lr, suggested = evidence.config, evidence.config.optimizer.lr / DECADE, evidence.suggested_rate
+    if evidence.diverged:
         lr = min(lr, usual_rate(config))
     advice, patch = _set_rate(config, suggested if suggested and suggested < config.optimizer.lr / 2 else lr)
-    advice += ("features.scale: standard, where inputs are large numbers",)
+    advice += ("features.scale: standard, if inputs are large",)
     if not isinstance(config.optimizer, LbfgsConfig):
         advice += ("training.clip_norm: 1",)
     return advice, patch
 
 
-def raise_rate(case: TrainingEvidence) -> Remedies:
-    """What the range test suggests, where that is higher; else a decade more."""
-    lr, suggested = case.config.optimizer.lr, case.suggested_rate
-    advice, patch = _set_rate(case.config, suggested if suggested and suggested > 2 * lr else lr * DECADE)
-    if not isinstance(case.config.optimizer, AdamConfig):
-        advice += ("optimizer.name: adam, which suits its steps to each weight",)
+def raise_rate(evidence: TrainingEvidence) -> Recommendation:
+    """The range test's suggestion where it is higher; else ten times the rate."""
+    lr, suggested = evidence.config.optimizer.lr, evidence.suggested_rate
+    advice, patch = _set_rate(evidence.config, suggested if suggested and suggested > 2 * lr else lr * DECADE)
+    if not isinstance(evidence.config.optimizer, AdamConfig):
+        advice += ("optimizer.name: adam, which adapts the rate of each weight",)
     return (*advice, "more training.epochs"), patch
 
 
-def _set_rate(config: Config, lr: float) -> Remedies:
+def _set_rate(config: Config, lr: float) -> Recommendation:
     better = float(f"{lr:.1g}")
     return (f"optimizer.lr: {better:g} (now {config.optimizer.lr:g})",), {"optimizer.lr": better}
 
 
-def double_epochs(config: Config) -> Remedies:
-    """More passes, stopped early when they no longer help."""
+def double_epochs(config: Config) -> Recommendation:
+    """Twice the epochs."""
     epochs = 2 * config.training.epochs
     return (f"training.epochs: {epochs}", "a higher optimizer.lr"), {"training.epochs": epochs}
 
 
-def grow_network(config: Config) -> Remedies:
-    """Less restraint where there is some, else a more complex model."""
-    restraints: dict[str, JsonValue] = {}
+def grow_network(config: Config) -> Recommendation:
+    """Less regularisation where there is some, else a larger model."""
+    weaker: dict[str, JsonValue] = {}
     if config.model.dropout > 0:
-        restraints["model.dropout"] = 0.0
-    restraints |= {f"optimizer.{name}": 0.0 for name in ("l1", "l2") if getattr(config.optimizer, name) > 0}
+        weaker["model.dropout"] = 0.0
+    weaker |= {f"optimizer.{name}": 0.0 for name in ("l1", "l2") if getattr(config.optimizer, name) > 0}
     hidden: list[int] = [2 * units for units in config.model.hidden] or FIRST_HIDDEN
-    larger = f"model.hidden: {hidden}, a more complex model"
-    features = "more features: features.derive, or columns that tell more"
-    if restraints:
-        less = "less regularisation: " + ", ".join(f"{key}: {value:g}" for key, value in restraints.items())
-        return (less, larger, features), restraints
+    larger = f"model.hidden: {hidden}, a larger model"
+    features = "more informative features: features.derive, or other columns"
+    if weaker:
+        less = "less regularisation: " + ", ".join(f"{key}: {value:g}" for key, value in weaker.items())
+        return (less, larger, features), weaker
     if config.model.hidden and config.model.init == "zeros":
-        auto = "model.init: auto; units that start equal stay equal"
+        auto = "model.init: auto; units with equal initial weights stay equal"
         return (auto, larger, features), {"model.init": "auto"}
     if config.model.hidden and config.model.activation == "identity":
-        relu = "model.activation: relu; without a non-linearity the network is linear"
+        relu = "model.activation: relu; with identity the network is linear"
         return (relu, larger, features), {"model.activation": "relu"}
     return (larger, features), {"model.hidden": hidden}
 
 
-def regularise(config: Config) -> Remedies:
-    """Restraint: dropout and weight decay, and early stopping where there is none."""
+def regularise(config: Config) -> Recommendation:
+    """Dropout, else weight decay, and early stopping where there is none."""
     advice, patch = [], dict[str, JsonValue]()
-    if config.model.hidden and config.model.dropout < STRONGEST_DROPOUT:
-        patch["model.dropout"] = min(round_number(config.model.dropout + 0.2), STRONGEST_DROPOUT)
+    if config.model.hidden and config.model.dropout < MAX_DROPOUT:
+        patch["model.dropout"] = min(round_number(config.model.dropout + 0.2), MAX_DROPOUT)
         advice.append(f"model.dropout: {patch['model.dropout']}")
     else:
         patch["optimizer.l2"] = round_number(max(10 * config.optimizer.l2, 1e-3))
@@ -131,76 +122,76 @@ def regularise(config: Config) -> Remedies:
     return tuple(advice), patch
 
 
-def decay_rate(config: Config) -> Remedies:
-    """Shorter steps once long ones no longer help."""
+def decay_rate(config: Config) -> Recommendation:
+    """A lower learning rate once the loss is constant."""
     advice = (
-        "optimizer.schedule: plateau, which lowers the learning rate where the loss stands still",
-        f"training.early_stopping: {{metric: loss, patience: {PATIENCE}}}, which saves the time",
+        "optimizer.schedule: plateau, which lowers the learning rate when the loss stops falling",
+        f"training.early_stopping: {{metric: loss, patience: {PATIENCE}}}, which saves time",
         "another model.hidden or model.activation",
     )
     return advice, {"optimizer.schedule": {"name": "plateau"}}
 
 
-def weigh_classes(config: Config) -> Remedies:
-    """A cost in which every class counts the same."""
+def balance_classes(config: Config) -> Recommendation:
+    """Class weights, and metrics that do not favour the largest class."""
     return (
         "loss.class_weights: balanced",
-        "evaluation.threshold: f1, where there are two classes",
-        "judge by recall, f1 and pr_auc, not by accuracy",
+        "evaluation.threshold: f1, with two classes",
+        "evaluation.metrics: recall, f1 and pr_auc in place of accuracy",
     ), {"loss.class_weights": "balanced"}
 
 
-def drop_column(config: Config, name: str) -> Remedies:
-    """The leak out of the features, where they are a table's own columns."""
-    advice = (f"dataset.drop: [{name}], where it is not known when a prediction is made",)
+def drop_column(config: Config, name: str) -> Recommendation:
+    """Without the column, where it is one of a table's own."""
+    advice = (f"dataset.drop: [{name}], if it is not known when a prediction is made",)
     if not isinstance(config.dataset, TableConfig) or name in config.features.derive:
         return advice, {}
     return advice, {"dataset.drop": [*config.dataset.drop, name]}
 
 
-def scale_inputs(config: Config) -> Remedies:
+def scale_inputs(config: Config) -> Recommendation:
     """Inputs of comparable size."""
     if config.features.scale in ("none", "robust"):
         better = "standard" if config.features.scale == "none" else "quantile"
         return (f"features.scale: {better}",), {"features.scale": better}
-    return ("features.columns.<name>.scale: standard", "features.clip: 5, against far outliers"), {}
+    return ("features.columns.<name>.scale: standard", "features.clip: 5, against outliers"), {}
 
 
-def stratify(config: Config) -> Remedies:
-    """Every class among all rows."""
-    advice = ("dataset.split.by: stratified", "more rows of the class", "rows of the class left out (dataset.keep)")
+def stratify(config: Config) -> Recommendation:
+    """Every class in all splits."""
+    advice = ("dataset.split.by: stratified", "more rows of the class", "dataset.keep without the rows of the class")
     by = config.dataset.split.by
     return (advice, {"dataset.split.by": "stratified"}) if by in ("auto", "random") else (advice, {})
 
 
-def gather_features() -> Remedies:
-    """There is nothing to be tuned."""
+def add_features() -> Recommendation:
+    """Other features; no hyper-parameter helps."""
     return (
-        "columns that tell more, or features.derive",
-        "the target column: do its rows belong to the features beside them?",
+        "more informative columns, or features.derive",
+        "check that each row's target belongs to its features",
     ), {}
 
 
-def correct_labels(config: Config) -> Remedies:
-    """The labels first; then what is least misled by them."""
-    advice, patch = ["look at the suspects and correct them"], dict[str, JsonValue]()
+def correct_labels(config: Config) -> Recommendation:
+    """Correct the labels, then train less on wrong ones."""
+    advice, patch = ["review the suspect rows and correct their labels"], dict[str, JsonValue]()
     if getattr(config.loss, "label_smoothing", None) == 0.0:
         patch["loss.label_smoothing"] = SMOOTHING
-        advice.append(f"loss.label_smoothing: {SMOOTHING}, against too much trust in any label")
+        advice.append(f"loss.label_smoothing: {SMOOTHING}, which limits the weight of a single label")
     if config.training.early_stopping is None:
         patch["training.early_stopping"] = {"metric": "loss", "patience": PATIENCE}
-        advice.append("training.early_stopping, before wrong labels are memorised")
+        advice.append("training.early_stopping, before the network fits wrong labels")
     return tuple(advice), patch
 
 
-def gather_rows(config: Config) -> Remedies:
-    """More rows; else less to learn from them."""
+def add_rows(config: Config) -> Recommendation:
+    """More rows; else regularisation."""
     advice = ("more training rows", "fewer validation and test rows (dataset.split)")
     return (*advice, *regularise(config)[0][:1]), {}
 
 
-def shorten_gradients(config: Config) -> Remedies:
-    """A limit for the gradient, and weights and layers that do not let it grow."""
+def clip_gradients(config: Config) -> Recommendation:
+    """Gradient clipping, default initialisation, normalisation."""
     patch: dict[str, JsonValue] = {"training.clip_norm": 1.0}
     advice = ["training.clip_norm: 1"]
     if config.model.init != "auto":
@@ -209,23 +200,23 @@ def shorten_gradients(config: Config) -> Remedies:
     return (*advice, "model.norm: batch", "fewer layers in model.hidden"), patch
 
 
-def unsaturate(config: Config) -> Remedies:
-    """Units with a slope, and values that stay where it is."""
+def replace_saturating(config: Config) -> Recommendation:
+    """An activation without flat ends, else batch normalisation."""
     if config.model.activation in ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign", "step"):
         patch: dict[str, JsonValue] = {"model.activation": "relu"}
         return ("model.activation: relu", "model.norm: batch", "fewer layers in model.hidden"), patch
     return ("model.norm: batch", "model.init: auto", "fewer layers in model.hidden"), {"model.norm": "batch"}
 
 
-def revive_units(config: Config) -> Remedies:
-    """Units that keep a slope where they are negative; and steps that do not throw them there."""
+def replace_relu(config: Config) -> Recommendation:
+    """An activation with a slope for negative inputs, and a lower rate."""
     return (
         "model.activation: leaky_relu",
         f"optimizer.lr: {config.optimizer.lr / DECADE:.1g} (now {config.optimizer.lr:g})",
-        "features.scale: standard, where inputs are large numbers",
+        "features.scale: standard, if inputs are large",
     ), {"model.activation": "leaky_relu"}
 
 
 def round_number(value: float) -> float:
-    """Three significant digits: enough for a hyper-parameter, and readable."""
+    """To three significant digits."""
     return float(f"{value:.3g}")

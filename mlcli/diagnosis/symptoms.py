@@ -1,4 +1,7 @@
-"""The symptoms of a training's problems, read off its history and scores."""
+"""Symptoms in a training's history and scores.
+
+Functions that return text give the reason in a sentence, and an empty one without the symptom.
+"""
 
 from __future__ import annotations
 
@@ -10,211 +13,217 @@ from statistics import fmean
 from mlcli.config.sections.optimizer import ConstantSchedule, LbfgsConfig
 from mlcli.diagnosis.evidence import RateRange, TrainingEvidence
 
-# First weights alone can cost a few chances; a training that started above two and got nowhere has overshot.
+# Losses below are shares of the chance loss.
+# Initial weights alone can cost a few; a training that starts above this and does not get far has overshot.
 FIRST_EPOCH = 2.0
-# Mini-batches and dropout move an epoch's mean by a few hundredths; a tenth of chance is no noise.
+# Mini-batches and dropout change an epoch's mean by a few hundredths.
 JUMP = 0.1
-# Single jumps happen in healthy runs too, with dropout more than without; one epoch in four is a habit.
+# Share of epochs with a jump; single ones happen in good trainings too, with dropout more often.
 JUMPY_SHARE = 0.25
-# Fewer epochs have no shape to judge, and fewer than four no last quarter.
+# Epochs from which a curve has a shape, and from which it has a last quarter.
 MIN_EPOCHS = 8
 MIN_QUARTERS = 4
-# A quarter is long enough for a slope and short enough to be the end.
+# Share of the epochs that counts as the end.
 TAIL = 0.25
-# Share of the tail's epochs that go down: noise gives a half, a slope nearly all.
+# Share of the tail's epochs in which the loss falls: noise gives a half, a slope nearly all.
 STEADY = 0.8
-# A training that converges spends most of its fall early; one that crawls falls evenly, and its tail has a quarter.
+# Fall in the tail as a share of an even one; a training that converges has most of its fall early.
 EVEN_FALL = 0.5
-# Fall over the tail that more epochs would be worth.
+# Fall in the tail from which more epochs are worth their time.
 WORTH_WAITING = 0.05
-# The best epoch lies in the last tenth: validation was still getting better too.
+# Share of the epochs after which the best one lies where the validation loss was still falling, too.
 LATE = 0.9
-# Below a third of the way from guessing to perfect, the model has not caught what the features tell.
+# Skill below which the model has not learned what the features say.
 LITTLE_SKILL = 0.3
-# The same of a loss that guessing costs nothing, judged by errors: a line gets three corners of XOR's four right.
+# The same where the chance loss is 0, by errors: a line gets three of XOR's four corners right.
 LITTLE_ACCURACY = 0.5
-# Validation loss above training loss; less is usual for any model that has learned.
+# Validation loss minus training loss; a smaller gap is usual.
 GAP = 0.2
-# Rise of the validation loss above its best; less is noise of a few rows.
+# Rise of the validation loss above its minimum; less is noise of a few rows.
 RISE = 0.1
-# The same by errors: the validation rows have a tenth more of them, and more than chance gives so few rows.
+# The same gap in error rates, which must also exceed so many standard deviations.
 MORE_ERRORS, DEVIATIONS = 0.1, 2.0
-# A range test is short; what it reaches in passing at a rate so far from the training's, this one missed.
-LONGER, SHORTER, CLEARLY = 10.0, 2.0, 0.1
-# Of the whole fall, from one quarter to the next: an even one has a quarter there, one that has settled nothing.
+# Factors between the training's rate and the range test's best one, and the difference of their losses.
+HIGHER, LOWER, CLEARLY = 10.0, 2.0, 0.1
+# Fall from the third quarter to the last as a share of the whole fall: an even one has a quarter there.
 FALLING = 0.1
-# Between a network on its own rows and a forest on rows it has not seen.
-OUTGROWN = 0.3
-# Skill from which what the units do is nobody's concern.
+# Skill of a forest on out-of-bag rows minus that of the network on its training rows.
+FOREST_LEAD = 0.3
+# Skill from which nothing inside the network needs mending.
 LEARNED = 0.9
-# Movement of the training loss over the second half of a training that stands still.
+# Change of the training loss over the second half of the epochs.
 FLAT = 0.01
-# Below half of chance, a training that stands still has most likely arrived.
-ARRIVED = 0.5
+# A constant loss below this has most likely converged.
+CONVERGED = 0.5
 
 
-def overshooting(case: TrainingEvidence) -> str:
-    """The sign that steps are too long; empty where there is none."""
-    levels = case.levels
-    if case.diverged:
-        return f"the loss was no longer a finite number in epoch {len(case.history) + 1}"
-    if not levels:
+def overshooting(evidence: TrainingEvidence) -> str:
+    """Steps that are too long: the loss diverges, stays above chance, or jumps."""
+    losses = evidence.losses
+    if evidence.diverged:
+        return f"the loss is not a finite number in epoch {len(evidence.history) + 1}"
+    if not losses:
         return ""
-    chance = f"chance gives {case.guessing.chance:.4g}"
-    if levels[0] > FIRST_EPOCH and _is_far(case) and _share_of_falls(levels) < STEADY:
-        first, last = case.history[0].train_loss, case.history[-1].train_loss
-        return f"the training loss of the first epoch is {first:.4g} and that of the last {last:.4g}, where {chance}"
-    jumps = [after - before for before, after in pairwise(levels) if after - before > JUMP]
-    if len(jumps) >= max(2, JUMPY_SHARE * len(levels)):
-        highest = max(jumps) * case.guessing.chance
-        return f"the training loss jumps up in {len(jumps)} of {len(levels)} epochs, by up to {highest:.4g}; {chance}"
+    chance = f"chance: {evidence.chance.uniform_loss:.4g}"
+    if losses[0] > FIRST_EPOCH and _is_near_chance(evidence) and _falling_share(losses) < STEADY:
+        first, last = evidence.history[0].train_loss, evidence.history[-1].train_loss
+        return f"the training loss is {first:.4g} in the first epoch and {last:.4g} in the last ({chance})"
+    jumps = [after - before for before, after in pairwise(losses) if after - before > JUMP]
+    if len(jumps) >= max(2, JUMPY_SHARE * len(losses)):
+        highest = max(jumps) * evidence.chance.uniform_loss
+        return f"the training loss rises in {len(jumps)} of {len(losses)} epochs, by up to {highest:.4g} ({chance})"
     return ""
 
 
-def beaten_by_longer_steps(case: TrainingEvidence) -> str:
-    """The sign that a training far from its end would have got on at a much higher rate; empty where there is none."""
-    test = case.rates
-    if test is None or not case.levels or overshooting(case) or not _still_falls(case.levels):
+def better_at_higher_rate(evidence: TrainingEvidence) -> str:
+    """A training that has not converged, where the range test got lower at a much higher rate."""
+    test = evidence.rates
+    if test is None or not evidence.losses or overshooting(evidence) or not _still_falls(evidence.losses):
         return ""
-    if not (_is_far(case) or _lags_behind_forest(case)):
+    if not (_is_near_chance(evidence) or _lags_behind_forest(evidence)):
         return ""
-    short_of = case.history[-1].train_loss - test.lowest
-    if case.config.optimizer.lr * LONGER > test.best_rate or short_of < CLEARLY * case.guessing.chance:
+    difference = evidence.history[-1].train_loss - test.lowest
+    if evidence.config.optimizer.lr * HIGHER > test.best_rate or difference < CLEARLY * evidence.chance.uniform_loss:
         return ""
-    return _beaten(case, test, case.history[-1].train_loss)
+    return _compare_with_test(evidence, test, evidence.history[-1].train_loss)
 
 
-def _still_falls(levels: Sequence[float]) -> bool:
-    """Whether the fall from the third quarter to the last is a part of the whole; few epochs have no quarters."""
-    quarter = len(levels) // 4
+def _still_falls(losses: Sequence[float]) -> bool:
+    """Whether the loss still fell from the third quarter to the last; True for too few epochs to tell."""
+    quarter = len(losses) // 4
     if quarter < 1:
         return True
-    third, last = levels[-2 * quarter : -quarter], levels[-quarter:]
-    return fmean(third) - fmean(last) > FALLING * (levels[0] - levels[-1]) > 0
+    third, last = losses[-2 * quarter : -quarter], losses[-quarter:]
+    return fmean(third) - fmean(last) > FALLING * (losses[0] - losses[-1]) > 0
 
 
-def beaten_by_shorter_steps(case: TrainingEvidence) -> str:
-    """The sign that a training would have got lower at a lower rate; empty where there is none."""
-    test = case.rates
+def better_at_lower_rate(evidence: TrainingEvidence) -> str:
+    """The range test got lower at a lower rate."""
+    test = evidence.rates
     if (
         test is None
-        or not case.train
-        or case.config.optimizer.lr < SHORTER * test.best_rate
-        or case.train["loss"] < test.lowest
+        or not evidence.train
+        or evidence.config.optimizer.lr < LOWER * test.best_rate
+        or evidence.train["loss"] < test.lowest
     ):
         return ""
-    return _beaten(case, test, case.train["loss"])
+    return _compare_with_test(evidence, test, evidence.train["loss"])
 
 
-def _beaten(case: TrainingEvidence, test: RateRange, reached: float) -> str:
+def _compare_with_test(evidence: TrainingEvidence, test: RateRange, reached: float) -> str:
     return (
-        f"at {case.config.optimizer.lr:.3g} the training loss came to {reached:.4g} in {case.history[-1].step:,} "
-        f"steps; a test of {len(test.rates)} steps came to {test.lowest:.4g} when its rate was {test.best_rate:.2g}"
+        f"with learning rate {evidence.config.optimizer.lr:.3g} the training loss is {reached:.4g} after "
+        f"{evidence.history[-1].step:,} steps; the range test reached {test.lowest:.4g} in {len(test.rates)} steps, at "
+        f"{test.best_rate:.2g}"
     )
 
 
-def is_crawling(case: TrainingEvidence) -> bool:
-    """Whether the loss, still near chance, falls as evenly as it did at the start."""
-    levels = case.levels
-    if len(levels) < MIN_EPOCHS or isinstance(case.config.optimizer, LbfgsConfig) or overshooting(case):
+def converges_slowly(evidence: TrainingEvidence) -> bool:
+    """Whether the loss is still near chance and falls as fast as at the start."""
+    losses = evidence.losses
+    if len(losses) < MIN_EPOCHS or isinstance(evidence.config.optimizer, LbfgsConfig) or overshooting(evidence):
         return False
-    total = levels[0] - levels[-1]
-    steady = _share_of_falls(levels[-1 - round(TAIL * len(levels)) :]) >= STEADY
-    return steady and case.fall(TAIL) >= EVEN_FALL * TAIL * total > 0 and _is_far(case)
+    total = losses[0] - losses[-1]
+    steady = _falling_share(losses[-1 - round(TAIL * len(losses)) :]) >= STEADY
+    return steady and evidence.fall(TAIL) >= EVEN_FALL * TAIL * total > 0 and _is_near_chance(evidence)
 
 
-def is_improving(case: TrainingEvidence) -> bool:
-    """Whether the epochs ran out while the losses were clearly falling."""
-    levels = case.levels
-    if len(levels) < max(MIN_QUARTERS, case.config.training.epochs) or overshooting(case) or is_crawling(case):
+def is_improving(evidence: TrainingEvidence) -> bool:
+    """Whether the losses were still clearly falling in the last epoch."""
+    losses = evidence.losses
+    if (
+        len(losses) < max(MIN_QUARTERS, evidence.config.training.epochs)
+        or overshooting(evidence)
+        or converges_slowly(evidence)
+    ):
         return False
-    best = min(range(len(levels)), key=(case.valid_levels or levels).__getitem__) + 1
-    return case.fall(TAIL) > WORTH_WAITING and best > LATE * len(levels)
+    best = min(range(len(losses)), key=(evidence.valid_losses or losses).__getitem__) + 1
+    return evidence.fall(TAIL) > WORTH_WAITING and best > LATE * len(losses)
 
 
-def is_underfitting(case: TrainingEvidence) -> bool:
-    """Whether a training that is over left little skill on any rows."""
-    if not case.train or overshooting(case) or is_crawling(case) or is_improving(case):
+def is_underfitting(evidence: TrainingEvidence) -> bool:
+    """Whether a training that has converged has little skill on all rows."""
+    if not evidence.train or overshooting(evidence) or converges_slowly(evidence) or is_improving(evidence):
         return False
-    little = LITTLE_SKILL if case.guessing.prior > 0 else LITTLE_ACCURACY
-    return all(case.skill(scores) < little for scores, _ in scored(case))
+    little = LITTLE_SKILL if evidence.chance.prior_loss > 0 else LITTLE_ACCURACY
+    return all(evidence.skill(scores) < little for scores, _ in scored_splits(evidence))
 
 
-def outgrown(case: TrainingEvidence) -> str:
-    """The sign that the features tell much that the network has not caught; empty where there is none."""
-    exam = case.examination
-    if exam is None or not _lags_behind_forest(case) or is_crawling(case) or is_improving(case):
+def weaker_than_forest(evidence: TrainingEvidence) -> str:
+    """A random forest predicts unseen rows much better than the network its own training rows."""
+    probes = evidence.probes
+    if probes is None or not _lags_behind_forest(evidence) or converges_slowly(evidence) or is_improving(evidence):
         return ""
     return (
-        f"of what guessing gets wrong, the network avoids {max(exam.trained.skill, 0.0):.0%} on rows it was trained "
-        f"on, and a random forest {exam.forest.skill:.0%} on rows it has not seen"
+        f"compared with chance, the network reduces the error by {max(probes.trained.skill, 0.0):.0%} on its training "
+        f"rows, and a random forest by {probes.forest.skill:.0%} on out-of-bag rows"
     )
 
 
-def _lags_behind_forest(case: TrainingEvidence) -> bool:
-    exam = case.examination
-    return exam is not None and bool(case.train) and exam.forest.skill - exam.trained.skill >= OUTGROWN
+def _lags_behind_forest(evidence: TrainingEvidence) -> bool:
+    probes = evidence.probes
+    return probes is not None and bool(evidence.train) and probes.forest.skill - probes.trained.skill >= FOREST_LEAD
 
 
-def _is_far(case: TrainingEvidence) -> bool:
-    return 1 - case.levels[-1] < LITTLE_SKILL
+def _is_near_chance(evidence: TrainingEvidence) -> bool:
+    return 1 - evidence.losses[-1] < LITTLE_SKILL
 
 
-def has_learned(case: TrainingEvidence) -> bool:
-    """Whether there is little left to learn of the training rows."""
-    return case.examination is not None and case.examination.trained.skill > LEARNED
+def has_learned(evidence: TrainingEvidence) -> bool:
+    """Whether the training rows are predicted almost perfectly."""
+    return evidence.probes is not None and evidence.probes.trained.skill > LEARNED
 
 
-def scored(case: TrainingEvidence) -> list[tuple[Mapping[str, float], str]]:
-    """The scores there are, with what their rows are called."""
-    named = ((case.train, "training"), (case.valid, "validation"))
+def scored_splits(evidence: TrainingEvidence) -> list[tuple[Mapping[str, float], str]]:
+    """The scores there are, with the name of their split."""
+    named = ((evidence.train, "training"), (evidence.valid, "validation"))
     return [(scores, rows) for scores, rows in named if scores]
 
 
-def memorising(case: TrainingEvidence) -> str:
-    """The sign that the model knows its training rows better than others; empty where there is none."""
-    levels, chance, train, valid = case.valid_levels, case.guessing.chance, case.train, case.valid
-    if not levels or not valid or overshooting(case) or is_underfitting(case):
+def generalisation_gap(evidence: TrainingEvidence) -> str:
+    """The model is worse on validation rows than on training rows."""
+    losses, chance, train, valid = evidence.valid_losses, evidence.chance.uniform_loss, evidence.train, evidence.valid
+    if not losses or not valid or overshooting(evidence) or is_underfitting(evidence):
         return ""
-    gap, best = (valid["loss"] - train["loss"]) / chance, min(range(len(levels)), key=levels.__getitem__)
-    if gap > max(GAP, DEVIATIONS * case.valid_deviation / chance):
+    gap, best = (valid["loss"] - train["loss"]) / chance, min(range(len(losses)), key=losses.__getitem__)
+    if gap > max(GAP, DEVIATIONS * evidence.valid_deviation / chance):
         return f"the loss is {train['loss']:.4g} on the training rows and {valid['loss']:.4g} on the validation rows"
-    if _more_errors(case):
+    if _more_errors(evidence):
         return (
-            f"{1 - train['accuracy']:.1%} of the training rows and {1 - valid['accuracy']:.1%} of the validation rows "
-            "are classified wrongly"
+            f"the error rate is {1 - train['accuracy']:.1%} on the training rows and {1 - valid['accuracy']:.1%} on "
+            "the validation rows"
         )
-    # Early stopping is the cure, and the best weights are kept.
-    if case.config.training.early_stopping is not None:
+    # Early stopping keeps the best weights.
+    if evidence.config.training.early_stopping is not None:
         return ""
-    if levels[-1] - levels[best] > RISE and case.levels[-1] < case.levels[best]:
+    if losses[-1] - losses[best] > RISE and evidence.losses[-1] < evidence.losses[best]:
         return (
-            f"the validation loss rises from {levels[best] * chance:.4g} in epoch {best + 1} to "
-            f"{levels[-1] * chance:.4g} in epoch {len(levels)}, while the training loss falls"
+            f"the validation loss rises from {losses[best] * chance:.4g} in epoch {best + 1} to "
+            f"{losses[-1] * chance:.4g} in epoch {len(losses)}, while the training loss falls"
         )
     return ""
 
 
-def _more_errors(case: TrainingEvidence) -> bool:
-    if not case.counts or "accuracy" not in case.valid:
+def _more_errors(evidence: TrainingEvidence) -> bool:
+    if not evidence.counts or "accuracy" not in evidence.valid:
         return False
-    error = 1 - case.valid["accuracy"]
-    deviation = math.sqrt(error * (1 - error) / case.n_valid)
-    return case.train["accuracy"] - case.valid["accuracy"] > max(MORE_ERRORS, DEVIATIONS * deviation)
+    error = 1 - evidence.valid["accuracy"]
+    deviation = math.sqrt(error * (1 - error) / evidence.n_valid)
+    return evidence.train["accuracy"] - evidence.valid["accuracy"] > max(MORE_ERRORS, DEVIATIONS * deviation)
 
 
-def stands_still(case: TrainingEvidence) -> bool:
-    """Whether the loss has not moved for long, far from zero, and nothing is set to move it."""
-    levels, config = case.levels, case.config
-    if len(levels) < MIN_EPOCHS or config.training.early_stopping is not None:
+def is_on_plateau(evidence: TrainingEvidence) -> bool:
+    """Whether the loss is constant, far from 0, with neither a schedule nor early stopping configured."""
+    losses, config = evidence.losses, evidence.config
+    if len(losses) < MIN_EPOCHS or config.training.early_stopping is not None:
         return False
-    if not isinstance(config.optimizer.schedule, ConstantSchedule) or levels[-1] < ARRIVED:
+    if not isinstance(config.optimizer.schedule, ConstantSchedule) or losses[-1] < CONVERGED:
         return False
-    second_half = levels[len(levels) // 2 :]
-    explained = is_crawling(case) or is_underfitting(case) or memorising(case)
+    second_half = losses[len(losses) // 2 :]
+    explained = converges_slowly(evidence) or is_underfitting(evidence) or generalisation_gap(evidence)
     return max(second_half) - min(second_half) < FLAT and not explained
 
 
-def _share_of_falls(levels: list[float]) -> float:
-    falls = [after < before for before, after in pairwise(levels)]
+def _falling_share(losses: list[float]) -> float:
+    falls = [after < before for before, after in pairwise(losses)]
     return sum(falls) / max(len(falls), 1)

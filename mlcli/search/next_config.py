@@ -6,33 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from mlcli.config.loading.commented import commented_keys, write_document
 from mlcli.config.loading.dump import changes_of, differing_keys, plain_section, show_setting
-from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.errors import ConfigError
 from mlcli.search.ranking import start_trial
 from mlcli.search.space import config_with
 from mlcli.search.trial import Trial
-
-
-def apply_recommendations(start: Config, findings: Sequence[Finding]) -> tuple[Config, dict[str, Finding]]:
-    """The configuration with each finding's remedy, the gravest first, and which finding changed which key.
-
-    A remedy is left out where it would change a key again, or does not go together with what was changed before.
-    Notes are left to the reader.
-    """
-    config, patch, causes = start, dict[str, JsonValue](), dict[str, Finding]()
-    for finding in findings:
-        if finding.level == "note" or not finding.patch or patch.keys() & finding.patch.keys():
-            continue
-        try:
-            config = override_config(start, patch | finding.patch)
-        except ConfigError:
-            continue
-        patch |= finding.patch
-        causes |= dict.fromkeys(finding.patch, finding)
-    return config, causes
 
 
 def describe_next(start: Config, config: Config, headline: str, causes: Mapping[str, Finding]) -> str:

@@ -13,9 +13,10 @@ from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.checks import Checks
-from mlcli.diagnosis.diagnose import diagnose
+from mlcli.diagnosis.collect import training_evidence
+from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence
-from mlcli.diagnosis.recommendations import Finding, merged_patch
+from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError
 from mlcli.search.budget import Budget, Clock
 from mlcli.search.model_cache import ModelCache
@@ -28,7 +29,6 @@ from mlcli.search.trial import (
     SearchContext,
     Trial,
     TrialRun,
-    evidence_of,
     judge,
     judge_by_folds,
     network_of,
@@ -63,7 +63,7 @@ class Searched:
 
 def remedy_of(start: Config, findings: Sequence[Finding]) -> dict[str, JsonValue]:
     """The findings' patches as far as trials stay comparable; empty where they do not make a configuration."""
-    patch = {key: value for key, value in merged_patch(findings).items() if key.startswith(COMPARABLE)}
+    patch = {key: value for key, value in merge_patches(findings).items() if key.startswith(COMPARABLE)}
     try:
         override_config(start, patch)
     except ConfigError:
@@ -71,12 +71,12 @@ def remedy_of(start: Config, findings: Sequence[Finding]) -> dict[str, JsonValue
     return patch
 
 
-Examine = Callable[[TrainingEvidence, TrainingContext], TrainingEvidence]
+Diagnose = Callable[[TrainingEvidence, TrainingContext], list[Finding]]
 
 
-def unexamined(case: TrainingEvidence, context: TrainingContext) -> TrainingEvidence:
-    """The case as it is."""
-    return case
+def diagnose_history(evidence: TrainingEvidence, context: TrainingContext) -> list[Finding]:
+    """The findings of history and scores alone."""
+    return diagnose(evidence)
 
 
 class Search:
@@ -94,10 +94,10 @@ class Search:
         shelf: ModelCache,
         clock: Clock,
         leads: bool = True,
-        examine: Examine = unexamined,
+        diagnose: Diagnose = diagnose_history,
     ) -> None:
         self.bench = bench
-        self.examine = examine
+        self.diagnose = diagnose
         self.study = study
         self.budget = budget
         self.callbacks = callbacks
@@ -199,7 +199,8 @@ class Search:
         if trial is not None:
             self._put_on_shelf(trial, attempt)
             if start and self.study.findings() is None:
-                self.study.keep_findings(diagnose(self.examine(evidence_of(attempt), attempt.context)))
+                evidence = training_evidence(attempt.context, attempt.task, attempt.trained)
+                self.study.keep_findings(self.diagnose(evidence, attempt.context))
         return trial
 
     def _lookouts(self) -> list[Callback]:

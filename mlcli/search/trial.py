@@ -10,25 +10,18 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
-from mlcli.diagnosis.evidence import TrainingEvidence, untrained_evidence
-from mlcli.errors import ArtefactError, ConfigError
 from mlcli.evaluation.cross_validation import Folds
-from mlcli.io.json import from_json, strict_json
+from mlcli.io.json import strict_json
 from mlcli.models.task import FittedTask, Predictions
 from mlcli.reporter import Silent
-from mlcli.runs.bundle import load_bundle
-from mlcli.runs.folder import Run
-from mlcli.runs.history import read_metrics
 from mlcli.search.model_cache import CachedNetwork
 from mlcli.search.samplers import Curve, HyperbandPruning, MedianPruning, best_curve
 from mlcli.search.selection_metric import SelectionMetric, choose_selection_metric
 from mlcli.training.callbacks import Callback, StopRule, stop_rules
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs, make_context
-from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
-from mlcli.training.losses import build_loss
+from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
 
 # Each takes as much memory as the training rows.
 KEPT_INPUTS = 2
@@ -218,52 +211,3 @@ def judge_by_folds(trial: Trial, answers: Predictions, folds: Folds, metric: str
         return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is no finite number")
     took = round(trial.seconds + seconds, 3)
     return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=took)
-
-
-def evidence_of(attempt: TrialRun) -> TrainingEvidence:
-    """The trial's training as a diagnosis sees it."""
-    context, state = attempt.context, attempt.trained.state
-    before = untrained_evidence(context.config, attempt.task, context.cost, context.train.y, len(context.valid))
-    return replace(
-        before,
-        history=state.history,
-        train=best_scores(context, state, context.train),
-        valid=best_scores(context, state, context.valid),
-        diverged=attempt.trained.stopped == "diverged",
-    )
-
-
-# Sections that decide what a training does; a run that differs in one says nothing about the configuration.
-TRAINED_BY = ("seed", "dataset", "features", "model", "loss", "optimizer", "training")
-ENDED = ("finished", "early", "diverged")
-
-
-def evidence_of_run(
-    run: Run, bench: SearchContext, look_closer: Callable[[TrainingEvidence, TrainingContext], TrainingEvidence]
-) -> TrainingEvidence | None:
-    """A run as a diagnosis sees it; None where it was not trained like the start, or not to its end."""
-    try:
-        manifest, trained = run.read_manifest(), read_resolved(run.config)
-        same = all(getattr(trained, section) == getattr(bench.start, section) for section in TRAINED_BY)
-        whole = manifest.status in ENDED and manifest.members == 1  # an ensemble has no one history
-        if not (same and whole) or manifest.data_fingerprint != bench.inputs.prepared.fingerprint:
-            return None
-        bundle = load_bundle(run.model) if run.model.exists() else None
-        facts = bundle.facts if bundle is not None else {}
-        train, valid = (from_json(dict[str, float], facts.get(split, {}), run.model) for split in ("train", "valid"))
-        history = read_metrics(run)
-    except (ArtefactError, ConfigError):
-        return None
-    diverged = manifest.status == "diverged"
-    case = replace(start_evidence(bench), history=history, train=train, valid=valid, diverged=diverged)
-    context = make_context(bench.start, bench.inputs, bench.arrays)
-    if bundle is not None:
-        context.model.load_state_dict(bundle.model.state_dict())
-    return look_closer(case, context)
-
-
-def start_evidence(bench: SearchContext) -> TrainingEvidence:
-    """The start before its training."""
-    task, y = bench.inputs.task, bench.arrays[0].y
-    loss = build_loss(bench.start.loss, task, y.device)
-    return untrained_evidence(bench.start, task, loss, y, len(bench.arrays[1]))

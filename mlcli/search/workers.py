@@ -27,7 +27,7 @@ from mlcli.search.budget import Budget, Clock
 from mlcli.search.ensemble import EnsembleMember, TrainedEnsemble, form_ensemble, plan_members, train_members
 from mlcli.search.model_cache import ModelCache
 from mlcli.search.ranking import start_trial
-from mlcli.search.search import Examine, Search, SearchCallback, Searched, unexamined
+from mlcli.search.search import Diagnose, Search, SearchCallback, Searched, diagnose_history
 from mlcli.search.study import Study
 from mlcli.search.trial import SearchContext
 
@@ -127,11 +127,11 @@ def open_search(
     clock: Clock,
     callbacks: Sequence[SearchCallback] = (),
     worker: int = 0,
-    examine: Examine = unexamined,
+    diagnose: Diagnose = diagnose_history,
 ) -> Search:
     """The search in a folder, to go on from where it stands."""
     study = Study(folder, bench.start, bench.metric, worker)
-    return Search(bench, study, budget, callbacks, ModelCache(folder / "kept"), clock, worker == 0, examine)
+    return Search(bench, study, budget, callbacks, ModelCache(folder / "kept"), clock, worker == 0, diagnose)
 
 
 def search_in_parallel(search: Search, folder: Path, interruption: Interruption) -> Searched:

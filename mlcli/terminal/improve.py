@@ -63,11 +63,11 @@ def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
 def show_findings(screen: Screen, diagnosed: str, findings: Sequence[Finding]) -> None:
     """What was found, why it is thought so, and what to try."""
     if not any(finding.level == "ailment" for finding in findings):
-        screen.heading(f"Diagnosis of {diagnosed}: nothing ails it")
+        screen.heading(f"Diagnosis of {diagnosed}: no problems found")
     else:
         screen.heading(f"Diagnosis of {diagnosed}:")
     for finding in findings:
-        note = "worth knowing: " if finding.level == "note" else ""
+        note = "note: " if finding.level == "note" else ""
         _say(screen, f"· {note}{finding.course_term}: {finding.evidence}", rest="  ")
         _say(screen, f"try {'; or '.join(finding.remedies)}", indent="  ", rest="  ")
 

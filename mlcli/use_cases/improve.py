@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,8 +12,9 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.data.prepare import Prepared
 from mlcli.diagnosis.checks import Checks, run_checks
-from mlcli.diagnosis.diagnose import diagnose
-from mlcli.diagnosis.examine import examine
+from mlcli.diagnosis.collect import run_evidence, run_probes, untrained_evidence
+from mlcli.diagnosis.diagnose import apply_recommendations, diagnose
+from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
@@ -28,13 +28,14 @@ from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
 from mlcli.search.budget import Budget, Clock
-from mlcli.search.next_config import apply_recommendations, describe_next
+from mlcli.search.next_config import describe_next
 from mlcli.search.ranking import best_trial, start_trial
 from mlcli.search.results import Results, write_results
 from mlcli.search.search import Search, SearchCallback, Searched
 from mlcli.search.space import config_with, search_space
-from mlcli.search.trial import Trial, TrialState, build_search_context, evidence_of_run, start_evidence
+from mlcli.search.trial import Trial, TrialState, build_search_context
 from mlcli.search.workers import WorkerTask, do_task, open_search, search_in_parallel, train_ensemble
+from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs
 
 NOTHING_SEARCHED = Searched((), ())
@@ -151,29 +152,34 @@ def improve(
     clock = Clock.of(budget.timeout)
     inputs = gather_inputs(config, reporter, prepared)
     bench = build_search_context(config, inputs, search_space(config))
-    subject = Experiment(config, inputs.task, inputs.features.layout, *bench.arrays)
+    experiment = Experiment(config, inputs.task, inputs.features.layout, *bench.arrays)
     reporter.explain("diagnosis")
-    checks = run_checks(subject)
+    checks = run_checks(experiment)
     for callback in callbacks:
         callback.on_checks(config, checks)
-    look_closer = partial(examine, subject, checks.rates)
-    case = evidence_of_run(run, bench, look_closer) if run is not None else None
-    diagnosed = str(run) if case is not None else "the unchanged configuration"
+
+    def probe_and_diagnose(evidence: TrainingEvidence, context: TrainingContext) -> list[Finding]:
+        return diagnose(run_probes(experiment, checks.rates, evidence, context))
+
+    of_run = run_evidence(run, config, inputs, bench.arrays) if run is not None else None
+    diagnosed = str(run) if of_run is not None else "the unchanged configuration"
     folder = search_folder(config, inputs)
     n_valid, n_rows = len(bench.arrays[1]), bench.n_compared
     result = ImproveResult(config, folder, diagnosed, bench.metric, n_valid, n_rows, budget, checks)
     if not result.n_valid:
-        return write_next(replace(result, searched=Searched((), tuple(diagnose(case or start_evidence(bench))))), asked)
+        untrained = untrained_evidence(experiment.context(), inputs.task)
+        findings = probe_and_diagnose(*of_run) if of_run is not None else diagnose(untrained)
+        return write_next(replace(result, searched=Searched((), tuple(findings))), asked)
     make_folder(refuse_symlink(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
-        search = open_search(bench, folder, budget, clock, callbacks, examine=look_closer)
-        if case is not None and search.study.findings() is None:
-            search.study.keep_findings(diagnose(case))
+        search = open_search(bench, folder, budget, clock, callbacks, diagnose=probe_and_diagnose)
+        if of_run is not None and search.study.findings() is None:
+            search.study.keep_findings(probe_and_diagnose(*of_run))
         if asked.search:
             result = search_better(result, search, reporter, interruption)
         else:
             reporter.say(f"Diagnosing {diagnosed}")
-            result = replace(result, searched=search.run(interruption) if case is None else search.searched())
+            result = replace(result, searched=search.run(interruption) if of_run is None else search.searched())
         write_diagnosis(folder, config, checks, result.searched.findings)
     return write_next(replace(result, interrupted=interruption.signal is not None), asked)
 

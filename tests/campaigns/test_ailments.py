@@ -5,12 +5,12 @@ What was named first instead is counted: the closing table is the confusion matr
 
 import pytest
 
+from mlcli.diagnosis.collect import run_probes, training_evidence
 from mlcli.diagnosis.diagnose import diagnose
-from mlcli.diagnosis.examine import examine
 from mlcli.diagnosis.experiment import Experiment
-from mlcli.diagnosis.learning_rate import find_range
+from mlcli.diagnosis.learning_rate import run_range_test
 from mlcli.reporter import Silent
-from mlcli.search.trial import build_search_context, evidence_of, train_trial
+from mlcli.search.trial import build_search_context, train_trial
 from mlcli.training.inputs import gather_inputs
 from tests.campaigns.ailments import HEALTHY, PLANTED, Field
 
@@ -30,8 +30,9 @@ def find(tmp_path, monkeypatch):
         config = plant.config(Field(tmp_path), seed)
         bench = build_search_context(config, gather_inputs(config, Silent()), {})
         attempt = train_trial(bench, config, [], [], lambda: False)
-        subject = Experiment(config, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
-        return diagnose(examine(subject, find_range(subject), evidence_of(attempt), attempt.context))
+        experiment = Experiment(config, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
+        evidence = training_evidence(attempt.context, attempt.task, attempt.trained)
+        return diagnose(run_probes(experiment, run_range_test(experiment), evidence, attempt.context))
 
     return train
 

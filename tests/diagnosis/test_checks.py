@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from mlcli.diagnosis.checks import handful, learning_rate, run_checks
+from mlcli.diagnosis.checks import check_few_rows, check_learning_rate, run_checks
 from mlcli.diagnosis.evidence import RateRange
 from mlcli.diagnosis.experiment import Experiment
-from mlcli.diagnosis.learning_rate import find_range
+from mlcli.diagnosis.learning_rate import run_range_test
 
 
 @pytest.fixture
-def make_subject(make_config, make_bench):
+def make_experiment(make_config, make_bench):
     def make(*sets):
         bench = make_bench(make_config(*sets))
         return Experiment(bench.start, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
@@ -20,16 +20,16 @@ def make_subject(make_config, make_bench):
     return make
 
 
-def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_subject):
-    subject = make_subject()
-    checks = run_checks(subject)
+def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experiment):
+    experiment = make_experiment()
+    checks = run_checks(experiment)
     first = checks.checks[0]
-    network = subject.context().model.eval()
+    network = experiment.context().model.eval()
     with torch.no_grad():
-        z, y = network(subject.train.x).double(), subject.train.y.double()
+        z, y = network(experiment.train.x).double(), experiment.train.y.double()
     loss = (z.exp().log1p() - y * z).mean().item()
     assert first.passed
-    assert first.evidence == f"{loss:.4g} before the first step; chance gives ln 2 = {math.log(2):.4g}"
+    assert first.evidence == f"{loss:.4g} before the first step; chance: ln 2 = {math.log(2):.4g}"
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_subject
         (["optimizer.lr=1e-9", "optimizer.l2=10", "model.dropout=0.9"], True),  # neither rate nor restraint matter
     ],
 )
-def test_a_handful_of_rows_is_learned_by_heart(make_subject, sets, passed):
-    assert handful(make_subject(*sets)).passed is passed
+def test_a_handful_of_rows_is_learned_by_heart(make_experiment, sets, passed):
+    assert check_few_rows(make_experiment(*sets)).passed is passed
 
 
 RATES = RateRange(1.0, (1e-3, 1e-2, 1e-1, 1.0), (0.9, 0.4, 0.2, 0.8), 10.0)
@@ -52,22 +52,22 @@ RATES = RateRange(1.0, (1e-3, 1e-2, 1e-1, 1.0), (0.9, 0.4, 0.2, 0.8), 10.0)
 @pytest.mark.parametrize(
     ("lr", "passed", "told"),
     [
-        (0.01, True, "0.01; in a test"),
+        (0.01, True, "0.01; in the range test"),
         (0.5, False, "0.5 is too high"),
         (1e-6, False, "1e-06 is too low for 240 steps"),
     ],
 )
-def test_the_rate_is_judged_by_the_range_test(make_subject, lr, passed, told):
-    check = learning_rate(make_subject(f"optimizer.lr={lr}").context(), RATES)
+def test_the_rate_is_judged_by_the_range_test(make_experiment, lr, passed, told):
+    check = check_learning_rate(make_experiment(f"optimizer.lr={lr}").context(), RATES)
     assert check.passed is passed
     assert check.evidence.startswith(told)
-    assert "is lowest (0.2) at 0.1 and runs away at 10" in check.evidence
+    assert "lowest (0.2) at 0.1, and diverges at 10" in check.evidence
 
 
-def test_lbfgs_has_no_rate_to_test(make_subject):
-    subject = make_subject("optimizer={name: lbfgs}", "training.batch_size=full")
-    assert find_range(subject) is None
-    assert learning_rate(subject.context(), None).passed is None
+def test_lbfgs_has_no_rate_to_test(make_experiment):
+    experiment = make_experiment("optimizer={name: lbfgs}", "training.batch_size=full")
+    assert run_range_test(experiment) is None
+    assert check_learning_rate(experiment.context(), None).passed is None
 
 
 def test_the_range_tests_numbers():
@@ -82,19 +82,19 @@ def test_how_far_descent_gets_is_the_sum_of_its_rates(lr, steps, loss):
     assert RATES.loss_after(lr, steps) == loss
 
 
-def test_the_test_leaves_the_rows_alone_and_is_the_same_each_time(make_subject):
-    subject = make_subject()
-    before = subject.train.x.clone()
-    first, second = find_range(subject), find_range(subject)
+def test_the_test_leaves_the_rows_alone_and_is_the_same_each_time(make_experiment):
+    experiment = make_experiment()
+    before = experiment.train.x.clone()
+    first, second = run_range_test(experiment), run_range_test(experiment)
     assert first == second
-    assert torch.equal(subject.train.x, before)
+    assert torch.equal(experiment.train.x, before)
     assert first.lowest < 0.5 * math.log(2)
     assert 0.003 < first.suggested < 0.3
 
 
-def test_an_automatic_batch_size_does_not_move_the_rates(make_subject):
+def test_an_automatic_batch_size_does_not_move_the_rates(make_experiment):
     """lr is meant for 32 rows; what is told is in the configuration's terms."""
-    fixed, auto = (find_range(make_subject(f"training.batch_size={size}")) for size in (16, "auto"))
+    fixed, auto = (run_range_test(make_experiment(f"training.batch_size={size}")) for size in (16, "auto"))
     assert auto.rates[: len(fixed.rates)] == pytest.approx(fixed.rates[: len(auto.rates)])
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from mlcli.config.loading.load import override_config
-from mlcli.diagnosis.diagnose import diagnose
-from mlcli.diagnosis.evidence import ChanceBaseline, TrainingEvidence, chance_loss
-from mlcli.diagnosis.recommendations import Finding, merged_patch
+from mlcli.diagnosis.chance import ChanceBaseline, measure_chance
+from mlcli.diagnosis.diagnose import diagnose, merge_patches
+from mlcli.diagnosis.evidence import TrainingEvidence
+from mlcli.diagnosis.recommendations import Finding
 from mlcli.models.task import Classification, Regression
 from mlcli.training.losses import build_loss
 from mlcli.training.state import EpochRecord
@@ -67,7 +68,7 @@ def skill(case):
 def test_patch_does_no_harm(make_config, train_case, name, sets):
     config = make_config(*sets)
     before = train_case(config)
-    after = train_case(override_config(config, merged_patch(diagnose(before))))
+    after = train_case(override_config(config, merge_patches(diagnose(before))))
     assert skill(after) > skill(before) - 0.02
 
 
@@ -75,7 +76,7 @@ def test_patch_does_no_harm(make_config, train_case, name, sets):
 def test_patch_helps(make_config, train_case, sets):
     config = make_config(*sets)
     before = train_case(config)
-    after = train_case(override_config(config, merged_patch(diagnose(before))))
+    after = train_case(override_config(config, merge_patches(diagnose(before))))
     assert 1 - skill(after) < 0.7 * (1 - skill(before))
 
 
@@ -149,7 +150,7 @@ def test_underfitting_of_a_restrained_network_loosens_it_first(make_config, trai
 def test_graver_findings_win_when_patches_meet():
     grave = Finding("a", "", "", (), {"optimizer.lr": 0.1})
     slight = Finding("b", "", "", (), {"optimizer.lr": 0.2, "model.dropout": 0.3})
-    assert merged_patch([grave, slight]) == {"optimizer.lr": 0.1, "model.dropout": 0.3}
+    assert merge_patches([grave, slight]) == {"optimizer.lr": 0.1, "model.dropout": 0.3}
 
 
 def test_guessing_costs_ln_k_and_less_where_shares_are_known(make_config):
@@ -157,16 +158,16 @@ def test_guessing_costs_ln_k_and_less_where_shares_are_known(make_config):
     counts, y = (3, 1, 4), torch.tensor([0, 0, 0, 1, 2, 2, 2, 2])
     task = Classification("y", ("a", "b", "c"), counts, "softmax", True)
     entropy = -sum(count / 8 * math.log(count / 8) for count in counts)
-    guessed = chance_loss(build_loss(loss, task, CPU), task, y)
-    assert guessed.chance == pytest.approx(math.log(3))
-    assert guessed.prior == pytest.approx(entropy)
+    guessed = measure_chance(build_loss(loss, task, CPU), task, y)
+    assert guessed.uniform_loss == pytest.approx(math.log(3))
+    assert guessed.prior_loss == pytest.approx(entropy)
     pair = Classification("y", ("a", "b"), (3, 1), "sigmoid", True)
-    guessed = chance_loss(build_loss(loss, pair, CPU), pair, torch.tensor([[0.0], [0.0], [0.0], [1.0]]))
-    assert guessed.chance == pytest.approx(math.log(2))
-    assert guessed.prior == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+    guessed = measure_chance(build_loss(loss, pair, CPU), pair, torch.tensor([[0.0], [0.0], [0.0], [1.0]]))
+    assert guessed.uniform_loss == pytest.approx(math.log(2))
+    assert guessed.prior_loss == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
 
 
 def test_guessing_the_mean_costs_one_in_standard_deviations(make_config):
     task = Regression(("y",), (0.0,), (1.0,))
     y = torch.tensor([[-1.0], [1.0], [1.0], [-1.0]])
-    assert chance_loss(build_loss(make_config().loss, task, CPU), task, y) == ChanceBaseline(1.0, 1.0)
+    assert measure_chance(build_loss(make_config().loss, task, CPU), task, y) == ChanceBaseline(1.0, 1.0)

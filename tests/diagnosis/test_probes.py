@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mlcli.diagnosis.evidence import ForestFacts, RowCurve, skill_of
+from mlcli.diagnosis.chance import skill_of
+from mlcli.diagnosis.evidence import ForestFacts, RowCurve
 from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, suspect_labels
 
 
 @pytest.fixture
-def make_subject(make_config, make_bench):
+def make_experiment(make_config, make_bench):
     def make(*sets):
         bench = make_bench(make_config(*sets))
         return Experiment(bench.start, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
@@ -35,62 +36,62 @@ def test_skill(truth, predicted, skill):
     assert skill_of(np.array(truth), np.array(predicted)) == pytest.approx(skill)
 
 
-def test_units_and_gradients_of_a_network(make_subject):
-    subject = make_subject("model.activation=relu", "model.hidden=[4, 3]")
-    context = subject.context()
+def test_units_and_gradients_of_a_network(make_experiment):
+    experiment = make_experiment("model.activation=relu", "model.hidden=[4, 3]")
+    context = experiment.context()
     first, second = context.model.hidden[0], context.model.hidden[2]
     with torch.no_grad():
         first.bias[1] = -1e3  # one of four is 0 for every row
         second.bias[:2] = -1e3
-    facts = probe_network(subject, context)
+    facts = probe_network(experiment, context)
     assert facts.dead == (0.25, pytest.approx(2 / 3))
     assert facts.saturated == ()
-    assert sum(facts.predicted) == len(subject.train)
+    assert sum(facts.predicted) == len(experiment.train)
 
-    twin = subject.context()
+    twin = experiment.context()
     twin.model.load_state_dict(context.model.state_dict())
-    z = twin.model(subject.train.x)
+    z = twin.model(experiment.train.x)
     weights = [layer.weight for layer in (twin.model.hidden[0], twin.model.hidden[2], twin.model.output)]
-    loss = functional.binary_cross_entropy_with_logits(z, subject.train.y)
+    loss = functional.binary_cross_entropy_with_logits(z, experiment.train.y)
     slopes = torch.autograd.grad(loss, weights)
     assert facts.gradients == pytest.approx([slope.square().mean().sqrt().item() for slope in slopes], rel=1e-4)
     probability = z.detach().sigmoid().numpy().reshape(-1)
-    truth = subject.train.y.numpy().reshape(-1)
+    truth = experiment.train.y.numpy().reshape(-1)
     brier = np.square(probability - truth).sum() / np.square(truth - truth.mean()).sum()
     assert facts.skill == pytest.approx(1 - brier, rel=1e-5)
 
 
-def test_a_saturated_tanh(make_subject):
-    subject = make_subject("model.hidden=[4]")
-    context = subject.context()
+def test_a_saturated_tanh(make_experiment):
+    experiment = make_experiment("model.hidden=[4]")
+    context = experiment.context()
     with torch.no_grad():
         context.model.hidden[0].weight.zero_()
         context.model.hidden[0].bias.copy_(torch.tensor([9.0, -9.0, 9.0, 0.0]))
-    assert probe_network(subject, context).saturated == (0.75,)
-    assert probe_network(subject, context).dead == ()
+    assert probe_network(experiment, context).saturated == (0.75,)
+    assert probe_network(experiment, context).dead == ()
 
 
-def test_looking_at_a_network_does_not_change_it(make_subject):
-    subject = make_subject("model.dropout=0.3")
-    context = subject.context()
+def test_looking_at_a_network_does_not_change_it(make_experiment):
+    experiment = make_experiment("model.dropout=0.3")
+    context = experiment.context()
     before = {name: tensor.clone() for name, tensor in context.model.state_dict().items()}
-    first = probe_network(subject, context)
-    assert first == probe_network(subject, context)
+    first = probe_network(experiment, context)
+    assert first == probe_network(experiment, context)
     assert all(torch.equal(tensor, before[name]) for name, tensor in context.model.state_dict().items())
 
 
-def test_columns(make_subject):
-    subject = make_subject("features.scale=none", "features.derive={sum: x1 + x2, sign: x1 * x2 > 0}")
-    facts = probe_columns(subject)
-    x = subject.train.x.numpy()
+def test_columns(make_experiment):
+    experiment = make_experiment("features.scale=none", "features.derive={sum: x1 + x2, sign: x1 * x2 > 0}")
+    facts = probe_columns(experiment)
+    x = experiment.train.x.numpy()
     assert list(facts.sizes) == ["x1", "x2", "sum", "sign"]
     assert list(facts.sizes.values()) == pytest.approx(np.sqrt((x.astype(float) ** 2).mean(axis=0)).tolist())
     assert facts.skills["sign"] == pytest.approx(1.0)  # xor's target
     assert max(facts.skills[name] for name in ("x1", "x2")) < 0.5
 
 
-def test_the_forest_finds_what_can_be_found_and_nothing_else(make_subject):
-    xor = make_subject()
+def test_the_forest_finds_what_can_be_found_and_nothing_else(make_experiment):
+    xor = make_experiment()
     facts = grow_forest(xor)
     assert facts.skill > 0.7
     assert np.array_equal(facts.truth.argmax(axis=1), xor.train.y.numpy()[facts.rows, 0])
@@ -101,8 +102,8 @@ def test_the_forest_finds_what_can_be_found_and_nothing_else(make_subject):
     assert grow_forest(xor).skill < 0.15
 
 
-def test_a_forest_of_numbers(make_subject):
-    assert grow_forest(make_subject("dataset.name=plane")).skill > 0.9
+def test_a_forest_of_numbers(make_experiment):
+    assert grow_forest(make_experiment("dataset.name=plane")).skill > 0.9
 
 
 def test_wrong_labels_by_confident_learning():
@@ -116,8 +117,8 @@ def test_wrong_labels_by_confident_learning():
     facts = suspect_labels(forest)
     assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, counted from 1 among all
     assert facts.share == pytest.approx(2 / 8)
-    assert facts.surest == 2
-    assert facts.floor == pytest.approx(0.5)  # the surest are rows 0, right, and 1, wrong
+    assert facts.n_confident == 2
+    assert facts.error_rate == pytest.approx(0.5)  # the surest are rows 0, right, and 1, wrong
 
 
 def test_twice_the_rows_by_a_straight_line():
@@ -125,14 +126,14 @@ def test_twice_the_rows_by_a_straight_line():
     assert curve.gain == pytest.approx(0.1)
 
 
-def test_the_learning_curve_over_rows(make_subject):
-    subject = make_subject("training.epochs=10")
-    curve = measure_rows(subject, steps=80)
-    assert curve.rows == tuple(math.ceil(share * len(subject.train)) for share in (0.2, 0.4, 0.6, 0.8, 1.0))
-    assert curve == measure_rows(subject, steps=80)
+def test_the_learning_curve_over_rows(make_experiment):
+    experiment = make_experiment("training.epochs=10")
+    curve = measure_rows(experiment, steps=80)
+    assert curve.rows == tuple(math.ceil(share * len(experiment.train)) for share in (0.2, 0.4, 0.6, 0.8, 1.0))
+    assert curve == measure_rows(experiment, steps=80)
     assert curve.losses[-1] < curve.losses[0]
 
 
-def test_a_learning_curve_that_would_take_too_long_is_left_out(make_subject, monkeypatch):
+def test_a_learning_curve_that_would_take_too_long_is_left_out(make_experiment, monkeypatch):
     monkeypatch.setattr("mlcli.diagnosis.experiment.EFFORT", 1000)
-    assert measure_rows(make_subject(), steps=80) is None
+    assert measure_rows(make_experiment(), steps=80) is None

@@ -4,8 +4,9 @@ import pytest
 
 from mlcli.config.loading.load import parse_config
 from mlcli.diagnosis.checks import Checks
+from mlcli.diagnosis.collect import training_evidence
 from mlcli.reporter import Silent
-from mlcli.search.trial import build_search_context, evidence_of, train_trial
+from mlcli.search.trial import build_search_context, train_trial
 from mlcli.training.inputs import gather_inputs
 
 
@@ -59,7 +60,7 @@ def train_case(make_bench, trained_cases):
     def train(config):
         if config.fingerprint() not in trained_cases:
             attempt = train_trial(make_bench(config), config, [], [], lambda: False)
-            trained_cases[config.fingerprint()] = evidence_of(attempt)
+            trained_cases[config.fingerprint()] = training_evidence(attempt.context, attempt.task, attempt.trained)
         return trained_cases[config.fingerprint()]
 
     return train
@@ -68,5 +69,5 @@ def train_case(make_bench, trained_cases):
 @pytest.fixture
 def unexamined(monkeypatch):
     """Spares a test of the search the seconds of experiments around it."""
-    monkeypatch.setattr("mlcli.use_cases.improve.run_checks", lambda subject: Checks((), None))
-    monkeypatch.setattr("mlcli.use_cases.improve.examine", lambda subject, rates, case, context: case)
+    monkeypatch.setattr("mlcli.use_cases.improve.run_checks", lambda experiment: Checks((), None))
+    monkeypatch.setattr("mlcli.use_cases.improve.run_probes", lambda experiment, rates, evidence, context: evidence)

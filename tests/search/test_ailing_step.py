@@ -112,19 +112,19 @@ def test_checks_fit_a_narrow_terminal_of_any_encoding(capsys, monkeypatch, encod
     assert max(map(len, shown.splitlines())) <= 80
 
 
-def test_notes_do_not_make_a_training_ill(capsys):
+def test_notes_are_no_problems(capsys):
     note = Finding("too_little_data", "too little data", "0.1 more", ("more rows",), level="note")
     show_findings(Screen(), "iris/001", [note])
     shown = capsys.readouterr().err
-    assert "nothing ails it" in shown
-    assert "worth knowing: too little data: 0.1 more" in shown
+    assert "no problems found" in shown
+    assert "note: too little data: 0.1 more" in shown
 
 
-def test_a_healthy_run_is_told_that_nothing_ails_it(capsys, make_config, tmp_path):
+def test_a_run_without_problems_is_told_so(capsys, make_config, tmp_path):
     show_improved(
         Screen(), ImproveResult(make_config(), tmp_path, "small/001", "loss", 30, 30, Budget(9, None), CHECKS)
     )
-    assert "Diagnosis of small/001: nothing ails it" in capsys.readouterr().err
+    assert "Diagnosis of small/001: no problems found" in capsys.readouterr().err
 
 
 def test_names_from_the_data_are_harmless_on_the_screen(capsys):

@@ -3,8 +3,9 @@
 import pytest
 
 from mlcli.config.loading.load import load_config, override_config
+from mlcli.diagnosis.diagnose import apply_recommendations
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.search.next_config import apply_recommendations, describe_next
+from mlcli.search.next_config import describe_next
 
 
 def finding(patch, level="ailment", evidence="0.5 is much", term="an ailment"):
