@@ -23,7 +23,7 @@ from mlcli.metrics.measure import measure
 from mlcli.metrics.paired import Difference, compare_predictions
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification, FittedTask, Predictions
-from mlcli.runs.predictions import KeptPredictions, write_kept
+from mlcli.runs.predictions import SavedPredictions, save_predictions
 
 FORMAT = 2
 # A larger confusion matrix is not readable and would fill the disk.
@@ -157,7 +157,7 @@ def _threshold(task: FittedTask) -> float | None:
 
 
 def write_evaluation(
-    folder: Path, evaluation: Evaluation, kept: KeptPredictions, figures: Mapping[str, str], report_html: str
+    folder: Path, evaluation: Evaluation, kept: SavedPredictions, figures: Mapping[str, str], report_html: str
 ) -> None:
     """Write figures/, predictions/, report.html and, last, metrics.json; each takes the place of an older one whole.
 
@@ -166,6 +166,6 @@ def write_evaluation(
     with atomic_folder(folder / "figures", "figures") as temporary:
         for name, svg in figures.items():
             disk.write_new(temporary / f"{name}.svg", svg.encode())
-    write_kept(folder, kept)
+    save_predictions(folder, kept)
     write_file(folder / "report.html", report_html.encode())
     write_json(folder / "metrics.json", evaluation.to_json())

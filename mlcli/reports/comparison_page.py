@@ -18,7 +18,7 @@ from mlcli.runs.listing import RunRecord
 from mlcli.runs.manifest import RunManifest
 
 if TYPE_CHECKING:
-    from mlcli.runs.pairs import Pair
+    from mlcli.runs.predictions import Pair
 
 # Letters of a fingerprint that tell it from others.
 SHORT = 12
@@ -70,7 +70,7 @@ def _runs(comparison: Comparison) -> TextTable:
 def _epochs(record: RunRecord) -> str:
     if record.last is None:
         return "–"
-    return f"{record.last.epoch}" + (f", best {record.kept.best_epoch}" if record.kept else "")
+    return f"{record.last.epoch}" + (f", best {record.best.best_epoch}" if record.best else "")
 
 
 def _seconds(manifest: RunManifest) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlcli.config.loading.dump import Differing, differing_facts, differing_keys
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.io.json import strict_json
+from mlcli.io.json import strict_json, to_json
 from mlcli.metrics.catalog import Score
 from mlcli.runs.folder import find_run
 from mlcli.runs.history import read_metrics
@@ -17,7 +17,7 @@ from mlcli.runs.listing import ListedRun, RunRecord, read_record
 from mlcli.runs.manifest import RunManifest
 
 if TYPE_CHECKING:
-    from mlcli.runs.pairs import Pair
+    from mlcli.runs.predictions import Pair
     from mlcli.training.state import EpochRecord
 
 
@@ -61,13 +61,13 @@ class Comparison:
         """The document of `runs compare --json`."""
         return {
             "runs": [ListedRun(record, None).to_json() for record in self.records],
-            "configuration": [key.to_json() for key in self.keys],
+            "configuration": to_json(self.keys),
             "same_data": self.same_data,
             "data_fingerprints": [manifest.data_fingerprint for manifest in self.manifests],
-            "environment": [key.to_json() for key in self.environment],
-            "scores": {name: [s and s.to_json() for s in scores] for name, scores in self.scores.items()},
+            "environment": to_json(self.environment),
+            "scores": to_json(self.scores),
             "measured_on": [record.measured and record.measured.split for record in self.records],
-            "pairs": [pair.to_json() for pair in self.pairs],
+            "pairs": to_json(self.pairs),
             "curves": [[strict_json(asdict(epoch)) for epoch in history] for history in self.histories],
         }
 
@@ -80,7 +80,7 @@ def compare_runs(specs: Sequence[str]) -> Comparison:
     records = tuple(map(read_record, runs))
     if problems := [problem for record in records for problem in record.problems]:
         raise ArtefactError(problems[0])
-    from mlcli.runs.pairs import compare_pairs  # imports torch
+    from mlcli.runs.predictions import compare_pairs  # imports torch
 
     manifests = tuple(record.manifest for record in records if record.manifest is not None)
     configs = [record.config for record in records if record.config is not None]

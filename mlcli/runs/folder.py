@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
@@ -17,11 +17,15 @@ from mlcli.io.disk import locked_folder, resource_errors
 from mlcli.io.paths import runs_dir
 from mlcli.io.verified import read_json, refuse_symlink
 from mlcli.runs.lock import held_lock, seems_held
-from mlcli.runs.manifest import RunManifest, manifest_from_json, manifest_to_json
+from mlcli.runs.manifest import RunManifest, manifest_from_json
 
 CONFIG_FILE = "config.yaml"
 MANIFEST_FILE = "manifest.json"
 LOCK_FILE = "lock"
+BUNDLE_FILE = "bundle.json"
+
+_SPEC = re.compile(r"(?P<name>[^/]+)(/0*(?P<number>\d{1,9}))?/?")
+_NAMES_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -111,14 +115,14 @@ class Run:
 
     def _change_manifest(self, changes: dict[str, Any]) -> RunManifest:
         manifest = replace(self.read_manifest(), **changes)
-        write_json(self.manifest, manifest_to_json(manifest))
+        write_json(self.manifest, asdict(manifest))
         return manifest
 
 
 def create_run(name: str, config_yaml: str, manifest: RunManifest) -> Run:
     """Make runs/<name>/<next number> with config.yaml and manifest.json; processes never share a number."""
     parent = runs_dir() / name
-    files = {CONFIG_FILE: config_yaml.encode(), MANIFEST_FILE: encode_json(manifest_to_json(manifest))}
+    files = {CONFIG_FILE: config_yaml.encode(), MANIFEST_FILE: encode_json(asdict(manifest))}
     folder = create_folder(parent, lambda: f"{_next_number(parent):03d}", files)
     return Run(folder, name, int(folder.name))
 
@@ -191,12 +195,6 @@ def _folders(parent: Path) -> list[Path]:
 
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
-
-
-BUNDLE_FILE = "bundle.json"
-
-_SPEC = re.compile(r"(?P<name>[^/]+)(/0*(?P<number>\d{1,9}))?/?")
-_NAMES_LISTED = 20
 
 
 def find_run(spec: str | None) -> Run:

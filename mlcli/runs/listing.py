@@ -1,9 +1,9 @@
-"""The runs there are, the newest first, each with its record and its changes."""
+"""Runs as they are listed: what is on disk of each, and what changed since the one before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,17 +13,19 @@ from mlcli.config.loading.dump import Differing, differing_keys
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.errors import ArtefactError, ConfigError, ResourceError
-from mlcli.io.json import from_json, strict_json
+from mlcli.io.json import from_json, strict_json, to_json
 from mlcli.io.verified import read_json, refuse_symlink, verify_file
 from mlcli.metrics.catalog import Score
 from mlcli.runs.folder import BUNDLE_FILE, CONFIG_FILE, MANIFEST_FILE, Run, every_run, find_run, holds
 from mlcli.runs.history import LastEpoch, read_last_epoch
 from mlcli.runs.manifest import RunManifest
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class MeasuredScores:
-    """What metrics.json tells of the model; the first score that has a value is the headline."""
+    """The scores in metrics.json; the first that has a value is the headline."""
 
     split: str
     n_rows: int
@@ -38,42 +40,30 @@ class MeasuredScores:
 
 
 @dataclass(frozen=True)
-class _Numbers:
-    """A score without its name, as `Score.to_json` writes it."""
+class _Metrics:
+    """Of metrics.json, what is read back; each score has no name, as `Score.to_json` writes it."""
 
-    value: float | None
-    reason: str | None
-    low: float | None
-    high: float | None
-    higher_is_better: bool
-    unit: str
-
-
-@dataclass(frozen=True)
-class _Document:
     split: str
     n_rows: int
-    scores: dict[str, _Numbers]
+    scores: dict[str, dict[str, Any]]
     confidence: float = 0.95
     test_looks: int = 0
 
 
 def read_measured(folder: Path) -> MeasuredScores | None:
-    """What was measured last; None where nothing was. Raises ArtefactError."""
+    """The scores of the last evaluation; None before the first. Raises ArtefactError."""
     place = refuse_symlink(folder / "metrics.json")
     if not place.exists():
         return None
-    found = from_json(_Document, read_json(place), place)
-    scores = tuple(Score(name, **asdict(numbers)) for name, numbers in found.scores.items())
+    found = from_json(_Metrics, read_json(place), place)
+    named = [{**values, "name": name} for name, values in found.scores.items()]
+    scores = from_json(tuple[Score, ...], named, f"{place}: scores")
     return MeasuredScores(found.split, found.n_rows, found.confidence, found.test_looks, scores)
 
 
-T = TypeVar("T")
-
-
 @dataclass(frozen=True)
-class KeptWeights:
-    """Of the weights kept: their epoch, and loss and metrics on the validation rows."""
+class BestEpoch:
+    """The epoch of the saved weights, and their loss and metrics on the validation rows."""
 
     best_epoch: int
     valid: dict[str, float]
@@ -81,7 +71,7 @@ class KeptWeights:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The parts of a run's account of itself; None for what is not there or cannot be read.
+    """What is on disk of a run; None for what is not there or cannot be read.
 
     problems : what could not be read, and what to do
     in_use   : a process that may live has the run
@@ -91,7 +81,7 @@ class RunRecord:
     problems: tuple[str, ...] = ()
     manifest: RunManifest | None = None
     config: Config | None = None
-    kept: KeptWeights | None = None
+    best: BestEpoch | None = None
     last: LastEpoch | None = None
     measured: MeasuredScores | None = None
     in_use: bool = False
@@ -105,9 +95,9 @@ class RunRecord:
 
     @property
     def valid(self) -> dict[str, float]:
-        """Loss and metrics on the validation rows, of the weights kept or, before there are any, of the last epoch."""
-        if self.kept is not None:
-            return self.kept.valid
+        """Loss and metrics on the validation rows: of the saved weights or, before there are any, of the last epoch."""
+        if self.best is not None:
+            return self.best.valid
         if self.last is None or self.last.valid_loss is None:
             return {}
         return {"loss": self.last.valid_loss, **self.last.valid_metrics}
@@ -126,13 +116,13 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class _Bundle:
-    """Of bundle.json, what tells how good the model is."""
+    """Of bundle.json, what is read here."""
 
-    facts: KeptWeights
+    facts: BestEpoch
 
 
 def read_record(run: Run) -> RunRecord:
-    """Read what there is; what is damaged is told and does not hide the rest."""
+    """Read what there is; what is damaged becomes a problem and does not hide the rest."""
     if missing := [name for name in (MANIFEST_FILE, CONFIG_FILE) if not holds(run.folder, name)]:
         return RunRecord(run, (f"{run.folder}: {' and '.join(missing)} missing; restore it, or delete the folder",))
     problems: list[str] = []
@@ -148,7 +138,7 @@ def read_record(run: Run) -> RunRecord:
         run=run,
         manifest=attempt(run.read_manifest),
         config=attempt(lambda: read_resolved(run.config)),
-        kept=attempt(lambda: _read_kept(run)),
+        best=attempt(lambda: _read_best(run)),
         last=attempt(lambda: read_last_epoch(run)),
         measured=attempt(lambda: read_measured(run.evaluation)),
         in_use=run.seems_in_use(),
@@ -156,8 +146,8 @@ def read_record(run: Run) -> RunRecord:
     )
 
 
-def _read_kept(run: Run) -> KeptWeights | None:
-    """Of its folder the bundle's outline alone is verified, since weights may be large."""
+def _read_best(run: Run) -> BestEpoch | None:
+    """Only bundle.json is verified, since weights may be large."""
     place = run.model / BUNDLE_FILE
     if not place.exists():
         return None
@@ -167,19 +157,15 @@ def _read_kept(run: Run) -> KeptWeights | None:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run does otherwise than an earlier one of its name.
+    """The differences of a run from an earlier one of its name.
 
     keys       : of the configuration, each with the earlier value and the later one
-    other_data : the prepared data is not the same, for whatever reason
+    other_data : the prepared data is not the same
     """
 
     since: str
     keys: tuple[Differing, ...]
     other_data: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it."""
-        return {"since": self.since, "keys": [key.to_json() for key in self.keys], "other_data": self.other_data}
 
 
 @dataclass(frozen=True)
@@ -205,10 +191,10 @@ class ListedRun:
             "seconds": manifest and manifest.timings.get("train"),
             "epochs": record.last and record.last.epoch,
             "epochs_asked": config and config.training.epochs,
-            "best_epoch": record.kept and record.kept.best_epoch,
+            "best_epoch": record.best and record.best.best_epoch,
             "valid": strict_json(record.valid),
             "test": _test_to_json(record),
-            "changes": self.changes and self.changes.to_json(),
+            "changes": to_json(self.changes),
         }
 
 
@@ -221,7 +207,7 @@ class Listing:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `runs --json`."""
-        return {"runs": [entry.to_json() for entry in self.entries], "total": self.total}
+        return {"runs": to_json(self.entries), "total": self.total}
 
 
 def list_entries(name: str | None, limit: int) -> Listing:
@@ -265,5 +251,10 @@ def _test_to_json(record: RunRecord) -> dict[str, Any] | None:
     if record.test is None or record.measured is None:
         return None
     measured = record.measured
-    facts = {"confidence": measured.confidence, "n_rows": measured.n_rows, "looks": measured.test_looks}
-    return {"metric": record.test.name, **record.test.to_json(), **facts}
+    return {
+        "metric": record.test.name,
+        **record.test.to_json(),
+        "confidence": measured.confidence,
+        "n_rows": measured.n_rows,
+        "looks": measured.test_looks,
+    }

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mlcli.io.json import check_version, from_json
 
+SCHEMA_VERSION = 1
 PACKAGES = ("mlcli", "torch", "numpy", "polars")
+
+RunStatus = Literal["running", "finished", "early", "interrupted", "diverged"]
 
 
 def package_versions() -> dict[str, str]:
@@ -33,11 +36,6 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
-
-
-SCHEMA_VERSION = 1
-
-RunStatus = Literal["running", "finished", "early", "interrupted", "diverged"]
 
 
 @dataclass(frozen=True)
@@ -69,22 +67,16 @@ class RunManifest:
     created: str = field(default_factory=utc_now)
     versions: dict[str, str] = field(default_factory=package_versions)
     platform: str = field(default_factory=describe_platform)
+    schema: int = SCHEMA_VERSION
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What the run was made with, as far as it bears on its numbers."""
-        facts = {"device": self.device, "threads": self.threads, "precision": self.precision}
-        return {**self.versions, "platform": self.platform, **facts}
-
-    schema: int = SCHEMA_VERSION
-
-
-def manifest_to_json(manifest: RunManifest) -> dict[str, Any]:
-    """A JSON value that `manifest_from_json` reads back."""
-    return asdict(manifest)
+        """Versions, platform and device: what else the run's numbers depend on."""
+        device = {"device": self.device, "threads": self.threads, "precision": self.precision}
+        return {**self.versions, "platform": self.platform, **device}
 
 
 def manifest_from_json(value: object, place: object) -> RunManifest:
-    """Raises ArtefactError, naming `place`, for anything but a manifest of this version."""
+    """What `asdict` made JSON of; raises ArtefactError, naming `place`, for anything but a manifest of this version."""
     check_version(value, SCHEMA_VERSION, place)
     return from_json(RunManifest, value, place)

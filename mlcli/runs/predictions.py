@@ -1,111 +1,42 @@
-"""Predictions as a table and its files, and the predictions kept in a run."""
+"""A run's predictions for the rows of a split: saved beside its scores, and compared with another run's."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
 from mlcli.data.tables.types import SplitName
-from mlcli.errors import ArtefactError, UsageError
-from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, write_file, write_json
+from mlcli.errors import ArtefactError
+from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, write_json
 from mlcli.io.json import check_version, from_json
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.text import printable
 from mlcli.io.verified import read_json, refuse_symlink, verify_folder
+from mlcli.metrics.paired import Difference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
-
-Format = Literal["csv", "parquet", "jsonl"]
-FORMATS: tuple[str, ...] = get_args(Format)
-SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-
-
-def prediction_frame(task: FittedTask, predictions: Predictions) -> pl.DataFrame:
-    """One row a prediction.
-
-    Classes: `prediction` and, where the model has them, `probability_<class>`. Numbers: `prediction`, or
-    `prediction_<target>` for several targets, in the target's units.
-    """
-    if isinstance(task, Classification):
-        names = pl.Series("prediction", list(task.classes), dtype=pl.String)
-        columns = [names.gather(predictions.values)]
-        if predictions.probabilities is not None:
-            shares = predictions.probabilities
-            columns += [pl.Series(f"probability_{name}", shares[:, k]) for k, name in enumerate(task.classes)]
-        return pl.DataFrame(columns)
-    several = len(task.targets) > 1
-    return pl.DataFrame(
-        [
-            pl.Series(f"prediction_{name}" if several else "prediction", predictions.values[:, k])
-            for k, name in enumerate(task.targets)
-        ]
-    )
-
-
-def choose_format(path: Path | None, asked: str | None) -> Format:
-    """The format asked for, else that of the suffix, else CSV on stdout. Raises UsageError."""
-    if asked is not None:
-        if asked not in FORMATS:
-            raise UsageError(f"--format: must be one of {', '.join(FORMATS)}; got '{asked}'")
-        return next(known for known in get_args(Format) if known == asked)
-    if path is None or str(path) == "-":
-        return "csv"
-    if (known := SUFFIXES.get(path.suffix.lower())) is None:
-        raise UsageError(f"{path}: the suffix tells no format; use {', '.join(SUFFIXES)}, or say it with --format")
-    return known
-
-
-def write_predictions(frame: pl.DataFrame, path: Path | None, file_format: Format) -> None:
-    """Write to a file, whole or not at all, or to stdout."""
-    content = _render(frame, file_format)
-    if path is None:
-        _show(content)
-    else:
-        write_file(path, content)
-
-
-def _show(content: memoryview) -> None:
-    """Data as it is on stdout; only a terminal is spared the control characters in its texts."""
-    if sys.stdout.isatty():
-        content = memoryview(printable(bytes(content).decode(errors="replace"), keep="\n\t").encode())
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
-
-
-def _render(frame: pl.DataFrame, file_format: Format) -> memoryview:
-    """The file's bytes. Polars never sees the file: what it says of a full disk or a closed pipe is vague."""
-    buffer = io.BytesIO()
-    match file_format:
-        case "csv":
-            frame.write_csv(buffer)
-        case "jsonl":
-            frame.write_ndjson(buffer)
-        case "parquet":
-            frame.write_parquet(buffer)
-    return buffer.getbuffer()
-
+from mlcli.runs.listing import RunRecord
 
 FOLDER = KIND = "predictions"
 FACTS, NUMBERS = "predictions.json", "predictions.safetensors"
 SCHEMA_VERSION = 1
-# Predictions that take more bytes are not kept; those of a million rows of three classes take less.
-LARGEST = 64 << 20
+# Those of a million rows of three classes take less.
+MAX_BYTES = 64 << 20
+# Level of the intervals where no run was measured.
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
-class KeptPredictions:
-    """Answers for the rows of one split, beside the truth.
+class SavedPredictions:
+    """Predictions for the rows of one split, beside the truth.
 
-    rows  : which rows these are, as `fingerprint_rows` tells
+    rows  : the `fingerprint_rows` of these rows
     truth : as `task.truth` gives it
     """
 
@@ -141,21 +72,21 @@ def fingerprint_rows(source: str, split: SplitName, task: FittedTask, truth: np.
     return hashlib.sha256(head.encode() + answers.tobytes()).hexdigest()
 
 
-def write_kept(parent: Path, kept: KeptPredictions) -> None:
-    """Put parent/predictions in the place of an older one; where they are too large to be kept, there is none."""
-    numbers = {name: torch.from_numpy(_narrow(array)) for name, array in _arrays(kept).items()}
-    if sum(tensor.nbytes for tensor in numbers.values()) > LARGEST:
+def save_predictions(parent: Path, saved: SavedPredictions) -> None:
+    """Replace parent/predictions; predictions of more than MAX_BYTES are not saved, and an older folder is removed."""
+    numbers = {name: torch.from_numpy(_narrow(array)) for name, array in _arrays(saved).items()}
+    if sum(tensor.nbytes for tensor in numbers.values()) > MAX_BYTES:
         if os.path.lexists(parent / FOLDER):
             remove_folder(parent / FOLDER)
         return
-    facts = _Facts(SCHEMA_VERSION, kept.split, kept.rows, task_to_json(kept.task))
+    facts = _Facts(SCHEMA_VERSION, saved.split, saved.rows, task_to_json(saved.task))
     with atomic_folder(parent / FOLDER, KIND) as new:
         write_json(new / FACTS, asdict(facts))
         write_tensors(new / NUMBERS, numbers)
 
 
-def read_kept(parent: Path) -> KeptPredictions | None:
-    """What parent/predictions holds, verified before it is parsed; None where none are kept. Raises ArtefactError."""
+def load_predictions(parent: Path) -> SavedPredictions | None:
+    """What parent/predictions holds, verified before it is parsed; None where there is none. Raises ArtefactError."""
     folder = refuse_symlink(parent / FOLDER)
     recover_folder(folder)
     if not os.path.lexists(folder):
@@ -170,17 +101,17 @@ def read_kept(parent: Path) -> KeptPredictions | None:
     if not _fit(task, arrays):
         raise ArtefactError(f"{folder}: the numbers do not fit the task; measure again with: mlcli evaluate")
     predictions = Predictions(arrays["values"], arrays.get("probabilities"), arrays["scores"])
-    return KeptPredictions(facts.split, facts.rows, task, arrays["truth"], predictions)
+    return SavedPredictions(facts.split, facts.rows, task, arrays["truth"], predictions)
 
 
-def _arrays(kept: KeptPredictions) -> dict[str, np.ndarray]:
-    found = kept.predictions
+def _arrays(saved: SavedPredictions) -> dict[str, np.ndarray]:
+    found = saved.predictions
     optional = {} if found.probabilities is None else {"probabilities": found.probabilities}
-    return {"truth": kept.truth, "values": found.values, "scores": found.scores, **optional}
+    return {"truth": saved.truth, "values": found.values, "scores": found.scores, **optional}
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:
-    """Half as wide where that loses nothing, as with a network's outputs; rounding would tie what is ranked apart."""
+    """Half as wide where that loses nothing, as with a network's outputs: rounding would make ties."""
     narrow = np.ascontiguousarray(array.astype(np.int32 if array.dtype.kind == "i" else np.float32))
     return narrow if np.array_equal(narrow, array, equal_nan=array.dtype.kind == "f") else np.ascontiguousarray(array)
 
@@ -203,3 +134,60 @@ def _fit(task: FittedTask, arrays: dict[str, np.ndarray]) -> bool:
 
 def _are_indices(array: np.ndarray, task: Classification) -> bool:
     return array.dtype.kind == "i" and bool(((array >= 0) & (array < len(task.classes))).all())
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs' predictions for the same rows compared, or the reason why they cannot be.
+
+    confidence  : level of the intervals
+    differences : scores of `ours` less those of `theirs`, each with its interval
+    """
+
+    ours: str
+    theirs: str
+    confidence: float
+    reason: str | None
+    split: str = ""
+    n_rows: int = 0
+    differences: tuple[Difference, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, each difference with its verdict on `ours`."""
+        differences = [asdict(difference) | {"verdict": difference.verdict} for difference in self.differences]
+        return {**asdict(self), "differences": differences}
+
+
+def compare_pairs(records: Sequence[RunRecord]) -> tuple[Pair, ...]:
+    """Each run against the first. Raises ArtefactError for predictions that are damaged."""
+    saved = [(str(record.run), load_predictions(record.run.evaluation)) for record in records]
+    confidence = next((one.measured.confidence for one in records if one.measured is not None), CONFIDENCE)
+    return tuple(_compare(ours, saved[0], confidence) for ours in saved[1:])
+
+
+def _compare(
+    ours: tuple[str, SavedPredictions | None], theirs: tuple[str, SavedPredictions | None], level: float
+) -> Pair:
+    (name, us), (other, them) = ours, theirs
+    if us is None or them is None:
+        missing = other if them is None else name
+        return Pair(name, other, level, f"{missing} keeps no predictions; measure it with: mlcli evaluate {missing}")
+    if reason := _why_not_comparable(us, them):
+        return Pair(name, other, level, reason)
+    found = compare_predictions(them.task, them.truth, us.predictions, them.predictions, "auto", level)
+    return Pair(name, other, level, None, them.split, len(them.truth), tuple(found))
+
+
+def _why_not_comparable(ours: SavedPredictions, theirs: SavedPredictions) -> str | None:
+    """Why the predictions cannot be compared row by row; None where they can."""
+    if ours.split != theirs.split:
+        return f"they were measured on different rows: {ours.split} and {theirs.split}"
+    if ours.rows != theirs.rows:
+        return f"their {ours.split} rows are not the same: another source, split, seed or cleaning"
+    if _classes(ours) != _classes(theirs):
+        return "they call another class the positive one (evaluation.positive)"
+    return None
+
+
+def _classes(saved: SavedPredictions) -> tuple[str, ...]:
+    return saved.task.classes if isinstance(saved.task, Classification) else ()

@@ -1,72 +1,16 @@
-"""The callback that writes a training to its run's folder, and what a run says of its data."""
+"""The callback that writes a training to its run's folder."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from mlcli.config.loading.load import read_resolved
-from mlcli.data.prepare import Prepared, prepare_dataset
-from mlcli.errors import DataError
-from mlcli.reporter import Reporter
 from mlcli.runs.checkpoint import save_checkpoint
 from mlcli.runs.folder import Run
 from mlcli.runs.history import MetricsLog
-from mlcli.runs.manifest import RunManifest, package_versions, utc_now
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
-from mlcli.training.inputs import Inputs
 from mlcli.training.snapshot import take_snapshot
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
-
-
-def describe_run(context: TrainingContext, inputs: Inputs) -> RunManifest:
-    """The run's account of itself at its start."""
-    splits = inputs.prepared.splits
-    return RunManifest(
-        seed=context.config.seed,
-        device=str(context.device),
-        threads=context.threads,
-        precision=str(context.precision).removeprefix("torch."),
-        config_fingerprint=context.config.fingerprint(),
-        data_fingerprint=inputs.prepared.fingerprint,
-        dataset=inputs.prepared.dataset,
-        n_parameters=context.n_parameters,
-        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
-        stand_in_for=inputs.prepared.stand_in_for,
-    )
-
-
-def facts_of_making(inputs: Inputs) -> dict[str, Any]:
-    """What a bundle tells of when and from what it was made; it names no folder, machine or person."""
-    return {
-        "created": utc_now(),
-        "versions": package_versions(),
-        "data_fingerprint": inputs.prepared.fingerprint,
-        "stand_in_for": inputs.prepared.stand_in_for,
-    }
-
-
-def prepare_again(run: Run, reporter: Reporter) -> Prepared:
-    """The data that a run was trained on. Raises DataError when it has changed since.
-
-    The run's own config says where it is; that of its bundle has no absolute paths, since bundles travel.
-    """
-    config = read_resolved(run.config)
-    prepared = prepare_dataset(config.dataset, config.seed, reporter)
-    require_same_data(run, prepared)
-    return prepared
-
-
-def require_same_data(run: Run, prepared: Prepared) -> None:
-    """Raise DataError unless the prepared data is the one the run was trained on: rows may have changed splits."""
-    before = run.read_manifest().data_fingerprint
-    if before != prepared.fingerprint:
-        raise DataError(
-            f"run {run}: its data has changed since it was trained (fingerprint {before[:12]}, now "
-            f"{prepared.fingerprint[:12]}), so its test rows are not the same; put the old data back or train a new "
-            "run. New rows can be predicted: mlcli predict FILE"
-        )
 
 
 class RunRecorder(Callback):
@@ -88,7 +32,7 @@ class RunRecorder(Callback):
             self._save(context, state)
 
     def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
-        # Weights that diverged are no place to go on from.
+        # No training continues from weights that diverged.
         if stopped == "diverged":
             self.log.sync()
         else:

@@ -20,7 +20,7 @@ from mlcli.models.task import FittedTask, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
-from mlcli.runs.recorder import describe_run, facts_of_making
+from mlcli.runs.provenance import bundle_facts, manifest_of
 from mlcli.search.model_cache import CachedNetwork, ModelCache
 from mlcli.search.ranking import different_trials
 from mlcli.search.selection_metric import measure_outputs
@@ -147,14 +147,11 @@ def save_ensemble_bundle(bench: SearchContext, team: TrainedEnsemble) -> Run:
     networks = [build_network(seat.config, network, inputs) for seat, network in team.members]
     ensemble = Ensemble(networks, output_of(inputs.task)).eval()
     task = tune_threshold(inputs.task, config.evaluation, lambda: team.valid, valid.y)
-    facts = {
-        **facts_of_making(inputs),
-        "best_epoch": first.best_epoch,
-        "train": score_outputs(config, task, member_outputs(ensemble, train), train.y),
-        "valid": score_outputs(config, task, team.valid, valid.y),
-    }
+    train_scores = score_outputs(config, task, member_outputs(ensemble, train), train.y)
+    valid_scores = score_outputs(config, task, team.valid, valid.y)
+    facts = bundle_facts(inputs, first.best_epoch, train_scores, valid_scores)
     manifest = replace(
-        describe_run(make_context(config, inputs, (train, valid)), inputs),
+        manifest_of(make_context(config, inputs, (train, valid)), inputs),
         status="finished",
         members=len(networks),
         n_parameters=sum(parameter.numel() for parameter in ensemble.parameters()),

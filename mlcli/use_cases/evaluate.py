@@ -35,8 +35,8 @@ from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
-from mlcli.runs.predictions import KeptPredictions, fingerprint_rows
-from mlcli.runs.recorder import prepare_again
+from mlcli.runs.predictions import SavedPredictions, fingerprint_rows
+from mlcli.runs.provenance import prepare_data_of
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # Keys of `evaluation` that training rests on.
@@ -77,7 +77,7 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     bundle = load_bundle(run.model)
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
-    prepared = prepare_again(run, reporter)
+    prepared = prepare_data_of(run, reporter)
     name, data = choose_split(prepared, split, reporter)
     baselines = train_baselines(bundle, prepared, data, reporter)
     seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
@@ -175,10 +175,10 @@ def measure_bundle(
     )
 
 
-def keep_predictions(prepared: Prepared, split: SplitName, subject: GallerySubject) -> KeptPredictions:
+def keep_predictions(prepared: Prepared, split: SplitName, subject: GallerySubject) -> SavedPredictions:
     """The answers row by row, and which rows they are about."""
     rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
-    return KeptPredictions(split, rows, subject.task, subject.truth, subject.predictions)
+    return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions)
 
 
 def shown_weights(bundle: Bundle) -> dict[str, Any]:

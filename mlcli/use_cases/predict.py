@@ -15,8 +15,8 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
-from mlcli.runs.predictions import Format, choose_format, prediction_frame, write_predictions
-from mlcli.runs.recorder import prepare_again
+from mlcli.runs.prediction_table import Format, choose_format, prediction_frame, write_predictions
+from mlcli.runs.provenance import prepare_data_of
 
 PREVIEW_ROWS = 5
 
@@ -89,7 +89,7 @@ def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> Predicti
     """The run's test rows, with their true targets."""
     if run is None:
         raise UsageError(f"{where}: a bundle apart from its run has no test rows; name a file: mlcli predict FILE")
-    prepared = prepare_again(run, reporter)
+    prepared = prepare_data_of(run, reporter)
     data = prepared.splits.test
     if not len(data):
         raise DataError("this run has no test rows (dataset.split.test is 0); name a file: mlcli predict FILE")

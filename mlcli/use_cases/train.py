@@ -21,7 +21,8 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import Run, create_run
-from mlcli.runs.recorder import RunRecorder, describe_run, facts_of_making, require_same_data
+from mlcli.runs.provenance import bundle_facts, manifest_of, require_same_data
+from mlcli.runs.recorder import RunRecorder
 from mlcli.training.callbacks import Callback, stop_rules
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs, make_context
@@ -84,7 +85,7 @@ def train(
     inputs = gather_inputs(config, reporter, prepared)
     context = make_context(config, inputs)
     reporter.explain("training", context, inputs.task)
-    run = create_run(config.name, dump_config(config), describe_run(context, inputs))
+    run = create_run(config.name, dump_config(config), manifest_of(context, inputs))
     reporter.say(f"Training {run}: {describe_context(context, inputs)}")
     with run.lock():
         return fit_run(run, context, new_state(context), inputs, callbacks, interruption)
@@ -128,12 +129,7 @@ def fit_run(
     )
     result = summarise_training(run, context, trained, task, inputs, seconds)
     if state.best_epoch:
-        facts = {
-            **facts_of_making(inputs),
-            "best_epoch": result.best_epoch,
-            "train": result.train,
-            "valid": result.valid,
-        }
+        facts = bundle_facts(inputs, result.best_epoch, result.train, result.valid)
         Bundle(context.config, inputs.features, task, context.model.cpu().eval(), facts).save(run.model)
     run.update_manifest(status=trained.stopped, timings={"train": seconds})
     if trained.stopped == "diverged":

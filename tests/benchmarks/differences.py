@@ -13,7 +13,7 @@ from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import Run, find_run
-from mlcli.runs.recorder import prepare_again
+from mlcli.runs.provenance import prepare_data_of
 
 CLASSES, NUMBERS = ("log_loss", "accuracy"), ("rmse", "mae")
 
@@ -22,7 +22,7 @@ def main() -> None:
     """Predict with both, compare, print."""
     ours, theirs, metric = sys.argv[1:]
     run = find_run(ours)
-    rows = prepare_again(run, Silent()).splits.test
+    rows = prepare_data_of(run, Silent()).splits.test
     task, improved = predict(run, rows)
     _, untuned = predict(find_run(theirs), rows)
     truth, names = task.truth(rows), wanted(task, metric)

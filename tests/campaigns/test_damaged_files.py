@@ -20,7 +20,7 @@ from mlcli.io.tensors import pack
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.checkpoint import load_checkpoint
-from mlcli.runs.predictions import read_kept
+from mlcli.runs.predictions import load_predictions
 from mlcli.training.inputs import gather_inputs
 
 TABLE = """
@@ -97,7 +97,7 @@ def read_checkpoint(folder):
 
 def read_predictions(folder):
     """All that was kept of an evaluation."""
-    kept = read_kept(folder.parent)
+    kept = load_predictions(folder.parent)
     found = kept.predictions
     arrays = (kept.truth, found.values, found.scores, found.probabilities)
     return kept.split, kept.rows, kept.task, [array.tolist() for array in arrays]

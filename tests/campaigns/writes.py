@@ -24,7 +24,8 @@ from mlcli.runs.checkpoint import load_checkpoint, save_checkpoint
 from mlcli.runs.folder import create_run, run_folders
 from mlcli.runs.history import MetricsLog, read_metrics
 from mlcli.runs.manifest import RunManifest
-from mlcli.runs.predictions import SUFFIXES, KeptPredictions, read_kept, write_predictions
+from mlcli.runs.prediction_table import SUFFIXES, write_predictions
+from mlcli.runs.predictions import SavedPredictions, load_predictions
 from mlcli.training.state import EpochRecord, Snapshot
 from tests.runs.test_bundle import bundle_of, table
 
@@ -191,7 +192,7 @@ def evaluate(fill):
     scores = SimpleNamespace(to_json=lambda: {"accuracy": fill})
     values = np.full((2, 1), float(fill))
     task = Regression(("y",), (0.0,), (1.0,))
-    kept = KeptPredictions("test", f"rows {fill}", task, values, Predictions(values, None, values))
+    kept = SavedPredictions("test", f"rows {fill}", task, values, Predictions(values, None, values))
     figures = {"confusion": f"<svg>{fill}</svg>", "roc": "<svg/>"}
     write_evaluation(Path("evaluation"), scores, kept, figures, f"<p>{fill}</p>")
 
@@ -203,7 +204,7 @@ def read_evaluation():
     verify_folder(folder / "figures", "figures")
     texts = [(folder / name).read_text() for name in ("figures/confusion.svg", "report.html", "metrics.json")]
     figures, *rest = ("1" in text for text in texts)
-    return figures, "1" in read_kept(folder).rows, *rest
+    return figures, "1" in load_predictions(folder).rows, *rest
 
 
 WRITES = {

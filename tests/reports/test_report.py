@@ -23,7 +23,7 @@ from mlcli.reports.figures.classification import draw_confusion
 from mlcli.reports.figures.style import svg_text
 from mlcli.reports.html import png_uri, render_report
 from mlcli.reports.scores_view import view_scores
-from mlcli.runs.predictions import KeptPredictions, read_kept
+from mlcli.runs.predictions import SavedPredictions, load_predictions
 from tests.evaluation.examples import class_predictions, number_predictions, regression, three_classes
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
@@ -221,14 +221,14 @@ def test_regression_report_with_weights():
 
 
 def test_written_evaluation(facts, tmp_path):
-    kept = KeptPredictions("test", "a" * 64, *three_classes())
+    kept = SavedPredictions("test", "a" * 64, *three_classes())
     write_evaluation(tmp_path, facts.evaluation, kept, {"old": "<svg/>"}, "old")
     html = render_report(facts)
     write_evaluation(tmp_path, facts.evaluation, kept, facts.figures, html)
     assert json.loads((tmp_path / "metrics.json").read_text()) == facts.evaluation.to_json()
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
     assert [path.name for path in (tmp_path / "figures").glob("*.svg")] == ["confusion.svg"]
-    assert read_kept(tmp_path).rows == kept.rows
+    assert load_predictions(tmp_path).rows == kept.rows
     ET.parse(tmp_path / "figures" / "confusion.svg")
 
 

@@ -11,32 +11,32 @@ from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder
 from mlcli.models.task import Classification, Predictions
 from mlcli.reporter import Silent
-from mlcli.runs import predictions as kept_module
-from mlcli.runs.predictions import KeptPredictions, fingerprint_rows, read_kept, write_kept
+from mlcli.runs import predictions as predictions_module
+from mlcli.runs.predictions import SavedPredictions, fingerprint_rows, load_predictions, save_predictions
 from tests.evaluation.examples import classification, number_predictions, regression, three_classes
 
 
-def three_classes_kept():
+def three_classes_saved():
     task, truth, predictions = three_classes()
-    return KeptPredictions("test", "a" * 64, task, truth, predictions)
+    return SavedPredictions("test", "a" * 64, task, truth, predictions)
 
 
 def numbers_kept():
     truth = np.array([[1.5e9], [0.1], [np.pi]])  # which float32 would round
-    return KeptPredictions("valid", "b" * 64, regression(), truth, number_predictions(truth + 1))
+    return SavedPredictions("valid", "b" * 64, regression(), truth, number_predictions(truth + 1))
 
 
 def step_kept():
     task = classification(2, output="step", has_probabilities=False)
     scores = np.array([[-1.0], [2.0]])
-    return KeptPredictions("train", "c" * 64, task, np.array([0, 1]), Predictions(np.array([0, 1]), None, scores))
+    return SavedPredictions("train", "c" * 64, task, np.array([0, 1]), Predictions(np.array([0, 1]), None, scores))
 
 
-@pytest.mark.parametrize("make", [three_classes_kept, numbers_kept, step_kept])
+@pytest.mark.parametrize("make", [three_classes_saved, numbers_kept, step_kept])
 def test_what_is_kept_comes_back_to_the_bit(tmp_path, make):
     kept = make()
-    write_kept(tmp_path, kept)
-    again = read_kept(tmp_path)
+    save_predictions(tmp_path, kept)
+    again = load_predictions(tmp_path)
     assert (again.split, again.rows, again.task) == (kept.split, kept.rows, kept.task)
     pairs = [(again.truth, kept.truth)]
     pairs += [
@@ -53,21 +53,21 @@ def test_numbers_that_float32_holds_take_its_place(tmp_path):
     sizes = []
     for truth in (kept.truth, halves):
         same = dataclasses.replace(kept, truth=truth, predictions=number_predictions(halves))
-        write_kept(tmp_path, same)
+        save_predictions(tmp_path, same)
         sizes.append((tmp_path / "predictions/predictions.safetensors").stat().st_size)
     assert sizes[0] - sizes[1] == 4 * len(kept.truth)
 
 
 def test_too_many_are_not_kept_and_the_older_ones_go(tmp_path, monkeypatch):
-    write_kept(tmp_path, three_classes_kept())
-    monkeypatch.setattr(kept_module, "LARGEST", 100)
-    write_kept(tmp_path, three_classes_kept())
-    assert read_kept(tmp_path) is None
+    save_predictions(tmp_path, three_classes_saved())
+    monkeypatch.setattr(predictions_module, "MAX_BYTES", 100)
+    save_predictions(tmp_path, three_classes_saved())
+    assert load_predictions(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_none_are_kept_where_nothing_was_measured(tmp_path):
-    assert read_kept(tmp_path) is None
+    assert load_predictions(tmp_path) is None
 
 
 FORGED = {
@@ -82,35 +82,35 @@ FORGED = {
 
 @pytest.mark.parametrize("lie", FORGED)
 def test_numbers_that_do_not_fit_are_refused(tmp_path, lie):
-    kept = three_classes_kept()
+    kept = three_classes_saved()
     changes = dict(FORGED[lie])
     truth = changes.pop("truth", kept.truth)
-    write_kept(
+    save_predictions(
         tmp_path, dataclasses.replace(kept, truth=truth, predictions=dataclasses.replace(kept.predictions, **changes))
     )
     with pytest.raises(ArtefactError, match="do not fit the task"):
-        read_kept(tmp_path)
+        load_predictions(tmp_path)
 
 
 def test_a_link_is_refused_and_replaced(tmp_path):
-    write_kept(tmp_path / "other", three_classes_kept())
+    save_predictions(tmp_path / "other", three_classes_saved())
     (tmp_path / "predictions").symlink_to(tmp_path / "other/predictions")
     with pytest.raises(ArtefactError, match="a link"):
-        read_kept(tmp_path)
-    write_kept(tmp_path, step_kept())
-    assert read_kept(tmp_path).rows == "c" * 64
-    assert read_kept(tmp_path / "other").rows == "a" * 64
+        load_predictions(tmp_path)
+    save_predictions(tmp_path, step_kept())
+    assert load_predictions(tmp_path).rows == "c" * 64
+    assert load_predictions(tmp_path / "other").rows == "a" * 64
 
 
 def test_those_of_a_newer_version_are_refused(tmp_path):
-    write_kept(tmp_path, three_classes_kept())
+    save_predictions(tmp_path, three_classes_saved())
     files = {path.name: path.read_bytes() for path in (tmp_path / "predictions").glob("predictions.*")}
     files["predictions.json"] = json.dumps(json.loads(files["predictions.json"]) | {"schema": 9}).encode()
     with atomic_folder(tmp_path / "predictions", "predictions") as new:
         for name, content in files.items():
             (new / name).write_bytes(content)
     with pytest.raises(ArtefactError, match="format 9"):
-        read_kept(tmp_path)
+        load_predictions(tmp_path)
 
 
 def rows_of(*sets, positive_last=False):
@@ -135,7 +135,7 @@ def test_which_rows_were_measured(workspace):
 def test_evaluate_keeps_what_predict_says(workspace, mlcli):
     assert mlcli("train", "configs/iris.yaml", "-S", "training.epochs=3", "-q").code == 0
     measured = mlcli("evaluate", "--json").json
-    kept = read_kept(Path("runs/iris/001/evaluation"))
+    kept = load_predictions(Path("runs/iris/001/evaluation"))
     assert (kept.split, len(kept.predictions)) == ("test", measured["n_rows"])
     assert (kept.predictions.values == kept.truth).mean() == measured["scores"]["accuracy"]["value"]
     assert mlcli("predict", "-o", "told.jsonl").code == 0

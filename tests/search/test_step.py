@@ -19,7 +19,7 @@ from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
-from mlcli.runs.recorder import prepare_again
+from mlcli.runs.provenance import prepare_data_of
 from mlcli.search.search import SearchCallback
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen
@@ -97,7 +97,7 @@ def test_what_is_written_and_told(make_config):
     assert document["proposal"] == str(result.results.proposal)
 
 
-def read_kept(place):
+def load_predictions(place):
     return load_file(place / "network.safetensors")
 
 
@@ -112,11 +112,11 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
     bundle, manifest = load_bundle(run.model), run.read_manifest()
     assert manifest.members == len(bundle.members) == result.results.ensemble.members == 4
     assert manifest.n_parameters == sum(p.numel() for p in bundle.model.parameters())
-    kept = [read_kept(place) for place in (result.folder / "kept").iterdir()]
+    kept = [load_predictions(place) for place in (result.folder / "kept").iterdir()]
     team = [one for one in kept if any(torch.equal(one["model.output.weight"], w) for w in last_weights(bundle))]
     each = [1 / (1 + np.exp(-one["valid"].double().numpy())) for one in team]
     assert len(each) == manifest.members
-    valid = prepare_again(run, Silent()).splits.valid
+    valid = prepare_data_of(run, Silent()).splits.valid
     predictions = bundle.predict(valid)
     np.testing.assert_allclose(predictions.probabilities[:, 1:], np.mean(each, axis=0), rtol=1e-4)
     measured = evaluate(run, "valid", (), (), Silent()).evaluation.scores

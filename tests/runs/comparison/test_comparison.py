@@ -11,7 +11,7 @@ from mlcli.metrics.paired import compare_predictions
 from mlcli.reports.comparison_page import tables_of
 from mlcli.runs.comparison import compare_runs, curves_of, sparklines
 from mlcli.runs.history import MetricsLog
-from mlcli.runs.predictions import KeptPredictions, write_kept
+from mlcli.runs.predictions import SavedPredictions, save_predictions
 from mlcli.terminal.runs import render_curves, render_table
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification
@@ -25,7 +25,7 @@ def keep(run, wrong, rows="a" * 64, split="test", classes=None):
     task = classification(2) if classes is None else classification(2).__class__("y", classes, (1, 1), "softmax", True)
     sure = np.where(np.arange(60) < wrong, 1 - TRUTH, TRUTH)
     predictions = class_predictions(0.2 + 0.6 * np.eye(2)[sure])
-    write_kept(run.evaluation, KeptPredictions(split, rows, task, TRUTH, predictions))
+    save_predictions(run.evaluation, SavedPredictions(split, rows, task, TRUTH, predictions))
     return task, predictions
 
 
