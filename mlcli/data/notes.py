@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mlcli.data.profile import ColumnProfile, Profile
+from mlcli.data.profile import ColumnProfile, Profile, is_imbalanced
 from mlcli.data.tables.types import Kind
 from mlcli.io.text import shorten, show_number
 
@@ -17,8 +17,6 @@ _CONTENT: Mapping[Kind, str] = {
     "date": "dates",
 }
 _ALWAYS = ("number", "category")
-# A class this many times rarer than the most frequent one deserves a word.
-IMBALANCE = 10
 
 
 def profile_notes(profile: Profile) -> tuple[str, ...]:
@@ -38,8 +36,7 @@ def _rows(profile: Profile) -> Iterator[str]:
         if counts[most] == counts[least]:
             yield f"{len(counts)} classes of {counts[most]:,} training rows each"
             return
-        unequal = counts[most] >= IMBALANCE * max(counts[least], 1)
-        hint = "; consider loss.class_weights: balanced" if unequal else ""
+        hint = "; consider loss.class_weights: balanced" if is_imbalanced(counts.values()) else ""
         span = f"from {counts[least]:,} ('{least}') to {counts[most]:,} ('{most}')"
         yield f"{len(counts)} classes; training rows {span}{hint}"
     for split, count in profile["repeated"].items():

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from mlcli.data.notes import IMBALANCE, show_cell
+from mlcli.data.notes import show_cell
+from mlcli.data.profile import is_imbalanced
 from mlcli.eda.columns import ColumnPicture
 from mlcli.eda.images import ExploredPictures
 from mlcli.eda.table import ExploredTable
@@ -85,7 +86,7 @@ def _imbalance(counts: Mapping[str, int]) -> Iterator[str]:
     if not counts:
         return
     most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-    if counts[most] >= IMBALANCE * max(1, counts[least]):
+    if is_imbalanced(counts.values()):
         times = f"{counts[most] / counts[least]:,.0f} times as many as" if counts[least] else "and none of"
         yield f"imbalance: {counts[most]:,} rows of {_name(most)}, {times} {_name(least)}; loss.class_weights: balanced"
 

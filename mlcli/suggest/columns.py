@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,7 +9,9 @@ from typing import Literal
 import polars as pl
 
 from mlcli.config.sections.dataset import MissingConfig
-from mlcli.data.tables.cells import is_free_text, looks_boolean
+from mlcli.data.quality.columns import has_code_name, has_id_name, row_number_reason
+from mlcli.data.quality.leaks import is_copy
+from mlcli.data.tables.cells import FEWEST_TEXTS, is_free_text, looks_boolean
 from mlcli.data.tables.inference import ENOUGH, ISO, NEARLY, Decimal, as_numbers, date_formats
 
 DEFAULT_MARKERS: tuple[str, ...] = MissingConfig().values
@@ -93,14 +94,8 @@ def _sentinels(text: pl.Series, numbers: pl.Series) -> Iterator[str]:
 Use = Literal["number", "category", "boolean", "date", "drop"]
 Hint = Literal["", "group", "time"]
 
-_ID_ENDS = {"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "nr", "rownames", "serial"}
-_ID_STARTS = {"unnamed", "rownum", "rownumber"}
-_CODE = re.compile(r"(^|_)(zip|zipcode|postcode|postal|plz|cp|code|codigo)(_|$)")
 _LEADING_ZERO = r"^0\d+$"
-_ENOUGH_ROWS = 20  # from which shares of distinct values mean something
-_ENOUGH_TO_JUDGE = 50  # and from which a column that tells the target is no accident
 _FEW = 20
-_CORRELATED = 0.99999
 
 
 @dataclass(frozen=True)
@@ -121,98 +116,77 @@ class ColumnRole:
 
 
 def suggest_roles(frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series) -> tuple[ColumnRole, ...]:
-    """Of every column of frame, in order.
+    """The role of every column of frame, in order.
 
-    frame : Float64 and String columns, null where missing; raw: the same columns as they were written
+    frame : Float64 and String columns, null where missing
+    raw   : the same columns as they are written in the file
     """
-    verdicts = (_judge(frame[name], raw[name]) for name in frame.columns)
-    return tuple(one if one.use == "drop" else _unless_it_tells(one, frame[one.name], target) for one in verdicts)
+    why = f"determines {target.name}; remove it from drop if it is known when predicting"
+    roles = (_role(frame[name], raw[name]) for name in frame.columns)
+    return tuple(
+        replace(role, use="drop", why=why, declared=False)
+        if role.use != "drop" and is_copy(frame[role.name], target)
+        else role
+        for role in roles
+    )
 
 
-def _judge(column: pl.Series, raw: pl.Series) -> ColumnRole:
+def _role(column: pl.Series, raw: pl.Series) -> ColumnRole:
     known = column.drop_nulls()
     if not len(known):
         return ColumnRole(column.name, "drop", "every cell is missing")
     if known.n_unique() == 1:
         return ColumnRole(column.name, "drop", "the same in every row")
-    return _judge_numbers(column, known, raw) if column.dtype == pl.Float64 else _judge_texts(column, known)
+    return _number_role(column, known, raw) if column.dtype == pl.Float64 else _text_role(column, known)
 
 
-def _judge_numbers(column: pl.Series, known: pl.Series, raw: pl.Series) -> ColumnRole:
+def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series) -> ColumnRole:
     name, n_distinct = column.name, known.n_unique()
     if raw.dtype == pl.String and raw.str.contains(_LEADING_ZERO).any():
-        return _as_codes(name, n_distinct, len(known), "numbers that begin with 0 are codes")
+        return _code_role(name, n_distinct, len(known), "numbers that begin with 0 are codes")
     if not bool((known == known.round()).all()):
         return ColumnRole(name, "number")
     consecutive = known.max() - known.min() == len(known) - 1  # type: ignore[operator]
-    if n_distinct == len(column) and len(known) >= 3 and (consecutive or _is_id_name(name)):
+    numbered = consecutive or has_id_name(name) or row_number_reason(known, len(column))
+    if n_distinct == len(column) and len(known) >= 3 and numbered:
         return ColumnRole(name, "drop", "another number in every row, as ids have")
-    if _is_id_name(name) and n_distinct > _FEW:
+    if has_id_name(name) and n_distinct > _FEW:
         return ColumnRole(name, "drop", f"an id of {n_distinct:,} things", "group")
-    if _CODE.search(_snake(name)):
-        return _as_codes(name, n_distinct, len(known), "a code and no amount, by its name")
+    if has_code_name(name):
+        return _code_role(name, n_distinct, len(known), "a code and no amount, by its name")
     return ColumnRole(name, "number")
 
 
-def _as_codes(name: str, n_distinct: int, n_rows: int, why: str) -> ColumnRole:
-    if n_distinct > n_rows / 2 and n_rows >= _ENOUGH_ROWS:
+def _code_role(name: str, n_distinct: int, n_rows: int, why: str) -> ColumnRole:
+    if n_distinct > n_rows / 2 and n_rows >= FEWEST_TEXTS:
         return ColumnRole(name, "drop", f"{n_distinct:,} codes in {n_rows:,} rows, as ids have")
     return ColumnRole(name, "category", why, declared=True)
 
 
-def _judge_texts(column: pl.Series, known: pl.Series) -> ColumnRole:
+def _text_role(column: pl.Series, known: pl.Series) -> ColumnRole:
     name, n_distinct, n_rows = column.name, known.n_unique(), len(known)
     if formats := date_formats(known):
-        return _judge_dates(column, formats)
+        return _date_role(column, formats)
     if looks_boolean(known):
         return ColumnRole(name, "boolean")
     if is_free_text(known):
         return ColumnRole(name, "drop", f"free text; features.columns.{name}.encode: hash would count its words")
-    if n_distinct == n_rows and (n_rows >= _ENOUGH_ROWS or _is_id_name(name)):
+    if n_distinct == n_rows and (n_rows >= FEWEST_TEXTS or has_id_name(name)):
         return ColumnRole(name, "drop", "another text in every row, as ids and names have")
-    if n_distinct > n_rows / 2 and n_rows >= _ENOUGH_ROWS:
+    if n_distinct > n_rows / 2 and n_rows >= FEWEST_TEXTS:
         return ColumnRole(name, "drop", f"{n_distinct:,} texts in {n_rows:,} rows: too few rows of each to learn from")
-    if _is_id_name(name) and n_distinct > _FEW:
+    if has_id_name(name) and n_distinct > _FEW:
         return ColumnRole(name, "drop", f"an id of {n_distinct:,} things", "group")
     return ColumnRole(name, "category")
 
 
-def _judge_dates(column: pl.Series, formats: Sequence[str | None]) -> ColumnRole:
+def _date_role(column: pl.Series, formats: Sequence[str | None]) -> ColumnRole:
     if len(formats) > 1:
         ways = f"as {formats[0]} or as {formats[1]}"
         return ColumnRole(column.name, "drop", f"dates that may be read {ways}; tell which by dataset.dates")
     hint: Hint = "" if column.null_count() else "time"
     why = "dates, of which year, month, day, weekday, hour and elapsed days are made"
     return ColumnRole(column.name, "date", why, hint, format=formats[0])
-
-
-def _unless_it_tells(verdict: ColumnRole, column: pl.Series, target: pl.Series) -> ColumnRole:
-    """Dropped where it is the target in other words: on a line with its numbers, or one value for each class."""
-    if len(column) < _ENOUGH_TO_JUDGE or not _tells(column, target):
-        return verdict
-    why = f"tells {target.name} exactly; take it out of drop if it is known when predicting"
-    return replace(verdict, use="drop", why=why, declared=False)
-
-
-def _tells(column: pl.Series, target: pl.Series) -> bool:
-    pair = pl.DataFrame({"x": column, "y": target}).drop_nulls()
-    if target.dtype == pl.Float64:
-        if column.dtype != pl.Float64 or len(pair) < _ENOUGH_TO_JUDGE:
-            return False
-        correlation = pair.select(pl.corr("x", "y")).item()
-        return correlation is not None and abs(correlation) > _CORRELATED
-    return pair["x"].n_unique() == pair["y"].n_unique() == pair.n_unique()
-
-
-def _is_id_name(name: str) -> bool:
-    words = _snake(name).split("_")
-    return words[-1] in _ID_ENDS or words[0] in _ID_STARTS
-
-
-def _snake(name: str) -> str:
-    """`PassengerId`, `passenger id` and `passenger-id` as `passenger_id`."""
-    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
 
 
 def hints_of(verdicts: Sequence[ColumnRole]) -> Iterator[tuple[Hint, str]]:

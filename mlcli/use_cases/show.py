@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.quality.columns import find_useless_columns
 from mlcli.data.quality.leaks import find_leaks
-from mlcli.data.quality.rows import find_useless_columns
-from mlcli.data.quality.sample import draw_sample
+from mlcli.data.quality.sample import SAMPLED, draw_sample
 from mlcli.data.tables.types import SplitName, Table
 from mlcli.eda.highlights import highlights
 from mlcli.eda.images import ExploredPictures, explore_pictures
@@ -18,8 +18,6 @@ from mlcli.errors import DataError, UsageError
 from mlcli.reporter import Reporter
 
 OPEN_SPLITS: dict[str, SplitName] = {"train": "train", "valid": "valid"}
-# Rows in which leaks are looked for.
-SAMPLED = 10_000
 
 
 def show(config: Config, reporter: Reporter, split: str = "train", columns: Sequence[str] = ()) -> ShowResult:

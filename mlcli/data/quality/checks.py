@@ -1,4 +1,4 @@
-"""All checks of a prepared data set, and their findings stored beside it."""
+"""All checks of a prepared dataset, and their findings stored beside it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from mlcli.config.sections.dataset import DatasetConfig, PlaygroundConfig
 from mlcli.data.prepare import Prepared
+from mlcli.data.quality.columns import find_useless_columns
 from mlcli.data.quality.leaks import find_leaks
-from mlcli.data.quality.rows import find_repeated_pictures, find_repeated_rows, find_shift, find_useless_columns
-from mlcli.data.quality.sample import DataFinding, draw_sample
+from mlcli.data.quality.rows import find_repeated_images, find_repeated_rows, find_shift
+from mlcli.data.quality.sample import SAMPLED, DataFinding, draw_sample
 from mlcli.data.tables.types import Table
 from mlcli.io.atomic import atomic_folder, load_cached, write_json
 from mlcli.io.json import check_version, from_json
@@ -19,10 +20,8 @@ from mlcli.io.verified import read_json, verify_folder
 from mlcli.reporter import Reporter
 
 KIND = "checks"
-# Raised when the same rows come to give other findings.
+# Raised when the same rows give other findings or other words.
 VERSION = 1
-# Training rows that are looked at closely.
-SAMPLED = 10_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ class _Document:
 
 
 def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporter) -> tuple[DataFinding, ...]:
-    """What the checks find: as kept beside the prepared data, or found now and kept there."""
+    """The findings stored beside the prepared data, or found now and stored there."""
     folder = prepared.folder.with_name(f"{prepared.folder.name}-checks")
     if (kept := load_cached(folder, _load, reporter, "checking the data anew")) is not None:
         return kept
-    with np.errstate(all="ignore"):  # what cannot be computed gives nothing away
+    with np.errstate(all="ignore"):  # what cannot be computed is no finding
         findings = find_all(prepared, config)
     with atomic_folder(folder, KIND) as new:
         write_json(new / "checks.json", {"schema": VERSION, "findings": [finding.to_json() for finding in findings]})
@@ -44,16 +43,15 @@ def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporte
 
 
 def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[DataFinding, ...]:
-    """Rows that are repeated, columns that tell nothing or too much, and test rows that are of another kind.
+    """Repeated rows, useless columns, leaks and shift.
 
-    Generated data is as it is meant to be, and is not looked at; nor are test rows that were drawn at random, which
-    are of no other kind.
+    Generated data is not checked. Shift is looked for where the test rows were not drawn at random.
     """
     splits, train = prepared.splits, prepared.splits.train
     if isinstance(config, PlaygroundConfig):
         return ()
     if not isinstance(train, Table):
-        return tuple(find_repeated_pictures(splits, prepared.profile))
+        return tuple(find_repeated_images(splits, prepared.profile))
     apart, by = bool(getattr(config, "test_path", None)), config.split.by
     sample = draw_sample(train, SAMPLED, splits.task == "classification")
     found = list(find_useless_columns(train, prepared.profile))

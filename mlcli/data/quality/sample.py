@@ -1,4 +1,4 @@
-"""Training rows as numbers, few enough to look at closely, and a finding about them."""
+"""A sample of rows as numbers, and a finding about them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from mlcli.data.tables.cells import as_days
 from mlcli.data.tables.frames import rows_at
 from mlcli.data.tables.types import Column, Table
 
+# With fewer rows, what is found may well be chance.
+FEWEST_ROWS = 50
+# Training rows that the checks look at.
+SAMPLED = 10_000
+
+Floats = NDArray[np.float64]
 Check = Literal["duplicates", "constant", "id", "leak", "target_copy", "sum", "shift"]
 
 
 @dataclass(frozen=True)
 class DataFinding:
-    """One thing found.
+    """One problem of the data.
 
-    columns : those it is about; none for rows
-    text    : what was found, with its numbers, and what to do
-    serious : it is a warning, which `--strict` refuses; otherwise it is as it has to be, and worth knowing
+    columns : those concerned; none for rows
+    text    : what was found, with its numbers, and the remedy
+    serious : a warning, which `--strict` refuses; otherwise a note
     """
 
     check: Check
@@ -32,15 +38,12 @@ class DataFinding:
     serious: bool = True
 
     def __str__(self) -> str:
-        """Which check found something where, in a word or two."""
+        """The check and its columns."""
         return f"{self.check} ({', '.join(self.columns)})" if self.columns else self.check
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """One entry of the JSON documents."""
         return {**asdict(self), "columns": list(self.columns)}
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,15 +175,15 @@ def _neither(rows: Rows, parsed: pl.Series, because: str) -> DataError:
     )
 
 
-# With fewer rows, texts that are all distinct prove nothing.
-FEWEST_ROWS = 20
+# With fewer texts, all of them being distinct proves nothing.
+FEWEST_TEXTS = 20
 WORDS = 5
 
 
 def is_free_text(cells: pl.Series) -> bool:
     """Whether more than half of the texts are distinct, and they have five words or more on average."""
     known = cells.drop_nulls()
-    if len(known) < FEWEST_ROWS or known.n_unique() <= len(known) / 2:
+    if len(known) < FEWEST_TEXTS or known.n_unique() <= len(known) / 2:
         return False
     return mean_words(known) >= WORDS
 

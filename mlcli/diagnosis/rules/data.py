@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mlcli.data.profile import is_imbalanced
+from mlcli.data.quality.leaks import leading_column
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import (
     Finding,
@@ -16,10 +18,6 @@ from mlcli.diagnosis.recommendations import (
 )
 from mlcli.metrics.intervals import wilson_interval
 
-# Rows of the largest class for one of the smallest; always predicting the largest is then right for 90 % of two.
-IMBALANCE = 9.0
-# Skill of a single column, and its lead over the next best, from which it is likely to hold the target.
-LEAKED, LEAD = 0.95, 0.1
 # Root mean square of an input; initial weights are drawn for 1.
 LARGE_INPUT = 10.0
 # Skill below which predictions are no better than chance.
@@ -42,15 +40,13 @@ def no_validation_rows(evidence: TrainingEvidence) -> Finding | None:
 
 def target_leaked(evidence: TrainingEvidence) -> Finding | None:
     """A single column that predicts the target almost perfectly, far ahead of all others."""
-    skills = sorted(evidence.probes.columns.skills.items(), key=lambda item: -item[1]) if evidence.probes else []
-    if not skills or skills[0][1] < LEAKED:
+    skills = evidence.probes.columns.skills if evidence.probes else {}
+    if (leading := leading_column(skills)) is None:
         return None
-    (name, skill), (next_name, next_skill) = skills[0], skills[1] if len(skills) > 1 else ("chance", 0.0)
-    if skill - max(next_skill, 0.0) < LEAD:
-        return None
+    name, second = leading
     reason = (
-        f"column '{name}' alone reduces the error by {skill:.0%} compared with chance, the next best, '{next_name}', "
-        f"by {max(next_skill, 0.0):.0%}; check that it is known when a prediction is made"
+        f"column '{name}' alone reduces the error by {skills[name]:.0%} compared with chance, the next best, "
+        f"'{second or 'chance'}', by {max(skills.get(second, 0.0), 0.0):.0%}; check that it is known when a prediction is made"
     )
     return Finding("target_leaked", "target leakage", reason, *drop_column(evidence.config, name))
 
@@ -131,7 +127,7 @@ def too_little_data(evidence: TrainingEvidence) -> Finding | None:
 def imbalance_ignored(evidence: TrainingEvidence) -> Finding | None:
     """Classes of very unequal size with equal weights in the loss."""
     weights, counts = getattr(evidence.config.loss, "class_weights", None), evidence.counts
-    if weights != "none" or not counts or max(counts) < IMBALANCE * max(min(counts), 1):
+    if weights != "none" or not is_imbalanced(counts):
         return None
     reason = (
         f"the largest class has {max(counts):,} training rows and the smallest {min(counts):,}, all with the same "

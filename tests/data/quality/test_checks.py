@@ -12,7 +12,7 @@ from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.profile import profile_splits
 from mlcli.data.quality.checks import find_all, obtain_findings
-from mlcli.data.quality.rows import _auc, _chance, find_repeated_pictures
+from mlcli.data.quality.rows import _auc, _p_value, find_repeated_images
 from mlcli.data.tables.types import Images, Splits
 from mlcli.reporter import Silent
 
@@ -220,7 +220,7 @@ def test_test_pictures_that_are_training_pictures(copies, serious):
     labels = np.zeros(90, np.int64)
     parts = (Images(pixels, labels, ("a", "b")), Images(pixels[:0], labels[:0], ("a", "b")))
     splits = Splits(*parts, Images(test, 1 - labels[:40], ("a", "b")), "classification")
-    findings = list(find_repeated_pictures(splits, profile_splits(splits, None, None)))
+    findings = list(find_repeated_images(splits, profile_splits(splits, None, None)))
     assert [(one.numbers["rows"], one.serious) for one in findings] == ([] if serious is None else [(copies, serious)])
 
 
@@ -260,7 +260,7 @@ def test_the_auc_and_its_chance_are_those_of_mann_and_whitney():
     )
     auc = _auc(scores, positive)
     assert auc == pytest.approx(expected.statistic / (positive.sum() * (~positive).sum()))
-    assert _chance(auc, positive) == pytest.approx(expected.pvalue, rel=1e-6)
+    assert _p_value(auc, positive) == pytest.approx(expected.pvalue, rel=1e-6)
 
 
 @pytest.mark.parametrize(
