@@ -1,6 +1,5 @@
 """A workspace of its own for every test, and the command line run inside this process."""
 
-import importlib
 import json
 import os
 import shutil
@@ -29,13 +28,6 @@ def pytest_addoption(parser):
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(5) if metafunc.config.getoption("--all-seeds") else [0])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def whole_torch():
-    """A training puts a stand-in in the place of torch's compiler, which torch.testing cannot be imported beside."""
-    if "torch._dynamo" not in sys.modules:
-        importlib.import_module("torch.distributed.tensor")
 
 
 @pytest.fixture

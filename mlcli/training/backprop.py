@@ -14,9 +14,40 @@ from mlcli.config.sections.model import MlpConfig
 from mlcli.models.networks import Mlp
 from mlcli.training.losses import Cost
 from mlcli.training.optimizers import Parameters
+from mlcli.training.torch_private import derivative
 
 # Each parameter starts at a multiple of this many numbers: of 64 bytes, in bfloat16 too.
 ALIGNMENT = 32
+
+
+class Activation(NamedTuple):
+    """An activation whose derivative follows from its output.
+
+    apply : replaces its input by its output
+    slope : (gradient of the cost by the output, output) → by the input
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor]
+
+
+_threshold, _leaky = derivative("threshold_backward"), derivative("leaky_relu_backward")
+ACTIVATIONS = {
+    "identity": Activation(lambda z: z, lambda slope, output: slope),
+    "relu": Activation(torch.relu_, lambda slope, output: _threshold(slope, output, 0)),
+    "leaky_relu": Activation(
+        lambda z: functional.leaky_relu_(z, 0.01), lambda slope, output: _leaky(slope, output, 0.01, True)
+    ),
+    "sigmoid": Activation(torch.sigmoid_, derivative("sigmoid_backward")),
+    "tanh": Activation(torch.tanh_, derivative("tanh_backward")),
+}
+
+
+def is_plain(model: nn.Module, config: MlpConfig) -> TypeGuard[Mlp]:
+    """Whether `Backprop` knows the network: Linear layers, one of ACTIVATIONS and dropout, nothing else."""
+    return (
+        isinstance(model, Mlp) and not model.embeddings and config.norm == "none" and config.activation in ACTIVATIONS
+    )
 
 
 class FlatParameters:
@@ -54,39 +85,6 @@ class FlatParameters:
         parameter = nn.Parameter(self.values[span])
         parameter.grad = self.gradients[span]
         return parameter
-
-
-aten = torch.ops.aten
-
-
-class Activation(NamedTuple):
-    """An activation whose derivative its output tells.
-
-    apply : replaces its input by its output
-    slope : (gradient of the cost by the output, output) → by the input
-    """
-
-    apply: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor]
-
-
-ACTIVATIONS = {
-    "identity": Activation(lambda z: z, lambda slope, output: slope),
-    "relu": Activation(torch.relu_, lambda slope, output: aten.threshold_backward(slope, output, 0)),
-    "leaky_relu": Activation(
-        lambda z: functional.leaky_relu_(z, 0.01),
-        lambda slope, output: aten.leaky_relu_backward(slope, output, 0.01, True),
-    ),
-    "sigmoid": Activation(torch.sigmoid_, aten.sigmoid_backward),
-    "tanh": Activation(torch.tanh_, aten.tanh_backward),
-}
-
-
-def is_plain(model: nn.Module, config: MlpConfig) -> TypeGuard[Mlp]:
-    """Whether `Backprop` knows the network: Linear layers, one of ACTIVATIONS and dropout, nothing else."""
-    return (
-        isinstance(model, Mlp) and not model.embeddings and config.norm == "none" and config.activation in ACTIVATIONS
-    )
 
 
 class Layer(NamedTuple):

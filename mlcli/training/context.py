@@ -20,7 +20,8 @@ from mlcli.models.task import FittedTask
 from mlcli.training.device import choose_device, choose_precision, choose_threads
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
-from mlcli.training.optimizers import Update, build_optimizer, choose_update
+from mlcli.training.optimizers import build_optimizer, choose_update
+from mlcli.training.torch_private import Update
 
 # Bounds of an automatic size. The upper one leaves about fifty steps an epoch, and no step so long that a larger
 # one would cost less a row.

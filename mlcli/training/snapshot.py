@@ -15,6 +15,7 @@ from mlcli.training.context import TrainingContext
 from mlcli.training.loop import new_state
 from mlcli.training.optimizers import build_optimizer
 from mlcli.training.state import EpochRecord, Snapshot, TrainingState
+from mlcli.training.torch_private import plain_step
 
 EXTENDABLE = ("training.epochs", "training.checkpoint_seconds")
 SECTIONS = ("features", "model", "loss", "optimizer", "training", "evaluation")
@@ -89,7 +90,7 @@ def _try_a_step(context: TrainingContext, state: dict[str, Any]) -> None:
     optimizer.load_state_dict(copy.deepcopy(state))
     for parameter in (*parameters.weights, *parameters.others, *parameters.together):
         parameter.grad = torch.ones_like(parameter)
-    optimizer.step(lambda: 1.0)
+    plain_step(optimizer)(lambda: torch.ones(()))
 
 
 def _checked_scalar(name: str, value: object) -> object:

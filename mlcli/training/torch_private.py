@@ -1,0 +1,98 @@
+"""The private parts of torch that make training faster, each with the public way where a torch lacks them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, optim
+
+Closure = Callable[[], Tensor]
+Update = Callable[[Closure], Tensor]
+
+# Methods of an optimizer that import torch's compiler, which takes seconds, in order to be left out by it.
+UNCOMPILED = ("state_dict", "load_state_dict", "zero_grad", "add_param_group")
+
+aten = torch.ops.aten
+ADAM_KERNELS = {name: getattr(torch, f"_fused_{name}_", None) for name in ("adam", "adamw")}
+# Of an activation: (gradient by its output, output, …) → gradient by its input.
+DERIVATIVES: dict[str, Callable[..., Tensor]] = {
+    "threshold_backward": lambda slope, output, threshold: slope.masked_fill(output <= threshold, 0),
+    "leaky_relu_backward": lambda slope, output, leak, _: torch.where(output > 0, slope, slope * leak),
+    "sigmoid_backward": lambda slope, output: slope * (1 - output) * output,
+    "tanh_backward": lambda slope, output: slope * (1 - output * output),
+}
+
+
+def derivative(name: str) -> Callable[..., Tensor]:
+    """Torch's kernel for one of DERIVATIVES, which makes no intermediate tensors; else its formula."""
+    kernel: Callable[..., Tensor] = getattr(aten, name, DERIVATIVES[name])
+    return kernel
+
+
+def skip_compiler() -> None:
+    """Let optimizers be made and saved without importing the compiler.
+
+    Each method keeps what the compiler makes of it in an attribute. It is set to the method itself, as it runs outside
+    of compilation. A torch that keeps it elsewhere imports the compiler.
+    """
+    for name in UNCOMPILED:
+        method = inspect.unwrap(getattr(optim.Optimizer, name))
+        method.__dict__.setdefault("__dynamo_disable", method)
+
+
+def plain_step(optimizer: optim.Optimizer) -> Update:
+    """The optimizer's `step` without its wrappers for profiling, hooks and compilation."""
+    step: Callable[[optim.Optimizer, Closure], Tensor] = inspect.unwrap(type(optimizer).step)
+
+    def update(closure: Closure) -> Tensor:
+        with torch.no_grad():
+            return step(optimizer, closure)
+
+    return update
+
+
+def fused_adam(optimizer: optim.Adam) -> Update:
+    """The kernel of a fused Adam or AdamW on the CPU; the optimizer keeps the state and the settings.
+
+    It leaves the bits of the optimizer's `step`, in less than half of its time where the network is tiny.
+    """
+    kernel = ADAM_KERNELS["adamw" if isinstance(optimizer, optim.AdamW) else "adam"]
+    first_step = plain_step(optimizer)
+    if kernel is None:
+        return first_step
+
+    def update(closure: Closure) -> Tensor:
+        if not optimizer.state:
+            return first_step(closure)
+        cost = closure()
+        with torch.no_grad():
+            for group in optimizer.param_groups:
+                _update_group(kernel, group, [optimizer.state[p] for p in group["params"]])
+        return cost
+
+    return update
+
+
+def _update_group(kernel: Callable[..., None], group: dict[str, Any], states: list[dict[str, Tensor]]) -> None:
+    steps = [state["step"] for state in states]
+    for step in steps:
+        step += 1
+    beta1, beta2 = group["betas"]
+    kernel(
+        group["params"],
+        [p.grad for p in group["params"]],
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [],
+        steps,
+        lr=group["lr"],
+        beta1=beta1,
+        beta2=beta2,
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
