@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from mlcli.config.sections.dataset import CsvConfig, TableConfig
+from mlcli.config.sections.dataset import CsvConfig
+from mlcli.config.sections.rows import TableConfig
 from mlcli.data.cleaning import (
     check_classes,
     check_spread,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from mlcli.config.sections.dataset import MissingConfig, OutliersConfig
+from mlcli.config.sections.rows import MissingConfig, OutliersConfig
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import Bounds, OutlierReport, Table
 from mlcli.errors import DataError

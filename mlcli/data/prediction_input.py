@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, MissingConfig, NpzConfig, TableConfig
+from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, NpzConfig
+from mlcli.config.sections.rows import MissingConfig, TableConfig
 from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.idx import read_idx
 from mlcli.data.readers.images import Color, list_pictures, read_pictures, visible

@@ -13,14 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mlcli.config.sections.dataset import (
-    DatasetConfig,
-    DigitsConfig,
-    IdxConfig,
-    MnistConfig,
-    SplitConfig,
-    TableConfig,
-)
+from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
+from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import Profile, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from mlcli.config.sections.dataset import Cell
+from mlcli.config.sections.rows import Cell
 from mlcli.data.tables.cells import as_cells, parse_booleans
 from mlcli.data.tables.inference import Decimal, parse_columns, parse_dates
 from mlcli.data.tables.rows import Rows

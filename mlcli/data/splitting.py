@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from mlcli.config.sections.dataset import SplitConfig
+from mlcli.config.sections.rows import SplitConfig
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import DataError
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlcli.config.sections.config import Config, usual_rate
-from mlcli.config.sections.dataset import TableConfig
 from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
+from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue
 
 if TYPE_CHECKING:

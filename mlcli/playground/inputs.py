@@ -11,8 +11,8 @@ import numpy as np
 from mlcli.config.loading.dump import changes_of, dump_tree
 from mlcli.config.loading.load import parse_config
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.dataset import TableConfig
 from mlcli.config.sections.features import FeaturesConfig, SelectConfig
+from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue
 from mlcli.data.sources import read_source
 from mlcli.data.tables.frames import collect

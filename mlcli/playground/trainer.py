@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.dataset import DatasetConfig, SplitConfig
+from mlcli.config.sections.dataset import DatasetConfig
+from mlcli.config.sections.rows import SplitConfig
 from mlcli.data.prepare import divide_source
 from mlcli.data.sources import read_source
 from mlcli.data.tables.types import SourceRead, Splits, Table

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from mlcli.config.reference.explain import ADVICE, Topic
+from mlcli.config.reference.explain import Topic
 from mlcli.config.rules.messages import shown_value
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import Value
@@ -25,12 +25,12 @@ from mlcli.training.losses import loss_name
 
 def heading(section: str) -> str:
     """The step that a section belongs to, e.g. `Step 1, data preparation (preparación de datos)`."""
-    return _capitalised(ADVICE[section].term)
+    return term_of(section)
 
 
 def term_of(key: str) -> str:
     """The course's word for a key."""
-    return _capitalised(ADVICE[key].term)
+    return _capitalised(Topic(tuple(key.split("."))).advice.term)
 
 
 def about(config: Config, key: str, value: Value = None) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from mlcli.config.sections.dataset import MissingConfig
+from mlcli.config.sections.rows import MissingConfig
 from mlcli.data.quality.columns import has_code_name, has_id_name, row_number_reason
 from mlcli.data.quality.leaks import is_copy
 from mlcli.data.tables.cells import FEWEST_TEXTS, is_free_text, looks_boolean

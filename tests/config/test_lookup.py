@@ -4,7 +4,7 @@ import pytest
 
 from mlcli.config.loading.dump import dump_briefly
 from mlcli.config.loading.yaml import read_yaml
-from mlcli.config.reference.explain import ADVICE, Topic, example_of, is_choice, summary_of
+from mlcli.config.reference.explain import Topic, example_of, is_choice, summary_of
 from mlcli.config.rules.values import expand_shorthand, find_issues
 from mlcli.config.sections.keys import ANY, all_keys
 from mlcli.config.tree import freeze
@@ -24,10 +24,6 @@ def test_every_key_has_a_description_and_can_be_looked_up(key):
 
 def test_every_section_that_can_be_chosen_says_what_it_is():
     assert all(len(summary_of(section)) > 5 for topic in MEMBERS for section in topic.sections.values())
-
-
-def test_advice_is_on_keys_that_exist():
-    assert set(ADVICE) <= set(KEYS)
 
 
 TOPICS = [*explain(None).topics, *MEMBERS]

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from mlcli.config.sections.dataset import OutliersConfig
+from mlcli.config.sections.rows import OutliersConfig
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import DataError

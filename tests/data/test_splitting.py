@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcli.config.sections.dataset import SplitConfig
+from mlcli.config.sections.rows import SplitConfig
 from mlcli.data.splitting import split_rows
 from mlcli.errors import DataError
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from pydantic.fields import FieldInfo
 
-from mlcli.config.reference.explain import ADVICE, NO_ADVICE, summary_of
+from mlcli.config.reference.explain import advice_of, summary_of
 from mlcli.config.rules.training import SPACE, searchable
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
@@ -66,9 +66,8 @@ class _Writer:
         }
 
     def _key(self, field: FieldInfo, path: NodePath) -> Node:
-        advice = ADVICE.get(".".join(path), NO_ADVICE)
         default = {} if field.is_required() else {"default": _plain_default(field.default)}
-        said = " ".join(text for text in (field.description, advice.change, _said_default(default)) if text)
+        said = " ".join(text for text in (field.description, advice_of(field).change, _said_default(default)) if text)
         # At the left margin, the name may be left out of the section that is the default.
         unnamed = type(field.default) if len(path) == 1 else None
         node = self._value(field_shape(field), path, unnamed)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from mlcli.config.rules.values import ConfigIssue
 from mlcli.config.sections.config import Config, has_valid_rows
-from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, IdxConfig, ImageConfig, SqlConfig, TableConfig
+from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, IdxConfig, SqlConfig
 from mlcli.config.sections.features import ColumnConfig, FeaturesConfig
+from mlcli.config.sections.rows import ImageConfig, TableConfig
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError
 

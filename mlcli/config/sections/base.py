@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.config import JsonDict
 
 
 class Section(BaseModel):
@@ -14,6 +15,16 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+
+def advice(change: str = "", *, term: str = "", example: JsonValue = None) -> JsonDict:
+    """What a key's description leaves to say, for its Field.
+
+    change  : when to change it
+    term    : the course's word for it, in English and Spanish
+    example : a value, where the key's type suggests no good one
+    """
+    return {"change": change, "term": term, "example": example}
 
 
 @dataclass(frozen=True)

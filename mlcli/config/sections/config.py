@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ErrorHint, Section
+from mlcli.config.sections.base import ErrorHint, Section, advice
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.sections.model import AutoLoss, LossConfig, ModelConfig
@@ -19,23 +19,60 @@ class Config(Section):
     name: Annotated[str, ErrorHint("1 to 64 letters, digits, - and _, starting with a letter or digit")] = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
         description="Runs go to runs/<name>/001, 002, … Left out, it is the file's name.",
+        json_schema_extra=advice("Name experiments apart, and their runs are numbered apart.", example="income"),
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of split, first weights, row order and dropout.")
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**63,
+        description="Seed of split, first weights, row order and dropout.",
+        json_schema_extra=advice("Train with three other seeds to see how far chance moves a score.", example=1),
+    )
     device: Annotated[str, ErrorHint("auto, cpu, cuda, cuda:1 or mps")] = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
         description="auto (the accelerator when there is one), cpu, cuda, cuda:1 or mps.",
+        json_schema_extra=advice("Say cpu where an accelerator is busy or gives other results.", example="cpu"),
     )
-    dataset: DatasetConfig = Field(description="Step 1: where rows come from, cleaning, split.")
-    features: FeaturesConfig = Field(FeaturesConfig.model_construct(), description="Step 2: how columns become inputs.")
-    model: ModelConfig = Field(ModelConfig.model_construct(), description="Step 3: the network.")
-    loss: LossConfig = Field(AutoLoss.model_construct(), description="Step 3: what is minimised.")
+    dataset: DatasetConfig = Field(
+        description="Step 1: where rows come from, cleaning, split.",
+        json_schema_extra=advice(term="step 1, data preparation (preparación de datos)"),
+    )
+    features: FeaturesConfig = Field(
+        FeaturesConfig.model_construct(),
+        description="Step 2: how columns become inputs.",
+        json_schema_extra=advice(term="step 2, feature engineering (ingeniería de características)"),
+    )
+    model: ModelConfig = Field(
+        ModelConfig.model_construct(),
+        description="Step 3: the network.",
+        json_schema_extra=advice(term="multilayer perceptron (perceptrón multicapa)"),
+    )
+    loss: LossConfig = Field(
+        AutoLoss.model_construct(),
+        description="Step 3: what is minimised.",
+        json_schema_extra=advice(term="loss of one example, cost of a set (pérdida, coste)"),
+    )
     optimizer: OptimizerConfig = Field(
-        AdamConfig.model_construct(name="adam"), description="Step 3: how it is minimised."
+        AdamConfig.model_construct(name="adam"),
+        description="Step 3: how it is minimised.",
+        json_schema_extra=advice(term="gradient descent w ← w − α·∂J/∂w (descenso por el gradiente)"),
     )
-    training: TrainingConfig = Field(TrainingConfig.model_construct(), description="Step 3: the loop.")
-    evaluation: EvaluationConfig = Field(EvaluationConfig.model_construct(), description="Step 4: what is measured.")
-    improve: ImproveConfig = Field(ImproveConfig.model_construct(), description="Step 5: the search.")
+    training: TrainingConfig = Field(
+        TrainingConfig.model_construct(),
+        description="Step 3: the loop.",
+        json_schema_extra=advice(term="step 3, modelling (modelado)"),
+    )
+    evaluation: EvaluationConfig = Field(
+        EvaluationConfig.model_construct(),
+        description="Step 4: what is measured.",
+        json_schema_extra=advice(term="step 4, performance measurement (medida del rendimiento)"),
+    )
+    improve: ImproveConfig = Field(
+        ImproveConfig.model_construct(),
+        description="Step 5: the search.",
+        json_schema_extra=advice(term="step 5, improving performance (mejora del rendimiento)"),
+    )
 
     def fingerprint(self) -> str:
         """SHA-256 over every key and value, in hexadecimal: equal for configurations that mean the same."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ColumnName, Count, NonNegative, Positive, Section
+from mlcli.config.sections.base import ColumnName, Count, NonNegative, Positive, Section, advice
 
 Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
@@ -21,15 +21,35 @@ class SelectConfig(Section):
     """Filters that keep the informative features; applied in the order listed here."""
 
     variance: NonNegative | None = Field(
-        0.0, description="Drop features whose variance before scaling is at most this; null keeps all."
+        0.0,
+        description="Drop features whose variance before scaling is at most this; null keeps all.",
+        json_schema_extra=advice(
+            "Raise it to drop nearly constant columns.", term="variance threshold (umbral de varianza)", example=0.01
+        ),
     )
     correlation: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
-        None, description="Of two features whose absolute Pearson correlation exceeds this, drop the later."
+        None,
+        description="Of two features whose absolute Pearson correlation exceeds this, drop the later.",
+        json_schema_extra=advice(
+            "Use it on many measurements of one thing.",
+            term="high-correlation filter (filtro de alta correlación)",
+            example=0.95,
+        ),
     )
     k_best: Count | None = Field(
-        None, description="Keep this many features with the highest F statistic against the target."
+        None,
+        description="Keep this many features with the highest F statistic against the target.",
+        json_schema_extra=advice("Use it with more features than rows can teach.", example=20),
     )
-    rfe: Count | None = Field(None, description="Keep this many features by recursive elimination with a linear model.")
+    rfe: Count | None = Field(
+        None,
+        description="Keep this many features by recursive elimination with a linear model.",
+        json_schema_extra=advice(
+            "As k_best, where features help only together.",
+            term="recursive elimination (eliminación recursiva)",
+            example=10,
+        ),
+    )
 
 
 class PcaConfig(Section):
@@ -37,25 +57,41 @@ class PcaConfig(Section):
 
     name: Literal["pca"]
     components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = Field(
-        0.95, description="How many components, or the share of variance they must keep."
+        0.95,
+        description="How many components, or the share of variance they must keep.",
+        json_schema_extra=advice("Lower it while the validation score holds.", example=0.9),
     )
-    whiten: bool = Field(False, description="Scale components to unit variance.")
+    whiten: bool = Field(
+        False,
+        description="Scale components to unit variance.",
+        json_schema_extra=advice("Try it where small components matter."),
+    )
 
 
 class ColumnConfig(Section):
     """Exceptions for one column; null keeps what the section says."""
 
     impute: Impute | None = Field(None, description="As features.impute, for this column.")
-    fill_value: float | None = Field(None, description="As features.fill_value, for this column.")
+    fill_value: float | None = Field(
+        None, description="As features.fill_value, for this column.", json_schema_extra=advice(example=-1)
+    )
     indicator: bool | None = Field(None, description="As features.indicator, for this column.")
     scale: Scale | None = Field(None, description="As features.scale, for this column.")
-    pieces: Pieces | None = Field(None, description="As features.pieces, for this column.")
+    pieces: Pieces | None = Field(
+        None, description="As features.pieces, for this column.", json_schema_extra=advice(example=32)
+    )
     encode: Encode | None = Field(None, description="As features.encode, for this column.")
     order: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
-        None, description="Categories from lowest to highest, for encode: ordinal."
+        None,
+        description="Categories from lowest to highest, for encode: ordinal.",
+        json_schema_extra=advice(term="ordered categories (categorías ordenadas)", example=["low", "mid", "high"]),
     )
-    buckets: Buckets | None = Field(None, description="As features.buckets, for this column.")
-    dates: DateParts | None = Field(None, description="As features.dates, for this column.")
+    buckets: Buckets | None = Field(
+        None, description="As features.buckets, for this column.", json_schema_extra=advice(example=64)
+    )
+    dates: DateParts | None = Field(
+        None, description="As features.dates, for this column.", json_schema_extra=advice(example=["month", "elapsed"])
+    )
 
 
 class FeaturesConfig(Section):
@@ -65,14 +101,29 @@ class FeaturesConfig(Section):
         {},
         description="New number columns by formula: + - * / % **, comparisons, "
         "sin cos tan exp log log1p sqrt abs min max. Parsed, never evaluated as code.",
+        json_schema_extra=advice(
+            "Write down what an expert would work out: ratios, squares, products.",
+            term="a feature is an individually measurable property used to predict (característica)",
+            example={"area": "width * length"},
+        ),
     )
     drop: tuple[ColumnName, ...] = Field(
-        (), description="Number columns that are no inputs themselves; what is derived from them is."
+        (),
+        description="Number columns that are no inputs themselves; what is derived from them is.",
+        json_schema_extra=advice(
+            "Name a column here where its logarithm, or a ratio of it, says what it says.", example=["width"]
+        ),
     )
     impute: Impute = Field(
-        "median", description="What replaces missing numbers. Missing categories are a category of their own."
+        "median",
+        description="What replaces missing numbers. Missing categories are a category of their own.",
+        json_schema_extra=advice(
+            "mean for bell-shaped columns; median stands outliers.", term="imputation (imputación)"
+        ),
     )
-    fill_value: float = Field(0.0, description="The number used by impute: constant.")
+    fill_value: float = Field(
+        0.0, description="The number used by impute: constant.", json_schema_extra=advice(example=-1)
+    )
     indicator: bool = Field(
         False,
         description="Add a 0/1 column per number column with missing values. Use it when absence informs.",
@@ -81,34 +132,68 @@ class FeaturesConfig(Section):
         "standard",
         description="standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal "
         "shape by ranks; power: Yeo-Johnson. Networks need inputs of comparable size.",
+        json_schema_extra=advice(
+            "robust or quantile for skewed columns and outliers.", term="normalisation (normalización)"
+        ),
     )
     pieces: Pieces = Field(
         0,
         description="Number columns also enter cut into about so many pieces, at quantiles and at values that many "
         "rows share: how far a number has come through each, from 0 to 1. A network then bends where the data does; "
         "16 to 64 help on most tables. 0 cuts none.",
+        json_schema_extra=advice(
+            "Try 32 where trees beat the network: income that jumps at a threshold, prices that bend with the place.",
+            term="discretisation (discretización)",
+            example=32,
+        ),
     )
     clip: Positive | None = Field(
-        None, description="Limit scaled numbers to ± this many scaled units. Use it against far outliers."
+        None,
+        description="Limit scaled numbers to ± this many scaled units. Use it against far outliers.",
+        json_schema_extra=advice(example=5),
     )
     encode: Encode = Field(
         "one_hot",
         description="How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned "
         "by the network; target, the smoothed mean target of the category (cross-fitted); hash, counts of "
         "the words, for free text, which is refused otherwise unless its column asks for another by name.",
+        json_schema_extra=advice(
+            "ordinal for grades; embedding or target for columns with hundreds of categories; hash for comments.",
+            term="ordered codes, or dummies (variables dummy, one-hot)",
+        ),
     )
     buckets: Buckets = Field(
-        256, description="Numbers that encode: hash makes of a column: words are dealt out to them by a hash."
+        256,
+        description="Numbers that encode: hash makes of a column: words are dealt out to them by a hash.",
+        json_schema_extra=advice("More where many different words matter; fewer with few rows.", example=64),
     )
     max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
-        100, description="Categories kept per column, the most frequent first; rarer ones share one code."
+        100,
+        description="Categories kept per column, the most frequent first; rarer ones share one code.",
+        json_schema_extra=advice("Lower it where rare categories add noise.", example=20),
     )
     dates: DateParts = Field(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
         description="The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
         "are times of day; elapsed, days since the first date of the training rows in any column. month_cycle, "
         "weekday_cycle and hour_cycle are a sine and a cosine each, by which December lies beside January.",
+        json_schema_extra=advice(
+            "Cycles where the season, the day of the week or the hour matters; elapsed where things drift with time.",
+            example=["month_cycle", "weekday", "elapsed"],
+        ),
     )
-    select: SelectConfig = Field(SelectConfig.model_construct(), description="Feature selection.")
-    extract: PcaConfig | None = Field(None, description="Feature extraction: {name: pca, components: 0.95}.")
-    columns: dict[ColumnName, ColumnConfig] = Field({}, description="Per-column exceptions.")
+    select: SelectConfig = Field(
+        SelectConfig.model_construct(),
+        description="Feature selection.",
+        json_schema_extra=advice(term="feature selection (selección de características)"),
+    )
+    extract: PcaConfig | None = Field(
+        None,
+        description="Feature extraction: {name: pca, components: 0.95}.",
+        json_schema_extra=advice(
+            "Many correlated columns, or pictures.", term="feature extraction: PCA (extracción)", example="pca"
+        ),
+    )
+    columns: dict[ColumnName, ColumnConfig] = Field(
+        {}, description="Per-column exceptions.", json_schema_extra=advice(example={"age": {"scale": "robust"}})
+    )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ColumnName, OpenShare, Positive, Section
+from mlcli.config.sections.base import ColumnName, OpenShare, Positive, Section, advice
 
 Activation = Literal[
     "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish",
@@ -22,36 +22,62 @@ Init = Literal[
 ]
 Units = Annotated[int, Field(ge=1, le=1_000_000)]
 
+_SMOOTHING = advice("Try 0.05 to 0.1 where labels may be wrong.", example=0.1)
+
 
 class MlpConfig(Section):
     """A multilayer perceptron; no hidden layer makes it linear, logistic or softmax regression."""
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[Units, ...], Field(max_length=100)] = Field(
-        (64, 32), description="Units in each hidden layer. [] is linear / logistic / softmax regression."
+        (64, 32),
+        description="Units in each hidden layer. [] is linear / logistic / softmax regression.",
+        json_schema_extra=advice(
+            "Too small underfits, too large overfits: grow it until the training loss falls, then regularise.",
+            term="hidden layers; hyper-parameters (capas ocultas, hiperparámetros)",
+            example=[128, 64],
+        ),
     )
     activation: Activation = Field(
         "relu",
         description="Non-linearity of hidden units. Without one the network is linear and cannot learn XOR.",
+        json_schema_extra=advice(
+            "No sigmoid in hidden layers; ReLU with care for the learning rate, then leaky ReLU or ELU; tanh as a try.",
+            term="activation function (función de activación)",
+            example="elu",
+        ),
     )
     output: Literal["auto", "identity", "sigmoid", "softmax", "step"] = Field(
         "auto",
         description="Output unit. auto: identity for regression, sigmoid for two classes, softmax for more. "
         "step is Rosenblatt's perceptron (two classes, no probabilities).",
+        json_schema_extra=advice(term="output layer: sigmoid for two classes, softmax for K (capa de salida)"),
     )
     dropout: OpenShare = Field(
-        0.0, description="Share of hidden units silenced at random in each step; 0.2–0.5 against overfitting."
+        0.0,
+        description="Share of hidden units silenced at random in each step; 0.2–0.5 against overfitting.",
+        json_schema_extra=advice(term="dropout, a regularisation (regularización)", example=0.2),
     )
     norm: Literal["none", "batch", "layer"] = Field(
-        "none", description="Normalisation before each activation. Helps deep networks."
+        "none",
+        description="Normalisation before each activation. Helps deep networks.",
+        json_schema_extra=advice("Try batch where more than three layers train badly."),
     )
     init: Init = Field(
         "auto",
         description="First weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
+        json_schema_extra=advice(
+            "auto follows the activation.", term="initialisation: He, Glorot (inicialización)", example="glorot_uniform"
+        ),
     )
     max_norm: Positive | None = Field(
         None,
         description="Weight constraint: the incoming weights of a unit are kept within this Euclidean norm.",
+        json_schema_extra=advice(
+            "Try 1 to 4 beside dropout.",
+            term="weight constraints, a regularisation (restricciones de pesos)",
+            example=3,
+        ),
     )
 
 
@@ -63,6 +89,7 @@ class _ClassLoss(Section):
         "none",
         description="Weight of each class in the cost: balanced is n / (K · n_class), as in scikit-learn; or a "
         "number per class name. Use it when classes are imbalanced.",
+        json_schema_extra=advice(term="imbalanced data (datos desbalanceados)", example="balanced"),
     )
 
 
@@ -70,7 +97,9 @@ class AutoLoss(_ClassLoss):
     """mse for regression, bce for two classes, cross_entropy for more, perceptron for a step output."""
 
     name: Literal["auto"] = "auto"
-    label_smoothing: OpenShare = Field(0.0, description="Share of probability spread over the other classes.")
+    label_smoothing: OpenShare = Field(
+        0.0, description="Share of probability spread over the other classes.", json_schema_extra=_SMOOTHING
+    )
 
 
 class RegressionLoss(Section):
@@ -83,28 +112,42 @@ class HuberLoss(Section):
     """Squared near zero, absolute beyond delta: robust to outliers (Huber, 1964)."""
 
     name: Literal["huber"]
-    delta: Positive = Field(1.0, description="Where the loss turns linear, in standard deviations of the target.")
+    delta: Positive = Field(
+        1.0,
+        description="Where the loss turns linear, in standard deviations of the target.",
+        json_schema_extra=advice("Lower it to care less about far targets.", example=0.5),
+    )
 
 
 class QuantileLoss(Section):
     """Pinball loss: predicts a quantile of the target instead of its mean."""
 
     name: Literal["quantile"]
-    q: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.5, description="The quantile; 0.5 is the median.")
+    q: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.5,
+        description="The quantile; 0.5 is the median.",
+        json_schema_extra=advice("0.9 predicts what nine in ten stay below.", example=0.9),
+    )
 
 
 class CrossEntropyLoss(_ClassLoss):
     """bce: binary cross-entropy (two classes); cross_entropy: −ln of the true class's probability (K classes)."""
 
     name: Literal["bce", "cross_entropy"]
-    label_smoothing: OpenShare = Field(0.0, description="Share of probability spread over the other classes.")
+    label_smoothing: OpenShare = Field(
+        0.0, description="Share of probability spread over the other classes.", json_schema_extra=_SMOOTHING
+    )
 
 
 class FocalLoss(_ClassLoss):
     """Cross-entropy that favours hard rows (Lin et al., 2017)."""
 
     name: Literal["focal"]
-    gamma: Annotated[float, Field(ge=0.0)] = Field(2.0, description="Focus: 0 is cross-entropy.")
+    gamma: Annotated[float, Field(ge=0.0)] = Field(
+        2.0,
+        description="Focus: 0 is cross-entropy.",
+        json_schema_extra=advice("Raise it where easy rows drown the hard ones.", example=3),
+    )
 
 
 class MarginLoss(_ClassLoss):

@@ -4,12 +4,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import Count, NonNegative, OpenShare, Positive, Section
+from mlcli.config.sections.base import Count, NonNegative, OpenShare, Positive, Section, advice
 from mlcli.config.sections.training import Watched
+
+_LR = advice(
+    "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Loss rises: lower it; falls slowly: raise it.",
+    term="learning rate α (tasa de aprendizaje)",
+    example=0.003,
+)
+_MOMENTUM = advice("Raise it where plain gradient descent zigzags or crawls.", term="momentum (momento)", example=0.9)
+_RHO = advice("Lower it for noisier, quicker averages.", example=0.95)
+_FACTOR = advice("Smaller drops faster.", example=0.5)
 
 
 class _Schedule(Section):
-    warmup: OpenShare = Field(0.0, description="Share of all steps over which lr rises linearly from 0.")
+    warmup: OpenShare = Field(
+        0.0,
+        description="Share of all steps over which lr rises linearly from 0.",
+        json_schema_extra=advice("0.05 to 0.1 where the first steps diverge.", example=0.1),
+    )
 
 
 class ConstantSchedule(_Schedule):
@@ -22,44 +35,68 @@ class StepSchedule(_Schedule):
     """lr is multiplied by factor every `every` epochs."""
 
     name: Literal["step"]
-    every: Count = Field(10, description="Epochs between two drops.")
-    factor: Annotated[float, Field(gt=0.0, le=1.0)] = Field(0.1, description="Multiplier of each drop.")
+    every: Count = Field(
+        10,
+        description="Epochs between two drops.",
+        json_schema_extra=advice("About a third of the epochs.", example=30),
+    )
+    factor: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.1, description="Multiplier of each drop.", json_schema_extra=_FACTOR
+    )
 
 
 class ExponentialSchedule(_Schedule):
     """lr is multiplied by factor every epoch, smoothly."""
 
     name: Literal["exponential"]
-    factor: Annotated[float, Field(gt=0.0, le=1.0)] = Field(0.95, description="Multiplier an epoch.")
+    factor: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.95, description="Multiplier an epoch.", json_schema_extra=_FACTOR
+    )
 
 
 class CosineSchedule(_Schedule):
     """lr falls along half a cosine to `end` × lr at the last step (Loshchilov and Hutter, 2017)."""
 
     name: Literal["cosine"]
-    end: OpenShare = Field(0.0, description="Final lr as a share of lr.")
+    end: OpenShare = Field(
+        0.0,
+        description="Final lr as a share of lr.",
+        json_schema_extra=advice("Above 0 keeps learning to the end.", example=0.01),
+    )
 
 
 class OneCycleSchedule(_Schedule):
     """lr rises to its value over the first `peak` share of steps and falls to near 0 (Smith, 2018)."""
 
     name: Literal["one_cycle"]
-    peak: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.3, description="Share of steps before the peak.")
+    peak: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.3,
+        description="Share of steps before the peak.",
+        json_schema_extra=advice("Later for long runs.", example=0.2),
+    )
 
 
 class InverseSqrtSchedule(_Schedule):
     """lr falls as 1/sqrt(step) after `after` steps."""
 
     name: Literal["inverse_sqrt"]
-    after: Count = Field(100, description="Steps before the fall.")
+    after: Count = Field(
+        100, description="Steps before the fall.", json_schema_extra=advice("About a tenth of all steps.", example=1000)
+    )
 
 
 class PlateauSchedule(_Schedule):
     """lr is multiplied by factor when the watched number has not improved for `patience` epochs."""
 
     name: Literal["plateau"]
-    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.5, description="Multiplier of each drop.")
-    patience: Count = Field(5, description="Epochs without improvement before a drop.")
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.5, description="Multiplier of each drop.", json_schema_extra=_FACTOR
+    )
+    patience: Count = Field(
+        5,
+        description="Epochs without improvement before a drop.",
+        json_schema_extra=advice("Well below early stopping's patience.", example=5),
+    )
     metric: Watched = Field(
         "loss", description="Number watched, on the validation rows: loss, or any metric that suits the task."
     )
@@ -78,12 +115,29 @@ ScheduleConfig = Annotated[
 
 
 class _Optimizer(Section):
-    schedule: ScheduleConfig = Field(ConstantSchedule.model_construct(), description="How lr changes along the run.")
-    l1: NonNegative = Field(0.0, description="Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.")
+    schedule: ScheduleConfig = Field(
+        ConstantSchedule.model_construct(),
+        description="How lr changes along the run.",
+        json_schema_extra=advice(
+            "one_cycle and cosine end with small, careful steps and seldom lose.", example="cosine"
+        ),
+    )
+    l1: NonNegative = Field(
+        0.0,
+        description="Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.",
+        json_schema_extra=advice(
+            "Use it to find out which features matter.", term="L1 regularisation (regularización L1)", example=0.0001
+        ),
+    )
     l2: NonNegative = Field(
         0.0,
         description="Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw it is the "
         "decoupled weight decay.",
+        json_schema_extra=advice(
+            "Raise it tenfold at a time against overfitting; with l1, elastic net.",
+            term="L2 regularisation (regularización L2)",
+            example=0.001,
+        ),
     )
 
 
@@ -91,52 +145,82 @@ class SgdConfig(_Optimizer):
     """Gradient descent w ← w − lr · ∂J/∂w, with optional momentum."""
 
     name: Literal["sgd"]
-    lr: Positive = Field(0.01, description="Learning rate α: too low crawls, too high diverges.")
-    momentum: OpenShare = Field(0.0, description="Share of the previous step that is kept; 0.9 is usual.")
-    nesterov: bool = Field(False, description="Look-ahead momentum; needs momentum > 0.")
+    lr: Positive = Field(0.01, description="Learning rate α: too low crawls, too high diverges.", json_schema_extra=_LR)
+    momentum: OpenShare = Field(
+        0.0, description="Share of the previous step that is kept; 0.9 is usual.", json_schema_extra=_MOMENTUM
+    )
+    nesterov: bool = Field(
+        False,
+        description="Look-ahead momentum; needs momentum > 0.",
+        json_schema_extra=advice("Try it with momentum 0.9."),
+    )
 
 
 class AdagradConfig(_Optimizer):
     """Duchi et al., 2011."""
 
     name: Literal["adagrad"]
-    lr: Positive = Field(0.01, description="Learning rate.")
+    lr: Positive = Field(0.01, description="Learning rate.", json_schema_extra=_LR)
 
 
 class AdadeltaConfig(_Optimizer):
     """Zeiler, 2012."""
 
     name: Literal["adadelta"]
-    lr: Positive = Field(1.0, description="Multiplier of Adadelta's own step.")
-    rho: OpenShare = Field(0.9, description="Decay of the running averages.")
+    lr: Positive = Field(1.0, description="Multiplier of Adadelta's own step.", json_schema_extra=_LR)
+    rho: OpenShare = Field(0.9, description="Decay of the running averages.", json_schema_extra=_RHO)
 
 
 class RmspropConfig(_Optimizer):
     """Tieleman and Hinton, 2012."""
 
     name: Literal["rmsprop"]
-    lr: Positive = Field(0.001, description="Learning rate.")
-    rho: OpenShare = Field(0.99, description="Decay of the running average of squared gradients (Keras: 0.9).")
-    momentum: OpenShare = Field(0.0, description="Share of the previous step that is kept.")
+    lr: Positive = Field(0.001, description="Learning rate.", json_schema_extra=_LR)
+    rho: OpenShare = Field(
+        0.99, description="Decay of the running average of squared gradients (Keras: 0.9).", json_schema_extra=_RHO
+    )
+    momentum: OpenShare = Field(
+        0.0, description="Share of the previous step that is kept.", json_schema_extra=_MOMENTUM
+    )
 
 
 class AdamConfig(_Optimizer):
     """adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019), adamax, nadam, radam."""
 
     name: Literal["adam", "adamw", "adamax", "nadam", "radam"]
-    lr: Positive = Field(0.001, description="Learning rate.")
-    beta1: OpenShare = Field(0.9, description="Decay of the running mean of gradients.")
-    beta2: OpenShare = Field(0.999, description="Decay of the running mean of squared gradients.")
-    eps: Positive = Field(1e-8, description="Added to the denominator.")
+    lr: Positive = Field(0.001, description="Learning rate.", json_schema_extra=_LR)
+    beta1: OpenShare = Field(
+        0.9,
+        description="Decay of the running mean of gradients.",
+        json_schema_extra=advice("Seldom; 0.95 steadies noisy gradients.", example=0.95),
+    )
+    beta2: OpenShare = Field(
+        0.999,
+        description="Decay of the running mean of squared gradients.",
+        json_schema_extra=advice("Lower to 0.99 or 0.95 where rare large gradients slow it down.", example=0.99),
+    )
+    eps: Positive = Field(
+        1e-8,
+        description="Added to the denominator.",
+        json_schema_extra=advice("Raise it where training is unstable in float32 or bfloat16.", example=1e-06),
+    )
 
 
 class LbfgsConfig(_Optimizer):
     """Quasi-Newton, for small full-batch problems (Liu and Nocedal, 1989)."""
 
     name: Literal["lbfgs"]
-    lr: Positive = Field(1.0, description="First step length of each line search.")
-    iterations: Count = Field(20, description="Inner iterations a step.")
-    history: Count = Field(10, description="Past updates remembered.")
+    lr: Positive = Field(1.0, description="First step length of each line search.", json_schema_extra=_LR)
+    iterations: Count = Field(
+        20,
+        description="Inner iterations a step.",
+        json_schema_extra=advice("More for smooth, small problems.", example=50),
+    )
+    history: Count = Field(
+        10,
+        description="Past updates remembered.",
+        json_schema_extra=advice("More remembers more curvature and takes more memory.", example=20),
+    )
 
 
 OptimizerConfig = Annotated[

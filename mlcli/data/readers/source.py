@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from mlcli.config.sections.dataset import CsvConfig, JsonlConfig, ParquetConfig, SourceConfig
+from mlcli.config.sections.dataset import CsvConfig, JsonlConfig, ParquetConfig
+from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers.text_file import GZIP, start_of
 from mlcli.data.tables.rows import Rows

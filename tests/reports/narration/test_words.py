@@ -7,7 +7,7 @@ import pytest
 
 import mlcli.reports.narration
 from mlcli.config.loading.load import parse_config
-from mlcli.config.reference.explain import ADVICE, Topic
+from mlcli.config.reference.explain import Topic
 from mlcli.reports.narration import about, about_member, clause
 
 CONFIG = parse_config("name: a\ndataset: {name: iris}\noptimizer: {name: adamw, lr: 0.01}\n", "test", "a", ())
@@ -66,4 +66,4 @@ def test_every_key_that_is_told_of_exists():
     named = {name for text in sources for name in re.findall(r"(?:term_of|heading)\([\"']([a-z_.]+)[\"']\)", text)}
     assert len(called) > 10
     assert all(Topic(tuple(key.split("."))).keys for key in called)
-    assert all(ADVICE[key].term for key in named)
+    assert all(Topic(tuple(key.split("."))).advice.term for key in named)
