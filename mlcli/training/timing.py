@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -27,8 +28,13 @@ class StepTiming:
         return context.steps_per_epoch * self.step + self.closing
 
 
-def measure_step_time(context: TrainingContext, seconds: float) -> StepTiming:
-    """Take real steps for about this long, at least two; the context's network is another afterwards."""
+def measure_step_time(
+    context: TrainingContext, seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> StepTiming:
+    """Take real steps for about this long, at least two; the context's network is another afterwards.
+
+    clock : seconds since any moment
+    """
     state, order = new_state(context), row_order(context, 0)
     some = TensorDataset(context.valid.x[:SCORED], context.valid.y[:SCORED])
     sampled = replace(context, valid=some)
@@ -41,22 +47,23 @@ def measure_step_time(context: TrainingContext, seconds: float) -> StepTiming:
         state.batch = context.steps_per_epoch
         close_epoch(sampled, state, ())
 
-    each = _mean_time(context, step, seconds)
-    return StepTiming(each, _mean_time(context, close, 0.0) * max(1.0, len(context.valid) / max(1, len(some))))
+    now = partial(_now, context, clock)
+    each = _mean_time(now, step, seconds)
+    return StepTiming(each, _mean_time(now, close, 0.0) * max(1.0, len(context.valid) / max(1, len(some))))
 
 
-def _mean_time(context: TrainingContext, action: Callable[[], None], seconds: float) -> float:
+def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: float) -> float:
     """Of an action repeated for this long, at least once, after a first time that allocates and chooses kernels."""
     action()
-    n, elapsed, started = 0, 0.0, _now(context)
+    n, elapsed, started = 0, 0.0, now()
     while not n or elapsed < seconds:
         action()
-        n, elapsed = n + 1, _now(context) - started
+        n, elapsed = n + 1, now() - started
     return elapsed / n
 
 
-def _now(context: TrainingContext) -> float:
+def _now(context: TrainingContext, clock: Callable[[], float]) -> float:
     """Seconds, once an accelerator, which works on by itself, has done what it was given."""
     if context.device.type == "cuda":
         torch.cuda.synchronize(context.device)
-    return time.perf_counter()
+    return clock()

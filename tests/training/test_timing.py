@@ -1,8 +1,10 @@
 """The pace of a training is that of its own steps."""
 
+from dataclasses import replace
+
 import pytest
 
-from mlcli.training import timing as pace
+from mlcli.training import timing
 from mlcli.training.timing import StepTiming, measure_step_time
 from tests.training.contexts import make_context
 
@@ -12,32 +14,23 @@ def test_an_epoch_is_its_steps_and_its_end():
     assert StepTiming(step=2.0, closing=5.0).epoch(context) == 11.0
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(0.0, 1), (1.0, 3)])
-def test_steps_and_ends_are_timed_apart_and_the_first_not_at_all(monkeypatch, seconds, steps):
-    now, calls = [0.0], []
-
-    def takes(name, first, later):
-        def act(*arguments):
-            now[0] += later if name in calls else first
-            calls.append(name)
-
-        return act
-
-    monkeypatch.setattr(pace, "optimizer_step", takes("step", 100.0, 0.4))
-    monkeypatch.setattr(pace, "close_epoch", takes("end", 50.0, 7.0))
-    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
-    found = measure_step_time(make_context(), seconds)
+@pytest.mark.parametrize(
+    ("seconds", "readings"), [(0.0, [100.0, 100.4, 150.0, 157.0]), (1.0, [100.0, 100.4, 100.8, 101.2, 150.0, 157.0])]
+)
+def test_steps_and_ends_are_timed_apart_and_the_first_not_at_all(seconds, readings):
+    clock = iter(readings)
+    found = measure_step_time(make_context(), seconds, clock.__next__)
     assert (found.step, found.closing) == (pytest.approx(0.4), pytest.approx(7.0))
-    assert calls.count("step") == 1 + steps
+    assert next(clock, None) is None
 
 
 def test_more_validation_rows_than_are_scored_are_reckoned_in(monkeypatch):
-    monkeypatch.setattr(pace, "SCORED", 5)
+    monkeypatch.setattr(timing, "SCORED", 5)
     sizes = []
-    monkeypatch.setattr(pace, "close_epoch", lambda context, state, callbacks: sizes.append(len(context.valid)))
-    monkeypatch.setattr(pace, "_mean_time", lambda context, action, seconds: (action(), 3.0)[1])
-    assert measure_step_time(make_context(), 0.0).closing == 3.0 * 20 / 5
-    assert sizes == [5]
+    context = replace(make_context(), scorer=lambda outputs, y: sizes.append(len(y)) or {})
+    clock = iter([0.0, 1.0, 2.0, 5.0])
+    assert measure_step_time(context, 0.0, clock.__next__).closing == 3.0 * 20 / 5
+    assert sizes == [5, 5]
 
 
 @pytest.mark.parametrize("valid", [True, False])
