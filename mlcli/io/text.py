@@ -67,6 +67,13 @@ def show_number(value: float | None) -> str:
     return f"{value:.{decimals}f}"
 
 
+def show_signed(value: float | None) -> str:
+    """A difference with its sign, +0.0333 or −12.35; an en dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{'−' if value < 0 else '+' if value > 0 else ''}{show_number(abs(value))}"
+
+
 def show_percent(share: float) -> str:
     """12.3 %; what is more than nothing is never shown as 0."""
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcli.config.loading.dump import Differing, show_setting
 from mlcli.io.atomic import write_file
-from mlcli.io.text import show_number, show_seconds
+from mlcli.io.text import show_number, show_seconds, show_signed
 from mlcli.metrics.catalog import Score
-from mlcli.reports.wording import show_interval
+from mlcli.reports.wording import VERDICTS, show_interval
 from mlcli.runs.comparison import Comparison, curves_of
 from mlcli.runs.listing import RunRecord
 from mlcli.runs.manifest import RunManifest
@@ -20,16 +19,17 @@ from mlcli.runs.manifest import RunManifest
 if TYPE_CHECKING:
     from mlcli.runs.predictions import Pair
 
-# Letters of a fingerprint that tell it from others.
+# Characters of a fingerprint that are shown.
 SHORT = 12
+# Differences below this share of their interval's size are rounding errors.
 ROUNDING = 1e-9
 NO_BREAK = "\u00a0"
-VERDICTS = {"better": "better", "worse": "worse", "no difference": "no clear difference", "undefined": "–"}
+SUBTITLES = {"training loss": "Mean over the rows during the epoch."}
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """Rows under a title, or a sentence in their place."""
+    """Rows under a title, or a note in place of rows."""
 
     title: str
     columns: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class TextTable:
 
 
 def tables_of(comparison: Comparison) -> list[TextTable]:
-    """What runs are, in what they differ, how well they do, and what can be said of the difference."""
+    """The runs, the differences between their configurations, data and environments, their scores, and paired tests."""
     return [
         _runs(comparison),
         _differing("Configuration", comparison.keys, comparison.names),
@@ -80,7 +80,7 @@ def _seconds(manifest: RunManifest) -> str:
 
 def _differing(title: str, found: Sequence[Differing], names: tuple[str, ...]) -> TextTable:
     if not found:
-        return TextTable(title, note="the same")
+        return TextTable(title, note="identical")
     rows = tuple((one.key, *map(show_setting, one.values)) for one in found)
     return TextTable(title, ("", *names), rows)
 
@@ -88,15 +88,15 @@ def _differing(title: str, found: Sequence[Differing], names: tuple[str, ...]) -
 def _data(comparison: Comparison) -> str:
     marks = [manifest.data_fingerprint[:SHORT] for manifest in comparison.manifests]
     if comparison.same_data:
-        return f"the same rows in the same splits (fingerprint {marks[0]})"
+        return f"identical rows and splits (fingerprint {marks[0]})"
     told = ", ".join(f"{name} {mark}" for name, mark in zip(comparison.names, marks, strict=True))
-    return f"not the same (fingerprints: {told})"
+    return f"different (fingerprints: {told})"
 
 
 def _scores(comparison: Comparison) -> TextTable:
     measured = [record.measured for record in comparison.records]
     if not any(measured):
-        return TextTable("Scores", note="none of them has been measured; measure them with: mlcli evaluate RUN")
+        return TextTable("Scores", note="no run has been evaluated; evaluate one with: mlcli evaluate RUN")
     places = tuple("–" if one is None else f"{one.n_rows:,} {one.split} rows" for one in measured)
     rows = [("measured on", *places)]
     rows += [(name, *map(_score, scores)) for name, scores in comparison.scores.items()]
@@ -114,27 +114,17 @@ def _pair(pair: Pair) -> TextTable:
     title = f"{pair.ours} against {pair.theirs}"
     if pair.reason is not None:
         return TextTable(title, note=f"not compared row by row: {pair.reason}")
-    columns = ("", "difference", f"{100 * pair.confidence:.4g} % interval", pair.ours)
+    columns = ("", "difference", f"{100 * pair.confidence:.4g} % interval", f"{pair.ours} is")
     return TextTable(f"{title}, on the same {pair.n_rows:,} {pair.split} rows", columns, tuple(_differences(pair)))
 
 
 def _differences(pair: Pair) -> Iterator[tuple[str, ...]]:
     for one in pair.differences:
         known = one.low is not None and one.high is not None
-        interval = f"{_signed(one.low)} to {_signed(one.high)}" if known else ""
+        interval = f"{show_signed(one.low)} to {show_signed(one.high)}" if known else ""
         size = max(abs(one.low or 0.0), abs(one.high or 0.0))
-        yield one.name, _signed(one.value, size), interval, VERDICTS[one.verdict]
-
-
-def _signed(value: float | None, size: float = 0.0) -> str:
-    """A difference, with a plus where it is one; 0 for what rounding leaves beside numbers of the size."""
-    if value is not None and abs(value) < ROUNDING * size:
-        value = 0.0
-    shown = show_number(value)
-    return f"+{shown}" if value is not None and value > 0 else shown.replace("-", "−")
-
-
-SUBTITLES = {"training loss": "Mean over the epoch's rows, while the weights changed."}
+        value = 0.0 if one.value is not None and abs(one.value) < ROUNDING * size else one.value
+        yield one.name, show_signed(value), interval, VERDICTS[one.verdict]
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -143,18 +133,13 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def render_comparison(comparison: Comparison) -> str:
-    """An HTML page that loads nothing and runs nothing; all that comes from runs is escaped."""
-    from jinja2 import Environment, StrictUndefined
-
+    """The page, which loads nothing and runs nothing; all text from the runs is escaped."""
     from mlcli.reports.figures.learning import draw_overlay
-    from mlcli.reports.figures.style import inline_svg, svg_text
+    from mlcli.reports.figures.style import svg_text
+    from mlcli.reports.html import render
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        files(__package__).joinpath("templates", "comparison.html.j2").read_text(encoding="utf-8")
-    )
     figures = {
-        quantity: inline_svg(svg_text(draw_overlay(quantity, SUBTITLES.get(quantity, "After each epoch."), series)))
+        quantity: svg_text(draw_overlay(quantity, SUBTITLES.get(quantity, "After each epoch."), series))
         for quantity, series in curves_of(comparison).items()
     }
-    return template.render(names=comparison.names, tables=tables_of(comparison), figures=figures)
+    return render("comparison.html.j2", names=comparison.names, tables=tables_of(comparison), figures=figures)

@@ -1,10 +1,9 @@
-"""The data explored, as one self-contained HTML page."""
+"""The explored data as one self-contained HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,38 +14,39 @@ from mlcli.eda.images import ExploredPictures
 from mlcli.eda.table import ExploredTable, ShowResult
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
-from mlcli.io.text import plain, show_number, show_percent
+from mlcli.io.text import show_number, show_percent
 from mlcli.reports.figures.columns import draw_correlations, draw_plane
-from mlcli.reports.figures.style import PALETTE, color_of, inline_svg, svg_text
-from mlcli.reports.html import draw_stack, png_uri
+from mlcli.reports.figures.style import PALETTE, color_of, svg_text
+from mlcli.reports.html import draw_histogram, render
 
 if TYPE_CHECKING:
     from markupsafe import Markup
-    from matplotlib.figure import Figure
 
-# Categories that are a bar each.
-MAX_BARS = 8
+ENDINGS = (".html", ".htm")
+# Columns and classes seen at once; the others are folded away. Columns on the page; categories with a bar each.
+MAX_OPEN, MAX_CARDS, MAX_BARS = 30, 200, 8
+# Colour of the rows of other classes.
 REST = "#c9d0d6"
 
 
 @dataclass(frozen=True)
 class Level:
-    """A category or class: its rows as text, and parts of its bar as (colour, per cent of the bar's width)."""
+    """A category or class: its rows as text, and the parts of its bar as (colour, per cent of the full width)."""
 
     name: str
     rows: str
     share: str
     parts: tuple[tuple[str, float], ...]
-    told: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A column: what is known of it in words, and its shape or its levels."""
+    """A column: its association with the target, its facts in words, and its histogram or its levels."""
 
     name: str
     kind: str
-    tells: str
+    association: str
     measure: str
     facts: str
     missing: float
@@ -57,8 +57,48 @@ class Card:
     more: str
 
 
+def require_page_name(path: Path) -> None:
+    """Raise UsageError where the name does not end in .html or .htm."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{path}: the page is HTML; give a name that ends in .html")
+
+
+def write_data_page(result: ShowResult, path: Path) -> None:
+    """Write the page to a file, whole or not at all."""
+    write_file(path, render_data_page(result).encode())
+
+
+def render_data_page(result: ShowResult) -> str:
+    """The page, which loads nothing and runs nothing; all text from the data is escaped."""
+    explored = result.explored
+    table = explored if isinstance(explored, ExploredTable) else None
+    return render(
+        "data.html.j2",
+        facts=result,
+        split=SPLITS[result.split],
+        table=table,
+        pictures=explored if isinstance(explored, ExploredPictures) else None,
+        classes=class_levels(explored.classes, coloured=table is not None),
+        targets=[card_of(column, table) for column in table.targets if not table.classes] if table else [],
+        cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
+        left_out=max(0, len(table.columns) - MAX_CARDS) if table else 0,
+        figures=dict(_figures(table)) if table else {},
+        max_open=MAX_OPEN,
+    )
+
+
+def _figures(table: ExploredTable) -> Iterator[tuple[str, str]]:
+    """SVG documents by name."""
+    if (points := table.scatter) is not None and points.x:
+        names = (points.x_name, points.y_name)
+        plane = draw_plane(names, points.x, points.y, points.groups, points.group, points.n_rows, points.grouped_by)
+        yield "points", svg_text(plane)
+    if (found := table.correlations) is not None and len(found.names) > 2:
+        yield "correlations", svg_text(draw_correlations(found.names, found.r))
+
+
 def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:
-    """A bar a class in its colour; those that columns are not counted by are grey."""
+    """A bar per class in its colour; grey for classes beyond those that columns are counted by."""
     names = class_order(classes)
     most, total = max(classes.values(), default=0), max(1, sum(classes.values()))
     colours = [*_colours(classes), *[REST] * len(names)] if coloured else [PALETTE[0]] * len(names)
@@ -81,7 +121,7 @@ def card_of(column: ColumnPicture, table: ExploredTable) -> Card:
     return Card(
         name=column.name,
         kind=column.kind,
-        tells="" if column.tie is None else show_association(column),
+        association="" if column.tie is None else show_association(column),
         measure="" if column.tie is None else MEASURES[column.tie.measure],
         facts="; ".join(_facts(column)),
         missing=round(100 * column.missing_share, 1),
@@ -101,23 +141,23 @@ def _colours(classes: Mapping[str, int]) -> list[str]:
 def _shape(column: ColumnPicture, table: ExploredTable) -> Markup:
     layers, colours = [list(counts) for counts in column.by_class], _colours(table.classes)
     if not layers:
-        return draw_stack([column.counts], [PALETTE[0]], column.along)
+        return draw_histogram([column.counts], [PALETTE[0]], column.along)
     rest = [all_ - sum(parts) for all_, *parts in zip(column.counts, *layers, strict=True)]
-    return draw_stack([*layers, rest], [*colours, REST])
+    return draw_histogram([*layers, rest], [*colours, REST])
 
 
 def _facts(column: ColumnPicture) -> Iterator[str]:
     numbers = column.numbers
     if numbers is not None and numbers.edges:
         q25, median, q75 = (show_column_value(column, numbers.quantiles[key]) for key in ("q25", "median", "q75"))
-        yield f"median {median}, half within {q25} to {q75}"
+        yield f"median {median}, quartiles {q25} and {q75}"
         if column.kind == "number":
             yield f"mean {show_number(numbers.mean)} ± {show_number(numbers.std)}"
         low, high = (show_column_value(column, numbers.quantiles[key]) for key in ("min", "max"))
         if (low, high) != range_of(column):
-            yield f"from {low} to {high}, the far ones counted at the ends"
+            yield f"range {low} to {high}, outliers in the outer bins"
     elif numbers is not None:
-        yield f"always {show_column_value(column, numbers.quantiles['min'])}"
+        yield f"constant: {show_column_value(column, numbers.quantiles['min'])}"
     if column.missing:
         yield f"{column.missing:,} missing ({show_percent(column.missing_share)})"
 
@@ -140,74 +180,3 @@ def _levels(column: ColumnPicture, table: ExploredTable) -> Iterator[Level]:
 
 def _per_cent(count: int, most: int) -> float:
     return round(100 * count / max(1, most), 2)
-
-
-ENDINGS = (".html", ".htm")
-# Columns and classes seen at once; the others are folded away.
-MAX_OPEN = 30
-# Columns on the page.
-MAX_CARDS = 200
-STYLE = ("templates", "style.css")
-
-
-def require_page_name(path: Path) -> None:
-    """Raise UsageError for a file that is not to be a page."""
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path}: a page is written, so give a name that ends in .html")
-
-
-def write_data_page(result: ShowResult, path: Path) -> None:
-    """Write the page to a file, whole or not at all."""
-    write_file(path, render_data_page(result).encode())
-
-
-def render_data_page(result: ShowResult) -> str:
-    """An HTML page that loads nothing and runs nothing; all that comes from data is escaped."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
-    )
-    environment.filters |= {"count": "{:,}".format, "png": png_uri}
-    template = environment.from_string(
-        files(__package__).joinpath("templates", "exploration.html.j2").read_text(encoding="utf-8")
-    )
-    style = files(__package__).joinpath(*STYLE).read_text(encoding="utf-8")
-    explored = result.explored
-    table = explored if isinstance(explored, ExploredTable) else None
-    return template.render(
-        facts=result,
-        split=SPLITS[result.split],
-        style=Markup(style),  # noqa: S704
-        table=table,
-        pictures=explored if isinstance(explored, ExploredPictures) else None,
-        classes=class_levels(explored.classes, coloured=table is not None),
-        targets=[card_of(column, table) for column in table.targets if not table.classes] if table else [],
-        cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
-        left_out=max(0, len(table.columns) - MAX_CARDS) if table else 0,
-        figures=dict(_figures(table)) if table else {},
-        max_open=MAX_OPEN,
-    )
-
-
-def _harmless(value: object) -> object:
-    """Text without control characters."""
-    from markupsafe import Markup
-
-    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _figures(table: ExploredTable) -> Iterator[tuple[str, Markup]]:
-    if (points := table.scatter) is not None and points.x:
-        names = (points.x_name, points.y_name)
-        yield (
-            "points",
-            _svg(draw_plane(names, points.x, points.y, points.groups, points.group, points.n_rows, points.grouped_by)),
-        )
-    if (found := table.correlations) is not None and len(found.names) > 2:
-        yield "correlations", _svg(draw_correlations(found.names, found.r))
-
-
-def _svg(figure: Figure) -> Markup:
-    return inline_svg(svg_text(figure))

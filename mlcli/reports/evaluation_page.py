@@ -1,4 +1,4 @@
-"""What the evaluation report shows, from the run's manifest, the data's profile and the measurement."""
+"""The evaluation of a run as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -18,26 +18,38 @@ from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import Mistakes, find_mistakes
 from mlcli.io.text import show_seconds
 from mlcli.models.task import Classification, FittedTask
-from mlcli.reports.gallery import GallerySubject
+from mlcli.reports.gallery import EvaluatedModel
+from mlcli.reports.html import render
+from mlcli.reports.scores_view import view_scores
 from mlcli.runs.manifest import RunManifest
+
+SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
+# Longer tables are folded away until they are asked for.
+MAX_OPEN_ROWS = 20
+# The section of the page that a figure belongs to; all others belong to `answers`.
+SECTIONS = {
+    **dict.fromkeys(("learning_curve", "metric_curve", "learning_rate"), "training"),
+    "importance": "importance",
+    **dict.fromkeys(("line_fit", "heat_map", "decision_boundary", "weights", "first_layer"), "learned"),
+}
 
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """What the report tells.
+    """The content of the report.
 
     name        : of the run, such as iris/003
-    summary     : what was trained on what, in a sentence or two
-    account     : the same in figures, such as {"parameters": "1,234"}
+    summary     : the model and its data, in a sentence
+    account     : the same in numbers, such as {"parameters": "1,234"}
     figures     : SVG documents by name, as `svg_text` gives them
     rows        : rows of each split
-    columns     : columns of the data; empty for pictures
+    columns     : columns of the data; empty for images
     classes     : rows of each class in each split; None for regression
-    warnings    : what in the data may make the scores say less than they seem to, one line each
-    notes       : what was found and done while preparing, one line each
+    warnings    : findings in the data that may make the scores misleading, one line each
+    notes       : other findings and what preparation did, one line each
     config      : the resolved configuration as YAML
-    environment : what the run was made with, such as {"torch": "2.13.0"}
-    config_name : of the file that the configuration is to be saved as
+    environment : versions, seed and date of the run, such as {"torch": "2.13.0"}
+    config_name : stem of the file that the configuration is to be saved as
     """
 
     name: str
@@ -57,12 +69,25 @@ class ReportFacts:
     config_name: str = "config"
 
 
-SPLIT_NAMES = {"train": "training rows", "valid": "validation rows", "test": "test rows"}
+def render_report(facts: ReportFacts) -> str:
+    """The page, which loads nothing and runs nothing; all text from the data is escaped."""
+    figures: dict[str, dict[str, str]] = {part: {} for part in ("training", "answers", "importance", "learned")}
+    for name, svg in facts.figures.items():
+        figures[SECTIONS.get(name, "answers")][name] = svg
+    return render(
+        "evaluation.html.j2",
+        facts=facts,
+        evaluation=facts.evaluation,
+        split=SPLIT_NAMES[facts.evaluation.split],
+        view=view_scores(facts.evaluation),
+        figures=figures,
+        max_open_rows=MAX_OPEN_ROWS,
+    )
 
 
 def gather_facts(
     name: str,
-    subject: GallerySubject,
+    subject: EvaluatedModel,
     config: Config,
     manifest: RunManifest,
     profile: Profile,
@@ -71,7 +96,7 @@ def gather_facts(
 ) -> ReportFacts:
     """The report of a run called `name`; figures are SVG documents by name."""
     importances = subject.importances
-    weighty = [] if importances is None else [column.name for column in importances.columns]
+    important = [] if importances is None else [column.name for column in importances.columns]
     features = [column["name"] for column in profile["columns"] if column["role"] == "feature"]
     return ReportFacts(
         name=name,
@@ -88,13 +113,13 @@ def gather_facts(
         warnings=tuple(finding.text for finding in findings if finding.serious),
         notes=(*(finding.text for finding in findings if not finding.serious), *profile_notes(profile)),
         importances=importances,
-        mistakes=find_mistakes(subject.task, subject.data, subject.truth, subject.predictions, weighty or features),
+        mistakes=find_mistakes(subject.task, subject.data, subject.truth, subject.predictions, important or features),
     )
 
 
-def describe_training(subject: GallerySubject, config: Config, manifest: RunManifest) -> str:
-    """What was trained to do what from what, in a sentence."""
-    stand_in = f", standing in for {manifest.stand_in_for}" if manifest.stand_in_for else ""
+def describe_training(subject: EvaluatedModel, config: Config, manifest: RunManifest) -> str:
+    """The model, its task and its data, in a sentence."""
+    stand_in = f", used in place of {manifest.stand_in_for}" if manifest.stand_in_for else ""
     inputs = f"{_inputs(subject)} of {_source(config, manifest)}{stand_in}"
     return f"{_network(config.model)} that {_aim(subject.task)} {inputs}."
 
@@ -111,18 +136,18 @@ def _network(model: ModelConfig) -> str:
 def _aim(task: FittedTask) -> str:
     if not isinstance(task, Classification):
         return f"predicts {_listed(task.targets)} from"
-    if len(task.classes) <= 3:
-        return f"tells {' and '.join(f'‘{name}’' for name in task.classes)} apart by"
-    return f"tells {len(task.classes)} classes apart by"
+    if len(task.classes) == 2:
+        return f"classifies ‘{task.classes[0]}’ and ‘{task.classes[1]}’ from"
+    return f"predicts one of {len(task.classes)} classes from"
 
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _inputs(subject: GallerySubject) -> str:
+def _inputs(subject: EvaluatedModel) -> str:
     if isinstance(subject.data, Images):
-        return f"pictures of {' × '.join(map(str, subject.data.pixels.shape[1:]))} pixels"
+        return f"images of {' × '.join(map(str, subject.data.pixels.shape[1:]))} pixels"
     n = len(subject.data.features)
     return f"{n:,} column{'' if n == 1 else 's'}"
 
@@ -133,12 +158,12 @@ def _source(config: Config, manifest: RunManifest) -> str:
     return PurePath(path).name if path and not manifest.stand_in_for else manifest.dataset
 
 
-def _account(subject: GallerySubject, manifest: RunManifest, profile: Profile) -> dict[str, str]:
-    account = {SPLIT_NAMES[split]: f"{n:,}" for split, n in manifest.rows.items() if n}
+def _account(subject: EvaluatedModel, manifest: RunManifest, profile: Profile) -> dict[str, str]:
+    account = {f"{SPLIT_NAMES[split]} rows": f"{n:,}" for split, n in manifest.rows.items() if n}
     if profile["columns"]:
         account["input columns"] = f"{sum(column['role'] == 'feature' for column in profile['columns']):,}"
     account["parameters"] = f"{manifest.n_parameters:,}"
-    account["epochs"] = f"{len(subject.history):,}, kept: {subject.best_epoch:,}"
+    account["epochs"] = f"{len(subject.history):,}, best: {subject.best_epoch:,}"
     if seconds := manifest.timings.get("train"):
         account["training time"] = show_seconds(seconds)
     return account

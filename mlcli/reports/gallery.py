@@ -1,4 +1,4 @@
-"""Which figures suit a model, and drawing them."""
+"""The figures of an evaluated model."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ MAX_TARGETS = 6
 
 
 @dataclass(frozen=True)
-class GallerySubject:
+class EvaluatedModel:
     """A model and the rows it was measured on.
 
     truth         : as `task.truth` gives it
-    predict       : answers for new rows
+    predict       : predictions for new rows
     importances   : of the columns, None where they were not measured
-    first_layer   : float (n_units, height, width[, channels]), incoming weights of units that see pixels, else None
-    unit_names    : what those units stand for, such as the classes where there is no hidden layer
+    first_layer   : float (n_units, height, width[, channels]), weights of units whose inputs are pixels, else None
+    unit_names    : of those units: the classes where there is no hidden layer
     input_weights : float (n_inputs, n_outputs) of a model without hidden layers, per unit of the scaled inputs
     input_names   : names of those inputs
     """
@@ -64,7 +64,7 @@ class GallerySubject:
     input_names: tuple[str, ...] = ()
 
 
-def draw_gallery(subject: GallerySubject) -> dict[str, Figure]:
+def draw_gallery(subject: EvaluatedModel) -> dict[str, Figure]:
     """The figures by name, in the order in which they are read."""
     figures = _of_training(subject)
     if not np.isfinite(subject.predictions.scores).all():
@@ -78,7 +78,7 @@ def draw_gallery(subject: GallerySubject) -> dict[str, Figure]:
     return figures | _of_inputs(subject) | _of_weights(subject)
 
 
-def _of_training(subject: GallerySubject) -> dict[str, Figure]:
+def _of_training(subject: EvaluatedModel) -> dict[str, Figure]:
     """Loss, metric and learning rate over epochs, where they were recorded."""
     history, figures = subject.history, {}
     if history:
@@ -91,7 +91,7 @@ def _of_training(subject: GallerySubject) -> dict[str, Figure]:
     return figures
 
 
-def _of_classes(subject: GallerySubject, task: Classification) -> dict[str, Figure]:
+def _of_classes(subject: EvaluatedModel, task: Classification) -> dict[str, Figure]:
     scores, threshold = ranking_scores(subject.predictions), subject.evaluation.threshold
     truth, probabilities = subject.truth, subject.predictions.probabilities
     figures: dict[str, Figure] = {}
@@ -106,7 +106,7 @@ def _of_classes(subject: GallerySubject, task: Classification) -> dict[str, Figu
     return figures
 
 
-def _of_numbers(subject: GallerySubject, task: Regression) -> dict[str, Figure]:
+def _of_numbers(subject: EvaluatedModel, task: Regression) -> dict[str, Figure]:
     """Residuals, target by target."""
     values = subject.predictions.values
     if len(task.targets) == 1:
@@ -117,7 +117,7 @@ def _of_numbers(subject: GallerySubject, task: Regression) -> dict[str, Figure]:
     }
 
 
-def _of_weights(subject: GallerySubject) -> dict[str, Figure]:
+def _of_weights(subject: EvaluatedModel) -> dict[str, Figure]:
     """The first layer as pictures, or the weights of a model without hidden layers as bars."""
     if subject.first_layer is not None:
         return {"first_layer": draw_first_layer(subject.first_layer, subject.unit_names)}
@@ -128,7 +128,7 @@ def _of_weights(subject: GallerySubject) -> dict[str, Figure]:
     return {"weights": draw_weights(subject.input_names, subject.input_weights, outputs)}
 
 
-def _of_inputs(subject: GallerySubject) -> dict[str, Figure]:
+def _of_inputs(subject: EvaluatedModel) -> dict[str, Figure]:
     """The fitted curve of one number input, or the answers over the plane of two."""
     data, task = subject.data, subject.task
     if isinstance(data, Images) or any(column.kind != "number" for column in data.features):

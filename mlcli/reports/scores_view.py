@@ -1,4 +1,4 @@
-"""The scores as the page lays them out: the headline, a line of marks for each model, tables of all."""
+"""Scores laid out for the evaluation page: the headline, each model's place on one line, and tables of all metrics."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ from dataclasses import dataclass
 from mlcli.evaluation.evaluate import Evaluation, MeasuredBaseline
 from mlcli.metrics.catalog import CATALOG, Score
 from mlcli.metrics.paired import Verdict
-from mlcli.reports.wording import say_verdict, show_difference, show_interval
+from mlcli.reports.wording import VERDICTS, show_difference, show_interval
 
-# Free room at both ends of the line of marks, as a share of what it spans.
+# Margin at both ends of the line, as a share of its span.
 MARGIN = 0.06
-# How the model fares, the worst first, as it is told of the baselines for which it is so.
-CLAUSES: dict[Verdict, str] = {
-    "worse": "worse than {}",
-    "no difference": "no telling it from {}",
-    "better": "better than {}",
-}
+# The worst first, with what connects it to the baselines' names.
+PREPOSITIONS: dict[Verdict, str] = {"worse": "than", "no difference": "from", "better": "than"}
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One metric; the baselines' scores and how the model fares against each are in the order of the evaluation's."""
+    """One metric; the baselines' scores and verdicts are in the order of the evaluation's baselines."""
 
     score: Score
     interval: str
@@ -32,7 +28,7 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Marks:
-    """Where a model's headline score stands on the line that all share, in per cent; None where there is none."""
+    """Where a model's headline score and its interval stand on the common line, in per cent; None where undefined."""
 
     at: float | None
     low: float | None = None
@@ -40,7 +36,7 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class BaselineView:
+class BaselineRow:
     """A baseline beside the model, by the headline metric; difference: the model's less the baseline's."""
 
     name: str
@@ -49,21 +45,20 @@ class BaselineView:
     marks: Marks
     difference: str
     verdict: Verdict
-    told: str
 
 
 @dataclass(frozen=True)
 class ScoresView:
-    """What the page says of the scores; headline is None where nothing was measured.
+    """The scores section of the page; headline is None where nothing was measured.
 
-    worst   : how the model fares against the baseline that is hardest on it
-    verdict : how it fares against all, in a sentence without its full stop; "" without baselines
+    worst   : the verdict against the strongest baseline
+    verdict : against all baselines, a sentence without its full stop; "" without baselines
     """
 
     rows: tuple[MetricRow, ...]
     headline: MetricRow | None
     marks: Marks
-    rivals: tuple[BaselineView, ...]
+    baselines: tuple[BaselineRow, ...]
     level: str
     worst: Verdict
     verdict: str
@@ -74,53 +69,55 @@ def view_scores(evaluation: Evaluation) -> ScoresView:
     rows = tuple(_row(evaluation, index) for index in range(len(evaluation.scores)))
     headline = rows[evaluation.headline] if rows else None
     span = _span(headline) if headline else (0.0, 1.0)
-    rivals = tuple(_baseline_view(own, evaluation.headline, span) for own in evaluation.baselines if headline)
-    found = [rival.verdict for rival in rivals]
+    baselines = tuple(_baseline_row(own, evaluation.headline, span) for own in evaluation.baselines if headline)
+    found = [baseline.verdict for baseline in baselines]
     return ScoresView(
         rows=rows,
         headline=headline,
         marks=_marks(headline.score, span) if headline else Marks(None),
-        rivals=rivals,
+        baselines=baselines,
         level=f"{100 * evaluation.confidence:.4g} %",
-        worst=next((verdict for verdict in CLAUSES if verdict in found), "undefined"),
-        verdict=_verdict(rivals),
+        worst=next((verdict for verdict in PREPOSITIONS if verdict in found), "undefined"),
+        verdict=_describe_verdicts(baselines),
     )
 
 
 def _row(evaluation: Evaluation, index: int) -> MetricRow:
     score = evaluation.scores[index]
-    rivals = tuple((own.scores[index], own.differences[index].verdict) for own in evaluation.baselines)
-    return MetricRow(score, show_interval(score), CATALOG[score.name].meaning, rivals)
+    baselines = tuple((own.scores[index], own.differences[index].verdict) for own in evaluation.baselines)
+    return MetricRow(score, show_interval(score), CATALOG[score.name].meaning, baselines)
 
 
-def _baseline_view(baseline: MeasuredBaseline, headline: int, span: tuple[float, float]) -> BaselineView:
+def _baseline_row(baseline: MeasuredBaseline, headline: int, span: tuple[float, float]) -> BaselineRow:
     score, difference = baseline.scores[headline], baseline.differences[headline]
-    return BaselineView(
+    return BaselineRow(
         name=baseline.name,
         text=baseline.text,
         score=score,
         marks=_marks(score, span),
         difference=show_difference(difference),
         verdict=difference.verdict,
-        told=say_verdict(difference),
     )
 
 
-def _verdict(rivals: tuple[BaselineView, ...]) -> str:
-    names = {verdict: [rival.name for rival in rivals if rival.verdict == verdict] for verdict in CLAUSES}
-    clauses = [CLAUSES[verdict].format(_listed(found, len(rivals))) for verdict, found in names.items() if found]
+def _describe_verdicts(baselines: tuple[BaselineRow, ...]) -> str:
+    """Such as `Worse than boosting; not significantly different from logistic and knn`."""
+    clauses = []
+    for verdict, preposition in PREPOSITIONS.items():
+        if names := [baseline.name for baseline in baselines if baseline.verdict == verdict]:
+            clauses.append(f"{VERDICTS[verdict]} {preposition} {_join_names(names, len(baselines))}")
     sentence = "; ".join(clauses)
     return sentence[:1].upper() + sentence[1:]
 
 
-def _listed(names: list[str], n_rivals: int) -> str:
+def _join_names(names: list[str], n_baselines: int) -> str:
     if len(names) == 1:
-        return f"the {names[0]} baseline" if n_rivals == 1 else names[0]
-    return f"all {n_rivals} baselines" if len(names) == n_rivals else f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"the {names[0]} baseline" if n_baselines == 1 else names[0]
+    return f"all {n_baselines} baselines" if len(names) == n_baselines else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _span(row: MetricRow) -> tuple[float, float]:
-    """What the line of marks spans: every value and interval, with some room."""
+    """The ends of the line: all values and intervals, with a margin."""
     scores = (row.score, *(score for score, _ in row.baselines))
     ends = [end for score in scores for end in (score.low, score.value, score.high)]
     known = [end for end in ends if end is not None and math.isfinite(end)]

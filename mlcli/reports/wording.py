@@ -1,16 +1,24 @@
-"""Scores as readers want them."""
+"""Scores, their differences and their spread as text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlcli.io.text import show_number
+from mlcli.io.text import show_number, show_signed
 from mlcli.metrics.catalog import Score
 
 if TYPE_CHECKING:
     from mlcli.evaluation.cross_validation import FoldScores
     from mlcli.evaluation.refit import Spread
-    from mlcli.metrics.paired import Difference
+    from mlcli.metrics.paired import Difference, Verdict
+
+# How one model is compared with another on the same rows: "the network is …".
+VERDICTS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "no difference": "not significantly different",
+    "undefined": "undefined",
+}
 
 
 def show_value(score: Score) -> str:
@@ -26,7 +34,7 @@ def show_interval(score: Score) -> str:
 
 
 def show_spread(spread: Spread) -> str:
-    """Mean ± standard deviation; the mean alone where one value is all there is."""
+    """Mean ± standard deviation; the mean alone of a single value."""
     return show_number(spread.mean) + ("" if spread.sd is None else f" ± {show_number(spread.sd)}")
 
 
@@ -36,36 +44,22 @@ def show_range(spread: Spread) -> str:
     return f"{show_number(min(known))} – {show_number(max(known))}" if known else ""
 
 
-def say_folds(folds: FoldScores) -> str:
-    """What was done, as a heading."""
+def describe_folds(folds: FoldScores) -> str:
+    """How the rows were split, as a heading."""
     rows = f"{folds.n_rows:,} training and validation rows"
     if folds.leaves_one_out:
-        return f"Leave one out: each of the {rows}"
-    again = f", dealt {folds.repeats} times" if folds.repeats > 1 else ""
-    return f"Cross-validation: {folds.n_folds} folds of the {rows}{again}"
-
-
-VERDICTS = {
-    "better": "the network is better",
-    "worse": "the network is worse",
-    "no difference": "no difference can be told",
-    "undefined": "cannot be told",
-}
+        return f"Leave-one-out cross-validation: {rows}"
+    repeats = f", repeated {folds.repeats} times" if folds.repeats > 1 else ""
+    return f"Cross-validation: {folds.n_folds} folds of {rows}{repeats}"
 
 
 def show_difference(difference: Difference) -> str:
     """The difference with its sign, and its interval in brackets where there is one."""
-    if difference.value is None:
-        return "–"
     sides = () if difference.low is None or difference.high is None else (difference.low, difference.high)
-    interval = f" [{', '.join(map(_signed, sides))}]" if sides else ""
-    return f"{_signed(difference.value)}{interval}"
+    interval = f" [{', '.join(map(show_signed, sides))}]" if sides and difference.value is not None else ""
+    return f"{show_signed(difference.value)}{interval}"
 
 
-def say_verdict(difference: Difference) -> str:
-    """Whether the network beats the baseline, in words."""
-    return VERDICTS[difference.verdict]
-
-
-def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+' if value > 0 else ''}{show_number(abs(value))}"
+def describe_verdict(verdict: Verdict) -> str:
+    """How the model is compared with the other: better, worse, or not significantly different."""
+    return VERDICTS[verdict]

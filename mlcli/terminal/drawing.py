@@ -25,11 +25,21 @@ COLOURS = (
 )
 MARKS = "o+x*#%@=&$"
 BAR, HEADING, FAINT, SECOND = "cyan", "bold cyan", "dim", "yellow"
+NO_BREAK = "\u00a0"
+COLUMNS, BARS = " ▁▂▃▄▅▆▇█", " ▏▎▍▌▋▊▉█"
+EIGHTHS = 8
+UPPER_HALF = "▀"
+# Thresholds of ordered dithering (Bayer, 1973), narrowed so that strokes stay whole.
+BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
+NARROW = 0.4
+DOTS_ACROSS, DOTS_DOWN = 2, 4
+
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """The size of the terminal in cells; coloured: whether colours are seen."""
+    """The size of the terminal in cells; coloured: whether it shows colours."""
 
     width: int
     height: int
@@ -37,7 +47,7 @@ class Canvas:
 
     @property
     def is_tall(self) -> bool:
-        """Whether there is room for more than what is needed."""
+        """Whether there is room for taller charts."""
         return self.height >= 40
 
 
@@ -53,24 +63,21 @@ def paint(lines: Iterable[Text], console: Console) -> None:
 
 
 def standard_output() -> tuple[Console, Canvas]:
-    """Where pictures are printed."""
+    """A console on stdout, and its size."""
     width, height = shutil.get_terminal_size((100, 24))
     console = Console(file=sys.stdout, width=width, height=height, highlight=False)
     return console, Canvas(width, height, console.color_system is not None and not console.no_color)
 
 
-NO_BREAK = "\u00a0"
-
-
 def fitted(text: str, width: int, *, right: bool = False) -> str:
-    """Harmless text of exactly `width` cells."""
+    """Printable text of exactly `width` cells."""
     cut = cut_to(text, width)
     blanks = " " * (width - cell_len(cut))
     return blanks + cut if right else cut + blanks
 
 
 def cut_to(text: str, width: int) -> str:
-    """Harmless text of at most `width` cells."""
+    """Printable text of at most `width` cells."""
     text = printable(text)
     if cell_len(text) <= width:
         return text
@@ -78,56 +85,36 @@ def cut_to(text: str, width: int) -> str:
 
 
 def longest(texts: list[str]) -> int:
-    """Cells of the longest."""
+    """Cells of the longest text."""
     return max((cell_len(printable(text)) for text in texts), default=0)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Harmless text in lines of at most `width` cells, those after the first indented."""
+    """Printable text in lines of at most `width` cells, those after the first indented."""
     text = printable(text).replace(" %", f"{NO_BREAK}%")
     room = width if cell_len(text) == len(text) else width // 2
     lines = wrap(text, max(1, room), subsequent_indent=indent if room > len(indent) else "", break_on_hyphens=False)
     return [one.replace(NO_BREAK, " ") for one in lines]
 
 
-UPRIGHT, LYING = " ▁▂▃▄▅▆▇█", " ▏▎▍▌▋▊▉█"
-EIGHTHS = 8
-
-
-def towers(counts: Sequence[float], height: int = 1, each: int = 1) -> list[str]:
-    """Bars side by side, `each` characters wide, as lines from the top; what is not 0 can be seen."""
+def column_chart(counts: Sequence[float], height: int = 1, each: int = 1) -> list[str]:
+    """Columns side by side, `each` characters wide, as lines from the top; every count above 0 is visible."""
     top = max(counts, default=0)
     sizes = [max(1, round(count / top * height * EIGHTHS)) if count > 0 else 0 for count in counts]
     return [
-        "".join(UPRIGHT[min(EIGHTHS, max(0, size - EIGHTHS * row))] * each for size in sizes)
+        "".join(COLUMNS[min(EIGHTHS, max(0, size - EIGHTHS * row))] * each for size in sizes)
         for row in reversed(range(height))
     ]
 
 
-def lying(share: float, width: int) -> str:
-    """A bar over a share of the width; what is not 0 can be seen."""
+def draw_bar(share: float, width: int) -> str:
+    """A horizontal bar over a share of the width; every share above 0 is visible."""
     size = min(width * EIGHTHS, max(1, round(share * width * EIGHTHS))) if share > 0 else 0
-    return UPRIGHT[EIGHTHS] * (size // EIGHTHS) + LYING[size % EIGHTHS].strip()
-
-
-def heights(values: Sequence[float | None]) -> str:
-    """Values between the least and the greatest of them, a character each; blank where there is none."""
-    known = [value for value in values if value is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    scale = (EIGHTHS - 1) / (high - low) if high > low else 0.0
-    return "".join(" " if value is None else UPRIGHT[1 + round((value - low) * scale)] for value in values)
-
-
-Pixels = NDArray[np.uint8]
-UPPER_HALF = "▀"
-# Thresholds of ordered dithering (Bayer, 1973), narrowed so that strokes stay whole.
-BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
-NARROW = 0.4
-DOTS_ACROSS, DOTS_DOWN = 2, 4
+    return BARS[EIGHTHS] * (size // EIGHTHS) + BARS[size % EIGHTHS].strip()
 
 
 def resized(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Smaller by means over equal areas, larger by straight lines between the pixels."""
+    """The image in another size: smaller by means over equal areas, larger by bilinear interpolation."""
     from PIL import Image
 
     if pixels.shape[:2] == (height, width):
@@ -137,10 +124,8 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(Image.fromarray(np.ascontiguousarray(flat)).resize((width, height), how))
 
 
-def half_blocks(pixels: Pixels) -> list[Text]:
-    """A line for two rows of pixels: the character's colour is the upper one, its ground the lower one."""
-    from rich.text import Text
-
+def draw_half_blocks(pixels: Pixels) -> list[Text]:
+    """A line of text per two rows of pixels: the upper row in the foreground colours, the lower in the background."""
     colours = np.repeat(pixels[..., np.newaxis], 3, axis=2) if pixels.ndim == 2 else _three(pixels)
     if len(colours) % 2:
         colours = np.pad(colours, ((0, 1), (0, 0), (0, 0)))
@@ -154,10 +139,8 @@ def half_blocks(pixels: Pixels) -> list[Text]:
     return lines
 
 
-def dots(pixels: Pixels) -> list[Text]:
-    """Bright pixels as dots; the picture's own range is what is bright and dark."""
-    from rich.text import Text
-
+def draw_braille(pixels: Pixels) -> list[Text]:
+    """Bright pixels as braille dots, by ordered dithering over the image's own range of brightness."""
     grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
     low, high = float(grey.min()), float(grey.max())
     share = (grey - low) / (high - low) if high > low else np.zeros(grey.shape)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from mlcli.diagnosis.checks import Checks
 from mlcli.diagnosis.evidence import RateRange
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.io.text import show_number
+from mlcli.io.text import show_number, show_signed
+from mlcli.reports.wording import describe_verdict
 from mlcli.search.ranking import rank_trials
-from mlcli.terminal.plot import BLOCKS, PLAIN, sparkline
+from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
 from mlcli.terminal.search_chart import describe_values
 
@@ -35,7 +36,7 @@ def show_checks(screen: Screen, checks: Checks, lr: float) -> None:
         screen.say(f"{marks[check.passed]} {check.title}")
         _say(screen, check.evidence, indent="  ")
     if checks.rates is not None:
-        for line in plot_rates(checks.rates, lr, BLOCKS if _draws(screen) else PLAIN):
+        for line in plot_rates(checks.rates, lr, BLOCKS if _draws(screen) else ASCII_BLOCKS):
             screen.say(f"  {line}")
 
 
@@ -53,7 +54,7 @@ def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
     marks[column(lr)] = "^"
     left, right = f"{rates.rates[0]:.0e}", f"{rates.rates[-1]:.0e}"
     return [
-        f"loss {sparkline([min(loss, rates.start) for loss in rates.losses], width, blocks)}",
+        f"loss {sparkline([min(loss, rates.start) for loss in rates.losses], width, blocks=blocks)}",
         f"     {''.join(marks)}".rstrip(),
         f"rate {left}{right.rjust(width - len(left))}",
         f"     ^ configured: {lr:g}   s suggested: {rates.suggested:.1g}",
@@ -170,21 +171,12 @@ def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None
 
 
 def describe_difference(difference: Difference, n_rows: int) -> str:
-    """Whether a difference is real, e.g. `log_loss -0.0023, from -0.0033 to -0.0013 with 95 % …: better`."""
-    verdicts = {
-        "better": "better beyond chance, as far as these rows tell",
-        "worse": "worse beyond chance",
-        "no difference": "which may be chance",
-        "undefined": "of which these rows cannot tell whether it is chance",
-    }
-    value, low, high = (show_change(one) for one in (difference.value, difference.low, difference.high))
-    interval = "" if difference.low is None else f" (interval {low} to {high})"
-    return f"On the same {n_rows:,} rows {difference.name} differs by {value}{interval}: {verdicts[difference.verdict]}"
-
-
-def show_change(value: float | None) -> str:
-    """A difference with its sign, or an en dash where there is none."""
-    return "–" if value is None else f"{'+' if value > 0 else ''}{show_number(value)}"
+    """A paired comparison in a sentence, e.g. `log_loss differs by −0.0023 on the same 30 rows (…): better`."""
+    low, high = show_signed(difference.low), show_signed(difference.high)
+    interval = "" if difference.low is None else f", interval {low} to {high}"
+    verdict = describe_verdict(difference.verdict)
+    value = f"{show_signed(difference.value)}{interval}"
+    return f"Difference in {difference.name} on the same {n_rows:,} rows: {value}: {verdict}"
 
 
 def _show_next(screen: Screen, outcome: ImproveResult, results: Results) -> None:

@@ -1,4 +1,4 @@
-"""Curves in a terminal's characters, with labels along both axes."""
+"""Sparklines, and charts of curves with labels along both axes, in a terminal's characters."""
 
 from __future__ import annotations
 
@@ -13,27 +13,22 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-PLAIN = "_.-~=+*#"
-
-
-def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
-    """One character for each of `width` equal stretches of the values, by the mean over the stretch."""
-    width = min(width, len(values))
-    edges = [round(at * len(values) / width) for at in range(width + 1)]
-    means = [sum(values[low:high]) / (high - low) for low, high in pairwise(edges)]
-    low, high = min(means), max(means)
-    scale = (len(blocks) - 1) / (high - low) if high > low else 0.0
-    return "".join(blocks[round((mean - low) * scale)] for mean in means)
-
-
+ASCII_BLOCKS = "_.-~=+*#"
 # Points that a curve keeps; a terminal's columns are fewer.
 KEPT = 512
 # Bits of a braille character's dots, by row and column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 BLANK = 0x2800
-# A logarithmic scale where the highest is so many times the lowest.
+# A scale is logarithmic where the highest value is so many times the lowest; it begins at this share of the highest.
 WIDE_RANGE = 20.0
 DEEPEST = 1e-9
+# Rows of a chart between two labels, about.
+SPACING = 3
+# Half a linear scale; where it is shorter, only its ends are labelled.
+SMALLEST = 1e-300
+CURVE_COLOURS = ("cyan", "yellow")
+# Lines of a chart beside those of the curves: the title, the axis and its labels.
+FRAME_ROWS = 3
 
 Point = tuple[float, float]
 Cell = tuple[str, int]
@@ -99,6 +94,32 @@ def scale_for(values: Iterable[float]) -> AxisScale:
     return AxisScale(low, high)
 
 
+def sparkline(
+    values: Sequence[float | None], width: int | None = None, scale: AxisScale | None = None, blocks: str = BLOCKS
+) -> str:
+    """One character for each of `width` equal stretches of the values, by the mean over the stretch.
+
+    width : a character a value unless given
+    scale : of the lowest and the highest character; from the lowest to the highest mean unless given
+
+    A stretch without a finite value is blank.
+    """
+    width = min(width or len(values), len(values))
+    edges = [round(at * len(values) / width) for at in range(width + 1)] if width else []
+    parts = [[value for value in values[low:high] if value is not None] for low, high in pairwise(edges)]
+    means = [mean_finite(part) for part in parts]
+    finite = [mean for mean in means if math.isfinite(mean)]
+    scale = scale or AxisScale(min(finite, default=0.0), max(finite, default=0.0))
+    return "".join(_block(mean, scale, blocks) for mean in means)
+
+
+def _block(value: float, scale: AxisScale, blocks: str) -> str:
+    if not math.isfinite(value):
+        return " "
+    share = min(1.0, max(0.0, scale(value))) if scale.low < scale.high else 0.0
+    return blocks[round(share * (len(blocks) - 1))]
+
+
 def draw_dots(
     curves: Sequence[Sequence[Point]], x: AxisScale, y: AxisScale, width: int, height: int
 ) -> list[list[Cell]]:
@@ -153,12 +174,6 @@ def spread_labels(labels: Sequence[str], width: int) -> str:
     return "".join(line)
 
 
-# Rows of a plot between two labels, about.
-SPACING = 3
-# Half a linear scale; where it is shorter, only its ends are labelled.
-SMALLEST = 1e-300
-
-
 def tick_labels(scale: AxisScale, height: int) -> list[str]:
     """One label for each row from the top, blank where no round number lies."""
     values = round_numbers(scale, max(3, -(-height // SPACING)))
@@ -174,7 +189,7 @@ def round_numbers(scale: AxisScale, most: int) -> list[float]:
 
     Its ends where they are too near to each other.
 
-    >>> round_numbers(Scale(0.13, 0.41), 4)
+    >>> round_numbers(AxisScale(0.13, 0.41), 4)
     [0.2, 0.3, 0.4]
     """
     candidates = [*_decades(scale), *_multiples(scale)] if scale.log else [*_multiples(scale)]
@@ -218,12 +233,7 @@ def _within(scale: AxisScale, values: Iterable[float]) -> list[float]:
     return [value for value in values if scale.low <= value <= scale.high]
 
 
-COLOURS = ("cyan", "yellow")
-# Lines beside those of the curves: the title, the axis and its labels.
-FRAME_ROWS = 3
-
-
-def draw_framed(
+def draw_chart(
     title: str,
     curves: Mapping[str, Sequence[Point]],
     across: AxisScale,
@@ -233,10 +243,11 @@ def draw_framed(
     mark: float | None = None,
     shown: Iterable[float] | None = None,
 ) -> Text:
-    """The curves that have points within so many characters, each line ended.
+    """The curves that have points as a chart of `width` by `height` characters, each line ended.
 
-    mark  : a place on the axis
-    shown : values that the scale is to have room for; all unless said
+    below : labels of the horizontal axis
+    mark  : a place on that axis
+    shown : values that the scale covers; all unless given
 
     Nothing is labelled where there is no point yet.
     """
@@ -250,13 +261,13 @@ def draw_framed(
     columns = max(1, width - len(margin) - 2)
     text = Text(no_wrap=True, overflow="crop")
     text.append(title + (" (logarithmic)" if scale.log else ""), "bold")
-    for name, colour in zip(curves, COLOURS, strict=False):
+    for name, colour in zip(curves, CURVE_COLOURS, strict=False):
         text.append(f"  ━ {name}" if curves[name] else "", colour)
     text.append("\n")
     for label, row in zip(labels, draw_dots(drawn, across, scale, columns, rows), strict=True):
         text.append(f"{label} {'┤' if label.strip() else '│'}", "dim")
         for owner, run in groupby(row, key=itemgetter(1)):
-            text.append("".join(character for character, _ in run), COLOURS[owner] if owner >= 0 else "")
+            text.append("".join(character for character, _ in run), CURVE_COLOURS[owner] if owner >= 0 else "")
         text.append("\n")
     axis = list("─" * columns)
     if mark is not None:

@@ -10,8 +10,8 @@ from mlcli.data.notes import profile_notes
 from mlcli.features.report import feature_notes
 from mlcli.io.text import show_number
 from mlcli.reports.wording import (
-    say_folds,
-    say_verdict,
+    describe_folds,
+    describe_verdict,
     show_difference,
     show_interval,
     show_range,
@@ -131,18 +131,20 @@ def _show_scores(screen: Screen, result: EvaluateResult) -> None:
 
 
 def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
-    """Each baseline by the headline metric, and whether the network is better on the same rows."""
+    """Each baseline by the headline metric, and the paired comparison of the network with it."""
     if not evaluation.baselines:
         return
     headline = evaluation.headline
     rows = []
     for baseline in evaluation.baselines:
         score, difference = baseline.scores[headline], baseline.differences[headline]
-        rows.append((baseline.name, show_number(score.value), show_difference(difference), say_verdict(difference)))
+        rows.append(
+            (baseline.name, show_number(score.value), show_difference(difference), describe_verdict(difference.verdict))
+        )
     first = evaluation.scores[headline]
     unit = f" in {first.unit}" if first.unit else ""
-    columns = ("baseline", first.name, "network − baseline", "on the same rows")
-    screen.table(columns, rows, title=f"Against baselines, by {first.name}{unit}")
+    columns = ("baseline", first.name, "network − baseline", "the network is")
+    screen.table(columns, rows, title=f"Baselines by {first.name}{unit}, on the same rows")
     for baseline in evaluation.baselines:
         screen.say(f"· {baseline.name}: {baseline.text}")
 
@@ -169,7 +171,7 @@ def _show_folds(screen: Screen, evaluation: Evaluation) -> None:
         columns.insert(1, "mean ± sd")
         for row, own in zip(rows, folds.spreads, strict=True):
             row.insert(1, show_spread(own))
-    screen.table(columns, rows, title=say_folds(folds))
+    screen.table(columns, rows, title=describe_folds(folds))
 
 
 def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import PurePath
 from textwrap import wrap
 
@@ -14,9 +15,10 @@ from mlcli.config.loading.dump import show_setting
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.reports.comparison_page import TextTable, tables_of
 from mlcli.reports.wording import show_interval
-from mlcli.runs.comparison import Comparison, Series, curves_of, sparklines
+from mlcli.runs.comparison import Comparison, Series, curves_of
 from mlcli.runs.listing import Changes, ListedRun, Listing, RunRecord
 from mlcli.runs.manifest import RunManifest
+from mlcli.terminal.plot import scale_for, sparkline
 from mlcli.terminal.screen import Screen
 
 COLUMNS = ("run", "training", "time", "valid", "test", "interval")
@@ -190,7 +192,7 @@ def render_table(table: TextTable, width: int) -> Iterator[str]:
 
 
 def render_curves(quantity: str, series: Series, width: int) -> Iterator[str]:
-    """A row of bars a run, from its first value to its last."""
+    """A sparkline per run, all on the same two scales, with the first and the last value."""
     names = {run: printable(run) for run in series}
     left = min(max(map(len, names.values())), width // 3)
     bars = sparklines(series, max(MIN_COLUMN, min(BARS, width - left - ENDS)))
@@ -200,6 +202,15 @@ def render_curves(quantity: str, series: Series, width: int) -> Iterator[str]:
             ends = f"{show_number(known[0])} → {show_number(known[-1])}"
             yield f"  {cut_middle(names[run], left).ljust(left)}{GAP}{bars[run]}{GAP}{ends}"
     yield ""
+
+
+def sparklines(series: Series, width: int) -> dict[str, str]:
+    """The sparkline of each run: the longest run takes at most `width` characters, shorter ones their share of them."""
+    known = {value for values in series.values() for value in values if value is not None and isfinite(value)}
+    scale = scale_for(known) if len(known) > 1 else None
+    longest = max(map(len, series.values()))
+    each = -(-longest // width)
+    return {run: sparkline(values, -(-len(values) // each), scale) for run, values in series.items()}
 
 
 def _fit_table(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:

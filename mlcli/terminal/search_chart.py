@@ -14,7 +14,7 @@ from mlcli.metrics.catalog import higher_is_better
 from mlcli.search.budget import Budget
 from mlcli.search.ranking import best_trial, rank_trials
 from mlcli.search.trial import Trial
-from mlcli.terminal.plot import FRAME_ROWS, AxisScale, Point, draw_framed
+from mlcli.terminal.plot import FRAME_ROWS, AxisScale, Point, draw_chart
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -114,7 +114,7 @@ def _draw_way(standing: Standing, width: int, height: int) -> Text:
     apart = [point for place, score in single for point in ((place, score), (place, math.nan))]
     ends = ("1", "trial", str(standing.budget.trials))
     across = AxisScale(1, max(2, standing.budget.trials))
-    return draw_framed(
+    return draw_chart(
         f"validation {printable(standing.metric)}",
         {"trials": apart, "best so far": best},
         across,

@@ -18,16 +18,16 @@ from mlcli.terminal.drawing import (
     HEADING,
     Canvas,
     cut_to,
+    draw_bar,
     fitted,
     line,
     longest,
-    lying,
     paint,
     standard_output,
     wrapped,
 )
-from mlcli.terminal.show_columns import detail_lines, histogram_lines, table_lines
-from mlcli.terminal.show_points import picture_lines, scatter_lines
+from mlcli.terminal.show_columns import draw_column, draw_histogram, draw_table
+from mlcli.terminal.show_points import draw_images, draw_scatter
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,67 +35,18 @@ if TYPE_CHECKING:
     from mlcli.eda.table import ShowResult
     from mlcli.terminal.screen import Screen
 
-MAX_LABEL, MAX_BAR = 24, 60
-# Blanks, the share, and the gaps.
-FRAME = 15
-
-
-def class_lines(classes: Mapping[str, int], canvas: Canvas, *, every: bool, coloured: bool) -> Iterator[Text]:
-    """A bar a class with its rows and their share; coloured: in the class's own colour."""
-    names = class_order(classes)
-    shown = names if every else names[:MAX_CLASSES]
-    total, most = max(1, sum(classes.values())), max(classes.values(), default=0)
-    label = min(MAX_LABEL, canvas.width // 3, longest(list(shown)))
-    count = len(f"{most:,}")
-    room = max(1, min(MAX_BAR, canvas.width - label - count - FRAME))
-    for place, name in enumerate(shown):
-        rows = classes[name]
-        colour = COLOURS[place] if coloured and place < len(COLOURS) else BAR
-        bar = fitted(lying(rows / max(1, most), room), room)
-        yield line(f"  {fitted(name, label)}  ", (bar, colour), f"  {rows:>{count},}  {show_percent(rows / total):>7}")
-    if left := names[len(shown) :]:
-        fewest, most = classes[left[-1]], classes[left[0]]
-        text = f"  … and {len(left):,} more classes of {fewest:,} to {most:,} rows; --all shows them"
-        yield line((cut_to(text, canvas.width), FAINT))
-
-
+# Cells of a class's label and of its bar, at most; of the blanks, the share and the gaps beside them.
+MAX_LABEL, MAX_BAR, FRAME = 24, 60, 15
+# Cells of a correlation and of a column's name; columns of the table at most.
 CELL, MAX_NAME, MAX_SHOWN = 6, 22, 20
-# Colours of a rise and of a fall, from each |r| on.
+# Styles of positive and of negative correlations, from each |r| on.
 RISING = ((0.8, "bold white on #0a5c93"), (0.5, "white on #2b6f9e"), (0.2, "bright_blue"))
 FALLING = ((0.8, "bold white on #a34700"), (0.5, "white on #b3672c"), (0.2, "yellow"))
-
-
-def correlation_lines(found: Correlations, canvas: Canvas) -> Iterator[Text]:
-    """The triangle below the diagonal; columns are named by their number."""
-    name = min(MAX_NAME, longest(list(found.names)))
-    room = (canvas.width - name - 4) // CELL + 1
-    shown = min(len(found.names), MAX_SHOWN, room)
-    if shown < 2:
-        return
-    yield line((cut_to("Correlation of numbers (Pearson's r)", canvas.width), HEADING))
-    for row in range(shown):
-        cells = [_cell(found.r[row][column]) for column in range(row)]
-        yield line((f"{row + 1:>2} ", FAINT), fitted(found.names[row], name), " ", *cells)
-    numbers = "".join(f"{column + 1:>{CELL - 1}} " for column in range(shown - 1))
-    yield line((f"   {'':{name}} {numbers}", FAINT))
-    left = len(found.names) - shown + found.left_out
-    if left:
-        yield line((cut_to(f"… and {left:,} more; --json has more of them", canvas.width), FAINT))
-
-
-def _cell(r: float | None) -> tuple[str, str]:
-    if r is None:
-        return f"{'–':^{CELL}}", FAINT
-    text = f"{r:{CELL - 1}.2f} ".replace("-", "−")
-    steps = RISING if r > 0 else FALLING
-    return text, next((style for least, style in steps if abs(r) >= least), FAINT)
-
-
 TARGET_ROWS = 4
 
 
 def show_explored(screen: Screen, result: ShowResult, *, every: bool = False) -> None:
-    """All of it, as large as the terminal allows."""
+    """The charts, as large as the terminal allows."""
     if screen.quiet:
         return
     console, canvas = standard_output()
@@ -112,44 +63,44 @@ def explored_lines(result: ShowResult, canvas: Canvas, *, every: bool = False) -
 
 
 def _lines(result: ShowResult, canvas: Canvas, *, every: bool) -> Iterator[Text]:
-    """The target, what is worth a look first, then every column; or the columns asked for, each in detail."""
+    """The target, the highlights and every column; or the columns asked for, each in detail."""
     yield line((cut_to(_head(result), canvas.width), "bold"))
     match result.explored:
         case ExploredTable() as table if result.asked:
             for column in (*table.targets, *table.columns):
                 yield line()
-                yield from detail_lines(column, table, canvas)
+                yield from draw_column(column, table, canvas)
             yield from _between(table, canvas)
         case ExploredTable() as table:
             yield from _targets(table, canvas, every=every)
             yield from _notes(result, canvas)
             yield line()
-            yield from table_lines(table, canvas, every=every)
+            yield from draw_table(table, canvas, every=every)
             yield from _between(table, canvas)
         case ExploredPictures() as pictures:
             yield line()
             yield line(("Classes", HEADING))
-            yield from class_lines(pictures.classes, canvas, every=every, coloured=False)
+            yield from draw_classes(pictures.classes, canvas, every=every, coloured=False)
             yield from _notes(result, canvas)
             yield line()
-            yield from picture_lines(pictures, canvas, every=every)
+            yield from draw_images(pictures, canvas, every=every)
 
 
 def _between(table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
-    """What columns have to do with each other."""
+    """A scatter plot and the correlations."""
     if table.scatter is not None:
         yield line()
-        yield from scatter_lines(table.scatter, canvas)
+        yield from draw_scatter(table.scatter, canvas)
     if table.correlations is not None and len(table.correlations.names) > 2:
         yield line()
-        yield from correlation_lines(table.correlations, canvas)
+        yield from draw_correlations(table.correlations, canvas)
 
 
 def _head(result: ShowResult) -> str:
     found, rows = result.explored, f"{result.config}: {result.rows:,} {SPLITS[result.split]} rows"
     if isinstance(found, ExploredPictures):
         return f"{rows}, {len(found.classes):,} classes"
-    some = f" ({found.looked_at:,} of them drawn)" if found.looked_at < result.rows else ""
+    some = f" (charts of {found.looked_at:,} of them)" if found.looked_at < result.rows else ""
     n = len(found.columns)
     return f"{rows}{some}" if result.asked else f"{rows}{some}, {n:,} feature column{'' if n == 1 else 's'}"
 
@@ -159,15 +110,60 @@ def _targets(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[T
         yield line()
         yield line((f"Target: {cut_to(shorten(target.name, 60), canvas.width - 8)}", HEADING))
         if table.classes:
-            yield from class_lines(table.classes, canvas, every=every, coloured=True)
+            yield from draw_classes(table.classes, canvas, every=every, coloured=True)
         else:
-            yield from histogram_lines(target, canvas, TARGET_ROWS)
+            yield from draw_histogram(target, canvas, TARGET_ROWS)
 
 
 def _notes(result: ShowResult, canvas: Canvas) -> Iterator[Text]:
     if result.notes:
         yield line()
-        yield line(("Worth a look", HEADING))
+        yield line(("Highlights", HEADING))
     for note in result.notes:
         for text in wrapped(f"  · {note}", canvas.width, "    "):
             yield line(text)
+
+
+def draw_classes(classes: Mapping[str, int], canvas: Canvas, *, every: bool, coloured: bool) -> Iterator[Text]:
+    """A bar per class with its rows and their share; coloured: in the colour of the class."""
+    names = class_order(classes)
+    shown = names if every else names[:MAX_CLASSES]
+    total, most = max(1, sum(classes.values())), max(classes.values(), default=0)
+    label = min(MAX_LABEL, canvas.width // 3, longest(list(shown)))
+    count = len(f"{most:,}")
+    room = max(1, min(MAX_BAR, canvas.width - label - count - FRAME))
+    for place, name in enumerate(shown):
+        rows = classes[name]
+        colour = COLOURS[place] if coloured and place < len(COLOURS) else BAR
+        bar = fitted(draw_bar(rows / max(1, most), room), room)
+        yield line(f"  {fitted(name, label)}  ", (bar, colour), f"  {rows:>{count},}  {show_percent(rows / total):>7}")
+    if left := names[len(shown) :]:
+        fewest, most = classes[left[-1]], classes[left[0]]
+        text = f"  … and {len(left):,} more classes of {fewest:,} to {most:,} rows; --all shows them"
+        yield line((cut_to(text, canvas.width), FAINT))
+
+
+def draw_correlations(found: Correlations, canvas: Canvas) -> Iterator[Text]:
+    """The triangle below the diagonal; its columns are numbered."""
+    name = min(MAX_NAME, longest(list(found.names)))
+    room = (canvas.width - name - 4) // CELL + 1
+    shown = min(len(found.names), MAX_SHOWN, room)
+    if shown < 2:
+        return
+    yield line((cut_to("Correlation of numbers (Pearson's r)", canvas.width), HEADING))
+    for row in range(shown):
+        cells = [_cell(found.r[row][column]) for column in range(row)]
+        yield line((f"{row + 1:>2} ", FAINT), fitted(found.names[row], name), " ", *cells)
+    numbers = "".join(f"{column + 1:>{CELL - 1}} " for column in range(shown - 1))
+    yield line((f"   {'':{name}} {numbers}", FAINT))
+    left = len(found.names) - shown + found.left_out
+    if left:
+        yield line((cut_to(f"… and {left:,} more numbers; --json lists them", canvas.width), FAINT))
+
+
+def _cell(r: float | None) -> tuple[str, str]:
+    if r is None:
+        return f"{'–':^{CELL}}", FAINT
+    text = f"{r:{CELL - 1}.2f} ".replace("-", "−")
+    steps = RISING if r > 0 else FALLING
+    return text, next((style for least, style in steps if abs(r) >= least), FAINT)

@@ -20,33 +20,41 @@ from mlcli.terminal.drawing import (
     NO_BREAK,
     SECOND,
     Canvas,
+    column_chart,
     cut_to,
+    draw_bar,
     fitted,
-    heights,
     line,
     longest,
-    lying,
-    towers,
     wrapped,
 )
+from mlcli.terminal.plot import sparkline
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+# Lines of a histogram; cells of one of its bins, of a category's label and of its bar, at most.
 ROWS, TALL_ROWS, MAX_EACH = 6, 10, 4
 MAX_LABEL, MAX_BAR = 24, 40
 QUANTILE_NAMES = {
-    "min": "min", "q05": "5 % ≤", "q25": "25 % ≤", "median": "median", "q75": "75 % ≤", "q95": "95 % ≤", "max": "max",
+    "min": "min", "q05": "5 %", "q25": "25 %", "median": "median", "q75": "75 %", "q95": "95 %", "max": "max",
 }  # fmt: skip
+# Columns listed unless all are asked for; categories with a bar each.
+MAX_COLUMNS, MAX_BARS = 30, N_BINS // 2
+# Cells of the parts of a line.
+MIN_NAME, MAX_NAME, MAX_SUMMARY, MISSING, ASSOCIATION, STRENGTH = 8, 30, 60, 7, 6, 6
+GAP = "  "
+# Widths of the terminal from which there is room for a bar of the association, and for the target along the bins.
+ROOM_FOR_BAR, ROOM_FOR_TARGET = 100, 120
 
 
-def detail_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
+def draw_column(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
     """Its distribution, all together and class by class, and what is known of it in numbers."""
     yield line((cut_to(column.name, canvas.width), HEADING))
     for text in wrapped("  " + _facts(column), canvas.width, "  "):
         yield line((text, FAINT))
     if column.numbers is not None:
-        yield from histogram_lines(column, canvas, TALL_ROWS if canvas.is_tall else ROWS)
+        yield from draw_histogram(column, canvas, TALL_ROWS if canvas.is_tall else ROWS)
         yield from _class_lines(column, column.numbers, table, canvas)
     else:
         yield from _category_lines(column, table, canvas)
@@ -55,21 +63,23 @@ def detail_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas) ->
 def _facts(column: ColumnPicture) -> str:
     parts = [f"{column.role}, {column.kind}", f"{column.distinct:,} distinct values"]
     share = show_percent(column.missing_share)
-    parts.append(f"{column.missing:,} missing ({share})" if column.missing else "none missing")
+    parts.append(f"{column.missing:,} missing ({share})" if column.missing else "no missing values")
     if column.tie is not None:
-        parts.append(f"tells {show_association(column)} of {column.tie.target} ({MEASURES[column.tie.measure]})")
+        parts.append(
+            f"association with {column.tie.target}: {show_association(column)} ({MEASURES[column.tie.measure]})"
+        )
     return "; ".join(parts)
 
 
-def histogram_lines(column: ColumnPicture, canvas: Canvas, height: int) -> Iterator[Text]:
-    """The bins as towers over their range, with the quantiles below."""
+def draw_histogram(column: ColumnPicture, canvas: Canvas, height: int) -> Iterator[Text]:
+    """The bins as column_chart over their range, with the quantiles below."""
     numbers = column.numbers
     if numbers is None:
         return
     if len(column.counts) > 1:
         label = len(f"{max(column.counts):,}")
         each = max(1, min(MAX_EACH, (canvas.width - label - 4) // len(column.counts)))
-        for row, drawn in enumerate(towers(column.counts, height, each)):
+        for row, drawn in enumerate(column_chart(column.counts, height, each)):
             mark = f"{max(column.counts):,}" if row == 0 else ""
             yield line((f"  {mark:>{label}} ", FAINT), (drawn[: canvas.width - label - 3], BAR))
         low, high = range_of(column)
@@ -97,8 +107,8 @@ def _class_lines(
         text = "no rows"
         if quartiles is not None:
             low, middle, high = (show_column_value(column, one) for one in quartiles)
-            text = f"median {middle}, half within {low} to {high}"
-        drawn = towers(column.by_class[place])[0]
+            text = f"median {middle}, quartiles {low} and {high}"
+        drawn = column_chart(column.by_class[place])[0]
         rest = canvas.width - label - len(drawn) - 6
         yield line(f"  {fitted(name, label)}  ", (drawn, COLOURS[place]), f"  {cut_to(text, rest)}")
 
@@ -112,7 +122,7 @@ def _category_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas)
     told = [_told(column, place, table) for place in range(len(column.counts))]
     room = max(1, min(MAX_BAR, canvas.width - label - count - 18 - longest(told)))
     for name, rows, text in zip(column.labels, column.counts, told, strict=True):
-        bar = fitted(lying(rows / max(1, most), room), room)
+        bar = fitted(draw_bar(rows / max(1, most), room), room)
         known = f"  {rows:>{count},} {show_percent(rows / total):>7}  "
         yield line(f"  {fitted(name, label)}  ", (bar, BAR), known, (cut_to(text, canvas.width // 3), SECOND))
     if column.others:
@@ -133,31 +143,20 @@ def _told(column: ColumnPicture, place: int, table: ExploredTable) -> str:
     return f"{names[best]} {100 * counts[best] / sum(counts):.0f} %"
 
 
-# Columns shown unless all are asked for.
-MAX_COLUMNS = 30
-# Categories that are a bar each.
-MAX_BARS = N_BINS // 2
-MIN_NAME, MAX_NAME, MAX_GIST = 8, 30, 60
-MISSING, TELLS, TELLS_BAR = 7, 6, 6
-GAP = "  "
-# Widths of the terminal from which there is room for a bar of what a column tells, and for the target along it.
-ROOM_FOR_BAR, ROOM_FOR_ALONG = 100, 120
-
-
 @dataclass(frozen=True)
 class TableLayout:
     """Cells of each part of a line; 0 where it is left out."""
 
     name: int
     shape: int
-    along: int
-    gist: int
+    target: int
+    summary: int
     missing: int
-    tells: int
+    association: int
     bar: int
 
 
-def table_lines(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[Text]:
+def draw_table(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[Text]:
     """A line a column, first those that tell most."""
     shown = table.columns if every else table.columns[:MAX_COLUMNS]
     if not shown:
@@ -176,17 +175,17 @@ def table_lines(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterato
 
 def _lay_out(columns: Sequence[ColumnPicture], table: ExploredTable, canvas: Canvas) -> TableLayout:
     missing = MISSING if any(column.missing for column in columns) else 0
-    tells = TELLS if any(column.ties for column in columns) else 0
-    bar = TELLS_BAR if tells and canvas.width >= ROOM_FOR_BAR else 0
-    along = N_BINS if canvas.width >= ROOM_FOR_ALONG and any(map(along_of, columns)) else 0
+    association = ASSOCIATION if any(column.ties for column in columns) else 0
+    bar = STRENGTH if association and canvas.width >= ROOM_FOR_BAR else 0
+    target = N_BINS if canvas.width >= ROOM_FOR_TARGET and any(map(target_sparkline, columns)) else 0
     name = min(MAX_NAME if canvas.width >= ROOM_FOR_BAR else 18, longest([column.name for column in columns]))
     name = max(MIN_NAME, name)
-    fixed = sum(size + len(GAP) for size in (N_BINS, along, missing, tells, bar) if size)
-    gist = max(0, min(MAX_GIST, canvas.width - name - fixed - len(GAP)))
-    if gist < MIN_NAME:  # a narrow terminal: name and shape
+    fixed = sum(size + len(GAP) for size in (N_BINS, target, missing, association, bar) if size)
+    summary = max(0, min(MAX_SUMMARY, canvas.width - name - fixed - len(GAP)))
+    if summary < MIN_NAME:  # a narrow terminal: name and shape
         return TableLayout(max(1, min(name, canvas.width - N_BINS - len(GAP))), N_BINS, 0, 0, 0, 0, 0)
-    gist = min(gist, max(MIN_NAME, longest([summary_of(column) for column in columns])))
-    return TableLayout(name, N_BINS, along, gist, missing, tells, bar)
+    summary = min(summary, max(MIN_NAME, longest([summary_of(column) for column in columns])))
+    return TableLayout(name, N_BINS, target, summary, missing, association, bar)
 
 
 def _header(layout: TableLayout, table: ExploredTable) -> str:
@@ -196,10 +195,10 @@ def _header(layout: TableLayout, table: ExploredTable) -> str:
     parts = (
         (fitted("column", layout.name), layout.name),
         (fitted("distribution", layout.shape), layout.shape),
-        (fitted(along, layout.along), layout.along),
-        (fitted("values", layout.gist), layout.gist),
+        (fitted(along, layout.target), layout.target),
+        (fitted("values", layout.summary), layout.summary),
         (fitted("missing", layout.missing, right=True), layout.missing),
-        (fitted("tells", layout.tells, right=True), layout.tells),
+        (fitted("assoc", layout.association, right=True), layout.association),
     )
     return GAP.join(text for text, size in parts if size)
 
@@ -208,35 +207,35 @@ def _column_line(column: ColumnPicture, layout: TableLayout) -> Text:
     faint = "" if column.counts and len(column.counts) > 1 else FAINT
     parts = [
         (fitted(column.name, layout.name), faint),
-        (fitted(sparkline_of(column), layout.shape), BAR),
+        (fitted(column_sparkline(column), layout.shape), BAR),
     ]
-    if layout.along:
-        parts.append((fitted(along_of(column), layout.along), SECOND))
-    if layout.gist:
-        parts.append((fitted(summary_of(column), layout.gist), ""))
+    if layout.target:
+        parts.append((fitted(target_sparkline(column), layout.target), SECOND))
+    if layout.summary:
+        parts.append((fitted(summary_of(column), layout.summary), ""))
     if layout.missing:
         share = _missing(column)
         parts.append((fitted(share, layout.missing, right=True), SECOND if column.missing else FAINT))
-    if layout.tells:
-        parts.append((fitted(show_association(column), layout.tells, right=True), ""))
+    if layout.association:
+        parts.append((fitted(show_association(column), layout.association, right=True), ""))
     if layout.bar:
-        parts.append((fitted(lying(max(0.0, column.strength), layout.bar), layout.bar), BAR))
+        parts.append((fitted(draw_bar(max(0.0, column.strength), layout.bar), layout.bar), BAR))
     spaced = [part for one in parts for part in (one, GAP)][:-1]
     return line(*spaced)
 
 
-def sparkline_of(column: ColumnPicture) -> str:
+def column_sparkline(column: ColumnPicture) -> str:
     """Numbers as a histogram, categories as bars apart."""
     if column.numbers is not None:
-        return towers(column.counts)[0] if len(column.counts) > 1 else ""
-    return " ".join(towers(column.counts[:MAX_BARS])[0])
+        return column_chart(column.counts)[0] if len(column.counts) > 1 else ""
+    return " ".join(column_chart(column.counts[:MAX_BARS])[0])
 
 
-def along_of(column: ColumnPicture) -> str:
+def target_sparkline(column: ColumnPicture) -> str:
     """How the target goes with the bins or categories."""
     if column.numbers is not None:
-        return heights(column.along) if len(column.along) > 1 else ""
-    return " ".join(heights(column.along[:MAX_BARS]))
+        return sparkline(column.along) if len(column.along) > 1 else ""
+    return " ".join(sparkline(column.along[:MAX_BARS]))
 
 
 def _missing(column: ColumnPicture) -> str:
@@ -244,8 +243,8 @@ def _missing(column: ColumnPicture) -> str:
 
 
 def _legend(columns: Sequence[ColumnPicture], layout: TableLayout) -> str:
-    if not layout.tells:
+    if not layout.association:
         return ""
     measures = {column.tie.measure for column in columns if column.tie is not None}
     named = ", ".join(text for measure, text in MEASURES.items() if measure in measures)
-    return f"tells: how far the column alone tells the target, 0 to 1 ({named})"
+    return f"assoc: association of the column with the target, 0 to 1 ({named})"

@@ -22,9 +22,9 @@ from mlcli.terminal.drawing import (
     Canvas,
     Pixels,
     cut_to,
-    dots,
+    draw_braille,
+    draw_half_blocks,
     fitted,
-    half_blocks,
     line,
     resized,
     wrapped,
@@ -34,17 +34,20 @@ from mlcli.terminal.plot import AxisScale, Cell, draw_dots, round_numbers, show_
 if TYPE_CHECKING:
     from rich.text import Text
 
-GAP = 2
-# Cells of a picture's width, at least where it has as many pixels; lines of the terminal beside the pictures.
-MIN_CELLS, BESIDE = 14, 10
+# Cells between two images, cells of an image's width where it has as many pixels, and lines around the images.
+GAP, MIN_CELLS, OTHER_LINES = 2, 14, 10
 MAX_EXAMPLES = 4
-# Where a pixel is only a dot, smaller pictures are drawn in so many of them across.
-ENOUGH_DOTS = 28
+# Dots across, at least, of an image drawn in dots.
+MIN_DOTS = 28
+# Lines of a scatter plot, and lines around it; a cell is about twice as high as it is wide.
+MIN_ROWS, MAX_ROWS, PLOT_FRAME, ASPECT = 8, 30, 8, 2.4
+# Characters of a column's name; cells between two labels of the horizontal axis, about.
+LETTERS, SPACING = 24, 9
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Classes side by side, and the size of each picture in pixels and in cells."""
+    """Classes in a band, and the size of each image in pixels, in cells and in lines."""
 
     per_band: int
     height: int
@@ -54,8 +57,8 @@ class Grid:
     examples: int
 
 
-def picture_lines(found: ExploredPictures, canvas: Canvas, *, every: bool) -> Iterator[Text]:
-    """Bands of classes: a name, the mean picture, and examples below it."""
+def draw_images(found: ExploredPictures, canvas: Canvas, *, every: bool) -> Iterator[Text]:
+    """Bands of classes: a name, the mean image, and examples below it."""
     by_name = {one.name: one for one in found.pictures if one.rows}
     names = [name for name in class_order(found.classes) if name in by_name]
     shown = [by_name[name] for name in (names if every else names[:MAX_CLASSES])]
@@ -64,8 +67,8 @@ def picture_lines(found: ExploredPictures, canvas: Canvas, *, every: bool) -> It
     grid = _grid(found.shape, len(shown), canvas)
     size = " × ".join(map(str, found.shape))
     few = max(one.averaged for one in shown) < max(one.rows for one in shown)
-    mean = f"the mean of up to {shown[0].averaged:,} pictures" if few else "the mean picture"
-    yield line((cut_to(f"Pictures of {size} pixels", canvas.width), HEADING))
+    mean = f"the mean of up to {shown[0].averaged:,} images" if few else "the mean image"
+    yield line((cut_to(f"Images of {size} pixels", canvas.width), HEADING))
     below = f", {grid.examples} example{'' if grid.examples == 1 else 's'} below"
     for text in wrapped(f"each class: {mean}{below}", canvas.width):
         yield line((text, FAINT))
@@ -74,10 +77,10 @@ def picture_lines(found: ExploredPictures, canvas: Canvas, *, every: bool) -> It
 
 
 def _grid(shape: tuple[int, ...], n_classes: int, canvas: Canvas) -> Grid:
-    """As few bands as leave the pictures wide enough to be seen."""
+    """The fewest bands in which the images are wide enough."""
     height, width = shape[:2]
     across, down = (1, 2) if canvas.coloured else (DOTS_ACROSS, DOTS_DOWN)
-    whole = width if canvas.coloured else max(width, ENOUGH_DOTS)
+    whole = width if canvas.coloured else max(width, MIN_DOTS)
     needed = -(-whole // across)
     bands = 1
     while bands < n_classes and _room(n_classes, bands, canvas) < min(needed, MIN_CELLS):
@@ -86,7 +89,7 @@ def _grid(shape: tuple[int, ...], n_classes: int, canvas: Canvas) -> Grid:
     pixels = min(whole, cells * across)
     tall = max(1, round(height * pixels / width))
     lines = -(-tall // down)
-    rows = (canvas.height - BESIDE) // bands - 2
+    rows = (canvas.height - OTHER_LINES) // bands - 2
     examples = max(1, min(MAX_EXAMPLES, rows // (lines + 1) - 1))
     return Grid(-(-n_classes // bands), tall, pixels, cells, lines, examples)
 
@@ -119,26 +122,18 @@ def _example(one: ClassPictures, place: int) -> Pixels | None:
 
 
 def _draw(picture: Pixels | None, found: ExploredPictures, grid: Grid, canvas: Canvas) -> list[Text]:
-    """The lines of one picture; blank ones where there is none."""
+    """The lines of one image; blank ones where there is none."""
     if picture is None:
         return [line() for _ in range(grid.lines)]
     pixels = resized(found.visible(picture), grid.height, grid.width)
-    return half_blocks(pixels) if canvas.coloured else dots(pixels)
+    return draw_half_blocks(pixels) if canvas.coloured else draw_braille(pixels)
 
 
-MIN_ROWS, MAX_ROWS = 8, 30
-# Lines of the terminal beside the picture's; a cell is about twice as high as it is wide.
-BESIDE_PLANE, ASPECT = 8, 2.4
-LETTERS = 24
-# Cells between two labels across, at least about.
-SPACING = 9
-
-
-def scatter_lines(scatter: Scatter, canvas: Canvas) -> Iterator[Text]:
+def draw_scatter(scatter: Scatter, canvas: Canvas) -> Iterator[Text]:
     """The points between their axes, and what the colours mean."""
     if not scatter.x:
         return
-    rows = max(MIN_ROWS, min(MAX_ROWS, canvas.height - BESIDE_PLANE))
+    rows = max(MIN_ROWS, min(MAX_ROWS, canvas.height - PLOT_FRAME))
     x, y = _span(scatter.x), _span(scatter.y)
     labels = tick_labels(y, rows)
     columns = max(4, min(canvas.width - len(labels[0]) - 3, round(ASPECT * rows)))

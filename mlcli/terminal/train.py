@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlcli.io.text import printable, show_seconds
 from mlcli.terminal.alt_screen import AltScreen
-from mlcli.terminal.plot import AxisScale, Curve, draw_framed
+from mlcli.terminal.plot import AxisScale, Curve, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
@@ -129,7 +129,7 @@ def draw_training(
     across = AxisScale(1, max(2, epochs))
     points = {name: curve.points for name, curve in curves.items()}
     ends = ("1", "epoch", str(epochs)) if epochs > 1 else ("", "epoch", "")
-    text = draw_framed("loss", points, across, ends, width, height - len(facts) - 1, best or None)
+    text = draw_chart("loss", points, across, ends, width, height - len(facts) - 1, best or None)
     for fact in facts:
         text.append(printable(fact)[:width] + "\n")
     text.append("q stops and keeps the best model"[:width], "dim")

@@ -27,10 +27,9 @@ from mlcli.models.coefficients import LinearWeights, WeightsTable
 from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification
 from mlcli.reporter import Reporter
-from mlcli.reports.evaluation_page import gather_facts
+from mlcli.reports.evaluation_page import gather_facts, render_report
 from mlcli.reports.figures.style import svg_text
-from mlcli.reports.gallery import GallerySubject, draw_gallery
-from mlcli.reports.html import render_report
+from mlcli.reports.gallery import EvaluatedModel, draw_gallery
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
@@ -143,7 +142,7 @@ def train_baselines(bundle: Bundle, prepared: Prepared, data: Dataset, reporter:
 
 def measure_bundle(
     run: Run, bundle: Bundle, data: Dataset, baselines: Sequence[Baseline], split: SplitName, looks: int
-) -> GallerySubject:
+) -> EvaluatedModel:
     """Predict the rows and measure; with all that the figures need."""
     truth, predictions = bundle.task.truth(data), bundle.predict(data)
     weights = bundle.weights()
@@ -159,7 +158,7 @@ def measure_bundle(
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
     )
-    return GallerySubject(
+    return EvaluatedModel(
         task=bundle.task,
         data=data,
         truth=truth,
@@ -175,7 +174,7 @@ def measure_bundle(
     )
 
 
-def keep_predictions(prepared: Prepared, split: SplitName, subject: GallerySubject) -> SavedPredictions:
+def keep_predictions(prepared: Prepared, split: SplitName, subject: EvaluatedModel) -> SavedPredictions:
     """The answers row by row, and which rows they are about."""
     rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
     return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions)

@@ -76,7 +76,7 @@ def test_a_page_has_room_for_so_many_columns(monkeypatch):
     monkeypatch.setattr(page, "MAX_CARDS", 10)
     html = render_data_page(SHOWN["many columns"]())
     assert html.count('<article class="card">') == 11
-    assert "43 more columns are left out here" in html
+    assert "43 more columns are not shown here" in html
     assert "53 columns" in html
 
 

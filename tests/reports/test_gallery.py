@@ -7,7 +7,7 @@ from mlcli.data.tables.types import Column, Table
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.importance import Importance, Importances
 from mlcli.models.task import Predictions
-from mlcli.reports.gallery import GallerySubject, draw_gallery
+from mlcli.reports.gallery import EvaluatedModel, draw_gallery
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
@@ -33,7 +33,7 @@ def subject(task, data, truth, predict, **changes):
     predictions = changes.pop("predictions", None) or predict(data)
     evaluation = evaluate_predictions(task, truth, predictions, EvaluationConfig(), split="test", test_looks=1)
     fields = {"history": [EpochRecord(1, 1, 0.1, 1.0, None, {})], "first_layer": None, **changes}
-    return GallerySubject(task, data, truth, predictions, evaluation, best_epoch=1, predict=predict, **fields)
+    return EvaluatedModel(task, data, truth, predictions, evaluation, best_epoch=1, predict=predict, **fields)
 
 
 CLASSES = (classification(2, output="sigmoid"), X[:, 0] > 0)

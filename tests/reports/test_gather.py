@@ -57,10 +57,10 @@ def numbers(task, data, n_targets=1):
          "of houses.csv."),
         (classes(PICTURES), {"model": {"hidden": [9, 8, 7], "activation": "tanh"}},
          {"dataset": "digits", "stand_in_for": "mnist"},
-         "A multilayer perceptron with hidden layers of 9, 8 and 7 tanh units that tells ‘a’ and ‘b’ apart by pictures "
-         "of 8 × 9 pixels of digits, standing in for mnist."),
+         "A multilayer perceptron with hidden layers of 9, 8 and 7 tanh units that classifies ‘a’ and ‘b’ from images "
+         "of 8 × 9 pixels of digits, used in place of mnist."),
         (classes(TABLE, 4), {"model": {"hidden": []}}, {},
-         "A linear model that tells 4 classes apart by 2 columns of houses.csv."),
+         "A linear model that predicts one of 4 classes from 2 columns of houses.csv."),
     ],
 )  # fmt: skip
 def test_a_run_in_a_sentence(known, sections, changes, sentence):
@@ -87,7 +87,7 @@ def test_facts_of_a_run():
     )
     facts = gather_facts("houses/001", known, config(), manifest(), PROFILE, FINDINGS, {})
     assert dict(facts.account) == {
-        "training rows": "4", "test rows": "2", "input columns": "2", "parameters": "1,234", "epochs": "3, kept: 1",
+        "training rows": "4", "test rows": "2", "input columns": "2", "parameters": "1,234", "epochs": "3, best: 1",
         "training time": "3.2 s",
     }  # fmt: skip
     assert [row.place for row in facts.mistakes.rows] == [1, 3, 2, 0]

@@ -18,10 +18,10 @@ from mlcli.io.text import shorten, show_number
 from mlcli.metrics.paired import Difference
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification
-from mlcli.reports.evaluation_page import ReportFacts
+from mlcli.reports.evaluation_page import ReportFacts, render_report
 from mlcli.reports.figures.classification import draw_confusion
 from mlcli.reports.figures.style import svg_text
-from mlcli.reports.html import png_uri, render_report
+from mlcli.reports.html import png_uri
 from mlcli.reports.scores_view import view_scores
 from mlcli.runs.predictions import SavedPredictions, load_predictions
 from tests.evaluation.examples import class_predictions, number_predictions, regression, three_classes
@@ -109,7 +109,7 @@ def test_the_page_tells_scores_beside_the_baseline(facts):
     assert "accuracy, 20 test rows 0.9500 higher is better 95 % interval 0.7639 – 0.9911" in text
     assert "Better than the majority baseline network 0.9500 majority 0.5000" in text
     assert "majority always answers 'no', the most frequent class of the training rows 0.5000 +0.4500 [" in text
-    assert "] the network is better" in text
+    assert "] better" in text
     assert "predicted from a probability of 0.4" in text
     assert "1,234 train, 20 test rows." in text
 
@@ -125,10 +125,10 @@ def test_undefined_scores_show_their_reason(facts):
 @pytest.mark.parametrize(
     ("changes", "shown"),
     [
-        ({"stand_in_for": "<mnist>"}, "The configuration asks for <mnist> , which was not at hand."),
-        ({"test_looks": 3}, "The test rows have been measured 3 times"),
-        ({"split": "valid"}, "Measured on the valid rows, which the training has seen when choosing its weights"),
-        ({"split": "train", "test_looks": 3}, "Measured on the train rows, which the training has seen:"),
+        ({"stand_in_for": "<mnist>"}, "The configuration asks for <mnist> , which was not available."),
+        ({"test_looks": 3}, "The test rows have been evaluated 3 times"),
+        ({"split": "valid"}, "Measured on the validation rows, by which training chose the weights."),
+        ({"split": "train", "test_looks": 3}, "Measured on the training rows, to which the model was fitted."),
     ],
 )
 def test_notices(facts, changes, shown):
@@ -141,7 +141,7 @@ def test_columns_and_classes_have_their_shape(facts):
     assert f"{NASTY} number 1 to 7 7 3 12.0 %" in page.text
     assert f"{NASTY} 617 50.0 % 15 75.0 %" in page.text
     assert ("style", "width: 75.0%") in page.attributes
-    assert ("d", "M0.00 26v-5.20h39.00V26zM80.00 26v-26.00h39.00V26z") in page.attributes
+    assert ("d", "M0.00 60.00v-12.00h39.50v12.00zM80.00 60.00v-60.00h39.50v60.00z") in page.attributes
 
 
 def test_the_marks_of_all_models_share_one_line(facts):
@@ -150,8 +150,8 @@ def test_the_marks_of_all_models_share_one_line(facts):
     width = 0.9911 - 0.5
     low, span = 0.5 - 0.06 * width, 1.12 * width
     expected = [100 * (value - low) / span for value in (0.95, 0.7639, 0.9911, 0.5)]
-    marks, rival = view.marks, view.rivals[0].marks
-    assert [marks.at, marks.low, marks.high, rival.at] == pytest.approx(expected, abs=0.02)
+    marks, baseline = view.marks, view.baselines[0].marks
+    assert [marks.at, marks.low, marks.high, baseline.at] == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,12 @@ def test_the_marks_of_all_models_share_one_line(facts):
     [
         ([(0.1, 0.2)], "better", "Better than the b0 baseline"),
         ([(0.1, 0.2)] * 2, "better", "Better than all 2 baselines"),
-        ([(0.1, 0.2), (-0.1, 0.1), (0.3, 0.4)], "no difference", "No telling it from b1; better than b0 and b2"),
-        ([(-0.2, -0.1), (-0.1, 0.1)], "worse", "Worse than b0; no telling it from b1"),
+        (
+            [(0.1, 0.2), (-0.1, 0.1), (0.3, 0.4)],
+            "no difference",
+            "Not significantly different from b1; better than b0 and b2",
+        ),
+        ([(-0.2, -0.1), (-0.1, 0.1)], "worse", "Worse than b0; not significantly different from b1"),
         ([(None, None)], "undefined", ""),
         ([], "undefined", ""),
     ],
@@ -185,7 +189,7 @@ def test_metrics_of_baselines_are_coloured_by_their_verdict(facts):
 
 def test_the_surest_mistakes_are_shown(facts):
     text = Page(render_report(facts)).text
-    assert "1 of 1 wrong answers, the surest first." in text
+    assert "1 of 1 misclassified rows, the most confident first." in text
     assert f"20 {NASTY} no 80.0 % {shorten(NASTY, 40)}" in text
 
 
@@ -198,7 +202,7 @@ def test_mistaken_pictures_are_part_of_the_page(facts):
     mistakes = find_mistakes(task, data, truth, predictions, ())
     page = Page(render_report(replace(facts, mistakes=mistakes, columns=())))
     assert ("src", png_uri(pixels[19])) in page.attributes
-    assert f"{NASTY} , taken for no 80.0 %" in page.text.replace(f"{NASTY},", f"{NASTY} ,")
+    assert f"{NASTY} , predicted no 80.0 %" in page.text.replace(f"{NASTY},", f"{NASTY} ,")
 
 
 def test_long_tables_are_folded(facts):

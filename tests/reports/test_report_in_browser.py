@@ -13,11 +13,10 @@ from mlcli.evaluation.importance import Importance, Importances
 from mlcli.evaluation.mistakes import find_mistakes
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification
-from mlcli.reports.evaluation_page import ReportFacts
+from mlcli.reports.evaluation_page import ReportFacts, render_report
 from mlcli.reports.figures.classification import draw_confusion
 from mlcli.reports.figures.columns import draw_importance
 from mlcli.reports.figures.style import svg_text
-from mlcli.reports.html import render_report
 from tests.browser import find_browser, open_browser
 from tests.evaluation.examples import class_predictions
 

@@ -11,7 +11,7 @@ from mlcli.diagnosis.evidence import RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.search.budget import Budget
 from mlcli.terminal.improve import plot_rates, show_checks, show_findings, show_improved
-from mlcli.terminal.plot import BLOCKS, PLAIN, sparkline
+from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
 from mlcli.use_cases.improve import ImproveResult
 
@@ -77,7 +77,7 @@ def test_the_curve_as_text():
         "rate 1e-051e+02",
         "     ^ configured: 0.0001   s suggested: 0.01",
     ]
-    assert plot_rates(RATES, 1e-4, PLAIN)[0].isascii()
+    assert plot_rates(RATES, 1e-4, ASCII_BLOCKS)[0].isascii()
 
 
 @pytest.mark.parametrize(

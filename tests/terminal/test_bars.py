@@ -1,6 +1,7 @@
 import pytest
 
-from mlcli.terminal.drawing import heights, lying, towers
+from mlcli.terminal.drawing import column_chart, draw_bar
+from mlcli.terminal.plot import sparkline
 
 
 @pytest.mark.parametrize(
@@ -14,20 +15,20 @@ from mlcli.terminal.drawing import heights, lying, towers
         ([], 1, 1, [""]),
     ],
 )
-def test_towers(counts, height, each, expected):
-    assert towers(counts, height, each) == expected
+def test_column_chart(counts, height, each, expected):
+    assert column_chart(counts, height, each) == expected
 
 
 @pytest.mark.parametrize(
     ("share", "expected"),
     [(0, ""), (1, "████"), (0.5, "██"), (0.28125, "█▏"), (1e-9, "▏"), (0.999, "████"), (2, "████")],
 )
-def test_lying(share, expected):
-    assert lying(share, 4) == expected
+def test_draw_bar(share, expected):
+    assert draw_bar(share, 4) == expected
 
 
 @pytest.mark.parametrize(
     ("values", "expected"), [([0, 7], "▁█"), ([-1, None, 1], "▁ █"), ([3, 3], "▁▁"), ([None], " "), ([], "")]
 )
-def test_heights(values, expected):
-    assert heights(values) == expected
+def test_a_sparkline_is_blank_where_there_is_no_value(values, expected):
+    assert sparkline(values) == expected

@@ -11,7 +11,7 @@ from mlcli.data.tables.types import Column, Images, Splits, Table
 from mlcli.eda.highlights import highlights
 from mlcli.eda.images import explore_pictures
 from mlcli.eda.table import ShowResult, explore_table
-from mlcli.terminal.drawing import Canvas, dots, half_blocks, resized
+from mlcli.terminal.drawing import Canvas, draw_braille, draw_half_blocks, resized
 from mlcli.terminal.show import _lines, explored_lines
 
 NASTY = "\x1b[2J日本語の長い列の名前 " + 30 * "x"
@@ -108,7 +108,7 @@ def test_without_colours_groups_have_marks_and_pictures_dots():
 
 def test_half_blocks_are_the_pixels():
     pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    lines = half_blocks(pixels)
+    lines = draw_half_blocks(pixels)
     assert [line.plain for line in lines] == ["▀▀▀▀", "▀▀▀▀"]
     console = Console(color_system="truecolor", force_terminal=True)
     seen = [[segment.style for segment in line.render(console) if segment.text] for line in lines]
@@ -122,8 +122,8 @@ def test_half_blocks_are_the_pixels():
 def test_dots_are_the_bright_pixels():
     """The left column of four and, of the right one, the lowest: 1 + 2 + 4 + 64 + 128."""
     pixels = np.array([[255, 0], [255, 0], [255, 0], [255, 255]], dtype=np.uint8)
-    assert [line.plain for line in dots(pixels)] == [chr(0x2800 + 199)]
-    assert dots(np.full((4, 2), 9, dtype=np.uint8))[0].plain == chr(0x2800)
+    assert [line.plain for line in draw_braille(pixels)] == [chr(0x2800 + 199)]
+    assert draw_braille(np.full((4, 2), 9, dtype=np.uint8))[0].plain == chr(0x2800)
 
 
 def test_smaller_pictures_are_means_over_areas():

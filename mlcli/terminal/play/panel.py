@@ -14,7 +14,7 @@ from mlcli.playground.state import PlayState
 from mlcli.playground.trainer import Trainer
 from mlcli.terminal.drawing import FAINT, HEADING, cut_to, fitted, line, paint, standard_output
 from mlcli.terminal.play.plane import Palette, cells_of_points, draw_heatmap
-from mlcli.terminal.plot import AxisScale, Curve, Point, draw_framed
+from mlcli.terminal.plot import AxisScale, Curve, Point, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.terminal.train import describe_numbers
 from mlcli.use_cases.play import PlayResult
@@ -110,7 +110,7 @@ def draw_facts(state: PlayState, trainer: Trainer, losses: Losses, width: int, h
 def draw_curves(losses: Losses, width: int, height: int) -> list[Text]:
     """Both losses over the epochs; a blank plot before there are any."""
     last = max(10, losses.noted)
-    text = draw_framed("loss", losses.points, AxisScale(1, last), ("1", "epoch", f"{last:,}"), width, height)
+    text = draw_chart("loss", losses.points, AxisScale(1, last), ("1", "epoch", f"{last:,}"), width, height)
     return [one for one in text.split("\n") if one.plain.strip()][:height]
 
 

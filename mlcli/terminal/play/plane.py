@@ -16,7 +16,7 @@ from rich.text import Text
 from mlcli.playground.heatmap import Heatmap, Points
 from mlcli.playground.state import PlayState
 from mlcli.playground.trainer import Trainer
-from mlcli.terminal.drawing import COLOURS, FAINT, MARKS, fitted, half_blocks, line
+from mlcli.terminal.drawing import COLOURS, FAINT, MARKS, draw_half_blocks, fitted, line
 from mlcli.terminal.play import plane as cube
 
 
@@ -180,7 +180,7 @@ def _pixels(
     picture = colours("plane", exact=ink.exact)[_known(kinds), levels]
     for drawn, (columns, rows, own, strengths) in marks:
         picture[rows, columns] = colours(drawn, exact=ink.exact)[_known(own), strengths]
-    return half_blocks(picture)
+    return draw_half_blocks(picture)
 
 
 def _known(kinds: Levels) -> Levels:

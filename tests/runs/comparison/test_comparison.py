@@ -9,10 +9,10 @@ from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.text import printable
 from mlcli.metrics.paired import compare_predictions
 from mlcli.reports.comparison_page import tables_of
-from mlcli.runs.comparison import compare_runs, curves_of, sparklines
+from mlcli.runs.comparison import compare_runs, curves_of
 from mlcli.runs.history import MetricsLog
 from mlcli.runs.predictions import SavedPredictions, save_predictions
-from mlcli.terminal.runs import render_curves, render_table
+from mlcli.terminal.runs import render_curves, render_table, sparklines
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification
 
@@ -45,7 +45,7 @@ def test_keys_data_and_environment(make_run):
     make_run(data_fingerprint="e" * 64)
     assert not compare_runs(["iris/001", "iris/003"]).same_data
     assert "iris/003 eeeeeeeeeeee" in tables("iris/001", "iris/003")["Data"].note
-    assert tables("iris/001", "iris/003")["Configuration"].note == "the same"
+    assert tables("iris/001", "iris/003")["Configuration"].note == "identical"
 
 
 def test_answers_to_the_same_rows_are_compared_in_pairs(make_run, measure):
@@ -140,7 +140,7 @@ def test_curves_share_their_scales(make_run):
     curves = curves_of(compare_runs(["iris/001", "iris/002"]))
     assert list(curves) == ["training loss", "validation loss", "validation accuracy"]
     assert curves["validation loss"] == {"iris/001": [2.0, 1.0], "iris/002": [2.0, 1.0, 2 / 3, 0.5]}
-    assert sparklines(curves["validation loss"], 40) == {"iris/001": "█▃", "iris/002": "█▃▁▁"}
+    assert sparklines(curves["validation loss"], 40) == {"iris/001": "█▃", "iris/002": "█▃▂▁"}
     assert sparklines(curves["validation loss"], 2) == {"iris/001": "▆", "iris/002": "▆▁"}
 
 
