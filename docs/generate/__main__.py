@@ -8,16 +8,19 @@ import sys
 
 from docs.generate.architecture import draw_architecture
 from docs.generate.commands import commands_page
+from docs.generate.completion import completion_table
 from docs.generate.gallery import write_gallery
 from docs.generate.keys import keys_page
 from docs.generate.layers import purposes
 from docs.generate.places import DOCS
 from docs.generate.play import picture_game
 from docs.generate.terminal import draw_terminal
+from mlcli.config.reference.completion import TABLE
 
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
     (DOCS / "keys.md").write_text(keys_page())
+    TABLE.write_text(completion_table(), encoding="utf-8")
     (DOCS / "pictures" / "architecture.svg").write_text(draw_architecture(purposes()))
     if "--gallery" in sys.argv[1:]:
         write_gallery()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mlcli.config.reference.completion import key_words, words_of
+from mlcli.config.reference.completion import key_words, playground_sets
 from mlcli.io.paths import runs_dir
 from mlcli.io.text import printable
 
@@ -24,7 +24,7 @@ def configs(incomplete: str) -> list[str]:
 
 def playgrounds(incomplete: str) -> list[str]:
     """What can be played: the generated sets, and configurations."""
-    return [*_starting(incomplete, words_of("dataset", "PlaygroundSet")), *configs(incomplete)]
+    return [*_starting(incomplete, playground_sets()), *configs(incomplete)]
 
 
 def runs(incomplete: str) -> list[str]:

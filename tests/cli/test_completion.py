@@ -28,7 +28,7 @@ def test_the_keys_and_words_are_those_of_the_sections():
             words.update(str(word) for option in options for word in option.words)
             words.update("null" for option in options if option.annotation is NoneType)
             words.update(word for option in options if option.annotation is bool for word in ("true", "false"))
-    assert {key: set(words) for key, words in key_words().items()} == expected
+    assert {key: set(words) for key, words in key_words().items()} == expected, "renew: python -m docs.generate"
 
 
 @pytest.fixture
