@@ -1,13 +1,16 @@
-"""What there is to know of each metric without computing it, and one score."""
+"""Each metric's meaning, direction, unit and kind of interval; and the value of one."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from mlcli.config.sections.training import ClassMetric, Metric, NumberMetric
 from mlcli.data.tables.types import TaskKind
+
+IntervalKind = Literal["percentile", "noise", "wilson", "none"]
+ONE_CLASS = "the rows hold a single class"
 
 
 @dataclass(frozen=True)
@@ -28,29 +31,18 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         """Every field but the name."""
-        return {
-            "value": self.value,
-            "reason": self.reason,
-            "low": self.low,
-            "high": self.high,
-            "higher_is_better": self.higher_is_better,
-            "unit": self.unit,
-        }
-
-
-Interval = Literal["percentile", "noise", "wilson", "none"]
-ONE_CLASS = "the rows hold a single class"
+        return {key: value for key, value in asdict(self).items() if key != "name"}
 
 
 @dataclass(frozen=True)
 class MetricFacts:
     """One metric.
 
-    min_classes  : classes that a task must have for the metric to say anything
-    auto         : numbers of classes with which "auto" names it; elsewhere it has another metric's value
-    interval     : how its confidence interval is made, see `mlcli.metrics.intervals`
-    undefined    : why it can have no value though it suits the task; {positive} is the class it speaks of
-    in_units     : power of the target's unit it is told in; 0 for a pure number
+    min_classes : fewest classes of a task for which it is measured
+    auto        : numbers of classes for which "auto" measures it; for others it equals another metric
+    interval    : how its confidence interval is computed, see `mlcli.metrics.intervals`
+    undefined   : why it can have no value though it suits the task; {positive} is the positive class
+    in_units    : power of the target's unit that its value is in; 0 for a pure number
     """
 
     name: Metric
@@ -59,48 +51,48 @@ class MetricFacts:
     needs_probabilities: bool = False
     min_classes: int = 2
     auto: Literal["any", "two", "more", "none"] = "any"
-    interval: Interval = "percentile"
+    interval: IntervalKind = "percentile"
     undefined: str = ""
     in_units: int = 0
 
     @property
     def task(self) -> TaskKind:
-        """The kind of task it suits."""
+        """The kind of task it is for."""
         return "regression" if self.name in get_args(NumberMetric) else "classification"
 
 
 _FACTS = (
     MetricFacts("accuracy", "share of rows predicted right", interval="wilson"),
-    MetricFacts("balanced_accuracy", "recall averaged over the classes, each counting the same", undefined=ONE_CLASS),
+    MetricFacts("balanced_accuracy", "recall averaged over the classes, unweighted", undefined=ONE_CLASS),
     MetricFacts(
         "precision",
-        "of the rows predicted positive, the share that is; of more than two classes, the classes' mean",
+        "share of the rows predicted positive that are positive; with more than two classes, their mean",
         undefined="no row was predicted '{positive}'",
     ),
     MetricFacts(
         "recall",
-        "of the positive rows, the share that was found; of more than two classes, the classes' mean",
+        "share of the positive rows that are predicted positive; with more than two classes, their mean",
         undefined="no row is '{positive}'",
     ),
     MetricFacts(
         "f1",
-        "harmonic mean of precision and recall; of more than two classes, the classes' mean",
+        "harmonic mean of precision and recall; with more than two classes, their mean",
         undefined="no row is '{positive}'",
     ),
-    MetricFacts("precision_macro", "precision averaged over the classes, each counting the same", auto="none"),
-    MetricFacts("recall_macro", "recall averaged over the classes, each counting the same", auto="none"),
-    MetricFacts("f1_macro", "F1 averaged over the classes, each counting the same", auto="two"),
-    MetricFacts("precision_weighted", "precision averaged over the classes by their rows", auto="more"),
-    MetricFacts("recall_weighted", "recall averaged over the classes by their rows, which is accuracy", auto="none"),
-    MetricFacts("f1_weighted", "F1 averaged over the classes by their rows"),
+    MetricFacts("precision_macro", "precision averaged over the classes, unweighted", auto="none"),
+    MetricFacts("recall_macro", "recall averaged over the classes, unweighted", auto="none"),
+    MetricFacts("f1_macro", "F1 averaged over the classes, unweighted", auto="two"),
+    MetricFacts("precision_weighted", "precision averaged over the classes, weighted by their rows", auto="more"),
+    MetricFacts("recall_weighted", "recall averaged over the classes, weighted by their rows: accuracy", auto="none"),
+    MetricFacts("f1_weighted", "F1 averaged over the classes, weighted by their rows"),
     MetricFacts(
         "mcc",
-        "correlation of predicted and true classes (Matthews); 0 is chance",
+        "correlation of predicted and true classes (Matthews); 0 for random predictions",
         undefined="the truth or the predictions hold a single class",
     ),
     MetricFacts(
         "kappa",
-        "agreement of predicted and true classes beyond chance (Cohen); 0 is chance",
+        "agreement of predicted and true classes beyond chance (Cohen); 0 for random predictions",
         undefined="the truth and the predictions hold a single class, the same",
     ),
     MetricFacts(
@@ -115,18 +107,22 @@ _FACTS = (
         needs_probabilities=True,
         min_classes=6,
     ),
-    MetricFacts("roc_auc", "chance that a positive row is ranked above another; 0.5 is guessing", undefined=ONE_CLASS),
+    MetricFacts(
+        "roc_auc",
+        "probability that a positive row ranks above a negative one; 0.5 for random scores",
+        undefined=ONE_CLASS,
+    ),
     MetricFacts("pr_auc", "precision averaged over all recalls (average precision)", undefined=ONE_CLASS),
     MetricFacts(
         "log_loss",
-        "mean −ln of the probability given to the true class",
+        "mean negative logarithm of the probability predicted for the true class",
         higher_is_better=False,
         needs_probabilities=True,
     ),
     MetricFacts("brier", "mean squared error of the probabilities", higher_is_better=False, needs_probabilities=True),
     MetricFacts(
         "ece",
-        "how far probabilities are from shares that come true: expected calibration error, 15 bins",
+        "expected calibration error: mean gap between predicted probability and observed share, in 15 bins",
         higher_is_better=False,
         needs_probabilities=True,
         interval="noise",
@@ -135,21 +131,21 @@ _FACTS = (
     MetricFacts("mae", "mean absolute error", higher_is_better=False, in_units=1),
     MetricFacts(
         "r2",
-        "share of the target's variance explained; 0 is always predicting the mean",
+        "share of the target's variance explained; 0 for always predicting the mean",
         undefined="a target has the same value in all rows",
     ),
     MetricFacts("mse", "mean squared error", higher_is_better=False, in_units=2),
-    MetricFacts("median_ae", "half of the absolute errors are below", higher_is_better=False, in_units=1),
+    MetricFacts("median_ae", "median of the absolute errors", higher_is_better=False, in_units=1),
     MetricFacts(
         "max_error",
-        "the largest absolute error; without an interval, as no resample holds a larger one",
+        "largest absolute error; it has no interval, since no resample contains a larger one",
         higher_is_better=False,
         interval="none",
         in_units=1,
     ),
     MetricFacts(
         "mape",
-        "mean absolute error as a share of the true value",
+        "mean absolute error relative to the true value",
         higher_is_better=False,
         undefined="a true value is 0",
     ),
@@ -158,17 +154,17 @@ CATALOG: dict[str, MetricFacts] = {facts.name: facts for facts in _FACTS}
 
 
 def names_for(task: TaskKind) -> tuple[str, ...]:
-    """The metrics that suit a kind of task, in the order they are shown."""
+    """The metrics for a kind of task, in the order they are shown."""
     return get_args(NumberMetric if task == "regression" else ClassMetric)
 
 
 def auto_names(task: TaskKind, n_classes: int) -> tuple[str, ...]:
-    """What "auto" measures: all that suit, but for those that another one's value makes superfluous."""
+    """What "auto" measures: all metrics for the task, except those that equal another one."""
     if task == "regression":
         return names_for(task)
     group = ("any", "two" if n_classes == 2 else "more")
-    known = [CATALOG[name] for name in names_for(task)]
-    return tuple(facts.name for facts in known if facts.auto in group and facts.min_classes <= n_classes)
+    suitable = [CATALOG[name] for name in names_for(task)]
+    return tuple(facts.name for facts in suitable if facts.auto in group and facts.min_classes <= n_classes)
 
 
 def higher_is_better(name: str) -> bool:
@@ -177,7 +173,7 @@ def higher_is_better(name: str) -> bool:
 
 
 def beats(score: float, other: float, name: str) -> bool:
-    """Whether `score` is better; nothing that is not a finite number is."""
+    """Whether `score` is better; a score that is not finite never is."""
     if not math.isfinite(score) or not math.isfinite(other):
         return math.isfinite(score)
     return score > other if higher_is_better(name) else score < other

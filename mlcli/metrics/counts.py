@@ -1,4 +1,4 @@
-"""Metrics of class decisions; all follow from three counts per class."""
+"""Metrics of predicted classes; all follow from three counts per class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlcli.metrics.intervals import Floats, Scores
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Rows per class, each (..., K): rightly predicted, present in the truth, predicted."""
+    """Rows per class, each (..., K): predicted right, in the truth, predicted."""
 
     hits: np.ndarray
     support: np.ndarray
@@ -21,7 +21,7 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fares; None where a score is undefined. support: its rows."""
+    """Scores of one class; None where one is undefined. support: its rows."""
 
     name: str
     precision: float | None
@@ -107,7 +107,7 @@ def mcc(counts: ClassCounts) -> np.ndarray:
 
 
 def kappa(counts: ClassCounts) -> np.ndarray:
-    """Agreement beyond what the classes' shares alone would give, of the most there could be (Cohen, 1960)."""
+    """Agreement beyond chance, relative to the largest possible (Cohen, 1960)."""
     hits, support, predicted = _as_floats(counts)
     n = support.sum(axis=-1)
     chance = (support * predicted).sum(axis=-1)
@@ -138,7 +138,7 @@ COUNT_METRICS: dict[str, Callable[[ClassCounts], np.ndarray]] = {
 
 @dataclass(frozen=True, eq=False)
 class CountMetrics:
-    """COUNT_METRICS of rows, or of cells of rows, with a true and a predicted class each: int64 (m,)."""
+    """COUNT_METRICS of cells of rows, each with a true and a predicted class: int64 (m,)."""
 
     truth: np.ndarray
     predicted: np.ndarray

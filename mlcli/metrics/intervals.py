@@ -1,4 +1,4 @@
-"""Metrics as functions of how often each row counts, and confidence intervals."""
+"""Metrics as functions of row weights, resampling and confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,33 +13,30 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Scores = Mapping[str, Floats]
+Interval = tuple[float, float]
 
-# Counts worked on at once, so that what is made of them stays in the processor's cache.
+N_RESAMPLES = 1000
+# Weights held at once while resampling, at least PORTION resamples of them: enough for fast matrix products.
+CHUNK = 1 << 20
+PORTION = 8
+# Weights processed at once, so that intermediate results stay in the processor's cache.
 CACHED = 1 << 16
+# Rows whose draws are counted in the processor's cache; 16 random bits select one.
+BLOCK = 1 << 16
 
 
 def cached_portions(weights: np.ndarray) -> Iterator[np.ndarray]:
-    """A few ways of counting at a time: (r, n) → portions (≤ r, n)."""
+    """A few rows of the weights (r, n) at a time: (≤ r, n)."""
     size = max(1, CACHED // weights.shape[1])
     for start in range(0, len(weights), size):
         yield weights[start : start + size]
 
 
 class MetricGroup(Protocol):
-    """Metrics that share most of their arithmetic, over rows or cells of like rows that stay the same."""
+    """Metrics that share most of their arithmetic, of fixed rows or of cells of rows that are alike for them."""
 
     def scores(self, weights: np.ndarray) -> Scores:
-        """Each metric by name, (r,), for r ways of counting the n rows: whole numbers (r, n)."""
-
-
-N_RESAMPLES = 1000
-# Counts held at once while resampling, at least PORTION resamples of them: enough for fast products of matrices.
-CHUNK = 1 << 20
-PORTION = 8
-# Rows whose draws are counted in the processor's cache; 16 random bits name one.
-BLOCK = 1 << 16
-
-Interval = tuple[float, float]
+        """Each metric by name, (r,), for r vectors of row weights: whole numbers (r, n)."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +47,14 @@ class Resampler:
     n_resamples: int = N_RESAMPLES
 
     def counts(self, sizes: np.ndarray) -> Iterator[np.ndarray]:
-        """How often cells of like rows are drawn: (m,) rows in each → portions of whole numbers (n_resamples, m).
+        """How often each cell is drawn: sizes (m,) of the cells → portions of whole numbers (n_resamples, m).
 
         Drawing rows with replacement makes the counts multinomial, so the rows themselves are not needed.
         """
         rng = np.random.default_rng(self.seed)
-        n_rows, apart = int(sizes.sum()), bool((sizes == 1).all())
+        n_rows, single_rows = int(sizes.sum()), bool((sizes == 1).all())
         for size in self._portions(len(sizes)):
-            if apart:
+            if single_rows:
                 drawn = np.empty((size, n_rows), np.int32)
                 for counts in drawn:
                     _draw_rows(rng, counts)
@@ -72,10 +69,10 @@ class Resampler:
 
 
 def _draw_rows(rng: np.random.Generator, counts: np.ndarray) -> None:
-    """Fill in one resample, (n_rows,): first how many rows each block gives, then which of its rows they are."""
+    """Fill in one resample, (n_rows,): first how many draws fall into each block, then on which of its rows."""
     blocks = np.array_split(counts, range(BLOCK, len(counts), BLOCK))
-    given = rng.multinomial(len(counts), [len(block) / len(counts) for block in blocks])
-    for block, n_draws in zip(blocks, given.tolist(), strict=True):
+    draws = rng.multinomial(len(counts), [len(block) / len(counts) for block in blocks])
+    for block, n_draws in zip(blocks, draws.tolist(), strict=True):
         block[:] = np.bincount(_draw(rng, len(block), n_draws), minlength=len(block))
 
 
@@ -86,10 +83,9 @@ def _draw(rng: np.random.Generator, n_rows: int, n_draws: int) -> np.ndarray:
 
 
 def percentile_interval(draws: np.ndarray, confidence: float) -> Interval | None:
-    """Central share of resampled scores (n_resamples,).
+    """Central part of resampled scores (n_resamples,).
 
-    None where the score is undefined in most resamples, or the same in all: rows that never
-    disagree say nothing about their spread.
+    None where the score is undefined in most resamples or the same in all, which says nothing about its spread.
     """
     finite = draws[np.isfinite(draws)]
     if 2 * len(finite) < len(draws) or len(finite) == 0:
@@ -99,17 +95,17 @@ def percentile_interval(draws: np.ndarray, confidence: float) -> Interval | None
 
 
 def noise_interval(value: float, noise: np.ndarray, confidence: float) -> Interval:
-    """As far around the value as noise (n_resamples,) reaches, for a sum of sizes that noise makes larger.
+    """Interval of a calibration error: the value plus and minus a quantile of the noise (n_resamples,).
 
-    Resamples of such a score, a calibration error, lie above the value as the value lies above the truth, and
-    their central share does not hold it. But the sum cannot be off by more than the sum of its parts' noise.
+    A sum of absolute values is biased upwards by noise. Its resamples exceed the value as the value exceeds the true
+    error, so that their percentiles do not contain it. But its error is at most the sum of its terms' errors.
     """
     reach = float(np.quantile(noise, confidence))
     return max(0.0, value - reach), min(1.0, value + reach)
 
 
 def wilson_interval(share: float, n: int, confidence: float) -> Interval:
-    """Interval of a share of n rows (Wilson, 1927); unlike resampling it stays honest at 0 and 1."""
+    """Interval of a share of n rows (Wilson, 1927); unlike resampling it is valid at 0 and 1."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))

@@ -1,4 +1,4 @@
-"""Scores of predictions against the truth, over the rows and over resamples of them."""
+"""Scores of predictions against the truth, on the rows and on resamples of them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ from mlcli.metrics.probabilities import (
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMetrics, error_columns, order_metrics
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
+NO_PROBABILITIES = "the model gives no probabilities"
+
 
 @dataclass(frozen=True, eq=False)
 class ScoredSample:
@@ -48,26 +50,26 @@ class ScoredSample:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pool:
-    """Cells of like rows, sizes (m,), and for each model the families of its metrics over them."""
+class _Cells:
+    """Cells of rows that are alike for some metrics: their sizes (m,), and each model's groups of such metrics."""
 
     sizes: np.ndarray
-    families: Sequence[Sequence[MetricGroup]]
+    models: Sequence[Sequence[MetricGroup]]
 
     def scores(self, weights: np.ndarray) -> list[Scores]:
         """Of each model, with the cells counting `weights` times, (r, m)."""
         return [
-            {name: values for family in families for name, values in family.scores(weights).items()}
-            for families in self.families
+            {name: values for group in groups for name, values in group.scores(weights).items()}
+            for groups in self.models
         ]
 
     def draws(self, resampler: Resampler) -> list[Scores]:
         """Of each model, over the same resamples."""
-        portions = [self.scores(weights) for weights in resampler.counts(self.sizes)] if any(self.families) else []
+        portions = [self.scores(weights) for weights in resampler.counts(self.sizes)] if any(self.models) else []
         return [
             {name: np.concatenate([scores[name] for scores in of_model]) for name in of_model[0]}
             for of_model in zip(*portions, strict=True)
-        ] or [{} for _ in self.families]
+        ] or [{} for _ in self.models]
 
 
 def sample_scores(
@@ -82,62 +84,59 @@ def sample_scores(
     truth : as `task.truth` gives it, with one row at least
     names : metrics that suit the task
     """
-    if resampler and not isinstance(task, Regression) and len(task.classes) == 2:
-        truth, models = _in_order(truth, models)
-    samples = []
+    if resampler and n_classes_of(task) == 2:
+        truth, models = _sort_rows(truth, models)
     with np.errstate(over="ignore", invalid="ignore"):
-        pools = [_Pool(np.ones(len(truth), np.int32), [_row_families(task, truth, model, names) for model in models])]
-        if not isinstance(task, Regression):
-            pools.append(_pool_decisions(len(task.classes), truth, models, names))
-        values = [pool.scores(pool.sizes[np.newaxis]) for pool in pools]
-        draws = [pool.draws(resampler) for pool in pools] if resampler else []
+        parts = [_Cells(np.ones(len(truth), np.int32), [_row_groups(task, truth, model, names) for model in models])]
+        if isinstance(task, Classification):
+            parts.append(_decision_cells(len(task.classes), truth, models, names))
+        values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
+        draws = [cells.draws(resampler) for cells in parts] if resampler else []
+    samples = []
     for model in range(len(models)):
-        known = {name: float(score[0]) for scores in values for name, score in scores[model].items()}
+        measured = {name: float(score[0]) for scores in values for name, score in scores[model].items()}
         drawn = {name: score for scores in draws for name, score in scores[model].items()}
-        samples.append(ScoredSample({name: known.get(name, math.nan) for name in names}, drawn))
+        samples.append(ScoredSample({name: measured.get(name, math.nan) for name in names}, drawn))
     return samples
 
 
-def _in_order(truth: np.ndarray, models: Sequence[Predictions]) -> tuple[np.ndarray, list[Predictions]]:
-    """Rows by the first model's falling scores, which spares ranking each resample's."""
+def _sort_rows(truth: np.ndarray, models: Sequence[Predictions]) -> tuple[np.ndarray, list[Predictions]]:
+    """Rows by the first model's descending scores, so that its resamples need no sorting."""
     order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
     return truth[order], [model.at(order) for model in models]
 
 
-def _row_families(
+def _row_groups(
     task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Sequence[str]
 ) -> list[MetricGroup]:
-    """Families in which every row is a cell of its own."""
-    families: list[MetricGroup] = []
-    asked = set(names)
+    """The groups of metrics for which every row is a cell of its own."""
+    groups: list[MetricGroup] = []
+    wanted = set(names)
     if isinstance(task, Regression):
-        if means := asked & set(ERROR_METRICS):
+        if means := wanted & set(ERROR_METRICS):
             constant = task.constant_targets(task.standardise(truth))
-            families.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
-        if asked - means:
-            families.append(order_metrics(truth, predictions.values))
-        return families
-    if asked & set(RANK_METRICS):
-        families.append(rank_metrics(truth, ranking_scores(predictions)))
-    known = [name for name in PROBABILITY_METRICS if name in asked and len(task.classes) >= CATALOG[name].min_classes]
+            groups.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
+        if wanted - means:
+            groups.append(order_metrics(truth, predictions.values))
+        return groups
+    if wanted & set(RANK_METRICS):
+        groups.append(rank_metrics(truth, ranking_scores(predictions)))
+    known = [name for name in PROBABILITY_METRICS if name in wanted and len(task.classes) >= CATALOG[name].min_classes]
     if predictions.probabilities is not None and known:
-        families.append(probability_metrics(truth, predictions.probabilities, known))
-    return families
+        groups.append(probability_metrics(truth, predictions.probabilities, known))
+    return groups
 
 
-def _pool_decisions(n_classes: int, truth: np.ndarray, models: Sequence[Predictions], names: Sequence[str]) -> _Pool:
-    """Rows with the same true and predicted classes as cells."""
-    asked = [name for name in names if name in COUNT_METRICS]
-    if not asked:
-        return _Pool(np.empty(0, np.int64), [[] for _ in models])
+def _decision_cells(n_classes: int, truth: np.ndarray, models: Sequence[Predictions], names: Sequence[str]) -> _Cells:
+    """Cells of rows with the same true and predicted classes."""
+    counted = [name for name in names if name in COUNT_METRICS]
+    if not counted:
+        return _Cells(np.empty(0, np.int64), [[] for _ in models])
     labels = np.stack([truth, *(model.values for model in models)])
     shape = (n_classes,) * len(labels)
     cells, sizes = np.unique(np.ravel_multi_index(tuple(labels), shape), return_counts=True)
     true, *predicted = np.unravel_index(cells, shape)
-    return _Pool(sizes, [[CountMetrics(true, chosen, n_classes, asked)] for chosen in predicted])
-
-
-NO_PROBABILITIES = "the model gives no probabilities"
+    return _Cells(sizes, [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted])
 
 
 def measure(
@@ -188,12 +187,12 @@ def metric_names(
 
 
 def why_never_defined(task: FittedTask, truth: np.ndarray, name: str) -> str | None:
-    """Why not even right answers to these rows would have a value; None where they have one."""
-    [score] = measure(task, truth, _right_answers(task, truth), (name,))
+    """Why not even right predictions for these rows would have a value; None where they have one."""
+    [score] = measure(task, truth, _right_predictions(task, truth), (name,))
     return score.reason
 
 
-def _right_answers(task: FittedTask, truth: np.ndarray) -> Predictions:
+def _right_predictions(task: FittedTask, truth: np.ndarray) -> Predictions:
     if isinstance(task, Regression):
         return Predictions(truth, None, truth)
     certain = np.eye(len(task.classes))[truth]

@@ -1,4 +1,4 @@
-"""Two models on the same rows: by how much their scores differ, and whether that can be chance."""
+"""Two models compared on the same rows: the differences of their scores, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.intervals import Resampler, percentile_interval
-from mlcli.metrics.measure import metric_names, sample_scores, why_unmeasurable
+from mlcli.metrics.measure import ScoredSample, metric_names, sample_scores, why_unmeasurable
 from mlcli.models.task import FittedTask, Predictions
 
 Verdict = Literal["better", "worse", "no difference", "undefined"]
@@ -19,9 +19,9 @@ Verdict = Literal["better", "worse", "no difference", "undefined"]
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of our predictions less that of theirs on the same rows; None where one of them is undefined.
+    """A metric of our predictions minus that of theirs on the same rows; None where one of them is undefined.
 
-    low, high : percentile interval over resampled rows; None where no honest one is known
+    low, high : percentile interval over resampled rows; None where no sound one is known
     """
 
     name: str
@@ -32,7 +32,7 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict:
-        """How ours fare: clearly better or worse where the interval leaves out 0."""
+        """Ours against theirs: better or worse where the interval excludes 0."""
         if self.low is None or self.high is None:
             return "undefined"
         if self.low <= 0 <= self.high:
@@ -40,7 +40,7 @@ class Difference:
         return "better" if (self.low > 0) == self.higher_is_better else "worse"
 
     def to_json(self) -> dict[str, Any]:
-        """Every field but the name, with the verdict for the direction."""
+        """Every field but the name, with the verdict in place of the direction."""
         return {"value": self.value, "low": self.low, "high": self.high, "verdict": self.verdict}
 
 
@@ -62,24 +62,25 @@ def compare_predictions(
     """
     chosen = metric_names(task, names)
     if why_unmeasurable(ours) or why_unmeasurable(theirs):
-        return [Difference(name, None, None, None, CATALOG[name].higher_is_better) for name in chosen]
+        undefined = ScoredSample(dict.fromkeys(chosen, math.nan), {})
+        return [_difference(name, undefined, undefined, confidence) for name in chosen]
     resampler = Resampler(seed) if len(truth) > 1 else None
     us, them = sample_scores(task, truth, [ours, theirs], chosen, resampler)
-    differences = []
-    for name in chosen:
-        facts, value = CATALOG[name], us.values[name] - them.values[name]
-        if not math.isfinite(value):
-            differences.append(Difference(name, None, None, None, facts.higher_is_better))
-            continue
-        low, high = None, None
-        if name in us.draws and facts.interval in ("percentile", "wilson"):
-            low, high = _interval(us.draws[name] - them.draws[name], confidence)
-        differences.append(Difference(name, value, low, high, facts.higher_is_better))
-    return differences
+    return [_difference(name, us, them, confidence) for name in chosen]
+
+
+def _difference(name: str, us: ScoredSample, them: ScoredSample, confidence: float) -> Difference:
+    facts, value = CATALOG[name], us.values[name] - them.values[name]
+    if not math.isfinite(value):
+        return Difference(name, None, None, None, facts.higher_is_better)
+    low, high = None, None
+    if name in us.draws and facts.interval in ("percentile", "wilson"):
+        low, high = _interval(us.draws[name] - them.draws[name], confidence)
+    return Difference(name, value, low, high, facts.higher_is_better)
 
 
 def _interval(draws: np.ndarray, confidence: float) -> tuple[float | None, float | None]:
-    """Models that never differ have the interval 0 to 0."""
+    """Models with equal scores in all resamples have the interval 0 to 0."""
     if not draws.any():
         return 0.0, 0.0
     return percentile_interval(draws, confidence) or (None, None)

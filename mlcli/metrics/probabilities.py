@@ -1,4 +1,4 @@
-"""Metrics of class probabilities, and of the order that scores put rows in."""
+"""Metrics of class probabilities, and of the ranking of rows by their scores."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 from mlcli.metrics.intervals import Floats, Scores, cached_portions
 from mlcli.models.task import Predictions
 
-# Of equal width; 15 are usual (Guo et al., 2017).
+# Calibration bins of equal width; 15 are usual (Guo et al., 2017).
 N_BINS = 15
-# Σ over bins of how far each is from where it is without resampling.
+# A resample's distance from the sample: Σ over bins of the absolute change of their term of ECE.
 ECE_NOISE = "ece_noise"
-# What is left of promises that are kept to the letter.
+# ECE of perfectly calibrated predictions, up to rounding.
 ROUNDING = 1e-12
+RANK_METRICS = ("roc_auc", "pr_auc")
 
 
 def log_loss_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
-    """−ln of the probability given to the true class, (n,); probabilities are kept off 0 as in scikit-learn."""
-    given = probabilities[np.arange(len(truth)), truth]
-    losses: Floats = -np.log(np.clip(given, np.finfo(np.float64).eps, 1.0))
+    """−ln of the true class's probability, (n,); probabilities are clipped above 0 as in scikit-learn."""
+    of_true = probabilities[np.arange(len(truth)), truth]
+    losses: Floats = -np.log(np.clip(of_true, np.finfo(np.float64).eps, 1.0))
     return losses
 
 
 def brier_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
-    """Squared error of the probabilities (Brier, 1950), (n,): of the second of two classes, else summed over all."""
+    """Squared error of the probabilities (Brier, 1950), (n,): for two classes the second's, else the sum over all."""
     of_true = probabilities[np.arange(len(truth)), truth]
     errors: Floats = np.square(1 - of_true)
     if probabilities.shape[1] > 2:
@@ -36,34 +37,34 @@ def brier_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
 
 
 def top_rows(truth: np.ndarray, probabilities: Floats, k: int) -> Floats:
-    """1 where the true class is among the k most probable, else 0, (n,); of equals the later class comes first."""
-    given = probabilities[np.arange(len(truth)), truth][:, None]
+    """1 where the true class is among the k most probable, else 0, (n,); of equal ones the later class comes first."""
+    of_true = probabilities[np.arange(len(truth)), truth][:, None]
     later = np.arange(probabilities.shape[1]) > truth[:, None]
-    ahead = (probabilities > given) | ((probabilities == given) & later)
+    ahead = (probabilities > of_true) | ((probabilities == of_true) & later)
     hits: Floats = (ahead.sum(axis=1) < k).astype(np.float64)
     return hits
 
 
 def confidence(truth: np.ndarray, probabilities: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """What each row was promised, and whether it came true, (n,).
+    """The probability of an event in each row, and whether it occurred, (n,).
 
-    Two classes: the second's probability. More: the highest, which promises a right answer.
+    The event is the second of two classes; with more classes, that the most probable one is the true one.
     """
     if probabilities.shape[1] == 2:
         return probabilities[:, 1], truth == 1
     return probabilities.max(axis=1), truth == probabilities.argmax(axis=1)
 
 
-def bins_of(promised: Floats) -> NDArray[np.int64]:
-    """The bin of each probability, of N_BINS equally wide ones."""
-    return np.clip(np.ceil(promised * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+def bins_of(probability: Floats) -> NDArray[np.int64]:
+    """The calibration bin of each probability."""
+    return np.clip(np.ceil(probability * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
 
 
 def calibration_columns(truth: np.ndarray, probabilities: Floats) -> Floats:
-    """How much more was promised than came true, each row in its bin's column, (n, N_BINS)."""
-    promised, came_true = confidence(truth, probabilities)
+    """Predicted probability minus outcome (0 or 1) of each row, in its bin's column, (n, N_BINS)."""
+    probability, occurred = confidence(truth, probabilities)
     columns = np.zeros((len(truth), N_BINS))
-    columns[np.arange(len(truth)), bins_of(promised)] = promised - came_true
+    columns[np.arange(len(truth)), bins_of(probability)] = probability - occurred
     return columns
 
 
@@ -72,7 +73,7 @@ def _mean(means: Floats) -> Floats:
 
 
 def _calibration_error(means: Floats) -> Floats:
-    """Σ over bins of their share of rows · |mean probability − share that came true| (Naeini et al., 2015)."""
+    """Σ over bins of their share of rows · |mean probability − observed share| (Naeini et al., 2015)."""
     error: Floats = np.abs(means).sum(axis=1)
     return np.where(error > ROUNDING, error, 0.0)
 
@@ -115,11 +116,8 @@ def probability_metrics(truth: np.ndarray, probabilities: Floats, names: Sequenc
     return ProbabilityMetrics(np.hstack(parts), tuple(part.shape[1] for part in parts), tuple(names))
 
 
-RANK_METRICS = ("roc_auc", "pr_auc")
-
-
 def ranking_scores(predictions: Predictions) -> np.ndarray:
-    """What rows are ordered by, float64 (n, K): probabilities, else the one output and its negative."""
+    """What rows are ranked by for each class, float64 (n, K): probabilities, else the output and its negative."""
     if predictions.probabilities is not None:
         return predictions.probabilities
     margin = predictions.scores[:, :1]
@@ -128,10 +126,10 @@ def ranking_scores(predictions: Predictions) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Ties:
-    """Levels of equal score, told for each row of a class that is ranked among others.
+    """For each of the p rows of a class, the rows of equal score around it, its level. Positions in the ranking, (p,).
 
-    start, end : (p,) rows above the level; the level's last row
-    first, last : (p,) rows of the class above the level; the level's last one of them
+    start, end  : of the level's first and last row
+    first, last : the same, counting rows of the class only
     """
 
     start: np.ndarray
@@ -142,11 +140,11 @@ class Ties:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Rows of one class among the others, from the highest score down.
+    """The rows of one class among all rows, ranked by descending score.
 
-    order     : (n,) rows by falling score; None where they stand in it
-    positives : (p,) places in that order of the rows of the class
-    ties      : None where no two rows have the same score
+    order     : (n,) the ranking; None where the rows are already in it
+    positives : (p,) positions in the ranking of the rows of the class
+    ties      : None where all scores differ
     """
 
     order: np.ndarray | None
@@ -158,7 +156,7 @@ class Ranking:
         return np.concatenate([self._areas(portion) for portion in cached_portions(weights)], axis=1)
 
     def _areas(self, weights: np.ndarray) -> Floats:
-        """NaN where the class has no rows or all."""
+        """NaN where no rows or all rows are of the class."""
         rows = weights if self.order is None else weights.take(self.order, axis=1)
         hits = rows.take(self.positives, axis=1)
         through, found = _running(rows), _running(hits)
@@ -195,7 +193,7 @@ def rank_class(truth: np.ndarray, scores: np.ndarray) -> Ranking:
 
 
 def _running(counts: np.ndarray) -> np.ndarray:
-    """Running sums along rows; as many rows as there are fit the counts' own type."""
+    """Cumulative sums along rows; they fit the counts' own type, since no sum exceeds the number of rows."""
     return np.cumsum(counts, axis=1, dtype=counts.dtype)
 
 
@@ -207,7 +205,7 @@ def _from_zero(running: np.ndarray) -> np.ndarray:
 class RankMetrics:
     """ROC-AUC and PR-AUC (average precision) of the second of two classes.
 
-    Of more, each class is ranked against the others; the mean is over classes that some rows have and some have not.
+    With more classes, each is ranked against the others, and the mean is over those for which the area is defined.
     """
 
     rankings: tuple[Ranking, ...]

@@ -95,7 +95,7 @@ class ErrorMetrics:
 
 @dataclass(frozen=True, eq=False)
 class OrderMetrics:
-    """Median and largest absolute error of rows: order (n, t) puts errors (n, t) in rising order, target by target."""
+    """Median and largest absolute error. order: (n, t) rows by ascending error; errors: (n, t), sorted, per target."""
 
     order: np.ndarray
     errors: Floats
@@ -110,13 +110,13 @@ class OrderMetrics:
         found = []
         for order, errors in zip(self.order.T, self.errors.T, strict=True):
             through = np.cumsum(weights.take(order, axis=1), axis=1, dtype=weights.dtype)
-            places = np.array([self._middle(counts) for counts in through])
-            found.append(np.column_stack([errors[places[:, :2]].mean(axis=1), errors[places[:, 2]]]))
+            positions = np.array([self._positions(counts) for counts in through])
+            found.append(np.column_stack([errors[positions[:, :2]].mean(axis=1), errors[positions[:, 2]]]))
         return np.stack(found, axis=2)
 
     @staticmethod
-    def _middle(through: np.ndarray) -> np.ndarray:
-        """Places of the lower and upper median and of the last row in the order, of running counts (n,)."""
+    def _positions(through: np.ndarray) -> np.ndarray:
+        """Positions of the lower and upper median and of the largest error, from cumulative weights (n,)."""
         n_rows = through[-1]
         ranks = np.array([(n_rows - 1) // 2, n_rows // 2, n_rows - 1], through.dtype)
         return np.searchsorted(through, ranks, side="right")
