@@ -15,7 +15,7 @@ from mlcli.errors import UsageError
 
 def init(
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, JSON lines, npz, or a folder of pictures.")
+        str | None, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, JSON lines, npz, or a folder of images.")
     ] = None,
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Column to predict. Left out: you are asked.")

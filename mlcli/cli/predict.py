@@ -15,7 +15,7 @@ from mlcli.cli.session import Session
 def predict(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="INPUT", help="File of rows or pictures; - is stdin. Left out: the run's test rows."),
+        typer.Argument(metavar="INPUT", help="File of rows or images; - is stdin. Left out: the run's test rows."),
     ] = None,
     run: Annotated[
         str | None,

@@ -16,7 +16,7 @@ from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, NpzConfig
 from mlcli.config.sections.rows import MissingConfig, TableConfig
 from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.idx import read_idx
-from mlcli.data.readers.images import Color, list_pictures, read_pictures, visible
+from mlcli.data.readers.images import Color, list_images, read_images, visible
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
 from mlcli.data.readers.parquet import read_parquet
@@ -70,7 +70,7 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
     """
     if schema.image_shape:
         shape = " × ".join(map(str, schema.image_shape))
-        raise DataError(f"{source}: the model takes pictures of {shape} pixels, not table rows")
+        raise DataError(f"{source}: the model takes images of {shape} pixels, not table rows")
     wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
     config = _cells_config(dataset)
     raw = _read(source, dataset, _format(source, format), _plain_numbers(wanted, config))
@@ -158,7 +158,7 @@ def _cells_config(dataset: DatasetConfig) -> CellsConfig:
 
 @dataclass(frozen=True)
 class ParsedImages:
-    """Pictures without labels, in the model's shape.
+    """Images without labels, in the model's shape.
 
     names : file names below the source, or the numbers of rows from 1
     """
@@ -168,10 +168,10 @@ class ParsedImages:
 
 
 def parse_images(source: str, shape: tuple[int, ...], *, array: str = "x") -> ParsedImages:
-    """Read pictures for a model that takes `shape`, (height, width[, channels]); raises DataError.
+    """Read images for a model that takes `shape`, (height, width[, channels]); raises DataError.
 
-    Pictures are resized and converted to gray or colour as in training; arrays must have the shape already.
-    array : name of the pictures in a NumPy archive
+    Images are resized and converted to gray or colour as in training; arrays must have the shape already.
+    array : name of the images in a NumPy archive
     """
     path = find_path(source)
     if path.is_dir():
@@ -186,18 +186,18 @@ def parse_images(source: str, shape: tuple[int, ...], *, array: str = "x") -> Pa
 
 
 def _list_files(folder: Path) -> list[Path]:
-    """The pictures of a folder and of its sub-folders, but no deeper."""
+    """The images of a folder and of its sub-folders, but no deeper."""
     with resource_errors(folder):
         folders = [entry for entry in visible(folder) if entry.is_dir()]
         loose = len(folders) < len(visible(folder))
-        files = list_pictures(folder, beside=folders) if loose or not folders else []
-        return files + [file for sub_folder in folders for file in list_pictures(sub_folder)]
+        files = list_images(folder, beside=folders) if loose or not folders else []
+        return files + [file for sub_folder in folders for file in list_images(sub_folder)]
 
 
 def _from_files(files: Sequence[Path], shape: tuple[int, ...], names: tuple[str, ...]) -> ParsedImages:
     height, width, *channels = shape
     color: Color = "rgb" if channels == [3] else "gray"
-    pixels = read_pictures(files, (height, width), color)
+    pixels = read_images(files, (height, width), color)
     return ParsedImages(Images(pixels.reshape(len(files), *shape), None, ()), names)
 
 
@@ -206,7 +206,7 @@ def _from_array(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> Parse
     if not fits:
         raise DataError(
             f"{path}: {pixels.dtype} of shape {pixels.shape}, but the model takes uint8 of shape (n, "
-            f"{', '.join(map(str, shape))}); give pictures of that size, or picture files, which are resized"
+            f"{', '.join(map(str, shape))}); give images of that size, or image files, which are resized"
         )
     rows = pixels.reshape(-1, *shape)
     return ParsedImages(Images(rows, None, ()), tuple(str(row) for row in range(1, len(rows) + 1)))

@@ -73,8 +73,8 @@ class ColumnProfile(TypedDict):
     span: NotRequired[list[str] | None]
 
 
-class PictureProfile(TypedDict):
-    """Shape (height, width[, channels]), and the pixel values of the training pictures."""
+class ImageProfile(TypedDict):
+    """Shape (height, width[, channels]), and the pixel values of the training images."""
 
     shape: list[int]
     pixels: NumberSummary
@@ -91,7 +91,7 @@ class Profile(TypedDict):
     rows: dict[SplitName, int]
     classes: dict[SplitName, dict[str, int]] | None
     columns: list[ColumnProfile]
-    pictures: PictureProfile | None
+    pictures: ImageProfile | None
     repeated: dict[SplitName, int]
     cleaning: dict[str, Any] | None
     outliers: dict[str, Any] | None
@@ -107,7 +107,7 @@ def profile_splits(splits: Splits, cleaning: CleaningReport | None, outliers: Ou
         rows={name: len(dataset) for name, dataset in datasets.items()},
         classes=_count_classes(datasets) if splits.task == "classification" else None,
         columns=_profile_columns(tables) if isinstance(train, Table) else [],
-        pictures=_profile_pictures(train) if isinstance(train, Images) else None,
+        pictures=_profile_images(train) if isinstance(train, Images) else None,
         repeated=_count_repeated(datasets),
         cleaning=_json(cleaning),
         outliers=_json(outliers),
@@ -218,7 +218,7 @@ def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
     return [ValueCount(value=value, count=count) for value, count in top.iter_rows()]
 
 
-def _profile_pictures(images: Images) -> PictureProfile:
+def _profile_images(images: Images) -> ImageProfile:
     values = np.arange(256)
     counts = _count_pixels(images.pixels)
     total = max(1, int(counts.sum()))
@@ -228,7 +228,7 @@ def _profile_pictures(images: Images) -> PictureProfile:
     spread = math.sqrt(float((values - mean) ** 2 @ counts) / total)
     ends = {"min": present[0], "max": present[-1], "mean": mean, "std": spread}
     summary = _summary(ends | dict(zip(("q1", "median", "q3"), quartiles, strict=True)))
-    return PictureProfile(shape=list(images.pixels.shape[1:]), pixels=summary)
+    return ImageProfile(shape=list(images.pixels.shape[1:]), pixels=summary)
 
 
 def _count_pixels(pixels: np.ndarray) -> np.ndarray:

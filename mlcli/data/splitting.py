@@ -244,7 +244,7 @@ def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int) -> np.ndarray:
 def _require_key(key: pl.Series | None, by: str) -> pl.Series:
     if key is None:
         raise DataError(
-            f"dataset.split.by: {by} needs dataset.split.column, the name of a column of the table; pictures and "
+            f"dataset.split.by: {by} needs dataset.split.column, the name of a column of the table; images and "
             "generated sets have no such column, split them by random or stratified"
         )
     return key

@@ -168,5 +168,5 @@ def _checked_images(images: Images) -> Images:
     if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or labels is None or labels.dtype != np.int64:
         raise ValueError(f"pixels {pixels.dtype} {pixels.shape}, expected uint8 and int64 labels")
     if labels.shape != (len(pixels),) or not np.isin(labels, np.arange(len(images.class_names))).all():
-        raise ValueError(f"labels {labels.shape}, expected one of {len(images.class_names)} classes for each picture")
+        raise ValueError(f"labels {labels.shape}, expected one of {len(images.class_names)} classes for each image")
     return images

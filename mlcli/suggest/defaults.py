@@ -53,7 +53,7 @@ def table_defaults(outline: DataSummary) -> tuple[CommentedKey, ...]:
 
 
 def array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
-    """The sections behind `dataset`, for pictures and columns without names."""
+    """The sections behind `dataset`, for images and columns without names."""
     hidden = (128,) if n_rows < LARGE else (256, 128)
     epochs = 60 if n_rows < LARGE else 30
     model = (

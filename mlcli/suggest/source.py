@@ -14,7 +14,7 @@ from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
 from mlcli.config.tree import Value
 from mlcli.data.prediction_input import SUFFIXES
 from mlcli.data.readers.csv import CsvSource, read_delimited
-from mlcli.data.readers.images import list_image_folders, look_at
+from mlcli.data.readers.images import inspect_image, list_image_folders
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
@@ -116,7 +116,7 @@ class TableFound:
 
 @dataclass(frozen=True)
 class ArraysFound:
-    """Pictures, or a table of nameless columns: the dataset section, whose target goes without saying."""
+    """Images, or a table of nameless columns: the dataset section, whose target goes without saying."""
 
     keys: dict[str, Value]
     n_rows: int
@@ -126,7 +126,7 @@ def find_source(path: str) -> TableFound | ArraysFound:
     """Look at a file or folder; raises DataError where it is none of a kind that can be trained on."""
     place = find_path(path)
     if place.is_dir():
-        return _pictures(path)
+        return _images(path)
     match _kind(place):
         case "npz":
             return _arrays(path, place)
@@ -183,21 +183,19 @@ def _arrays(path: str, place: Path) -> ArraysFound:
     keys: dict[str, Value] = {"name": "npz", "path": path}
     if not {"x", "y"} <= shapes.keys():
         if len(shapes) != 2:
-            raise DataError(
-                f"{place}: holds {', '.join(shapes) or 'nothing'}; expected x (n, d) or pictures, and y (n,)"
-            )
+            raise DataError(f"{place}: holds {', '.join(shapes) or 'nothing'}; expected x (n, d) or images, and y (n,)")
         y, x = sorted(shapes, key=lambda name: len(shapes[name]))
         keys |= {"x": x, "y": y}
     return ArraysFound(keys, shapes[str(keys.get("y", "y"))][0])
 
 
-def _pictures(path: str) -> ArraysFound:
-    """One size for all pictures: near the middle one's, but no larger than a small network can take in."""
+def _images(path: str) -> ArraysFound:
+    """One size for all images: near the middle one's, but no larger than a small network can take in."""
     (files,) = list_image_folders(ImagesConfig(name="images", path=path))
     every = max(1, len(files.paths) // _LOOKED_AT)
-    looks = [look_at(file) for file in files.paths[::every]]
-    middle = sorted(looks, key=lambda look: look.height * look.width)[len(looks) // 2]
+    facts = [inspect_image(file) for file in files.paths[::every]]
+    middle = sorted(facts, key=lambda one: one.height * one.width)[len(facts) // 2]
     shrink = max(1.0, max(middle.height, middle.width) / _LARGEST_SIDE)
     size = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (middle.height, middle.width))
-    color = "rgb" if any(look.coloured for look in looks) else "gray"
+    color = "rgb" if any(one.is_colored for one in facts) else "gray"
     return ArraysFound({"name": "images", "path": path, "size": size, "color": color}, len(files.paths))

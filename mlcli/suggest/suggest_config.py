@@ -34,7 +34,7 @@ ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli chec
 
 @dataclass(frozen=True)
 class SuggestedConfig:
-    """A configuration's text, what was found on the way to it, and that column by column (but for pictures)."""
+    """A configuration's text, what was found on the way to it, and that column by column (but for images)."""
 
     text: str
     summary: tuple[str, ...]
@@ -44,7 +44,7 @@ class SuggestedConfig:
 def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> SuggestedConfig:
     """The configuration that predicts `target`; head: its first line. Raises DataError where there is none to learn."""
     if isinstance(found, ArraysFound):
-        kind = "pictures" if found.keys["name"] == "images" else "rows"
+        kind = "images" if found.keys["name"] == "images" else "rows"
         summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.",)
         dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), _SPLIT)
         return SuggestedConfig(_document(head, summary, found.keys, dataset, array_defaults(found.n_rows)), summary)

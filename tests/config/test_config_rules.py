@@ -18,7 +18,7 @@ ROWS = [
     (f"{CSV}, split: {{column: g}}}}", "dataset.split.column", 1, 62, "is not used by auto", f"{CSV}, split: {{by: group, column: g}}}}"),
     (f"{CSV}, split: {{by: group, column: y}}}}", "dataset.split.column", 1, 73, "is the target 'y'", f"{CSV}, split: {{by: group, column: g}}}}"),
     (f"{CSV}, drop: [g], split: {{by: group, column: g}}}}", "dataset.split.column", 1, 84, "'g' is in dataset.drop too", f"{CSV}, drop: [h], split: {{by: group, column: g}}}}"),
-    ("dataset: {name: digits, split: {by: group, column: g}}", "dataset.split.by", 1, 37, "pictures have no columns; got group", "dataset: {name: digits, split: {by: random}}"),
+    ("dataset: {name: digits, split: {by: group, column: g}}", "dataset.split.by", 1, 37, "images have no columns; got group", "dataset: {name: digits, split: {by: random}}"),
     ("dataset: {name: diabetes, split: {by: stratified}}", "dataset.split.by", 1, 39, "stratified needs classes", "dataset: {name: iris, split: {by: stratified}}"),
     (f"{CSV}, split: {{test: 0.5, valid: 0.5}}}}", "dataset.split", 1, 46, "test 0.5 and valid 0.5 leave no rows to train on", f"{CSV}, split: {{test: 0.5, valid: 0.4}}}}"),
     (f"{CSV}, split: {{test: 0.5, valid: 0.5}}}}", "dataset.split", 1, 46, "leave no rows", f"{CSV}, test_path: b.csv, split: {{test: 0.5, valid: 0.5}}}}"),
@@ -86,7 +86,7 @@ def test_a_conflict_is_told_and_its_repair_is_not(
 @pytest.mark.parametrize("dataset", PICTURES)
 @pytest.mark.parametrize("key", ["derive: {z: a + b}", "columns: {a: {scale: none}}", "encode: target"])
 def test_pictures_have_no_columns(dataset: str, key: str) -> None:
-    with pytest.raises(ConfigError, match=r"works on named columns, and .* is pictures"):
+    with pytest.raises(ConfigError, match=r"works on named columns, and .* is images"):
         parse_config(f"dataset: {dataset}\nfeatures: {{{key}}}", "c.yaml", "c")
     parse_config(f"dataset: {{name: iris}}\nfeatures: {{{key}}}", "c.yaml", "c")
 

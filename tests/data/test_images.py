@@ -77,15 +77,15 @@ class TestErrors:
     def test_stray_files(self, pictures):
         (pictures / "cat" / "notes.txt").write_text("")
         (pictures / "cat" / "more").mkdir()
-        self.check(r"cat/more: one of 2 that are no pictures")
+        self.check(r"cat/more: one of 2 that are no images")
 
     def test_loose_pictures(self, pictures):
         Image.new("L", (2, 2)).save(pictures / "loose.png")
-        self.check(r"loose\.png: one of 1 pictures outside a class")
+        self.check(r"loose\.png: one of 1 images outside a class")
 
     def test_empty_class(self, pictures):
         (pictures / "bird").mkdir()
-        self.check("bird: no pictures")
+        self.check("bird: no images")
 
     def test_one_class(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -103,4 +103,4 @@ class TestErrors:
 
     def test_unreadable_picture(self, pictures):
         (pictures / "dog" / "0.png").write_bytes(b"\x89PNG")
-        self.check(r"dog/0\.png: cannot be read as a picture")
+        self.check(r"dog/0\.png: cannot be read as an image")

@@ -75,8 +75,8 @@ def test_npz(here, saved, shape, n):
     ("make", "said"),
     [
         (lambda here: None, "x: no such file or folder"),
-        (lambda here: (here / "x").write_text("hello"), "x: cannot be read as a picture"),
-        (lambda here: (here / "x").mkdir(), "x: no pictures"),
+        (lambda here: (here / "x").write_text("hello"), "x: cannot be read as an image"),
+        (lambda here: (here / "x").mkdir(), "x: no images"),
         (lambda here: picture(here / "x" / "a.png") or (here / "x" / "b.txt").write_text(""), r"b\.txt: one of 1"),
         (lambda here: (here / "x").write_bytes(IDX[:-1]), "truncated"),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlcli.data.readers.images import read_pictures
+from mlcli.data.readers.images import read_images
 from mlcli.errors import DataError
 
 GRADIENT = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)
@@ -15,14 +15,14 @@ GRADIENT = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)
 def test_lossless_formats_come_back_as_they_were(tmp_path, suffix):
     path = tmp_path / f"x.{suffix}"
     Image.fromarray(GRADIENT).save(path)
-    np.testing.assert_array_equal(read_pictures([path], (8, 8), "gray")[0], GRADIENT)
+    np.testing.assert_array_equal(read_images([path], (8, 8), "gray")[0], GRADIENT)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp"])
 def test_lossy_formats_come_back_about_as_they_were(tmp_path, suffix):
     path = tmp_path / f"x.{suffix}"
     Image.fromarray(GRADIENT).save(path, quality=95)
-    found = read_pictures([path], (8, 8), "gray")[0].astype(int)
+    found = read_images([path], (8, 8), "gray")[0].astype(int)
     assert np.abs(found - GRADIENT).mean() < 4
 
 
@@ -48,20 +48,20 @@ def filled(path, mode, value, **keys):
 )
 def test_palette_alpha_and_16_bits(tmp_path, mode, value, keys, expected):
     filled(tmp_path / "x.png", mode, value, **keys)
-    assert read_pictures([tmp_path / "x.png"], (4, 4), "rgb")[0, 0, 0].tolist() == expected
+    assert read_images([tmp_path / "x.png"], (4, 4), "rgb")[0, 0, 0].tolist() == expected
 
 
 def test_palette_colours(tmp_path):
     picture = Image.new("P", (4, 4), 1)
     picture.putpalette([0, 0, 0, 9, 8, 7])
     picture.save(tmp_path / "x.gif")
-    assert read_pictures([tmp_path / "x.gif"], (4, 4), "rgb")[0, 0, 0].tolist() == [9, 8, 7]
+    assert read_images([tmp_path / "x.gif"], (4, 4), "rgb")[0, 0, 0].tolist() == [9, 8, 7]
 
 
 def test_resizing_averages(tmp_path):
     checks = np.indices((64, 64)).sum(axis=0) % 2 * 255
     Image.fromarray(checks.astype(np.uint8)).save(tmp_path / "x.png")
-    found = read_pictures([tmp_path / "x.png"], (4, 8), "gray")
+    found = read_images([tmp_path / "x.png"], (4, 8), "gray")
     assert found.shape == (1, 4, 8)
     assert found.astype(float) == pytest.approx(np.full((1, 4, 8), 127.5), abs=6)
 
@@ -72,19 +72,19 @@ def test_upright_as_the_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90° clockwise to see it upright
     Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
-    np.testing.assert_array_equal(read_pictures([tmp_path / "x.png"], (8, 4), "gray")[0, :, 0], [255] * 4 + [0] * 4)
+    np.testing.assert_array_equal(read_images([tmp_path / "x.png"], (8, 4), "gray")[0, :, 0], [255] * 4 + [0] * 4)
 
 
 def test_order_is_kept(tmp_path):
     paths = [tmp_path / f"{value}.png" for value in range(40)]
     for value, path in enumerate(paths):
         filled(path, "L", value)
-    assert read_pictures(paths, (4, 4), "gray")[:, 0, 0].tolist() == list(range(40))
+    assert read_images(paths, (4, 4), "gray")[:, 0, 0].tolist() == list(range(40))
 
 
 def test_large_jpeg_is_reduced(tmp_path):
     Image.new("RGB", (2000, 1000), (200, 100, 50)).save(tmp_path / "x.jpg")
-    found = read_pictures([tmp_path / "x.jpg"], (28, 28), "rgb")
+    found = read_images([tmp_path / "x.jpg"], (28, 28), "rgb")
     assert found.shape == (1, 28, 28, 3)
     assert found[0, 14, 14].astype(float) == pytest.approx([200, 100, 50], abs=3)
 
@@ -92,15 +92,15 @@ def test_large_jpeg_is_reduced(tmp_path):
 class TestUnreadable:
     def check(self, path, said):
         with pytest.raises(DataError, match=f"{path.name}: .*{said}"):
-            read_pictures([path], (4, 4), "gray")
+            read_images([path], (4, 4), "gray")
 
     def test_text(self, tmp_path):
         (tmp_path / "x.png").write_text("hello")
-        self.check(tmp_path / "x.png", "cannot be read as a picture")
+        self.check(tmp_path / "x.png", "cannot be read as an image")
 
     def test_empty(self, tmp_path):
         (tmp_path / "x.png").write_bytes(b"")
-        self.check(tmp_path / "x.png", "cannot be read as a picture")
+        self.check(tmp_path / "x.png", "cannot be read as an image")
 
     def test_truncated_at_every_length(self, tmp_path):
         Image.fromarray(GRADIENT).save(tmp_path / "good.png")
@@ -139,4 +139,4 @@ class TestUnreadable:
         for name in ("bad1.png", "bad2.png"):
             (tmp_path / name).write_text("")
         with pytest.raises(DataError, match=r"bad1\.png"):
-            read_pictures([tmp_path / name for name in ("good.png", "bad1.png", "bad2.png")], (4, 4), "gray")
+            read_images([tmp_path / name for name in ("good.png", "bad1.png", "bad2.png")], (4, 4), "gray")

@@ -87,7 +87,7 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     reads = ((*SPLIT, "by"), ("dataset", "target"), ("dataset", "drop"))
     if split.by in _BY_COLUMN and isinstance(dataset, ImageConfig):
         yield ConfigIssue(
-            (*SPLIT, "by"), f"must be random, stratified or auto, as pictures have no columns; got {split.by}"
+            (*SPLIT, "by"), f"must be random, stratified or auto, as images have no columns; got {split.by}"
         )
     elif split.by in _BY_COLUMN and split.column is None:
         yield ConfigIssue((*SPLIT, "by"), f"{split.by} needs dataset.split.column, the column to look at", reads=(at,))
@@ -185,7 +185,7 @@ def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Co
     for key in ("derive", "drop", "pieces", "columns", "encode"):
         if getattr(features, key) != FeaturesConfig.model_fields[key].default:
             yield ConfigIssue(
-                ("features", key), f"works on named columns, and {dataset} is pictures; remove it", at_key=True
+                ("features", key), f"works on named columns, and {dataset} is images; remove it", at_key=True
             )
 
 

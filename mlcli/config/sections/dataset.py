@@ -138,17 +138,17 @@ class IdxConfig(ImageConfig):
 
 
 class ImagesConfig(ImageConfig):
-    """A folder of pictures, one sub-folder per class."""
+    """A folder of images, one sub-folder per class."""
 
     name: Literal["images"]
     path: str = Field(
         min_length=1, description="Folder with one sub-folder per class.", json_schema_extra=advice(example="pictures")
     )
     test_path: str | None = Field(
-        None, min_length=1, description="Folder of test pictures given apart.", json_schema_extra=_TEST_PATH
+        None, min_length=1, description="Folder of test images given apart.", json_schema_extra=_TEST_PATH
     )
     size: tuple[Annotated[int, Field(ge=1, le=1024)], Annotated[int, Field(ge=1, le=1024)]] = Field(
-        (28, 28), description="Height and width in pixels every picture is resized to.", json_schema_extra=_SIZE
+        (28, 28), description="Height and width in pixels every image is resized to.", json_schema_extra=_SIZE
     )
     color: Literal["gray", "rgb"] = Field("gray", description="One channel or three.", json_schema_extra=_COLOR)
     origin: str | None = Field(
@@ -162,7 +162,7 @@ class Stl10Config(ImageConfig):
     name: Literal["stl10"]
     path: str = Field("stl10_binary", min_length=1, description="Folder with the four .bin files.")
     size: tuple[Annotated[int, Field(ge=1, le=96)], Annotated[int, Field(ge=1, le=96)]] = Field(
-        (96, 96), description="Height and width in pixels every picture is resized to.", json_schema_extra=_SIZE
+        (96, 96), description="Height and width in pixels every image is resized to.", json_schema_extra=_SIZE
     )
     color: Literal["gray", "rgb"] = Field("rgb", description="One channel or three.", json_schema_extra=_COLOR)
 

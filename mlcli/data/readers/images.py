@@ -34,7 +34,7 @@ SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 _FILE_LIMIT = 256 << 20
-_WHOLE = 1 << 16  # a side that no picture is decoded at a fraction of its size for
+_WHOLE = 1 << 16  # so large a side that every image is decoded at its full size
 _MODES = {"gray": "L", "rgb": "RGB"}
 # What Python makes of the bytes of a name that is not UTF-8.
 _HALF_LETTERS = re.compile("[\ud800-\udfff]")
@@ -42,7 +42,7 @@ _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
-class PictureFiles:
+class ImageFolder:
     """The files of a folder of classes, class by class and by name.
 
     labels : int64 (n,), indices into class_names
@@ -82,14 +82,14 @@ class ImagesSource(Source[ImagesConfig]):
     def read(self) -> SourceRead:
         size, color = self.config.size, self.config.color
         images = [
-            Images(read_pictures(files.paths, size, color), files.labels, files.class_names)
+            Images(read_images(files.paths, size, color), files.labels, files.class_names)
             for files in list_image_folders(self.config)
         ]
         return SourceRead(images[0], images[1] if len(images) > 1 else None, "classification")
 
 
-def list_image_folders(config: ImagesConfig) -> tuple[PictureFiles, ...]:
-    """What is read: one folder, or two where the test pictures are given apart."""
+def list_image_folders(config: ImagesConfig) -> tuple[ImageFolder, ...]:
+    """What is read: one folder, or two where the test images are given apart."""
     train = list_classes(find_path(config.path, config.origin))
     if config.test_path is None:
         return (train,)
@@ -103,29 +103,27 @@ def list_image_folders(config: ImagesConfig) -> tuple[PictureFiles, ...]:
     return train, test
 
 
-def list_classes(folder: Path) -> PictureFiles:
-    """The pictures of each sub-folder; raises DataError for strays, empty classes and fewer than two classes."""
+def list_classes(folder: Path) -> ImageFolder:
+    """The images of each sub-folder; raises DataError for strays, empty classes and fewer than two classes."""
     with resource_errors(folder):
         if not folder.is_dir():
-            raise DataError(f"{folder}: not a folder; give a folder with one sub-folder of pictures per class")
+            raise DataError(f"{folder}: not a folder; give a folder with one sub-folder of images per class")
         classes = [entry for entry in visible(folder) if entry.is_dir()]
         loose = [entry for entry in visible(folder) if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-        files = [list_pictures(entry) for entry in classes]
+        files = [list_images(entry) for entry in classes]
     if loose:
         raise DataError(
-            f"{loose[0]}: one of {len(loose)} pictures outside a class; move each into a folder named after its class"
+            f"{loose[0]}: one of {len(loose)} images outside a class; move each into a folder named after its class"
         )
     if len(classes) < 2:
         found = f"only one sub-folder, {classes[0].name}" if classes else "no sub-folders"
         raise DataError(f"{folder}: {found}; expected at least two, one per class")
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in files])
-    return PictureFiles(
-        folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes)
-    )
+    return ImageFolder(folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes))
 
 
-def list_pictures(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
-    """The pictures of one folder by name; raises DataError for anything else in it, and when there are none.
+def list_images(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
+    """The images of one folder by name; raises DataError for anything else in it, and when there are none.
 
     beside : entries that may be there too, and are passed over
     """
@@ -133,10 +131,10 @@ def list_pictures(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
     strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
     if strays:
         raise DataError(
-            f"{strays[0]}: one of {len(strays)} that are no pictures ({' '.join(sorted(SUFFIXES))}); remove them"
+            f"{strays[0]}: one of {len(strays)} that are no images ({' '.join(sorted(SUFFIXES))}); remove them"
         )
     if not entries:
-        raise DataError(f"{folder}: no pictures; add some, or remove the folder")
+        raise DataError(f"{folder}: no images; add some, or remove the folder")
     return entries
 
 
@@ -152,8 +150,8 @@ def visible(folder: Path) -> list[Path]:
     return sorted(entry for name, entry in names.items() if name.lower() not in _SYSTEM_FILES)
 
 
-def read_pictures(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
-    """Decode and resize; raises DataError naming the first picture that cannot be read.
+def read_images(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
+    """Decode and resize; raises DataError naming the first image that cannot be read.
 
     size : (height, width)
     returns uint8 (n, height, width), with 3 channels last for rgb
@@ -162,24 +160,24 @@ def read_pictures(paths: Sequence[Path], size: tuple[int, int], color: Color) ->
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one picture is like; coloured: whether any pixel is not gray."""
+class ImageFacts:
+    """What one image is like; is_colored: whether any pixel is not gray."""
 
     height: int
     width: int
-    coloured: bool
+    is_colored: bool
 
 
-def look_at(path: Path) -> Look:
-    """Decode one picture; raises DataError where it cannot be read."""
+def inspect_image(path: Path) -> ImageFacts:
+    """Decode one image; raises DataError where it cannot be read."""
     with _strict_pillow():
-        picture = _decode(path, (_WHOLE, _WHOLE), "rgb").convert("RGB")
-    pixels = np.asarray(picture)
-    return Look(picture.height, picture.width, bool((pixels != pixels[..., :1]).any()))
+        image = _decode(path, (_WHOLE, _WHOLE), "rgb").convert("RGB")
+    pixels = np.asarray(image)
+    return ImageFacts(image.height, image.width, bool((pixels != pixels[..., :1]).any()))
 
 
 def fit_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:
-    """Resize uint8 (n, height, width, 3) as `read_pictures` does."""
+    """Resize uint8 (n, height, width, 3) as `read_images` does."""
     if color == "rgb" and pixels.shape[1:3] == size:
         return np.ascontiguousarray(pixels)
     from PIL import Image
@@ -193,8 +191,8 @@ def _fill(
     pixels = np.empty((len(items), *size, *([3] if color == "rgb" else [])), dtype=np.uint8)
     with _strict_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
-            for row, picture in enumerate(pool.map(work, items)):
-                pixels[row] = np.asarray(picture)
+            for row, image in enumerate(pool.map(work, items)):
+                pixels[row] = np.asarray(image)
         except BaseException:  # do not decode the rest first
             pool.shutdown(cancel_futures=True)
             raise
@@ -215,7 +213,7 @@ def _strict_pillow() -> Iterator[None]:
 def _decode(path: Path, size: tuple[int, int], color: Color) -> Image:
     with resource_errors(path):
         if path.stat().st_size > _FILE_LIMIT:
-            raise DataError(f"{path}: more than {_FILE_LIMIT >> 20} MiB; give a smaller picture")
+            raise DataError(f"{path}: more than {_FILE_LIMIT >> 20} MiB; give a smaller image")
         content = io.BytesIO(path.read_bytes())
         try:
             return _open(content, max(size), _MODES[color])
@@ -224,7 +222,7 @@ def _decode(path: Path, size: tuple[int, int], color: Color) -> Image:
         except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error…
             formats = ", ".join(FORMATS)
             raise DataError(
-                f"{path}: cannot be read as a picture ({error}); replace or remove it ({formats} are read)"
+                f"{path}: cannot be read as an image ({error}); replace or remove it ({formats} are read)"
             ) from error
 
 
@@ -232,34 +230,34 @@ def _open(content: io.BytesIO, side: int, mode: str) -> Image:
     """Check the checksums, then decode; a JPEG much larger than needed is decoded at a fraction of its size."""
     from PIL import Image, ImageOps
 
-    with Image.open(content, formats=FORMATS) as picture:
-        picture.verify()
+    with Image.open(content, formats=FORMATS) as image:
+        image.verify()
     content.seek(0)
-    with Image.open(content, formats=FORMATS) as picture:
-        picture.draft(mode, (side, side))
-        return _on_white(ImageOps.exif_transpose(picture))
+    with Image.open(content, formats=FORMATS) as image:
+        image.draft(mode, (side, side))
+        return _on_white(ImageOps.exif_transpose(image))
 
 
-def _on_white(picture: Image) -> Image:
+def _on_white(image: Image) -> Image:
     """8-bit pixels without transparency."""
     from PIL import Image
 
-    if picture.mode == "F":
+    if image.mode == "F":
         raise ValueError("32-bit float pixels have no known range")
-    if picture.mode.startswith("I"):  # 16-bit gray
-        return Image.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
-    if not picture.has_transparency_data:
-        return picture
-    white = Image.new("RGBA", picture.size, "white")
-    white.alpha_composite(picture.convert("RGBA"))
+    if image.mode.startswith("I"):  # 16-bit gray
+        return Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
     return white
 
 
-def _fit(picture: Image, size: tuple[int, int], color: Color) -> Image:
+def _fit(image: Image, size: tuple[int, int], color: Color) -> Image:
     from PIL import Image
 
     height, width = size
-    converted = picture.convert(_MODES[color])
+    converted = image.convert(_MODES[color])
     return (
         converted if converted.size == (width, height) else converted.resize((width, height), Image.Resampling.BILINEAR)
     )

@@ -21,7 +21,7 @@ _FACTOR = 100
 
 
 def most_unpacked(packed: int) -> int:
-    """Bytes that so many packed bytes may become; tables and pictures rarely shrink to a twentieth."""
+    """Bytes that so many packed bytes may become; tables and images rarely shrink to a twentieth."""
     return max(_ALWAYS, _FACTOR * packed)
 
 

@@ -63,10 +63,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures with labels.
+    """Images with labels.
 
     pixels : uint8 (n, height, width) or (n, height, width, channels)
-    labels : int64 (n,), indices into class_names; None for pictures to predict
+    labels : int64 (n,), indices into class_names; None for images to predict
     """
 
     pixels: np.ndarray
@@ -117,7 +117,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a row to predict must look like: named columns, or the shape of a picture."""
+    """What a row to predict must look like: named columns, or the shape of an image."""
 
     columns: tuple[Column, ...] = ()
     image_shape: tuple[int, ...] = ()

@@ -44,9 +44,10 @@ def target_leaked(evidence: TrainingEvidence) -> Finding | None:
     if (leading := leading_column(skills)) is None:
         return None
     name, second = leading
+    next_skill = max(skills.get(second, 0.0), 0.0)
     reason = (
         f"column '{name}' alone reduces the error by {skills[name]:.0%} compared with chance, the next best, "
-        f"'{second or 'chance'}', by {max(skills.get(second, 0.0), 0.0):.0%}; check that it is known when a prediction is made"
+        f"'{second or 'chance'}', by {next_skill:.0%}; check that it is known when a prediction is made"
     )
     return Finding("target_leaked", "target leakage", reason, *drop_column(evidence.config, name))
 
