@@ -191,7 +191,7 @@ class FeaturesConfig(Section):
         None,
         description="Feature extraction: {name: pca, components: 0.95}.",
         json_schema_extra=advice(
-            "Many correlated columns, or pictures.", term="feature extraction: PCA (extracción)", example="pca"
+            "Many correlated columns, or images.", term="feature extraction: PCA (extracción)", example="pca"
         ),
     )
     columns: dict[ColumnName, ColumnConfig] = Field(
