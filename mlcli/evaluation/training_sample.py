@@ -109,7 +109,7 @@ def _inputs_of(features: FittedFeatures, train: Dataset, kept: np.ndarray) -> Te
         return features.transform(take_rows(train, kept))
     n_numbers = len(train) * features.layout.width
     require_memory(n_numbers * BYTES_PER_INPUT, f"baselines: {n_numbers:,} inputs", "set evaluation.baselines: none")
-    if not features.by_place:
+    if not features.is_cross_fitted:
         return features.transform(Table(rows_at(train.rows, kept), train.features, train.targets))
     inputs = features.transform_training(train)
     return inputs if len(kept) == len(train) else inputs[kept]

@@ -17,40 +17,42 @@ from mlcli.features.selection import Project
 
 
 class Impute(nn.Module):
-    """Fills the NaN of each column with its number.
+    """Fills the NaN of each column with its statistic.
 
-    fill : float64 (p,)
-    indicators : positions of the m columns that get a 0/1 column telling where a number was missing
+    statistic  : float64 (p,)
+    indicators : positions of the m columns that get a 0/1 column, 1 where the number was missing
     """
 
-    fill: torch.Tensor
+    statistic: torch.Tensor
 
-    def __init__(self, fill: torch.Tensor, indicators: Sequence[int]) -> None:
+    def __init__(self, statistic: torch.Tensor, indicators: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("fill", fill)
+        self.register_buffer("statistic", statistic)
         self.indicators = tuple(indicators)
 
     def forward(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(n, p) with NaN → filled (n, p), indicators (n, m)."""
         missing = numbers.isnan()
         marks = missing[:, list(self.indicators)].to(numbers.dtype)
-        return torch.where(missing, self.fill, numbers), marks
+        return torch.where(missing, self.statistic, numbers), marks
 
 
-def fit_fill(column: np.ndarray, settings: NumberSettings) -> float:
+def fit_statistic(column: np.ndarray, settings: NumberSettings) -> float:
     """What replaces the NaN of a training column (n,); a wholly missing one is filled with fill_value."""
     present = column[~np.isnan(column)]
     if settings.impute == "constant" or not len(present):
         return settings.fill_value
     with np.errstate(over="ignore"):
-        fill = float(present.mean() if settings.impute == "mean" else np.median(present, overwrite_input=True))
-    if not np.isfinite(fill):
+        statistic = float(present.mean() if settings.impute == "mean" else np.median(present, overwrite_input=True))
+    if not np.isfinite(statistic):
         raise DataError(f"features.impute: numbers too large to take their {settings.impute}; rescale or drop them")
-    return fill
+    return statistic
 
 
 class PiecewiseLinearEncoding(nn.Module):
-    """How far a number has come through each piece of its column: 0 before it, 1 beyond it.
+    """The place of a number in each piece of its column, from 0 at its lower to 1 at its upper edge and beyond.
+
+    Piecewise linear encoding of Gorishniy et al. (2022).
 
     at         : the column of each of the k pieces
     low, width : float64 (k,), where each piece begins and how long it is
@@ -91,14 +93,14 @@ def find_edges(column: np.ndarray, count: int) -> np.ndarray:
 
 
 def join_edges(edges: Sequence[np.ndarray]) -> PiecewiseLinearEncoding:
-    """The pieces of columns whose edges were found one by one."""
+    """The encoding of columns whose edges were found one by one."""
     at = [i for i, own in enumerate(edges) for _ in own[1:]]
     low = np.concatenate([np.empty(0), *(own[:-1] for own in edges)])
     width = np.concatenate([np.empty(0), *(np.diff(own) for own in edges)])
     return PiecewiseLinearEncoding(at, torch.from_numpy(low), torch.from_numpy(width))
 
 
-def variances_of(column: np.ndarray, edges: np.ndarray) -> list[float]:
+def piece_variances(column: np.ndarray, edges: np.ndarray) -> list[float]:
     """Variance (ddof 0) of each piece over a filled training column (n,)."""
     return [float(np.clip((column - low) / (high - low), 0.0, 1.0).var()) for low, high in itertools.pairwise(edges)]
 
@@ -153,7 +155,7 @@ class TableArithmetic(nn.Module):
 
     def forward(self, numbers: torch.Tensor, codes: torch.Tensor, folds: torch.Tensor | None = None) -> torch.Tensor:
         """Float64 numbers (n, p), int64 codes (n, q), int64 folds (n,) or None → float32 (n, width)."""
-        features = self.refine(*self.assemble(numbers, codes, folds)).to(torch.float32)
+        features = self.scale_and_select(*self.assemble(numbers, codes, folds)).to(torch.float32)
         if not self.n_embedded:
             return features
         embedded = codes[:, codes.shape[1] - self.n_embedded :]
@@ -165,15 +167,15 @@ class TableArithmetic(nn.Module):
         """Derive, impute, encode and cut: the features to be scaled (n, s) and those that are not (n, u)."""
         filled, indicators = self.impute(self.derive(numbers))
         values, flags = self.encode(codes, folds)
-        return _beside(filled, values), _beside(_beside(flags, indicators), self.pieces(filled))
+        return _join(filled, values), _join(_join(flags, indicators), self.pieces(filled))
 
-    def refine(self, scaled: torch.Tensor, unscaled: torch.Tensor) -> torch.Tensor:
+    def scale_and_select(self, scaled: torch.Tensor, unscaled: torch.Tensor) -> torch.Tensor:
         """Scale, select and project: float64 (n, numeric features)."""
-        features = _beside(self.scale(scaled), unscaled)
+        features = _join(self.scale(scaled), unscaled)
         if len(self.select) < features.shape[1]:
             features = features.index_select(1, self.select)
         return features if self.project is None else self.project(features)
 
 
-def _beside(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def _join(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return torch.cat([left, right], dim=1) if right.shape[1] else left

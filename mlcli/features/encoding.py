@@ -11,6 +11,9 @@ from torch import nn
 
 from mlcli.features.rows import Vocabulary
 
+# Encodings in the order in which category columns are grouped.
+ENCODES = ("ordinal", "target", "one_hot", "embedding")
+# Of cross-fitted target means.
 FOLDS = 5
 
 
@@ -26,7 +29,7 @@ class Target:
 
     @classmethod
     def of(cls, y: np.ndarray, *, classification: bool) -> Target:
-        """Bring y to its shape."""
+        """Class indices of any shape, or numbers (n,) or (n, t)."""
         if classification:
             return cls(np.asarray(y, dtype=np.int64).reshape(-1), classification=True)
         return cls(np.asarray(y, dtype=np.float64).reshape(len(y), -1), classification=False)
@@ -78,9 +81,6 @@ def smoothed_means(codes: np.ndarray, size: int, y: np.ndarray) -> np.ndarray:
         trust = np.divide(evidence, total, out=np.zeros(size), where=total > 0)
         means[:, t] = trust * own + (1 - trust) * overall
     return means
-
-
-ENCODES = ("ordinal", "target", "one_hot", "embedding")
 
 
 class Encode(nn.Module):
@@ -135,19 +135,19 @@ def grouped(vocabularies: Sequence[Vocabulary]) -> dict[str, list[Vocabulary]]:
     return {encode: [own for own in vocabularies if own.encode == encode] for encode in ENCODES}
 
 
-def fit_encode(vocabularies: Sequence[Vocabulary], codes: np.ndarray, goal: Target | None) -> Encode:
+def fit_encode(vocabularies: Sequence[Vocabulary], codes: np.ndarray, target: Target | None) -> Encode:
     """Fit the tables to training codes (n, q)."""
     columns = dict(zip((own.name for own in vocabularies), codes.T, strict=True))
     groups = grouped(vocabularies)
-    if groups["target"] and goal is None:
+    if groups["target"] and target is None:
         raise ValueError("encode: target needs the target")
     ordinal = [_ordinal_values(columns[own.name], own) for own in groups["ordinal"]]
-    y = goal.as_numbers() if goal and groups["target"] else np.empty((len(codes), 0))
-    target = [cross_fitted_means(columns[own.name], own.size, y) for own in groups["target"]]
+    y = target.as_numbers() if target and groups["target"] else np.empty((len(codes), 0))
+    means = [cross_fitted_means(columns[own.name], own.size, y) for own in groups["target"]]
     return Encode(
         vocabularies,
         torch.from_numpy(np.concatenate([np.empty(0), *ordinal])),
-        torch.from_numpy(np.concatenate([np.empty((FOLDS + 1, 0, y.shape[1])), *target], axis=1)),
+        torch.from_numpy(np.concatenate([np.empty((FOLDS + 1, 0, y.shape[1])), *means], axis=1)),
     )
 
 

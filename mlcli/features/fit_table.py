@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -21,53 +21,73 @@ from mlcli.features.arithmetic import (
     PiecewiseLinearEncoding,
     TableArithmetic,
     find_edges,
-    fit_fill,
+    fit_statistic,
     join_edges,
-    variances_of,
+    piece_variances,
 )
 from mlcli.features.column_plan import CategorySettings, ColumnPlan, NumberSettings, plan_columns
 from mlcli.features.dates import DateColumn
 from mlcli.features.encoding import ENCODES, Target, fit_encode, folds_of, grouped
-from mlcli.features.fitted import FittedFeatures
 from mlcli.features.report import Dated, Encoded, FeatureReport, Imputed, Scaled
 from mlcli.features.rows import Vocabulary, cells_of, fit_vocabulary, ordered_vocabulary
-from mlcli.features.scaling import ScaledColumn, join_columns, measure_column
-from mlcli.features.selection import FeatureSelection, by_variance, fit_selection, without
+from mlcli.features.scaling import ScaledColumn, fit_scaler, measure_column, variance_of
+from mlcli.features.selection import FeatureSelection, by_variance, fit_selection
 from mlcli.features.table import TableFeatures, TablePlan
 from mlcli.features.text import TextColumn
 
-MOST_PIECES = 10_000
+MAX_PIECES = 10_000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
+class _Number:
+    """A number column fitted.
+
+    statistic, n_missing : what replaces its missing cells, and how many there are
+    indicator_variance   : None where it has no indicator
+    edges, variances     : where it is cut into pieces, and their variances; empty where it is not
+    """
+
+    statistic: float
+    n_missing: int
+    indicator_variance: float | None
+    edges: np.ndarray
+    variances: list[float]
+    scaled: ScaledColumn
+
+
+@dataclass(frozen=True)
 class _Assembled:
     """Features fitted up to scaling, with all of them kept, and what is needed to go on.
 
     variances : float64 (k,), before scaling
-    missing : missing training cells of each number column
-    kinds : the scale of each scaled feature
+    numbers   : as the plan's number columns
+    scales    : of each scaled feature
     """
 
     features: TableFeatures
     variances: np.ndarray
-    missing: np.ndarray
-    kinds: tuple[Scale, ...]
+    numbers: list[_Number]
+    scales: tuple[Scale, ...]
 
 
-def fit_table(train: Table, config: FeaturesConfig, seed: int, goal: Target | None) -> FittedFeatures:
+def fit_table(
+    train: Table, config: FeaturesConfig, seed: int, target: Target | None
+) -> tuple[TableFeatures, FeatureReport]:
     """Fit derive, impute, encode, scale, selection and extraction in turn."""
     if not train.features:
         raise DataError("the table has no feature columns; check dataset.drop and dataset.target")
     columns = plan_columns(train, config)
     vocabularies = _fit_vocabularies(train.rows, columns, config.max_categories)
-    assembled = _fit_assembly(train, columns, vocabularies, config, goal)
-    names = assembled.features.names
-    varied = by_variance(assembled.variances, names, config.select.variance, len(train))
-    varied = without(varied, names, assembled.features.plan.features_of(config.drop))
-    scaled = _keep(assembled.features, FeatureSelection(varied.keep, varied.dropped))
-    narrowing = fit_selection(lambda: scaled.refined(train.rows, training=True), varied, names, config, seed, goal)
-    features = _keep(assembled.features, narrowing)
-    return FittedFeatures.of(features, _report(train, columns, assembled, features, narrowing))
+    assembled = _assemble(train, columns, vocabularies, config, target)
+    whole = assembled.features
+    varied = by_variance(assembled.variances, whole.names, config.select.variance, len(train))
+    varied = varied.without(whole.names, whole.plan.features_of(config.drop))
+    scaled = _select(whole, varied)
+    selection = fit_selection(
+        lambda: scaled.scaled_features(train.rows, training=True), varied, whole.names, config, seed, target
+    )
+    features = _select(whole, selection)
+    return features, _report(train, columns, assembled, features, selection)
 
 
 def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> tuple[Vocabulary, ...]:
@@ -94,81 +114,42 @@ def _free_text(cells: pl.Series, encode: Encode) -> DataError:
     )
 
 
-def _fit_assembly(
-    train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], config: FeaturesConfig, goal: Target | None
+def _assemble(
+    train: Table,
+    columns: ColumnPlan,
+    vocabularies: tuple[Vocabulary, ...],
+    config: FeaturesConfig,
+    target: Target | None,
 ) -> _Assembled:
-    numbers = [_fit_number(column, own) for column, own in _each_number(train.rows, columns)]
+    numbers = [_fit_number(column, own) for column, own in _number_columns(train.rows, columns)]
     codes = np.array([own.codes(cells_of(train.rows, own.name)) for own in vocabularies], dtype=np.int64)
     codes = codes.reshape(len(vocabularies), len(train)).T
-    encode = fit_encode(vocabularies, codes, goal)
+    encode = fit_encode(vocabularies, codes, target)
+    scales = _scales(columns, vocabularies, encode.target.shape[2])
     values = encode.values(torch.from_numpy(codes), torch.from_numpy(folds_of(0, len(train))))
-    kinds = _kinds(columns, vocabularies, encode.target.shape[2])
-    coded = [_fit_scaled(*own) for own in zip(values.T.contiguous().numpy(), kinds[len(numbers) :], strict=True)]
-    features = [*(own.feature for own in numbers), *coded]
-    scale = join_columns([own.scale for own in features], len(train), config.clip)
-    marks = [(i, own.marks) for i, own in enumerate(numbers) if own.marks is not None]
-    impute = Impute(torch.tensor([own.fill for own in numbers], dtype=torch.float64), [i for i, _ in marks])
-    pieces = join_edges([own.edges for own in numbers])
-    _require_few(pieces)
-    plan = TablePlan(
-        columns=train.features,
-        derived={own.name: own.formula.text for own in columns.derived},
-        vocabularies=vocabularies,
-        indicators=impute.indicators,
-        power=scale.power.at,
-        quantile=scale.quantile.at,
-        pieces=pieces.at,
-        dates=tuple(reader for reader in columns.readers if isinstance(reader, DateColumn)),
-        texts=tuple(reader for reader in columns.readers if isinstance(reader, TextColumn)),
-    )
+    coded = zip(values.T.contiguous().numpy(), scales[len(numbers) :], strict=True)
+    scaled = [*(own.scaled for own in numbers), *(measure_column(column, scale) for column, scale in coded)]
     variances = np.concatenate(
         [
-            np.array([own.variance for own in features]),
-            _flag_variances(codes, vocabularies),
-            np.array([variance for _, variance in marks]),
-            np.array([variance for own in numbers for variance in own.pieces]),
+            np.array([own.variance for own in scaled]),
+            _one_hot_variances(codes, vocabularies),
+            np.array([own.indicator_variance for own in numbers if own.indicator_variance is not None]),
+            np.array([variance for own in numbers for variance in own.variances]),
         ]
     )
-    derive = Derive(columns.raw, columns.derived)
-    arithmetic = TableArithmetic(derive, impute, encode, pieces, scale, torch.arange(len(variances)))
-    return _Assembled(TableFeatures(plan, arithmetic), variances, np.array([own.missing for own in numbers]), kinds)
+    arithmetic = TableArithmetic(
+        Derive(columns.raw, columns.derived),
+        _impute(numbers),
+        encode,
+        _pieces(numbers),
+        fit_scaler(scaled, len(train), config.clip),
+        torch.arange(len(variances)),
+    )
+    plan = _table_plan(train, columns, vocabularies, arithmetic)
+    return _Assembled(TableFeatures(plan, arithmetic), variances, numbers, scales)
 
 
-def _require_few(pieces: PiecewiseLinearEncoding) -> None:
-    if len(pieces.at) > MOST_PIECES:
-        raise config_error(
-            "features.pieces",
-            f"cuts {len(set(pieces.at)):,} number columns into {len(pieces.at):,} pieces, and {MOST_PIECES:,} are the "
-            "most; use fewer, or name the columns: features.columns.NAME.pieces",
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Feature:
-    """A column to be scaled: its variance before, and what its scale takes."""
-
-    variance: float
-    scale: ScaledColumn
-
-
-@dataclasses.dataclass(frozen=True)
-class _Number:
-    """A number column.
-
-    fill, missing : what fills its missing cells, and how many there are
-    marks         : its indicator's variance if it has one
-    edges, pieces : where it is cut into pieces, and their variances; empty where it is not
-    """
-
-    fill: float
-    missing: int
-    marks: float | None
-    edges: np.ndarray
-    pieces: list[float]
-    feature: _Feature
-
-
-def _each_number(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray, NumberSettings]]:
+def _number_columns(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray, NumberSettings]]:
     """Raw, then derived columns, float64 (n,) with NaN where missing: one at a time, for all of them may not fit."""
     derived = {own.name: own.formula for own in columns.derived}
 
@@ -192,39 +173,26 @@ def _finite(numbers: pl.Series) -> torch.Tensor:
 
 
 def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
-    """Takes the column, which is filled."""
-    fill, missing = fit_fill(column, settings), np.isnan(column)
+    """Fits a column and fills its missing cells in place."""
+    statistic, missing = fit_statistic(column, settings), np.isnan(column)
     n_missing = int(missing.sum())
-    marks = _variance(missing.astype(np.float64)) if settings.indicator and n_missing else None
-    column[missing] = fill  # in place: one more copy is what a long column leaves no room for
+    indicator = variance_of(missing.astype(np.float64)) if settings.indicator and n_missing else None
+    column[missing] = statistic  # one more copy of a long column may not fit
     edges = find_edges(column, settings.pieces)
-    return _Number(fill, n_missing, marks, edges, variances_of(column, edges), _fit_scaled(column, settings.scale))
+    variances = piece_variances(column, edges)
+    return _Number(statistic, n_missing, indicator, edges, variances, measure_column(column, settings.scale))
 
 
-def _fit_scaled(column: np.ndarray, kind: Scale) -> _Feature:
-    return _Feature(_variance(column), measure_column(column, kind))
-
-
-def _derived(columns: ColumnPlan) -> tuple[str, ...]:
-    return tuple(own.name for own in columns.derived)
-
-
-def _kinds(columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], n_targets: int) -> tuple[Scale, ...]:
+def _scales(columns: ColumnPlan, vocabularies: Sequence[Vocabulary], n_targets: int) -> tuple[Scale, ...]:
     """The scale of every feature that is scaled, in their order."""
     groups = grouped(vocabularies)
-    numbers = [columns.numbers[name].scale for name in (*columns.raw, *_derived(columns))]
+    numbers = [columns.numbers[name].scale for name in (*columns.raw, *(own.name for own in columns.derived))]
     ordinal = [columns.categories[own.name].scale for own in groups["ordinal"]]
     means = [columns.categories[own.name].scale for own in groups["target"] for _ in range(n_targets)]
     return (*numbers, *ordinal, *means)
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def _variance(column: np.ndarray) -> float:
-    """Variance (ddof 0); exactly 0 for a constant, whatever rounding says."""
-    return 0.0 if column.min() == column.max() else float(column.var())
-
-
-def _flag_variances(codes: np.ndarray, vocabularies: tuple[Vocabulary, ...]) -> np.ndarray:
+def _one_hot_variances(codes: np.ndarray, vocabularies: Sequence[Vocabulary]) -> np.ndarray:
     """Variance p(1 − p) of each one-hot column, from the share p of its category."""
     shares = [
         np.bincount(column, minlength=own.size)[: len(own.features)] / len(codes)
@@ -236,28 +204,52 @@ def _flag_variances(codes: np.ndarray, vocabularies: tuple[Vocabulary, ...]) -> 
     return variances
 
 
-def _keep(features: TableFeatures, narrowing: FeatureSelection) -> TableFeatures:
-    whole = features.arithmetic
-    arithmetic = TableArithmetic(
-        whole.derive,
-        whole.impute,
-        whole.encode,
-        whole.pieces,
-        whole.scale,
-        torch.from_numpy(narrowing.keep),
-        narrowing.project,
+def _impute(numbers: Sequence[_Number]) -> Impute:
+    indicators = [i for i, own in enumerate(numbers) if own.indicator_variance is not None]
+    return Impute(torch.tensor([own.statistic for own in numbers], dtype=torch.float64), indicators)
+
+
+def _pieces(numbers: Sequence[_Number]) -> PiecewiseLinearEncoding:
+    pieces = join_edges([own.edges for own in numbers])
+    if len(pieces.at) > MAX_PIECES:
+        raise config_error(
+            "features.pieces",
+            f"cuts {len(set(pieces.at)):,} number columns into {len(pieces.at):,} pieces, and {MAX_PIECES:,} are the "
+            "most; use fewer, or name the columns: features.columns.NAME.pieces",
+        )
+    return pieces
+
+
+def _table_plan(
+    train: Table, columns: ColumnPlan, vocabularies: tuple[Vocabulary, ...], arithmetic: TableArithmetic
+) -> TablePlan:
+    return TablePlan(
+        columns=train.features,
+        derived={own.name: own.formula.text for own in columns.derived},
+        vocabularies=vocabularies,
+        indicators=arithmetic.impute.indicators,
+        power=arithmetic.scale.power.at,
+        quantile=arithmetic.scale.quantile.at,
+        pieces=arithmetic.pieces.at,
+        dates=tuple(reader for reader in columns.readers if isinstance(reader, DateColumn)),
+        texts=tuple(reader for reader in columns.readers if isinstance(reader, TextColumn)),
     )
-    return TableFeatures(features.plan, arithmetic)
+
+
+def _select(features: TableFeatures, selection: FeatureSelection) -> TableFeatures:
+    whole, keep = features.arithmetic, torch.from_numpy(selection.keep)
+    parts = (whole.derive, whole.impute, whole.encode, whole.pieces, whole.scale)
+    return TableFeatures(features.plan, TableArithmetic(*parts, keep, selection.project))
 
 
 def _report(
-    train: Table, columns: ColumnPlan, assembled: _Assembled, features: TableFeatures, narrowing: FeatureSelection
+    train: Table, columns: ColumnPlan, assembled: _Assembled, features: TableFeatures, selection: FeatureSelection
 ) -> FeatureReport:
-    plan, scale, layout = features.plan, features.arithmetic.scale, features.layout
+    plan, scaler, layout = features.plan, features.arithmetic.scale, features.layout
     names = (*plan.raw, *plan.derived)
     hashed = {number for own in plan.texts for number in own.numbers}
-    fills = zip(columns.numbers.items(), assembled.missing, features.arithmetic.impute.fill.tolist(), strict=True)
-    lines = zip(features.names, assembled.kinds, scale.centre.tolist(), scale.spread.tolist(), strict=False)
+    numbers = zip(columns.numbers.items(), assembled.numbers, strict=True)
+    scaled = zip(features.names, assembled.scales, scaler.mean.tolist(), scaler.scale.tolist(), strict=False)
     return FeatureReport(
         rows=len(train),
         columns=tuple(column.name for column in train.features),
@@ -265,8 +257,8 @@ def _report(
         embedded=layout.embedded,
         derived=plan.derived,
         imputed={
-            name: Imputed(int(missing), "constant" if missing == len(train) else own.impute, fill)
-            for (name, own), missing, fill in fills
+            name: Imputed(own.n_missing, "constant" if own.n_missing == len(train) else settings.impute, own.statistic)
+            for (name, settings), own in numbers
             if name not in hashed
         },
         encoded={
@@ -274,9 +266,9 @@ def _report(
             for own in plan.vocabularies
         },
         pieces={names[i]: count for i, count in Counter(plan.pieces).items()},
-        scaled={name: Scaled(kind, centre, spread) for name, kind, centre, spread in lines if kind != "none"},
+        scaled={name: Scaled(kind, mean, scale) for name, kind, mean, scale in scaled if kind != "none"},
         hashed={own.name: own.buckets for own in plan.texts},
         dated={own.name: Dated(own.numbers, own.origin) for own in plan.dates},
-        dropped=narrowing.dropped,
-        explained_variance=narrowing.explained_variance,
+        dropped=selection.dropped,
+        explained_variance=selection.explained_variance,
     )

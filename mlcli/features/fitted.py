@@ -13,16 +13,16 @@ from mlcli.errors import DataError
 from mlcli.features.pixels import PixelFeatures
 from mlcli.features.report import FeatureReport
 from mlcli.features.scaling import LARGEST
-from mlcli.features.state import PLACE, FeatureLayout, broken, to_json
+from mlcli.features.state import PLACE, FeatureLayout, broken
 from mlcli.features.table import TableFeatures
-from mlcli.io.json import from_json
+from mlcli.io.json import fields_to_json, from_json
 
 MAX_SIZE = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class AffineMap:
-    """inputs = matrix @ features + offset.
+    """Inputs = matrix @ features + offset.
 
     matrix : float64 (width, k); offset : float64 (width,)
     names : the k features in the data's units: numbers and derived columns (imputed), ordinal codes,
@@ -32,34 +32,6 @@ class AffineMap:
     matrix: torch.Tensor
     offset: torch.Tensor
     names: tuple[str, ...]
-
-
-def table_map(features: TableFeatures) -> AffineMap | None:
-    """The map of a table's features, where it is affine and no column is embedded or cut."""
-    arithmetic, names = features.arithmetic, features.names
-    if not arithmetic.scale.is_affine or arithmetic.n_embedded or arithmetic.pieces.at:
-        return None
-    n_scaled = len(arithmetic.scale.centre)
-    return _probe(lambda x: arithmetic.refine(x[:, :n_scaled], x[:, n_scaled:]), names)
-
-
-def pixel_map(features: PixelFeatures) -> AffineMap | None:
-    """The map of a picture's pixels, where it is affine."""
-    arithmetic = features.arithmetic
-    if arithmetic.line[2] < LARGEST:
-        return None
-    names = tuple(f"px{i}" for i in range(features.plan.size))
-    return _probe(lambda x: arithmetic(x.index_select(1, arithmetic.select)), names)
-
-
-def _probe(stage: Callable[[torch.Tensor], torch.Tensor], names: tuple[str, ...]) -> AffineMap | None:
-    """Evaluate the stage at 0 and at the unit vectors."""
-    k = len(names)
-    if k > MAX_SIZE:
-        return None
-    offset = stage(torch.zeros(1, k, dtype=torch.float64))[0]
-    matrix = (stage(torch.eye(k, dtype=torch.float64)) - offset).T
-    return AffineMap(matrix.contiguous(), offset, names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +67,15 @@ class FittedFeatures:
         return self._transform(data, training=True)
 
     @property
-    def by_place(self) -> bool:
+    def is_cross_fitted(self) -> bool:
         """Whether a training row's inputs depend on its place among them: where targets were encoded."""
         source = self.source
         return isinstance(source, TableFeatures) and any(own.encode == "target" for own in source.plan.vocabularies)
 
     @property
-    def made_of(self) -> dict[str, str]:
+    def columns_of_features(self) -> dict[str, str]:
         """The column of every feature of a table, those that were dropped among them."""
-        return dict(self.source.made_of) if isinstance(self.source, TableFeatures) else {}
+        return dict(self.source.columns_of_features) if isinstance(self.source, TableFeatures) else {}
 
     def unseen(self, data: Dataset) -> dict[str, int]:
         """Cells whose category was never met in training, for the columns that have any."""
@@ -117,13 +89,13 @@ class FittedFeatures:
 
         That is with quantile, power, clip, pieces or embedded columns, and beyond 4,096 features.
         """
-        return table_map(self.source) if isinstance(self.source, TableFeatures) else pixel_map(self.source)
+        return _table_map(self.source) if isinstance(self.source, TableFeatures) else _pixel_map(self.source)
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
         """All that was fitted: JSON for structure and names, tensors for numbers."""
         plan, tensors = self.source.to_state()
         rows = "table" if isinstance(self.source, TableFeatures) else "pictures"
-        return {"rows": rows, "plan": plan, "report": to_json(self.report, FeatureReport)}, tensors
+        return {"rows": rows, "plan": plan, "report": fields_to_json(self.report)}, tensors
 
     @classmethod
     def from_state(cls, state: Mapping[str, JsonValue], tensors: Mapping[str, torch.Tensor]) -> FittedFeatures:
@@ -149,3 +121,31 @@ class FittedFeatures:
                 raise DataError("the features were fitted on a table, but the rows are pictures; give a table")
             case _:
                 raise DataError("the features were fitted on pictures, but the rows are a table; give pictures")
+
+
+def _table_map(features: TableFeatures) -> AffineMap | None:
+    """The map of a table's features, where it is affine and no column is embedded or cut into pieces."""
+    arithmetic, names = features.arithmetic, features.names
+    if not arithmetic.scale.is_affine or arithmetic.n_embedded or arithmetic.pieces.at:
+        return None
+    n_scaled = len(arithmetic.scale.mean)
+    return _probe(lambda x: arithmetic.scale_and_select(x[:, :n_scaled], x[:, n_scaled:]), names)
+
+
+def _pixel_map(features: PixelFeatures) -> AffineMap | None:
+    """The map of an image's pixels, where it is affine."""
+    arithmetic = features.arithmetic
+    if arithmetic.line[2] < LARGEST:
+        return None
+    names = tuple(f"px{i}" for i in range(features.plan.size))
+    return _probe(lambda x: arithmetic(x.index_select(1, arithmetic.select)), names)
+
+
+def _probe(stage: Callable[[torch.Tensor], torch.Tensor], names: tuple[str, ...]) -> AffineMap | None:
+    """Evaluate the stage at 0 and at the unit vectors."""
+    k = len(names)
+    if k > MAX_SIZE:
+        return None
+    offset = stage(torch.zeros(1, k, dtype=torch.float64))[0]
+    matrix = (stage(torch.eye(k, dtype=torch.float64)) - offset).T
+    return AffineMap(matrix.contiguous(), offset, names)

@@ -11,33 +11,35 @@ import torch
 from pydantic import JsonValue
 from torch import nn
 
-from mlcli.config.sections.features import Scale
-from mlcli.data.tables.types import Schema
-from mlcli.errors import DataError
+from mlcli.config.sections.features import FeaturesConfig, Scale
+from mlcli.data.tables.types import Images, Schema
+from mlcli.errors import DataError, config_error
+from mlcli.features.encoding import Target
+from mlcli.features.report import FeatureReport, Scaled
 from mlcli.features.scaling import LARGEST
-from mlcli.features.selection import BLOCK, Project
-from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken, to_json
-from mlcli.io.json import from_json
+from mlcli.features.selection import BLOCK, FeatureSelection, Project, by_variance, fit_selection
+from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken
+from mlcli.io.json import fields_to_json, from_json
 
 _CELLS = 2**20
 
 
 @dataclass(frozen=True)
 class PixelPlan:
-    """The shape of the pictures: (height, width) or (height, width, channels)."""
+    """The shape of the images: (height, width) or (height, width, channels)."""
 
     shape: tuple[int, ...]
 
     @property
     def size(self) -> int:
-        """Pixels (times channels) of a picture."""
+        """Pixels (times channels) of an image."""
         return math.prod(self.shape)
 
 
 class PixelArithmetic(nn.Module):
-    """(pixel − centre) / spread within ± limit, then the projection.
+    """(pixel − mean) / scale within ± limit, then the projection.
 
-    line : float64 (3,), centre, spread and limit
+    line : float64 (3,), mean, scale and limit
     select : int64 positions of the pixels kept
     """
 
@@ -52,8 +54,8 @@ class PixelArithmetic(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Float (n, pixels kept), changed in place → the features, in the same precision."""
-        centre, spread, limit = self.line.tolist()
-        pixels.sub_(centre).div_(spread)
+        mean, scale, limit = self.line.tolist()
+        pixels.sub_(mean).div_(scale)
         if limit < LARGEST:
             pixels.clamp_(-limit, limit)
         return pixels if self.project is None else self.project(pixels)
@@ -61,14 +63,14 @@ class PixelArithmetic(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class PixelFeatures:
-    """Maps pictures to the feature matrix."""
+    """Maps images to the feature matrix."""
 
     plan: PixelPlan
     arithmetic: PixelArithmetic
 
     @property
     def schema(self) -> Schema:
-        """The shape of the pictures."""
+        """The shape of the images."""
         return Schema(image_shape=self.plan.shape)
 
     @property
@@ -87,13 +89,13 @@ class PixelFeatures:
         out = torch.empty(len(flat), self.layout.width, dtype=torch.float32)
         for rows in self._portions(len(flat)):
             part = flat[rows]
-            # As for tables, whole blocks give a picture the same bits alone and among others.
+            # As for tables, whole blocks give an image the same bits alone and among others.
             padded = torch.zeros(-(-len(part) // BLOCK) * BLOCK, len(self.arithmetic.select), dtype=torch.float64)
             self._fill(padded[: len(part)], part)
             out[rows] = self.arithmetic(padded)[: len(part)].to(torch.float32)
         return out
 
-    def refined(self, pixels: np.ndarray) -> np.ndarray:
+    def scaled_features(self, pixels: np.ndarray) -> np.ndarray:
         """The scaled pixels in float64, for fitting what comes after scaling."""
         return self._scaled(self.flatten(pixels), torch.float64).numpy()
 
@@ -107,7 +109,7 @@ class PixelFeatures:
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
         """The shape as JSON and the fitted numbers as tensors."""
-        return to_json(self.plan, PixelPlan), {
+        return fields_to_json(self.plan), {
             name: tensor.clone() for name, tensor in self.arithmetic.state_dict().items()
         }
 
@@ -134,7 +136,7 @@ class PixelFeatures:
         return out
 
     def _fill(self, out: torch.Tensor, part: np.ndarray) -> None:
-        # Through NumPy: torch warns about read-only arrays, which memory-mapped pictures are.
+        # Through NumPy: torch warns about read-only arrays, which memory-mapped images are.
         whole = len(self.arithmetic.select) == self.plan.size
         np.copyto(out.numpy(), part if whole else part[:, self.arithmetic.select.numpy()])
 
@@ -143,8 +145,53 @@ class PixelFeatures:
         return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
+def fit_pixels(
+    train: Images, config: FeaturesConfig, seed: int, target: Target | None
+) -> tuple[PixelFeatures, FeatureReport]:
+    """Fit on images: one scale for all pixels, then selection and extraction where asked.
+
+    A variance bound of 0 keeps constant pixels, so that an image keeps its size; a higher one applies.
+    """
+    _check_config(config)
+    plan = PixelPlan(tuple(int(size) for size in train.pixels.shape[1:]))
+    names = tuple(f"px{i}" for i in range(plan.size))
+    line = fit_line(train.pixels, config.scale, config.clip)
+    varied = _select_varied(train.pixels, config.select.variance, names)
+    scaled = PixelFeatures(plan, PixelArithmetic(line, torch.from_numpy(varied.keep)))
+    selection = fit_selection(lambda: scaled.scaled_features(train.pixels), varied, names, config, seed, target)
+    features = PixelFeatures(plan, PixelArithmetic(line, torch.from_numpy(selection.keep), selection.project))
+    report = FeatureReport(
+        rows=len(train),
+        columns=names,
+        features=features.layout.names,
+        scaled={"pixels": Scaled(config.scale, float(line[0]), float(line[1]))},
+        dropped=selection.dropped,
+        explained_variance=selection.explained_variance,
+    )
+    return features, report
+
+
+def _select_varied(pixels: np.ndarray, bound: float | None, names: tuple[str, ...]) -> FeatureSelection:
+    if not bound:
+        return FeatureSelection(np.arange(len(names)))
+    return by_variance(pixel_variances(pixels.reshape(len(pixels), -1)), names, bound, len(pixels))
+
+
+def _check_config(config: FeaturesConfig) -> None:
+    """Refuse what has no meaning for images."""
+    for key in ("derive", "drop", "pieces", "columns"):
+        if getattr(config, key):
+            raise config_error(f"features.{key}", "pictures have no named columns; remove it")
+    if config.scale in ("quantile", "power"):
+        raise config_error(
+            "features.scale",
+            f"'{config.scale}' reshapes each column by itself, and pictures have one scale for all pixels; "
+            "use none, standard, minmax or robust",
+        )
+
+
 def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tensor:
-    """Centre, spread and limit of all pixels together; statistics are exact, from counts of the 256 levels."""
+    """Mean, scale and limit of all pixels together; statistics are exact, from counts of the 256 levels."""
     counts = _level_counts(pixels)
     levels = np.arange(256, dtype=np.float64)
     present = levels[counts > 0]
@@ -155,19 +202,19 @@ def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tens
         return torch.tensor([0.0, 1.0, LARGEST], dtype=torch.float64)
     limit = LARGEST if clip is None else clip
     if low == high:
-        centre, spread = low, 1.0
+        line = low, 1.0
     elif scale == "minmax":
-        centre, spread = low, high - low
+        line = low, high - low
     elif scale == "robust":
-        q1, centre, q3 = (_quantile(counts, share) for share in (0.25, 0.5, 0.75))
-        spread = (q3 - q1) or deviation
+        q1, median, q3 = (_quantile(counts, share) for share in (0.25, 0.5, 0.75))
+        line = median, (q3 - q1) or deviation
     else:
-        centre, spread = mean, deviation
-    return torch.tensor([centre, spread, limit], dtype=torch.float64)
+        line = mean, deviation
+    return torch.tensor([*line, limit], dtype=torch.float64)
 
 
 def pixel_variances(flat: np.ndarray) -> np.ndarray:
-    """Variance (ddof 0) of each pixel over the pictures (n, pixels)."""
+    """Variance (ddof 0) of each pixel over the images (n, pixels)."""
     sums, squares = np.zeros((2, flat.shape[1]))
     for start in range(0, len(flat), 1024):
         part = flat[start : start + 1024].astype(np.float64)

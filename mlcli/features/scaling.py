@@ -13,9 +13,42 @@ from torch import nn
 from mlcli.config.sections.features import Scale
 from mlcli.errors import DataError
 
+LARGEST = float(np.finfo(np.float32).max)
 MAX_QUANTILES = 1000
 # scikit-learn keeps the tails this far, in probability, from 0 and 1: ±5.199 standard deviations.
 _MARGIN = 1e-7
+
+
+class Scaler(nn.Module):
+    """Power and quantile transforms of some columns, then (x − mean) / scale, then limits to ± limit.
+
+    mean, scale, limit : float64 (s,); unscaled columns have 0, 1 and the largest float32
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+    limit: torch.Tensor
+
+    def __init__(
+        self, power: Power, quantile: Quantile, mean: torch.Tensor, scale: torch.Tensor, limit: torch.Tensor
+    ) -> None:
+        super().__init__()
+        self.power = power
+        self.quantile = quantile
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+        self.register_buffer("limit", limit)
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the result is a straight line of the input, column by column."""
+        return not self.power.at and not self.quantile.at and bool((self.limit == LARGEST).all())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, s) → (n, s)."""
+        transformed: torch.Tensor = self.quantile(self.power(x))
+        scaled = (transformed - self.mean) / self.scale
+        return scaled.clamp(-self.limit, self.limit)
 
 
 class Power(nn.Module):
@@ -97,135 +130,67 @@ def _interpolate(x: torch.Tensor, right: torch.Tensor, xs: torch.Tensor, ys: tor
     return y0 + part.clamp(0.0, 1.0) * (y1 - y0)
 
 
-def fit_power(x: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
-    """Exponents of greatest likelihood (s,) for columns x (n, s), none of them constant, and the columns reshaped."""
-    from sklearn.preprocessing import PowerTransformer
-
-    every = list(range(x.shape[1]))
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        exponents = PowerTransformer(standardize=False).fit(x[:, every]).lambdas_
-    power = Power(every, torch.from_numpy(np.asarray(exponents, dtype=np.float64)))
-    reshaped: torch.Tensor = power(torch.from_numpy(x))
-    if not reshaped.isfinite().all():
-        raise DataError(
-            "features.scale: 'power' finds no finite transform of a column; choose another scale for it, "
-            "such as robust or quantile"
-        )
-    return power.exponents, reshaped.numpy()
-
-
-def n_quantiles(n_rows: int) -> int:
-    """How many quantiles that many rows have."""
-    return max(2, min(MAX_QUANTILES, n_rows))
-
-
-def fit_quantiles(column: np.ndarray) -> np.ndarray:
-    """Up to 1,000 quantiles of a column (n,)."""
-    # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
-    quantiles = np.percentile(column, np.linspace(0.0, 1.0, n_quantiles(len(column))) * 100)
-    # Interpolation may round a quantile below its neighbour.
-    ascending: np.ndarray = np.maximum.accumulate(quantiles)
-    return ascending
-
-
-LARGEST = float(np.finfo(np.float32).max)
-
-
-class Scaler(nn.Module):
-    """Reshapes some columns, then (x − centre) / spread, then limits to ± limit.
-
-    centre, spread, limit : float64 (s,); unscaled columns have 0, 1 and the largest float32
-    """
-
-    centre: torch.Tensor
-    spread: torch.Tensor
-    limit: torch.Tensor
-
-    def __init__(
-        self, power: Power, quantile: Quantile, centre: torch.Tensor, spread: torch.Tensor, limit: torch.Tensor
-    ) -> None:
-        super().__init__()
-        self.power = power
-        self.quantile = quantile
-        self.register_buffer("centre", centre)
-        self.register_buffer("spread", spread)
-        self.register_buffer("limit", limit)
-
-    @property
-    def is_affine(self) -> bool:
-        """Whether the result is a straight line of the input, column by column."""
-        return not self.power.at and not self.quantile.at and bool((self.limit == LARGEST).all())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, s) → (n, s)."""
-        reshaped: torch.Tensor = self.quantile(self.power(x))
-        scaled = (reshaped - self.centre) / self.spread
-        return scaled.clamp(-self.limit, self.limit)
-
-
 @dataclass(frozen=True)
 class ScaledColumn:
     """A training column measured for its scale.
 
-    line      : centre and spread, but for power, whose line is that of the columns reshaped
-    quantiles : for quantile, float64 (m,)
-    column    : for power, the column itself: the exponents and lines of such columns are found together
+    variance    : before scaling, with ddof 0
+    mean, scale : but for power, whose are those of the columns transformed
+    quantiles   : for quantile, float64 (m,)
+    column      : for power, the column itself: the exponents of such columns are found together
     """
 
     kind: Scale
-    line: tuple[float, float] = (0.0, 1.0)
+    variance: float
+    mean: float = 0.0
+    scale: float = 1.0
     quantiles: np.ndarray | None = None
     column: np.ndarray | None = None
 
 
 def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
-    """Fit to one training column (n,); a constant one is only centred."""
+    """Fit to one training column (n,); of a constant one the number itself is subtracted."""
+    variance = variance_of(column)
     if kind != "none" and not column.min() < column.max():
         kind = "standard"
     if kind == "power":
-        return ScaledColumn(kind, column=column)
+        return ScaledColumn(kind, variance, column=column)
     if kind == "quantile":
-        return ScaledColumn(kind, quantiles=fit_quantiles(column))
-    return ScaledColumn(kind, _line(column, kind))
+        return ScaledColumn(kind, variance, quantiles=_fit_quantiles(column))
+    return ScaledColumn(kind, variance, *_mean_and_scale(column, kind))
 
 
-def join_columns(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None) -> Scaler:
-    """The scale of columns that were measured one by one on n_rows training rows."""
-    power, bent = _fit_power(columns)
+def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None) -> Scaler:
+    """The scaler of columns that were measured one by one on n_rows training rows."""
+    power, lines = _fit_powers(columns)
     ranked = {i: own.quantiles for i, own in enumerate(columns) if own.quantiles is not None}
-    lines = [bent.get(i, own.line) for i, own in enumerate(columns)]
-    centre, spread = np.array(lines, dtype=np.float64).reshape(-1, 2).T
-    if not np.isfinite(spread).all():
+    pairs = [lines.get(i, (own.mean, own.scale)) for i, own in enumerate(columns)]
+    mean, scale = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    if not np.isfinite(scale).all():
         raise DataError("features.scale: a column has numbers too large to measure their spread; rescale or drop it")
     quantiles = np.array([*ranked.values()]).reshape(len(ranked), n_quantiles(n_rows))
     limit = [LARGEST if own.kind == "none" or clip is None else clip for own in columns]
     return Scaler(
         power,
         Quantile(tuple(ranked), torch.from_numpy(quantiles)),
-        torch.from_numpy(centre.copy()),
-        torch.from_numpy(spread.copy()),
+        torch.from_numpy(mean.copy()),
+        torch.from_numpy(scale.copy()),
         torch.tensor(limit, dtype=torch.float64),
     )
 
 
-def _fit_power(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple[float, float]]]:
-    """The powers, and the line of each column they reshape."""
-    kept = {i: own.column for i, own in enumerate(columns) if own.column is not None}
-    if not kept:
-        return Power((), torch.empty(0, dtype=torch.float64)), {}
-    exponents, reshaped = fit_power(np.stack([*kept.values()]).T)
-    return Power(tuple(kept), exponents), dict(
-        zip(kept, (_line(column, "power") for column in reshaped.T), strict=True)
-    )
+@np.errstate(over="ignore", invalid="ignore")
+def variance_of(column: np.ndarray) -> float:
+    """Variance (ddof 0) of a column (n,); exactly 0 for a constant, whatever rounding says."""
+    return 0.0 if column.min() == column.max() else float(column.var())
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _line(column: np.ndarray, kind: Scale) -> tuple[float, float]:
-    """Centre and spread of one column.
+def _mean_and_scale(column: np.ndarray, kind: Scale) -> tuple[float, float]:
+    """What is subtracted from a column (n,), and what it is divided by.
 
     Deviations have ddof = 0. A column whose quartiles coincide falls back to its deviation, since
-    a spread of 1 would leave its rare values as large as they are.
+    a scale of 1 would leave its rare values as large as they are.
     """
     low, high = float(column.min()), float(column.max())
     if kind == "none":
@@ -238,3 +203,44 @@ def _line(column: np.ndarray, kind: Scale) -> tuple[float, float]:
         q1, median, q3 = np.quantile(column, [0.25, 0.5, 0.75])
         return float(median), float((q3 - q1) or column.std())
     return float(column.mean()), float(column.std())
+
+
+def _fit_powers(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple[float, float]]]:
+    """The exponents of greatest likelihood, and mean and scale of each column transformed by them."""
+    kept = {i: own.column for i, own in enumerate(columns) if own.column is not None}
+    if not kept:
+        return Power((), torch.empty(0, dtype=torch.float64)), {}
+    x = np.stack([*kept.values()]).T
+    exponents = _fit_exponents(x)
+    transformed: torch.Tensor = Power(range(len(kept)), exponents)(torch.from_numpy(x))
+    if not transformed.isfinite().all():
+        raise DataError(
+            "features.scale: 'power' finds no finite transform of a column; choose another scale for it, "
+            "such as robust or quantile"
+        )
+    lines = (_mean_and_scale(column, "power") for column in transformed.numpy().T)
+    return Power(tuple(kept), exponents), dict(zip(kept, lines, strict=True))
+
+
+def _fit_exponents(x: np.ndarray) -> torch.Tensor:
+    """Float64 (s,) for columns x (n, s), none of them constant."""
+    from sklearn.preprocessing import PowerTransformer
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        exponents = PowerTransformer(standardize=False).fit(x.copy(order="K")).lambdas_
+    return torch.from_numpy(np.asarray(exponents, dtype=np.float64))
+
+
+def n_quantiles(n_rows: int) -> int:
+    """How many quantiles that many rows have."""
+    return max(2, min(MAX_QUANTILES, n_rows))
+
+
+def _fit_quantiles(column: np.ndarray) -> np.ndarray:
+    """Up to 1,000 quantiles of a column (n,)."""
+    # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
+    quantiles = np.percentile(column, np.linspace(0.0, 1.0, n_quantiles(len(column))) * 100)
+    # Interpolation may round a quantile below its neighbour.
+    ascending: np.ndarray = np.maximum.accumulate(quantiles)
+    return ascending

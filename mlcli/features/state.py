@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 import torch
-from pydantic import JsonValue, TypeAdapter
 
 from mlcli.errors import ArtefactError
+
+PLACE = "fitted features"
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,6 @@ class FeatureLayout:
     def width(self) -> int:
         """Columns of the feature matrix."""
         return self.n_numeric + len(self.cardinalities)
-
-
-T = TypeVar("T")
-
-PLACE = "fitted features"
-
-
-def to_json(value: object, kind: type[T]) -> dict[str, JsonValue]:
-    """A dataclass as plain JSON values."""
-    return cast("dict[str, JsonValue]", TypeAdapter(kind).dump_python(cast("T", value), mode="json"))
 
 
 def broken(problem: str) -> ArtefactError:

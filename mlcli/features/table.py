@@ -23,12 +23,17 @@ from mlcli.features.encoding import FOLDS, Encode, folds_of, grouped
 from mlcli.features.rows import NumberColumn, Reader, RowTensors, Vocabulary, cells_of
 from mlcli.features.scaling import Power, Quantile, Scaler
 from mlcli.features.selection import BLOCK, Project
-from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken, to_json
+from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken
 from mlcli.features.text import TextColumn
-from mlcli.io.json import from_json
+from mlcli.io.json import fields_to_json, from_json
 
 Pairs = tuple[tuple[str, str], ...]
+# Tensors that have another name on disk.
+STORED_NAMES = {"impute.statistic": "impute.fill", "scale.mean": "scale.centre", "scale.scale": "scale.spread"}
 _PLAIN = ("number", "boolean")
+# Cells and rows transformed at a time, at most.
+_CELLS = 2**19
+_MAX_ROWS = 2**14
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,6 @@ def _is_day(text: str) -> bool:
         return False
 
 
-_CELLS = 2**19
-_MAX_ROWS = 2**14
-
-
 @dataclass(frozen=True, eq=False)
 class TableFeatures:
     """Maps the rows of a table to the feature matrix."""
@@ -142,14 +143,14 @@ class TableFeatures:
     arithmetic: TableArithmetic
 
     @cached_property
-    def made_of(self) -> Pairs:
+    def columns_of_features(self) -> Pairs:
         """The assembled features, before selection, each with its column."""
         return self.plan.scaled(self.arithmetic.encode.target.shape[2]) + self.plan.unscaled()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the assembled features, before selection."""
-        return tuple(name for name, _ in self.made_of)
+        return tuple(name for name, _ in self.columns_of_features)
 
     @property
     def schema(self) -> Schema:
@@ -176,12 +177,12 @@ class TableFeatures:
             part.copy_(self.arithmetic(*inputs)[: len(part)])
         return out
 
-    def refined(self, frame: Frame, *, training: bool) -> np.ndarray:
+    def scaled_features(self, frame: Frame, *, training: bool) -> np.ndarray:
         """The numeric features in float64 (n, k), for fitting what comes after scaling."""
         out = torch.empty(height_of(frame), self.layout.n_numeric, dtype=torch.float64)
         for rows, inputs in self._portions(frame, training=training):
             part = out[rows]
-            part.copy_(self.arithmetic.refine(*self.arithmetic.assemble(*inputs))[: len(part)])
+            part.copy_(self.arithmetic.scale_and_select(*self.arithmetic.assemble(*inputs))[: len(part)])
         return out.numpy()
 
     def unseen(self, frame: Frame) -> dict[str, int]:
@@ -191,9 +192,12 @@ class TableFeatures:
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
         """The plan as JSON and the fitted numbers as tensors."""
-        state = self.arithmetic.state_dict().items()
-        tensors = {name: tensor.clone() for name, tensor in state if self.plan.pieces or not name.startswith("pieces.")}
-        return to_json(self.plan, TablePlan), tensors
+        tensors = {
+            STORED_NAMES.get(name, name): tensor.clone()
+            for name, tensor in self.arithmetic.state_dict().items()
+            if self.plan.pieces or not name.startswith("pieces.")
+        }
+        return fields_to_json(self.plan), tensors
 
     @classmethod
     def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> TableFeatures:
@@ -243,14 +247,14 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     quantile = Quantile(plan.quantile, reader.take("scale.quantile.quantiles", len(plan.quantile), None))
     if plan.quantile and quantile.quantiles.shape[1] < 2:
         raise broken("'scale.quantile.quantiles' needs at least two quantiles")
-    centre = reader.take("scale.centre", n_scaled)
-    spread, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
+    mean = reader.take("scale.centre", n_scaled)
+    scale, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)
     pieces = PiecewiseLinearEncoding(plan.pieces, *_read_pieces(plan, reader))
     select = reader.take_positions("select", n_scaled + len(plan.unscaled()))
     project = Project.read(reader, len(select))
-    scale = Scaler(power, quantile, centre, spread, limit)
-    return TableArithmetic(derive, impute, encode, pieces, scale, select, project)
+    scaler = Scaler(power, quantile, mean, scale, limit)
+    return TableArithmetic(derive, impute, encode, pieces, scaler, select, project)
 
 
 def _read_pieces(plan: TablePlan, reader: TensorReader) -> tuple[torch.Tensor, torch.Tensor]:

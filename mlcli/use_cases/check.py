@@ -182,7 +182,7 @@ def _layers(model: Mlp) -> Iterator[LayerPlan]:
 
 def _columns(inputs: Inputs) -> Iterator[PlannedColumn]:
     """The table's columns in the order of the report, then those that step 1 dropped; nothing of pictures."""
-    profile, report, made_of = inputs.prepared.profile, inputs.features.report, inputs.features.made_of
+    profile, report, made_of = inputs.prepared.profile, inputs.features.report, inputs.features.columns_of_features
     for column in profile["columns"]:
         name, kind = column["name"], str(column["kind"])
         if column["role"] == "target":

@@ -56,7 +56,7 @@ def test_parts_are_called_after_their_column_and_hours_need_times():
     assert times.layout.names == ("d_hour_sin", "d_hour_cos", "d_hour")
     assert fit({"d": DAYS}, columns={"d": {"dates": ["hour"]}}).layout.names == ("d_elapsed",)
     assert days.report.dated["d"].origin == "1969-12-31"
-    assert set(days.made_of.values()) == {"d"}
+    assert set(days.columns_of_features.values()) == {"d"}
 
 
 def test_a_missing_date_has_the_fill_of_each_part_and_one_indicator():

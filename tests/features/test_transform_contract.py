@@ -85,9 +85,9 @@ def test_even_the_bits_that_rounding_to_float32_hides_are_the_same():
     data = mixed_table(1000)
     config = FeaturesConfig.model_validate(EVERYTHING)
     source = fit_features(data, config, 0, binary_target(1000), True).source
-    whole = source.refined(data.frame, training=False)
+    whole = source.scaled_features(data.frame, training=False)
     chosen = range(0, 1000, 7)
-    alone = [source.refined(data.frame[i], training=False)[0] for i in chosen]
+    alone = [source.scaled_features(data.frame[i], training=False)[0] for i in chosen]
     np.testing.assert_array_equal(np.stack(alone), whole[chosen])
 
 

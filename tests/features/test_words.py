@@ -77,7 +77,7 @@ def test_nothing_is_fitted_and_nothing_is_unseen():
 def test_buckets_that_no_training_row_has_are_dropped():
     features = fit({"note": ["late", "late box"] * 5, "x": list(range(10))}, 500, select={"variance": 0.0})
     assert 1 < len([name for name in features.layout.names if name.startswith("note#")]) <= 2
-    assert features.made_of[features.layout.names[0]] == "note"
+    assert features.columns_of_features[features.layout.names[0]] == "note"
     assert set(features.report.imputed) == {"x"}
     assert (features.report.hashed, features.report.encoded) == ({"note": 500}, {})
 
