@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlcli.config.sections.rows import Cell
-from mlcli.data.tables.cells import as_cells, parse_booleans
-from mlcli.data.tables.inference import Decimal, parse_columns, parse_dates
+from mlcli.data.tables.cells import as_cells
+from mlcli.data.tables.dates import parse_dates
+from mlcli.data.tables.inference import Decimal, parse_booleans, parse_numbers
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
@@ -66,7 +67,7 @@ def select_cells(
     rows = _keep_rows(rows, config.keep)
     rows = rows.with_frame(rows.frame.select(names))
     rows = _mark_missing(rows, config.missing)
-    rows = parse_columns(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
+    rows = parse_numbers(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
     unsaid = [name for name in names if name not in plain]
     wanted = {**_native_kinds(raw, [name for name in unsaid if name not in config.replace]), **wanted}
     rows, odd = parse_booleans(rows, wanted, unsaid, None if fitted else because)

@@ -11,8 +11,8 @@ import polars as pl
 import torch
 
 from mlcli.config.sections.features import Encode, FeaturesConfig, Scale
-from mlcli.data.tables.cells import is_free_text, mean_words
 from mlcli.data.tables.frames import Frame
+from mlcli.data.tables.inference import is_free_text, mean_words
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError, config_error
 from mlcli.features.arithmetic import (

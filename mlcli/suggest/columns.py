@@ -11,8 +11,16 @@ import polars as pl
 from mlcli.config.sections.rows import MissingConfig
 from mlcli.data.quality.columns import has_code_name, has_id_name, row_number_reason
 from mlcli.data.quality.leaks import is_copy
-from mlcli.data.tables.cells import FEWEST_TEXTS, is_free_text, looks_boolean
-from mlcli.data.tables.inference import ENOUGH, ISO, NEARLY, Decimal, as_numbers, date_formats
+from mlcli.data.tables.dates import ISO, date_formats
+from mlcli.data.tables.inference import (
+    ENOUGH,
+    FEWEST_TEXTS,
+    NEARLY,
+    Decimal,
+    as_numbers,
+    is_free_text,
+    looks_boolean,
+)
 
 DEFAULT_MARKERS: tuple[str, ...] = MissingConfig().values
 # What people write where there is nothing, apart from the defaults.

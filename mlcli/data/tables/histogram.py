@@ -9,15 +9,21 @@ import polars as pl
 from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
+Floats = NDArray[np.float64]
+
 N_BINS = 24
-# Rows looked at; the shape of more is the same.
+# Rows that a histogram counts; more have the same shape.
 MAX_ROWS = 100_000
-# Interquartile ranges beyond the quartiles at which the bins end, so that a far cell leaves a shape to be seen.
+# The bins end this many interquartile ranges beyond the quartiles, so that outliers do not flatten the histogram.
 FENCE = 3.0
+# Share of rows that may lie beyond the bins at either end.
+BEYOND = 0.005
+# Widths of bins of whole numbers that are compared, at most.
+MOST_TRIED = 30
 
 
 class Histogram(TypedDict):
-    """Rows in N_BINS equal bins from low to high; the outermost also hold what lies beyond.
+    """Rows in N_BINS equal bins from low to high; the outermost also count what lies beyond.
 
     Of at most MAX_ROWS training rows, evenly spaced; missing cells are left out.
     """
@@ -36,30 +42,15 @@ def count_bins(column: pl.Series, low: float, q1: float, q3: float, high: float)
         return None
     every = -(-len(column) // MAX_ROWS)
     values = column.gather_every(every).drop_nulls().to_numpy() if every else np.empty(0)
-    counts = np.bincount(bin_places(values, low, high), minlength=N_BINS)
+    counts = np.bincount(places_in(np.linspace(low, high, N_BINS + 1), values), minlength=N_BINS)
     return Histogram(low=low, high=high, counts=counts.tolist())
-
-
-def bin_places(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.int64]:
-    """The bin from 0 to N_BINS - 1 of each value that is not NaN, as `count_bins` counts them."""
-    edges = np.linspace(low, high, N_BINS + 1)
-    places: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, N_BINS - 1)
-    return places
-
-
-Floats = NDArray[np.float64]
-# Rows that may lie beyond the bins at either end, as a share.
-BEYOND = 0.005
-# Widths of bins of whole numbers that are compared, at most.
-MOST_TRIED = 30
 
 
 def edges_of(values: Floats) -> Floats | None:
     """The edges of at most N_BINS bins for these numbers; None where they do not differ.
 
-    Far cells are left beyond the bins, so that there is a shape to be seen: few of them, and FENCE interquartile ranges
-    beyond the quartiles. Bins of whole numbers hold equally many of them each, so that none is emptier by its edges,
-    but for the last, which may be.
+    At most BEYOND of the rows at either end, and only those beyond FENCE, are left outside the bins. Bins of whole
+    numbers hold equally many of them, but for the last, so that none is emptier by its edges.
     """
     if not len(values):
         return None
@@ -78,15 +69,15 @@ def edges_of(values: Floats) -> Floats | None:
     return np.linspace(low, high, N_BINS + 1)
 
 
+def places_in(edges: Floats, values: Floats) -> NDArray[np.int64]:
+    """The bin from 0 of each value that is not NaN; the outermost bins also hold what lies beyond."""
+    places: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    return places
+
+
 def _whole_bins(n: float) -> tuple[float, int]:
     """Width and number of at most N_BINS bins for n whole numbers, such that the last is as full as can be."""
     least = int(np.ceil(n / N_BINS))
     widths = range(least, least + min(least // 2, MOST_TRIED) + 1)
     width = min(widths, key=lambda width: -n % width / width)
     return float(width), int(np.ceil(n / width))
-
-
-def places_in(edges: Floats, values: Floats) -> NDArray[np.int64]:
-    """The bin of each value that is not NaN; the outermost also hold what lies beyond."""
-    places: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    return places
