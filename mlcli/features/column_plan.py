@@ -20,7 +20,13 @@ _CONTENT: Mapping[Kind, str] = {
     "boolean": "true and false",
     "date": "dates",
 }
-_USE = {"encode": "categories", "order": "categories", "buckets": "text", "dates": "dates"}
+# Keys of a column that are not for numbers: what each is for, and the kind to declare.
+_USE = {
+    "encode": ("categories", "category"),
+    "order": ("categories", "category"),
+    "buckets": ("text", "category"),
+    "dates": ("dates", "date"),
+}
 
 
 @dataclass(frozen=True)
@@ -189,40 +195,21 @@ def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:
 
 
 def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:
-    """Refuse settings that would have no effect: they are mistakes."""
+    """Refuse settings that would have no effect on a column of this kind: they are mistakes."""
     place = f"features.columns.{name}"
     if name not in kinds:
         raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
-    if kinds[name] != "category":
-        useless = ("encode", "order", "buckets") if kinds[name] == "date" else ("encode", "order", "buckets", "dates")
-        if idle := [key for key in useless if getattr(exception, key) is not None]:
-            raise DataError(
-                f"{place}.{idle[0]}: '{name}' holds {_CONTENT[kinds[name]]}, this is for {_USE[idle[0]]}; "
-                f"remove it or declare dataset.types: {{{name}: {'date' if idle[0] == 'dates' else 'category'}}}"
-            )
-        return
-    encode = exception.encode or config.encode
-    if idle := [key for key in ("impute", "fill_value", "indicator", "pieces") if getattr(exception, key) is not None]:
-        raise DataError(
-            f"{place}.{idle[0]}: '{name}' holds categories, whose missing cells are a category of their own; "
-            f"remove it or declare dataset.types: {{{name}: number}}"
-        )
-    if exception.dates is not None:
-        raise DataError(
-            f"{place}.dates: '{name}' holds categories; remove it, or tell how dates are written, as in "
-            f"dataset.dates: {{{name}: '%d/%m/%Y'}}"
-        )
-    if exception.buckets is not None and encode != "hash":
-        raise DataError(f"{place}.buckets: '{name}' is encoded as {encode}; add encode: hash, or remove the buckets")
-    if exception.order is not None and encode != "ordinal":
-        raise DataError(f"{place}.order: '{name}' is encoded as {encode}; add encode: ordinal, or remove the order")
-    if exception.order is not None and len(set(exception.order)) < len(exception.order):
-        raise DataError(f"{place}.order: a category is listed twice; list each once, from lowest to highest")
-    if exception.scale is not None and encode in ("one_hot", "embedding", "hash"):
-        raise DataError(
-            f"{place}.scale: '{name}' is encoded as {encode}, which is not scaled; "
-            "remove it, or choose encode: ordinal or target"
-        )
+    kind, encode = kinds[name], exception.encode or config.encode
+    if idle := exception.idle_keys(kind, encode):
+        key = idle[0]
+        content = f"categories, encoded as {encode}," if kind == "category" else _CONTENT[kind]
+        use, wanted = _USE.get(key, ("numbers", "number"))
+        remedy = f"declare dataset.types: {{{name}: {wanted}}}"
+        if kind == "category" and key == "scale":
+            remedy = "choose encode: ordinal or target"
+        elif kind == "category" and key == "dates":
+            remedy = f"name the format of its dates, as in dataset.dates: {{{name}: '%d/%m/%Y'}}"
+        raise DataError(f"{place}.{key}: '{name}' holds {content} and {key} is for {use}; remove it, or {remedy}")
 
 
 def _settings_of(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, NumberSettings]]:

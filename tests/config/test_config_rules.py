@@ -43,6 +43,7 @@ ROWS = [
     (f"{CSV}}}\nfeatures: {{columns: {{y: {{scale: none}}}}}}", "features.columns.y", 2, 22, "the column is the target, so it is no feature", f"{CSV}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),
     (f"{CSV}, drop: [a]}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}", "features.columns.a", 2, 22, "dropped by dataset.drop", f"{CSV}, drop: [b]}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),
     (f"{CSV}}}\nfeatures: {{columns: {{a: {{order: [x, z]}}}}}}", "features.columns.a.order", 2, 26, "needs encode: ordinal for this column; it is one_hot", f"{CSV}}}\nfeatures: {{encode: ordinal, columns: {{a: {{order: [x, z]}}}}}}"),
+    (f"{CSV}}}\nfeatures: {{columns: {{a: {{encode: ordinal, order: [x, z, x]}}}}}}", "features.columns.a.order", 2, 50, "lists 'x' twice; list each category once, from lowest to highest", f"{CSV}}}\nfeatures: {{columns: {{a: {{encode: ordinal, order: [x, z]}}}}}}"),
     (f"{CSV}}}\nfeatures: {{columns: {{a: {{fill_value: 1}}}}}}", "features.columns.a.fill_value", 2, 26, "needs impute: constant", f"{CSV}}}\nfeatures: {{columns: {{a: {{fill_value: 1, impute: constant}}}}}}"),
     (f"{CSV}}}\nfeatures: {{fill_value: 1}}", "features.fill_value", 2, 24, "is used by features.impute: constant only", f"{CSV}}}\nfeatures: {{fill_value: 1, impute: constant}}"),
     (f"{CSV}, types: {{a: category}}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}", "features.columns.a.scale", 2, 26, "has no effect on a category column", f"{CSV}, types: {{a: number}}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),

@@ -20,10 +20,12 @@ def fit(data, y=None, classification=False, **sections):
     [
         ({"columns": {"agee": {"scale": "robust"}}}, ["features.columns.agee", "did you mean 'age'"]),
         ({"columns": {"age": {"encode": "ordinal"}}}, ["columns.age.encode", "holds numbers", "{age: category}"]),
-        ({"columns": {"city": {"impute": "mean"}}}, ["columns.city.impute", "category of their own"]),
+        (
+            {"columns": {"city": {"impute": "mean"}}},
+            ["columns.city.impute", "'city' holds categories, encoded as one_hot, and impute is for numbers"],
+        ),
         ({"columns": {"city": {"scale": "robust"}}}, ["columns.city.scale", "one_hot", "ordinal or target"]),
-        ({"columns": {"size": {"order": ["S", "M", "L"]}}}, ["columns.size.order", "add encode: ordinal"]),
-        ({"columns": {"size": {"encode": "ordinal", "order": ["S", "S"]}}}, ["columns.size.order", "twice"]),
+        ({"columns": {"city": {"dates": ["year"]}}}, ["columns.city.dates", "is for dates", "{city: '%d/%m/%Y'}"]),
         ({"derive": {"z": "incom * 2"}}, ["features.derive.z", "'incom'", "did you mean 'income'"]),
         ({"derive": {"z": "city * 2"}}, ["features.derive.z", "'city' holds categories", "{city: number}"]),
         ({"derive": {"z": "price / 2"}}, ["features.derive.z", "'price' is the target"]),

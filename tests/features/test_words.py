@@ -124,7 +124,6 @@ def test_names_ids_and_repeated_sentences_are_no_free_text(texts):
 @pytest.mark.parametrize(
     ("sections", "parts"),
     [
-        ({"columns": {"note": {"buckets": 8}}}, ["note.buckets", "encoded as one_hot", "encode: hash"]),
         ({"columns": {"x": {"buckets": 8}}}, ["x.buckets", "holds numbers", "for text"]),
         ({"columns": {"note": {"encode": "hash", "scale": "minmax"}}}, ["note.scale", "encoded as hash"]),
     ],

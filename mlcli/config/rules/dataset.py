@@ -148,8 +148,6 @@ def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
 
 
 _DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
-_NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale", "pieces")
-_CATEGORY_KEYS = ("encode", "order", "buckets")
 
 
 def check_columns(config: Config) -> Iterator[ConfigIssue]:
@@ -213,16 +211,13 @@ def _useless_keys(
     if column.fill_value is not None and impute != "constant":
         message = f"needs impute: constant for this column; it is {impute}"
         yield ConfigIssue((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
+    if column.order is not None and (twice := [value for value in column.order if column.order.count(value) > 1]):
+        yield ConfigIssue((*at, "order"), f"lists {twice[0]!r} twice; list each category once, from lowest to highest")
     kind = _declared_kind(name, dataset)
-    foreign = {None: (), "category": (*_NUMBER_KEYS, "dates"), "date": _CATEGORY_KEYS}.get(
-        kind, (*_CATEGORY_KEYS, "dates")
-    )
-    scaled = kind == "category" and encode in ("ordinal", "target")
-    for key in foreign:
-        if getattr(column, key) is not None and not (key == "scale" and scaled):
-            section = "types" if isinstance(dataset, TableConfig) and name in dataset.types else "dates"
-            message = f"has no effect on a {kind} column, which dataset.{section} makes of {name!r}"
-            yield ConfigIssue((*at, key), message, at_key=True, reads=(("dataset", section),))
+    for key in column.idle_keys(kind, encode) if kind else ():
+        section = "types" if isinstance(dataset, TableConfig) and name in dataset.types else "dates"
+        message = f"has no effect on a {kind} column, which dataset.{section} makes of {name!r}"
+        yield ConfigIssue((*at, key), message, at_key=True, reads=(("dataset", section),))
 
 
 def _declared_kind(name: str, dataset: DatasetConfig) -> str | None:

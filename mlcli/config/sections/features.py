@@ -12,6 +12,11 @@ DatePart = Literal["year", "month", "day", "weekday", "hour", "elapsed", "month_
 Encode = Literal["one_hot", "ordinal", "embedding", "target", "hash"]
 DateParts = Annotated[tuple[DatePart, ...], Field(min_length=1)]
 
+NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale", "pieces")
+CATEGORY_KEYS = ("encode", "order", "buckets")
+# Encodings whose numbers are scaled.
+SCALED_ENCODES = ("ordinal", "target")
+
 MAX_BUCKETS = 1 << 14
 Buckets = Annotated[int, Field(ge=2, le=MAX_BUCKETS)]
 Pieces = Annotated[int, Field(ge=0, le=1000)]
@@ -92,6 +97,13 @@ class ColumnConfig(Section):
     dates: DateParts | None = Field(
         None, description="As features.dates, for this column.", json_schema_extra=advice(example=["month", "elapsed"])
     )
+
+    def idle_keys(self, kind: str, encode: str) -> list[str]:
+        """The keys set here that have no effect on a column of this kind, whose categories are encoded so."""
+        effective = {"category": CATEGORY_KEYS, "date": (*NUMBER_KEYS, "dates")}.get(kind, NUMBER_KEYS)
+        if kind == "category" and encode in SCALED_ENCODES:
+            effective = (*effective, "scale")
+        return [key for key in type(self).model_fields if key not in effective and getattr(self, key) is not None]
 
 
 class FeaturesConfig(Section):
