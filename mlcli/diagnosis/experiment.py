@@ -14,7 +14,7 @@ from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
-from mlcli.training.loop import mix
+from mlcli.training.loop import derive_seed
 
 # Multiply-adds of one experiment: some seconds.
 EFFORT = 2**36
@@ -70,7 +70,7 @@ class Experiment:
 
     def permutation(self, n: int) -> torch.Tensor:
         """The integers below n, shuffled by the seed."""
-        return torch.randperm(n, generator=torch.Generator().manual_seed(mix(self.config.seed, n)))
+        return torch.randperm(n, generator=torch.Generator().manual_seed(derive_seed(self.config.seed, n)))
 
 
 def affordable_steps(context: TrainingContext, most: int) -> int:

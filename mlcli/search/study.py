@@ -20,7 +20,7 @@ from mlcli.search.samplers import GridWalk, build_sampler
 from mlcli.search.space import distributions, draw, known_params, search_space
 from mlcli.search.storage import JOURNAL, calm, open_study, reading
 from mlcli.search.trial import Trial, TrialState
-from mlcli.training.loop import mix
+from mlcli.training.loop import derive_seed
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -111,7 +111,10 @@ class Study:
             return AskedTrial(asked, draw(self.space, asked))
 
     def _sampler(self, n_done: int) -> BaseSampler:
-        seed = mix(mix(self.config.seed, self._stream) if self._stream else self.config.seed, n_done) % 2**32
+        seed = (
+            derive_seed(derive_seed(self.config.seed, self._stream) if self._stream else self.config.seed, n_done)
+            % 2**32
+        )
         return build_sampler(self.config.improve, self.space, seed)
 
     def keep(self, trial: Trial, ticket: AskedTrial) -> None:

@@ -23,20 +23,20 @@ ALIGNMENT = 32
 class Activation(NamedTuple):
     """An activation whose derivative follows from its output.
 
-    apply : replaces its input by its output
-    slope : (gradient of the cost by the output, output) → by the input
+    forward  : replaces its input by its output
+    backward : (gradient with respect to the output, output) → gradient with respect to the input
     """
 
-    apply: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor]
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor], Tensor]
 
 
 _threshold, _leaky = derivative("threshold_backward"), derivative("leaky_relu_backward")
 ACTIVATIONS = {
-    "identity": Activation(lambda z: z, lambda slope, output: slope),
-    "relu": Activation(torch.relu_, lambda slope, output: _threshold(slope, output, 0)),
+    "identity": Activation(lambda z: z, lambda grad, output: grad),
+    "relu": Activation(torch.relu_, lambda grad, output: _threshold(grad, output, 0)),
     "leaky_relu": Activation(
-        lambda z: functional.leaky_relu_(z, 0.01), lambda slope, output: _leaky(slope, output, 0.01, True)
+        lambda z: functional.leaky_relu_(z, 0.01), lambda grad, output: _leaky(grad, output, 0.01, True)
     ),
     "sigmoid": Activation(torch.sigmoid_, derivative("sigmoid_backward")),
     "tanh": Activation(torch.tanh_, derivative("tanh_backward")),
@@ -51,9 +51,9 @@ def is_plain(model: nn.Module, config: MlpConfig) -> TypeGuard[Mlp]:
 
 
 class FlatParameters:
-    """Moves a network's parameters together, weights before biases; the network then holds views of them.
+    """All parameters of a network in one tensor, weights before biases, of which the network then holds views.
 
-    An optimizer updates one tensor instead of many, and one call turns all into another precision.
+    An optimizer updates one tensor instead of many, and one call converts all of them to another precision.
 
     values, gradients : (n,), with zeros between parameters
     """
@@ -77,7 +77,7 @@ class FlatParameters:
         return buffer[start : start + parameter.numel()].view(parameter.shape)
 
     def parameters(self) -> Parameters:
-        """What an optimizer is given: three long parameters over the same memory."""
+        """Three parameters over the same memory, for an optimizer."""
         weights, biases = slice(0, self._n_weights), slice(self._n_weights, None)
         return Parameters([self._parameter(weights)], [self._parameter(biases)], [self._parameter(slice(None))])
 
@@ -88,7 +88,7 @@ class FlatParameters:
 
 
 class Layer(NamedTuple):
-    """A Linear layer: weight (n_out, n_in) and bias (n_out,) in its arithmetic, and where their gradients go."""
+    """A Linear layer: weight (n_out, n_in) and bias (n_out,) in its precision, and the tensors for their gradients."""
 
     weight: Tensor
     transposed: Tensor
@@ -99,7 +99,7 @@ class Layer(NamedTuple):
 
 @dataclass
 class Trace:
-    """What the forward pass leaves for the backward one, hidden layer by hidden layer.
+    """What the forward pass keeps for the backward pass, for each hidden layer.
 
     inputs  : of each layer and, last, of the output layer
     outputs : of each activation, before dropout
@@ -114,8 +114,8 @@ class Trace:
 class Backprop:
     """Costs and gradients of a plain network (`is_plain`) on the CPU.
 
-    precision : arithmetic of the hidden layers, and of the rows they are given. The output layer and the cost stay
-                in the parameters' own, since bfloat16 has no more than three digits to tell two outputs apart.
+    precision : of the hidden layers and of the rows. The output layer and the cost are computed in the parameters'
+                own, since three digits of bfloat16 are too few to tell two outputs apart.
     """
 
     def __init__(self, model: Mlp, config: MlpConfig, cost: Cost, precision: torch.dtype) -> None:
@@ -123,29 +123,29 @@ class Backprop:
         self.parameters = flat.parameters()
         self.input_dtype = flat.values.dtype
         self._cost = cost
-        self._values = self._low = flat.values
+        self._values = self._low_precision = flat.values
         linear = [layer for layer in model.hidden if isinstance(layer, nn.Linear)]
         if precision is torch.bfloat16 and linear:
-            self._low = flat.values.to(precision)
+            self._low_precision = flat.values.to(precision)
             self.input_dtype = precision
-        self._hidden = [_layer(flat, layer, self._low) for layer in linear]
+        self._hidden = [_layer(flat, layer, self._low_precision) for layer in linear]
         self._output = _layer(flat, model.output, flat.values)
         self._activation = ACTIVATIONS[config.activation]
         self._keep = 1 - config.dropout
-        self._chance = torch.Generator()
+        self._generator = torch.Generator()
 
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
-        """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
+        """As `Gradients.compute_gradients`."""
         trace = self._trace(x, seed)
-        value, slope = self._cost.slope(_forward(self._output, trace.inputs[-1]), y)
-        self._backward(trace, slope)
+        value, grad = self._cost.value_and_grad(_forward(self._output, trace.inputs[-1]), y)
+        self._backward(trace, grad)
         return value
 
     def outputs(self, x: Tensor) -> Tensor:
-        """The network's raw outputs (n, n_outputs), without dropout."""
+        """As `Gradients.outputs`."""
         self._refresh()
         for layer in self._hidden:
-            x = self._activation.apply(_forward(layer, x))
+            x = self._activation.forward(_forward(layer, x))
         return _forward(self._output, x.to(self._values.dtype))
 
     def _trace(self, x: Tensor, seed: int) -> Trace:
@@ -153,34 +153,34 @@ class Backprop:
         self._refresh()
         trace = Trace([x])
         if self._keep < 1:
-            self._chance.manual_seed(seed)
+            self._generator.manual_seed(seed)
         for layer in self._hidden:
-            output = self._activation.apply(_forward(layer, trace.inputs[-1]))
+            output = self._activation.forward(_forward(layer, trace.inputs[-1]))
             trace.outputs.append(output)
             if self._keep < 1:
-                mask = torch.empty_like(output).bernoulli_(self._keep, generator=self._chance).mul_(1 / self._keep)
+                mask = torch.empty_like(output).bernoulli_(self._keep, generator=self._generator).mul_(1 / self._keep)
                 trace.masks.append(mask)
                 output = output * mask
             trace.inputs.append(output)
         trace.inputs[-1] = trace.inputs[-1].to(self._values.dtype)
         return trace
 
-    def _backward(self, trace: Trace, slope: Tensor) -> None:
-        """Leave every layer's gradients; slope : of the cost by the outputs (n, n_outputs)."""
-        _collect(self._output, slope, trace.inputs[-1])
+    def _backward(self, trace: Trace, grad: Tensor) -> None:
+        """Compute every layer's gradients from that with respect to the outputs, grad (n, n_outputs)."""
+        _store_gradients(self._output, grad, trace.inputs[-1])
         above = self._output
         for index in reversed(range(len(self._hidden))):
-            slope = torch.mm(slope, above.weight).to(self._low.dtype)
+            grad = torch.mm(grad, above.weight).to(self._low_precision.dtype)
             if trace.masks:
-                slope.mul_(trace.masks[index])
-            slope = self._activation.slope(slope, trace.outputs[index])
+                grad.mul_(trace.masks[index])
+            grad = self._activation.backward(grad, trace.outputs[index])
             above = self._hidden[index]
-            _collect(above, slope, trace.inputs[index])
+            _store_gradients(above, grad, trace.inputs[index])
 
     def _refresh(self) -> None:
-        """Bring the hidden layers' weights up to date where they are copies."""
-        if self._low is not self._values:
-            self._low.copy_(self._values)
+        """Copy the parameters to the hidden layers' precision where it is another."""
+        if self._low_precision is not self._values:
+            self._low_precision.copy_(self._values)
 
 
 def _layer(flat: FlatParameters, layer: nn.Linear, values: Tensor) -> Layer:
@@ -193,10 +193,10 @@ def _forward(layer: Layer, inputs: Tensor) -> Tensor:
     return torch.addmm(layer.bias, inputs, layer.transposed)
 
 
-def _collect(layer: Layer, slope: Tensor, inputs: Tensor) -> None:
-    """The gradients of weight and bias: slopeᵀ · inputs, and the sum of the slopes over rows."""
-    if slope.dtype is layer.weight_gradient.dtype:
-        torch.mm(slope.t(), inputs, out=layer.weight_gradient)
+def _store_gradients(layer: Layer, grad: Tensor, inputs: Tensor) -> None:
+    """The gradients of weight and bias: gradᵀ · inputs, and the sum of grad over rows."""
+    if grad.dtype is layer.weight_gradient.dtype:
+        torch.mm(grad.t(), inputs, out=layer.weight_gradient)
     else:
-        layer.weight_gradient.copy_(torch.mm(slope.t(), inputs))
-    torch.sum(slope, 0, dtype=layer.bias_gradient.dtype, out=layer.bias_gradient)
+        layer.weight_gradient.copy_(torch.mm(grad.t(), inputs))
+    torch.sum(grad, 0, dtype=layer.bias_gradient.dtype, out=layer.bias_gradient)

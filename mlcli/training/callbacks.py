@@ -11,19 +11,19 @@ from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
 
 class Callback:
-    """Does nothing; subclasses override what they look at."""
+    """Observes a training without changing it. Subclasses override the methods they need; these do nothing."""
 
     def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
         """Called once, before the first step."""
 
     def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        """Called inside an epoch, at most ten times a second."""
+        """Called after an optimizer step, at most ten times a second."""
 
     def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
         """Called after every epoch."""
 
     def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
-        """Called once, with the last weights still in place; the best ones follow."""
+        """Called once, while the network still has the last weights; then it gets the best ones."""
 
 
 class StopRule(Protocol):
@@ -35,7 +35,7 @@ class StopRule(Protocol):
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when the best epoch lies `patience` epochs back."""
+    """Stop when the best epoch is `patience` epochs ago."""
 
     patience: int
 

@@ -1,4 +1,4 @@
-"""What stays the same during a training run: network, rows, cost, optimizer and learning rates."""
+"""What stays the same during a training: network, rows, cost, optimizer, batch size and learning rate."""
 
 from __future__ import annotations
 
@@ -23,45 +23,15 @@ from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optimizers import build_optimizer, choose_update
 from mlcli.training.torch_private import Update
 
-# Bounds of an automatic size. The upper one leaves about fifty steps an epoch, and no step so long that a larger
-# one would cost less a row.
+# Automatic batch sizes: about fifty steps an epoch within these bounds, above which a row takes no less time, and at
+# most so many multiply-adds (rows × parameters) in a step.
 STEPS_PER_EPOCH = 50
 SMALLEST, LARGEST = 16, 8192
 LONGEST_STEP = 2**28
-
-# The size that a configuration's learning rate is meant for when the size is automatic.
+# The batch size that a configuration's learning rate is meant for when the size is automatic.
 REFERENCE = 32
-
-
-def choose_batch_size(configured: int | str, n_rows: int, n_parameters: int) -> int:
-    """Rows a step: as configured, at most all of them.
-
-    auto is a fiftieth of the rows, or fewer: what makes a step of 2²⁸ multiply-adds (rows × parameters). The power
-    of two nearest to it is taken, within 16–8192.
-    """
-    if configured == "full":
-        return n_rows
-    if configured == "auto":
-        target = min(n_rows / STEPS_PER_EPOCH, LONGEST_STEP / max(n_parameters, 1))
-        target = min(max(target, SMALLEST), LARGEST)
-        return min(int(2 ** round(math.log2(target))), n_rows)
-    return min(int(configured), n_rows)
-
-
-def rate_for_batch(optimizer: OptimizerConfig, training: TrainingConfig, batch_size: int) -> float:
-    """The learning rate of a context: the configured one or, with an automatic batch size, √(batch size / 32) times it.
-
-    A step over k times the rows has a gradient with 1/√k of the noise (Krizhevsky, 2014; for Adam, Malladi et al.,
-    2022). Adadelta and L-BFGS find the length of their steps themselves.
-    """
-    if training.batch_size != "auto" or isinstance(optimizer, AdadeltaConfig | LbfgsConfig):
-        return optimizer.lr
-    return optimizer.lr * math.sqrt(batch_size / REFERENCE)
-
-
 # Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
 SCORING_BATCH = 2048
-
 # Weight, gradient, Adam's two averages and the best weight; and, while a checkpoint is taken, a copy of all but
 # the gradient: nine numbers of four bytes.
 BYTES_PER_PARAMETER = 36
@@ -69,7 +39,7 @@ BYTES_PER_PARAMETER = 36
 
 @dataclass(frozen=True)
 class TensorDataset:
-    """Rows as the network takes them: x (n, d) in the arithmetic of its first layer, y as the task encodes it."""
+    """Rows as the network takes them: x (n, d) in the precision of its first layer, y as the task encodes it."""
 
     x: Tensor
     y: Tensor
@@ -84,8 +54,8 @@ class TrainingContext:
 
     update    : the optimizer's step
     lr        : learning rate that the schedule multiplies
-    watch     : number that decides which epoch is best
-    min_delta : smallest change of it that counts
+    watch     : "loss" or the metric that decides which epoch is best
+    min_delta : smallest improvement of it that counts
     """
 
     config: Config
@@ -107,7 +77,7 @@ class TrainingContext:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that training adjusts."""
+        """Trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @property
@@ -117,11 +87,11 @@ class TrainingContext:
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole run, when no rule ends it early."""
+        """Steps of the whole training, unless a rule ends it early."""
         return self.steps_per_epoch * self.config.training.epochs
 
     def improves(self, score: float, best: float | None) -> bool:
-        """Whether `score` of the watched number beats the best so far by more than min_delta."""
+        """Whether `score` of what is watched is better than the best so far by more than min_delta."""
         if best is None:
             return True
         gain = score - best if higher_is_better(self.watch) else best - score
@@ -136,9 +106,9 @@ def build_context(
     cardinalities: tuple[int, ...] = (),
     threads: int | None = None,
 ) -> TrainingContext:
-    """Put a context together on the configured device.
+    """The context of a configuration, on its device.
 
-    threads: CPU threads, to repeat an earlier run's; None chooses by the size of a step.
+    threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
     """
     device = choose_device(config.device)
     n_numeric = train.x.shape[1] - len(cardinalities)
@@ -173,10 +143,36 @@ def build_context(
     )
 
 
+def choose_batch_size(configured: int | str, n_rows: int, n_parameters: int) -> int:
+    """Rows a step: as configured, at most all of them.
+
+    auto is the power of two nearest to a fiftieth of the rows, or to the rows that make a step of 2²⁸ multiply-adds
+    (rows × parameters) if those are fewer; within 16–8192.
+    """
+    if configured == "full":
+        return n_rows
+    if configured == "auto":
+        target = min(n_rows / STEPS_PER_EPOCH, LONGEST_STEP / max(n_parameters, 1))
+        target = min(max(target, SMALLEST), LARGEST)
+        return min(int(2 ** round(math.log2(target))), n_rows)
+    return min(int(configured), n_rows)
+
+
+def rate_for_batch(optimizer: OptimizerConfig, training: TrainingConfig, batch_size: int) -> float:
+    """The learning rate of a context: the configured one or, with an automatic batch size, √(batch size / 32) times it.
+
+    The gradient of k times the rows has 1/√k of the noise (Krizhevsky, 2014; for Adam, Malladi et al., 2022).
+    Adadelta and L-BFGS choose the length of their steps themselves.
+    """
+    if training.batch_size != "auto" or isinstance(optimizer, AdadeltaConfig | LbfgsConfig):
+        return optimizer.lr
+    return optimizer.lr * math.sqrt(batch_size / REFERENCE)
+
+
 def require_memory_for_model(
     config: ModelConfig, n_numeric: int, cardinalities: tuple[int, ...], n_outputs: int
 ) -> None:
-    """Raise ResourceError where a network needs more memory than there is."""
+    """Raise ResourceError for a network that needs more memory than there is."""
     n_parameters = count_parameters(config, n_numeric, cardinalities, n_outputs)
     what = f"model.hidden: training {n_parameters:,} parameters"
     require_memory(n_parameters * BYTES_PER_PARAMETER, what, "use fewer or smaller hidden layers")

@@ -1,4 +1,4 @@
-"""Where and in which arithmetic training runs."""
+"""Device, precision and threads of a training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 from mlcli.errors import config_error
 
-# Below this many multiply-adds a step, waking a second thread costs more than it brings.
+# Below this many multiply-adds a step, a second thread costs more time than it saves.
 ONE_THREAD_BELOW = 2_000_000
-# From this many multiply-adds a step, bfloat16 gains more than its conversions cost.
+# From this many multiply-adds a step, bfloat16 saves more time than its conversions cost.
 BFLOAT16_FROM = 10_000_000
 
 
@@ -30,7 +30,7 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(
     name: Literal["auto", "float32", "bfloat16"], device: torch.device, multiply_adds: int
 ) -> torch.dtype:
-    """bfloat16 by itself only where the hardware multiplies it faster and a step has enough to multiply.
+    """Auto is bfloat16 where the hardware multiplies it faster and a step has enough to multiply.
 
     multiply_adds : of one step's hidden layers
     """
@@ -49,17 +49,17 @@ def _has_bfloat16_units(device: torch.device) -> bool:
 
 
 def choose_threads(multiply_adds: int) -> int:
-    """Threads for steps of this many multiply-adds: one for tiny networks, else what torch had at first."""
-    most = available_threads()
-    return 1 if multiply_adds < ONE_THREAD_BELOW else most
+    """Threads for steps of this many multiply-adds: one for tiny networks, else torch's own choice."""
+    available = available_threads()  # asked first, before torch is set to one
+    return 1 if multiply_adds < ONE_THREAD_BELOW else available
 
 
 @cache
 def available_threads() -> int:
-    """What torch chose at its start, or was set to before this is first asked; fewer for one training do not count."""
+    """Torch's threads when this is first called; fewer threads for one training do not change it."""
     return torch.get_num_threads()
 
 
 def cpu_capabilities() -> dict[str, object]:
-    """What torch knows of the processor; empty where it is too old to tell."""
+    """What torch knows of the processor; empty in versions that cannot tell."""
     return getattr(torch.cpu, "get_capabilities", dict)()

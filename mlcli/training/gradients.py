@@ -1,4 +1,4 @@
-"""How the gradient of a batch's cost is computed: by written-out backpropagation, or by torch's autograd."""
+"""The gradients of a batch's cost: by written-out backpropagation, or by torch's autograd."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mlcli.training.optimizers import Parameters
 class Gradients(Protocol):
     """Costs, gradients and outputs of one network.
 
-    parameters  : what the optimizer is given
-    input_dtype : of the rows it wants
+    parameters  : for the optimizer
+    input_dtype : of the rows x
     """
 
     parameters: Parameters
@@ -34,7 +34,7 @@ class Gradients(Protocol):
 class Autograd:
     """Any network, on any device.
 
-    precision : arithmetic of the forward pass; outputs are widened to float32, since the cost needs the digits
+    precision : of the forward pass; outputs are converted to float32, since the cost needs its digits
     """
 
     def __init__(self, model: nn.Module, config: MlpConfig, cost: Cost, precision: torch.dtype) -> None:
@@ -46,7 +46,7 @@ class Autograd:
         self._is_random = config.dropout > 0
 
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
-        """As `Gradients.find`."""
+        """As `Gradients.compute_gradients`."""
         if self._is_random:
             _seed_dropout(x.device, seed)
         self._model.train()
@@ -74,14 +74,14 @@ class Autograd:
 def choose_gradients(
     model: nn.Module, config: MlpConfig, cost: Cost, precision: torch.dtype, device: torch.device
 ) -> Gradients:
-    """Written out where it can be, which on the CPU saves up to half of a step's time; an accelerator's is its own."""
+    """Written-out backpropagation for plain networks on the CPU, where it saves up to half of a step's time."""
     if device.type == "cpu" and is_plain(model, config):
         return Backprop(model, config, cost, precision)
     return Autograd(model, config, cost, precision)
 
 
 def _seed_dropout(device: torch.device, seed: int) -> None:
-    """Set what dropout draws from; on the CPU as torch.manual_seed does, without its tenth of a millisecond."""
+    """Seed dropout's generator; on the CPU as torch.manual_seed does, but a tenth of a millisecond faster."""
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
     else:

@@ -1,4 +1,4 @@
-"""Steps 1 and 2 turned into what a network trains on; every later step starts here."""
+"""The results of steps 1 and 2 as a network's inputs and targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlcli.models.task import Classification, FittedTask, fit_task
 from mlcli.reporter import Reporter
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
 
-# float32, and what making them takes for a moment.
+# float32, and a temporary quarter while they are made.
 BYTES_PER_INPUT = 5
 FEWER_INPUTS = "use fewer rows or features (features.max_categories, buckets, select)"
 
@@ -36,16 +36,16 @@ class Inputs:
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
         n_numbers = (len(train) + len(valid)) * self.features.layout.width
         require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
-        y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, for what making them takes besides
+        y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, while there is memory for it
         return TensorDataset(self.features.transform_training(train), y), TensorDataset(
             self.features.transform(valid), valid_y
         )
 
 
 def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> Inputs:
-    """Run steps 1 and 2, or take up what they left when it is still valid.
+    """Run steps 1 and 2, or load their results where these are still valid.
 
-    prepared : the data of this config, where step 1 has just been run
+    prepared : the result of step 1 for this config, where it is at hand
     """
     prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
     reporter.explain("data", config, prepared)
@@ -77,7 +77,7 @@ def make_context(
 
 
 def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:
-    """Raise ConfigError for a watched metric that does not suit the task, DataError for one the rows cannot have."""
+    """Raise ConfigError for a watched metric of another task, DataError for one that is undefined on these rows."""
     for place, metric in watched_metrics(config).items():
         key = ".".join(place)
         if metric == "loss":

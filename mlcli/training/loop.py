@@ -1,4 +1,4 @@
-"""The training loop: a run is epochs, an epoch is steps."""
+"""The training loop: a training is a sequence of epochs, an epoch a sequence of optimizer steps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mlcli.training.optimizers import penalty, weights
 from mlcli.training.schedules import lr_factor
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
-# Seconds between two looks of the callbacks inside an epoch.
+# Seconds between two calls of on_batch_end.
 TICK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The network with its best weights, and how it came to them.
+    """The network with its best weights, the last state, and why training stopped.
 
     diverged_step : the first step with a non-finite loss, when stopped is "diverged"
     """
@@ -47,8 +47,8 @@ def train_model(
 ) -> TrainedModel:
     """Minimise the context's cost from `state` on, which is updated in place.
 
-    Ends after the last epoch, when a stop rule says so, when `interrupted` turns true (after the step
-    in hand), or at a non-finite loss.
+    Ends after the last epoch, when a stop rule says so, after a step when `interrupted` returns true, or at the end of
+    an epoch with a non-finite loss.
     """
     for callback in callbacks:
         callback.on_train_begin(context, state)
@@ -67,7 +67,7 @@ def run_epochs(
     stop_rules: Sequence[StopRule],
     interrupted: Callable[[], bool],
 ) -> tuple[Stopped, int | None]:
-    """Epoch after epoch until one of the reasons to stop; the reason, and the step that diverged."""
+    """Run epochs until there is a reason to stop; the reason, and the step that diverged."""
     while state.epoch < context.config.training.epochs:
         if any(rule.should_stop(state) for rule in stop_rules):
             return "early", None
@@ -82,7 +82,7 @@ def run_epoch(
     callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
 ) -> tuple[Stopped, int | None] | None:
-    """The running epoch to its end, or why it has none: an interruption, after which it goes on, or divergence."""
+    """Run the current epoch to its end and return None; or the reason why it was not reached."""
     if not train_epoch(context, state, callbacks, interrupted):
         return "interrupted", None
     if (step := first_non_finite(context, state)) is not None:
@@ -109,7 +109,7 @@ def train_epoch(
 
 
 def optimizer_step(context: TrainingContext, state: TrainingState, batch: TensorDataset) -> None:
-    """One move of gradient descent: forward, cost, gradients, update."""
+    """One update of the parameters: forward pass, cost, gradients, update."""
     config = context.config
     state.lr = context.lr * lr_factor(
         config.optimizer.schedule, state.step, context.steps_per_epoch, context.total_steps, state.history
@@ -118,7 +118,7 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
         group["lr"] = state.lr
 
     def cost() -> Tensor:
-        value = context.gradients.compute_gradients(batch.x, batch.y, seed=mix(config.seed, state.step))
+        value = context.gradients.compute_gradients(batch.x, batch.y, seed=derive_seed(config.seed, state.step))
         state.losses[state.batch] = value
         extra = penalty(config.optimizer, context.model)
         if extra is not None:
@@ -136,7 +136,7 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
 
 
 def close_epoch(context: TrainingContext, state: TrainingState, callbacks: Sequence[Callback]) -> None:
-    """Measure the epoch, keep the weights if they are the best so far, and tell the callbacks."""
+    """Measure the epoch, keep the weights if they are the best so far, and call the callbacks."""
     train_loss = mean_loss(context, state)
     valid_loss, metrics = score(context, context.valid) if len(context.valid) else (None, {})
     state.epoch += 1
@@ -152,7 +152,7 @@ def close_epoch(context: TrainingContext, state: TrainingState, callbacks: Seque
 
 
 def is_best(context: TrainingContext, state: TrainingState, record: EpochRecord) -> bool:
-    """Whether the epoch's weights are to be kept: always without validation rows; else some, then better ones."""
+    """Whether to keep the epoch's weights: the first ones, better ones, and always without validation rows."""
     watched = record.valid_score(context.watch)
     if record.valid_loss is None or not state.best:
         return True
@@ -163,7 +163,7 @@ def is_best(context: TrainingContext, state: TrainingState, record: EpochRecord)
 def outputs_of(context: TrainingContext, x: Tensor) -> Tensor:
     """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout.
 
-    They are copied into one stretch as they come: kept as they are, each would hold apart the memory around it.
+    Batches are copied into one tensor as they are computed; kept apart, they would fragment the memory.
     """
     first = context.gradients.outputs(x[:SCORING_BATCH])
     outputs = first.new_empty(x.shape[0], first.shape[1])
@@ -180,7 +180,7 @@ def score(context: TrainingContext, rows: TensorDataset) -> tuple[float, dict[st
 
 
 def best_scores(context: TrainingContext, state: TrainingState, rows: TensorDataset) -> dict[str, float]:
-    """Cost and metrics of the best weights, which the network holds at its end; empty without such, or without rows."""
+    """Cost and metrics of the best weights, once the network holds them; empty without such, or without rows."""
     if not state.best_epoch or not len(rows):
         return {}
     loss, metrics = score(context, rows)
@@ -188,10 +188,10 @@ def best_scores(context: TrainingContext, state: TrainingState, rows: TensorData
 
 
 def row_order(context: TrainingContext, epoch: int) -> Tensor | None:
-    """Indices of the training rows in the order of this epoch; None for the order they stand in."""
+    """Indices of the training rows in the order of this epoch; None for their own order."""
     if not context.config.training.shuffle or context.steps_per_epoch == 1:
         return None
-    generator = torch.Generator().manual_seed(mix(context.config.seed, epoch))
+    generator = torch.Generator().manual_seed(derive_seed(context.config.seed, epoch))
     n_rows = len(context.train)
     narrow = torch.int32 if n_rows < 2**31 else torch.int64  # the same order in half the memory
     return torch.randperm(n_rows, generator=generator, dtype=narrow).to(context.device)
@@ -209,7 +209,7 @@ def take_batch(context: TrainingContext, order: Tensor | None, batch: int) -> Te
 
 
 def mean_loss(context: TrainingContext, state: TrainingState) -> float:
-    """Mean over the rows seen so far in the epoch; the last batch may be smaller than the others."""
+    """Mean over the epoch's rows so far; the last batch may be smaller than the others."""
     sizes = torch.full((state.batch,), float(context.batch_size))
     if state.batch == context.steps_per_epoch:
         sizes[-1] = len(context.train) - (context.steps_per_epoch - 1) * context.batch_size
@@ -227,13 +227,13 @@ def first_non_finite(context: TrainingContext, state: TrainingState) -> int | No
 
 @torch.no_grad()
 def limit_norms(model: nn.Module, max_norm: float) -> None:
-    """Scale the incoming weights of each unit down to Euclidean norm max_norm where they exceed it."""
+    """Scale the incoming weights of each unit down to a Euclidean norm of at most max_norm."""
     for weight in weights(model):
         weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=max_norm))
 
 
-def mix(seed: int, counter: int) -> int:
-    """A seed of its own for each (seed, counter), spread over 63 bits (splitmix64's finaliser)."""
+def derive_seed(seed: int, counter: int) -> int:
+    """A seed of 63 bits for each (seed, counter) (splitmix64's finaliser)."""
     z = (seed * 0x9E3779B97F4A7C15 + counter + 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF

@@ -13,19 +13,19 @@ from mlcli.config.sections.model import LossConfig
 from mlcli.models.task import Classification, FittedTask
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+ValueAndGrad = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a batch, and how it changes with the network's outputs.
+    """The cost of a batch and its gradient.
 
-    value : (outputs (n, n_outputs), encoded targets) → mean over rows, a scalar
-    slope : the same → the value, and its gradient by the outputs (n, n_outputs)
+    value          : (outputs (n, n_outputs), encoded targets) → mean over rows, a scalar
+    value_and_grad : the same → the value, and its gradient with respect to the outputs (n, n_outputs)
     """
 
     value: Loss
-    slope: Slope
+    value_and_grad: ValueAndGrad
 
     def __call__(self, outputs: Tensor, y: Tensor) -> Tensor:
         """The value."""
@@ -33,54 +33,54 @@ class Cost:
 
 
 def build_cost(config: LossConfig, task: FittedTask, device: torch.device) -> Cost:
-    """`build_loss` with its gradient: in closed form for the usual three, by autograd for the others."""
+    """`build_loss` with its gradient: in closed form for three common losses, by autograd for the others."""
     value = build_loss(config, task, device)
     return Cost(value, _closed_form(config, task) or _differentiate(value))
 
 
-def _closed_form(config: LossConfig, task: FittedTask) -> Slope | None:
+def _closed_form(config: LossConfig, task: FittedTask) -> ValueAndGrad | None:
     if getattr(config, "class_weights", "none") != "none":
         return None
     smoothing: float = getattr(config, "label_smoothing", 0.0)
     match loss_name(config, task):
         case "mse":
-            return _squared_error_slope
+            return _squared_error_grad
         case "bce" | "cross_entropy" if isinstance(task, Classification) and task.output == "sigmoid":
-            return _sigmoid_slope(smoothing)
+            return _sigmoid_grad(smoothing)
         case "cross_entropy" if isinstance(task, Classification) and task.output == "softmax":
-            return _softmax_slope(smoothing, task.n_outputs)
+            return _softmax_grad(smoothing, task.n_outputs)
     return None
 
 
-def _differentiate(value: Loss) -> Slope:
-    def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _differentiate(value: Loss) -> ValueAndGrad:
+    def value_and_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             cost = value(z, y)
             return cost.detach(), torch.autograd.grad(cost, z)[0]
 
-    return slope
+    return value_and_grad
 
 
-def _squared_error_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _squared_error_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     error = z - y
     return error.square().mean(), error * (2 / error.numel())
 
 
-def _sigmoid_slope(smoothing: float) -> Slope:
+def _sigmoid_grad(smoothing: float) -> ValueAndGrad:
     """∂/∂z of −t·log p − (1 − t)·log(1 − p) is p − t, with p the sigmoid of z."""
 
-    def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         target = y * (1 - smoothing) + smoothing / 2 if smoothing else y
         return F.binary_cross_entropy_with_logits(z, target), (z.sigmoid() - target) / len(z)
 
-    return slope
+    return value_and_grad
 
 
-def _softmax_slope(smoothing: float, n_classes: int) -> Slope:
+def _softmax_grad(smoothing: float, n_classes: int) -> ValueAndGrad:
     """∂/∂z of −Σ t·log p is p − t, with p the softmax of z and t the true class, smoothed."""
 
-    def slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         log_p = z.log_softmax(dim=1)
         cost = F.nll_loss(log_p, y)
         if smoothing:
@@ -91,7 +91,7 @@ def _softmax_slope(smoothing: float, n_classes: int) -> Slope:
         excess.scatter_add_(1, y.unsqueeze(1), excess.new_full((1, 1), smoothing - 1).expand(len(z), 1))
         return cost, excess.div_(len(z))
 
-    return slope
+    return value_and_grad
 
 
 def build_loss(config: LossConfig, task: FittedTask, device: torch.device) -> Loss:
@@ -141,7 +141,7 @@ def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
 
 
 def loss_name(config: LossConfig, task: FittedTask) -> str:
-    """The loss that is meant, where "auto" leaves it to the task."""
+    """The configured loss; "auto" is resolved by the task."""
     if config.name != "auto":
         return config.name
     if not isinstance(task, Classification):

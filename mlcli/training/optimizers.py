@@ -1,4 +1,4 @@
-"""Gradient descent and its variants: torch's optimizers, fused where possible."""
+"""Torch's optimizers, fused where possible, and regularisation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam
 
 @dataclass(frozen=True)
 class Parameters:
-    """What an optimizer adjusts: weights (two dimensions), the others, and all together."""
+    """What an optimizer updates: weights (two dimensions), the other parameters, and all together."""
 
     weights: list[nn.Parameter]
     others: list[nn.Parameter]
@@ -75,12 +75,12 @@ def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Op
 
 
 def weights(model: nn.Module) -> list[Tensor]:
-    """Parameters with two dimensions: what l1, l2 and max_norm speak of."""
+    """Parameters with two dimensions, which l1, l2 and max_norm act on."""
     return [p for p in model.parameters() if p.ndim >= 2]
 
 
 def penalty(config: OptimizerConfig, model: nn.Module) -> Tensor | None:
-    """What regularisation adds to the cost and the optimizer does not do by itself; None for nothing.
+    """The part of regularisation that the optimizer does not apply itself, to be added to the cost; None for none.
 
     l1 · Σ|w| for every optimizer, and l2/2 · Σw² for L-BFGS, which has no weight decay.
     """

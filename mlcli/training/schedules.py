@@ -1,4 +1,4 @@
-"""The learning rate of each step, a pure function of where the run stands."""
+"""The learning rate of each step, a pure function of the step and the history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlcli.config.sections.optimizer import (
 from mlcli.metrics.catalog import beats
 from mlcli.training.state import EpochRecord
 
-# A rate of exactly zero would be a step lost, and a division by zero in L-BFGS's line search.
+# A rate of zero would waste the step, and divide by zero in L-BFGS's line search.
 LOWEST = 1e-12
 
 # One-cycle starts and ends at these shares of its peak (fastai's div and div_final).
@@ -28,7 +28,7 @@ CYCLE_START, CYCLE_END = 1 / 25, 1e-5
 def lr_factor(
     config: ScheduleConfig, step: int, steps_per_epoch: int, total_steps: int, history: Sequence[EpochRecord] = ()
 ) -> float:
-    """What lr is multiplied by at `step`, which counts from 0."""
+    """The factor of lr at `step`, which counts from 0."""
     decay = _decay(config, step, steps_per_epoch, total_steps, history)
     return max(LOWEST, _warmup(config.warmup * total_steps, step) * decay)
 
@@ -68,7 +68,7 @@ def _one_cycle(share: float, peak: float) -> float:
 
 
 def _plateaus(history: Sequence[EpochRecord], patience: int, metric: str) -> int:
-    """How often the watched number went `patience` epochs without a new best value."""
+    """How often the metric went `patience` epochs without a new best value."""
     best, waited, drops = math.nan, 0, 0
     for record in history:
         score = record.train_loss if record.valid_loss is None else record.valid_score(metric)

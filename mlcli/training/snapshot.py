@@ -1,4 +1,4 @@
-"""Taking and restoring a snapshot: the whole of a run, for an exact resume."""
+"""Snapshots of a training for an exact resume."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FRACTIONS = ("lr", "best_score")
 
 
 def take_snapshot(context: TrainingContext, state: TrainingState) -> Snapshot:
-    """Everything that training from here on depends on."""
+    """Everything that the rest of the training depends on."""
     tensors = {f"model.{name}": tensor for name, tensor in context.model.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     tensors["losses"] = state.losses
     progress: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
-    progress["config"] = _lasting(context.config)
+    progress["config"] = _result_keys(context.config)
     progress["history"] = [asdict(record) for record in state.history]
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
     return Snapshot(state.step, copies, copy.deepcopy(context.optimizer.state_dict()), progress)
@@ -56,17 +56,17 @@ def restore_snapshot(context: TrainingContext, snapshot: Snapshot) -> TrainingSt
     return state
 
 
-def _lasting(config: Config) -> dict[str, Any]:
-    """What decides what a run comes to, by dotted key, as JSON values; without what a resume may change."""
+def _result_keys(config: Config) -> dict[str, Any]:
+    """The keys that decide a training's result, dotted, with JSON values; without those a resume may change."""
     sections = config.model_dump(mode="json", include=set(SECTIONS))
     values = {f"{name}.{key}": value for name in SECTIONS for key, value in sections[name].items()}
     return {"seed": config.seed, **{key: value for key, value in values.items() if key not in EXTENDABLE}}
 
 
 def _require_same_config(config: Config, before: dict[str, Any]) -> None:
-    """The run's config.yaml is a file like any other, and may have been damaged or edited since."""
+    """Raise ArtefactError where the run's config.yaml has been edited since."""
     before = _completed(config, before)
-    for key, value in _lasting(config).items():
+    for key, value in _result_keys(config).items():
         if before[key] != value:
             raise ArtefactError(
                 f"the run's config.yaml has changed since: {key} was {before[key]!r:.60}, is {value!r:.60}; "
@@ -75,16 +75,16 @@ def _require_same_config(config: Config, before: dict[str, Any]) -> None:
 
 
 def _completed(config: Config, before: dict[str, Any]) -> dict[str, Any]:
-    """What lasted when the snapshot was taken, with the defaults of keys that an earlier version did not know."""
+    """The snapshot's configuration, with the defaults of keys that its version did not have."""
     sections = config.model_dump(mode="json")
     for key, value in before.items():
         section, _, name = key.partition(".")
         sections |= {section: {**sections[section], name: value} if name else value}
-    return _lasting(Config.model_validate(sections))
+    return _result_keys(Config.model_validate(sections))
 
 
 def _try_a_step(context: TrainingContext, state: dict[str, Any]) -> None:
-    """Step a copy: `load_state_dict` takes any state, and only a step tells whether it is one."""
+    """Take a step with a copy, since `load_state_dict` accepts any state and only a step shows a broken one."""
     parameters = copy.deepcopy(context.gradients.parameters)
     optimizer = build_optimizer(context.config.optimizer, parameters)
     optimizer.load_state_dict(copy.deepcopy(state))

@@ -1,4 +1,4 @@
-"""What a training run is at one moment, and its history."""
+"""The state of a training, its history and its snapshots."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Stopped = Literal["finished", "early", "interrupted", "diverged"]
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch; holds no clock readings, so that equal runs leave equal records.
+    """One epoch; without times, so that equal runs have equal records.
 
     epoch         : counts from 1
     step          : optimizer steps since the start
     lr            : learning rate of the epoch's last step
     train_loss    : mean over the epoch's rows, measured while the weights changed
     valid_loss    : mean over the validation rows after the epoch; None without validation rows
-    valid_metrics : e.g. {"accuracy": 0.97}; target's units for regression. One that is undefined is left out
+    valid_metrics : e.g. {"accuracy": 0.97}; for regression in the target's units. Undefined ones are left out
     """
 
     epoch: int
@@ -42,10 +42,10 @@ class TrainingState:
     """Everything that changes while training, beside model and optimizer.
 
     epoch    : epochs completed
-    batch    : steps done of the running epoch
+    batch    : steps done in the current epoch
     step     : optimizer steps since the start
     lr       : learning rate of the last step
-    losses   : float32 (steps of the running epoch,), their losses so far
+    losses   : float32 (steps per epoch,), the current epoch's so far
     best     : weights of the best epoch, by parameter name; empty before the first epoch ends
     """
 
@@ -62,7 +62,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that an exact resume needs; the tensors are copies.
+    """All that an exact resume needs; tensors are copies.
 
     model     : "model.<parameter>", "best.<parameter>" and "losses"
     optimizer : torch's state_dict (nested dicts and lists of tensors, numbers and None)

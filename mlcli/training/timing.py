@@ -1,4 +1,4 @@
-"""How long a training will take, measured on a few of its own steps."""
+"""How long a training will take, estimated from a few of its own steps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch
 from mlcli.training.context import SCORING_BATCH, TensorDataset, TrainingContext
 from mlcli.training.loop import close_epoch, new_state, optimizer_step, row_order, take_batch
 
-# Validation rows that are scored to tell what all of them take.
+# Validation rows that are scored to estimate the time for all of them.
 SCORED = 8 * SCORING_BATCH
 
 
 @dataclass(frozen=True)
 class StepTiming:
-    """Seconds of one step, and of an epoch's end, when the validation rows are scored."""
+    """Seconds of one step, and of an epoch's end, where the validation rows are scored."""
 
     step: float
     closing: float
@@ -53,7 +53,7 @@ def measure_step_time(
 
 
 def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: float) -> float:
-    """Of an action repeated for this long, at least once, after a first time that allocates and chooses kernels."""
+    """Seconds of an action, repeated for this long, at least once, after a first call that allocates memory."""
     action()
     n, elapsed, started = 0, 0.0, now()
     while not n or elapsed < seconds:
@@ -63,7 +63,7 @@ def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: fl
 
 
 def _now(context: TrainingContext, clock: Callable[[], float]) -> float:
-    """Seconds, once an accelerator, which works on by itself, has done what it was given."""
+    """Seconds, after an accelerator, which works asynchronously, has finished."""
     if context.device.type == "cuda":
         torch.cuda.synchronize(context.device)
     return clock()

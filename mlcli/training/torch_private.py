@@ -17,12 +17,12 @@ UNCOMPILED = ("state_dict", "load_state_dict", "zero_grad", "add_param_group")
 
 aten = torch.ops.aten
 ADAM_KERNELS = {name: getattr(torch, f"_fused_{name}_", None) for name in ("adam", "adamw")}
-# Of an activation: (gradient by its output, output, …) → gradient by its input.
+# Of an activation: (gradient with respect to its output, output, …) → gradient with respect to its input.
 DERIVATIVES: dict[str, Callable[..., Tensor]] = {
-    "threshold_backward": lambda slope, output, threshold: slope.masked_fill(output <= threshold, 0),
-    "leaky_relu_backward": lambda slope, output, leak, _: torch.where(output > 0, slope, slope * leak),
-    "sigmoid_backward": lambda slope, output: slope * (1 - output) * output,
-    "tanh_backward": lambda slope, output: slope * (1 - output * output),
+    "threshold_backward": lambda grad, output, threshold: grad.masked_fill(output <= threshold, 0),
+    "leaky_relu_backward": lambda grad, output, leak, _: torch.where(output > 0, grad, grad * leak),
+    "sigmoid_backward": lambda grad, output: grad * (1 - output) * output,
+    "tanh_backward": lambda grad, output: grad * (1 - output * output),
 }
 
 

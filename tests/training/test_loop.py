@@ -10,7 +10,7 @@ import torch
 from mlcli.errors import ArtefactError
 from mlcli.metrics.catalog import higher_is_better, names_for
 from mlcli.training.callbacks import Callback, EarlyStopping
-from mlcli.training.loop import mean_loss, mix, new_state, row_order, score, train_model
+from mlcli.training.loop import derive_seed, mean_loss, new_state, row_order, score, train_model
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
 
 OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "lbfgs"]
@@ -290,4 +290,4 @@ def test_max_norm_bounds_every_unit(make_context):
 
 
 def test_seeds_of_neighbouring_counters_differ():
-    assert len({mix(seed, counter) for seed in range(20) for counter in range(200)}) == 4000
+    assert len({derive_seed(seed, counter) for seed in range(20) for counter in range(200)}) == 4000

@@ -61,12 +61,12 @@ def test_an_update_leaves_the_bits_of_the_optimizers_step(name, l2):
 
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_formulas_of_derivatives_give_what_the_kernels_give(name, monkeypatch):
-    slope, output = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    grad, output = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     settings = {"threshold_backward": (0,), "leaky_relu_backward": (0.01, True)}.get(name, ())
-    expected = derivative(name)(slope, output, *settings)
+    expected = derivative(name)(grad, output, *settings)
     monkeypatch.setattr(torch_private, "aten", SimpleNamespace())
     assert derivative(name) is DERIVATIVES[name]
-    torch.testing.assert_close(derivative(name)(slope, output, *settings), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(derivative(name)(grad, output, *settings), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_adam_without_its_kernels_takes_the_optimizers_own_steps(make_context, monkeypatch):
