@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from mlcli.cli.schema import schema
 from mlcli.cli.show import show
 from mlcli.cli.train import give_resume_a_value, train
 from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
+from mlcli.io.text import spell_out
 from mlcli.terminal.help import Command, Group, examples
 
 app = typer.Typer(
@@ -139,6 +142,10 @@ def run_process() -> None:
     """Entry point of the `mlcli` program: `main` in a process of its own."""
     # Imports make many objects and no garbage; with the usual threshold they are searched over and over.
     gc.set_threshold(100_000, 50, 50)
+    codecs.register_error("spell_out", spell_out)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="spell_out")
     try:
         main()
     except SystemExit as leaving:

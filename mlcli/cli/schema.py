@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from mlcli.cli.options import QuietOption
 from mlcli.cli.session import Session
+from mlcli.io.text import printable_json
 
 
 def schema(
@@ -22,7 +24,7 @@ def schema(
         from mlcli.config.reference.json_schema import editor_line, save_schema, schema_text
 
         if output is None:
-            typer.echo(schema_text(), nl=False)
+            typer.echo(printable_json(schema_text(), sys.stdout.encoding), nl=False)
             return
         save_schema(output)
         session.screen.say(f"Schema: {output}. An editor uses it where a configuration beside it begins with the line")

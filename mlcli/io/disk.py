@@ -56,25 +56,28 @@ def locked_folder(folder: Path) -> Iterator[None]:
 @contextmanager
 def locked_temporary(path: Path, *, wait: bool = False) -> Iterator[bool]:
     """Hold a file or folder that is renamed or deleted meanwhile; False where it is held, or cannot be."""
-    stand_in = path.with_name(f"{path.name}{LOCK}")
-    try:
-        with _locked(path, stand_in, wait=wait) as taken:
-            yield taken
-    finally:
-        if not platform.OPENS_FOLDERS:
-            with contextlib.suppress(OSError):
-                unlink(stand_in)
+    with _locked(path, path.with_name(f"{path.name}{LOCK}"), wait=wait) as taken:
+        yield taken
 
 
 @contextmanager
 def _locked(path: Path, stand_in: Path, *, wait: bool) -> Iterator[bool]:
     """Lock `path` itself, or `stand_in` where folders cannot be opened, nor open files renamed."""
-    with opened(path if platform.OPENS_FOLDERS else stand_in, platform.OPEN_TO_LOCK) as descriptor:
+    with contextlib.ExitStack() as stack:
+        if not platform.OPENS_FOLDERS:
+            path = stand_in
+            stack.callback(_delete_unless_open, stand_in)
+        descriptor = stack.enter_context(opened(path, platform.OPEN_TO_LOCK))
         try:
             taken = platform.lock(descriptor, wait=wait)
         except OSError:  # a network file system that cannot lock
             taken = False
         yield taken
+
+
+def _delete_unless_open(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 @contextmanager
@@ -172,6 +175,8 @@ def sync(path: Path) -> None:
 
 def rename(source: Path, target: Path) -> None:
     """Rename, replacing a file at `target`, or an empty folder where the system does."""
+    if target.is_dir() and not source.is_dir():  # Windows would speak of permission
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     platform.retry_busy(lambda: source.replace(target))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from difflib import get_close_matches
 # C0 and C1 controls (ESC and CSI start commands), line and paragraph ends, marks that turn the writing direction
 # so that text reads as another, and halves of surrogate pairs, which cannot be written at all.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -16,9 +18,29 @@ def printable(text: str, keep: str = "") -> str:
     return _CONTROL.sub(lambda found: found[0] if found[0] in keep else repr(found[0])[1:-1], text)
 
 
-def printable_json(document: str) -> str:
-    """The same JSON with control characters inside its texts as JSON escapes."""
-    return _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", document)
+def printable_json(document: str, encoding: str = "utf-8") -> str:
+    """The same JSON with control characters, and those that an encoding may lack, as JSON escapes."""
+    escaped = _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", document)
+    if encoding.lower().startswith("utf"):
+        return escaped
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], escaped)
+
+
+# Signs that mlcli writes and the letters of one width that stand for them on a console of an older encoding.
+_SIGNS = str.maketrans(
+    "–—−‖→←↑↓…·×±≤≥≈≡√Σ∂αᵀ‘’✓✗●▶▲■░▒▓▀"
+    "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉─━│┃┌┐└┘├┤┬┴┼╭╮╰╯²⁶⁷⁸₂",
+    '---|><^v..x+<>~=rSdaT\'\'+x*>^#.::"'
+    "_.:-=+*#|||||||--||+++++++++++++26782",
+)
+
+
+def spell_out(error: UnicodeError) -> tuple[str, int]:
+    """Handler of characters that a stream's encoding lacks: a sign of the same meaning, or else its code."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    spelled = error.object[error.start : error.end].translate(_SIGNS)
+    return spelled.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
 def plain(text: str) -> str:

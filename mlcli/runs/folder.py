@@ -229,9 +229,9 @@ def _in_folder(path: Path) -> Run | None:
 
 
 def _below_runs_dir(spec: str) -> str:
-    """runs/iris, as a shell completes it, means iris."""
+    r"""runs/iris, as a shell completes it, means iris; Windows' iris\001 means iris/001."""
     path = Path(spec)
-    return path.relative_to(runs_dir()).as_posix() if path.is_relative_to(runs_dir()) else spec
+    return (path.relative_to(runs_dir()) if path.is_relative_to(runs_dir()) else path).as_posix()
 
 
 def _by_name(spec: str) -> Run | None:

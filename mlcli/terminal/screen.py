@@ -151,7 +151,7 @@ class Screen:
         if self.as_json and not self._emitted:
             self._emitted = True
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-            sys.stdout.write(f"{printable_json(text)}\n")
+            sys.stdout.write(f"{printable_json(text, sys.stdout.encoding)}\n")
             sys.stdout.flush()
 
     def error(self, error: MlcliError) -> None:

@@ -1,4 +1,3 @@
-import fcntl
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import threading
 import pytest
 
 from mlcli.errors import LockedError, ResourceError
+from mlcli.io import platform
 
 HOLD = (
     "import sys, time; from pathlib import Path; from mlcli.runs.folder import open_run\n"
@@ -44,7 +44,7 @@ def test_two_processes(run, holder):
         take(run)
     message = str(caught.value)
     assert message.startswith(f"run iris/001 is in use by process {holder.pid} (mlcli train, since 20")
-    assert f"kill {holder.pid}" in message
+    assert platform.kill_command(holder.pid) in message
     assert "secret" not in message
 
 
@@ -101,7 +101,7 @@ def silent_holder(run):
     with (run.folder / "lock").open("w") as file:
         json.dump(holder, file)
         file.flush()
-        fcntl.flock(file, fcntl.LOCK_EX)
+        assert platform.lock(file.fileno())
         yield holder
 
 
