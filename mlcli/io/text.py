@@ -28,10 +28,8 @@ def printable_json(document: str, encoding: str = "utf-8") -> str:
 
 # Signs that mlcli writes and the letters of one width that stand for them on a console of an older encoding.
 _SIGNS = str.maketrans(
-    "–—−‖→←↑↓…·×±≤≥≈≡√Σ∂αᵀ‘’✓✗●▶▲■░▒▓▀"
-    "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉─━│┃┌┐└┘├┤┬┴┼╭╮╰╯²⁶⁷⁸₂",
-    '---|><^v..x+<>~=rSdaT\'\'+x*>^#.::"'
-    "_.:-=+*#|||||||--||+++++++++++++26782",
+    "–—−‖→←↑↓…·×±≤≥≈≡√Σ∂αᵀ‘’✓✗●▶▲■░▒▓▀▁▂▃▄▅▆▇█▏▎▍▌▋▊▉─━│┃┌┐└┘├┤┬┴┼╭╮╰╯²⁶⁷⁸₂",
+    "---|><^v..x+<>~=rSdaT''+x*>^#.::\"_.:-=+*#|||||||--||+++++++++++++26782",
 )
 
 

@@ -23,13 +23,13 @@ import types
 import warnings
 
 NO_OS = """
-    fork forkpty killpg pread pwrite preadv pwritev sched_getaffinity sched_setaffinity getuid geteuid getgid getegid kill
-    getpgrp getpgid getppid setpgid setsid tcgetpgrp tcsetpgrp uname sysconf statvfs fstatvfs getloadavg mkfifo chown nice
-    lchown fchown fchmod O_NOFOLLOW O_DIRECTORY O_NONBLOCK O_CLOEXEC O_SYNC O_DSYNC posix_spawn
+    fork forkpty kill killpg pread pwrite preadv pwritev sched_getaffinity sched_setaffinity getuid geteuid getgid
+    getpgrp getpgid getppid setpgid setsid tcgetpgrp tcsetpgrp uname sysconf statvfs fstatvfs getloadavg mkfifo chown
+    lchown fchown fchmod O_NOFOLLOW O_DIRECTORY O_NONBLOCK O_CLOEXEC O_SYNC O_DSYNC posix_spawn nice getegid
 """
 NO_SIGNAL = """
-    SIGHUP SIGPIPE SIGTSTP SIGCONT SIGSTOP SIGKILL SIGALRM SIGUSR1 SIGUSR2 SIGWINCH SIGCHLD SIGQUIT SIGTTIN SIGTTOU alarm
-    pause setitimer getitimer pthread_kill pthread_sigmask sigwait sigpending siginterrupt
+    SIGHUP SIGPIPE SIGTSTP SIGCONT SIGSTOP SIGKILL SIGALRM SIGUSR1 SIGUSR2 SIGWINCH SIGCHLD SIGQUIT SIGTTIN SIGTTOU
+    alarm pause setitimer getitimer pthread_kill pthread_sigmask sigwait sigpending siginterrupt
 """
 BARE = {}
 NO_MODULES = {"fcntl", "termios", "tty", "pty", "resource", "grp", "pwd", "syslog"}
@@ -49,7 +49,7 @@ class Console(types.ModuleType):
     LK_NBLCK = 2
 
     def locking(self, descriptor, mode, size):
-        """A range is locked from the position on, for whoever opened the file; others are refused, and cannot read it."""
+        """A range is locked from the position on, for whoever opened the file; others cannot even read it."""
         start = os.lseek(descriptor, 0, os.SEEK_CUR)
         assert mode == self.LK_NBLCK
         assert start > CONTENT, "nobody could read the content"
@@ -182,7 +182,7 @@ def judge(event, arguments):
             refuse_busy(source, target)
             if os.path.isdir(target):
                 raise PermissionError(errno.EACCES, "a folder is not replaced", target)
-        case ("os.remove" | "os.rmdir"), (path, *_):
+        case (("os.remove" | "os.rmdir"), (path, *_)):
             refuse_busy(path)
 
 
