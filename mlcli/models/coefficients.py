@@ -13,14 +13,16 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification, FittedTask, Regression
 
+Unit = Literal["target", "log-odds", "score"]
+
 
 @dataclass(frozen=True)
 class WeightsTable:
-    """What a linear model adds up: output = bias + Σ weight · feature.
+    """A linear model for a report: output = bias + Σ weight · feature.
 
     weights : one tuple per feature, one number per output
     bias    : one number per output
-    caption : in which units features and outputs are, in a sentence
+    caption : a sentence on the units of features and outputs
     """
 
     features: tuple[str, ...]
@@ -30,12 +32,9 @@ class WeightsTable:
     caption: str
 
 
-Unit = Literal["target", "log-odds", "score"]
-
-
 @dataclass(frozen=True, eq=False)
 class LinearWeights:
-    """Straight lines from the features to what is predicted: weights @ features + intercept.
+    """A linear model in the data's units: weights @ features + intercept.
 
     features  : names of the k features, in the data's units
     outputs   : target names, or the classes that have an output (of two classes, the second alone)
@@ -65,19 +64,19 @@ class LinearWeights:
 
 @torch.no_grad()
 def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTask) -> LinearWeights | None:
-    """Undo the scaling of features and targets; None with hidden layers or features that are no straight line."""
+    """Undo the scaling of features and targets; None with hidden layers or features that are not affine."""
     if not isinstance(model, Mlp) or len(model.hidden):
         return None
-    line = features.affine()
-    if line is None:
+    affine = features.affine()
+    if affine is None:
         return None
     weight, bias = model.output.weight.double().cpu(), model.output.bias.double().cpu()
-    weights = (weight @ line.matrix).numpy()
-    intercept = (weight @ line.offset + bias).numpy()
+    weights = (weight @ affine.matrix).numpy()
+    intercept = (weight @ affine.offset + bias).numpy()
     if isinstance(task, Regression):
         weights = weights * np.array(task.std)[:, np.newaxis]
         intercept = intercept * np.array(task.std) + np.array(task.mean)
-    return LinearWeights(line.names, _outputs(task), weights, intercept, _unit(task))
+    return LinearWeights(affine.names, _outputs(task), weights, intercept, _unit(task))
 
 
 def _outputs(task: FittedTask) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A network's outputs for rows: each row's the same to the bit, whatever rows stand beside it."""
+"""Inference by which a row's outputs are the same to the bit, whatever other rows are in the batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 T = TypeVar("T")
 
-# 64 rows of whole vectors leave no element over, and cost about a millisecond in 784-512-10.
+# Rows in a block are a multiple of 64, which fills vector registers; 64 rows take a millisecond in 784-512-10.
 ROWS = 64
 MAX_ROWS = 1024
 LANES = 16
@@ -22,34 +22,34 @@ MULTIPLY_ADDS = 2**24
 
 
 class InferenceModel:
-    """A copy of a network, in float32 on the CPU, that treats every row alike."""
+    """A copy of a network, in float32 on the CPU, that computes every row in the same way."""
 
     def __init__(self, model: nn.Module) -> None:
         self.rows = rows_per_block(model)
-        self.model = _fill_lanes(copy.deepcopy(model).float().cpu().eval())
+        self.model = _pad_linear_layers(copy.deepcopy(model).float().cpu().eval())
 
     def outputs(self, x: Tensor) -> Tensor:
-        """Float32 (n, d) to outputs for n rows and more: the last block's filling stays in."""
+        """Float32 (n, d) → outputs for n rows, then for those that fill up the last block."""
         with torch.inference_mode(), single_thread():
             blocks = torch.split(fill_rows(x, self.rows), self.rows)
             return torch.cat([self.model(block) for block in blocks])
 
 
 def rows_per_block(model: nn.Module) -> int:
-    """Rows in a block: a matter of the network alone, never of how many rows there are."""
+    """Rows in a block; it depends on the network alone, not on how many rows there are."""
     n_parameters = max(1, sum(parameter.numel() for parameter in model.parameters()))
     return min(MAX_ROWS, max(ROWS, MULTIPLY_ADDS // n_parameters // ROWS * ROWS))
 
 
 def fill_rows(x: Tensor, multiple: int = ROWS) -> Tensor:
-    """Rows of zeros added to (n, d), so that their number is a multiple and not 0."""
+    """(n, d) with rows of zeros appended, so that their number is a positive multiple."""
     missing = -len(x) % multiple or (0 if len(x) else multiple)
     return functional.pad(x, (0, 0, 0, missing)) if missing else x
 
 
 @contextlib.contextmanager
 def single_thread() -> Iterator[None]:
-    """Keep torch to one thread: where rows are dealt out to several, each has elements left over."""
+    """Limit torch to one thread: several split the rows where vector registers are not full."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -59,7 +59,7 @@ def single_thread() -> Iterator[None]:
 
 
 def map_alone(work: Callable[[T], Tensor], items: Sequence[T]) -> list[Tensor]:
-    """work(item) for all items, on as many threads as torch has, but each item on one alone."""
+    """work(item) for all items, on as many threads as torch has, but each item on a single thread."""
     n_threads = min(torch.get_num_threads(), len(items))
     with single_thread():
         if n_threads == 1:
@@ -68,8 +68,8 @@ def map_alone(work: Callable[[T], Tensor], items: Sequence[T]) -> list[Tensor]:
             return list(threads.map(work, items))
 
 
-class _WholeLanes(nn.Module):
-    """A Linear layer whose inputs are filled up with zeros, so that every row starts at a vector's start."""
+class _PaddedLinear(nn.Module):
+    """A Linear layer whose inputs are padded with zeros, so that every row is aligned to vector registers."""
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class _WholeLanes(nn.Module):
         return functional.linear(functional.pad(x, (0, self.missing)), self.weight, self.bias)
 
 
-def _fill_lanes(model: nn.Module) -> nn.Module:
+def _pad_linear_layers(model: nn.Module) -> nn.Module:
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.Linear) and child.in_features % LANES:
-                setattr(parent, name, _WholeLanes(child))
+                setattr(parent, name, _PaddedLinear(child))
     return model

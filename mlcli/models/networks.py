@@ -1,4 +1,4 @@
-"""The multilayer perceptron, its linear special cases, and ensembles of networks."""
+"""The multilayer perceptron, linear without hidden layers, and ensembles of networks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mlcli.models.task import Output
 HE_FAMILY = ("relu", "leaky_relu", "elu", "celu", "gelu", "silu", "mish", "relu6", "softplus", "hard_swish")
 
 
-class Step(nn.Module):
+class StepFunction(nn.Module):
     """1 where the input is positive, else 0 (McCulloch and Pitts, 1943).
 
-    The derivative is zero everywhere, so backward uses the sigmoid's instead (the straight-through
+    Its derivative is zero everywhere, so the backward pass uses the sigmoid's instead (the straight-through
     estimator of Bengio et al., 2013).
     """
 
@@ -28,50 +28,26 @@ class Step(nn.Module):
         return soft + ((x > 0).to(x.dtype) - soft).detach()
 
 
-def build_activation(name: Activation) -> nn.Module:
-    """The non-linearity called `name`; elementwise on a tensor of any shape."""
-    match name:
-        case "identity":
-            return nn.Identity()
-        case "step":
-            return Step()
-        case "sigmoid":
-            return nn.Sigmoid()
-        case "tanh":
-            return nn.Tanh()
-        case "relu":
-            return nn.ReLU()
-        case "leaky_relu":
-            return nn.LeakyReLU(0.01)
-        case "elu":
-            return nn.ELU()
-        case "selu":
-            return nn.SELU()
-        case "celu":
-            return nn.CELU()
-        case "gelu":
-            return nn.GELU()
-        case "silu":
-            return nn.SiLU()
-        case "mish":
-            return nn.Mish()
-        case "softplus":
-            return nn.Softplus()
-        case "softsign":
-            return nn.Softsign()
-        case "hard_tanh":
-            return nn.Hardtanh()
-        case "hard_sigmoid":
-            return nn.Hardsigmoid()
-        case "hard_swish":
-            return nn.Hardswish()
-        case "relu6":
-            return nn.ReLU6()
-
-
-def embedding_width(n_categories: int) -> int:
-    """Length of the vector learned for each of n categories (the rule of fastai's tabular models)."""
-    return min(50, round(1.6 * math.pow(n_categories, 0.56)))
+ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "step": StepFunction,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,  # of slope 0.01
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "celu": nn.CELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+    "hard_tanh": nn.Hardtanh,
+    "hard_sigmoid": nn.Hardsigmoid,
+    "hard_swish": nn.Hardswish,
+    "relu6": nn.ReLU6,
+}
 
 
 class Mlp(nn.Module):
@@ -79,7 +55,8 @@ class Mlp(nn.Module):
 
     Input  : float32 (n, n_numeric + len(cardinalities)); the last columns hold category codes
     Output : float32 (n, n_outputs), before any sigmoid or softmax (logits for classes)
-    Its first weights are for `initialise` to set.
+
+    Weights are set by `initialise`.
     """
 
     def __init__(self, config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> None:
@@ -99,17 +76,8 @@ class Mlp(nn.Module):
         return self.output(self.hidden(x))  # type: ignore[no-any-return]
 
 
-def count_parameters(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> int:
-    """How many numbers the network would learn, told without making it."""
-    embedded = [embedding_width(n) for n in cardinalities]
-    widths = [n_numeric + sum(embedded), *config.hidden, n_outputs]
-    layers = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
-    norms = 0 if config.norm == "none" else 2 * sum(config.hidden)
-    return layers + norms + sum(n * width for n, width in zip(cardinalities, embedded, strict=True))
-
-
 def build_model(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int, seed: int) -> Mlp:
-    """The network with first weights that depend on the seed alone; the global generator is left alone."""
+    """The network with initial weights that depend on the seed alone; the global generator is left unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Mlp(config, n_numeric, cardinalities, n_outputs)
@@ -117,8 +85,22 @@ def build_model(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int],
         return model
 
 
+def count_parameters(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> int:
+    """Trainable parameters of the network, without building it."""
+    embedded = [embedding_width(n) for n in cardinalities]
+    widths = [n_numeric + sum(embedded), *config.hidden, n_outputs]
+    layers = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
+    norms = 0 if config.norm == "none" else 2 * sum(config.hidden)
+    return layers + norms + sum(n * width for n, width in zip(cardinalities, embedded, strict=True))
+
+
+def embedding_width(n_categories: int) -> int:
+    """Length of the vector learned for each of n categories (the rule of fastai's tabular models)."""
+    return min(50, round(1.6 * math.pow(n_categories, 0.56)))
+
+
 def _embedding(n_categories: int) -> nn.Embedding:
-    """A table without first weights, whose drawing would import torch's compiler where there is no memory for them."""
+    """A table without initial weights: drawing them on the meta device would import torch's compiler."""
     empty = torch.empty(n_categories, embedding_width(n_categories))
     table: nn.Embedding = nn.Embedding.from_pretrained(empty, freeze=False)  # type: ignore[no-untyped-call]
     return table
@@ -130,7 +112,7 @@ def _hidden_layer(config: MlpConfig, n_in: int, n_out: int) -> list[nn.Module]:
         layers.append(nn.BatchNorm1d(n_out))
     elif config.norm == "layer":
         layers.append(nn.LayerNorm(n_out))
-    layers.append(build_activation(config.activation))
+    layers.append(ACTIVATIONS[config.activation]())
     if config.dropout > 0:
         layers.append(nn.Dropout(config.dropout))
     return layers
@@ -183,10 +165,10 @@ def _initialiser(name: Init, activation: Activation) -> Callable[[Tensor], objec
 
 
 class Ensemble(nn.Module):
-    """Networks of the same inputs and outputs; the answer is the mean of theirs.
+    """The mean of networks with the same inputs and outputs.
 
-    Input  : as its members take it
-    Output : float32 (n, n_outputs), raw outputs as of one network: those that are decoded to the mean probability
+    Input  : as of its members
+    Output : float32 (n, n_outputs), raw outputs as of one network: those that decode to the mean probability
              (sigmoid, softmax), or the mean itself (identity, step)
     """
 
@@ -200,7 +182,7 @@ class Ensemble(nn.Module):
 
 
 def combine_outputs(outputs: Tensor, output: Output) -> Tensor:
-    """(k, n, n_outputs) of k networks to (n, n_outputs): log p or log-odds of the mean p, in float64 on the way."""
+    """(k, n, n_outputs) of k networks → (n, n_outputs): log p or log-odds of the mean p, computed in float64."""
     wide = outputs.double()
     match output:
         case "softmax":

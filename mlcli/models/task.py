@@ -1,4 +1,4 @@
-"""What is predicted: how targets become numbers and how the network's outputs become predictions."""
+"""The task: how targets are encoded, the network's output layer, and how its outputs are decoded to predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASS_LOSSES = ("bce", "cross_entropy", "focal", *MARGIN_LOSSES)
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers for n rows.
+    """Predictions for n rows.
 
     values        : regression float64 (n, n_targets) in the target's units; classes int64 (n,), indices
     probabilities : float64 (n, K), or None for regression, step outputs and margin losses
@@ -37,7 +37,7 @@ class Predictions:
         return len(self.values)
 
     def at(self, rows: slice | np.ndarray) -> Predictions:
-        """The answers for these rows."""
+        """The predictions for these rows."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         return Predictions(self.values[rows], probabilities, self.scores[rows])
 
@@ -59,7 +59,7 @@ class Regression:
     def truth(self, data: Dataset) -> np.ndarray:
         """Targets in their own units, float64 (n, n_targets)."""
         if isinstance(data, Images):
-            raise DataError("regression needs a table; pictures come with classes")
+            raise DataError("regression needs a table; images have classes")
         return collect(data.rows.select(self.targets)).to_numpy().astype(np.float64).reshape(len(data), self.n_outputs)
 
     def encode(self, data: Dataset) -> torch.Tensor:
@@ -78,13 +78,13 @@ class Regression:
         return torch.stack([target.min() == target.max() for target in y.unbind(1)]).cpu().numpy()
 
     def decode_targets(self, y: torch.Tensor) -> np.ndarray:
-        """What `encode` was given, as far as float32 tells: 0 where it cannot be told from it."""
-        spread = y.cpu().double().numpy() * np.array(self.std)
-        values = spread + np.array(self.mean)
-        return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(spread), 0.0, values)
+        """The inverse of `encode`; 0 where float32 cannot tell the value from 0."""
+        centred = y.cpu().double().numpy() * np.array(self.std)
+        values = centred + np.array(self.mean)
+        return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(centred), 0.0, values)
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
-        """Outputs (n, n_targets) back in the target's units."""
+        """Outputs (n, n_targets) in the targets' units."""
         scores = outputs.cpu().double().numpy()
         return Predictions(scores * np.array(self.std) + np.array(self.mean), None, scores)
 
@@ -94,7 +94,7 @@ class Classification:
     """Classes in the order of the outputs; with two, the second is the positive one.
 
     counts    : training rows of each class
-    threshold : two classes with probabilities: from which probability the second is predicted
+    threshold : of two classes with probabilities: from which one the second is predicted
     """
 
     target: str
@@ -131,7 +131,7 @@ class Classification:
         return codes if self.output == "softmax" else codes.float().unsqueeze(1)
 
     def decode_targets(self, y: torch.Tensor) -> np.ndarray:
-        """What `encode` was given: int64 (n,)."""
+        """The inverse of `encode`: int64 (n,)."""
         return y.long().cpu().numpy().reshape(-1)
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
@@ -155,7 +155,7 @@ class Classification:
         return torch.stack([1 - positive, positive], dim=1)
 
     def with_threshold(self, threshold: float) -> Self:
-        """The same task deciding at another probability."""
+        """The same task with another decision threshold."""
         return replace(self, threshold=threshold)
 
 

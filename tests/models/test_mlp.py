@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mlcli.config.sections.model import Activation, Init, MlpConfig
-from mlcli.models.networks import build_activation, build_model, count_parameters, embedding_width
+from mlcli.models.networks import ACTIVATIONS, build_model, count_parameters, embedding_width
 
 E = np.exp
 FORMULAS = {
@@ -38,19 +38,19 @@ def test_every_activation_but_gelu_has_its_formula_here():
 @pytest.mark.parametrize("name", FORMULAS)
 def test_activation_follows_its_formula(name):
     x = np.linspace(-4, 8, 41)
-    np.testing.assert_allclose(build_activation(name)(torch.tensor(x)).numpy(), FORMULAS[name](x), atol=1e-12)
+    np.testing.assert_allclose(ACTIVATIONS[name]()(torch.tensor(x)).numpy(), FORMULAS[name](x), atol=1e-12)
 
 
 def test_gelu_is_x_times_the_normal_distribution_function():
     from scipy.stats import norm
 
     x = np.linspace(-4, 4, 33)
-    np.testing.assert_allclose(build_activation("gelu")(torch.tensor(x)).numpy(), x * norm.cdf(x), atol=1e-12)
+    np.testing.assert_allclose(ACTIVATIONS["gelu"]()(torch.tensor(x)).numpy(), x * norm.cdf(x), atol=1e-12)
 
 
 def test_step_passes_a_gradient_through():
     x = torch.tensor([0.0, 1.0], requires_grad=True)
-    build_activation("step")(x).sum().backward()
+    ACTIVATIONS["step"]()(x).sum().backward()
     np.testing.assert_allclose(x.grad, [0.25, np.e / (1 + np.e) ** 2], rtol=1e-6)
 
 
