@@ -11,6 +11,18 @@ from mlcli.errors import Problem
 Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | dict[str, Value] | None"
 JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 KeyPath = tuple[str | int, ...]
+NamePath = tuple[str, ...]
+MAX_KEYS = 32
+_BARE = re.compile(r"[^\s.=\[\]\"'\x00-\x1f]+")
+_PART = re.compile(r"""(?P<bare>[^.="'\[\]]+)|"(?P<double>[^"]*)"|'(?P<single>[^']*)'""")
+Scalar = str | int | float | bool | None
+NULL: Final = re.compile(r"null|Null|NULL|~|")
+BOOL: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
+INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+NOT_FINITE: Final = re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
+_INT64 = 2**63
+_MAX_DIGITS = 400
 
 
 class NotASectionError(ValueError):
@@ -97,12 +109,6 @@ def freeze(value: JsonValue) -> Value:
     return value
 
 
-MAX_KEYS = 32
-
-_BARE = re.compile(r"[^\s.=\[\]\"'\x00-\x1f]+")
-_PART = re.compile(r"""(?P<bare>[^.="'\[\]]+)|"(?P<double>[^"]*)"|'(?P<single>[^']*)'""")
-
-
 def dotted(path: KeyPath) -> str:
     """Dotted name; keys that a dotted name could not hold bare are quoted."""
     text = ""
@@ -139,18 +145,6 @@ def read_key(text: str) -> tuple[str, ...]:
     if rest:
         raise ValueError(f"{text!r} is not a key such as optimizer.lr")
     return keys
-
-
-Scalar = str | int | float | bool | None
-
-NULL: Final = re.compile(r"null|Null|NULL|~|")
-BOOL: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
-INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-NOT_FINITE: Final = re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
-
-_INT64 = 2**63
-_MAX_DIGITS = 400
 
 
 def read_scalar(text: str) -> Scalar:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcli.config.loading.dump import Differing, show_setting
+from mlcli.config.loading.differences import Difference, show_setting
 from mlcli.io.atomic import write_file
 from mlcli.io.text import show_number, show_seconds, show_signed
 from mlcli.metrics.catalog import Score
@@ -78,7 +78,7 @@ def _seconds(manifest: RunManifest) -> str:
     return "–" if seconds is None else show_seconds(seconds)
 
 
-def _differing(title: str, found: Sequence[Differing], names: tuple[str, ...]) -> TextTable:
+def _differing(title: str, found: Sequence[Difference], names: tuple[str, ...]) -> TextTable:
     if not found:
         return TextTable(title, note="identical")
     rows = tuple((one.key, *map(show_setting, one.values)) for one in found)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlcli.config.loading.dump import Differing, differing_facts, differing_keys
+from mlcli.config.loading.differences import Difference, differing_facts, differing_keys
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.json import strict_json, to_json
 from mlcli.metrics.catalog import Score
@@ -31,8 +31,8 @@ class Comparison:
 
     records: tuple[RunRecord, ...]
     manifests: tuple[RunManifest, ...]
-    keys: tuple[Differing, ...]
-    environment: tuple[Differing, ...]
+    keys: tuple[Difference, ...]
+    environment: tuple[Difference, ...]
     pairs: tuple[Pair, ...]
     histories: tuple[tuple[EpochRecord, ...], ...]
 

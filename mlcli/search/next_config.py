@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlcli.config.loading.commented import commented_keys, write_document
-from mlcli.config.loading.dump import changes_of, differing_keys, plain_section, show_setting
+from mlcli.config.loading.differences import differing_keys, show_setting
+from mlcli.config.loading.dump import changes_of, plain_section
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.recommendations import Finding

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from mlcli.config.reference.explain import Path, Topic, depth, is_choice, leads
+from mlcli.config.reference.explain import Topic, depth, is_choice, leads
 from mlcli.config.rules.messages import KEY_SYNONYMS, nearest
 from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape, shape_of
-from mlcli.config.tree import read_key
+from mlcli.config.tree import NamePath, read_key
 from mlcli.errors import UsageError
 
 
@@ -47,7 +47,7 @@ def find_topics(text: str) -> tuple[Topic, ...]:
     return exact or _by_last_part(parts) or _by_value(text) or _refuse(text)
 
 
-def _topics(parts: Path, path: Path, member: str | None) -> Iterator[Topic]:
+def _topics(parts: NamePath, path: NamePath, member: str | None) -> Iterator[Topic]:
     """Readings of the parts below a path, of which `member` was chosen if one was."""
     here = Topic(path, member)
     if not parts or (path and parts == ("name",)):
@@ -64,7 +64,7 @@ def _topics(parts: Path, path: Path, member: str | None) -> Iterator[Topic]:
         yield from _topics(tuple(rest), path, head)
 
 
-def _by_last_part(parts: Path) -> tuple[Topic, ...]:
+def _by_last_part(parts: NamePath) -> tuple[Topic, ...]:
     named = [key.path for key in all_keys() if key.path[-1:] == parts and not is_choice(key)]
     return tuple(Topic(path) for path in dict.fromkeys(named))
 

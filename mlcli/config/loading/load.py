@@ -30,92 +30,6 @@ from mlcli.config.tree import (
 )
 from mlcli.errors import ConfigError, Problem
 
-
-def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[ConfigIssue]:
-    """Every pair of keys that cannot stand together; `written` is what the file says of the configuration."""
-    yield from check_source(config.dataset)
-    yield from check_split(config)
-    yield from check_columns(config)
-    yield from check_task(config)
-    yield from check_training(config)
-    yield from check_search_space(config.improve, written)
-
-
-def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
-    """Tree with the values of all overrides, later ones winning; the malformed ones join its problems."""
-    problems: list[Problem] = []
-    for override in overrides:
-        source = f"--set {override}"
-        try:
-            path, value = _read_override(override, source)
-            tree = replace(tree, value=expand_shorthand(tree.value)).with_value(path, value, Place(source))
-        except ConfigError as error:
-            problems.extend(error.problems)
-        except ValueError as error:
-            problems.append(Problem("", str(error), source))
-    return replace(tree, problems=(*tree.problems, *problems))
-
-
-def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
-    keys, rest = read_dotted(override)
-    if rest.startswith("["):
-        raise ValueError(f"an item of a list cannot be set alone; set the whole list: {dotted(keys)}=[…]")
-    if not rest.startswith("="):
-        raise ValueError("must be key=value, such as optimizer.lr=0.01")
-    return keys, read_yaml_value(rest[1:], source)
-
-
-def build_config(tree: Tree) -> Config:
-    """The configuration a tree describes; raises ConfigError with every problem, in the order of the file.
-
-    The cross-field checks see what is left without the keys that have issues of their own, where that is enough.
-    """
-    value = expand_shorthand(tree.value)
-    issues = list(islice(find_issues(value), MAX_PROBLEMS + 1))
-    broken = [_smallest_section(issue.path) for issue in issues]
-    value = reduce(without_value, broken, value)
-    config = construct_config(value) if not broken or next(find_issues(value), None) is None else None
-    if config is not None:
-        conflicts = (issue for issue in cross_field_issues(config, value) if not _rests_on(issue, broken))
-        issues.extend(islice(conflicts, MAX_PROBLEMS + 1))
-    problems = [*tree.problems, *(_placed(issue, tree) for issue in issues if not _rests_on(issue, tree.broken))]
-    if config is None or problems:
-        raise ConfigError(_in_order(problems))
-    return config
-
-
-def _smallest_section(path: KeyPath) -> KeyPath:
-    """What to leave out for a path with an issue: the key itself, or the section whose name it is."""
-    return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
-
-
-def _rests_on(issue: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
-    involved = (issue.path, *issue.reads)
-    return any(_is_under(path, gone) or _is_under(gone, path) for path in involved for gone in broken)
-
-
-def _is_under(path: KeyPath, above: KeyPath) -> bool:
-    return path[: len(above)] == above
-
-
-def _placed(issue: ConfigIssue, tree: Tree) -> Problem:
-    place = tree.place_of_key(issue.path) if issue.at_key else tree.place_of_value(issue.path)
-    return Problem(dotted(issue.path), issue.message, place.source, place.line, place.column)
-
-
-def _in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems once each, in the order of the file, the command line's after it; no more than one can read."""
-    ordered = sorted(dict.fromkeys(problems), key=_position)
-    if len(ordered) <= MAX_PROBLEMS:
-        return ordered
-    more = Problem("", f"there are more problems; these are the first {MAX_PROBLEMS}", ordered[0].source)
-    return [*ordered[:MAX_PROBLEMS], more]
-
-
-def _position(problem: Problem) -> tuple[bool, int, int]:
-    return problem.line is None, problem.line or 0, problem.column or 0
-
-
 MAX_BYTES = 2**20
 # What a user may name where a configuration is expected.
 TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz"}
@@ -168,14 +82,99 @@ def override_config(config: Config, values: Mapping[str, JsonValue], without: It
     return build_config(tree)
 
 
-def _with_name(tree: Tree, default_name: str) -> Tree:
-    """The tree with the name that goes without saying."""
-    return replace(tree, value={"name": experiment_name(default_name), **tree.value})
-
-
 def experiment_name(text: str) -> str:
     """Letters, digits, - and _ of a text, as `name` takes them."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64] or "run"
+
+
+def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
+    """Tree with the values of all overrides, later ones winning; the malformed ones join its problems."""
+    problems: list[Problem] = []
+    for override in overrides:
+        source = f"--set {override}"
+        try:
+            path, value = _read_override(override, source)
+            tree = replace(tree, value=expand_shorthand(tree.value)).with_value(path, value, Place(source))
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except ValueError as error:
+            problems.append(Problem("", str(error), source))
+    return replace(tree, problems=(*tree.problems, *problems))
+
+
+def build_config(tree: Tree) -> Config:
+    """The configuration a tree describes; raises ConfigError with every problem, in the order of the file.
+
+    The cross-field checks see what is left without the keys that have issues of their own, where that is enough.
+    """
+    value = expand_shorthand(tree.value)
+    issues = list(islice(find_issues(value), MAX_PROBLEMS + 1))
+    broken = [_smallest_section(issue.path) for issue in issues]
+    value = reduce(without_value, broken, value)
+    config = construct_config(value) if not broken or next(find_issues(value), None) is None else None
+    if config is not None:
+        conflicts = (issue for issue in cross_field_issues(config, value) if not _rests_on(issue, broken))
+        issues.extend(islice(conflicts, MAX_PROBLEMS + 1))
+    problems = [*tree.problems, *(_placed(issue, tree) for issue in issues if not _rests_on(issue, tree.broken))]
+    if config is None or problems:
+        raise ConfigError(_in_order(problems))
+    return config
+
+
+def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[ConfigIssue]:
+    """Every pair of keys that cannot stand together; `written` is what the file says of the configuration."""
+    yield from check_source(config.dataset)
+    yield from check_split(config)
+    yield from check_columns(config)
+    yield from check_task(config)
+    yield from check_training(config)
+    yield from check_search_space(config.improve, written)
+
+
+def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
+    keys, rest = read_dotted(override)
+    if rest.startswith("["):
+        raise ValueError(f"an item of a list cannot be set alone; set the whole list: {dotted(keys)}=[…]")
+    if not rest.startswith("="):
+        raise ValueError("must be key=value, such as optimizer.lr=0.01")
+    return keys, read_yaml_value(rest[1:], source)
+
+
+def _smallest_section(path: KeyPath) -> KeyPath:
+    """What to leave out for a path with an issue: the key itself, or the section whose name it is."""
+    return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
+
+
+def _rests_on(issue: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
+    involved = (issue.path, *issue.reads)
+    return any(_is_under(path, gone) or _is_under(gone, path) for path in involved for gone in broken)
+
+
+def _is_under(path: KeyPath, above: KeyPath) -> bool:
+    return path[: len(above)] == above
+
+
+def _placed(issue: ConfigIssue, tree: Tree) -> Problem:
+    place = tree.place_of_key(issue.path) if issue.at_key else tree.place_of_value(issue.path)
+    return Problem(dotted(issue.path), issue.message, place.source, place.line, place.column)
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems once each, in the order of the file, the command line's after it; no more than one can read."""
+    ordered = sorted(dict.fromkeys(problems), key=_position)
+    if len(ordered) <= MAX_PROBLEMS:
+        return ordered
+    more = Problem("", f"there are more problems; these are the first {MAX_PROBLEMS}", ordered[0].source)
+    return [*ordered[:MAX_PROBLEMS], more]
+
+
+def _position(problem: Problem) -> tuple[bool, int, int]:
+    return problem.line is None, problem.line or 0, problem.column or 0
+
+
+def _with_name(tree: Tree, default_name: str) -> Tree:
+    """The tree with the name that goes without saying."""
+    return replace(tree, value={"name": experiment_name(default_name), **tree.value})
 
 
 def _read_text(path: Path) -> str:

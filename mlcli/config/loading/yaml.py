@@ -37,51 +37,12 @@ _ADVICE = (
     ("scanning a tag", "tags are not allowed; quote the text if it starts with '!'"),
     ("directive", "a line cannot start with '%'; quote the text or remove the line"),
 )  # fmt: skip
-
-
-def explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], text: str) -> tuple[str, yaml.Mark]:
-    """Message and place of a syntax error.
-
-    brackets : where the brackets open at the time stand, outermost first
-    """
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        raise error
-    lines = text.splitlines()
-    at = _character(lines, mark)
-    wording = f"{error.context or ''}: {error.problem or ''}"
-    if "maximum nesting depth" in wording:  # libyaml's own limit, met while it reads ahead
-        return TOO_DEEP, mark
-    if "tab char" in wording or at == "\t":
-        return "a tab cannot indent; use blanks", mark
-    if "quoted scalar" in wording and "end of stream" in wording:
-        return "the quote that opens here is never closed", error.context_mark or mark
-    if "cannot start any token" in wording or (at and at in _RESERVED and "node content" in wording and not brackets):
-        return f"text cannot start with '{at}'; put it in quotes", mark
-    if brackets and "flow" in wording:
-        return _open_bracket(_character(lines, brackets[-1]), mark, lines), brackets[-1]
-    if at in ("]", "}"):
-        return f"'{at}' closes a bracket that was never opened; put it in quotes if it is text", mark
-    return next((advice for part, advice in _ADVICE if part in wording), "this is not valid YAML here"), mark
-
-
-def _open_bracket(sign: str, mark: yaml.Mark, lines: Sequence[str]) -> str:
-    if mark.line >= len(lines):
-        return f"'{sign}' is never closed"
-    before = f"line {mark.line + 1}, column {mark.column + 1}"
-    return f"'{sign}' is not closed, or a comma is missing or doubled, before {before}"
-
-
-def _character(lines: Sequence[str], mark: yaml.Mark) -> str:
-    return lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
-
-
 Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the tag of an event
-
 MAX_VALUES = 10_000
-
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Characters of a value that stands where a whole configuration is expected, such as a table's.
+LONGEST_SHOWN = 60
 
 
 def read_yaml(text: str, source: str) -> Tree:
@@ -118,10 +79,6 @@ def _refuse_control(text: str, source: str) -> None:
     raise ConfigError([Problem("", message, source, line, column)])
 
 
-# Characters of a value that stands where a whole configuration is expected, such as a table's.
-LONGEST_SHOWN = 60
-
-
 def _not_a_mapping(value: Value, place: Place) -> Problem:
     if value is None:
         message = "the file is empty; it needs at least a dataset section"
@@ -155,7 +112,7 @@ class _Reader:
         try:
             return self._document(yaml.parse(self.text, Loader=_Loader))
         except yaml.MarkedYAMLError as error:
-            message, mark = explain_syntax(error, self.brackets, self.text)
+            message, mark = _explain_syntax(error, self.brackets, self.text)
             raise self.stopped(message, mark.line + 1, mark.column + 1) from None
         except yaml.YAMLError:
             raise self.stopped("the text is not valid YAML", 1, 1) from None
@@ -260,3 +217,40 @@ class _Reader:
 
     def _place(self, event: Event) -> Place:
         return Place(self.source, event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], text: str) -> tuple[str, yaml.Mark]:
+    """Message and place of a syntax error.
+
+    brackets : where the brackets open at the time stand, outermost first
+    """
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        raise error
+    lines = text.splitlines()
+    at = _character(lines, mark)
+    wording = f"{error.context or ''}: {error.problem or ''}"
+    if "maximum nesting depth" in wording:  # libyaml's own limit, met while it reads ahead
+        return TOO_DEEP, mark
+    if "tab char" in wording or at == "\t":
+        return "a tab cannot indent; use blanks", mark
+    if "quoted scalar" in wording and "end of stream" in wording:
+        return "the quote that opens here is never closed", error.context_mark or mark
+    if "cannot start any token" in wording or (at and at in _RESERVED and "node content" in wording and not brackets):
+        return f"text cannot start with '{at}'; put it in quotes", mark
+    if brackets and "flow" in wording:
+        return _open_bracket(_character(lines, brackets[-1]), mark, lines), brackets[-1]
+    if at in ("]", "}"):
+        return f"'{at}' closes a bracket that was never opened; put it in quotes if it is text", mark
+    return next((advice for part, advice in _ADVICE if part in wording), "this is not valid YAML here"), mark
+
+
+def _open_bracket(sign: str, mark: yaml.Mark, lines: Sequence[str]) -> str:
+    if mark.line >= len(lines):
+        return f"'{sign}' is never closed"
+    before = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"'{sign}' is not closed, or a comma is missing or doubled, before {before}"
+
+
+def _character(lines: Sequence[str], mark: yaml.Mark) -> str:
+    return lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""

@@ -8,7 +8,10 @@ from pydantic.fields import FieldInfo
 from mlcli.config.rules.messages import describe, shown_value
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.keys import ANY, Key, all_keys, field_shape, find_keys, names_of
-from mlcli.config.tree import JsonValue, Value, dotted, freeze
+from mlcli.config.tree import JsonValue, NamePath, Value, dotted, freeze
+
+# The user's own name that examples use for a column and for a key to search.
+OWN_NAMES: dict[NamePath, str] = {("features", "columns"): "age", ("improve", "space"): "training.batch_size"}
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,6 @@ class Advice:
 
 
 NO_ADVICE = Advice()
-Path = tuple[str, ...]
-
-# The user's own name that examples use for a column and for a key to search.
-OWN_NAMES: dict[Path, str] = {("features", "columns"): "age", ("improve", "space"): "training.batch_size"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Topic:
     owner  : of a key, the member of the section around it that is meant
     """
 
-    path: Path
+    path: NamePath
     member: str | None = None
     owner: str | None = None
 
@@ -163,7 +162,7 @@ def _least(topic: Topic, member: str) -> Value:
     return {"name": member, **required} if required else member
 
 
-def _nested(path: Path, value: Value, owner: str | None) -> dict[str, Value]:
+def _nested(path: NamePath, value: Value, owner: str | None) -> dict[str, Value]:
     """The value under the keys of its path; owner: the name of the section right around it."""
     *above, last = (OWN_NAMES[path[:depth]] if part == ANY else part for depth, part in enumerate(path))
     nested: dict[str, Value] = {last: value} if owner is None or last == "name" else {"name": owner, last: value}
@@ -186,11 +185,11 @@ def _other_than_default(key: Key) -> Value:
     return "text" if any(option.annotation is str for option in options) else None
 
 
-def leads(path: Path, start: Path) -> bool:
+def leads(path: NamePath, start: NamePath) -> bool:
     """Whether a key's path goes through `start`, whose names of the user's own match ANY."""
     return len(path) >= len(start) and all(a in (ANY, b) for a, b in zip(path, start, strict=False))
 
 
-def depth(path: Path) -> int:
+def depth(path: NamePath) -> int:
     """Keys of a path, names of the user's own not counted."""
     return sum(part != ANY for part in path)

@@ -8,17 +8,17 @@ from typing import Any, TypeAlias
 from pydantic.fields import FieldInfo
 
 from mlcli.config.reference.explain import advice_of, summary_of
-from mlcli.config.rules.training import SPACE, searchable
+from mlcli.config.rules.training import searchable
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.keys import Shape, field_shape, names_of, shape_of
+from mlcli.config.sections.training import ImproveConfig
 from mlcli.config.tree import dotted
 from mlcli.errors import ResourceError
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
 
 Node: TypeAlias = dict[str, Any]
-NodePath = tuple[str, ...]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 TITLE = "Configuration of mlcli"
@@ -32,12 +32,13 @@ _LIMITS = {
     "min_length": "minLength",
 }
 _TYPES = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string"}
+SCHEMA_NAME = "mlcli.schema.json"
 
 
 def config_schema() -> Node:
     """The whole schema: every section once, under `definitions`."""
     writer = _Writer()
-    root = writer.section(Config, (), optional=("name",))
+    root = writer.section(Config, optional=("name",))
     return {"$schema": DRAFT, "title": TITLE, **root, "definitions": dict(sorted(writer.definitions.items()))}
 
 
@@ -52,44 +53,52 @@ class _Writer:
     def __init__(self) -> None:
         self.definitions: dict[str, Node] = {}
 
-    def section(self, section: type[Section], path: NodePath, optional: NodePath = ()) -> Node:
+    def section(self, section: type[Section], optional: Sequence[str] = ()) -> Node:
         """An object closed to unknown keys. optional: keys that may be left out though the section requires them."""
         fields = section.model_fields
         keys = sorted(fields, key=lambda key: key != "name")
         needed = [key for key in keys if fields[key].is_required() and key not in optional]
+        properties = {key: self._key(fields[key], at_margin=section is Config) for key in keys}
+        if section is ImproveConfig:
+            properties["space"] |= self._searched_keys(properties["space"]["additionalProperties"])
         return {
             "description": summary_of(section),
             "type": "object",
-            "properties": {key: self._key(fields[key], (*path, key)) for key in keys},
+            "properties": properties,
             "additionalProperties": False,
             **({"required": needed} if needed else {}),
         }
 
-    def _key(self, field: FieldInfo, path: NodePath) -> Node:
+    def _searched_keys(self, searched: Node) -> Node:
+        """The keys that can be searched, so that an editor offers them."""
+        self.definitions[SEARCHED] = searched
+        reference = _refer(SEARCHED)
+        return {"additionalProperties": reference, "properties": {dotted(path): reference for path in searchable()}}
+
+    def _key(self, field: FieldInfo, at_margin: bool) -> Node:
         default = {} if field.is_required() else {"default": _plain_default(field.default)}
         said = " ".join(text for text in (field.description, advice_of(field).change, _said_default(default)) if text)
         # At the left margin, the name may be left out of the section that is the default.
-        unnamed = type(field.default) if len(path) == 1 else None
-        node = self._value(field_shape(field), path, unnamed)
+        node = self._value(field_shape(field), type(field.default) if at_margin else None)
         return {**({"description": said} if said else {}), **node, **default}
 
-    def _value(self, shape: Shape, path: NodePath, unnamed: type[Section] | None = None) -> Node:
-        """What may stand at a path: one of several forms, where there are several."""
+    def _value(self, shape: Shape, unnamed: type[Section] | None = None) -> Node:
+        """One of several forms, where there are several. unnamed: the section that needs no name."""
         sections = shape.sections()
         if len(sections) > 1 and all(map(names_of, sections)):
-            return self._chosen_by_name(sections, path, unnamed)
-        forms = [self._plain(option, path) for option in shape.options() if not option.is_section]
-        forms += [self._member(section, path, section is unnamed) for section in sections]
+            return self._chosen_by_name(sections, unnamed)
+        forms = [self._plain(option) for option in shape.options() if not option.is_section]
+        forms += [self._member(section, section is unnamed) for section in sections]
         forms += [{"enum": list(names)} for section in sections if (names := _bare_names(section))]
         return forms[0] if len(forms) == 1 and "$ref" not in forms[0] else {"anyOf": forms}
 
-    def _chosen_by_name(self, sections: Sequence[type[Section]], path: NodePath, unnamed: type[Section] | None) -> Node:
+    def _chosen_by_name(self, sections: Sequence[type[Section]], unnamed: type[Section] | None) -> Node:
         """Sections told apart by their name, so that an editor offers and judges the keys of the one meant."""
         choices = []
         for section in sections:
             named: Node = {"properties": {"name": {"enum": list(names_of(section))}}}
             required = {} if section is unnamed else {"required": ["name"]}
-            choices.append({"if": named | required, "then": self._member(section, path, section is unnamed)})
+            choices.append({"if": named | required, "then": self._member(section, section is unnamed)})
         every = [name for section in sections for name in names_of(section)]
         required = {} if unnamed in sections else {"required": ["name"]}
         return {
@@ -98,43 +107,36 @@ class _Writer:
             "then": {"properties": {"name": {"enum": every}}, **required, "allOf": choices},
         }
 
-    def _member(self, section: type[Section], path: NodePath, unnamed: bool) -> Node:
+    def _member(self, section: type[Section], unnamed: bool) -> Node:
         name = section.__name__
         if name not in self.definitions:
-            self.definitions[name] = self.section(section, path, optional=("name",) if unnamed else ())
+            self.definitions[name] = self.section(section, optional=("name",) if unnamed else ())
         return _refer(name)
 
-    def _plain(self, option: Shape, path: NodePath) -> Node:
+    def _plain(self, option: Shape) -> Node:
         """A scalar, a list or a mapping."""
         if option.words:
             return {"enum": list(option.words)}
         if option.origin is tuple:
-            return self._list(option, path)
+            return self._list(option)
         if option.origin is dict:
-            return self._mapping(option, path)
+            return self._mapping(option)
         limits = {word: limit for name, word in _LIMITS.items() if (limit := option.limit(name)) is not None}
-        pattern = next((one.pattern for one in option.constraints if getattr(one, "pattern", None)), None)
-        return {"type": _TYPES[option.annotation], **limits, **({"pattern": pattern} if pattern else {})}
+        return {"type": _TYPES[option.annotation], **limits, **({"pattern": option.pattern} if option.pattern else {})}
 
-    def _list(self, option: Shape, path: NodePath) -> Node:
+    def _list(self, option: Shape) -> Node:
         if option.any_length:
             lengths = {"minItems": option.limit("min_length"), "maxItems": option.limit("max_length")}
-            items = self._value(shape_of(option.arguments[0]), path)
+            items = self._value(shape_of(option.arguments[0]))
             return {"type": "array", "items": items, **{word: n for word, n in lengths.items() if n is not None}}
-        each = [self._value(shape_of(item), path) for item in option.arguments]
+        each = [self._value(shape_of(item)) for item in option.arguments]
         return {"type": "array", "items": each, "minItems": len(each), "maxItems": len(each)}
 
-    def _mapping(self, option: Shape, path: NodePath) -> Node:
+    def _mapping(self, option: Shape) -> Node:
         key, value = option.key_and_value()
-        names, inner = self._plain(key, path), self._value(value, (*path, "*"))
-        node: Node = {"type": "object", "additionalProperties": inner}
-        if len(names) > 1:
-            node["propertyNames"] = names
-        if path == SPACE:  # what can be searched is known, so that an editor can offer it
-            self.definitions[SEARCHED] = inner
-            node["additionalProperties"] = _refer(SEARCHED)
-            node["properties"] = {dotted(one): _refer(SEARCHED) for one in searchable()}
-        return node
+        names = self._plain(key)
+        node: Node = {"type": "object", "additionalProperties": self._value(value)}
+        return node | ({"propertyNames": names} if len(names) > 1 else {})
 
 
 def _refer(definition: str) -> Node:
@@ -158,9 +160,6 @@ def _bare_names(section: type[Section]) -> tuple[str, ...]:
     """The names that are a whole section when they stand alone."""
     lacking = [key for key, field in section.model_fields.items() if field.is_required() and key != "name"]
     return () if lacking else names_of(section)
-
-
-SCHEMA_NAME = "mlcli.schema.json"
 
 
 def editor_line(schema: Path) -> str:

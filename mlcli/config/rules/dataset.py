@@ -12,6 +12,9 @@ from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError
 
 _A_DAY = ("%[Yy]", "%[mbB]", "%d")
+SPLIT = ("dataset", "split")
+_BY_COLUMN = ("group", "time", "given")
+_DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
 
 
 def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
@@ -67,10 +70,6 @@ def _check_target(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Co
     if len(targets) > 1 and dataset.task == "classification":
         message = "must be regression or auto with several targets; got classification"
         yield ConfigIssue(("dataset", "task"), message, reads=(("dataset", "target"),))
-
-
-SPLIT = ("dataset", "split")
-_BY_COLUMN = ("group", "time", "given")
 
 
 def check_split(config: Config) -> Iterator[ConfigIssue]:
@@ -145,9 +144,6 @@ def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
     if isinstance(config.evaluation.threshold, str):
         message = f"choosing the threshold by {config.evaluation.threshold} {needs}"
         yield ConfigIssue(("evaluation", "threshold"), message, reads=reads)
-
-
-_DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
 
 
 def check_columns(config: Config) -> Iterator[ConfigIssue]:

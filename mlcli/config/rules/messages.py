@@ -10,6 +10,34 @@ from mlcli.config.tree import FLOAT, INT, KeyPath, Value, dotted
 
 _MAX_SHOWN = 60
 _NOUNS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number"}
+KEY_SYNONYMS = {
+    "activation_function": "activation",
+    "batch": "batch_size",
+    "batchsize": "batch_size",
+    "class_weight": "class_weights",
+    "file": "path",
+    "filename": "path",
+    "hidden_layer_sizes": "hidden",
+    "hidden_layers": "hidden",
+    "initializer": "init",
+    "label": "target",
+    "layers": "hidden",
+    "learning_rate": "lr",
+    "max_epochs": "epochs",
+    "max_iter": "epochs",
+    "normalize": "scale",
+    "num_epochs": "epochs",
+    "n_epochs": "epochs",
+    "random_state": "seed",
+    "scaler": "scale",
+    "sep": "delimiter",
+    "separator": "delimiter",
+    "units": "hidden",
+    "validation": "valid",
+    "validation_split": "valid",
+    "weight_decay": "l2",
+}
+_SURE, _LIKELY = 0.85, 0.75
 
 
 def must_be(shape: Shape, value: Value) -> str:
@@ -98,36 +126,6 @@ def _remedy(shape: Shape, value: Value) -> str:
         return "; remove the quotes"
     near = nearest(value, [word for option in options for word in option.words])
     return f"; did you mean '{near}'?" if near else ""
-
-
-KEY_SYNONYMS = {
-    "activation_function": "activation",
-    "batch": "batch_size",
-    "batchsize": "batch_size",
-    "class_weight": "class_weights",
-    "file": "path",
-    "filename": "path",
-    "hidden_layer_sizes": "hidden",
-    "hidden_layers": "hidden",
-    "initializer": "init",
-    "label": "target",
-    "layers": "hidden",
-    "learning_rate": "lr",
-    "max_epochs": "epochs",
-    "max_iter": "epochs",
-    "normalize": "scale",
-    "num_epochs": "epochs",
-    "n_epochs": "epochs",
-    "random_state": "seed",
-    "scaler": "scale",
-    "sep": "delimiter",
-    "separator": "delimiter",
-    "units": "hidden",
-    "validation": "valid",
-    "validation_split": "valid",
-    "weight_decay": "l2",
-}
-_SURE, _LIKELY = 0.85, 0.75
 
 
 def unknown_name(name: Value, path: KeyPath, valid: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from mlcli.config.sections.training import (
     NumberMetric,
     Space,
 )
-from mlcli.config.tree import Value, dotted, put_value, read_key, without_value
+from mlcli.config.tree import NamePath, Value, dotted, put_value, read_key, without_value
 
 _READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
 _REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile")
@@ -30,6 +30,9 @@ _OUTPUT_LOSSES = {
     "softmax": ("auto", "cross_entropy", "focal"),
     "step": ("auto", "perceptron", "hinge"),
 }
+SPACE = ("improve", "space")
+LARGEST_GRID = 100_000
+SEARCHED = ("features", "model", "loss", "optimizer", "training")
 
 
 def check_task(config: Config) -> Iterator[ConfigIssue]:
@@ -106,13 +109,6 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
             yield ConfigIssue(("training", "clip_norm"), message, reads=(("optimizer", "name"),))
 
 
-SPACE = ("improve", "space")
-LARGEST_GRID = 100_000
-SEARCHED = ("features", "model", "loss", "optimizer", "training")
-
-Path = tuple[str, ...]
-
-
 def check_search_space(config: ImproveConfig, written: dict[str, Value]) -> Iterator[ConfigIssue]:
     """Keys that do not exist or are not to be searched, empty ranges, and values that the key does not take.
 
@@ -143,14 +139,14 @@ def check_search_space(config: ImproveConfig, written: dict[str, Value]) -> Iter
             yield ConfigIssue((*SPACE, text), refusal, reads=(path[:1],))
 
 
-def searchable() -> tuple[Path, ...]:
+def searchable() -> tuple[NamePath, ...]:
     """The keys that can be searched, but for those of single columns."""
     paths = (key.path for key in all_keys() if not key.is_section)
     return tuple(dict.fromkeys(path for path in paths if path[0] in SEARCHED and ANY not in path))
 
 
-def _read_key(text: str) -> Path:
-    """Path of a key that can be searched; raises ValueError with advice for others."""
+def _read_key(text: str) -> NamePath:
+    """NamePath of a key that can be searched; raises ValueError with advice for others."""
     path = read_key(text)
     if path[0] in SEARCHED and find_keys(path):
         return path
@@ -164,11 +160,11 @@ def _read_key(text: str) -> Path:
     raise ValueError("no such key" + (f"; did you mean '{near}'?" if near else "; write it as in optimizer.lr"))
 
 
-def _refusals(written: dict[str, Value], path: Path, values: tuple[Value, ...], space: Space) -> Iterator[str]:
+def _refusals(written: dict[str, Value], path: NamePath, values: tuple[Value, ...], space: Space) -> Iterator[str]:
     """Why a value cannot stand at `path`, beside every combination of the names searched above it."""
     having, own_name = owners(path), (*path[:-1], "name")
 
-    def fits(at: Path, name: Value) -> bool:
+    def fits(at: NamePath, name: Value) -> bool:
         return at != own_name or not having or name in having
 
     choices = [[(at, name) for at, name in names if fits(at, name)] for names in _names_above(path, space)]
@@ -209,7 +205,7 @@ def _check_grid(space: Space) -> Iterator[ConfigIssue]:
         )
 
 
-def _names_above(path: Path, space: Space) -> Iterator[list[tuple[Path, Value]]]:
+def _names_above(path: NamePath, space: Space) -> Iterator[list[tuple[NamePath, Value]]]:
     """For each section above `path` whose name is searched too: its name's path with each name."""
     for length in range(1, len(path)):
         name_path = (*path[:length], "name")

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from mlcli.config.sections.base import Section
 from mlcli.config.tree import Value
 
+ANY = "*"
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -73,6 +75,11 @@ class Shape:
         """The ge, gt, le, lt, min_length or max_length constraint; None without."""
         return next((getattr(one, name) for one in self.constraints if getattr(one, name, None) is not None), None)
 
+    @property
+    def pattern(self) -> str | None:
+        """The regular expression that a text must match as a whole; None without."""
+        return next((one.pattern for one in self.constraints if getattr(one, "pattern", None)), None)
+
     def accepts(self, value: Value) -> bool:
         """Whether a scalar fits; the types are strict, except that a whole number is a number."""
         if self.annotation is NoneType:
@@ -92,8 +99,8 @@ class Shape:
         return low and (le is None or value <= le) and (lt is None or value < lt)
 
     def _fits_text(self, value: str) -> bool:
-        pattern = next((one.pattern for one in self.constraints if getattr(one, "pattern", None)), None)
-        return len(value) >= (self.limit("min_length") or 0) and (not pattern or bool(re.fullmatch(pattern, value)))
+        long_enough = len(value) >= (self.limit("min_length") or 0)
+        return long_enough and (not self.pattern or bool(re.fullmatch(self.pattern, value)))
 
 
 def shape_of(annotation: Any, constraints: Sequence[Any] = ()) -> Shape:  # noqa: ANN401 (annotations have no type)
@@ -114,9 +121,6 @@ def names_of(section: type[Section]) -> tuple[str, ...]:
     """The values of `name` that select this section; empty when it has no such key."""
     field = section.model_fields.get("name")
     return field_shape(field).words if field else ()
-
-
-ANY = "*"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ _LR = advice(
 _MOMENTUM = advice("Raise it where plain gradient descent zigzags or crawls.", term="momentum (momento)", example=0.9)
 _RHO = advice("Lower it for noisier, quicker averages.", example=0.95)
 _FACTOR = advice("Smaller drops faster.", example=0.5)
+DECADE = 10.0
 
 
 class _Schedule(Section):
@@ -227,6 +228,3 @@ OptimizerConfig = Annotated[
     SgdConfig | AdagradConfig | AdadeltaConfig | RmspropConfig | AdamConfig | LbfgsConfig,
     Field(discriminator="name"),
 ]
-
-
-DECADE = 10.0
