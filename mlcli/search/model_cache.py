@@ -1,4 +1,4 @@
-"""Networks of good trials, kept in the search's folder, so that nothing is trained twice."""
+"""A cache of the best trials' networks in the search's folder, so that none is trained twice."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mlcli.training.state import EpochRecord
 KIND = "kept network"
 HISTORY, TENSORS = "history.json", "network.safetensors"
 VALID = "valid"
-# No key of a configuration.
-FOLDS, ANSWERS_KIND = "folds", "answers over folds"
+# FOLDS is no key of a configuration.
+FOLDS, FOLDS_KIND = "folds", "answers over folds"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class CachedNetwork:
     """A trained network.
 
     state : its weights, by parameter name
-    valid : float32 (n, n_outputs), its raw outputs for the validation rows
+    valid : float32 (n, n_outputs), its raw outputs on the validation rows
     """
 
     state: dict[str, Tensor]
@@ -47,34 +47,35 @@ class _History:
 
 @dataclass(frozen=True)
 class ModelCache:
-    """The folder of kept networks, each under a name made from what its trial changed."""
+    """The folder of cached networks, each under a hash of the values that its trial changed."""
 
     folder: Path
 
     def put(self, values: Mapping[str, JsonValue], network: CachedNetwork) -> None:
-        """Keep a network, in place of an earlier one of the same values."""
+        """Write a network, in place of an earlier one with the same values."""
         with atomic_folder(self._place(values), KIND) as new:
-            write_tensors(new / TENSORS, {VALID: network.valid, **_prefixed(network.state)})
+            state = {f"model.{name}": tensor for name, tensor in network.state.items()}
+            write_tensors(new / TENSORS, {VALID: network.valid, **state})
             history = _History(tuple(network.history), network.best_epoch)
             write_json(new / HISTORY, strict_json(asdict(history)))
 
-    def put_answers(self, values: Mapping[str, JsonValue], outputs: Tensor) -> None:
-        """Keep what the networks of all folds said, float32 (n, n_outputs)."""
-        with atomic_folder(self._place({**values, FOLDS: True}), ANSWERS_KIND) as new:
+    def put_fold_outputs(self, values: Mapping[str, JsonValue], outputs: Tensor) -> None:
+        """Write the pooled outputs of the networks of all folds, float32 (n, n_outputs)."""
+        with atomic_folder(self._place({**values, FOLDS: True}), FOLDS_KIND) as new:
             write_tensors(new / TENSORS, {VALID: outputs})
 
-    def get_answers(self, values: Mapping[str, JsonValue]) -> Tensor | None:
-        """What `put_answers` kept; None where nothing is, or not whole."""
+    def get_fold_outputs(self, values: Mapping[str, JsonValue]) -> Tensor | None:
+        """What `put_fold_outputs` wrote; None where it is missing or damaged."""
         place = self._place({**values, FOLDS: True})
         try:
             recover_folder(place)
-            verify_folder(place, ANSWERS_KIND)
+            verify_folder(place, FOLDS_KIND)
             return read_tensors(place / TENSORS)[VALID]
         except (ArtefactError, KeyError):
             return None
 
     def get(self, values: Mapping[str, JsonValue]) -> CachedNetwork | None:
-        """The network of these values; None where none is kept, or not whole."""
+        """The network of these values; None where it is missing or damaged."""
         place = self._place(values)
         try:
             recover_folder(place)
@@ -92,9 +93,5 @@ class ModelCache:
 
 
 def cache_name(values: Mapping[str, JsonValue]) -> str:
-    """Equal for equal values."""
+    """The same name for the same values."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _prefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"model.{name}": tensor for name, tensor in state.items()}

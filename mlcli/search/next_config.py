@@ -1,4 +1,4 @@
-"""The next configuration as a file of its own: what was changed, and why."""
+"""The next configuration as a commented file: what was changed, and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlcli.search.trial import Trial
 def describe_next(start: Config, config: Config, headline: str, causes: Mapping[str, Finding]) -> str:
     """YAML of what the configuration says beyond its defaults, which loads back to it.
 
-    Comments at its head say why it differs from the start, and one behind each changed key what it was.
+    Comments at its head give the reasons, and one behind each changed key its former value.
     """
     reasons = dict.fromkeys(f"{finding.course_term}: {finding.evidence}" for finding in causes.values())
     head = [headline, *(f"Changed for {reason}." for reason in reasons)]
@@ -39,7 +39,7 @@ def _headline(best: Trial, trials: Sequence[Trial], metric: str) -> list[str]:
     start = start_trial(trials)
     before, after = _show(start.score if start else None), _show(best.score)
     if best.origin == "start":
-        return [f"The start itself: none of {len(trials)} trials had a better validation {metric} than its {after}."]
+        return [f"The start itself: none of {len(trials)} trials has a better validation {metric} than {after}."]
     return [f"Validation {metric}: {before} before, {after} with this configuration."]
 
 
@@ -50,12 +50,12 @@ def _changes(start: Config, config: Config) -> list[str]:
 
 
 def _reasons(best: Trial, trials: Sequence[Trial], findings: Sequence[Finding]) -> list[str]:
-    why = {
+    reasons = {
         "start": [],
-        "remedy": ["Why: it is the remedy for what was found."],
-        "search": [f"Why: trial {best.number} was the best of {len(trials)} on the validation rows."],
+        "remedy": ["Reason: it follows the recommendations for the problems found."],
+        "search": [f"Reason: trial {best.number} is the best of {len(trials)} on the validation rows."],
     }
-    return [*why[best.origin], *(f"Found: {finding.course_term}: {finding.evidence}." for finding in findings)]
+    return [*reasons[best.origin], *(f"Found: {finding.course_term}: {finding.evidence}." for finding in findings)]
 
 
 def _show(value: JsonValue) -> str:

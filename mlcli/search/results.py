@@ -1,4 +1,4 @@
-"""What a search leaves in its folder, and its result."""
+"""The results of a search: its files, its difference to the start, and the importance of the keys."""
 
 from __future__ import annotations
 
@@ -8,53 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from torch import Tensor
 
+from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
+from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
-from mlcli.metrics.paired import Difference
+from mlcli.metrics.paired import Difference, compare_predictions
+from mlcli.models.task import Classification, FittedTask
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
 from mlcli.search.next_config import write_proposal
-from mlcli.search.ranking import Progress, best_trial, compare_on_folds, compare_outputs
+from mlcli.search.ranking import best_so_far, best_trial, describe_progress
 from mlcli.search.search import Search, Searched
+from mlcli.search.selection_metric import reported_metric
 from mlcli.search.space import config_with, distributions, params_of
 from mlcli.search.storage import quiet
-from mlcli.search.trial import Trial
+from mlcli.search.trial import SearchContext, Trial
 
-# The importance of keys in fewer trials is chance.
+# Complete trials from which the importance of keys is estimated.
 MIN_TRIALS = 10
-
-
-def rank_keys(trials: Sequence[Trial], space: Space, metric: str) -> dict[str, float]:
-    """The share of the scores' variance that each key explains, the largest first (fANOVA; Hutter et al., 2014).
-
-    Of complete trials with a value for every key; empty with fewer than MIN_TRIALS, and where all score the same.
-    Scores below the median of all count as the median: what is far from good tells little about what is best.
-    """
-    known = distributions(space)
-    whole = [
-        (trial.score, params)
-        for trial in trials
-        if trial.state == "complete" and trial.score is not None
-        if (params := params_of(space, trial.values)).keys() == space.keys()
-    ]
-    if len(whole) < MIN_TRIALS or len({score for score, _ in whole}) == 1:
-        return {}
-    middle = sorted(score for score, _ in whole)[len(whole) // 2]
-    with quiet():
-        study = optuna.create_study(direction="maximize" if higher_is_better(metric) else "minimize")
-        for score, params in whole:
-            value = middle if beats(middle, score, metric) else score
-            study.add_trial(optuna.create_trial(params=params, distributions=known, value=value))
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {key: round(float(share), 4) for key, share in found.items()}
 
 
 @dataclass(frozen=True)
 class SavedEnsemble:
-    """An ensemble's run, how many networks it has, and the compared number on the validation rows."""
+    """An ensemble's run, the number of its networks, and its selection metric on the validation rows."""
 
     run: Run
     members: int
@@ -67,21 +46,24 @@ class SavedEnsemble:
 
 @dataclass(frozen=True)
 class Results:
-    """What came of a search.
+    """The results of a search.
 
-    proposal   : file of the best configuration; None without a complete trial
-    ensemble   : the best trials' networks as a run; None where none was asked for
-    difference : of the ensemble, or else the best network, to the start's; None for one of these
-    n_rows     : rows that the difference was measured on: an ensemble's are the validation rows
-    importance : share of the scores' spread that each key explains, the largest first; empty for few trials
+    proposal    : file of the best configuration; None without a complete trial
+    ensemble    : None where none was asked for
+    difference  : of the ensemble, or else of the best network, to the start's; None where the start is the best
+    n_rows      : rows that the difference was measured on
+    best_so_far : the best score up to each trial; None before the first complete one
+    importance  : share of the variance of the scores that each key explains, the largest first
+    outlook     : whether more trials are worth their time; empty where there are too few to tell
     """
 
     proposal: Path | None
     ensemble: SavedEnsemble | None
     difference: Difference | None
     n_rows: int
-    progress: Progress
+    best_so_far: list[float | None]
     importance: dict[str, float]
+    outlook: str
 
     def to_json(self) -> dict[str, Any]:
         """The results in a JSON document."""
@@ -91,60 +73,116 @@ class Results:
             "ensemble": self.ensemble.to_json() if self.ensemble else None,
             "difference": None if difference is None else {**asdict(difference), "verdict": difference.verdict},
             "importance": self.importance,
-            "best_so_far": list(self.progress.best),
-            "outlook": self.progress.verdict(),
+            "best_so_far": self.best_so_far,
+            "outlook": self.outlook,
         }
 
 
-def write_results(folder: Path, search: Search, searched: Searched, team: TrainedEnsemble | None) -> Results:
+def write_results(folder: Path, search: Search, searched: Searched, ensemble: TrainedEnsemble | None) -> Results:
     """Write trials.json, best.yaml and the ensemble's run."""
-    bench, trials = search.bench, searched.trials
-    progress, importance = Progress.of(trials, bench.metric), rank_keys(trials, search.study.space, bench.metric)
+    context, trials = search.context, searched.trials
+    best, importance = best_so_far(trials, context.metric), rank_keys(trials, search.study.space, context.metric)
     results = Results(
         proposal=write_best(folder, search, searched),
-        ensemble=save_ensemble(search, team),
-        difference=find_difference(search, team),
-        n_rows=bench.n_compared if team is None else len(bench.arrays[1]),
-        progress=progress,
+        ensemble=save_ensemble(context, ensemble),
+        difference=find_difference(search, ensemble),
+        n_rows=context.n_compared if ensemble is None else len(context.arrays[1]),
+        best_so_far=best,
         importance=importance,
+        outlook=describe_progress(best, context.metric),
     )
-    findings = [finding.to_json() for finding in searched.findings]
-    told = [trial.to_json() for trial in trials]
-    write_json(
-        folder / "trials.json",
-        {"metric": bench.metric, "findings": findings, "importance": importance, "trials": told},
-    )
+    document = {
+        "metric": context.metric,
+        "findings": [finding.to_json() for finding in searched.findings],
+        "importance": importance,
+        "trials": [trial.to_json() for trial in trials],
+    }
+    write_json(folder / "trials.json", document)
     return results
 
 
 def write_best(folder: Path, search: Search, searched: Searched) -> Path | None:
-    """Leave best.yaml; its path, or None where no trial was complete."""
-    best = best_trial(searched.trials, search.bench.metric)
+    """Write best.yaml; its path, or None without a complete trial."""
+    best = best_trial(searched.trials, search.context.metric)
     if best is None:
         return None
-    text = write_proposal(search.bench.start, best, searched.trials, searched.findings, search.bench.metric)
+    text = write_proposal(search.context.start, best, searched.trials, searched.findings, search.context.metric)
     write_file(folder / "best.yaml", text.encode())
     return folder / "best.yaml"
 
 
-def save_ensemble(search: Search, team: TrainedEnsemble | None) -> SavedEnsemble | None:
-    """The team as a run."""
-    if team is None:
+def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> SavedEnsemble | None:
+    """The ensemble as a run."""
+    if ensemble is None:
         return None
-    return SavedEnsemble(save_ensemble_bundle(search.bench, team), len(team.members), team.scores[search.bench.metric])
+    run = save_ensemble_bundle(context, ensemble)
+    return SavedEnsemble(run, len(ensemble.members), ensemble.scores[context.metric])
 
 
-def find_difference(search: Search, team: TrainedEnsemble | None) -> Difference | None:
-    """What is now beside what was, on the same rows: an ensemble was trained for the validation rows alone."""
-    bench, best = search.bench, best_trial(search.trials, search.bench.metric)
-    if bench.folds is not None and team is None and best is not None and best.origin != "start":
-        was, now = search.shelf.get_answers({}), search.shelf.get_answers(best.values)
-        return None if was is None or now is None else compare_on_folds(bench, bench.folds, now, was)
-    start = search.shelf.get({})
+def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> Difference | None:
+    """Of the ensemble, or else the best network, to the start's; an ensemble is compared on the validation rows."""
+    context, model_cache, best = search.context, search.model_cache, best_trial(search.trials, search.context.metric)
+    if context.folds is not None and ensemble is None and best is not None and best.origin != "start":
+        before, after = model_cache.get_fold_outputs({}), model_cache.get_fold_outputs(best.values)
+        return None if before is None or after is None else compare_on_folds(context, context.folds, after, before)
+    start = model_cache.get({})
     if start is None or best is None:
         return None
-    config = config_with(bench.start, best.values)
-    if team is not None:
-        return compare_outputs(bench, config, team.valid, start.valid)
-    network = None if best.origin == "start" else search.shelf.get(best.values)
-    return None if network is None else compare_outputs(bench, config, network.valid, start.valid)
+    config = config_with(context.start, best.values)
+    if ensemble is not None:
+        return compare_outputs(context, config, ensemble.valid, start.valid)
+    network = None if best.origin == "start" else model_cache.get(best.values)
+    return None if network is None else compare_outputs(context, config, network.valid, start.valid)
+
+
+def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, before: Tensor) -> Difference | None:
+    """Paired comparison with the start on the validation rows; None where only one of them gives probabilities.
+
+    config : whose raw outputs are compared with the start's
+    """
+    inputs, _ = context.inputs_for(config)
+    start, valid = context.inputs, context.inputs.prepared.splits.valid
+    if _has_probabilities(start.task) != _has_probabilities(inputs.task):
+        return None
+    names, evaluation = (reported_metric(start.task, context.metric),), context.start.evaluation
+    truth, ours, theirs = start.task.truth(valid), inputs.task.decode(outputs), start.task.decode(before)
+    return compare_predictions(start.task, truth, ours, theirs, names, evaluation.confidence, context.start.seed)[0]
+
+
+def compare_on_folds(context: SearchContext, folds: Folds, outputs: Tensor, before: Tensor) -> Difference:
+    """Paired comparison with the start on the rows of all folds, each predicted by networks trained without it."""
+    names, evaluation = (reported_metric(folds.task, context.metric),), context.start.evaluation
+    ours, theirs = folds.task.decode(outputs), folds.task.decode(before)
+    return compare_predictions(folds.task, folds.truth, ours, theirs, names, evaluation.confidence, context.start.seed)[
+        0
+    ]
+
+
+def _has_probabilities(task: FittedTask) -> bool:
+    return isinstance(task, Classification) and task.has_probabilities
+
+
+def rank_keys(trials: Sequence[Trial], space: Space, metric: str) -> dict[str, float]:
+    """The share of the scores' variance that each key explains, the largest first (fANOVA; Hutter et al., 2014).
+
+    Of complete trials with a value for every key; empty with fewer than MIN_TRIALS, and where all scores are equal.
+    Scores worse than the median count as the median, since differences among poor ones say little about the best.
+    """
+    known = distributions(space)
+    complete = [
+        (trial.score, params)
+        for trial in trials
+        if trial.state == "complete" and trial.score is not None
+        if (params := params_of(space, trial.values)).keys() == space.keys()
+    ]
+    if len(complete) < MIN_TRIALS or len({score for score, _ in complete}) == 1:
+        return {}
+    middle = sorted(score for score, _ in complete)[len(complete) // 2]
+    with quiet():
+        study = optuna.create_study(direction="maximize" if higher_is_better(metric) else "minimize")
+        for score, params in complete:
+            value = middle if beats(middle, score, metric) else score
+            study.add_trial(optuna.create_trial(params=params, distributions=known, value=value))
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: round(float(share), 4) for key, share in found.items()}

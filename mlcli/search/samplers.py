@@ -1,4 +1,9 @@
-"""What proposes the next configuration, and when to give up on a trial."""
+"""Samplers, which propose configurations, and pruning rules, which stop trials early.
+
+Optuna's pruners decide by all trials in its storage, those of a killed process included, and by the trial's number: a
+search that was killed and continued would prune other trials than one that was not. The rules here decide by the
+trials that have ended.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +28,16 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-# A search of minutes has some dozens of trials, and its start is mostly no bad one.
+# Random trials before TPE; a search of minutes has a few dozen trials.
 STARTUP = 6
+# Curves from which their median is compared with a trial.
+MIN_CURVES = 5
+# Share of the longest training before median pruning.
+WARMUP = 0.25
+# Of so many trials that reach a rung of successive halving one continues.
+FACTOR = 3
+
+Curve = tuple[float, ...]
 
 
 def build_sampler(config: ImproveConfig, space: Space, seed: int) -> BaseSampler:
@@ -33,7 +46,7 @@ def build_sampler(config: ImproveConfig, space: Space, seed: int) -> BaseSampler
         case "random":
             return RandomSampler(seed=seed)
         case "grid":
-            return GridWalk(space)
+            return GridSampler(space)
         case "cma":
             return _cma(seed)
     return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
@@ -47,8 +60,8 @@ def _cma(seed: int) -> BaseSampler:
     return CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
-class GridWalk(BaseSampler):
-    """Every combination once, in an order that is shuffled but always the same."""
+class GridSampler(BaseSampler):
+    """Every combination once, in a fixed shuffled order."""
 
     def __init__(self, space: Space) -> None:
         self.grid = grid_of(space)
@@ -70,7 +83,7 @@ class GridWalk(BaseSampler):
         return self.chosen[trial.number][param_name]
 
     def untried(self, study: Study) -> list[dict[str, Any]]:
-        """Combinations that no trial has had, but those that were dropped."""
+        """Combinations of no trial, except of dropped ones."""
         from optuna.trial import TrialState
 
         tried = [trial.params for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.FAIL]
@@ -95,21 +108,11 @@ def _all_of(searched: Choices | LogRange | tuple[Any, Any]) -> list[Any]:
 
 
 def _only_drawn(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters without those that the names among them have no use for."""
+    """The parameters without those that the names among them do not have."""
     drawn: dict[str, Any] = {}
     for key in drawn_keys(space, drawn):
         drawn[key] = params[key]
     return drawn
-
-
-# The median of fewer trials says little.
-MIN_TRIALS = 5
-# Slow starters are to have their chance: this share of the longest training passes first.
-WARMUP = 0.25
-# Of so many trials that reach a rung one goes on.
-FACTOR = 3
-
-Curve = tuple[float, ...]
 
 
 def best_curve(history: Iterable[EpochRecord], metric: str) -> Curve:
@@ -121,19 +124,19 @@ def best_curve(history: Iterable[EpochRecord], metric: str) -> Curve:
     return tuple(curve)
 
 
-def lags(curve: Curve, others: Sequence[Curve], metric: str) -> bool:
-    """Whether a trial is worse than the median of the others at the same epoch.
+def is_behind_median(curve: Curve, others: Sequence[Curve], metric: str) -> bool:
+    """Whether a trial is worse than the median of the others at the same epoch (Golovin et al., 2017).
 
-    A curve that ended earlier counts with its end. False before MIN_TRIALS curves and WARMUP epochs.
+    A curve that ended earlier counts with its last value. False before MIN_CURVES curves and WARMUP epochs.
     """
-    rivals = [other[min(len(curve), len(other)) - 1] for other in others if other]
-    if len(rivals) < MIN_TRIALS or len(curve) <= WARMUP * max(map(len, others)):
+    reached = [other[min(len(curve), len(other)) - 1] for other in others if other]
+    if len(reached) < MIN_CURVES or len(curve) <= WARMUP * max(map(len, others)):
         return False
-    return beats(median(rivals), curve[-1], metric)
+    return beats(median(reached), curve[-1], metric)
 
 
-def falls_behind(curve: Curve, others: Sequence[Curve], metric: str, first: int) -> bool:
-    """Whether a trial is, at a rung of successive halving, not among the best third of those that came as far.
+def fails_rung(curve: Curve, others: Sequence[Curve], metric: str, first: int) -> bool:
+    """Whether a trial is, at a rung of successive halving, not among the best third of those that reached it.
 
     Rungs lie at `first` epochs and at powers of FACTOR times that (Li et al., 2018; asynchronous, as in Li et al.,
     2020). False between rungs, and before FACTOR trials have reached one.
@@ -141,19 +144,19 @@ def falls_behind(curve: Curve, others: Sequence[Curve], metric: str, first: int)
     rung = first
     while rung < len(curve):
         rung *= FACTOR
-    rivals = [other[rung - 1] for other in others if len(other) >= rung]
-    if rung != len(curve) or len(rivals) + 1 < FACTOR:
+    reached = [other[rung - 1] for other in others if len(other) >= rung]
+    if rung != len(curve) or len(reached) + 1 < FACTOR:
         return False
-    ahead = sum(beats(rival, curve[-1], metric) for rival in rivals)
-    return ahead >= max(1, (len(rivals) + 1) // FACTOR)
+    ahead = sum(beats(score, curve[-1], metric) for score in reached)
+    return ahead >= max(1, (len(reached) + 1) // FACTOR)
 
 
 @dataclass(frozen=True)
 class HyperbandPruning:
     """Stop a trial that is not among the best third at a rung; every bracket has its first rung later.
 
-    curves  : best scores so far of the earlier trials, of the pruned ones, too
-    bracket : 0, 1, 2, … in turn: which of the trials this is
+    curves  : best scores up to each epoch of the earlier trials, pruned ones included
+    bracket : the trial's number, from 0; brackets take turns
     """
 
     curves: Sequence[Curve]
@@ -165,18 +168,20 @@ class HyperbandPruning:
         brackets = max(1, int(math.log(max(self.epochs, 1), FACTOR)))
         first = FACTOR ** (self.bracket % brackets)
         curve = best_curve(state.history, self.metric)
-        return bool(curve) and falls_behind(curve, self.curves, self.metric, first)
+        return bool(curve) and fails_rung(curve, self.curves, self.metric, first)
 
 
 @dataclass(frozen=True)
 class MedianPruning:
-    """Stop a trial that lags behind the complete ones before it.
+    """Stop a trial that is worse than the median of the complete ones before it.
 
-    curves : their best scores so far, epoch by epoch
+    curves : their best scores up to each epoch
     """
 
     curves: Sequence[Curve]
     metric: str
 
     def should_stop(self, state: TrainingState) -> bool:
-        return bool(state.history) and lags(best_curve(state.history, self.metric), self.curves, self.metric)
+        return bool(state.history) and is_behind_median(
+            best_curve(state.history, self.metric), self.curves, self.metric
+        )

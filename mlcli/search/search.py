@@ -1,7 +1,8 @@
-"""The search: the unchanged configuration first, then the recommendation, then what the sampler proposes."""
+"""The search: the unchanged configuration first, then the recommendations, then the sampler's proposals."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,63 +13,32 @@ import torch
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
-from mlcli.diagnosis.checks import Checks
 from mlcli.diagnosis.collect import training_evidence
 from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError
-from mlcli.search.budget import Budget, Clock
+from mlcli.search.callbacks import Budget, Heartbeat, SearchCallback, StudyPoller
 from mlcli.search.model_cache import ModelCache
-from mlcli.search.ranking import best_trial, different_trials, rank_trials
+from mlcli.search.ranking import best_trial, distinct_trials, rank_trials
 from mlcli.search.space import config_with
-from mlcli.search.storage import HEARTBEAT
 from mlcli.search.study import AskedTrial, Study
-from mlcli.search.trial import (
-    Origin,
-    SearchContext,
-    Trial,
-    TrialRun,
-    judge,
-    judge_by_folds,
-    network_of,
-    train_trial,
-)
+from mlcli.search.trial import SearchContext, Trial, judge, judge_by_folds, network_of, train_trial
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
-from mlcli.training.state import TrainingState
 
-# Sections that a remedy may change while trials stay comparable: same rows, same loss.
+# Sections that recommendations may change in a trial: rows and loss stay the same, so that scores are comparable.
 COMPARABLE = ("model.", "optimizer.", "training.")
-# An ensemble's networks take as long as those they are made like, and a little more.
+# Time reserved for the ensemble, as a multiple of what the trials' trainings took.
 RESERVE = 1.1
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A configuration to try; the ticket is the sampler's, where it is its own."""
-
-    origin: Origin
-    values: dict[str, JsonValue]
-    ticket: AskedTrial | None = None
-
-
-@dataclass(frozen=True)
 class Searched:
-    """Where a search stands: all its trials so far, and the diagnosis of its start."""
+    """The state of a search: its trials so far, and the findings on its start."""
 
     trials: tuple[Trial, ...]
     findings: tuple[Finding, ...]
-
-
-def remedy_of(start: Config, findings: Sequence[Finding]) -> dict[str, JsonValue]:
-    """The findings' patches as far as trials stay comparable; empty where they do not make a configuration."""
-    patch = {key: value for key, value in merge_patches(findings).items() if key.startswith(COMPARABLE)}
-    try:
-        override_config(start, patch)
-    except ConfigError:
-        return {}
-    return patch
 
 
 Diagnose = Callable[[TrainingEvidence, TrainingContext], list[Finding]]
@@ -79,222 +49,176 @@ def diagnose_history(evidence: TrainingEvidence, context: TrainingContext) -> li
     return diagnose(evidence)
 
 
-class Search:
-    """One process's part of a search; `run` goes on from where the study stands.
+def recommended_values(start: Config, findings: Sequence[Finding]) -> dict[str, JsonValue]:
+    """The findings' patches as far as scores stay comparable; empty where they do not make a configuration."""
+    patch = {key: value for key, value in merge_patches(findings).items() if key.startswith(COMPARABLE)}
+    try:
+        override_config(start, patch)
+    except ConfigError:
+        return {}
+    return patch
 
-    leads : whether it tries the start and the remedy, too; of several processes one does
+
+class Search:
+    """One process's part of a search; `run` continues from the state of the study.
+
+    deadline : in seconds of the monotonic clock
+    leads    : whether it tries the start and the recommendations; one of several processes does
     """
 
     def __init__(
         self,
-        bench: SearchContext,
+        context: SearchContext,
         study: Study,
         budget: Budget,
         callbacks: Sequence[SearchCallback],
-        shelf: ModelCache,
-        clock: Clock,
+        model_cache: ModelCache,
+        deadline: float = math.inf,
         leads: bool = True,
         diagnose: Diagnose = diagnose_history,
     ) -> None:
-        self.bench = bench
-        self.diagnose = diagnose
+        self.context = context
         self.study = study
         self.budget = budget
         self.callbacks = callbacks
-        self.shelf = shelf
+        self.model_cache = model_cache
+        self.deadline = deadline
         self.leads = leads
-        self.clock = clock
+        self.diagnose = diagnose
         self.trials = study.trials()
 
     def run(self, interrupted: Callable[[], bool]) -> Searched:
-        """Try configurations until the budget is spent or `interrupted` turns true."""
+        """Run trials until the budget is spent or `interrupted` returns True."""
 
         def stopped() -> bool:
-            return interrupted() or self.clock.left() <= self.reserve()
+            return interrupted() or self.seconds_left() <= self.reserve()
 
         for callback in self.callbacks:
-            callback.on_search(self.trials, self.bench.metric, self.budget)
+            callback.on_search(self.trials, self.context.metric, self.budget)
         while not self.study.exhausted and not stopped() and self._may_start():
             for callback in self.callbacks:
                 callback.on_trial_start(len(self.trials) + 1, self.budget)
-            if not self._try_out(self._next(), stopped, interrupted):
+            if not self._run_trial(*self._next_trial(), stopped, interrupted):
                 break
-            self.look()
+            self.poll()
         return self.searched()
 
     def searched(self) -> Searched:
-        """Where the search stands."""
+        """The state of the search."""
         return Searched(tuple(self.trials), tuple(self.study.findings() or ()))
 
-    def look(self) -> None:
-        """Take note of the trials that came to an end since, here or in other processes."""
+    def seconds_left(self) -> float:
+        """Until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def poll(self) -> None:
+        """Read the trials that have ended since, here or in other processes."""
         for trial in self.study.trials()[len(self.trials) :]:
             self.trials.append(trial)
-            best = best_trial(self.trials, self.bench.metric)
+            best = best_trial(self.trials, self.context.metric)
             for callback in self.callbacks:
                 callback.on_trial_end(trial, best, self.budget)
         for callback in self.callbacks:
-            callback.on_look(self.study.n_running())
+            callback.on_poll(self.study.n_running())
 
     def reserve(self) -> float:
         """Seconds that the ensemble's networks will take, by the best trials' own; at most half of the timeout."""
-        seconds = [trial.seconds for trial in different_trials(self.trials, self.bench.metric)]
+        seconds = [trial.seconds for trial in distinct_trials(self.trials, self.context.metric)]
         if not seconds or self.budget.timeout is None:
             return 0.0
-        a_network = mean(seconds) / self.bench.trainings_a_trial
-        needed = RESERVE * (self.budget.ensemble - 1) * a_network / self.budget.jobs
+        per_network = mean(seconds) / self.context.trainings_per_trial
+        needed = RESERVE * (self.budget.ensemble - 1) * per_network / self.budget.jobs
         return min(needed, self.budget.timeout / 2)
 
     def _may_start(self) -> bool:
         return len(self.trials) + self.study.n_running() < self.budget.trials
 
-    def _next(self) -> Proposal:
-        origins = {trial.origin for trial in self.trials}
+    def _next_trial(self) -> tuple[Trial, AskedTrial | None]:
+        """The next trial before its training, with what the sampler asked for where it is the sampler's."""
+        number, origins = len(self.trials) + 1, {trial.origin for trial in self.trials}
         if self.leads and "start" not in origins:
-            return Proposal("start", {})
+            return Trial(number, "start", {}, "failed"), None
         if self.leads and "remedy" not in origins:
-            remedy = remedy_of(self.bench.start, self.study.findings() or ())
-            if remedy:
-                return Proposal("remedy", remedy)
-        ticket = self.study.propose(len(self.trials))
-        return Proposal("search", ticket.values, ticket)
+            values = recommended_values(self.context.start, self.study.findings() or ())
+            if values:
+                return Trial(number, "remedy", values, "failed"), None
+        asked = self.study.ask(len(self.trials))
+        return Trial(number, "search", asked.values, "failed"), asked
 
-    def _try_out(self, proposal: Proposal, stopped: Callable[[], bool], interrupted: Callable[[], bool]) -> bool:
-        """Train a proposal and write the result down; False when it was interrupted, which leaves no trace."""
-        config = self.bench.start
-        blank = Trial(len(self.trials) + 1, proposal.origin, dict(proposal.values), "failed")
+    def _run_trial(
+        self, blank: Trial, asked: AskedTrial | None, stopped: Callable[[], bool], interrupted: Callable[[], bool]
+    ) -> bool:
+        """Train a trial and store the result; False when it was interrupted, which leaves no trace."""
+        config = self.context.start
         trial: Trial | None
         try:
-            config = config_with(config, proposal.values)
-            trial = self._train(blank, config, proposal.ticket, stopped, interrupted)
+            config = config_with(config, blank.values)
+            trial = self._train(blank, config, asked, stopped, interrupted)
         except (ConfigError, DataError, MemoryError, RuntimeError) as error:
-            if proposal.origin == "start" or not _is_the_trials_fault(error):
+            if blank.origin == "start" or not _is_the_trials_fault(error):
                 raise
             trial = replace(blank, reason=str(error) or "out of memory")
-        if trial is None:
-            if proposal.ticket is not None:
-                self.study.drop(proposal.ticket)
-            return False
-        self._keep(trial, config, proposal.ticket)
-        return True
+        if trial is not None:
+            self.study.store(trial, config, asked)
+        elif asked is not None:
+            self.study.drop(asked)
+        return trial is not None
 
     def _train(
         self,
         blank: Trial,
         config: Config,
-        ticket: AskedTrial | None,
+        asked: AskedTrial | None,
         stopped: Callable[[], bool],
         interrupted: Callable[[], bool],
     ) -> Trial | None:
-        """The trial with what became of it; None when it was interrupted.
+        """The trial with its result; None when it was interrupted.
 
         A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
         """
-        callbacks = [*self.callbacks, Heartbeat(self.study, ticket), *self._lookouts()]
-        attempt = train_trial(self.bench, config, self.trials, callbacks, stopped)
-        late, start = attempt.trained.stopped == "interrupted", blank.origin == "start"
-        if late and (interrupted() or start or not attempt.trained.state.best_epoch):
+        callbacks = [*self.callbacks, Heartbeat(self.study, asked), *self._pollers()]
+        trial_run = train_trial(self.context, config, self.trials, callbacks, stopped)
+        late, is_start = trial_run.trained.stopped == "interrupted", blank.origin == "start"
+        if late and (interrupted() or is_start or not trial_run.trained.state.best_epoch):
             return None
-        trial = self._compare_on_folds(judge(attempt, self.bench.selection_metric, blank), config, callbacks, stopped)
-        if trial is not None:
-            self._put_on_shelf(trial, attempt)
-            if start and self.study.findings() is None:
-                evidence = training_evidence(attempt.context, attempt.task, attempt.trained)
-                self.study.keep_findings(self.diagnose(evidence, attempt.context))
+        judged = judge(trial_run, self.context.selection_metric, blank)
+        trial = self._score_on_folds(judged, config, callbacks, stopped)
+        if trial is None:
+            return None
+        best = distinct_trials([*self.trials, trial], self.context.metric)
+        if trial.state == "complete" and (is_start or trial in best):
+            self.model_cache.put(trial.values, network_of(trial_run))
+        if is_start and self.study.findings() is None:
+            evidence = training_evidence(trial_run.context, trial_run.task, trial_run.trained)
+            self.study.store_findings(self.diagnose(evidence, trial_run.context))
         return trial
 
-    def _lookouts(self) -> list[Callback]:
-        """Who looks at other processes' trials, where there may be any."""
-        return [StudyPoller(self.look)] if self.callbacks and (self.budget.jobs > 1 or self.study.shared) else []
+    def _pollers(self) -> list[Callback]:
+        """Reads the trials of other processes during a training, where there may be any."""
+        return [StudyPoller(self.poll)] if self.callbacks and (self.budget.jobs > 1 or self.study.shared) else []
 
-    def _compare_on_folds(
+    def _score_on_folds(
         self, trial: Trial, config: Config, callbacks: Sequence[Callback], stopped: Callable[[], bool]
     ) -> Trial | None:
-        """The trial with its score over the folds, where there are any and it may be a good one; None when stopped."""
-        folds = self.bench.folds
+        """A complete trial with its score over the folds, where there are any; None when stopped."""
+        folds = self.context.folds
         if folds is None or trial.state != "complete":
             return trial
         started = time.perf_counter()
         try:
-            answers = folds.predict(config, callbacks, stopped)
+            predictions = folds.predict(config, callbacks, stopped)
         except DivergedError:
-            return replace(trial, state="failed", score=None, reason="diverged without one of the folds")
-        if answers is None:
+            return replace(trial, state="failed", score=None, reason="the training on one of the folds diverged")
+        if predictions is None:
             return None
-        compared = judge_by_folds(trial, answers, folds, self.bench.metric, time.perf_counter() - started)
-        if trial.origin == "start" or compared in rank_trials([*self.trials, compared], self.bench.metric)[:1]:
-            self.shelf.put_answers(trial.values, folds.outputs_of(answers))
-        return compared
-
-    def _put_on_shelf(self, trial: Trial, attempt: TrialRun) -> None:
-        """Keep the start's network, for comparison, and the best ones."""
-        start = trial.origin == "start"
-        best = different_trials([*self.trials, trial], self.bench.metric)
-        if trial.state == "complete" and (start or trial in best):
-            self.shelf.put(trial.values, network_of(attempt))
-
-    def _keep(self, trial: Trial, config: Config, ticket: AskedTrial | None) -> None:
-        if ticket is None:
-            self.study.add(trial, config)
-        else:
-            self.study.keep(trial, ticket)
+        scored = judge_by_folds(trial, predictions, folds, self.context.metric, time.perf_counter() - started)
+        if trial.origin == "start" or scored in rank_trials([*self.trials, scored], self.context.metric)[:1]:
+            self.model_cache.put_fold_outputs(trial.values, folds.outputs_of(predictions))
+        return scored
 
 
 def _is_the_trials_fault(error: Exception) -> bool:
-    """Whether another configuration may do better: keys that clash, or a network too large for the memory."""
+    """Whether another configuration may do better: conflicting keys, or a network too large for the memory."""
     if isinstance(error, torch.OutOfMemoryError) or not isinstance(error, RuntimeError):
         return True
     return "can't allocate memory" in str(error)
-
-
-# Seconds between two looks at what other processes have come to.
-LOOK_SECONDS = 1.0
-
-
-class SearchCallback(Callback):
-    """Looks on at a search and, as any callback, at the training of each trial."""
-
-    def on_checks(self, config: Config, checks: Checks) -> None:
-        """Called before the first trial."""
-
-    def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
-        """Called when the search begins or goes on, with the trials there are and what they are compared by."""
-
-    def on_trial_start(self, number: int, budget: Budget) -> None:
-        """Called before each trial."""
-
-    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        """Called after each trial; best is the best complete one so far."""
-
-    def on_ensemble(self) -> None:
-        """Called before the ensemble's networks are trained."""
-
-    def on_look(self, running: int) -> None:
-        """Called after each look at the study, whose trials that other processes are at are counted."""
-
-
-class Heartbeat(Callback):
-    """Lets other machines know that a trial's process lives."""
-
-    def __init__(self, study: Study, ticket: AskedTrial | None) -> None:
-        self.study = study
-        self.ticket = ticket
-        self.next_beat = 0.0
-
-    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        if self.ticket is not None and time.monotonic() >= self.next_beat:
-            self.next_beat = time.monotonic() + HEARTBEAT
-            self.study.beat(self.ticket)
-
-
-class StudyPoller(Callback):
-    """Has an eye on the trials of other processes while one is trained here."""
-
-    def __init__(self, look: Callable[[], None]) -> None:
-        self.look = look
-        self.next_look = time.monotonic() + LOOK_SECONDS
-
-    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        if time.monotonic() >= self.next_look:
-            self.look()
-            self.next_look = time.monotonic() + LOOK_SECONDS

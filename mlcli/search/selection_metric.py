@@ -18,17 +18,17 @@ from mlcli.training.state import EpochRecord
 
 @dataclass(frozen=True)
 class SelectionMetric:
-    """The number that trials are compared by.
+    """The metric that compares trials.
 
-    metric   : "loss" or a metric, of the answers of a trial's best weights
-    followed : "loss" or a metric that is recorded after every epoch; a trial that lags in it is given up
+    metric   : "loss" or a metric, of the predictions of a trial's best weights
+    followed : "loss" or a metric that is recorded after every epoch, for pruning
     """
 
     metric: str
     followed: str
 
     def read(self, record: EpochRecord, task: FittedTask, outputs: Tensor, y: Tensor) -> float:
-        """The number of the weights of an epoch; NaN where it is undefined.
+        """Its value for the weights of an epoch; NaN where it is undefined.
 
         outputs, y : raw outputs and encoded targets of the validation rows
         """
@@ -38,9 +38,9 @@ class SelectionMetric:
 
 
 def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> SelectionMetric:
-    """What improve.metric says; else what the start's training watches.
+    """improve.metric; else the metric of the start's early stopping.
 
-    Losses of different kinds, and of different folds, cannot be compared: a metric is then taken in the loss's place.
+    Losses of different kinds, and of different folds, are not comparable: a metric then replaces the loss.
     Raises ConfigError for a metric that does not suit the task.
     """
     early, asked = start.training.early_stopping, start.improve.metric
@@ -54,7 +54,7 @@ def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[s
 
 
 def reported_metric(task: FittedTask, compared: str) -> Metric:
-    """The metric of step 4 that says what trials are compared by: for the loss, what it mostly is."""
+    """The selection metric as a metric of step 4: for the loss, the one closest to it."""
     if compared != "loss":
         return compared  # type: ignore[return-value]
     if isinstance(task, Classification):

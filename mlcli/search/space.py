@@ -1,4 +1,4 @@
-"""The hyper-parameters that are searched, as Optuna's distributions and back."""
+"""The search space: default hyper-parameters, and values to Optuna's distributions and back."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Dropout reaches so far to either side of the config's: what few validation rows prefer beyond that is mostly luck.
+# Distance from the config's dropout; farther values win by chance on few validation rows.
 DROPOUT = 0.2
 MOST_DROPOUT = 0.7
 L2 = (1e-6, 1e-1)
-# Learning rates reach from this share of the config's to as many times it.
+# Learning rates are searched from lr / SPREAD to lr · SPREAD.
 SPREAD = 4.0
-# Into how many pieces numbers are cut.
+# Pieces of the piecewise-linear encoding.
 PIECES = (0, 16, 64)
-# So few epochs may end before the learning does.
+# Up to so many epochs, more of them are searched as well.
 FEW_EPOCHS, MORE = 10, 2
 
 
@@ -39,13 +39,13 @@ def search_space(config: Config) -> Space:
 
 
 def default_space(config: Config) -> Space:
-    """What mostly makes a difference, around the configuration.
+    """The usual hyper-parameters, around the configuration.
 
-    Learning rates, networks half to four times as wide, their activation and normalisation, dropout, weight decay; into
-    how many pieces the numbers of a table are cut; and the epochs where they are few.
+    Learning rate, networks half to four times as wide, their activation and normalisation, dropout, weight decay; for
+    tables the pieces of the piecewise-linear encoding; and the epochs where they are few.
     """
     space: Space = {}
-    if not isinstance(config.optimizer, LbfgsConfig):  # it searches its own step length
+    if not isinstance(config.optimizer, LbfgsConfig):  # its line search sets the step length
         space["optimizer.lr"] = LogRange(log=_rates(config))
     if config.model.hidden:
         space["model.hidden"] = Choices(choices=_networks(config.model.hidden))
@@ -61,7 +61,7 @@ def default_space(config: Config) -> Space:
 
 
 def _with(own: T, *usual: T) -> tuple[T, ...]:
-    """The usual choices and the configuration's own, which comes first."""
+    """The configuration's own choice first, then the usual ones."""
     return tuple(dict.fromkeys((own, *usual)))
 
 
@@ -71,7 +71,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def drawn_keys(space: Space, params: Mapping[str, Any]) -> Iterator[str]:
-    """The keys to draw, names first; of the others those that the names drawn have.
+    """The keys to draw, names first; of the others those that apply to the names drawn.
 
     params : filled by the caller as it draws
     """
@@ -79,7 +79,7 @@ def drawn_keys(space: Space, params: Mapping[str, Any]) -> Iterator[str]:
     yield from names
     drawn = {name: json.loads(params[name]) for name in names}
     for key in space:
-        if key not in names and _is_had(key, drawn):
+        if key not in names and _applies(key, drawn):
             yield key
 
 
@@ -92,12 +92,12 @@ def draw(space: Space, asked: optuna.Trial) -> dict[str, JsonValue]:
 
 
 def config_with(start: Config, values: Mapping[str, JsonValue]) -> Config:
-    """The start with a trial's values, and without keys searched that the name drawn lacks. Raises ConfigError."""
-    return override_config(start, values, [key for key in search_space(start) if not _is_had(key, values)])
+    """The start with a trial's values, without searched keys that do not apply to its names. Raises ConfigError."""
+    return override_config(start, values, [key for key in search_space(start) if not _applies(key, values)])
 
 
-def _is_had(key: str, values: Mapping[str, JsonValue]) -> bool:
-    """Whether the name among the values, if any, has a key."""
+def _applies(key: str, values: Mapping[str, JsonValue]) -> bool:
+    """Whether a key applies to the name among the values, if there is one."""
     *above, _ = path = read_key(key)
     name, having = values.get(dotted((*above, "name"))), owners(path)
     return name is None or not having or name in having
@@ -131,7 +131,7 @@ def params_of(space: Space, values: Mapping[str, JsonValue]) -> dict[str, Any]:
 
 
 def known_params(space: Space, config: Config) -> dict[str, Any]:
-    """Optuna's parameters for what a configuration already has, as far as it lies in the space."""
+    """Optuna's parameters for a configuration's own values, as far as they lie in the space."""
     known: dict[str, Any] = {}
     for key, distribution in distributions(space).items():
         value = value_at(config, key)
@@ -151,7 +151,7 @@ def value_at(config: Config, key: str) -> JsonValue:
 
 
 def _rates(config: Config) -> tuple[float, float]:
-    """SPREAD to either side of lr; where the optimizer's default lies a decade off, from lr to a decade beyond it."""
+    """Around lr by SPREAD; where the optimizer's default is a decade off, from lr to a decade beyond the default."""
     lr, usual = config.optimizer.lr, usual_rate(config)
     if lr < usual / DECADE:
         return lr, round_number(usual * DECADE)
@@ -161,13 +161,13 @@ def _rates(config: Config) -> tuple[float, float]:
 
 
 def _networks(hidden: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Half, once, twice and four times the width; one layer more; and one less where there are several."""
+    """The width times 1, 0.5, 2 and 4; one layer more; one layer less where there are several."""
     scaled = [tuple(max(1, round(factor * units)) for units in hidden) for factor in (1, 0.5, 2, 4)]
     return tuple(dict.fromkeys([*scaled, (*hidden, hidden[-1]), hidden[:-1] or hidden]))
 
 
 def distribution_of(searched: Searched) -> BaseDistribution:
-    """Optuna's distribution of a key's range or choices, which are told apart as JSON."""
+    """Optuna's distribution of a key's range or choices, which are written as JSON."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     match searched:

@@ -1,4 +1,4 @@
-"""Where a search's trials are stored: a journal in its folder, or a database that several machines share."""
+"""Storage of a search's trials: a journal in its folder, or a database that several machines share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import JournalStorage, RDBStorage
@@ -24,18 +24,16 @@ from mlcli.io.verified import read_limited
 if TYPE_CHECKING:
     import sqlalchemy
     from optuna.storages import BaseStorage
-    from optuna.storages.journal._file import BaseJournalFileLock
-    from optuna.study import Study as OptunaStudy
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LIMIT = 256 << 20
-# A trial whose process has not been heard of for so many seconds is given up.
+# Seconds between heartbeats, and after which a trial without one has failed.
 HEARTBEAT, GRACE = 10, 120
 ATTEMPTS, PAUSE = 4, 0.3
 
 
 class _FolderLock:
-    """The lock that Optuna asks for: other processes of the same search wait for it."""
+    """Optuna's journal lock: the other processes of the search wait for it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,27 +47,25 @@ class _FolderLock:
         self.held.close()
 
 
-def open_study(place: Path, url: str | None, direction: Literal["minimize", "maximize"], mend: bool) -> OptunaStudy:
-    """The study in a journal, or in the database at a URL; made where there is none.
+def open_storage(place: Path, url: str | None, repair: bool) -> tuple[BaseStorage, str]:
+    """The journal, or the database at a URL, made where there is none; and the study's name in it.
 
-    mend : cut off a last line that a crash left unfinished; for who opens a journal that nobody else has open
+    repair : cut off a last line that a crash left unfinished; only while no other process has the journal open
     """
     if url is not None:
-        storage, name = _database(url), f"{place.parent.parent.name}/{place.parent.name}"
-    else:
-        storage, name = _journal(place, mend), "improve"
-    return optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+        return _database(url), f"{place.parent.parent.name}/{place.parent.name}"
+    return _journal(place, repair), "improve"
 
 
-def _journal(place: Path, mend: bool) -> BaseStorage:
+def _journal(place: Path, repair: bool) -> BaseStorage:
     make_folder(place.parent)
-    if mend:
-        _mend(place)
-    lock = cast("BaseJournalFileLock", _FolderLock(place.parent))
+    if repair:
+        _repair(place)
+    lock: Any = _FolderLock(place.parent)  # Optuna does not export the type
     return JournalStorage(JournalFileBackend(str(place), lock_obj=lock))
 
 
-def _mend(place: Path) -> None:
+def _repair(place: Path) -> None:
     """Cut off a last line that a crash left unfinished: the next one would be written into it."""
     if not place.exists():
         return
@@ -126,7 +122,7 @@ def _with_tables(url: str) -> BaseStorage:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """A call to Optuna, whose notes on what it does and on its future versions are not for users."""
+    """A call to Optuna without its log and warnings, which are not for users."""
     optuna.logging.disable_default_handler()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
@@ -136,14 +132,14 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def calm(place: Path) -> Iterator[None]:
-    """A quiet call that may write: errors of the disk name the journal."""
+    """A quiet call that may write; errors of the disk name the journal."""
     with resource_errors(place), quiet():
         yield
 
 
 @contextmanager
 def reading(place: Path) -> Iterator[None]:
-    """A journal that Optuna cannot make sense of is damaged."""
+    """A call that reads; raises ArtefactError for a journal that Optuna cannot read."""
     try:
         with calm(place):
             yield

@@ -1,4 +1,4 @@
-"""A search that outlives its process: Optuna proposes, and its storage remembers."""
+"""The study of a search: Optuna proposes configurations, and its storage keeps the trials between processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import optuna
-from optuna.storages import fail_stale_trials
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import TrialState as OptunaState
 
 from mlcli.config.sections.config import Config
@@ -16,9 +16,9 @@ from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.json import from_json, strict_json
 from mlcli.metrics.catalog import higher_is_better
-from mlcli.search.samplers import GridWalk, build_sampler
+from mlcli.search.samplers import GridSampler, build_sampler
 from mlcli.search.space import distributions, draw, known_params, search_space
-from mlcli.search.storage import JOURNAL, calm, open_study, reading
+from mlcli.search.storage import JOURNAL, calm, open_storage, reading
 from mlcli.search.trial import Trial, TrialState
 from mlcli.training.loop import derive_seed
 
@@ -33,17 +33,17 @@ Ending = TrialState | Literal["dropped"]
 
 @dataclass(frozen=True)
 class AskedTrial:
-    """A configuration that the sampler proposed, to be told how it went."""
+    """A configuration that the sampler proposed, and Optuna's trial to be told the result."""
 
-    asked: optuna.Trial
+    trial: optuna.Trial
     values: dict[str, JsonValue]
 
 
 class Study:
     """The trials of one search. The folder's lock must be held by one of its processes.
 
-    shared : whether other machines may be at the same search
-    worker : 0 leads, and alone opens a journal after a crash; others draw other configurations at the same time
+    shared : whether other machines may take part
+    worker : 0 leads and repairs a journal after a crash; the number is part of the sampler's seed
     """
 
     def __init__(self, folder: Path, config: Config, metric: str, worker: int = 0) -> None:
@@ -51,22 +51,25 @@ class Study:
         self.space = search_space(config)
         self.shared = config.improve.storage is not None
         self._place = folder / JOURNAL
-        # On other machines others lead, too.
+        # Every machine has a leader.
         self._stream = secrets.randbits(32) if self.shared else worker
         self._records: dict[int, Trial] = {}
         with reading(self._place):
             direction: Literal["minimize", "maximize"] = "maximize" if higher_is_better(metric) else "minimize"
-            self._study = open_study(self._place, config.improve.storage, direction, mend=worker == 0)
+            self._storage, name = open_storage(self._place, config.improve.storage, repair=worker == 0)
+            self._study = optuna.create_study(
+                storage=self._storage, study_name=name, direction=direction, load_if_exists=True
+            )
             if worker == 0 and not self.shared:
                 self.settle_orphans()
 
     @property
     def exhausted(self) -> bool:
         """Whether a grid has no combination left."""
-        return self.config.improve.sampler == "grid" and not GridWalk(self.space).untried(self._study)
+        return self.config.improve.sampler == "grid" and not GridSampler(self.space).untried(self._study)
 
     def trials(self) -> list[Trial]:
-        """All that came to an end, in that order, which is how they are numbered."""
+        """All trials that have ended, in that order, which numbers them."""
         with reading(self._place):
             if self.shared:
                 fail_stale_trials(self._study)
@@ -83,32 +86,34 @@ class Study:
         return record
 
     def n_running(self) -> int:
-        """Trials that other processes are at."""
+        """Trials that are running in any process."""
         with calm(self._place):
             return len(self._study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)))
 
-    def beat(self, ticket: AskedTrial) -> None:
-        """Tell other machines that a trial's process lives."""
-        if self.shared:
+    def record_heartbeat(self, asked: AskedTrial) -> None:
+        """Tell other machines that a trial's process is alive."""
+        if isinstance(self._storage, RDBStorage):
             with calm(self._place):
-                self._study._storage.record_heartbeat(ticket.asked._trial_id)  # type: ignore[attr-defined]
+                study_id = self._storage.get_study_id_from_name(self._study.study_name)
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, asked.trial.number)
+                self._storage.record_heartbeat(trial_id)
 
     def findings(self) -> list[Finding] | None:
-        """The diagnosis the search began with; None before it was made."""
+        """The findings on the search's start; None before its diagnosis."""
         stored = self._study.user_attrs.get(FINDINGS)
         return None if stored is None else from_json(list[Finding], stored, self._place)
 
-    def keep_findings(self, findings: list[Finding]) -> None:
-        """Remember the diagnosis."""
+    def store_findings(self, findings: list[Finding]) -> None:
+        """Store the findings on the search's start."""
         with calm(self._place):
             self._study.set_user_attr(FINDINGS, [asdict(finding) for finding in findings])
 
-    def propose(self, n_done: int) -> AskedTrial:
+    def ask(self, n_done: int) -> AskedTrial:
         """The sampler's next configuration, after n_done trials."""
         with calm(self._place):
             self._study.sampler = self._sampler(n_done)
-            asked = self._study.ask()
-            return AskedTrial(asked, draw(self.space, asked))
+            trial = self._study.ask()
+            return AskedTrial(trial, draw(self.space, trial))
 
     def _sampler(self, n_done: int) -> BaseSampler:
         seed = (
@@ -117,36 +122,37 @@ class Study:
         )
         return build_sampler(self.config.improve, self.space, seed)
 
-    def keep(self, trial: Trial, ticket: AskedTrial) -> None:
-        """Write down what became of a proposal."""
+    def store(self, trial: Trial, config: Config, asked: AskedTrial | None) -> None:
+        """Store a trial that has ended; one that the sampler did not ask for is added for it to learn from."""
         with calm(self._place):
+            if asked is None:
+                self._add(trial, config)
+                return
             if trial.state == "pruned" and trial.score is not None:
-                ticket.asked.report(trial.score, trial.epochs)
-            ticket.asked.set_user_attr(RECORD, strict_json(asdict(trial)))
-            self._tell(ticket.asked.number, trial.state, trial.score)
+                asked.trial.report(trial.score, trial.epochs)
+            asked.trial.set_user_attr(RECORD, strict_json(asdict(trial)))
+            self._tell(asked.trial.number, trial.state, trial.score)
 
-    def add(self, trial: Trial, config: Config) -> None:
-        """Write down a trial that the sampler did not propose but is to learn from."""
+    def _add(self, trial: Trial, config: Config) -> None:
         params, known = known_params(self.space, config), distributions(self.space)
-        with calm(self._place):
-            added = optuna.trial.create_trial(
-                state=_optuna_state(trial.state),
-                value=trial.score,
-                params=params,
-                distributions={key: known[key] for key in params},
-                user_attrs={RECORD: strict_json(asdict(trial))},
-            )
-            self._study.add_trial(added)
+        added = optuna.trial.create_trial(
+            state=_optuna_state(trial.state),
+            value=trial.score,
+            params=params,
+            distributions={key: known[key] for key in params},
+            user_attrs={RECORD: strict_json(asdict(trial))},
+        )
+        self._study.add_trial(added)
 
-    def drop(self, ticket: AskedTrial) -> None:
-        """Forget a trial that was interrupted; its configuration will be proposed again."""
+    def drop(self, asked: AskedTrial) -> None:
+        """Discard a trial that was interrupted; its configuration will be proposed again."""
         with calm(self._place):
-            self._tell(ticket.asked.number, "dropped", None)
+            self._tell(asked.trial.number, "dropped", None)
 
     def settle_orphans(self) -> None:
-        """End the trials that a killed process left running, by their record where they had one already.
+        """End the trials that a killed process left running, by their record where they have one.
 
-        For who knows that no process is at them: those of another machine go stale by themselves.
+        Call it only while no process runs them. Those of another machine end when their heartbeat is old.
         """
         if self.shared:
             return
@@ -164,9 +170,9 @@ def _has_ended(trial: FrozenTrial) -> bool:
 
 
 def _optuna_state(state: Ending) -> OptunaState:
-    """Optuna's samplers learn from pruned trials, as worse than complete ones, and nothing from failed ones.
+    """Optuna's samplers rank pruned trials below complete ones and ignore failed ones.
 
-    A configuration that diverged is to be learned from, too.
+    A configuration that diverged counts as pruned, so that they learn from it.
     """
     match state:
         case "complete":

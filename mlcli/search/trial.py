@@ -1,4 +1,4 @@
-"""One configuration tried: trained like any other, and judged by its best epoch on the validation rows."""
+"""A trial: one configuration, trained as usual and scored by its best epoch on the validation rows."""
 
 from __future__ import annotations
 
@@ -30,13 +30,21 @@ EPOCHS = "training.epochs"
 TrialState = Literal["complete", "pruned", "failed"]
 
 
+# Parts of a configuration that decide its inputs and the encoding of the targets.
+INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
+    lambda config: config.features,
+    lambda config: config.loss,
+    lambda config: config.model.output,
+)
+
+
 @dataclass(frozen=True)
 class Trial:
-    """What became of one configuration.
+    """The record of one configuration.
 
-    number  : counts from 1, which is the start
+    number  : from 1, which is the start
     values  : the keys that differ from the start, dotted
-    score   : the compared number at the best epoch; None when the trial failed
+    score   : the selection metric of the best epoch; None when the trial failed
     metrics : loss and metrics on the validation rows at that epoch
     curve   : the best score up to each epoch
     reason  : why it failed
@@ -63,10 +71,9 @@ class Trial:
 class SearchContext:
     """What all trials share.
 
-    start     : the unchanged configuration, with its inputs and arrays
-    selection_metric : what trials are compared by
-    folds     : the rows that they are compared on; None for the validation rows
-    others    : inputs of other features, the latest few: trials come back to them
+    start  : the unchanged configuration, with its inputs and arrays
+    folds  : the rows that trials are compared on; None for the validation rows
+    others : inputs of other features, the latest few, which later trials may use again
     """
 
     start: Config
@@ -78,7 +85,7 @@ class SearchContext:
 
     @property
     def metric(self) -> str:
-        """The number that trials are compared by."""
+        """The metric that compares trials."""
         return self.selection_metric.metric
 
     @property
@@ -87,12 +94,12 @@ class SearchContext:
         return len(self.folds.rows) if self.folds else len(self.arrays[1])
 
     @property
-    def trainings_a_trial(self) -> int:
-        """Networks that a complete trial trains: one for the start's split, and one for each fold."""
+    def trainings_per_trial(self) -> int:
+        """Networks that a complete trial trains: one on the split, and one for each fold."""
         return 1 + (len(self.folds.held_out) if self.folds else 0)
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
-        """The start's own unless a key was changed that they rest on; the rows are the start's, whatever the seed."""
+        """The start's own unless a key in INPUT_KEYS differs; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):
             return self.inputs, self.arrays
         key = str([view(config) for view in INPUT_KEYS])
@@ -105,21 +112,13 @@ class SearchContext:
         return self.others[key]
 
 
-# What the rows, and the targets' coding, are made from.
-INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
-    lambda config: config.features,
-    lambda config: config.loss,
-    lambda config: config.model.output,
-)
-
-
 def same_inputs(one: Config, other: Config) -> bool:
-    """Whether two configurations' networks take and give the same numbers."""
+    """Whether the networks of two configurations have the same inputs and outputs."""
     return all(view(one) == view(other) for view in INPUT_KEYS)
 
 
 def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
-    """The bench for a start and the keys that are to be searched."""
+    """The context of a search over the keys of `searched`."""
     selection_metric = choose_selection_metric(start, inputs.task, searched)
     count = start.improve.folds
     folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count)
@@ -128,7 +127,7 @@ def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, o
 
 @dataclass(frozen=True)
 class TrialRun:
-    """A trial's training, while its network is still at hand."""
+    """A trial's training, with its network in the context."""
 
     context: TrainingContext
     trained: TrainedModel
@@ -136,23 +135,23 @@ class TrialRun:
     pruned: bool
     seconds: float
 
-    def answers(self) -> tuple[Tensor, Tensor]:
-        """Raw outputs of the best weights for the validation rows, and their encoded targets."""
+    def valid_outputs(self) -> tuple[Tensor, Tensor]:
+        """Raw outputs of the best weights on the validation rows, and their encoded targets."""
         return outputs_of(self.context, self.context.valid.x).float().cpu(), self.context.valid.y.cpu()
 
 
 def train_trial(
-    bench: SearchContext,
+    search_context: SearchContext,
     config: Config,
     earlier: Sequence[Trial],
     callbacks: Sequence[Callback],
     interrupted: Callable[[], bool],
 ) -> TrialRun:
-    """Train a configuration, unless it lags behind the complete trials before it."""
-    inputs, arrays = bench.inputs_for(config)
+    """Train a configuration; a pruning rule may stop it by comparison with earlier trials."""
+    inputs, arrays = search_context.inputs_for(config)
     context = make_context(config, inputs, arrays)
     own = stop_rules(config.training)
-    pruning = pruning_rules(bench, config, earlier)
+    pruning = pruning_rules(search_context, config, earlier)
     started = time.perf_counter()
     trained = train_model(context, new_state(context), callbacks, [*own, *pruning], interrupted)
     ended_itself = any(rule.should_stop(trained.state) for rule in own)
@@ -160,12 +159,12 @@ def train_trial(
     return TrialRun(context, trained, inputs.task, pruned, time.perf_counter() - started)
 
 
-def pruning_rules(bench: SearchContext, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:
-    """The rule that gives up on a trial by those before it of as many epochs, as improve.pruning says."""
-    followed = bench.selection_metric.followed
-    usual, epochs = bench.start.training.epochs, config.training.epochs
-    alike = [trial for trial in earlier if trial.values.get(EPOCHS, usual) == epochs]
-    match bench.start.improve.pruning:
+def pruning_rules(search_context: SearchContext, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:
+    """The rule of improve.pruning, which compares a trial with earlier ones of as many epochs."""
+    followed = search_context.selection_metric.followed
+    start_epochs, epochs = search_context.start.training.epochs, config.training.epochs
+    alike = [trial for trial in earlier if trial.values.get(EPOCHS, start_epochs) == epochs]
+    match search_context.start.improve.pruning:
         case "median":
             return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], followed)]
         case "hyperband":
@@ -174,26 +173,26 @@ def pruning_rules(bench: SearchContext, config: Config, earlier: Sequence[Trial]
     return []
 
 
-def network_of(attempt: TrialRun) -> CachedNetwork:
+def network_of(trial_run: TrialRun) -> CachedNetwork:
     """The trained network with its best weights."""
-    context, state = attempt.context, attempt.trained.state
+    context, state = trial_run.context, trial_run.trained.state
     weights = {name: tensor.detach().cpu().clone() for name, tensor in context.model.state_dict().items()}
-    return CachedNetwork(weights, attempt.answers()[0], state.history, state.best_epoch)
+    return CachedNetwork(weights, trial_run.valid_outputs()[0], state.history, state.best_epoch)
 
 
-def judge(attempt: TrialRun, selection_metric: SelectionMetric, blank: Trial) -> Trial:
-    """The trial after its training, by its best epoch on the validation rows."""
-    state, trained = attempt.trained.state, attempt.trained
+def judge(trial_run: TrialRun, selection_metric: SelectionMetric, blank: Trial) -> Trial:
+    """The trial with the result of its training, by its best epoch on the validation rows."""
+    state, trained = trial_run.trained.state, trial_run.trained
     best = state.history[state.best_epoch - 1] if state.best_epoch else None
-    reached = math.nan if best is None else selection_metric.read(best, attempt.task, *attempt.answers())
-    trial = replace(blank, state="failed", epochs=state.epoch, seconds=round(attempt.seconds, 3))
+    reached = math.nan if best is None else selection_metric.read(best, trial_run.task, *trial_run.valid_outputs())
+    trial = replace(blank, state="failed", epochs=state.epoch, seconds=round(trial_run.seconds, 3))
     if trained.stopped == "diverged":
-        return replace(trial, reason=f"diverged: the loss is no finite number at step {trained.diverged_step}")
+        return replace(trial, reason=f"diverged: the loss is not a finite number at step {trained.diverged_step}")
     if best is None or best.valid_loss is None or not math.isfinite(reached):
-        return replace(trial, reason=f"the validation {selection_metric.metric} is no finite number")
+        return replace(trial, reason=f"the validation {selection_metric.metric} is not a finite number")
     return replace(
         trial,
-        state="pruned" if attempt.pruned else "complete",
+        state="pruned" if trial_run.pruned else "complete",
         score=reached,
         metrics={"loss": best.valid_loss, **best.valid_metrics, selection_metric.metric: reached},
         best_epoch=state.best_epoch,
@@ -201,13 +200,13 @@ def judge(attempt: TrialRun, selection_metric: SelectionMetric, blank: Trial) ->
     )
 
 
-def judge_by_folds(trial: Trial, answers: Predictions, folds: Folds, metric: str, seconds: float) -> Trial:
-    """The record of a complete trial, compared by what networks like its own say of the rows of folds.
+def judge_by_folds(trial: Trial, predictions: Predictions, folds: Folds, metric: str, seconds: float) -> Trial:
+    """A complete trial with the score of cross-validation over the folds.
 
-    seconds : of the folds' training
+    seconds : of the folds' trainings
     """
-    score = folds.score(answers, metric)
+    score = folds.score(predictions, metric)
     if score is None or not math.isfinite(score):
-        return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is no finite number")
-    took = round(trial.seconds + seconds, 3)
-    return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=took)
+        return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is not a finite number")
+    total_seconds = round(trial.seconds + seconds, 3)
+    return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=total_seconds)

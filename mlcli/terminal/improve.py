@@ -166,8 +166,8 @@ def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None
         screen.say(describe_difference(results.difference, results.n_rows))
     if outcome.improved:
         screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
-    if outlook := results.progress.verdict():
-        screen.say(f"{outlook} (the curve: {outcome.folder / 'search.svg'})")
+    if results.outlook:
+        screen.say(f"{results.outlook} (the curve: {outcome.folder / 'search.svg'})")
 
 
 def describe_difference(difference: Difference, n_rows: int) -> str:

@@ -11,8 +11,7 @@ from mlcli.config.loading.differences import UNSET, differing_keys
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import Checks
 from mlcli.io.text import show_number
-from mlcli.search.budget import Budget
-from mlcli.search.search import SearchCallback
+from mlcli.search.callbacks import Budget, SearchCallback
 from mlcli.search.trial import Trial
 from mlcli.terminal.alt_screen import AltScreen
 from mlcli.terminal.improve import show_checks
@@ -106,7 +105,7 @@ class LiveSearchView(SearchView):
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
         self.standing = replace(self.standing, trials=(*self.standing.trials, trial))
 
-    def on_look(self, running: int) -> None:
+    def on_poll(self, running: int) -> None:
         self.standing = replace(self.standing, running=running)
         self._look()
 

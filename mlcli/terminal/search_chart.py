@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.metrics.catalog import higher_is_better
-from mlcli.search.budget import Budget
-from mlcli.search.ranking import best_trial, rank_trials
+from mlcli.search.callbacks import Budget
+from mlcli.search.ranking import best_so_far, best_trial, rank_trials
 from mlcli.search.trial import Trial
 from mlcli.terminal.plot import FRAME_ROWS, AxisScale, Point, draw_chart
 
@@ -108,7 +108,8 @@ def describe_time(standing: Standing) -> str:
 
 def _draw_way(standing: Standing, width: int, height: int) -> Text:
     """Each trial's score, and the best up to it; the worse half may lie beyond the scale."""
-    best, single = best_so_far(standing.trials, standing.metric), scores_of(standing.trials)
+    best = best_points(standing.trials, standing.metric)
+    single = scores_of(standing.trials)
     scores = sorted((score for _, score in single), reverse=higher_is_better(standing.metric))
     shown = [*scores[: -(-len(scores) // 2)], *(score for _, score in best)]
     apart = [point for place, score in single for point in ((place, score), (place, math.nan))]
@@ -131,10 +132,10 @@ def scores_of(trials: Sequence[Trial]) -> list[Point]:
     return [(trial.number, trial.score) for trial in trials if trial.score is not None]
 
 
-def best_so_far(trials: Sequence[Trial], metric: str) -> list[Point]:
+def best_points(trials: Sequence[Trial], metric: str) -> list[Point]:
     """Number of each trial from the first complete one on, with the best score up to it."""
-    leaders = [(trial.number, best_trial(trials[: index + 1], metric)) for index, trial in enumerate(trials)]
-    return [(number, leader.score) for number, leader in leaders if leader is not None and leader.score is not None]
+    scores = best_so_far(trials, metric)
+    return [(trial.number, score) for trial, score in zip(trials, scores, strict=True) if score is not None]
 
 
 def _draw_table(standing: Standing, width: int, rows: int) -> list[tuple[str, str]]:

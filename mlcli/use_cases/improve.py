@@ -27,14 +27,14 @@ from mlcli.reports.figures.search import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
-from mlcli.search.budget import Budget, Clock
+from mlcli.search.callbacks import Budget, SearchCallback
 from mlcli.search.next_config import describe_next
 from mlcli.search.ranking import best_trial, start_trial
 from mlcli.search.results import Results, write_results
-from mlcli.search.search import Search, SearchCallback, Searched
+from mlcli.search.search import Search, Searched
 from mlcli.search.space import config_with, search_space
 from mlcli.search.trial import Trial, TrialState, build_search_context
-from mlcli.search.workers import WorkerTask, do_task, open_search, search_in_parallel, train_ensemble
+from mlcli.search.workers import WorkerTask, open_search, run_task, search_in_parallel, train_ensemble
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs
 
@@ -149,10 +149,10 @@ def improve(
     prepared : the data of this config, where step 1 has just been run
     """
     budget = asked.budget(config.improve)
-    clock = Clock.of(budget.timeout)
+    deadline = budget.deadline()
     inputs = gather_inputs(config, reporter, prepared)
-    bench = build_search_context(config, inputs, search_space(config))
-    experiment = Experiment(config, inputs.task, inputs.features.layout, *bench.arrays)
+    search_context = build_search_context(config, inputs, search_space(config))
+    experiment = Experiment(config, inputs.task, inputs.features.layout, *search_context.arrays)
     reporter.explain("diagnosis")
     checks = run_checks(experiment)
     for callback in callbacks:
@@ -161,20 +161,20 @@ def improve(
     def probe_and_diagnose(evidence: TrainingEvidence, context: TrainingContext) -> list[Finding]:
         return diagnose(run_probes(experiment, checks.rates, evidence, context))
 
-    of_run = run_evidence(run, config, inputs, bench.arrays) if run is not None else None
+    of_run = run_evidence(run, config, inputs, search_context.arrays) if run is not None else None
     diagnosed = str(run) if of_run is not None else "the unchanged configuration"
     folder = search_folder(config, inputs)
-    n_valid, n_rows = len(bench.arrays[1]), bench.n_compared
-    result = ImproveResult(config, folder, diagnosed, bench.metric, n_valid, n_rows, budget, checks)
+    n_valid, n_rows = len(search_context.arrays[1]), search_context.n_compared
+    result = ImproveResult(config, folder, diagnosed, search_context.metric, n_valid, n_rows, budget, checks)
     if not result.n_valid:
         untrained = untrained_evidence(experiment.context(), inputs.task)
         findings = probe_and_diagnose(*of_run) if of_run is not None else diagnose(untrained)
         return write_next(replace(result, searched=Searched((), tuple(findings))), asked)
     make_folder(refuse_symlink(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
-        search = open_search(bench, folder, budget, clock, callbacks, diagnose=probe_and_diagnose)
+        search = open_search(search_context, folder, budget, deadline, callbacks, diagnose=probe_and_diagnose)
         if of_run is not None and search.study.findings() is None:
-            search.study.keep_findings(probe_and_diagnose(*of_run))
+            search.study.store_findings(probe_and_diagnose(*of_run))
         if asked.search:
             result = search_better(result, search, reporter, interruption)
         else:
@@ -191,10 +191,10 @@ def search_better(
     reporter.explain("search", result.config, result.metric, list(search.study.space))
     reporter.say(describe_search(search, result.folder))
     searched = search_in_parallel(search, result.folder, interruption)
-    team = train_ensemble(search, result.folder, interruption)
-    results = write_results(result.folder, search, searched, team)
+    ensemble = train_ensemble(search, result.folder, interruption)
+    results = write_results(result.folder, search, searched, ensemble)
     scores = [trial.score if trial.state == "complete" else None for trial in searched.trials]
-    figure = draw_search(scores, results.progress.best, result.metric, results.progress.verdict())
+    figure = draw_search(scores, results.best_so_far, result.metric, results.outlook)
     save_svg(figure, result.folder / "search.svg")
     return replace(result, searched=searched, results=results)
 
@@ -220,17 +220,17 @@ def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
     return replace(result, applied=asked.apply)
 
 
-def join_search(config: Config, asked: ImproveRequest, share: WorkerTask, interruption: Interruption) -> None:
-    """One share of a search that another process leads."""
+def join_search(config: Config, asked: ImproveRequest, task: WorkerTask, interruption: Interruption) -> None:
+    """Run a worker's task in a search that another process leads."""
     inputs = gather_inputs(config, Silent())
-    bench, folder = build_search_context(config, inputs, search_space(config)), search_folder(config, inputs)
+    search_context, folder = build_search_context(config, inputs, search_space(config)), search_folder(config, inputs)
     with interruption:
-        search = open_search(bench, folder, asked.budget(config.improve), Clock(share.deadline), worker=share.worker)
-        do_task(search, share, interruption)
+        search = open_search(search_context, folder, asked.budget(config.improve), task.deadline, worker=task.worker)
+        run_task(search, task, interruption)
 
 
 def search_folder(config: Config, inputs: Inputs) -> Path:
-    """Where a search keeps what it finds; searches whose trials can be compared share it."""
+    """Where a search keeps what it finds; searches with comparable trials have the same."""
     return runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
 
 

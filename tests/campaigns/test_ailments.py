@@ -28,11 +28,13 @@ def find(tmp_path, monkeypatch):
 
     def train(plant, seed):
         config = plant.config(Field(tmp_path), seed)
-        bench = build_search_context(config, gather_inputs(config, Silent()), {})
-        attempt = train_trial(bench, config, [], [], lambda: False)
-        experiment = Experiment(config, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
-        evidence = training_evidence(attempt.context, attempt.task, attempt.trained)
-        return diagnose(run_probes(experiment, run_range_test(experiment), evidence, attempt.context))
+        search_context = build_search_context(config, gather_inputs(config, Silent()), {})
+        trial_run = train_trial(search_context, config, [], [], lambda: False)
+        experiment = Experiment(
+            config, search_context.inputs.task, search_context.inputs.features.layout, *search_context.arrays
+        )
+        evidence = training_evidence(trial_run.context, trial_run.task, trial_run.trained)
+        return diagnose(run_probes(experiment, run_range_test(experiment), evidence, trial_run.context))
 
     return train
 

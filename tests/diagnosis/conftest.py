@@ -1,5 +1,22 @@
 """The trainings that the search is tested on, too."""
 
-from tests.search.conftest import data_folder, folders, make_bench, make_config, train_case, trained_cases
+import pytest
 
-__all__ = ["data_folder", "folders", "make_bench", "make_config", "train_case", "trained_cases"]
+from mlcli.diagnosis.experiment import Experiment
+from mlcli.reporter import Silent
+from mlcli.training.inputs import gather_inputs
+from tests.search.conftest import data_folder, folders, make_config, make_search_context, train_case, trained_cases
+
+__all__ = ["data_folder", "folders", "make_config", "make_search_context", "train_case", "trained_cases"]
+
+
+@pytest.fixture
+def make_experiment(make_config):
+    """The experiment of a configuration; arguments are --set overrides."""
+
+    def make(*sets):
+        config = make_config(*sets)
+        inputs = gather_inputs(config, Silent())
+        return Experiment(config, inputs.task, inputs.features.layout, *inputs.training_arrays())
+
+    return make

@@ -7,17 +7,7 @@ import torch
 
 from mlcli.diagnosis.checks import check_few_rows, check_learning_rate, run_checks
 from mlcli.diagnosis.evidence import RateRange
-from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.learning_rate import run_range_test
-
-
-@pytest.fixture
-def make_experiment(make_config, make_bench):
-    def make(*sets):
-        bench = make_bench(make_config(*sets))
-        return Experiment(bench.start, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
-
-    return make
 
 
 def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experiment):

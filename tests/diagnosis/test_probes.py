@@ -9,17 +9,7 @@ from torch.nn import functional
 
 from mlcli.diagnosis.chance import skill_of
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
-from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, suspect_labels
-
-
-@pytest.fixture
-def make_experiment(make_config, make_bench):
-    def make(*sets):
-        bench = make_bench(make_config(*sets))
-        return Experiment(bench.start, bench.inputs.task, bench.inputs.features.layout, *bench.arrays)
-
-    return make
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def make_config():
 
 
 @pytest.fixture
-def make_bench():
-    """The bench of a configuration, with the keys that are searched."""
+def make_search_context():
+    """The search_context of a configuration, with the keys that are searched."""
     return lambda config, searched=(): build_search_context(
         config, gather_inputs(config, Silent()), dict.fromkeys(searched)
     )
@@ -54,13 +54,15 @@ def trained_cases():
 
 
 @pytest.fixture
-def train_case(make_bench, trained_cases):
+def train_case(make_search_context, trained_cases):
     """What a diagnosis sees of a configuration that was really trained; once for each."""
 
     def train(config):
         if config.fingerprint() not in trained_cases:
-            attempt = train_trial(make_bench(config), config, [], [], lambda: False)
-            trained_cases[config.fingerprint()] = training_evidence(attempt.context, attempt.task, attempt.trained)
+            trial_run = train_trial(make_search_context(config), config, [], [], lambda: False)
+            trained_cases[config.fingerprint()] = training_evidence(
+                trial_run.context, trial_run.task, trial_run.trained
+            )
         return trained_cases[config.fingerprint()]
 
     return train

@@ -8,10 +8,10 @@ from mlcli.config.loading.load import override_config
 from mlcli.errors import ConfigError
 from mlcli.evaluation.cross_validation import Folds, measure_folds
 from mlcli.reporter import Silent
-from mlcli.search.budget import Budget, Clock
+from mlcli.search.callbacks import Budget, SearchCallback
 from mlcli.search.model_cache import ModelCache
 from mlcli.search.results import find_difference
-from mlcli.search.search import Search, SearchCallback
+from mlcli.search.search import Search
 from mlcli.search.space import search_space
 from mlcli.search.study import Study
 from mlcli.training.inputs import gather_inputs
@@ -20,13 +20,13 @@ FOLDED = ("improve.folds=3", "training.epochs=6", "improve.space={optimizer.lr: 
 
 
 @pytest.fixture
-def open_search(make_bench, tmp_path):
+def open_search(make_search_context, tmp_path):
     """A search that is still at hand when it has run."""
 
     def opened(config, trials, *callbacks):
-        bench = make_bench(config, search_space(config))
-        study = Study(tmp_path / "search", config, bench.metric)
-        return Search(bench, study, Budget(trials), callbacks, ModelCache(tmp_path / "search/kept"), Clock(None))
+        search_context = make_search_context(config, search_space(config))
+        study = Study(tmp_path / "search", config, search_context.metric)
+        return Search(search_context, study, Budget(trials), callbacks, ModelCache(tmp_path / "search/kept"))
 
     return opened
 
@@ -48,8 +48,8 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
     search = open_search(make_config(*FOLDED), 4)
     trials = search.run(never).trials
     best = min((trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.score)
-    folds, outputs = search.bench.folds, search.shelf.get_answers(best.values)
-    assert len(folds.truth) == search.bench.n_compared == 160
+    folds, outputs = search.context.folds, search.model_cache.get_fold_outputs(best.values)
+    assert len(folds.truth) == search.context.n_compared == 160
     expected = log_loss(folds.truth, outputs[:, 0].double().sigmoid().numpy())
     assert best.score == pytest.approx(expected, rel=1e-5)
     difference = find_difference(search, None)
@@ -59,8 +59,8 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
 
 def test_each_trial_is_compared_on_the_same_rows(make_config, open_search):
     search = open_search(make_config(*FOLDED), 1)
-    again = Folds.of(search.bench.start, search.bench.inputs.prepared, "improve.folds", 3)
-    held_out = search.bench.folds.held_out
+    again = Folds.of(search.context.start, search.context.inputs.prepared, "improve.folds", 3)
+    held_out = search.context.folds.held_out
     assert all(np.array_equal(one, other) for one, other in zip(held_out, again.held_out, strict=True))
     assert sorted(np.concatenate(held_out)) == list(range(160))
 
@@ -85,20 +85,20 @@ def test_a_trial_that_is_stopped_between_folds_leaves_no_trace(make_config, open
     assert [trial.number for trial in open_search(config, 3).run(never).trials] == [1, 2, 3]
 
 
-def test_more_folds_than_rows_are_refused(make_config, make_bench):
+def test_more_folds_than_rows_are_refused(make_config, make_search_context):
     with pytest.raises(ConfigError, match=r"improve\.folds: 100 folds need as many rows of the largest class"):
-        make_bench(make_config("improve.folds=100", "dataset.rows=60"))
+        make_search_context(make_config("improve.folds=100", "dataset.rows=60"))
 
 
 def test_trials_are_compared_by_any_metric_of_the_best_weights(make_config, open_search):
     search = open_search(make_config(*FOLDED, "improve.folds=null", "improve.metric=mcc"), 3)
     trials = search.run(never).trials
-    valid, task = search.bench.inputs.prepared.splits.valid, search.bench.inputs.task
-    answers = task.decode(search.shelf.get({}).valid)
+    valid, task = search.context.inputs.prepared.splits.valid, search.context.inputs.task
+    answers = task.decode(search.model_cache.get({}).valid)
     assert trials[0].score == pytest.approx(matthews_corrcoef(task.truth(valid), answers.values))
     assert search.study.trials()[0].metrics["mcc"] == trials[0].score
 
 
-def test_a_metric_of_another_task_is_refused(make_config, make_bench):
+def test_a_metric_of_another_task_is_refused(make_config, make_search_context):
     with pytest.raises(ConfigError, match=r"improve\.metric: .*rmse"):
-        make_bench(make_config("improve.metric=rmse"))
+        make_search_context(make_config("improve.metric=rmse"))

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from mlcli.config.sections.training import Choices, LogRange
-from mlcli.search.ranking import Progress
+from mlcli.search.ranking import best_so_far, describe_progress
 from mlcli.search.results import MIN_TRIALS, rank_keys
 from mlcli.search.trial import Trial
 
@@ -16,22 +16,22 @@ def trial(number, score, state="complete", values=None):
 
 def test_the_best_so_far_is_that_of_complete_trials():
     trials = [trial(1, None, "failed"), trial(2, 0.5), trial(3, 0.1, "pruned"), trial(4, 0.4), trial(5, 0.6)]
-    assert Progress.of(trials, "loss").best == (None, 0.5, 0.5, 0.4, 0.4)
-    assert Progress.of(trials, "accuracy").best == (None, 0.5, 0.5, 0.5, 0.6)
+    assert best_so_far(trials, "loss") == [None, 0.5, 0.5, 0.4, 0.4]
+    assert best_so_far(trials, "accuracy") == [None, 0.5, 0.5, 0.5, 0.6]
 
 
 @pytest.mark.parametrize(
     ("best", "said"),
     [
         ([0.5, 0.4, 0.3], ""),
-        ([0.5] * 8, "Not one of 8 trials beat the first"),
-        ([0.5] + [0.4] * 9, "Nothing better came in the second half of 10 trials"),
-        ([0.5, 0.4, 0.4, 0.4, 0.4, 0.35, 0.35, 0.35], "half of 8 trials brought 0.05 of 0.15 in loss: going on may"),
-        ([0.5, 0.4, 0.4, 0.4, 0.4, 0.399, 0.399, 0.399], "going on will bring little"),
+        ([0.5] * 8, "None of 8 trials beat the first"),
+        ([0.5] + [0.4] * 9, "No improvement in the second half of 10 trials"),
+        ([0.5, 0.4, 0.4, 0.4, 0.4, 0.35, 0.35, 0.35], "half of 8 trials brought 0.05 of 0.15 in loss: more trials may"),
+        ([0.5, 0.4, 0.4, 0.4, 0.4, 0.399, 0.399, 0.399], "more trials will help little"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_going_on(best, said):
-    verdict = Progress(tuple(best), "loss").verdict()
+    verdict = describe_progress(best, "loss")
     assert said in verdict
     assert bool(verdict) is bool(said)
 

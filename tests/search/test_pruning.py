@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mlcli.metrics.catalog import beats
-from mlcli.search.samplers import MIN_TRIALS, MedianPruning, best_curve, lags
+from mlcli.search.samplers import MIN_CURVES, MedianPruning, best_curve, is_behind_median
 from mlcli.training.state import EpochRecord, TrainingState
 
 NAN = math.nan
@@ -61,19 +61,19 @@ FIVE = [line(level) for level in (0.1, 0.2, 0.3, 0.4, 0.5)]
         (line(0.30, 4), FIVE, False),
         (line(0.29, 4), FIVE, False),
         (line(9.0, 2), FIVE, False),  # still warming up
-        (line(9.0, 4), FIVE[: MIN_TRIALS - 1], False),
+        (line(9.0, 4), FIVE[: MIN_CURVES - 1], False),
         (line(0.31, 9), [curve[:3] for curve in FIVE], True),  # the others ended earlier
         ((NAN,) * 4, FIVE, True),
         (line(9.0, 4), [], False),
     ],
 )
 def test_lags_behind_the_median_at_the_same_epoch(curve, others, expected):
-    assert lags(curve, others, "loss") is expected
+    assert is_behind_median(curve, others, "loss") is expected
 
 
 def test_higher_metrics_lag_the_other_way():
-    assert lags(line(0.29, 4), FIVE, "accuracy")
-    assert not lags(line(0.31, 4), FIVE, "accuracy")
+    assert is_behind_median(line(0.29, 4), FIVE, "accuracy")
+    assert not is_behind_median(line(0.31, 4), FIVE, "accuracy")
 
 
 def test_the_rule_looks_at_the_state_and_leaves_it_alone():

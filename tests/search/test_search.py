@@ -1,6 +1,7 @@
 """A search on real, tiny trainings: it improves, goes on after a kill, and survives bad trials."""
 
 import math
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,10 +11,10 @@ import torch
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ArtefactError
 from mlcli.models.task import Classification, Regression
-from mlcli.search.budget import Budget, Clock
+from mlcli.search.callbacks import Budget, SearchCallback, StudyPoller
 from mlcli.search.model_cache import ModelCache
 from mlcli.search.ranking import best_trial, rank_trials
-from mlcli.search.search import Search, SearchCallback, StudyPoller, remedy_of
+from mlcli.search.search import Search, recommended_values
 from mlcli.search.selection_metric import choose_selection_metric
 from mlcli.search.space import search_space
 from mlcli.search.storage import JOURNAL
@@ -55,16 +56,15 @@ class Seen(SearchCallback):
 
 
 @pytest.fixture
-def search(make_bench, tmp_path):
+def search(make_search_context, tmp_path):
     """One command's search in a folder of its own; earlier trials are found there again."""
-    benches = {}
+    contexts = {}
 
     def run(config, trials, *callbacks, folder="search", interrupted=lambda: False, timeout=None):
-        bench = benches.setdefault(config.fingerprint(), make_bench(config, search_space(config)))
-        study = Study(tmp_path / folder, config, bench.metric)
-        shelf = ModelCache(tmp_path / folder / "kept")
-        clock = Clock.of(timeout)
-        return Search(bench, study, Budget(trials, timeout), callbacks, shelf, clock).run(interrupted)
+        context = contexts.setdefault(config.fingerprint(), make_search_context(config, search_space(config)))
+        study, budget = Study(tmp_path / folder, config, context.metric), Budget(trials, timeout)
+        model_cache = ModelCache(tmp_path / folder / "kept")
+        return Search(context, study, budget, callbacks, model_cache, budget.deadline()).run(interrupted)
 
     return run
 
@@ -136,7 +136,7 @@ def test_no_trial_starts_after_the_timeout(make_config, search):
 
 @pytest.mark.parametrize(("timeout", "left"), [(None, math.inf), (10.0, 10.0)])
 def test_what_is_left_of_a_timeout(timeout, left):
-    assert Clock.of(timeout).left() == pytest.approx(left, abs=0.1)
+    assert Budget(1, timeout).deadline() - time.monotonic() == pytest.approx(left, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_is_left_of_a_timeout(timeout, left):
 def test_time_for_the_ensemble_is_kept_back(budget, reserve):
     trials = [Trial(n, "search", {"model.hidden": [n]}, "complete", n / 10, seconds=s) for n, s in ((1, 4.0), (2, 8.0))]
     study = SimpleNamespace(trials=lambda: trials)
-    search = Search(SimpleNamespace(metric="loss", trainings_a_trial=1), study, budget, (), None, Clock(None))
+    search = Search(SimpleNamespace(metric="loss", trainings_per_trial=1), study, budget, (), None)
     assert search.reserve() == pytest.approx(reserve)
 
 
@@ -303,7 +303,7 @@ def test_ranking_puts_the_earlier_of_equals_first_and_leaves_out_the_incomplete(
     ],
 )
 def test_a_remedy_keeps_trials_comparable(make_config, patch, remedy):
-    assert remedy_of(make_config(), [Finding("x", "", "", (), patch)]) == remedy
+    assert recommended_values(make_config(), [Finding("x", "", "", (), patch)]) == remedy
 
 
 def test_a_journal_cut_short_is_mended(make_config, search, tmp_path):
@@ -368,8 +368,8 @@ def test_who_looks_on_is_told_of_the_trials_that_there_are(make_config, search):
 
 def test_other_processes_trials_are_looked_at_once_a_second(monkeypatch):
     now, looks = [0.0], []
-    monkeypatch.setattr("mlcli.search.search.time.monotonic", lambda: now[0])
-    lookout = StudyPoller(lambda: looks.append(now[0]))
+    monkeypatch.setattr("mlcli.search.callbacks.time.monotonic", lambda: now[0])
+    poller = StudyPoller(lambda: looks.append(now[0]))
     for now[0] in (0.5, 1.0, 1.5, 2.5, 2.6):
-        lookout.on_batch_end(None, None)
+        poller.on_batch_end(None, None)
     assert looks == [1.0, 2.5]

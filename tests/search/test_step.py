@@ -20,7 +20,7 @@ from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
 from mlcli.runs.provenance import prepare_data_of
-from mlcli.search.search import SearchCallback
+from mlcli.search.callbacks import SearchCallback
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen
 from mlcli.use_cases.evaluate import evaluate
@@ -135,12 +135,12 @@ def test_an_ensemble_is_scored_by_what_its_trials_are_compared_by(make_config):
     assert team.score == pytest.approx(next(score.value for score in measured if score.name == "roc_auc"))
 
 
-def test_a_network_of_another_seed_sees_the_rows_of_the_start(make_bench, make_config):
-    bench = make_bench(make_config())
-    inputs, (train, valid) = bench.inputs_for(make_config("features.scale=minmax", "seed=1"))
-    assert inputs.prepared.fingerprint == bench.inputs.prepared.fingerprint
-    assert torch.equal(valid.y, bench.arrays[1].y)
-    assert torch.equal(train.y, bench.arrays[0].y)
+def test_a_network_of_another_seed_sees_the_rows_of_the_start(make_search_context, make_config):
+    search_context = make_search_context(make_config())
+    inputs, (train, valid) = search_context.inputs_for(make_config("features.scale=minmax", "seed=1"))
+    assert inputs.prepared.fingerprint == search_context.inputs.prepared.fingerprint
+    assert torch.equal(valid.y, search_context.arrays[1].y)
+    assert torch.equal(train.y, search_context.arrays[0].y)
 
 
 def test_networks_that_are_not_kept_are_trained_again(make_config):

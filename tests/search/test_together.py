@@ -124,12 +124,12 @@ def test_what_one_machine_tried_the_other_sees(make_config, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
     one, other = (Study(tmp_path / machine / "small" / "improve-0", config, "loss") for machine in "ab")
-    ticket = one.propose(0)
+    asked = one.ask(0)
     assert other.n_running() == 1
-    tried = Trial(1, "search", ticket.values, "complete", 0.5)
-    one.keep(tried, ticket)
+    tried = Trial(1, "search", asked.values, "complete", 0.5)
+    one.store(tried, config, asked)
     assert other.trials() == [tried]
-    assert other.propose(1).values != ticket.values
+    assert other.ask(1).values != asked.values
 
 
 def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
     study = Study(tmp_path / "small" / "improve-0", config, "loss")
-    study.beat(study.propose(0))
+    study.record_heartbeat(study.ask(0))
     assert study.n_running() == 1
     study.trials()
     assert study.n_running() == 1
@@ -182,7 +182,7 @@ def test_a_share_is_for_mlclis_own_processes(text):
 
 
 def test_a_task_is_read_as_it_was_written():
-    task = WorkerTask(1, "search", None)
+    task = WorkerTask(1, "search")
     assert WorkerTask.read(task.write()) == task
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from mlcli.io.signals import Interruption
 from mlcli.reporter import Silent
-from mlcli.search.budget import Budget
+from mlcli.search.callbacks import Budget
 from mlcli.search.trial import Trial
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen
@@ -29,9 +29,9 @@ BEST = Trial(3, "search", {"optimizer.lr": 0.02, "model.hidden": [16, 8]}, "comp
             'trial 4/30  0.7500 (pruned)  best 0.2500 (trial 3)  model.activation="relu"',
         ),
         (
-            Trial(1, "start", {}, "failed", reason="diverged: the loss is no finite number at step 7"),
+            Trial(1, "start", {}, "failed", reason="diverged: the loss is not a finite number at step 7"),
             None,
-            "trial 1/30  diverged: the loss is no finite number at step 7  unchanged",
+            "trial 1/30  diverged: the loss is not a finite number at step 7  unchanged",
         ),
     ],
 )

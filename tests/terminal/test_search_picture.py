@@ -2,12 +2,12 @@
 
 import pytest
 
-from mlcli.search.budget import Budget
+from mlcli.search.callbacks import Budget
 from mlcli.search.trial import Trial
 from mlcli.terminal.search_chart import (
     Running,
     Standing,
-    best_so_far,
+    best_points,
     describe_counts,
     describe_time,
     draw_search_chart,
@@ -39,8 +39,8 @@ def test_trials_stand_from_the_best_to_what_failed():
     ],
 )
 def test_the_best_so_far_is_that_of_complete_trials(metric, expected):
-    assert best_so_far(TRIALS, metric) == expected
-    assert best_so_far(TRIALS[1:2], metric) == []
+    assert best_points(TRIALS, metric) == expected
+    assert best_points(TRIALS[1:2], metric) == []
 
 
 def test_facts():
