@@ -1,4 +1,4 @@
-"""The association of one column with another, from 0 to 1; Pearson's r has a sign, too."""
+"""The association of a column with a target, from 0 to 1; Pearson's r has a sign, too."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Measure = Literal["pearson", "correlation_ratio", "cramers_v"]
 # Classes that columns are counted by, the most frequent where there are more.
 MAX_CLASSES = 10
+# Of a column's variance, what rounding may leave where it is constant.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class GroupingTarget:
-    """A target over the rows looked at.
+class TargetColumn:
+    """A target over the sampled rows.
 
     classes    : by name, or the most frequent first where there are more than MAX_CLASSES; empty for numbers
-    class_rows : rows of each in the whole split
+    class_rows : rows of each in the split
     codes      : int64 (n,), the class of each row; numbers : float64 (n,), NaN where missing. One of both is empty
     """
 
@@ -37,14 +40,10 @@ class GroupingTarget:
 
 
 def class_order(rows: Mapping[str, int]) -> tuple[str, ...]:
-    """Classes as `Target.classes` has them."""
+    """Classes as `TargetColumn.classes` has them."""
     if len(rows) <= MAX_CLASSES:
         return tuple(sorted(rows))
     return tuple(sorted(rows, key=lambda name: (-rows[name], name)))
-
-
-# Of a column's variance, what rounding may leave where it is constant.
-ROUNDING = 1e-12
 
 
 def pearson(columns: Floats) -> Floats:
@@ -104,19 +103,16 @@ def _standardised(columns: Floats) -> Floats:
     return scaled
 
 
-Measure = Literal["pearson", "correlation_ratio", "cramers_v"]
-
-
 @dataclass(frozen=True)
 class Association:
-    """How far a column alone tells a target, 0 to 1; Pearson's r is negative where one falls as the other grows."""
+    """Of a column with a target."""
 
     target: str
     measure: Measure
     value: float
 
 
-def number_associations(values: Floats, targets: Sequence[GroupingTarget]) -> Iterator[Association]:
+def number_associations(values: Floats, targets: Sequence[TargetColumn]) -> Iterator[Association]:
     """Pearson's r with numbers, the correlation ratio with classes; none where it is not defined."""
     for target in targets:
         if target.classes:
@@ -126,7 +122,7 @@ def number_associations(values: Floats, targets: Sequence[GroupingTarget]) -> It
             yield Association(target.name, "pearson", r)
 
 
-def category_associations(codes: Codes, targets: Sequence[GroupingTarget]) -> Iterator[Association]:
+def category_associations(codes: Codes, targets: Sequence[TargetColumn]) -> Iterator[Association]:
     """The correlation ratio with numbers, Cramér's V with classes; none where it is not defined."""
     for target in targets:
         if target.classes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -13,19 +13,24 @@ import polars as pl
 from mlcli.data.tables.cells import as_days, as_shown
 from mlcli.data.tables.histogram import edges_of, places_in
 from mlcli.data.tables.types import Column, Kind
-from mlcli.eda.association import Association, Codes, Floats, GroupingTarget, category_associations, number_associations
+from mlcli.eda.association import Association, Codes, Floats, TargetColumn, category_associations, number_associations
+from mlcli.io.json import fields_to_json
 
 QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
 QUARTERS = np.array([0.25, 0.5, 0.75])
 Quartiles = tuple[float, float, float]
+# Categories counted one by one, the most frequent first.
+MAX_CATEGORIES = 20
+# Smallest share of the rows in a bin for its mean target to be shown.
+MIN_BIN_SHARE = 0.002
 
 
 @dataclass(frozen=True)
-class NumberSummaryOfColumn:
+class NumberStatistics:
     """Of the known numbers, or dates as days since 1970; std divides by n, skew is the third standardised moment.
 
     edges    : of the bins; empty where all numbers are the same
-    usual    : the most frequent number, and usual_share its share of the rows looked at
+    mode     : the most frequent number, and mode_share its share of the sampled rows
     by_class : quantiles 0.25, 0.5 and 0.75 for each class shown; None where it has no such row
     """
 
@@ -34,12 +39,17 @@ class NumberSummaryOfColumn:
     std: float
     skew: float
     edges: tuple[float, ...]
-    usual: float
-    usual_share: float
+    mode: float
+    mode_share: float
     by_class: tuple[Quartiles | None, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields; the mode is called usual there."""
+        values = fields_to_json(self)
+        return {name.replace("mode", "usual"): value for name, value in values.items()}
 
-def summarise_numbers(values: Floats, target: GroupingTarget) -> tuple[NumberSummaryOfColumn | None, Codes]:
+
+def summarise_numbers(values: Floats, target: TargetColumn) -> tuple[NumberStatistics | None, Codes]:
     """The numbers in short, None where there are none, and each row's bin, -1 where missing."""
     known = np.isfinite(values)
     numbers = values[known]
@@ -53,14 +63,14 @@ def summarise_numbers(values: Floats, target: GroupingTarget) -> tuple[NumberSum
         mean, std = float(numbers.mean()), float(numbers.std())
         skew = float((((numbers - mean) / std) ** 3).mean()) if len(distinct) > 1 else 0.0
         quantiles = np.quantile(numbers, list(QUANTILES.values())).tolist()
-    return NumberSummaryOfColumn(
+    return NumberStatistics(
         quantiles=dict(zip(QUANTILES, quantiles, strict=True)),
         mean=mean,
         std=std,
         skew=skew,
         edges=() if edges is None else tuple(edges.tolist()),
-        usual=float(distinct[counts.argmax()]),
-        usual_share=float(counts.max()) / len(values),
+        mode=float(distinct[counts.argmax()]),
+        mode_share=float(counts.max()) / len(values),
         by_class=tuple(_quartiles(numbers, target.codes[known], len(target.shown))) if target.classes else (),
     ), places
 
@@ -78,22 +88,16 @@ def _quartiles(numbers: Floats, codes: Codes, n_classes: int) -> Iterator[Quarti
             yield None
 
 
-# Categories counted one by one, the most frequent first.
-MAX_CATEGORIES = 20
-# Share of the rows below which those of a bin say little of the target.
-FEWEST = 0.002
-
-
 @dataclass(frozen=True)
-class ColumnPicture:
-    """One column over the rows looked at.
+class ColumnDistribution:
+    """One column over the sampled rows.
 
     missing      : rows of the whole split without a value, and missing_share their share
     labels       : categories, the most frequent first; empty for numbers
     counts       : rows in each bin or category; others is what is left of further categories
     by_class     : the same for each class shown; empty for regression
     target_means : mean of the first target in each bin or category, None where it has no row; empty for classes
-    ties         : what it tells of each target; empty for a target
+    associations : with each target; empty for a target
     """
 
     name: str
@@ -102,63 +106,69 @@ class ColumnPicture:
     missing: int
     missing_share: float
     distinct: int
-    numbers: NumberSummaryOfColumn | None
+    numbers: NumberStatistics | None
     labels: tuple[str, ...]
     counts: tuple[int, ...]
     others: int
     by_class: tuple[tuple[int, ...], ...]
     target_means: tuple[float | None, ...]
-    ties: tuple[Association, ...]
+    associations: tuple[Association, ...]
 
     @property
-    def tie(self) -> Association | None:
+    def association(self) -> Association | None:
         """The strongest."""
-        return max(self.ties, key=lambda tie: abs(tie.value), default=None)
+        return max(self.associations, key=lambda one: abs(one.value), default=None)
 
     @property
-    def along(self) -> tuple[float | None, ...]:
+    def target_trend(self) -> tuple[float | None, ...]:
         """In each bin or category with enough rows: the mean target, or the share of the last of two classes."""
         values = self.target_means
         if len(self.by_class) == 2:
             pairs = zip(*self.by_class, strict=True)
             values = tuple(last / (first + last) if first + last else None for first, last in pairs)
-        least = FEWEST * (sum(self.counts) + self.others)
+        least = MIN_BIN_SHARE * (sum(self.counts) + self.others)
         return tuple(value if n >= least else None for value, n in zip(values, self.counts, strict=False))
 
     @property
     def strength(self) -> float:
-        """Of the strongest tie, without its sign; -1 where nothing can be told."""
-        return -1.0 if self.tie is None else abs(self.tie.value)
+        """Of the strongest association, without its sign; -1 where none is defined."""
+        return -1.0 if self.association is None else abs(self.association.value)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields; associations are called ties there."""
+        values = fields_to_json(self)
+        values["ties"] = values.pop("associations")
+        return values
 
 
 @dataclass(frozen=True, eq=False)
-class ColumnRows:
-    """The rows that are looked at, and what is known of all rows of the split: missing cells by column."""
+class SampledRows:
+    """The rows sampled of a split, and counts by column: missing cells of all its rows, distinct values of these."""
 
     frame: pl.DataFrame
     n_rows: int
     missing: Mapping[str, int]
     distinct: Mapping[str, int]
-    targets: tuple[GroupingTarget, ...]
+    targets: tuple[TargetColumn, ...]
 
 
-def picture_column(rows: ColumnRows, column: Column, *, is_target: bool) -> ColumnPicture:
-    """What one column looks like."""
+def describe_column(rows: SampledRows, column: Column, *, is_target: bool) -> ColumnDistribution:
+    """The distribution of one column, all together and by the target."""
     series, first = rows.frame[column.name], rows.targets[0]
-    numbers: NumberSummaryOfColumn | None = None
+    numbers: NumberStatistics | None = None
     labels: tuple[str, ...] = ()
-    ties: tuple[Association, ...] = ()
+    associations: tuple[Association, ...] = ()
     if column.kind in ("number", "date"):
         values = column_numbers(series)
         numbers, places = summarise_numbers(values, first)
         n_bins = max(1, len(numbers.edges) - 1) if numbers else 0
-        ties = () if is_target else tuple(number_associations(values, rows.targets))
+        associations = () if is_target else tuple(number_associations(values, rows.targets))
     else:
         labels, places = categories_of(series)
         n_bins = min(MAX_CATEGORIES, len(labels))
-        ties = () if is_target else tuple(category_associations(places, rows.targets))
+        associations = () if is_target else tuple(category_associations(places, rows.targets))
     counts = _count(places, n_bins)
-    return ColumnPicture(
+    return ColumnDistribution(
         name=column.name,
         role="target" if is_target else "feature",
         kind=column.kind,
@@ -171,7 +181,7 @@ def picture_column(rows: ColumnRows, column: Column, *, is_target: bool) -> Colu
         others=int((places >= 0).sum()) - sum(counts),
         by_class=() if is_target else tuple(_count(places[first.codes == k], n_bins) for k in range(len(first.shown))),
         target_means=() if is_target or first.classes else _target_means(places, n_bins, first.numbers),
-        ties=ties,
+        associations=associations,
     )
 
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.eda.association import Codes, Floats, GroupingTarget, pearson
+from mlcli.eda.association import Codes, Floats, TargetColumn, pearson
 from mlcli.io.text import show_number
 
-# Columns of the matrix at most, those that tell most of the target.
+# Columns of the matrix at most: those with the strongest association with the target.
 MAX_COLUMNS = 60
+# Points drawn, at most.
+MAX_POINTS = 1500
+# Share of a target's numbers at either end that is left out where low and high are told apart.
+TAIL = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,6 @@ def correlate(names: Sequence[str], columns: Sequence[Floats]) -> Correlations |
     return Correlations(tuple(shown), rows, len(names) - len(shown))
 
 
-# Points drawn, at most.
-MAX_POINTS = 1500
-# Share of a target's numbers at either end that says nothing of where it is low and high.
-TAIL = 0.05
-
-
 @dataclass(frozen=True)
 class Scatter:
     """Points, each with its group's place; no groups where the target itself is drawn.
@@ -67,7 +65,7 @@ class Scatter:
     n_rows: int
 
 
-def scatter_plane(names: tuple[str, str], x: Floats, y: Floats, target: GroupingTarget) -> Scatter:
+def scatter_plane(names: tuple[str, str], x: Floats, y: Floats, target: TargetColumn) -> Scatter:
     """Two columns with the target as colour: its classes, or whether it is low, middling or high."""
     if target.classes:
         codes = np.where(target.codes < len(target.shown), target.codes, -1)
@@ -80,7 +78,7 @@ def scatter_plane(names: tuple[str, str], x: Floats, y: Floats, target: Grouping
     return _scatter(names, x, y, target.name, groups, np.where(known, levels, -1))
 
 
-def scatter_target(name: str, x: Floats, target: GroupingTarget) -> Scatter:
+def scatter_target(name: str, x: Floats, target: TargetColumn) -> Scatter:
     """A column across, the target upwards."""
     return _scatter((name, target.name), x, target.numbers, "", (), np.zeros(len(x), dtype=np.int64))
 

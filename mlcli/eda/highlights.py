@@ -1,4 +1,4 @@
-"""What in a table is worth a look first, and columns in words."""
+"""Highlights: what in the data to look at first, and columns in words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import islice
 
 from mlcli.data.notes import show_cell
 from mlcli.data.profile import is_imbalanced
-from mlcli.eda.columns import ColumnPicture
-from mlcli.eda.images import ExploredPictures
+from mlcli.eda.columns import ColumnDistribution
+from mlcli.eda.images import ExploredImages
 from mlcli.eda.table import ExploredTable
 from mlcli.io.text import shorten, show_percent
 
@@ -19,9 +19,16 @@ MEASURES = {
     "cramers_v": "Cramér's V of categories",
 }
 SPLITS = {"train": "training", "valid": "validation"}
+# Two columns are highly correlated from this |r| on, a column is nearly constant from this share of its mode on, and
+# strongly skewed from this |skew| on.
+HIGH_CORRELATION, CONSTANT_SHARE, STRONG_SKEW = 0.9, 0.9, 3.0
+# Of so many distinct numbers, the highest is the mode, in this share of the rows, where a scale was capped.
+CAPPED_DISTINCT, CAPPED_SHARE = 30, 0.02
+LISTED = 3
+LETTERS = 28
 
 
-def summary_of(column: ColumnPicture) -> str:
+def summary_of(column: ColumnDistribution) -> str:
     """The values in a few words."""
     if column.numbers is not None:
         low, middle, high = (
@@ -35,7 +42,7 @@ def summary_of(column: ColumnPicture) -> str:
     return f"{column.distinct:,}: {', '.join(first)}"
 
 
-def show_column_value(column: ColumnPicture, value: float) -> str:
+def show_column_value(column: ColumnDistribution, value: float) -> str:
     """A number of the column, or a date where it holds dates."""
     if column.kind != "date":
         return show_cell(value)
@@ -43,12 +50,12 @@ def show_column_value(column: ColumnPicture, value: float) -> str:
     return moment.isoformat(" ", "minutes").removesuffix(" 00:00")
 
 
-def show_association(column: ColumnPicture) -> str:
-    """The strongest tie with a target, with its sign."""
-    return "–" if column.tie is None else f"{column.tie.value:.2f}".replace("-", "−")
+def show_association(column: ColumnDistribution) -> str:
+    """The strongest association with a target, with its sign."""
+    return "–" if column.association is None else f"{column.association.value:.2f}".replace("-", "−")
 
 
-def range_of(column: ColumnPicture) -> tuple[str, str]:
+def range_of(column: ColumnDistribution) -> tuple[str, str]:
     """What the first and the last bin hold."""
     if column.numbers is None or not column.numbers.edges:
         return "", ""
@@ -59,25 +66,16 @@ def range_of(column: ColumnPicture) -> tuple[str, str]:
     return show_column_value(column, max(low, quantiles["min"])), show_column_value(column, min(high, quantiles["max"]))
 
 
-# Two columns are nearly the same from this |r| on, a number is usual from this share of the rows on, and a shape is
-# far from a bell curve from this skew on.
-NEARLY_SAME, USUAL, SKEWED = 0.9, 0.9, 3.0
-# Of so many distinct numbers, the highest is the most frequent, in this share of the rows, where a scale ended there.
-MANY, HEAPED = 30, 0.02
-LISTED = 3
-LETTERS = 28
-
-
-def highlights(explored: ExploredTable | ExploredPictures) -> tuple[str, ...]:
-    """Imbalance, missing cells, near copies, scales that ended, and shapes that a network will not like."""
+def highlights(explored: ExploredTable | ExploredImages) -> tuple[str, ...]:
+    """Class imbalance, missing values, correlated, capped, nearly constant and skewed columns, where there are any."""
     return (*_imbalance(explored.classes), *(_of_table(explored) if isinstance(explored, ExploredTable) else ()))
 
 
 def _of_table(table: ExploredTable) -> tuple[str, ...]:
     return (
         *_missing(table),
-        *_copies(table),
-        *_cut_off((*table.targets, *table.columns)),
+        *_correlated(table),
+        *_capped((*table.targets, *table.columns)),
         *_shapes(table.columns),
     )
 
@@ -95,56 +93,56 @@ def _missing(table: ExploredTable) -> Iterator[str]:
     gaps = sorted((c for c in table.columns if c.missing), key=lambda column: -column.missing)
     if gaps:
         rows = 1 - table.complete / max(1, table.looked_at)
-        yield f"missing: {show_percent(rows)} of rows lack a cell: " + _listed(
+        yield f"missing: {show_percent(rows)} of rows have missing values: " + _listed(
             [f"{_name(column.name)} {show_percent(column.missing_share)}" for column in gaps]
         )
 
 
-def _copies(table: ExploredTable) -> Iterator[str]:
+def _correlated(table: ExploredTable) -> Iterator[str]:
     targets = {target.name for target in table.targets}
     if table.correlations is None:
         return
     near = [
         f"{_name(first)} and {_name(second)} {_signed(r)}"
         for first, second, r in table.correlations.pairs()
-        if abs(r) >= NEARLY_SAME and not {first, second} & targets
+        if abs(r) >= HIGH_CORRELATION and not {first, second} & targets
     ]
     if near:
-        yield f"tell nearly the same: {_listed(near)}; features.select.correlation"
+        yield f"highly correlated: {_listed(near)}; features.select.correlation"
 
 
-def _cut_off(columns: Sequence[ColumnPicture]) -> Iterator[str]:
-    """Numbers whose highest is the most frequent of them, as where a scale ended."""
+def _capped(columns: Sequence[ColumnDistribution]) -> Iterator[str]:
+    """Numbers whose highest is the most frequent of them, as where larger ones were capped."""
     found = [
-        f"{_name(column.name)} at {show_cell(own.usual)} ({show_percent(own.usual_share)} of rows)"
+        f"{_name(column.name)} at {show_cell(own.mode)} ({show_percent(own.mode_share)} of rows)"
         for column in columns
-        if column.kind == "number" and column.distinct >= MANY and (own := column.numbers) is not None
-        if own.usual == own.quantiles["max"] and own.usual_share >= HEAPED
+        if column.kind == "number" and column.distinct >= CAPPED_DISTINCT and (own := column.numbers) is not None
+        if own.mode == own.quantiles["max"] and own.mode_share >= CAPPED_SHARE
     ]
     if found:
-        yield f"perhaps cut off: {_listed(found)}"
+        yield f"possibly capped: {_listed(found)}"
 
 
-def _shapes(columns: Sequence[ColumnPicture]) -> Iterator[str]:
+def _shapes(columns: Sequence[ColumnDistribution]) -> Iterator[str]:
     numbers = [
         (column, column.numbers)
         for column in columns
         if column.numbers and column.kind == "number" and column.distinct > 2
     ]
-    usual = [
-        f"{_name(column.name)} is {show_cell(own.usual)} in {show_percent(own.usual_share)} of rows"
+    constant = [
+        f"{_name(column.name)} is {show_cell(own.mode)} in {show_percent(own.mode_share)} of rows"
         for column, own in numbers
-        if own.usual_share >= USUAL
+        if own.mode_share >= CONSTANT_SHARE
     ]
-    if usual:
-        yield f"hardly vary: {_listed(usual)}"
+    if constant:
+        yield f"nearly constant: {_listed(constant)}"
     skewed = [
         _name(column.name)
         for column, own in sorted(numbers, key=lambda pair: -abs(pair[1].skew))
-        if abs(own.skew) >= SKEWED
+        if abs(own.skew) >= STRONG_SKEW
     ]
     if skewed:
-        yield f"far from a bell curve: {_listed(skewed)}; features.scale: quantile, or a log by features.derive"
+        yield f"strongly skewed: {_listed(skewed)}; features.scale: quantile, or a log by features.derive"
 
 
 def _listed(parts: Sequence[str]) -> str:

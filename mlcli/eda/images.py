@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from mlcli.data.profile import NumberSummary, Profile
 from mlcli.data.tables.types import Images, SplitName
+from mlcli.io.json import to_json
 
 Pixels = NDArray[np.uint8]
-# Pictures of a class that are averaged at most, and shown.
+# Images of a class that are averaged at most, and shown.
 MAX_AVERAGED, MAX_EXAMPLES = 1_000, 8
 FULL = 255
 
 
 @dataclass(frozen=True, eq=False)
-class ClassPictures:
+class ClassImages:
     """One class.
 
-    mean     : uint8 (height, width[, channels]), of `averaged` pictures evenly spaced among the class's rows
+    mean     : uint8 (height, width[, channels]), of `averaged` images evenly spaced among the class's rows
     places   : rows of the split, from 0, that the examples are
     examples : uint8 (n, height, width[, channels])
     """
@@ -46,10 +47,10 @@ class ClassPictures:
 
 
 @dataclass(frozen=True, eq=False)
-class ExploredPictures:
-    """Pictures class by class.
+class ExploredImages:
+    """Images class by class.
 
-    pixels : of the training pictures
+    pixels : of the training images
     factor : brightness that pixels are multiplied by to be seen, where the brightest is dark (digits of 16 greys)
     """
 
@@ -57,7 +58,7 @@ class ExploredPictures:
     pixels: NumberSummary
     factor: float
     classes: Mapping[str, int]
-    pictures: tuple[ClassPictures, ...]
+    class_images: tuple[ClassImages, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Its part of the document."""
@@ -65,7 +66,7 @@ class ExploredPictures:
             "shape": list(self.shape),
             "pixels": self.pixels,
             "classes": dict(self.classes),
-            "pictures": [one.to_json() for one in self.pictures],
+            "pictures": to_json(self.class_images),
         }
 
     def visible(self, pixels: Pixels) -> Pixels:
@@ -74,26 +75,26 @@ class ExploredPictures:
         return shown
 
 
-def explore_pictures(images: Images, profile: Profile, split: SplitName) -> ExploredPictures:
-    """Look at the pictures of a split."""
+def explore_images(images: Images, profile: Profile, split: SplitName) -> ExploredImages:
+    """The mean image and examples of each class of a split."""
     facts = profile["pictures"]
     if facts is None or images.labels is None:
         raise TypeError("prepared pictures have labels, and a profile of their pixels")
     brightest = facts["pixels"]["max"] or FULL
-    return ExploredPictures(
+    return ExploredImages(
         shape=tuple(facts["shape"]),
         pixels=facts["pixels"],
         factor=FULL / brightest if brightest < FULL // 2 else 1.0,
         classes=(profile["classes"] or {}).get(split, {}),
-        pictures=tuple(_of_class(images, images.labels, k) for k in range(len(images.class_names))),
+        class_images=tuple(_of_class(images, images.labels, k) for k in range(len(images.class_names))),
     )
 
 
-def _of_class(images: Images, labels: NDArray[np.int64], place: int) -> ClassPictures:
+def _of_class(images: Images, labels: NDArray[np.int64], place: int) -> ClassImages:
     rows = np.flatnonzero(labels == place)
     averaged, shown = _spread(rows, MAX_AVERAGED), _spread(rows, MAX_EXAMPLES)
     mean = images.pixels[averaged].mean(axis=0) if len(rows) else np.zeros(images.pixels.shape[1:])
-    return ClassPictures(
+    return ClassImages(
         name=images.class_names[place],
         rows=len(rows),
         averaged=len(averaged),

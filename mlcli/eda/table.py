@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from mlcli.data.profile import Profile
 from mlcli.data.quality.sample import draw_sample_rows
 from mlcli.data.tables.cells import as_shown
 from mlcli.data.tables.types import Column, SplitName, Table, TaskKind
-from mlcli.eda.association import Codes, GroupingTarget, class_order
-from mlcli.eda.columns import ColumnPicture, ColumnRows, column_numbers, picture_column
+from mlcli.eda.association import Codes, TargetColumn, class_order
+from mlcli.eda.columns import ColumnDistribution, SampledRows, column_numbers, describe_column
 from mlcli.eda.correlations import Correlations, Scatter, correlate, scatter_plane, scatter_target
-from mlcli.eda.images import ExploredPictures
+from mlcli.eda.images import ExploredImages
 from mlcli.errors import UsageError
-from mlcli.io.json import plain_json
+from mlcli.io.json import fields_to_json, plain_json
 from mlcli.io.text import suggestion
 
 # Rows looked at, at most, and cells where there are many columns; the shape of more is the same.
@@ -28,26 +28,26 @@ MAX_ROWS, MAX_CELLS, MIN_ROWS = 100_000, 4_000_000, 2_000
 
 @dataclass(frozen=True)
 class ExploredTable:
-    """Columns and their ties.
+    """The distributions of the columns, and their associations with the target.
 
-    looked_at : rows that all but missing cells and class counts are of
+    looked_at : rows sampled: all but missing cells and class counts are of these
     complete  : of these, rows without a missing cell
-    targets   : the targets' own pictures
-    columns   : those asked for in their order, else all features, first those that tell most of the target
+    targets   : the targets' own distributions
+    columns   : those asked for in their order, else all features, first those with the strongest association
     scatter   : of two columns of numbers, where two are all there are, or the ones asked for
     """
 
     looked_at: int
     complete: int
-    targets: tuple[ColumnPicture, ...]
-    columns: tuple[ColumnPicture, ...]
+    targets: tuple[ColumnDistribution, ...]
+    columns: tuple[ColumnDistribution, ...]
     correlations: Correlations | None
     scatter: Scatter | None
     classes: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """Its part of the document."""
-        return asdict(self)
+        return fields_to_json(self)
 
 
 def explore_table(
@@ -58,22 +58,22 @@ def explore_table(
     width = len(table.features) + len(table.targets)
     frame = draw_sample_rows(table, max(MIN_ROWS, min(MAX_ROWS, MAX_CELLS // width)))
     classes = (profile["classes"] or {}).get(split, {}) if classification else {}
-    rows = ColumnRows(
+    rows = SampledRows(
         frame=frame,
         n_rows=len(table),
         missing={column["name"]: column["missing"][split] for column in profile["columns"]},
         distinct=distinct_counts(frame),
         targets=tuple(_target(frame[column.name], classes) for column in table.targets),
     )
-    features = [picture_column(rows, column, is_target=False) for column in chosen if column in table.features]
+    features = [describe_column(rows, column, is_target=False) for column in chosen if column in table.features]
     if not asked:
-        features.sort(key=lambda picture: -picture.strength)
+        features.sort(key=lambda column: -column.strength)
     known = pl.all_horizontal(pl.col([column.name for column in table.features]).is_not_null())
     return ExploredTable(
         looked_at=frame.height,
         complete=int(frame.select(known.sum()).item()),
         targets=tuple(
-            picture_column(rows, column, is_target=True) for column in table.targets if not asked or column in chosen
+            describe_column(rows, column, is_target=True) for column in table.targets if not asked or column in chosen
         ),
         columns=tuple(features),
         correlations=_correlations(frame, table, features),
@@ -92,23 +92,23 @@ def _chosen(table: Table, profile: Profile, asked: Sequence[str]) -> list[Column
     return [columns[name] for name in dict.fromkeys(asked)] if asked else list(columns.values())
 
 
-def _target(series: pl.Series, class_rows: Mapping[str, int]) -> GroupingTarget:
+def _target(series: pl.Series, class_rows: Mapping[str, int]) -> TargetColumn:
     if not class_rows:
-        return GroupingTarget(series.name, (), (), np.full(len(series), -1, dtype=np.int64), column_numbers(series))
+        return TargetColumn(series.name, (), (), np.full(len(series), -1, dtype=np.int64), column_numbers(series))
     classes = class_order(class_rows)
     codes: Codes = as_shown(series).cast(pl.Enum(classes)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    return GroupingTarget(series.name, classes, tuple(class_rows[name] for name in classes), codes, np.empty(0))
+    return TargetColumn(series.name, classes, tuple(class_rows[name] for name in classes), codes, np.empty(0))
 
 
-def _correlations(frame: pl.DataFrame, table: Table, features: Sequence[ColumnPicture]) -> Correlations | None:
+def _correlations(frame: pl.DataFrame, table: Table, features: Sequence[ColumnDistribution]) -> Correlations | None:
     """The targets' numbers stand last."""
-    names = [picture.name for picture in features if picture.kind == "number" and picture.distinct > 1]
+    names = [own.name for own in features if own.kind == "number" and own.distinct > 1]
     names += [column.name for column in table.targets if column.kind == "number"] if names else []
     return correlate(names, [column_numbers(frame[name]) for name in names])
 
 
-def _scatter(frame: pl.DataFrame, target: GroupingTarget, features: Sequence[ColumnPicture]) -> Scatter | None:
-    numbers = [picture.name for picture in features if picture.kind == "number"]
+def _scatter(frame: pl.DataFrame, target: TargetColumn, features: Sequence[ColumnDistribution]) -> Scatter | None:
+    numbers = [own.name for own in features if own.kind == "number"]
     points = [column_numbers(frame[name]) for name in numbers[:2]]
     match sorted(numbers) if len(numbers) == 2 else numbers:
         case (first, second):
@@ -136,7 +136,7 @@ class ShowResult:
     data: str
     stand_in_for: str | None
     fingerprint: str
-    explored: ExploredTable | ExploredPictures
+    explored: ExploredTable | ExploredImages
     notes: tuple[str, ...]
     asked: bool
 

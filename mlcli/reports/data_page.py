@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcli.eda.association import MAX_CLASSES, class_order
-from mlcli.eda.columns import ColumnPicture
+from mlcli.eda.columns import ColumnDistribution
 from mlcli.eda.highlights import MEASURES, SPLITS, range_of, show_association, show_column_value
-from mlcli.eda.images import ExploredPictures
+from mlcli.eda.images import ExploredImages
 from mlcli.eda.table import ExploredTable, ShowResult
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
@@ -77,7 +77,7 @@ def render_data_page(result: ShowResult) -> str:
         facts=result,
         split=SPLITS[result.split],
         table=table,
-        pictures=explored if isinstance(explored, ExploredPictures) else None,
+        pictures=explored if isinstance(explored, ExploredImages) else None,
         classes=class_levels(explored.classes, coloured=table is not None),
         targets=[card_of(column, table) for column in table.targets if not table.classes] if table else [],
         cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
@@ -113,7 +113,7 @@ def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:
     ]
 
 
-def card_of(column: ColumnPicture, table: ExploredTable) -> Card:
+def card_of(column: ColumnDistribution, table: ExploredTable) -> Card:
     """A column as a card."""
     low, high = range_of(column)
     left = column.distinct - MAX_BARS
@@ -121,8 +121,8 @@ def card_of(column: ColumnPicture, table: ExploredTable) -> Card:
     return Card(
         name=column.name,
         kind=column.kind,
-        association="" if column.tie is None else show_association(column),
-        measure="" if column.tie is None else MEASURES[column.tie.measure],
+        association="" if column.association is None else show_association(column),
+        measure="" if column.association is None else MEASURES[column.association.measure],
         facts="; ".join(_facts(column)),
         missing=round(100 * column.missing_share, 1),
         shape=_shape(column, table) if column.numbers and len(column.counts) > 1 else None,
@@ -138,15 +138,15 @@ def _colours(classes: Mapping[str, int]) -> list[str]:
     return [color_of(place, n) for place in range(n)]
 
 
-def _shape(column: ColumnPicture, table: ExploredTable) -> Markup:
+def _shape(column: ColumnDistribution, table: ExploredTable) -> Markup:
     layers, colours = [list(counts) for counts in column.by_class], _colours(table.classes)
     if not layers:
-        return draw_histogram([column.counts], [PALETTE[0]], column.along)
+        return draw_histogram([column.counts], [PALETTE[0]], column.target_trend)
     rest = [all_ - sum(parts) for all_, *parts in zip(column.counts, *layers, strict=True)]
     return draw_histogram([*layers, rest], [*colours, REST])
 
 
-def _facts(column: ColumnPicture) -> Iterator[str]:
+def _facts(column: ColumnDistribution) -> Iterator[str]:
     numbers = column.numbers
     if numbers is not None and numbers.edges:
         q25, median, q75 = (show_column_value(column, numbers.quantiles[key]) for key in ("q25", "median", "q75"))
@@ -162,7 +162,7 @@ def _facts(column: ColumnPicture) -> Iterator[str]:
         yield f"{column.missing:,} missing ({show_percent(column.missing_share)})"
 
 
-def _levels(column: ColumnPicture, table: ExploredTable) -> Iterator[Level]:
+def _levels(column: ColumnDistribution, table: ExploredTable) -> Iterator[Level]:
     total, most = max(1, sum(column.counts) + column.others), max(column.counts, default=0)
     colours = _colours(table.classes)
     for place, (name, rows) in enumerate(zip(column.labels[:MAX_BARS], column.counts, strict=False)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.correlations import Correlations
 from mlcli.eda.highlights import SPLITS
-from mlcli.eda.images import ExploredPictures
+from mlcli.eda.images import ExploredImages
 from mlcli.eda.table import ExploredTable
 from mlcli.io.text import shorten, show_percent
 from mlcli.terminal.drawing import (
@@ -77,7 +77,7 @@ def _lines(result: ShowResult, canvas: Canvas, *, every: bool) -> Iterator[Text]
             yield line()
             yield from draw_table(table, canvas, every=every)
             yield from _between(table, canvas)
-        case ExploredPictures() as pictures:
+        case ExploredImages() as pictures:
             yield line()
             yield line(("Classes", HEADING))
             yield from draw_classes(pictures.classes, canvas, every=every, coloured=False)
@@ -98,7 +98,7 @@ def _between(table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
 
 def _head(result: ShowResult) -> str:
     found, rows = result.explored, f"{result.config}: {result.rows:,} {SPLITS[result.split]} rows"
-    if isinstance(found, ExploredPictures):
+    if isinstance(found, ExploredImages):
         return f"{rows}, {len(found.classes):,} classes"
     some = f" (charts of {found.looked_at:,} of them)" if found.looked_at < result.rows else ""
     n = len(found.columns)

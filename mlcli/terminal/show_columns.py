@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlcli.data.tables.histogram import N_BINS
 from mlcli.eda.association import MAX_CLASSES, class_order
-from mlcli.eda.columns import ColumnPicture, NumberSummaryOfColumn
+from mlcli.eda.columns import ColumnDistribution, NumberStatistics
 from mlcli.eda.highlights import MEASURES, range_of, show_association, show_column_value, summary_of
 from mlcli.eda.table import ExploredTable
 from mlcli.io.text import shorten, show_number, show_percent
@@ -48,7 +48,7 @@ GAP = "  "
 ROOM_FOR_BAR, ROOM_FOR_TARGET = 100, 120
 
 
-def draw_column(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
+def draw_column(column: ColumnDistribution, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
     """Its distribution, all together and class by class, and what is known of it in numbers."""
     yield line((cut_to(column.name, canvas.width), HEADING))
     for text in wrapped("  " + _facts(column), canvas.width, "  "):
@@ -60,18 +60,16 @@ def draw_column(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> 
         yield from _category_lines(column, table, canvas)
 
 
-def _facts(column: ColumnPicture) -> str:
+def _facts(column: ColumnDistribution) -> str:
     parts = [f"{column.role}, {column.kind}", f"{column.distinct:,} distinct values"]
     share = show_percent(column.missing_share)
     parts.append(f"{column.missing:,} missing ({share})" if column.missing else "no missing values")
-    if column.tie is not None:
-        parts.append(
-            f"association with {column.tie.target}: {show_association(column)} ({MEASURES[column.tie.measure]})"
-        )
+    if (found := column.association) is not None:
+        parts.append(f"association with {found.target}: {show_association(column)} ({MEASURES[found.measure]})")
     return "; ".join(parts)
 
 
-def draw_histogram(column: ColumnPicture, canvas: Canvas, height: int) -> Iterator[Text]:
+def draw_histogram(column: ColumnDistribution, canvas: Canvas, height: int) -> Iterator[Text]:
     """The bins as column_chart over their range, with the quantiles below."""
     numbers = column.numbers
     if numbers is None:
@@ -94,7 +92,7 @@ def draw_histogram(column: ColumnPicture, canvas: Canvas, height: int) -> Iterat
 
 
 def _class_lines(
-    column: ColumnPicture, numbers: NumberSummaryOfColumn, table: ExploredTable, canvas: Canvas
+    column: ColumnDistribution, numbers: NumberStatistics, table: ExploredTable, canvas: Canvas
 ) -> Iterator[Text]:
     """The same bins for each class, with the middle half of its numbers."""
     if not column.by_class or len(column.counts) < 2:
@@ -113,7 +111,7 @@ def _class_lines(
         yield line(f"  {fitted(name, label)}  ", (drawn, COLOURS[place]), f"  {cut_to(text, rest)}")
 
 
-def _category_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
+def _category_lines(column: ColumnDistribution, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
     """A bar a category, and what its rows say of the target."""
     total = max(1, sum(column.counts) + column.others)
     most = max(column.counts, default=0)
@@ -130,7 +128,7 @@ def _category_lines(column: ColumnPicture, table: ExploredTable, canvas: Canvas)
         yield line((cut_to(f"  … and {left:,} more categories of {column.others:,} rows", canvas.width), FAINT))
 
 
-def _told(column: ColumnPicture, place: int, table: ExploredTable) -> str:
+def _told(column: ColumnDistribution, place: int, table: ExploredTable) -> str:
     """The mean target of a category's rows, or its most frequent class."""
     if column.target_means:
         mean = column.target_means[place]
@@ -173,9 +171,9 @@ def draw_table(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator
         yield line((text, FAINT))
 
 
-def _lay_out(columns: Sequence[ColumnPicture], table: ExploredTable, canvas: Canvas) -> TableLayout:
+def _lay_out(columns: Sequence[ColumnDistribution], table: ExploredTable, canvas: Canvas) -> TableLayout:
     missing = MISSING if any(column.missing for column in columns) else 0
-    association = ASSOCIATION if any(column.ties for column in columns) else 0
+    association = ASSOCIATION if any(column.associations for column in columns) else 0
     bar = STRENGTH if association and canvas.width >= ROOM_FOR_BAR else 0
     target = N_BINS if canvas.width >= ROOM_FOR_TARGET and any(map(target_sparkline, columns)) else 0
     name = min(MAX_NAME if canvas.width >= ROOM_FOR_BAR else 18, longest([column.name for column in columns]))
@@ -203,7 +201,7 @@ def _header(layout: TableLayout, table: ExploredTable) -> str:
     return GAP.join(text for text, size in parts if size)
 
 
-def _column_line(column: ColumnPicture, layout: TableLayout) -> Text:
+def _column_line(column: ColumnDistribution, layout: TableLayout) -> Text:
     faint = "" if column.counts and len(column.counts) > 1 else FAINT
     parts = [
         (fitted(column.name, layout.name), faint),
@@ -224,27 +222,27 @@ def _column_line(column: ColumnPicture, layout: TableLayout) -> Text:
     return line(*spaced)
 
 
-def column_sparkline(column: ColumnPicture) -> str:
+def column_sparkline(column: ColumnDistribution) -> str:
     """Numbers as a histogram, categories as bars apart."""
     if column.numbers is not None:
         return column_chart(column.counts)[0] if len(column.counts) > 1 else ""
     return " ".join(column_chart(column.counts[:MAX_BARS])[0])
 
 
-def target_sparkline(column: ColumnPicture) -> str:
+def target_sparkline(column: ColumnDistribution) -> str:
     """How the target goes with the bins or categories."""
     if column.numbers is not None:
-        return sparkline(column.along) if len(column.along) > 1 else ""
-    return " ".join(sparkline(column.along[:MAX_BARS]))
+        return sparkline(column.target_trend) if len(column.target_trend) > 1 else ""
+    return " ".join(sparkline(column.target_trend[:MAX_BARS]))
 
 
-def _missing(column: ColumnPicture) -> str:
+def _missing(column: ColumnDistribution) -> str:
     return show_percent(column.missing_share) if column.missing else "–"
 
 
-def _legend(columns: Sequence[ColumnPicture], layout: TableLayout) -> str:
+def _legend(columns: Sequence[ColumnDistribution], layout: TableLayout) -> str:
     if not layout.association:
         return ""
-    measures = {column.tie.measure for column in columns if column.tie is not None}
+    measures = {column.association.measure for column in columns if column.association is not None}
     named = ", ".join(text for measure, text in MEASURES.items() if measure in measures)
     return f"assoc: association of the column with the target, 0 to 1 ({named})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.correlations import Scatter
-from mlcli.eda.images import ClassPictures, ExploredPictures
+from mlcli.eda.images import ClassImages, ExploredImages
 from mlcli.io.text import shorten
 from mlcli.terminal.drawing import (
     COLOURS,
@@ -57,9 +57,9 @@ class Grid:
     examples: int
 
 
-def draw_images(found: ExploredPictures, canvas: Canvas, *, every: bool) -> Iterator[Text]:
+def draw_images(found: ExploredImages, canvas: Canvas, *, every: bool) -> Iterator[Text]:
     """Bands of classes: a name, the mean image, and examples below it."""
-    by_name = {one.name: one for one in found.pictures if one.rows}
+    by_name = {one.name: one for one in found.class_images if one.rows}
     names = [name for name in class_order(found.classes) if name in by_name]
     shown = [by_name[name] for name in (names if every else names[:MAX_CLASSES])]
     if not shown:
@@ -98,7 +98,7 @@ def _room(n_classes: int, bands: int, canvas: Canvas) -> int:
     return (canvas.width + GAP) // -(-n_classes // bands) - GAP
 
 
-def _band(classes: Sequence[ClassPictures], found: ExploredPictures, grid: Grid, canvas: Canvas) -> Iterator[Text]:
+def _band(classes: Sequence[ClassImages], found: ExploredImages, grid: Grid, canvas: Canvas) -> Iterator[Text]:
     yield line()
     blanks = " " * GAP
     yield line((blanks.join(fitted(one.name, grid.cells) for one in classes), "bold"))
@@ -117,11 +117,11 @@ def _band(classes: Sequence[ClassPictures], found: ExploredPictures, grid: Grid,
             yield text
 
 
-def _example(one: ClassPictures, place: int) -> Pixels | None:
+def _example(one: ClassImages, place: int) -> Pixels | None:
     return one.examples[place] if place < len(one.examples) else None
 
 
-def _draw(picture: Pixels | None, found: ExploredPictures, grid: Grid, canvas: Canvas) -> list[Text]:
+def _draw(picture: Pixels | None, found: ExploredImages, grid: Grid, canvas: Canvas) -> list[Text]:
     """The lines of one image; blank ones where there is none."""
     if picture is None:
         return [line() for _ in range(grid.lines)]

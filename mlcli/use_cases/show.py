@@ -12,7 +12,7 @@ from mlcli.data.quality.leaks import find_leaks
 from mlcli.data.quality.sample import SAMPLED, draw_sample
 from mlcli.data.tables.types import SplitName, Table
 from mlcli.eda.highlights import highlights
-from mlcli.eda.images import ExploredPictures, explore_pictures
+from mlcli.eda.images import ExploredImages, explore_images
 from mlcli.eda.table import ExploredTable, ShowResult, explore_table
 from mlcli.errors import DataError, UsageError
 from mlcli.reporter import Reporter
@@ -43,13 +43,13 @@ def show(config: Config, reporter: Reporter, split: str = "train", columns: Sequ
     )
 
 
-def _explore(prepared: Prepared, split: SplitName, columns: Sequence[str]) -> ExploredTable | ExploredPictures:
+def _explore(prepared: Prepared, split: SplitName, columns: Sequence[str]) -> ExploredTable | ExploredImages:
     rows = prepared.splits[split]
     if isinstance(rows, Table):
         return explore_table(rows, prepared.profile, split, prepared.splits.task == "classification", columns)
     if columns:
         raise UsageError(f"--column: {columns[0]!r} cannot be shown: pictures have pixels and no columns")
-    return explore_pictures(rows, prepared.profile, split)
+    return explore_images(rows, prepared.profile, split)
 
 
 def _open_split(name: str) -> SplitName:

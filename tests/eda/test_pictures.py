@@ -4,7 +4,7 @@ import pytest
 from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Images, Splits
 from mlcli.eda import images as module
-from mlcli.eda.images import MAX_EXAMPLES, explore_pictures
+from mlcli.eda.images import MAX_EXAMPLES, explore_images
 
 
 def images(n, top, rng=0):
@@ -16,7 +16,7 @@ def images(n, top, rng=0):
 
 def explored(rows):
     rows = Images(rows.pixels, rows.labels % 2, rows.class_names)
-    return rows, explore_pictures(rows, profile_splits(Splits(rows, rows, rows, "classification"), None, None), "train")
+    return rows, explore_images(rows, profile_splits(Splits(rows, rows, rows, "classification"), None, None), "train")
 
 
 def test_the_mean_of_a_class_is_numpys():
@@ -24,13 +24,13 @@ def test_the_mean_of_a_class_is_numpys():
     assert found.shape == (4, 6)
     for place in (0, 1):
         own = rows.pixels[rows.labels == place]
-        assert found.pictures[place].rows == len(own)
-        np.testing.assert_array_equal(found.pictures[place].mean, np.round(own.mean(axis=0)))
+        assert found.class_images[place].rows == len(own)
+        np.testing.assert_array_equal(found.class_images[place].mean, np.round(own.mean(axis=0)))
 
 
 def test_examples_are_rows_of_the_class():
     rows, found = explored(images(60, 255))
-    for place, one in enumerate(found.pictures[:2]):
+    for place, one in enumerate(found.class_images[:2]):
         assert len(one.places) == MAX_EXAMPLES
         assert (rows.labels[list(one.places)] == place).all()
         np.testing.assert_array_equal(one.examples, rows.pixels[list(one.places)])
@@ -38,13 +38,13 @@ def test_examples_are_rows_of_the_class():
 
 def test_a_class_without_pictures_has_none():
     _, found = explored(images(30, 255))
-    assert (found.pictures[2].rows, found.pictures[2].places, found.classes["never"]) == (0, (), 0)
+    assert (found.class_images[2].rows, found.class_images[2].places, found.classes["never"]) == (0, (), 0)
 
 
 def test_of_many_pictures_some_are_averaged(monkeypatch):
     monkeypatch.setattr(module, "MAX_AVERAGED", 5)
     rows, found = explored(images(60, 255))
-    one = found.pictures[0]
+    one = found.class_images[0]
     assert one.averaged == 5
     chosen = np.flatnonzero(rows.labels == 0)[np.arange(5) * one.rows // 5]
     np.testing.assert_array_equal(one.mean, np.round(rows.pixels[chosen].mean(axis=0)))

@@ -98,7 +98,7 @@ def test_true_and_false_are_two_categories(frame, classes):
         "true": frame["flag"].sum(),
         "false": (~frame["flag"]).sum(),
     }
-    assert flag.tie.measure == "cramers_v"
+    assert flag.association.measure == "cramers_v"
 
 
 def test_dates_are_counted_by_days(frame, classes):
@@ -134,7 +134,7 @@ def test_correlations_are_numpys_and_the_target_stands_last(frame, prices):
     matrix = dict(zip(found.names, found.r, strict=True))
     expected = np.corrcoef(frame["same"], frame["price"])[0, 1]
     assert matrix["same"][found.names.index("price")] == pytest.approx(expected)
-    assert column(prices, "same").tie.value == pytest.approx(expected)
+    assert column(prices, "same").association.value == pytest.approx(expected)
     assert next(found.pairs())[2] == pytest.approx(1, abs=1e-3)
 
 
@@ -188,7 +188,7 @@ def test_of_many_rows_a_sample_is_looked_at(frame, monkeypatch):
 def test_what_is_worth_a_look(classes):
     text = "\n".join(highlights(classes))
     share = 1 - classes.complete / N
-    assert f"{100 * share:.1f} % of rows lack a cell: size" in text
+    assert f"{100 * share:.1f} % of rows have missing values: size" in text
     assert "size and same 1.00" in text or "same and size 1.00" in text
     assert "noise" not in text
 
@@ -196,8 +196,8 @@ def test_what_is_worth_a_look(classes):
 def test_a_scale_that_ended_is_worth_a_look(frame):
     cut = frame.with_columns(price=pl.col("price").clip(upper_bound=180.0), size=pl.col("size").clip(lower_bound=40.0))
     share = (cut["price"] == 180.0).mean()
-    (note,) = [note for note in highlights(explored(cut, Column("price", "number"))) if "cut off" in note]
-    assert note == f"perhaps cut off: price at 180 ({100 * share:.1f} % of rows)"
+    (note,) = [note for note in highlights(explored(cut, Column("price", "number"))) if "capped" in note]
+    assert note == f"possibly capped: price at 180 ({100 * share:.1f} % of rows)"
 
 
 def test_a_rare_class_is_worth_a_look(frame):

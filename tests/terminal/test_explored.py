@@ -9,7 +9,7 @@ from rich.console import Console
 from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Column, Images, Splits, Table
 from mlcli.eda.highlights import highlights
-from mlcli.eda.images import explore_pictures
+from mlcli.eda.images import explore_images
 from mlcli.eda.table import ShowResult, explore_table
 from mlcli.terminal.drawing import Canvas, draw_braille, draw_half_blocks, resized
 from mlcli.terminal.show import _lines, explored_lines
@@ -21,7 +21,7 @@ SIZES = [(80, 24), (200, 50), (100, 24), (40, 12), (20, 5)]
 def shown(rows, task, asked=()):
     profile = profile_splits(Splits(rows, rows, rows, task), None, None)
     if isinstance(rows, Images):
-        found = explore_pictures(rows, profile, "train")
+        found = explore_images(rows, profile, "train")
     else:
         found = explore_table(rows, profile, "train", task == "classification", asked)
     return ShowResult(NASTY, "train", task, len(rows), "", None, "", found, (NASTY, *highlights(found)), bool(asked))

@@ -195,6 +195,6 @@ def test_mistakes_end_with_their_exit_code_and_a_remedy(workspace, mlcli, argume
 
 @pytest.mark.parametrize("config", ["iris", "digits"])
 def test_nothing_that_trains_is_imported(workspace, config):
-    code, _, modules, done = run("show", f"configs/{config}.yaml")
+    code, modules, done = run("show", f"configs/{config}.yaml")
     assert code == 0, done.stderr
     assert not modules & {"torch", "sklearn", "scipy", "matplotlib", "optuna", "jinja2"}
