@@ -103,7 +103,7 @@ def fit_selection(
     The rows are asked for only where the configuration needs them.
     """
     select = config.select
-    if select.correlation is select.k_best is select.rfe is config.extract is None:
+    if all(part is None for part in (select.correlation, select.k_best, select.rfe, config.extract)):
         return varied
     x = rows()
     kept, dropped = _apply_filters(x, tuple(names[i] for i in varied.keep), select, target)
@@ -119,7 +119,8 @@ def _apply_filters(
     x: np.ndarray, names: tuple[str, ...], config: SelectConfig, target: Target | None
 ) -> tuple[np.ndarray, list[Dropped]]:
     """Positions kept by the correlation filter, k_best and rfe in turn, of float64 x (n, k)."""
-    keep, dropped = np.arange(len(names)), []
+    keep = np.arange(len(names))
+    dropped: list[Dropped] = []
     if config.correlation is not None:
         keep, dropped = _correlation_filter(x, names, config.correlation)
     for by, count in (("k_best", config.k_best), ("rfe", config.rfe)):
