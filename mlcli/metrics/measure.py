@@ -34,8 +34,6 @@ from mlcli.metrics.probabilities import (
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMetrics, error_columns, order_metrics
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
-NO_PROBABILITIES = "the model gives no probabilities"
-
 
 @dataclass(frozen=True, eq=False)
 class ScoredSample:
@@ -162,15 +160,7 @@ def measure(
         return [_build_score(task, CATALOG[name], None, reason) for name in chosen]
     resampler = Resampler(seed) if confidence is not None and len(truth) > 1 else None
     (sample,) = sample_scores(task, truth, [predictions], chosen, resampler)
-    scores = []
-    for name in chosen:
-        facts, value = CATALOG[name], sample.values[name]
-        if not math.isfinite(value):
-            scores.append(_build_score(task, facts, None, _why_undefined(task, facts, value)))
-            continue
-        interval = None if confidence is None else _interval(facts, value, sample.draws, len(truth), confidence)
-        scores.append(_build_score(task, facts, value, None, interval))
-    return scores
+    return [_score(task, CATALOG[name], sample, len(truth), confidence) for name in chosen]
 
 
 def metric_names(
@@ -220,6 +210,14 @@ def why_unmeasurable(predictions: Predictions) -> str | None:
     return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
 
 
+def _score(task: FittedTask, facts: MetricFacts, sample: ScoredSample, n_rows: int, confidence: float | None) -> Score:
+    value = sample.values[facts.name]
+    if not math.isfinite(value):
+        return _build_score(task, facts, None, _why_undefined(task, facts, value))
+    interval = None if confidence is None else _interval(facts, value, sample.draws, n_rows, confidence)
+    return _build_score(task, facts, value, None, interval)
+
+
 def _interval(facts: MetricFacts, value: float, draws: Scores, n_rows: int, confidence: float) -> Interval | None:
     if facts.interval == "wilson":
         return wilson_interval(value, n_rows, confidence)
@@ -237,7 +235,7 @@ def _why_undefined(task: FittedTask, facts: MetricFacts, value: float) -> str:
     if isinstance(task, Classification) and n_classes < facts.min_classes:
         return f"there are only {n_classes} classes"
     if isinstance(task, Classification) and facts.needs_probabilities and not task.has_probabilities:
-        return NO_PROBABILITIES
+        return "the model gives no probabilities"
     positive = task.classes[1] if isinstance(task, Classification) else ""
     return facts.undefined.format(positive=positive)
 
