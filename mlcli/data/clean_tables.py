@@ -1,4 +1,4 @@
-"""From raw rows to cleaned tables: roles, kinds, task, labels, and the report of it all."""
+"""Raw rows to cleaned tables: roles, kinds, task, labels, and the report of the cleaning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from mlcli.config.sections.dataset import CsvConfig
 from mlcli.config.sections.rows import TableConfig
 from mlcli.data.cleaning import (
     check_classes,
@@ -19,7 +18,7 @@ from mlcli.data.cleaning import (
     repeated,
     sparse_columns,
 )
-from mlcli.data.selection import CellsConfig, Selected, select_cells
+from mlcli.data.selection import Selected, cells_config, select_cells
 from mlcli.data.tables.cells import as_text, kind_of
 from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Rows, require_columns
@@ -29,7 +28,7 @@ from mlcli.errors import DataError
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the columns by role; split is the column the split looks at."""
+    """Names of the columns by role; split is the column that decides the split."""
 
     features: tuple[str, ...]
     targets: tuple[str, ...]
@@ -52,7 +51,7 @@ class Roles:
 
 def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> Roles:
     """Every column that has no other role is a feature; unknown names raise DataError."""
-    columns, label = rows.frame.columns, rows.source.label
+    columns, label = rows.frame.columns, rows.origin.label
     split = config.split.column
     require_columns(targets, columns, "dataset.target", label)
     require_columns([split] if split else [], columns, "dataset.split.column", label)
@@ -69,7 +68,7 @@ def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> R
 
 
 def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
-    """Declared kinds; the split column is text, which ids and names are, unless it is a time."""
+    """Declared kinds; the split column is text unless it is a time."""
     kinds: dict[str, Kind] = {**dict.fromkeys(config.dates, "date"), **config.types}
     if roles.split is not None and config.split.by != "time":
         kinds.setdefault(roles.split, "category")
@@ -77,13 +76,13 @@ def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
 
 
 def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig) -> SourceRead:
-    """Infer kinds and task, and clean; test rows given apart take the columns and kinds of the others.
+    """Select and infer cells, infer the task, and clean; separate test rows take the columns and kinds of the others.
 
     Classes are text, whatever they were: '3', 'true'. Raises DataError where data and config do not fit.
     """
     roles = assign_roles(raw, targets, config)
     wanted = wanted_kinds(roles, config)
-    cells, plain = _cells_config(config), (*targets, config.split.column or "")
+    cells, plain = cells_config(config), (*targets, config.split.column or "")
     selected = select_cells(raw, roles.all, cells, wanted, "as the dataset section says", plain=plain)
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
@@ -104,14 +103,9 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     return SourceRead(_table(rows, roles), test, task, split_key, report)
 
 
-def _cells_config(config: TableConfig) -> CellsConfig:
-    decimal = config.decimal if isinstance(config, CsvConfig) else "."
-    return CellsConfig(config.missing.values, config.replace, config.keep, decimal, config.dates)
-
-
 def _refuse_gaps(rows: Rows, roles: Roles) -> None:
     if not roles.features:
-        raise DataError(f"{rows.source.label}: no feature columns are left beside {', '.join(roles.targets)}")
+        raise DataError(f"{rows.origin.label}: no feature columns are left beside {', '.join(roles.targets)}")
     missing = rows.frame[roles.split].is_null() if roles.split else pl.Series([False])
     if missing.any():
         raise DataError(
@@ -123,12 +117,12 @@ def _refuse_gaps(rows: Rows, roles: Roles) -> None:
 def _clean_test(
     raw: Rows, parsed: Rows, train: Rows, roles: Roles, task: TaskKind, config: TableConfig
 ) -> tuple[Rows, CleaningReport]:
-    """Test rows cleaned; parsed: the training rows before classes became text, whose kinds hold."""
-    label = raw.source.label
-    require_columns((*roles.table, *config.keep), raw.frame.columns, f"columns of {train.source.label}", label)
+    """Test rows cleaned; parsed: the training rows before classes became text, whose kinds they take."""
+    label = raw.origin.label
+    require_columns((*roles.table, *config.keep), raw.frame.columns, f"columns of {train.origin.label}", label)
     wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.table}
-    because = f"as it is in {train.source.label}"
-    selected = select_cells(raw, roles.table, _cells_config(config), wanted, because, fitted=True)
+    because = f"as it is in {train.origin.label}"
+    selected = select_cells(raw, roles.table, cells_config(config), wanted, because, fitted=True)
     rows, report = _clean(selected, replace(roles, split=None), task, config, drop_repeated=False)
     if task == "classification":
         refuse_new_classes(rows, train, roles.targets[0])
@@ -145,7 +139,7 @@ def _clean(
     rows = complete.where(~again) if drop_repeated else complete
     columns = _column_reports(kept, rows, roles, selected.replaced)
     return rows, CleaningReport(
-        source=rows.source.label,
+        source=rows.origin.label,
         rows_read=selected.n_read,
         rows_kept=len(kept),
         rows_without_target=len(kept) - len(known),
@@ -156,13 +150,13 @@ def _clean(
         columns=columns,
         dropped_columns={},
         constant=tuple(column.name for column in columns if column.role == "feature" and column.distinct <= 1),
-        notes=(*rows.notes, *_odd_notes(selected.odd)),
+        notes=(*rows.notes, *_invalid_notes(selected.invalid)),
     )
 
 
-def _odd_notes(odd: Mapping[str, int]) -> Iterator[str]:
-    for name, count in odd.items():
-        yield f"column {name!r}: {count:,} cells are neither true nor false, as the training rows' are, and are missing"
+def _invalid_notes(invalid: Mapping[str, int]) -> Iterator[str]:
+    for name, count in invalid.items():
+        yield f"column {name!r}: {count:,} cells are neither true nor false, unlike the training rows', and are missing"
 
 
 def _with_labels(rows: Rows, roles: Roles, task: TaskKind) -> Rows:

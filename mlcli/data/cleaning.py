@@ -58,7 +58,7 @@ def _any_missing(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
 
 def _some(rows: Rows, why: str) -> Rows:
     if len(rows) == 0:
-        raise DataError(f"{rows.source.label}: no rows are left: {why}")
+        raise DataError(f"{rows.origin.label}: no rows are left: {why}")
     return rows
 
 
@@ -132,7 +132,7 @@ def check_classes(rows: Rows, target: str, *, asked: bool) -> None:
     classes = rows.frame[target].unique()
     if len(classes) < 2:
         raise DataError(
-            f"{rows.source.label}: target {target!r} is {shown(classes[0])} in {_all_of(rows)}; "
+            f"{rows.origin.label}: target {target!r} is {shown(classes[0])} in {_all_of(rows)}; "
             "classification needs at least two classes"
         )
     if not asked and len(classes) > max(_FEW_CLASSES, len(rows) / 2):
@@ -153,7 +153,7 @@ def check_spread(rows: Rows, targets: Sequence[str]) -> None:
         target = rows.frame[name]
         if target.min() == target.max():
             raise DataError(
-                f"{rows.source.label}: target {name!r} is {target[0]} in {_all_of(rows)}; there is nothing to learn"
+                f"{rows.origin.label}: target {name!r} is {target[0]} in {_all_of(rows)}; there is nothing to learn"
             )
 
 
@@ -165,7 +165,7 @@ def refuse_new_classes(test: Rows, train: Rows, target: str) -> None:
         row = test.first(new)
         label = test.frame[target][row]
         raise DataError(
-            f"{test.place(row)}: target {target!r}: class {shown(label)} does not occur in {train.source.label} "
+            f"{test.place(row)}: target {target!r}: class {shown(label)} does not occur in {train.origin.label} "
             f"({suggestion(label, known.to_list())}); leave such rows out with dataset.keep, or where the spelling "
             f"differs set dataset.replace: {{{target}: {{{label!r}: <class>}}}}"
         )

@@ -1,4 +1,4 @@
-"""A profile in words: what was found and done in step 1, and each column in a few words."""
+"""Summaries of a profile: what step 1 found and did, and each column in a few words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _rows(profile: Profile) -> Iterator[str]:
         yield f"{len(counts)} classes; training rows {span}{hint}"
     for split, count in profile["repeated"].items():
         if count:
-            yield f"{count:,} {split} rows also stand among the training rows"
+            yield f"{count:,} {split} rows are also among the training rows"
 
 
 def _missing(profile: Profile) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _cleaning(profile: Profile) -> Iterator[str]:
         yield f"{cleaning['duplicates']:,} {are} equal to an earlier one (dataset.duplicates: drop leaves one of each)"
     left_out = cleaning["rows_read"] - cleaning["rows_kept"]
     if left_out:
-        yield f"{left_out:,} rows were left out by dataset.keep"
+        yield f"{left_out:,} rows were filtered out by dataset.keep"
     for column, reason in cleaning["dropped_columns"].items():
         yield f"column '{column}' was dropped: {reason}"
     for column in cleaning["constant"]:
@@ -91,8 +91,8 @@ class ColumnSummary:
 
     missing  : cells of all splits, and their share of the rows
     distinct : values of the training rows
-    bars     : rows in equal bins of the numbers, or of the most frequent categories; empty where they say nothing
-    gist     : the distribution in a few words
+    bars     : rows in equal bins of the numbers, or of the most frequent categories; empty for constants
+    summary  : the distribution in a few words
     """
 
     name: str
@@ -102,7 +102,7 @@ class ColumnSummary:
     missing_share: float = 0.0
     distinct: int = 0
     bars: tuple[int, ...] = ()
-    gist: str = ""
+    summary: str = ""
 
 
 def summarise_column(column: ColumnProfile) -> ColumnSummary:
@@ -117,11 +117,11 @@ def summarise_column(column: ColumnProfile) -> ColumnSummary:
         missing_share=column["missing_share"],
         distinct=column["distinct"],
         bars=tuple(bars),
-        gist=_gist(column),
+        summary=_summary(column),
     )
 
 
-def _gist(column: ColumnProfile) -> str:
+def _summary(column: ColumnProfile) -> str:
     numbers, top = column["numbers"], column["top"]
     if span := column.get("span"):
         return f"{span[0]} to {span[1]}"
@@ -132,7 +132,7 @@ def _gist(column: ColumnProfile) -> str:
 
 
 def show_cell(value: float | None) -> str:
-    """As people write it into a table: whole numbers without decimals, others without zeros at their end."""
+    """A number as in a table: whole numbers without decimals, others without trailing zeros."""
     if value is not None and value == int(value) and abs(value) < 1e9:
         return f"{value:,.0f}"
     shown = show_number(value)

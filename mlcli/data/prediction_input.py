@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, NpzConfig
-from mlcli.config.sections.rows import MissingConfig, TableConfig
 from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.idx import read_idx
 from mlcli.data.readers.images import Color, list_images, read_images, visible
@@ -21,7 +20,7 @@ from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
 from mlcli.data.readers.parquet import read_parquet
 from mlcli.data.readers.text_file import open_text, read_text
-from mlcli.data.selection import CellsConfig, select_cells
+from mlcli.data.selection import CellsConfig, cells_config, select_cells
 from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, Kind, Schema, Table
 from mlcli.errors import DataError, UsageError
@@ -50,20 +49,20 @@ _FORMATS = ("csv", "parquet", "jsonl", "npz")
 class ParsedInput:
     """Rows to predict.
 
-    table : the columns of the schema, without targets
-    extra : the other columns as read (ids, a target), row by row beside table
-    odd   : cells taken as missing that are neither true nor false in a column of these
-    words : the schema's columns of true and false and of dates as they were written
+    table   : the columns of the schema, without targets
+    extra   : the other columns as read (ids, a target), row by row beside table
+    invalid : cells of boolean columns that are neither true nor false and were made missing, by column
+    words   : the schema's boolean and date columns as they were written
     """
 
     table: Table
     extra: pl.DataFrame
-    odd: Mapping[str, int]
+    invalid: Mapping[str, int]
     words: pl.DataFrame
 
 
 def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None) -> ParsedInput:
-    """Rows of a file, or of stdin ("-"), in the format told, or else that of the file's suffix (stdin: CSV).
+    """Rows of a file, or of stdin ("-"), in this format or else that of the file's suffix (stdin: CSV).
 
     Delimiter, encoding, decimal mark, missing values and replacements are those of the training
     dataset. Raises DataError for absent columns and for text in number columns.
@@ -72,14 +71,14 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
         shape = " × ".join(map(str, schema.image_shape))
         raise DataError(f"{source}: the model takes images of {shape} pixels, not table rows")
     wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
-    config = _cells_config(dataset)
+    config = replace(cells_config(dataset), keep={})
     raw = _read(source, dataset, _format(source, format), _plain_numbers(wanted, config))
     _require(raw, schema)
     cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
     table = Table(cells.rows.frame, schema.columns, ())
     extra = raw.frame.select(name for name in raw.frame.columns if name not in wanted)
     words = raw.frame.select(name for name, kind in wanted.items() if kind in ("boolean", "date"))
-    return ParsedInput(table, extra, cells.odd, words)
+    return ParsedInput(table, extra, cells.invalid, words)
 
 
 def _format(source: str, asked: str | None) -> Format:
@@ -89,9 +88,7 @@ def _format(source: str, asked: str | None) -> Format:
         case "csv" | "parquet" | "jsonl" | "npz":
             return known
         case None:
-            raise UsageError(
-                f"{source}: cannot tell the format by the name; say it with --input-format: {', '.join(_FORMATS)}"
-            )
+            raise UsageError(f"{source}: unknown format; set --input-format to one of {', '.join(_FORMATS)}")
         case _:
             raise UsageError(f"format {known!r} is unknown; {suggestion(known, _FORMATS)}")
 
@@ -104,7 +101,7 @@ def _plain_numbers(wanted: Mapping[str, Kind], config: CellsConfig) -> list[str]
 
 
 def _is_number(token: str) -> bool:
-    """Whether a cell that means missing reads as a number, so that only its text tells."""
+    """Whether a marker of missing cells is a number, so that cells must be compared as text."""
     try:
         return math.isfinite(float(token))
     except ValueError:
@@ -112,7 +109,7 @@ def _is_number(token: str) -> bool:
 
 
 def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence[str]) -> Rows:
-    """Every column, as it stands there; the columns `numbers` of delimited text as numbers where that is plain."""
+    """All columns as they are in the file; the columns `numbers` of delimited text are parsed where possible."""
     piped = sys.stdin.buffer.read() if source == "-" else None
     label = "stdin" if piped is not None else source
     path = find_path(source) if piped is None else Path()
@@ -143,17 +140,9 @@ def _require(raw: Rows, schema: Schema) -> None:
         parts = [f"{name!r} ({suggestion(name, spare)})" for name in missing[:5]]
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise DataError(
-            f"{raw.source.label}: {len(missing)} of the {len(schema.columns)} columns the model needs are missing: "
+            f"{raw.origin.label}: {len(missing)} of the {len(schema.columns)} columns the model needs are missing: "
             f"{', '.join(parts)}{more}; add or rename them"
         )
-
-
-def _cells_config(dataset: DatasetConfig) -> CellsConfig:
-    """As for training rows, but all rows are kept; datasets without cleaning options take the defaults."""
-    decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
-    if isinstance(dataset, TableConfig):
-        return CellsConfig(dataset.missing.values, dataset.replace, {}, decimal, dataset.dates)
-    return CellsConfig(MissingConfig().values, {}, {}, decimal)
 
 
 @dataclass(frozen=True)

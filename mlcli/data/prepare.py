@@ -1,4 +1,16 @@
-"""Step 1, data preparation: acquire, clean, split, describe and store a data set, or load it from the store."""
+"""Step 1, data preparation: fetch, read, clean, split, describe and store a dataset, or load the stored one.
+
+The way of a row from its file to the network:
+
+1. read       `Source.read`, which calls `read_delimited`, `read_parquet`, … (readers/)
+2. select     `select_cells`: replaced, filtered, marked as missing (selection)
+3. infer      `parse_numbers`, `parse_booleans`, `parse_dates`, `infer_task` (tables/inference, tables/dates)
+4. clean      `clean_tables`: missing targets and cells, duplicates, classes (clean_tables)
+5. split      `split_source`, `split_rows`; then outliers of the training rows (splitting)
+6. store      `save_prepared`; `load_prepared` reads columns as they are needed (store)
+7. fit        `fit_features`, on the training rows (features.fit)
+8. transform  `transform` of the fitted features, whose tensors the network takes (features.fitted, training.inputs)
+"""
 
 from __future__ import annotations
 
@@ -31,10 +43,9 @@ from mlcli.reporter import Reporter
 PREPARE_FORMAT = 1
 """Raised whenever the same rows would be read, cleaned, split or stored differently."""
 
-# Columns, and the training rows that outliers cost, do not decide which rows stand in the other splits; where a file
-# lies does not either.
+# Keys that do not decide which rows are in the validation and test splits.
 _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
-# What was taken for categories once makes another dataset when it comes to be a kind of its own.
+# Keys and kinds of columns of the first version; later ones change a fingerprint only where they are used.
 _LATER_KEYS = ("dates",)
 _FIRST_KINDS = ("number", "category")
 _MNIST_ROWS = 60_000
@@ -45,8 +56,8 @@ class Fingerprints:
     """Hexadecimal sha256.
 
     data : of all that decides the prepared dataset
-    rows : of all that decides which rows of the source stand in the validation and test splits; it is the same for
-           datasets that differ in dropped columns alone
+    rows : of all that decides which rows of the source are in the validation and test splits; equal for datasets that
+           differ in dropped columns alone
     """
 
     data: str
@@ -65,14 +76,14 @@ def fingerprints(config: DatasetConfig, seed: int, content: Iterable[str]) -> Fi
 
 
 def with_kinds(data: str, rows: Dataset) -> str:
-    """The fingerprint of data, as it is where all columns are of the kinds that there were from the first."""
+    """The fingerprint, changed by the columns whose kind came with a later version."""
     features = rows.features if isinstance(rows, Table) else ()
     later = {column.name: column.kind for column in features if column.kind not in _FIRST_KINDS}
     return _digest([data, later]) if later else data
 
 
 def _of_rows(config: DatasetConfig) -> dict[str, object]:
-    """The keys that decide which rows stand in which split."""
+    """The keys that decide which rows are in which split."""
     columns_decide = isinstance(config, TableConfig) and (config.missing.drop_rows or config.duplicates == "drop")
     left_out = _NOT_OF_ROWS | (set() if columns_decide else {"drop"})
     split = config.split.model_dump(mode="json", exclude={"seed"})
@@ -80,7 +91,7 @@ def _of_rows(config: DatasetConfig) -> dict[str, object]:
 
 
 def _without_later(section: dict[str, object]) -> dict[str, object]:
-    """Keys that came later count where they say something, so that data of old keeps its fingerprint."""
+    """Without later keys that are not used, so that older data keeps its fingerprint."""
     return {key: value for key, value in section.items() if value or key not in _LATER_KEYS}
 
 
@@ -101,8 +112,8 @@ class Prepared:
 
     folder : where it is stored
     fingerprint, rows_fingerprint : as `Fingerprints` has them, of the data and of its rows
-    reused : it was found stored, and is whole
-    dataset, stand_in_for : name of the dataset really read, and the one asked for where that is another
+    reused : it was stored already
+    dataset, stand_in_for : the dataset that was read, and the configured one where that is another
     """
 
     splits: Splits
@@ -116,9 +127,9 @@ class Prepared:
 
 
 def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Prepared:
-    """Make a dataset ready, or take the stored one when nothing that decides its rows has changed.
+    """Prepare a dataset, or load the stored one where nothing that decides its rows has changed.
 
-    seed : the config's; `split.seed` comes first. Raises DataError and ResourceError.
+    seed : the config's; `split.seed` takes precedence. Raises DataError and ResourceError.
     """
     config, stand_in_for = _acquire(dataset, reporter)
     source = source_of(config)
@@ -132,7 +143,7 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     if stored is None:
         source.require_memory()
         _save(folder, _make(config, seed, read or source.read()))
-    data = stored or load_prepared(folder)  # what was made is large, and let go of
+    data = stored or load_prepared(folder)
     fingerprint = with_kinds(marks.data, data.splits.train)
     return Prepared(
         data.splits, folder, fingerprint, marks.rows, data.profile, stored is not None, config.name, stand_in_for
@@ -156,7 +167,7 @@ def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig,
 
 
 def _as_shares(split: SplitConfig) -> SplitConfig:
-    """Numbers of rows that were meant for MNIST's 60,000, as shares."""
+    """Numbers of rows, which are meant for MNIST's 60,000, as shares."""
     counts = {name: value for name in ("test", "valid") if isinstance(value := getattr(split, name), int)}
     return split.model_copy(update={name: min(0.3, count / _MNIST_ROWS) for name, count in counts.items()})
 
@@ -191,12 +202,12 @@ def _save(folder: Path, data: StoredData) -> None:
 
 
 def _make(config: DatasetConfig, seed: int, read: SourceRead) -> StoredData:
-    splits, outliers = divide_source(config, seed, read)
+    splits, outliers = split_source(config, seed, read)
     return StoredData(splits, profile_splits(splits, read.cleaning, outliers))
 
 
-def divide_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Splits, OutlierReport | None]:
-    """The splits of what was read, and the outliers that the training rows lost; nothing is stored."""
+def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Splits, OutlierReport | None]:
+    """The splits, and the outliers dropped from the training rows; nothing is stored."""
     indices = split_rows(
         len(read.rows), config.split, seed, _classes(read), read.split_key, test_given=read.test is not None
     )

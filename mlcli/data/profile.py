@@ -81,7 +81,7 @@ class ImageProfile(TypedDict):
 
 
 class Profile(TypedDict):
-    """The data report; JSON as it stands.
+    """The data report, stored as JSON.
 
     classes : rows of each class in each split; null for regression
     repeated : rows of valid and test that are also among the training rows, in every column or pixel
@@ -98,7 +98,7 @@ class Profile(TypedDict):
 
 
 def profile_splits(splits: Splits, cleaning: CleaningReport | None, outliers: OutlierReport | None) -> Profile:
-    """Describe the splits; cleaning and outliers are taken over as they are."""
+    """Describe the splits; the reports of cleaning and outliers become JSON."""
     datasets: dict[SplitName, Dataset] = {name: splits[name] for name in SPLITS}
     tables = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Table)}
     train = splits.train

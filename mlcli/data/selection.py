@@ -1,4 +1,4 @@
-"""Cells replaced, rows kept and missing values marked, as the configuration says, before kinds are inferred."""
+"""Select: cells replaced, rows filtered, missing values marked and kinds inferred, as the configuration says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from mlcli.config.sections.rows import Cell
+from mlcli.config.sections.dataset import CsvConfig
+from mlcli.config.sections.rows import Cell, MissingConfig, SourceConfig, TableConfig
 from mlcli.data.tables.cells import as_cells
 from mlcli.data.tables.dates import parse_dates
 from mlcli.data.tables.inference import Decimal, parse_booleans, parse_numbers
@@ -21,7 +22,7 @@ _LISTED = 8
 
 @dataclass(frozen=True)
 class CellsConfig:
-    """How cells are to be understood, the same for training, test and new rows."""
+    """How cells are read, the same for training, test and new rows."""
 
     missing: Sequence[str]
     replace: Mapping[str, Mapping[str, str]]
@@ -30,17 +31,27 @@ class CellsConfig:
     dates: Mapping[str, str] = field(default_factory=dict)
 
 
+def cells_config(dataset: SourceConfig) -> CellsConfig:
+    """Of a dataset section; the defaults for datasets without cleaning options."""
+    decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
+    if isinstance(dataset, TableConfig):
+        return CellsConfig(dataset.missing.values, dataset.replace, dataset.keep, decimal, dataset.dates)
+    return CellsConfig(MissingConfig().values, {}, {}, decimal)
+
+
 @dataclass(frozen=True)
 class Selected:
-    """Rows with typed columns, and the counts of what was done to them.
+    """Rows with typed columns.
 
-    odd : cells taken as missing that are neither true nor false in a column of these
+    n_read   : rows before dataset.keep
+    replaced : cells that dataset.replace changed, by column
+    invalid  : cells of boolean columns that are neither true nor false and were made missing, by column
     """
 
     rows: Rows
     n_read: int
     replaced: dict[str, int]
-    odd: dict[str, int]
+    invalid: dict[str, int]
 
 
 def select_cells(
@@ -53,11 +64,11 @@ def select_cells(
     plain: Collection[str] = (),
     fitted: bool = False,
 ) -> Selected:
-    """The named columns of the rows to keep, each as its kind has it, null where missing.
+    """The named columns of the rows to keep, typed by kind, null where missing.
 
     because : why a column must be of the kind wanted, for messages
-    plain   : columns of which only numbers are told from text, unless they are wanted otherwise
-    fitted  : the kinds are those of other rows; cells of theirs that are neither true nor false are counted
+    plain   : columns that are numbers or text only, unless they are wanted otherwise
+    fitted  : the kinds are those of other rows; cells that are neither true nor false become missing, and are counted
     """
     needed = list(dict.fromkeys([*names, *config.keep]))
     rows = raw.with_frame(raw.frame.select(needed))
@@ -70,14 +81,14 @@ def select_cells(
     rows = parse_numbers(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
     unsaid = [name for name in names if name not in plain]
     wanted = {**_native_kinds(raw, [name for name in unsaid if name not in config.replace]), **wanted}
-    rows, odd = parse_booleans(rows, wanted, unsaid, None if fitted else because)
+    rows, invalid = parse_booleans(rows, wanted, unsaid, None if fitted else because)
     formats = {name: form for name, form in config.dates.items() if not raw.frame.schema[name].is_temporal()}
     rows = parse_dates(rows, wanted, formats, unsaid, because)
-    return Selected(rows, len(raw), replaced, odd)
+    return Selected(rows, len(raw), replaced, invalid)
 
 
 def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
-    """Of columns whose source tells that they are no text."""
+    """Kinds of the columns that the source types as dates or booleans."""
     dtypes = {name: raw.frame.schema[name] for name in names}
     dates = {name for name, dtype in dtypes.items() if isinstance(dtype, pl.Date | pl.Datetime)}
     kinds: dict[str, Kind] = dict.fromkeys(dates, "date")
@@ -98,8 +109,8 @@ def _keep_rows(rows: Rows, keep: Mapping[str, Sequence[Cell]]) -> Rows:
         if not mask.any():
             listed = ", ".join(map(shown, column.drop_nulls().unique(maintain_order=True).head(_LISTED)))
             raise DataError(
-                f"{rows.source.label}: dataset.keep leaves no rows: column {name!r} never is "
-                f"{', '.join(map(shown, values))}; it holds {listed}"
+                f"{rows.origin.label}: dataset.keep leaves no rows: column {name!r} is never "
+                f"{', '.join(map(shown, values))}; its values are {listed}"
             )
         rows = rows.where(mask)
     return rows

@@ -1,4 +1,4 @@
-"""The source of every kind of dataset. This is the only place where they are told apart."""
+"""The source of every kind of dataset: the only place where they are distinguished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dividing rows into training, validation and test: a pure function of rows, configuration and seed."""
+"""Train/validation/test split: a pure function of rows, configuration and seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
 
 
 def join_rows(first: Dataset, second: Dataset) -> Dataset:
-    """The rows of both, those of the first before those of the second; they are splits of one dataset."""
+    """The rows of two splits of one dataset, those of the first before those of the second."""
     if isinstance(first, Table) and isinstance(second, Table):
         return Table(pl.concat([first.frame, second.frame]), first.features, first.targets)
     if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:
@@ -71,7 +71,7 @@ def _times(key: pl.Series) -> pl.Series:
 
 
 def _dates(key: pl.Series) -> pl.Series:
-    """Year first only: whether 01/02 is in January or February cannot be told."""
+    """Year first only: 01/02 is ambiguous."""
     days = key.str.replace(r"^(\d{4}-\d{2})$", "$1-01")
     try:
         dates = days.str.to_datetime(strict=False)
@@ -131,11 +131,11 @@ def split_rows(
 
     classes : (n_rows,) the class of each row; None for regression
     key : (n_rows,) values of `config.column`, for group, time and given
-    test_given : the test rows come from elsewhere, so that none is taken from these
+    test_given : the test rows come from a source of their own, so none is taken from these
 
-    Shares are of all rows and met to a row (by groups: as nearly as whole groups allow; given: not
-    looked at). The test rows do not depend on the share of validation rows. Raises DataError when
-    rows, classes or groups are too few.
+    Shares are of all rows and exact to a row (by groups: as nearly as whole groups allow; given: not
+    used). The test rows do not depend on the share of validation rows. Raises DataError when rows,
+    classes or groups are too few.
     """
     rng = np.random.default_rng(effective_seed(config, seed))
     by = config.by if config.by != "auto" else "random" if classes is None else "stratified"
@@ -179,7 +179,7 @@ def _latest_last(order: np.ndarray, sizes: _Sizes) -> np.ndarray:
 
 
 def _stratified(classes: np.ndarray, sizes: _Sizes, rng: np.random.Generator) -> np.ndarray:
-    """Every class keeps a row for training; of a class with one row, that is all."""
+    """Class shares are kept; every class has at least one training row."""
     order = rng.permutation(len(classes))
     _, labels, counts = np.unique(classes, return_inverse=True, return_counts=True)
     test = _allot(counts, counts - 1, sizes.test, rng)

@@ -1,4 +1,4 @@
-"""Prepared data sets on disk: Parquet for tables, NumPy arrays (memory-mapped) for images, JSON for the rest."""
+"""Prepared datasets on disk: Parquet for tables, NumPy arrays (memory-mapped) for images, JSON for the rest."""
 
 import io
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from mlcli.io.json import from_json
 from mlcli.io.verified import read_json, verify_folder
 
 KIND = "prepared"
-# Raised whenever columns that were categories come to be of a kind of their own.
+# Raised when columns that were categories become a kind of their own.
 KINDS = 3
 
 
@@ -63,7 +63,7 @@ class _ImagesMeta(Section):
 class _Meta(Section):
     """meta.json: what the data files do not say.
 
-    kinds : the version of the kinds that were told apart, see KINDS
+    kinds : the version of the kinds of columns, see KINDS
     """
 
     task: TaskKind
@@ -72,7 +72,7 @@ class _Meta(Section):
 
 
 def save_prepared(folder: Path, data: StoredData) -> None:
-    """Write a prepared dataset, all of it or nothing; raises ResourceError."""
+    """Write a prepared dataset atomically; raises ResourceError."""
     with atomic_folder(folder, KIND) as temporary:
         for name in SPLITS:
             _save_rows(temporary, name, data.splits[name])
@@ -81,7 +81,7 @@ def save_prepared(folder: Path, data: StoredData) -> None:
 
 
 def load_prepared(folder: Path) -> StoredData:
-    """Verify a prepared dataset, whose tables are read as they are needed; raises ArtefactError for a damaged one."""
+    """Verify and load, tables lazily and pixels memory-mapped; raises ArtefactError for a damaged dataset."""
     try:
         verify_folder(folder, KIND)
         meta = _Meta.model_validate(read_json(folder / "meta.json"))
@@ -116,10 +116,10 @@ def _describe(splits: Splits) -> _Meta:
 
 
 def _refuse_outdated(meta: _Meta) -> None:
-    """Categories of old may be of a kind that is told apart now."""
+    """What an older version stored as categories may be of another kind now."""
     features = meta.data.features if isinstance(meta.data, _TableMeta) else ()
     if meta.kinds < KINDS and any(column.kind == "category" for column in features):
-        raise ValueError("its categories were told by an earlier version")
+        raise ValueError("its column kinds were inferred by an earlier version")
 
 
 def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
@@ -134,7 +134,7 @@ def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
 
 
 def _save_array(path: Path, array: np.ndarray) -> None:
-    """As np.save does, whose errors do not say that the disk is full."""
+    """Like np.save, whose errors do not say that the disk is full."""
     contiguous = np.ascontiguousarray(array)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(contiguous))

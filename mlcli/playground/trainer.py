@@ -10,7 +10,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.rows import SplitConfig
-from mlcli.data.prepare import divide_source
+from mlcli.data.prepare import split_source
 from mlcli.data.sources import read_source
 from mlcli.data.tables.types import SourceRead, Splits, Table
 from mlcli.errors import DataError
@@ -144,7 +144,7 @@ class Trainer:
         undealt = config.dataset.model_copy(update={"split": SplitConfig(column=config.dataset.split.column)})
         if self._source is None or self._source[0] != undealt:
             self._source = undealt, read_source(config.dataset)
-        return divide_source(config.dataset, config.seed, self._source[1])[0]
+        return split_source(config.dataset, config.seed, self._source[1])[0]
 
 
 def only_rate_differs(one: Config, other: Config) -> bool:

@@ -115,13 +115,13 @@ class PredictionInput:
     """Rows to predict, and the columns that may be copied beside the predictions.
 
     always : those that are copied unasked
-    odd    : cells taken as missing that are neither true nor false in a column of these
+    invalid : cells of boolean columns that are neither true nor false and were made missing, by column
     """
 
     data: Table | Images
     columns: pl.DataFrame
     always: tuple[str, ...] = ()
-    odd: Mapping[str, int] = field(default_factory=dict)
+    invalid: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_prediction_input(outline: BundleManifest, source: str, input_format: str | None) -> PredictionInput:
@@ -131,4 +131,4 @@ def read_prediction_input(outline: BundleManifest, source: str, input_format: st
         return PredictionInput(pictures.images, pl.DataFrame({"picture": pictures.names}), ("picture",))
     incoming = parse_input(source, outline.rows, outline.config.dataset, input_format)
     columns = pl.concat([incoming.extra, incoming.table.frame.with_columns(incoming.words)], how="horizontal")
-    return PredictionInput(incoming.table, columns, odd=incoming.odd)
+    return PredictionInput(incoming.table, columns, invalid=incoming.invalid)

@@ -70,7 +70,7 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     given = request.given or rows_set_apart(where, run, reporter)
     predictions = bundle.predict(given.data)
     frame = predictions_beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
-    unseen = {**bundle.features.unseen(given.data), **given.odd}
+    unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():
         reporter.warn(f"column '{column}': {count} cells hold what training never saw")
     path = destination(where, request, file_format)

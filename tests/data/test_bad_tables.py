@@ -139,7 +139,7 @@ CSV = {
     "unknown split column": (b"a,y\n1,p\n2,q\n", {"split": {"column": "bb"}}, ["split.column: no column 'bb'"]),
     "dropped target": (b"a,y\n1,p\n2,q\n", {"drop": ["y"]}, ["'y' is dataset.target"]),
     # rows and columns that are left
-    "keep leaves nothing": (b"a,y\n1,p\n2,q\n", {"keep": {"a": [3]}}, ["keep leaves no rows", "never is 3", "1", "2"]),
+    "keep leaves nothing": (b"a,y\n1,p\n2,q\n", {"keep": {"a": [3]}}, ["keep leaves no rows", "is never 3", "1", "2"]),
     "target missing": (
         b"a,y\n1,p\n2,?\n3,\n4,q\n",
         {},
@@ -224,13 +224,13 @@ JSONL = {
     "no object": (b'{"a": 1, "y": "p"}\n[1, 2]\n', ["t.jsonl:2: [1, 2] is not an object"]),
     "number among text": (
         b'{"a": "x", "y": "p"}\n{"a": 1, "y": "q"}\n',
-        ["t.jsonl:2: key 'a' holds 1", "line 1 holds"],
+        ["t.jsonl:2: key 'a' is 1", "line 1 has"],
     ),
-    "text among numbers": (b'{"a": 1, "y": "p"}\n{"a": "2", "y": "q"}\n', ["t.jsonl:2: key 'a' holds '2'"]),
-    "truth among text": (b'{"a": "x", "y": "p"}\n{"a": true, "y": "q"}\n', ["t.jsonl:2: key 'a' holds True"]),
-    "truth among numbers": (b'{"a": 1.5, "y": "p"}\n{"a": true, "y": "q"}\n', ["t.jsonl:2: key 'a' holds True"]),
-    "list among numbers": (b'{"a": 1, "y": "p"}\n{"a": [2], "y": "q"}\n', ["t.jsonl:2: key 'a' holds [2]"]),
-    "lists": (b'{"a": [1], "y": "p"}\n{"a": [2], "y": "q"}\n', ["column 'a' holds List", "dataset.drop"]),
+    "text among numbers": (b'{"a": 1, "y": "p"}\n{"a": "2", "y": "q"}\n', ["t.jsonl:2: key 'a' is '2'"]),
+    "truth among text": (b'{"a": "x", "y": "p"}\n{"a": true, "y": "q"}\n', ["t.jsonl:2: key 'a' is True"]),
+    "truth among numbers": (b'{"a": 1.5, "y": "p"}\n{"a": true, "y": "q"}\n', ["t.jsonl:2: key 'a' is True"]),
+    "list among numbers": (b'{"a": 1, "y": "p"}\n{"a": [2], "y": "q"}\n', ["t.jsonl:2: key 'a' is [2]"]),
+    "lists": (b'{"a": [1], "y": "p"}\n{"a": [2], "y": "q"}\n', ["column 'a' has type List", "dataset.drop"]),
     "NaN": (b'{"a": 1, "y": "p"}\n{"a": NaN, "y": "q"}\n', ["t.jsonl:2", "NaN is no JSON number; write null"]),
     "not utf-8": (b'{"a": 1, "y": "\xff"}\n', ["t.jsonl:1: byte 15 (0xff) is not UTF-8"]),
     "wide id": (b'{"a": 1, "y": "p"}\n{"a": 9007199254740993, "y": "q"}\n', ["t.jsonl:2: column 'a'", "beyond 2^53"]),
@@ -238,10 +238,10 @@ JSONL = {
         b'{"a": 0.5, "y": "p"}\n{"a": 9007199254740993, "y": "q"}\n',
         ["t.jsonl:2: column 'a': '9007199254740993' is beyond 2^53"],
     ),
-    "repeated key": (b'{"a": 1, "y": "p"}\n{"a": 2, "y": "q", "a" : 3}\n', ["t.jsonl:2", "key 'a' stands twice"]),
+    "repeated key": (b'{"a": 1, "y": "p"}\n{"a": 2, "y": "q", "a" : 3}\n', ["t.jsonl:2", "key 'a' occurs twice"]),
     "repeated key, one of them null": (
         b'{"a": 1, "b": null, "y": "p"}\n{"a": null, "y": "q", "a": 3}\n',
-        ["t.jsonl:2", "key 'a' stands twice"],
+        ["t.jsonl:2", "key 'a' occurs twice"],
     ),
     "half a pair": (
         b'{"a": "\\ud83d\\ude00", "y": "p"}\n{"a": "\\ud83d", "y": "q"}\n',
@@ -271,10 +271,10 @@ PARQUET = {
         pl.DataFrame({"a": [decimal.Decimal("0.5"), decimal.Decimal("9007199254740993")], "y": Y}),
         ["row 2: column 'a': '9007199254740993' is beyond 2^53"],
     ),
-    "lists": (pl.DataFrame({"a": [[1], [2]], "y": Y}), ["column 'a' holds List(Int64)"]),
-    "structures": (pl.DataFrame({"a": [{"b": 1}, {"b": 2}], "y": Y}), ["column 'a' holds Struct"]),
-    "bytes": (pl.DataFrame({"a": [b"1", b"2"], "y": Y}), ["column 'a' holds Binary"]),
-    "durations": (pl.DataFrame({"a": [datetime.timedelta(1)] * 2, "y": Y}), ["column 'a' holds Duration"]),
+    "lists": (pl.DataFrame({"a": [[1], [2]], "y": Y}), ["column 'a' has type List(Int64)"]),
+    "structures": (pl.DataFrame({"a": [{"b": 1}, {"b": 2}], "y": Y}), ["column 'a' has type Struct"]),
+    "bytes": (pl.DataFrame({"a": [b"1", b"2"], "y": Y}), ["column 'a' has type Binary"]),
+    "durations": (pl.DataFrame({"a": [datetime.timedelta(1)] * 2, "y": Y}), ["column 'a' has type Duration"]),
     "no rows": (pl.DataFrame({"a": [1], "y": ["p"]}).clear(), ["the table has no rows"]),
     "text as declared number": (pl.DataFrame({"z": ["1", "x"], "y": Y}), ["row 2: column 'z': 'x' is not a number"]),
 }
@@ -375,20 +375,20 @@ X = np.arange(6.0).reshape(3, 2)
 IMAGES = np.zeros((3, 2, 2), np.uint8)
 NPZ = {
     "wrong name": ({"X": X, "y": [0, 1, 0]}, ["no array 'x'; did you mean 'X'?"]),
-    "objects": ({"x": X, "y": np.array([{}, 1, 2], dtype=object)}, ["holds Python objects, which are never loaded"]),
+    "objects": ({"x": X, "y": np.array([{}, 1, 2], dtype=object)}, ["has Python objects, which are never loaded"]),
     "row counts": ({"x": X, "y": [0, 1]}, ["'x' has 3 rows but 'y' has 2"]),
     "one dimension": ({"x": X[0], "y": [0, 1]}, ["'x' has shape (2,)", "(n, d)"]),
     "wide target": ({"x": X, "y": X}, ["'y' has shape (3, 2); expected (n,)"]),
-    "complex": ({"x": X * 1j, "y": [0, 1, 0]}, ["holds complex128; expected numbers"]),
+    "complex": ({"x": X * 1j, "y": [0, 1, 0]}, ["has type complex128; expected numbers"]),
     "infinite": ({"x": X * [1, np.inf], "y": ["p", "q", "p"]}, ["row 1: column 'x2': inf is not a finite number"]),
-    "bytes": ({"x": X, "y": [b"p", b"q", b"p"]}, ["the target array holds |S1"]),
+    "bytes": ({"x": X, "y": [b"p", b"q", b"p"]}, ["the target array has type |S1"]),
     "float images": (
         {"x": IMAGES / 255, "y": [0, 1, 0]},
         ["images have shape (3, 2, 2) and type float64; expected uint8"],
     ),
     "four channels": ({"x": np.zeros((3, 2, 2, 4), np.uint8), "y": [0, 1, 0]}, ["(3, 2, 2, 4)", "1 or 3"]),
     "one class of images": ({"x": IMAGES, "y": [1, 1, 1]}, ["every label is 1"]),
-    "labels of images": ({"x": IMAGES, "y": [0.5, 1, 1]}, ["labels of images hold float64"]),
+    "labels of images": ({"x": IMAGES, "y": [0.5, 1, 1]}, ["labels of images have type float64"]),
 }
 
 
@@ -410,12 +410,12 @@ def test_npz_test_rows_must_fit(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 nothing else", b"no archive"])
 def test_damaged_npz(tmp_path, data):
     (tmp_path / "t.npz").write_bytes(data)
-    refuse({"name": "npz", "path": str(tmp_path / "t.npz")}, ["t.npz: is no sound npz"])
+    refuse({"name": "npz", "path": str(tmp_path / "t.npz")}, ["t.npz: is not a valid npz"])
 
 
 def test_npy_for_npz(tmp_path):
     np.save(tmp_path / "t.npy", X)
-    refuse({"name": "npz", "path": str(tmp_path / "t.npy")}, ["holds one array without a name"])
+    refuse({"name": "npz", "path": str(tmp_path / "t.npy")}, ["one array without a name"])
 
 
 @pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])

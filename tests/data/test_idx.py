@@ -44,11 +44,11 @@ def test_reads_what_was_written(tmp_path, pack, array):
         (b"id,label\n1,2\n", "starts with 69 64 2c 6c"),
         (b"\0\0\x07\x01" + bytes(20), "not an IDX file"),
         (b"\0\0\x08\0", "not an IDX file"),
-        (idx_bytes(PIXELS.astype(np.float32), 0x0D), "holds 32-bit floats, expected unsigned bytes"),
-        (idx_bytes(LABELS), r"holds 1 dimensions \(2,\), expected images"),
+        (idx_bytes(PIXELS.astype(np.float32), 0x0D), "contains 32-bit floats, expected unsigned bytes"),
+        (idx_bytes(LABELS), r"has 1 dimensions \(2,\), expected images"),
         (idx_bytes(PIXELS)[:10], "ends within its header of 16 bytes"),
-        (idx_bytes(PIXELS)[:-1], "promises 46 bytes, it holds 45: truncated"),
-        (idx_bytes(PIXELS) + b"x", "promises 46 bytes, it holds more"),
+        (idx_bytes(PIXELS)[:-1], "says 46 bytes, it has 45: truncated"),
+        (idx_bytes(PIXELS) + b"x", "says 46 bytes, it has more"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "more than the 4,294,967,296 allowed"),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_bomb_is_never_unpacked(tmp_path, monkeypatch):
             return getattr(self.inner, name)
 
     monkeypatch.setattr(idx.zlib, "decompressobj", Counting)
-    with pytest.raises(DataError, match="promises 1,016 bytes, it holds more"):
+    with pytest.raises(DataError, match="says 1,016 bytes, it has more"):
         read_idx(tmp_path / "bomb.gz", 3)
     assert sum(unpacked) <= 1024 + 1
 

@@ -73,7 +73,7 @@ def test_truth_is_read_in_any_words(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     incoming = parse_input(str(tmp_path / name), Schema((Column("member", "boolean"),)), dataset())
     assert incoming.table.frame["member"].to_list() == [True, False, True, None, None]
-    assert incoming.odd == ({} if "null" in text else {"member": 1})
+    assert incoming.invalid == ({} if "null" in text else {"member": 1})
 
 
 @pytest.mark.parametrize(

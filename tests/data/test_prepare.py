@@ -282,7 +282,7 @@ class TestKindsThatCameLater:
                 (new / name).write_bytes(content)
         reporter = Collecting()
         assert prepare(reporter=reporter, **options).reused is not again
-        assert ["told by an earlier version" in text for text in reporter.warnings] == [True] * again
+        assert ["inferred by an earlier version" in text for text in reporter.warnings] == [True] * again
 
 
 def test_two_processes_at_once(here):

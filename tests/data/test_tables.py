@@ -244,7 +244,7 @@ def test_test_rows_that_are_neither_true_nor_false_count_as_missing(tmp_path):
     found = read(tmp_path, column(["yes", "no"] * 5), test_path=str(tmp_path / "test.csv"))
     assert found.test.frame["a"].to_list() == [True, None, False, None]
     assert found.cleaning.test.notes == (
-        "column 'a': 1 cells are neither true nor false, as the training rows' are, and are missing",
+        "column 'a': 1 cells are neither true nor false, unlike the training rows', and are missing",
     )
 
 
@@ -311,8 +311,8 @@ def test_dates_of_typed_sources_are_in_one_time_zone(tmp_path):
     assert found.rows.frame["n"].to_list() == [1.5, 2.0]
     assert [column.kind for column in found.rows.features] == ["date", "date", "category", "number"]
     zone, clock = found.cleaning.notes
-    assert "'t' holds times of the zone Asia/Tokyo" in zone
-    assert "'c' holds times of day" in clock
+    assert "'t' has times of the zone Asia/Tokyo" in zone
+    assert "'c' has times of day" in clock
 
 
 FRAME = pl.DataFrame(

@@ -69,10 +69,10 @@ def test_a_run_in_a_sentence(known, sections, changes, sentence):
 
 def test_columns_with_their_shape():
     x, kind, y = map(summarise_column, PROFILE["columns"])
-    assert (x.missing, x.missing_share, x.distinct, x.gist) == (2, pytest.approx(2 / 6), 2, "1 to 2, median 2")
+    assert (x.missing, x.missing_share, x.distinct, x.summary) == (2, pytest.approx(2 / 6), 2, "1 to 2, median 2")
     assert (x.bars[0], x.bars[-1], sum(x.bars)) == (1, 2, 3)
-    assert (kind.bars, kind.gist) == ((3, 1), "most often b")
-    assert (y.role, y.bars, y.gist) == ("target", (), "0.5 to 0.5, median 0.5")
+    assert (kind.bars, kind.summary) == ((3, 1), "most often b")
+    assert (y.role, y.bars, y.summary) == ("target", (), "0.5 to 0.5, median 0.5")
 
 
 def test_columns_of_older_profiles_have_no_shape():

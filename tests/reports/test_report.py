@@ -78,7 +78,7 @@ def facts():
         rows={"train": 1234, "test": 20},
         columns=(
             ColumnSummary(NASTY, "feature", "number", 3, 0.12, 7, (1, 0, 5), "1 to 7"),
-            ColumnSummary("y", "target", "category", gist=NASTY),
+            ColumnSummary("y", "target", "category", summary=NASTY),
         ),
         classes={"train": {NASTY: 617, "no": 617}, "valid": {}, "test": {NASTY: 15, "no": 5}},
         account={NASTY: NASTY},

@@ -1,4 +1,4 @@
-"""The data sets that come with scikit-learn, read from its files without importing it."""
+"""The datasets that come with scikit-learn, read from its files without importing it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CELL_TRAITS = (
 
 @dataclass(frozen=True)
 class _Bundled:
-    """Files below sklearn/datasets/data, and the names of the columns they hold without a header."""
+    """Files in sklearn/datasets/data, which have no header, and the names of their columns."""
 
     files: tuple[str, ...]
     features: tuple[str, ...]

@@ -42,7 +42,7 @@ def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()
     n_rows = layout.count_rows(len(names))
     if n_rows == 0:
         raise DataError(f"{text.label}: only a header line; expected rows below it")
-    if text.holds(b"\r"):
+    if text.contains(b"\r"):
         refuse_lone_returns(layout)
     has_blanks = _has_blanks(text)
     known = None if has_blanks else _parse_numbers(layout, names, numbers)
@@ -116,5 +116,5 @@ def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Col
 
 
 def _has_blanks(text: TextFile) -> bool:
-    """Whether any cell could begin or end with a blank."""
-    return not text.is_ascii() or any(map(text.holds, (b'"', b" ", b"\t", b"\r")))
+    """Whether a cell may begin or end with a blank."""
+    return not text.is_ascii() or any(map(text.contains, (b'"', b" ", b"\t", b"\r")))

@@ -40,7 +40,7 @@ class CsvLayout:
     def of(cls, text: TextFile, delimiter: str) -> CsvLayout:
         """Find the header record; raise DataError for a quote that is never closed."""
         end = _end(text)
-        layout = cls(text, ord(delimiter), text.holds(b'"'), end, end)
+        layout = cls(text, ord(delimiter), text.contains(b'"'), end, end)
         for positions, ends in layout.boundaries():
             if ends.any():
                 return cls(text, layout.delimiter, layout.quoted, end, int(positions[ends.argmax()]))

@@ -31,7 +31,7 @@ class IdxSource(Source[IdxConfig]):
         return find_files(None, config.images, config.labels, config.test_images, config.test_labels)
 
     def memory_needs(self) -> Iterator[MemoryNeed]:
-        return (pixels_need(str(path), _promised_bytes(path)) for path in self.regular_files())
+        return (pixels_need(str(path), _bytes_in_header(path)) for path in self.regular_files())
 
     def read(self) -> SourceRead:
         config = self.config
@@ -75,7 +75,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 
 
 def read_contents(path: Path) -> bytes:
-    """The unpacked bytes of an IDX file: exactly as many as its header promises; raises DataError."""
+    """The unpacked bytes of an IDX file: exactly as many as its header says; raises DataError."""
     with resource_errors(path):
         packed = _read_file(path)
         return _unpack(path, packed) if packed[:2] == GZIP else _check_length(path, packed)
@@ -86,7 +86,7 @@ def parse_idx(path: Path, contents: bytes, dimensions: int) -> np.ndarray:
     shape = _read_shape(path, contents)
     if len(shape) != dimensions:
         kind = {1: "labels (n)", 3: "images (n, height, width)"}.get(dimensions, f"{dimensions} dimensions")
-        _refuse(path, f"holds {len(shape)} dimensions {shape}, expected {kind}", "check that the files are not swapped")
+        _refuse(path, f"has {len(shape)} dimensions {shape}, expected {kind}", "check that the files are not swapped")
     return np.frombuffer(contents, dtype=np.uint8, offset=_header_size(shape)).reshape(shape)
 
 
@@ -119,11 +119,11 @@ def _read_file(path: Path) -> bytes:
 
 
 def _unpack(path: Path, packed: bytes) -> bytes:
-    """Never unpacks more than the header promises and one byte, whatever the file holds."""
+    """Never unpacks more than the size in the header and one byte."""
     unpacker = zlib.decompressobj(wbits=31)
     try:
         head = unpacker.decompress(packed, _HEADER_LIMIT)
-        expected = _promised_size(path, head)
+        expected = _size_in_header(path, head)
         rest = unpacker.decompress(unpacker.unconsumed_tail, max(expected + 1 - len(head), 1))
     except zlib.error as error:
         _refuse(path, f"damaged gzip data ({error})", "fetch the file again")
@@ -134,28 +134,28 @@ def _unpack(path: Path, packed: bytes) -> bytes:
 
 
 def _check_length(path: Path, contents: bytes) -> bytes:
-    expected = _promised_size(path, contents)
+    expected = _size_in_header(path, contents)
     if len(contents) != expected:
-        found = "holds more" if len(contents) > expected else f"holds {len(contents):,}: truncated"
-        _refuse(path, f"its header promises {expected:,} bytes, it {found}", "fetch the file again")
+        found = "has more" if len(contents) > expected else f"has {len(contents):,}: truncated"
+        _refuse(path, f"its header says {expected:,} bytes, it {found}", "fetch the file again")
     return contents
 
 
-def _promised_size(path: Path, contents: bytes) -> int:
+def _size_in_header(path: Path, contents: bytes) -> int:
     shape = _read_shape(path, contents)
     size = _header_size(shape) + math.prod(shape)
     if size > SIZE_LIMIT:
-        _refuse(path, f"its header promises {size:,} bytes {shape}, more than the {SIZE_LIMIT:,} allowed", "check it")
+        _refuse(path, f"its header says {size:,} bytes {shape}, more than the {SIZE_LIMIT:,} allowed", "check it")
     return size
 
 
-def _promised_bytes(path: Path) -> int:
-    """Bytes of pixels by the header; 0 where the file is shorter than it says, which `read` will explain."""
+def _bytes_in_header(path: Path) -> int:
+    """Bytes of pixels by the header; 0 where the file is shorter than it says, which `read` reports."""
     start = first_bytes(path)
     n_dimensions = start[3] if start.startswith(b"\0\0\x08") and len(start) > 3 else 0
     sizes = (int.from_bytes(start[at : at + 4], "big") for at in range(4, 4 + 4 * n_dimensions, 4))
-    promised = math.prod(sizes)
-    return promised if n_dimensions and promised <= unpacked_size(path) else 0
+    size = math.prod(sizes)
+    return size if n_dimensions and size <= unpacked_size(path) else 0
 
 
 def _header_size(shape: tuple[int, ...]) -> int:
@@ -166,7 +166,7 @@ def _read_shape(path: Path, contents: bytes) -> tuple[int, ...]:
     if len(contents) < 4 or contents[:2] != b"\0\0" or contents[2] not in _TYPES or not contents[3]:
         _refuse(path, f"starts with {contents[:4].hex(' ') or 'nothing'}, not an IDX file", "name an IDX file")
     if contents[2] != _UNSIGNED_BYTE:
-        _refuse(path, f"holds {_TYPES[contents[2]]}, expected unsigned bytes", "convert it to values 0–255")
+        _refuse(path, f"contains {_TYPES[contents[2]]}, expected unsigned bytes", "convert it to values 0–255")
     size = 4 + 4 * contents[3]
     if len(contents) < size:
         _refuse(path, f"ends within its header of {size} bytes", "fetch the file again")

@@ -89,7 +89,7 @@ class ImagesSource(Source[ImagesConfig]):
 
 
 def list_image_folders(config: ImagesConfig) -> tuple[ImageFolder, ...]:
-    """What is read: one folder, or two where the test images are given apart."""
+    """What is read: one folder, or two where the test images have a folder of their own."""
     train = list_classes(find_path(config.path, config.origin))
     if config.test_path is None:
         return (train,)
@@ -125,7 +125,7 @@ def list_classes(folder: Path) -> ImageFolder:
 def list_images(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
     """The images of one folder by name; raises DataError for anything else in it, and when there are none.
 
-    beside : entries that may be there too, and are passed over
+    beside : other entries that are ignored
     """
     entries = [entry for entry in visible(folder) if entry not in beside]
     strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
@@ -139,9 +139,9 @@ def list_images(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
 
 
 def visible(folder: Path) -> list[Path]:
-    """Entries by name, without hidden files and those that file managers leave; DataError for names that are no text.
+    """Entries by name, without hidden files and those of file managers; DataError for names that are not UTF-8.
 
-    A folder's name is a class, and is written down.
+    A folder's name becomes a class name.
     """
     names = {entry.name: entry for entry in folder.iterdir() if not entry.name.startswith(".")}
     for name, entry in names.items():
@@ -201,7 +201,7 @@ def _fill(
 
 @contextmanager
 def _strict_pillow() -> Iterator[None]:
-    """A decompression bomb is an error; Pillow's remarks on odd metadata are nobody's concern."""
+    """A decompression bomb is an error; Pillow's warnings about metadata are ignored."""
     from PIL import Image
 
     with warnings.catch_warnings():

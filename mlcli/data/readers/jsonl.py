@@ -66,7 +66,7 @@ def _unreadable(text: TextFile, reason: str) -> DataError:
 
 
 def _may_be_mixed(data: bytes, frame: pl.DataFrame) -> bool:
-    """Whether a column read as text also holds numbers, true or false, which the reader turns into text."""
+    """Whether a column read as text also has numbers, true or false, which the reader turns into text."""
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     if not texts:
         return False
@@ -78,7 +78,7 @@ def _may_be_mixed(data: bytes, frame: pl.DataFrame) -> bool:
 
 
 def _may_repeat_keys(data: bytes, frame: pl.DataFrame) -> bool:
-    """Whether an object could hold a key twice, of which the reader would take one."""
+    """Whether an object may have a key twice, of which the reader would take one."""
     n_keys = _count_keys(data)
     if n_keys == _count_values(frame):
         return False
@@ -88,7 +88,7 @@ def _may_repeat_keys(data: bytes, frame: pl.DataFrame) -> bool:
 
 
 def _count_keys(data: bytes) -> int:
-    """At least as many as there are: text with quotes in it may count."""
+    """At least as many as there are: quotes inside text may count."""
     usual = not any(blank in data for blank in (b" :", b"\t:", b"\r:"))
     return data.count(b'":') if usual else len(_KEY.findall(data))
 
@@ -103,11 +103,11 @@ def _refuse_unclear(text: TextFile, data: bytes) -> None:
 
 
 def _clear_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The object of these pairs; raises ValueError for what readers understand differently."""
+    """The object of these pairs; raises ValueError for what JSON parsers read differently."""
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"key {max(keys, key=keys.count)!r} stands twice; keep one of them")
+        raise ValueError(f"key {max(keys, key=keys.count)!r} occurs twice; keep one of them")
     texts = (text for pair in pairs for text in pair if isinstance(text, str))
     if half := next(filter(None, map(_SURROGATE.search, texts)), None):
         raise ValueError(f"\\u{ord(half[0]):04x} is half a character; write the other half too")
@@ -140,7 +140,7 @@ def _line_error(text: TextFile, data: bytes) -> DataError | None:
         for key, value in cells.items():
             problem = _cell_error(kinds, key, value, number)
             if problem:
-                return DataError(f"{place}: key {key!r} holds {shown(value)}{problem}")
+                return DataError(f"{place}: key {key!r} is {shown(value)}{problem}")
     return None
 
 
@@ -152,7 +152,7 @@ def _cell_error(kinds: dict[str, tuple[str, int]], key: str, value: object, line
     if kind is None:
         return "; expected text, a number, true, false or null"
     first, at = kinds.setdefault(key, (kind, line))
-    return "" if kind == first else f", which is {kind}, but line {at} holds {first}; write one kind of value a key"
+    return "" if kind == first else f", which is {kind}, but line {at} has {first}; write one kind of value a key"
 
 
 def _object(line: bytes, place: str, make: Pairs | None = None) -> dict[str, object]:

@@ -96,7 +96,7 @@ class MnistSource(Source[MnistConfig]):
 
 
 def find_mnist(name: MnistName) -> tuple[Path, ...]:
-    """Those of the four files that are at hand, plain or gzipped, in the order of `Collection.files`."""
+    """Those of the four files that are on this machine, plain or gzipped, in the order of `Collection.files`."""
     collection = COLLECTIONS[name]
     found = [_find_file(collection, remote) for remote in collection.files]
     return tuple(path for path in found if path is not None)
@@ -109,7 +109,7 @@ def download_megabytes(name: MnistName) -> float:
 
 
 def fetch_mnist(name: MnistName, reporter: Reporter) -> tuple[Path, ...]:
-    """The four files; those that are not at hand are downloaded. Raises UnreachableError saying where to put them."""
+    """The four files; missing ones are downloaded. Raises UnreachableError saying where to put them."""
     collection = COLLECTIONS[name]
     if len(paths := find_mnist(name)) == len(collection.files):
         return paths

@@ -32,7 +32,7 @@ _DAMAGE = (
     OSError, EOFError, ValueError, KeyError, OverflowError, RecursionError, RuntimeError, struct.error,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-_LAST_LETTER = 0x10FFFF
+_LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = (0xD800, 0xDFFF)
 
 
@@ -45,7 +45,7 @@ class NpzSource(Source[NpzConfig]):
     def memory_needs(self) -> Iterator[MemoryNeed]:
         """By the headers of the arrays; tables become columns of 64-bit numbers, images stay bytes."""
         for path in self.regular_files():
-            shapes = _sound_shapes(path, {f"{self.config.x}.npy", f"{self.config.y}.npy"})
+            shapes = _valid_shapes(path, {f"{self.config.x}.npy", f"{self.config.y}.npy"})
             n_values = sum(map(math.prod, shapes))
             is_table = max(map(len, shapes), default=0) <= 2
             yield MemoryNeed(str(path), n_values * (CELL if is_table else PIXEL), f"{n_values:,} values")
@@ -71,7 +71,7 @@ def list_arrays(path: Path) -> dict[str, tuple[int, ...]]:
     except PermissionError as error:
         raise ResourceError(f"{path}: cannot be read: {error.strerror}") from error
     except _DAMAGE as error:
-        raise DataError(f"{path}: is no sound npz ({error})") from error
+        raise DataError(f"{path}: is not a valid npz ({error})") from error
     return {name: array.shape for name, array in zip(names, read_arrays(path, str(path), names), strict=True)}
 
 
@@ -83,11 +83,11 @@ def read_arrays(source: Path | bytes, label: str, names: tuple[str, ...]) -> lis
     except PermissionError as error:
         raise ResourceError(f"{label}: cannot be read: {error.strerror}") from error
     except _DAMAGE as error:
-        raise DataError(f"{label}: is no sound npz ({error})") from error
+        raise DataError(f"{label}: is not a valid npz ({error})") from error
 
 
-def _sound_shapes(path: Path, names: set[str]) -> list[tuple[int, ...]]:
-    """Shapes that fit their array's size; none where the archive is damaged, which `read` will explain."""
+def _valid_shapes(path: Path, names: set[str]) -> list[tuple[int, ...]]:
+    """Shapes that fit their array's size; none where the archive is damaged, which `read` reports."""
     try:
         with zipfile.ZipFile(path) as archive:
             found = {name: _header(archive, name)[0] for name in names & {*archive.namelist()}}
@@ -109,7 +109,7 @@ def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dt
 def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Array]:
     archive = np.load(file, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DataError(f"{label}: holds one array without a name; save with numpy.savez(path, x=x, y=y)")
+        raise DataError(f"{label}: one array without a name; save with numpy.savez(path, x=x, y=y)")
     for name in names:
         if name not in archive.files:
             raise DataError(f"{label}: no array {name!r}; {suggestion(name, archive.files)}")
@@ -117,29 +117,29 @@ def _named_arrays(file: BinaryIO, label: str, names: tuple[str, ...]) -> list[Ar
 
 
 def _read_member(archive: np.lib.npyio.NpzFile, name: str, label: str) -> Array:
-    """An array whose header has been held against its size, before memory is taken for it."""
+    """An array whose header was checked against its size before memory is allocated."""
     packed = cast("zipfile.ZipFile", archive.zip)
     member = packed.getinfo(name if name in packed.NameToInfo else f"{name}.npy")
     shape, dtype, header_size = _header(packed, member.filename)
     if dtype.hasobject:
-        raise DataError(f"{label}: array {name!r} holds Python objects, which are never loaded; save plain arrays")
-    promised = header_size + math.prod(shape) * dtype.itemsize
-    if promised != member.file_size or min(shape, default=0) < 0:
+        raise DataError(f"{label}: array {name!r} has Python objects, which are never loaded; save plain arrays")
+    expected = header_size + math.prod(shape) * dtype.itemsize
+    if expected != member.file_size or min(shape, default=0) < 0:
         raise ValueError(
-            f"array {name!r} promises the shape {shape}, which is not that of its {member.file_size:,} bytes"
+            f"array {name!r} has the shape {shape} in its header, which does not fit its {member.file_size:,} bytes"
         )
     if member.file_size > most_unpacked(member.compress_size):
         raise refuse_bomb(label, member.compress_size)
-    return _sound_text(archive[name], name)
+    return _checked_text(archive[name], name)
 
 
-def _sound_text(array: Array, name: str) -> Array:
-    """Text arrays hold 32-bit numbers, and not every number is a letter."""
+def _checked_text(array: Array, name: str) -> Array:
+    """Text arrays are 32-bit numbers, not all of which are code points."""
     if array.dtype.kind == "U" and array.size and array.itemsize:
-        letters = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(np.uint32)
+        points = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(np.uint32)
         first, last = _SURROGATES
-        if (letters > _LAST_LETTER).any() or ((letters >= first) & (letters <= last)).any():
-            raise ValueError(f"array {name!r} holds text that is not Unicode")
+        if (points > _LAST_CODE_POINT).any() or ((points >= first) & (points <= last)).any():
+            raise ValueError(f"array {name!r} has text that is not Unicode")
     return array
 
 
@@ -161,7 +161,7 @@ def _pair(config: NpzConfig, path: str) -> tuple[Array, Array, str]:
 def feature_frame(x: Array, label: str) -> pl.DataFrame:
     """Columns x1, x2, … as Float64 or integers; x : (n, d)."""
     if x.dtype.kind not in "biuf":
-        raise DataError(f"{label}: the feature array holds {x.dtype}; expected numbers")
+        raise DataError(f"{label}: the feature array has type {x.dtype}; expected numbers")
     plain = x.astype(np.float64) if x.dtype.kind in "bf" else x
     return pl.from_numpy(np.ascontiguousarray(plain), schema=[f"x{i}" for i in range(1, x.shape[1] + 1)])
 
@@ -173,7 +173,7 @@ def _table_rows(x: Array, y: Array, label: str, target: str) -> Rows:
     if target in frame.columns:
         raise DataError(f"{label}: dataset.target: {target!r} is the name of a feature; choose another name")
     if y.dtype.kind not in "biufU":
-        raise DataError(f"{label}: the target array holds {y.dtype}; expected numbers, text or booleans")
+        raise DataError(f"{label}: the target array has type {y.dtype}; expected numbers, text or booleans")
     values = y.astype(np.float64) if y.dtype.kind == "f" else y
     column = pl.Series(target, values.tolist()) if y.dtype.kind == "U" else pl.Series(target, values)
     return Rows.read(frame.with_columns(column), Origin(label))
@@ -181,7 +181,7 @@ def _table_rows(x: Array, y: Array, label: str, target: str) -> Rows:
 
 def _labels(y: Array, label: str) -> Array:
     if y.dtype.kind not in "biuU":
-        raise DataError(f"{label}: the labels of images hold {y.dtype}; expected whole numbers or text")
+        raise DataError(f"{label}: the labels of images have type {y.dtype}; expected whole numbers or text")
     return y
 
 

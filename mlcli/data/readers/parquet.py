@@ -16,7 +16,7 @@ from mlcli.data.readers.source import CELL, TEXT, FileSource, MemoryNeed
 from mlcli.data.tables.rows import Origin, Rows, check_header
 from mlcli.errors import DataError, ResourceError
 
-# A file of a few kilobytes can promise billions of equal cells.
+# A file of a few kilobytes can claim billions of equal cells.
 _CELLS_ALWAYS = 1 << 25
 _CELLS_A_BYTE = 100
 
@@ -56,16 +56,16 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
 
 def _refuse_bomb(path: Path | bytes, label: str) -> None:
     size, source = (len(path), io.BytesIO(path)) if isinstance(path, bytes) else (path.stat().st_size, path)
-    promised = pl.scan_parquet(source, glob=False, hive_partitioning=False)
-    cells = promised.select(pl.len()).collect().item() * len(promised.collect_schema())
+    lazy = pl.scan_parquet(source, glob=False, hive_partitioning=False)
+    cells = lazy.select(pl.len()).collect().item() * len(lazy.collect_schema())
     if cells > max(_CELLS_ALWAYS, _CELLS_A_BYTE * size):
         raise DataError(
-            f"{label}: {size:,} bytes promise {cells:,} cells, as no sound data does; if you trust it, write it as CSV"
+            f"{label}: {size:,} bytes claim {cells:,} cells, as no valid data does; if you trust it, write it as CSV"
         )
 
 
 def _count_cells(path: Path) -> int:
-    """Cells by the file's metadata; 0 where it cannot be read, which its reader will explain."""
+    """Cells by the file's metadata; 0 where it cannot be read, which its reader reports."""
     try:
         with contained_panics():
             n_columns = len(pl.read_parquet_schema(path))
@@ -76,7 +76,7 @@ def _count_cells(path: Path) -> int:
 
 @contextmanager
 def contained_panics() -> Iterator[None]:
-    """Raise what Python sees of a panic as a ValueError; the traceback that Rust prints reaches no screen."""
+    """Raise a panic of Polars as a ValueError, without the traceback that Rust prints to stderr."""
     sys.stderr.flush()
     screen = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

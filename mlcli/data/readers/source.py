@@ -64,7 +64,7 @@ class Source(ABC, Generic[ConfigT]):
         return ()
 
     def content(self) -> Iterable[str] | None:
-        """What changes with the content: the SHA-256 of each file; None where only the rows tell."""
+        """What changes with the content: the SHA-256 of each file; None where only the rows show it."""
         files = self.files()
         return None if files is None else map(sha256_file, files)
 
@@ -139,7 +139,7 @@ def pixels_need(label: str, n_bytes: int) -> MemoryNeed:
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first 64 KiB of a file, unpacked; fewer where it is damaged, which its reader will explain."""
+    """The first 64 KiB of a file, unpacked; fewer where it is damaged, which its reader reports."""
     with resource_errors(path), path.open("rb") as file:
         start = file.read(_SAMPLE)
     return start_of(start, _SAMPLE) if start.startswith(GZIP) else start

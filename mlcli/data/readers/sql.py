@@ -46,12 +46,12 @@ class SqlSource(Source[SqlConfig]):
     """The result of one query."""
 
     def files(self) -> tuple[Path, ...] | None:
-        """SQLite's file, and the second one in which it keeps recent rows."""
+        """SQLite's file, and the write-ahead log with its latest rows."""
         if not self.config.path:
             return None
         path = find_path(self.config.path, self.config.origin)
-        recent = path.with_name(f"{path.name}-wal")
-        return (path, recent) if recent.exists() else (path,)
+        log = path.with_name(f"{path.name}-wal")
+        return (path, log) if log.exists() else (path,)
 
     def read(self) -> SourceRead:
         return clean_tables(read_sql(self.config), None, self.config.target_names, self.config)
@@ -151,7 +151,7 @@ def _fetch(cursor: sqlite3.Cursor, limit: int, path: Path) -> list[Sequence[Any]
         size += sum(map(_weigh, zip(*portion, strict=True)))
         if size > limit:
             raise DataError(
-                f"{path}: dataset.query gives more than {len(rows):,} rows, as no sound query on a file of this size "
+                f"{path}: dataset.query gives more than {len(rows):,} rows, as no valid query on a file of this size "
                 "does; look for a join or a recursion without end"
             )
     return rows

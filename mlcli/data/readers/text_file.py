@@ -1,4 +1,4 @@
-"""Text files as UTF-8 bytes that are known to be sound, and limits on what a packed file may unpack to."""
+"""Text files as valid UTF-8, and limits on the size of unpacked files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FACTOR = 100
 
 
 def most_unpacked(packed: int) -> int:
-    """Bytes that so many packed bytes may become; tables and images rarely shrink to a twentieth."""
+    """Largest size that so many compressed bytes may unpack to; tables and images rarely shrink to a twentieth."""
     return max(_ALWAYS, _FACTOR * packed)
 
 
 def start_of(packed: bytes, most: int) -> bytes:
-    """The first bytes that a gzip file unpacks to; none where it is damaged, which its reader will explain."""
+    """The first bytes of an unpacked gzip file; none where it is damaged, which its reader reports."""
     try:
         return zlib.decompressobj(wbits=31).decompress(packed, most)
     except zlib.error:
@@ -36,7 +36,7 @@ def start_of(packed: bytes, most: int) -> bytes:
 def refuse_bomb(label: str, packed: int) -> DataError:
     """The error for a file that would become larger."""
     return DataError(
-        f"{label}: {packed:,} packed bytes unpack to more than {most_unpacked(packed):,}, as no sound data does; "
+        f"{label}: {packed:,} compressed bytes unpack to more than {most_unpacked(packed):,}, as no valid data does; "
         "if you trust it, unpack it yourself and name the unpacked file"
     )
 
@@ -59,7 +59,7 @@ class TextFile:
     """Valid UTF-8 without byte order mark and NUL characters.
 
     label : how messages name the file
-    path  : the file, when it holds exactly these bytes; None for decoded, unpacked or piped text
+    path  : the file, when its bytes are exactly these; None for decoded, unpacked or piped text
     """
 
     label: str
@@ -75,7 +75,7 @@ class TextFile:
         """uint8 (n_bytes,), a view."""
         return np.frombuffer(self.buffer, dtype=np.uint8)
 
-    def holds(self, text: bytes) -> bool:
+    def contains(self, text: bytes) -> bool:
         """Whether text occurs anywhere."""
         return self.buffer.find(text) >= 0
 
@@ -95,7 +95,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
             file.seek(0)
             size = path.stat().st_size  # 0 for the kernel's own files, which cannot be mapped
             if encoding == "utf-8" and size and start and not start.startswith((_BOM, GZIP)):
-                return _sound(TextFile(label, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), path))
+                return _validated(TextFile(label, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), path))
             data = file.read()
     except FileNotFoundError as error:
         raise DataError(f"{label}: no such file") from error
@@ -105,12 +105,12 @@ def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
 
 
 def read_text(data: bytes, label: str, encoding: str = "utf-8") -> TextFile:
-    """The same for bytes that were piped in or unpacked."""
+    """The same for bytes from stdin or an archive."""
     if data.startswith(GZIP):
         data = _unpacked(data, label)
     if encoding != "utf-8":
         data = _decoded(data, label, encoding).encode()
-    return _sound(TextFile(label, data.removeprefix(_BOM), None))
+    return _validated(TextFile(label, data.removeprefix(_BOM), None))
 
 
 def _unpacked(data: bytes, label: str) -> bytes:
@@ -136,7 +136,7 @@ def _decoded(data: bytes, label: str, encoding: str) -> str:
         ) from error
 
 
-def _sound(text: TextFile) -> TextFile:
+def _validated(text: TextFile) -> TextFile:
     start = bytes(text.buffer[:16])
     if not start.strip(b"\r\n\t "):
         _refuse_blank(text)

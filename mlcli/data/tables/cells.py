@@ -27,7 +27,7 @@ def kind_of(frame: pl.DataFrame, name: str) -> Kind:
 
 
 def as_shown(column: pl.Series) -> pl.Series:
-    """Cells that are no numbers, as text: true and false in lower case, dates as ISO has them, midnight left out."""
+    """Cells other than numbers as text: true and false in lower case, dates in ISO 8601 without midnight."""
     if not isinstance(column.dtype, pl.Datetime):
         return column.cast(pl.String)
     return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f").str.strip_suffix("T00:00:00")
@@ -44,10 +44,10 @@ def readable(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
-    """Numbers as Float64; text, true/false and dates as String, as are numbers that `wanted` declares to be no numbers.
+    """Numbers as Float64; text, booleans and dates as String, as are numbers that `wanted` declares as another kind.
 
     NaN becomes null. Raises DataError for infinite numbers, for whole numbers that float64 cannot
-    hold exactly, and for columns of lists, structures or bytes.
+    represent, and for columns of lists, structures or bytes.
     """
     if rows.is_text:
         return rows
@@ -58,9 +58,9 @@ def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
 def _notes(schema: pl.Schema) -> Iterator[str]:
     for name, dtype in schema.items():
         if dtype == pl.Time:
-            yield f"column {name!r} holds times of day; they are categories of ISO 8601 text"
+            yield f"column {name!r} has times of day; they are categories of ISO 8601 text"
         elif isinstance(dtype, pl.Datetime) and dtype.time_zone not in (None, "UTC"):
-            yield f"column {name!r} holds times of the zone {dtype.time_zone}; they are taken in UTC"
+            yield f"column {name!r} has times of the zone {dtype.time_zone}; they are converted to UTC"
 
 
 def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
@@ -86,7 +86,7 @@ def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
         utc = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
         return utc.dt.to_string("iso:strict")
     raise DataError(
-        f"{rows.source.label}: column {column.name!r} holds {dtype}; expected numbers, text, true/false or dates; "
+        f"{rows.origin.label}: column {column.name!r} has type {dtype}; expected numbers, text, true/false or dates; "
         "convert the column, or leave it out with dataset.drop"
     )
 

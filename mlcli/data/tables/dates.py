@@ -32,10 +32,10 @@ _LIKE_A_DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}|$)"
 def parse_dates(
     rows: Rows, wanted: Mapping[str, Kind], formats: Mapping[str, str], inferred: Collection[str], because: str
 ) -> Rows:
-    """Turn text columns into Datetime in UTC, where `wanted` says so or all their cells are ISO dates.
+    """Turn text columns into Datetime in UTC, where they are in `wanted` or all their cells are ISO dates.
 
     formats  : of columns whose dates are not ISO's
-    inferred : columns whose kind is read off the cells unless `wanted` tells it
+    inferred : columns whose kind is inferred unless it is in `wanted`
     because  : why wanted dates must be dates, for messages
 
     Raises DataError for a cell that is no date in a column of dates, declared or by at least 90 % of its cells.
@@ -88,7 +88,7 @@ def _iso(text: pl.Series) -> pl.Series:
     part = {name: pl.col(name).cast(pl.Int64).fill_null(0) for name in names[1:4] + names[7:]}
     east = pl.when(pl.col("sign") == "-").then(-1).otherwise(1)
     micros = (pl.col("fraction").fill_null("") + "000000").str.slice(0, 6).cast(pl.Int64)
-    sound = pl.col("day").is_not_null() & (part["hour"] < 24) & (part["minute"] < 60) & (part["second"] < 60)
+    valid = pl.col("day").is_not_null() & (part["hour"] < 24) & (part["minute"] < 60) & (part["second"] < 60)
     moment = pl.lit(day) + pl.duration(
         hours=part["hour"] - east * part["zone_hours"],
         minutes=part["minute"] - east * part["zone_minutes"],
@@ -96,7 +96,7 @@ def _iso(text: pl.Series) -> pl.Series:
         microseconds=micros,
         time_unit="us",
     )
-    return groups.select(pl.when(sound).then(moment)).to_series()
+    return groups.select(pl.when(valid).then(moment)).to_series()
 
 
 def _declared(text: pl.Series, form: str) -> pl.Series:
@@ -117,7 +117,7 @@ def _refuse_others(rows: Rows, text: pl.Series, dates: pl.Series, form: str | No
     expected, remedy = f"of the form {form}", f"correct dataset.dates.{name}"
     if form is None:
         expected = "such as 2024-05-31 or 2024-05-31T12:30"
-        remedy = f"tell how dates are written, as in dataset.dates: {{{name}: '%d/%m/%Y'}}"
+        remedy = f"set their format, as in dataset.dates: {{{name}: '%d/%m/%Y'}}"
     raise DataError(
         f"{rows.place(row)}: column {name!r}: {shown(text[row])} is not a date {expected}, {because}; fix the cell, "
         f"list it in dataset.missing.values, or {remedy}"

@@ -1,4 +1,4 @@
-"""Rows of a table in memory, or in a file of which only what is asked for is read."""
+"""Rows of a table in memory, or in a file that is read lazily."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlcli.errors import ArtefactError
 
 Frame = pl.DataFrame | pl.LazyFrame
 
-# Rows read at once: what they take is small beside the table, and what a read costs is small beside them.
+# Rows read at once: small beside the table, and large beside the overhead of a read.
 PORTION = 1 << 16
 
 
@@ -37,7 +37,7 @@ def column_of(rows: Frame, name: str) -> pl.Series:
 
 
 def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows in order, in parts that are few at a time where they are read from a file; each with its first row.
+    """The rows in order, by PORTION rows where they are read from a file, each part with the number of its first row.
 
     One part at least, so that columns can be checked where there are no rows.
     """
@@ -49,7 +49,7 @@ def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:
 
 
 def rows_at(rows: Frame, places: NDArray[np.int64]) -> pl.DataFrame:
-    """The rows at these places, which may repeat, in this order; others are never held for long."""
+    """The rows at these places, which may repeat, in this order; at most PORTION others are in memory."""
     if isinstance(rows, pl.DataFrame):
         return rows[places]
     wanted, order = np.unique(places, return_inverse=True)

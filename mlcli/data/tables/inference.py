@@ -33,7 +33,7 @@ def parse_numbers(
 ) -> Rows:
     """Turn text columns into numbers (Float64) where `wanted` says so or all their cells are numbers.
 
-    inferred : text columns whose kind is read off the cells unless `wanted` tells it
+    inferred : text columns whose kind is inferred unless it is in `wanted`
     because  : why a wanted number must be one, for messages
 
     Numbers are ASCII digits with an optional sign, decimal mark and exponent; not inf, nan, hexadecimal,
@@ -52,9 +52,9 @@ def parse_booleans(
 ) -> tuple[Rows, dict[str, int]]:
     """Turn text columns into Boolean where `wanted` says so, or where all their cells are both words of a pair.
 
-    inferred : columns whose kind is read off the cells unless `wanted` tells it
+    inferred : columns whose kind is inferred unless it is in `wanted`
     because  : why cells must be true or false, for the DataError of one that is neither; None makes such cells
-               missing, and their counts are returned, as of categories never seen
+               missing, like unseen categories, and their counts are returned
     """
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
     unsaid = {name for name in inferred if name not in wanted}
@@ -86,7 +86,7 @@ def infer_task(rows: Rows, targets: Sequence[str], asked: Literal["auto", "regre
     """
     if len(targets) > 1 and asked == "classification":
         raise DataError(
-            f"{rows.source.label}: classification takes one target, but dataset.target names {len(targets)}"
+            f"{rows.origin.label}: classification takes one target, but dataset.target names {len(targets)}"
         )
     texts = [name for name in targets if rows.frame[name].dtype == pl.String]
     if texts and (asked == "regression" or len(targets) > 1):
@@ -112,7 +112,7 @@ def is_free_text(cells: pl.Series) -> bool:
 
 
 def mean_words(known: pl.Series) -> float:
-    """Words of a text, as blanks part them."""
+    """Mean number of words of a text, separated by blanks."""
     return float(known.str.count_matches(r"\S+").sum()) / max(1, len(known))
 
 
@@ -185,7 +185,7 @@ def _or_category(advice: str, name: str) -> str:
 
 
 def _as_boolean(text: pl.Expr) -> pl.Expr:
-    """Whatever the pair, for rows to predict may write it otherwise; null where a cell is no such word."""
+    """By any pair of words, since rows to predict may use another; null for other cells."""
     return text.str.to_lowercase().replace_strict(_VALUES, default=None, return_dtype=pl.Boolean)
 
 

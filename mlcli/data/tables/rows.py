@@ -10,6 +10,9 @@ import polars as pl
 from mlcli.errors import DataError
 from mlcli.io.text import suggestion
 
+BLANKS = " \t\r\n\u00a0"
+EXACT = 2**53  # whole numbers up to here are exact as float64
+
 
 def require_columns(names: Iterable[str], available: Sequence[str], key: str, label: str) -> None:
     """Raise DataError for the names given by a configuration key that are no column of the source."""
@@ -21,7 +24,7 @@ def require_columns(names: Iterable[str], available: Sequence[str], key: str, la
 
 
 def check_header(names: Sequence[str], place: str) -> None:
-    """Raise DataError for empty or repeated column names; place: where the names stand."""
+    """Raise DataError for empty or repeated column names; place: of the header, for the message."""
     for position, name in enumerate(names, start=1):
         if not name:
             raise DataError(
@@ -35,9 +38,6 @@ def check_header(names: Sequence[str], place: str) -> None:
                 f"{place}: columns {seen[name]} and {position} are both called {name!r}; rename one of them"
             )
         seen[name] = position
-
-
-EXACT = 2**53  # whole numbers up to here are exact as float64
 
 
 @dataclass(frozen=True)
@@ -59,46 +59,43 @@ class Origin:
 class Rows:
     """Columns of one source.
 
-    is_text : the cells are trimmed text of a delimited file, so that kinds are to be inferred, but for
-              numbers (Float64) that were declared and read at once
+    is_text : the cells are trimmed text of a delimited file, whose kinds are inferred; columns declared as numbers may
+              be Float64
     numbers : UInt32, the row in the source (from 0) of each row of frame
-    notes   : what the report should say about how the rows were read
-    rounded : of columns in which reading changed a whole number beyond EXACT, the first such row and number
+    notes   : how the rows were read, for the report
+    rounded : the first row and number by column in which reading changed a whole number beyond EXACT
     """
 
     frame: pl.DataFrame
-    source: Origin
+    origin: Origin
     is_text: bool
     numbers: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt32))
     notes: tuple[str, ...] = ()
     rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, frame: pl.DataFrame, source: Origin, *, is_text: bool = False) -> Rows:
+    def read(cls, frame: pl.DataFrame, origin: Origin, *, is_text: bool = False) -> Rows:
         """All rows of a source, numbered in order."""
-        return cls(frame, source, is_text, pl.int_range(0, frame.height, dtype=pl.UInt32, eager=True))
+        return cls(frame, origin, is_text, pl.int_range(0, frame.height, dtype=pl.UInt32, eager=True))
 
     def __len__(self) -> int:
         return self.frame.height
 
     def place(self, row: int) -> str:
-        """Where the row of that position in frame stands in the source."""
-        return self.source.place(int(self.numbers[row]))
+        """`file:line` or `file: row n` of the row at this position in frame."""
+        return self.origin.place(int(self.numbers[row]))
 
     def first(self, mask: pl.Series) -> int:
-        """Position of the first row that mask marks."""
+        """Position of the first row where mask is true."""
         position = mask.arg_max()
         if position is None:
-            raise ValueError("the mask marks no row")
+            raise ValueError("no row is marked")
         return position
 
     def where(self, mask: pl.Series) -> Rows:
-        """The rows that mask marks."""
+        """The rows where mask is true."""
         return replace(self, frame=self.frame.filter(mask), numbers=self.numbers.filter(mask))
 
     def with_frame(self, frame: pl.DataFrame, *notes: str) -> Rows:
-        """The same rows with other columns, and what is to be noted about them."""
+        """The same rows with other columns, and notes about them."""
         return replace(self, frame=frame, notes=self.notes + notes)
-
-
-BLANKS = " \t\r\n\u00a0"

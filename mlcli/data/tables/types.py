@@ -30,9 +30,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with named columns, in memory or in a file of which each use reads what it needs.
+    """Rows with named columns, in memory or in a file that is read lazily.
 
-    rows holds the feature and target columns (and nothing else), typed as `Column` says.
+    rows has the feature and target columns and no others, typed as `Column` says.
     targets is empty for rows to predict.
     """
 
@@ -45,7 +45,7 @@ class Table:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """All of it in memory; read anew each time where it lies in a file."""
+        """All rows in memory; read again on each access where they are in a file."""
         from mlcli.data.tables.frames import collect
 
         return collect(self.rows)
@@ -89,8 +89,8 @@ Dataset = Table | Images
 class SourceRead:
     """All rows of a dataset, cleaned, before the split.
 
-    rows      : all of them, or the training rows where test rows are given apart
-    test      : the test rows given apart, with the same columns and kinds
+    rows      : all of them, or the training rows where there are separate test rows
+    test      : separate test rows, with the same columns and kinds
     task      : as dataset.task says, or inferred from the target's cells
     split_key : split.column, aligned with rows: Float64, String (ids, names, ISO dates) or Datetime; not a feature
     """
@@ -125,7 +125,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class ColumnReport:
-    """One column that is kept.
+    """One column of the cleaned rows.
 
     missing  : missing cells of the rows that dataset.keep leaves
     distinct : distinct values in the cleaned rows; estimated (HyperLogLog, within about 2 %) beyond 100,000 rows
@@ -150,9 +150,9 @@ class CleaningReport:
     duplicates          : rows equal to an earlier one in every column
     duplicates_dropped  : how many of them were dropped
     dropped_columns     : column → reason
-    constant            : features with at most one distinct value; they are kept
+    constant            : features with at most one distinct value; they are not dropped
     notes               : how columns were read where that is not obvious
-    test                : the same for test rows given apart
+    test                : the same for separate test rows
     """
 
     source: str
