@@ -20,6 +20,7 @@ CONFIGS = ROOT / "configs"
 
 def pytest_addoption(parser):
     parser.addoption("--all-seeds", action="store_true", help="run the accuracy tests over seeds 0-4, not only 0")
+    parser.addoption("--large", action="store_true", help="train the configs of real datasets for all their epochs")
     parser.addoption("--campaign", action="store_true", help="run the campaigns of tests/campaigns at their large size")
     parser.addoption("--write-pages", action="store_true", help="write on the pages what their commands print now")
     parser.addoption("--campaign-seed", type=int, default=0, help="what the campaigns' chance starts from")
@@ -38,10 +39,15 @@ def workspace(tmp_path, monkeypatch):
     for table in (ROOT / "data").glob("*.csv"):
         shutil.copy(table, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
+    clear_settings(monkeypatch)
+    return tmp_path
+
+
+def clear_settings(monkeypatch):
+    """Folders and limits that the user's environment sets do not reach a test, nor does the network."""
     for name in ("MLCLI_DATA_DIR", "MLCLI_RUNS_DIR", "MLCLI_PREPARED_DIR", "MLCLI_MEMORY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLCLI_OFFLINE", "1")
-    return tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +59,12 @@ def real_data():
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def large(request):
+    """Whether trainings on real data are to take all their epochs."""
+    return request.config.getoption("--large")
+
+
 @pytest.fixture
 def with_real_data(workspace, real_data):
     """The workspace with links to the real datasets in its data folder."""
@@ -60,6 +72,20 @@ def with_real_data(workspace, real_data):
         if dataset.is_dir():
             (workspace / "data" / dataset.name).symlink_to(dataset.resolve())
     return workspace
+
+
+@pytest.fixture(scope="session")
+def trained_iris(tmp_path_factory):
+    """A folder with a run of configs/iris.yaml and its prepared data, to be copied; evaluated beside one baseline."""
+    from mlcli.cli.app import main
+
+    folder = tmp_path_factory.mktemp("iris")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as leaving:
+        clear_settings(patch)
+        patch.chdir(folder)
+        main(["train", str(CONFIGS / "iris.yaml"), "-q", "-S", "evaluation.baselines=[majority]"])
+    assert not leaving.value.code
+    return folder
 
 
 @dataclass(frozen=True)

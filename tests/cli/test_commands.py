@@ -15,9 +15,9 @@ FAST = ("-S", "training.epochs=5", "-S", "training.early_stopping=null")
 
 
 @pytest.fixture
-def iris(workspace, mlcli):
+def iris(workspace, trained_iris):
     """A trained run of configs/iris.yaml, and a file of new rows."""
-    assert mlcli("train", "configs/iris.yaml", "-q").code == 0
+    shutil.copytree(trained_iris, workspace, dirs_exist_ok=True)
     (workspace / "new.csv").write_text(ROWS)
     return workspace
 
@@ -263,8 +263,7 @@ def test_divergence_exits_6_and_names_the_step(workspace, mlcli):
 
 
 def test_a_stand_in_is_told_everywhere(workspace, mlcli):
-    options = ("-S", "training.epochs=2", "-S", "training.early_stopping=null")
-    trained = mlcli("train", "configs/mnist.yaml", *options)
+    trained = mlcli("train", "configs/mnist.yaml", *FAST, "-S", "evaluation.baselines=none")
     assert trained.code == 0
     assert "MNIST IS NOT HERE" in " ".join(trained.err.split())
     assert mlcli("evaluate", "--json").json["stand_in_for"] == "mnist"
