@@ -80,10 +80,11 @@ def trained_iris(tmp_path_factory):
     from mlcli.cli.app import main
 
     folder = tmp_path_factory.mktemp("iris")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as leaving:
+    with pytest.MonkeyPatch.context() as patch:
         clear_settings(patch)
         patch.chdir(folder)
-        main(["train", str(CONFIGS / "iris.yaml"), "-q", "-S", "evaluation.baselines=[majority]"])
+        with pytest.raises(SystemExit) as leaving:
+            main(["train", str(CONFIGS / "iris.yaml"), "-q", "-S", "evaluation.baselines=[majority]"])
     assert not leaving.value.code
     return folder
 
