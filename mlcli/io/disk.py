@@ -26,6 +26,7 @@ _REMEDIES = {
     errno.EEXIST: "a file stands where a folder is needed; move it or choose another folder",
     errno.EISDIR: "a folder stands where a file is needed; move it or choose another name",
     errno.ENAMETOOLONG: "the name is too long for this file system; choose a shorter one",
+    errno.EINVAL: "the name is not allowed on this file system; choose another",
     errno.EIO: "the disk reports an input/output error; check it or choose another folder",
 }
 

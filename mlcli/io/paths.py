@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from mlcli.errors import DataError, ResourceError, UsageError
-from mlcli.io.text import suggestion
+from mlcli.io.text import printable, suggestion
 
 
 def data_dir() -> Path:
@@ -37,7 +37,7 @@ def find_path(path: str, origin: str | None = None) -> Path:
             return place
     tried = " and ".join(str(place) for place in places)
     advice = f"; it can be had from {origin}" if origin else ""
-    raise DataError(f"{path}: no such file or folder (tried {tried}){_nearest(places)}{advice}")
+    raise DataError(f"{path}: no such file or folder (tried {tried}); {_nearest(path, places)}{advice}")
 
 
 def free_path(path: Path) -> Path:
@@ -61,11 +61,13 @@ def _exists(place: Path) -> bool:
         return False
 
 
-def _nearest(places: list[Path]) -> str:
-    names = sorted({entry.name for place in places for entry in _entries(place.parent)})
-    if not names:
-        return ""
-    return f"; {suggestion(places[0].name, names)}"
+def _nearest(path: str, places: list[Path]) -> str:
+    """What may have been meant."""
+    if printable(path) != path:
+        return "YAML takes a backslash in double quotes for an escape; use single quotes, or /"
+    if "\\" in path and any(_exists(Path(str(place).replace("\\", "/"))) for place in places):
+        return "write / between folders, which does on Windows too"
+    return suggestion(places[0].name, sorted({entry.name for place in places for entry in _entries(place.parent)}))
 
 
 def _entries(folder: Path) -> list[Path]:

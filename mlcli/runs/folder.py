@@ -169,7 +169,7 @@ def every_run() -> list[Run]:
 
 def latest_run(name: str | None = None) -> Run | None:
     """The run created last, of one name or of all."""
-    runs = [run for run in run_folders() if name in (None, run.name)]
+    runs = [run for run in run_folders() if name is None or _is_named(run, name)]
     return runs[-1] if runs else None
 
 
@@ -241,7 +241,14 @@ def _by_name(spec: str) -> Run | None:
     if match["number"] is None:
         return latest_run(match["name"])
     number = int(match["number"])
-    return next((run for run in run_folders() if (run.name, run.number) == (match["name"], number)), None)
+    return next((run for run in run_folders() if run.number == number and _is_named(run, match["name"])), None)
+
+
+def _is_named(run: Run, name: str) -> bool:
+    """Whether its folder lies in runs/<name>; on macOS and Windows in runs/<NAME>, too, which is the same there."""
+    parent = runs_dir() / name
+    same_but_case = run.name.casefold() == name.casefold() and parent.is_dir()
+    return run.name == name or (same_but_case and run.folder.parent.samefile(parent))
 
 
 def _not_found(spec: str | None) -> str:

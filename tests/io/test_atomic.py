@@ -293,6 +293,7 @@ class TestResourceErrors:
             (errno.EPERM, "not permitted"),
             (errno.EROFS, "read-only"),
             (errno.ENOMEM, "out of memory"),
+            (errno.EINVAL, "name is not allowed"),
         ],
     )
     def test_each_cause_has_its_remedy(self, number, said):

@@ -38,6 +38,24 @@ def test_specs(three, tmp_path, monkeypatch, spec, expected):
     assert str(find_run(spec)) == expected
 
 
+@pytest.mark.parametrize("spec", ["Iris", "IRIS/1", "runs/Iris"])
+def test_upper_case_where_the_file_system_makes_no_difference(three, monkeypatch, spec):
+    """As on macOS and Windows: links stand here for what is the same folder there."""
+    folder = three[0].folder.parent
+    monkeypatch.setenv("MLCLI_RUNS_DIR", str(folder.parent))
+    name = spec.removeprefix("runs/").partition("/")[0]
+    assert find_in(folder.parent, name, spec) is None
+    (folder.parent / name).symlink_to(folder.name)
+    assert find_in(folder.parent, name, spec).folder.parent.samefile(folder)
+
+
+def find_in(runs, name, spec):
+    try:
+        return find_run(spec.replace("runs", str(runs)))
+    except UsageError:
+        return None
+
+
 def test_a_folder_anywhere(three, tmp_path):
     moved = three[0].folder.rename(tmp_path / "001")
     assert find_run(str(moved)).folder == moved

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from mlcli.errors import LockedError, ResourceError
-from mlcli.io import platform
+from mlcli.io import disk, platform
 
 HOLD = (
     "import sys, time; from pathlib import Path; from mlcli.runs.folder import open_run\n"
@@ -52,6 +52,23 @@ def test_two_processes(run, holder):
 def test_freed_by_death(run, holder, how):
     holder.send_signal(how)
     holder.wait(10)
+    assert take(run)
+
+
+def test_a_run_is_in_use_while_its_lock_is_held(run, holder):
+    assert run.seems_in_use()
+    holder.kill()
+    holder.wait(10)
+    (run.folder / "lock").write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))  # another's number
+    assert not run.seems_in_use()
+
+
+def test_who_looks_at_a_lock_is_not_in_the_way_of_who_takes_it(run):
+    take(run)
+    with disk.opened(run.folder / "lock") as descriptor:
+        assert not platform.is_locked(descriptor)
+        looked = os.dup(descriptor)
+    threading.Timer(0.05, os.close, [looked]).start()
     assert take(run)
 
 
