@@ -12,10 +12,10 @@ def test_a_key_is_explained_to_the_end(mlcli):
     assert shown.out == (
         "optimizer.momentum\n"
         "  Of        rmsprop\n"
-        "  Meaning   Share of the previous step that is kept.\n"
+        "  Meaning   Share of the previous update that is kept.\n"
         "  Takes     a number >= 0 and < 1\n"
         "  Default   0.0\n"
-        "  When      Raise it where plain gradient descent zigzags or crawls.\n"
+        "  When      Raise it when plain gradient descent oscillates or is slow.\n"
         "  Course    momentum (momento)\n"
         "  Example   optimizer: {name: rmsprop, momentum: 0.9}\n"
     )

@@ -18,24 +18,26 @@ class Config(Section):
 
     name: Annotated[str, ErrorHint("1 to 64 letters, digits, - and _, starting with a letter or digit")] = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        description="Runs go to runs/<name>/001, 002, … Left out, it is the file's name.",
-        json_schema_extra=advice("Name experiments apart, and their runs are numbered apart.", example="income"),
+        description="Runs go to runs/<name>/001, 002, … Without a name, the file's name is used.",
+        json_schema_extra=advice(
+            "Name experiments differently, so that their runs are numbered separately.", example="income"
+        ),
     )
     seed: int = Field(
         0,
         ge=0,
         lt=2**63,
-        description="Seed of split, first weights, row order and dropout.",
-        json_schema_extra=advice("Train with three other seeds to see how far chance moves a score.", example=1),
+        description="Seed of the split, initial weights, row order and dropout.",
+        json_schema_extra=advice("Train with three other seeds to see how much a score varies by chance.", example=1),
     )
     device: Annotated[str, ErrorHint("auto, cpu, cuda, cuda:1 or mps")] = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
         description="auto (the accelerator when there is one), cpu, cuda, cuda:1 or mps.",
-        json_schema_extra=advice("Say cpu where an accelerator is busy or gives other results.", example="cpu"),
+        json_schema_extra=advice("Set cpu when the accelerator is busy or gives other results.", example="cpu"),
     )
     dataset: DatasetConfig = Field(
-        description="Step 1: where rows come from, cleaning, split.",
+        description="Step 1: where the rows come from, cleaning and split.",
         json_schema_extra=advice(term="step 1, data preparation (preparación de datos)"),
     )
     features: FeaturesConfig = Field(
@@ -50,17 +52,17 @@ class Config(Section):
     )
     loss: LossConfig = Field(
         AutoLoss.model_construct(),
-        description="Step 3: what is minimised.",
+        description="Step 3: the loss that is minimised.",
         json_schema_extra=advice(term="loss of one example, cost of a set (pérdida, coste)"),
     )
     optimizer: OptimizerConfig = Field(
         AdamConfig.model_construct(name="adam"),
-        description="Step 3: how it is minimised.",
+        description="Step 3: how the loss is minimised.",
         json_schema_extra=advice(term="gradient descent w ← w − α·∂J/∂w (descenso por el gradiente)"),
     )
     training: TrainingConfig = Field(
         TrainingConfig.model_construct(),
-        description="Step 3: the loop.",
+        description="Step 3: the training loop.",
         json_schema_extra=advice(term="step 3, modelling (modelado)"),
     )
     evaluation: EvaluationConfig = Field(

@@ -19,9 +19,11 @@ PlaygroundNumbers = Literal["plane", "multi_gauss"]
 PlaygroundSet = Literal[PlaygroundClasses, PlaygroundNumbers]
 BundledName = Literal["iris", "wine", "breast_cancer", "diabetes"]
 MnistName = Literal["mnist", "fashion_mnist"]
-_TEST_PATH = advice("Give it where others compare on the same test rows.", example="people_test.csv")
-_SIZE = advice("Smaller trains faster; larger shows more.", term="the dimension (dimensión)", example=[32, 32])
-_COLOR = advice("Say rgb where colour tells the classes apart.")
+_TEST_PATH = advice("Use it when others report scores on the same test rows.", example="people_test.csv")
+_SIZE = advice(
+    "Smaller images train faster; larger ones keep more detail.", term="the dimension (dimensión)", example=[32, 32]
+)
+_COLOR = advice("Use rgb when colour distinguishes the classes.")
 
 
 class _File(OwnTableConfig):
@@ -33,7 +35,7 @@ class _File(OwnTableConfig):
     test_path: str | None = Field(
         None,
         min_length=1,
-        description="A file of test rows given apart; `split.test` is then not used.",
+        description="A separate file of test rows; `split.test` is then not used.",
         json_schema_extra=_TEST_PATH,
     )
 
@@ -43,7 +45,9 @@ class CsvConfig(_File):
 
     name: Literal["csv"]
     delimiter: Literal[",", ";", "\t", "|", " "] = Field(
-        ",", description="Character between cells.", json_schema_extra=advice("European spreadsheets write ;.")
+        ",",
+        description="Character between cells.",
+        json_schema_extra=advice("Spreadsheets with European settings often write ;."),
     )
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = Field(
         "utf-8",
@@ -100,7 +104,7 @@ class NpzConfig(OwnTableConfig):
         json_schema_extra=advice(example="people.npz"),
     )
     test_path: str | None = Field(
-        None, min_length=1, description="Archive of test rows given apart.", json_schema_extra=_TEST_PATH
+        None, min_length=1, description="A separate archive of test rows.", json_schema_extra=_TEST_PATH
     )
     x: str = Field("x", description="Name of the feature array; columns are called x1, x2, …")
     y: str = Field("y", description="Name of the target array.")
@@ -126,7 +130,7 @@ class IdxConfig(ImageConfig):
     test_images: str | None = Field(
         None,
         min_length=1,
-        description="IDX file of test images given apart.",
+        description="A separate IDX file of test images.",
         json_schema_extra=advice(example="t10k-images-idx3-ubyte.gz"),
     )
     test_labels: str | None = Field(
@@ -145,14 +149,14 @@ class ImagesConfig(ImageConfig):
         min_length=1, description="Folder with one sub-folder per class.", json_schema_extra=advice(example="pictures")
     )
     test_path: str | None = Field(
-        None, min_length=1, description="Folder of test images given apart.", json_schema_extra=_TEST_PATH
+        None, min_length=1, description="A separate folder of test images.", json_schema_extra=_TEST_PATH
     )
     size: tuple[Annotated[int, Field(ge=1, le=1024)], Annotated[int, Field(ge=1, le=1024)]] = Field(
         (28, 28), description="Height and width in pixels every image is resized to.", json_schema_extra=_SIZE
     )
     color: Literal["gray", "rgb"] = Field("gray", description="One channel or three.", json_schema_extra=_COLOR)
     origin: str | None = Field(
-        None, description="Where the data can be had; shown when the folder is missing.", json_schema_extra=ORIGIN
+        None, description="Where to get the data; shown when the folder is missing.", json_schema_extra=ORIGIN
     )
 
 
@@ -196,9 +200,9 @@ class MnistConfig(ImageConfig):
     name: MnistName
     offline: Literal["digits"] | None = Field(
         None,
-        description="What to train on when the files are neither at hand nor downloadable: digits takes the "
-        "bundled handwritten digits, with a loud notice and training settings for so few rows. null stops with exit 3.",
-        json_schema_extra=advice("Set it where something must train without a network."),
+        description="Data used when the files are neither present nor downloadable: digits is the bundled set of "
+        "handwritten digits, with a notice and training settings for so few rows. null stops with exit 3.",
+        json_schema_extra=advice("Set it when training must work without a network."),
     )
 
     @property
@@ -212,15 +216,15 @@ class PlaygroundConfig(SourceConfig):
     name: PlaygroundSet
     rows: Annotated[int, Field(ge=10, le=10_000_000)] | None = Field(
         None,
-        description="Points drawn; null is the Playground's own 500 for classes, 1,200 for regression.",
-        json_schema_extra=advice("More rows hide less noise.", example=1000),
+        description="Number of points; null is the Playground's own 500 for classes, 1,200 for regression.",
+        json_schema_extra=advice("More rows reduce the effect of noise.", example=1000),
     )
     noise: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
         0.0,
-        description="The Playground's noise, as a share (0.5 is its 50 %).",
+        description="Noise as a share (0.5 is the Playground's 50 %).",
         json_schema_extra=advice("Raise it to see overfitting.", example=0.25),
     )
-    seed: int = Field(0, ge=0, description="Seed of the points, apart from the config's seed.")
+    seed: int = Field(0, ge=0, description="Seed of the points, independent of the config's seed.")
 
     @property
     def known_task(self) -> Task:

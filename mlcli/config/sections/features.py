@@ -36,7 +36,7 @@ class SelectConfig(Section):
         None,
         description="Of two features whose absolute Pearson correlation exceeds this, drop the later.",
         json_schema_extra=advice(
-            "Use it on many measurements of one thing.",
+            "Use it when many columns measure the same thing.",
             term="high-correlation filter (filtro de alta correlación)",
             example=0.95,
         ),
@@ -44,13 +44,13 @@ class SelectConfig(Section):
     k_best: Count | None = Field(
         None,
         description="Keep this many features with the highest F statistic against the target.",
-        json_schema_extra=advice("Use it with more features than rows can teach.", example=20),
+        json_schema_extra=advice("Use it when there are many features for few rows.", example=20),
     )
     rfe: Count | None = Field(
         None,
         description="Keep this many features by recursive elimination with a linear model.",
         json_schema_extra=advice(
-            "As k_best, where features help only together.",
+            "Like k_best, for features that help only in combination.",
             term="recursive elimination (eliminación recursiva)",
             example=10,
         ),
@@ -63,13 +63,13 @@ class PcaConfig(Section):
     name: Literal["pca"]
     components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = Field(
         0.95,
-        description="How many components, or the share of variance they must keep.",
-        json_schema_extra=advice("Lower it while the validation score holds.", example=0.9),
+        description="Number of components, or the share of variance that they must keep.",
+        json_schema_extra=advice("Lower it as long as the validation score holds.", example=0.9),
     )
     whiten: bool = Field(
         False,
         description="Scale components to unit variance.",
-        json_schema_extra=advice("Try it where small components matter."),
+        json_schema_extra=advice("Try it when components of small variance matter."),
     )
 
 
@@ -114,23 +114,23 @@ class FeaturesConfig(Section):
         description="New number columns by formula: + - * / % **, comparisons, "
         "sin cos tan exp log log1p sqrt abs min max. Parsed, never evaluated as code.",
         json_schema_extra=advice(
-            "Write down what an expert would work out: ratios, squares, products.",
+            "Add what a domain expert would compute: ratios, squares, products.",
             term="a feature is an individually measurable property used to predict (característica)",
             example={"area": "width * length"},
         ),
     )
     drop: tuple[ColumnName, ...] = Field(
         (),
-        description="Number columns that are no inputs themselves; what is derived from them is.",
+        description="Number columns that are not inputs themselves; columns derived from them are.",
         json_schema_extra=advice(
-            "Name a column here where its logarithm, or a ratio of it, says what it says.", example=["width"]
+            "Drop a column when its logarithm, or a ratio of it, carries its information.", example=["width"]
         ),
     )
     impute: Impute = Field(
         "median",
         description="What replaces missing numbers. Missing categories are a category of their own.",
         json_schema_extra=advice(
-            "mean for bell-shaped columns; median stands outliers.", term="imputation (imputación)"
+            "mean for normally distributed columns; median is robust to outliers.", term="imputation (imputación)"
         ),
     )
     fill_value: float = Field(
@@ -138,7 +138,7 @@ class FeaturesConfig(Section):
     )
     indicator: bool = Field(
         False,
-        description="Add a 0/1 column per number column with missing values. Use it when absence informs.",
+        description="Add a 0/1 column per number column with missing values. Use it when missingness is informative.",
     )
     scale: Scale = Field(
         "standard",
@@ -150,34 +150,35 @@ class FeaturesConfig(Section):
     )
     pieces: Pieces = Field(
         0,
-        description="Number columns also enter cut into about so many pieces, at quantiles and at values that many "
-        "rows share: how far a number has come through each, from 0 to 1. A network then bends where the data does; "
-        "16 to 64 help on most tables. 0 cuts none.",
+        description="Piecewise linear encoding (Gorishniy et al., 2022): number columns are also split into about so "
+        "many bins, at quantiles and at frequent values, and each bin is an input from 0 to 1. 16 to 64 "
+        "help on most tables. 0 adds none.",
         json_schema_extra=advice(
-            "Try 32 where trees beat the network: income that jumps at a threshold, prices that bend with the place.",
+            "Try 32 when trees beat the network, such as when the target jumps at thresholds of a column.",
             term="discretisation (discretización)",
             example=32,
         ),
     )
     clip: Positive | None = Field(
         None,
-        description="Limit scaled numbers to ± this many scaled units. Use it against far outliers.",
+        description="Clip scaled numbers to ± this many scaled units. Use it against extreme outliers.",
         json_schema_extra=advice(example=5),
     )
     encode: Encode = Field(
         "one_hot",
-        description="How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned "
-        "by the network; target, the smoothed mean target of the category (cross-fitted); hash, counts of "
-        "the words, for free text, which is refused otherwise unless its column asks for another by name.",
+        description="How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned by the"
+        " network; target, the smoothed mean target of the category (cross-fitted); hash, counts of hashed"
+        " words, for free text, which needs an encoding set for its column or hash here.",
         json_schema_extra=advice(
-            "ordinal for grades; embedding or target for columns with hundreds of categories; hash for comments.",
+            "ordinal for ordered categories; embedding or target for columns with hundreds of categories; hash"
+            " for free text.",
             term="ordered codes, or dummies (variables dummy, one-hot)",
         ),
     )
     buckets: Buckets = Field(
         256,
-        description="Numbers that encode: hash makes of a column: words are dealt out to them by a hash.",
-        json_schema_extra=advice("More where many different words matter; fewer with few rows.", example=64),
+        description="Number of inputs that encode: hash makes of a column; a hash assigns each word to one.",
+        json_schema_extra=advice("More for many different words; fewer for few rows.", example=64),
     )
     max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
         100,
@@ -187,10 +188,11 @@ class FeaturesConfig(Section):
     dates: DateParts = Field(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
         description="The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
-        "are times of day; elapsed, days since the first date of the training rows in any column. month_cycle, "
-        "weekday_cycle and hour_cycle are a sine and a cosine each, by which December lies beside January.",
+        "are times of day; elapsed, days since the first date of the training rows in any column. "
+        "month_cycle, weekday_cycle and hour_cycle are a sine and a cosine each, so that December is close"
+        " to January.",
         json_schema_extra=advice(
-            "Cycles where the season, the day of the week or the hour matters; elapsed where things drift with time.",
+            "Cycles when season, weekday or hour matters; elapsed when the data drifts over time.",
             example=["month_cycle", "weekday", "elapsed"],
         ),
     )
@@ -203,7 +205,9 @@ class FeaturesConfig(Section):
         None,
         description="Feature extraction: {name: pca, components: 0.95}.",
         json_schema_extra=advice(
-            "Many correlated columns, or images.", term="feature extraction: PCA (extracción)", example="pca"
+            "Use it with many correlated columns, or with images.",
+            term="feature extraction: PCA (extracción)",
+            example="pca",
         ),
     )
     columns: dict[ColumnName, ColumnConfig] = Field(

@@ -22,7 +22,7 @@ Init = Literal[
 ]
 Units = Annotated[int, Field(ge=1, le=1_000_000)]
 
-_SMOOTHING = advice("Try 0.05 to 0.1 where labels may be wrong.", example=0.1)
+_SMOOTHING = advice("Try 0.05 to 0.1 when labels may be wrong.", example=0.1)
 
 
 class MlpConfig(Section):
@@ -33,7 +33,7 @@ class MlpConfig(Section):
         (64, 32),
         description="Units in each hidden layer. [] is linear / logistic / softmax regression.",
         json_schema_extra=advice(
-            "Too small underfits, too large overfits: grow it until the training loss falls, then regularise.",
+            "Too few units underfit, too many overfit: enlarge until the training loss falls, then regularise.",
             term="hidden layers; hyper-parameters (capas ocultas, hiperparámetros)",
             example=[128, 64],
         ),
@@ -42,7 +42,8 @@ class MlpConfig(Section):
         "relu",
         description="Non-linearity of hidden units. Without one the network is linear and cannot learn XOR.",
         json_schema_extra=advice(
-            "No sigmoid in hidden layers; ReLU with care for the learning rate, then leaky ReLU or ELU; tanh as a try.",
+            "Avoid sigmoid in hidden layers; try relu first, with care for the learning rate, then leaky_relu,"
+            " elu or tanh.",
             term="activation function (función de activación)",
             example="elu",
         ),
@@ -55,26 +56,28 @@ class MlpConfig(Section):
     )
     dropout: OpenShare = Field(
         0.0,
-        description="Share of hidden units silenced at random in each step; 0.2–0.5 against overfitting.",
+        description="Share of hidden units set to 0 at random in each step; 0.2–0.5 against overfitting.",
         json_schema_extra=advice(term="dropout, a regularisation (regularización)", example=0.2),
     )
     norm: Literal["none", "batch", "layer"] = Field(
         "none",
         description="Normalisation before each activation. Helps deep networks.",
-        json_schema_extra=advice("Try batch where more than three layers train badly."),
+        json_schema_extra=advice("Try batch when more than three layers train badly."),
     )
     init: Init = Field(
         "auto",
-        description="First weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
+        description="Initial weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
         json_schema_extra=advice(
-            "auto follows the activation.", term="initialisation: He, Glorot (inicialización)", example="glorot_uniform"
+            "Rarely needed: auto suits the activation.",
+            term="initialisation: He, Glorot (inicialización)",
+            example="glorot_uniform",
         ),
     )
     max_norm: Positive | None = Field(
         None,
         description="Weight constraint: the incoming weights of a unit are kept within this Euclidean norm.",
         json_schema_extra=advice(
-            "Try 1 to 4 beside dropout.",
+            "Try 1 to 4 together with dropout.",
             term="weight constraints, a regularisation (restricciones de pesos)",
             example=3,
         ),
@@ -114,8 +117,8 @@ class HuberLoss(Section):
     name: Literal["huber"]
     delta: Positive = Field(
         1.0,
-        description="Where the loss turns linear, in standard deviations of the target.",
-        json_schema_extra=advice("Lower it to care less about far targets.", example=0.5),
+        description="Where the loss becomes linear, in standard deviations of the target.",
+        json_schema_extra=advice("Lower it to reduce the influence of extreme targets.", example=0.5),
     )
 
 
@@ -126,7 +129,7 @@ class QuantileLoss(Section):
     q: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         0.5,
         description="The quantile; 0.5 is the median.",
-        json_schema_extra=advice("0.9 predicts what nine in ten stay below.", example=0.9),
+        json_schema_extra=advice("0.9 predicts the value that nine in ten targets stay below.", example=0.9),
     )
 
 
@@ -140,13 +143,13 @@ class CrossEntropyLoss(_ClassLoss):
 
 
 class FocalLoss(_ClassLoss):
-    """Cross-entropy that favours hard rows (Lin et al., 2017)."""
+    """Cross-entropy that gives hard rows more weight (Lin et al., 2017)."""
 
     name: Literal["focal"]
     gamma: Annotated[float, Field(ge=0.0)] = Field(
         2.0,
-        description="Focus: 0 is cross-entropy.",
-        json_schema_extra=advice("Raise it where easy rows drown the hard ones.", example=3),
+        description="Focusing parameter; 0 is cross-entropy.",
+        json_schema_extra=advice("Raise it to give hard rows more weight.", example=3),
     )
 
 

@@ -8,13 +8,16 @@ from mlcli.config.sections.base import Count, NonNegative, OpenShare, Positive, 
 from mlcli.config.sections.training import Watched
 
 _LR = advice(
-    "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Loss rises: lower it; falls slowly: raise it.",
+    "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Lower it when the loss rises; raise "
+    "it when it falls slowly.",
     term="learning rate α (tasa de aprendizaje)",
     example=0.003,
 )
-_MOMENTUM = advice("Raise it where plain gradient descent zigzags or crawls.", term="momentum (momento)", example=0.9)
-_RHO = advice("Lower it for noisier, quicker averages.", example=0.95)
-_FACTOR = advice("Smaller drops faster.", example=0.5)
+_MOMENTUM = advice(
+    "Raise it when plain gradient descent oscillates or is slow.", term="momentum (momento)", example=0.9
+)
+_RHO = advice("Lower it to follow changes of the gradients faster.", example=0.95)
+_FACTOR = advice("A smaller factor lowers lr faster.", example=0.5)
 DECADE = 10.0
 
 
@@ -22,7 +25,7 @@ class _Schedule(Section):
     warmup: OpenShare = Field(
         0.0,
         description="Share of all steps over which lr rises linearly from 0.",
-        json_schema_extra=advice("0.05 to 0.1 where the first steps diverge.", example=0.1),
+        json_schema_extra=advice("0.05 to 0.1 when the first steps diverge.", example=0.1),
     )
 
 
@@ -62,7 +65,7 @@ class CosineSchedule(_Schedule):
     end: OpenShare = Field(
         0.0,
         description="Final lr as a share of lr.",
-        json_schema_extra=advice("Above 0 keeps learning to the end.", example=0.01),
+        json_schema_extra=advice("A value above 0 keeps learning until the end.", example=0.01),
     )
 
 
@@ -73,7 +76,7 @@ class OneCycleSchedule(_Schedule):
     peak: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         0.3,
         description="Share of steps before the peak.",
-        json_schema_extra=advice("Later for long runs.", example=0.2),
+        json_schema_extra=advice("A later peak for long runs.", example=0.2),
     )
 
 
@@ -82,7 +85,7 @@ class InverseSqrtSchedule(_Schedule):
 
     name: Literal["inverse_sqrt"]
     after: Count = Field(
-        100, description="Steps before the fall.", json_schema_extra=advice("About a tenth of all steps.", example=1000)
+        100, description="Steps before lr falls.", json_schema_extra=advice("About a tenth of all steps.", example=1000)
     )
 
 
@@ -96,10 +99,10 @@ class PlateauSchedule(_Schedule):
     patience: Count = Field(
         5,
         description="Epochs without improvement before a drop.",
-        json_schema_extra=advice("Well below early stopping's patience.", example=5),
+        json_schema_extra=advice("Well below the patience of early stopping.", example=5),
     )
     metric: Watched = Field(
-        "loss", description="Number watched, on the validation rows: loss, or any metric that suits the task."
+        "loss", description="Metric monitored on the validation rows: loss, or any metric that suits the task."
     )
 
 
@@ -118,16 +121,16 @@ ScheduleConfig = Annotated[
 class _Optimizer(Section):
     schedule: ScheduleConfig = Field(
         ConstantSchedule.model_construct(),
-        description="How lr changes along the run.",
+        description="How lr changes during training.",
         json_schema_extra=advice(
-            "one_cycle and cosine end with small, careful steps and seldom lose.", example="cosine"
+            "one_cycle and cosine end with small steps and are seldom worse than constant.", example="cosine"
         ),
     )
     l1: NonNegative = Field(
         0.0,
         description="Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.",
         json_schema_extra=advice(
-            "Use it to find out which features matter.", term="L1 regularisation (regularización L1)", example=0.0001
+            "Use it to see which features matter.", term="L1 regularisation (regularización L1)", example=0.0001
         ),
     )
     l2: NonNegative = Field(
@@ -135,7 +138,7 @@ class _Optimizer(Section):
         description="Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw it is the "
         "decoupled weight decay.",
         json_schema_extra=advice(
-            "Raise it tenfold at a time against overfitting; with l1, elastic net.",
+            "Raise it tenfold at a time against overfitting; with l1 it is the elastic net.",
             term="L2 regularisation (regularización L2)",
             example=0.001,
         ),
@@ -146,9 +149,11 @@ class SgdConfig(_Optimizer):
     """Gradient descent w ← w − lr · ∂J/∂w, with optional momentum."""
 
     name: Literal["sgd"]
-    lr: Positive = Field(0.01, description="Learning rate α: too low crawls, too high diverges.", json_schema_extra=_LR)
+    lr: Positive = Field(
+        0.01, description="Learning rate α: too low converges slowly, too high diverges.", json_schema_extra=_LR
+    )
     momentum: OpenShare = Field(
-        0.0, description="Share of the previous step that is kept; 0.9 is usual.", json_schema_extra=_MOMENTUM
+        0.0, description="Share of the previous update that is kept; 0.9 is usual.", json_schema_extra=_MOMENTUM
     )
     nesterov: bool = Field(
         False,
@@ -181,7 +186,7 @@ class RmspropConfig(_Optimizer):
         0.99, description="Decay of the running average of squared gradients (Keras: 0.9).", json_schema_extra=_RHO
     )
     momentum: OpenShare = Field(
-        0.0, description="Share of the previous step that is kept.", json_schema_extra=_MOMENTUM
+        0.0, description="Share of the previous update that is kept.", json_schema_extra=_MOMENTUM
     )
 
 
@@ -193,17 +198,19 @@ class AdamConfig(_Optimizer):
     beta1: OpenShare = Field(
         0.9,
         description="Decay of the running mean of gradients.",
-        json_schema_extra=advice("Seldom; 0.95 steadies noisy gradients.", example=0.95),
+        json_schema_extra=advice("Rarely needed; 0.95 for noisy gradients.", example=0.95),
     )
     beta2: OpenShare = Field(
         0.999,
         description="Decay of the running mean of squared gradients.",
-        json_schema_extra=advice("Lower to 0.99 or 0.95 where rare large gradients slow it down.", example=0.99),
+        json_schema_extra=advice(
+            "Lower it to 0.99 or 0.95 when rare large gradients slow training down.", example=0.99
+        ),
     )
     eps: Positive = Field(
         1e-8,
         description="Added to the denominator.",
-        json_schema_extra=advice("Raise it where training is unstable in float32 or bfloat16.", example=1e-06),
+        json_schema_extra=advice("Raise it when training is unstable in float32 or bfloat16.", example=1e-06),
     )
 
 
@@ -214,13 +221,13 @@ class LbfgsConfig(_Optimizer):
     lr: Positive = Field(1.0, description="First step length of each line search.", json_schema_extra=_LR)
     iterations: Count = Field(
         20,
-        description="Inner iterations a step.",
+        description="Inner iterations per step.",
         json_schema_extra=advice("More for smooth, small problems.", example=50),
     )
     history: Count = Field(
         10,
-        description="Past updates remembered.",
-        json_schema_extra=advice("More remembers more curvature and takes more memory.", example=20),
+        description="Number of past updates kept.",
+        json_schema_extra=advice("More approximate the curvature better and take more memory.", example=20),
     )
 
 

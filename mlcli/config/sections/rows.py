@@ -13,7 +13,7 @@ DateFormat = Annotated[
     Field(pattern=r"^([^%]|%[YymdbBjHIMSpz]|\.%f)*%[YymdbBjHIMSpz]([^%]|%[YymdbBjHIMSpz]|\.%f)*$"),
     ErrorHint("how dates are written, such as %d/%m/%Y or %m/%d/%y %H:%M"),
 ]
-ORIGIN = advice("Write it where the file does not travel with the config.", example="UCI, dataset 2")
+ORIGIN = advice("Set it when the file is not distributed with the config.", example="UCI, dataset 2")
 
 
 class MissingConfig(Section):
@@ -39,18 +39,18 @@ class MissingConfig(Section):
 
 
 class OutliersConfig(Section):
-    """Outlier policy for number columns; bounds are fitted on training rows, and only they change."""
+    """Outlier policy for number columns; bounds are fitted on the training rows, and only these change."""
 
     name: Literal["none", "iqr", "zscore"] = Field(
         "none",
         description="Test: iqr marks values beyond threshold × interquartile range outside the "
         "quartiles; zscore marks values more than threshold standard deviations from the mean.",
-        json_schema_extra=advice("iqr is the robust one; zscore trusts mean and deviation."),
+        json_schema_extra=advice("iqr is robust; zscore relies on the mean and the deviation, which outliers distort."),
     )
     threshold: Positive = Field(
         3.0,
         description="Width of the accepted band, in IQRs or standard deviations.",
-        json_schema_extra=advice("1.5 IQRs is a box plot's; 3 marks far outliers alone.", example=1.5),
+        json_schema_extra=advice("1.5 IQRs is the rule of box plots; 3 marks only extreme outliers.", example=1.5),
     )
     action: Literal["drop", "missing"] = Field(
         "drop",
@@ -65,13 +65,13 @@ class SplitConfig(Section):
     test: OpenShare | Count = Field(
         0.2,
         description="Test rows: a share of all rows, or a whole number of rows. 0 keeps none.",
-        json_schema_extra=advice("A few thousand rows tell a score to a point; more only cost training rows."),
+        json_schema_extra=advice("A few thousand rows are enough to measure a score to about one percentage point."),
     )
     valid: OpenShare | Count = Field(
         0.2,
-        description="Validation rows: a share of all rows (of the training file, when the test rows "
-        "are given apart), or a whole number of rows. 0 keeps none.",
-        json_schema_extra=advice("Early stopping, thresholds and searches are decided on these rows."),
+        description="Validation rows: a share of all rows (of the training file, when test rows have a file of their "
+        "own), or a whole number of rows. 0 keeps none.",
+        json_schema_extra=advice("Early stopping, the threshold and the search use these rows."),
     )
     by: Literal["auto", "random", "stratified", "group", "time", "given"] = Field(
         "auto",
@@ -79,20 +79,20 @@ class SplitConfig(Section):
         "`column` together; time puts the latest values of `column` in test; given reads "
         "train/valid/test from `column`. auto: stratified for classes, random for numbers.",
         json_schema_extra=advice(
-            "group for several rows of one patient or shop; time for what is to be predicted ahead.",
+            "group for several rows of one patient or shop; time when the future is predicted.",
             example="stratified",
         ),
     )
     column: ColumnName | None = Field(
         None,
-        description="The column that group, time and given look at. It is not a feature.",
+        description="The column that group, time and given use. It is not a feature.",
         json_schema_extra=advice(example="patient_id"),
     )
     seed: int | None = Field(
         None,
         ge=0,
         description="Seed of the split; null uses the config's seed.",
-        json_schema_extra=advice("Set it to keep the same rows while the training's seed changes.", example=0),
+        json_schema_extra=advice("Set it to keep the same split while the config's seed changes.", example=0),
     )
 
 
@@ -136,10 +136,10 @@ class TableConfig(SourceConfig):
 
     task: Literal["auto", "regression", "classification"] = Field(
         "auto",
-        description="auto: text and at most 20 distinct whole numbers, each seen ten times on average, "
-        "are classes; other numbers are regression.",
+        description="auto: text, and at most 20 distinct whole numbers that occur ten times each on average, are "
+        "classes; other numbers are regression.",
         json_schema_extra=advice(
-            "Numbers that name things, such as codes 1 to 30, are classes; few grades may be regression.",
+            "Codes such as 1 to 30 that name things are classes; ordered grades may be regression.",
             term="regression or classification (regresión, clasificación)",
         ),
     )
@@ -147,31 +147,33 @@ class TableConfig(SourceConfig):
         (),
         description="Columns left out, such as row ids.",
         json_schema_extra=advice(
-            "Drop ids, and whatever is not known yet when a prediction is wanted.", example=["person_id"]
+            "Drop ids, and columns whose values are not known at prediction time.", example=["person_id"]
         ),
     )
     types: dict[ColumnName, Literal["number", "category", "boolean", "date"]] = Field(
         {},
         description="Column kinds that differ from what is inferred, such as a zip code (category). boolean: true and "
-        "false, yes and no, t and f, or y and n; date: dates and times of ISO 8601. Both are told by themselves where "
-        "all cells are such.",
-        json_schema_extra=advice("Say category for codes written as numbers.", example={"zip_code": "category"}),
+        "false, yes and no, t and f, or y and n; date: dates and times of ISO 8601. Both are inferred "
+        "where all cells have such a form.",
+        json_schema_extra=advice("Set category for codes written as numbers.", example={"zip_code": "category"}),
     )
     dates: dict[ColumnName, DateFormat] = Field(
         {},
-        description="How the dates of a column are written, where not as 2024-05-31 or 2024-05-31T12:30: %d day, "
-        "%m month, %b its name, %Y year, %y its last two digits, %H:%M:%S time (%I and %p: of 12 hours), %z zone.",
-        json_schema_extra=advice("Say it where the day stands before the month.", example={"signed": "%d/%m/%Y"}),
+        description="Format of a column's dates, where it is not 2024-05-31 or 2024-05-31T12:30: %d day, %m month, %b "
+        "its name, %Y year, %y its last two digits, %H:%M:%S time (%I and %p: of 12 hours), %z zone.",
+        json_schema_extra=advice("Set it when the day comes before the month.", example={"signed": "%d/%m/%Y"}),
     )
     keep: dict[ColumnName, tuple[Cell, ...]] = Field(
         {},
         description="Keep only rows whose column has one of these values; dropped rows are counted.",
-        json_schema_extra=advice("Train on a part of the table.", example={"country": ["ES", "PT"]}),
+        json_schema_extra=advice("Use it to train on a part of the table.", example={"country": ["ES", "PT"]}),
     )
     replace: dict[ColumnName, dict[str, str]] = Field(
         {},
         description="Cell texts to replace, column by column: {label: {'yes.': 'yes'}}.",
-        json_schema_extra=advice("Mend spellings of one thing.", example={"city": {"Sevilla ": "Sevilla"}}),
+        json_schema_extra=advice(
+            "Unify different spellings of the same value.", example={"city": {"Sevilla ": "Sevilla"}}
+        ),
     )
     missing: MissingConfig = Field(
         MissingConfig.model_construct(),
@@ -181,7 +183,9 @@ class TableConfig(SourceConfig):
     duplicates: Literal["keep", "drop"] = Field(
         "keep",
         description="drop removes rows equal to an earlier one in every column. They are counted either way.",
-        json_schema_extra=advice("Drop them where the same row was recorded twice, not where two cases are alike."),
+        json_schema_extra=advice(
+            "Drop them when the same row was recorded twice, not when two cases happen to be equal."
+        ),
     )
     outliers: OutliersConfig = Field(
         OutliersConfig.model_construct(),
@@ -202,7 +206,7 @@ class OwnTableConfig(TableConfig):
         json_schema_extra=advice(term="what is predicted: label or value (etiqueta, valor objetivo)", example="income"),
     )
     origin: str | None = Field(
-        None, description="Where the data can be had; shown when the file is missing.", json_schema_extra=ORIGIN
+        None, description="Where to get the data; shown when the file is missing.", json_schema_extra=ORIGIN
     )
 
     @property

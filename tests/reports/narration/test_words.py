@@ -14,7 +14,7 @@ CONFIG = parse_config("name: a\ndataset: {name: iris}\noptimizer: {name: adamw, 
 TOLD = {
     "features.scale": "Normalisation (normalización): features.scale is standard: mean 0, deviation 1.",
     "improve.sampler": "Random or Bayesian search (búsqueda aleatoria, bayesiana): improve.sampler is tpe: learns from "
-    "the trials so far.",
+    "earlier trials.",
     "training.epochs": "Epoch (época): training.epochs is 100. Passes over the training rows, at most.",
     "dataset.split.by": "dataset.split.by is auto: stratified for classes, random for numbers.",
 }
