@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 import torch
 
+from mlcli.config.rules.training import check_kind
 from mlcli.config.sections.model import LossConfig, ModelConfig
+from mlcli.config.tree import dotted
 from mlcli.data.tables.frames import collect, column_of
 from mlcli.data.tables.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError, config_error
@@ -17,7 +19,6 @@ from mlcli.io.json import from_json
 
 Output = Literal["identity", "sigmoid", "softmax", "step"]
 MARGIN_LOSSES = ("hinge", "perceptron")
-CLASS_LOSSES = ("bce", "cross_entropy", "focal", *MARGIN_LOSSES)
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,10 @@ def fit_task(
     train: Dataset, kind: TaskKind, model: ModelConfig, loss: LossConfig, positive: str | None = None
 ) -> FittedTask:
     """Learn class names, or target mean and deviation, from the training rows."""
+    for issue in check_kind(kind, model, loss):
+        raise config_error(dotted(issue.path), issue.message)
     if kind == "regression":
-        return _fit_regression(train, model, loss)
+        return _fit_regression(train)
     names, counts = _count_classes(train)
     classes = _order_classes(names, positive)
     output, has_probabilities = _resolve_output(len(classes), model, loss)
@@ -180,13 +183,7 @@ def fit_task(
     return Classification(target, classes, tuple(counts[name] for name in classes), output, has_probabilities)
 
 
-def _fit_regression(train: Dataset, model: ModelConfig, loss: LossConfig) -> Regression:
-    if loss.name in CLASS_LOSSES:
-        raise config_error(
-            "loss.name", f"{loss.name} is for classes, but the target holds numbers; use mse, mae, huber"
-        )
-    if model.output not in ("auto", "identity"):
-        raise config_error("model.output", f"{model.output} is for classes, but the target holds numbers; use identity")
+def _fit_regression(train: Dataset) -> Regression:
     targets = () if isinstance(train, Images) else tuple(column.name for column in train.targets)
     raw = Regression(targets, (0.0,) * len(targets), (1.0,) * len(targets))
     truth = raw.truth(train)
@@ -224,8 +221,6 @@ def _order_classes(names: list[str], positive: str | None) -> tuple[str, ...]:
 
 def _resolve_output(n_classes: int, model: ModelConfig, loss: LossConfig) -> tuple[Output, bool]:
     """The output unit, and whether its outputs are probabilities."""
-    if loss.name not in (*CLASS_LOSSES, "auto"):
-        raise config_error("loss.name", f"{loss.name} is for numbers, but the target holds classes; use cross_entropy")
     one_unit = model.output in ("sigmoid", "step") or loss.name in ("bce", *MARGIN_LOSSES)
     if n_classes > 2 and one_unit:
         key, value = ("loss.name", loss.name) if loss.name != "auto" else ("model.output", model.output)

@@ -10,6 +10,7 @@ from mlcli.config.rules.messages import nearest, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
+from mlcli.config.sections.model import LossConfig, ModelConfig
 from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
 from mlcli.config.sections.training import (
     Choices,
@@ -39,13 +40,26 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
     """Losses, outputs and metrics that do not suit the task, or each other."""
     yield from _check_output(config)
     task = config.dataset.known_task
+    if task is not None:
+        yield from check_kind(task, config.model, config.loss)
+        yield from _check_metrics(config, task)
     if task == "regression":
         yield from _class_keys(config)
-    if task == "classification" and config.loss.name in _REGRESSION_LOSSES:
-        message = f"{config.loss.name} is for numbers, and the target is classes; use auto, bce or cross_entropy"
+
+
+def check_kind(
+    task: Literal["regression", "classification"], model: ModelConfig, loss: LossConfig
+) -> Iterator[ConfigIssue]:
+    """A loss and an output for the other kind of target; with `task: auto`, only the data tells which it is."""
+    if task == "classification" and loss.name in _REGRESSION_LOSSES:
+        message = f"{loss.name} is for numbers, and the target is classes; use auto, bce or cross_entropy"
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
-    if task is not None:
-        yield from _check_metrics(config, task)
+    if task == "regression" and loss.name not in ("auto", *_REGRESSION_LOSSES):
+        message = f"{loss.name} is for classes, and the target is numbers; use auto, mse, mae, huber or quantile"
+        yield ConfigIssue(("loss", "name"), message, reads=_READS)
+    if task == "regression" and model.output in _OUTPUT_LOSSES:
+        message = f"{model.output} is for classes, and the target is numbers; use auto or identity"
+        yield ConfigIssue(("model", "output"), message, reads=_READS)
 
 
 def _check_output(config: Config) -> Iterator[ConfigIssue]:
@@ -58,16 +72,11 @@ def _check_output(config: Config) -> Iterator[ConfigIssue]:
 
 def _class_keys(config: Config) -> Iterator[ConfigIssue]:
     regression = "is for classes, and the target is numbers"
-    if config.loss.name not in ("auto", *_REGRESSION_LOSSES):
-        message = f"{config.loss.name} {regression}; use auto, mse, mae, huber or quantile"
-        yield ConfigIssue(("loss", "name"), message, reads=_READS)
-    elif getattr(config.loss, "class_weights", "none") != "none":
+    for_numbers = config.loss.name in ("auto", *_REGRESSION_LOSSES)
+    if for_numbers and getattr(config.loss, "class_weights", "none") != "none":
         yield ConfigIssue(("loss", "class_weights"), f"{regression}; remove it", at_key=True, reads=_READS)
     if config.loss.name == "auto" and getattr(config.loss, "label_smoothing", 0) > 0:
         yield ConfigIssue(("loss", "label_smoothing"), f"{regression}; remove it", at_key=True, reads=_READS)
-    if config.model.output in ("sigmoid", "softmax", "step"):
-        message = f"{config.model.output} {regression}; use auto or identity"
-        yield ConfigIssue(("model", "output"), message, reads=_READS)
     if config.evaluation.threshold != 0.5:
         yield ConfigIssue(("evaluation", "threshold"), f"{regression}; remove it", at_key=True, reads=_READS)
     if config.evaluation.positive is not None:
