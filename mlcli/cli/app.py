@@ -85,7 +85,7 @@ STEPS: dict[Callable[..., None], str] = {
     ),
     predict: examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
 }
-BESIDE: dict[Callable[..., None], str] = {
+OTHERS: dict[Callable[..., None], str] = {
     play: examples(
         "play",
         "play spiral -S model.hidden=[8,8]",
@@ -99,13 +99,13 @@ BESIDE: dict[Callable[..., None], str] = {
     schema: examples("schema -o mlcli.schema.json", "schema | less"),
     doctor: examples("doctor", "doctor > report.txt"),
 }
-BESIDE_PANEL = "Beside the steps"
+OTHERS_PANEL = "Other commands"
 
 for command, epilog in STEPS.items():
     app.command(cls=Command, epilog=epilog)(command)
-for command, epilog in BESIDE.items():
-    app.command(cls=Command, epilog=epilog, rich_help_panel=BESIDE_PANEL)(command)
-app.add_typer(runs_group(), name="runs", rich_help_panel=BESIDE_PANEL)
+for command, epilog in OTHERS.items():
+    app.command(cls=Command, epilog=epilog, rich_help_panel=OTHERS_PANEL)(command)
+app.add_typer(runs_group(), name="runs", rich_help_panel=OTHERS_PANEL)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,7 +9,7 @@ from mlcli.cli.session import Session
 def check(
     config: ConfigArgument = None, sets: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
 ) -> None:
-    """Tell what a training would do, its time and memory too, without training: only prepared data is written."""
+    """Show what training would do, with its time and memory. It writes only the prepared data."""
     with Session(as_json, quiet) as session:
         loaded, prepared = session.training_config(session.config(config, sets), config, sets)
         from mlcli.terminal.check import show_checked

@@ -9,7 +9,7 @@ from mlcli.cli.session import Session
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Examine this installation and machine: text for a bug report that names no person and no place."""
+    """Check this installation and machine, as text for a bug report that names no person and no place."""
     with Session(as_json, quiet=False) as session:
         from mlcli.terminal.check import show_examined
         from mlcli.use_cases.doctor import doctor as run_doctor

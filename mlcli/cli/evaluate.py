@@ -15,7 +15,7 @@ def evaluate(
     split: Annotated[str, typer.Option(metavar="SPLIT", help="Rows to measure on: test, valid or train.")] = "test",
     fail_under: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC=VALUE", help="Exit 8 when the metric is worse than this. Repeatable."),
+        typer.Option(metavar="METRIC=VALUE", help="Exit 8 if the metric is worse than this. Repeatable."),
     ] = None,
     strict: StrictOption = False,
     sets: SetOption = None,
@@ -23,7 +23,7 @@ def evaluate(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Step 4: measure on the test rows, beside baselines; write figures and a report."""
+    """Step 4: measure on the test rows, compare with baselines, write figures and a report."""
     with Session(as_json, quiet, verbose) as session:
         found = session.run(run)
         from mlcli.terminal.results import show_evaluation

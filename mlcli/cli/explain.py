@@ -16,13 +16,13 @@ def explain(
         str | None,
         typer.Argument(
             metavar="KEY",
-            help="Such as optimizer.lr, dataset.csv, momentum. Left out: every key.",
+            help="Such as optimizer.lr, dataset.csv, momentum. Default: all keys.",
             autocompletion=completion.keys,
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain a key of the configuration: what it does, what it takes, its default and when to change it."""
+    """Explain a key of the configuration: its meaning, values and default, and when to change it."""
     with Session(as_json, quiet=False) as session:
         from mlcli.terminal.explain import show_explained
         from mlcli.use_cases.explain import explain as look_up

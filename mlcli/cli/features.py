@@ -16,7 +16,7 @@ def features(
     """Step 2: derive, impute, scale, encode, select and extract features, fitted on the training rows."""
     with Session(as_json, quiet, verbose) as session:
         loaded = session.config(config, sets)
-        from mlcli.terminal.results import show_features
+        from mlcli.terminal.prepare import show_features
         from mlcli.use_cases.features import features as run_features
 
         result = run_features(loaded, session.screen)

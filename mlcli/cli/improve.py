@@ -7,45 +7,35 @@ from typing import Annotated
 
 import typer
 
-from mlcli.cli import completion
-from mlcli.cli.options import JsonOption, QuietOption, SetOption, VerboseOption
+from mlcli.cli.options import ConfigOrRunArgument, JsonOption, QuietOption, SetOption, VerboseOption, output_option
 from mlcli.cli.session import Session
 
 
 def improve(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CONFIG|RUN",
-            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
-            autocompletion=completion.configs_or_runs,
-        ),
-    ] = None,
+    target: ConfigOrRunArgument = None,
     trials: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Configurations to try; overrides the config.")
+        int | None, typer.Option(metavar="N", min=1, help="Number of trials; overrides the config.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Seconds after which the search is stopped.")
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Stop the search after this time.")
     ] = None,
     ensemble: Annotated[
         int | None,
-        typer.Option(metavar="K", min=1, max=100, help="Save K networks like the best as one model, a run of its own."),
+        typer.Option(metavar="K", min=1, max=100, help="Save an ensemble of K networks like the best as a run."),
     ] = None,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train at the same time.")] = 1,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train in parallel.")] = 1,
     worker: Annotated[str | None, typer.Option(hidden=True)] = None,
-    diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only; nothing is searched.")] = False,
+    diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only, without a search.")] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Write the next config beside yours, as NAME-next.yaml, with what changed.")
+        bool, typer.Option("--apply", help="Write the next config as NAME-next.yaml, with comments on the changes.")
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="With --apply: the file to write.")
-    ] = None,
+    output: Annotated[Path | None, output_option("With --apply: the file to write.")] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Step 5: diagnose the latest training, search better hyper-parameters, propose the next config."""
+    """Step 5: diagnose the latest training, search for better hyperparameters, propose the next config."""
     with Session(as_json, quiet, verbose) as session:
         config, run = session.config_or_run(target, sets)
         from mlcli.io.signals import Interruption

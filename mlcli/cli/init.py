@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mlcli.cli.options import JsonOption, QuietOption
+from mlcli.cli.options import JsonOption, QuietOption, output_option
 from mlcli.cli.session import Session
 from mlcli.errors import UsageError
 
@@ -18,18 +18,16 @@ def init(
         str | None, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet, JSON lines, npz, or a folder of images.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column to predict. Left out: you are asked.")
+        str | None, typer.Option(metavar="COLUMN", help="Column to predict. Default: mlcli asks for it.")
     ] = None,
     example: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Take an example that comes with mlcli, such as iris, instead.")
+        str | None, typer.Option(metavar="NAME", help="Copy an example of mlcli instead, such as iris.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here. Left out: mlcli.yaml.")
-    ] = None,
+    output: Annotated[Path | None, output_option("Write here. Default: mlcli.yaml.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a configuration for your data, or take an example's: a start that trains well as it is."""
+    """Write a configuration that suits your data, or copy an example."""
     with Session(as_json, quiet) as session:
         from mlcli.terminal.init import choose_target, show_example, show_started
         from mlcli.use_cases.init import DEFAULT_OUTPUT, copy_example

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlcli.cli import completion
+
+if TYPE_CHECKING:
+    from typer.models import OptionInfo
 
 
 def train_command(configs: list[Path] | None) -> str:
@@ -17,19 +20,34 @@ def train_command(configs: list[Path] | None) -> str:
     return f"mlcli train {configs[0]}" if configs else "mlcli train"
 
 
+def output_option(help: str) -> OptionInfo:
+    """`-o FILE`, whose meaning each command words."""
+    option: OptionInfo = typer.Option("-o", "--output", metavar="FILE", help=help)
+    return option
+
+
+CONFIG_DEFAULT = "Default: mlcli.yaml here, or the latest run's config."
 ConfigArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="CONFIG",
-        help="YAML file. Left out: mlcli.yaml here, else the latest run's config.",
+        help=f"YAML file. {CONFIG_DEFAULT}",
         autocompletion=completion.configs,
+    ),
+]
+ConfigOrRunArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CONFIG|RUN",
+        help=f"YAML file or run. {CONFIG_DEFAULT}",
+        autocompletion=completion.configs_or_runs,
     ),
 ]
 RunArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="RUN",
-        help="Run: iris, iris/003, or a folder. Left out: the latest run.",
+        help="Run: iris, iris/003, or a folder. Default: the latest run.",
         autocompletion=completion.runs,
     ),
 ]
@@ -39,13 +57,13 @@ SetOption = Annotated[
         "--set",
         "-S",
         metavar="KEY=VALUE",
-        help="Change a config key, e.g. -S optimizer.lr=0.01. Repeatable.",
+        help="Override a config key, e.g. -S optimizer.lr=0.01. Repeatable.",
         autocompletion=completion.settings,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else there.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Explain each step in the course's words, with this run's numbers.")
 ]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 3 when the checks of the data warn of something.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 3 if the data checks give a warning.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli.cli import completion
-from mlcli.cli.options import JsonOption, QuietOption, SetOption
+from mlcli.cli.options import JsonOption, QuietOption, SetOption, output_option
 from mlcli.cli.session import Session
 
 
@@ -17,33 +17,32 @@ def play(
         str | None,
         typer.Argument(
             metavar="SET|FILE",
-            help="circle, xor, gauss, spiral, plane, multi_gauss; a table such as a CSV; or a config. "
-            "Left out: circle.",
+            help="circle, xor, gauss, spiral, plane, multi_gauss; a table such as a CSV; or a config. Default: circle.",
             autocompletion=completion.playgrounds,
         ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of the table to predict. Left out: the last.")
+        str | None, typer.Option(metavar="COLUMN", help="Column of the table to predict. Default: the last.")
     ] = None,
     x: Annotated[
         str | None,
         typer.Option(
-            "--x", metavar="COLUMN", help="Number column across. Left out: one that tells much of the target."
+            "--x",
+            metavar="COLUMN",
+            help="Number column of the horizontal axis. Default: a strong predictor.",
         ),
     ] = None,
-    y: Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Number column upwards.")] = None,
+    y: Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Number column of the vertical axis.")] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Train so many epochs without keys, and print the plane."),
+        typer.Option(metavar="N", min=0, help="Train N epochs without keys, then print the predictions."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the config that was played here.")
-    ] = None,
+    output: Annotated[Path | None, output_option("Write the final config here.")] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Change a small network by keys while it is trained, and watch what it answers over two inputs."""
+    """Train a small network on two inputs, change it by keys meanwhile, and watch its predictions."""
     with Session(as_json, quiet) as session:
         from mlcli.playground.start import PlayRequest
 

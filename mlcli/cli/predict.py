@@ -8,32 +8,31 @@ from typing import Annotated
 import typer
 
 from mlcli.cli import completion
-from mlcli.cli.options import JsonOption, QuietOption, VerboseOption
+from mlcli.cli.options import JsonOption, QuietOption, VerboseOption, output_option
 from mlcli.cli.session import Session
 
 
 def predict(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="INPUT", help="File of rows or images; - is stdin. Left out: the run's test rows."),
+        typer.Argument(metavar="INPUT", help="File of rows or images; - is stdin. Default: the run's test rows."),
     ] = None,
     run: Annotated[
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Run or bundle folder. Left out: the latest run.",
+            help="Run or bundle folder. Default: the latest run.",
             autocompletion=completion.runs,
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (.csv, .parquet or .jsonl).")
-    ] = None,
+    output: Annotated[Path | None, output_option("Write here (.csv, .parquet or .jsonl).")] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl, where no suffix tells.")
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl; needed without a suffix."),
     ] = None,
     input_format: Annotated[
         str | None,
-        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl or npz, where no suffix tells; stdin is CSV."),
+        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl or npz; needed without a suffix. stdin is CSV."),
     ] = None,
     keep: Annotated[
         list[str] | None,
@@ -43,7 +42,7 @@ def predict(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Predict new rows: the target is not needed, columns may stand in any order."""
+    """Predict new rows. They need no target; their columns may be in any order."""
     with Session(as_json, quiet, verbose) as session:
         outline, found = session.outline(run)
         given = None if source is None else session.given(outline, source, input_format)

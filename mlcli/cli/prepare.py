@@ -17,7 +17,7 @@ def prepare(
         list[Path] | None,
         typer.Argument(
             metavar="CONFIG",
-            help="YAML files. Left out: every configs/*.yaml whose data is at hand.",
+            help="YAML files. Default: mlcli.yaml and all configs/*.yaml whose data is available.",
             autocompletion=completion.configs,
         ),
     ] = None,
@@ -30,7 +30,7 @@ def prepare(
     """Step 1: acquire, clean and split the data; check it for leaks."""
     with Session(as_json, quiet, verbose) as session:
         loaded = session.configs(configs, sets)
-        from mlcli.terminal.results import show_prepared
+        from mlcli.terminal.prepare import show_prepared
         from mlcli.use_cases.prepare import prepare as run_prepare
 
         result = run_prepare(loaded, session.screen, only_at_hand=not configs)

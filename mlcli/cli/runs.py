@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from mlcli.cli import completion
-from mlcli.cli.options import JsonOption, QuietOption
+from mlcli.cli.options import JsonOption, QuietOption, output_option
 from mlcli.cli.session import Session
 from mlcli.terminal.help import Command, DefaultGroup, examples
 
 
 def runs_group() -> typer.Typer:
-    """The group; to list is what is meant where nothing else is asked for."""
+    """The group, which lists where no command is given."""
     group = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="List the runs, or compare some of them.")
     group.command(
         cls=Command,
@@ -31,12 +31,12 @@ def runs_group() -> typer.Typer:
 def list_runs(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Name of the runs. Left out: all.", autocompletion=completion.runs),
+        typer.Argument(metavar="NAME", help="Name of the runs. Default: all.", autocompletion=completion.runs),
     ] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Runs at most; 0 is all.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Maximum number of runs; 0 for all.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs, the newest first: how each went, and what it did otherwise than the one before."""
+    """List the runs, newest first, with their scores and their changes since the run before."""
     with Session(as_json, quiet=False) as session:
         from mlcli.runs.listing import list_entries
         from mlcli.terminal.runs import show_runs
@@ -49,14 +49,11 @@ def compare(
         list[str],
         typer.Argument(metavar="RUN", help="Runs such as iris/001, or their folders.", autocompletion=completion.runs),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write a page with the tables and curves (.html)."),
-    ] = None,
+    output: Annotated[Path | None, output_option("Write a page with the tables and curves (.html).")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Compare runs with the first of them: keys, data, scores with intervals, and answers to the same rows."""
+    """Compare runs with the first: configuration, data, scores with intervals, predictions on the same rows."""
     with Session(as_json, quiet) as session:
         from mlcli.runs.comparison import compare_runs
         from mlcli.terminal.runs import show_comparison

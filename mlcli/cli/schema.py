@@ -8,18 +8,16 @@ from typing import Annotated
 
 import typer
 
-from mlcli.cli.options import QuietOption
+from mlcli.cli.options import QuietOption, output_option
 from mlcli.cli.session import Session
 from mlcli.io.text import printable_json
 
 
 def schema(
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here. Left out: to stdout.")
-    ] = None,
+    output: Annotated[Path | None, output_option("Write here. Default: stdout.")] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the configuration's JSON Schema, by which editors complete, explain and check the YAML file."""
+    """Write the JSON Schema by which editors complete, explain and check the YAML file."""
     with Session(as_json=False, quiet=quiet) as session:
         from mlcli.config.reference.json_schema import editor_line, save_schema, schema_text
 
@@ -27,5 +25,5 @@ def schema(
             typer.echo(printable_json(schema_text(), sys.stdout.encoding), nl=False)
             return
         save_schema(output)
-        session.screen.say(f"Schema: {output}. An editor uses it where a configuration beside it begins with the line")
+        session.screen.say(f"Schema: {output}. To use it in an editor, begin the configuration with the line")
         session.screen.heading(editor_line(Path(output.name)))

@@ -7,34 +7,24 @@ from typing import Annotated
 
 import typer
 
-from mlcli.cli import completion
-from mlcli.cli.options import JsonOption, QuietOption, SetOption
+from mlcli.cli.options import ConfigOrRunArgument, JsonOption, QuietOption, SetOption, output_option
 from mlcli.cli.session import FILE_ENDINGS, Session
 from mlcli.errors import UsageError
 
 
 def show(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CONFIG|RUN",
-            help="YAML file, or a run. Left out: mlcli.yaml here, else the latest run's config.",
-            autocompletion=completion.configs_or_runs,
-        ),
-    ] = None,
+    target: ConfigOrRunArgument = None,
     columns: Annotated[
-        list[str] | None, typer.Option("--column", metavar="NAME", help="Look closely at this column. Repeatable.")
+        list[str] | None, typer.Option("--column", metavar="NAME", help="Show this column in detail. Repeatable.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Show every column or class, however many there are.")] = False,
-    split: Annotated[str, typer.Option(metavar="SPLIT", help="train or valid; the test rows stay locked.")] = "train",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write a page with all figures (.html).")
-    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show all columns and classes.")] = False,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="train or valid; the test rows stay hidden.")] = "train",
+    output: Annotated[Path | None, output_option("Write a page with all figures (.html).")] = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Look at the data: distributions, missing cells, ties between columns, balance, pictures."""
+    """Show the data: distributions, missing values, correlations, class balance and images."""
     with Session(as_json, quiet) as session:
         if target is not None and not target.endswith(FILE_ENDINGS) and Path(target).is_file():
             raise UsageError(f"{target}: give a configuration or a run; mlcli init {target} writes a configuration")
@@ -48,7 +38,7 @@ def show(
 
         result = run_show(config, session.screen, split, columns or ())
         if not sets and session.trained_on(target) not in (None, result.fingerprint):
-            session.screen.warn(f"the data has changed since {target} was trained on it; shown is what it is now")
+            session.screen.warn(f"the data has changed since {target} was trained; this is the current data")
         if output is not None:
             from mlcli.reports.data_page import write_data_page
 

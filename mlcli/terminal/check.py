@@ -49,10 +49,10 @@ def _show_cost(screen: Screen, result: CheckResult) -> None:
         "steps": f"{context.steps:,}: at most {context.epochs:,} epochs of {context.steps_per_epoch:,}, "
         f"{context.batch_size:,} rows each, lr {context.lr:.3g}",
         "on": f"{context.device}, {context.precision}, threads: {context.threads}",
-        "memory": f"about {shown_size(result.memory)}{free}, besides PyTorch's own",
-        "time": f"at most about {_seconds(result.seconds)} here ({_seconds(result.seconds_per_epoch)} an epoch)",
+        "memory": f"about {shown_size(result.memory)}{free}, plus PyTorch's own",
+        "time": f"at most about {_seconds(result.seconds)} here ({_seconds(result.seconds_per_epoch)} per epoch)",
         "data": f"{result.prepared.folder}",
-        "run": f"{result.run} (not made yet)",
+        "run": f"{result.run} (not created yet)",
     }
     screen.table(("plan", ""), list(lines.items()))
 
@@ -66,7 +66,7 @@ def _seconds(seconds: float) -> str:
 
 
 def show_examined(screen: Screen, result: DoctorResult) -> None:
-    """The report as plain text, then what is wrong."""
+    """The report as plain text, then the problems."""
     left = max(len(name) for section in result.report.values() for name in section)
     for title, section in result.report.items():
         if section:
@@ -76,6 +76,4 @@ def show_examined(screen: Screen, result: DoctorResult) -> None:
     for problem in result.problems:
         screen.warn(problem)
     if not result.problems:
-        screen.heading(
-            "Everything is fine. A bug report can be begun with the text above; it names no person and no place."
-        )
+        screen.heading("No problems found. The text above can start a bug report; it names no person and no place.")

@@ -26,12 +26,13 @@ MARKS = {True: "✓", False: "✗", None: "–"}
 PLAIN_MARKS = {True: "ok", False: "NO", None: "- "}
 # Text is kept to this many columns, and the plot leaves room for what stands beside it.
 COLUMNS, PLOT = 80, 60
+BEST_SHOWN = 5
 
 
 def show_checks(screen: Screen, checks: Checks, lr: float) -> None:
     """The checklist, and the curve of the range test."""
     marks = MARKS if _draws(screen) else PLAIN_MARKS
-    screen.heading("Checks before anything is searched:")
+    screen.heading("Checks before the search:")
     for check in checks.checks:
         screen.say(f"{marks[check.passed]} {check.title}")
         _say(screen, check.evidence, indent="  ")
@@ -62,7 +63,7 @@ def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
 
 
 def show_findings(screen: Screen, diagnosed: str, findings: Sequence[Finding]) -> None:
-    """What was found, why it is thought so, and what to try."""
+    """Each finding with its evidence and what to try."""
     if not any(finding.level == "ailment" for finding in findings):
         screen.heading(f"Diagnosis of {diagnosed}: no problems found")
     else:
@@ -88,16 +89,13 @@ def _draws(screen: Screen) -> bool:
     return True
 
 
-BEST_SHOWN = 5
-
-
 def show_improved(screen: Screen, outcome: ImproveResult) -> None:
-    """The diagnosis, the best trials, what was won, and the command that trains it."""
+    """The diagnosis, the best trials, the gain, and the next command."""
     screen.close()
     if outcome.searched.trials or outcome.searched.findings or not outcome.interrupted:
         show_findings(screen, outcome.diagnosed, outcome.searched.findings)
     if outcome.results is None:
-        _show_cure(screen, outcome)
+        _show_next_after_diagnosis(screen, outcome)
         return
     _show_trials(screen, outcome)
     _show_importance(screen, outcome.results)
@@ -105,16 +103,16 @@ def show_improved(screen: Screen, outcome: ImproveResult) -> None:
     _show_next(screen, outcome, outcome.results)
 
 
-def _show_cure(screen: Screen, outcome: ImproveResult) -> None:
+def _show_next_after_diagnosis(screen: Screen, outcome: ImproveResult) -> None:
     """What to do after a diagnosis without a search."""
     if not outcome.n_valid:
-        screen.warn("without validation rows nothing can be compared, so nothing was searched")
+        screen.warn("no search: trials cannot be compared without validation rows")
     if outcome.applied is not None:
         screen.next_step(f"mlcli train {outcome.applied}")
     elif not outcome.n_valid:
         screen.next_step("the same command with -S dataset.split.valid=0.2")
     elif any(finding.patch for finding in outcome.searched.findings if finding.level == "ailment"):
-        screen.next_step("the same command with --apply, which writes a configuration with these remedies")
+        screen.next_step("the same command with --apply, which writes a configuration with these changes")
     else:
         screen.next_step("the same command without --diagnose, which searches")
 
@@ -138,7 +136,7 @@ def _show_trials(screen: Screen, outcome: ImproveResult) -> None:
 
 
 def describe_rows(outcome: ImproveResult) -> str:
-    """What trials were compared on."""
+    """The rows that trials were compared on."""
     folds = outcome.config.improve.folds
     return f"{outcome.n_rows:,} rows in {folds} folds" if folds else f"{outcome.n_valid:,} validation rows"
 
@@ -146,32 +144,32 @@ def describe_rows(outcome: ImproveResult) -> str:
 def _show_importance(screen: Screen, results: Results) -> None:
     if results.importance:
         shares = ", ".join(f"{key} {share:.0%}" for key, share in results.importance.items())
-        screen.say(f"What made the difference between trials: {shares}")
+        screen.say(f"Importance of the keys: {shares}")
 
 
 def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None:
-    before, team = show_number(outcome.before), results.ensemble
+    before, ensemble = show_number(outcome.before), results.ensemble
     where = "Cross-validated" if outcome.config.improve.folds else "Validation"
     if outcome.best is None:
-        screen.heading("No trial came to an end that can be compared")
+        screen.heading("No trial was completed")
         return
     if outcome.improved:
         screen.heading(f"{where} {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
-    elif team is None:
-        screen.heading(f"Nothing beat the configuration as it is ({where.lower()} {outcome.metric} {before})")
-    if team is not None:
-        score = f"validation {outcome.metric} {show_number(team.score)}"
-        screen.heading(f"{team.run}: {team.members} networks together, {score}")
+    elif ensemble is None:
+        screen.heading(f"No trial is better than your configuration ({where.lower()} {outcome.metric} {before})")
+    if ensemble is not None:
+        score = f"validation {outcome.metric} {show_number(ensemble.score)}"
+        screen.heading(f"{ensemble.run}: ensemble of {ensemble.members} networks, {score}")
     if results.difference is not None:
         screen.say(describe_difference(results.difference, results.n_rows))
     if outcome.improved:
-        screen.say("The best of many is partly luck: measure it on the test rows with mlcli evaluate")
+        screen.say("The best of many trials is optimistic: measure it on the test rows with mlcli evaluate")
     if results.outlook:
-        screen.say(f"{results.outlook} (the curve: {outcome.folder / 'search.svg'})")
+        screen.say(f"{results.outlook} (curve: {outcome.folder / 'search.svg'})")
 
 
 def describe_difference(difference: Difference, n_rows: int) -> str:
-    """A paired comparison in a sentence, e.g. `log_loss differs by −0.0023 on the same 30 rows (…): better`."""
+    """Such as `Difference in log_loss on the same 30 rows: −0.0023, interval −0.0033 to −0.0013: better`."""
     low, high = show_signed(difference.low), show_signed(difference.high)
     interval = "" if difference.low is None else f", interval {low} to {high}"
     verdict = describe_verdict(difference.verdict)

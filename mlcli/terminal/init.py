@@ -25,12 +25,12 @@ def choose_target(screen: Screen, data: str, found: TableFound) -> str:
         raise UsageError(f"--target: name the column to predict; {data} has: {listed}")
     screen.table(("", "column", "holds", "such as"), [_row(found, index, name) for index, name in enumerate(names, 1)])
     while True:
-        answer = screen.ask("Which column is to be predicted? Its name or number: ").strip()
+        answer = screen.ask("Column to predict (name or number): ").strip()
         if answer in names:
             return answer
         if answer.isdigit() and 1 <= int(answer) <= len(names):
             return names[int(answer) - 1]
-        screen.warn(f"{answer!r} is no column")
+        screen.heading(f"{answer!r} is not a column")
 
 
 def show_started(screen: Screen, result: InitResult) -> None:
@@ -40,7 +40,7 @@ def show_started(screen: Screen, result: InitResult) -> None:
     for verdict in result.proposal.columns:
         if verdict.why:
             screen.say(f"· {verdict.name}: {'left out: ' if verdict.use == 'drop' else ''}{verdict.why}")
-    screen.say(f"Configuration: {result.config}, for an editor described by {result.schema}")
+    screen.say(f"Configuration: {result.config}; schema for editors: {result.schema}")
 
 
 def show_example(screen: Screen, result: ExampleResult) -> None:

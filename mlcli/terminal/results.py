@@ -1,4 +1,4 @@
-"""What each step shows at its end."""
+"""The results of train, evaluate and predict."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from mlcli.data.notes import profile_notes
-from mlcli.features.report import feature_notes
 from mlcli.io.text import show_number
 from mlcli.reports.wording import (
     describe_folds,
@@ -18,59 +16,27 @@ from mlcli.reports.wording import (
     show_spread,
     show_value,
 )
+from mlcli.terminal.prepare import show_data_findings
 from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
-    from mlcli.data.quality.sample import DataFinding
     from mlcli.evaluation.evaluate import Evaluation
     from mlcli.use_cases.evaluate import EvaluateResult
-    from mlcli.use_cases.features import FeaturesResult
     from mlcli.use_cases.predict import PredictResult
-    from mlcli.use_cases.prepare import PrepareResult
     from mlcli.use_cases.train import TrainResult
 
 # Blanks between two columns of a table.
 GAP = 3
 STOPPED = {
     "finished": "all epochs done",
-    "early": "stopped early: no improvement any more",
-    "interrupted": "interrupted; the state is saved",
+    "early": "stopped early without further improvement",
+    "interrupted": "interrupted, state saved",
 }
-
-
-def show_prepared(screen: Screen, result: PrepareResult) -> None:
-    """Rows of each split, a line a config; and what was left out."""
-    done = [(entry.name, entry.prepared) for entry in result.entries if entry.prepared is not None]
-    rows = [
-        (name, *(f"{len(prepared.splits[split]):,}" for split in ("train", "valid", "test")), prepared.folder.name)
-        for name, prepared in done
-    ]
-    if rows:
-        title = f"Rows, prepared in {done[0][1].folder.parent}"
-        screen.table(("config", "train", "valid", "test", "folder"), rows, title)
-    left = [(entry.name, entry.left_out or "") for entry in result.entries if entry.prepared is None]
-    if left:
-        screen.table(("left out", "why"), left)
-    if len(done) == 1:
-        for note in profile_notes(done[0][1].profile):
-            screen.say(f"· {note}")
-    for entry in result.entries:
-        _show_findings(screen, entry.findings, f"{entry.name}: " if len(result.entries) > 1 else "")
-
-
-def show_features(screen: Screen, result: FeaturesResult) -> None:
-    """What became of the columns."""
-    features = result.inputs.features
-    layout = features.layout
-    for note in feature_notes(features.report):
-        screen.say(f"· {note}")
-    embedded = f" and {len(layout.embedded)} embedded categories" if layout.embedded else ""
-    screen.heading(f"{layout.n_numeric} numeric inputs{embedded} for the network")
 
 
 def show_trained(screen: Screen, result: TrainResult) -> None:
     """Loss and metrics of the best weights, and where they are."""
-    _stand_in(screen, result.stand_in_for)
+    _warn_of_stand_in(screen, result.stand_in_for)
     names = list(result.train)
     splits = [("train", result.train)] + ([("valid", result.valid)] if result.valid else [])
     title = (
@@ -90,7 +56,7 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
 def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
     """Scores, and the baselines' beside them, then the confusion matrix or the weights."""
     evaluation = result.evaluation
-    _stand_in(screen, evaluation.stand_in_for)
+    _warn_of_stand_in(screen, evaluation.stand_in_for)
     _show_scores(screen, result)
     _show_baselines(screen, evaluation)
     _show_seeds(screen, evaluation)
@@ -100,9 +66,9 @@ def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
         _show_classes(screen, evaluation)
     _show_weights(screen, evaluation)
     if evaluation.test_looks > 1:
-        screen.say(f"The test rows have been looked at {evaluation.test_looks} times for this run")
+        screen.say(f"The test rows have been evaluated {evaluation.test_looks} times for this run")
     screen.say(f"Report: {result.run.report}")
-    _show_findings(screen, result.findings)
+    show_data_findings(screen, result.findings)
     for miss in result.misses:
         screen.warn(miss)
 
@@ -117,7 +83,7 @@ def show_predictions(screen: Screen, result: PredictResult) -> None:
     shown = _fitting(columns, rows, screen.stderr.width)
     screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
     more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
-    screen.say(f"All {result.n_rows:,}: {result.path}{more}")
+    screen.say(f"All {result.n_rows:,} predictions: {result.path}{more}")
 
 
 def _show_scores(screen: Screen, result: EvaluateResult) -> None:
@@ -180,7 +146,7 @@ def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:
     rows = [(name, *map(str, row)) for name, row in zip(evaluation.classes, counts, strict=False)]
     columns = ("true", *evaluation.classes)
     if rows and _fitting(columns, rows, screen.stderr.width) == len(columns):
-        screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted ones in columns")
+        screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted classes in columns")
 
 
 def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
@@ -209,18 +175,9 @@ def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
     screen.table(("feature", *table.outputs), rows, title=table.caption)
 
 
-def _show_findings(screen: Screen, findings: Sequence[DataFinding], start: str = "") -> None:
-    """Warnings, and what is merely worth knowing."""
-    for finding in findings:
-        if finding.serious:
-            screen.warn(start + finding.text)
-        else:
-            screen.say(f"· {start}{finding.text}")
-
-
-def _stand_in(screen: Screen, stand_in_for: str | None) -> None:
+def _warn_of_stand_in(screen: Screen, stand_in_for: str | None) -> None:
     if stand_in_for is not None:
-        screen.warn(f"this is not {stand_in_for}: another dataset stands in for it, and its scores say nothing of it")
+        screen.warn(f"substitute data is used in place of {stand_in_for}; the scores do not describe {stand_in_for}")
 
 
 def _share(value: float | None) -> str:

@@ -22,21 +22,21 @@ from mlcli.terminal.plot import scale_for, sparkline
 from mlcli.terminal.screen import Screen
 
 COLUMNS = ("run", "training", "time", "valid", "test", "interval")
-# What goes first where the terminal is too narrow.
+# Dropped first where the terminal is too narrow.
 SPARE = ("time", "interval")
 GAP = "  "
-# Letters of a run that are to be seen before other columns go.
+# Characters of a run's name that are kept before other columns are dropped.
 RUN_WIDTH = 20
-# Lines of what a run did otherwise, at most.
+# Lines of changes, at most.
 CHANGE_LINES = 3
 STYLES = {"damaged": "red", "diverged": "red", "killed": "yellow", "interrupted": "yellow", "running": "cyan"}
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 
 
 def show_runs(screen: Screen, listing: Listing) -> None:
-    """Two lines or more a run: how it went, and what it did otherwise than the one before."""
+    """Two or more lines per run: its scores, and its changes since the run before."""
     if not listing.entries:
-        screen.say("There is no run yet; train one with: mlcli train CONFIG")
+        screen.say("No runs yet; train one with: mlcli train CONFIG")
         return
     width = shutil.get_terminal_size((100, 24)).columns
     for line in render_runs(listing, width, datetime.now(UTC)):
@@ -129,10 +129,10 @@ def _data(record: RunRecord, manifest: RunManifest) -> str:
 
 
 def describe_changes(changes: Changes) -> str:
-    """One clause: `since 002: optimizer.lr 0.01 → 0.1, other data`; the name is the run's own."""
+    """One clause: `since 002: optimizer.lr 0.01 → 0.1, different data`; the name is the run's own."""
     told = [f"{one.key} {show_setting(one.values[0])} → {show_setting(one.values[1])}" for one in changes.keys]
-    told += ["other data"] if changes.other_data else []
-    return f"since {changes.since.rpartition('/')[2]}: {', '.join(told) or 'the same again'}"
+    told += ["different data"] if changes.other_data else []
+    return f"since {changes.since.rpartition('/')[2]}: {', '.join(told) or 'no changes'}"
 
 
 def show_age(created: str, now: datetime) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
-    """What stays on the terminal and changes there."""
+    """What stays on the terminal and is redrawn there."""
 
     def start(self) -> None: ...
 
@@ -33,11 +33,11 @@ PICTURE_COLUMNS, PICTURE_ROWS = 40, 12
 
 
 class Screen:
-    """Where a command speaks; a `Reporter` for the rooms below.
+    """The output of a command; the `Reporter` of the layers below.
 
     quiet   : errors and warnings only
     as_json : stdout carries one JSON document and nothing else
-    verbose : what each step is gets explained, too
+    verbose : each step is explained
     """
 
     def __init__(self, quiet: bool = False, as_json: bool = False, verbose: bool = False) -> None:
@@ -48,22 +48,23 @@ class Screen:
         self._view: View | None = None
         self._waiting: list[tuple[RenderableType, bool]] = []
         self._covered = self._emitted = False
+        self._warned: set[str] = set()
 
     @cached_property
     def stderr(self) -> Console:
-        """Where people are spoken to."""
+        """The console for messages."""
         from rich.console import Console
 
         return Console(stderr=True, highlight=False)
 
     @property
     def live(self) -> bool:
-        """Whether a person watches: a terminal, and not asked to be quiet."""
+        """Whether stderr is a terminal, and not quiet."""
         return self.stderr.is_terminal and not self.quiet
 
     @property
     def pictures(self) -> bool:
-        """Whether curves can be drawn and redrawn: colours tell them apart, and they need some room."""
+        """Whether charts can be redrawn: they need colours and some room."""
         console = self.stderr
         drawable = not console.is_dumb_terminal and not console.no_color
         return self.live and drawable and console.width >= PICTURE_COLUMNS and console.height >= PICTURE_ROWS
@@ -74,11 +75,13 @@ class Screen:
             self._line((text, "dim"))
 
     def warn(self, text: str) -> None:
-        """What must not be missed; shown even when quiet."""
-        self._line(("warning: ", "bold yellow"), text)
+        """A warning, shown even when quiet; repeated ones once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._line(("warning: ", "bold yellow"), text)
 
     def explain(self, step: Step, *facts: object) -> None:
-        """What a step is, a sentence a line."""
+        """A step in sentences, one per line."""
         if not self.verbose:
             return
         from mlcli.reports.narration import NARRATIONS
@@ -115,7 +118,7 @@ class Screen:
         """What a person types; raises UsageError at the end of input."""
         self._line((question, "bold green"))
         if not (answer := sys.stdin.readline()):
-            raise UsageError("nothing was answered")
+            raise UsageError("no answer was given")
         return answer
 
     def heading(self, text: str) -> None:

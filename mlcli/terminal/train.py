@@ -36,10 +36,10 @@ def describe_numbers(record: EpochRecord) -> str:
 
 
 def describe_beginning(context: TrainingContext, state: TrainingState) -> str:
-    """What the steps of the first epoch tell, before its end."""
+    """The loss so far, before the end of the first epoch."""
     from mlcli.training.loop import mean_loss
 
-    return f"train loss {mean_loss(context, state):.4g} so far   the curves begin when the first epoch is over"
+    return f"train loss {mean_loss(context, state):.4g} so far   curves begin after the first epoch"
 
 
 class PlainView(Callback):

@@ -62,6 +62,23 @@ def test_prepare_alone_takes_every_config_at_hand_and_lists_the_others(workspace
     assert "UCI" in entries["adult"]["reason"]
 
 
+def test_prepare_alone_takes_a_line_for_each_data_set(workspace, mlcli):
+    (workspace / "configs").rename("all")
+    (workspace / "configs").mkdir()
+    for name in ("adult", "digits", "iris"):
+        shutil.copy(workspace / f"all/{name}.yaml", workspace / "configs")
+    title, *lines = mlcli("prepare").err.splitlines()
+    assert title == "2 data sets in data/prepared"
+    assert [line.split()[:6] for line in lines[:2]] == [
+        ["digits", "1,797", "rows", "8", "×", "8"],
+        ["iris", "150", "rows", "4", "columns", next((workspace / "data/prepared").glob("iris-*[0-9a-f]")).name],
+    ]
+    assert lines[2:] == ["Data missing for adult; details with --verbose", "Next: mlcli train CONFIG"]
+    detailed = mlcli("prepare", "--verbose").err
+    assert "UCI Machine Learning Repository" in detailed
+    assert "4 feature columns" in mlcli("prepare", "configs/iris.yaml").err
+
+
 @pytest.mark.parametrize(
     "command", [["prepare", "configs/iris.yaml"], ["features"], ["train", *FAST], ["evaluate"], ["predict"]]
 )
@@ -194,7 +211,7 @@ def test_probabilities_add_up_to_one(iris, mlcli):
 def test_the_looks_at_the_test_rows_are_counted(iris, mlcli):
     assert mlcli("evaluate", "--split", "valid", "--json").json["test_looks"] == 0
     assert [mlcli("evaluate", "--json").json["test_looks"] for _ in range(3)] == [1, 2, 3]
-    assert "looked at 4 times" in mlcli("evaluate").err
+    assert "evaluated 4 times" in mlcli("evaluate").err
 
 
 @pytest.mark.parametrize(

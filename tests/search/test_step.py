@@ -175,7 +175,7 @@ def test_nothing_better_is_said_plainly(make_config, shown):
     assert not result.improved
     assert load_config(result.results.proposal) == result.config
     text = shown(result)
-    assert "Nothing beat the configuration as it is" in text
+    assert "No trial is better than your configuration" in text
     assert "--trials 6" in text
 
 

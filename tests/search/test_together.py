@@ -88,7 +88,7 @@ def test_no_trial_is_lost_when_two_processes_are_killed(make_config, start, tmp_
 
 def test_two_processes_go_on_and_train_an_ensemble(make_config, start, tmp_path, campaign_only):
     err = check_no_trial_is_lost(make_config, start, tmp_path, "--jobs", 2, "--ensemble", 3)
-    assert b"3 networks together" in err
+    assert b"ensemble of 3 networks" in err
 
 
 def test_a_signal_ends_all_processes(make_config, start, tmp_path, campaign_only):

@@ -188,5 +188,5 @@ def test_on_a_terminal_the_target_is_asked_for(folder):
         except OSError:  # closed at the other end
             pass
         assert process.wait() == 0, shown.decode()
-    assert b"'nope' is no column" in shown
+    assert b"'nope' is not a column" in shown
     assert written(folder)["dataset"]["target"] == "y"

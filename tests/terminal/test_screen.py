@@ -29,6 +29,13 @@ def test_what_is_said_under_a_view_that_covers_all_comes_after_it(capsys):
     assert capsys.readouterr().err == "fourth\n"
 
 
+def test_a_repeated_warning_is_shown_once(capsys):
+    screen = Screen(quiet=True)
+    for text in ("first", "second", "first"):
+        screen.warn(text)
+    assert capsys.readouterr().err == "warning: first\nwarning: second\n"
+
+
 def test_what_is_said_beside_a_bar_is_shown_at_once(capsys):
     screen, view = Screen(), View(capsys)
     screen.open_view(view)

@@ -149,7 +149,7 @@ def test_data_that_has_changed_since_a_run_is_told(workspace, mlcli):
     assert "warning" not in mlcli("show", "a").err
     with (workspace / "a.csv").open("a") as file:
         file.write("99,yes\n")
-    assert "the data has changed since a was trained on it" in mlcli("show", "a").err
+    assert "the data has changed since a was trained" in mlcli("show", "a").err
     assert "warning" not in mlcli("show", "a.yaml").err
 
 

@@ -180,7 +180,7 @@ def test_seconds(seconds, shown):
 
 
 def test_the_command(make_run, mlcli):
-    assert "There is no run yet" in mlcli("runs").err
+    assert "No runs yet" in mlcli("runs").err
     for _ in range(3):
         make_run()
     shown = mlcli("runs", "--limit", "2")
