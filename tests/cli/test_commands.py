@@ -239,7 +239,7 @@ def test_fail_under(iris, mlcli, bound, code):
         (["train", "configs/adult.yaml"], 3, "UCI"),
         (["train", "configs/first_network.yaml"], 3, "train-images-idx3-ubyte"),
         (["train", "configs/iris.yaml", "-S", "device=cuda:9"], 2, "device"),
-        (["train", "configs/iris.yaml", "-S", "loss={name: mse}"], 2, "mse is for numbers"),
+        (["train", "configs/iris.yaml", "-S", "loss={name: mse}"], 2, "mse is for regression"),
     ],
 )
 def test_mistakes_end_with_their_exit_code_and_a_remedy(iris, mlcli, arguments, code, says):

@@ -41,7 +41,7 @@ UNKNOWN_KEYS = [
     (CSV + "features:\n  select:\n    kbest: 3", "features.select.kbest", 4, 5, "did you mean 'k_best'?"),
     (CSV + "features: {columns: {a.b: {scal: none}}}", 'features.columns."a.b".scal', 2, 28, "did you mean 'scale'?"),
     (CSV + "loss: {name: mse, delta: 1}", "loss.delta", 2, 19, "delta belongs to huber; loss.name is mse"),
-    (CSV + "improve: {space: {model.dropout: {log: [0.1, 0.2], choices: [0.1, 0.3]}}}", 'improve.space."model.dropout".choices', 2, 52, "choices cannot stand beside the others here; keep one"),
+    (CSV + "improve: {space: {model.dropout: {log: [0.1, 0.2], choices: [0.1, 0.3]}}}", 'improve.space."model.dropout".choices', 2, 52, "choices cannot be combined with the other keys here; keep one"),
     (CSV + "<<: {seed: 3}", "<<", 2, 1, "unknown key"),
 ]  # fmt: skip
 
@@ -105,9 +105,9 @@ VALUES = [
     ("dataset: {name: csv, path: a, target: y, delimiter: x}", "dataset.delimiter", 1, 53, 'must be ",", ";", "\\t", "|" or " "'),
     ("dataset: {name: csv, path: a, target: y, types: {z: text}}", "dataset.types.z", 1, 53, 'must be "number", "category", "boolean" or "date"'),
     ("dataset: {name: csv, path: a, target: y, dates: {z: 'day/month'}}", "dataset.dates.z", 1, 53, "must be how dates are written, such as %d/%m/%Y"),
-    ("dataset: {name: csv, path: a, target: y, dates: {z: '%m/%Y'}}", "dataset.dates.z", 1, 53, "must tell day (%d), month"),
+    ("dataset: {name: csv, path: a, target: y, dates: {z: '%m/%Y'}}", "dataset.dates.z", 1, 53, "must contain day (%d), month"),
     ("dataset: {name: csv, path: a, target: y, dates: {y: '%d/%m/%Y'}}", "dataset.dates.y", 1, 50, "is the target"),
-    ("dataset: {name: csv, path: a, target: y, types: {z: number}, dates: {z: '%d/%m/%Y'}}", "dataset.dates.z", 1, 70, "dataset.types makes 'z' a number"),
+    ("dataset: {name: csv, path: a, target: y, types: {z: number}, dates: {z: '%d/%m/%Y'}}", "dataset.dates.z", 1, 70, "dataset.types declares 'z' as number"),
     ("dataset: {name: csv, path: a, target: y, types: {y: boolean}}", "dataset.types.y", 1, 53, "must be number or category: 'y' is predicted"),
     ("dataset: {name: csv, path: a, target: y, types: {'': number}}", 'dataset.types.""', 1, 50, "the key must be text that is not empty"),
     ("dataset: {name: iris, split: {test: 1.5}}", "dataset.split.test", 1, 37,

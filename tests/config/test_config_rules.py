@@ -24,47 +24,47 @@ ROWS = [
     (f"{CSV}, split: {{test: 0.5, valid: 0.5}}}}", "dataset.split", 1, 46, "leave no rows", f"{CSV}, test_path: b.csv, split: {{test: 0.5, valid: 0.5}}}}"),
     ("dataset: {name: iris, split: {valid: 0}}\ntraining: {early_stopping: {patience: 3}}", "training.early_stopping", 2, 12, "early stopping needs validation rows, and dataset.split.valid is 0", "dataset: {name: iris, split: {valid: 30}}\ntraining: {early_stopping: {}}"),
     ("dataset: {name: iris, split: {valid: 0}}\noptimizer: {schedule: plateau}", "optimizer.schedule.name", 2, 23, "plateau needs validation rows", "dataset: {name: iris, split: {valid: 0}}\noptimizer: {schedule: cosine}"),
-    ("dataset: iris\nevaluation: {repeats: 3}", "evaluation.repeats", 2, 23, "is for a number of folds; evaluation.folds is null", "dataset: iris\nevaluation: {repeats: 3, folds: 5}"),
-    (f"{CSV}, split: {{by: group, column: g}}}}\nevaluation: {{folds: 5}}", "evaluation.folds", 2, 21, "would part the groups", f"{CSV}}}\nevaluation: {{folds: 5}}"),
-    (f"{CSV}, split: {{by: time, column: g}}}}\nevaluation: {{folds: 5}}", "evaluation.folds", 2, 21, "would learn from what comes later", f"{CSV}}}\nevaluation: {{folds: leave_one_out}}"),
+    ("dataset: iris\nevaluation: {repeats: 3}", "evaluation.repeats", 2, 23, "needs a number of folds; evaluation.folds is null", "dataset: iris\nevaluation: {repeats: 3, folds: 5}"),
+    (f"{CSV}, split: {{by: group, column: g}}}}\nevaluation: {{folds: 5}}", "evaluation.folds", 2, 21, "would separate the rows of a group", f"{CSV}}}\nevaluation: {{folds: 5}}"),
+    (f"{CSV}, split: {{by: time, column: g}}}}\nevaluation: {{folds: 5}}", "evaluation.folds", 2, 21, "would train on rows later than those it predicts", f"{CSV}}}\nevaluation: {{folds: leave_one_out}}"),
     (f"{CSV}, outliers: iqr}}\nevaluation: {{folds: 5}}", "evaluation.folds", 2, 21, "without the outliers", f"{CSV}, outliers: none}}\nevaluation: {{folds: 5}}"),
     ("dataset: {name: iris, split: {valid: 0}}\nevaluation: {threshold: f1}", "evaluation.threshold", 2, 25, "choosing the threshold by f1 needs validation rows", "dataset: {name: iris, split: {valid: 0}}\nevaluation: {threshold: 0.3}"),
-    (f"{CSV}, drop: [a, y]}}", "dataset.drop", 1, 52, "drops 'y', which dataset.target predicts", f"{CSV}, drop: [a]}}"),
-    ("dataset: {name: csv, path: a, target: [y, y]}", "dataset.target", 1, 39, "names 'y' twice", "dataset: {name: csv, path: a, target: [y, z]}"),
+    (f"{CSV}, drop: [a, y]}}", "dataset.drop", 1, 52, "drops the target 'y'", f"{CSV}, drop: [a]}}"),
+    ("dataset: {name: csv, path: a, target: [y, y]}", "dataset.target", 1, 39, "lists 'y' twice", "dataset: {name: csv, path: a, target: [y, z]}"),
     ("dataset: {name: csv, path: a, target: [y, z], task: classification}", "dataset.task", 1, 53, "must be regression or auto with several targets", "dataset: {name: csv, path: a, target: [y, z], task: regression}"),
     ("dataset: {name: csv, path: a, target: [y, z], types: {z: category}}", "dataset.types.z", 1, 58, "several targets are predicted as numbers", "dataset: {name: csv, path: a, target: y, types: {y: category}}"),
     ("dataset: {name: sql, query: SELECT 1, target: y}", "dataset.path", 1, 1, "is required: path of a SQLite file, or url", "dataset: {name: sql, query: SELECT 1, target: y, path: a.db}"),
-    ("dataset: {name: sql, query: SELECT 1, target: y, path: a, url: b}", "dataset.url", 1, 64, "stands beside path", "dataset: {name: sql, query: SELECT 1, target: y, url: b}"),
-    ("dataset: {name: idx, images: a, labels: b, test_images: c}", "dataset.test_images", 1, 57, "needs dataset.test_labels beside it", "dataset: {name: idx, images: a, labels: b, test_images: c, test_labels: d}"),
-    ("dataset: {name: idx, images: a, labels: b, test_labels: c}", "dataset.test_labels", 1, 57, "needs dataset.test_images beside it", "dataset: {name: idx, images: a, labels: b}"),
-    (f"{CSV}, decimal: ','}}", "dataset.decimal", 1, 55, "is the delimiter too", f"{CSV}, decimal: ',', delimiter: ;}}"),
+    ("dataset: {name: sql, query: SELECT 1, target: y, path: a, url: b}", "dataset.url", 1, 64, "cannot be combined with dataset.path", "dataset: {name: sql, query: SELECT 1, target: y, url: b}"),
+    ("dataset: {name: idx, images: a, labels: b, test_images: c}", "dataset.test_images", 1, 57, "needs dataset.test_labels as well", "dataset: {name: idx, images: a, labels: b, test_images: c, test_labels: d}"),
+    ("dataset: {name: idx, images: a, labels: b, test_labels: c}", "dataset.test_labels", 1, 57, "needs dataset.test_images as well", "dataset: {name: idx, images: a, labels: b}"),
+    (f"{CSV}, decimal: ','}}", "dataset.decimal", 1, 55, "is also the delimiter", f"{CSV}, decimal: ',', delimiter: ;}}"),
     (f"{CSV}}}\nfeatures: {{derive: {{y: a + b}}}}", "features.derive.y", 2, 21, "the name is the target", f"{CSV}}}\nfeatures: {{derive: {{z: a + b}}}}"),
     (f"{CSV}, split: {{by: time, column: t}}}}\nfeatures: {{derive: {{t: a + b}}}}", "features.derive.t", 2, 21, "the name is the split column", f"{CSV}}}\nfeatures: {{derive: {{t: a + b}}}}"),
-    (f"{CSV}}}\nfeatures: {{columns: {{y: {{scale: none}}}}}}", "features.columns.y", 2, 22, "the column is the target, so it is no feature", f"{CSV}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),
+    (f"{CSV}}}\nfeatures: {{columns: {{y: {{scale: none}}}}}}", "features.columns.y", 2, 22, "the column is the target, so it is not a feature", f"{CSV}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),
     (f"{CSV}, drop: [a]}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}", "features.columns.a", 2, 22, "dropped by dataset.drop", f"{CSV}, drop: [b]}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),
     (f"{CSV}}}\nfeatures: {{columns: {{a: {{order: [x, z]}}}}}}", "features.columns.a.order", 2, 26, "needs encode: ordinal for this column; it is one_hot", f"{CSV}}}\nfeatures: {{encode: ordinal, columns: {{a: {{order: [x, z]}}}}}}"),
     (f"{CSV}}}\nfeatures: {{columns: {{a: {{encode: ordinal, order: [x, z, x]}}}}}}", "features.columns.a.order", 2, 50, "lists 'x' twice; list each category once, from lowest to highest", f"{CSV}}}\nfeatures: {{columns: {{a: {{encode: ordinal, order: [x, z]}}}}}}"),
     (f"{CSV}}}\nfeatures: {{columns: {{a: {{buckets: 8}}}}}}", "features.columns.a.buckets", 2, 26, "needs encode: hash for this column; it is one_hot", f"{CSV}}}\nfeatures: {{columns: {{a: {{encode: hash, buckets: 8}}}}}}"),
     (f"{CSV}}}\nfeatures: {{columns: {{a: {{fill_value: 1}}}}}}", "features.columns.a.fill_value", 2, 26, "needs impute: constant", f"{CSV}}}\nfeatures: {{columns: {{a: {{fill_value: 1, impute: constant}}}}}}"),
-    (f"{CSV}}}\nfeatures: {{fill_value: 1}}", "features.fill_value", 2, 24, "is used by features.impute: constant only", f"{CSV}}}\nfeatures: {{fill_value: 1, impute: constant}}"),
+    (f"{CSV}}}\nfeatures: {{fill_value: 1}}", "features.fill_value", 2, 24, "is used with features.impute: constant only", f"{CSV}}}\nfeatures: {{fill_value: 1, impute: constant}}"),
     (f"{CSV}, types: {{a: category}}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}", "features.columns.a.scale", 2, 26, "has no effect on a category column", f"{CSV}, types: {{a: number}}}}\nfeatures: {{columns: {{a: {{scale: none}}}}}}"),
     (f"{CSV}, types: {{a: number}}}}\nfeatures: {{columns: {{a: {{encode: ordinal}}}}}}", "features.columns.a.encode", 2, 26, "has no effect on a number column", f"{CSV}, types: {{a: category}}}}\nfeatures: {{columns: {{a: {{encode: ordinal}}}}}}"),
-    ("dataset: iris\nmodel: {output: step}\nloss: bce", "model.output", 2, 17, "step goes with loss auto, perceptron or hinge; loss.name is bce", "dataset: iris\nmodel: {output: step}\nloss: hinge"),
-    ("dataset: iris\nmodel: {output: softmax}\nloss: bce", "model.output", 2, 17, "softmax goes with loss auto, cross_entropy or focal", "dataset: iris\nmodel: {output: softmax}\nloss: focal"),
-    ("dataset: iris\nmodel: {output: sigmoid}\nloss: hinge", "model.output", 2, 17, "sigmoid goes with loss auto, bce or focal", "dataset: iris\nmodel: {output: sigmoid}\nloss: bce"),
-    ("dataset: diabetes\nmodel: {output: step}", "model.output", 2, 17, "step is for classes, and the target is numbers", "dataset: diabetes\nmodel: {output: identity}"),
-    ("dataset: diabetes\nloss: bce", "loss.name", 2, 7, "bce is for classes, and the target is numbers; use auto, mse", "dataset: diabetes\nloss: huber"),
-    (f"{CSV}, task: regression}}\nloss: {{name: focal}}", "loss.name", 2, 14, "focal is for classes", f"{CSV}, task: classification}}\nloss: {{name: focal}}"),
-    ("dataset: {name: csv, path: a, target: [y, z]}\nloss: hinge", "loss.name", 2, 7, "hinge is for classes", "dataset: {name: csv, path: a, target: [y, z]}\nloss: mae"),
-    ("dataset: mnist\nloss: mse", "loss.name", 2, 7, "mse is for numbers, and the target is classes; use auto, bce or cross_entropy", "dataset: plane\nloss: mse"),
-    ("dataset: plane\nloss: {class_weights: balanced}", "loss.class_weights", 2, 8, "is for classes", "dataset: spiral\nloss: {class_weights: balanced}"),
-    ("dataset: plane\nloss: {label_smoothing: 0.1}", "loss.label_smoothing", 2, 8, "is for classes", "dataset: spiral\nloss: {label_smoothing: 0.1}"),
-    ("dataset: plane\nevaluation: {threshold: 0.3}", "evaluation.threshold", 2, 14, "is for classes", "dataset: spiral\nevaluation: {threshold: 0.3}"),
-    ("dataset: plane\nevaluation: {positive: a}", "evaluation.positive", 2, 14, "is for classes", "dataset: spiral\nevaluation: {positive: a}"),
-    ("dataset: diabetes\nevaluation: {metrics: [r2, f1]}", "evaluation.metrics[1]", 2, 28, "f1 does not suit a target of numbers", "dataset: diabetes\nevaluation: {metrics: [r2, mae]}"),
-    ("dataset: iris\nevaluation: {metrics: [r2, f1]}", "evaluation.metrics[0]", 2, 24, "r2 does not suit a target of classes", "dataset: iris\nevaluation: {metrics: [mcc, f1]}"),
-    ("dataset: iris\ntraining: {early_stopping: {metric: r2}}", "training.early_stopping.metric", 2, 37, "r2 does not suit a target of classes; use loss", "dataset: iris\ntraining: {early_stopping: {metric: f1_weighted}}"),
-    ("dataset: diabetes\noptimizer: {schedule: {name: plateau, metric: ece}}", "optimizer.schedule.metric", 2, 47, "ece does not suit a target of numbers; use loss", "dataset: diabetes\noptimizer: {schedule: {name: plateau, metric: mape}}"),
+    ("dataset: iris\nmodel: {output: step}\nloss: bce", "model.output", 2, 17, "step needs loss auto, perceptron or hinge; loss.name is bce", "dataset: iris\nmodel: {output: step}\nloss: hinge"),
+    ("dataset: iris\nmodel: {output: softmax}\nloss: bce", "model.output", 2, 17, "softmax needs loss auto, cross_entropy or focal", "dataset: iris\nmodel: {output: softmax}\nloss: focal"),
+    ("dataset: iris\nmodel: {output: sigmoid}\nloss: hinge", "model.output", 2, 17, "sigmoid needs loss auto, bce or focal", "dataset: iris\nmodel: {output: sigmoid}\nloss: bce"),
+    ("dataset: diabetes\nmodel: {output: step}", "model.output", 2, 17, "step is for classification, and the target is numbers", "dataset: diabetes\nmodel: {output: identity}"),
+    ("dataset: diabetes\nloss: bce", "loss.name", 2, 7, "bce is for classification, and the target is numbers; use auto, mse", "dataset: diabetes\nloss: huber"),
+    (f"{CSV}, task: regression}}\nloss: {{name: focal}}", "loss.name", 2, 14, "focal is for classification", f"{CSV}, task: classification}}\nloss: {{name: focal}}"),
+    ("dataset: {name: csv, path: a, target: [y, z]}\nloss: hinge", "loss.name", 2, 7, "hinge is for classification", "dataset: {name: csv, path: a, target: [y, z]}\nloss: mae"),
+    ("dataset: mnist\nloss: mse", "loss.name", 2, 7, "mse is for regression, and the target is classes; use auto, bce or cross_entropy", "dataset: plane\nloss: mse"),
+    ("dataset: plane\nloss: {class_weights: balanced}", "loss.class_weights", 2, 8, "is for classification", "dataset: spiral\nloss: {class_weights: balanced}"),
+    ("dataset: plane\nloss: {label_smoothing: 0.1}", "loss.label_smoothing", 2, 8, "is for classification", "dataset: spiral\nloss: {label_smoothing: 0.1}"),
+    ("dataset: plane\nevaluation: {threshold: 0.3}", "evaluation.threshold", 2, 14, "is for classification", "dataset: spiral\nevaluation: {threshold: 0.3}"),
+    ("dataset: plane\nevaluation: {positive: a}", "evaluation.positive", 2, 14, "is for classification", "dataset: spiral\nevaluation: {positive: a}"),
+    ("dataset: diabetes\nevaluation: {metrics: [r2, f1]}", "evaluation.metrics[1]", 2, 28, "f1 does not suit regression", "dataset: diabetes\nevaluation: {metrics: [r2, mae]}"),
+    ("dataset: iris\nevaluation: {metrics: [r2, f1]}", "evaluation.metrics[0]", 2, 24, "r2 does not suit classification", "dataset: iris\nevaluation: {metrics: [mcc, f1]}"),
+    ("dataset: iris\ntraining: {early_stopping: {metric: r2}}", "training.early_stopping.metric", 2, 37, "r2 does not suit classification; use loss", "dataset: iris\ntraining: {early_stopping: {metric: f1_weighted}}"),
+    ("dataset: diabetes\noptimizer: {schedule: {name: plateau, metric: ece}}", "optimizer.schedule.metric", 2, 47, "ece does not suit regression; use loss", "dataset: diabetes\noptimizer: {schedule: {name: plateau, metric: mape}}"),
     ("dataset: iris\noptimizer: {name: sgd, nesterov: true}", "optimizer.nesterov", 2, 34, "needs optimizer.momentum > 0", "dataset: iris\noptimizer: {name: sgd, nesterov: true, momentum: 0.9}"),
     ("dataset: iris\noptimizer: lbfgs", "optimizer.name", 2, 12, 'lbfgs needs training.batch_size: "full"; it is auto', "dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full}"),
     ("dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full, clip_norm: 1}", "training.clip_norm", 3, 41, "lbfgs chooses its own step length", "dataset: iris\noptimizer: adam\ntraining: {batch_size: full, clip_norm: 1}"),
@@ -88,7 +88,7 @@ def test_a_conflict_is_told_and_its_repair_is_not(
 @pytest.mark.parametrize("dataset", PICTURES)
 @pytest.mark.parametrize("key", ["derive: {z: a + b}", "columns: {a: {scale: none}}", "encode: target"])
 def test_pictures_have_no_columns(dataset: str, key: str) -> None:
-    with pytest.raises(ConfigError, match=r"works on named columns, and .* is images"):
+    with pytest.raises(ConfigError, match=r"applies to named columns, and .* has images"):
         parse_config(f"dataset: {dataset}\nfeatures: {{{key}}}", "c.yaml", "c")
     parse_config(f"dataset: {{name: iris}}\nfeatures: {{{key}}}", "c.yaml", "c")
 
@@ -128,7 +128,9 @@ def test_a_searched_name_must_have_the_keys_searched_beside_it() -> None:
     text = "dataset: iris\nimprove: {space: {optimizer.name: {choices: [%s]}, optimizer.momentum: [0.1, 0.9]}}"
     parse_config(text % "sgd, rmsprop", "c.yaml", "c")
     parse_config(text % "sgd, adam", "c.yaml", "c")
-    with pytest.raises(ConfigError, match=r"momentum belongs to sgd, rmsprop, and optimizer\.name draws none of them"):
+    with pytest.raises(
+        ConfigError, match=r"momentum belongs to sgd, rmsprop, and the choices of optimizer\.name have none of them"
+    ):
         parse_config(text % "adam, adamw", "c.yaml", "c")
 
 
@@ -136,7 +138,7 @@ def test_a_searched_name_must_have_the_keys_searched_beside_it() -> None:
     ("space", "message"),
     [
         ("{}", "space: is required: grid tries every combination"),
-        ("{optimizer.lr: [0.1, 0.2]}", r"1:\d+ improve.*lr.: grid cannot try every number from 0.1 to 0.2; name some"),
+        ("{optimizer.lr: [0.1, 0.2]}", r"1:\d+ improve.*lr.: grid cannot try every number from 0.1 to 0.2; list some"),
         ("{optimizer.lr: {log: [0.1, 0.2]}}", "grid cannot try every number"),
         ("{training.epochs: [1, 1000], training.batch_size: [1, 1000]}", "1,000,000 combinations"),
     ],

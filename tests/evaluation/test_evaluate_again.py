@@ -66,7 +66,7 @@ def test_houses_are_left_out_one_by_one(workspace, mlcli):
         ("optimizer.lr=0.5", "optimizer: is settled by training"),
         ("evaluation.threshold=0.4", "evaluation.threshold: is settled by training"),
         ("evaluation.folds=1", "evaluation.folds=1: must be"),
-        ("evaluation.repeats=2", "evaluation.repeats=2: is for a number of folds"),
+        ("evaluation.repeats=2", "evaluation.repeats=2: needs a number of folds"),
     ],
 )
 def test_what_cannot_be_set_is_refused_in_a_line(run, mlcli, setting, message):

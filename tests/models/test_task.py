@@ -76,9 +76,9 @@ def test_the_target_fixes_the_output_layer(n_classes, model, loss, output, has_p
     [
         (["a", "b", "c"], "classification", MLP, CrossEntropyLoss(name="bce"), "bce is for two classes"),
         (["a", "b", "c"], "classification", MlpConfig(output="sigmoid"), AUTO, "sigmoid is for two classes"),
-        (["a", "b"], "classification", MLP, RegressionLoss(name="mse"), "mse is for numbers"),
-        ([1.0, 2.0], "regression", MLP, MarginLoss(name="hinge"), "hinge is for classes"),
-        ([1.0, 2.0], "regression", MlpConfig(output="softmax"), AUTO, "softmax is for classes"),
+        (["a", "b"], "classification", MLP, RegressionLoss(name="mse"), "mse is for regression"),
+        ([1.0, 2.0], "regression", MLP, MarginLoss(name="hinge"), "hinge is for classification"),
+        ([1.0, 2.0], "regression", MlpConfig(output="softmax"), AUTO, "softmax is for classification"),
     ],
 )
 def test_what_does_not_fit_the_target_is_refused(labels, kind, model, loss, says):

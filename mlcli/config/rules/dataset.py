@@ -26,14 +26,15 @@ def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
             )
         case SqlConfig(path=str(), url=str()):
             yield ConfigIssue(
-                ("dataset", "url"), "stands beside path; a query runs on one database, so remove one of them"
+                ("dataset", "url"),
+                "cannot be combined with dataset.path: a query runs on one database; remove one of them",
             )
         case IdxConfig() if (dataset.test_images is None) != (dataset.test_labels is None):
             here, lacking = ("labels", "images") if dataset.test_images is None else ("images", "labels")
-            yield ConfigIssue(("dataset", f"test_{here}"), f"needs dataset.test_{lacking} beside it")
+            yield ConfigIssue(("dataset", f"test_{here}"), f"needs dataset.test_{lacking} as well")
         case CsvConfig() if dataset.delimiter == dataset.decimal:
             yield ConfigIssue(
-                ("dataset", "decimal"), f"is the delimiter too: {dataset.decimal!r}; cells could not be told apart"
+                ("dataset", "decimal"), f"is also the delimiter: {dataset.decimal!r}; choose different characters"
             )
     if isinstance(dataset, TableConfig):
         yield from _check_target(dataset, dataset.target_names)
@@ -44,21 +45,21 @@ def _check_dates(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Con
     for name, form in dataset.dates.items():
         at = ("dataset", "dates", name)
         if not all(re.search(marks, form) for marks in _A_DAY) and "%j" not in form:
-            yield ConfigIssue(at, f"must tell day (%d), month (%m or %b) and year (%Y); got {form!r}")
+            yield ConfigIssue(at, f"must contain day (%d), month (%m or %b) and year (%Y); got {form!r}")
         if (kind := dataset.types.get(name, "date")) != "date":
-            message = f"is a format of dates, but dataset.types makes {name!r} a {kind}; remove one of them"
+            message = f"is a date format, but dataset.types declares {name!r} as {kind}; remove one of them"
             yield ConfigIssue(at, message, at_key=True, reads=(("dataset", "types"),))
         if name in targets:
-            yield ConfigIssue(at, "the column is the target, which is not read as dates; remove it", at_key=True)
+            yield ConfigIssue(at, "the column is the target, which cannot be a date; remove it", at_key=True)
 
 
 def _check_target(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[ConfigIssue]:
     for target in sorted({target for target in targets if targets.count(target) > 1}):
-        yield ConfigIssue(("dataset", "target"), f"names {target!r} twice")
+        yield ConfigIssue(("dataset", "target"), f"lists {target!r} twice")
     for target in dict.fromkeys(targets):
         if target in dataset.drop:
             yield ConfigIssue(
-                ("dataset", "drop"), f"drops {target!r}, which dataset.target predicts", reads=(("dataset", "target"),)
+                ("dataset", "drop"), f"drops the target {target!r}; remove it here", reads=(("dataset", "target"),)
             )
         kind = dataset.types.get(target, "number")
         if len(targets) > 1 and kind != "number":
@@ -89,12 +90,12 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
             (*SPLIT, "by"), f"must be random, stratified or auto, as images have no columns; got {split.by}"
         )
     elif split.by in _BY_COLUMN and split.column is None:
-        yield ConfigIssue((*SPLIT, "by"), f"{split.by} needs dataset.split.column, the column to look at", reads=(at,))
+        yield ConfigIssue((*SPLIT, "by"), f"{split.by} needs dataset.split.column, the column to split by", reads=(at,))
     elif split.by not in _BY_COLUMN and split.column is not None:
         message = f"is not used by {split.by}; set dataset.split.by to group, time or given, or remove column"
         yield ConfigIssue(at, message, reads=reads)
     elif split.column in dataset.target_names:
-        yield ConfigIssue(at, f"is the target {split.column!r}, which cannot also decide the split", reads=reads)
+        yield ConfigIssue(at, f"is the target {split.column!r}, and cannot decide the split as well", reads=reads)
     elif isinstance(dataset, TableConfig) and split.column in dataset.drop:
         yield ConfigIssue(
             at, f"{split.column!r} is in dataset.drop too; remove it there (it is not a feature anyway)", reads=reads
@@ -115,27 +116,29 @@ def _check_shares(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
 
 
 def _check_folds(config: Config) -> Iterator[ConfigIssue]:
-    """Folds are dealt row by row from rows that step 1 has prepared."""
+    """Folds are split row by row, from the rows that step 1 has prepared."""
     evaluation, by = config.evaluation, config.dataset.split.by
     at, reads = ("evaluation", "folds"), ((*SPLIT, "by"),)
     if evaluation.repeats > 1 and not isinstance(evaluation.folds, int):
-        message = f"is for a number of folds; evaluation.folds is {evaluation.folds or 'null'}"
+        message = f"needs a number of folds; evaluation.folds is {evaluation.folds or 'null'}"
         yield ConfigIssue(("evaluation", "repeats"), message, reads=(at,))
     if evaluation.folds is None:
         return
     if by == "group":
-        message = "would part the groups that dataset.split.by: group keeps together; try several dataset.split.seed"
+        message = "would separate the rows of a group (dataset.split.by is group); try several dataset.split.seed"
         yield ConfigIssue(at, message, reads=reads)
     elif by == "time":
-        message = "would learn from what comes later, and dataset.split.by is time; measure on the test rows alone"
+        message = "would train on rows later than those it predicts (dataset.split.by is time); use the test rows only"
         yield ConfigIssue(at, message, reads=reads)
     if isinstance(config.dataset, TableConfig) and config.dataset.outliers.name != "none":
-        message = "would be measured without the outliers that dataset.outliers takes away; set dataset.outliers: none"
+        message = "would be evaluated without the outliers that dataset.outliers removes; set dataset.outliers: none"
         yield ConfigIssue(at, message, reads=(("dataset", "outliers"),))
 
 
 def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
-    needs = f"needs validation rows, and dataset.split.valid is {config.dataset.split.valid:g}; set it to 0.2, say"
+    needs = (
+        f"needs validation rows, and dataset.split.valid is {config.dataset.split.valid:g}; set it to 0.2, for example"
+    )
     reads = ((*SPLIT, "valid"),)
     if config.training.early_stopping is not None:
         yield ConfigIssue(("training", "early_stopping"), f"early stopping {needs}", at_key=True, reads=reads)
@@ -156,15 +159,15 @@ def check_columns(config: Config) -> Iterator[ConfigIssue]:
         yield from _unreadable_formula(name, text)
         taken = _other_use(name, dataset)
         if taken and taken != "dropped by dataset.drop":
-            message = f"the name is {taken}; give the derived column another"
+            message = f"the name is {taken}; choose another name for the derived column"
             yield ConfigIssue(("features", "derive", name), message, at_key=True, reads=_DATASET)
     for name, column in features.columns.items():
         if taken := _other_use(name, dataset):
-            message = f"the column is {taken}, so it is no feature; remove it from here or there"
+            message = f"the column is {taken}, so it is not a feature; remove it from one of the two keys"
             yield ConfigIssue(("features", "columns", name), message, at_key=True, reads=_DATASET)
         yield from _useless_keys(name, column, features, dataset)
     if features.fill_value != 0 and features.impute != "constant":
-        message = f"is used by features.impute: constant only; impute is {features.impute}"
+        message = f"is used with features.impute: constant only; impute is {features.impute}"
         yield ConfigIssue(("features", "fill_value"), message, reads=(("features", "impute"),))
 
 
@@ -179,7 +182,7 @@ def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Co
     for key in ("derive", "drop", "pieces", "columns", "encode"):
         if getattr(features, key) != FeaturesConfig.model_fields[key].default:
             yield ConfigIssue(
-                ("features", key), f"works on named columns, and {dataset} is images; remove it", at_key=True
+                ("features", key), f"applies to named columns, and {dataset} has images; remove it", at_key=True
             )
 
 

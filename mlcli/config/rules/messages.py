@@ -164,7 +164,7 @@ def unknown_key(key: str, path: KeyPath, section: type[Section], members: Sequen
 def _owners(key: str, path: KeyPath, members: Sequence[type[Section]], name: Value) -> str:
     owners = [owner for member in members if key in member.model_fields for owner in names_of(member)]
     if not owners:
-        return f"{key} cannot stand beside the others here; keep one"
+        return f"{key} cannot be combined with the other keys here; keep one"
     return f"{key} belongs to {', '.join(owners)}; {dotted((*path, 'name'))} is {name}"
 
 

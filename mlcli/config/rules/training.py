@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from itertools import product
 from math import prod
-from typing import Literal, get_args
+from typing import get_args
 
 from mlcli.config.rules.messages import nearest, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
@@ -12,10 +12,12 @@ from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
 from mlcli.config.sections.model import LossConfig, ModelConfig
 from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
+from mlcli.config.sections.rows import Task
 from mlcli.config.sections.training import (
     Choices,
     ClassBaseline,
     ImproveConfig,
+    LinearRange,
     LogRange,
     NumberBaseline,
     NumberMetric,
@@ -47,18 +49,16 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
         yield from _class_keys(config)
 
 
-def check_kind(
-    task: Literal["regression", "classification"], model: ModelConfig, loss: LossConfig
-) -> Iterator[ConfigIssue]:
+def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[ConfigIssue]:
     """A loss and an output for the other kind of target; with `task: auto`, only the data tells which it is."""
     if task == "classification" and loss.name in _REGRESSION_LOSSES:
-        message = f"{loss.name} is for numbers, and the target is classes; use auto, bce or cross_entropy"
+        message = f"{loss.name} is for regression, and the target is classes; use auto, bce or cross_entropy"
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
     if task == "regression" and loss.name not in ("auto", *_REGRESSION_LOSSES):
-        message = f"{loss.name} is for classes, and the target is numbers; use auto, mse, mae, huber or quantile"
+        message = f"{loss.name} is for classification, and the target is numbers; use auto, mse, mae, huber or quantile"
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
     if task == "regression" and model.output in _OUTPUT_LOSSES:
-        message = f"{model.output} is for classes, and the target is numbers; use auto or identity"
+        message = f"{model.output} is for classification, and the target is numbers; use auto or identity"
         yield ConfigIssue(("model", "output"), message, reads=_READS)
 
 
@@ -66,36 +66,36 @@ def _check_output(config: Config) -> Iterator[ConfigIssue]:
     output, loss = config.model.output, config.loss.name
     losses = _OUTPUT_LOSSES.get(output)
     if losses and loss not in losses:
-        message = f"{output} goes with loss {', '.join(losses[:-1])} or {losses[-1]}; loss.name is {loss}"
+        message = f"{output} needs loss {', '.join(losses[:-1])} or {losses[-1]}; loss.name is {loss}"
         yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
 
 
 def _class_keys(config: Config) -> Iterator[ConfigIssue]:
-    regression = "is for classes, and the target is numbers"
+    """Keys that only classification uses."""
     for_numbers = config.loss.name in ("auto", *_REGRESSION_LOSSES)
-    if for_numbers and getattr(config.loss, "class_weights", "none") != "none":
-        yield ConfigIssue(("loss", "class_weights"), f"{regression}; remove it", at_key=True, reads=_READS)
-    if config.loss.name == "auto" and getattr(config.loss, "label_smoothing", 0) > 0:
-        yield ConfigIssue(("loss", "label_smoothing"), f"{regression}; remove it", at_key=True, reads=_READS)
-    if config.evaluation.threshold != 0.5:
-        yield ConfigIssue(("evaluation", "threshold"), f"{regression}; remove it", at_key=True, reads=_READS)
-    if config.evaluation.positive is not None:
-        yield ConfigIssue(("evaluation", "positive"), f"{regression}; remove it", at_key=True, reads=_READS)
+    used = {
+        ("loss", "class_weights"): for_numbers and getattr(config.loss, "class_weights", "none") != "none",
+        ("loss", "label_smoothing"): config.loss.name == "auto" and getattr(config.loss, "label_smoothing", 0) > 0,
+        ("evaluation", "threshold"): config.evaluation.threshold != 0.5,
+        ("evaluation", "positive"): config.evaluation.positive is not None,
+    }
+    message = "is for classification, and the target is numbers; remove it"
+    yield from (ConfigIssue(path, message, at_key=True, reads=_READS) for path, is_used in used.items() if is_used)
 
 
-def _check_metrics(config: Config, task: Literal["regression", "classification"]) -> Iterator[ConfigIssue]:
-    for_numbers, target = task == "regression", "numbers" if task == "regression" else "classes"
+def _check_metrics(config: Config, task: Task) -> Iterator[ConfigIssue]:
+    for_numbers = task == "regression"
     for index, metric in enumerate(_listed(config.evaluation.metrics)):
         if (metric in _REGRESSION_METRICS) != for_numbers:
-            message = f"{metric} does not suit a target of {target}; remove it, or use auto"
+            message = f"{metric} does not suit {task}; remove it, or use auto"
             yield ConfigIssue(("evaluation", "metrics", index), message, reads=_READS)
     for index, baseline in enumerate(_listed(config.evaluation.baselines)):
         if baseline not in get_args(NumberBaseline if for_numbers else ClassBaseline):
-            message = f"{baseline} does not suit a target of {target}; remove it, or use auto"
+            message = f"{baseline} does not suit {task}; remove it, or use auto"
             yield ConfigIssue(("evaluation", "baselines", index), message, reads=_READS)
     for place, watched in watched_metrics(config).items():
         if watched != "loss" and (watched in _REGRESSION_METRICS) != for_numbers:
-            yield ConfigIssue(place, f"{watched} does not suit a target of {target}; use loss", reads=_READS)
+            yield ConfigIssue(place, f"{watched} does not suit {task}; use loss", reads=_READS)
 
 
 def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -119,33 +119,37 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
 
 
 def check_search_space(config: ImproveConfig, written: dict[str, Value]) -> Iterator[ConfigIssue]:
-    """Keys that do not exist or are not to be searched, empty ranges, and values that the key does not take.
+    """Keys that do not exist or cannot be searched, empty ranges, and values that the key does not take.
 
-    written : the configuration that the values are to stand in
+    written : the configuration in which the values are put
     """
     space = config.space
     rest = {key: value for key, value in written.items() if key != "improve"}
-    for text in space:  # what is drawn stands in the place of what is written
+    for text in space:  # a searched key replaces the written one
         with contextlib.suppress(ValueError):
             rest = without_value(rest, read_key(text))
     if config.sampler == "grid":
         yield from _check_grid(space)
     for text, searched in space.items():
-        try:
-            path = _read_key(text)
-        except ValueError as error:
-            yield ConfigIssue((*SPACE, text), str(error), at_key=True)
-            continue
-        bounds = searched.log if isinstance(searched, LogRange) else searched
-        if not isinstance(bounds, Choices) and bounds[0] >= bounds[1]:
-            yield ConfigIssue(
-                (*SPACE, text),
-                f"must go from low to high; got {shown_value(bounds[0])} to {shown_value(bounds[1])}",
-            )
-            continue
-        values = bounds.choices if isinstance(bounds, Choices) else bounds
-        if refusal := next(_refusals(rest, path, values, space), None):
-            yield ConfigIssue((*SPACE, text), refusal, reads=(path[:1],))
+        yield from _check_searched(text, searched, rest, space)
+
+
+def _check_searched(
+    text: str, searched: LogRange | Choices | LinearRange, written: dict[str, Value], space: Space
+) -> Iterator[ConfigIssue]:
+    try:
+        path = _read_key(text)
+    except ValueError as error:
+        yield ConfigIssue((*SPACE, text), str(error), at_key=True)
+        return
+    bounds = searched.log if isinstance(searched, LogRange) else searched
+    if not isinstance(bounds, Choices) and bounds[0] >= bounds[1]:
+        message = f"must go from low to high; got {shown_value(bounds[0])} to {shown_value(bounds[1])}"
+        yield ConfigIssue((*SPACE, text), message)
+        return
+    values = bounds.choices if isinstance(bounds, Choices) else bounds
+    if refusal := next(_refusals(written, path, values, space), None):
+        yield ConfigIssue((*SPACE, text), refusal, reads=(path[:1],))
 
 
 def searchable() -> tuple[NamePath, ...]:
@@ -155,7 +159,7 @@ def searchable() -> tuple[NamePath, ...]:
 
 
 def _read_key(text: str) -> NamePath:
-    """NamePath of a key that can be searched; raises ValueError with advice for others."""
+    """Path of a key that can be searched; raises ValueError with advice for others."""
     path = read_key(text)
     if path[0] in SEARCHED and find_keys(path):
         return path
@@ -170,7 +174,7 @@ def _read_key(text: str) -> NamePath:
 
 
 def _refusals(written: dict[str, Value], path: NamePath, values: tuple[Value, ...], space: Space) -> Iterator[str]:
-    """Why a value cannot stand at `path`, beside every combination of the names searched above it."""
+    """Why a value is not valid at `path`, for every combination of the names searched above it."""
     having, own_name = owners(path), (*path[:-1], "name")
 
     def fits(at: NamePath, name: Value) -> bool:
@@ -178,7 +182,8 @@ def _refusals(written: dict[str, Value], path: NamePath, values: tuple[Value, ..
 
     choices = [[(at, name) for at, name in names if fits(at, name)] for names in _names_above(path, space)]
     if [] in choices:
-        yield f"unknown key; {path[-1]} belongs to {', '.join(having)}, and {dotted(own_name)} draws none of them"
+        listed = ", ".join(having)
+        yield f"unknown key; {path[-1]} belongs to {listed}, and the choices of {dotted(own_name)} have none of them"
     for names in product(*choices):
         named = written
         for name_path, name in names:
@@ -191,7 +196,7 @@ def _refusals(written: dict[str, Value], path: NamePath, values: tuple[Value, ..
 
 
 def _check_grid(space: Space) -> Iterator[ConfigIssue]:
-    """What has no end, or would have none in a lifetime."""
+    """Ranges of numbers that are not finite, and grids that are too large."""
     if not space:
         yield ConfigIssue(SPACE, "is required: grid tries every combination of finite keys, such as {choices: [...]}")
     sizes = [1]
@@ -202,16 +207,13 @@ def _check_grid(space: Space) -> Iterator[ConfigIssue]:
         elif isinstance(bounds[0], int) and isinstance(bounds[1], int):
             sizes.append(bounds[1] - bounds[0] + 1)
         else:
-            yield ConfigIssue(
-                (*SPACE, text),
-                f"grid cannot try every number from {shown_value(bounds[0])} to {shown_value(bounds[1])}; "
-                "name some, as in "
-                f"{{choices: [{shown_value(bounds[0])}, {shown_value(bounds[1])}]}}, or use improve.sampler: tpe",
+            low, high = map(shown_value, bounds)
+            message = (
+                f"grid cannot try every number from {low} to {high}; list some, as in {{choices: [{low}, {high}]}}, "
             )
+            yield ConfigIssue((*SPACE, text), message + "or use improve.sampler: tpe")
     if prod(sizes) > LARGEST_GRID:
-        yield ConfigIssue(
-            SPACE, f"has {prod(sizes):,} combinations; a grid of over {LARGEST_GRID:,} is never tried whole"
-        )
+        yield ConfigIssue(SPACE, f"has {prod(sizes):,} combinations; a grid has {LARGEST_GRID:,} at most")
 
 
 def _names_above(path: NamePath, space: Space) -> Iterator[list[tuple[NamePath, Value]]]:
