@@ -14,7 +14,7 @@ from mlcli.io.text import show_number
 MAX_COLUMNS = 60
 # Points drawn, at most.
 MAX_POINTS = 1500
-# Share of a target's numbers at either end that is left out where low and high are told apart.
+# Share of a target's numbers at either end that is left out before they are divided into low, middle and high.
 TAIL = 0.05
 
 

@@ -22,7 +22,7 @@ from mlcli.errors import UsageError
 from mlcli.io.json import fields_to_json, plain_json
 from mlcli.io.text import suggestion
 
-# Rows looked at, at most, and cells where there are many columns; the shape of more is the same.
+# Rows sampled at most, and cells where there are many columns.
 MAX_ROWS, MAX_CELLS, MIN_ROWS = 100_000, 4_000_000, 2_000
 
 
@@ -53,7 +53,7 @@ class ExploredTable:
 def explore_table(
     table: Table, profile: Profile, split: SplitName, classification: bool, asked: Sequence[str]
 ) -> ExploredTable:
-    """Look at the rows of a split; `asked` names columns to look at alone. Raises UsageError for unknown ones."""
+    """Explore a split; `asked` names the only columns to explore. Raises UsageError for unknown ones."""
     chosen = _chosen(table, profile, asked)
     width = len(table.features) + len(table.targets)
     frame = draw_sample_rows(table, max(MIN_ROWS, min(MAX_ROWS, MAX_CELLS // width)))
@@ -125,7 +125,7 @@ class ShowResult:
 
     rows        : of the split
     fingerprint : of the prepared data
-    notes       : what is worth a look first, a sentence each
+    notes       : the highlights, a sentence each
     asked       : whether columns were asked for by name
     """
 

@@ -35,7 +35,7 @@ THREADS = "OMP_NUM_THREADS"
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """The predictions of a model fitted on the training rows alone; text says what it does, in a clause."""
+    """The predictions of a model fitted on the training rows alone; text describes it in a clause."""
 
     name: str
     text: str
@@ -84,13 +84,13 @@ def constant_baseline(task: FittedTask, n_rows: int) -> Baseline:
 def _majority(task: Classification, n_rows: int) -> Baseline:
     """The most frequent training class; as probabilities the classes' training shares."""
     counts = np.array(task.counts, dtype=np.float64)
-    text = f"always answers '{task.classes[int(counts.argmax())]}', the most frequent class of the training rows"
+    text = f"always predicts '{task.classes[int(counts.argmax())]}', the most frequent class of the training rows"
     return Baseline("majority", text, _class_predictions(np.tile(counts / counts.sum(), (n_rows, 1))))
 
 
 def _mean(task: Regression, n_rows: int) -> Baseline:
     values = np.tile(np.array(task.mean), (n_rows, 1))
-    return Baseline("mean", "always answers the mean of the training rows", Predictions(values, None, values))
+    return Baseline("mean", "always predicts the mean of the training rows", Predictions(values, None, values))
 
 
 def _class_predictions(probabilities: np.ndarray) -> Predictions:
@@ -171,7 +171,7 @@ def make_estimator(name: str, task: FittedTask, n_inputs: int, n_rows: int, seed
         case "knn":
             knn = neighbors.KNeighborsClassifier if classes else neighbors.KNeighborsRegressor
             k = min(N_NEIGHBOURS, n_rows)
-            return knn(k), f"answers as the {k} most similar training rows do on average"
+            return knn(k), f"predicts the average of the {k} nearest training rows"
         case "tree":
             tree_of = tree.DecisionTreeClassifier if classes else tree.DecisionTreeRegressor
             text = f"a decision tree with {MIN_LEAF_ROWS} training rows or more in each leaf"

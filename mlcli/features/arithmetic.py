@@ -79,7 +79,7 @@ def find_edges(column: np.ndarray, count: int) -> np.ndarray:
     """Where to cut a filled training column (n,) into about `count` pieces: (pieces + 1,) ascending.
 
     Values held by a piece's share of the rows or more are edges, and so are quantiles of the other rows. Empty where
-    there would be one piece or none: it would say what the number says.
+    there would be one piece or none, which adds nothing to the number.
     """
     if count < 2:
         return np.empty(0)

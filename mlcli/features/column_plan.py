@@ -112,7 +112,7 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
 
 
 def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> dict[str, Kind]:
-    """Kinds of the columns and of the numbers made of them, by name; DataError where a name stands for two things."""
+    """Kinds of the columns and of the numbers made of them, by name; DataError where a name is used twice."""
     kinds = {column.name: column.kind for column in columns}
     for reader in readers:
         for name in reader.numbers:
@@ -213,7 +213,7 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
 
 
 def _settings_of(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, NumberSettings]]:
-    """Of each number; one indicator tells where the column is missing."""
+    """Of each number; the first has the indicator of missing cells of the column."""
     own = config.columns.get(reader.name)
     settings = _number_settings(reader.name, config)
     if isinstance(reader, TextColumn):  # no text is no words

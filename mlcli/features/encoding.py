@@ -164,7 +164,7 @@ def _starts(vocabularies: Sequence[Vocabulary]) -> torch.Tensor:
 
 
 def _places(vocabularies: Sequence[Vocabulary]) -> tuple[torch.Tensor, int]:
-    """The one-hot column of every code of every column, and their number, which stands for "none"."""
+    """The one-hot column of every code of every column, and their number, which is the place of none."""
     widths = [len(own.features) for own in vocabularies]
     total = sum(widths)
     first = np.cumsum([0, *widths])

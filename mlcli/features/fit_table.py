@@ -108,9 +108,9 @@ def _free_text(cells: pl.Series, encode: Encode) -> DataError:
     known, name = cells.drop_nulls(), cells.name
     return DataError(
         f"column '{name}': {known.n_unique():,} different texts in {len(known):,} training rows, of "
-        f"{mean_words(known):.0f} words on average: free text, whose categories tell nothing of new rows; leave it out "
-        f"(dataset.drop: [{name}]), count its words (features.columns: {{{name}: {{encode: hash}}}}), or ask for its "
-        f"categories all the same ({{encode: {encode}}} there)"
+        f"{mean_words(known):.0f} words on average: free text, whose categories do not generalise to new rows; "
+        f"leave it out (dataset.drop: [{name}]), count its words (features.columns: {{{name}: {{encode: hash}}}}), "
+        f"or ask for its categories all the same ({{encode: {encode}}} there)"
     )
 
 

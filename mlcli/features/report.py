@@ -60,7 +60,7 @@ class Dropped:
 
     @property
     def key(self) -> str:
-        """The configuration's key that says so."""
+        """The configuration's key that asks for it."""
         return "features.drop" if self.by == "drop" else f"select.{self.by}"
 
 

@@ -83,13 +83,13 @@ class TablePlan:
         """The one-hot, indicator and piece features, each with its column; pieces count from 1 in each number."""
         one_hot = grouped(self.vocabularies)["one_hot"]
         hot = ((f"{own.name}={value}", own.name) for own in one_hot for value in own.features)
-        return (*hot, *((name, column) for _, name, column in self._beside_numbers()))
+        return (*hot, *((name, column) for _, name, column in self._indicators_and_pieces()))
 
     def features_of(self, numbers: Collection[str]) -> set[str]:
-        """Names of the features that stand for these numbers alone."""
-        return {*numbers, *(name for number, name, _ in self._beside_numbers() if number in numbers)}
+        """Names of the features made from these numbers alone."""
+        return {*numbers, *(name for number, name, _ in self._indicators_and_pieces() if number in numbers)}
 
-    def _beside_numbers(self) -> Iterator[tuple[str, str, str]]:
+    def _indicators_and_pieces(self) -> Iterator[tuple[str, str, str]]:
         """Numbers, each with the name of an indicator or piece of it and its column, in the features' order."""
         read = [(name, reader.name) for reader in self.readers for name in reader.numbers]
         numbers = [*read, *((name, name) for name in self.derived)]

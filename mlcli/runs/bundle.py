@@ -25,11 +25,11 @@ from mlcli.models.coefficients import LinearWeights, tabulate_weights
 from mlcli.models.inference import InferenceModel, map_alone, single_thread
 from mlcli.models.networks import Ensemble, Mlp
 from mlcli.models.task import FittedTask, Predictions, Regression, output_of, task_from_json, task_to_json
-from mlcli.runs.bundle_manifest import KIND, BundleContent, BundleManifest, read_bundle_manifest
+from mlcli.runs.bundle_manifest import KIND, BundleContent, BundleManifest, oldest_schema, read_bundle_manifest
 from mlcli.runs.folder import BUNDLE_FILE
 
 WEIGHTS = "weights.safetensors"
-# Features of the rows that one thread takes to outputs at a time: 16 MiB.
+# Numbers of the inputs that one thread takes at a time: 16 MiB.
 PORTION = 2**22
 PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", "origin"}
 
@@ -38,7 +38,7 @@ PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", 
 class Bundle:
     """A trained model with the features and the task it belongs to.
 
-    facts   : JSON values about how it came to be; numbers that are not finite come back as text
+    facts   : `bundle_facts`; numbers that are not finite come back as text
     members : the configuration of each network, where the model is an `Ensemble`; else empty
     """
 
@@ -52,13 +52,9 @@ class Bundle:
     def save(self, path: Path) -> None:
         """Write the folder `path`; it replaces one that is there."""
         state, numbers = self.features.to_state()
-        content = BundleContent.of(
-            _portable(self.config),
-            dict(state),
-            task_to_json(self.task),
-            self.facts,
-            tuple(member.model_dump(mode="json") for member in self.members),
-        )
+        members = tuple(member.model_dump(mode="json") for member in self.members)
+        schema, task = oldest_schema(state, len(members)), task_to_json(self.task)
+        content = BundleContent(schema, _portable(self.config), dict(state), task, self.facts, members)
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
         with atomic_folder(path, KIND) as new:
@@ -66,16 +62,15 @@ class Bundle:
             write_tensors(new / WEIGHTS, tensors)
 
     def outputs(self, data: Dataset) -> Tensor:
-        """The network's raw outputs, float32 (n, n_outputs); a row's are the same to the bit in any company."""
-        return self._filled_outputs(data)[: len(data)]
+        """Raw outputs, float32 (n, n_outputs); a row's are the same to the bit whatever rows stand beside it."""
+        return self._padded_outputs(data)[: len(data)]
 
     def predict(self, data: Dataset) -> Predictions:
-        """Answers for the rows; a row's are the same to the bit in any company."""
-        n = len(data)
-        outputs = self._filled_outputs(data)
+        """Predictions for the rows; a row's is the same to the bit whatever rows stand beside it."""
+        outputs = self._padded_outputs(data)
         with single_thread():
-            filled = self.task.decode(outputs)
-        return filled.at(slice(n))
+            predictions = self.task.decode(outputs)
+        return predictions.at(slice(len(data)))
 
     def weights(self) -> LinearWeights | None:
         """What a model without hidden layers has learned, in the data's units; None for other models."""
@@ -85,8 +80,8 @@ class Bundle:
     def _inference(self) -> InferenceModel:
         return InferenceModel(self.model)
 
-    def _filled_outputs(self, data: Dataset) -> Tensor:
-        """Outputs of the rows and of some more that fill up the last block."""
+    def _padded_outputs(self, data: Dataset) -> Tensor:
+        """Outputs of the rows and of the padding of the last block."""
         inference = self._inference
         step = inference.rows * max(1, PORTION // self.features.layout.width // inference.rows)
 
@@ -104,11 +99,11 @@ def load_bundle(path: Path) -> Bundle:
     return load_weights(read_bundle_manifest(path))
 
 
-def load_weights(outline: BundleManifest) -> Bundle:
-    """The bundle of an outline with its numbers; raises ArtefactError where they do not fit it."""
-    tensors = read_tensors(outline.folder / WEIGHTS)
-    content, config = outline.content, outline.config
-    with _blaming(outline.folder):
+def load_weights(manifest: BundleManifest) -> Bundle:
+    """The bundle of a manifest with its tensors; raises ArtefactError where they do not fit it."""
+    tensors = read_tensors(manifest.folder / WEIGHTS)
+    content, config = manifest.content, manifest.config
+    with _errors_in(manifest.folder):
         parts = _split(tensors)
         features = FittedFeatures.from_state(content.features, parts["features"])
         task = _check_task(task_from_json(content.task, "task"))
@@ -139,7 +134,7 @@ def _portable_path(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _blaming(place: Path) -> Iterator[None]:
+def _errors_in(place: Path) -> Iterator[None]:
     try:
         yield
     except ArtefactError as error:

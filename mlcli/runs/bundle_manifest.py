@@ -24,8 +24,8 @@ KIND = "bundle"
 # written as 1, which all versions read.
 SCHEMA_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 3, 2, 1
 _FIRST_KINDS = ("number", "category")
-# Numbers a picture; rows are read before the weights, which would not fit a shape that lies.
-LARGEST_PICTURE = 1 << 26
+# Of an image; rows are read before the weights, which a wrong shape does not fit.
+MAX_PIXELS = 1 << 26
 MAX_MEMBERS = 100
 
 
@@ -33,8 +33,8 @@ MAX_MEMBERS = 100
 class BundleContent:
     """What bundle.json holds.
 
-    features, task : as their rooms write them
-    facts          : JSON values about how the model came to be
+    features, task : as `FittedFeatures.to_state` and `task_to_json` give them
+    facts          : when and from what the model was made, and its scores
     members        : of an ensemble, the `model` section of each network; empty for one network
     """
 
@@ -45,26 +45,19 @@ class BundleContent:
     facts: dict[str, Any]
     members: tuple[dict[str, Any], ...] = ()
 
-    @classmethod
-    def of(
-        cls,
-        config: dict[str, Any],
-        features: dict[str, Any],
-        task: dict[str, Any],
-        facts: dict[str, Any],
-        members: tuple[dict[str, Any], ...],
-    ) -> BundleContent:
-        """In the oldest format that can hold it."""
-        plan = features["plan"]
-        newer = plan.get("texts") or plan.get("pieces")
-        later = newer or any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
-        schema = SCHEMA_VERSION if later else ENSEMBLE_VERSION if members else SINGLE_VERSION
-        return cls(schema, config, features, task, facts, members)
-
     def to_json(self) -> dict[str, Any]:
-        """What is written: nothing of members where there is one network."""
+        """All fields; members only for an ensemble."""
         values = asdict(self)
         return values if self.members else {key: value for key, value in values.items() if key != "members"}
+
+
+def oldest_schema(features: Mapping[str, Any], n_members: int) -> int:
+    """The oldest version of bundle.json that can hold these features and members."""
+    plan = features["plan"]
+    newer_kinds = any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
+    if newer_kinds or plan.get("texts") or plan.get("pieces"):
+        return SCHEMA_VERSION
+    return ENSEMBLE_VERSION if n_members else SINGLE_VERSION
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ class BundleManifest:
 
 
 def read_bundle_manifest(path: Path) -> BundleManifest:
-    """The outline of a bundle in a folder of its own or in a run's; all its files are verified.
+    """The manifest of a bundle in a folder of its own or in a run's; all its files are verified.
 
     Raises ArtefactError.
     """
@@ -97,7 +90,7 @@ def read_bundle_manifest(path: Path) -> BundleManifest:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the features' plan, of a table or of pictures, tells about rows."""
+    """Of the features' plan, of a table or of images, what describes rows."""
 
     columns: tuple[Column, ...] = ()
     shape: tuple[int, ...] = ()
@@ -105,7 +98,7 @@ class _Plan:
 
 def _rows(features: Mapping[str, Any], place: Path) -> Schema:
     plan = from_json(_Plan, features.get("plan"), f"{place}: features")
-    if plan.shape and (len(plan.shape) not in (2, 3) or min(plan.shape) < 1 or math.prod(plan.shape) > LARGEST_PICTURE):
+    if plan.shape and (len(plan.shape) not in (2, 3) or min(plan.shape) < 1 or math.prod(plan.shape) > MAX_PIXELS):
         raise ArtefactError(f"{place}: features: {plan.shape} is not the shape of a picture; restore the file")
     return Schema(plan.columns, plan.shape)
 
@@ -124,11 +117,11 @@ class PredictionInput:
     invalid: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_prediction_input(outline: BundleManifest, source: str, input_format: str | None) -> PredictionInput:
-    """Rows from a file, a folder of pictures or stdin ("-")."""
-    if outline.rows.image_shape:
-        pictures = parse_images(source, outline.rows.image_shape)
-        return PredictionInput(pictures.images, pl.DataFrame({"picture": pictures.names}), ("picture",))
-    incoming = parse_input(source, outline.rows, outline.config.dataset, input_format)
-    columns = pl.concat([incoming.extra, incoming.table.frame.with_columns(incoming.words)], how="horizontal")
-    return PredictionInput(incoming.table, columns, invalid=incoming.invalid)
+def read_prediction_input(manifest: BundleManifest, source: str, input_format: str | None) -> PredictionInput:
+    """Rows from a file, a folder of images or stdin ("-")."""
+    if manifest.rows.image_shape:
+        parsed = parse_images(source, manifest.rows.image_shape)
+        return PredictionInput(parsed.images, pl.DataFrame({"picture": parsed.names}), ("picture",))
+    rows = parse_input(source, manifest.rows, manifest.config.dataset, input_format)
+    columns = pl.concat([rows.extra, rows.table.frame.with_columns(rows.words)], how="horizontal")
+    return PredictionInput(rows.table, columns, invalid=rows.invalid)

@@ -85,7 +85,7 @@ class Run:
             yield
 
     def seems_in_use(self) -> bool:
-        """Whether a process that may live has the lock, as far as its file tells."""
+        """Whether a process that may live has the lock, as far as its file says."""
         return seems_held(self.folder / LOCK_FILE)
 
     def save_config(self, text: str) -> None:

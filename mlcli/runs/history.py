@@ -26,7 +26,7 @@ TAIL = 1 << 16
 
 @dataclass(frozen=True)
 class LastEpoch:
-    """Of an `EpochRecord`, whose module imports torch, what tells how far a run has come."""
+    """Part of an `EpochRecord`, whose module imports torch: how far a run has come."""
 
     epoch: int
     valid_loss: float | None

@@ -47,7 +47,7 @@ class RunManifest:
     rows         : rows of each split
     timings      : seconds, by what was done
     test_looks   : how often the test split was evaluated
-    members      : networks that answer together; more than 1 is an ensemble
+    members      : networks of the model; more than 1 is an ensemble
     """
 
     seed: int

@@ -50,7 +50,7 @@ def choose_format(path: Path | None, asked: str | None) -> Format:
     if path is None or str(path) == "-":
         return "csv"
     if (known := SUFFIXES.get(path.suffix.lower())) is None:
-        raise UsageError(f"{path}: the suffix tells no format; use {', '.join(SUFFIXES)}, or say it with --format")
+        raise UsageError(f"{path}: the suffix names no format; use {', '.join(SUFFIXES)}, or name it with --format")
     return known
 
 
@@ -72,7 +72,7 @@ def _print(content: memoryview) -> None:
 
 
 def _render(frame: pl.DataFrame, file_format: Format) -> memoryview:
-    """The file's bytes. Polars never sees the file: what it says of a full disk or a closed pipe is vague."""
+    """The file's bytes. Polars never sees the file: its messages about a full disk or a closed pipe are vague."""
     buffer = io.BytesIO()
     match file_format:
         case "csv":

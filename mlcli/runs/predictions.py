@@ -65,11 +65,11 @@ def fingerprint_rows(source: str, split: SplitName, task: FittedTask, truth: np.
     match task:
         case Classification():  # another run may order its classes otherwise
             names = sorted(task.classes)
-            answers = np.array([names.index(name) for name in task.classes], dtype="<i8")[truth]
+            targets = np.array([names.index(name) for name in task.classes], dtype="<i8")[truth]
         case Regression():
-            names, answers = list(task.targets), truth.astype("<f8")
-    head = json.dumps([source, split, names, answers.shape])
-    return hashlib.sha256(head.encode() + answers.tobytes()).hexdigest()
+            names, targets = list(task.targets), truth.astype("<f8")
+    head = json.dumps([source, split, names, targets.shape])
+    return hashlib.sha256(head.encode() + targets.tobytes()).hexdigest()
 
 
 def save_predictions(parent: Path, saved: SavedPredictions) -> None:
@@ -123,8 +123,8 @@ def _widen(array: np.ndarray) -> np.ndarray:
 def _fit(task: FittedTask, arrays: dict[str, np.ndarray]) -> bool:
     """Whether the arrays are those of predictions of the task: their shapes, and class indices that it knows."""
     rows = arrays["truth"].shape[:1] if "truth" in arrays else ()
-    answers = rows if isinstance(task, Classification) else (*rows, task.n_outputs)
-    expected = {"truth": answers, "values": answers, "scores": (*rows, task.n_outputs)}
+    shape = rows if isinstance(task, Classification) else (*rows, task.n_outputs)
+    expected = {"truth": shape, "values": shape, "scores": (*rows, task.n_outputs)}
     if isinstance(task, Classification) and task.has_probabilities:
         expected["probabilities"] = (*rows, len(task.classes))
     if {name: array.shape for name, array in arrays.items()} != expected:
@@ -153,7 +153,7 @@ class Pair:
     differences: tuple[Difference, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, each difference with its verdict on `ours`."""
+        """All fields, each difference with its verdict on `ours`."""
         differences = [asdict(difference) | {"verdict": difference.verdict} for difference in self.differences]
         return {**asdict(self), "differences": differences}
 

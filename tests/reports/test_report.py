@@ -108,7 +108,7 @@ def test_the_page_tells_scores_beside_the_baseline(facts):
     text = Page(render_report(facts)).text
     assert "accuracy, 20 test rows 0.9500 higher is better 95 % interval 0.7639 – 0.9911" in text
     assert "Better than the majority baseline network 0.9500 majority 0.5000" in text
-    assert "majority always answers 'no', the most frequent class of the training rows 0.5000 +0.4500 [" in text
+    assert "majority always predicts 'no', the most frequent class of the training rows 0.5000 +0.4500 [" in text
     assert "] better" in text
     assert "predicted from a probability of 0.4" in text
     assert "1,234 train, 20 test rows." in text
