@@ -47,7 +47,7 @@ def keys(incomplete: str) -> list[str]:
 
 
 def settings(incomplete: str) -> list[str]:
-    """`key=`, and behind it the words that the key takes.
+    """`key=`, followed by the words that the key accepts.
 
     A key that is alone comes with its words, for a shell puts a blank behind what cannot go on.
     """

@@ -44,7 +44,7 @@ class Tree:
 
     keys, values : place of each written key and value, by path
     problems : what was wrong on the way in
-    broken : paths of values that could not be read and are left out, so that nothing more is said about them
+    broken : paths of values that could not be read and are left out; no further issue is reported for them
     """
 
     value: dict[str, Value]

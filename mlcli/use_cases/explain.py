@@ -1,10 +1,10 @@
-"""A key found by its dotted name, its last part, or a value that it takes."""
+"""A key found by its dotted name, its last part, or a value that it accepts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from mlcli.config.reference.explain import Topic, depth, is_choice, leads
+from mlcli.config.reference.explain import Topic, depth, is_choice, is_under
 from mlcli.config.rules.messages import KEY_SYNONYMS, nearest
 from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape, shape_of
 from mlcli.config.tree import NamePath, read_key
@@ -55,7 +55,7 @@ def _topics(parts: NamePath, path: NamePath, member: str | None) -> Iterator[Top
     if not parts:
         return
     head, *rest = parts
-    deeper = [key for key in all_keys() if leads(key.path, (*path, head)) and not is_choice(key)]
+    deeper = [key for key in all_keys() if is_under(key.path, (*path, head)) and not is_choice(key)]
     if any(depth(key.path[len(path) :]) > 1 or member is None or member in key.names for key in deeper):
         yield from (
             replace(one, owner=member) if not rest else one for one in _topics(tuple(rest), (*path, head), None)
@@ -78,7 +78,7 @@ def _by_value(text: str) -> tuple[Topic, ...]:
 
 
 def values_of_key(shape: Shape) -> set[str]:
-    """Words that a key takes, as its value or as an item of a list."""
+    """Words that a key accepts, as its value or as an item of a list."""
     found: set[str] = set()
     for option in shape.options():
         items = option.arguments if option.origin is tuple else ()

@@ -12,7 +12,7 @@ from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config, parse_config
 from mlcli.errors import ConfigError
 from tests.campaigns.mutations import mutate
-from tests.config.test_config_agreement import mutated
+from tests.config.test_against_pydantic import mutated
 from tests.config.valid_configs import CONFIGS
 from tests.conftest import CONFIGS as FOLDER
 

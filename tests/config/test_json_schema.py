@@ -14,8 +14,8 @@ from mlcli.config.rules.values import expand_shorthand, find_issues
 from mlcli.config.sections.keys import all_keys
 from mlcli.config.tree import freeze
 from mlcli.errors import ConfigError
+from tests.config.test_against_pydantic import mutated
 from tests.config.test_bad_configs import MISSING, NAMES, UNKNOWN_KEYS, VALUES
-from tests.config.test_config_agreement import mutated
 from tests.config.valid_configs import CONFIGS
 from tests.conftest import CONFIGS as FOLDER
 

@@ -10,7 +10,7 @@ from mlcli.config.loading.dump import flow
 from mlcli.config.tree import KeyPath, Value, dotted
 from mlcli.io.text import printable
 
-# Comments stand in one column, behind all values but very long ones.
+# Comments are aligned behind the values, but for very long values.
 _WIDEST_VALUE = 40
 _MAX_COMMENT = 110
 _HEAD_WIDTH = 108
@@ -31,7 +31,7 @@ class CommentedKey:
 
 
 def write_document(head: Sequence[str], entries: Sequence[CommentedKey]) -> str:
-    """YAML under lines of comment; a line of head that begins with # stands as it is."""
+    """YAML under lines of comment; a line of head that begins with # is kept unchanged."""
     heading = [line for text in head for line in _comment_lines(text)]
     lines = [line for entry in entries for line in _lines(entry, 0)]
     column = max((len(text) for text, comment in lines if comment and len(text) <= _WIDEST_VALUE), default=0)

@@ -42,14 +42,15 @@ class Difference:
 def differing_keys(configs: Sequence[Config]) -> list[Difference]:
     """The keys that are not the same everywhere, in the order of the configuration.
 
-    A key that some do not have, such as another optimizer's, is told where it says more than its default. A section
-    that one has none of is told as a whole.
+    A key that some do not have, such as another optimizer's, is included where it is not at its default. A section
+    that is null in one of them is one difference.
     """
-    found, said = _differing(tuple(map(plain_section, configs)), ()), [changes_of(config) for config in configs]
+    found = _differing(tuple(map(plain_section, configs)), ())
+    changes = [changes_of(config) for config in configs]
     return [
         Difference(dotted(path), values)
         for path, values in found
-        if UNSET not in values or any(_at(changes, path) is not UNSET for changes in said)
+        if UNSET not in values or any(_at(one, path) is not UNSET for one in changes)
     ]
 
 

@@ -25,7 +25,7 @@ def dump_tree(value: Value) -> str:
 
 
 def changes_of(section: Section) -> dict[str, Value]:
-    """What a section says beyond its defaults: the keys that differ, and its name where it is chosen by name."""
+    """The keys of a section that differ from their defaults, and its name where it is chosen by name."""
     changes: dict[str, Value] = {}
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
@@ -40,7 +40,7 @@ def dump_briefly(value: dict[str, Value]) -> str:
 
 
 def flow(value: Value) -> str:
-    """A value as it stands on one line: `sgd`, `[64, 32]`, `{name: sgd, lr: 0.1}`."""
+    """A value on one line: `sgd`, `[64, 32]`, `{name: sgd, lr: 0.1}`."""
     text = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=2**31)
     return str(text).strip()[1:-1]
 
@@ -70,7 +70,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    """Text of several lines on one, so that it can stand anywhere in a document."""
+    """Text of several lines in quotes on one line, valid anywhere in a document."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
 
 

@@ -1,4 +1,4 @@
-"""YAML text to `Config`: every error of a file at once, each with its place and a remedy."""
+"""YAML text to `Config`: every error of a file at once, each with its place and how to fix it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> Config:
 def override_config(config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = ()) -> Config:
     """Configuration with other values at dotted keys, and without some keys, validated as a file is.
 
-    A key equal to its default counts as not set. So another optimizer.name takes that optimizer's own defaults,
+    A key equal to its default counts as not set: another optimizer.name has that optimizer's own defaults,
     and is refused when a key that differs from its default does not exist there. Raises ConfigError.
     """
     written = changes_of(config)
@@ -83,7 +83,7 @@ def override_config(config: Config, values: Mapping[str, JsonValue], without: It
 
 
 def experiment_name(text: str) -> str:
-    """Letters, digits, - and _ of a text, as `name` takes them."""
+    """A text as a valid `name`: its letters, digits, - and _."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64] or "run"
 
 
@@ -122,7 +122,7 @@ def build_config(tree: Tree) -> Config:
 
 
 def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[ConfigIssue]:
-    """Every pair of keys that cannot stand together; `written` is what the file says of the configuration."""
+    """Keys that cannot be combined. written : the values of the file, shorthand expanded."""
     yield from check_source(config.dataset)
     yield from check_split(config)
     yield from check_columns(config)
@@ -173,7 +173,7 @@ def _position(problem: Problem) -> tuple[bool, int, int]:
 
 
 def _with_name(tree: Tree, default_name: str) -> Tree:
-    """The tree with the name that goes without saying."""
+    """The tree with the default name where it has none."""
     return replace(tree, value={"name": experiment_name(default_name), **tree.value})
 
 
@@ -203,7 +203,7 @@ def _read_text(path: Path) -> str:
 
 
 def _near_file(path: Path) -> str:
-    """The configuration beside it that may be meant."""
+    """Suggests the configuration in the same folder with the most similar name."""
     near = nearest(path.name, (entry.name for entry in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else None
     return f"; did you mean '{path.with_name(near)}'?" if near else "; name a YAML file that is there"
 

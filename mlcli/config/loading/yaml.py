@@ -41,7 +41,7 @@ Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the ta
 MAX_VALUES = 10_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-# Characters of a value that stands where a whole configuration is expected, such as a table's.
+# Characters shown of a value found where a whole configuration is expected, such as a table.
 LONGEST_SHOWN = 60
 
 
@@ -222,7 +222,7 @@ class _Reader:
 def _explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], text: str) -> tuple[str, yaml.Mark]:
     """Message and place of a syntax error.
 
-    brackets : where the brackets open at the time stand, outermost first
+    brackets : places of the brackets that are open, outermost first
     """
     mark = error.problem_mark or error.context_mark
     if mark is None:

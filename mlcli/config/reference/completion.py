@@ -8,7 +8,7 @@ TABLE = Path(__file__).with_name("completion.json")
 
 
 def key_words() -> dict[str, list[str]]:
-    """Every dotted key, but for those under names of the user's own, with the words it takes, if any."""
+    """Every dotted key, but for those under names of the user's own, with the words it accepts, if any."""
     return dict(_read_table()["keys"])
 
 

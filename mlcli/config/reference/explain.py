@@ -16,7 +16,7 @@ OWN_NAMES: dict[NamePath, str] = {("features", "columns"): "age", ("improve", "s
 
 @dataclass(frozen=True)
 class Advice:
-    """What a key's Field says beside its description; see `sections.base.advice`."""
+    """What a key's Field says in addition to its description; see `sections.base.advice`."""
 
     change: str = ""
     term: str = ""
@@ -44,8 +44,8 @@ class KeyEntry:
 class Topic:
     """A key, a section, or one member of a section chosen by name, such as optimizer.sgd.
 
-    member : the member that is meant
-    owner  : of a key, the member of the section around it that is meant
+    member : the name of the member
+    owner  : for a key, the member of the section around it
     """
 
     path: NamePath
@@ -65,30 +65,29 @@ class Topic:
 
     @property
     def advice(self) -> Advice:
-        """What its description leaves to say; the first key's that has some."""
+        """The advice of the first key that has some."""
         found = (advice_of(key.field) for key in self.keys)
         return next((one for one in found if one != NO_ADVICE), NO_ADVICE)
 
     def entries(self) -> tuple[KeyEntry, ...]:
-        """What is said of the key itself, once for each different account of it."""
-        accounts: dict[KeyEntry, dict[str, None]] = {}
+        """The key itself, once for each different description among the members that have it."""
+        entries: dict[KeyEntry, dict[str, None]] = {}
         for key in self.keys:
-            account = KeyEntry((), describe(field_shape(key.field)), default_of(key), key.field.description or "")
-            accounts.setdefault(account, {}).update(dict.fromkeys(key.names))
-        everyone = Topic(self.path[:-1]).sections.keys()
+            entry = KeyEntry((), describe(field_shape(key.field)), default_of(key), key.field.description or "")
+            entries.setdefault(entry, {}).update(dict.fromkeys(key.names))
+        all_names = Topic(self.path[:-1]).sections.keys()
         return tuple(
-            replace(account, owners=() if names.keys() == everyone else tuple(names))
-            for account, names in accounts.items()
+            replace(entry, owners=() if names.keys() == all_names else tuple(names)) for entry, names in entries.items()
         )
 
     @property
     def sections(self) -> dict[str, type[Section]]:
-        """The sections that may stand here, by name; empty where there is no choice."""
+        """The sections that are valid here, by name; empty where there is no choice."""
         found = [section for key in self.keys for section in field_shape(key.field).sections()]
         return {name: section for section in found for name in names_of(section)}
 
     def members(self) -> dict[tuple[str, ...], str]:
-        """Names to choose from, those of one section together, with what it is; only the one meant, if one is."""
+        """The names to choose from, grouped by section, with its summary; only `member` where it is given."""
         grouped: dict[type[Section], list[str]] = {}
         for name, section in self.sections.items():
             if self.member in (None, name):
@@ -97,7 +96,7 @@ class Topic:
 
     def inside(self) -> tuple["Topic", ...]:
         """The keys right under it, names of the user's own being passed over."""
-        below = (key for key in all_keys() if leads(key.path, self.path) and depth(key.path[len(self.path) :]) == 1)
+        below = (key for key in all_keys() if is_under(key.path, self.path) and depth(key.path[len(self.path) :]) == 1)
         mine = (key for key in below if self.member is None or not key.names or self.member in key.names)
         paths = dict.fromkeys(key.path for key in mine if not is_choice(key))
         return tuple(Topic(path, owner=self.member) for path in paths)
@@ -122,7 +121,7 @@ def advice_of(field: FieldInfo) -> Advice:
 
 
 def is_choice(key: Key) -> bool:
-    """Whether the key is the `name` that chooses a section's member, and says nothing more."""
+    """Whether the key is only the `name` that selects a section."""
     return key.path[-1] == "name" and len(key.path) > 1 and not key.field.description
 
 
@@ -139,7 +138,7 @@ def default_of(key: Key) -> str | None:
 
 
 def summary_of(section: type[Section]) -> str:
-    """What a section's docstring says, on one line."""
+    """A section's docstring on one line."""
     return " ".join((section.__doc__ or "").split())
 
 
@@ -157,7 +156,7 @@ def example_of(topic: Topic) -> dict[str, Value] | None:
 
 
 def _least(topic: Topic, member: str) -> Value:
-    """The least that a section of this name says: the bare name where nothing is required."""
+    """The shortest section of this name: the bare name where no key is required."""
     required = {key.path[-1]: freeze(key.advice.example) for key in topic.inside() if key.entries()[0].default is None}
     return {"name": member, **required} if required else member
 
@@ -172,7 +171,7 @@ def _nested(path: NamePath, value: Value, owner: str | None) -> dict[str, Value]
 
 
 def _other_than_default(key: Key) -> Value:
-    """A value that the key takes, another than its default where its type tells one."""
+    """A value that the key accepts; not its default, where its type has another."""
     default = key.field.default
     options = field_shape(key.field).options()
     for option in options:
@@ -185,8 +184,8 @@ def _other_than_default(key: Key) -> Value:
     return "text" if any(option.annotation is str for option in options) else None
 
 
-def leads(path: NamePath, start: NamePath) -> bool:
-    """Whether a key's path goes through `start`, whose names of the user's own match ANY."""
+def is_under(path: NamePath, start: NamePath) -> bool:
+    """Whether a key's path begins with `start`; ANY matches every name."""
     return len(path) >= len(start) and all(a in (ANY, b) for a, b in zip(path, start, strict=False))
 
 

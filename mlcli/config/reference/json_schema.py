@@ -93,7 +93,7 @@ class _Writer:
         return forms[0] if len(forms) == 1 and "$ref" not in forms[0] else {"anyOf": forms}
 
     def _chosen_by_name(self, sections: Sequence[type[Section]], unnamed: type[Section] | None) -> Node:
-        """Sections told apart by their name, so that an editor offers and judges the keys of the one meant."""
+        """Sections selected by their name, so that an editor offers and checks the keys of the selected one."""
         choices = []
         for section in sections:
             named: Node = {"properties": {"name": {"enum": list(names_of(section))}}}
@@ -157,7 +157,7 @@ def _plain_default(default: object) -> object:
 
 
 def _bare_names(section: type[Section]) -> tuple[str, ...]:
-    """The names that are a whole section when they stand alone."""
+    """The names that are a whole section by themselves."""
     lacking = [key for key, field in section.model_fields.items() if field.is_required() and key != "name"]
     return () if lacking else names_of(section)
 

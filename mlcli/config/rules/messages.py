@@ -41,7 +41,7 @@ _SURE, _LIKELY = 0.85, 0.75
 
 
 def must_be(shape: Shape, value: Value) -> str:
-    """`must be …; got …`, with the remedy where quotes are the matter or a word is misspelt."""
+    """`must be …; got …`, with a hint about quotes or a misspelt word."""
     return f"must be {describe(shape)}; got {shown_value(value)}{_remedy(shape, value)}"
 
 
@@ -52,10 +52,10 @@ def describe(shape: Shape) -> str:
         return wording
     sections = shape.sections()
     others = [phrase for option in shape.options() if not option.is_section for phrase in _phrases(option)]
-    return either([*([_describe_sections(sections)] if sections else []), *others])
+    return join_or([*([_describe_sections(sections)] if sections else []), *others])
 
 
-def either(words: Iterable[str]) -> str:
+def join_or(words: Iterable[str]) -> str:
     """`a, b or c`."""
     *first, last = dict.fromkeys(words)
     if not first:
@@ -102,7 +102,7 @@ def _describe_list(option: Shape) -> str:
     if option.any_length:
         count = f" of at least {least}" if least > 1 else f" of at most {most}" if most else ""
         return f"a list{count}, each item {describe(shape_of(option.arguments[0]))}"
-    items = either(describe(shape_of(item)) for item in option.arguments)
+    items = join_or(describe(shape_of(item)) for item in option.arguments)
     return f"a list of {len(option.arguments)}, each item {items}"
 
 
@@ -139,7 +139,7 @@ def unknown_name(name: Value, path: KeyPath, valid: Sequence[str]) -> str:
 def unknown_key(key: str, path: KeyPath, section: type[Section], members: Sequence[type[Section]], name: Value) -> str:
     """Message for a key that `section`, at `path`, does not have.
 
-    members : all sections that may stand at this path
+    members : all sections that are valid at this path
     name : the one that was chosen, where they are chosen by name
     """
     own = section.model_fields
@@ -169,7 +169,7 @@ def _owners(key: str, path: KeyPath, members: Sequence[type[Section]], name: Val
 
 
 def _elsewhere(path: KeyPath) -> dict[str, str]:
-    """Where in the file each key can stand, in words: the places under `path` if there are any."""
+    """Where in the file each key is valid, in words: the places under `path` if there are any."""
     places: dict[str, list[KeyPath]] = {}
     for key in all_keys():
         above = key.path[:-1]
@@ -180,4 +180,4 @@ def _elsewhere(path: KeyPath) -> dict[str, str]:
 
 def _places_in_words(places: list[KeyPath], path: KeyPath) -> str:
     near = [place for place in places if place[: len(path)] == path]
-    return either(f"under {dotted(place)}" if place else "at the left margin" for place in near or places)
+    return join_or(f"under {dotted(place)}" if place else "at the left margin" for place in near or places)

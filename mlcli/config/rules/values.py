@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from mlcli.config.rules.messages import describe, either, must_be, unknown_key, unknown_name
+from mlcli.config.rules.messages import describe, join_or, must_be, unknown_key, unknown_name
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.keys import Shape, field_shape, names_of
 from mlcli.config.tree import KeyPath, Value
 
 MAX_PROBLEMS = 100
-"""As many as one can read; a file with more is told so, and the rest need not be found."""
+"""More are not reported, and the rest of the file need not be checked."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _issues(shape: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue]:
 
 
 def _option_issues(option: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue] | None:
-    """Issues inside a value of the kind this option takes; None when it is of another kind."""
+    """Issues inside a value of this option's kind; None where the value is of another kind."""
     if isinstance(value, dict):
         return _entry_issues(option, value, path) if option.origin is dict else None
     if isinstance(value, tuple):
@@ -90,7 +90,7 @@ def _section_issues(shape: Shape, value: dict[str, Value], path: KeyPath) -> Ite
 
 
 def chosen_section(shape: Shape, value: dict[str, Value], path: KeyPath) -> type[Section] | ConfigIssue:
-    """The section that is meant: the only one, the one named, or the one that shares keys with the value."""
+    """The section that a value selects: the only one, the one named, or the one with keys in common."""
     sections = shape.sections()
     by_name = {name: section for section in sections for name in names_of(section)}
     if len(sections) == 1:
@@ -99,7 +99,7 @@ def chosen_section(shape: Shape, value: dict[str, Value], path: KeyPath) -> type
         sharing = [section for section in sections if section.model_fields.keys() & value.keys()]
         return sharing[0] if sharing else ConfigIssue(path, must_be(shape, value))
     if "name" not in value:
-        return ConfigIssue((*path, "name"), f"is required: {either(by_name)}", at_key=True)
+        return ConfigIssue((*path, "name"), f"is required: {join_or(by_name)}", at_key=True)
     name = value["name"]
     if isinstance(name, str) and name in by_name:
         return by_name[name]
@@ -116,7 +116,7 @@ def _wanted(field: FieldInfo) -> str:
 def construct_config(value: dict[str, Value]) -> Config:
     """Configuration of values in which `find_issues` finds nothing.
 
-    Made without pydantic's validators: to build them takes a hundred times as long as `find_issues`.
+    It needs no validators of pydantic: building those takes a hundred times as long as `find_issues`.
     """
     return Config.model_construct(**_construct_fields(Config, value))
 
@@ -149,8 +149,8 @@ def _fits(option: Shape, value: Value) -> bool:
 def expand_shorthand(value: dict[str, Value]) -> dict[str, Value]:
     """Copy in which every section chosen by name has its name.
 
-    A bare word stands for a section with that name. In a section at the left margin that has a default, such as
-    optimizer, a name left out is the default's; deeper ones, such as optimizer.schedule, must be named.
+    A bare word is a section with that name. A section at the left margin that has a default, such as optimizer, may
+    leave out its name; deeper ones, such as optimizer.schedule, must have it.
     """
     named = {key: _with_default_name(key, inner) for key, inner in value.items()}
     return _section(Config, named)

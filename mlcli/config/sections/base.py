@@ -18,7 +18,7 @@ class Section(BaseModel):
 
 
 def advice(change: str = "", *, term: str = "", example: JsonValue = None) -> JsonDict:
-    """What a key's description leaves to say, for its Field.
+    """What a key's Field says in addition to its description.
 
     change  : when to change it
     term    : the course's word for it, in English and Spanish

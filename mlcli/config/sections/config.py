@@ -1,4 +1,4 @@
-"""The whole configuration, one frozen model per section, and what it tells before any data is read."""
+"""The whole configuration: one frozen model per section."""
 
 import hashlib
 from typing import Annotated

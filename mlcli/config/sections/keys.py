@@ -46,7 +46,7 @@ class Shape:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What stands in the brackets of a parametrised type."""
+        """The arguments in the brackets of a parametrised type."""
         return get_args(self.annotation)
 
     @property
@@ -127,7 +127,7 @@ def names_of(section: type[Section]) -> tuple[str, ...]:
 class Key:
     """One key of one section.
 
-    path : keys from the top; ANY stands for a name of the user's, such as a column
+    path : keys from the top; ANY is a name of the user's, such as a column
     names : the values of `name` for which the section has this key; empty when it always has
     is_section : whether other keys lie under it
     """
