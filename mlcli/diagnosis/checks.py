@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
-from mlcli.config.sections.config import Config
+from mlcli.config.sections.config import Config, usual_rate
 from mlcli.config.sections.optimizer import AdamConfig, LbfgsConfig
 from mlcli.diagnosis.evidence import RateRange
-from mlcli.diagnosis.experiment import Experiment
-from mlcli.diagnosis.learning_rate import run_range_test
+from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate
 from mlcli.io.json import strict_json
 from mlcli.training.context import TensorDataset, TrainingContext
-from mlcli.training.loop import new_state, outputs_of, train_model
+from mlcli.training.loop import new_state, optimizer_step, outputs_of, row_order, take_batch, train_model
+from mlcli.training.state import TrainingState
 
 # Initial loss as a multiple of the chance loss: initial weights alone cost a few, large inputs hundreds.
 INITIAL_LOSS = 10.0
@@ -27,6 +27,14 @@ PARAMETERS_PER_ROW = 2
 STEPS, RATE = 400, 0.01
 # Training loss as a share of the chance loss that counts as fitted.
 FITTED = 0.05
+# Rates of the range test, as multiples of the optimizer's default.
+LOWEST_RATE, HIGHEST_RATE = 1e-3, 1e4
+# Its steps: 20 a decade where they are affordable, at least 6.
+MOST_TEST_STEPS, FEWEST_TEST_STEPS = 140, 42
+# Rows on which it measures the loss after each step.
+TEST_SAMPLE = 512
+# It ends when the loss is so many times the initial one.
+DIVERGED = 2.0
 # Share of the range test's fall that the training must reach in all its steps at its own rate.
 MIN_FALL = 0.5
 
@@ -138,3 +146,43 @@ def check_learning_rate(context: TrainingContext, rates: RateRange | None) -> Ch
         steps = f"{context.total_steps:,} steps"
         return Check(name, title, False, f"{lr:g} is too low for {steps}: {test}; try {rates.suggested:.1g}")
     return Check(name, title, True, f"{lr:g}; {test}")
+
+
+def run_range_test(experiment: Experiment) -> RateRange | None:
+    """The learning-rate range test (Smith, 2017): a short training of a new network whose rate grows with each step.
+
+    None for L-BFGS, whose line search sets the step length, and where the loss diverges at the lowest rates.
+    """
+    if isinstance(experiment.config.optimizer, LbfgsConfig):
+        return None
+    context = experiment.context(at_constant_rate(experiment.config))
+    sample = experiment.draw(context.train, TEST_SAMPLE)
+    start = _loss(context, sample)
+    end = DIVERGED * max(start, experiment.chance(context).uniform_loss)
+    steps = max(FEWEST_TEST_STEPS, affordable_steps(context, MOST_TEST_STEPS))
+    rates, losses = _rates(usual_rate(experiment.config), steps), list[float]()
+    state = new_state(context)
+    to_context = context.lr / experiment.config.optimizer.lr  # other than 1 with an automatic batch size
+    for rate in rates:
+        _train_step(replace(context, lr=rate * to_context), state)
+        loss = _loss(context, sample)
+        if not loss <= end:
+            break
+        losses.append(loss)
+    limit = rates[len(losses)] if len(losses) < len(rates) else None
+    return RateRange(start, tuple(rates[: len(losses)]), tuple(losses), limit) if len(losses) > 1 else None
+
+
+def _rates(default: float, steps: int) -> list[float]:
+    return [default * LOWEST_RATE * (HIGHEST_RATE / LOWEST_RATE) ** (step / (steps - 1)) for step in range(steps)]
+
+
+def _train_step(context: TrainingContext, state: TrainingState) -> None:
+    """One optimizer step on the next mini-batch."""
+    optimizer_step(context, state, take_batch(context, row_order(context, state.epoch), state.batch))
+    if state.batch == context.steps_per_epoch:
+        state.epoch, state.batch = state.epoch + 1, 0
+
+
+def _loss(context: TrainingContext, rows: TensorDataset) -> float:
+    return context.cost(outputs_of(context, rows.x), rows.y).item()

@@ -30,7 +30,7 @@ class Finding:
     evidence : the reason, with numbers
     remedies : recommendations, the most promising first
     patch    : the first recommendation as dotted keys and values; empty where no key does it
-    level    : "note" where the training may be as good as it can be
+    level    : "ailment" for a problem, "note" where the training may be as good as it can be
     """
 
     name: str

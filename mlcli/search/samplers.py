@@ -1,8 +1,8 @@
 """Samplers, which propose configurations, and pruning rules, which stop trials early.
 
-Optuna's pruners decide by all trials in its storage, those of a killed process included, and by the trial's number: a
-search that was killed and continued would prune other trials than one that was not. The rules here decide by the
-trials that have ended.
+The pruning rules compare a trial with those that have ended, so that a search that was killed and continued prunes the
+same trials. Optuna's HyperbandPruner also counts trials that a killed process left behind, and its MedianPruner leaves
+out curves that ended earlier and cannot tell trials of other training.epochs apart; both store every epoch.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
 
 def show_findings(screen: Screen, diagnosed: str, findings: Sequence[Finding]) -> None:
     """Each finding with its evidence and what to try."""
-    if not any(finding.level == "ailment" for finding in findings):
+    if not any(finding.level != "note" for finding in findings):
         screen.heading(f"Diagnosis of {diagnosed}: no problems found")
     else:
         screen.heading(f"Diagnosis of {diagnosed}:")
@@ -111,7 +111,7 @@ def _show_next_after_diagnosis(screen: Screen, outcome: ImproveResult) -> None:
         screen.next_step(f"mlcli train {outcome.applied}")
     elif not outcome.n_valid:
         screen.next_step("the same command with -S dataset.split.valid=0.2")
-    elif any(finding.patch for finding in outcome.searched.findings if finding.level == "ailment"):
+    elif any(finding.patch for finding in outcome.searched.findings if finding.level != "note"):
         screen.next_step("the same command with --apply, which writes a configuration with these changes")
     else:
         screen.next_step("the same command without --diagnose, which searches")

@@ -43,7 +43,7 @@ NOTHING_SEARCHED = Searched((), ())
 
 @dataclass(frozen=True)
 class ImproveRequest:
-    """What the command line says in place of the config; None leaves it to the config.
+    """The command line's values; None leaves a value to the config.
 
     search : False for checks and diagnosis alone
     apply  : file for the next configuration, which does not exist yet; None for none
@@ -57,7 +57,7 @@ class ImproveRequest:
     apply: Path | None = None
 
     def budget(self, config: ImproveConfig) -> Budget:
-        """What the search may take; without one, the start alone is tried."""
+        """The search's budget; one trial, the start, without a search."""
         if not self.search:
             return Budget(trials=1)
         return Budget(
@@ -67,14 +67,13 @@ class ImproveRequest:
 
 @dataclass(frozen=True)
 class ImproveResult:
-    """What was found, and what came of the search.
+    """The findings, and the results of the search.
 
-    diagnosed : a run, or the unchanged configuration: the first trial
-    metric    : what trials are compared by
+    diagnosed : a run, or the unchanged configuration, which is the first trial
+    metric    : compares trials
     n_valid   : validation rows; nothing is searched without any
     n_rows    : rows that trials are compared on: those of all folds, or the validation rows
-    checks    : what was checked before anything was searched
-    results   : None where nothing was searched
+        results   : None where nothing was searched
     applied   : file of the next configuration; None where none was asked for, or nothing is to be changed
     """
 
@@ -108,7 +107,7 @@ class ImproveResult:
         return self.best is not None and self.best.origin != "start"
 
     def count(self, state: TrialState) -> int:
-        """Trials that ended so."""
+        """Trials that ended in a state."""
         return sum(trial.state == state for trial in self.searched.trials)
 
     def to_json(self) -> dict[str, Any]:
@@ -143,9 +142,9 @@ def improve(
     interruption: Interruption,
     prepared: Prepared | None = None,
 ) -> ImproveResult:
-    """Diagnose a configuration's training, search better ones, and write the best down.
+    """Diagnose a configuration's training, search for a better one, and write the best.
 
-    run      : whose history is diagnosed, where it was trained with this very configuration; else the first trial is
+    run      : is diagnosed where it was trained with this configuration; else the first trial is
     prepared : the data of this config, where step 1 has just been run
     """
     budget = asked.budget(config.improve)
@@ -187,7 +186,7 @@ def improve(
 def search_better(
     result: ImproveResult, search: Search, reporter: Reporter, interruption: Interruption
 ) -> ImproveResult:
-    """Search, alone or with other processes, and leave what was found in the folder."""
+    """Search, train the ensemble, and write the results in the folder."""
     reporter.explain("search", result.config, result.metric, list(search.study.space))
     reporter.say(describe_search(search, result.folder))
     searched = search_in_parallel(search, result.folder, interruption)
@@ -207,7 +206,7 @@ def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequ
 
 
 def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
-    """Write the next configuration where it was asked for: the best found or, without a search, the remedies."""
+    """Write the next configuration where it was asked for: the best trial's or, without a search, the recommendations'."""
     start, best = result.config, result.best
     config, causes = apply_recommendations(start, result.searched.findings)
     headline = f"After the diagnosis of {result.diagnosed}."
@@ -230,21 +229,21 @@ def join_search(config: Config, asked: ImproveRequest, task: WorkerTask, interru
 
 
 def search_folder(config: Config, inputs: Inputs) -> Path:
-    """Where a search keeps what it finds; searches with comparable trials have the same."""
+    """The folder of a search; searches with comparable trials share it."""
     return runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
 
 
 def fingerprint_search(config: Config, inputs: Inputs) -> str:
-    """Equal for searches whose trials can be compared: same data and configuration, whatever their budget."""
+    """Equal for searches whose trials can be compared: same data and configuration, any budget."""
     budgetless = config.improve.model_copy(update={"trials": 1, "timeout": None, "ensemble": 1, "storage": None})
     core = config.model_copy(update={"improve": budgetless})
     return hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
 
 
 def describe_search(search: Search, folder: Path) -> str:
-    """One line: how many trials over which keys, and what is there already."""
+    """One line: how many trials over which keys, and how many are done."""
     done, keys = len(search.trials), ", ".join(search.study.space)
     if done >= search.budget.trials:
-        return f"All {done} trials were done before, in {folder}; a larger --trials searches on"
-    going_on = f", going on after {done} of them" if done else ""
-    return f"Searching {keys} with {search.budget.trials} trials{going_on}, in {folder}"
+        return f"All {done} trials are already done, in {folder}; increase --trials to continue"
+    continued = f", {done} of them already done" if done else ""
+    return f"Searching {keys} with {search.budget.trials} trials{continued}, in {folder}"

@@ -5,9 +5,16 @@ import pytest
 from mlcli.diagnosis.experiment import Experiment
 from mlcli.reporter import Silent
 from mlcli.training.inputs import gather_inputs
-from tests.search.conftest import data_folder, folders, make_config, make_search_context, train_case, trained_cases
+from tests.search.conftest import (
+    data_folder,
+    evidence_cache,
+    folders,
+    make_config,
+    make_search_context,
+    trained_evidence,
+)
 
-__all__ = ["data_folder", "folders", "make_config", "make_search_context", "train_case", "trained_cases"]
+__all__ = ["data_folder", "evidence_cache", "folders", "make_config", "make_search_context", "trained_evidence"]
 
 
 @pytest.fixture

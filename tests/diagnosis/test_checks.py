@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 
-from mlcli.diagnosis.checks import check_few_rows, check_learning_rate, run_checks
+from mlcli.diagnosis.checks import check_few_rows, check_learning_rate, run_checks, run_range_test
 from mlcli.diagnosis.evidence import RateRange
-from mlcli.diagnosis.learning_rate import run_range_test
 
 
 def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experiment):

@@ -1,4 +1,4 @@
-"""Ailments are planted by really training tiny networks; a few shapes are written down as histories."""
+"""Problems are planted in real trainings of tiny networks; a few curves are written down as histories."""
 
 import math
 from dataclasses import replace
@@ -18,8 +18,8 @@ from mlcli.training.state import EpochRecord
 CPU = torch.device("cpu")
 
 
-def names(case):
-    return [finding.name for finding in diagnose(case)]
+def names(evidence):
+    return [finding.name for finding in diagnose(evidence)]
 
 
 PLANTED = [
@@ -39,11 +39,11 @@ PLANTED = [
 
 
 @pytest.mark.parametrize(("name", "sets"), PLANTED)
-def test_planted_ailment_is_the_one_found(make_config, train_case, name, sets):
-    assert names(train_case(make_config(*sets))) == [name]
+def test_a_planted_problem_is_the_one_found(make_config, trained_evidence, name, sets):
+    assert names(trained_evidence(make_config(*sets))) == [name]
 
 
-HEALTHY = [
+CLEAN = [
     [],
     ["dataset.name=circle", "training.epochs=80"],
     ["dataset.name=gauss", "model.hidden=[]"],
@@ -55,33 +55,33 @@ HEALTHY = [
 ]
 
 
-@pytest.mark.parametrize("sets", HEALTHY)
-def test_healthy_training_is_silent(make_config, train_case, sets):
-    assert names(train_case(make_config(*sets))) == []
+@pytest.mark.parametrize("sets", CLEAN)
+def test_a_clean_training_has_no_findings(make_config, trained_evidence, sets):
+    assert names(trained_evidence(make_config(*sets))) == []
 
 
-def skill(case):
-    return case.skill(case.valid) if case.valid else -math.inf
+def skill(evidence):
+    return evidence.skill(evidence.valid) if evidence.valid else -math.inf
 
 
 @pytest.mark.parametrize(("name", "sets"), [(name, sets) for name, sets in PLANTED if name != "no_validation_rows"])
-def test_patch_does_no_harm(make_config, train_case, name, sets):
+def test_patch_does_no_harm(make_config, trained_evidence, name, sets):
     config = make_config(*sets)
-    before = train_case(config)
-    after = train_case(override_config(config, merge_patches(diagnose(before))))
+    before = trained_evidence(config)
+    after = trained_evidence(override_config(config, merge_patches(diagnose(before))))
     assert skill(after) > skill(before) - 0.02
 
 
 @pytest.mark.parametrize("sets", [["optimizer.lr=1e-3"], ["optimizer.lr=10.0"], ["model.hidden=[]"]])
-def test_patch_helps(make_config, train_case, sets):
+def test_patch_helps(make_config, trained_evidence, sets):
     config = make_config(*sets)
-    before = train_case(config)
-    after = train_case(override_config(config, merge_patches(diagnose(before))))
+    before = trained_evidence(config)
+    after = trained_evidence(override_config(config, merge_patches(diagnose(before))))
     assert 1 - skill(after) < 0.7 * (1 - skill(before))
 
 
-def case(config, train_losses, valid_losses=(), **changes):
-    """A case from losses in chances; the best epoch's are the scores."""
+def make_evidence(config, train_losses, valid_losses=(), **changes):
+    """Evidence from losses as shares of the chance loss; the best epoch's are the scores."""
     valid_losses = list(valid_losses) or list(train_losses)
     history = [
         EpochRecord(epoch, epoch, 0.1, train, valid, {})
@@ -125,14 +125,14 @@ RISING = [1.0, 0.5, 0.3] + [0.3 + 0.01 * epoch for epoch in range(27)]
     ],
 )
 def test_shapes_of_histories(make_config, expected, sets, train, valid, changes):
-    assert names(case(make_config(*sets), train, valid, **changes)) == expected
+    assert names(make_evidence(make_config(*sets), train, valid, **changes)) == expected
 
 
-def test_every_finding_has_evidence_with_numbers_and_a_valid_patch(make_config, train_case):
+def test_every_finding_has_evidence_with_numbers_and_a_valid_patch(make_config, trained_evidence):
     found = {}
     for name, sets in PLANTED:
         config = make_config(*sets)
-        for finding in diagnose(train_case(config)):
+        for finding in diagnose(trained_evidence(config)):
             override_config(config, finding.patch)
             found[name] = finding
     for finding in found.values():
@@ -142,12 +142,12 @@ def test_every_finding_has_evidence_with_numbers_and_a_valid_patch(make_config, 
     assert len(found) == len({name for name, _ in PLANTED})
 
 
-def test_underfitting_of_a_restrained_network_loosens_it_first(make_config, train_case):
-    (finding,) = diagnose(train_case(make_config("optimizer.l2=1.0", "model.dropout=0.4")))
+def test_underfitting_of_a_restrained_network_loosens_it_first(make_config, trained_evidence):
+    (finding,) = diagnose(trained_evidence(make_config("optimizer.l2=1.0", "model.dropout=0.4")))
     assert finding.patch == {"model.dropout": 0.0, "optimizer.l2": 0.0}
 
 
-def test_graver_findings_win_when_patches_meet():
+def test_the_more_severe_finding_wins_when_patches_meet():
     grave = Finding("a", "", "", (), {"optimizer.lr": 0.1})
     slight = Finding("b", "", "", (), {"optimizer.lr": 0.2, "model.dropout": 0.3})
     assert merge_patches([grave, slight]) == {"optimizer.lr": 0.1, "model.dropout": 0.3}

@@ -49,21 +49,21 @@ def make_search_context():
 
 
 @pytest.fixture(scope="session")
-def trained_cases():
+def evidence_cache():
     return {}
 
 
 @pytest.fixture
-def train_case(make_search_context, trained_cases):
+def trained_evidence(make_search_context, evidence_cache):
     """What a diagnosis sees of a configuration that was really trained; once for each."""
 
     def train(config):
-        if config.fingerprint() not in trained_cases:
+        if config.fingerprint() not in evidence_cache:
             trial_run = train_trial(make_search_context(config), config, [], [], lambda: False)
-            trained_cases[config.fingerprint()] = training_evidence(
+            evidence_cache[config.fingerprint()] = training_evidence(
                 trial_run.context, trial_run.task, trial_run.trained
             )
-        return trained_cases[config.fingerprint()]
+        return evidence_cache[config.fingerprint()]
 
     return train
 

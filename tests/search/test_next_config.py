@@ -8,8 +8,8 @@ from mlcli.diagnosis.recommendations import Finding
 from mlcli.search.next_config import describe_next
 
 
-def finding(patch, level="ailment", evidence="0.5 is much", term="an ailment"):
-    return Finding("name", term, evidence, ("try it",), patch, level)
+def finding(patch, evidence="0.5 is much", term="a problem", **level):
+    return Finding("name", term, evidence, ("try it",), patch, **level)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_it_says_what_changed_and_why(make_config):
     lines = describe_next(start, config, "After the diagnosis.", causes).splitlines()
     assert lines[:3] == [
         "# After the diagnosis.",
-        "# Changed for an ailment: 0.5 is much.",
+        "# Changed for a problem: 0.5 is much.",
         "# Changed for another: 0.5 is much.",
     ]
     assert "  lr: 0.5       # was 0.03" in lines

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import (
     Finding,
-    Level,
     balance_classes,
     clip_gradients,
     replace_relu,
@@ -56,8 +57,8 @@ def dead_units(evidence: TrainingEvidence) -> Finding | None:
     layer = dead.index(max(dead))
     units = evidence.config.model.hidden[layer]
     reason = f"{dead[layer]:.0%} of the {units} units in hidden layer {layer + 1} output 0 for every row"
-    level: Level = "note" if has_learned(evidence) else "ailment"
-    return Finding("dead_units", "dead ReLU units", reason, *replace_relu(evidence.config), level)
+    finding = Finding("dead_units", "dead ReLU units", reason, *replace_relu(evidence.config))
+    return replace(finding, level="note") if has_learned(evidence) else finding
 
 
 def saturated_units(evidence: TrainingEvidence) -> Finding | None:

@@ -1,27 +1,27 @@
-"""Ailments are planted in real trainings, and the diagnosis has to name them; of healthy trainings it says nothing.
+"""The diagnosis finds problems that are planted in real trainings, and none in clean trainings.
 
-What was named first instead is counted: the closing table is the confusion matrix, a line an ailment.
+Other findings are counted: the closing table is the confusion matrix, a line for each problem.
 """
 
 import pytest
 
+from mlcli.diagnosis.checks import run_range_test
 from mlcli.diagnosis.collect import run_probes, training_evidence
 from mlcli.diagnosis.diagnose import diagnose
 from mlcli.diagnosis.experiment import Experiment
-from mlcli.diagnosis.learning_rate import run_range_test
 from mlcli.reporter import Silent
 from mlcli.search.trial import build_search_context, train_trial
 from mlcli.training.inputs import gather_inputs
-from tests.campaigns.ailments import HEALTHY, PLANTED, Field
+from tests.campaigns.planted_problems import CLEAN, PLANTED, Field
 
-# Of five seeds; chance decides whether an ailment shows in so few rows.
+# Of five seeds; a problem may not show in so few rows.
 LEAST = 3
 SEEDS = 5
 
 
 @pytest.fixture
 def find(tmp_path, monkeypatch):
-    """Trains a plant with a seed, and gives what is found, the gravest first: find(plant, 3)."""
+    """Trains a plant with a seed, and returns the findings, the most severe first: find(plant, 3)."""
     for name, folder in (("MLCLI_DATA_DIR", "data"), ("MLCLI_RUNS_DIR", "runs")):
         monkeypatch.setenv(name, str(tmp_path / folder))
     monkeypatch.delenv("MLCLI_PREPARED_DIR", raising=False)
@@ -45,25 +45,25 @@ def chosen(plants):
 
 
 @pytest.mark.parametrize("plant", chosen(PLANTED))
-def test_what_is_planted_is_named(campaign, find, plant):
+def test_a_planted_problem_is_found(campaign, find, plant):
     if not plant.quick and not campaign.large:
         pytest.skip("part of the large campaign")
     named = 0
     for seed in range(campaign.size(1, SEEDS)):
         names = [finding.name for finding in find(plant, campaign.seed + seed)]
-        is_named = plant.ailment in names[:2]
+        is_named = plant.problem in names[:2]
         campaign.record("named" if is_named else f"found {' and '.join(names[:2]) or 'nothing'} instead")
         named += is_named
     assert named >= campaign.size(1, LEAST), campaign.counts
 
 
-@pytest.mark.parametrize("plant", chosen(HEALTHY))
-def test_of_what_is_healthy_nothing_is_said(campaign, find, plant):
+@pytest.mark.parametrize("plant", chosen(CLEAN))
+def test_a_clean_training_has_no_problem(campaign, find, plant):
     if not plant.quick and not campaign.large:
         pytest.skip("part of the large campaign")
     silent = 0
     for seed in range(campaign.size(1, SEEDS)):
-        alarms = [finding.name for finding in find(plant, campaign.seed + seed) if finding.level == "ailment"]
+        alarms = [finding.name for finding in find(plant, campaign.seed + seed) if finding.level != "note"]
         campaign.record(f"false {alarms[0]}" if alarms else "silent")
         silent += not alarms
     assert silent >= campaign.size(1, LEAST), campaign.counts

@@ -1,6 +1,6 @@
-"""Trainings in which one thing is wrong, and healthy ones, on bundled and generated data.
+"""Trainings with one problem, and clean ones, on bundled and generated data.
 
-A plant is a function of the seed to a configuration; what has to be damaged in the rows is written to a CSV file first.
+Each is a function of the seed to a configuration; damaged rows are written to a CSV file first.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def training(
     training="{epochs: 60, batch_size: 16}",
     more="",
 ):
-    """A configuration's text; a healthy one for most small tables unless told otherwise."""
+    """A configuration's text; the defaults suit most small tables."""
     return (
         f"name: planted\ndevice: cpu\ndataset: {dataset}\nmodel: {{hidden: {hidden}, activation: {activation}}}\n"
         f"optimizer: {optimizer}\ntraining: {training}\n{more}"
@@ -85,10 +85,10 @@ def unmeasured(x, y, rng):
 
 
 @dataclass(frozen=True)
-class Plant:
-    """An ailment, and the text of a training that has it: make(field, seed). quick: part of every test run."""
+class PlantedProblem:
+    """A problem, and the text of a training that has it: make(field, seed). quick: part of every test run."""
 
-    ailment: str
+    problem: str
     make: object
     quick: bool = False
 
@@ -96,14 +96,16 @@ class Plant:
         return parse_config(self.make(field, seed), "planted", "planted", [f"seed={seed}"])
 
 
-def plant(ailment, *arguments, quick=False, **options):
+def plant(problem, *arguments, quick=False, **options):
     """A training on rows that need no damage."""
-    return Plant(ailment, lambda field, seed: training(*arguments, **options), quick)
+    return PlantedProblem(problem, lambda field, seed: training(*arguments, **options), quick)
 
 
-def damaged(ailment, table, damage, split=SPLIT, quick=False, **options):
+def damaged(problem, table, damage, split=SPLIT, quick=False, **options):
     """A training on a damaged table."""
-    return Plant(ailment, lambda field, seed: training(csv(field.write(table, seed, damage), split), **options), quick)
+    return PlantedProblem(
+        problem, lambda field, seed: training(csv(field.write(table, seed, damage), split), **options), quick
+    )
 
 
 HIGH, LOW = "learning_rate_too_high", "learning_rate_too_low"
@@ -241,7 +243,7 @@ PLANTED = {
     "wrong labels, iris": damaged("label_noise", "iris", mislabelled, training=SHORT, quick=True),
 }
 
-HEALTHY = {
+CLEAN = {
     "iris": plant("", bundled("iris"), "[16]", "tanh", training=STOPPED, quick=True),
     "wine": plant("", bundled("wine"), "[16]", training=STOPPED, quick=True),
     "digits": plant(
