@@ -68,7 +68,7 @@ def test_number_differences_agree_with_a_plain_loop():
     check_against(looped(score, 200), differences)
 
 
-def test_the_largest_error_of_other_rows_cannot_be_told():
+def test_the_largest_error_has_no_interval():
     [difference] = compare_predictions(
         regression(),
         np.ones((9, 1)),
@@ -80,7 +80,7 @@ def test_the_largest_error_of_other_rows_cannot_be_told():
     assert (difference.value, difference.low, difference.verdict) == (-7, None, "undefined")
 
 
-def test_pairing_tells_apart_what_the_intervals_of_each_cannot():
+def test_a_paired_interval_is_narrower_than_those_of_each():
     truth, ours, _ = related(2, 2000, 0.0)
     flip = np.flatnonzero(ours.values == truth)[:30]
     worse = ours.probabilities.copy()

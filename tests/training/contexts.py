@@ -1,4 +1,4 @@
-"""Small jobs to train."""
+"""Small trainings."""
 
 import numpy as np
 import polars as pl
@@ -27,5 +27,5 @@ def make_context(kind="classification", classes=2, valid=True, n=60, **sections)
     table = table_of(labels)
     task = fit_task(table, kind, config.model, config.loss)
     rows = TensorDataset(torch.tensor(x, dtype=torch.float32), task.encode(table))
-    held = TensorDataset(rows.x[:20], rows.y[:20]) if valid else TensorDataset(rows.x[:0], rows.y[:0])
-    return build_context(config, task, rows, held)
+    n_valid = 20 if valid else 0
+    return build_context(config, task, rows, TensorDataset(rows.x[:n_valid], rows.y[:n_valid]))

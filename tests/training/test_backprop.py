@@ -59,7 +59,7 @@ def _loss(loss):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("hidden", [[], [7], [7, 6, 5]], ids=str)
 @pytest.mark.parametrize("task", TASKS)
-def test_finds_what_autograd_finds(task, hidden, activation):
+def test_gradients_are_those_of_autograd(task, hidden, activation):
     ours, backprop, theirs, autograd = engines(*TASKS[task], hidden=hidden, activation=activation)
     x, y = batch(TASKS[task][0])
     value, expected = backprop.compute_gradients(x, y, seed=0), autograd.compute_gradients(x, y, seed=0)
@@ -69,7 +69,7 @@ def test_finds_what_autograd_finds(task, hidden, activation):
         torch.testing.assert_close(mine.grad, his.grad, rtol=1e-10, atol=1e-12)
 
 
-def test_a_second_batch_leaves_its_own_gradients_alone():
+def test_a_second_batch_replaces_the_gradients_of_the_first():
     ours, backprop, theirs, autograd = engines(THREE, {})
     x, y = batch(THREE)
     backprop.compute_gradients(x, y, seed=0)
@@ -79,7 +79,7 @@ def test_a_second_batch_leaves_its_own_gradients_alone():
         torch.testing.assert_close(mine.grad, his.grad, rtol=1e-10, atol=1e-12)
 
 
-def test_an_update_of_the_long_parameters_moves_the_network():
+def test_an_update_of_the_flat_parameters_changes_the_network():
     network, backprop, _, _ = engines(THREE, {})
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with torch.no_grad():
@@ -89,7 +89,7 @@ def test_an_update_of_the_long_parameters_moves_the_network():
         torch.testing.assert_close(tensor, before[name] + 1)
 
 
-def test_weights_and_biases_are_told_apart():
+def test_weights_and_biases_are_separate():
     network, backprop, _, _ = engines(THREE, {})
     with torch.no_grad():
         backprop.parameters.weights[0].zero_()
@@ -115,7 +115,7 @@ def test_dropout_gradients_are_those_of_the_masks_drawn(activation):
         assert (above - below) / (2 * step) == pytest.approx(slope, abs=1e-8)
 
 
-def test_dropout_silences_its_share_and_keeps_the_mean():
+def test_dropout_zeroes_its_share_and_keeps_the_mean():
     _, backprop, _, _ = engines(THREE, {}, hidden=[4000], activation="identity", dropout=0.3)
     x, _ = batch(THREE)
     trace = backprop._trace(x, seed=1)
@@ -126,7 +126,7 @@ def test_dropout_silences_its_share_and_keeps_the_mean():
 
 
 @pytest.mark.parametrize("task", [BINARY, THREE, NUMBERS], ids=["two", "three", "numbers"])
-def test_bfloat16_stays_within_its_digits(task):
+def test_bfloat16_is_accurate_to_its_digits(task):
     """Eight bits of mantissa: a part in 256, over three layers."""
     ours, low, theirs, _ = engines(task, {}, torch.float32, torch.bfloat16, hidden=[64, 32])
     full = Backprop(theirs, MlpConfig(name="mlp", hidden=[64, 32]), build_cost(_loss({}), task, CPU), torch.float32)
@@ -152,7 +152,7 @@ def test_bfloat16_stays_within_its_digits(task):
         ({"activation": "step"}, False),
     ],
 )
-def test_what_is_written_out_and_what_is_left_to_autograd(model, plain):
+def test_plain_networks_on_the_cpu_do_without_autograd(model, plain):
     config = MlpConfig.model_validate(model)
     network = build_model(config, 5, (), 3, seed=0)
     assert is_plain(network, config) == plain

@@ -137,7 +137,7 @@ def test_a_snapshot_does_not_change_as_training_goes_on(make_context):
     assert torch.equal(snapshot.optimizer["state"][0]["exp_avg"], moments)
 
 
-def test_training_never_disturbs_or_reads_the_global_generator(make_context):
+def test_training_neither_uses_nor_changes_the_global_generator(make_context):
     sections = {"model": {"hidden": [4], "dropout": 0.5}, "training": {"epochs": 2, "batch_size": 16}}
     torch.manual_seed(1)
     first = make_context(**sections)
@@ -241,7 +241,7 @@ def test_divergence_names_its_first_step_and_keeps_the_best(make_context):
     assert torch.isfinite(trained.state.losses[:position]).all()
 
 
-def test_observers_see_every_epoch_and_change_nothing(make_context):
+def test_callbacks_see_every_epoch_and_change_nothing(make_context):
     class Collector(Callback):
         epochs = ()
 
@@ -256,17 +256,17 @@ def test_observers_see_every_epoch_and_change_nothing(make_context):
     assert states_equal(watched.model.state_dict(), alone.model.state_dict())
 
 
-def test_what_an_observer_hears_within_a_step_ends_the_training_before_the_next(make_context, monkeypatch):
+def test_an_interruption_from_a_callback_ends_the_training_before_the_next_step(make_context, monkeypatch):
     monkeypatch.setattr("mlcli.training.loop.TICK_SECONDS", 0)
-    heard = []
+    steps = []
 
-    class Listens(Callback):
+    class RecordsSteps(Callback):
         def on_batch_end(self, context, state):
-            heard.append(state.step)
+            steps.append(state.step)
 
     context = make_context(training={"epochs": 3, "batch_size": 16})
     state = new_state(context)
-    assert train_model(context, state, [Listens()], interrupted=lambda: bool(heard)).stopped == "interrupted"
+    assert train_model(context, state, [RecordsSteps()], interrupted=lambda: bool(steps)).stopped == "interrupted"
     assert state.step == 1
 
 

@@ -1,4 +1,4 @@
-"""The network's shape, first weights and activations."""
+"""Shapes, initial weights and activations of networks; ensembles answer with the mean of their members."""
 
 from typing import get_args
 
@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from mlcli.config.sections.model import Activation, Init, MlpConfig
-from mlcli.models.networks import ACTIVATIONS, build_model, count_parameters, embedding_width
+from mlcli.models.networks import (
+    ACTIVATIONS,
+    Ensemble,
+    build_model,
+    combine_outputs,
+    count_parameters,
+    embedding_width,
+)
 
 E = np.exp
 FORMULAS = {
@@ -103,7 +110,7 @@ def test_embedding_width(n, width):
         ("zeros", "relu", 0.0),
     ],
 )
-def test_first_weights_spread_as_their_source_says(init, activation, std):
+def test_initial_weights_have_the_variance_of_their_source(init, activation, std):
     model = build_model(MlpConfig(hidden=(400,), init=init, activation=activation), 300, (), 2, seed=1)
     weight = model.hidden[0].weight
     assert weight.std().item() == pytest.approx(std, rel=0.02)
@@ -130,3 +137,41 @@ def test_norm_stands_before_the_activation(norm):
     model = build_model(MlpConfig(hidden=(4,), norm=norm, dropout=0.5), 3, (), 1, seed=0)
     kinds = [type(layer).__name__ for layer in model.hidden]
     assert kinds == ["Linear", {"batch": "BatchNorm1d", "layer": "LayerNorm"}[norm], "ReLU", "Dropout"]
+
+
+def logits(*shape):
+    return torch.from_numpy(np.random.default_rng(0).normal(0, 3, shape)).float()
+
+
+def test_probabilities_of_classes_are_averaged():
+    outputs = logits(4, 50, 3)
+    each = np.exp(outputs.numpy().astype(float))
+    mean = (each / each.sum(axis=2, keepdims=True)).mean(axis=0)
+    np.testing.assert_allclose(combine_outputs(outputs, "softmax").double().softmax(1).numpy(), mean, rtol=1e-5)
+
+
+def test_probabilities_of_two_classes_are_averaged():
+    outputs = logits(4, 50, 1)
+    mean = (1 / (1 + np.exp(-outputs.numpy().astype(float)))).mean(axis=0)
+    np.testing.assert_allclose(combine_outputs(outputs, "sigmoid").double().sigmoid().numpy(), mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize("output", ["identity", "step"])
+def test_numbers_and_scores_are_averaged(output):
+    outputs = logits(4, 50, 2)
+    mean = outputs.numpy().mean(axis=0)
+    np.testing.assert_allclose(combine_outputs(outputs, output).numpy(), mean, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_certain_members_give_finite_outputs(output):
+    certain = torch.tensor([[[200.0, -200.0]], [[200.0, -200.0]]])
+    assert combine_outputs(certain, output).isfinite().all()
+
+
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "step"])
+def test_an_ensemble_of_one_is_its_member(output):
+    torch.manual_seed(0)
+    member, x = torch.nn.Linear(3, 2), torch.randn(20, 3)
+    alone = torch.log_softmax(member(x), 1) if output == "softmax" else member(x)
+    torch.testing.assert_close(Ensemble([member], output)(x), alone, rtol=1e-5, atol=1e-5)
