@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 from mlcli.errors import DataError
-from mlcli.features.column_plan import Derived, NumberSettings
+from mlcli.features.column_plan import NumberSettings
 from mlcli.features.encoding import Encode
 from mlcli.features.scaling import Scaler
 from mlcli.features.selection import Project
+from mlcli.formulas.program import Formula
 
 
 class Impute(nn.Module):
@@ -108,10 +109,10 @@ def piece_variances(column: np.ndarray, edges: np.ndarray) -> list[float]:
 class Derive(nn.Module):
     """Appends the derived columns; numbers that are not finite count as missing (NaN)."""
 
-    def __init__(self, raw: Sequence[str], derived: Sequence[Derived]) -> None:
+    def __init__(self, raw: Sequence[str], derived: Mapping[str, Formula]) -> None:
         super().__init__()
         self.raw = tuple(raw)
-        self.derived = tuple(derived)
+        self.derived = dict(derived)
 
     def forward(self, numbers: torch.Tensor) -> torch.Tensor:
         """(n, p) → (n, p + derived)."""
@@ -119,8 +120,8 @@ class Derive(nn.Module):
         if not self.derived:
             return numbers
         columns = {name: numbers[:, i].contiguous() for i, name in enumerate(self.raw)}
-        for own in self.derived:
-            columns[own.name] = own.formula.evaluate(columns)
+        for name, formula in self.derived.items():
+            columns[name] = formula.evaluate(columns)
         return torch.stack(list(columns.values())).T
 
 

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlcli.config.sections.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
-from mlcli.data.tables.frames import Frame
 from mlcli.data.tables.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
 from mlcli.features.dates import DateColumn, first_day, fit_date
@@ -55,22 +54,15 @@ class CategorySettings:
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A number column computed from others."""
-
-    name: str
-    formula: Formula
-
-
-@dataclass(frozen=True)
 class ColumnPlan:
     """The columns of a table by what is made of them, each with its settings; derived columns follow the raw numbers.
 
     readers : the columns that are read as numbers
+    derived : number columns computed from others
     """
 
     readers: tuple[Reader, ...]
-    derived: tuple[Derived, ...]
+    derived: Mapping[str, Formula]
     numbers: Mapping[str, NumberSettings]
     categories: Mapping[str, CategorySettings]
 
@@ -83,124 +75,36 @@ class ColumnPlan:
 def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
     """Resolve per-column settings and formulas; DataError or ConfigError where they do not fit the table."""
     kinds = {column.name: column.kind for column in table.features} | dict.fromkeys(config.derive, "number")
-    for name, exception in config.columns.items():
-        _check_exception(name, exception, config, kinds)
-    hashed = {name for name, kind in kinds.items() if kind == "category" and _encode(name, config) == "hash"}
-    origin = first_day(dates_of(table.rows, column.name) for column in table.features if column.kind == "date")
-    readers = tuple(
-        _reader(column, table.rows, config, origin)
-        for column in table.features
-        if column.kind != "category" or column.name in hashed
-    )
+    for name, column in config.columns.items():
+        _check_column(name, column, config, kinds)
+    readers = tuple(_readers(table, config))
     operands = kinds_of_operands(table.features, readers)
     derived = plan_derivations(config.derive, operands, [target.name for target in table.targets])
     for name in config.drop:
         _check_dropped(name, {**kinds, **operands})
+    read = {reader.name for reader in readers}
     return ColumnPlan(
         readers=readers,
         derived=derived,
         numbers={
-            **{name: own for reader in readers for name, own in _settings_of(reader, config)},
-            **{own.name: _number_settings(own.name, config) for own in derived},
+            **{name: own for reader in readers for name, own in _reader_settings(reader, config)},
+            **{name: _number_settings(name, config) for name in derived},
         },
         categories={
-            name: _category_settings(name, config)
-            for name, kind in kinds.items()
-            if kind == "category" and name not in hashed
+            column.name: _category_settings(column.name, config)
+            for column in table.features
+            if column.kind == "category" and column.name not in read
         },
     )
 
 
-def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> dict[str, Kind]:
-    """Kinds of the columns and of the numbers made of them, by name; DataError where a name is used twice."""
-    kinds = {column.name: column.kind for column in columns}
-    for reader in readers:
-        for name in reader.numbers:
-            if name != reader.name and name in kinds:
-                also = (
-                    f", or leave that out of features.columns.{reader.name}.dates"
-                    if isinstance(reader, DateColumn)
-                    else ""
-                )
-                raise DataError(
-                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename one of them{also}"
-                )
-            kinds.setdefault(name, "number")
-    return kinds
-
-
-def _reader(column: Column, rows: Frame, config: FeaturesConfig, origin: str) -> Reader:
-    own = config.columns.get(column.name) or ColumnConfig()
-    match column.kind:
-        case "date":
-            return fit_date(dates_of(rows, column.name), own.dates or config.dates, origin)
-        case "category":
-            return TextColumn(column.name, own.buckets or config.buckets)
-        case _:
-            return NumberColumn(column.name, column.kind == "boolean")
-
-
-def _encode(name: str, config: FeaturesConfig) -> Encode:
-    own = config.columns.get(name)
-    return own.encode if own and own.encode else config.encode
-
-
-def plan_derivations(
-    formulas: Mapping[str, str], kinds: Mapping[str, Kind], targets: Collection[str] = ()
-) -> tuple[Derived, ...]:
-    """Parse the formulas in order; each may use number columns and earlier derived ones.
-
-    Raises ConfigError for a formula that cannot be read, DataError for one that names an unknown,
-    category or target column.
-    """
-    known = dict(kinds)
-    derived = []
-    for name, text in formulas.items():
-        place = f"features.derive.{name}"
-        if name in known or name in targets:
-            raise DataError(f"{place}: a column of this name exists already; give the derived column another name")
-        try:
-            formula = parse_formula(text)
-        except FormulaError as error:
-            raise config_error(place, str(error)) from error
-        for used in formula.names:
-            _check_operand(place, used, known, targets)
-        known[name] = "number"
-        derived.append(Derived(name, formula))
-    return tuple(derived)
-
-
-def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Collection[str]) -> None:
-    if name in targets:
-        raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
-    if name not in kinds:
-        numbers = [column for column, kind in kinds.items() if kind in ("number", "boolean")]
-        raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, numbers)}")
-    if kinds[name] == "category":
-        raise DataError(
-            f"{place}: '{name}' holds categories, a formula takes number columns; "
-            f"if it holds numbers declare dataset.types: {{{name}: number}}"
-        )
-    if kinds[name] == "date":
-        parts = [number for number in kinds if number.startswith(f"{name}_")]
-        raise DataError(f"{place}: '{name}' holds dates, a formula takes numbers made of them: {', '.join(parts)}")
-
-
-def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:
-    numbers = [column for column, kind in kinds.items() if kind in ("number", "boolean")]
-    if name not in numbers:
-        holds = f"'{name}' holds {_CONTENT[kinds[name]]}; leave it out by dataset.drop" if name in kinds else ""
-        what = holds or f"no column '{name}'"
-        raise DataError(f"features.drop: {what}, or name a number column: {suggestion(name, numbers)}")
-
-
-def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:
+def _check_column(name: str, column: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:
     """Refuse settings that would have no effect on a column of this kind: they are mistakes."""
     place = f"features.columns.{name}"
     if name not in kinds:
         raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
-    kind, encode = kinds[name], exception.encode or config.encode
-    if idle := exception.idle_keys(kind, encode):
+    kind, encode = kinds[name], column.encode or config.encode
+    if idle := column.idle_keys(kind, encode):
         key = idle[0]
         content = f"categories, encoded as {encode}," if kind == "category" else _CONTENT[kind]
         use, wanted = _USE.get(key, ("numbers", "number"))
@@ -212,15 +116,93 @@ def _check_exception(name: str, exception: ColumnConfig, config: FeaturesConfig,
         raise DataError(f"{place}.{key}: '{name}' holds {content} and {key} is for {use}; remove it, or {remedy}")
 
 
-def _settings_of(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, NumberSettings]]:
+def _readers(table: Table, config: FeaturesConfig) -> Iterator[Reader]:
+    """Of number, boolean and date columns, and of category columns whose words are counted."""
+    origin = first_day(dates_of(table.rows, column.name) for column in table.features if column.kind == "date")
+    for name, kind in ((column.name, column.kind) for column in table.features):
+        own = config.columns.get(name) or ColumnConfig()
+        if kind == "date":
+            yield fit_date(dates_of(table.rows, name), own.dates or config.dates, origin)
+        elif kind != "category":
+            yield NumberColumn(name, kind == "boolean")
+        elif (own.encode or config.encode) == "hash":
+            yield TextColumn(name, own.buckets or config.buckets)
+
+
+def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> dict[str, Kind]:
+    """Kinds of the columns and of the numbers made of them, by name; DataError where a name is used twice."""
+    kinds = {column.name: column.kind for column in columns}
+    for reader in readers:
+        for name in reader.numbers:
+            if name != reader.name and name in kinds:
+                is_date = isinstance(reader, DateColumn)
+                also = f", or leave that out of features.columns.{reader.name}.dates" if is_date else ""
+                raise DataError(
+                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename one of them{also}"
+                )
+            kinds.setdefault(name, "number")
+    return kinds
+
+
+def plan_derivations(
+    formulas: Mapping[str, str], kinds: Mapping[str, Kind], targets: Collection[str] = ()
+) -> dict[str, Formula]:
+    """Parse the formulas in order; each may use number columns and earlier derived ones.
+
+    Raises ConfigError for a formula that cannot be read, DataError for one that names an unknown,
+    category or target column.
+    """
+    known = dict(kinds)
+    derived = {}
+    for name, text in formulas.items():
+        place = f"features.derive.{name}"
+        if name in known or name in targets:
+            raise DataError(f"{place}: a column of this name exists already; give the derived column another name")
+        try:
+            derived[name] = parse_formula(text)
+        except FormulaError as error:
+            raise config_error(place, str(error)) from error
+        for used in derived[name].names:
+            _check_operand(place, used, known, targets)
+        known[name] = "number"
+    return derived
+
+
+def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Collection[str]) -> None:
+    if name in targets:
+        raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
+    if name not in kinds:
+        raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, _numbers(kinds))}")
+    if kinds[name] == "category":
+        raise DataError(
+            f"{place}: '{name}' holds categories, a formula takes number columns; "
+            f"if it holds numbers declare dataset.types: {{{name}: number}}"
+        )
+    if kinds[name] == "date":
+        parts = [number for number in kinds if number.startswith(f"{name}_")]
+        raise DataError(f"{place}: '{name}' holds dates, a formula takes numbers made of them: {', '.join(parts)}")
+
+
+def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:
+    if name not in (numbers := _numbers(kinds)):
+        holds = f"'{name}' holds {_CONTENT[kinds[name]]}; leave it out by dataset.drop" if name in kinds else ""
+        what = holds or f"no column '{name}'"
+        raise DataError(f"features.drop: {what}, or name a number column: {suggestion(name, numbers)}")
+
+
+def _numbers(kinds: Mapping[str, Kind]) -> list[str]:
+    return [column for column, kind in kinds.items() if kind in ("number", "boolean")]
+
+
+def _reader_settings(reader: Reader, config: FeaturesConfig) -> Iterator[tuple[str, NumberSettings]]:
     """Of each number; the first has the indicator of missing cells of the column."""
-    own = config.columns.get(reader.name)
+    own = config.columns.get(reader.name) or ColumnConfig()
     settings = _number_settings(reader.name, config)
     if isinstance(reader, TextColumn):  # no text is no words
         settings = replace(settings, impute="constant", fill_value=0.0)
     for i, (name, bounded) in enumerate(zip(reader.numbers, reader.bounded, strict=True)):
-        scale = "none" if bounded and not (own and own.scale) else settings.scale
-        pieces = 0 if bounded and not (own and own.pieces) else settings.pieces
+        scale = "none" if bounded and not own.scale else settings.scale
+        pieces = 0 if bounded and not own.pieces else settings.pieces
         yield name, replace(settings, scale=scale, pieces=pieces, indicator=settings.indicator and i == 0)
 
 
@@ -237,5 +219,6 @@ def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
 
 def _category_settings(name: str, config: FeaturesConfig) -> CategorySettings:
     own = config.columns.get(name) or ColumnConfig()
-    scale = own.scale or config.scale
-    return CategorySettings(_encode(name, config), scale, order=own.order, chosen=own.encode is not None)
+    return CategorySettings(
+        own.encode or config.encode, own.scale or config.scale, own.order, chosen=own.encode is not None
+    )

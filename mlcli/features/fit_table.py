@@ -151,7 +151,7 @@ def _assemble(
 
 def _number_columns(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray, NumberSettings]]:
     """Raw, then derived columns, float64 (n,) with NaN where missing: one at a time, for all of them may not fit."""
-    derived = {own.name: own.formula for own in columns.derived}
+    derived = columns.derived
 
     def column(name: str) -> torch.Tensor:
         if name in derived:
@@ -186,7 +186,7 @@ def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
 def _scales(columns: ColumnPlan, vocabularies: Sequence[Vocabulary], n_targets: int) -> tuple[Scale, ...]:
     """The scale of every feature that is scaled, in their order."""
     groups = grouped(vocabularies)
-    numbers = [columns.numbers[name].scale for name in (*columns.raw, *(own.name for own in columns.derived))]
+    numbers = [columns.numbers[name].scale for name in (*columns.raw, *columns.derived)]
     ordinal = [columns.categories[own.name].scale for own in groups["ordinal"]]
     means = [columns.categories[own.name].scale for own in groups["target"] for _ in range(n_targets)]
     return (*numbers, *ordinal, *means)
@@ -225,7 +225,7 @@ def _table_plan(
 ) -> TablePlan:
     return TablePlan(
         columns=train.features,
-        derived={own.name: own.formula.text for own in columns.derived},
+        derived={name: formula.text for name, formula in columns.derived.items()},
         vocabularies=vocabularies,
         indicators=arithmetic.impute.indicators,
         power=arithmetic.scale.power.at,

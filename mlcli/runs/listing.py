@@ -29,9 +29,9 @@ class MeasuredScores:
 
     split: str
     n_rows: int
-    confidence: float
-    test_looks: int
     scores: tuple[Score, ...]
+    confidence: float = 0.95
+    test_looks: int = 0
 
     @property
     def headline(self) -> Score | None:
@@ -39,26 +39,15 @@ class MeasuredScores:
         return next((score for score in self.scores if score.value is not None), None)
 
 
-@dataclass(frozen=True)
-class _Metrics:
-    """Of metrics.json, what is read back; each score has no name, as `Score.to_json` writes it."""
-
-    split: str
-    n_rows: int
-    scores: dict[str, dict[str, Any]]
-    confidence: float = 0.95
-    test_looks: int = 0
-
-
 def read_measured(folder: Path) -> MeasuredScores | None:
     """The scores of the last evaluation; None before the first. Raises ArtefactError."""
     place = refuse_symlink(folder / "metrics.json")
     if not place.exists():
         return None
-    found = from_json(_Metrics, read_json(place), place)
-    named = [{**values, "name": name} for name, values in found.scores.items()]
-    scores = from_json(tuple[Score, ...], named, f"{place}: scores")
-    return MeasuredScores(found.split, found.n_rows, found.confidence, found.test_looks, scores)
+    found = from_json(dict[str, Any], read_json(place), place)
+    scores = from_json(dict[str, dict[str, Any]], found.get("scores"), f"{place}: scores")
+    named = tuple({**values, "name": name} for name, values in scores.items())
+    return from_json(MeasuredScores, {**found, "scores": named}, place)
 
 
 @dataclass(frozen=True)
