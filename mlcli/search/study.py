@@ -116,11 +116,8 @@ class Study:
             return AskedTrial(trial, draw(self.space, trial))
 
     def _sampler(self, n_done: int) -> BaseSampler:
-        seed = (
-            derive_seed(derive_seed(self.config.seed, self._stream) if self._stream else self.config.seed, n_done)
-            % 2**32
-        )
-        return build_sampler(self.config.improve, self.space, seed)
+        seed = derive_seed(self.config.seed, self._stream) if self._stream else self.config.seed
+        return build_sampler(self.config.improve, self.space, derive_seed(seed, n_done) % 2**32)
 
     def store(self, trial: Trial, config: Config, asked: AskedTrial | None) -> None:
         """Store a trial that has ended; one that the sampler did not ask for is added for it to learn from."""

@@ -69,7 +69,7 @@ def trained_evidence(make_search_context, evidence_cache):
 
 
 @pytest.fixture
-def unexamined(monkeypatch):
+def without_probes(monkeypatch):
     """Spares a test of the search the seconds of experiments around it."""
     monkeypatch.setattr("mlcli.use_cases.improve.run_checks", lambda experiment: Checks((), None))
     monkeypatch.setattr("mlcli.use_cases.improve.run_probes", lambda experiment, rates, evidence, context: evidence)

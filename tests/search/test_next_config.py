@@ -2,10 +2,12 @@
 
 import pytest
 
-from mlcli.config.loading.load import load_config, override_config
+from mlcli.config.loading.load import load_config, override_config, parse_config
+from mlcli.config.sections.config import Config
 from mlcli.diagnosis.diagnose import apply_recommendations
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.search.next_config import describe_next
+from mlcli.search.next_config import describe_next, write_proposal
+from mlcli.search.trial import Trial
 
 
 def finding(patch, evidence="0.5 is much", term="a problem", **level):
@@ -84,3 +86,14 @@ def test_names_from_the_data_cannot_leave_the_comment(make_config, tmp_path):
     (tmp_path / "next.yaml").write_text(text)
     assert load_config(tmp_path / "next.yaml") == config
     assert "seed: 7" not in text.splitlines()
+
+
+START = parse_config("dataset: {name: iris}", "iris.yaml", "iris")
+
+
+def test_names_in_evidence_stay_in_the_comments_of_a_proposal():
+    trial = Trial(1, "start", {}, "complete", score=0.5)
+    leak = Finding("leak", "leakage", "column 'a\nseed: 9\x85seed: 8\u2028'", (), {})
+    config = parse_config(write_proposal(START, trial, [trial], [leak], "loss"), "best.yaml", "iris")
+    assert isinstance(config, Config)
+    assert config == START

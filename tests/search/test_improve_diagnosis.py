@@ -1,4 +1,4 @@
-"""The step's other half: checks, a diagnosis without a search, and the next configuration."""
+"""`mlcli improve --diagnose`: checks, findings and the next configuration."""
 
 import json
 

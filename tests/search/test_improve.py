@@ -29,7 +29,7 @@ from mlcli.use_cases.improve import improve as improve_step
 from mlcli.use_cases.train import resume
 from mlcli.use_cases.train import train as train_step
 
-pytestmark = pytest.mark.usefixtures("unexamined")
+pytestmark = pytest.mark.usefixtures("without_probes")
 
 ALIKE = (
     "dataset.noise=0.4",

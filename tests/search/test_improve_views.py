@@ -11,7 +11,7 @@ from mlcli.terminal.screen import Screen
 from mlcli.terminal.search import describe_trial, search_view
 from mlcli.use_cases.improve import ImproveRequest, improve
 
-pytestmark = pytest.mark.usefixtures("unexamined")
+pytestmark = pytest.mark.usefixtures("without_probes")
 
 BUDGET = Budget(30, None)
 START = Trial(1, "start", {}, "complete", 0.5)
