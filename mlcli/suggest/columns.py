@@ -22,16 +22,21 @@ from mlcli.data.tables.inference import (
     looks_boolean,
 )
 
+Use = Literal["number", "category", "boolean", "date", "drop"]
+Hint = Literal["", "group", "time"]
+
 DEFAULT_MARKERS: tuple[str, ...] = MissingConfig().values
-# What people write where there is nothing, apart from the defaults.
+# Common markers of missing cells beside the defaults.
 USUAL_MARKERS = {
     *("-", "--", "---", "–", "—", ".", "..", "...", "*", "??", "#n/a", "#na", "#null!", "#value!", "#div/0!", "<na>"),
     *("n.a.", "na", "n/a", "nan", "nil", "none", "null", "(null)", "\\n", "missing", "unknown", "undefined", "empty"),
     *("not available", "nd", "n.d.", "s/d", "k.a.", "sin dato", "sin datos", "desconocido", "x", "inf", "-inf"),
 }
-# Numbers that stand for nothing, where they lie far from all others.
+# Numbers that mark missing cells where they are far from all others.
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _ODD_AT_MOST = 3
+_LEADING_ZERO = r"^0\d+$"
+_FEW = 20
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,12 @@ class CellsFound:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What dataset.missing.values is to say."""
+        """The value of dataset.missing.values."""
         return (*DEFAULT_MARKERS, *self.markers)
 
 
 def find_cells(frame: pl.DataFrame, delimiter: str) -> CellsFound:
-    """Of text columns, by the column's other cells."""
+    """Decimal mark and markers of the text columns."""
     texts = {name: frame[name].drop_nulls() for name in frame.columns if frame.schema[name] == pl.String}
     texts = {name: text.filter(~text.is_in(list(DEFAULT_MARKERS))) for name, text in texts.items()}
     decimal = _decimal(list(texts.values()), delimiter)
@@ -60,7 +65,7 @@ def find_cells(frame: pl.DataFrame, delimiter: str) -> CellsFound:
 
 
 def _decimal(texts: Sequence[pl.Series], delimiter: str) -> Decimal:
-    """The mark with which more columns are nearly all numbers."""
+    """The mark with which more columns are numbers."""
     if delimiter == ",":
         return "."
     marks: tuple[Decimal, ...] = (".", ",")
@@ -99,19 +104,13 @@ def _sentinels(text: pl.Series, numbers: pl.Series) -> Iterator[str]:
                 yield from text.filter(numbers == value).unique().to_list()
 
 
-Use = Literal["number", "category", "boolean", "date", "drop"]
-Hint = Literal["", "group", "time"]
-
-_LEADING_ZERO = r"^0\d+$"
-_FEW = 20
-
-
 @dataclass(frozen=True)
 class ColumnRole:
-    """How a column is to be used, and why where that is not plain.
+    """How a column is used, and why where that is not obvious.
 
-    hint   : what a column is good for besides: rows of one group, or of one time, in one split
-    format : of dates that are not written as ISO has them
+    hint     : another use: split.by group or time
+    declared : dataset.types must name the kind, since another one would be inferred
+    format   : of dates that are not ISO 8601
     """
 
     name: str
@@ -119,7 +118,6 @@ class ColumnRole:
     why: str = ""
     hint: Hint = ""
     declared: bool = False
-    """Whether dataset.types must say so, since the cells alone would tell another kind."""
     format: str | None = None
 
 
@@ -157,17 +155,17 @@ def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series) -> ColumnR
     consecutive = known.max() - known.min() == len(known) - 1  # type: ignore[operator]
     numbered = consecutive or has_id_name(name) or row_number_reason(known, len(column))
     if n_distinct == len(column) and len(known) >= 3 and numbered:
-        return ColumnRole(name, "drop", "another number in every row, as ids have")
+        return ColumnRole(name, "drop", "a different number in every row, like an id")
     if has_id_name(name) and n_distinct > _FEW:
-        return ColumnRole(name, "drop", f"an id of {n_distinct:,} things", "group")
+        return ColumnRole(name, "drop", f"an id with {n_distinct:,} distinct values", "group")
     if has_code_name(name):
-        return _code_role(name, n_distinct, len(known), "a code and no amount, by its name")
+        return _code_role(name, n_distinct, len(known), "a code by its name, not an amount")
     return ColumnRole(name, "number")
 
 
 def _code_role(name: str, n_distinct: int, n_rows: int, why: str) -> ColumnRole:
     if n_distinct > n_rows / 2 and n_rows >= FEWEST_TEXTS:
-        return ColumnRole(name, "drop", f"{n_distinct:,} codes in {n_rows:,} rows, as ids have")
+        return ColumnRole(name, "drop", f"{n_distinct:,} distinct codes in {n_rows:,} rows, like an id")
     return ColumnRole(name, "category", why, declared=True)
 
 
@@ -178,29 +176,29 @@ def _text_role(column: pl.Series, known: pl.Series) -> ColumnRole:
     if looks_boolean(known):
         return ColumnRole(name, "boolean")
     if is_free_text(known):
-        return ColumnRole(name, "drop", f"free text; features.columns.{name}.encode: hash would count its words")
+        return ColumnRole(name, "drop", f"free text; to count its words, set features.columns.{name}.encode: hash")
     if n_distinct == n_rows and (n_rows >= FEWEST_TEXTS or has_id_name(name)):
-        return ColumnRole(name, "drop", "another text in every row, as ids and names have")
+        return ColumnRole(name, "drop", "a different text in every row, like an id or a name")
     if n_distinct > n_rows / 2 and n_rows >= FEWEST_TEXTS:
-        return ColumnRole(name, "drop", f"{n_distinct:,} texts in {n_rows:,} rows: too few rows of each to learn from")
+        return ColumnRole(name, "drop", f"{n_distinct:,} distinct texts in {n_rows:,} rows: too few rows of each")
     if has_id_name(name) and n_distinct > _FEW:
-        return ColumnRole(name, "drop", f"an id of {n_distinct:,} things", "group")
+        return ColumnRole(name, "drop", f"an id with {n_distinct:,} distinct values", "group")
     return ColumnRole(name, "category")
 
 
 def _date_role(column: pl.Series, formats: Sequence[str | None]) -> ColumnRole:
     if len(formats) > 1:
-        ways = f"as {formats[0]} or as {formats[1]}"
-        return ColumnRole(column.name, "drop", f"dates that may be read {ways}; tell which by dataset.dates")
+        why = f"dates may be {formats[0]} or {formats[1]}; set dataset.dates"
+        return ColumnRole(column.name, "drop", why)
     hint: Hint = "" if column.null_count() else "time"
-    why = "dates, of which year, month, day, weekday, hour and elapsed days are made"
+    why = "dates, encoded as year, month, day, weekday, hour and elapsed days"
     return ColumnRole(column.name, "date", why, hint, format=formats[0])
 
 
-def hints_of(verdicts: Sequence[ColumnRole]) -> Iterator[tuple[Hint, str]]:
-    """What columns are good for besides, each kind of hint once."""
+def hints_of(roles: Sequence[ColumnRole]) -> Iterator[tuple[Hint, str]]:
+    """Each kind of hint once, with the first column that gives it."""
     seen: set[Hint] = set()
-    for verdict in verdicts:
-        if verdict.hint and verdict.hint not in seen:
-            seen.add(verdict.hint)
-            yield verdict.hint, verdict.name
+    for role in roles:
+        if role.hint and role.hint not in seen:
+            seen.add(role.hint)
+            yield role.hint, role.name

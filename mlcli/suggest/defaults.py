@@ -1,4 +1,4 @@
-"""A network and a training that suit a table of this size."""
+"""Default features, network and training for a table of this size."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SMALL, LARGE = 500, 5_000
 _SKEWED = 2.0
 _MANY_CATEGORIES = 50
 _RARE = 0.1
-# Pieces of a number column, the rows from which they tell more than they cost, and the most of them that are worth it.
+# Bins of the piecewise-linear encoding, the rows from which it helps, and the most inputs that it may add.
 _PIECES, _ROWS_TO_CUT, _MOST_PIECES = 32, 2_000, 2_000
 
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What a recipe is chosen by.
+    """What the defaults depend on.
 
     frame    : the feature columns and the target, Float64 or String
-    features : verdicts of the columns that are kept
+    features : roles of the columns that are not dropped
     """
 
     task: TaskKind
@@ -39,21 +39,21 @@ class DataSummary:
         return self.frame.height
 
 
-def table_defaults(outline: DataSummary) -> tuple[CommentedKey, ...]:
-    """The sections behind `dataset`."""
+def table_defaults(summary: DataSummary) -> tuple[CommentedKey, ...]:
+    """The sections after `dataset`."""
     return (
-        CommentedKey("features", inside=_features(outline)),
-        CommentedKey("model", inside=_model(outline)),
-        *_loss(outline),
-        CommentedKey("optimizer", inside=_optimizer(outline.n_rows)),
+        CommentedKey("features", inside=_features(summary)),
+        CommentedKey("model", inside=_model(summary)),
+        *_loss(summary),
+        CommentedKey("optimizer", inside=_optimizer(summary.n_rows)),
         CommentedKey(
-            "training", inside=_training(100 if outline.n_rows < SMALL else 60 if outline.n_rows < LARGE else 30)
+            "training", inside=_training(100 if summary.n_rows < SMALL else 60 if summary.n_rows < LARGE else 30)
         ),
     )
 
 
 def array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
-    """The sections behind `dataset`, for images and columns without names."""
+    """The sections after `dataset`, for images and columns without names."""
     hidden = (128,) if n_rows < LARGE else (256, 128)
     epochs = 60 if n_rows < LARGE else 30
     model = (
@@ -68,30 +68,28 @@ def array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
     )
 
 
-def _features(outline: DataSummary) -> tuple[CommentedKey, ...]:
-    numbers = [one.name for one in outline.features if one.use == "number"]
-    skewed = [name for name in numbers if abs(outline.frame[name].skew() or 0.0) > _SKEWED]
-    scale = CommentedKey("scale", "standard", "mean 0, deviation 1")
-    if skewed and outline.n_rows >= SMALL:
-        scale = CommentedKey("scale", "quantile", f"{_first(skewed)} far from a bell curve")
+def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
+    numbers = [one.name for one in summary.features if one.use == "number"]
+    skewed = [name for name in numbers if abs(summary.frame[name].skew() or 0.0) > _SKEWED]
+    scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
+    if skewed and summary.n_rows >= SMALL:
+        scale = CommentedKey("scale", "quantile", f"{_first(skewed)} strongly skewed")
     elif skewed:
-        scale = CommentedKey("scale", "robust", f"{_first(skewed)} far from a bell curve")
+        scale = CommentedKey("scale", "robust", f"{_first(skewed)} strongly skewed")
     pieces: tuple[CommentedKey, ...] = ()
-    if outline.n_rows >= _ROWS_TO_CUT and 0 < _PIECES * len(numbers) <= _MOST_PIECES:
-        pieces = (
-            CommentedKey("pieces", _PIECES, "numbers also enter cut at quantiles: the network bends where they do"),
-        )
-    wide = [one.name for one in outline.features if one.use == "category" and _is_wide(outline.frame[one.name])]
+    if summary.n_rows >= _ROWS_TO_CUT and 0 < _PIECES * len(numbers) <= _MOST_PIECES:
+        pieces = (CommentedKey("pieces", _PIECES, "piecewise-linear encoding of numbers, in bins at quantiles"),)
+    wide = [one.name for one in summary.features if one.use == "category" and _is_wide(summary.frame[one.name])]
     columns: dict[str, Value] = {name: {"encode": "embedding"} for name in wide}
     entries = [scale, *pieces]
-    if any(one.use == "category" for one in outline.features):
+    if any(one.use == "category" for one in summary.features):
         entries.append(CommentedKey("encode", "one_hot", "a column of 0 and 1 for each category"))
-    if any(one.use == "date" for one in outline.features):
+    if any(one.use == "date" for one in summary.features):
         entries.append(
-            CommentedKey("dates", FeaturesConfig().dates, "numbers made of dates; also month_cycle, weekday_cycle")
+            CommentedKey("dates", FeaturesConfig().dates, "features of dates; also month_cycle, weekday_cycle")
         )
     if columns:
-        entries.append(CommentedKey("columns", columns, "many categories: a vector learned for each"))
+        entries.append(CommentedKey("columns", columns, "many categories: a learned vector for each"))
     return tuple(entries)
 
 
@@ -104,10 +102,10 @@ def _first(names: list[str]) -> str:
     return f"{names[0]}{more}"
 
 
-def _model(outline: DataSummary) -> tuple[CommentedKey, ...]:
-    large = outline.n_rows >= LARGE
-    hidden = (128, 64) if large else (64, 32) if outline.n_rows >= SMALL else (32,)
-    if outline.task == "classification":
+def _model(summary: DataSummary) -> tuple[CommentedKey, ...]:
+    large = summary.n_rows >= LARGE
+    hidden = (128, 64) if large else (64, 32) if summary.n_rows >= SMALL else (32,)
+    if summary.task == "classification":
         activation, dropout = "relu", 0.3 if large else 0.1
     else:
         activation, dropout = "silu" if large else "relu", 0.05 if large else 0.0
@@ -118,17 +116,17 @@ def _model(outline: DataSummary) -> tuple[CommentedKey, ...]:
     )
 
 
-def _loss(outline: DataSummary) -> tuple[CommentedKey, ...]:
-    target = outline.frame[outline.target]
-    if outline.task == "regression":
+def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
+    target = summary.frame[summary.target]
+    if summary.task == "regression":
         if abs(target.skew() or 0.0) > _SKEWED / 2:
-            return (CommentedKey("loss", {"name": "huber"}, f"{outline.target} is skewed: far values pull less"),)
+            return (CommentedKey("loss", {"name": "huber"}, f"{summary.target} is skewed: outliers count less"),)
         return ()
     counts = target.value_counts(sort=True)
     rarest, n_rare = counts.row(-1)
-    share = n_rare / outline.n_rows
+    share = n_rare / summary.n_rows
     if share < _RARE:
-        what = f"{rarest} is {share:.1%} of the rows; to find more of them, at the price of false alarms"
+        what = f"{rarest} is {share:.1%} of the rows; raises its recall at the cost of precision"
         return (CommentedKey("loss", {"class_weights": "balanced"}, what, off=True),)
     return ()
 
@@ -136,11 +134,9 @@ def _loss(outline: DataSummary) -> tuple[CommentedKey, ...]:
 def _optimizer(n_rows: int) -> tuple[CommentedKey, ...]:
     return (
         CommentedKey("name", "adamw"),
-        CommentedKey(
-            "lr", 0.003 if n_rows >= SMALL else 0.005, "the first number to tune: a third of it, three times it"
-        ),
+        CommentedKey("lr", 0.003 if n_rows >= SMALL else 0.005, "tune it first: try a third and three times this"),
         CommentedKey("schedule", "one_cycle", "lr rises, then falls to nearly 0 at the last epoch"),
-        CommentedKey("l2", 0.01, "keeps weights small, against overfitting"),
+        CommentedKey("l2", 0.01, "weight decay, against overfitting"),
     )
 
 
@@ -148,6 +144,6 @@ def _training(epochs: int) -> tuple[CommentedKey, ...]:
     return (
         CommentedKey("epochs", epochs, "at most"),
         CommentedKey(
-            "early_stopping", {"metric": "loss", "patience": epochs // 3}, "the best epoch's weights are kept"
+            "early_stopping", {"metric": "loss", "patience": epochs // 3}, "restores the best epoch's weights"
         ),
     )

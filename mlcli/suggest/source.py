@@ -1,4 +1,4 @@
-"""What a path holds, read with the readers that training will use."""
+"""What is in a file or folder, by the readers that training uses: its layout, columns, arrays or images."""
 
 from __future__ import annotations
 
@@ -33,65 +33,6 @@ DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annot
 SAMPLE_LINES = 200
 _SAMPLE = 1 << 20
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-
-
-@dataclass(frozen=True)
-class TextLayout:
-    """What dataset.encoding and dataset.delimiter are to say."""
-
-    encoding: Encoding
-    delimiter: str
-
-
-def find_layout(path: Path) -> TextLayout:
-    """The layout by which the file's first lines have as many cells as its header, and the most of them."""
-    start, whole = _read(path)
-    encoding = find_encoding(whole)
-    lines = start.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
-    # The last line of a sample may be cut; blanks separate cells only where nothing else does.
-    sample = lines[: min(SAMPLE_LINES, max(1, len(lines) - (len(start) < len(whole))))]
-    found = max(DELIMITERS, key=lambda mark: (*_fit(sample, mark), mark != " "))
-    return TextLayout(encoding, found if _fit(sample, found)[1] > 1 else ",")
-
-
-def find_encoding(data: bytes) -> Encoding:
-    """UTF-8 or UTF-16 where it is sound; else cp1252, or latin-1 where a byte has no meaning in it or none needs it."""
-    if data.startswith(_UTF16):
-        return "utf-16"
-    if _decodes(data, "utf-8"):
-        return "utf-8"
-    windows = any(0x80 <= byte <= 0x9F for byte in set(data))
-    return "cp1252" if windows and _decodes(data, "cp1252") else "latin-1"
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    """Whether data, which may end within a letter, is text in this encoding."""
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(data)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _fit(lines: list[str], delimiter: str) -> tuple[bool, int]:
-    """Whether every line has as many cells as the first, and how many that are."""
-    try:
-        widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")]
-    except csv.Error:
-        return False, 0
-    width = widths[0] if widths else 0
-    return width > 1 and all(one in (0, width) for one in widths), width
-
-
-def _read(path: Path) -> tuple[bytes, bytes]:
-    """The start of a file and all of it, unpacked; what is damaged is for its reader to explain."""
-    with resource_errors(path):
-        whole = path.read_bytes()
-    if whole.startswith(GZIP):
-        whole = start_of(whole, _SAMPLE)
-    return whole[:_SAMPLE], whole
-
-
 _SPREADSHEETS = {".xls", ".xlsx", ".ods"}
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
@@ -101,29 +42,29 @@ _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
 class TableFound:
     """A table.
 
-    keys    : of the dataset section, so far as the file tells them
-    frame   : Float64 and String columns, null where missing
-    raw     : the same columns as they were written
-    lost    : columns that cannot be read as they are, with the reason
+    keys       : of the dataset section, as far as the file shows them
+    frame      : Float64 and String columns, null where missing
+    raw        : the same columns as they are written
+    unreadable : columns that training would refuse, with the reason
     """
 
     keys: dict[str, Value]
     frame: pl.DataFrame
     raw: pl.DataFrame
     cells: CellsFound
-    lost: dict[str, str]
+    unreadable: dict[str, str]
 
 
 @dataclass(frozen=True)
 class ArraysFound:
-    """Images, or a table of nameless columns: the dataset section, whose target goes without saying."""
+    """Images, or a table whose columns have no names: the dataset section, and the number of rows."""
 
     keys: dict[str, Value]
     n_rows: int
 
 
 def find_source(path: str) -> TableFound | ArraysFound:
-    """Look at a file or folder; raises DataError where it is none of a kind that can be trained on."""
+    """Inspect a file or folder; raises DataError where nothing can be trained on it."""
     place = find_path(path)
     if place.is_dir():
         return _images(path)
@@ -163,13 +104,13 @@ def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
     if cells.decimal != ".":
         keys["decimal"] = cells.decimal
     read: list[pl.Series] = []
-    lost: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     for name in rows.frame.columns:
         try:
             read.append(read_column(rows, name, cells.missing, cells.decimal))
         except DataError as error:
-            lost[name] = str(error)
-    return TableFound(keys, pl.DataFrame(read), rows.frame, cells, lost)
+            unreadable[name] = str(error)
+    return TableFound(keys, pl.DataFrame(read), rows.frame, cells, unreadable)
 
 
 def read_column(rows: Rows, name: str, missing: tuple[str, ...], decimal: Decimal) -> pl.Series:
@@ -183,14 +124,14 @@ def _arrays(path: str, place: Path) -> ArraysFound:
     keys: dict[str, Value] = {"name": "npz", "path": path}
     if not {"x", "y"} <= shapes.keys():
         if len(shapes) != 2:
-            raise DataError(f"{place}: holds {', '.join(shapes) or 'nothing'}; expected x (n, d) or images, and y (n,)")
+            raise DataError(f"{place}: arrays {', '.join(shapes) or 'none'}; expected x (n, d) or images, and y (n,)")
         y, x = sorted(shapes, key=lambda name: len(shapes[name]))
         keys |= {"x": x, "y": y}
     return ArraysFound(keys, shapes[str(keys.get("y", "y"))][0])
 
 
 def _images(path: str) -> ArraysFound:
-    """One size for all images: near the middle one's, but no larger than a small network can take in."""
+    """Images in one size: near that of the median image, with sides of at most _LARGEST_SIDE."""
     (files,) = list_image_folders(ImagesConfig(name="images", path=path))
     every = max(1, len(files.paths) // _LOOKED_AT)
     facts = [inspect_image(file) for file in files.paths[::every]]
@@ -199,3 +140,60 @@ def _images(path: str) -> ArraysFound:
     size = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (middle.height, middle.width))
     color = "rgb" if any(one.is_colored for one in facts) else "gray"
     return ArraysFound({"name": "images", "path": path, "size": size, "color": color}, len(files.paths))
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """Values of dataset.encoding and dataset.delimiter."""
+
+    encoding: Encoding
+    delimiter: str
+
+
+def find_layout(path: Path) -> TextLayout:
+    """The layout by which the file's first lines have as many cells as its header, and the most of them."""
+    start, whole = _read(path)
+    encoding = find_encoding(whole)
+    lines = start.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
+    # The last line of a sample may be cut; a blank is the delimiter only where no other one fits.
+    sample = lines[: min(SAMPLE_LINES, max(1, len(lines) - (len(start) < len(whole))))]
+    found = max(DELIMITERS, key=lambda mark: (*_fit(sample, mark), mark != " "))
+    return TextLayout(encoding, found if _fit(sample, found)[1] > 1 else ",")
+
+
+def find_encoding(data: bytes) -> Encoding:
+    """UTF-8 or UTF-16 where it is valid; else cp1252, or latin-1 where cp1252 is not needed or has a byte undefined."""
+    if data.startswith(_UTF16):
+        return "utf-16"
+    if _decodes(data, "utf-8"):
+        return "utf-8"
+    windows = any(0x80 <= byte <= 0x9F for byte in set(data))
+    return "cp1252" if windows and _decodes(data, "cp1252") else "latin-1"
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    """Whether data, which may end within a character, is text in this encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _fit(lines: list[str], delimiter: str) -> tuple[bool, int]:
+    """Whether every line has as many cells as the first, and how many that are."""
+    try:
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")]
+    except csv.Error:
+        return False, 0
+    width = widths[0] if widths else 0
+    return width > 1 and all(one in (0, width) for one in widths), width
+
+
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """The start of a file and all of it, unpacked; its reader reports damage."""
+    with resource_errors(path):
+        whole = path.read_bytes()
+    if whole.startswith(GZIP):
+        whole = start_of(whole, _SAMPLE)
+    return whole[:_SAMPLE], whole

@@ -1,4 +1,4 @@
-"""From what was found in the data to the text of a configuration."""
+"""The text of a configuration that suits the data."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ from mlcli.suggest.source import ArraysFound, TableFound
 
 _LISTED = 6
 _HINTS = {
-    "group": "instead, to keep rows of one {0} in one split; take it out of drop",
+    "group": "instead, to keep all rows of one {0} in one split; remove it from drop",
     "time": "instead, to test on the latest rows; {0} is then no feature",
 }
-_SPLIT = CommentedKey(
-    "split", {"test": 0.2, "valid": 0.2}, "shares of the rows kept apart to test, and to stop in time"
-)
+_SPLIT = CommentedKey("split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping")
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
 
 
 @dataclass(frozen=True)
 class SuggestedConfig:
-    """A configuration's text, what was found on the way to it, and that column by column (but for images)."""
+    """A configuration's text, a summary of the data, and the role of each column (none for images)."""
 
     text: str
     summary: tuple[str, ...]
@@ -42,41 +40,41 @@ class SuggestedConfig:
 
 
 def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> SuggestedConfig:
-    """The configuration that predicts `target`; head: its first line. Raises DataError where there is none to learn."""
+    """The configuration that predicts `target`; head: its first line. Raises DataError where nothing can be learned."""
     if isinstance(found, ArraysFound):
         kind = "images" if found.keys["name"] == "images" else "rows"
         summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.",)
         dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), _SPLIT)
         return SuggestedConfig(_document(head, summary, found.keys, dataset, array_defaults(found.n_rows)), summary)
-    return _propose_table(found, target, head)
+    return _suggest_table(found, target, head)
 
 
-def _propose_table(found: TableFound, target: str, head: str) -> SuggestedConfig:
+def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig:
     path = str(found.keys["path"])
     require_columns([target], found.raw.columns, "--target", path)
-    if target in found.lost:
-        raise DataError(found.lost[target])
+    if target in found.unreadable:
+        raise DataError(found.unreadable[target])
     labels = found.frame[target]
     task, asked = _task(labels.drop_nulls(), path)
     classes = as_text(labels) if task == "classification" and labels.dtype == pl.Float64 else labels
     features = found.frame.drop(target)
-    judged = suggest_roles(features, found.raw, classes)
-    lost = (ColumnRole(name, "drop", f"cannot be read: {why.removeprefix(path)}") for name, why in found.lost.items())
-    verdicts = (*judged, *lost)
-    kept = tuple(one for one in verdicts if one.use != "drop")
+    reasons = {name: f"cannot be read: {why.removeprefix(path)}" for name, why in found.unreadable.items()}
+    unreadable = (ColumnRole(name, "drop", why) for name, why in reasons.items())
+    roles = (*suggest_roles(features, found.raw, classes), *unreadable)
+    kept = tuple(one for one in roles if one.use != "drop")
     if not kept:
-        reasons = "; ".join(f"{one.name}: {one.why}" for one in verdicts[:_LISTED])
-        raise DataError(f"{path}: no column is left to predict {target} from ({reasons or 'there is no other'})")
+        listed = "; ".join(f"{one.name}: {one.why}" for one in roles[:_LISTED])
+        raise DataError(f"{path}: no column is left to predict {target} from ({listed or 'there is no other'})")
     frame = features.with_columns(classes.alias(target)).filter(classes.is_not_null())
-    outline = DataSummary(task, frame, target, kept)
-    n_dropped = len(verdicts) - len(kept)
+    data = DataSummary(task, frame, target, kept)
+    n_dropped = len(roles) - len(kept)
     left_out = f" and {n_dropped} left out" if n_dropped else ""
     summary = (
-        f"{path}: {found.raw.height:,} rows; columns: {len(kept)} taken as features{left_out}.",
-        f"{target} is predicted: {_target_in_words(outline)}.",
+        f"{path}: {found.raw.height:,} rows; columns: {len(kept)} used as features{left_out}.",
+        f"target {target}: {_describe_target(data)}.",
     )
-    dataset = tuple(_dataset(found, outline, verdicts, asked))
-    return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(outline)), summary, verdicts)
+    dataset = tuple(_dataset(found, data, roles, asked))
+    return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data)), summary, roles)
 
 
 def _document(
@@ -93,15 +91,15 @@ def _document(
 
 
 def _task(labels: pl.Series, path: str) -> tuple[TaskKind, bool]:
-    """The task, and whether the configuration must say so: of a few rows, two whole numbers are classes too."""
+    """The task, and whether the configuration must name it: in few rows, two whole numbers are classes too."""
     inferred = infer_task(Rows.read(labels.to_frame(), Origin(path)), [labels.name], "auto")
     two = labels.dtype == pl.Float64 and labels.n_unique() == 2 and bool((labels == labels.round()).all())
     return ("classification", True) if inferred == "regression" and two else (inferred, False)
 
 
-def _target_in_words(outline: DataSummary) -> str:
-    target = outline.frame[outline.target]
-    if outline.task == "regression":
+def _describe_target(data: DataSummary) -> str:
+    target = data.frame[data.target]
+    if data.task == "regression":
         low, high = (float(end) for end in target.to_frame().select(pl.all().min().alias("a"), pl.all().max()).row(0))
         return f"a number from {low:.6g} to {high:.6g}"
     counts = target.value_counts(sort=True).rows()
@@ -110,43 +108,45 @@ def _target_in_words(outline: DataSummary) -> str:
     return f"{len(counts)} classes ({listed}{more})"
 
 
-def _dataset(
-    found: TableFound, outline: DataSummary, verdicts: Sequence[ColumnRole], asked: bool
-) -> Iterator[CommentedKey]:
-    comments = {"delimiter": "as the file has it", "encoding": "as the file has it", "decimal": "as the file has it"}
-    yield from (CommentedKey(key, value, comments.get(key, "")) for key, value in found.keys.items())
-    yield CommentedKey("target", outline.target, "what is predicted")
-    if asked or outline.task == "regression":
+def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool) -> Iterator[CommentedKey]:
+    for key, value in found.keys.items():
+        yield CommentedKey(key, value, "found in the file" if key in ("delimiter", "encoding", "decimal") else "")
+    yield CommentedKey("target", data.target, "column to predict")
+    if asked or data.task == "regression":
         other = (
-            "classification, if its numbers name classes" if outline.task == "regression" else "two numbers, as classes"
+            "or classification, if its numbers name classes"
+            if data.task == "regression"
+            else "its two numbers are classes"
         )
-        yield CommentedKey("task", outline.task, other)
-    if dropped := [one for one in verdicts if one.use == "drop"]:
+        yield CommentedKey("task", data.task, other)
+    if dropped := [one for one in roles if one.use == "drop"]:
         yield CommentedKey("drop", inside=tuple(CommentedKey("", one.name, one.why) for one in dropped))
-    if declared := [one for one in verdicts if one.declared]:
+    if declared := [one for one in roles if one.declared]:
         yield CommentedKey("types", {one.name: "category" for one in declared}, declared[0].why)
-    formats: dict[str, Value] = {one.name: one.format for one in verdicts if one.format}
+    formats: dict[str, Value] = {one.name: one.format for one in roles if one.format}
     if formats:
-        yield CommentedKey("dates", formats, "how they are written")
-    yield from _missing(found, outline)
+        yield CommentedKey("dates", formats, "formats of dates")
+    yield from _missing(found, data)
     yield _SPLIT
-    for hint, name in hints_of(verdicts):
+    for hint, name in hints_of(roles):
         yield CommentedKey("split", {"by": hint, "column": name}, _HINTS[hint].format(name), off=True)
 
 
-def _missing(found: TableFound, outline: DataSummary) -> Iterator[CommentedKey]:
-    """Markers beyond the usual ones, and what is done with rows whose target is missing."""
+def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
+    """Markers beside the default ones, and rows whose target is missing."""
     inside = []
     if found.cells.markers:
         marker, column = next(iter(found.cells.markers.items()))
-        inside.append(CommentedKey("values", found.cells.missing, f"{flow(marker)}, as in {column}, is no value"))
-    without = found.raw.height - outline.n_rows
-    if without and outline.task == "regression":
         inside.append(
-            CommentedKey("drop_rows", True, f"{without:,} rows have no target; rows that lack a feature go too")
+            CommentedKey("values", found.cells.missing, f"{flow(marker)} marks missing cells, as in {column}")
+        )
+    without = found.raw.height - data.n_rows
+    if without and data.task == "regression":
+        inside.append(
+            CommentedKey("drop_rows", True, f"{without:,} rows have no target; rows with missing features go too")
         )
     if inside:
         yield CommentedKey("missing", inside=tuple(inside))
-    if without and outline.task == "classification":
-        classes = tuple(outline.frame[outline.target].unique().sort())
-        yield CommentedKey("keep", {outline.target: classes}, f"{without:,} rows have no target")
+    if without and data.task == "classification":
+        classes = tuple(data.frame[data.target].unique().sort())
+        yield CommentedKey("keep", {data.target: classes}, f"{without:,} rows have no target")

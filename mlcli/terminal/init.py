@@ -35,11 +35,11 @@ def choose_target(screen: Screen, data: str, found: TableFound) -> str:
 
 def show_started(screen: Screen, result: InitResult) -> None:
     """The columns left out, and what was written."""
-    for line in result.proposal.summary:
+    for line in result.suggested.summary:
         screen.heading(line)
-    for verdict in result.proposal.columns:
-        if verdict.why:
-            screen.say(f"· {verdict.name}: {'left out: ' if verdict.use == 'drop' else ''}{verdict.why}")
+    for role in result.suggested.columns:
+        if role.why:
+            screen.say(f"· {role.name}: {'left out: ' if role.use == 'drop' else ''}{role.why}")
     screen.say(f"Configuration: {result.config}; schema for editors: {result.schema}")
 
 

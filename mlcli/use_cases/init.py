@@ -1,4 +1,4 @@
-"""`mlcli init`: from data, or from an example, to a configuration that trains well as it is."""
+"""`mlcli init`: a configuration for the user's data, or a copy of an example."""
 
 from __future__ import annotations
 
@@ -18,38 +18,6 @@ from mlcli.suggest.source import TableFound, find_source
 from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
 
 PACKAGE = Path(__file__).parent.parent
-
-
-def examples_folder() -> Path:
-    """Where configs/ and data/ are: in the installed package, or beside it where mlcli runs from its sources."""
-    installed = PACKAGE / "examples"
-    return installed if installed.is_dir() else PACKAGE.parent
-
-
-def example_names() -> tuple[str, ...]:
-    """Names of the examples."""
-    return tuple(sorted(path.stem for path in (examples_folder() / "configs").glob("*.yaml")))
-
-
-def read_example(name: str) -> dict[Path, bytes]:
-    """Content of an example's configuration, then of the table that it names, by where they are to lie.
-
-    Raises UsageError for a name that is none.
-    """
-    names = example_names()
-    if name not in names:
-        near = nearest(name, names)
-        advice = f"; did you mean {near}?" if near else "."
-        raise UsageError(f"--example: no example {name!r}{advice} There are: {', '.join(names)}")
-    folder = examples_folder()
-    config = folder / "configs" / f"{name}.yaml"
-    files = {Path(config.name): config.read_bytes()}
-    table = getattr(load_config(config).dataset, "path", None)
-    if table is not None and (folder / table).is_file():
-        files[Path(table)] = (folder / table).read_bytes()
-    return files
-
-
 DEFAULT_OUTPUT = Path("mlcli.yaml")
 
 ChooseTarget = Callable[[str, TableFound], str]
@@ -57,19 +25,19 @@ ChooseTarget = Callable[[str, TableFound], str]
 
 @dataclass(frozen=True)
 class InitResult:
-    """What was written, and why so."""
+    """What was written, and why."""
 
     config: Path
     schema: Path
-    proposal: SuggestedConfig
+    suggested: SuggestedConfig
 
     def to_json(self) -> dict[str, Any]:
         """The document of `init --json`."""
         return {
             "config": str(self.config),
             "schema": str(self.schema),
-            "summary": list(self.proposal.summary),
-            "columns": [asdict(verdict) for verdict in self.proposal.columns],
+            "summary": list(self.suggested.summary),
+            "columns": [asdict(verdict) for verdict in self.suggested.columns],
         }
 
 
@@ -87,9 +55,9 @@ class ExampleResult:
 
 
 def init(data: str, target: str | None, output: Path, choose_target: ChooseTarget) -> InitResult:
-    """Look at the data, and write a configuration and its schema beside it; no other file is written over.
+    """Inspect the data, and write a configuration and its schema; no other file is overwritten.
 
-    choose_target : asked for the target where the data has columns and none is named
+    choose_target : called for the target where the data has columns and none is named
     """
     schema = output.with_name(SCHEMA_NAME)
     refuse_existing([output], schema)
@@ -97,15 +65,43 @@ def init(data: str, target: str | None, output: Path, choose_target: ChooseTarge
     if isinstance(found, TableFound):
         target = target or choose_target(data, found)
     elif target is not None:
-        raise UsageError(
-            f"--target: {data} has no named columns, so what is predicted goes without saying; leave it out"
-        )
-    proposal = suggest_config(found, target or "", editor_line(Path(SCHEMA_NAME)))
-    # What is written is what training takes: it refuses data that cannot be trained on now, not later.
-    read_source(parse_config(proposal.text, str(output), output.stem).dataset)
+        raise UsageError(f"--target: {data} has no named columns, and its labels are the target; leave the option out")
+    suggested = suggest_config(found, target or "", editor_line(Path(SCHEMA_NAME)))
+    # Reading the data as training will refuses now what training would refuse later.
+    read_source(parse_config(suggested.text, str(output), output.stem).dataset)
     save_schema(schema)
-    write_file(output, proposal.text.encode())
-    return InitResult(output, schema, proposal)
+    write_file(output, suggested.text.encode())
+    return InitResult(output, schema, suggested)
+
+
+def examples_folder() -> Path:
+    """Where configs/ and data/ are: in the installed package, or beside it where mlcli runs from its sources."""
+    installed = PACKAGE / "examples"
+    return installed if installed.is_dir() else PACKAGE.parent
+
+
+def example_names() -> tuple[str, ...]:
+    """Names of the examples."""
+    return tuple(sorted(path.stem for path in (examples_folder() / "configs").glob("*.yaml")))
+
+
+def read_example(name: str) -> dict[Path, bytes]:
+    """Contents of an example's configuration, then of the table that it names, by the path to write them to.
+
+    Raises UsageError for an unknown name.
+    """
+    names = example_names()
+    if name not in names:
+        near = nearest(name, names)
+        advice = f"; did you mean {near}?" if near else "."
+        raise UsageError(f"--example: no example {name!r}{advice} There are: {', '.join(names)}")
+    folder = examples_folder()
+    config = folder / "configs" / f"{name}.yaml"
+    files = {Path(config.name): config.read_bytes()}
+    table = getattr(load_config(config).dataset, "path", None)
+    if table is not None and (folder / table).is_file():
+        files[Path(table)] = (folder / table).read_bytes()
+    return files
 
 
 def copy_example(name: str, output: Path | None) -> ExampleResult:
@@ -113,9 +109,9 @@ def copy_example(name: str, output: Path | None) -> ExampleResult:
     (config, text), *tables = read_example(name).items()
     config = output or config
     schema = config.with_name(SCHEMA_NAME)
-    wanting = [(path, content) for path, content in tables if not _is_there(path, content)]
-    refuse_existing([config, *(path for path, _ in wanting)], schema)
-    for path, content in wanting:
+    missing = [(path, content) for path, content in tables if not _is_there(path, content)]
+    refuse_existing([config, *(path for path, _ in missing)], schema)
+    for path, content in missing:
         write_file(path, content)
     save_schema(schema)
     write_file(config, f"{editor_line(Path(SCHEMA_NAME))}\n".encode() + text)
@@ -127,6 +123,6 @@ def _is_there(path: Path, content: bytes) -> bool:
 
 
 def refuse_existing(files: Sequence[Path], schema: Path) -> None:
-    """Raise UsageError where a file is in the way; a schema of mlcli's may be renewed."""
+    """Raise UsageError where a file exists already; a schema of mlcli may be overwritten."""
     for path in (*files, *([schema] if not (schema.exists() and is_schema(schema)) else [])):
         refuse_overwriting(path, "name another file with -o, or move it away")

@@ -147,7 +147,11 @@ def test_no_file_is_written_over(folder, mlcli):
         (["t.csv", "--target", "z"], 3, "no column 'z'"),
         (["ragged.csv", "--target", "b"], 3, "ragged.csv:3"),
         (["one.csv", "--target", "b"], 3, "at least two classes"),
-        (["one.csv", "--target", "a"], 3, "(id: another number in every row, as ids have; b: the same in every row)"),
+        (
+            ["one.csv", "--target", "a"],
+            3,
+            "(id: a different number in every row, like an id; b: the same in every row)",
+        ),
         (["book.xlsx", "--target", "b"], 3, "save the sheet as CSV"),
         (["empty", "--target", "b"], 3, "sub-folders"),
     ],
