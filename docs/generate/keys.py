@@ -39,7 +39,7 @@ def _rows(topic: Topic) -> Iterator[tuple[str, str, str, str]]:
     for entry in topic.entries():
         owners = f"{', '.join(entry.owners)}: " if entry.owners else ""
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else ""
-        words = [f"{owners}{entry.meaning}", topic.advice.change]
+        words = [f"{owners}{entry.meaning}", topic.advice.when]
         yield f"`{topic.title}`", _text(entry.values), default, _text(" ".join(filter(None, words)))
 
 

@@ -54,7 +54,7 @@ def _topic_lines(topic: Topic, width: int) -> Iterator[str]:
             yield from _entry_lines(entry, chosen_by_name=bool(topic.sections), width=width)
     yield from _rows("One of" if topic.member is None else "It is", _members(topic), width)
     yield from _rows("Keys", [row for key in topic.inside() for row in _accounts(key)], width)
-    yield from _labelled("When", topic.advice.change, width)
+    yield from _labelled("When", topic.advice.when, width)
     yield from _labelled("Course", topic.advice.term, width)
     example = example_of(topic)
     yield from _labelled("Example", dump_briefly(example) if example else "", width)

@@ -16,9 +16,9 @@ OWN_NAMES: dict[NamePath, str] = {("features", "columns"): "age", ("improve", "s
 
 @dataclass(frozen=True)
 class Advice:
-    """What a key's Field says in addition to its description; see `sections.base.advice`."""
+    """What a key's Field says in addition to its description; see `sections.base.key`."""
 
-    change: str = ""
+    when: str = ""
     term: str = ""
     example: JsonValue = None
 
@@ -108,7 +108,7 @@ class Topic:
             "accounts": [asdict(entry) for entry in self.entries()],
             "names": [{"names": list(names), "meaning": meaning} for names, meaning in self.members().items()],
             "keys": [topic.title for topic in self.inside()],
-            "when": self.advice.change or None,
+            "when": self.advice.when or None,
             "course": self.advice.term or None,
             "example": example_of(self),
         }

@@ -77,7 +77,7 @@ class _Writer:
 
     def _key(self, field: FieldInfo, at_margin: bool) -> Node:
         default = {} if field.is_required() else {"default": _plain_default(field.default)}
-        said = " ".join(text for text in (field.description, advice_of(field).change, _said_default(default)) if text)
+        said = " ".join(text for text in (field.description, advice_of(field).when, _said_default(default)) if text)
         # At the left margin, the name may be left out of the section that is the default.
         node = self._value(field_shape(field), type(field.default) if at_margin else None)
         return {**({"description": said} if said else {}), **node, **default}

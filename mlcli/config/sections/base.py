@@ -1,7 +1,7 @@
 """What every section of the configuration shares."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.config import JsonDict
@@ -17,14 +17,17 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
-def advice(change: str = "", *, term: str = "", example: JsonValue = None) -> JsonDict:
-    """What a key's Field says in addition to its description.
+def key(default: Any, meaning: str, when: str = "", *, term: str = "", example: JsonValue = None, **limits: Any) -> Any:  # noqa: ANN401
+    """A key of a section: pydantic's Field with what `explain`, the JSON Schema and the documentation say of it.
 
-    change  : when to change it
+    default : ... where the key is required
+    when    : when to change it
     term    : the course's word for it, in English and Spanish
     example : a value, where the key's type suggests no good one
+    limits  : as Field takes them
     """
-    return {"change": change, "term": term, "example": example}
+    extra: JsonDict = {"when": when, "term": term, "example": example}
+    return Field(default, description=meaning, json_schema_extra=extra, **limits)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 import hashlib
 from typing import Annotated
 
-from pydantic import Field
-
-from mlcli.config.sections.base import ErrorHint, Section, advice
+from mlcli.config.sections.base import ErrorHint, Section, key
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.sections.model import AutoLoss, LossConfig, ModelConfig
@@ -16,64 +14,63 @@ from mlcli.config.sections.training import EvaluationConfig, ImproveConfig, Trai
 class Config(Section):
     """One experiment."""
 
-    name: Annotated[str, ErrorHint("1 to 64 letters, digits, - and _, starting with a letter or digit")] = Field(
+    name: Annotated[str, ErrorHint("1 to 64 letters, digits, - and _, starting with a letter or digit")] = key(
+        ...,
+        "Runs go to runs/<name>/001, 002, … Without a name, the file's name is used.",
+        "Name experiments differently, so that their runs are numbered separately.",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        description="Runs go to runs/<name>/001, 002, … Without a name, the file's name is used.",
-        json_schema_extra=advice(
-            "Name experiments differently, so that their runs are numbered separately.", example="income"
-        ),
+        example="income",
     )
-    seed: int = Field(
+    seed: int = key(
         0,
+        "Seed of the split, initial weights, row order and dropout.",
+        "Train with three other seeds to see how much a score varies by chance.",
         ge=0,
         lt=2**63,
-        description="Seed of the split, initial weights, row order and dropout.",
-        json_schema_extra=advice("Train with three other seeds to see how much a score varies by chance.", example=1),
+        example=1,
     )
-    device: Annotated[str, ErrorHint("auto, cpu, cuda, cuda:1 or mps")] = Field(
+    device: Annotated[str, ErrorHint("auto, cpu, cuda, cuda:1 or mps")] = key(
         "auto",
+        "auto (the accelerator when there is one), cpu, cuda, cuda:1 or mps.",
+        "Set cpu when the accelerator is busy or gives other results.",
         pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
-        description="auto (the accelerator when there is one), cpu, cuda, cuda:1 or mps.",
-        json_schema_extra=advice("Set cpu when the accelerator is busy or gives other results.", example="cpu"),
+        example="cpu",
     )
-    dataset: DatasetConfig = Field(
-        description="Step 1: where the rows come from, cleaning and split.",
-        json_schema_extra=advice(term="step 1, data preparation (preparación de datos)"),
+    dataset: DatasetConfig = key(
+        ...,
+        "Step 1: where the rows come from, cleaning and split.",
+        term="step 1, data preparation (preparación de datos)",
     )
-    features: FeaturesConfig = Field(
+    features: FeaturesConfig = key(
         FeaturesConfig.model_construct(),
-        description="Step 2: how columns become inputs.",
-        json_schema_extra=advice(term="step 2, feature engineering (ingeniería de características)"),
+        "Step 2: how columns become inputs.",
+        term="step 2, feature engineering (ingeniería de características)",
     )
-    model: ModelConfig = Field(
-        ModelConfig.model_construct(),
-        description="Step 3: the network.",
-        json_schema_extra=advice(term="multilayer perceptron (perceptrón multicapa)"),
+    model: ModelConfig = key(
+        ModelConfig.model_construct(), "Step 3: the network.", term="multilayer perceptron (perceptrón multicapa)"
     )
-    loss: LossConfig = Field(
+    loss: LossConfig = key(
         AutoLoss.model_construct(),
-        description="Step 3: the loss that is minimised.",
-        json_schema_extra=advice(term="loss of one example, cost of a set (pérdida, coste)"),
+        "Step 3: the loss that is minimised.",
+        term="loss of one example, cost of a set (pérdida, coste)",
     )
-    optimizer: OptimizerConfig = Field(
+    optimizer: OptimizerConfig = key(
         AdamConfig.model_construct(name="adam"),
-        description="Step 3: how the loss is minimised.",
-        json_schema_extra=advice(term="gradient descent w ← w − α·∂J/∂w (descenso por el gradiente)"),
+        "Step 3: how the loss is minimised.",
+        term="gradient descent w ← w − α·∂J/∂w (descenso por el gradiente)",
     )
-    training: TrainingConfig = Field(
-        TrainingConfig.model_construct(),
-        description="Step 3: the training loop.",
-        json_schema_extra=advice(term="step 3, modelling (modelado)"),
+    training: TrainingConfig = key(
+        TrainingConfig.model_construct(), "Step 3: the training loop.", term="step 3, modelling (modelado)"
     )
-    evaluation: EvaluationConfig = Field(
+    evaluation: EvaluationConfig = key(
         EvaluationConfig.model_construct(),
-        description="Step 4: what is measured.",
-        json_schema_extra=advice(term="step 4, performance measurement (medida del rendimiento)"),
+        "Step 4: what is measured.",
+        term="step 4, performance measurement (medida del rendimiento)",
     )
-    improve: ImproveConfig = Field(
+    improve: ImproveConfig = key(
         ImproveConfig.model_construct(),
-        description="Step 5: the search.",
-        json_schema_extra=advice(term="step 5, improving performance (mejora del rendimiento)"),
+        "Step 5: the search.",
+        term="step 5, improving performance (mejora del rendimiento)",
     )
 
     def fingerprint(self) -> str:

@@ -1,10 +1,10 @@
 """The `dataset` section: where rows come from, a class a source."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ColumnName, advice
+from mlcli.config.sections.base import ColumnName, key
 from mlcli.config.sections.rows import (
     ORIGIN,
     ImageConfig,
@@ -19,24 +19,24 @@ PlaygroundNumbers = Literal["plane", "multi_gauss"]
 PlaygroundSet = Literal[PlaygroundClasses, PlaygroundNumbers]
 BundledName = Literal["iris", "wine", "breast_cancer", "diabetes"]
 MnistName = Literal["mnist", "fashion_mnist"]
-_TEST_PATH = advice("Use it when others report scores on the same test rows.", example="people_test.csv")
-_SIZE = advice(
-    "Smaller images train faster; larger ones keep more detail.", term="the dimension (dimensión)", example=[32, 32]
-)
-_COLOR = advice("Use rgb when colour distinguishes the classes.")
+_TEST_PATH: dict[str, Any] = {
+    "when": "Use it when others report scores on the same test rows.",
+    "example": "people_test.csv",
+}
+_SIZE: dict[str, Any] = {
+    "when": "Smaller images train faster; larger ones keep more detail.",
+    "term": "the dimension (dimensión)",
+    "example": [32, 32],
+}
+_COLOR: dict[str, Any] = {"when": "Use rgb when colour distinguishes the classes."}
 
 
 class _File(OwnTableConfig):
-    path: str = Field(
-        min_length=1,
-        description="File, relative to the working directory or else to the data folder.",
-        json_schema_extra=advice(example="people.csv"),
+    path: str = key(
+        ..., "File, relative to the working directory or else to the data folder.", min_length=1, example="people.csv"
     )
-    test_path: str | None = Field(
-        None,
-        min_length=1,
-        description="A separate file of test rows; `split.test` is then not used.",
-        json_schema_extra=_TEST_PATH,
+    test_path: str | None = key(
+        None, "A separate file of test rows; `split.test` is then not used.", min_length=1, **_TEST_PATH
     )
 
 
@@ -44,21 +44,13 @@ class CsvConfig(_File):
     """Delimited text with a header line."""
 
     name: Literal["csv"]
-    delimiter: Literal[",", ";", "\t", "|", " "] = Field(
-        ",",
-        description="Character between cells.",
-        json_schema_extra=advice("Spreadsheets with European settings often write ;."),
+    delimiter: Literal[",", ";", "\t", "|", " "] = key(
+        ",", "Character between cells.", "Spreadsheets with European settings often write ;."
     )
-    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = Field(
-        "utf-8",
-        description="Text encoding of the file.",
-        json_schema_extra=advice("Older Windows programs write cp1252."),
+    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = key(
+        "utf-8", "Text encoding of the file.", "Older Windows programs write cp1252."
     )
-    decimal: Literal[".", ","] = Field(
-        ".",
-        description="Decimal mark of numbers.",
-        json_schema_extra=advice("Set it where 3,5 means three and a half."),
-    )
+    decimal: Literal[".", ","] = key(".", "Decimal mark of numbers.", "Set it where 3,5 means three and a half.")
 
 
 class ParquetConfig(_File):
@@ -77,20 +69,19 @@ class SqlConfig(OwnTableConfig):
     """The result of one query."""
 
     name: Literal["sql"]
-    path: str | None = Field(
-        None, min_length=1, description="SQLite file, opened read-only.", json_schema_extra=advice(example="people.db")
-    )
-    url: str | None = Field(
+    path: str | None = key(None, "SQLite file, opened read-only.", min_length=1, example="people.db")
+    url: str | None = key(
         None,
-        min_length=1,
-        description="SQLAlchemy URL of another database (needs the `sql` extra). ${NAME} is read from the "
+        "SQLAlchemy URL of another database (needs the `sql` extra). ${NAME} is read from the "
         "environment, so that passwords stay out of the file.",
-        json_schema_extra=advice(example="postgresql://me:${PASSWORD}@server/shop"),
-    )
-    query: str = Field(
         min_length=1,
-        description="SELECT statement whose columns are the table.",
-        json_schema_extra=advice(example="SELECT age, city, income FROM people"),
+        example="postgresql://me:${PASSWORD}@server/shop",
+    )
+    query: str = key(
+        ...,
+        "SELECT statement whose columns are the table.",
+        min_length=1,
+        example="SELECT age, city, income FROM people",
     )
 
 
@@ -98,77 +89,51 @@ class NpzConfig(OwnTableConfig):
     """NumPy archive of plain arrays: x (n, d) or (n, height, width[, channels]), y (n,)."""
 
     name: Literal["npz"]
-    path: str = Field(
-        min_length=1,
-        description="File, relative to the working directory or the data folder.",
-        json_schema_extra=advice(example="people.npz"),
+    path: str = key(
+        ..., "File, relative to the working directory or the data folder.", min_length=1, example="people.npz"
     )
-    test_path: str | None = Field(
-        None, min_length=1, description="A separate archive of test rows.", json_schema_extra=_TEST_PATH
-    )
-    x: str = Field("x", description="Name of the feature array; columns are called x1, x2, …")
-    y: str = Field("y", description="Name of the target array.")
-    target: ColumnName = Field(
-        "y", description="Name given to the target column.", json_schema_extra=advice(example="price")
-    )
+    test_path: str | None = key(None, "A separate archive of test rows.", min_length=1, **_TEST_PATH)
+    x: str = key("x", "Name of the feature array; columns are called x1, x2, …")
+    y: str = key("y", "Name of the target array.")
+    target: ColumnName = key("y", "Name given to the target column.", example="price")
 
 
 class IdxConfig(ImageConfig):
     """Images and labels in the IDX format of MNIST, plain or gzipped."""
 
     name: Literal["idx"]
-    images: str = Field(
-        min_length=1,
-        description="IDX file of unsigned bytes (n, height, width).",
-        json_schema_extra=advice(example="train-images-idx3-ubyte.gz"),
+    images: str = key(
+        ..., "IDX file of unsigned bytes (n, height, width).", min_length=1, example="train-images-idx3-ubyte.gz"
     )
-    labels: str = Field(
-        min_length=1,
-        description="IDX file of labels (n,).",
-        json_schema_extra=advice(example="train-labels-idx1-ubyte.gz"),
+    labels: str = key(..., "IDX file of labels (n,).", min_length=1, example="train-labels-idx1-ubyte.gz")
+    test_images: str | None = key(
+        None, "A separate IDX file of test images.", min_length=1, example="t10k-images-idx3-ubyte.gz"
     )
-    test_images: str | None = Field(
-        None,
-        min_length=1,
-        description="A separate IDX file of test images.",
-        json_schema_extra=advice(example="t10k-images-idx3-ubyte.gz"),
-    )
-    test_labels: str | None = Field(
-        None,
-        min_length=1,
-        description="IDX file of their labels.",
-        json_schema_extra=advice(example="t10k-labels-idx1-ubyte.gz"),
-    )
+    test_labels: str | None = key(None, "IDX file of their labels.", min_length=1, example="t10k-labels-idx1-ubyte.gz")
 
 
 class ImagesConfig(ImageConfig):
     """A folder of images, one sub-folder per class."""
 
     name: Literal["images"]
-    path: str = Field(
-        min_length=1, description="Folder with one sub-folder per class.", json_schema_extra=advice(example="pictures")
+    path: str = key(..., "Folder with one sub-folder per class.", min_length=1, example="pictures")
+    test_path: str | None = key(None, "A separate folder of test images.", min_length=1, **_TEST_PATH)
+    size: tuple[Annotated[int, Field(ge=1, le=1024)], Annotated[int, Field(ge=1, le=1024)]] = key(
+        (28, 28), "Height and width in pixels every image is resized to.", **_SIZE
     )
-    test_path: str | None = Field(
-        None, min_length=1, description="A separate folder of test images.", json_schema_extra=_TEST_PATH
-    )
-    size: tuple[Annotated[int, Field(ge=1, le=1024)], Annotated[int, Field(ge=1, le=1024)]] = Field(
-        (28, 28), description="Height and width in pixels every image is resized to.", json_schema_extra=_SIZE
-    )
-    color: Literal["gray", "rgb"] = Field("gray", description="One channel or three.", json_schema_extra=_COLOR)
-    origin: str | None = Field(
-        None, description="Where to get the data; shown when the folder is missing.", json_schema_extra=ORIGIN
-    )
+    color: Literal["gray", "rgb"] = key("gray", "One channel or three.", **_COLOR)
+    origin: str | None = key(None, "Where to get the data; shown when the folder is missing.", **ORIGIN)
 
 
 class Stl10Config(ImageConfig):
     """STL-10's binary files: train_X.bin, train_y.bin, test_X.bin, test_y.bin (96 × 96 × 3)."""
 
     name: Literal["stl10"]
-    path: str = Field("stl10_binary", min_length=1, description="Folder with the four .bin files.")
-    size: tuple[Annotated[int, Field(ge=1, le=96)], Annotated[int, Field(ge=1, le=96)]] = Field(
-        (96, 96), description="Height and width in pixels every image is resized to.", json_schema_extra=_SIZE
+    path: str = key("stl10_binary", "Folder with the four .bin files.", min_length=1)
+    size: tuple[Annotated[int, Field(ge=1, le=96)], Annotated[int, Field(ge=1, le=96)]] = key(
+        (96, 96), "Height and width in pixels every image is resized to.", **_SIZE
     )
-    color: Literal["gray", "rgb"] = Field("rgb", description="One channel or three.", json_schema_extra=_COLOR)
+    color: Literal["gray", "rgb"] = key("rgb", "One channel or three.", **_COLOR)
 
     @property
     def gives_test_rows(self) -> bool:
@@ -198,11 +163,11 @@ class MnistConfig(ImageConfig):
     """
 
     name: MnistName
-    offline: Literal["digits"] | None = Field(
+    offline: Literal["digits"] | None = key(
         None,
-        description="Data used when the files are neither present nor downloadable: digits is the bundled set of "
+        "Data used when the files are neither present nor downloadable: digits is the bundled set of "
         "handwritten digits, with a notice and training settings for so few rows. null stops with exit 3.",
-        json_schema_extra=advice("Set it when training must work without a network."),
+        "Set it when training must work without a network.",
     )
 
     @property
@@ -214,17 +179,16 @@ class PlaygroundConfig(SourceConfig):
     """The generated two-input sets of the TensorFlow Playground; columns x1, x2 and label."""
 
     name: PlaygroundSet
-    rows: Annotated[int, Field(ge=10, le=10_000_000)] | None = Field(
+    rows: Annotated[int, Field(ge=10, le=10_000_000)] | None = key(
         None,
-        description="Number of points; null is the Playground's own 500 for classes, 1,200 for regression.",
-        json_schema_extra=advice("More rows reduce the effect of noise.", example=1000),
+        "Number of points; null is the Playground's own 500 for classes, 1,200 for regression.",
+        "More rows reduce the effect of noise.",
+        example=1000,
     )
-    noise: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
-        0.0,
-        description="Noise as a share (0.5 is the Playground's 50 %).",
-        json_schema_extra=advice("Raise it to see overfitting.", example=0.25),
+    noise: Annotated[float, Field(ge=0.0, le=0.5)] = key(
+        0.0, "Noise as a share (0.5 is the Playground's 50 %).", "Raise it to see overfitting.", example=0.25
     )
-    seed: int = Field(0, ge=0, description="Seed of the points, independent of the config's seed.")
+    seed: int = key(0, "Seed of the points, independent of the config's seed.", ge=0)
 
     @property
     def known_task(self) -> Task:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ColumnName, Count, NonNegative, Positive, Section, advice
+from mlcli.config.sections.base import ColumnName, Count, NonNegative, Positive, Section, key
 
 Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
@@ -25,35 +25,32 @@ Pieces = Annotated[int, Field(ge=0, le=1000)]
 class SelectConfig(Section):
     """Filters that keep the informative features; applied in the order listed here."""
 
-    variance: NonNegative | None = Field(
+    variance: NonNegative | None = key(
         0.0,
-        description="Drop features whose variance before scaling is at most this; null keeps all.",
-        json_schema_extra=advice(
-            "Raise it to drop nearly constant columns.", term="variance threshold (umbral de varianza)", example=0.01
-        ),
+        "Drop features whose variance before scaling is at most this; null keeps all.",
+        "Raise it to drop nearly constant columns.",
+        term="variance threshold (umbral de varianza)",
+        example=0.01,
     )
-    correlation: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
+    correlation: Annotated[float, Field(gt=0.0, le=1.0)] | None = key(
         None,
-        description="Of two features whose absolute Pearson correlation exceeds this, drop the later.",
-        json_schema_extra=advice(
-            "Use it when many columns measure the same thing.",
-            term="high-correlation filter (filtro de alta correlación)",
-            example=0.95,
-        ),
+        "Of two features whose absolute Pearson correlation exceeds this, drop the later.",
+        "Use it when many columns measure the same thing.",
+        term="high-correlation filter (filtro de alta correlación)",
+        example=0.95,
     )
-    k_best: Count | None = Field(
+    k_best: Count | None = key(
         None,
-        description="Keep this many features with the highest F statistic against the target.",
-        json_schema_extra=advice("Use it when there are many features for few rows.", example=20),
+        "Keep this many features with the highest F statistic against the target.",
+        "Use it when there are many features for few rows.",
+        example=20,
     )
-    rfe: Count | None = Field(
+    rfe: Count | None = key(
         None,
-        description="Keep this many features by recursive elimination with a linear model.",
-        json_schema_extra=advice(
-            "Like k_best, for features that help only in combination.",
-            term="recursive elimination (eliminación recursiva)",
-            example=10,
-        ),
+        "Keep this many features by recursive elimination with a linear model.",
+        "Like k_best, for features that help only in combination.",
+        term="recursive elimination (eliminación recursiva)",
+        example=10,
     )
 
 
@@ -61,42 +58,32 @@ class PcaConfig(Section):
     """Principal components in place of the features."""
 
     name: Literal["pca"]
-    components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = Field(
+    components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = key(
         0.95,
-        description="Number of components, or the share of variance that they must keep.",
-        json_schema_extra=advice("Lower it as long as the validation score holds.", example=0.9),
+        "Number of components, or the share of variance that they must keep.",
+        "Lower it as long as the validation score holds.",
+        example=0.9,
     )
-    whiten: bool = Field(
-        False,
-        description="Scale components to unit variance.",
-        json_schema_extra=advice("Try it when components of small variance matter."),
-    )
+    whiten: bool = key(False, "Scale components to unit variance.", "Try it when components of small variance matter.")
 
 
 class ColumnConfig(Section):
     """Exceptions for one column; null keeps what the section says."""
 
-    impute: Impute | None = Field(None, description="As features.impute, for this column.")
-    fill_value: float | None = Field(
-        None, description="As features.fill_value, for this column.", json_schema_extra=advice(example=-1)
-    )
-    indicator: bool | None = Field(None, description="As features.indicator, for this column.")
-    scale: Scale | None = Field(None, description="As features.scale, for this column.")
-    pieces: Pieces | None = Field(
-        None, description="As features.pieces, for this column.", json_schema_extra=advice(example=32)
-    )
-    encode: Encode | None = Field(None, description="As features.encode, for this column.")
-    order: Annotated[tuple[str, ...], Field(min_length=2)] | None = Field(
+    impute: Impute | None = key(None, "As features.impute, for this column.")
+    fill_value: float | None = key(None, "As features.fill_value, for this column.", example=-1)
+    indicator: bool | None = key(None, "As features.indicator, for this column.")
+    scale: Scale | None = key(None, "As features.scale, for this column.")
+    pieces: Pieces | None = key(None, "As features.pieces, for this column.", example=32)
+    encode: Encode | None = key(None, "As features.encode, for this column.")
+    order: Annotated[tuple[str, ...], Field(min_length=2)] | None = key(
         None,
-        description="Categories from lowest to highest, for encode: ordinal.",
-        json_schema_extra=advice(term="ordered categories (categorías ordenadas)", example=["low", "mid", "high"]),
+        "Categories from lowest to highest, for encode: ordinal.",
+        term="ordered categories (categorías ordenadas)",
+        example=["low", "mid", "high"],
     )
-    buckets: Buckets | None = Field(
-        None, description="As features.buckets, for this column.", json_schema_extra=advice(example=64)
-    )
-    dates: DateParts | None = Field(
-        None, description="As features.dates, for this column.", json_schema_extra=advice(example=["month", "elapsed"])
-    )
+    buckets: Buckets | None = key(None, "As features.buckets, for this column.", example=64)
+    dates: DateParts | None = key(None, "As features.dates, for this column.", example=["month", "elapsed"])
 
     def idle_keys(self, kind: str, encode: str) -> list[str]:
         """The keys set here that have no effect on a column of this kind, whose categories are encoded so."""
@@ -109,107 +96,87 @@ class ColumnConfig(Section):
 class FeaturesConfig(Section):
     """How columns become the network's inputs."""
 
-    derive: dict[ColumnName, str] = Field(
+    derive: dict[ColumnName, str] = key(
         {},
-        description="New number columns by formula: + - * / % **, comparisons, "
+        "New number columns by formula: + - * / % **, comparisons, "
         "sin cos tan exp log log1p sqrt abs min max. Parsed, never evaluated as code.",
-        json_schema_extra=advice(
-            "Add what a domain expert would compute: ratios, squares, products.",
-            term="a feature is an individually measurable property used to predict (característica)",
-            example={"area": "width * length"},
-        ),
+        "Add what a domain expert would compute: ratios, squares, products.",
+        term="a feature is an individually measurable property used to predict (característica)",
+        example={"area": "width * length"},
     )
-    drop: tuple[ColumnName, ...] = Field(
+    drop: tuple[ColumnName, ...] = key(
         (),
-        description="Number columns that are not inputs themselves; columns derived from them are.",
-        json_schema_extra=advice(
-            "Drop a column when its logarithm, or a ratio of it, carries its information.", example=["width"]
-        ),
+        "Number columns that are not inputs themselves; columns derived from them are.",
+        "Drop a column when its logarithm, or a ratio of it, carries its information.",
+        example=["width"],
     )
-    impute: Impute = Field(
+    impute: Impute = key(
         "median",
-        description="What replaces missing numbers. Missing categories are a category of their own.",
-        json_schema_extra=advice(
-            "mean for normally distributed columns; median is robust to outliers.", term="imputation (imputación)"
-        ),
+        "What replaces missing numbers. Missing categories are a category of their own.",
+        "mean for normally distributed columns; median is robust to outliers.",
+        term="imputation (imputación)",
     )
-    fill_value: float = Field(
-        0.0, description="The number used by impute: constant.", json_schema_extra=advice(example=-1)
+    fill_value: float = key(0.0, "The number used by impute: constant.", example=-1)
+    indicator: bool = key(
+        False, "Add a 0/1 column per number column with missing values. Use it when missingness is informative."
     )
-    indicator: bool = Field(
-        False,
-        description="Add a 0/1 column per number column with missing values. Use it when missingness is informative.",
-    )
-    scale: Scale = Field(
+    scale: Scale = key(
         "standard",
-        description="standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal "
+        "standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal "
         "shape by ranks; power: Yeo-Johnson. Networks need inputs of comparable size.",
-        json_schema_extra=advice(
-            "robust or quantile for skewed columns and outliers.", term="normalisation (normalización)"
-        ),
+        "robust or quantile for skewed columns and outliers.",
+        term="normalisation (normalización)",
     )
-    pieces: Pieces = Field(
+    pieces: Pieces = key(
         0,
-        description="Piecewise linear encoding (Gorishniy et al., 2022): number columns are also split into about so "
+        "Piecewise linear encoding (Gorishniy et al., 2022): number columns are also split into about so "
         "many bins, at quantiles and at frequent values, and each bin is an input from 0 to 1. 16 to 64 "
         "help on most tables. 0 adds none.",
-        json_schema_extra=advice(
-            "Try 32 when trees beat the network, such as when the target jumps at thresholds of a column.",
-            term="discretisation (discretización)",
-            example=32,
-        ),
+        "Try 32 when trees beat the network, such as when the target jumps at thresholds of a column.",
+        term="discretisation (discretización)",
+        example=32,
     )
-    clip: Positive | None = Field(
-        None,
-        description="Clip scaled numbers to ± this many scaled units. Use it against extreme outliers.",
-        json_schema_extra=advice(example=5),
+    clip: Positive | None = key(
+        None, "Clip scaled numbers to ± this many scaled units. Use it against extreme outliers.", example=5
     )
-    encode: Encode = Field(
+    encode: Encode = key(
         "one_hot",
-        description="How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned by the"
+        "How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned by the"
         " network; target, the smoothed mean target of the category (cross-fitted); hash, counts of hashed"
         " words, for free text, which needs an encoding set for its column or hash here.",
-        json_schema_extra=advice(
-            "ordinal for ordered categories; embedding or target for columns with hundreds of categories; hash"
-            " for free text.",
-            term="ordered codes, or dummies (variables dummy, one-hot)",
-        ),
+        "ordinal for ordered categories; embedding or target for columns with hundreds of categories; hash"
+        " for free text.",
+        term="ordered codes, or dummies (variables dummy, one-hot)",
     )
-    buckets: Buckets = Field(
+    buckets: Buckets = key(
         256,
-        description="Number of inputs that encode: hash makes of a column; a hash assigns each word to one.",
-        json_schema_extra=advice("More for many different words; fewer for few rows.", example=64),
+        "Number of inputs that encode: hash makes of a column; a hash assigns each word to one.",
+        "More for many different words; fewer for few rows.",
+        example=64,
     )
-    max_categories: Annotated[int, Field(ge=2, le=100_000)] = Field(
+    max_categories: Annotated[int, Field(ge=2, le=100_000)] = key(
         100,
-        description="Categories kept per column, the most frequent first; rarer ones share one code.",
-        json_schema_extra=advice("Lower it where rare categories add noise.", example=20),
+        "Categories kept per column, the most frequent first; rarer ones share one code.",
+        "Lower it where rare categories add noise.",
+        example=20,
     )
-    dates: DateParts = Field(
+    dates: DateParts = key(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
-        description="The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
+        "The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
         "are times of day; elapsed, days since the first date of the training rows in any column. "
         "month_cycle, weekday_cycle and hour_cycle are a sine and a cosine each, so that December is close"
         " to January.",
-        json_schema_extra=advice(
-            "Cycles when season, weekday or hour matters; elapsed when the data drifts over time.",
-            example=["month_cycle", "weekday", "elapsed"],
-        ),
+        "Cycles when season, weekday or hour matters; elapsed when the data drifts over time.",
+        example=["month_cycle", "weekday", "elapsed"],
     )
-    select: SelectConfig = Field(
-        SelectConfig.model_construct(),
-        description="Feature selection.",
-        json_schema_extra=advice(term="feature selection (selección de características)"),
+    select: SelectConfig = key(
+        SelectConfig.model_construct(), "Feature selection.", term="feature selection (selección de características)"
     )
-    extract: PcaConfig | None = Field(
+    extract: PcaConfig | None = key(
         None,
-        description="Feature extraction: {name: pca, components: 0.95}.",
-        json_schema_extra=advice(
-            "Use it with many correlated columns, or with images.",
-            term="feature extraction: PCA (extracción)",
-            example="pca",
-        ),
+        "Feature extraction: {name: pca, components: 0.95}.",
+        "Use it with many correlated columns, or with images.",
+        term="feature extraction: PCA (extracción)",
+        example="pca",
     )
-    columns: dict[ColumnName, ColumnConfig] = Field(
-        {}, description="Per-column exceptions.", json_schema_extra=advice(example={"age": {"scale": "robust"}})
-    )
+    columns: dict[ColumnName, ColumnConfig] = key({}, "Per-column exceptions.", example={"age": {"scale": "robust"}})

@@ -1,31 +1,34 @@
 """The `optimizer` section: gradient descent, its variants and the learning-rate schedule."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import Count, NonNegative, OpenShare, Positive, Section, advice
+from mlcli.config.sections.base import Count, NonNegative, OpenShare, Positive, Section, key
 from mlcli.config.sections.training import Watched
 
-_LR = advice(
-    "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Lower it when the loss rises; raise "
+_LR: dict[str, Any] = {
+    "when": "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Lower it when the loss rises; raise "
     "it when it falls slowly.",
-    term="learning rate α (tasa de aprendizaje)",
-    example=0.003,
-)
-_MOMENTUM = advice(
-    "Raise it when plain gradient descent oscillates or is slow.", term="momentum (momento)", example=0.9
-)
-_RHO = advice("Lower it to follow changes of the gradients faster.", example=0.95)
-_FACTOR = advice("A smaller factor lowers lr faster.", example=0.5)
+    "term": "learning rate α (tasa de aprendizaje)",
+    "example": 0.003,
+}
+_MOMENTUM: dict[str, Any] = {
+    "when": "Raise it when plain gradient descent oscillates or is slow.",
+    "term": "momentum (momento)",
+    "example": 0.9,
+}
+_RHO: dict[str, Any] = {"when": "Lower it to follow changes of the gradients faster.", "example": 0.95}
+_FACTOR: dict[str, Any] = {"when": "A smaller factor lowers lr faster.", "example": 0.5}
 DECADE = 10.0
 
 
 class _Schedule(Section):
-    warmup: OpenShare = Field(
+    warmup: OpenShare = key(
         0.0,
-        description="Share of all steps over which lr rises linearly from 0.",
-        json_schema_extra=advice("0.05 to 0.1 when the first steps diverge.", example=0.1),
+        "Share of all steps over which lr rises linearly from 0.",
+        "0.05 to 0.1 when the first steps diverge.",
+        example=0.1,
     )
 
 
@@ -39,33 +42,23 @@ class StepSchedule(_Schedule):
     """lr is multiplied by factor every `every` epochs."""
 
     name: Literal["step"]
-    every: Count = Field(
-        10,
-        description="Epochs between two drops.",
-        json_schema_extra=advice("About a third of the epochs.", example=30),
-    )
-    factor: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        0.1, description="Multiplier of each drop.", json_schema_extra=_FACTOR
-    )
+    every: Count = key(10, "Epochs between two drops.", "About a third of the epochs.", example=30)
+    factor: Annotated[float, Field(gt=0.0, le=1.0)] = key(0.1, "Multiplier of each drop.", **_FACTOR)
 
 
 class ExponentialSchedule(_Schedule):
     """lr is multiplied by factor every epoch, smoothly."""
 
     name: Literal["exponential"]
-    factor: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        0.95, description="Multiplier an epoch.", json_schema_extra=_FACTOR
-    )
+    factor: Annotated[float, Field(gt=0.0, le=1.0)] = key(0.95, "Multiplier an epoch.", **_FACTOR)
 
 
 class CosineSchedule(_Schedule):
     """lr falls along half a cosine to `end` × lr at the last step (Loshchilov and Hutter, 2017)."""
 
     name: Literal["cosine"]
-    end: OpenShare = Field(
-        0.0,
-        description="Final lr as a share of lr.",
-        json_schema_extra=advice("A value above 0 keeps learning until the end.", example=0.01),
+    end: OpenShare = key(
+        0.0, "Final lr as a share of lr.", "A value above 0 keeps learning until the end.", example=0.01
     )
 
 
@@ -73,10 +66,8 @@ class OneCycleSchedule(_Schedule):
     """lr rises to its value over the first `peak` share of steps and falls to near 0 (Smith, 2018)."""
 
     name: Literal["one_cycle"]
-    peak: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.3,
-        description="Share of steps before the peak.",
-        json_schema_extra=advice("A later peak for long runs.", example=0.2),
+    peak: Annotated[float, Field(gt=0.0, lt=1.0)] = key(
+        0.3, "Share of steps before the peak.", "A later peak for long runs.", example=0.2
     )
 
 
@@ -84,26 +75,18 @@ class InverseSqrtSchedule(_Schedule):
     """lr falls as 1/sqrt(step) after `after` steps."""
 
     name: Literal["inverse_sqrt"]
-    after: Count = Field(
-        100, description="Steps before lr falls.", json_schema_extra=advice("About a tenth of all steps.", example=1000)
-    )
+    after: Count = key(100, "Steps before lr falls.", "About a tenth of all steps.", example=1000)
 
 
 class PlateauSchedule(_Schedule):
     """lr is multiplied by factor when the watched number has not improved for `patience` epochs."""
 
     name: Literal["plateau"]
-    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.5, description="Multiplier of each drop.", json_schema_extra=_FACTOR
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = key(0.5, "Multiplier of each drop.", **_FACTOR)
+    patience: Count = key(
+        5, "Epochs without improvement before a drop.", "Well below the patience of early stopping.", example=5
     )
-    patience: Count = Field(
-        5,
-        description="Epochs without improvement before a drop.",
-        json_schema_extra=advice("Well below the patience of early stopping.", example=5),
-    )
-    metric: Watched = Field(
-        "loss", description="Metric monitored on the validation rows: loss, or any metric that suits the task."
-    )
+    metric: Watched = key("loss", "Metric monitored on the validation rows: loss, or any metric that suits the task.")
 
 
 ScheduleConfig = Annotated[
@@ -119,29 +102,26 @@ ScheduleConfig = Annotated[
 
 
 class _Optimizer(Section):
-    schedule: ScheduleConfig = Field(
+    schedule: ScheduleConfig = key(
         ConstantSchedule.model_construct(),
-        description="How lr changes during training.",
-        json_schema_extra=advice(
-            "one_cycle and cosine end with small steps and are seldom worse than constant.", example="cosine"
-        ),
+        "How lr changes during training.",
+        "one_cycle and cosine end with small steps and are seldom worse than constant.",
+        example="cosine",
     )
-    l1: NonNegative = Field(
+    l1: NonNegative = key(
         0.0,
-        description="Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.",
-        json_schema_extra=advice(
-            "Use it to see which features matter.", term="L1 regularisation (regularización L1)", example=0.0001
-        ),
+        "Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.",
+        "Use it to see which features matter.",
+        term="L1 regularisation (regularización L1)",
+        example=0.0001,
     )
-    l2: NonNegative = Field(
+    l2: NonNegative = key(
         0.0,
-        description="Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw it is the "
+        "Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw it is the "
         "decoupled weight decay.",
-        json_schema_extra=advice(
-            "Raise it tenfold at a time against overfitting; with l1 it is the elastic net.",
-            term="L2 regularisation (regularización L2)",
-            example=0.001,
-        ),
+        "Raise it tenfold at a time against overfitting; with l1 it is the elastic net.",
+        term="L2 regularisation (regularización L2)",
+        example=0.001,
     )
 
 
@@ -149,68 +129,51 @@ class SgdConfig(_Optimizer):
     """Gradient descent w ← w − lr · ∂J/∂w, with optional momentum."""
 
     name: Literal["sgd"]
-    lr: Positive = Field(
-        0.01, description="Learning rate α: too low converges slowly, too high diverges.", json_schema_extra=_LR
-    )
-    momentum: OpenShare = Field(
-        0.0, description="Share of the previous update that is kept; 0.9 is usual.", json_schema_extra=_MOMENTUM
-    )
-    nesterov: bool = Field(
-        False,
-        description="Look-ahead momentum; needs momentum > 0.",
-        json_schema_extra=advice("Try it with momentum 0.9."),
-    )
+    lr: Positive = key(0.01, "Learning rate α: too low converges slowly, too high diverges.", **_LR)
+    momentum: OpenShare = key(0.0, "Share of the previous update that is kept; 0.9 is usual.", **_MOMENTUM)
+    nesterov: bool = key(False, "Look-ahead momentum; needs momentum > 0.", "Try it with momentum 0.9.")
 
 
 class AdagradConfig(_Optimizer):
     """Duchi et al., 2011."""
 
     name: Literal["adagrad"]
-    lr: Positive = Field(0.01, description="Learning rate.", json_schema_extra=_LR)
+    lr: Positive = key(0.01, "Learning rate.", **_LR)
 
 
 class AdadeltaConfig(_Optimizer):
     """Zeiler, 2012."""
 
     name: Literal["adadelta"]
-    lr: Positive = Field(1.0, description="Multiplier of Adadelta's own step.", json_schema_extra=_LR)
-    rho: OpenShare = Field(0.9, description="Decay of the running averages.", json_schema_extra=_RHO)
+    lr: Positive = key(1.0, "Multiplier of Adadelta's own step.", **_LR)
+    rho: OpenShare = key(0.9, "Decay of the running averages.", **_RHO)
 
 
 class RmspropConfig(_Optimizer):
     """Tieleman and Hinton, 2012."""
 
     name: Literal["rmsprop"]
-    lr: Positive = Field(0.001, description="Learning rate.", json_schema_extra=_LR)
-    rho: OpenShare = Field(
-        0.99, description="Decay of the running average of squared gradients (Keras: 0.9).", json_schema_extra=_RHO
-    )
-    momentum: OpenShare = Field(
-        0.0, description="Share of the previous update that is kept.", json_schema_extra=_MOMENTUM
-    )
+    lr: Positive = key(0.001, "Learning rate.", **_LR)
+    rho: OpenShare = key(0.99, "Decay of the running average of squared gradients (Keras: 0.9).", **_RHO)
+    momentum: OpenShare = key(0.0, "Share of the previous update that is kept.", **_MOMENTUM)
 
 
 class AdamConfig(_Optimizer):
     """adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019), adamax, nadam, radam."""
 
     name: Literal["adam", "adamw", "adamax", "nadam", "radam"]
-    lr: Positive = Field(0.001, description="Learning rate.", json_schema_extra=_LR)
-    beta1: OpenShare = Field(
-        0.9,
-        description="Decay of the running mean of gradients.",
-        json_schema_extra=advice("Rarely needed; 0.95 for noisy gradients.", example=0.95),
+    lr: Positive = key(0.001, "Learning rate.", **_LR)
+    beta1: OpenShare = key(
+        0.9, "Decay of the running mean of gradients.", "Rarely needed; 0.95 for noisy gradients.", example=0.95
     )
-    beta2: OpenShare = Field(
+    beta2: OpenShare = key(
         0.999,
-        description="Decay of the running mean of squared gradients.",
-        json_schema_extra=advice(
-            "Lower it to 0.99 or 0.95 when rare large gradients slow training down.", example=0.99
-        ),
+        "Decay of the running mean of squared gradients.",
+        "Lower it to 0.99 or 0.95 when rare large gradients slow training down.",
+        example=0.99,
     )
-    eps: Positive = Field(
-        1e-8,
-        description="Added to the denominator.",
-        json_schema_extra=advice("Raise it when training is unstable in float32 or bfloat16.", example=1e-06),
+    eps: Positive = key(
+        1e-8, "Added to the denominator.", "Raise it when training is unstable in float32 or bfloat16.", example=1e-06
     )
 
 
@@ -218,16 +181,10 @@ class LbfgsConfig(_Optimizer):
     """Quasi-Newton, for small full-batch problems (Liu and Nocedal, 1989)."""
 
     name: Literal["lbfgs"]
-    lr: Positive = Field(1.0, description="First step length of each line search.", json_schema_extra=_LR)
-    iterations: Count = Field(
-        20,
-        description="Inner iterations per step.",
-        json_schema_extra=advice("More for smooth, small problems.", example=50),
-    )
-    history: Count = Field(
-        10,
-        description="Number of past updates kept.",
-        json_schema_extra=advice("More approximate the curvature better and take more memory.", example=20),
+    lr: Positive = key(1.0, "First step length of each line search.", **_LR)
+    iterations: Count = key(20, "Inner iterations per step.", "More for smooth, small problems.", example=50)
+    history: Count = key(
+        10, "Number of past updates kept.", "More approximate the curvature better and take more memory.", example=20
     )
 
 
