@@ -6,7 +6,7 @@ an epoch makes no copy of the validation rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -29,12 +29,13 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
     others = tuple(name for name in watched if name != "loss" and name not in QUICK[task.kind])
 
     def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
-        return {**_watched_scores(task, outputs, y, others), **_quick_scores(task, outputs, y)}
+        return {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
 
     return score
 
 
-def _watched_scores(task: FittedTask, outputs: Tensor, y: Tensor, names: tuple[str, ...]) -> dict[str, float]:
+def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out."""
     if not names:
         return {}
     scores = measure(task, task.decode_targets(y), task.decode(outputs), names)

@@ -14,7 +14,7 @@ from torch import Tensor
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.evaluation.threshold import tune_threshold
-from mlcli.metrics.epoch import build_scorer
+from mlcli.metrics.epoch import build_scorer, measure_outputs
 from mlcli.models.networks import Ensemble, Mlp, combine_outputs
 from mlcli.models.task import FittedTask, output_of
 from mlcli.runs.bundle import Bundle
@@ -23,7 +23,6 @@ from mlcli.runs.history import MetricsLog
 from mlcli.runs.provenance import bundle_facts, manifest_of
 from mlcli.search.model_cache import CachedNetwork, ModelCache
 from mlcli.search.ranking import distinct_trials
-from mlcli.search.selection_metric import measure_outputs
 from mlcli.search.space import config_with
 from mlcli.search.trial import SearchContext, Trial, network_of, same_inputs, train_trial
 from mlcli.training.callbacks import Callback
@@ -133,7 +132,7 @@ def form_ensemble(
     outputs = combine_outputs(torch.stack([network.valid for _, network in trained]), output_of(inputs.task))
     scores = score_outputs(config, inputs.task, outputs, valid.y)
     if context.metric not in scores:
-        scores[context.metric] = measure_outputs(inputs.task, outputs, valid.y, context.metric)
+        scores |= measure_outputs(inputs.task, outputs, valid.y, (context.metric,))
     return TrainedEnsemble(trained, scores, outputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> S
     if ensemble is None:
         return None
     run = save_ensemble_bundle(context, ensemble)
-    return SavedEnsemble(run, len(ensemble.members), ensemble.scores[context.metric])
+    return SavedEnsemble(run, len(ensemble.members), ensemble.scores.get(context.metric, math.nan))
 
 
 def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> Difference | None:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Metric
-from mlcli.metrics.epoch import QUICK
-from mlcli.metrics.measure import measure, metric_names
+from mlcli.metrics.epoch import QUICK, measure_outputs
+from mlcli.metrics.measure import metric_names
 from mlcli.models.task import Classification, FittedTask
 from mlcli.training.state import EpochRecord
 
@@ -34,7 +34,7 @@ class SelectionMetric:
         """
         if self.metric == "loss" or self.metric in record.valid_metrics:
             return record.valid_score(self.metric)
-        return measure_outputs(task, outputs, y, self.metric)
+        return measure_outputs(task, outputs, y, (self.metric,)).get(self.metric, math.nan)
 
 
 def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> SelectionMetric:
@@ -60,9 +60,3 @@ def reported_metric(task: FittedTask, compared: str) -> Metric:
     if isinstance(task, Classification):
         return "log_loss" if task.has_probabilities else "accuracy"
     return "rmse"
-
-
-def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, metric: str) -> float:
-    """A metric of raw outputs (n, n_outputs) against encoded targets; NaN where it is undefined."""
-    (score,) = measure(task, task.decode_targets(y), task.decode(outputs), (metric,))
-    return math.nan if score.value is None else score.value
