@@ -17,7 +17,7 @@ VERDICTS: dict[Verdict, str] = {
     "better": "better",
     "worse": "worse",
     "no difference": "not significantly different",
-    "undefined": "undefined",
+    "undefined": "not tested",
 }
 
 

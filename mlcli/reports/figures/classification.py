@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 # Above these many classes cells hold no counts, and not every class has a label.
 MAX_COUNTED, MAX_LABELLED = 16, 30
 EDGE = "#dfe4e8"
+# More curves than this are drawn in grey, the lowest of them in colour.
+MAX_NAMED = 8
+# Points kept of a curve, and of a grey one; more cannot be seen.
+MAX_POINTS, MAX_GREY_POINTS = 400, 60
+
+Floats = NDArray[np.float64]
 
 
 @styled
@@ -58,7 +64,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
 
 def _title(confusion: np.ndarray) -> str:
     n_rows, right = int(confusion.sum()), int(np.trace(confusion))
-    return f"{right:,} of {n_rows:,} rows are right ({100 * right / max(n_rows, 1):.1f} %)"
+    return f"{right:,} of {n_rows:,} rows are classified correctly ({100 * right / max(n_rows, 1):.1f} %)"
 
 
 def _subtitle(confusion: np.ndarray, classes: Sequence[str]) -> str:
@@ -68,7 +74,7 @@ def _subtitle(confusion: np.ndarray, classes: Sequence[str]) -> str:
     if not errors.any():
         return text
     truth, predicted = divmod(int(errors.argmax()), len(classes))
-    pair = f"'{shorten(classes[truth], 24)}' taken for '{shorten(classes[predicted], 24)}'"
+    pair = f"'{shorten(classes[truth], 24)}' predicted as '{shorten(classes[predicted], 24)}'"
     return f"{text} Most frequent error: {pair} ({errors.max():,} {'row' if errors.max() == 1 else 'rows'})."
 
 
@@ -106,13 +112,6 @@ def _write_counts(axes: Axes, confusion: np.ndarray, shares: NDArray[np.float64]
         axes.text(column, row, count, ha="center", va="center", color=color, size=size)
 
 
-Floats = NDArray[np.float64]
-# More curves than this are drawn in grey, the lowest of them in colour.
-MAX_NAMED = 8
-# Points kept of a curve, and of a grey one; more cannot be seen.
-MAX_POINTS, MAX_GREY_POINTS = 400, 60
-
-
 @dataclass(frozen=True)
 class _Curve:
     """One class against the rest; x, y and cuts are (n_points,)."""
@@ -133,11 +132,11 @@ def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], thre
     """
     curves = _one_vs_rest(truth, scores, classes, _roc)
     figure = new_figure(
-        _curve_title("ROC", "AUC", curves), _curve_subtitle(classes, "Dashed: guessing, 0.5."), height=4.0
+        _curve_title("ROC", "AUC", curves), _curve_subtitle(classes, "Dashed: random guessing, AUC 0.5."), height=4.0
     )
     axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate (recall)")
     if not curves:
-        write_note(axes, "A curve needs rows of at least two classes.")
+        write_note(axes, "The rows hold a single class.")
         return figure
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
     _draw_curves(axes, curves)
@@ -152,13 +151,13 @@ def draw_precision_recall(
     """Precision against recall at every cut; arguments as for `draw_roc`."""
     curves = _one_vs_rest(truth, scores, classes, _precision_recall)
     two = len(classes) == 2
-    guess = f"Dashed: guessing, the share of '{shorten(classes[1])}' rows." if two else ""
+    guess = f"Dashed: random guessing, the share of '{shorten(classes[1])}' rows." if two else ""
     figure = new_figure(
         _curve_title("Precision-recall", "average precision", curves), _curve_subtitle(classes, guess), height=4.0
     )
     axes = figure.add_subplot(xlabel="recall", ylabel="precision")
     if not curves:
-        write_note(axes, "A curve needs rows of at least two classes.")
+        write_note(axes, "The rows hold a single class.")
         return figure
     if two:
         axes.axhline(float(np.mean(truth == 1)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
@@ -197,7 +196,7 @@ def _precision_recall(positive: np.ndarray, score: np.ndarray, name: str) -> _Cu
 
 def _curve_title(what: str, area: str, curves: list[_Curve]) -> str:
     if not curves:
-        return f"{what} curve: not defined for these rows"
+        return f"{what} curve: undefined for these rows"
     mean = f"{np.mean([curve.area for curve in curves]):.3f}"
     return f"{what} curve: {area} {mean}" if len(curves) == 1 else f"{what} curves: mean {area} {mean}"
 
@@ -219,7 +218,7 @@ def _draw_curves(axes: Axes, curves: list[_Curve]) -> None:
         axes.plot(*_thin(curve, MAX_POINTS), color=color)
         labels.append((0.08 + 0.065 * i, f"{shorten(curve.name, 18)}: {curve.area:.3f}", color))
     if len(ranked) > len(named):
-        labels.append((0.08 + 0.065 * len(named), f"{len(ranked) - len(named)} better ones", MUTED))
+        labels.append((0.08 + 0.065 * len(named), f"{len(ranked) - len(named)} higher ones", MUTED))
     if len(curves) > 1:
         label_at_right(axes, labels)
 

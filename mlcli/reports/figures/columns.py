@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 # With more columns their cells hold no numbers.
 MAX_WRITTEN = 14
+# Characters of a column's name.
 LETTERS = 22
+# Inches a column, and the figure's height at least and at most.
 CELL, LEAST, MOST = 0.3, 3.2, 9.0
+# Groups named at the right, columns with an importance, features with weights and units, at most; units in a row.
+MAX_NAMED, MAX_COLUMNS, MAX_FEATURES, MAX_UNITS, UNITS_IN_ROW = 14, 20, 20, 36, 6
 
 
 @styled
@@ -40,12 +44,12 @@ def draw_correlations(names: Sequence[str], r: Sequence[Sequence[float | None]])
     """Pearson's r of each pair, below the diagonal; two columns at least, None where there is no r."""
     n = len(names)
     size = min(MOST, max(LEAST, 1.6 + CELL * n))
-    subtitle = "Pearson's r: blue rises together, orange falls as the other rises."
+    subtitle = "Pearson's r: blue is positive, orange is negative."
     figure = new_figure(_title(names, r), subtitle, height=size)
     axes = figure.add_subplot()
     known = np.array([[np.nan if one is None else one for one in row] for row in r], dtype=float)
     shown = np.where(np.tri(n, k=-1, dtype=bool), known, np.nan)[1:, :-1]
-    _draw_cells(axes, shown)
+    _draw_correlation_cells(axes, shown)
     axes.set_xticks(range(n - 1), [shorten(name, LETTERS) for name in names[:-1]], rotation=40, ha="right")
     for label in axes.get_xticklabels():
         label.set_rotation_mode("anchor")
@@ -59,16 +63,13 @@ def draw_correlations(names: Sequence[str], r: Sequence[Sequence[float | None]])
 def _title(names: Sequence[str], r: Sequence[Sequence[float | None]]) -> str:
     pairs = [(abs(one), i, j) for i, row in enumerate(r) for j, one in enumerate(row[:i]) if one is not None]
     if not pairs:
-        return "No two columns vary together"
+        return "No correlation is defined"
     size, i, j = max(pairs)
-    return f"{shorten(names[i], 24)} and {shorten(names[j], 24)} go together most ({size:.2f})"
+    return f"Strongest correlation: {shorten(names[i], 24)} and {shorten(names[j], 24)} ({size:.2f})"
 
 
-def _draw_cells(axes: Axes, shown: np.ndarray) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    shading = LinearSegmentedColormap.from_list("r", [PALETTE[1], "#f7f6f4", PALETTE[0]])
-    axes.imshow(shown, cmap=shading, vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+def _draw_correlation_cells(axes: Axes, shown: np.ndarray) -> None:
+    axes.imshow(shown, cmap=_diverging(), vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
     if len(shown) >= MAX_WRITTEN:
         return
     for row, column in zip(*np.isfinite(shown).nonzero(), strict=True):
@@ -76,10 +77,6 @@ def _draw_cells(axes: Axes, shown: np.ndarray) -> None:
         color = PAPER if abs(value) > 0.6 else INK
         text = f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
         axes.text(column, row, text, ha="center", va="center", size=SMALL_SIZE - 0.5, color=color)
-
-
-# Groups named at the right, at most.
-MAX_NAMED = 14
 
 
 @styled
@@ -115,24 +112,24 @@ def draw_plane(
     return figure
 
 
-# Columns drawn at most, the weightiest first.
-MAX_COLUMNS = 20
-
-
 @styled
 def draw_importance(found: Importances) -> Figure:
-    """How much worse the metric gets when a column's values are shuffled among the rows; some column was."""
+    """Permutation importance of at least one column."""
     shown = found.columns[:MAX_COLUMNS]
-    some = f"The {len(shown)} weightiest of {len(found.columns)} columns. " if len(shown) < len(found.columns) else ""
+    some = (
+        f"The {len(shown)} most important of {len(found.columns)} columns. " if len(shown) < len(found.columns) else ""
+    )
     sure = shown[0].low > 0
     figure = new_figure(
-        f"{shorten(shown[0].name, 30)} matters most to {found.metric}" if sure else "No column matters for sure",
-        f"{some}Bars: by how much {found.metric} worsens when the column's values are shuffled among the rows; "
-        "grey where it may not. Lines: 95 % intervals.",
+        f"Most important for {found.metric}: {shorten(shown[0].name, 30)}"
+        if sure
+        else "No column is significantly important",
+        f"{some}Bars: how much worse {found.metric} gets when the column is shuffled; grey: not significant. "
+        "Lines: 95 % intervals.",
         height=1.6 + 0.24 * max(len(shown), 3),
     )
-    axes = figure.add_subplot(xlabel=f"{found.metric} lost{f', {plain(found.unit)}' if found.unit else ''}")
-    _draw_bars(axes, shown)
+    axes = figure.add_subplot(xlabel=f"loss of {found.metric}{f', {plain(found.unit)}' if found.unit else ''}")
+    _draw_importance_bars(axes, shown)
     axes.set_yticks(range(len(shown)), [shorten(column.name, 26) for column in shown])
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines[:].set_visible(False)
@@ -141,7 +138,7 @@ def draw_importance(found: Importances) -> Figure:
     return figure
 
 
-def _draw_bars(axes: Axes, columns: Sequence[Importance]) -> None:
+def _draw_importance_bars(axes: Axes, columns: Sequence[Importance]) -> None:
     colors = [PALETTE[0] if column.low > 0 else FAINT for column in columns]
     axes.barh(range(len(columns)), [column.loss for column in columns], height=0.62, color=colors)
     for place, column in enumerate(columns):
@@ -158,10 +155,6 @@ def _draw_bars(axes: Axes, columns: Sequence[Importance]) -> None:
     shorten_ticks(axes.xaxis)
 
 
-# Features and units drawn at most, the weightiest first, and units a row.
-MAX_FEATURES, MAX_UNITS, MAX_WEIGHTS = 20, 36, 6
-
-
 @styled
 def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence[str]) -> Figure:
     """The largest weights of a linear model: weights (n_features, n_outputs) per unit of the scaled inputs."""
@@ -170,8 +163,8 @@ def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence
     top = shorten(features[order[0]], 40) if len(order) else "no feature"
     some = f"The {len(order)} largest of {len(features)}. " if len(order) < len(features) else ""
     figure = new_figure(
-        f"{top} weighs most",
-        f"{some}Weights of the scaled inputs: blue raises the output, orange lowers it.",
+        f"Largest weight: {top}",
+        f"{some}Weights of the scaled inputs: blue is positive, orange is negative.",
         height=1.5 + 0.24 * max(len(order), 3),
     )
     axes = figure.add_subplot()
@@ -179,7 +172,7 @@ def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence
     if weights.shape[1] == 1:
         _draw_weight_bars(axes, names, weights[order, 0])
     else:
-        _draw_pixels(axes, names, weights[order], outputs)
+        _draw_weight_cells(axes, names, weights[order], outputs)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines[:].set_visible(False)
     return figure
@@ -196,7 +189,7 @@ def _draw_weight_bars(axes: Axes, names: list[str], weights: np.ndarray) -> None
     axes.invert_yaxis()
 
 
-def _draw_pixels(axes: Axes, names: list[str], weights: np.ndarray, outputs: Sequence[str]) -> None:
+def _draw_weight_cells(axes: Axes, names: list[str], weights: np.ndarray, outputs: Sequence[str]) -> None:
     largest = float(np.abs(weights).max()) or 1.0
     axes.imshow(weights, cmap=_diverging(), vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(names)), names)
@@ -224,7 +217,7 @@ def _diverging() -> Colormap:
 
 @styled
 def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
-    """Incoming weights of the first layer's units as pictures.
+    """Incoming weights of the first layer's units as images.
 
     weights : (n_units, height, width[, channels])
     names   : of the units, such as the classes where there is no hidden layer
@@ -245,13 +238,13 @@ def _describe_units(n_shown: int, n_units: int, named: bool) -> tuple[str, str]:
     """Title and subtitle."""
     some = f"{n_shown} of " if n_shown < n_units else "the " if not named else ""
     what = "outputs" if named else "units of the first layer"
-    order = "" if named else "; the largest weights first"
-    return f"What {some}{n_units} {what} look for", f"Blue pixels excite a unit, orange ones inhibit it{order}."
+    order = "" if named else " The largest weights come first."
+    return f"Weights of {some}{n_units} {what}", f"Blue: positive weight. Orange: negative weight.{order}"
 
 
 def _tiles(n: int, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
-    """A figure with room for n square pictures."""
-    n_columns = min(MAX_WEIGHTS, n)
+    """A figure with room for n square images."""
+    n_columns = min(UNITS_IN_ROW, n)
     n_rows = -(-n // n_columns)
     figure = new_figure(title, subtitle, height=0.7 + n_rows * WIDTH / n_columns)
     cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()

@@ -63,8 +63,8 @@ def plot_curves(axes: Axes, epochs: Floats, curves: Sequence[EpochCurve], log_sp
     _label_ends(axes, epochs, curves)
 
 
-def mark_kept(axes: Axes, epochs: Floats, heights: Floats, best_epoch: int) -> None:
-    """A line at the epoch whose weights were kept, and a dot on the curve."""
+def mark_best(axes: Axes, epochs: Floats, heights: Floats, best_epoch: int) -> None:
+    """A line at the best epoch, and a dot on the curve."""
     found = np.flatnonzero((epochs == best_epoch) & np.isfinite(heights))
     if not len(found):
         return
@@ -73,7 +73,7 @@ def mark_kept(axes: Axes, epochs: Floats, heights: Floats, best_epoch: int) -> N
     late = best_epoch > (epochs[0] + epochs[-1]) / 2
     high = _height(axes, best_epoch, heights[found[0]]) > 0.5
     axes.annotate(
-        f"kept: epoch {best_epoch}", (best_epoch, 0 if high else 1), xycoords=("data", "axes fraction"),
+        f"best: epoch {best_epoch}", (best_epoch, 0 if high else 1), xycoords=("data", "axes fraction"),
         xytext=(-5 if late else 5, 4 if high else -3), textcoords="offset points",
         ha="right" if late else "left", va="bottom" if high else "top", color=MUTED, size=SMALL_SIZE,
     )  # fmt: skip
@@ -110,18 +110,18 @@ def _height(axes: Axes, x: float, y: float) -> float:
 
 @styled
 def draw_learning_curve(history: Sequence[EpochRecord], best_epoch: int) -> Figure:
-    """Training and validation loss of each epoch, with the epoch whose weights were kept."""
+    """Training and validation loss of each epoch, with the best epoch marked."""
     epochs = _epochs(history)
     train = drawable([record.train_loss for record in history])
     valid = drawable([record.valid_loss for record in history])
     figure = new_figure(_title(epochs, train, valid, best_epoch), _subtitle(valid))
     axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
     if not np.isfinite(train).any():
-        write_note(axes, "There is nothing to draw.")
+        write_note(axes, "No finite values.")
         return figure
     curves = [EpochCurve("training", train, PALETTE[0]), EpochCurve("validation", valid, PALETTE[1])]
     plot_curves(axes, epochs, curves)
-    mark_kept(axes, epochs, valid if np.isfinite(valid).any() else train, best_epoch)
+    mark_best(axes, epochs, valid if np.isfinite(valid).any() else train, best_epoch)
     return figure
 
 
@@ -137,7 +137,7 @@ def draw_metric_curve(history: Sequence[EpochRecord], name: str, higher_is_bette
     )
     axes = figure.add_subplot(xlabel="epoch", ylabel=name)
     plot_curves(axes, epochs, [EpochCurve("validation", heights, PALETTE[1])])
-    mark_kept(axes, epochs, heights, best_epoch)
+    mark_best(axes, epochs, heights, best_epoch)
     return figure
 
 
@@ -149,8 +149,8 @@ def draw_rate_curve(history: Sequence[EpochRecord]) -> Figure:
     figure = new_figure(
         f"The learning rate peaks at {rates[peak]:.3g} in epoch {epochs[peak]:.0f}"
         if 0 < peak < len(rates) - 1
-        else f"The learning rate goes from {rates[0]:.3g} to {rates[-1]:.3g}",
-        "At the last step of each epoch, as the schedule set it.",
+        else f"The learning rate changes from {rates[0]:.3g} to {rates[-1]:.3g}",
+        "At the last step of each epoch.",
     )
     axes = figure.add_subplot(xlabel="epoch", ylabel="learning rate")
     plot_curves(axes, epochs, [EpochCurve("", rates, PALETTE[2])], log_span=np.inf)
@@ -181,11 +181,13 @@ def _title(epochs: NDArray[np.float64], train: NDArray[np.float64], valid: NDArr
     if not np.isfinite(train).any():
         return "No epoch ended with a finite loss"
     if not np.isfinite(valid).any():
-        return f"Training loss goes from {show_number(train[0])} to {show_number(train[-1])} in {len(epochs)} epochs"
+        return f"Training loss changes from {show_number(train[0])} to {show_number(train[-1])} in {len(epochs)} epochs"
     lowest = int(np.nanargmin(valid))
     if int(epochs[lowest]) == best_epoch:
         return f"Validation loss is lowest after epoch {best_epoch}: {show_number(valid[lowest])}"
-    return f"Validation loss is lowest after epoch {int(epochs[lowest])}; the weights of epoch {best_epoch} were kept"
+    return (
+        f"Validation loss is lowest after epoch {int(epochs[lowest])}; the model has the weights of epoch {best_epoch}"
+    )
 
 
 def _subtitle(valid: NDArray[np.float64]) -> str:
@@ -201,7 +203,7 @@ def draw_overlay(quantity: str, subtitle: str, runs: Mapping[str, Sequence[float
     # Runs differ in length; where one has ended there is nothing to draw.
     heights = np.array([drawable(column) for column in zip_longest(*runs.values())]).T
     if not np.isfinite(heights).any():
-        write_note(axes, "There is nothing to draw.")
+        write_note(axes, "No finite values.")
         return figure
     curves = [EpochCurve(shorten(name), heights[i], color_of(i, len(runs))) for i, name in enumerate(runs)]
     plot_curves(axes, np.arange(1.0, heights.shape[1] + 1), curves)

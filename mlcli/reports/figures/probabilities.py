@@ -1,4 +1,4 @@
-"""Reliability of probabilities, and what another threshold would change."""
+"""Calibration of probabilities, and scores by threshold."""
 
 from __future__ import annotations
 
@@ -60,31 +60,31 @@ def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Relia
 
 @styled
 def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
-    """How often what was given a probability came true.
+    """The reliability diagram: observed frequency by predicted probability.
 
     truth         : (n,) class indices
     probabilities : (n, K); of two classes the second is meant, of more the one answered
     """
-    what = f"'{shorten(classes[1], 30)}'" if len(classes) == 2 else "the class answered"
+    what = f"'{shorten(classes[1], 30)}'" if len(classes) == 2 else "the predicted class"
     found = measure_reliability(*confidence(truth, probabilities))
     figure = new_figure(
         _title(found),
-        f"Of rows given a probability of {what}: how often it is right. Larger dots: more rows. Lines: 95 % intervals.",
+        f"Observed frequency of {what} by predicted probability. Larger dots: more rows. Lines: 95 % intervals.",
         height=4.0,
     )
-    axes = figure.add_subplot(xlabel="probability given", ylabel="share that is right")
+    axes = figure.add_subplot(xlabel="predicted probability", ylabel="observed frequency")
     if found.counts.sum():
         _compare(axes, found)
     else:
-        write_note(axes, "There are no rows to compare.")
+        write_note(axes, "There are no rows.")
     return figure
 
 
 def _title(found: Reliability) -> str:
     if not found.counts.sum():
-        return "Calibration: not defined without rows"
+        return "Calibration: undefined without rows"
     side = "" if abs(found.excess) < 0.5 * found.error else ", too high" if found.excess > 0 else ", too low"
-    return f"Probabilities are off by {100 * found.error:.1f} points{side} (ECE {found.error:.3f})"
+    return f"Calibration error: {100 * found.error:.1f} points{side} (ECE {found.error:.3f})"
 
 
 def _compare(axes: Axes, found: Reliability) -> None:
@@ -139,12 +139,12 @@ def draw_thresholds(
     curves = trace_thresholds(truth, positive_probability) if two else None
     figure = new_figure(
         _threshold_title(curves, threshold),
-        f"'{shorten(classes[1], 30)}' is predicted from this probability on. Choose it on validation rows "
-        "(evaluation.threshold), not here.",
+        f"'{shorten(classes[1], 30)}' is predicted from this probability on. Choose it on the validation rows "
+        "(evaluation.threshold).",
     )
     axes = figure.add_subplot(xlabel="threshold", ylabel="score")
     if curves is None:
-        write_note(axes, "Scores need rows of both classes.")
+        write_note(axes, "The rows hold a single class.")
     else:
         _draw_curves(axes, curves, threshold)
     return figure
@@ -152,12 +152,11 @@ def draw_thresholds(
 
 def _threshold_title(curves: ThresholdCurves | None, threshold: float) -> str:
     if curves is None:
-        return "Thresholds: not defined for rows of one class"
+        return "Thresholds: undefined for rows of one class"
     best = int(curves.f1.argmax())
     now = float(np.interp(threshold, curves.thresholds, curves.f1))
-    return (
-        f"F1 is {now:.3f} at {threshold:.3g}, in use; at best {curves.f1[best]:.3f}, at {curves.thresholds[best]:.3g}"
-    )
+    highest = f"{curves.f1[best]:.3f} at {curves.thresholds[best]:.3g}"
+    return f"F1 is {now:.3f} at the threshold {threshold:.3g}; its maximum is {highest}"
 
 
 def _draw_curves(axes: Axes, curves: ThresholdCurves, threshold: float) -> None:
@@ -177,7 +176,7 @@ def _draw_curves(axes: Axes, curves: ThresholdCurves, threshold: float) -> None:
     axes.axvline(threshold, color=INK, linewidth=1)
     late = threshold > 0.5
     axes.annotate(
-        f"in use: {threshold:.3g}", (threshold, 0), xycoords=("data", "axes fraction"),
+        f"used: {threshold:.3g}", (threshold, 0), xycoords=("data", "axes fraction"),
         xytext=(-5 if late else 5, 4), textcoords="offset points", ha="right" if late else "left", va="bottom",
         color=INK, size=SMALL_SIZE,
     )  # fmt: skip

@@ -41,9 +41,8 @@ def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str) -> Fig
     figure = new_figure(
         f"Half of the predictions are within {show_number(float(np.median(np.abs(residuals))))} of the truth"
         if len(truth)
-        else "There are no rows to compare",
-        f"Target: {shorten(target, 40)}. Left: on the line a prediction is perfect. "
-        "Right: residual = true − predicted; left of 0 the model guesses too high.",
+        else "There are no rows",
+        f"Target: {shorten(target, 40)}. Left: the line marks perfect predictions. Right: residual = true − predicted.",
         height=3.3,
     )
     left, right = figure.subplots(1, 2)
@@ -128,8 +127,8 @@ def draw_decision_boundary(
     answers = predict(_grid(sides))
     shown = _sample(len(points))
     figure = new_figure(
-        f"What the model answers over {shorten(names[0], 20)} and {shorten(names[1], 20)}",
-        f"Background: the answer, paler where less sure. Points: {_how_many(shown, points)}.",
+        f"Predicted class by {shorten(names[0], 20)} and {shorten(names[1], 20)}",
+        f"Background: predicted class, paler where less probable. Points: {_how_many(shown, points)}.",
         height=4.2,
     )
     axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
@@ -158,9 +157,8 @@ def draw_heat_map(
     answers = predict(_grid(sides)).reshape(GRID_CELLS, GRID_CELLS)
     shown = _sample(len(points))
     figure = new_figure(
-        f"What the model predicts for {shorten(target, 30)}",
-        f"Background: predicted. Points: {_how_many(shown, points)}, true value on the same scale: "
-        "a good model hides its points.",
+        f"Predicted {shorten(target, 30)}",
+        f"Background: predictions. Points: {_how_many(shown, points)}, true values on the same scale.",
         height=4.2,
     )
     axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
@@ -188,8 +186,8 @@ def draw_line_fit(predict: Predict, x: np.ndarray, truth: np.ndarray, name: str,
     curve = predict(inputs[:, None])
     shown = _sample(len(x))
     figure = new_figure(
-        f"What the model predicts for {shorten(target, 20)} from {shorten(name, 20)}",
-        f"Line: predicted. Points: {_how_many(shown, x)}.",
+        f"Predicted {shorten(target, 20)} by {shorten(name, 20)}",
+        f"Line: predictions. Points: {_how_many(shown, x)}.",
     )
     axes = figure.add_subplot(xlabel=plain(name), ylabel=plain(target))
     axes.scatter(x[shown], truth[shown], s=_point_size(len(shown)), color=PALETTE[0], alpha=0.5, linewidths=0)
@@ -262,7 +260,7 @@ def _fill(axes: Axes, sides: tuple[float, float, float, float], image: Floats) -
 
 
 def _draw_borders(axes: Axes, sides: tuple[float, float, float, float], answers: np.ndarray) -> None:
-    """Lines where the answer changes: where a class is as probable as its best rival."""
+    """Lines where the answer changes: where a class is as probable as the next one."""
     x, y = _axis_values(*sides[:2]), _axis_values(*sides[2:])
     margins = answers[:, None] if answers.ndim == 1 else answers
     if answers.ndim == 1:

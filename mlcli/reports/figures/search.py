@@ -23,10 +23,10 @@ FAR = 3.0
 def draw_search(scores: Sequence[float | None], best: Sequence[float | None], metric: str, verdict: str) -> Figure:
     """Scores of trials in their order, None for those that were pruned or failed, and the best so far."""
     known = [(number, score) for number, score in enumerate(scores, start=1) if score is not None]
-    figure = new_figure(_title(best, metric), verdict or "Each dot is a trial, on the validation rows.")
+    figure = new_figure(_title(best, metric), verdict or "Each dot is a trial, measured on the validation rows.")
     axes = figure.add_subplot(xlabel="trial", ylabel=f"validation {metric}")
     if not known:
-        write_note(axes, "No trial came to an end.")
+        write_note(axes, "No trial was completed.")
         return figure
     numbers, heights = np.array(known).T
     low, high = _bounds(heights)
@@ -41,7 +41,7 @@ def draw_search(scores: Sequence[float | None], best: Sequence[float | None], me
 def _title(best: Sequence[float | None], metric: str) -> str:
     known = [score for score in best if score is not None]
     if not known:
-        return "No trial came to an end"
+        return "No trial was completed"
     return f"Validation {metric} from {show_number(known[0])} to {show_number(known[-1])} in {len(best)} trials"
 
 
@@ -54,11 +54,10 @@ def _bounds(heights: np.ndarray) -> tuple[float, float]:
 @styled
 def draw_rates(rates: RateRange, lr: float) -> Figure:
     """Loss over learning rate, with the configured rate and the suggested one."""
-    end = f"runs away at {rates.limit:.2g}" if rates.limit is not None else "did not run away"
+    end = f"diverges at {rates.limit:.2g}" if rates.limit is not None else "does not diverge"
     figure = new_figure(
         f"The loss is lowest at a learning rate of {rates.best_rate:.2g} and {end}",
-        f"A training of {len(rates.rates)} steps whose rate grows from step to step (Smith, 2017), and its loss on the "
-        "same training rows after each.",
+        f"Learning-rate range test of {len(rates.rates)} steps (Smith, 2017): loss on a fixed sample of training rows.",
     )
     axes = figure.add_subplot(xlabel="optimizer.lr (log scale)", ylabel="loss", xscale="log")
     axes.plot(rates.rates, [min(loss, 1.2 * rates.start) for loss in rates.losses], color=PALETTE[0])
