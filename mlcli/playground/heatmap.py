@@ -1,4 +1,4 @@
-"""The plane that is drawn: its limits, its points, and the network's answers on a grid."""
+"""The heatmap of a network's predictions over the plane of two inputs, and the rows on it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ from mlcli.models.task import Classification, FittedTask
 
 # Shares of the training targets between which a number's colour changes.
 QUANTILES = (0.01, 0.99)
+# The Playground's plane is -REACH to REACH on both axes.
+REACH = 6.0
+# Rows drawn, at most.
+MOST_POINTS = 1500
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """One for each of n places.
+    """Predictions at n points of the plane.
 
     kinds     : int64 (n,), index of the class; of a number: 1 for the higher half, 0 for the lower; -1 for neither
-    strengths : float64 (n,), 0 (as good as undecided) to 1
+    strengths : float64 (n,), 0 (undecided) to 1 (certain)
     """
 
     kinds: NDArray[np.int64]
@@ -35,9 +41,9 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class HeatmapScale:
-    """Makes shades of a task's answers.
+    """Turns predictions and targets into heatmaps.
 
-    low, high : numbers of which the first is wholly the one, the second wholly the other colour
+    low, high : numbers that get the full colour of kind 0 and of kind 1
     """
 
     task: FittedTask
@@ -54,27 +60,27 @@ class HeatmapScale:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each kind is called."""
+        """Names of the kinds."""
         if isinstance(self.task, Classification):
             return self.task.classes
         return (f"{self.low:.3g}", f"{self.high:.3g}")
 
-    def answers(self, outputs: torch.Tensor) -> Heatmap:
-        """Of the network's raw outputs (n, n_outputs)."""
-        told = self.task.decode(outputs)
-        finite = np.isfinite(told.scores).all(axis=1)
+    def predictions(self, outputs: torch.Tensor) -> Heatmap:
+        """The heatmap of raw outputs (n, n_outputs)."""
+        decoded = self.task.decode(outputs)
+        finite = np.isfinite(decoded.scores).all(axis=1)
         if not isinstance(self.task, Classification):
-            shades = self._numbers(told.values[:, 0])
-        elif told.probabilities is None:
-            shades = Heatmap(told.values, np.abs(np.tanh(told.scores[:, 0])))
+            heatmap = self._numbers(decoded.values[:, 0])
+        elif decoded.probabilities is None:
+            heatmap = Heatmap(decoded.values, np.abs(np.tanh(decoded.scores[:, 0])))
         else:
-            chance = 1 / told.probabilities.shape[1]
-            sure = (told.probabilities.max(axis=1) - chance) / (1 - chance)
-            shades = Heatmap(told.values, sure)
-        return Heatmap(np.where(finite, shades.kinds, -1), np.where(finite, shades.strengths, 0.0))
+            chance = 1 / decoded.probabilities.shape[1]
+            certainty = (decoded.probabilities.max(axis=1) - chance) / (1 - chance)
+            heatmap = Heatmap(decoded.values, certainty)
+        return Heatmap(np.where(finite, heatmap.kinds, -1), np.where(finite, heatmap.strengths, 0.0))
 
     def truth(self, truth: np.ndarray) -> Heatmap:
-        """Of targets as the task gives them: class indices (n,) or numbers (n, 1)."""
+        """The heatmap of targets: class indices (n,) or numbers (n, 1)."""
         if isinstance(self.task, Classification):
             return Heatmap(truth, np.ones(len(truth)))
         return self._numbers(truth[:, 0])
@@ -102,20 +108,13 @@ def hidden_outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
     return outputs
 
 
-def unit_shades(outputs: Tensor) -> Heatmap:
-    """By sign, and by size within the largest that a unit (n,) comes to."""
+def unit_heatmap(outputs: Tensor) -> Heatmap:
+    """The outputs (n,) of a hidden unit: kinds by their sign, strengths relative to the largest."""
     values = outputs.double().cpu().numpy()
     finite = np.isfinite(values)
     largest = np.abs(values[finite]).max(initial=0.0) or 1.0
     kinds = np.where(values >= 0, 1, 0)
     return Heatmap(np.where(finite, kinds, -1), np.abs(np.nan_to_num(values)).clip(0, largest) / largest)
-
-
-Floats = NDArray[np.float64]
-# The Playground's own plane reaches so far.
-REACH = 6.0
-# Rows kept for drawing; more would not find room.
-MOST_POINTS = 1500
 
 
 @dataclass(frozen=True)
@@ -130,15 +129,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Points:
-    """Rows to draw: places as shares of the plane from its left and its top, float64 (n,), and their true shades."""
+    """Rows to draw: shares of the plane from its left and its top, float64 (n,), and the heatmap of their targets."""
 
     across: Floats
     down: Floats
-    shades: Heatmap
+    heatmap: Heatmap
 
 
 def limits_of(dataset: DatasetConfig, splits: Splits, columns: tuple[str, str]) -> Limits:
-    """The Playground's own for its sets; for others, what holds all training and validation rows."""
+    """Fixed ones for the Playground's sets; otherwise those that hold all training and validation rows."""
     if isinstance(dataset, PlaygroundConfig):
         return Limits(-REACH, REACH, -REACH, REACH)
     places = np.concatenate([places_of(rows, columns) for rows in (splits.train, splits.valid) if len(rows)])
@@ -149,21 +148,21 @@ def limits_of(dataset: DatasetConfig, splits: Splits, columns: tuple[str, str]) 
 def places_of(rows: object, columns: tuple[str, str]) -> Floats:
     """Columns x1 and x2 of a table, float64 (n, 2), NaN where missing."""
     if not isinstance(rows, Table):
-        raise TypeError("pictures have no plane")
+        raise TypeError("images have no plane")
     places: Floats = collect(rows.rows.select(columns)).to_numpy().astype(np.float64)
     return places
 
 
-def points_of(rows: Table, columns: tuple[str, str], limits: Limits, task: FittedTask, shader: HeatmapScale) -> Points:
+def points_of(rows: Table, columns: tuple[str, str], limits: Limits, task: FittedTask, scale: HeatmapScale) -> Points:
     """At most MOST_POINTS rows that lie on the plane, the same ones each time."""
-    places, shades = places_of(rows, columns), shader.truth(task.truth(rows))
+    places, heatmap = places_of(rows, columns), scale.truth(task.truth(rows))
     across = (places[:, 0] - limits.left) / (limits.right - limits.left)
     down = (limits.top - places[:, 1]) / (limits.top - limits.bottom)
     with np.errstate(invalid="ignore"):
         inside = np.flatnonzero((across >= 0) & (across <= 1) & (down >= 0) & (down <= 1))
     if len(inside) > MOST_POINTS:
         inside = np.sort(np.random.default_rng(0).choice(inside, MOST_POINTS, replace=False))
-    return Points(across[inside], down[inside], Heatmap(shades.kinds[inside], shades.strengths[inside]))
+    return Points(across[inside], down[inside], Heatmap(heatmap.kinds[inside], heatmap.strengths[inside]))
 
 
 def grid_inputs(

@@ -23,7 +23,7 @@ from mlcli.playground.heatmap import (
     hidden_outputs,
     limits_of,
     points_of,
-    unit_shades,
+    unit_heatmap,
 )
 from mlcli.training.context import TensorDataset, TrainingContext, build_context, rate_for_batch
 from mlcli.training.loop import new_state, outputs_of, run_epoch
@@ -91,13 +91,13 @@ class Trainer:
 
     def plane(self, width: int, height: int) -> Heatmap:
         """What the network answers at the centres of width × height places, row by row from the top left."""
-        return self.shader.answers(outputs_of(self.context, self._grid(width, height)))
+        return self.scale.predictions(outputs_of(self.context, self._grid(width, height)))
 
     def neurons(self, width: int, height: int) -> list[list[Heatmap]]:
         """As `plane`, of each input and each hidden unit: its sign, and its size within what it reaches."""
         grid = self._grid(width, height)
         return [
-            [unit_shades(column) for column in layer.T] for layer in (grid, *hidden_outputs(self.context.model, grid))
+            [unit_heatmap(column) for column in layer.T] for layer in (grid, *hidden_outputs(self.context.model, grid))
         ]
 
     def _grid(self, width: int, height: int) -> torch.Tensor:
@@ -122,16 +122,14 @@ class Trainer:
         context = build_context(config, task, *arrays, features.layout.cardinalities)
         torch.set_num_threads(context.threads)
         limits = limits_of(config.dataset, splits, self.columns)
-        shader = HeatmapScale.of(task, task.truth(train))
-        self.training, self.validation = (
-            points_of(rows, self.columns, limits, task, shader) for rows in (train, valid)
-        )
-        self.context, self.state, self.features, self.limits, self.shader = (
+        scale = HeatmapScale.of(task, task.truth(train))
+        self.training, self.validation = (points_of(rows, self.columns, limits, task, scale) for rows in (train, valid))
+        self.context, self.state, self.features, self.limits, self.scale = (
             context,
             new_state(context),
             features,
             limits,
-            shader,
+            scale,
         )
         self.task: FittedTask = task
         self.rates = [(0, config.optimizer.lr)]

@@ -53,13 +53,13 @@ def _numbers(record: EpochRecord) -> dict[str, Any]:
 
 def _plane(trainer: Trainer) -> dict[str, Any]:
     """The answers at PLACES × PLACES places, row by row from the top: index of the kind, and how sure, 0 to 1."""
-    shades, limits = trainer.plane(PLACES, PLACES), trainer.limits
+    heatmap, limits = trainer.plane(PLACES, PLACES), trainer.limits
     return {
         "x": [limits.left, limits.right],
         "y": [limits.bottom, limits.top],
-        "kinds": list(trainer.shader.names),
-        "kind": shades.kinds.reshape(PLACES, PLACES).tolist(),
-        "sure": shades.strengths.reshape(PLACES, PLACES).round(4).tolist(),
+        "kinds": list(trainer.scale.names),
+        "kind": heatmap.kinds.reshape(PLACES, PLACES).tolist(),
+        "sure": heatmap.strengths.reshape(PLACES, PLACES).round(4).tolist(),
     }
 
 

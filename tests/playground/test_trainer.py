@@ -94,10 +94,10 @@ def test_the_plane_answers_at_its_places():
     with torch.no_grad():
         trainer.context.model.output.weight.copy_(torch.tensor([[1.0, 1.0]]))
         trainer.context.model.output.bias.zero_()
-    shades = trainer.plane(4, 2)  # x at -4.5, -1.5, 1.5, 4.5; y at 3, -3
-    assert shades.kinds.tolist() == [0, 1, 1, 1, 0, 0, 0, 1]
+    heatmap = trainer.plane(4, 2)  # x at -4.5, -1.5, 1.5, 4.5; y at 3, -3
+    assert heatmap.kinds.tolist() == [0, 1, 1, 1, 0, 0, 0, 1]
     sums = np.array([-1.5, 1.5, 4.5, 7.5, -7.5, -4.5, -1.5, 1.5])
-    assert np.allclose(shades.strengths, np.abs(np.tanh(sums / 2)), atol=1e-6)  # |2p − 1| of a sigmoid
+    assert np.allclose(heatmap.strengths, np.abs(np.tanh(sums / 2)), atol=1e-6)  # |2p − 1| of a sigmoid
 
 
 def test_units_are_shown_by_sign_and_size():

@@ -1,4 +1,4 @@
-"""A game of `mlcli play`: trains, draws and obeys keys in turn, until a key ends it."""
+"""A game of `mlcli play`: it trains, draws and handles keys in turn."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ EPOCHS_A_FRAME: dict[Speed, int] = {"slow": 1, "normal": 1, "fast": 10, "fastest
 
 
 def can_play(screen: Screen) -> bool:
-    """Whether somebody watches, can type, and sees pictures that move."""
+    """Whether stdin, stdout and stderr are terminals that can be redrawn."""
     terminals = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     return screen.live and terminals and not screen.stderr.is_dumb_terminal
 
 
 class Game:
-    """What goes on between the keyboard, the training and the screen.
+    """Connects the keyboard, the training and the screen.
 
-    written : where the configuration was written last
+    written : the configuration file written last
     """
 
     def __init__(self, screen: Screen, state: PlayState, output: Path | None) -> None:
@@ -42,13 +42,13 @@ class Game:
         self.trainer = Trainer(state.config, state.columns)
         self.written: Path | None = None
         self._losses = Losses()
-        self._stage = AltScreen(screen)
-        self._ink = Palette.of(screen.stderr)
+        self._alt_screen = AltScreen(screen)
+        self._palette = Palette.of(screen.stderr)
         self._goal = self._next_slow = 0.0
 
     def play(self) -> None:
-        """Until the key that quits."""
-        self.screen.open_view(self._stage)
+        """Play until the key that quits."""
+        self.screen.open_view(self._alt_screen)
         while self.state.wish != "quit":
             begun = time.monotonic()
             self._train(begun + TRAINING_SECONDS)
@@ -57,7 +57,7 @@ class Game:
         self.screen.close()
 
     def tell(self) -> None:
-        """What came of it, in two lines."""
+        """Print the result in two lines."""
         trainer = self.trainer
         numbers = describe_numbers(trainer.record) if trainer.record else "not trained"
         self.screen.heading(f"{trainer.config.name}: {describe_network(trainer)}")
@@ -89,21 +89,21 @@ class Game:
     def _draw(self) -> None:
         self._size = self.screen.stderr.size
         self._losses.follow(self.trainer)
-        self._stage.show(draw_game(self.state, self.trainer, self._losses, *self._size, self._ink))
+        self._alt_screen.show(draw_game(self.state, self.trainer, self._losses, *self._size, self._palette))
 
     def _wait(self, until: float) -> None:
         """Until the next picture is due: when time is up, at keys, or where the terminal has changed."""
         while True:
-            if key := self._stage.keys.read(max(0.0, until - time.monotonic())):
+            if key := self._alt_screen.keys.read(max(0.0, until - time.monotonic())):
                 while key and self.state.wish != "quit":
-                    self._obey(apply_key(self.state, key))
-                    key = self._stage.keys.read()
+                    self._apply(apply_key(self.state, key))
+                    key = self._alt_screen.keys.read()
                 return
-            if self._moving or self._stage.away or self.screen.stderr.size != self._size:
+            if self._moving or self._alt_screen.away or self.screen.stderr.size != self._size:
                 return
             until = time.monotonic() + IDLE_SECONDS
 
-    def _obey(self, state: PlayState) -> None:
+    def _apply(self, state: PlayState) -> None:
         """Take up a state; where its configuration cannot be trained, the one before stays, and the screen says why."""
         try:
             self.trainer.follow(state.config)

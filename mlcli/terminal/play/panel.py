@@ -1,4 +1,4 @@
-"""Beside the plane: the numbers, their curves, and every control with its key and its value."""
+"""The panel beside the plane: losses, curves, and each control with its key and its value."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from rich.text import Text
 
 from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.io.text import printable, show_number, show_seconds
-from mlcli.playground import controls as knobs
+from mlcli.playground.controls import penalty_of
 from mlcli.playground.inputs import count_others, play_inputs
 from mlcli.playground.state import PlayState
 from mlcli.playground.trainer import Trainer
 from mlcli.terminal.drawing import FAINT, HEADING, cut_to, fitted, line, paint, standard_output
-from mlcli.terminal.play.plane import Palette, cells_of_points, draw_heatmap
+from mlcli.terminal.play.plane import Palette, draw_heatmap, points_in
 from mlcli.terminal.plot import AxisScale, Curve, Point, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.terminal.train import describe_numbers
 from mlcli.use_cases.play import PlayResult
 
+# Cells of the plane that is printed.
+WIDTH, HEIGHT = 48, 24
+# Cells of a key, and of a label in a line of its own; of the left one of two controls in a line.
+KEY_CELLS, LABEL_CELLS, LEFT_CELLS = 4, 15, 21
+# Lines of the curves, at least and at most.
+FEWEST_CURVE_LINES, MOST_CURVE_LINES = 6, 20
+
 
 class Losses:
-    """Follows a trainer; begins anew with each network."""
+    """Both losses of a trainer as curves; they restart with each network."""
 
     def __init__(self) -> None:
         self._beginning = 0
@@ -34,7 +41,7 @@ class Losses:
         return {name: curve.points for name, curve in self._curves.items()}
 
     def follow(self, trainer: Trainer) -> None:
-        """Take up the epochs that have ended since."""
+        """Add the epochs that have ended since."""
         if self._beginning != trainer.beginnings:
             self._beginning, self.noted = trainer.beginnings, 0
             self._curves = {"train": Curve(), "valid": Curve()}
@@ -45,26 +52,23 @@ class Losses:
         self.noted = len(trainer.state.history)
 
 
-WIDTH, HEIGHT = 48, 24
-
-
 def show_played(screen: Screen, result: PlayResult) -> None:
-    """The plane goes to stdout, what is said of it to the messages."""
+    """The plane on stdout, the numbers on stderr."""
     trainer = result.trainer
     screen.heading(f"{trainer.config.name}: {describe_network(trainer)}")
     numbers = describe_numbers(trainer.record) if trainer.record else "not trained"
     screen.say(f"{trainer.epoch:,} epochs in {show_seconds(result.seconds)}: {numbers}")
     console, _ = standard_output()
-    ink = Palette.of(console)
-    shades = trainer.plane(*cells_of_points(ink, WIDTH, HEIGHT))
-    plane = draw_heatmap(shades, [("training", trainer.training)], WIDTH, HEIGHT, ink)
-    paint([*_boxed(plane), describe_axes(trainer), describe_kinds(trainer, ink)], console)
+    palette = Palette.of(console)
+    heatmap = trainer.plane(*points_in(palette, WIDTH, HEIGHT))
+    plane = draw_heatmap(heatmap, [("training", trainer.training)], WIDTH, HEIGHT, palette)
+    paint([*_boxed(plane), describe_axes(trainer), describe_kinds(trainer, palette)], console)
     if result.written is not None:
         screen.say(f"Configuration: {result.written}")
 
 
 def describe_network(trainer: Trainer) -> str:
-    """Inputs, units of each layer and outputs; how many numbers are learned."""
+    """Sizes of the layers, and the number of parameters."""
     shape = (trainer.context.train.x.shape[1], *trainer.config.model.hidden, trainer.task.n_outputs)
     return f"{'-'.join(map(str, shape))} network, {trainer.context.n_parameters:,} parameters"
 
@@ -75,12 +79,12 @@ def describe_axes(trainer: Trainer) -> Text:
     return line(f"→ {x} {limits.left:.4g} … {limits.right:.4g}   ↑ {y} {limits.bottom:.4g} … {limits.top:.4g}")
 
 
-def describe_kinds(trainer: Trainer, ink: Palette) -> Text:
+def describe_kinds(trainer: Trainer, palette: Palette) -> Text:
     """Each kind in its colour, or by its sign."""
     parts: list[str | tuple[str, str]] = []
-    for kind, name in enumerate(trainer.shader.names):
+    for kind, name in enumerate(trainer.scale.names):
         parts += ["  "] if parts else []
-        parts.append((f"{ink.mark(kind)} {printable(name)}", ink.style(kind)))
+        parts.append((f"{palette.mark(kind)} {printable(name)}", palette.style(kind)))
     return line(*parts)
 
 
@@ -90,14 +94,8 @@ def _boxed(lines: Sequence[Text]) -> Iterator[Text]:
     yield line(f"└{'─' * WIDTH}┘")
 
 
-# Cells of a key, and of a label on a line of its own; of the left one of two knobs on a line.
-KEY_CELLS, LABEL_CELLS, LEFT_CELLS = 4, 15, 21
-# Lines of the curves: fewer tell nothing, more are not looked at.
-FEWEST_CURVE_LINES, MOST_CURVE_LINES = 6, 20
-
-
 def draw_facts(state: PlayState, trainer: Trainer, losses: Losses, width: int, height: int) -> list[Text]:
-    """At most so many lines of at most so many cells: numbers, curves where there is room, and knobs."""
+    """At most so many lines of at most so many cells: numbers, curves where there is room, and controls."""
     numbers, controls = [*_numbers(trainer)], [*_controls(state, trainer)]
     room = height - len(numbers) - len(controls) - 1
     curves = draw_curves(losses, width, min(room, MOST_CURVE_LINES)) if room >= FEWEST_CURVE_LINES else []
@@ -144,12 +142,12 @@ def _controls(state: PlayState, trainer: Trainer) -> Iterator[Text]:
     batch = f"{size}" if size == trainer.context.batch_size else f"{size} ({trainer.context.batch_size})"
     rows = f"{_count(len(trainer.context.train))} + {_count(len(trainer.context.valid))}"
     yield _two(("t", "rows", rows), ("b", "batch", batch))
-    yield _knob("l L", "learning rate", f"{config.optimizer.lr:g}")
-    yield _knob("o", "optimizer", config.optimizer.name)
-    yield _knob("a A", "activation", config.model.activation)
-    kind, rate = knobs.penalty_of(state)
-    yield _knob("e E", "regularisation", kind if kind == "none" else f"{kind} {rate:g}")
-    yield Text.assemble(_knob("+ -", "layers", ""), _layers(state), end="")
+    yield _control("l L", "learning rate", f"{config.optimizer.lr:g}")
+    yield _control("o", "optimizer", config.optimizer.name)
+    yield _control("a A", "activation", config.model.activation)
+    kind, rate = penalty_of(state)
+    yield _control("e E", "regularisation", kind if kind == "none" else f"{kind} {rate:g}")
+    yield Text.assemble(_control("+ -", "layers", ""), _layers(state), end="")
     yield from _inputs(state)
     yield _two(("v", "drawn", state.shown), ("f", "speed", state.speed))
 
@@ -159,12 +157,12 @@ def _count(rows: int) -> str:
     return f"{rows:,}" if rows < 10_000 else f"{rows / 1000:,.0f}k"
 
 
-def _knob(key: str, label: str, value: str) -> Text:
+def _control(key: str, label: str, value: str) -> Text:
     return line((f"{key:<{KEY_CELLS}}", HEADING), (f"{label:<{LABEL_CELLS}}", FAINT), value)
 
 
 def _two(left: tuple[str, str, str], right: tuple[str, str, str]) -> Text:
-    """Two knobs on a line: key, label and value of each."""
+    """Two controls on a line: key, label and value of each."""
     (key, label, value), (other, other_label, other_value) = left, right
     room = LEFT_CELLS - len(key) - len(label) - 3
     return line(
@@ -184,7 +182,7 @@ def _layers(state: PlayState) -> Text:
     """Units of each hidden layer, the selected one marked."""
     hidden = state.config.model.hidden
     if not hidden:
-        return line(("none: a linear one", ""))
+        return line(("none (linear)", ""))
     parts: list[str | tuple[str, str]] = []
     for index, units in enumerate(hidden):
         parts += ["-"] if index else []

@@ -14,7 +14,7 @@ from mlcli.playground.state import PlayState
 from mlcli.playground.trainer import Trainer
 from mlcli.terminal.drawing import FAINT, HEADING, line
 from mlcli.terminal.play.panel import Losses, describe_axes, describe_kinds, draw_facts
-from mlcli.terminal.play.plane import Drawn, Palette, cells_of_points, draw_heatmap, draw_network, network_cells
+from mlcli.terminal.play.plane import Layer, Palette, draw_heatmap, draw_network, network_cells, points_in
 
 LEAST_WIDTH, LEAST_HEIGHT = 64, 20
 FACTS_CELLS, WIDEST_FACTS, GAP = 37, 48, 2
@@ -31,7 +31,7 @@ KEYS = (
 )
 
 
-def draw_game(state: PlayState, trainer: Trainer, losses: Losses, width: int, height: int, ink: Palette) -> Text:
+def draw_game(state: PlayState, trainer: Trainer, losses: Losses, width: int, height: int, palette: Palette) -> Text:
     """Lines of at most `width` cells, at most `height` of them."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return _too_small(width, height)
@@ -41,11 +41,11 @@ def draw_game(state: PlayState, trainer: Trainer, losses: Losses, width: int, he
     columns = min(2 * rows, width - FACTS_CELLS - GAP)
     rows = min(rows, columns // 2)
     plane = draw_heatmap(
-        trainer.plane(*cells_of_points(ink, columns, rows)),
+        trainer.plane(*points_in(palette, columns, rows)),
         _drawn(state, trainer),
         columns,
         rows,
-        ink,
+        palette,
         sharp=state.sharp,
     )
     beside = width - columns - GAP
@@ -53,9 +53,9 @@ def draw_game(state: PlayState, trainer: Trainer, losses: Losses, width: int, he
     facts = draw_facts(state, trainer, losses, WIDEST_FACTS if network else beside, rows)
     blocks = [(plane, columns), (facts, WIDEST_FACTS if network else beside)]
     if network:
-        blocks.append((draw_network(state, trainer, network, rows, ink), beside - WIDEST_FACTS - GAP))
+        blocks.append((draw_network(state, trainer, network, rows, palette), beside - WIDEST_FACTS - GAP))
     lines = [
-        _title(state, trainer, ink),
+        _title(state, trainer, palette),
         *_side_by_side(blocks),
         describe_axes(trainer),
         _message(state, trainer),
@@ -64,21 +64,21 @@ def draw_game(state: PlayState, trainer: Trainer, losses: Losses, width: int, he
     return _page(lines, width, height)
 
 
-def _drawn(state: PlayState, trainer: Trainer) -> list[tuple[Drawn, Points]]:
-    rows: dict[Drawn, Points] = {"training": trainer.training, "validation": trainer.validation}
+def _drawn(state: PlayState, trainer: Trainer) -> list[tuple[Layer, Points]]:
+    rows: dict[Layer, Points] = {"training": trainer.training, "validation": trainer.validation}
     return [(name, points) for name, points in rows.items() if state.shown in (name, "both")]
 
 
-def _title(state: PlayState, trainer: Trainer, ink: Palette) -> Text:
+def _title(state: PlayState, trainer: Trainer, palette: Palette) -> Text:
     running = ("▶ running", "bold green") if state.running else ("‖ paused", "bold yellow")
     return Text.assemble(
-        line((" mlcli play ", "reverse bold"), "  ", running, "   "), describe_kinds(trainer, ink), end=""
+        line((" mlcli play ", "reverse bold"), "  ", running, "   "), describe_kinds(trainer, palette), end=""
     )
 
 
 def _message(state: PlayState, trainer: Trainer) -> Text:
     if trainer.diverged:
-        return line(("the loss is no longer a number: L lowers the learning rate and begins anew", "bold red"))
+        return line(("training diverged: L lowers the learning rate and restarts", "bold red"))
     return line((printable(state.message), "yellow"))
 
 
@@ -93,9 +93,8 @@ def _help() -> list[Text]:
 
 
 def _too_small(width: int, height: int) -> Text:
-    words = (
-        f"mlcli play needs {LEAST_WIDTH} × {LEAST_HEIGHT} characters; here are {width} × {height}. Enlarge it, or q."
-    )
+    needed = f"mlcli play needs {LEAST_WIDTH} × {LEAST_HEIGHT} characters"
+    words = f"{needed}; the terminal has {width} × {height}. Enlarge it, or press q."
     return _page([line(words[start : start + width]) for start in range(0, len(words), max(1, width))], width, height)
 
 
