@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlcli.config.sections.config import Config, usual_rate
@@ -39,10 +39,6 @@ class Finding:
     remedies: tuple[str, ...]
     patch: dict[str, Any] = field(default_factory=dict)
     level: Level = "ailment"
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding in a JSON document."""
-        return asdict(self)
 
 
 def keep_valid_rows(config: Config) -> Recommendation:

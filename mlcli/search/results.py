@@ -15,6 +15,7 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.atomic import write_file, write_json
+from mlcli.io.json import to_json
 from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.paired import Difference, compare_predictions
 from mlcli.models.task import Classification, FittedTask
@@ -94,9 +95,9 @@ def write_results(folder: Path, search: Search, searched: Searched, ensemble: Tr
     )
     document = {
         "metric": context.metric,
-        "findings": [finding.to_json() for finding in searched.findings],
+        "findings": to_json(searched.findings),
         "importance": importance,
-        "trials": [trial.to_json() for trial in trials],
+        "trials": to_json(trials),
     }
     write_json(folder / "trials.json", document)
     return results

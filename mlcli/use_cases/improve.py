@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.disk import make_folder
+from mlcli.io.json import to_json
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
 from mlcli.io.verified import refuse_symlink
@@ -117,7 +119,7 @@ class ImproveResult:
             "folder": str(self.folder),
             "diagnosed": self.diagnosed,
             **self.checks.to_json(),
-            "findings": [finding.to_json() for finding in self.searched.findings],
+            "findings": to_json(self.searched.findings),
             "metric": self.metric,
             "valid_rows": self.n_valid,
             "folds": self.config.improve.folds,
@@ -150,30 +152,26 @@ def improve(
     budget = asked.budget(config.improve)
     deadline = budget.deadline()
     inputs = gather_inputs(config, reporter, prepared)
-    search_context = build_search_context(config, inputs, search_space(config))
-    experiment = Experiment(config, inputs.task, inputs.features.layout, *search_context.arrays)
+    context = build_search_context(config, inputs, search_space(config))
+    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays)
     reporter.explain("diagnosis")
     checks = run_checks(experiment)
     for callback in callbacks:
         callback.on_checks(config, checks)
-
-    def probe_and_diagnose(evidence: TrainingEvidence, context: TrainingContext) -> list[Finding]:
-        return diagnose(run_probes(experiment, checks.rates, evidence, context))
-
-    of_run = run_evidence(run, config, inputs, search_context.arrays) if run is not None else None
+    diagnose_training = partial(probe_and_diagnose, experiment, checks)
+    of_run = run_evidence(run, config, inputs, context.arrays) if run is not None else None
     diagnosed = str(run) if of_run is not None else "the unchanged configuration"
-    folder = search_folder(config, inputs)
-    n_valid, n_rows = len(search_context.arrays[1]), search_context.n_compared
-    result = ImproveResult(config, folder, diagnosed, search_context.metric, n_valid, n_rows, budget, checks)
-    if not result.n_valid:
+    folder, n_valid = search_folder(config, inputs), len(context.arrays[1])
+    result = ImproveResult(config, folder, diagnosed, context.metric, n_valid, context.n_compared, budget, checks)
+    if not n_valid:
         untrained = untrained_evidence(experiment.context(), inputs.task)
-        findings = probe_and_diagnose(*of_run) if of_run is not None else diagnose(untrained)
+        findings = diagnose(untrained) if of_run is None else diagnose_training(*of_run)
         return write_next(replace(result, searched=Searched((), tuple(findings))), asked)
     make_folder(refuse_symlink(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
-        search = open_search(search_context, folder, budget, deadline, callbacks, diagnose=probe_and_diagnose)
+        search = open_search(context, folder, budget, deadline, callbacks, diagnose=diagnose_training)
         if of_run is not None and search.study.findings() is None:
-            search.study.store_findings(probe_and_diagnose(*of_run))
+            search.study.store_findings(diagnose_training(*of_run))
         if asked.search:
             result = search_better(result, search, reporter, interruption)
         else:
@@ -181,6 +179,13 @@ def improve(
             result = replace(result, searched=search.run(interruption) if of_run is None else search.searched())
         write_diagnosis(folder, config, checks, result.searched.findings)
     return write_next(replace(result, interrupted=interruption.signal is not None), asked)
+
+
+def probe_and_diagnose(
+    experiment: Experiment, checks: Checks, evidence: TrainingEvidence, context: TrainingContext
+) -> list[Finding]:
+    """The findings on a training, with the results of all probes."""
+    return diagnose(run_probes(experiment, checks.rates, evidence, context))
 
 
 def search_better(
@@ -200,7 +205,7 @@ def search_better(
 
 def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequence[Finding]) -> None:
     """Write diagnosis.json and, as learning_rate.svg, the curve of the range test."""
-    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": [finding.to_json() for finding in findings]})
+    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": to_json(findings)})
     if checks.rates is not None:
         save_svg(draw_rates(checks.rates, config.optimizer.lr), folder / "learning_rate.svg")
 
@@ -229,15 +234,11 @@ def join_search(config: Config, asked: ImproveRequest, task: WorkerTask, interru
 
 
 def search_folder(config: Config, inputs: Inputs) -> Path:
-    """The folder of a search; searches with comparable trials share it."""
-    return runs_dir() / config.name / f"improve-{fingerprint_search(config, inputs)[:12]}"
-
-
-def fingerprint_search(config: Config, inputs: Inputs) -> str:
-    """Equal for searches whose trials can be compared: same data and configuration, any budget."""
+    """The folder of a search; searches of the same data and configuration share it, whatever their budget."""
     budgetless = config.improve.model_copy(update={"trials": 1, "timeout": None, "ensemble": 1, "storage": None})
     core = config.model_copy(update={"improve": budgetless})
-    return hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
+    fingerprint = hashlib.sha256(f"{core.fingerprint()} {inputs.prepared.fingerprint}".encode()).hexdigest()
+    return runs_dir() / config.name / f"improve-{fingerprint[:12]}"
 
 
 def describe_search(search: Search, folder: Path) -> str:
