@@ -48,7 +48,7 @@ class _FolderLock:
 
 
 def open_storage(place: Path, url: str | None, repair: bool) -> tuple[BaseStorage, str]:
-    """The journal, or the database at a URL, made where there is none; and the study's name in it.
+    """The journal, or the database at a URL, created where missing, and the study's name in it.
 
     repair : cut off a last line that a crash left unfinished; only while no other process has the journal open
     """
@@ -96,21 +96,21 @@ def _database(template: str) -> BaseStorage:
 
 
 def _require_reach(url: sqlalchemy.URL) -> None:
-    """Raise UsageError for a file that a stranger's configuration may not write, and for a server while offline."""
+    """Raise UsageError for a file that a configuration may not write to, and for a server while offline."""
     if url.get_backend_name() != "sqlite":
         if offline():
-            raise UsageError("improve.storage: no server is asked while MLCLI_OFFLINE is set")
+            raise UsageError("improve.storage: no database server is contacted while MLCLI_OFFLINE is set")
         return
     own = (Path(), runs_dir())
     if url.database and not any(Path(url.database).resolve().is_relative_to(folder.resolve()) for folder in own):
         raise UsageError(
-            f"improve.storage: '{url.database}' lies neither in the working directory nor in the runs folder, and no "
-            "configuration makes mlcli write elsewhere; start mlcli where the file lies"
+            f"improve.storage: '{url.database}' is outside the working directory and the runs folder, the only places "
+            "that a configuration may write to; start mlcli in the file's folder"
         )
 
 
 def _with_tables(url: str) -> BaseStorage:
-    """The database; tried again where another machine is just making the tables."""
+    """The database; tries again where another machine is creating the tables."""
     from sqlalchemy.exc import DBAPIError
 
     for _ in range(ATTEMPTS):
@@ -145,5 +145,5 @@ def reading(place: Path) -> Iterator[None]:
             yield
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
         raise ArtefactError(
-            f"{place}: damaged ({type(error).__name__}: {error}); delete its folder to search anew"
+            f"{place}: damaged ({type(error).__name__}: {error}); delete its folder to start a new search"
         ) from None

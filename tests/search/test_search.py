@@ -69,8 +69,8 @@ def search(make_search_context, tmp_path):
     return run
 
 
-def told(searched):
-    """All of the trials but the clock's part."""
+def without_seconds(searched):
+    """The trials without their times."""
     return [replace(trial, seconds=0.0) for trial in searched.trials]
 
 
@@ -106,7 +106,7 @@ def test_a_killed_search_goes_on_as_if_it_had_never_stopped(make_config, search,
     with pytest.raises(Killed):
         search(config, 5, KillDuring(during), folder="killed")
     whole = search(config, 5, folder="whole")
-    assert told(search(config, 5, folder="killed")) == told(whole)
+    assert without_seconds(search(config, 5, folder="killed")) == without_seconds(whole)
     assert all(trial.state.is_finished() for trial in stored_trials(tmp_path / "killed"))
 
 
@@ -127,7 +127,7 @@ def test_an_interrupted_trial_leaves_no_trace(make_config, search, tmp_path):
     searched = search(config, 4, interrupted=lambda: next(calls) > 110, folder="cut")
     assert len(searched.trials) == 2
     assert all(trial.state.is_finished() for trial in stored_trials(tmp_path / "cut"))
-    assert told(search(config, 4, folder="cut")) == told(search(config, 4, folder="whole"))
+    assert without_seconds(search(config, 4, folder="cut")) == without_seconds(search(config, 4, folder="whole"))
 
 
 def test_no_trial_starts_after_the_timeout(make_config, search):
@@ -312,7 +312,7 @@ def test_a_journal_cut_short_is_mended(make_config, search, tmp_path):
     search(config, 3)
     with (tmp_path / "search" / JOURNAL).open("ab") as journal:
         journal.write(b'{"op_code": 4, "wor')
-    assert told(search(config, 4)) == told(whole)
+    assert without_seconds(search(config, 4)) == without_seconds(whole)
 
 
 @pytest.mark.parametrize("damage", [b"no json\n", b'{"op_code": 99}\n', b"[]\n", b'{"op_code": 5, "trial_id": 999}\n'])
@@ -322,7 +322,7 @@ def test_a_damaged_journal_is_refused(make_config, search, tmp_path, damage):
     place = tmp_path / "search" / JOURNAL
     lines = place.read_bytes().splitlines(keepends=True)
     place.write_bytes(b"".join([lines[0], damage, *lines[1:]]))
-    with pytest.raises(ArtefactError, match=r"journal\.jsonl.*search anew"):
+    with pytest.raises(ArtefactError, match=r"journal\.jsonl.*start a new search"):
         search(config, 2)
 
 

@@ -153,8 +153,8 @@ def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monke
         ("nonsense", "improve.storage"),
         ("oracle://me:secret@host/db", "improve.storage: oracle://"),
         ("sqlite:///absent/search.db", "improve.storage: sqlite://"),
-        ("sqlite:////elsewhere.db", "'/elsewhere.db' lies neither"),
-        ("sqlite:///../elsewhere.db", "'../elsewhere.db' lies neither"),
+        ("sqlite:////elsewhere.db", "'/elsewhere.db' is outside the working directory"),
+        ("sqlite:///../elsewhere.db", "'../elsewhere.db' is outside the working directory"),
         ("postgresql://me:${ABSENT}@host/db", "ABSENT is not set"),
     ],
 )
