@@ -18,7 +18,6 @@ from mlcli.data.tables.types import (
     Column,
     Dataset,
     Images,
-    Kind,
     OutlierReport,
     SplitName,
     Splits,
@@ -44,15 +43,10 @@ class StoredData:
     profile: Profile
 
 
-class _ColumnMeta(Section):
-    name: str
-    kind: Kind
-
-
 class _TableMeta(Section):
     name: Literal["table"]
-    features: tuple[_ColumnMeta, ...]
-    targets: tuple[_ColumnMeta, ...]
+    features: tuple[Column, ...]
+    targets: tuple[Column, ...]
 
 
 class _ImagesMeta(Section):
@@ -102,17 +96,10 @@ def _load_profile(place: Path) -> Profile:
 
 def _describe(splits: Splits) -> _Meta:
     train = splits.train
-    description: _TableMeta | _ImagesMeta
-    match train:
-        case Table():
-            features, targets = (
-                tuple(_ColumnMeta(name=column.name, kind=column.kind) for column in columns)
-                for columns in (train.features, train.targets)
-            )
-            description = _TableMeta(name="table", features=features, targets=targets)
-        case Images():
-            description = _ImagesMeta(name="images", class_names=train.class_names)
-    return _Meta(task=splits.task, data=description, kinds=KINDS)
+    if isinstance(train, Table):
+        table = _TableMeta(name="table", features=train.features, targets=train.targets)
+        return _Meta(task=splits.task, data=table, kinds=KINDS)
+    return _Meta(task=splits.task, data=_ImagesMeta(name="images", class_names=train.class_names), kinds=KINDS)
 
 
 def _refuse_outdated(meta: _Meta) -> None:
@@ -144,11 +131,7 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) -> Dataset:
     match meta:
         case _TableMeta():
-            features, targets = (
-                tuple(Column(column.name, column.kind) for column in columns)
-                for columns in (meta.features, meta.targets)
-            )
-            return _checked_table(folder / f"{name}.parquet", features, targets)
+            return _checked_table(folder / f"{name}.parquet", meta.features, meta.targets)
         case _ImagesMeta():
             pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlcli.data.readers import csv_layout
-from mlcli.data.readers import csv_layout as csv_quotes
 from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.text_file import open_text, read_text
 from mlcli.data.tables.rows import BLANKS
@@ -77,11 +76,10 @@ def test_one_column_keeps_blank_lines_as_missing_cells():
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0") | st.sampled_from('",;\n\r\t a1'), max_size=6)
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
+@pytest.fixture(params=[3, 5])
+def small_blocks(monkeypatch, request):
     """Every boundary between blocks of bytes is met."""
-    monkeypatch.setattr(csv_layout, "_BLOCK", 5)
-    monkeypatch.setattr(csv_quotes, "_BLOCK", 3)
+    monkeypatch.setattr(csv_layout, "_BLOCK", request.param)
 
 
 @st.composite
