@@ -79,7 +79,7 @@ class TrainingEvidence:
         if not self.counts:
             return 1.0  # a constant target
         majority = max(self.counts) / sum(self.counts)
-        return (scores["accuracy"] - majority) / (1 - majority)
+        return (scores.get("accuracy", majority) - majority) / (1 - majority)
 
 
 @dataclass(frozen=True)

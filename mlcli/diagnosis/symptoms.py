@@ -205,7 +205,7 @@ def generalisation_gap(evidence: TrainingEvidence) -> str:
 
 
 def _more_errors(evidence: TrainingEvidence) -> bool:
-    if not evidence.counts or "accuracy" not in evidence.valid:
+    if not evidence.counts or "accuracy" not in evidence.valid or "accuracy" not in evidence.train:
         return False
     error = 1 - evidence.valid["accuracy"]
     deviation = math.sqrt(error * (1 - error) / evidence.n_valid)

@@ -37,14 +37,14 @@ STOPPED = {
 def show_trained(screen: Screen, result: TrainResult) -> None:
     """Loss and metrics of the best weights, and where they are."""
     _warn_of_stand_in(screen, result.stand_in_for)
-    names = list(result.train)
+    names = dict.fromkeys([*result.train, *result.valid])
     splits = [("train", result.train)] + ([("valid", result.valid)] if result.valid else [])
     title = (
         f"{result.run}: {STOPPED.get(result.stopped, result.stopped)}, "
         f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
     )
     if names:
-        rows = [(split, *(show_number(scores[name]) for name in names)) for split, scores in splits]
+        rows = [(split, *(show_number(scores.get(name)) for name in names)) for split, scores in splits]
         screen.table(("split", *names), rows, title=title)
         screen.say(f"Model: {result.run.model}")
     else:

@@ -166,7 +166,7 @@ def _short_training() -> Training:
     state, started = new_state(context), time.perf_counter()
     train_model(context, state, interrupted=lambda: time.perf_counter() - started > TRAINED_SECONDS)
     _, metrics = score(context, context.train)
-    return Training(time.perf_counter() - started, state.step, metrics["accuracy"])
+    return Training(time.perf_counter() - started, state.step, metrics.get("accuracy", 0.0))
 
 
 def _training_in_words(training: Training | None) -> str:

@@ -1,5 +1,8 @@
 """A metric has one value, scikit-learn's, wherever it is measured; what is undefined is undefined everywhere."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
@@ -213,3 +216,24 @@ def test_a_training_records_and_prints_what_is_defined(constant):
     assert record.valid_metrics == pytest.approx({s.name: s.value for s in scores if s.value is not None}, rel=1e-5)
     assert trained.state.best_score == record.valid_metrics["rmse"]
     assert ("r2" in record.valid_metrics) == ("  r2 " in describe_epoch(record, 1)) == (not constant)
+
+
+def test_a_target_constant_in_the_validation_rows_leaves_r2_without_a_value(workspace, mlcli):
+    rng = np.random.default_rng(0)
+    splits = np.repeat(["train", "valid", "test"], [40, 20, 20])
+    lines = [f"{x:.4f},{x if split == 'train' else 2.5:.4f},{split}" for x, split in zip(rng.normal(size=80), splits)]
+    (workspace / "t.csv").write_text("\n".join(["x,y,part", *lines]) + "\n")
+    dataset = "dataset={name: csv, path: t.csv, target: y, split: {by: given, column: part}}"
+    trained = mlcli("train", "configs/iris.yaml", "--set", dataset, "--set", "training={epochs: 2}", "--json")
+    assert trained.code == 0, trained.err
+    document = json.loads(trained.out)
+    assert "r2" in document["train"]
+    assert "r2" not in document["valid"]
+    shown = mlcli("train", "configs/iris.yaml", "--set", dataset, "--set", "training={epochs: 2}")
+    assert re.search(r"^ valid .* –\s*$", shown.err + shown.out, re.MULTILINE)
+    evaluated = json.loads(mlcli("evaluate", "--json").out)
+    assert (
+        evaluated["scores"]["r2"] | {"value": None, "reason": "a target has the same value in all rows"}
+        == (evaluated["scores"]["r2"])
+    )
+    assert mlcli("runs").code == 0
