@@ -219,9 +219,9 @@ def test_a_training_records_and_prints_what_is_defined(constant):
 
 
 def test_a_target_constant_in_the_validation_rows_leaves_r2_without_a_value(workspace, mlcli):
-    rng = np.random.default_rng(0)
-    splits = np.repeat(["train", "valid", "test"], [40, 20, 20])
-    lines = [f"{x:.4f},{x if split == 'train' else 2.5:.4f},{split}" for x, split in zip(rng.normal(size=80), splits)]
+    x = np.random.default_rng(0).normal(size=80)
+    lines = [f"{own:.4f},{own:.4f},train" for own in x[:40]]
+    lines += [f"{own:.4f},2.5,{split}" for own, split in zip(x[40:], 20 * ["valid", "test"], strict=True)]
     (workspace / "t.csv").write_text("\n".join(["x,y,part", *lines]) + "\n")
     dataset = "dataset={name: csv, path: t.csv, target: y, split: {by: given, column: part}}"
     trained = mlcli("train", "configs/iris.yaml", "--set", dataset, "--set", "training={epochs: 2}", "--json")
