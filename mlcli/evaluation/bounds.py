@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 
 from mlcli.errors import UsageError
+from mlcli.io.text import nearest
 from mlcli.metrics.catalog import Score, names_for
 from mlcli.models.task import FittedTask
 
@@ -27,8 +27,8 @@ def _parse_bound(text: str, names: Sequence[str]) -> Bound:
     if not equals:
         raise UsageError(f"--fail-under '{text}': expected METRIC=VALUE, such as {names[0]}=0.9")
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
+        near = nearest(name, names)
+        hint = f"did you mean '{near}'? " if near else ""
         raise UsageError(
             f"--fail-under '{text}': '{name}' is no metric of this task; {hint}choose from {', '.join(names)}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 # C0 and C1 controls (ESC and CSI start commands), line and paragraph ends, marks that turn the writing direction
@@ -58,12 +58,25 @@ _LISTED = 12
 
 def suggestion(name: str, valid: Sequence[str]) -> str:
     """End of a message about an unknown name: the nearest valid ones, or else all of them."""
-    folded = {text.casefold(): text for text in valid}
-    near = [folded[text] for text in get_close_matches(name.casefold().strip(), list(folded), n=3, cutoff=0.6)]
-    if near:
+    if near := _similar(name, valid, n=3):
         return f"did you mean {' or '.join(repr(text) for text in near)}?"
     more = f", … ({len(valid)} in all)" if len(valid) > _LISTED else ""
     return f"there are: {', '.join(valid[:_LISTED])}{more}" if valid else "there are none"
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most similar to this one; None where none is similar. cutoff: least similarity, from 0 to 1."""
+    return next(iter(_similar(name, known, n=1, cutoff=cutoff)), None)
+
+
+def _similar(name: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[str]:
+    """At most n names, the most similar first; case, and - or _, make no difference."""
+    folded = {_fold(text): text for text in known}
+    return [folded[text] for text in get_close_matches(_fold(name), folded, n, cutoff)]
+
+
+def _fold(name: str) -> str:
+    return name.casefold().strip().replace("-", "_")
 
 
 def shown(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 
 from mlcli.config.sections.training import Metric
 from mlcli.errors import config_error
+from mlcli.io.text import nearest
 from mlcli.metrics.catalog import CATALOG, MetricFacts, Score, auto_names, names_for
 from mlcli.metrics.counts import COUNT_METRICS, CountMetrics
 from mlcli.metrics.intervals import (
@@ -197,8 +197,8 @@ def n_classes_of(task: FittedTask) -> int:
 def _unsuitable(name: str, task: FittedTask, suitable: Sequence[str]) -> str:
     if name in get_args(Metric):
         return f"'{name}' does not suit {task.kind}; choose from {', '.join(suitable)}"
-    near = difflib.get_close_matches(name, suitable, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    near = nearest(name, suitable)
+    hint = f"did you mean '{near}'? " if near else ""
     return f"unknown metric '{name}'; {hint}choose from {', '.join(suitable)}"
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mlcli.config.loading.dump import changes_of, dump_tree
 from mlcli.config.loading.load import experiment_name, load_config, override_config, parse_config
-from mlcli.config.rules.messages import nearest
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue, Value
 from mlcli.errors import DataError, UsageError
+from mlcli.io.text import nearest
 from mlcli.playground.controls import PLAYGROUND_SETS
 from mlcli.playground.inputs import choose_columns, reduce_to
 from mlcli.playground.state import PlayState

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.atomic import create_folder, encode_json, write_file, write_json
 from mlcli.io.disk import locked_folder, resource_errors
 from mlcli.io.paths import runs_dir
+from mlcli.io.text import nearest
 from mlcli.io.verified import read_json, refuse_symlink
 from mlcli.runs.lock import held_lock, seems_held
 from mlcli.runs.manifest import RunManifest, manifest_from_json
@@ -259,8 +259,8 @@ def _not_found(spec: str | None) -> str:
     if not runs:
         return f"{what}: {runs_dir()} holds none yet; train one with: mlcli train CONFIG"
     numbers = {name: [run.number for run in group] for name, group in groupby(runs, key=lambda run: run.name)}
-    near = get_close_matches((spec or "").split("/")[0], numbers, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    near = nearest((spec or "").split("/")[0], numbers)
+    hint = f"; did you mean '{near}'?" if near else ";"
     listed = ", ".join(_span(name, found) for name, found in list(numbers.items())[:_NAMES_LISTED])
     more = f" and {len(numbers) - _NAMES_LISTED} more names" if len(numbers) > _NAMES_LISTED else ""
     return f"{what}{hint} {runs_dir()} holds {listed}{more}"

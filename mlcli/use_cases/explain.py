@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from mlcli.config.reference.explain import Topic, depth, is_choice, is_under
-from mlcli.config.rules.messages import KEY_SYNONYMS, nearest
+from mlcli.config.rules.messages import KEY_SYNONYMS
 from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape, shape_of
 from mlcli.config.tree import NamePath, read_key
 from mlcli.errors import UsageError
+from mlcli.io.text import nearest
 
 
 @dataclass(frozen=True)

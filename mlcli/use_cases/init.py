@@ -9,11 +9,11 @@ from typing import Any
 
 from mlcli.config.loading.load import load_config, parse_config
 from mlcli.config.reference.json_schema import SCHEMA_NAME, editor_line, is_schema, save_schema
-from mlcli.config.rules.messages import nearest
 from mlcli.data.sources import read_source
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
+from mlcli.io.text import nearest
 from mlcli.suggest.source import TableFound, find_source
 from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
 

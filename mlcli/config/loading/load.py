@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.yaml import read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
-from mlcli.config.rules.messages import nearest
 from mlcli.config.rules.training import check_search_space, check_task, check_training
 from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, construct_config, expand_shorthand, find_issues
 from mlcli.config.sections.config import Config
@@ -29,6 +28,7 @@ from mlcli.config.tree import (
     without_value,
 )
 from mlcli.errors import ConfigError, Problem
+from mlcli.io.text import nearest
 
 MAX_BYTES = 2**20
 # What a user may name where a configuration is expected.

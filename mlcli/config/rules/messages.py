@@ -7,6 +7,7 @@ from types import NoneType
 from mlcli.config.sections.base import ErrorHint, Section
 from mlcli.config.sections.keys import ANY, Shape, all_keys, names_of, shape_of
 from mlcli.config.tree import FLOAT, INT, KeyPath, Value, dotted
+from mlcli.io.text import nearest
 
 _MAX_SHOWN = 60
 _NOUNS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number"}
@@ -68,15 +69,6 @@ def shown_value(value: Value) -> str:
     """A value as YAML writes it, shortened."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
-
-
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like this one, if any is like it."""
-    from difflib import get_close_matches
-
-    lower = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower().replace("-", "_"), lower, n=1, cutoff=cutoff)
-    return lower[found[0]] if found else None
 
 
 def _phrases(option: Shape) -> list[str]:

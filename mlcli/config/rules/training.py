@@ -6,7 +6,7 @@ from itertools import product
 from math import prod
 from typing import get_args
 
-from mlcli.config.rules.messages import nearest, shown_value
+from mlcli.config.rules.messages import shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
@@ -24,6 +24,7 @@ from mlcli.config.sections.training import (
     Space,
 )
 from mlcli.config.tree import NamePath, Value, dotted, put_value, read_key, without_value
+from mlcli.io.text import nearest
 
 _READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
 _REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile")
