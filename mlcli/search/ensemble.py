@@ -36,16 +36,14 @@ SIGNIFICANT = 2.0
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """A network of an ensemble: a trial's configuration with its own seed."""
+    """A network of an ensemble: a trial's configuration with its own seed.
 
-    trial: Trial
+    values : that its network is cached under; the trial's own where the seed is the trial's
+    """
+
     config: Config
     seed: int
-
-    @property
-    def cache_key(self) -> dict[str, Any]:
-        """The values that its network is cached under; the trial's own where the seed is the same."""
-        return self.trial.values if self.seed == self.config.seed else {**self.trial.values, "seed": self.seed}
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +66,12 @@ def plan_members(
 
     With the same seed, initial weights, row order and dropout would be the same, and the errors correlated.
     """
-    chosen = _not_worse_than_best(context, trials, model_cache)
-    turns = itertools.cycle(chosen)
-    return [
-        EnsembleMember(trial, config, config.seed + k) for k, (trial, config) in zip(range(count), turns, strict=False)
-    ]
+    members = []
+    trials_in_turn = itertools.cycle(_not_worse_than_best(context, trials, model_cache))
+    for k, (trial, config) in zip(range(count), trials_in_turn, strict=False):
+        values = {**trial.values, "seed": config.seed + k} if k else trial.values
+        members.append(EnsembleMember(config, config.seed + k, values))
+    return members
 
 
 def _not_worse_than_best(
@@ -112,18 +111,18 @@ def train_members(
     for member in members:
         if stopped():
             return
-        if model_cache.get(member.cache_key) is None:
+        if model_cache.get(member.values) is None:
             config = member.config.model_copy(update={"seed": member.seed})
             trial_run = train_trial(context, config, (), callbacks, stopped)
             if trial_run.trained.stopped != "interrupted" and trial_run.trained.state.best_epoch:
-                model_cache.put(member.cache_key, network_of(trial_run))
+                model_cache.put(member.values, network_of(trial_run))
 
 
 def form_ensemble(
     context: SearchContext, members: Sequence[EnsembleMember], model_cache: ModelCache
 ) -> TrainedEnsemble | None:
     """The ensemble of all members that are cached; None without any."""
-    found = [(member, model_cache.get(member.cache_key)) for member in members]
+    found = [(member, model_cache.get(member.values)) for member in members]
     trained = tuple((member, network) for member, network in found if network is not None)
     if not trained:
         return None

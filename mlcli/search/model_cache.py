@@ -66,11 +66,8 @@ class ModelCache:
 
     def get_fold_outputs(self, values: Mapping[str, JsonValue]) -> Tensor | None:
         """What `put_fold_outputs` wrote; None where it is missing or damaged."""
-        place = self._place({**values, FOLDS: True})
         try:
-            recover_folder(place)
-            verify_folder(place, FOLDS_KIND)
-            return read_tensors(place / TENSORS)[VALID]
+            return self._read(self._place({**values, FOLDS: True}), FOLDS_KIND)[VALID]
         except (ArtefactError, KeyError):
             return None
 
@@ -78,9 +75,7 @@ class ModelCache:
         """The network of these values; None where it is missing or damaged."""
         place = self._place(values)
         try:
-            recover_folder(place)
-            verify_folder(place, KIND)
-            tensors = read_tensors(place / TENSORS)
+            tensors = self._read(place, KIND)
             history = from_json(_History, read_json(place / HISTORY), place / HISTORY)
         except ArtefactError:
             return None
@@ -88,10 +83,11 @@ class ModelCache:
         state = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
         return CachedNetwork(state, valid, history.epochs, history.best_epoch)
 
+    def _read(self, place: Path, kind: str) -> dict[str, Tensor]:
+        recover_folder(place)
+        verify_folder(place, kind)
+        return read_tensors(place / TENSORS)
+
     def _place(self, values: Mapping[str, JsonValue]) -> Path:
-        return self.folder / cache_name(values)
-
-
-def cache_name(values: Mapping[str, JsonValue]) -> str:
-    """The same name for the same values."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        """Named by a hash of the values."""
+        return self.folder / hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
