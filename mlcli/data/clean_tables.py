@@ -14,8 +14,8 @@ from mlcli.data.cleaning import (
     distinct_counts,
     drop_incomplete,
     drop_without_target,
+    mark_duplicates,
     refuse_new_classes,
-    repeated,
     sparse_columns,
 )
 from mlcli.data.selection import Selected, cells_config, select_cells
@@ -135,7 +135,7 @@ def _clean(
     kept = _with_labels(selected.rows.with_frame(selected.rows.frame.select(roles.all)), roles, task)
     known = drop_without_target(kept, roles.targets, config.missing)
     complete = drop_incomplete(known, roles.features, config.missing)
-    again = repeated(complete.frame)
+    again = mark_duplicates(complete.frame)
     rows = complete.where(~again) if drop_repeated else complete
     columns = _column_reports(kept, rows, roles, selected.replaced)
     return rows, CleaningReport(

@@ -20,7 +20,7 @@ _FEW_CLASSES = 20
 
 
 def sparse_columns(rows: Rows, features: Sequence[str], config: MissingConfig) -> dict[str, str]:
-    """Features to drop, each with the reason: wholly empty, or more missing cells than config allows."""
+    """Features to drop, each with the reason: empty, or more missing cells than config allows."""
     reasons = {}
     for name in features:
         share = rows.frame[name].null_count() / len(rows)
@@ -32,7 +32,7 @@ def sparse_columns(rows: Rows, features: Sequence[str], config: MissingConfig) -
 
 
 def drop_without_target(rows: Rows, targets: Sequence[str], config: MissingConfig) -> Rows:
-    """Rows whose targets are all known; raise DataError for the others unless config drops rows."""
+    """Rows without missing targets; raises DataError for the others unless config drops rows."""
     missing = _any_missing(rows.frame, targets)
     n_missing = int(missing.sum())
     if n_missing and not config.drop_rows:
@@ -41,7 +41,7 @@ def drop_without_target(rows: Rows, targets: Sequence[str], config: MissingConfi
             f"{rows.place(rows.first(missing))}: {n_missing:,} of {len(rows):,} rows {have} no target "
             f"({', '.join(targets)}), this one first; fill it in, or set dataset.missing.drop_rows: true"
         )
-    return _some(rows.where(~missing), "every row lacks the target") if n_missing else rows
+    return _require_rows(rows.where(~missing), "every row lacks the target") if n_missing else rows
 
 
 def drop_incomplete(rows: Rows, features: Sequence[str], config: MissingConfig) -> Rows:
@@ -49,29 +49,29 @@ def drop_incomplete(rows: Rows, features: Sequence[str], config: MissingConfig) 
     missing = _any_missing(rows.frame, features)
     if not config.drop_rows or not missing.any():
         return rows
-    return _some(rows.where(~missing), "every row has a missing cell; set dataset.missing.drop_rows: false")
+    return _require_rows(rows.where(~missing), "every row has a missing cell; set dataset.missing.drop_rows: false")
 
 
 def _any_missing(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
     return frame.select(pl.any_horizontal(pl.col(names).is_null())).to_series()
 
 
-def _some(rows: Rows, why: str) -> Rows:
+def _require_rows(rows: Rows, why: str) -> Rows:
     if len(rows) == 0:
         raise DataError(f"{rows.origin.label}: no rows are left: {why}")
     return rows
 
 
-def repeated(frame: pl.DataFrame) -> pl.Series:
+def mark_duplicates(frame: pl.DataFrame) -> pl.Series:
     """Boolean (n_rows,): rows equal to an earlier one in every column, missing cells being equal."""
     hashes = frame.hash_rows()  # rows that are equal have equal hashes
     if hashes.n_unique() == frame.height:
         return pl.repeat(value=False, n=frame.height, eager=True)
-    alike = hashes.is_duplicated()
-    candidates = frame.filter(alike)
+    repeated = hashes.is_duplicated()
+    candidates = frame.filter(repeated)
     later = ~candidates.select(pl.struct(pl.all()).is_first_distinct()).to_series()
     marks = np.zeros(frame.height, dtype=bool)
-    marks[np.flatnonzero(alike.to_numpy())[later.to_numpy()]] = True
+    marks[np.flatnonzero(repeated.to_numpy())[later.to_numpy()]] = True
     return pl.Series(marks)
 
 

@@ -79,11 +79,11 @@ def select_cells(
     rows = rows.with_frame(rows.frame.select(names))
     rows = _mark_missing(rows, config.missing)
     rows = parse_numbers(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
-    unsaid = [name for name in names if name not in plain]
-    wanted = {**_native_kinds(raw, [name for name in unsaid if name not in config.replace]), **wanted}
-    rows, invalid = parse_booleans(rows, wanted, unsaid, None if fitted else because)
+    undeclared = [name for name in names if name not in plain]
+    wanted = {**_native_kinds(raw, [name for name in undeclared if name not in config.replace]), **wanted}
+    rows, invalid = parse_booleans(rows, wanted, undeclared, None if fitted else because)
     formats = {name: form for name, form in config.dates.items() if not raw.frame.schema[name].is_temporal()}
-    rows = parse_dates(rows, wanted, formats, unsaid, because)
+    rows = parse_dates(rows, wanted, formats, undeclared, because)
     return Selected(rows, len(raw), replaced, invalid)
 
 

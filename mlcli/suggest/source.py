@@ -18,7 +18,7 @@ from mlcli.data.readers.images import inspect_image, list_image_folders
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
-from mlcli.data.readers.text_file import GZIP, open_text, start_of
+from mlcli.data.readers.text_file import GZIP, open_text, unpack_start
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.tables.inference import Decimal
 from mlcli.data.tables.rows import Rows
@@ -195,5 +195,5 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     with resource_errors(path):
         whole = path.read_bytes()
     if whole.startswith(GZIP):
-        whole = start_of(whole, _SAMPLE)
+        whole = unpack_start(whole, _SAMPLE)
     return whole[:_SAMPLE], whole

@@ -15,6 +15,9 @@ from mlcli.errors import DataError
 from mlcli.io.text import shown
 
 _BLOCK = 1 << 18  # about the size of a core's cache: larger blocks were slower
+_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_LONE_RETURN = re.compile(rb"\r(?![\r\n])")
+_SHOWN = 20
 
 Offsets = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -22,10 +25,11 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class CsvLayout:
-    """Rows of a delimited file.
+    """Where rows and cells begin in a delimited file.
 
     text      : the file
     delimiter : its byte
+    quoted    : whether there is any quote
     end       : offset behind the last row; only line ends follow
     header    : offset behind the first record
     """
@@ -110,19 +114,6 @@ class CsvLayout:
         )
 
 
-def _end(text: TextFile) -> int:
-    """Offset behind the last byte that is no line end."""
-    end = len(text.buffer)
-    while end and text.buffer[end - 1] in b"\r\n":
-        end -= 1
-    return end
-
-
-_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
-_LONE_RETURN = re.compile(rb"\r(?![\r\n])")
-_SHOWN = 20
-
-
 def padding(layout: CsvLayout) -> Offsets:
     """Offsets of the blanks around quoted cells, which parsers would take for text.
 
@@ -159,6 +150,14 @@ def refuse_lone_returns(layout: CsvLayout) -> None:
             f"{_place(layout, int(lone[0]))}: a carriage return alone, before {_excerpt(layout, int(lone[0]) + 1)}; "
             "delete it, or save the file with \\n or \\r\\n line ends"
         )
+
+
+def _end(text: TextFile) -> int:
+    """Offset behind the last byte that is no line end."""
+    end = len(text.buffer)
+    while end and text.buffer[end - 1] in b"\r\n":
+        end -= 1
+    return end
 
 
 def _before(layout: CsvLayout, opening: Offsets) -> Offsets:

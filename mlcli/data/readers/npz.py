@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mlcli.config.sections.dataset import NpzConfig
 from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers.source import CELL, PIXEL, MemoryNeed, Source, find_files
-from mlcli.data.readers.text_file import most_unpacked, refuse_bomb
+from mlcli.data.readers.text_file import bomb_error, unpacked_limit
 from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError, ResourceError
@@ -128,8 +128,8 @@ def _read_member(archive: np.lib.npyio.NpzFile, name: str, label: str) -> Array:
         raise ValueError(
             f"array {name!r} has the shape {shape} in its header, which does not fit its {member.file_size:,} bytes"
         )
-    if member.file_size > most_unpacked(member.compress_size):
-        raise refuse_bomb(label, member.compress_size)
+    if member.file_size > unpacked_limit(member.compress_size):
+        raise bomb_error(label, member.compress_size)
     return _checked_text(archive[name], name)
 
 

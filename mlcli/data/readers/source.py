@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 from mlcli.config.sections.dataset import CsvConfig, JsonlConfig, ParquetConfig
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
-from mlcli.data.readers.text_file import GZIP, start_of
+from mlcli.data.readers.text_file import GZIP, unpack_start
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
@@ -142,7 +142,7 @@ def first_bytes(path: Path) -> bytes:
     """The first 64 KiB of a file, unpacked; fewer where it is damaged, which its reader reports."""
     with resource_errors(path), path.open("rb") as file:
         start = file.read(_SAMPLE)
-    return start_of(start, _SAMPLE) if start.startswith(GZIP) else start
+    return unpack_start(start, _SAMPLE) if start.startswith(GZIP) else start
 
 
 def unpacked_size(path: Path) -> int:

@@ -16,31 +16,9 @@ from numpy.typing import NDArray
 from mlcli.errors import DataError, ResourceError
 
 GZIP = b"\x1f\x8b"
+# Files may unpack to this size, or to this many times their own.
 _ALWAYS = 256 << 20
 _FACTOR = 100
-
-
-def most_unpacked(packed: int) -> int:
-    """Largest size that so many compressed bytes may unpack to; tables and images rarely shrink to a twentieth."""
-    return max(_ALWAYS, _FACTOR * packed)
-
-
-def start_of(packed: bytes, most: int) -> bytes:
-    """The first bytes of an unpacked gzip file; none where it is damaged, which its reader reports."""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(packed, most)
-    except zlib.error:
-        return b""
-
-
-def refuse_bomb(label: str, packed: int) -> DataError:
-    """The error for a file that would become larger."""
-    return DataError(
-        f"{label}: {packed:,} compressed bytes unpack to more than {most_unpacked(packed):,}, as no valid data does; "
-        "if you trust it, unpack it yourself and name the unpacked file"
-    )
-
-
 _BLOCK = 1 << 24
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE = 10
@@ -113,15 +91,36 @@ def read_text(data: bytes, label: str, encoding: str = "utf-8") -> TextFile:
     return _validated(TextFile(label, data.removeprefix(_BOM), None))
 
 
+def unpacked_limit(packed: int) -> int:
+    """Largest size that so many compressed bytes may unpack to; tables and images rarely shrink to a twentieth."""
+    return max(_ALWAYS, _FACTOR * packed)
+
+
+def unpack_start(packed: bytes, most: int) -> bytes:
+    """The first bytes of an unpacked gzip file; none where it is damaged, which its reader reports."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(packed, most)
+    except zlib.error:
+        return b""
+
+
+def bomb_error(label: str, packed: int) -> DataError:
+    """The error for a file that would become larger."""
+    return DataError(
+        f"{label}: {packed:,} compressed bytes unpack to more than {unpacked_limit(packed):,}, as no valid data does; "
+        "if you trust it, unpack it yourself and name the unpacked file"
+    )
+
+
 def _unpacked(data: bytes, label: str) -> bytes:
-    limit = most_unpacked(len(data))
+    limit = unpacked_limit(len(data))
     try:
         with gzip.open(io.BytesIO(data)) as file:
             unpacked = file.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{label}: damaged gzip file ({error}); copy or download it again") from error
     if len(unpacked) > limit:
-        raise refuse_bomb(label, len(data))
+        raise bomb_error(label, len(data))
     return unpacked
 
 

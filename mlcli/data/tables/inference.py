@@ -31,13 +31,13 @@ WORDS = 5
 def parse_numbers(
     rows: Rows, wanted: Mapping[str, Kind], decimal: Decimal, inferred: Collection[str], because: str
 ) -> Rows:
-    """Turn text columns into numbers (Float64) where `wanted` says so or all their cells are numbers.
+    """Turn text columns into numbers (Float64) where `wanted` says so, or where all their cells are numbers.
 
     inferred : text columns whose kind is inferred unless it is in `wanted`
     because  : why a wanted number must be one, for messages
 
     Numbers are ASCII digits with an optional sign, decimal mark and exponent; not inf, nan, hexadecimal,
-    underscores or thousands separators. Raises DataError for a cell that is no number in a column of
+    underscores or thousands separators. Raises DataError for a cell that is not a number in a column of
     numbers, declared or by at least 90 % of its cells.
     """
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
@@ -57,16 +57,18 @@ def parse_booleans(
                missing, like unseen categories, and their counts are returned
     """
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
-    unsaid = {name for name in inferred if name not in wanted}
+    undeclared = {name for name in inferred if name not in wanted}
     chosen = [
-        name for name in texts if wanted.get(name) == "boolean" or (name in unsaid and looks_boolean(rows.frame[name]))
+        name
+        for name in texts
+        if wanted.get(name) == "boolean" or (name in undeclared and looks_boolean(rows.frame[name]))
     ]
     parsed = rows.frame.select(pl.col(name).pipe(_as_boolean) for name in chosen)
-    odd = {column.name: column.null_count() - rows.frame[column.name].null_count() for column in parsed}
-    odd = {name: count for name, count in odd.items() if count}
-    if odd and because is not None:
-        raise _neither(rows, parsed[next(iter(odd))], because)
-    return rows.with_frame(rows.frame.with_columns(parsed)), odd
+    counts = {column.name: column.null_count() - rows.frame[column.name].null_count() for column in parsed}
+    invalid = {name: count for name, count in counts.items() if count}
+    if invalid and because is not None:
+        raise _neither(rows, parsed[next(iter(invalid))], because)
+    return rows.with_frame(rows.frame.with_columns(parsed)), invalid
 
 
 def looks_boolean(text: pl.Series) -> bool:
@@ -117,7 +119,7 @@ def mean_words(known: pl.Series) -> float:
 
 
 def as_numbers(texts: pl.DataFrame, decimal: Decimal) -> pl.DataFrame:
-    """Text columns as finite numbers, null where a cell is none."""
+    """Text columns as finite numbers, null where a cell is not a number."""
     return _finite(texts.select(_number(name, decimal) for name in texts.columns))
 
 
@@ -129,7 +131,7 @@ def _number(name: str, decimal: Decimal) -> pl.Expr:
 
 
 def _finite(numbers: pl.DataFrame) -> pl.DataFrame:
-    """The numbers without what reads as inf or nan."""
+    """The numbers, null for inf and nan."""
     odd = [column.name for column in numbers if not column.is_finite().all()]
     return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in odd)
 
