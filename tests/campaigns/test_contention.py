@@ -29,7 +29,7 @@ def test_one_of_two_resumes(campaign, make_place, start):
     make_place("contested")
     Path("small.yaml").write_text(CONFIG.replace(", early_stopping: {patience: 50}", ""))
     finish(start, "-S", "training.epochs=1")
-    for _ in range(campaign.size(10, 200)):
+    for _ in range(campaign.size(5, 200)):
         pair = [start(*RESUME, *ENDLESS) for _ in range(2)]
         wait_until(lambda pair=pair: any(child.poll() is not None for child in pair))
         [loser], [holder] = ([child for child in pair if (child.poll() is None) is alive] for alive in (False, True))

@@ -57,7 +57,7 @@ def commands():
 
 
 def test_files_may_not_grow(campaign, make_place, start, undisturbed, extended):
-    for number in range(campaign.size(10, 200)):
+    for number in range(campaign.size(5, 200)):
         here = make_place(f"limited-{number}")
         name, command = campaign.random.choice(list(COMMANDS.items()))
         copy_run(undisturbed, here)

@@ -26,7 +26,7 @@ def left(child, allowed):
 
 
 def test_at_any_moment(campaign, make_place, start, undisturbed):
-    for number in range(campaign.size(12, 140)):
+    for number in range(campaign.size(6, 140)):
         make_place(f"stopped-{number}")
         first, second = (campaign.random.choice((signal.SIGINT, signal.SIGTERM)) for _ in range(2))
         child = start(*BEGIN, *EPOCHS)

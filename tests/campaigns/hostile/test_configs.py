@@ -142,7 +142,7 @@ def read_or_refused(read, *arguments):
 
 def test_texts_of_pieces(campaign):
     """Any text is a configuration, or a list of problems."""
-    for _ in range(campaign.size(300, 60_000)):
+    for _ in range(campaign.size(150, 60_000)):
         text = "".join(campaign.random.choices(PIECES, k=campaign.random.randrange(1, 40)))
         campaign.record(read_or_refused(parse_config, text, "c.yaml", "c"))
 
@@ -153,6 +153,6 @@ SIGNS = ("x", "`a b`", "col('c')", "1", "1e5", "0.5", "sin", "exp", "max", "(", 
 
 def test_formulas_of_pieces(campaign):
     """Any text is a formula over columns, or refused."""
-    for _ in range(campaign.size(500, 200_000)):
+    for _ in range(campaign.size(250, 200_000)):
         text = "".join(campaign.random.choices(SIGNS, k=campaign.random.randrange(1, 14)))
         campaign.record(read_or_refused(parse_formula, text))

@@ -75,6 +75,7 @@ def stranger(home, names=NASTY, **sections):
         "dataset": {"name": "parquet", "path": "nasty.parquet", "target": "kind"},
         "model": {"hidden": []},
         "training": {"epochs": 2, "precision": "float32"},
+        "evaluation": {"baselines": ["majority", "tree"]},
         **sections,
     }
     (home / "nasty.yaml").write_text(yaml.safe_dump(config))

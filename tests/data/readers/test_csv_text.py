@@ -89,7 +89,7 @@ def tables(draw):
 
 
 @pytest.mark.usefixtures("small_blocks")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     table=tables(),
     delimiter=st.sampled_from(",;\t|"),
@@ -116,7 +116,7 @@ def first_lines(text, delimiter):
 
 
 @pytest.mark.usefixtures("small_blocks")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from('a1",\n'), max_size=24))
 def test_any_text_is_refused_or_read_as_csv_reads_it(body):
     text = f"p,q\n{body}"
