@@ -1,4 +1,4 @@
-"""What --verbose tells: each step in the course's words, with this run's own numbers."""
+"""What --verbose explains: each step in the course's words, with this run's numbers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Step
 from mlcli.training.context import TrainingContext
 from mlcli.training.losses import loss_name
+
+ROLES: dict[SplitName, str] = {
+    "train": "training rows fit the weights",
+    "valid": "validation rows choose between epochs, thresholds and configurations",
+    "test": "test rows are kept aside until evaluate",
+}
+ROWS = {
+    "test": "they were used neither to fit nor to choose anything, so they estimate the performance on new rows",
+    "valid": "they were used to choose epochs and thresholds, so the scores are slightly optimistic",
+    "train": "the network was fitted to them, so the scores are optimistic",
+}
 
 
 def heading(section: str) -> str:
@@ -79,13 +90,6 @@ def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-ROLES: dict[SplitName, str] = {
-    "train": "training rows fit the weights",
-    "valid": "validation rows choose between epochs, thresholds and configurations",
-    "test": "test rows are locked until evaluate",
-}
-
-
 def narrate_data(config: Config, prepared: Prepared) -> Iterator[str]:
     """The split, what was found, and how it was cleaned."""
     yield heading("dataset")
@@ -101,18 +105,18 @@ def narrate_data(config: Config, prepared: Prepared) -> Iterator[str]:
 
 
 def narrate_features(config: Config, features: FittedFeatures) -> Iterator[str]:
-    """How columns became numbers of one size, and which of them are left."""
+    """The transforms at work, and the features that are left."""
     report = features.report
     yield heading("features")
-    yield f"All is fitted on the {report.rows:,} training rows alone, as if the others were not there yet."
+    yield f"Everything is fitted on the {report.rows:,} training rows alone."
     for key in _keys_at_work(config, report):
         yield about(config, key)
     yield from (f"{note[0].upper()}{note[1:]}." for note in feature_notes(report))
-    yield f"Dimension (dimensión): each row is {features.layout.width:,} numbers for the network."
+    yield f"Dimension (dimensión): {features.layout.width:,} inputs of the network per row."
 
 
 def _keys_at_work(config: Config, report: FeatureReport) -> Iterator[str]:
-    """The keys that did something to these columns."""
+    """The keys that changed these columns."""
     if any(imputed.missing for imputed in report.imputed.values()):
         yield "features.impute"
     if report.encoded:
@@ -125,7 +129,7 @@ def _keys_at_work(config: Config, report: FeatureReport) -> Iterator[str]:
 
 
 def narrate_training(context: TrainingContext, task: FittedTask) -> Iterator[str]:
-    """The network, the cost, and how it is minimised."""
+    """The network, the cost, and the optimizer."""
     config = context.config
     yield heading("training")
     yield from _network(context, task)
@@ -164,15 +168,8 @@ def _held_back_by(context: TrainingContext) -> Iterator[str]:
         yield "training.early_stopping.patience"
 
 
-ROWS = {
-    "test": "nothing was fitted on them and nothing chosen by them, so they tell what new rows would",
-    "valid": "epochs and thresholds were chosen by them, so they flatter the network a little",
-    "train": "the network has seen them, so they tell how well it remembers, not how well it predicts",
-}
-
-
 def narrate_scores(config: Config, evaluation: Evaluation) -> Iterator[str]:
-    """Whose rows they are, and what each number means."""
+    """The rows measured, and the meaning of each metric."""
     yield heading("evaluation")
     yield f"{evaluation.n_rows:,} {evaluation.split} rows: {ROWS[evaluation.split]}."
     for score in evaluation.scores:
@@ -191,13 +188,13 @@ def narrate_scores(config: Config, evaluation: Evaluation) -> Iterator[str]:
 
 
 def narrate_prediction(task: FittedTask) -> Iterator[str]:
-    """What becomes of a new row."""
+    """How new rows are predicted."""
     yield "Inference (inferencia)"
-    yield "New rows go through the features as they were fitted on the training rows; nothing is learned from them."
+    yield "New rows are transformed by the features fitted on the training rows; nothing is fitted to them."
     if not isinstance(task, Classification):
-        yield "The output unit's number is turned back into the target's own unit."
+        yield "The network's output is converted back to the unit of the target."
     elif task.output == "softmax":
-        yield f"{term_of('model.output')}: each class gets a probability, and the highest wins."
+        yield f"{term_of('model.output')}: each class gets a probability, and the most probable one is predicted."
     elif task.output == "sigmoid":
         yield (
             f"{term_of('model.output')}: the probability of '{task.classes[-1]}'; "
@@ -206,30 +203,30 @@ def narrate_prediction(task: FittedTask) -> Iterator[str]:
 
 
 def narrate_diagnosis() -> Iterator[str]:
-    """What a diagnosis is."""
+    """What the diagnosis does."""
     yield heading("improve")
     yield (
-        "A diagnosis compares what the network does on training and on validation rows, epoch by epoch, with what "
-        "chance and simple models do, and names what holds it back."
+        "The diagnosis compares the training and validation curves with each other, with chance and with simple "
+        "models, and names the problems."
     )
     yield (
-        "Bad on both is underfitting (high bias, sesgo): a larger network, better features, a better learning rate. "
-        "Good on the training rows alone is overfitting (high variance, varianza): more rows, fewer features, a "
-        "smaller network, regularisation."
+        "Bad on both is underfitting (high bias, sesgo). Try a larger network, better features or another learning "
+        "rate. Good on the training rows alone is overfitting (high variance, varianza). Try more rows, fewer "
+        "features, a smaller network or regularisation."
     )
-    yield "First three checks, as a training is watched over: the first loss, a handful of rows, the learning rate."
+    yield "Three checks come first: the initial loss, overfitting a few rows, and the learning-rate range test."
 
 
 def narrate_search(config: Config, metric: str, keys: Sequence[str]) -> Iterator[str]:
-    """What is searched, and how."""
-    yield "The search for better ones (búsqueda)"
+    """The search space, and how trials are compared."""
+    yield "Hyperparameter search (búsqueda)"
     yield (
-        f"{term_of('improve.space')}: {', '.join(keys)} are varied; trials are compared by {metric} on the "
-        "validation rows, and the test rows stay locked."
+        f"{term_of('improve.space')}: the search varies {', '.join(keys)}; it compares trials by {metric} on the "
+        "validation rows and never uses the test rows."
     )
     yield about(config, "improve.sampler")
     yield about(config, "improve.pruning")
-    yield "The first trial is your configuration as it is, the second the diagnosis's remedy where there is one."
+    yield "The first trial is your configuration; the second is the recommendation of the diagnosis, if there is one."
 
 
 NARRATIONS: dict[Step, Callable[..., Iterator[str]]] = {

@@ -1,4 +1,4 @@
-"""A terminal's other screen, drawn anew as a whole, so that no change of size garbles it; and the key that stops."""
+"""The alternate screen of a terminal, redrawn as a whole after each change of size; and the key that stops."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
     from mlcli.terminal.screen import Screen
 
-# Until the first picture, between two pictures at least, and between two looks at the keys.
-PATIENCE_SECONDS, PICTURE_SECONDS, LOOK_SECONDS = 0.4, 0.25, 0.1
-# A picture on a large terminal takes long: so many times as long passes from one to the next.
-RARENESS = 40
-# Onto the other screen, without the cursor; and off it, with the cursor.
-ASIDE = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
-AS_BEFORE = "\x1b[?1049l\x1b[?25h"
+# Until the first frame, between two frames at least, and between two reads of keys.
+FIRST_FRAME_SECONDS, FRAME_SECONDS, KEY_SECONDS = 0.4, 0.25, 0.1
+# Drawing a frame takes at most this share of the time, which matters on large terminals: 1 / FRAME_INTERVAL.
+FRAME_INTERVAL = 40
+# To the alternate screen, without the cursor; and back, with the cursor.
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
+LEAVE = "\x1b[?1049l\x1b[?25h"
 
 
 class AltScreen:
-    """Opens with the first picture; `stop` brings back what stood on the terminal.
+    """Opens with the first frame; `stop` restores the terminal.
 
-    Ctrl-Z brings it back, too; the next picture after the program goes on opens the stage again, unless that is in the
-    background.
+    Ctrl-Z restores it, too. The next frame after the program continues opens the screen again, unless the program runs
+    in the background.
     """
 
     def __init__(self, screen: Screen) -> None:
@@ -39,49 +39,49 @@ class AltScreen:
         self._live: Live | None = None
         self._away = False
         self._asked_to_stop = False
-        self._next_look = self._next_picture = 0.0
+        self._next_read = self._next_frame = 0.0
 
     @property
     def away(self) -> bool:
-        """Whether a picture is needed for the stage to be seen again."""
+        """Whether the next frame has to open the screen again."""
         return self._away and in_foreground(self.console.file.fileno())
 
     def start(self) -> None:
-        """Read keys from here on. What is over in a moment needs no picture."""
+        """Start to read keys. The first frame waits, as short trainings need none."""
         self.keys.__enter__()
-        self._next_picture = time.monotonic() + PATIENCE_SECONDS
+        self._next_frame = time.monotonic() + FIRST_FRAME_SECONDS
 
-    def attend(self, draw: Callable[[], Text]) -> None:
-        """Heed keys and show what `draw` makes, each where it is due; to be called often."""
-        if (now := time.monotonic()) < self._next_look:
+    def update(self, draw: Callable[[], Text]) -> None:
+        """Read keys and show what `draw` returns, each when it is due; to be called often."""
+        if (now := time.monotonic()) < self._next_read:
             return
-        self._next_look = now + LOOK_SECONDS
-        if now >= self._next_picture:
+        self._next_read = now + KEY_SECONDS
+        if now >= self._next_frame:
             begun = time.thread_time()
             self.show(draw())
-            self._next_picture = now + max(PICTURE_SECONDS, RARENESS * (time.thread_time() - begun))
-        self.heed()
+            self._next_frame = now + max(FRAME_SECONDS, FRAME_INTERVAL * (time.thread_time() - begun))
+        self.handle_keys()
 
     def show(self, picture: Text) -> None:
-        """Draw, where the terminal is this program's at present."""
-        with SUSPEND_HOOKS.put_off():  # half a picture would be left on the shell's screen
+        """Draw a frame, if the program is in the foreground."""
+        with SUSPEND_HOOKS.put_off():  # half a frame would be left on the shell's screen
             if in_foreground(self.console.file.fileno()):
                 self._draw(picture)
 
-    def heed(self) -> None:
-        """Take a `q` pressed since the last time as a Ctrl-C, of which the second would end at once."""
+    def handle_keys(self) -> None:
+        """Handle the first `q` as a Ctrl-C; a second one would end the program at once."""
         while key := self.keys.read():
             if key == "q" and not self._asked_to_stop:
                 self._asked_to_stop = True
                 signal.raise_signal(signal.SIGINT)
 
     def stop(self) -> None:
-        """Give the terminal back."""
-        while self.keys.read():  # what came too late to be heeded is not the shell's
+        """Restore the terminal."""
+        while self.keys.read():  # keys pressed too late are not for the shell
             pass
         if self._live is not None:
             if self._away:
-                self._send(ASIDE)  # or the cursor would be put where it was when the stage opened
+                self._send(ENTER)  # or the cursor would return to where it was when the screen opened
             self.console.clear()  # some terminals keep a part of it after a change of size
             self._live.stop()
             self._live = None
@@ -98,14 +98,14 @@ class AltScreen:
             SUSPEND_HOOKS.expect(self, self._leave, self._note_absence)
             self._live.start()
         elif self._away:
-            self._send(ASIDE)
+            self._send(ENTER)
         self._away = False
         self._live.update(picture, refresh=True)
 
     def _leave(self) -> None:
         if not self._away:
             self._away = True
-            self._send(AS_BEFORE)
+            self._send(LEAVE)
 
     def _note_absence(self) -> None:
         self._away = True

@@ -16,7 +16,7 @@ from mlcli.search.trial import Trial
 from mlcli.terminal.alt_screen import AltScreen
 from mlcli.terminal.improve import show_checks
 from mlcli.terminal.screen import Screen
-from mlcli.terminal.search_chart import Running, Standing, describe_values, draw_search_chart
+from mlcli.terminal.search_chart import CurrentTrial, SearchStatus, describe_values, draw_search_chart
 from mlcli.training.context import TrainingContext
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
@@ -58,21 +58,21 @@ class LiveSearchView(SearchView):
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)
         self.start: Config | None = None
-        self.stage: AltScreen | None = None
-        self.pace = TrialTimer(0)
-        self.standing = Standing((), "", Budget(0))
-        self.here_since = 0.0
+        self.alt_screen: AltScreen | None = None
+        self.timer = TrialTimer(0)
+        self.status = SearchStatus((), "", Budget(0))
+        self.trial_began = 0.0
 
     def on_checks(self, config: Config, checks: Checks) -> None:
         super().on_checks(config, checks)
         self.start = config
 
     def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
-        self.standing = Standing(tuple(trials), metric, budget)
-        if self.stage is None:
-            self.pace = TrialTimer(len(trials))
-            self.stage = AltScreen(self.screen)
-            self.screen.open_view(self.stage, covers=True)
+        self.status = SearchStatus(tuple(trials), metric, budget)
+        if self.alt_screen is None:
+            self.timer = TrialTimer(len(trials))
+            self.alt_screen = AltScreen(self.screen)
+            self.screen.open_view(self.alt_screen, covers=True)
 
     def on_trial_start(self, number: int, budget: Budget) -> None:
         self._begin(f"trial {number}")
@@ -81,52 +81,52 @@ class LiveSearchView(SearchView):
         self._begin("ensemble")
 
     def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
-        if self.standing.here is not None and self.start is not None:
+        if self.status.current is not None and self.start is not None:
             changed = differing_keys([self.start, context.config])
             values = {one.key: one.values[1] for one in changed if one.values[1] is not UNSET}
-            self._set_here(Running(self.standing.here.title, values, epochs=context.config.training.epochs))
+            self._set_current(CurrentTrial(self.status.current.title, values, epochs=context.config.training.epochs))
 
     def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
         self._look()
 
     def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
-        if self.standing.here is not None and state.best_epoch:
-            score = state.history[state.best_epoch - 1].valid_score(self.standing.metric)
-            here = replace(self.standing.here, epoch=state.epoch, best_epoch=state.best_epoch, score=score)
-            self._set_here(here)
+        if self.status.current is not None and state.best_epoch:
+            score = state.history[state.best_epoch - 1].valid_score(self.status.metric)
+            current = replace(self.status.current, epoch=state.epoch, best_epoch=state.best_epoch, score=score)
+            self._set_current(current)
         self._look()
 
     def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
         """After the start's training its diagnosis may take a while, in which nothing is heard."""
-        if self.stage is not None and self.standing.here is not None and not self.standing.trials:
-            self._set_here(replace(self.standing.here, title="diagnosis of trial 1"))
-            self.stage.show(self._draw())
+        if self.alt_screen is not None and self.status.current is not None and not self.status.trials:
+            self._set_current(replace(self.status.current, title="diagnosis of trial 1"))
+            self.alt_screen.show(self._draw())
 
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        self.standing = replace(self.standing, trials=(*self.standing.trials, trial))
+        self.status = replace(self.status, trials=(*self.status.trials, trial))
 
     def on_poll(self, running: int) -> None:
-        self.standing = replace(self.standing, running=running)
+        self.status = replace(self.status, running=running)
         self._look()
 
     def _begin(self, title: str) -> None:
-        self.here_since = time.monotonic()
-        self._set_here(Running(title))
+        self.trial_began = time.monotonic()
+        self._set_current(CurrentTrial(title))
 
-    def _set_here(self, here: Running) -> None:
-        self.standing = replace(self.standing, here=here)
+    def _set_current(self, current: CurrentTrial) -> None:
+        self.status = replace(self.status, current=current)
 
     def _look(self) -> None:
-        if self.stage is not None:
-            self.stage.attend(self._draw)
+        if self.alt_screen is not None:
+            self.alt_screen.update(self._draw)
 
     def _draw(self) -> Text:
-        standing, now = self.standing, time.monotonic()
-        if standing.here is not None:
-            standing = replace(standing, here=replace(standing.here, seconds=now - self.here_since))
-        ended, budget = len(standing.trials), standing.budget
-        standing = replace(standing, seconds=self.pace.seconds(), left=self.pace.left(ended, budget))
-        return draw_search_chart(standing, *self.screen.stderr.size)
+        status, now = self.status, time.monotonic()
+        if status.current is not None:
+            status = replace(status, current=replace(status.current, seconds=now - self.trial_began))
+        ended, budget = len(status.trials), status.budget
+        status = replace(status, seconds=self.timer.seconds(), left=self.timer.left(ended, budget))
+        return draw_search_chart(status, *self.screen.stderr.size)
 
 
 class TrialTimer:

@@ -1,4 +1,4 @@
-"""A search on a terminal: the way to the best score, the best trials, and where it stands."""
+"""A search on a terminal: its scores, its best trials and its progress."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ TIMES = (2, 3)
 
 
 @dataclass(frozen=True)
-class Running:
-    """A training in hand.
+class CurrentTrial:
+    """The trial that this process trains.
 
-    title   : which one it is
+    title   : such as `trial 3`
     values  : the keys that differ from the start, dotted
     score   : the best so far; None before the first epoch's end
     """
@@ -45,33 +45,33 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a search stands.
+class SearchStatus:
+    """The progress of a search.
 
-    running : trials in hand in all processes, where others are at the search, too
+    running : trials in training in all processes
     seconds : since the search began
-    left    : of them, about, until its end; None before it can be told
+    left    : seconds until its end, about; None before the first trial ends
     """
 
     trials: Sequence[Trial]
     metric: str
     budget: Budget
     running: int = 0
-    here: Running | None = None
+    current: CurrentTrial | None = None
     seconds: float = 0.0
     left: float | None = None
 
 
-def draw_search_chart(standing: Standing, width: int, height: int) -> Text:
-    """The standing within a terminal of this size."""
+def draw_search_chart(status: SearchStatus, width: int, height: int) -> Text:
+    """The status within a terminal of this size."""
     from rich.text import Text
 
-    table = _draw_table(standing, width, max(2, height // 4))
-    facts = [describe_counts(standing), describe_time(standing)]
+    table = _draw_table(status, width, max(2, height // 4))
+    facts = [describe_counts(status), describe_time(status)]
     text = Text(no_wrap=True, overflow="crop")
     left = height - len(table) - len(facts) - 1
     if left >= FRAME_ROWS + PLOT_ROWS:
-        text.append(_draw_way(standing, width, left))
+        text.append(_draw_scores(status, width, left))
     for line, style in table:
         text.append(line[:width] + "\n", style)
     for fact in facts:
@@ -90,39 +90,43 @@ def shorten_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key if key.endswith(".name") else key.rpartition(".")[2]: value for key, value in values.items()}
 
 
-def describe_counts(standing: Standing) -> str:
+def describe_counts(status: SearchStatus) -> str:
     """How the trials ended, e.g. `5 of 30 trials: 3 complete, 1 pruned, 1 failed   1 running`."""
-    counts = Counter(trial.state for trial in standing.trials)
+    counts = Counter(trial.state for trial in status.trials)
     ended = ", ".join(f"{counts[state]} {state}" for state in ("complete", "pruned", "failed"))
-    running = max(standing.running, int(standing.here is not None))
-    return f"{len(standing.trials)} of {standing.budget.trials} trials: {ended}   {running} running"
+    running = max(status.running, int(status.current is not None))
+    return f"{len(status.trials)} of {status.budget.trials} trials: {ended}   {running} running"
 
 
-def describe_time(standing: Standing) -> str:
-    """What has passed and what is left, and the training in hand."""
-    left = "" if standing.left is None else f", about {show_seconds(standing.left)} left"
-    here = standing.here
-    now = "" if here is None else f"   {here.title}: epoch {min(here.epoch + 1, here.epochs)}/{here.epochs}"
-    return f"{show_seconds(standing.seconds)} so far{left}{now}"
+def describe_time(status: SearchStatus) -> str:
+    """The time passed and left, and the current trial."""
+    left = "" if status.left is None else f", about {show_seconds(status.left)} left"
+    current = status.current
+    now = (
+        ""
+        if current is None
+        else f"   {current.title}: epoch {min(current.epoch + 1, current.epochs)}/{current.epochs}"
+    )
+    return f"{show_seconds(status.seconds)} so far{left}{now}"
 
 
-def _draw_way(standing: Standing, width: int, height: int) -> Text:
-    """Each trial's score, and the best up to it; the worse half may lie beyond the scale."""
-    best = best_points(standing.trials, standing.metric)
-    single = scores_of(standing.trials)
-    scores = sorted((score for _, score in single), reverse=higher_is_better(standing.metric))
+def _draw_scores(status: SearchStatus, width: int, height: int) -> Text:
+    """The score of each trial and the best so far; the worse half may lie beyond the scale."""
+    best = best_points(status.trials, status.metric)
+    single = scores_of(status.trials)
+    scores = sorted((score for _, score in single), reverse=higher_is_better(status.metric))
     shown = [*scores[: -(-len(scores) // 2)], *(score for _, score in best)]
     apart = [point for place, score in single for point in ((place, score), (place, math.nan))]
-    ends = ("1", "trial", str(standing.budget.trials))
-    across = AxisScale(1, max(2, standing.budget.trials))
+    ends = ("1", "trial", str(status.budget.trials))
+    across = AxisScale(1, max(2, status.budget.trials))
     return draw_chart(
-        f"validation {printable(standing.metric)}",
+        f"validation {printable(status.metric)}",
         {"trials": apart, "best so far": best},
         across,
         ends,
         width,
         height,
-        mark=leader.number if (leader := best_trial(standing.trials, standing.metric)) else None,
+        mark=leader.number if (leader := best_trial(status.trials, status.metric)) else None,
         shown=shown,
     )
 
@@ -138,12 +142,12 @@ def best_points(trials: Sequence[Trial], metric: str) -> list[Point]:
     return [(trial.number, score) for trial, score in zip(trials, scores, strict=True) if score is not None]
 
 
-def _draw_table(standing: Standing, width: int, rows: int) -> list[tuple[str, str]]:
+def _draw_table(status: SearchStatus, width: int, rows: int) -> list[tuple[str, str]]:
     """Lines with their styles: the header, the training in hand, and as many of the trials, the best first."""
-    here = [] if standing.here is None else [(_cells_of_running(standing.here), "cyan")]
-    ranked = [(_cells_of(trial), "" if trial.state == "complete" else "dim") for trial in rank_all(standing)]
-    header = tuple(title or standing.metric for title in HEADER)
-    shown = [(header, "bold"), *ranked[: rows - len(here)], *here]
+    current = [] if status.current is None else [(_cells_of_current(status.current), "cyan")]
+    ranked = [(_cells_of(trial), "" if trial.state == "complete" else "dim") for trial in rank_all(status)]
+    header = tuple(title or status.metric for title in HEADER)
+    shown = [(header, "bold"), *ranked[: rows - len(current)], *current]
     kept = [index for index in range(len(HEADER)) if width >= WIDE or index not in TIMES]
     sizes = {index: max(len(cells[index]) for cells, _ in shown) for index in kept}
     return [
@@ -157,10 +161,10 @@ def _aligned(cell: str, size: int, index: int) -> str:
     return cell.ljust(size) if HEADER[index] in ("state", "changed") else cell.rjust(size)
 
 
-def rank_all(standing: Standing) -> list[Trial]:
+def rank_all(status: SearchStatus) -> list[Trial]:
     """The complete trials, the best first, then those that were pruned, then those that failed, the latest first."""
-    others = [trial for trial in reversed(standing.trials) if trial.state != "complete"]
-    return [*rank_trials(standing.trials, standing.metric), *sorted(others, key=lambda trial: trial.state == "failed")]
+    others = [trial for trial in reversed(status.trials) if trial.state != "complete"]
+    return [*rank_trials(status.trials, status.metric), *sorted(others, key=lambda trial: trial.state == "failed")]
 
 
 def _cells_of(trial: Trial) -> tuple[str, ...]:
@@ -169,9 +173,9 @@ def _cells_of(trial: Trial) -> tuple[str, ...]:
     return (str(trial.number), show_number(trial.score), epochs, show_seconds(trial.seconds), trial.state, changed)
 
 
-def _cells_of_running(here: Running) -> tuple[str, ...]:
+def _cells_of_current(current: CurrentTrial) -> tuple[str, ...]:
     epochs, changed = (
-        f"{here.best_epoch or '–'} of {here.epochs}",
-        printable(describe_values(shorten_values(here.values))),
+        f"{current.best_epoch or '–'} of {current.epochs}",
+        printable(describe_values(shorten_values(current.values))),
     )
-    return ("", show_number(here.score), epochs, show_seconds(here.seconds), "running", changed)
+    return ("", show_number(current.score), epochs, show_seconds(current.seconds), "running", changed)

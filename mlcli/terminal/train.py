@@ -67,15 +67,15 @@ class LiveView(Callback):
         self.first_step = 0
         self.started = 0.0
         self.latest: EpochRecord | None = None
-        self.stage: AltScreen | None = None
+        self.alt_screen: AltScreen | None = None
 
     def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
         for record in state.history:
             self._note(record)
         self.first_step = state.step
         self.started = time.monotonic()
-        self.stage = AltScreen(self.screen)
-        self.screen.open_view(self.stage, covers=True)
+        self.alt_screen = AltScreen(self.screen)
+        self.screen.open_view(self.alt_screen, covers=True)
 
     def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
         self._look(context, state)
@@ -94,8 +94,8 @@ class LiveView(Callback):
             self.curves["valid"].add(record.epoch, record.valid_loss)
 
     def _look(self, context: TrainingContext, state: TrainingState) -> None:
-        if self.stage is not None:
-            self.stage.attend(lambda: self._draw(context, state))
+        if self.alt_screen is not None:
+            self.alt_screen.update(lambda: self._draw(context, state))
 
     def _draw(self, context: TrainingContext, state: TrainingState) -> Text:
         size = self.screen.stderr.size

@@ -5,8 +5,8 @@ import pytest
 from mlcli.search.callbacks import Budget
 from mlcli.search.trial import Trial
 from mlcli.terminal.search_chart import (
-    Running,
-    Standing,
+    CurrentTrial,
+    SearchStatus,
     best_points,
     describe_counts,
     describe_time,
@@ -23,8 +23,8 @@ TRIALS = (
     Trial(5, "search", {"optimizer.lr": 0.2}, "pruned", 0.8, best_epoch=1, epochs=2, seconds=0.5),
     Trial(6, "search", {"optimizer.lr": 0.3}, "complete", 0.4, best_epoch=1, epochs=2, seconds=0.5),
 )
-HERE = Running("trial 7", {"optimizer.lr": 0.4}, 2, 9, 1, 0.7, 3.0)
-STANDING = Standing(TRIALS, "loss", Budget(10), 2, HERE, 75.0, 50.0)
+HERE = CurrentTrial("trial 7", {"optimizer.lr": 0.4}, 2, 9, 1, 0.7, 3.0)
+STANDING = SearchStatus(TRIALS, "loss", Budget(10), 2, HERE, 75.0, 50.0)
 
 
 def test_trials_stand_from_the_best_to_what_failed():
@@ -46,7 +46,7 @@ def test_the_best_so_far_is_that_of_complete_trials(metric, expected):
 def test_facts():
     assert describe_counts(STANDING) == "6 of 10 trials: 3 complete, 2 pruned, 1 failed   2 running"
     assert describe_time(STANDING) == "1.2 min so far, about 50 s left   trial 7: epoch 3/9"
-    assert describe_time(Standing((), "loss", Budget(10))) == "0.0 s so far"
+    assert describe_time(SearchStatus((), "loss", Budget(10))) == "0.0 s so far"
     assert shorten_values({"model.hidden": [8], "loss.name": "mse"}) == {"hidden": [8], "loss.name": "mse"}
 
 
@@ -66,10 +66,10 @@ def test_the_table_of_a_wide_terminal():
     assert lines[0] == "validation loss  ━ trials  ━ best so far"
 
 
-@pytest.mark.parametrize("standing", [STANDING, Standing((), "loss", Budget(10, 5.0))], ids=["under way", "begun"])
+@pytest.mark.parametrize("status", [STANDING, SearchStatus((), "loss", Budget(10, 5.0))], ids=["under way", "begun"])
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 50), (7, 3)])
-def test_a_picture_fits_its_terminal(standing, size):
+def test_a_picture_fits_its_terminal(status, size):
     width, height = size
-    lines = draw_search_chart(standing, width, height).plain.split("\n")
+    lines = draw_search_chart(status, width, height).plain.split("\n")
     assert len(lines) <= max(height, 6)
     assert max(map(len, lines)) <= max(width, 12)

@@ -40,6 +40,6 @@ def test_q_stops_all_processes_of_a_search_that_is_watched_and_loses_no_trial(wo
 def test_what_is_left_follows_from_the_pace_and_the_timeout(monkeypatch, passed, ended, timeout, expected):
     now = [100.0]
     monkeypatch.setattr("mlcli.terminal.search.time.monotonic", lambda: now[0])
-    pace = TrialTimer(2)
+    timer = TrialTimer(2)
     now[0] += passed
-    assert pace.left(ended, Budget(10, timeout)) == expected
+    assert timer.left(ended, Budget(10, timeout)) == expected

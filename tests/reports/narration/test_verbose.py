@@ -17,8 +17,11 @@ SAID = {
         "Step 1, ", "Step 2, ", "Step 3, modelling (modelado)", "(4 + 1) · 16 + (16 + 1) · 3 = 131",
         "mini-batches of 16 rows → 6 steps an epoch", "cross_entropy: −ln of the true class's probability",
     ),
-    "evaluate": ("Step 4, performance measurement", "30 test rows: nothing was fitted on them", "accuracy: share of"),
-    "predict": ("Inference (inferencia)", "the highest wins"),
+    "evaluate": (
+        "Step 4, performance measurement", "30 test rows: they were used neither to fit nor to choose anything",
+        "accuracy: share of",
+    ),
+    "predict": ("Inference (inferencia)", "the most probable one is predicted"),
 }  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def test_json_stays_alone_on_stdout_and_quiet_stays_quiet(workspace, mlcli):
         ("houses", ("mse: mean squared error", "all rows → 1 step an epoch")),
         ("logistic", ("bce: binary cross-entropy (two classes)", "30-1 units")),
         ("perceptron", ("perceptron: max(0, −y·z), Rosenblatt's rule",)),
-        ("digits", ("Dimension (dimensión): each row is 64 numbers",)),
+        ("digits", ("Dimension (dimensión): 64 inputs of the network per row",)),
     ],
 )
 def test_other_systems(workspace, mlcli, config, expected):
