@@ -33,12 +33,11 @@ def _rows(profile: Profile) -> Iterator[str]:
     counts = (profile["classes"] or {}).get("train", {})
     if counts:
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-        if counts[most] == counts[least]:
-            yield f"{len(counts)} classes of {counts[most]:,} training rows each"
-            return
         hint = "; consider loss.class_weights: balanced" if is_imbalanced(counts.values()) else ""
         span = f"from {counts[least]:,} ('{least}') to {counts[most]:,} ('{most}')"
-        yield f"{len(counts)} classes; training rows {span}{hint}"
+        equal = counts[most] == counts[least]
+        each = f" of {counts[most]:,} training rows each" if equal else f"; training rows {span}{hint}"
+        yield f"{len(counts)} classes{each}"
     for split, count in profile["repeated"].items():
         if count:
             yield f"{count:,} {split} rows are also among the training rows"

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mlcli.data.notes import profile_notes
 from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Bounds, CleaningReport, Column, Images, OutlierReport, Splits, Table
 
@@ -119,3 +120,13 @@ def test_reports_are_taken_over_as_json(splits):
     assert profile["cleaning"]["notes"] == ["note"]
     assert profile["outliers"]["bounds"] == {"a": {"low": -1.0, "high": None, "cells": 2}}
     assert json.loads(json.dumps(profile, allow_nan=False)) == profile
+
+
+def test_repeated_rows_are_noted_beside_classes_of_equal_size():
+    columns = (Column("a", "number"),), (Column("y", "category"),)
+    train, valid, test = (
+        Table(pl.DataFrame({"a": a, "y": y}), *columns)
+        for a, y in (([1.0, 2.0], ["p", "q"]), ([1.0], ["p"]), ([3.0], ["q"]))
+    )
+    notes = profile_notes(profile_splits(Splits(train, valid, test, "classification"), None, None))
+    assert notes[1:] == ("2 classes of 1 training rows each", "1 valid rows are also among the training rows")
