@@ -145,7 +145,7 @@ def narrate_training(context: TrainingContext, task: FittedTask) -> Iterator[str
 
 def _network(context: TrainingContext, task: FittedTask) -> Iterator[str]:
     config = context.config
-    sizes = (context.train.x.shape[1], *config.model.hidden, task.n_outputs)
+    sizes = context.layer_sizes(task)
     products = " + ".join(f"({before:,} + 1) · {after:,}" for before, after in pairwise(sizes))
     counted = sum((before + 1) * after for before, after in pairwise(sizes)) == context.n_parameters
     how = f"(inputs + 1 bias) · units, layer by layer: {products} = " if counted else ""

@@ -80,6 +80,10 @@ class TrainingContext:
         """Trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
+    def layer_sizes(self, task: FittedTask) -> tuple[int, ...]:
+        """Inputs, units of each hidden layer, outputs."""
+        return (self.train.x.shape[1], *self.config.model.hidden, task.n_outputs)
+
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training rows; the last one may be smaller."""

@@ -177,7 +177,7 @@ def stand_in_settings(config: Config, sets: Sequence[str]) -> dict[str, JsonValu
 
 def describe_context(context: TrainingContext, inputs: Inputs) -> str:
     """One line: the network's shape, its size, and on how many rows it is trained."""
-    shape = "-".join(map(str, (context.train.x.shape[1], *context.config.model.hidden, inputs.task.n_outputs)))
+    shape = "-".join(map(str, context.layer_sizes(inputs.task)))
     precision = str(context.precision).removeprefix("torch.")
     return (
         f"{shape} network, {context.n_parameters:,} parameters, {len(context.train):,} rows in batches of "

@@ -69,8 +69,8 @@ def show_played(screen: Screen, result: PlayResult) -> None:
 
 def describe_network(trainer: Trainer) -> str:
     """Sizes of the layers, and the number of parameters."""
-    shape = (trainer.context.train.x.shape[1], *trainer.config.model.hidden, trainer.task.n_outputs)
-    return f"{'-'.join(map(str, shape))} network, {trainer.context.n_parameters:,} parameters"
+    sizes = trainer.context.layer_sizes(trainer.task)
+    return f"{'-'.join(map(str, sizes))} network, {trainer.context.n_parameters:,} parameters"
 
 
 def describe_axes(trainer: Trainer) -> Text:
