@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from mlcli.errors import BoundMissedError, DataError, MlcliError, ResourceError, UsageError
 from mlcli.io.paths import free_path, refuse_overwriting
@@ -35,14 +35,7 @@ OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno
 FILE_ENDINGS = (".yaml", ".yml")
 
 
-class Result(Protocol):
-    """What a step gives back."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of --json."""
-
-
-O = TypeVar("O", bound=Result)  # noqa: E741
+Result = TypeVar("Result")
 
 
 class Session:
@@ -60,10 +53,10 @@ class Session:
             return
         sys.exit(self._explain(error))
 
-    def finish(self, result: O, show: Callable[[Screen, O], None], next_command: str = "") -> None:
+    def finish(self, result: Result, show: Callable[[Screen, Result], None], next_command: str = "") -> None:
         """Show a step's result and the command to go on with, or print it as JSON."""
         if self.screen.as_json:
-            self.screen.emit(result.to_json())
+            self.screen.emit(result)
             return
         show(self.screen, result)
         if next_command:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from mlcli.errors import ArtefactError, ResourceError
 from mlcli.io import disk
+from mlcli.io.json import to_json
 from mlcli.io.verified import MANIFEST, SCHEMA_VERSION, sha256_file
 from mlcli.reporter import Reporter
 
@@ -114,8 +115,8 @@ def write_json(path: Path, value: object) -> None:
 
 
 def encode_json(value: object) -> bytes:
-    """JSON, keys in their own order; raises ValueError for NaN and infinities."""
-    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+    """JSON, keys in their own order, objects by `to_json`; raises ValueError for NaN and infinities."""
+    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=to_json)}\n".encode()
 
 
 @contextmanager

@@ -7,17 +7,20 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mlcli.errors import ArtefactError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
 
 def from_json(kind: type[T], value: object, place: object) -> T:
     """`value` as a `kind`; raises ArtefactError, naming `place` and the first wrong field."""
+    from pydantic import ValidationError
+
     try:
         return _adapter(kind).validate_python(value)  # type: ignore[arg-type,no-any-return]
     except ValidationError as error:
@@ -55,9 +58,8 @@ def strict_json(value: object) -> object:
 
 def to_json(value: object) -> Any:  # noqa: ANN401
     """By the value's own `to_json`; else dataclasses as objects, tuples as lists, paths as text."""
-    own = getattr(value, "to_json", None)
-    if own is not None:
-        return own()
+    if hasattr(value, "to_json"):
+        return value.to_json()
     if is_dataclass(value):
         return fields_to_json(value)
     match value:
@@ -65,10 +67,12 @@ def to_json(value: object) -> Any:  # noqa: ANN401
             return {key: to_json(item) for key, item in value.items()}
         case list() | tuple():
             return [to_json(item) for item in value]
+        case None | bool() | int() | float() | str():
+            return value
         case Path():
             return str(value)
         case _:
-            return value
+            raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def fields_to_json(value: object) -> dict[str, Any]:
@@ -96,4 +100,6 @@ def plain_json(value: object) -> object:
 
 @cache
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)

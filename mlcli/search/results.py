@@ -15,7 +15,6 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.atomic import write_file, write_json
-from mlcli.io.json import to_json
 from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.paired import Difference, compare_predictions
 from mlcli.models.task import Classification, FittedTask
@@ -71,8 +70,8 @@ class Results:
         """The results in a JSON document."""
         difference = self.difference
         return {
-            "proposal": str(self.proposal) if self.proposal else None,
-            "ensemble": self.ensemble.to_json() if self.ensemble else None,
+            "proposal": self.proposal,
+            "ensemble": self.ensemble,
             "difference": None if difference is None else {**asdict(difference), "verdict": difference.verdict},
             "importance": self.importance,
             "best_so_far": self.best_so_far,
@@ -95,9 +94,9 @@ def write_results(folder: Path, search: Search, searched: Searched, ensemble: Tr
     )
     document = {
         "metric": context.metric,
-        "findings": to_json(searched.findings),
+        "findings": searched.findings,
         "importance": importance,
-        "trials": to_json(trials),
+        "trials": trials,
     }
     write_json(folder / "trials.json", document)
     return results

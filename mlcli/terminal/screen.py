@@ -7,9 +7,10 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlcli.errors import ConfigError, MlcliError, UsageError
+from mlcli.io.json import to_json
 from mlcli.io.text import printable, printable_json
 from mlcli.reporter import Step
 
@@ -149,11 +150,11 @@ class Screen:
         if not self.quiet:
             self._line(("Next: ", "bold green"), command)
 
-    def emit(self, document: dict[str, Any]) -> None:
+    def emit(self, document: object) -> None:
         """The JSON document of --json, of which there is one; nothing otherwise."""
         if self.as_json and not self._emitted:
             self._emitted = True
-            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=to_json)
             sys.stdout.write(f"{printable_json(text, sys.stdout.encoding)}\n")
             sys.stdout.flush()
 

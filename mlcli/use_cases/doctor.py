@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,7 @@ class DoctorResult:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `doctor --json`."""
-        training = asdict(self.training) if self.training else None
-        return {**self.report, "training": training, "problems": list(self.problems), "exit_code": self.exit_code}
+        return {**self.report, "training": self.training, "problems": self.problems, "exit_code": self.exit_code}
 
 
 def doctor() -> DoctorResult:

@@ -60,11 +60,11 @@ class EvaluateResult:
         """The document of `evaluate --json`."""
         return {
             "run": str(self.run),
-            "folder": str(self.run.evaluation),
-            "report": str(self.run.report),
+            "folder": self.run.evaluation,
+            "report": self.run.report,
             **self.evaluation.to_json(),
-            "misses": list(self.misses),
-            "findings": [finding.to_json() for finding in self.findings],
+            "misses": self.misses,
+            "findings": self.findings,
         }
 
 

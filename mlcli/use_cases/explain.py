@@ -24,7 +24,7 @@ class Explained:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `explain --json`."""
-        return {"keys": [topic.to_json() for topic in self.topics]}
+        return {"keys": self.topics}
 
 
 def explain(text: str | None) -> Explained:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from mlcli.config.sections.config import Config
@@ -21,11 +21,11 @@ class FeaturesResult:
         """The document of `features --json`."""
         return {
             "config": self.name,
-            "data": str(self.inputs.prepared.folder),
+            "data": self.inputs.prepared.folder,
             "inputs": self.inputs.features.layout.width,
-            "names": list(self.inputs.features.layout.names),
-            "embedded": list(self.inputs.features.layout.embedded),
-            "report": asdict(self.inputs.features.report),
+            "names": self.inputs.features.layout.names,
+            "embedded": self.inputs.features.layout.embedded,
+            "report": self.inputs.features.report,
             "stand_in_for": self.inputs.prepared.stand_in_for,
         }
 

@@ -20,7 +20,6 @@ from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.disk import make_folder
-from mlcli.io.json import to_json
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
 from mlcli.io.verified import refuse_symlink
@@ -116,10 +115,10 @@ class ImproveResult:
         """The document of `improve --json`."""
         return {
             "name": self.config.name,
-            "folder": str(self.folder),
+            "folder": self.folder,
             "diagnosed": self.diagnosed,
             **self.checks.to_json(),
-            "findings": to_json(self.searched.findings),
+            "findings": self.searched.findings,
             "metric": self.metric,
             "valid_rows": self.n_valid,
             "folds": self.config.improve.folds,
@@ -128,9 +127,9 @@ class ImproveResult:
             "after": self.best.score if self.best else None,
             "improved": self.improved,
             "trials": {state: self.count(state) for state in get_args(TrialState)},
-            "best": self.best.to_json() if self.best else None,
+            "best": self.best,
             **(self.results.to_json() if self.results else {"proposal": None}),
-            "applied": str(self.applied) if self.applied else None,
+            "applied": self.applied,
             "interrupted": self.interrupted,
         }
 
@@ -205,7 +204,7 @@ def search_better(
 
 def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequence[Finding]) -> None:
     """Write diagnosis.json and, as learning_rate.svg, the curve of the range test."""
-    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": to_json(findings)})
+    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": findings})
     if checks.rates is not None:
         save_svg(draw_rates(checks.rates, config.optimizer.lr), folder / "learning_rate.svg")
 

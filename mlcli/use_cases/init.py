@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,10 @@ class InitResult:
     def to_json(self) -> dict[str, Any]:
         """The document of `init --json`."""
         return {
-            "config": str(self.config),
-            "schema": str(self.schema),
-            "summary": list(self.suggested.summary),
-            "columns": [asdict(verdict) for verdict in self.suggested.columns],
+            "config": self.config,
+            "schema": self.schema,
+            "summary": self.suggested.summary,
+            "columns": self.suggested.columns,
         }
 
 
@@ -48,10 +48,6 @@ class ExampleResult:
     config: Path
     schema: Path
     tables: tuple[Path, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `init --example --json`."""
-        return {"config": str(self.config), "schema": str(self.schema), "tables": [str(path) for path in self.tables]}
 
 
 def init(data: str, target: str | None, output: Path, choose_target: ChooseTarget) -> InitResult:

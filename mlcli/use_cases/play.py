@@ -34,14 +34,14 @@ class PlayResult:
         trainer, config = self.trainer, played_config(self.state.config, self.trainer.epoch)
         return {
             "config": {"name": config.name, **changes_of(config)},
-            "columns": list(self.state.columns),
+            "columns": self.state.columns,
             "rows": {"train": len(trainer.context.train), "valid": len(trainer.context.valid)},
             "parameters": trainer.context.n_parameters,
             "epochs": trainer.epoch,
             "history": [_numbers(record) for record in trainer.state.history],
             "plane": _plane(trainer),
             "seconds": self.seconds,
-            "written": None if self.written is None else str(self.written),
+            "written": self.written,
         }
 
 

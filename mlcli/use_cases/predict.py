@@ -50,7 +50,7 @@ class PredictResult:
         """The document of `predict --json`."""
         return {
             "rows": self.n_rows,
-            "file": None if self.path is None else str(self.path),
+            "file": self.path,
             "unseen_categories": self.unseen,
             "stand_in_for": self.stand_in_for,
         }

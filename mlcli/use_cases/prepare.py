@@ -30,12 +30,12 @@ class PreparedConfig:
         return {
             "config": self.name,
             "prepared": True,
-            "folder": str(self.prepared.folder),
+            "folder": self.prepared.folder,
             "fingerprint": self.prepared.fingerprint,
             "reused": self.prepared.reused,
             "stand_in_for": self.prepared.stand_in_for,
             "profile": self.prepared.profile,
-            "findings": [finding.to_json() for finding in self.findings],
+            "findings": self.findings,
         }
 
 
@@ -52,7 +52,7 @@ class PrepareResult:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `prepare --json`."""
-        return {"datasets": [entry.to_json() for entry in self.entries]}
+        return {"datasets": self.entries}
 
 
 def prepare(configs: Sequence[Config], reporter: Reporter, only_at_hand: bool) -> PrepareResult:

@@ -57,8 +57,8 @@ class TrainResult:
         """The document of `train --json`."""
         return {
             "run": str(self.run),
-            "folder": str(self.run.folder),
-            "model": str(self.run.model) if self.best_epoch else None,
+            "folder": self.run.folder,
+            "model": self.run.model if self.best_epoch else None,
             "stopped": self.stopped,
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,

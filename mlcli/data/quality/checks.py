@@ -38,7 +38,7 @@ def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporte
     with np.errstate(all="ignore"):  # what cannot be computed is no finding
         findings = find_all(prepared, config)
     with atomic_folder(folder, KIND) as new:
-        write_json(new / "checks.json", {"schema": VERSION, "findings": [finding.to_json() for finding in findings]})
+        write_json(new / "checks.json", {"schema": VERSION, "findings": findings})
     return findings
 
 

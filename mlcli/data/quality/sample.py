@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -40,10 +40,6 @@ class DataFinding:
     def __str__(self) -> str:
         """The check and its columns."""
         return f"{self.check} ({', '.join(self.columns)})" if self.columns else self.check
-
-    def to_json(self) -> dict[str, Any]:
-        """One entry of the JSON documents."""
-        return {**asdict(self), "columns": list(self.columns)}
 
 
 @dataclass(frozen=True, eq=False)
