@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.config.loading.dump import changes_of, dump_tree
-from mlcli.config.loading.load import parse_config
+from mlcli.config.loading.dump import changes_of
+from mlcli.config.loading.load import make_config
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.features import FeaturesConfig, SelectConfig
 from mlcli.config.sections.rows import TableConfig
@@ -127,7 +127,7 @@ def reduce_to(config: Config, columns: tuple[str, str]) -> Config:
     types = {name: kind for name, kind in dataset.types.items() if name not in others}
     dataset = dataset.model_copy(update={"drop": (*dataset.drop, *others), "types": types})
     tree = {**changes_of(config), "dataset": changes_of(dataset), "features": changes_of(features)}
-    return parse_config(dump_tree(tree), config.name, config.name)
+    return make_config(tree, config.name, config.name)
 
 
 def _ranked(table: Table, names: list[str], classification: bool) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlcli.config.loading.dump import changes_of, dump_tree
-from mlcli.config.loading.load import experiment_name, load_config, override_config, parse_config
+from mlcli.config.loading.dump import changes_of
+from mlcli.config.loading.load import load_config, make_config, override_config, parse_config
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.config.sections.rows import TableConfig
@@ -62,7 +62,7 @@ def playground_config(name: str, sets: Sequence[str] = ()) -> Config:
     """One of the Playground's sets with the Playground's first settings."""
     training: dict[str, Value] = {"training": {"batch_size": BATCH_SIZE}}
     tree: dict[str, Value] = {"dataset": {"name": name, "split": SPLIT}, **NETWORK, **training}
-    return parse_config(dump_tree(tree), name, name, sets)
+    return make_config(tree, name, name, sets)
 
 
 def _playable(config: Config, asked: PlayRequest, reporter: Reporter) -> tuple[Config, tuple[str, str]]:
@@ -102,7 +102,7 @@ def _table_config(path: str, asked: PlayRequest, reporter: Reporter) -> Config:
         if name is not None and name in getattr(proposed.dataset, "drop", ()):
             dataset["drop"] = tuple(one for one in getattr(proposed.dataset, "drop", ()) if one != name)
     tree: dict[str, Value] = {"dataset": dataset, **NETWORK}
-    return parse_config(dump_tree(tree), path, experiment_name(Path(path).name.split(".")[0]), asked.sets)
+    return make_config(tree, path, Path(path).name.split(".")[0], asked.sets)
 
 
 def _last_column(names: Sequence[str], reporter: Reporter) -> str:

@@ -16,12 +16,8 @@ from mlcli.config.tree import Value
 
 def dump_config(config: Config) -> str:
     """YAML with every key and its value, in the order of the sections; it loads back to an equal Config."""
-    return dump_tree(plain_section(config))
-
-
-def dump_tree(value: Value) -> str:
-    """YAML with a line for each key, the inner ones indented by two blanks."""
-    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31))
+    text = yaml.dump(plain_section(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31)
+    return str(text)
 
 
 def changes_of(section: Section) -> dict[str, Value]:

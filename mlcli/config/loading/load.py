@@ -45,8 +45,12 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def parse_config(text: str, source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
     """Configuration in a text; `source` is what messages call it. Raises ConfigError with all problems."""
-    tree = apply_overrides(read_yaml(text, source), overrides)
-    return build_config(_with_name(tree, default_name))
+    return _build(read_yaml(text, source), default_name, overrides)
+
+
+def make_config(values: dict[str, Value], source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
+    """Configuration of values, checked as those of a file. Raises ConfigError with all problems."""
+    return _build(Tree(values, {(): Place(source)}), default_name, overrides)
 
 
 def read_resolved(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -131,6 +135,11 @@ def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[Co
     yield from check_search_space(config.improve, written)
 
 
+def _build(tree: Tree, default_name: str, overrides: Sequence[str]) -> Config:
+    tree = apply_overrides(tree, overrides)
+    return build_config(replace(tree, value={"name": experiment_name(default_name), **tree.value}))
+
+
 def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
     keys, rest = read_dotted(override)
     if rest.startswith("["):
@@ -170,11 +179,6 @@ def _in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 def _position(problem: Problem) -> tuple[bool, int, int]:
     return problem.line is None, problem.line or 0, problem.column or 0
-
-
-def _with_name(tree: Tree, default_name: str) -> Tree:
-    """The tree with the default name where it has none."""
-    return replace(tree, value={"name": experiment_name(default_name), **tree.value})
 
 
 def _read_text(path: Path) -> str:
