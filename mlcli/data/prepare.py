@@ -8,8 +8,8 @@ The way of a row from its file to the network:
 4. clean      `clean_tables`: missing targets and cells, duplicates, classes (clean_tables)
 5. split      `split_source`, `split_rows`; then outliers of the training rows (splitting)
 6. store      `save_prepared`; `load_prepared` reads columns as they are needed (store)
-7. fit        `fit_features`, on the training rows (features.fit)
-8. transform  `transform` of the fitted features, whose tensors the network takes (features.fitted, training.inputs)
+7. transform  `fit_features` on the training rows, then `transform` of the fitted features (features)
+8. network    batches of the tensors train it; row-exact inference predicts (training, models)
 """
 
 from __future__ import annotations
