@@ -53,7 +53,7 @@ def _quick_scores(task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, flo
 def _accuracy(task: Classification, outputs: Tensor, y: Tensor) -> float:
     """Accuracy follows from the totals of the classes' counts."""
     predicted = task.predicted_classes(outputs)
-    hits = (predicted == y.view(-1).to(predicted.device)).sum().item()
+    hits = (predicted == y.view(-1).long().to(predicted.device)).sum().item()
     total = np.array([len(y)])
     return float(accuracy(ClassCounts(np.array([hits]), total, total)))
 

@@ -147,7 +147,9 @@ class Classification:
             return (outputs[:, 0] > 0).long()
         if len(self.classes) > 2:
             return outputs.argmax(dim=1)
-        return (self._probabilities(outputs.cpu().double())[:, 1] >= self.threshold).long()
+        logits = outputs.cpu().double()
+        positive = logits.softmax(dim=1)[:, 1] if self.output == "softmax" else logits[:, 0].sigmoid()
+        return (positive >= self.threshold).long()
 
     def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         if self.output == "softmax":
