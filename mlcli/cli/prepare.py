@@ -33,6 +33,6 @@ def prepare(
         from mlcli.terminal.prepare import show_prepared
         from mlcli.use_cases.prepare import prepare as run_prepare
 
-        result = run_prepare(loaded, session.screen, only_at_hand=not configs)
+        result = run_prepare(loaded, session.screen, only_available=not configs)
         session.finish(result, show_prepared, train_command(configs if configs or len(loaded) > 1 else []))
         session.refuse(result.serious if strict else ())

@@ -34,7 +34,7 @@ USUAL_MARKERS = {
 }
 # Numbers that mark missing cells where they are far from all others.
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
-_ODD_AT_MOST = 3
+_MOST_OTHERS = 3
 _LEADING_ZERO = r"^0\d+$"
 _FEW = 20
 
@@ -82,15 +82,15 @@ def _numbers(text: pl.Series, decimal: Decimal) -> pl.Series:
 
 
 def _markers(text: pl.Series, decimal: Decimal) -> Iterator[str]:
-    """Markers among a column's cells: usual ones among numbers or dates, odd ones among many, far negative numbers."""
+    """Markers among a column's cells: common ones among numbers or dates, a few others among many, sentinels."""
     numbers = _numbers(text, decimal)
     for known in (numbers.is_not_null(), text.str.contains(ISO)):
         n_known = int(known.sum())
-        odd = text.filter(~known).unique(maintain_order=True).to_list()
-        usual = all(cell.lower() in USUAL_MARKERS for cell in odd)
-        few = len(odd) <= _ODD_AT_MOST and n_known >= max(ENOUGH, NEARLY * len(text))
+        others = text.filter(~known).unique(maintain_order=True).to_list()
+        usual = all(cell.lower() in USUAL_MARKERS for cell in others)
+        few = len(others) <= _MOST_OTHERS and n_known >= max(ENOUGH, NEARLY * len(text))
         if n_known >= len(text) / 2 and (usual or few):
-            yield from odd
+            yield from others
             yield from _sentinels(text, numbers)
 
 

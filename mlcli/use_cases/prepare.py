@@ -55,13 +55,13 @@ class PrepareResult:
         return {"datasets": self.entries}
 
 
-def prepare(configs: Sequence[Config], reporter: Reporter, only_at_hand: bool) -> PrepareResult:
-    """Prepare the data of each config; with only_at_hand, what is missing is listed instead of fetched."""
-    return PrepareResult(tuple(_prepare(config, reporter, only_at_hand) for config in configs))
+def prepare(configs: Sequence[Config], reporter: Reporter, only_available: bool) -> PrepareResult:
+    """Prepare the data of each config; with only_available, what is missing is listed instead of fetched."""
+    return PrepareResult(tuple(_prepare(config, reporter, only_available) for config in configs))
 
 
-def _prepare(config: Config, reporter: Reporter, only_at_hand: bool) -> PreparedConfig:
-    if only_at_hand and not source_of(config.dataset).is_available():
+def _prepare(config: Config, reporter: Reporter, only_available: bool) -> PreparedConfig:
+    if only_available and not source_of(config.dataset).is_available():
         return PreparedConfig(config.name, None, _left_out(config))
     prepared = prepare_dataset(config.dataset, config.seed, reporter)
     reporter.explain("data", config, prepared)

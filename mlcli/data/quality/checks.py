@@ -52,14 +52,14 @@ def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[DataFinding, ..
         return ()
     if not isinstance(train, Table):
         return tuple(find_repeated_images(splits, prepared.profile))
-    apart, by = bool(getattr(config, "test_path", None)), config.split.by
+    separate, by = config.gives_test_rows, config.split.by
     sample = draw_sample(train, SAMPLED, splits.task == "classification")
     found = list(find_useless_columns(train, prepared.profile))
     ids = {name for finding in found if finding.check == "id" for name in finding.columns}
-    found += find_repeated_rows(splits, sample, ids, apart=apart)
+    found += find_repeated_rows(splits, sample, ids, separate_test=separate)
     found += find_leaks(sample)
-    if apart or by in ("time", "group", "given"):
-        found += find_shift(splits, ids, expected=by in ("time", "group") and not apart)
+    if separate or by in ("time", "group", "given"):
+        found += find_shift(splits, ids, expected=by in ("time", "group") and not separate)
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Columns from which nothing can be learned: constants, row numbers and ids, told by their values and names."""
+"""Columns from which nothing can be learned: constants, row numbers and ids, by their values and names."""
 
 from __future__ import annotations
 

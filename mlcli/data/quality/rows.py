@@ -34,13 +34,13 @@ SHIFT_REMEDY = "drop the column if it only marks where rows come from, or take b
 
 
 def find_repeated_rows(
-    splits: Splits, sample: RowSample, ids: Collection[str], *, apart: bool
+    splits: Splits, sample: RowSample, ids: Collection[str], *, separate_test: bool
 ) -> Iterator[DataFinding]:
     """Rows of a table with the features of a training row, whatever their target.
 
-    sample : of the training rows
-    ids    : columns that number or name the rows, which are left out
-    apart  : the test rows come from a source of their own
+    sample        : of the training rows
+    ids           : columns that number or name the rows, which are left out
+    separate_test : the test rows come from a source of their own
     """
     names = [name for name in sample.features if name not in ids]
     if not names or not isinstance(splits.train, Table):
@@ -50,7 +50,7 @@ def find_repeated_rows(
     for split in MEASURED:
         rows = splits[split]
         if isinstance(rows, Table) and (count := int(_hashes(rows, names).is_in(known).sum())):
-            remedy = OTHER_FILE if apart and split == "test" else SAME_FILE
+            remedy = OTHER_FILE if separate_test and split == "test" else SAME_FILE
             yield _repeats(split, count, len(rows), "have the features of a training row", remedy, chance)
 
 
@@ -103,11 +103,11 @@ def find_shift(splits: Splits, ids: Collection[str], *, expected: bool) -> Itera
     p_value = _p_value(auc, is_test)
     if auc < LEAST_AUC or p_value > LEVEL:
         return
-    apart = max(columns, key=lambda name: abs(_auc(columns[name], is_test) - 0.5))
+    column = max(columns, key=lambda name: abs(_auc(columns[name], is_test) - 0.5))
     chance = f"p {p_value:.1g}" if p_value > 1e-6 else "p below 1e-6"
-    what = f"a classifier separates test rows from training rows (AUC {auc:.2f}, {chance}), best by column '{apart}'"
+    what = f"a classifier separates test rows from training rows (AUC {auc:.2f}, {chance}), best by column '{column}'"
     why = "expected from a split by time or group" if expected else SHIFT_REMEDY
-    yield DataFinding("shift", f"{what}; {why}", (apart,), {"auc": auc, "p_value": p_value}, serious=not expected)
+    yield DataFinding("shift", f"{what}; {why}", (column,), {"auc": auc, "p_value": p_value}, serious=not expected)
 
 
 def _stack(train: Table, test: Table, features: Sequence[Column]) -> tuple[dict[str, Floats], NDArray[np.bool_]]:

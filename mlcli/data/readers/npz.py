@@ -1,4 +1,4 @@
-"""NumPy archives of plain arrays: a table, or images when x holds bytes of three or four dimensions."""
+"""NumPy archives of plain arrays: a table, or images where x is uint8 of three or four dimensions."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MOST_TRIED = 30
 
 
 class Histogram(TypedDict):
-    """Rows in N_BINS equal bins from low to high; the outermost also count what lies beyond.
+    """Rows in N_BINS equal bins from low to high; the outermost also count all beyond.
 
     Of at most MAX_ROWS training rows, evenly spaced; missing cells are left out.
     """
@@ -50,7 +50,7 @@ def edges_of(values: Floats) -> Floats | None:
     """The edges of at most N_BINS bins for these numbers; None where they do not differ.
 
     At most BEYOND of the rows at either end, and only those beyond FENCE, are left outside the bins. Bins of whole
-    numbers hold equally many of them, but for the last, so that none is emptier by its edges.
+    numbers cover equally many of them, but for the last, so that none is emptier by its edges.
     """
     if not len(values):
         return None
@@ -70,7 +70,7 @@ def edges_of(values: Floats) -> Floats | None:
 
 
 def places_in(edges: Floats, values: Floats) -> NDArray[np.int64]:
-    """The bin from 0 of each value that is not NaN; the outermost bins also hold what lies beyond."""
+    """The bin from 0 of each value that is not NaN; the outermost bins include all beyond."""
     places: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return places
 

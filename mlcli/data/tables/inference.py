@@ -132,8 +132,8 @@ def _number(name: str, decimal: Decimal) -> pl.Expr:
 
 def _finite(numbers: pl.DataFrame) -> pl.DataFrame:
     """The numbers, null for inf and nan."""
-    odd = [column.name for column in numbers if not column.is_finite().all()]
-    return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in odd)
+    infinite = [column.name for column in numbers if not column.is_finite().all()]
+    return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in infinite)
 
 
 def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, decimal: Decimal, because: str) -> pl.Series:
