@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+from mlcli.config.loading.dump import value_at
 from mlcli.config.reference.explain import Topic
 from mlcli.config.rules.messages import shown_value
 from mlcli.config.sections.config import Config
@@ -49,7 +50,7 @@ def about(config: Config, key: str, value: Value = None) -> str:
 
     value : what stands for the configured one, such as the number that "auto" comes to
     """
-    value = _value_at(config, key) if value is None else value
+    value = value_at(config, key) if value is None else value
     topic = Topic(tuple(key.split(".")))
     written = value if isinstance(value, str) else shown_value(value)
     term = f"{term_of(key)}: " if topic.advice.term else ""
@@ -77,13 +78,6 @@ def clause(text: str, word: str) -> str:
     """
     found = re.search(rf"(?:^|[.;] ){re.escape(word)}(?::| (?=[a-z]))\s*([^;]*?)(?:;|\.(?: |$)|$)", text)
     return found[1] if found else ""
-
-
-def _value_at(config: Config, key: str) -> Value:
-    value: Value = config.model_dump()
-    for name in key.split("."):
-        value = value[name] if isinstance(value, dict) else None
-    return value
 
 
 def _capitalised(text: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config, usual_rate
 from mlcli.config.sections.keys import owners
@@ -139,15 +140,6 @@ def known_params(space: Space, config: Config) -> dict[str, Any]:
         if isinstance(written, str | int | float) and _contains(distribution, written):
             known[key] = written
     return known
-
-
-def value_at(config: Config, key: str) -> JsonValue:
-    """The value at a dotted key; None also where the configuration has no such key."""
-    value: Any = config.model_dump(mode="json")
-    for name in read_key(key):
-        value = value.get(name) if isinstance(value, dict) else None
-    found: JsonValue = value
-    return found
 
 
 def _rates(config: Config) -> tuple[float, float]:

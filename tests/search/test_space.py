@@ -1,9 +1,10 @@
 import pytest
 
+from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.training import Choices, LogRange
 from mlcli.search.samplers import grid_of
-from mlcli.search.space import config_with, default_space, draw, known_params, read_params, search_space, value_at
+from mlcli.search.space import config_with, default_space, draw, known_params, read_params, search_space
 
 NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "features.pieces"]
 
@@ -122,5 +123,5 @@ def test_known_params_are_those_within_the_space(make_config):
 def test_value_at_a_key(make_config):
     config = make_config()
     assert value_at(config, "optimizer.lr") == 0.03
-    assert value_at(config, "model.hidden") == [8]
+    assert value_at(config, "model.hidden") == (8,)
     assert value_at(config, "training.early_stopping.patience") is None

@@ -11,7 +11,7 @@ from mlcli.config import tree as scalars
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.keys import names_of
-from mlcli.config.tree import Value
+from mlcli.config.tree import Value, read_key
 
 
 def dump_config(config: Config) -> str:
@@ -45,6 +45,14 @@ def plain_section(section: Section) -> dict[str, Value]:
     """The values of a section as its file holds them, its name first."""
     keys = sorted(type(section).model_fields, key=lambda key: key != "name")
     return {key: _plain_value(getattr(section, key)) for key in keys}
+
+
+def value_at(config: Config, key: str) -> Value:
+    """The value at a dotted key; None also where the configuration has no such key."""
+    value: Value = plain_section(config)
+    for name in read_key(key):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _plain_value(value: Section | Value) -> Value:
