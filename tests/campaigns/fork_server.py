@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -149,6 +150,8 @@ def fork(request, descriptors, line):
         for descriptor, stream in zip(descriptors, (1, 2), strict=True):
             os.dup2(descriptor, stream)
             os.close(descriptor)
+        # Those of before may be files, and believe that they can seek.
+        sys.stdout, sys.stderr = (open(stream, "w", 1, "utf-8", closefd=False) for stream in (1, 2))  # noqa: SIM115
         prepare_child(**request)
         sys.argv = ["mlcli", *request["start"]]
         from mlcli.__main__ import main
@@ -157,6 +160,8 @@ def fork(request, descriptors, line):
     except SystemExit as leaving:  # a signal's, after all was done; the interpreter would leave so
         os._exit(leaving.code)
     finally:
+        traceback.print_exc()
+        sys.stderr.flush()
         os._exit(99)  # never back into the server
 
 

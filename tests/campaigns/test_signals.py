@@ -47,6 +47,7 @@ def test_the_second_exits_at_once(campaign, make_place, start, first):
     for _ in range(campaign.size(1, 5)):
         child = start(*next_command())
         while not (RUN / "metrics.jsonl").exists():
+            assert child.poll() is None, child.end()
             time.sleep(0.001)
         time.sleep(0.2)  # now it is within its first step
         child.send(first)

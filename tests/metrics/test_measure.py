@@ -202,6 +202,14 @@ def test_auto_leaves_out_what_another_metric_says():
     assert many - three == {"top_3_accuracy", "top_5_accuracy"}
 
 
+@pytest.mark.parametrize(
+    ("n_classes", "expected"),
+    [(3, set()), (4, {"top_3_accuracy"}), (5, {"top_3_accuracy"}), (6, {"top_3_accuracy", "top_5_accuracy"})],
+)
+def test_auto_measures_top_k_where_there_are_more_classes_than_k(n_classes, expected):
+    assert {name for name in auto_names("classification", n_classes) if name.startswith("top_")} == expected
+
+
 def test_fewer_classes_than_k_are_the_reason_for_no_top_k():
     scores = measure(*three_classes(), ("top_3_accuracy", "top_5_accuracy"))
     assert [(score.value, score.reason) for score in scores] == [(None, "there are only 3 classes")] * 2
