@@ -59,7 +59,7 @@ def strict_json(value: object) -> object:
 def to_json(value: object) -> Any:  # noqa: ANN401
     """By the value's own `to_json`; else dataclasses as objects, tuples as lists, paths as text."""
     if hasattr(value, "to_json"):
-        return value.to_json()
+        return to_json(value.to_json())
     if is_dataclass(value):
         return fields_to_json(value)
     match value:

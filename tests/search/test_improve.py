@@ -14,6 +14,7 @@ from mlcli.cli.session import Session
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
 from mlcli.errors import LockedError, UsageError
+from mlcli.io.json import to_json
 from mlcli.io.signals import Interruption
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
@@ -91,7 +92,7 @@ def test_what_is_written_and_told(make_config):
     written = json.loads((result.folder / "trials.json").read_text())
     assert [trial["number"] for trial in written["trials"]] == [1, 2, 3]
     assert written["findings"][0]["name"] == "learning_rate_too_low"
-    document = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    document = json.loads(json.dumps(to_json(result), allow_nan=False))
     assert document["after"] < document["before"]
     assert document["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
     assert document["proposal"] == str(result.results.proposal)
