@@ -8,7 +8,7 @@ from types import NoneType
 from typing import get_args
 
 from mlcli.config.sections.dataset import PlaygroundSet
-from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape
+from mlcli.config.sections.keys import ANY, ValueType, all_keys, field_type
 
 
 def completion_table() -> str:
@@ -16,13 +16,13 @@ def completion_table() -> str:
     keys: dict[str, dict[str, None]] = {}
     for key in all_keys():
         if ANY not in key.path:
-            keys.setdefault(".".join(key.path), {}).update(dict.fromkeys(_words(field_shape(key.field))))
+            keys.setdefault(".".join(key.path), {}).update(dict.fromkeys(_words(field_type(key.field))))
     lines = ",\n".join(f'  "{key}": {json.dumps(list(words), ensure_ascii=False)}' for key, words in keys.items())
     return f'{{"playgrounds": {json.dumps(get_args(PlaygroundSet))},\n "keys": {{\n{lines}\n}}}}\n'
 
 
-def _words(shape: Shape) -> Iterator[str]:
-    for option in shape.options():
+def _words(expected: ValueType) -> Iterator[str]:
+    for option in expected.options():
         yield from option.words
         if option.annotation is bool:
             yield from ("true", "false")

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from mlcli.config.reference.explain import Topic, depth, is_choice, is_under
 from mlcli.config.rules.messages import KEY_SYNONYMS
-from mlcli.config.sections.keys import ANY, Shape, all_keys, field_shape, shape_of
+from mlcli.config.sections.keys import ANY, ValueType, all_keys, field_type, type_of
 from mlcli.config.tree import NamePath, read_key
 from mlcli.errors import UsageError
 from mlcli.io.text import nearest
@@ -74,16 +74,16 @@ def _by_value(text: str) -> tuple[Topic, ...]:
     """The member of that name, else the keys that take the word."""
     topics = tuple(Topic(path) for path in dict.fromkeys(key.path for key in all_keys()))
     members = tuple(Topic(topic.path, text) for topic in topics if text in topic.sections)
-    taking = [topic for topic in topics for key in topic.keys if text in values_of_key(field_shape(key.field))]
+    taking = [topic for topic in topics for key in topic.keys if text in values_of_key(field_type(key.field))]
     return members or tuple(dict.fromkeys(taking))
 
 
-def values_of_key(shape: Shape) -> set[str]:
+def values_of_key(expected: ValueType) -> set[str]:
     """Words that a key accepts, as its value or as an item of a list."""
     found: set[str] = set()
-    for option in shape.options():
+    for option in expected.options():
         items = option.arguments if option.origin is tuple else ()
-        found.update(option.words, *(values_of_key(shape_of(item)) for item in items if item is not Ellipsis))
+        found.update(option.words, *(values_of_key(type_of(item)) for item in items if item is not Ellipsis))
     return found
 
 

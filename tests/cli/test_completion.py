@@ -13,7 +13,7 @@ import pytest
 
 from mlcli.cli import completion
 from mlcli.config.reference.completion import key_words
-from mlcli.config.sections.keys import ANY, all_keys, field_shape
+from mlcli.config.sections.keys import ANY, all_keys, field_type
 from tests.cli.test_startup import FORBIDDEN_IN_HELP
 
 PROGRAM = "import sys; sys.argv[0] = 'mlcli'; from mlcli.__main__ import main; main()"
@@ -23,7 +23,7 @@ def test_the_keys_and_words_are_those_of_the_sections():
     expected = {}
     for key in all_keys():
         if ANY not in key.path:
-            options = field_shape(key.field).options()
+            options = field_type(key.field).options()
             words = expected.setdefault(".".join(key.path), set())
             words.update(str(word) for option in options for word in option.words)
             words.update("null" for option in options if option.annotation is NoneType)

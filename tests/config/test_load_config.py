@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config, override_config, parse_config
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import field_shape, find_keys, names_of
+from mlcli.config.sections.keys import field_type, find_keys, names_of
 from mlcli.config.sections.training import Choices, ImproveConfig
 from mlcli.errors import ConfigError
 from tests.config.valid_configs import CONFIGS, CSV, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
@@ -32,7 +32,7 @@ def test_the_table_holds_every_member_of_every_union() -> None:
     def names(key: str) -> set[str]:
         return {
             name
-            for section in field_shape(find_keys(tuple(key.split(".")))[0].field).sections()
+            for section in field_type(find_keys(tuple(key.split(".")))[0].field).sections()
             for name in names_of(section)
         }
 

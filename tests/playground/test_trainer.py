@@ -1,13 +1,10 @@
 """The training that is played: the loop's own, followed through changes."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from mlcli.errors import DataError
-from mlcli.io.paths import free_path
 from mlcli.playground.key_bindings import apply_key
 from mlcli.playground.start import PlayRequest, start_play
 from mlcli.playground.state import describe_played
@@ -109,10 +106,3 @@ def test_units_are_shown_by_sign_and_size():
     assert len(inputs) == 2
     assert units[0].kinds.tolist() == [0, 0, 1, 1]
     assert np.allclose(units[0].strengths, [1, 1 / 3, 1 / 3, 1])
-
-
-def test_a_name_for_the_file_is_one_that_is_free(workspace):
-    assert str(free_path(Path("circle.yaml"))) == "circle.yaml"
-    (workspace / "circle.yaml").touch()
-    (workspace / "circle-2.yaml").symlink_to("nowhere")
-    assert str(free_path(Path("circle.yaml"))) == "circle-3.yaml"

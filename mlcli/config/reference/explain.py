@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 
 from mlcli.config.rules.messages import describe, shown_value
 from mlcli.config.sections.base import Section
-from mlcli.config.sections.keys import ANY, Key, all_keys, field_shape, find_keys, names_of
+from mlcli.config.sections.keys import ANY, Key, all_keys, field_type, find_keys, names_of
 from mlcli.config.tree import JsonValue, NamePath, Value, dotted, freeze
 
 # The user's own name that examples use for a column and for a key to search.
@@ -73,7 +73,7 @@ class Topic:
         """The key itself, once for each different description among the members that have it."""
         entries: dict[KeyEntry, dict[str, None]] = {}
         for key in self.keys:
-            entry = KeyEntry((), describe(field_shape(key.field)), default_of(key), key.field.description or "")
+            entry = KeyEntry((), describe(field_type(key.field)), default_of(key), key.field.description or "")
             entries.setdefault(entry, {}).update(dict.fromkeys(key.names))
         all_names = Topic(self.path[:-1]).sections.keys()
         return tuple(
@@ -83,7 +83,7 @@ class Topic:
     @property
     def sections(self) -> dict[str, type[Section]]:
         """The sections that are valid here, by name; empty where there is no choice."""
-        found = [section for key in self.keys for section in field_shape(key.field).sections()]
+        found = [section for key in self.keys for section in field_type(key.field).sections()]
         return {name: section for section in found for name in names_of(section)}
 
     def members(self) -> dict[tuple[str, ...], str]:
@@ -173,7 +173,7 @@ def _nested(path: NamePath, value: Value, owner: str | None) -> dict[str, Value]
 def _other_than_default(key: Key) -> Value:
     """A value that the key accepts; not its default, where its type has another."""
     default = key.field.default
-    options = field_shape(key.field).options()
+    options = field_type(key.field).options()
     for option in options:
         if option.annotation is bool:
             return not default

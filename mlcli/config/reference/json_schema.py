@@ -11,7 +11,7 @@ from mlcli.config.reference.explain import advice_of, summary_of
 from mlcli.config.rules.training import searchable
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import Shape, field_shape, names_of, shape_of
+from mlcli.config.sections.keys import ValueType, field_type, names_of, type_of
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.config.tree import dotted
 from mlcli.errors import ResourceError
@@ -79,15 +79,15 @@ class _Writer:
         default = {} if field.is_required() else {"default": _plain_default(field.default)}
         said = " ".join(text for text in (field.description, advice_of(field).when, _said_default(default)) if text)
         # At the left margin, the name may be left out of the section that is the default.
-        node = self._value(field_shape(field), type(field.default) if at_margin else None)
+        node = self._value(field_type(field), type(field.default) if at_margin else None)
         return {**({"description": said} if said else {}), **node, **default}
 
-    def _value(self, shape: Shape, unnamed: type[Section] | None = None) -> Node:
+    def _value(self, expected: ValueType, unnamed: type[Section] | None = None) -> Node:
         """One of several forms, where there are several. unnamed: the section that needs no name."""
-        sections = shape.sections()
+        sections = expected.sections()
         if len(sections) > 1 and all(map(names_of, sections)):
             return self._chosen_by_name(sections, unnamed)
-        forms = [self._plain(option) for option in shape.options() if not option.is_section]
+        forms = [self._plain(option) for option in expected.options() if not option.is_section]
         forms += [self._member(section, section is unnamed) for section in sections]
         forms += [{"enum": list(names)} for section in sections if (names := _bare_names(section))]
         return forms[0] if len(forms) == 1 and "$ref" not in forms[0] else {"anyOf": forms}
@@ -113,7 +113,7 @@ class _Writer:
             self.definitions[name] = self.section(section, optional=("name",) if unnamed else ())
         return _refer(name)
 
-    def _plain(self, option: Shape) -> Node:
+    def _plain(self, option: ValueType) -> Node:
         """A scalar, a list or a mapping."""
         if option.words:
             return {"enum": list(option.words)}
@@ -124,15 +124,15 @@ class _Writer:
         limits = {word: limit for name, word in _LIMITS.items() if (limit := option.limit(name)) is not None}
         return {"type": _TYPES[option.annotation], **limits, **({"pattern": option.pattern} if option.pattern else {})}
 
-    def _list(self, option: Shape) -> Node:
+    def _list(self, option: ValueType) -> Node:
         if option.any_length:
             lengths = {"minItems": option.limit("min_length"), "maxItems": option.limit("max_length")}
-            items = self._value(shape_of(option.arguments[0]))
+            items = self._value(type_of(option.arguments[0]))
             return {"type": "array", "items": items, **{word: n for word, n in lengths.items() if n is not None}}
-        each = [self._value(shape_of(item)) for item in option.arguments]
+        each = [self._value(type_of(item)) for item in option.arguments]
         return {"type": "array", "items": each, "minItems": len(each), "maxItems": len(each)}
 
-    def _mapping(self, option: Shape) -> Node:
+    def _mapping(self, option: ValueType) -> Node:
         key, value = option.key_and_value()
         names = self._plain(key)
         node: Node = {"type": "object", "additionalProperties": self._value(value)}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from types import NoneType
 
 from mlcli.config.sections.base import ErrorHint, Section
-from mlcli.config.sections.keys import ANY, Shape, all_keys, names_of, shape_of
+from mlcli.config.sections.keys import ANY, ValueType, all_keys, names_of, type_of
 from mlcli.config.tree import FLOAT, INT, KeyPath, Value, dotted
 from mlcli.io.text import nearest
 
@@ -41,18 +41,18 @@ KEY_SYNONYMS = {
 _SURE, _LIKELY = 0.85, 0.75
 
 
-def must_be(shape: Shape, value: Value) -> str:
+def must_be(expected: ValueType, value: Value) -> str:
     """`must be …; got …`, with a hint about quotes or a misspelt word."""
-    return f"must be {describe(shape)}; got {shown_value(value)}{_remedy(shape, value)}"
+    return f"must be {describe(expected)}; got {shown_value(value)}{_remedy(expected, value)}"
 
 
-def describe(shape: Shape) -> str:
-    """What fits a shape, such as `a whole number >= 1, "full" or "auto"`."""
-    wording = next((one.text for one in shape.constraints if isinstance(one, ErrorHint)), None)
+def describe(expected: ValueType) -> str:
+    """What a type accepts, such as `a whole number >= 1, "full" or "auto"`."""
+    wording = next((one.text for one in expected.constraints if isinstance(one, ErrorHint)), None)
     if wording is not None:
         return wording
-    sections = shape.sections()
-    others = [phrase for option in shape.options() if not option.is_section for phrase in _phrases(option)]
+    sections = expected.sections()
+    others = [phrase for option in expected.options() if not option.is_section for phrase in _phrases(option)]
     return join_or([*([_describe_sections(sections)] if sections else []), *others])
 
 
@@ -71,7 +71,7 @@ def shown_value(value: Value) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
-def _phrases(option: Shape) -> list[str]:
+def _phrases(option: ValueType) -> list[str]:
     if option.words:
         return [json.dumps(word, ensure_ascii=False) for word in option.words]
     if option.origin is tuple:
@@ -89,12 +89,12 @@ def _plain(limit: float) -> str:
     return f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
-def _describe_list(option: Shape) -> str:
+def _describe_list(option: ValueType) -> str:
     least, most = option.limit("min_length") or 0, option.limit("max_length")
     if option.any_length:
         count = f" of at least {least}" if least > 1 else f" of at most {most}" if most else ""
-        return f"a list{count}, each item {describe(shape_of(option.arguments[0]))}"
-    items = join_or(describe(shape_of(item)) for item in option.arguments)
+        return f"a list{count}, each item {describe(type_of(option.arguments[0]))}"
+    items = join_or(describe(type_of(item)) for item in option.arguments)
     return f"a list of {len(option.arguments)}, each item {items}"
 
 
@@ -106,8 +106,8 @@ def _describe_sections(sections: Sequence[type[Section]]) -> str:
     return f"a section ({', '.join(keys)})"
 
 
-def _remedy(shape: Shape, value: Value) -> str:
-    options = shape.options()
+def _remedy(expected: ValueType, value: Value) -> str:
+    options = expected.options()
     if isinstance(value, int | float):
         return "; put it in quotes" if any(option.annotation is str for option in options) else ""
     if not isinstance(value, str):

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from mlcli.config.rules.messages import describe, join_or, must_be, unknown_key, unknown_name
 from mlcli.config.sections.base import Section
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import Shape, field_shape, names_of
+from mlcli.config.sections.keys import ValueType, field_type, names_of
 from mlcli.config.tree import KeyPath, Value
 
 MAX_PROBLEMS = 100
@@ -33,45 +33,45 @@ class ConfigIssue:
 
 def find_issues(value: Value) -> Iterator[ConfigIssue]:
     """Every issue of a whole configuration."""
-    return _issues(Shape(Config), value, ())
+    return _issues(ValueType(Config), value, ())
 
 
-def _issues(shape: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue]:
-    if isinstance(value, dict) and shape.sections():
-        yield from _section_issues(shape, value, path)
+def _issues(expected: ValueType, value: Value, path: KeyPath) -> Iterator[ConfigIssue]:
+    if isinstance(value, dict) and expected.sections():
+        yield from _section_issues(expected, value, path)
         return
-    candidates = [_option_issues(option, value, path) for option in shape.options()]
+    candidates = [_option_issues(option, value, path) for option in expected.options()]
     inside = [list(islice(issues, MAX_PROBLEMS + 1)) for issues in candidates if issues is not None]
     if [] in inside:
         return
-    yield from inside[0] if len(inside) == 1 else [ConfigIssue(path, must_be(shape, value))]
+    yield from inside[0] if len(inside) == 1 else [ConfigIssue(path, must_be(expected, value))]
 
 
-def _option_issues(option: Shape, value: Value, path: KeyPath) -> Iterator[ConfigIssue] | None:
+def _option_issues(option: ValueType, value: Value, path: KeyPath) -> Iterator[ConfigIssue] | None:
     """Issues inside a value of this option's kind; None where the value is of another kind."""
     if isinstance(value, dict):
         return _entry_issues(option, value, path) if option.origin is dict else None
     if isinstance(value, tuple):
-        shapes = option.items(len(value)) if option.origin is tuple else None
-        return None if shapes is None else _item_issues(shapes, value, path)
+        item_types = option.items(len(value)) if option.origin is tuple else None
+        return None if item_types is None else _item_issues(item_types, value, path)
     return iter(()) if option.accepts(value) else None
 
 
-def _entry_issues(option: Shape, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
-    key_shape, value_shape = option.key_and_value()
+def _entry_issues(option: ValueType, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
+    key_type, value_type = option.key_and_value()
     for key, inner in value.items():
-        if not any(one.accepts(key) for one in key_shape.options()):
-            yield ConfigIssue((*path, key), f"the key {must_be(key_shape, key)}", at_key=True)
-        yield from _issues(value_shape, inner, (*path, key))
+        if not any(one.accepts(key) for one in key_type.options()):
+            yield ConfigIssue((*path, key), f"the key {must_be(key_type, key)}", at_key=True)
+        yield from _issues(value_type, inner, (*path, key))
 
 
-def _item_issues(shapes: tuple[Shape, ...], value: tuple[Value, ...], path: KeyPath) -> Iterator[ConfigIssue]:
-    for index, (shape, inner) in enumerate(zip(shapes, value, strict=True)):
-        yield from _issues(shape, inner, (*path, index))
+def _item_issues(item_types: tuple[ValueType, ...], value: tuple[Value, ...], path: KeyPath) -> Iterator[ConfigIssue]:
+    for index, (expected, inner) in enumerate(zip(item_types, value, strict=True)):
+        yield from _issues(expected, inner, (*path, index))
 
 
-def _section_issues(shape: Shape, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
-    section = chosen_section(shape, value, path)
+def _section_issues(expected: ValueType, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
+    section = chosen_section(expected, value, path)
     if isinstance(section, ConfigIssue):
         yield section
         return
@@ -81,23 +81,23 @@ def _section_issues(shape: Shape, value: dict[str, Value], path: KeyPath) -> Ite
     for key, inner in value.items():
         if key not in section.model_fields:
             yield ConfigIssue(
-                (*path, key), unknown_key(key, path, section, shape.sections(), value.get("name")), at_key=True
+                (*path, key), unknown_key(key, path, section, expected.sections(), value.get("name")), at_key=True
             )
         elif key == "name" and names_of(section) and inner not in names_of(section):
             yield ConfigIssue((*path, key), unknown_name(inner, path, names_of(section)))
         else:
-            yield from _issues(field_shape(section.model_fields[key]), inner, (*path, key))
+            yield from _issues(field_type(section.model_fields[key]), inner, (*path, key))
 
 
-def chosen_section(shape: Shape, value: dict[str, Value], path: KeyPath) -> type[Section] | ConfigIssue:
+def chosen_section(expected: ValueType, value: dict[str, Value], path: KeyPath) -> type[Section] | ConfigIssue:
     """The section that a value selects: the only one, the one named, or the one with keys in common."""
-    sections = shape.sections()
+    sections = expected.sections()
     by_name = {name: section for section in sections for name in names_of(section)}
     if len(sections) == 1:
         return sections[0]
     if not by_name:
         sharing = [section for section in sections if section.model_fields.keys() & value.keys()]
-        return sharing[0] if sharing else ConfigIssue(path, must_be(shape, value))
+        return sharing[0] if sharing else ConfigIssue(path, must_be(expected, value))
     if "name" not in value:
         return ConfigIssue((*path, "name"), f"is required: {join_or(by_name)}", at_key=True)
     name = value["name"]
@@ -107,10 +107,11 @@ def chosen_section(shape: Shape, value: dict[str, Value], path: KeyPath) -> type
 
 
 def _wanted(field: FieldInfo) -> str:
-    shape = field_shape(field)
-    chosen_by_name = any(names_of(section) for section in shape.sections())
-    described = describe(shape) if chosen_by_name or all(one.words for one in shape.options()) else field.description
-    return str(described).rstrip(".")
+    """What a required key takes: the words or names to choose from, else its description."""
+    expected = field_type(field)
+    has_names = any(names_of(section) for section in expected.sections())
+    has_words = all(option.words for option in expected.options())
+    return (describe(expected) if has_names or has_words else str(field.description)).rstrip(".")
 
 
 def construct_config(value: dict[str, Value]) -> Config:
@@ -123,16 +124,16 @@ def construct_config(value: dict[str, Value]) -> Config:
 
 def _construct_fields(section: type[Section], value: dict[str, Value]) -> dict[str, Any]:
     fields = section.model_fields
-    return {key: _construct(field_shape(fields[key]), inner) for key, inner in value.items()}
+    return {key: _construct(field_type(fields[key]), inner) for key, inner in value.items()}
 
 
-def _construct(shape: Shape, value: Value) -> object:
+def _construct(expected: ValueType, value: Value) -> object:
     """The value as the first option that it fits; a whole number becomes a float where the key takes floats."""
-    if isinstance(value, dict) and shape.sections():
-        section = chosen_section(shape, value, ())
+    if isinstance(value, dict) and expected.sections():
+        section = chosen_section(expected, value, ())
         if not isinstance(section, ConfigIssue):
             return section.model_construct(**_construct_fields(section, value))
-    option = next(option for option in shape.options() if _fits(option, value))
+    option = next(option for option in expected.options() if _fits(option, value))
     if isinstance(value, dict):
         inner = option.key_and_value()[1]
         return {key: _construct(inner, one) for key, one in value.items()}
@@ -141,7 +142,7 @@ def _construct(shape: Shape, value: Value) -> object:
     return float(value) if option.annotation is float and isinstance(value, int) else value
 
 
-def _fits(option: Shape, value: Value) -> bool:
+def _fits(option: ValueType, value: Value) -> bool:
     issues = _option_issues(option, value, ())
     return issues is not None and next(issues, None) is None
 
@@ -166,11 +167,11 @@ def _with_default_name(key: str, value: Value) -> Value:
 
 def _section(section: type[Section], value: dict[str, Value]) -> dict[str, Value]:
     fields = section.model_fields
-    return {key: _expand(field_shape(fields[key]), inner) if key in fields else inner for key, inner in value.items()}
+    return {key: _expand(field_type(fields[key]), inner) if key in fields else inner for key, inner in value.items()}
 
 
-def _expand(shape: Shape, value: Value) -> Value:
-    sections = shape.sections()
+def _expand(expected: ValueType, value: Value) -> Value:
+    sections = expected.sections()
     by_name = {name: section for section in sections for name in names_of(section)}
     if isinstance(value, str) and by_name:
         return {"name": value}

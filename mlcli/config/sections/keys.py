@@ -18,17 +18,17 @@ ANY = "*"
 
 
 @dataclass(frozen=True)
-class Shape:
+class ValueType:
     """An annotation with the constraints on it."""
 
     annotation: Any
     constraints: tuple[Any, ...] = ()
 
-    def options(self) -> tuple["Shape", ...]:
+    def options(self) -> tuple["ValueType", ...]:
         """The members of a union, flattened; itself when it is none."""
         if self.origin not in (Union, UnionType):
             return (self,)
-        return tuple(option for member in self.arguments for option in shape_of(member, self.constraints).options())
+        return tuple(option for member in self.arguments for option in type_of(member, self.constraints).options())
 
     def sections(self) -> tuple[type[Section], ...]:
         """The members that are sections."""
@@ -54,22 +54,22 @@ class Shape:
         """The words of a Literal."""
         return self.arguments if self.origin is Literal else ()
 
-    def items(self, length: int) -> tuple["Shape", ...] | None:
-        """Shape of each item of a list of this length; None when the length does not fit."""
+    def items(self, length: int) -> tuple["ValueType", ...] | None:
+        """Type of each item of a list of this length; None when the length does not fit."""
         if self.any_length:
             fits = (self.limit("min_length") or 0) <= length <= (self.limit("max_length") or length)
-            return (shape_of(self.arguments[0]),) * length if fits else None
-        return tuple(map(shape_of, self.arguments)) if len(self.arguments) == length else None
+            return (type_of(self.arguments[0]),) * length if fits else None
+        return tuple(map(type_of, self.arguments)) if len(self.arguments) == length else None
 
     @property
     def any_length(self) -> bool:
         """Whether it is a list of any number of items."""
         return self.arguments[1:] == (Ellipsis,)
 
-    def key_and_value(self) -> tuple["Shape", "Shape"]:
-        """Shapes of the keys and values of a dict."""
+    def key_and_value(self) -> tuple["ValueType", "ValueType"]:
+        """Types of the keys and values of a dict."""
         key, value = self.arguments
-        return shape_of(key), shape_of(value)
+        return type_of(key), type_of(value)
 
     def limit(self, name: str) -> float | None:
         """The ge, gt, le, lt, min_length or max_length constraint; None without."""
@@ -103,24 +103,24 @@ class Shape:
         return long_enough and (not self.pattern or bool(re.fullmatch(self.pattern, value)))
 
 
-def shape_of(annotation: Any, constraints: Sequence[Any] = ()) -> Shape:  # noqa: ANN401 (annotations have no type)
-    """Shape of an annotation, with the constraints that Annotated puts on it."""
+def type_of(annotation: Any, constraints: Sequence[Any] = ()) -> ValueType:  # noqa: ANN401 (annotations have no type)
+    """Type of an annotation, with the constraints that Annotated puts on it."""
     if get_origin(annotation) is not Annotated:
-        return Shape(annotation, tuple(constraints))
+        return ValueType(annotation, tuple(constraints))
     inner, *more = get_args(annotation)
     nested = [one.metadata if isinstance(one, FieldInfo) else [one] for one in more]
-    return shape_of(inner, [*constraints, *chain.from_iterable(nested)])
+    return type_of(inner, [*constraints, *chain.from_iterable(nested)])
 
 
-def field_shape(field: FieldInfo) -> Shape:
-    """Shape of a section's key."""
-    return shape_of(field.annotation, field.metadata)
+def field_type(field: FieldInfo) -> ValueType:
+    """Type of a section's key."""
+    return type_of(field.annotation, field.metadata)
 
 
 def names_of(section: type[Section]) -> tuple[str, ...]:
     """The values of `name` that select this section; empty when it has no such key."""
     field = section.model_fields.get("name")
-    return field_shape(field).words if field else ()
+    return field_type(field).words if field else ()
 
 
 @dataclass(frozen=True)
@@ -173,15 +173,15 @@ def owners(path: tuple[str, ...]) -> tuple[str, ...]:
 
 def _keys(section: type[Section], above: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Key]:
     for name, field in section.model_fields.items():
-        path, shape = (*above, name), field_shape(field)
-        inside = list(_inside(shape, path))
+        path, expected = (*above, name), field_type(field)
+        inside = list(_inside(expected, path))
         yield Key(path, names, field, bool(inside))
         yield from inside
 
 
-def _inside(shape: Shape, path: tuple[str, ...]) -> Iterator[Key]:
-    for section in shape.sections():
-        yield from _keys(section, path, names_of(section) if len(shape.sections()) > 1 else ())
-    for option in shape.options():
+def _inside(expected: ValueType, path: tuple[str, ...]) -> Iterator[Key]:
+    for section in expected.sections():
+        yield from _keys(section, path, names_of(section) if len(expected.sections()) > 1 else ())
+    for option in expected.options():
         if option.origin is dict:
             yield from _inside(option.key_and_value()[1], (*path, ANY))
