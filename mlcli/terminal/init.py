@@ -35,9 +35,9 @@ def choose_target(screen: Screen, data: str, found: TableFound) -> str:
 
 def show_started(screen: Screen, result: InitResult) -> None:
     """The columns left out, and what was written."""
-    for line in result.suggested.summary:
+    for line in result.summary:
         screen.heading(line)
-    for role in result.suggested.columns:
+    for role in result.columns:
         if role.why:
             screen.say(f"· {role.name}: {'left out: ' if role.use == 'drop' else ''}{role.why}")
     screen.say(f"Configuration: {result.config}; schema for editors: {result.schema}")

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 def show_prepared(screen: Screen, result: PrepareResult) -> None:
     """Each data set in a line; one alone, or with --verbose, in detail."""
-    if len(result.entries) == 1 or screen.verbose:
+    if len(result.datasets) == 1 or screen.verbose:
         _show_prepared_in_detail(screen, result)
     else:
         _list_prepared(screen, result)
 
 
 def _list_prepared(screen: Screen, result: PrepareResult) -> None:
-    done = [(entry.name, entry.prepared) for entry in result.entries if entry.prepared is not None]
-    left = [entry.name for entry in result.entries if entry.prepared is None]
+    done = [(entry.name, entry.prepared) for entry in result.datasets if entry.prepared is not None]
+    left = [entry.name for entry in result.datasets if entry.prepared is None]
     if done:
         screen.heading(f"{len(done)} data sets in {done[0][1].folder.parent}")
         width = max(len(name) for name, _ in done)
         for name, prepared in done:
             rows = sum(prepared.profile["rows"].values())
             screen.say(f"{name:<{width}} {rows:>9,} rows  {_describe_columns(prepared):<15}  {prepared.folder.name}")
-    for entry in result.entries:
+    for entry in result.datasets:
         if n_serious := sum(finding.serious for finding in entry.findings):
             warnings = "a warning" if n_serious == 1 else f"{n_serious} warnings"
             screen.warn(f"{entry.name}: {warnings} about the data; details with --verbose")
@@ -51,7 +51,7 @@ def _describe_columns(prepared: Prepared) -> str:
 
 def _show_prepared_in_detail(screen: Screen, result: PrepareResult) -> None:
     """Rows of each split, a line per config; what was left out; and what the checks found."""
-    done = [(entry.name, entry.prepared) for entry in result.entries if entry.prepared is not None]
+    done = [(entry.name, entry.prepared) for entry in result.datasets if entry.prepared is not None]
     rows = [
         (name, *(f"{len(prepared.splits[split]):,}" for split in ("train", "valid", "test")), prepared.folder.name)
         for name, prepared in done
@@ -59,14 +59,14 @@ def _show_prepared_in_detail(screen: Screen, result: PrepareResult) -> None:
     if rows:
         title = f"Rows, prepared in {done[0][1].folder.parent}"
         screen.table(("config", "train", "valid", "test", "folder"), rows, title)
-    left = [(entry.name, entry.left_out or "") for entry in result.entries if entry.prepared is None]
+    left = [(entry.name, entry.left_out or "") for entry in result.datasets if entry.prepared is None]
     if left:
         screen.table(("left out", "why"), left)
     if len(done) == 1:
         for note in profile_notes(done[0][1].profile):
             screen.say(f"· {note}")
-    for entry in result.entries:
-        show_data_findings(screen, entry.findings, f"{entry.name}: " if len(result.entries) > 1 else "")
+    for entry in result.datasets:
+        show_data_findings(screen, entry.findings, f"{entry.name}: " if len(result.datasets) > 1 else "")
 
 
 def show_features(screen: Screen, result: FeaturesResult) -> None:

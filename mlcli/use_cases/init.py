@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlcli.config.loading.load import load_config, parse_config
 from mlcli.config.reference.json_schema import SCHEMA_NAME, editor_line, is_schema, save_schema
@@ -14,8 +13,9 @@ from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
 from mlcli.io.text import nearest
+from mlcli.suggest.columns import ColumnRole
 from mlcli.suggest.source import TableFound, find_source
-from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
+from mlcli.suggest.suggest_config import suggest_config
 
 PACKAGE = Path(__file__).parent.parent
 DEFAULT_OUTPUT = Path("mlcli.yaml")
@@ -29,16 +29,8 @@ class InitResult:
 
     config: Path
     schema: Path
-    suggested: SuggestedConfig
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `init --json`."""
-        return {
-            "config": self.config,
-            "schema": self.schema,
-            "summary": self.suggested.summary,
-            "columns": self.suggested.columns,
-        }
+    summary: tuple[str, ...]
+    columns: tuple[ColumnRole, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ def init(data: str, target: str | None, output: Path, choose_target: ChooseTarge
     read_source(parse_config(suggested.text, str(output), output.stem).dataset)
     save_schema(schema)
     write_file(output, suggested.text.encode())
-    return InitResult(output, schema, suggested)
+    return InitResult(output, schema, suggested.summary, suggested.columns)
 
 
 def examples_folder() -> Path:

@@ -41,18 +41,14 @@ class PreparedConfig:
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """One entry a config."""
+    """One dataset per config."""
 
-    entries: tuple[PreparedConfig, ...]
+    datasets: tuple[PreparedConfig, ...]
 
     @property
     def serious(self) -> tuple[str, ...]:
         """What `--strict` refuses."""
-        return tuple(f"{entry.name}: {one}" for entry in self.entries for one in entry.findings if one.serious)
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `prepare --json`."""
-        return {"datasets": self.entries}
+        return tuple(f"{entry.name}: {one}" for entry in self.datasets for one in entry.findings if one.serious)
 
 
 def prepare(configs: Sequence[Config], reporter: Reporter, only_available: bool) -> PrepareResult:
