@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -11,88 +12,8 @@ from mlcli.config.sections.rows import SplitConfig
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import DataError
 
-
-def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
-    """The rows at these places, in this order."""
-    if isinstance(rows, Table):
-        return Table(rows.frame[indices], rows.features, rows.targets)
-    labels = None if rows.labels is None else rows.labels[indices]
-    return Images(rows.pixels[indices], labels, rows.class_names)
-
-
-def join_rows(first: Dataset, second: Dataset) -> Dataset:
-    """The rows of two splits of one dataset, those of the first before those of the second."""
-    if isinstance(first, Table) and isinstance(second, Table):
-        return Table(pl.concat([first.frame, second.frame]), first.features, first.targets)
-    if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:
-        labels = first.labels if second.labels is None else np.concatenate([first.labels, second.labels])
-        return Images(np.concatenate([first.pixels, second.pixels]), labels, first.class_names)
-    raise TypeError("only splits of one dataset can be joined")
-
-
 TRAIN, VALID, TEST = np.arange(3, dtype=np.int8)
 _CODES = {"train": TRAIN, "valid": VALID, "test": TEST}
-
-
-def given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
-    """int8 (n,): TRAIN, VALID or TEST as each row says; raises DataError for other names, or if no row is train."""
-    _require_no_missing(key)
-    names = key.cast(pl.String).str.strip_chars()
-    allowed = [name for name in _CODES if name != "test" or not test_given]
-    wrong = ~names.is_in(allowed)
-    if wrong.any():
-        also = " (the test rows come from dataset.test_path)" if test_given else ""
-        raise DataError(
-            f"dataset.split.column {key.name!r}: {wrong.sum():,} rows have another value than "
-            f"{', '.join(allowed)}{also}, the first is {names.filter(wrong)[0]!r}; correct them with dataset.replace"
-        )
-    if not (names == "train").any():
-        raise DataError(f"dataset.split.column {key.name!r}: none of {len(key):,} rows is marked train; mark some")
-    return np.select([(names == name).to_numpy() for name in allowed], [_CODES[name] for name in allowed])
-
-
-def group_codes(key: pl.Series) -> np.ndarray:
-    """int64 (n,): the number of each row's group, in ascending order of the groups' values."""
-    _require_no_missing(key)
-    return key.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
-
-
-def time_ranks(key: pl.Series) -> np.ndarray:
-    """int64 (n,): 1 for the earliest, the same for equal times; raises DataError for what is not a time or number."""
-    _require_no_missing(key)
-    return _times(key).rank("dense").to_numpy().astype(np.int64)
-
-
-def _times(key: pl.Series) -> pl.Series:
-    if not isinstance(key.dtype, pl.String):  # numbers, or dates of a declared format
-        return key
-    numbers = key.cast(pl.Float64, strict=False)
-    return numbers if not numbers.null_count() else _dates(key)
-
-
-def _dates(key: pl.Series) -> pl.Series:
-    """Year first only: 01/02 is ambiguous."""
-    days = key.str.replace(r"^(\d{4}-\d{2})$", "$1-01")
-    try:
-        dates = days.str.to_datetime(strict=False)
-    except pl.exceptions.PolarsError:
-        dates = pl.Series([None] * len(key), dtype=pl.Datetime)
-    wrong = dates.is_null() | ~days.str.contains(r"^\d{4}[-/]\d{2}[-/]\d{2}")
-    if wrong.any():
-        raise DataError(
-            f"dataset.split.column {key.name!r}: {key.filter(wrong)[0]!r} is neither a number nor a date such as "
-            f"2024-05-31 or 2024-05-31 12:30 ({wrong.sum():,} of {len(key):,} rows); write dates with the year first"
-        )
-    return dates
-
-
-def _require_no_missing(key: pl.Series) -> None:
-    missing = key.is_null() | key.is_nan() if key.dtype.is_float() else key.is_null()
-    if missing.any():
-        raise DataError(
-            f"dataset.split.column {key.name!r}: missing in {missing.sum():,} of {len(key):,} rows; "
-            "fill it in or remove those rows"
-        )
 
 
 @dataclass(frozen=True)
@@ -107,8 +28,7 @@ class SplitIndices:
     test: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Sizes:
+class _Sizes(NamedTuple):
     test: int
     valid: int
 
@@ -151,6 +71,24 @@ def split_rows(
             return _collect(_latest_last(np.argsort(time_ranks(_require_key(key, by)), kind="stable"), sizes))
         case _:
             return _collect(_latest_last(rng.permutation(n_rows), sizes))
+
+
+def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
+    """The rows at these places, in this order."""
+    if isinstance(rows, Table):
+        return Table(rows.frame[indices], rows.features, rows.targets)
+    labels = None if rows.labels is None else rows.labels[indices]
+    return Images(rows.pixels[indices], labels, rows.class_names)
+
+
+def join_rows(first: Dataset, second: Dataset) -> Dataset:
+    """The rows of two splits of one dataset, those of the first before those of the second."""
+    if isinstance(first, Table) and isinstance(second, Table):
+        return Table(pl.concat([first.frame, second.frame]), first.features, first.targets)
+    if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:
+        labels = first.labels if second.labels is None else np.concatenate([first.labels, second.labels])
+        return Images(np.concatenate([first.pixels, second.pixels]), labels, first.class_names)
+    raise TypeError("only splits of one dataset can be joined")
 
 
 def _sizes(n_rows: int, config: SplitConfig, *, test_given: bool) -> _Sizes:
@@ -260,3 +198,64 @@ def _require_classes(classes: np.ndarray | None) -> np.ndarray:
 
 def _collect(codes: np.ndarray) -> SplitIndices:
     return SplitIndices(*(np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST)))
+
+
+def given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
+    """int8 (n,): TRAIN, VALID or TEST as each row says; raises DataError for other names, or if no row is train."""
+    _require_no_missing(key)
+    names = key.cast(pl.String).str.strip_chars()
+    allowed = [name for name in _CODES if name != "test" or not test_given]
+    wrong = ~names.is_in(allowed)
+    if wrong.any():
+        also = " (the test rows come from dataset.test_path)" if test_given else ""
+        raise DataError(
+            f"dataset.split.column {key.name!r}: {wrong.sum():,} rows have another value than "
+            f"{', '.join(allowed)}{also}, the first is {names.filter(wrong)[0]!r}; correct them with dataset.replace"
+        )
+    if not (names == "train").any():
+        raise DataError(f"dataset.split.column {key.name!r}: none of {len(key):,} rows is marked train; mark some")
+    return np.select([(names == name).to_numpy() for name in allowed], [_CODES[name] for name in allowed])
+
+
+def group_codes(key: pl.Series) -> np.ndarray:
+    """int64 (n,): the number of each row's group, in ascending order of the groups' values."""
+    _require_no_missing(key)
+    return key.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def time_ranks(key: pl.Series) -> np.ndarray:
+    """int64 (n,): 1 for the earliest, the same for equal times; raises DataError for what is not a time or number."""
+    _require_no_missing(key)
+    return _times(key).rank("dense").to_numpy().astype(np.int64)
+
+
+def _times(key: pl.Series) -> pl.Series:
+    if not isinstance(key.dtype, pl.String):  # numbers, or dates of a declared format
+        return key
+    numbers = key.cast(pl.Float64, strict=False)
+    return numbers if not numbers.null_count() else _dates(key)
+
+
+def _dates(key: pl.Series) -> pl.Series:
+    """Year first only: 01/02 is ambiguous."""
+    days = key.str.replace(r"^(\d{4}-\d{2})$", "$1-01")
+    try:
+        dates = days.str.to_datetime(strict=False)
+    except pl.exceptions.PolarsError:
+        dates = pl.Series([None] * len(key), dtype=pl.Datetime)
+    wrong = dates.is_null() | ~days.str.contains(r"^\d{4}[-/]\d{2}[-/]\d{2}")
+    if wrong.any():
+        raise DataError(
+            f"dataset.split.column {key.name!r}: {key.filter(wrong)[0]!r} is neither a number nor a date such as "
+            f"2024-05-31 or 2024-05-31 12:30 ({wrong.sum():,} of {len(key):,} rows); write dates with the year first"
+        )
+    return dates
+
+
+def _require_no_missing(key: pl.Series) -> None:
+    missing = key.is_null() | key.is_nan() if key.dtype.is_float() else key.is_null()
+    if missing.any():
+        raise DataError(
+            f"dataset.split.column {key.name!r}: missing in {missing.sum():,} of {len(key):,} rows; "
+            "fill it in or remove those rows"
+        )

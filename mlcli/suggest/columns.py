@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from mlcli.config.sections.rows import MissingConfig
-from mlcli.data.quality.columns import has_code_name, has_id_name, row_number_reason
+from mlcli.data.quality.columns import has_code_name, has_id_name, is_index
 from mlcli.data.quality.leaks import is_copy
 from mlcli.data.tables.dates import ISO, date_formats
 from mlcli.data.tables.inference import (
@@ -152,9 +152,7 @@ def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series) -> ColumnR
         return _code_role(name, n_distinct, len(known), "numbers that begin with 0 are codes")
     if not bool((known == known.round()).all()):
         return ColumnRole(name, "number")
-    consecutive = known.max() - known.min() == len(known) - 1  # type: ignore[operator]
-    numbered = consecutive or has_id_name(name) or row_number_reason(known, len(column))
-    if n_distinct == len(column) and len(known) >= 3 and numbered:
+    if n_distinct == len(column) and len(known) >= 3 and (is_index(known) or has_id_name(name)):
         return ColumnRole(name, "drop", "a different number in every row, like an id")
     if has_id_name(name) and n_distinct > _FEW:
         return ColumnRole(name, "drop", f"an id with {n_distinct:,} distinct values", "group")

@@ -46,12 +46,17 @@ def _id_reason(train: Table, column: ColumnProfile, n_rows: int) -> str:
         return ""
     values = column_of(train.rows, column["name"]).drop_nulls()
     if column["kind"] != "category":
-        return row_number_reason(values, n_rows)
+        return _row_number_reason(values, n_rows)
     distinct = values.n_unique()  # the profile's count is an estimate in large tables
     return f"has {distinct:,} distinct texts in {known:,} training rows" if distinct > DISTINCT_TEXTS * known else ""
 
 
-def row_number_reason(values: pl.Series, n_rows: int) -> str:
+def is_index(values: pl.Series) -> bool:
+    """Whether whole numbers, none missing, are consecutive in any order."""
+    return values.n_unique() == len(values) and values.max() - values.min() == len(values) - 1  # type: ignore[operator]
+
+
+def _row_number_reason(values: pl.Series, n_rows: int) -> str:
     """Why these numbers, none missing, number the n_rows rows of a table; empty where they do not or are few."""
     numbers = values.to_numpy()
     if len(numbers) < FEWEST_ROWS or not (numbers == np.floor(numbers)).all() or values.n_unique() < len(numbers):
