@@ -60,15 +60,15 @@ def split_rows(
     rng = np.random.default_rng(effective_seed(config, seed))
     by = config.by if config.by != "auto" else "random" if classes is None else "stratified"
     if by == "given":
-        return _collect(given_splits(_require_key(key, by), test_given=test_given))
+        return _collect(_given_splits(_require_key(key, by), test_given=test_given))
     sizes = _sizes(n_rows, config, test_given=test_given)
     match by:
         case "stratified":
             return _collect(_stratified(_require_classes(classes), sizes, rng))
         case "group":
-            return _collect(_by_groups(group_codes(_require_key(key, by)), sizes, rng))
+            return _collect(_by_groups(_group_codes(_require_key(key, by)), sizes, rng))
         case "time":
-            return _collect(_latest_last(np.argsort(time_ranks(_require_key(key, by)), kind="stable"), sizes))
+            return _collect(_latest_last(np.argsort(_time_ranks(_require_key(key, by)), kind="stable"), sizes))
         case _:
             return _collect(_latest_last(rng.permutation(n_rows), sizes))
 
@@ -200,7 +200,7 @@ def _collect(codes: np.ndarray) -> SplitIndices:
     return SplitIndices(*(np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST)))
 
 
-def given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
+def _given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
     """int8 (n,): TRAIN, VALID or TEST as each row says; raises DataError for other names, or if no row is train."""
     _require_no_missing(key)
     names = key.cast(pl.String).str.strip_chars()
@@ -217,13 +217,13 @@ def given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
     return np.select([(names == name).to_numpy() for name in allowed], [_CODES[name] for name in allowed])
 
 
-def group_codes(key: pl.Series) -> np.ndarray:
+def _group_codes(key: pl.Series) -> np.ndarray:
     """int64 (n,): the number of each row's group, in ascending order of the groups' values."""
     _require_no_missing(key)
     return key.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
 
 
-def time_ranks(key: pl.Series) -> np.ndarray:
+def _time_ranks(key: pl.Series) -> np.ndarray:
     """int64 (n,): 1 for the earliest, the same for equal times; raises DataError for what is not a time or number."""
     _require_no_missing(key)
     return _times(key).rank("dense").to_numpy().astype(np.int64)

@@ -1,4 +1,4 @@
-"""The six generated data sets of the TensorFlow Playground, vectorised."""
+"""The six generated datasets of the TensorFlow Playground, vectorised."""
 
 from collections.abc import Callable, Iterator
 
