@@ -64,21 +64,34 @@ def locked_temporary(path: Path, *, wait: bool = False) -> Iterator[bool]:
 @contextmanager
 def _locked(path: Path, stand_in: Path, *, wait: bool) -> Iterator[bool]:
     """Lock `path` itself, or `stand_in` where folders cannot be opened, nor open files renamed."""
-    with contextlib.ExitStack() as stack:
+    descriptor, taken = _lock(path if platform.OPENS_FOLDERS else stand_in, wait=wait)
+    try:
+        yield taken
+    finally:
+        os.close(descriptor)
         if not platform.OPENS_FOLDERS:
-            path = stand_in
-            stack.callback(_delete_unless_open, stand_in)
-        descriptor = stack.enter_context(opened(path, platform.OPEN_TO_LOCK))
+            with contextlib.suppress(OSError):  # another has it open
+                stand_in.unlink()
+
+
+def _lock(path: Path, *, wait: bool) -> tuple[int, bool]:
+    """A descriptor of what is at `path`, not of what has been deleted meanwhile; and whether it is locked."""
+    while True:
+        descriptor = os.open(path, platform.OPEN_TO_LOCK, 0o644)
         try:
             taken = platform.lock(descriptor, wait=wait)
         except OSError:  # a network file system that cannot lock
             taken = False
-        yield taken
+        if not taken or _is_at(descriptor, path):
+            return descriptor, taken
+        os.close(descriptor)
 
 
-def _delete_unless_open(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

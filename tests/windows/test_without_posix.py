@@ -103,7 +103,15 @@ def test_what_is_said_on_an_older_console(people, mlcli):
 def test_what_the_files_rely_on(tmp_path):
     """Atomic writes, checked reads and the lock of a run; but whether a holder is dead is not asked on Windows."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-W", "ignore", "-p", "no:cacheprovider"]
-    places = ["tests/io/test_atomic.py", "tests/io/test_verified.py", "tests/runs/test_lock.py"]
+    places = [
+        f"tests/{name}.py" for name in ("io/test_atomic", "io/test_verified", "runs/test_folder", "runs/test_lock")
+    ]
     chosen = ["-k", "not test_a_dead_process_is_not_named", "--basetemp", str(tmp_path / "base")]
     done = subprocess.run([*command, *chosen, *places], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_keys_of_a_console():
+    code = "from mlcli.io.platform import read_typed; print(*(read_typed(0, 1) for _ in range(3)))"
+    done = subprocess.run([sys.executable, "-c", code], input=b"\xe0Hq\x00;", capture_output=True, check=True)
+    assert done.stdout.split() == [rb"b'\x1b[A'", b"b'q'", b"b''"]  # up, q, and F1, which mlcli knows nothing of

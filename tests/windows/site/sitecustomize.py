@@ -36,11 +36,44 @@ NO_MODULES = {"fcntl", "termios", "tty", "pty", "resource", "grp", "pwd", "syslo
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
 RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(1, 10))}
 HERE = os.getcwd()
-F_OFD_SETLK = 37
-CONTENT = 1 << 29
+F_OFD_SETLK, F_OFD_SETLKW = 37, 38
+CONTENT, OPEN_BYTE = 1 << 29, 1 << 28
 
-builtin_import, set_signal = builtins.__import__, signal.signal
+builtin_import, set_signal, os_open, os_unlink = builtins.__import__, signal.signal, os.open, os.unlink
 own_call = False
+
+
+def lock_byte(descriptor, kind, byte, command=F_OFD_SETLK):
+    """A lock that belongs to whoever opened the file, not to the process as Linux' older ones do."""
+    try:
+        fcntl.fcntl(descriptor, command, struct.pack("hhqqi4x", kind, os.SEEK_SET, byte, 1, 0))
+    except BlockingIOError:
+        raise PermissionError(errno.EACCES, "Permission denied") from None
+
+
+def open_of_windows(path, flags, mode=0o777):
+    """Open a file; that a lock's file is open, other processes see by a byte that all who have it open share."""
+    while True:
+        descriptor = os_open(path, flags, mode)
+        if not os.fspath(path).endswith(".lock"):
+            return descriptor
+        lock_byte(descriptor, fcntl.F_RDLCK, OPEN_BYTE, F_OFD_SETLKW)
+        if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
+        os.close(descriptor)
+
+
+def unlink_of_windows(path, **options):
+    """Delete a file; a lock's only where no process has it open."""
+    if options or not os.fspath(path).endswith(".lock"):
+        os_unlink(path, **options)
+        return
+    descriptor = os_open(path, os.O_RDWR)
+    try:
+        lock_byte(descriptor, fcntl.F_WRLCK, OPEN_BYTE)
+        os_unlink(path, **options)
+    finally:
+        os.close(descriptor)
 
 
 class Console(types.ModuleType):
@@ -54,11 +87,7 @@ class Console(types.ModuleType):
         assert mode == self.LK_NBLCK
         assert start > CONTENT, "nobody could read the content"
         writable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-        kind = fcntl.F_WRLCK if writable else fcntl.F_RDLCK
-        try:
-            fcntl.fcntl(descriptor, F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, start, size, 0))
-        except BlockingIOError:
-            raise PermissionError(errno.EACCES, "Permission denied") from None
+        lock_byte(descriptor, fcntl.F_WRLCK if writable else fcntl.F_RDLCK, start)
 
     def kbhit(self):
         return bool(select.select([0], [], [], 0)[0])
@@ -114,15 +143,11 @@ def signal_of_windows(number, handler):
     return set_signal(number, handler)
 
 
-def open_files(process):
-    """Paths of the files that a process has open; none where it is another user's or has ended."""
-    try:
-        descriptors = os.listdir(f"/proc/{process}/fd")
-    except OSError:
-        return
-    for descriptor in descriptors:
+def open_files():
+    """Paths of the files that this process has open."""
+    for descriptor in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            yield os.readlink(f"/proc/{process}/fd/{descriptor}")
+            yield os.readlink(f"/proc/self/fd/{descriptor}")
 
 
 def mapped_files():
@@ -135,9 +160,7 @@ def mapped_files():
 
 def refuse_busy(*paths):
     whole = [os.path.realpath(path) for path in paths]
-    others = any(path.endswith(".lock") for path in paths)  # of these, other processes' too
-    processes = [name for name in os.listdir("/proc") if name.isdigit()] if others else ["self"]
-    for used in itertools.chain(mapped_files(), *map(open_files, processes)):
+    for used in itertools.chain(mapped_files(), open_files()):
         for path in whole:
             if used == path or used.startswith(f"{path}/"):
                 raise PermissionError(errno.EACCES, f"in use: {used}", path)
@@ -182,7 +205,7 @@ def judge(event, arguments):
             refuse_busy(source, target)
             if os.path.isdir(target):
                 raise PermissionError(errno.EACCES, "a folder is not replaced", target)
-        case (("os.remove" | "os.rmdir"), (path, *_)):
+        case (("os.remove" | "os.rmdir"), (path, *_)) if not os.fspath(path).endswith(".lock"):
             refuse_busy(path)
 
 
@@ -199,6 +222,7 @@ def main():
     warnings.filterwarnings("error", category=EncodingWarning, module=r"mlcli\..*")
     BARE.update(os=without(os, NO_OS), signal=without(signal, NO_SIGNAL))
     BARE["os"].name, BARE["os"].O_BINARY, BARE["signal"].signal = "nt", 0, signal_of_windows
+    BARE["os"].open, os.unlink = open_of_windows, unlink_of_windows
     builtins.__import__ = import_of_windows
     pathlib._posix_flavour.altsep = "\\"
     sys.meta_path.insert(0, PlatformFinder())
