@@ -17,6 +17,8 @@ from mlcli.io.json import to_json
 from mlcli.io.verified import MANIFEST, SCHEMA_VERSION, sha256_file
 from mlcli.reporter import Reporter
 
+T = TypeVar("T")
+
 _LEFTOVER = re.compile(rf"(?P<path>\.(?P<name>.+)\.(?P<role>tmp|old)-[0-9a-f]{{8}})({re.escape(disk.LOCK)})?")
 
 
@@ -215,9 +217,6 @@ def _swap_in(temporary: Path, target: Path) -> None:
         disk.sync(target.parent)
         with contextlib.suppress(OSError):  # the next recovery clears it
             discard(old, target)
-
-
-T = TypeVar("T")
 
 
 def load_cached(folder: Path, load: Callable[[Path], T], reporter: Reporter, otherwise: str) -> T | None:

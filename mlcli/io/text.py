@@ -10,6 +10,7 @@ from difflib import get_close_matches
 # C0 and C1 controls (ESC and CSI start commands), line and paragraph ends, marks that turn the writing direction
 # so that text reads as another, and halves of surrogate pairs, which cannot be written at all.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LISTED = 12
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
@@ -51,9 +52,6 @@ def shorten(text: str, width: int = 16) -> str:
     text = plain(text)
     tail = width // 3
     return text if len(text) <= width else f"{text[: width - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
-
-
-_LISTED = 12
 
 
 def suggestion(name: str, valid: Sequence[str]) -> str:
