@@ -301,6 +301,14 @@ def test_a_stand_in_is_trained_as_its_few_rows_need(workspace, mlcli, seed):
     assert network >= evaluation["baselines"]["logistic"]["scores"]["accuracy"]["value"]
 
 
+def test_a_check_tells_how_a_stand_in_is_trained_and_a_run_keeps_its_settings(workspace, mlcli):
+    assert mlcli("check", "configs/mnist.yaml", "--json").json["epochs"] == 20
+    trained = mlcli("train", "configs/mnist.yaml", "--json", "-S", "training.epochs=1", "-S", "training.batch_size=99")
+    assert trained.json["epochs"] == 1
+    diagnosed = mlcli("improve", "mnist/001", "--diagnose", "--json")
+    assert diagnosed.json["diagnosed"] == "mnist/001"  # trained with this very configuration
+
+
 def test_settings_of_the_command_line_come_before_those_of_a_stand_in(workspace, mlcli):
     options = ("-S", "training.epochs=1", "-S", "training.early_stopping={metric: accuracy, patience: 4}")
     trained = mlcli("train", "configs/mnist.yaml", *options)
