@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROWS, TALL_ROWS, MAX_EACH = 6, 10, 4
 MAX_LABEL, MAX_BAR = 24, 40
 QUANTILE_NAMES = {
-    "min": "min", "q05": "5 %", "q25": "25 %", "median": "median", "q75": "75 %", "q95": "95 %", "max": "max",
+    "min": "min", "q05": "5 % ≤", "q25": "25 % ≤", "median": "median", "q75": "75 % ≤", "q95": "95 % ≤", "max": "max",
 }  # fmt: skip
 # Columns listed unless all are asked for; categories with a bar each.
 MAX_COLUMNS, MAX_BARS = 30, N_BINS // 2
