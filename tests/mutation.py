@@ -7,6 +7,7 @@ that name its module, until one fails. What survives is printed as a diff: a mis
 
 import argparse
 import ast
+import contextlib
 import difflib
 import os
 import random
@@ -75,8 +76,9 @@ def draw_mutants(root, folders, seed):
     for place in chance.sample(sorted(places), len(places)):
         mutant = chance.choice(places[place])
         code = (root / mutant.path).read_text()
-        if without_annotations(code) != without_annotations(mutant.write(code)):
-            yield mutant
+        with contextlib.suppress(SyntaxError):  # such as another operator in place of the `*` before keywords
+            if without_annotations(code) != without_annotations(mutant.write(code)):
+                yield mutant
 
 
 def without_annotations(code):
