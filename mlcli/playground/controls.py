@@ -20,7 +20,7 @@ REGULARISATION_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 BATCH_SIZES = (1, 2, 5, 10, 15, 20, 25, 30)
 NOISES = tuple(percent / 100 for percent in range(0, 55, 5))
 TRAIN_SHARES = tuple(percent / 100 for percent in range(10, 100, 10))
-# The Playground's four, then the others. The slope of a step tells gradient descent nothing.
+# The Playground's four, then the others. The gradient of a step is 0.
 _FIRST = ("tanh", "relu", "sigmoid", "identity")
 ACTIVATIONS = (*_FIRST, *(name for name in get_args(Activation) if name not in (*_FIRST, "step")))
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
@@ -28,63 +28,63 @@ PENALTIES = ("none", "L1", "L2")
 MOST_LAYERS, MOST_UNITS, NEW_UNITS = 6, 8, 2
 
 
-def along(values: Sequence[float], current: float, by: int) -> float:
-    """The next higher (by 1) or lower (by -1) value of a list that rises; its end beyond that."""
+def step_along(values: Sequence[float], current: float, by: int) -> float:
+    """The next higher (by 1) or lower (by -1) value of an ascending list, or its end."""
     beyond = [value for value in values if (value - current) * by > 1e-9 * abs(value)]
     return (min if by > 0 else max)(beyond, default=values[-1 if by > 0 else 0])
 
 
-def around(values: Sequence[T], current: T, by: int) -> T:
-    """The value so many places on in a circle; the first where the current one is none of them."""
+def cycle(values: Sequence[T], current: T, by: int) -> T:
+    """The value `by` places on, cyclically; the first where the current one is not in the list."""
     return values[(values.index(current) + by) % len(values)] if current in values else values[0]
 
 
-def turn_learning_rate(state: PlayState, by: int) -> PlayState:
+def change_learning_rate(state: PlayState, by: int) -> PlayState:
     """The learning rate, along LEARNING_RATES."""
-    return state.edit({"optimizer.lr": along(LEARNING_RATES, state.config.optimizer.lr, by)})
+    return state.edit({"optimizer.lr": step_along(LEARNING_RATES, state.config.optimizer.lr, by)})
 
 
-def turn_activation(state: PlayState, by: int) -> PlayState:
+def change_activation(state: PlayState, by: int) -> PlayState:
     """The non-linearity of the hidden units."""
-    return state.edit({"model.activation": around(ACTIVATIONS, state.config.model.activation, by)})
+    return state.edit({"model.activation": cycle(ACTIVATIONS, state.config.model.activation, by)})
 
 
-def turn_optimizer(state: PlayState, by: int) -> PlayState:
-    """How the weights are moved."""
-    return state.edit({"optimizer.name": around(OPTIMIZERS, state.config.optimizer.name, by)})
+def change_optimizer(state: PlayState, by: int) -> PlayState:
+    """The optimizer."""
+    return state.edit({"optimizer.name": cycle(OPTIMIZERS, state.config.optimizer.name, by)})
 
 
-def turn_batch_size(state: PlayState, by: int) -> PlayState:
+def change_batch_size(state: PlayState, by: int) -> PlayState:
     """Rows a step; from a size that is no number to 10."""
     size = state.config.training.batch_size
-    return state.edit({"training.batch_size": int(along(BATCH_SIZES, size, by)) if isinstance(size, int) else 10})
+    return state.edit({"training.batch_size": int(step_along(BATCH_SIZES, size, by)) if isinstance(size, int) else 10})
 
 
-def turn_noise(state: PlayState, by: int) -> PlayState:
+def change_noise(state: PlayState, by: int) -> PlayState:
     """The noise of a Playground's set."""
     dataset = state.config.dataset
     if not isinstance(dataset, PlaygroundConfig):
         return state.say("noise is for the Playground's sets; this is a table of your own")
-    return state.edit({"dataset.noise": along(NOISES, dataset.noise, by)})
+    return state.edit({"dataset.noise": step_along(NOISES, dataset.noise, by)})
 
 
-def turn_dataset(state: PlayState, by: int) -> PlayState:
+def change_dataset(state: PlayState, by: int) -> PlayState:
     """Another of the Playground's sets."""
     config = state.config
     if not isinstance(config.dataset, PlaygroundConfig):
         return state.say("this table is played alone; `mlcli play xor` plays one of the Playground's sets")
-    name = around(PLAYGROUND_SETS, config.dataset.name, by)
+    name = cycle(PLAYGROUND_SETS, config.dataset.name, by)
     named_after_it: dict[str, JsonValue] = {"name": name} if config.name == config.dataset.name else {}
     return state.edit({"dataset.name": name, **named_after_it})
 
 
-def turn_train_share(state: PlayState, by: int) -> PlayState:
+def change_train_share(state: PlayState, by: int) -> PlayState:
     """Divide the rows that are no test rows otherwise; those stay locked away."""
     split = state.config.dataset.split
     counted = any(isinstance(amount, int) and amount for amount in (split.test, split.valid))
     if counted or split.by == "given":
         return state.say("dataset.split gives the rows of each part; shares of them cannot be changed here")
-    share = along(TRAIN_SHARES, train_share(state), by)
+    share = step_along(TRAIN_SHARES, train_share(state), by)
     return state.edit({"dataset.split.valid": round((1 - split.test) * (1 - share), 6)})
 
 
@@ -94,20 +94,20 @@ def train_share(state: PlayState) -> float:
     return 1 - split.valid / (1 - split.test)
 
 
-def turn_penalty(state: PlayState, by: int) -> PlayState:
+def change_penalty(state: PlayState, by: int) -> PlayState:
     """Which regularisation, at the rate of the state."""
-    kind = around(PENALTIES, penalty_of(state)[0], by)
+    kind = cycle(PENALTIES, penalty_of(state)[0], by)
     rates = {"L1": (state.rate, 0.0), "L2": (0.0, state.rate)}
     l1, l2 = rates.get(kind, (0.0, 0.0))
     return state.edit({"optimizer.l1": l1, "optimizer.l2": l2})
 
 
-def turn_penalty_rate(state: PlayState, by: int) -> PlayState:
+def change_penalty_rate(state: PlayState, by: int) -> PlayState:
     """Its rate."""
     kind, rate = penalty_of(state)
     if kind == "none":
         return state.say("no regularisation: e turns on L1, then L2")
-    rate = around(REGULARISATION_RATES, rate, by)
+    rate = cycle(REGULARISATION_RATES, rate, by)
     changes: dict[str, JsonValue] = {f"optimizer.{key}": rate for key in ("l1", "l2") if key.upper() in kind}
     return replace(state, rate=rate).edit(changes)
 
@@ -141,7 +141,7 @@ def select_layer(state: PlayState, by: int) -> PlayState:
     return replace(state, layer=(state.layer + by) % n_layers) if n_layers else state.say("+ adds a hidden layer")
 
 
-def turn_units(state: PlayState, by: int) -> PlayState:
+def change_units(state: PlayState, by: int) -> PlayState:
     """Units of the selected layer."""
     hidden = list(state.config.model.hidden)
     if not hidden:

@@ -1,4 +1,4 @@
-"""Keys: what each one makes of the state."""
+"""The keys of a game, and how each one changes its state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
-from mlcli.playground import controls as knobs
+from mlcli.playground import controls
 from mlcli.playground.inputs import LABELS
 from mlcli.playground.state import PlayState, Shown, Speed, Wish
 
@@ -16,7 +16,7 @@ Action = Callable[[PlayState], PlayState]
 
 @dataclass(frozen=True)
 class Control:
-    """Some keys, what help says of them, and what each does."""
+    """Keys, their line in the help, and their actions."""
 
     shown: str
     words: str
@@ -24,7 +24,7 @@ class Control:
 
 
 def apply_key(state: PlayState, key: str) -> PlayState:
-    """The state after a key; one that means nothing changes nothing."""
+    """The state after a key; unknown keys change nothing."""
     action = ACTIONS.get(key)
     if state.helping and action is not _quit:
         return replace(state, helping=False)
@@ -53,7 +53,7 @@ def _speed(state: PlayState, by: int) -> PlayState:
 
 
 def _points(state: PlayState) -> PlayState:
-    return replace(state, shown=knobs.around(get_args(Shown), state.shown, 1))
+    return replace(state, shown=controls.cycle(get_args(Shown), state.shown, 1))
 
 
 def _sharpness(state: PlayState) -> PlayState:
@@ -61,37 +61,41 @@ def _sharpness(state: PlayState) -> PlayState:
 
 
 def _next_layer(state: PlayState) -> PlayState:
-    return knobs.select_layer(state, 1)
+    return controls.select_layer(state, 1)
 
 
 _quit: Action = partial(_wish, wish="quit")
 
 
-def _both(up: str, down: str, knob: Callable[[PlayState, int], PlayState]) -> dict[str, Action]:
-    """A knob that one key turns on, and another back."""
-    return {up: lambda state: knob(state, 1), down: lambda state: knob(state, -1)}
+def _both(up: str, down: str, change: Callable[[PlayState, int], PlayState]) -> dict[str, Action]:
+    """A control that one key steps up, and another down."""
+    return {up: lambda state: change(state, 1), down: lambda state: change(state, -1)}
 
 
 CONTROLS = (
     Control("space", "run, pause", {" ": _run}),
     Control("s →", "one epoch", {"s": _step, "right": _step}),
-    Control("r", "new weights", {"r": knobs.new_weights}),
-    Control("g", "new data", {"g": knobs.new_data}),
-    Control("d D", "next, previous set", _both("d", "D", knobs.turn_dataset)),
-    Control("n N", "more, less noise", _both("n", "N", knobs.turn_noise)),
-    Control("t T", "more, fewer training rows", _both("t", "T", knobs.turn_train_share)),
-    Control("b B", "larger, smaller batches", _both("b", "B", knobs.turn_batch_size)),
-    Control("l L", "learning rate up, down", _both("l", "L", knobs.turn_learning_rate)),
-    Control("o O", "next, previous optimizer", _both("o", "O", knobs.turn_optimizer)),
-    Control("a A", "next, previous activation", _both("a", "A", knobs.turn_activation)),
+    Control("r", "new weights", {"r": controls.new_weights}),
+    Control("g", "new data", {"g": controls.new_data}),
+    Control("d D", "next, previous set", _both("d", "D", controls.change_dataset)),
+    Control("n N", "more, less noise", _both("n", "N", controls.change_noise)),
+    Control("t T", "more, fewer training rows", _both("t", "T", controls.change_train_share)),
+    Control("b B", "larger, smaller batches", _both("b", "B", controls.change_batch_size)),
+    Control("l L", "learning rate up, down", _both("l", "L", controls.change_learning_rate)),
+    Control("o O", "next, previous optimizer", _both("o", "O", controls.change_optimizer)),
+    Control("a A", "next, previous activation", _both("a", "A", controls.change_activation)),
     Control("e E", "regularisation; its rate", {
-        "e": lambda state: knobs.turn_penalty(state, 1), "E": lambda state: knobs.turn_penalty_rate(state, 1),
+        "e": lambda state: controls.change_penalty(state, 1), "E": lambda state: controls.change_penalty_rate(state, 1),
     }),
-    Control("+ -", "add, remove a layer", {"+": knobs.add_layer, "=": knobs.add_layer, "-": knobs.remove_layer}),
-    Control("> <", "next, previous layer", {**_both(">", "<", knobs.select_layer), "tab": _next_layer}),
-    Control("] [ ↑ ↓", "more, fewer units", _both("]", "[", knobs.turn_units) | _both("up", "down", knobs.turn_units)),
+    Control("+ -", "add, remove a layer", {
+        "+": controls.add_layer, "=": controls.add_layer, "-": controls.remove_layer,
+    }),
+    Control("> <", "next, previous layer", {**_both(">", "<", controls.select_layer), "tab": _next_layer}),
+    Control("] [ ↑ ↓", "more, fewer units", {
+        **_both("]", "[", controls.change_units), **_both("up", "down", controls.change_units),
+    }),
     Control("1 … 7", f"inputs: {', '.join(LABELS)}", {
-        str(index + 1): partial(knobs.switch_input, index=index) for index in range(len(LABELS))
+        str(index + 1): partial(controls.switch_input, index=index) for index in range(len(LABELS))
     }),
     Control("v", "rows drawn: training, validation, both, none", {"v": _points}),
     Control("k", "the answer alone, or how sure it is", {"k": _sharpness}),

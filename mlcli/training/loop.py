@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from mlcli.training.callbacks import Callback, StopRule
 from mlcli.training.context import SCORING_BATCH, TensorDataset, TrainingContext
-from mlcli.training.optimizers import penalty, weights
-from mlcli.training.schedules import lr_factor
+from mlcli.training.optimizers import limit_norms, lr_factor, penalty
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
 # Seconds between two calls of on_batch_end.
 TICK_SECONDS = 0.1
+# Validation rows that are scored to estimate the time for all of them.
+SCORED = 8 * SCORING_BATCH
 
 
 @dataclass(frozen=True)
@@ -225,11 +227,57 @@ def first_non_finite(context: TrainingContext, state: TrainingState) -> int | No
     return state.step - context.steps_per_epoch + int(bad.int().argmax()) + 1
 
 
-@torch.no_grad()
-def limit_norms(model: nn.Module, max_norm: float) -> None:
-    """Scale the incoming weights of each unit down to a Euclidean norm of at most max_norm."""
-    for weight in weights(model):
-        weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=max_norm))
+@dataclass(frozen=True)
+class StepTiming:
+    """Seconds of one step, and of an epoch's end, where the validation rows are scored."""
+
+    step: float
+    closing: float
+
+    def epoch(self, context: TrainingContext) -> float:
+        """Seconds of an epoch."""
+        return context.steps_per_epoch * self.step + self.closing
+
+
+def measure_step_time(
+    context: TrainingContext, seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> StepTiming:
+    """Take real steps for about this long, at least two; the context's network is another afterwards.
+
+    clock : seconds since any moment
+    """
+    state, order = new_state(context), row_order(context, 0)
+    some = TensorDataset(context.valid.x[:SCORED], context.valid.y[:SCORED])
+    sampled = replace(context, valid=some)
+
+    def step() -> None:
+        state.batch %= context.steps_per_epoch
+        optimizer_step(context, state, take_batch(context, order, state.batch))
+
+    def close() -> None:
+        state.batch = context.steps_per_epoch
+        close_epoch(sampled, state, ())
+
+    now = partial(_now, context, clock)
+    each = _mean_time(now, step, seconds)
+    return StepTiming(each, _mean_time(now, close, 0.0) * max(1.0, len(context.valid) / max(1, len(some))))
+
+
+def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: float) -> float:
+    """Seconds of an action, repeated for this long, at least once, after a first call that allocates memory."""
+    action()
+    n, elapsed, started = 0, 0.0, now()
+    while not n or elapsed < seconds:
+        action()
+        n, elapsed = n + 1, now() - started
+    return elapsed / n
+
+
+def _now(context: TrainingContext, clock: Callable[[], float]) -> float:
+    """Seconds, after an accelerator, which works asynchronously, has finished."""
+    if context.device.type == "cuda":
+        torch.cuda.synchronize(context.device)
+    return clock()
 
 
 def derive_seed(seed: int, counter: int) -> int:

@@ -1,7 +1,9 @@
-"""Torch's optimizers, fused where possible, and regularisation."""
+"""Torch's optimizers, fused where possible, regularisation, and learning-rate schedules."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,15 +14,29 @@ from mlcli.config.sections.optimizer import (
     AdadeltaConfig,
     AdagradConfig,
     AdamConfig,
+    ConstantSchedule,
+    CosineSchedule,
+    ExponentialSchedule,
+    InverseSqrtSchedule,
     LbfgsConfig,
+    OneCycleSchedule,
     OptimizerConfig,
+    PlateauSchedule,
     RmspropConfig,
+    ScheduleConfig,
     SgdConfig,
+    StepSchedule,
 )
+from mlcli.metrics.catalog import beats
+from mlcli.training.state import EpochRecord
 from mlcli.training.torch_private import Update, fused_adam, plain_step, skip_compiler
 
 FUSED_ADAMS: dict[str, type[optim.Adam]] = {"adam": optim.Adam, "adamw": optim.AdamW}
 ADAM_KIN: dict[str, Any] = {"adamax": optim.Adamax, "nadam": optim.NAdam, "radam": optim.RAdam}
+# A rate of zero would waste the step, and divide by zero in L-BFGS's line search.
+LOWEST = 1e-12
+# One-cycle starts and ends at these shares of its peak (fastai's div and div_final).
+CYCLE_START, CYCLE_END = 1 / 25, 1e-5
 
 
 @dataclass(frozen=True)
@@ -91,8 +107,62 @@ def penalty(config: OptimizerConfig, model: nn.Module) -> Tensor | None:
     return torch.stack(terms).sum()
 
 
+@torch.no_grad()
+def limit_norms(model: nn.Module, max_norm: float) -> None:
+    """Scale the incoming weights of each unit down to a Euclidean norm of at most max_norm."""
+    for weight in weights(model):
+        weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=max_norm))
+
+
 def choose_update(optimizer: optim.Optimizer, device: torch.device) -> Update:
     """A function that takes the closure of an optimizer's `step`, and leaves the same bits in less time."""
     if device.type == "cpu" and isinstance(optimizer, optim.Adam) and optimizer.defaults["fused"]:
         return fused_adam(optimizer)
     return plain_step(optimizer)
+
+
+def lr_factor(
+    config: ScheduleConfig, step: int, steps_per_epoch: int, total_steps: int, history: Sequence[EpochRecord] = ()
+) -> float:
+    """The factor of lr at `step`, which counts from 0."""
+    warmup_steps = config.warmup * total_steps
+    warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps >= 1 else 1.0
+    return max(LOWEST, warmup * _decay(config, step, steps_per_epoch, total_steps, history))
+
+
+def _decay(
+    config: ScheduleConfig, step: int, steps_per_epoch: int, total_steps: int, history: Sequence[EpochRecord]
+) -> float:
+    progress = step / max(total_steps - 1, 1)
+    match config:
+        case ConstantSchedule():
+            return 1.0
+        case StepSchedule():
+            return float(config.factor ** (step // steps_per_epoch // config.every))
+        case ExponentialSchedule():
+            return float(config.factor ** (step / steps_per_epoch))
+        case CosineSchedule():
+            return _cosine(1.0, config.end, progress)
+        case OneCycleSchedule() if progress < config.peak:
+            return _cosine(CYCLE_START, 1.0, progress / config.peak)
+        case OneCycleSchedule():
+            return _cosine(1.0, CYCLE_END, (progress - config.peak) / (1 - config.peak))
+        case InverseSqrtSchedule():
+            return min(1.0, math.sqrt(config.after / (step + 1)))
+        case PlateauSchedule():
+            return float(config.factor ** _plateaus(history, config.patience, config.metric))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+def _plateaus(history: Sequence[EpochRecord], patience: int, metric: str) -> int:
+    """How often the metric went `patience` epochs without a new best value."""
+    best, waited, drops = math.nan, 0, 0
+    for record in history:
+        score = record.train_loss if record.valid_loss is None else record.valid_score(metric)
+        best, waited = (score, 0) if beats(score, best, metric) else (best, waited + 1)
+        if waited == patience:
+            drops, waited = drops + 1, 0
+    return drops

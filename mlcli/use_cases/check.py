@@ -19,7 +19,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.folder import next_folder
 from mlcli.training.context import BYTES_PER_PARAMETER, TrainingContext
 from mlcli.training.inputs import BYTES_PER_INPUT, Inputs, gather_inputs, make_context
-from mlcli.training.timing import measure_step_time
+from mlcli.training.loop import measure_step_time
 
 MEASURED_SECONDS = 0.5
 _LISTED = 5

@@ -29,8 +29,7 @@ from mlcli.io.paths import data_dir, prepared_dir, runs_dir
 from mlcli.io.platform import usable_cores
 from mlcli.models.task import fit_task
 from mlcli.runs.manifest import describe_platform
-from mlcli.training.context import TensorDataset, build_context
-from mlcli.training.device import choose_device, cpu_capabilities
+from mlcli.training.context import TensorDataset, build_context, choose_device, cpu_capabilities
 from mlcli.training.loop import new_state, score, train_model
 
 PACKAGES = (

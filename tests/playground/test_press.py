@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from mlcli.config.sections.model import Activation
-from mlcli.playground import controls as knobs
+from mlcli.playground import controls
 from mlcli.playground.key_bindings import ACTIONS, CONTROLS, apply_key
 from mlcli.playground.start import playground_config
 from mlcli.playground.state import PlayState
@@ -177,7 +177,7 @@ def test_every_key_is_told_once():
 
 
 def test_the_activations_are_all_but_the_one_that_cannot_learn():
-    assert sorted((*knobs.ACTIVATIONS, "step")) == sorted(get_args(Activation))
+    assert sorted((*controls.ACTIVATIONS, "step")) == sorted(get_args(Activation))
 
 
 def test_whatever_is_pressed_leaves_a_valid_configuration():

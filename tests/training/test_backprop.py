@@ -9,8 +9,7 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import MlpConfig
 from mlcli.models.networks import build_model
 from mlcli.models.task import Classification, Regression
-from mlcli.training.backprop import ACTIVATIONS, Backprop, is_plain
-from mlcli.training.gradients import Autograd, choose_gradients
+from mlcli.training.gradients import ACTIVATIONS, Autograd, Backprop, choose_gradients, is_plain
 from mlcli.training.losses import build_cost
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ from mlcli.config.sections.optimizer import (
     PlateauSchedule,
     StepSchedule,
 )
-from mlcli.training.schedules import lr_factor
+from mlcli.training.optimizers import lr_factor
 from mlcli.training.state import EpochRecord
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mlcli.training import timing
-from mlcli.training.timing import StepTiming, measure_step_time
+from mlcli.training import loop
+from mlcli.training.loop import StepTiming, measure_step_time
 from tests.training.contexts import make_context
 
 
@@ -25,7 +25,7 @@ def test_steps_and_ends_are_timed_apart_and_the_first_not_at_all(seconds, readin
 
 
 def test_more_validation_rows_than_are_scored_are_reckoned_in(monkeypatch):
-    monkeypatch.setattr(timing, "SCORED", 5)
+    monkeypatch.setattr(loop, "SCORED", 5)
     sizes = []
     context = replace(make_context(), scorer=lambda outputs, y: sizes.append(len(y)) or {})
     clock = iter([0.0, 1.0, 2.0, 5.0])
