@@ -1,4 +1,4 @@
-"""The loop's contracts: it learns, stops, and resumes bit for bit."""
+"""The loop's contracts: it learns, stops, resumes bit for bit, and estimates its own time."""
 
 import math
 from dataclasses import replace
@@ -9,8 +9,18 @@ import torch
 
 from mlcli.errors import ArtefactError
 from mlcli.metrics.catalog import higher_is_better, names_for
+from mlcli.training import loop
 from mlcli.training.callbacks import Callback, EarlyStopping
-from mlcli.training.loop import derive_seed, mean_loss, new_state, row_order, score, train_model
+from mlcli.training.loop import (
+    StepTiming,
+    derive_seed,
+    mean_loss,
+    measure_step_time,
+    new_state,
+    row_order,
+    score,
+    train_model,
+)
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
 
 OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "lbfgs"]
@@ -291,3 +301,36 @@ def test_max_norm_bounds_every_unit(make_context):
 
 def test_seeds_of_neighbouring_counters_differ():
     assert len({derive_seed(seed, counter) for seed in range(20) for counter in range(200)}) == 4000
+
+
+def test_an_epoch_is_its_steps_and_its_end(make_context):
+    context = make_context(training={"batch_size": 25})  # 60 rows: three steps
+    assert StepTiming(step=2.0, closing=5.0).epoch(context) == 11.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "readings"), [(0.0, [100.0, 100.4, 150.0, 157.0]), (1.0, [100.0, 100.4, 100.8, 101.2, 150.0, 157.0])]
+)
+def test_steps_and_ends_are_timed_apart_and_the_first_not_at_all(make_context, seconds, readings):
+    clock = iter(readings)
+    found = measure_step_time(make_context(), seconds, clock.__next__)
+    assert (found.step, found.closing) == (pytest.approx(0.4), pytest.approx(7.0))
+    assert next(clock, None) is None
+
+
+def test_more_validation_rows_than_are_scored_are_reckoned_in(make_context, monkeypatch):
+    monkeypatch.setattr(loop, "SCORED", 5)
+    sizes = []
+    context = replace(make_context(), scorer=lambda outputs, y: sizes.append(len(y)) or {})
+    clock = iter([0.0, 1.0, 2.0, 5.0])
+    assert measure_step_time(context, 0.0, clock.__next__).closing == 3.0 * 20 / 5
+    assert sizes == [5, 5]
+
+
+@pytest.mark.parametrize("valid", [True, False])
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_real_steps_are_taken(make_context, valid, optimizer):
+    context = make_context(valid=valid, optimizer={"name": optimizer}, training={"batch_size": "full"})
+    before = context.model.output.weight.clone()
+    assert measure_step_time(context, 0.0).step > 0
+    assert not before.equal(context.model.output.weight)
