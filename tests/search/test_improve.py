@@ -98,7 +98,7 @@ def test_what_is_written_and_told(make_config):
     assert document["proposal"] == str(result.results.proposal)
 
 
-def load_predictions(place):
+def load_cached(place):
     return load_file(place / "network.safetensors")
 
 
@@ -113,7 +113,7 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
     bundle, manifest = load_bundle(run.model), run.read_manifest()
     assert manifest.members == len(bundle.members) == result.results.ensemble.members == 4
     assert manifest.n_parameters == sum(p.numel() for p in bundle.model.parameters())
-    kept = [load_predictions(place) for place in (result.folder / "kept").iterdir()]
+    kept = [load_cached(place) for place in (result.folder / "kept").iterdir()]
     team = [one for one in kept if any(torch.equal(one["model.output.weight"], w) for w in last_weights(bundle))]
     each = [1 / (1 + np.exp(-one["valid"].double().numpy())) for one in team]
     assert len(each) == manifest.members
