@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from mlcli.config.sections.features import MAX_BUCKETS
 from mlcli.data.tables.frames import Frame, height_of, portions
-from mlcli.data.tables.types import Column, Schema
+from mlcli.data.tables.types import Column, Kind, Schema
 from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.arithmetic import Derive, Impute, PiecewiseLinearEncoding, TableArithmetic
 from mlcli.features.column_plan import kinds_of_operands, plan_derivations
@@ -70,6 +70,10 @@ class TablePlan:
         """Names of the numbers that are read."""
         return tuple(name for reader in self.readers for name in reader.numbers)
 
+    def names_of(self, kind: Kind) -> list[str]:
+        """Names of the columns of a kind."""
+        return [column.name for column in self.columns if column.kind == kind]
+
     def scaled(self, n_targets: int) -> Pairs:
         """The features that are scaled, each with its column; n_targets is the width of a target encoding."""
         groups = grouped(self.vocabularies)
@@ -103,29 +107,26 @@ class TablePlan:
 
 def check_plan(plan: TablePlan) -> None:
     """Refuse a plan, read from disk, whose parts do not fit together."""
-    if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
-        raise broken("a text has too few buckets or too many")
     n_numbers = len(plan.raw) + len(plan.derived)
     if any(not 0 <= i < n_numbers for i in plan.indicators):
-        raise broken("an indicator stands for no column")
+        raise broken("an indicator belongs to no column")
     if any(not 0 <= i < n_numbers for i in plan.pieces) or list(plan.pieces) != sorted(plan.pieces):
-        raise broken("a piece stands for no column")
-    if [own.encode for own in plan.vocabularies] != [
-        encode for encode, owns in grouped(plan.vocabularies).items() for _ in owns
-    ]:
-        raise broken("the categories are not grouped by encoding")
-    if tuple(own.name for own in plan.dates) != tuple(one.name for one in plan.columns if one.kind == "date"):
+        raise broken("a piece belongs to no column")
+    if [own.name for own in plan.dates] != plan.names_of("date"):
         raise broken("the dates do not belong to the columns")
     if any(not own.parts or len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
         raise broken("a date has no parts, one twice, or no origin")
-    texts = tuple(own.name for own in plan.texts)
-    if texts != tuple(one.name for one in plan.columns if one.kind == "category" and one.name in texts):
+    texts = [own.name for own in plan.texts]
+    if texts != [name for name in plan.names_of("category") if name in texts]:
         raise broken("the texts do not belong to the columns")
-    categories = {one.name for one in plan.columns if one.kind == "category" and one.name not in texts}
-    if {own.name for own in plan.vocabularies} != categories or len(categories) != len(plan.vocabularies):
+    if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
+        raise broken("a text has too few buckets or too many")
+    if sorted(own.name for own in plan.vocabularies) != sorted({*plan.names_of("category")} - {*texts}):
         raise broken("the categories do not belong to the columns")
     if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):
         raise broken("a category is listed twice")
+    if [*plan.vocabularies] != [own for group in grouped(plan.vocabularies).values() for own in group]:
+        raise broken("the categories are not grouped by encoding")
 
 
 def _is_day(text: str) -> bool:
@@ -242,7 +243,7 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     encode = Encode(plan.vocabularies, reader.take("encode.ordinal", sizes["ordinal"]), target)
     n_scaled = len(plan.scaled(target.shape[2]))
     if any(not 0 <= i < n_scaled for i in (*plan.power, *plan.quantile)):
-        raise broken("a scale stands for no column")
+        raise broken("a scale belongs to no column")
     power = Power(plan.power, reader.take("scale.power.exponents", len(plan.power)))
     quantile = Quantile(plan.quantile, reader.take("scale.quantile.quantiles", len(plan.quantile), None))
     if plan.quantile and quantile.quantiles.shape[1] < 2:
