@@ -58,12 +58,15 @@ def _limits() -> Iterator[Available]:
 
 def _cgroup_limits() -> Iterator[Available]:
     """Of each control group (version 2) that this process is in; what only caches files can be taken."""
-    own = _text(Path("/proc/self/cgroup")).rpartition("0::/")[2].strip()
+    own = file_text(Path("/proc/self/cgroup")).rpartition("0::/")[2].strip()
     innermost = _CGROUPS / own
     for folder in (place for place in (innermost, *innermost.parents) if place.is_relative_to(_CGROUPS)):
-        limit, used = _text(folder / "memory.max").strip(), _text(folder / "memory.current").strip()
+        limit, used = (
+            file_text(folder / "memory.max").strip(),
+            file_text(folder / "memory.current").strip(),
+        )
         if limit.isdigit() and used.isdigit():
-            cached = re.search(r"^inactive_file (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
+            cached = re.search(r"^inactive_file (\d+)$", file_text(folder / "memory.stat"), re.MULTILINE)
             taken = int(used) - (int(cached[1]) if cached else 0)
             yield Available(max(0, int(limit) - taken), "left to this container")
 
@@ -75,10 +78,11 @@ def _own(name: str) -> int:
 
 def _figures(path: Path) -> dict[str, int]:
     """The figures in kB of a file in /proc, in bytes."""
-    return {name: int(kilobytes) << 10 for name, kilobytes in re.findall(r"(\w+):\s+(\d+) kB", _text(path))}
+    return {name: int(kilobytes) << 10 for name, kilobytes in re.findall(r"(\w+):\s+(\d+) kB", file_text(path))}
 
 
-def _text(path: Path) -> str:
+def file_text(path: Path) -> str:
+    """Text of one of the system's files; empty where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -16,7 +16,7 @@ from mlcli.io import disk
 from mlcli.io.disk import make_folder, resource_errors
 from mlcli.reporter import Reporter
 
-_SECONDS_TO_ANSWER = 5.0
+SECONDS_TO_ANSWER = 5.0
 _PORTION = 1 << 18
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
 
@@ -99,7 +99,7 @@ def _append(url: str, part: Path, start: int, remote: RemoteFile, reporter: Repo
     if 0 < start < remote.size:
         request.add_header("Range", f"bytes={start}-")
     opener = urllib.request.build_opener()
-    with contextlib.closing(opener.open(request, timeout=_SECONDS_TO_ANSWER)) as response:
+    with contextlib.closing(opener.open(request, timeout=SECONDS_TO_ANSWER)) as response:
         continues = str(response.headers.get("Content-Range", "")).startswith(f"bytes {start}-")
         _receive(response, part, start if response.status == 206 and continues else 0, remote, reporter)
 

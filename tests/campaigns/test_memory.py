@@ -73,7 +73,7 @@ def test_estimates(campaign, workspace, monkeypatch, name):
     config = load_config(workspace / "t.yaml").dataset
     measured = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, check=True)
     taken = int(measured.stdout)
-    monkeypatch.setattr("mlcli.io.memory._text", lambda path: "")  # as if nothing were taken yet
+    monkeypatch.setattr("mlcli.io.memory.file_text", lambda path: "")  # as if nothing were taken yet
     monkeypatch.setenv("MLCLI_MEMORY", str(int(TOO_HIGH * taken)))
     source_of(config).require_memory()
     monkeypatch.setenv("MLCLI_MEMORY", str(int(TOO_LOW * taken)))

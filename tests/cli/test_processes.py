@@ -110,7 +110,7 @@ def test_a_closed_pipe_exits_141(slow, mlcli, spawn):
 
 
 def test_a_signal_that_a_library_turned_into_its_own_error_still_tells_its_code(monkeypatch, capsys):
-    monkeypatch.setattr("mlcli.io.signals._received", [signal.SIGTERM])
+    monkeypatch.setattr("mlcli.cli.session.signal_received", lambda: signal.SIGTERM)
     with pytest.raises(SystemExit) as leaving, Session(as_json=False, quiet=False):
         raise RuntimeError("Error building a serializer")
     assert leaving.value.code == 143

@@ -15,14 +15,16 @@ from mlcli.io.memory import available_memory, require_memory
 def unlimited(monkeypatch):
     """A machine that says nothing of its memory."""
     monkeypatch.delenv("MLCLI_MEMORY", raising=False)
-    monkeypatch.setattr(memory, "_text", lambda path: "")
+    monkeypatch.setattr(memory, "file_text", lambda path: "")
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def files(monkeypatch, **contents):
     """What the system's files say, by the end of their names."""
     monkeypatch.setattr(
-        memory, "_text", lambda path: next((text for name, text in contents.items() if path.name == name), "")
+        memory,
+        "file_text",
+        lambda path: next((text for name, text in contents.items() if path.name == name), ""),
     )
 
 

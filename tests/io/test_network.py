@@ -154,7 +154,7 @@ def test_what_came_is_kept_for_the_next_time(serve, tmp_path):
 
 
 def test_a_silent_server_is_given_up(serve, tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "_SECONDS_TO_ANSWER", 0.1)
+    monkeypatch.setattr(network, "SECONDS_TO_ANSWER", 0.1)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -14,7 +14,7 @@ from mlcli.data.readers.text_file import TextFile
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
-_BLOCK = 1 << 18  # about the size of a core's cache: larger blocks were slower
+BLOCK = 1 << 18  # about the size of a core's cache: larger blocks were slower
 _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
 _LONE_RETURN = re.compile(rb"\r(?![\r\n])")
 _SHOWN = 20
@@ -54,8 +54,8 @@ class CsvLayout:
         """Block by block: offsets of delimiters and line ends outside quotes, and which are line ends."""
         data = self.text.data[: self.end]
         n_quotes = 0
-        for start in range(0, len(data), _BLOCK):
-            block = data[start : start + _BLOCK]
+        for start in range(0, len(data), BLOCK):
+            block = data[start : start + BLOCK]
             newline = block == _NEWLINE
             positions = np.flatnonzero(newline | (block == self.delimiter))
             if self.quoted:
@@ -125,8 +125,8 @@ def padding(layout: CsvLayout) -> Offsets:
     n_quotes = last = 0
     usual = np.zeros(256, dtype=bool)
     usual[[layout.delimiter, _NEWLINE, _QUOTE]] = True
-    for start in range(0, len(data), _BLOCK):
-        quotes = np.flatnonzero(data[start : start + _BLOCK] == _QUOTE) + start
+    for start in range(0, len(data), BLOCK):
+        quotes = np.flatnonzero(data[start : start + BLOCK] == _QUOTE) + start
         opening, closing = quotes[n_quotes & 1 :: 2], quotes[1 - (n_quotes & 1) :: 2]
         found.append(_before(layout, opening[~usual[data[opening - 1]]]))
         found.append(_behind(layout, closing[~usual[data[np.minimum(closing + 1, len(data) - 1)]]]))

@@ -79,7 +79,7 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0") | st.sample
 @pytest.fixture(params=[3, 5])
 def small_blocks(monkeypatch, request):
     """Every boundary between blocks of bytes is met."""
-    monkeypatch.setattr(csv_layout, "_BLOCK", request.param)
+    monkeypatch.setattr(csv_layout, "BLOCK", request.param)
 
 
 @st.composite

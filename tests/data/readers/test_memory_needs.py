@@ -92,7 +92,7 @@ SOURCES = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mlcli.io.memory._text", lambda path: "")  # as if all memory were free, and none taken yet
+    monkeypatch.setattr("mlcli.io.memory.file_text", lambda path: "")  # as if all memory were free, and none taken yet
     return tmp_path
 
 
