@@ -27,7 +27,7 @@ def test_seeds_and_folds_are_measured_and_shown(run, mlcli):
     for text in (
         "Training fold 2 of 3",
         "Over 3 seeds, 0 to 2, on the same 30 test rows",
-        "3 folds of the 120 training",
+        "3 folds of 120 training",
     ):
         assert text in shown.err
     assert max(map(len, shown.err.splitlines())) <= 100
@@ -54,7 +54,7 @@ def test_seeds_and_folds_are_measured_and_shown(run, mlcli):
 def test_houses_are_left_out_one_by_one(workspace, mlcli):
     mlcli("train", "configs/houses.yaml", "-q", "-S", "training.epochs=50", "-S", "evaluation.folds=leave_one_out")
     shown = mlcli("evaluate", "-S", "evaluation.baselines=none")
-    assert "Leave one out: each of the 5 training and validation rows" in shown.err
+    assert "Leave-one-out cross-validation: 5 training and validation rows" in shown.err
     found = json.loads(Path("runs/houses/001/evaluation/metrics.json").read_text())["folds"]
     assert found["metrics"] == {}
     assert found["pooled"]["mae"]["value"] > 0
