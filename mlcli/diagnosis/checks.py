@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from mlcli.config.sections.config import Config, usual_rate
-from mlcli.config.sections.optimizer import AdamConfig, LbfgsConfig
-from mlcli.diagnosis.evidence import RateRange
+from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate
 from mlcli.io.json import strict_json
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, optimizer_step, outputs_of, row_order, take_batch, train_model
-from mlcli.training.state import TrainingState
 
 # Initial loss as a multiple of the chance loss: initial weights alone cost a few, large inputs hundreds.
 INITIAL_LOSS = 10.0
@@ -35,8 +34,59 @@ MOST_TEST_STEPS, FEWEST_TEST_STEPS = 140, 42
 TEST_SAMPLE = 512
 # It ends when the loss is so many times the initial one.
 DIVERGED = 2.0
+# Decades over which the steepest descent is measured, so that one lucky step does not decide.
+STRETCH = 0.5
 # Share of the range test's fall that the training must reach in all its steps at its own rate.
 MIN_FALL = 0.5
+
+
+@dataclass(frozen=True)
+class RateRange:
+    """The learning-rate range test: the loss on a fixed sample of training rows as the rate grows.
+
+    start  : the loss before the first step
+    rates  : (n,) values of optimizer.lr, each the same factor above the last
+    losses : (n,) after the step at each rate
+    limit  : the rate at which the loss diverged; None where it did at none
+    """
+
+    start: float
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    limit: float | None
+
+    @cached_property
+    def lowest(self) -> float:
+        """The lowest loss."""
+        return min(self.losses)
+
+    @cached_property
+    def best_rate(self) -> float:
+        """The rate at the lowest loss; beyond it the loss rises."""
+        return self.rates[self.losses.index(self.lowest)]
+
+    @cached_property
+    def suggested(self) -> float:
+        """The rate of the steepest descent, at most a decade below that of the lowest loss."""
+        curve = (self.start, *self.losses)
+        span = min(max(1, round(STRETCH / math.log10(self._growth))), len(self.losses))
+        falls = [before - after for before, after in zip(curve, curve[span:], strict=False)]
+        steepest = self.rates[falls.index(max(falls)) + span // 2]
+        return min(steepest, self.best_rate / DECADE)
+
+    def loss_after(self, lr: float, steps: int) -> float:
+        """The lowest loss of the test up to the point that `steps` steps at one rate reach.
+
+        The length of a descent is taken as the sum of its rates; that of a geometric sequence is its last term ·
+        g / (g − 1), with g the factor between two.
+        """
+        reached = lr * steps * (self._growth - 1) / self._growth
+        passed = [loss for rate, loss in zip(self.rates, self.losses, strict=True) if rate <= reached]
+        return min((self.start, *passed))
+
+    @property
+    def _growth(self) -> float:
+        return self.rates[1] / self.rates[0]
 
 
 @dataclass(frozen=True)
@@ -75,8 +125,7 @@ def check_initial_loss(experiment: Experiment, context: TrainingContext) -> Chec
     chance = experiment.chance(context).uniform_loss
     if not chance > 0:
         return Check(name, title, None, f"with loss {experiment.config.loss.name} the chance loss is 0")
-    rows = experiment.draw(context.train, INITIAL_SAMPLE)
-    loss = context.cost(outputs_of(context, rows.x), rows.y).item()
+    loss = _loss(context, experiment.draw(context.train, INITIAL_SAMPLE))
     reason = f"{loss:.4g} before the first step; {_describe_chance(experiment, chance)}"
     return Check(name, title, loss <= INITIAL_LOSS * chance, reason)
 
@@ -160,28 +209,21 @@ def run_range_test(experiment: Experiment) -> RateRange | None:
     start = _loss(context, sample)
     end = DIVERGED * max(start, experiment.chance(context).uniform_loss)
     steps = max(FEWEST_TEST_STEPS, affordable_steps(context, MOST_TEST_STEPS))
-    rates, losses = _rates(usual_rate(experiment.config), steps), list[float]()
+    lowest, span = usual_rate(experiment.config) * LOWEST_RATE, HIGHEST_RATE / LOWEST_RATE
+    rates, losses = [lowest * span ** (step / (steps - 1)) for step in range(steps)], list[float]()
     state = new_state(context)
     to_context = context.lr / experiment.config.optimizer.lr  # other than 1 with an automatic batch size
     for rate in rates:
-        _train_step(replace(context, lr=rate * to_context), state)
+        batch = take_batch(context, row_order(context, state.epoch), state.batch)
+        optimizer_step(replace(context, lr=rate * to_context), state, batch)
+        if state.batch == context.steps_per_epoch:
+            state.epoch, state.batch = state.epoch + 1, 0
         loss = _loss(context, sample)
         if not loss <= end:
             break
         losses.append(loss)
     limit = rates[len(losses)] if len(losses) < len(rates) else None
     return RateRange(start, tuple(rates[: len(losses)]), tuple(losses), limit) if len(losses) > 1 else None
-
-
-def _rates(default: float, steps: int) -> list[float]:
-    return [default * LOWEST_RATE * (HIGHEST_RATE / LOWEST_RATE) ** (step / (steps - 1)) for step in range(steps)]
-
-
-def _train_step(context: TrainingContext, state: TrainingState) -> None:
-    """One optimizer step on the next mini-batch."""
-    optimizer_step(context, state, take_batch(context, row_order(context, state.epoch), state.batch))
-    if state.batch == context.steps_per_epoch:
-        state.epoch, state.batch = state.epoch + 1, 0
 
 
 def _loss(context: TrainingContext, rows: TensorDataset) -> float:

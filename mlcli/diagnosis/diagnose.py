@@ -7,56 +7,33 @@ from collections.abc import Callable, Iterable, Sequence
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
+from mlcli.diagnosis import history_rules as history
+from mlcli.diagnosis import probe_rules as probes
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.diagnosis.rules.data import (
-    class_missing,
-    imbalance_ignored,
-    label_noise,
-    no_signal,
-    no_validation_rows,
-    target_leaked,
-    too_little_data,
-    unscaled_inputs,
-)
-from mlcli.diagnosis.rules.network import (
-    class_collapse,
-    dead_units,
-    exploding_gradients,
-    saturated_units,
-    vanishing_gradients,
-)
-from mlcli.diagnosis.rules.training import (
-    overfitting,
-    plateau,
-    rate_too_high,
-    rate_too_low,
-    still_improving,
-    underfitting,
-)
 from mlcli.errors import ConfigError
 
 # The most severe first: data, then learning, then what can be improved.
 RULES: tuple[Callable[[TrainingEvidence], Finding | None], ...] = (
-    no_validation_rows,
-    target_leaked,
-    unscaled_inputs,
-    class_missing,
-    no_signal,
-    exploding_gradients,
-    vanishing_gradients,
-    rate_too_high,
-    rate_too_low,
-    still_improving,
-    label_noise,
-    underfitting,
-    dead_units,
-    saturated_units,
-    class_collapse,
-    overfitting,
-    too_little_data,
-    plateau,
-    imbalance_ignored,
+    history.no_validation_rows,
+    probes.target_leaked,
+    probes.unscaled_inputs,
+    probes.class_missing,
+    probes.no_signal,
+    probes.exploding_gradients,
+    probes.vanishing_gradients,
+    history.rate_too_high,
+    history.rate_too_low,
+    history.still_improving,
+    probes.label_noise,
+    history.underfitting,
+    probes.dead_units,
+    probes.saturated_units,
+    probes.class_collapse,
+    history.overfitting,
+    probes.too_little_data,
+    history.plateau,
+    history.imbalance_ignored,
 )
 
 _BAD_FIT = ("underfitting", "plateau", "class_collapse")

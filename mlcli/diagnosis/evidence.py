@@ -1,21 +1,31 @@
-"""The evidence that a diagnosis rests on: a training's history and scores, and the results of probes."""
+"""The evidence of a diagnosis: a training's history and scores, and the results of probes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.optimizer import DECADE
-from mlcli.diagnosis.chance import ChanceBaseline, skill_of
+from mlcli.diagnosis.checks import RateRange
+from mlcli.diagnosis.experiment import ChanceBaseline, measure_chance, skill_of
+from mlcli.errors import ArtefactError, ConfigError
+from mlcli.io.json import from_json
+from mlcli.models.task import Classification, FittedTask
+from mlcli.runs.bundle import load_bundle
+from mlcli.runs.folder import Run
+from mlcli.runs.history import read_metrics
+from mlcli.training.context import TensorDataset, TrainingContext
+from mlcli.training.inputs import Inputs, make_context
+from mlcli.training.loop import TrainedModel, best_scores
 from mlcli.training.state import EpochRecord
 
-# Decades over which the steepest descent is measured, so that one lucky step does not decide.
-STRETCH = 0.5
+# Sections that decide what a training does; a run that differs in one says nothing about the configuration.
+TRAINED_BY = ("seed", "dataset", "features", "model", "loss", "optimizer", "training")
+ENDED = ("finished", "early", "diverged")
 
 
 @dataclass(frozen=True)
@@ -80,55 +90,6 @@ class TrainingEvidence:
             return 1.0  # a constant target
         majority = max(self.counts) / sum(self.counts)
         return (scores.get("accuracy", majority) - majority) / (1 - majority)
-
-
-@dataclass(frozen=True)
-class RateRange:
-    """The learning-rate range test: the loss on a fixed sample of training rows as the rate grows.
-
-    start  : the loss before the first step
-    rates  : (n,) values of optimizer.lr, each the same factor above the last
-    losses : (n,) after the step at each rate
-    limit  : the rate at which the loss diverged; None where it did at none
-    """
-
-    start: float
-    rates: tuple[float, ...]
-    losses: tuple[float, ...]
-    limit: float | None
-
-    @cached_property
-    def lowest(self) -> float:
-        """The lowest loss."""
-        return min(self.losses)
-
-    @cached_property
-    def best_rate(self) -> float:
-        """The rate at the lowest loss; beyond it the loss rises."""
-        return self.rates[self.losses.index(self.lowest)]
-
-    @cached_property
-    def suggested(self) -> float:
-        """The rate of the steepest descent, at most a decade below that of the lowest loss."""
-        curve = (self.start, *self.losses)
-        span = min(max(1, round(STRETCH / math.log10(self._growth))), len(self.losses))
-        falls = [before - after for before, after in zip(curve, curve[span:], strict=False)]
-        steepest = self.rates[falls.index(max(falls)) + span // 2]
-        return min(steepest, self.best_rate / DECADE)
-
-    def loss_after(self, lr: float, steps: int) -> float:
-        """The lowest loss of the test up to the point that `steps` steps at one rate reach.
-
-        The length of a descent is taken as the sum of its rates; that of a geometric sequence is its last term ·
-        g / (g − 1), with g the factor between two.
-        """
-        reached = lr * steps * (self._growth - 1) / self._growth
-        passed = [loss for rate, loss in zip(self.rates, self.losses, strict=True) if rate <= reached]
-        return min((self.start, *passed))
-
-    @property
-    def _growth(self) -> float:
-        return self.rates[1] / self.rates[0]
 
 
 @dataclass(frozen=True)
@@ -230,3 +191,48 @@ class ProbeResults:
     curve: RowCurve | None
     valid_counts: tuple[int, ...]
     valid_deviation: float
+
+
+def untrained_evidence(context: TrainingContext, task: FittedTask) -> TrainingEvidence:
+    """What is known before the first epoch."""
+    counts, classes = (task.counts, task.classes) if isinstance(task, Classification) else ((), ())
+    chance = measure_chance(context.cost, task, context.train.y)
+    return TrainingEvidence(context.config, (), {}, {}, chance, len(context.valid), counts, classes)
+
+
+def training_evidence(context: TrainingContext, task: FittedTask, trained: TrainedModel) -> TrainingEvidence:
+    """A training that has just ended; its best weights are in the context's network."""
+    return replace(
+        untrained_evidence(context, task),
+        history=trained.state.history,
+        train=best_scores(context, trained.state, context.train),
+        valid=best_scores(context, trained.state, context.valid),
+        diverged=trained.stopped == "diverged",
+    )
+
+
+def run_evidence(
+    run: Run, config: Config, inputs: Inputs, arrays: tuple[TensorDataset, TensorDataset]
+) -> tuple[TrainingEvidence, TrainingContext] | None:
+    """A run's training, and its network's best weights in a context.
+
+    None where it was not trained with this configuration and these rows, or not to its end.
+    """
+    try:
+        manifest, trained = run.read_manifest(), read_resolved(run.config)
+        same = all(getattr(trained, section) == getattr(config, section) for section in TRAINED_BY)
+        complete = manifest.status in ENDED and manifest.members == 1  # an ensemble has no single history
+        if not (same and complete) or manifest.data_fingerprint != inputs.prepared.fingerprint:
+            return None
+        bundle = load_bundle(run.model) if run.model.exists() else None
+        facts = bundle.facts if bundle is not None else {}
+        train, valid = (from_json(dict[str, float], facts.get(split, {}), run.model) for split in ("train", "valid"))
+        history = read_metrics(run)
+    except (ArtefactError, ConfigError):
+        return None
+    context = make_context(config, inputs, arrays)
+    if bundle is not None:
+        context.model.load_state_dict(bundle.model.state_dict())
+    evidence = untrained_evidence(context, inputs.task)
+    diverged = manifest.status == "diverged"
+    return replace(evidence, history=history, train=train, valid=valid, diverged=diverged), context

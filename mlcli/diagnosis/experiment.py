@@ -1,4 +1,4 @@
-"""A configuration with its rows, ready for short experiments."""
+"""A configuration with its rows, ready for short experiments, and the loss of chance that they are compared with."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.optimizer import ConstantSchedule
-from mlcli.diagnosis.chance import ChanceBaseline, measure_chance
 from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
 from mlcli.training.loop import derive_seed
+from mlcli.training.losses import Loss
 
 # Multiply-adds of one experiment: some seconds.
 EFFORT = 2**36
@@ -23,10 +24,43 @@ PASSES = 3
 
 
 @dataclass(frozen=True)
+class ChanceBaseline:
+    """The training's loss of predictions that use no feature.
+
+    uniform_loss : of equal probabilities, or of the mean: ln K for cross-entropy, 1 for the squared error
+    prior_loss   : of the class frequencies; below uniform_loss where classes are imbalanced
+    """
+
+    uniform_loss: float
+    prior_loss: float
+
+
+def measure_chance(loss: Loss, task: FittedTask, y: Tensor) -> ChanceBaseline:
+    """The baseline on the rows of the encoded targets `y`."""
+    flat = torch.zeros(len(y), task.n_outputs, device=y.device)
+    uniform = loss(flat, y).item()
+    if not isinstance(task, Classification):
+        return ChanceBaseline(uniform, uniform)
+    logs = torch.tensor(task.counts, dtype=torch.float32, device=y.device).clamp(min=1e-3).log()
+    prior = logs if task.output == "softmax" else logs[1:] - logs[:1]
+    return ChanceBaseline(uniform, min(uniform, loss(flat + prior, y).item()))
+
+
+def skill_of(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """1 − Σ(predicted − truth)² / Σ(mean − truth)²: 0 for the mean and 1 for perfect predictions.
+
+    truth, predicted : (n, K) classes as ones and zeros, and their probabilities: Brier's skill score (Murphy, 1973);
+                       or (n, n_targets) numbers: R² over all targets
+    """
+    spread = np.square(truth - truth.mean(axis=0)).sum()
+    return float(1 - np.square(predicted - truth).sum() / spread) if spread > 0 else 1.0
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One configuration and the rows it is trained on.
 
-    train, valid : as the network takes them
+    train, valid : encoded, as the network's inputs
     """
 
     config: Config
@@ -44,8 +78,8 @@ class Experiment:
         """Rows of each class; empty for regression."""
         return tuple(rows.y.long().view(-1).bincount(minlength=self.n_classes).tolist()) if self.n_classes else ()
 
-    def targets(self, y: torch.Tensor) -> np.ndarray:
-        """Encoded targets as `skill_of` takes them: (n, K) classes as ones and zeros, or (n, n_targets) numbers."""
+    def targets(self, y: Tensor) -> np.ndarray:
+        """Encoded targets for `skill_of`: (n, K) classes as ones and zeros, or (n, n_targets) numbers."""
         if not isinstance(self.task, Classification):
             return y.cpu().numpy()
         targets: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y)]
@@ -68,7 +102,7 @@ class Experiment:
         chosen = self.permutation(len(rows))[:most].to(rows.x.device)
         return TensorDataset(rows.x.index_select(0, chosen), rows.y.index_select(0, chosen))
 
-    def permutation(self, n: int) -> torch.Tensor:
+    def permutation(self, n: int) -> Tensor:
         """The integers below n, shuffled by the seed."""
         return torch.randperm(n, generator=torch.Generator().manual_seed(derive_seed(self.config.seed, n)))
 

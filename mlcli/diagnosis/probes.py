@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from statistics import stdev
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config
-from mlcli.diagnosis.chance import skill_of
-from mlcli.diagnosis.evidence import ColumnFacts, ForestFacts, LabelFacts, NetworkFacts, RowCurve
-from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate
+from mlcli.diagnosis.checks import RateRange
+from mlcli.diagnosis.evidence import (
+    ColumnFacts,
+    ForestFacts,
+    LabelFacts,
+    NetworkFacts,
+    ProbeResults,
+    RowCurve,
+    TrainingEvidence,
+)
+from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, skill_of
 from mlcli.models.task import Classification
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, outputs_of, train_model
@@ -33,6 +42,44 @@ CAN_DIE = ("relu", "relu6")
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 # Steps of each of these trainings; fewer say nothing about a longer one.
 MOST_STEPS, FEWEST_STEPS = 500, 200
+# Validation loss above training loss, as a share of the chance loss, from which more rows may help.
+GAP = 0.05
+# Validation rows whose losses are measured one by one.
+SAMPLE = 500
+
+
+def run_probes(
+    experiment: Experiment, rates: RateRange | None, evidence: TrainingEvidence, context: TrainingContext
+) -> TrainingEvidence:
+    """The evidence with the results of all probes.
+
+    rates   : of the experiment's range test
+    context : of the training, with the best weights in its network
+    """
+    forest = grow_forest(experiment)
+    gap = evidence.valid["loss"] - evidence.train["loss"] if evidence.train and evidence.valid else 0.0
+    has_gap = gap > GAP * evidence.chance.uniform_loss
+    probes = ProbeResults(
+        rates=rates,
+        untrained=probe_network(experiment, experiment.context()),
+        trained=probe_network(experiment, context),
+        columns=probe_columns(experiment),
+        forest=forest,
+        labels=suspect_labels(forest) if experiment.n_classes else None,
+        curve=measure_rows(experiment, evidence.history[-1].step) if has_gap else None,
+        valid_counts=experiment.count_classes(experiment.valid),
+        valid_deviation=_standard_error(context, experiment.draw(context.valid, SAMPLE)),
+    )
+    return replace(evidence, probes=probes)
+
+
+def _standard_error(context: TrainingContext, rows: TensorDataset) -> float:
+    """Of the mean of the rows' losses."""
+    if len(rows) < 2:
+        return 0.0
+    outputs = outputs_of(context, rows.x)
+    losses = [context.cost(outputs[at : at + 1], rows.y[at : at + 1]).item() for at in range(len(rows))]
+    return stdev(losses) / math.sqrt(len(context.valid)) if all(map(math.isfinite, losses)) else 0.0
 
 
 def probe_columns(experiment: Experiment) -> ColumnFacts:
@@ -41,17 +88,14 @@ def probe_columns(experiment: Experiment) -> ColumnFacts:
     x, names = rows.x.float().cpu().numpy(), experiment.layout.names
     sizes = np.sqrt(np.square(x[:, : len(names)], dtype=np.float64).mean(axis=0))
     y = experiment.targets(rows.y)
-    skills = {name: _skill_alone(column, y) for name, column in _columns(experiment, x)}
-    return ColumnFacts(dict(zip(names, sizes.tolist(), strict=True)), skills)
-
-
-def _columns(experiment: Experiment, x: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Each column as numbers (n,); one-hot inputs of a category are joined again."""
     together: dict[str, list[int]] = {}
-    for index, name in enumerate((*experiment.layout.names, *experiment.layout.embedded)):
+    for index, name in enumerate((*names, *experiment.layout.embedded)):
         together.setdefault(name.partition("=")[0], []).append(index)
-    for name, indices in together.items():
-        yield name, x[:, indices[0]] if len(indices) == 1 else x[:, indices].argmax(axis=1)
+    skills = {}
+    for name, at in together.items():
+        column = x[:, at[0]] if len(at) == 1 else x[:, at].argmax(axis=1)  # one-hot inputs are joined again
+        skills[name] = _skill_alone(column, y)
+    return ColumnFacts(dict(zip(names, sizes.tolist(), strict=True)), skills)
 
 
 def _skill_alone(column: np.ndarray, y: np.ndarray) -> float:
@@ -67,35 +111,20 @@ def _skill_alone(column: np.ndarray, y: np.ndarray) -> float:
 
 def grow_forest(experiment: Experiment) -> ForestFacts:
     """Out-of-bag predictions of a random forest on at most FOREST_SAMPLE training rows."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
     rows = experiment.permutation(len(experiment.train))[:FOREST_SAMPLE].sort().values
     x = experiment.train.x.cpu().index_select(0, rows).float().numpy()
     y = experiment.train.y.cpu().index_select(0, rows)
-    truth = experiment.targets(y)
-    if isinstance(experiment.task, Classification):
-        return ForestFacts(rows.numpy(), truth, _probabilities(experiment, x, experiment.task.decode_targets(y)))
-    return ForestFacts(rows.numpy(), truth, _numbers(experiment, x, truth))
-
-
-def _probabilities(experiment: Experiment, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    from sklearn.ensemble import RandomForestClassifier
-
-    forest = RandomForestClassifier(**_options(experiment)).fit(x, labels)
-    probabilities = np.zeros((len(x), experiment.n_classes))
-    probabilities[:, forest.classes_] = forest.oob_decision_function_
-    return probabilities
-
-
-def _numbers(experiment: Experiment, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    from sklearn.ensemble import RandomForestRegressor
-
-    forest = RandomForestRegressor(max_features=1 / 3, **_options(experiment)).fit(x, y.squeeze())
-    predicted: np.ndarray = forest.oob_prediction_.reshape(y.shape)
-    return predicted
-
-
-def _options(experiment: Experiment) -> dict[str, int | bool]:
-    seed = experiment.config.seed % 2**32
-    return {"n_estimators": N_TREES, "min_samples_leaf": MIN_LEAF, "oob_score": True, "random_state": seed}
+    truth, seed = experiment.targets(y), experiment.config.seed % 2**32
+    options = {"n_estimators": N_TREES, "min_samples_leaf": MIN_LEAF, "oob_score": True, "random_state": seed}
+    if not isinstance(experiment.task, Classification):
+        regressor = RandomForestRegressor(max_features=1 / 3, **options).fit(x, truth.squeeze())
+        return ForestFacts(rows.numpy(), truth, regressor.oob_prediction_.reshape(truth.shape))
+    classifier = RandomForestClassifier(**options).fit(x, experiment.task.decode_targets(y))
+    probabilities = np.zeros(truth.shape)
+    probabilities[:, classifier.classes_] = classifier.oob_decision_function_
+    return ForestFacts(rows.numpy(), truth, probabilities)
 
 
 def suspect_labels(forest: ForestFacts) -> LabelFacts:
@@ -123,12 +152,14 @@ def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFa
     activation = experiment.config.model.activation
     layers = _activations(context.model, rows.x) if activation in (*CAN_DIE, *SATURATED) else []
     dead = tuple((layer == 0).all(dim=0).float().mean().item() for layer in layers) if activation in CAN_DIE else ()
-    saturated = tuple(_share_outside(layer, SATURATED[activation]) for layer in layers if activation in SATURATED)
+    low, high = SATURATED.get(activation, (-math.inf, math.inf))
+    outside = [((layer < low) | (layer > high)).float().mean().item() for layer in layers]
+    saturated = tuple(outside) if activation in SATURATED else ()
     context.gradients.compute_gradients(rows.x, rows.y, seed=experiment.config.seed)
-    gradients, outputs = _gradient_sizes(context.model), outputs_of(context, rows.x)
-    return NetworkFacts(
-        gradients, dead, saturated, _count_predicted(experiment, outputs), _skill(experiment, outputs, rows.y)
-    )
+    slopes = [module.weight.grad for module in context.model.modules() if isinstance(module, nn.Linear)]
+    gradients = tuple(slope.float().square().mean().sqrt().item() for slope in slopes if slope is not None)
+    predicted, skill = _count_and_score(experiment, outputs_of(context, rows.x), rows.y)
+    return NetworkFacts(gradients, dead, saturated, predicted, skill)
 
 
 @torch.inference_mode()
@@ -144,28 +175,15 @@ def _activations(model: nn.Module, x: Tensor) -> list[Tensor]:
     return seen
 
 
-def _share_outside(layer: Tensor, span: tuple[float, float]) -> float:
-    return ((layer < span[0]) | (layer > span[1])).float().mean().item()
-
-
-def _gradient_sizes(model: nn.Module) -> tuple[float, ...]:
-    linear = [module.weight.grad for module in model.modules() if isinstance(module, nn.Linear)]
-    return tuple(gradient.float().square().mean().sqrt().item() for gradient in linear if gradient is not None)
-
-
-def _count_predicted(experiment: Experiment, outputs: Tensor) -> tuple[int, ...]:
-    if not experiment.n_classes:
-        return ()
-    return tuple(np.bincount(experiment.task.decode(outputs).values, minlength=experiment.n_classes).tolist())
-
-
-def _skill(experiment: Experiment, outputs: Tensor, y: Tensor) -> float:
-    truth = experiment.targets(y)
-    if not experiment.n_classes:
-        return skill_of(truth, outputs.cpu().numpy())
+def _count_and_score(experiment: Experiment, outputs: Tensor, y: Tensor) -> tuple[tuple[int, ...], float]:
+    """Rows predicted for each class, and the skill of the predictions."""
+    truth, n_classes = experiment.targets(y), experiment.n_classes
+    if not n_classes:
+        return (), skill_of(truth, outputs.cpu().numpy())
     decoded = experiment.task.decode(outputs)
-    certain = np.eye(experiment.n_classes)[decoded.values]
-    return skill_of(truth, certain if decoded.probabilities is None else decoded.probabilities)
+    counts = tuple(np.bincount(decoded.values, minlength=n_classes).tolist())
+    certain = np.eye(n_classes)[decoded.values]
+    return counts, skill_of(truth, certain if decoded.probabilities is None else decoded.probabilities)
 
 
 def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
@@ -178,19 +196,15 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     allowed = affordable_steps(context, MOST_STEPS)
     if allowed < min(steps, FEWEST_STEPS):
         return None
-    config, order = _fixed(context), experiment.permutation(len(experiment.train))
+    # Batch size and rate must not depend on the number of rows.
+    config, order = at_constant_rate(context.config), experiment.permutation(len(experiment.train))
+    training = config.training.model_copy(update={"batch_size": context.batch_size, "early_stopping": None})
+    optimizer = config.optimizer.model_copy(update={"lr": context.lr})
+    config = config.model_copy(update={"training": training, "optimizer": optimizer})
     parts = [order[: math.ceil(share * len(order))].sort().values for share in SHARES]
     rows = [TensorDataset(experiment.train.x[part], experiment.train.y[part]) for part in parts]
     losses = [_lowest_loss(experiment, config, part, min(steps, allowed)) for part in rows]
     return RowCurve(tuple(map(len, rows)), tuple(losses)) if all(map(math.isfinite, losses)) else None
-
-
-def _fixed(context: TrainingContext) -> Config:
-    """The configuration with batch size and rate that do not depend on the number of rows."""
-    config = at_constant_rate(context.config)
-    training = config.training.model_copy(update={"batch_size": context.batch_size, "early_stopping": None})
-    optimizer = config.optimizer.model_copy(update={"lr": context.lr})
-    return config.model_copy(update={"training": training, "optimizer": optimizer})
 
 
 def _lowest_loss(experiment: Experiment, config: Config, rows: TensorDataset, steps: int) -> float:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from mlcli.config.sections.config import Config, usual_rate
 from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
 from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue
-
-if TYPE_CHECKING:
-    from mlcli.diagnosis.evidence import TrainingEvidence
+from mlcli.diagnosis.evidence import TrainingEvidence
 
 Level = Literal["ailment", "note"]
 Recommendation = tuple[tuple[str, ...], dict[str, JsonValue]]

@@ -21,10 +21,10 @@ from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
 from mlcli.runs.provenance import bundle_facts, manifest_of
-from mlcli.search.model_cache import CachedNetwork, ModelCache
-from mlcli.search.ranking import distinct_trials
+from mlcli.search.objective import SearchContext, network_of, same_inputs, train_trial
 from mlcli.search.space import config_with
-from mlcli.search.trial import SearchContext, Trial, network_of, same_inputs, train_trial
+from mlcli.search.storage import CachedNetwork, ModelCache
+from mlcli.search.trial import Trial, distinct_trials
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import SCORING_BATCH, TensorDataset
 from mlcli.training.inputs import Inputs, make_context

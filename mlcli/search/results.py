@@ -1,9 +1,9 @@
-"""The results of a search: its files, its difference to the start, and the importance of the keys."""
+"""The results of a search: its files, the best or next configuration, its difference to the start, key importance."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,12 @@ from typing import Any
 import optuna
 from torch import Tensor
 
+from mlcli.config.loading.commented import commented_keys, write_document
+from mlcli.config.loading.differences import differing_keys, show_setting
+from mlcli.config.loading.dump import changes_of, plain_section
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
+from mlcli.diagnosis.recommendations import Finding
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
@@ -20,13 +24,11 @@ from mlcli.metrics.paired import Difference, compare_predictions
 from mlcli.models.task import Classification, FittedTask
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
-from mlcli.search.next_config import write_proposal
-from mlcli.search.ranking import best_so_far, best_trial, describe_progress
+from mlcli.search.objective import SearchContext, reported_metric
 from mlcli.search.search import Search, Searched
-from mlcli.search.selection_metric import reported_metric
 from mlcli.search.space import config_with, distributions, params_of
 from mlcli.search.storage import quiet
-from mlcli.search.trial import SearchContext, Trial
+from mlcli.search.trial import Trial, best_so_far, best_trial, describe_progress, start_trial
 
 # Complete trials from which the importance of keys is estimated.
 MIN_TRIALS = 10
@@ -110,6 +112,39 @@ def write_best(folder: Path, search: Search, searched: Searched) -> Path | None:
     text = write_proposal(search.context.start, best, searched.trials, searched.findings, search.context.metric)
     write_file(folder / "best.yaml", text.encode())
     return folder / "best.yaml"
+
+
+def write_proposal(
+    start: Config, best: Trial, trials: Sequence[Trial], findings: Sequence[Finding], metric: str
+) -> str:
+    """YAML of the best trial's complete configuration; comments above it say what changed and why."""
+    config, first = config_with(start, best.values), start_trial(trials)
+    before, after = (
+        "none" if trial is None or trial.score is None else f"{trial.score:.6g}" for trial in (first, best)
+    )
+    lines = [f"Validation {metric}: {before} before, {after} with this configuration."]
+    if best.origin == "start":
+        lines = [f"The start itself: none of {len(trials)} trials has a better validation {metric} than {after}."]
+    changes = differing_keys([start, config])
+    if changes:
+        lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]
+    if best.origin == "remedy":
+        lines.append("Reason: it follows the recommendations for the problems found.")
+    elif best.origin == "search":
+        lines.append(f"Reason: trial {best.number} is the best of {len(trials)} on the validation rows.")
+    lines += [f"Found: {finding.course_term}: {finding.evidence}." for finding in findings]
+    return write_document(lines, commented_keys(plain_section(config), {}))
+
+
+def describe_next(start: Config, config: Config, headline: str, causes: Mapping[str, Finding]) -> str:
+    """YAML of what the configuration says beyond its defaults, which loads back to it.
+
+    Comments at its head give the reasons, and one behind each changed key its former value.
+    """
+    reasons = dict.fromkeys(f"{finding.course_term}: {finding.evidence}" for finding in causes.values())
+    head = [headline, *(f"Changed for {reason}." for reason in reasons)]
+    comments = {one.key: f"was {show_setting(one.values[0])}" for one in differing_keys([start, config])}
+    return write_document(head, commented_keys({"name": config.name, **changes_of(config)}, comments))
 
 
 def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> SavedEnsemble | None:

@@ -13,17 +13,16 @@ import torch
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
-from mlcli.diagnosis.collect import training_evidence
+from mlcli.diagnosis.checks import Checks
 from mlcli.diagnosis.diagnose import diagnose, merge_patches
-from mlcli.diagnosis.evidence import TrainingEvidence
+from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError
-from mlcli.search.callbacks import Budget, Heartbeat, SearchCallback, StudyPoller
-from mlcli.search.model_cache import ModelCache
-from mlcli.search.ranking import best_trial, distinct_trials, rank_trials
+from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
 from mlcli.search.space import config_with
-from mlcli.search.study import AskedTrial, Study
-from mlcli.search.trial import SearchContext, Trial, judge, judge_by_folds, network_of, train_trial
+from mlcli.search.storage import ModelCache
+from mlcli.search.study import AskedTrial, Heartbeat, Study, StudyPoller
+from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 
@@ -31,6 +30,48 @@ from mlcli.training.context import TrainingContext
 COMPARABLE = ("model.", "optimizer.", "training.")
 # Time reserved for the ensemble, as a multiple of what the trials' trainings took.
 RESERVE = 1.1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to search.
+
+    trials   : of the whole search, those of earlier commands included
+    timeout  : seconds of this command, its ensemble included
+    ensemble : networks of the ensemble; 1 for none
+    jobs     : processes that train at the same time
+    """
+
+    trials: int
+    timeout: float | None = None
+    ensemble: int = 1
+    jobs: int = 1
+
+    def deadline(self) -> float:
+        """When a timeout that starts now ends, in seconds of the monotonic clock; infinite without one."""
+        return math.inf if self.timeout is None else time.monotonic() + self.timeout
+
+
+class SearchCallback(Callback):
+    """A callback of a search and of the training of each trial."""
+
+    def on_checks(self, config: Config, checks: Checks) -> None:
+        """Called before the first trial."""
+
+    def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
+        """Called when the search starts or continues, with the trials so far and the metric that compares them."""
+
+    def on_trial_start(self, number: int, budget: Budget) -> None:
+        """Called before each trial."""
+
+    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
+        """Called after each trial; best is the best complete one so far."""
+
+    def on_ensemble(self) -> None:
+        """Called before the ensemble's networks are trained."""
+
+    def on_poll(self, running: int) -> None:
+        """Called after each reading of the study, with the number of trials that are running in all processes."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +136,9 @@ class Search:
 
         for callback in self.callbacks:
             callback.on_search(self.trials, self.context.metric, self.budget)
-        while not self.study.exhausted and not stopped() and self._may_start():
+        while not self.study.exhausted and not stopped():
+            if len(self.trials) + self.study.n_running() >= self.budget.trials:
+                break
             for callback in self.callbacks:
                 callback.on_trial_start(len(self.trials) + 1, self.budget)
             if not self._run_trial(*self._next_trial(), stopped, interrupted):
@@ -129,9 +172,6 @@ class Search:
         per_network = mean(seconds) / self.context.trainings_per_trial
         needed = RESERVE * (self.budget.ensemble - 1) * per_network / self.budget.jobs
         return min(needed, self.budget.timeout / 2)
-
-    def _may_start(self) -> bool:
-        return len(self.trials) + self.study.n_running() < self.budget.trials
 
     def _next_trial(self) -> tuple[Trial, AskedTrial | None]:
         """The next trial before its training, with what the sampler asked for where it is the sampler's."""
@@ -176,7 +216,9 @@ class Search:
 
         A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
         """
-        callbacks = [*self.callbacks, Heartbeat(self.study, asked), *self._pollers()]
+        callbacks: list[Callback] = [*self.callbacks, Heartbeat(self.study, asked)]
+        if self.callbacks and (self.budget.jobs > 1 or self.study.shared):
+            callbacks.append(StudyPoller(self.poll))
         trial_run = train_trial(self.context, config, self.trials, callbacks, stopped)
         late, is_start = trial_run.trained.stopped == "interrupted", blank.origin == "start"
         if late and (interrupted() or is_start or not trial_run.trained.state.best_epoch):
@@ -192,10 +234,6 @@ class Search:
             evidence = training_evidence(trial_run.context, trial_run.task, trial_run.trained)
             self.study.store_findings(self.diagnose(evidence, trial_run.context))
         return trial
-
-    def _pollers(self) -> list[Callback]:
-        """Reads the trials of other processes during a training, where there may be any."""
-        return [StudyPoller(self.poll)] if self.callbacks and (self.budget.jobs > 1 or self.study.shared) else []
 
     def _score_on_folds(
         self, trial: Trial, config: Config, callbacks: Sequence[Callback], stopped: Callable[[], bool]

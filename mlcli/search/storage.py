@@ -1,35 +1,52 @@
-"""Storage of a search's trials: a journal in its folder, or a database that several machines share."""
+"""What a search stores: its trials and the networks of the best ones.
+
+Trials are in a journal in the search's folder, or in a database that several machines share; networks are in the
+folder, so that none is trained twice.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from torch import Tensor
 
+from mlcli.config.tree import JsonValue
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.io.atomic import write_file
+from mlcli.io.atomic import atomic_folder, recover_folder, write_file, write_json
 from mlcli.io.disk import locked_folder, make_folder, resource_errors
+from mlcli.io.json import from_json, strict_json
 from mlcli.io.network import fill_variables, offline
 from mlcli.io.paths import runs_dir
-from mlcli.io.verified import read_limited
+from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.io.verified import read_json, read_limited, verify_folder
+from mlcli.training.state import EpochRecord
 
 if TYPE_CHECKING:
     import sqlalchemy
-    from optuna.storages import BaseStorage
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LIMIT = 256 << 20
 # Seconds between heartbeats, and after which a trial without one has failed.
 HEARTBEAT, GRACE = 10, 120
 ATTEMPTS, PAUSE = 4, 0.3
+# Kinds of the cache's folders, and their files.
+KIND = "kept network"
+HISTORY, TENSORS = "history.json", "network.safetensors"
+VALID = "valid"
+# FOLDS is no key of a configuration.
+FOLDS, FOLDS_KIND = "folds", "answers over folds"
 
 
 class _FolderLock:
@@ -54,25 +71,14 @@ def open_storage(place: Path, url: str | None, repair: bool) -> tuple[BaseStorag
     """
     if url is not None:
         return _database(url), f"{place.parent.parent.name}/{place.parent.name}"
-    return _journal(place, repair), "improve"
-
-
-def _journal(place: Path, repair: bool) -> BaseStorage:
     make_folder(place.parent)
-    if repair:
-        _repair(place)
+    if repair and place.exists():
+        content = read_limited(place, JOURNAL_LIMIT)
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:  # the next line would be appended to the unfinished one
+            write_file(place, whole)
     lock: Any = _FolderLock(place.parent)  # Optuna does not export the type
-    return JournalStorage(JournalFileBackend(str(place), lock_obj=lock))
-
-
-def _repair(place: Path) -> None:
-    """Cut off a last line that a crash left unfinished: the next one would be written into it."""
-    if not place.exists():
-        return
-    content = read_limited(place, JOURNAL_LIMIT)
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        write_file(place, whole)
+    return JournalStorage(JournalFileBackend(str(place), lock_obj=lock)), "improve"
 
 
 def _database(template: str) -> BaseStorage:
@@ -147,3 +153,71 @@ def reading(place: Path) -> Iterator[None]:
         raise ArtefactError(
             f"{place}: damaged ({type(error).__name__}: {error}); delete its folder to start a new search"
         ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class CachedNetwork:
+    """A trained network.
+
+    state : its weights, by parameter name
+    valid : float32 (n, n_outputs), its raw outputs on the validation rows
+    """
+
+    state: dict[str, Tensor]
+    valid: Tensor
+    history: Sequence[EpochRecord]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class _History:
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class ModelCache:
+    """The folder of cached networks, each under a hash of the values that its trial changed."""
+
+    folder: Path
+
+    def put(self, values: Mapping[str, JsonValue], network: CachedNetwork) -> None:
+        """Write a network, in place of an earlier one with the same values."""
+        with atomic_folder(self._place(values), KIND) as new:
+            state = {f"model.{name}": tensor for name, tensor in network.state.items()}
+            write_tensors(new / TENSORS, {VALID: network.valid, **state})
+            history = _History(tuple(network.history), network.best_epoch)
+            write_json(new / HISTORY, strict_json(asdict(history)))
+
+    def put_fold_outputs(self, values: Mapping[str, JsonValue], outputs: Tensor) -> None:
+        """Write the pooled outputs of the networks of all folds, float32 (n, n_outputs)."""
+        with atomic_folder(self._place({**values, FOLDS: True}), FOLDS_KIND) as new:
+            write_tensors(new / TENSORS, {VALID: outputs})
+
+    def get_fold_outputs(self, values: Mapping[str, JsonValue]) -> Tensor | None:
+        """What `put_fold_outputs` wrote; None where it is missing or damaged."""
+        try:
+            return self._read(self._place({**values, FOLDS: True}), FOLDS_KIND)[VALID]
+        except (ArtefactError, KeyError):
+            return None
+
+    def get(self, values: Mapping[str, JsonValue]) -> CachedNetwork | None:
+        """The network of these values; None where it is missing or damaged."""
+        place = self._place(values)
+        try:
+            tensors = self._read(place, KIND)
+            history = from_json(_History, read_json(place / HISTORY), place / HISTORY)
+        except ArtefactError:
+            return None
+        valid = tensors.pop(VALID)
+        state = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+        return CachedNetwork(state, valid, history.epochs, history.best_epoch)
+
+    def _read(self, place: Path, kind: str) -> dict[str, Tensor]:
+        recover_folder(place)
+        verify_folder(place, kind)
+        return read_tensors(place / TENSORS)
+
+    def _place(self, values: Mapping[str, JsonValue]) -> Path:
+        """Named by a hash of the values."""
+        return self.folder / hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import optuna
 from optuna.storages import RDBStorage, fail_stale_trials
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from mlcli.config.sections.config import Config
@@ -18,15 +21,16 @@ from mlcli.io.json import from_json, strict_json
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.search.samplers import GridSampler, build_sampler
 from mlcli.search.space import distributions, draw, known_params, search_space
-from mlcli.search.storage import JOURNAL, calm, open_storage, reading
+from mlcli.search.storage import HEARTBEAT, JOURNAL, calm, open_storage, reading
 from mlcli.search.trial import Trial, TrialState
+from mlcli.training.callbacks import Callback
+from mlcli.training.context import TrainingContext
 from mlcli.training.loop import derive_seed
-
-if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
+from mlcli.training.state import TrainingState
 
 RECORD, FINDINGS = "trial", "findings"
+# Seconds between two readings of the study during a training.
+POLL_SECONDS = 1.0
 
 Ending = TrialState | Literal["dropped"]
 
@@ -73,7 +77,8 @@ class Study:
         with reading(self._place):
             if self.shared:
                 fail_stale_trials(self._study)
-            ended = [trial for trial in self._study.get_trials(deepcopy=False) if _has_ended(trial)]
+            known = self._study.get_trials(deepcopy=False)
+        ended = [trial for trial in known if RECORD in trial.user_attrs and trial.state.is_finished()]
         ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
         return [self._record(number, trial) for number, trial in enumerate(ended, start=1)]
 
@@ -111,13 +116,10 @@ class Study:
     def ask(self, n_done: int) -> AskedTrial:
         """The sampler's next configuration, after n_done trials."""
         with calm(self._place):
-            self._study.sampler = self._sampler(n_done)
+            seed = derive_seed(self.config.seed, self._stream) if self._stream else self.config.seed
+            self._study.sampler = build_sampler(self.config.improve, self.space, derive_seed(seed, n_done) % 2**32)
             trial = self._study.ask()
             return AskedTrial(trial, draw(self.space, trial))
-
-    def _sampler(self, n_done: int) -> BaseSampler:
-        seed = derive_seed(self.config.seed, self._stream) if self._stream else self.config.seed
-        return build_sampler(self.config.improve, self.space, derive_seed(seed, n_done) % 2**32)
 
     def store(self, trial: Trial, config: Config, asked: AskedTrial | None) -> None:
         """Store a trial that has ended; one that the sampler did not ask for is added for it to learn from."""
@@ -162,10 +164,6 @@ class Study:
         self._study.tell(number, score if state == "complete" else None, state=_optuna_state(state))
 
 
-def _has_ended(trial: FrozenTrial) -> bool:
-    return RECORD in trial.user_attrs and trial.state.is_finished()
-
-
 def _optuna_state(state: Ending) -> OptunaState:
     """Optuna's samplers rank pruned trials below complete ones and ignore failed ones.
 
@@ -177,3 +175,30 @@ def _optuna_state(state: Ending) -> OptunaState:
         case "pruned" | "failed":
             return OptunaState.PRUNED
     return OptunaState.FAIL
+
+
+class Heartbeat(Callback):
+    """Tells other machines that a trial's process is alive."""
+
+    def __init__(self, study: Study, asked: AskedTrial | None) -> None:
+        self.study = study
+        self.asked = asked
+        self.next_beat = 0.0
+
+    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
+        if self.asked is not None and time.monotonic() >= self.next_beat:
+            self.next_beat = time.monotonic() + HEARTBEAT
+            self.study.record_heartbeat(self.asked)
+
+
+class StudyPoller(Callback):
+    """Reads the trials of other processes while one is trained here."""
+
+    def __init__(self, poll: Callable[[], None]) -> None:
+        self.poll = poll
+        self.next_poll = time.monotonic() + POLL_SECONDS
+
+    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
+        if time.monotonic() >= self.next_poll:
+            self.poll()
+            self.next_poll = time.monotonic() + POLL_SECONDS

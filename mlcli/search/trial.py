@@ -1,41 +1,26 @@
-"""A trial: one configuration, trained as usual and scored by its best epoch on the validation rows."""
+"""The record of a trial, trials in the order of their scores, and the progress of a search."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
-from torch import Tensor
-
-from mlcli.config.sections.config import Config
-from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.json import strict_json
-from mlcli.models.task import FittedTask, Predictions
-from mlcli.reporter import Silent
-from mlcli.search.model_cache import CachedNetwork
-from mlcli.search.samplers import Curve, HyperbandPruning, MedianPruning, best_curve
-from mlcli.search.selection_metric import SelectionMetric, choose_selection_metric
-from mlcli.training.callbacks import Callback, StopRule, stop_rules
-from mlcli.training.context import TensorDataset, TrainingContext
-from mlcli.training.inputs import Inputs, gather_inputs, make_context
-from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
+from mlcli.metrics.catalog import beats, higher_is_better
 
-# Each takes as much memory as the training rows.
-KEPT_INPUTS = 2
 Origin = Literal["start", "remedy", "search"]
-EPOCHS = "training.epochs"
 TrialState = Literal["complete", "pruned", "failed"]
 
-
-# Parts of a configuration that decide its inputs and the encoding of the targets.
-INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
-    lambda config: config.features,
-    lambda config: config.loss,
-    lambda config: config.model.output,
-)
+# An ensemble's members come from so many trials, which differ in one of these keys.
+CONFIGURATIONS = 4
+ARCHITECTURE = ("model.hidden", "model.activation", "model.norm")
+# Scores from which the halves of a search are compared.
+MIN_SCORES = 8
+# Share of the whole gain that the second half must bring for more trials to be worth their time.
+WORTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -59,7 +44,7 @@ class Trial:
     best_epoch: int = 0
     epochs: int = 0
     seconds: float = 0.0
-    curve: Curve = ()
+    curve: tuple[float, ...] = ()
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -67,146 +52,54 @@ class Trial:
         return {key: strict_json(value) for key, value in asdict(self).items() if key != "curve"}
 
 
-@dataclass(frozen=True)
-class SearchContext:
-    """What all trials share.
+def rank_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
+    """The complete trials, the best first; of equals the earlier."""
+    complete = [(trial.score, trial) for trial in trials if trial.state == "complete" and trial.score is not None]
+    return [trial for _, trial in sorted(complete, key=itemgetter(0), reverse=higher_is_better(metric))]
 
-    start  : the unchanged configuration, with its inputs and arrays
-    folds  : the rows that trials are compared on; None for the validation rows
-    others : inputs of other features, the latest few, which later trials may use again
+
+def distinct_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
+    """The best trial of each architecture, the best first, at most CONFIGURATIONS."""
+    best: dict[str, Trial] = {}
+    for trial in rank_trials(trials, metric):
+        best.setdefault(json.dumps([trial.values.get(key) for key in ARCHITECTURE]), trial)
+    return list(best.values())[:CONFIGURATIONS]
+
+
+def start_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The trial of the unchanged configuration; None before it has ended."""
+    return next((trial for trial in trials if trial.origin == "start"), None)
+
+
+def best_trial(trials: Sequence[Trial], metric: str) -> Trial | None:
+    """The best complete trial."""
+    return next(iter(rank_trials(trials, metric)), None)
+
+
+def best_so_far(trials: Sequence[Trial], metric: str) -> list[float | None]:
+    """The best score of the complete trials up to each trial; None before the first of them."""
+    best: list[float | None] = []
+    for trial in trials:
+        last = best[-1] if best else None
+        score = trial.score if trial.state == "complete" else None
+        better = score is not None and (last is None or beats(score, last, metric))
+        best.append(score if better else last)
+    return best
+
+
+def describe_progress(best: Sequence[float | None], metric: str) -> str:
+    """Whether more trials are worth their time, in a sentence; empty for too few trials.
+
+    best : the best score up to each trial
     """
-
-    start: Config
-    inputs: Inputs
-    arrays: tuple[TensorDataset, TensorDataset]
-    selection_metric: SelectionMetric
-    folds: Folds | None = None
-    others: dict[str, tuple[Inputs, tuple[TensorDataset, TensorDataset]]] = field(default_factory=dict)
-
-    @property
-    def metric(self) -> str:
-        """The metric that compares trials."""
-        return self.selection_metric.metric
-
-    @property
-    def n_compared(self) -> int:
-        """Rows that trials are compared on."""
-        return len(self.folds.rows) if self.folds else len(self.arrays[1])
-
-    @property
-    def trainings_per_trial(self) -> int:
-        """Networks that a complete trial trains: one on the split, and one for each fold."""
-        return 1 + (len(self.folds.held_out) if self.folds else 0)
-
-    def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
-        """The start's own unless a key in INPUT_KEYS differs; the rows are the start's, whatever the seed."""
-        if same_inputs(config, self.start):
-            return self.inputs, self.arrays
-        key = str([view(config) for view in INPUT_KEYS])
-        if key not in self.others:
-            while len(self.others) >= KEPT_INPUTS:
-                del self.others[next(iter(self.others))]
-            seeded = config.model_copy(update={"seed": self.start.seed})
-            inputs = gather_inputs(seeded, Silent(), self.inputs.prepared)
-            self.others[key] = inputs, inputs.training_arrays()
-        return self.others[key]
-
-
-def same_inputs(one: Config, other: Config) -> bool:
-    """Whether the networks of two configurations have the same inputs and outputs."""
-    return all(view(one) == view(other) for view in INPUT_KEYS)
-
-
-def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
-    """The context of a search over the keys of `searched`."""
-    selection_metric = choose_selection_metric(start, inputs.task, searched)
-    count = start.improve.folds
-    folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count)
-    return SearchContext(start, inputs, inputs.training_arrays(), selection_metric, folds)
-
-
-@dataclass(frozen=True)
-class TrialRun:
-    """A trial's training, with its network in the context."""
-
-    context: TrainingContext
-    trained: TrainedModel
-    task: FittedTask
-    pruned: bool
-    seconds: float
-
-    def valid_outputs(self) -> tuple[Tensor, Tensor]:
-        """Raw outputs of the best weights on the validation rows, and their encoded targets."""
-        return outputs_of(self.context, self.context.valid.x).float().cpu(), self.context.valid.y.cpu()
-
-
-def train_trial(
-    search_context: SearchContext,
-    config: Config,
-    earlier: Sequence[Trial],
-    callbacks: Sequence[Callback],
-    interrupted: Callable[[], bool],
-) -> TrialRun:
-    """Train a configuration; a pruning rule may stop it by comparison with earlier trials."""
-    inputs, arrays = search_context.inputs_for(config)
-    context = make_context(config, inputs, arrays)
-    own = stop_rules(config.training)
-    pruning = pruning_rules(search_context, config, earlier)
-    started = time.perf_counter()
-    trained = train_model(context, new_state(context), callbacks, [*own, *pruning], interrupted)
-    ended_itself = any(rule.should_stop(trained.state) for rule in own)
-    pruned = trained.stopped == "interrupted" or (trained.stopped == "early" and not ended_itself)
-    return TrialRun(context, trained, inputs.task, pruned, time.perf_counter() - started)
-
-
-def pruning_rules(search_context: SearchContext, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:
-    """The rule of improve.pruning, which compares a trial with earlier ones of as many epochs."""
-    followed = search_context.selection_metric.followed
-    start_epochs, epochs = search_context.start.training.epochs, config.training.epochs
-    alike = [trial for trial in earlier if trial.values.get(EPOCHS, start_epochs) == epochs]
-    match search_context.start.improve.pruning:
-        case "median":
-            return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], followed)]
-        case "hyperband":
-            curves = [trial.curve for trial in alike]
-            return [HyperbandPruning(curves, followed, epochs, len(earlier))]
-    return []
-
-
-def network_of(trial_run: TrialRun) -> CachedNetwork:
-    """The trained network with its best weights."""
-    context, state = trial_run.context, trial_run.trained.state
-    weights = {name: tensor.detach().cpu().clone() for name, tensor in context.model.state_dict().items()}
-    return CachedNetwork(weights, trial_run.valid_outputs()[0], state.history, state.best_epoch)
-
-
-def judge(trial_run: TrialRun, selection_metric: SelectionMetric, blank: Trial) -> Trial:
-    """The trial with the result of its training, by its best epoch on the validation rows."""
-    state, trained = trial_run.trained.state, trial_run.trained
-    best = state.history[state.best_epoch - 1] if state.best_epoch else None
-    reached = math.nan if best is None else selection_metric.read(best, trial_run.task, *trial_run.valid_outputs())
-    trial = replace(blank, state="failed", epochs=state.epoch, seconds=round(trial_run.seconds, 3))
-    if trained.stopped == "diverged":
-        return replace(trial, reason=f"diverged: the loss is not a finite number at step {trained.diverged_step}")
-    if best is None or best.valid_loss is None or not math.isfinite(reached):
-        return replace(trial, reason=f"the validation {selection_metric.metric} is not a finite number")
-    return replace(
-        trial,
-        state="pruned" if trial_run.pruned else "complete",
-        score=reached,
-        metrics={"loss": best.valid_loss, **best.valid_metrics, selection_metric.metric: reached},
-        best_epoch=state.best_epoch,
-        curve=best_curve(state.history, selection_metric.followed),
-    )
-
-
-def judge_by_folds(trial: Trial, predictions: Predictions, folds: Folds, metric: str, seconds: float) -> Trial:
-    """A complete trial with the score of cross-validation over the folds.
-
-    seconds : of the folds' trainings
-    """
-    score = folds.score(predictions, metric)
-    if score is None or not math.isfinite(score):
-        return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is not a finite number")
-    total_seconds = round(trial.seconds + seconds, 3)
-    return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=total_seconds)
+    known = [score for score in best if score is not None]
+    if len(known) < MIN_SCORES:
+        return ""
+    total, late = abs(known[-1] - known[0]), abs(known[-1] - known[len(known) // 2])
+    half = f"the second half of {len(best)} trials"
+    if total == 0:
+        return f"None of {len(best)} trials beat the first: try another improve.space rather than more trials"
+    if late == 0:
+        return f"No improvement in {half}: more trials are unlikely to help"
+    gain = f"T{half[1:]} brought {late:.3g} of {total:.3g} in {metric}"
+    return f"{gain}: more trials may help" if late >= WORTH * total else f"{gain}: more trials will help little"

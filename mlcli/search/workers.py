@@ -24,13 +24,12 @@ from mlcli.io.atomic import write_file
 from mlcli.io.json import from_json
 from mlcli.io.platform import usable_cores
 from mlcli.io.signals import Interruption
-from mlcli.search.callbacks import Budget, SearchCallback
 from mlcli.search.ensemble import EnsembleMember, TrainedEnsemble, form_ensemble, plan_members, train_members
-from mlcli.search.model_cache import ModelCache
-from mlcli.search.ranking import start_trial
-from mlcli.search.search import Diagnose, Search, Searched, diagnose_history
+from mlcli.search.objective import SearchContext
+from mlcli.search.search import Budget, Diagnose, Search, SearchCallback, Searched, diagnose_history
+from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
-from mlcli.search.trial import SearchContext
+from mlcli.search.trial import start_trial
 
 Phase = Literal["search", "ensemble"]
 CONFIG_FILE = "start.yaml"

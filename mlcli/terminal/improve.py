@@ -7,12 +7,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlcli.diagnosis.checks import Checks
-from mlcli.diagnosis.evidence import RateRange
+from mlcli.diagnosis.checks import Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.text import show_number, show_signed
 from mlcli.reports.wording import describe_verdict
-from mlcli.search.ranking import rank_trials
+from mlcli.search.trial import rank_trials
 from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
 from mlcli.terminal.search_chart import describe_values

@@ -11,7 +11,7 @@ from mlcli.config.loading.differences import UNSET, differing_keys
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import Checks
 from mlcli.io.text import show_number
-from mlcli.search.callbacks import Budget, SearchCallback
+from mlcli.search.search import Budget, SearchCallback
 from mlcli.search.trial import Trial
 from mlcli.terminal.alt_screen import AltScreen
 from mlcli.terminal.improve import show_checks

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.metrics.catalog import higher_is_better
-from mlcli.search.callbacks import Budget
-from mlcli.search.ranking import best_so_far, best_trial, rank_trials
-from mlcli.search.trial import Trial
+from mlcli.search.search import Budget
+from mlcli.search.trial import Trial, best_so_far, best_trial, rank_trials
 from mlcli.terminal.plot import FRAME_ROWS, AxisScale, Point, draw_chart
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.data.prepare import Prepared
 from mlcli.diagnosis.checks import Checks, run_checks
-from mlcli.diagnosis.collect import run_evidence, run_probes, untrained_evidence
 from mlcli.diagnosis.diagnose import apply_recommendations, diagnose
-from mlcli.diagnosis.evidence import TrainingEvidence
+from mlcli.diagnosis.evidence import TrainingEvidence, run_evidence, untrained_evidence
 from mlcli.diagnosis.experiment import Experiment
+from mlcli.diagnosis.probes import run_probes
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.disk import make_folder
@@ -28,13 +28,11 @@ from mlcli.reports.figures.search import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
-from mlcli.search.callbacks import Budget, SearchCallback
-from mlcli.search.next_config import describe_next
-from mlcli.search.ranking import best_trial, start_trial
-from mlcli.search.results import Results, write_results
-from mlcli.search.search import Search, Searched
+from mlcli.search.objective import build_search_context
+from mlcli.search.results import Results, describe_next, write_results
+from mlcli.search.search import Budget, Search, SearchCallback, Searched
 from mlcli.search.space import config_with, search_space
-from mlcli.search.trial import Trial, TrialState, build_search_context
+from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
 from mlcli.search.workers import WorkerTask, open_search, run_task, search_in_parallel, train_ensemble
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs

@@ -6,11 +6,12 @@ Other findings are counted: the closing table is the confusion matrix, a line fo
 import pytest
 
 from mlcli.diagnosis.checks import run_range_test
-from mlcli.diagnosis.collect import run_probes, training_evidence
 from mlcli.diagnosis.diagnose import diagnose
+from mlcli.diagnosis.evidence import training_evidence
 from mlcli.diagnosis.experiment import Experiment
+from mlcli.diagnosis.probes import run_probes
 from mlcli.reporter import Silent
-from mlcli.search.trial import build_search_context, train_trial
+from mlcli.search.objective import build_search_context, train_trial
 from mlcli.training.inputs import gather_inputs
 from tests.campaigns.planted_problems import CLEAN, PLANTED, Field
 

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from mlcli.diagnosis.checks import check_few_rows, check_learning_rate, run_checks, run_range_test
-from mlcli.diagnosis.evidence import RateRange
+from mlcli.diagnosis.checks import RateRange, check_few_rows, check_learning_rate, run_checks, run_range_test
 
 
 def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experiment):

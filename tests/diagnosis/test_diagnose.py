@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mlcli.config.loading.load import override_config
-from mlcli.diagnosis.chance import ChanceBaseline, measure_chance
 from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence
+from mlcli.diagnosis.experiment import ChanceBaseline, measure_chance
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.models.task import Classification, Regression
 from mlcli.training.losses import build_loss

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mlcli.diagnosis.chance import skill_of
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
+from mlcli.diagnosis.experiment import skill_of
 from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, suspect_labels
 
 

@@ -15,7 +15,7 @@ from mlcli.metrics.epoch import QUICK, build_scorer
 from mlcli.metrics.measure import measure
 from mlcli.metrics.paired import compare_predictions
 from mlcli.models.task import Classification, Regression
-from mlcli.search.selection_metric import SelectionMetric
+from mlcli.search.objective import SelectionMetric
 from mlcli.terminal.train import describe_epoch
 from mlcli.training.context import TensorDataset, build_context
 from mlcli.training.loop import new_state, outputs_of, train_model

@@ -4,9 +4,9 @@ import pytest
 
 from mlcli.config.loading.load import parse_config
 from mlcli.diagnosis.checks import Checks
-from mlcli.diagnosis.collect import training_evidence
+from mlcli.diagnosis.evidence import training_evidence
 from mlcli.reporter import Silent
-from mlcli.search.trial import build_search_context, train_trial
+from mlcli.search.objective import build_search_context, train_trial
 from mlcli.training.inputs import gather_inputs
 
 

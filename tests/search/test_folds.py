@@ -8,11 +8,10 @@ from mlcli.config.loading.load import override_config
 from mlcli.errors import ConfigError
 from mlcli.evaluation.cross_validation import Folds, measure_folds
 from mlcli.reporter import Silent
-from mlcli.search.callbacks import Budget, SearchCallback
-from mlcli.search.model_cache import ModelCache
 from mlcli.search.results import find_difference
-from mlcli.search.search import Search
+from mlcli.search.search import Budget, Search, SearchCallback
 from mlcli.search.space import search_space
+from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
 from mlcli.training.inputs import gather_inputs
 

@@ -21,7 +21,7 @@ from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
 from mlcli.runs.provenance import prepare_data_of
-from mlcli.search.callbacks import SearchCallback
+from mlcli.search.search import SearchCallback
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen
 from mlcli.use_cases.evaluate import evaluate

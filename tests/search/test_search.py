@@ -11,15 +11,12 @@ import torch
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ArtefactError
 from mlcli.models.task import Classification, Regression
-from mlcli.search.callbacks import Budget, SearchCallback, StudyPoller
-from mlcli.search.model_cache import ModelCache
-from mlcli.search.ranking import best_trial, rank_trials
-from mlcli.search.search import Search, recommended_values
-from mlcli.search.selection_metric import choose_selection_metric
+from mlcli.search.objective import choose_selection_metric
+from mlcli.search.search import Budget, Search, SearchCallback, recommended_values
 from mlcli.search.space import search_space
-from mlcli.search.storage import JOURNAL
-from mlcli.search.study import Study
-from mlcli.search.trial import Trial
+from mlcli.search.storage import JOURNAL, ModelCache
+from mlcli.search.study import Study, StudyPoller
+from mlcli.search.trial import Trial, best_trial, rank_trials
 
 QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.dropout: [0.0, 0.5]}")
 
@@ -368,7 +365,7 @@ def test_who_looks_on_is_told_of_the_trials_that_there_are(make_config, search):
 
 def test_other_processes_trials_are_looked_at_once_a_second(monkeypatch):
     now, looks = [0.0], []
-    monkeypatch.setattr("mlcli.search.callbacks.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mlcli.search.study.time.monotonic", lambda: now[0])
     poller = StudyPoller(lambda: looks.append(now[0]))
     for now[0] in (0.5, 1.0, 1.5, 2.5, 2.6):
         poller.on_batch_end(None, None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlcli.search.callbacks import Budget
+from mlcli.search.search import Budget
 from mlcli.search.trial import Trial
 from mlcli.terminal.search_chart import (
     CurrentTrial,

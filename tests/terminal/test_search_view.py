@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mlcli.search.callbacks import Budget
+from mlcli.search.search import Budget
 from mlcli.terminal.search import TrialTimer
 from tests.terminal.shell import Typist
 

@@ -13,7 +13,7 @@ from mlcli.reports.figures.style import INK, MUTED, PALETTE, SMALL_SIZE, new_fig
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mlcli.diagnosis.evidence import RateRange
+    from mlcli.diagnosis.checks import RateRange
 
 # Scores farther from the best than so many times the middle half of all are drawn at the edge.
 FAR = 3.0

@@ -6,7 +6,7 @@ from mlcli.config.loading.load import load_config, override_config, parse_config
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.diagnose import apply_recommendations
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.search.next_config import describe_next, write_proposal
+from mlcli.search.results import describe_next, write_proposal
 from mlcli.search.trial import Trial
 
 

@@ -5,9 +5,8 @@ import math
 import pytest
 
 from mlcli.config.sections.training import Choices, LogRange
-from mlcli.search.ranking import best_so_far, describe_progress
 from mlcli.search.results import MIN_TRIALS, rank_keys
-from mlcli.search.trial import Trial
+from mlcli.search.trial import Trial, best_so_far, describe_progress
 
 
 def trial(number, score, state="complete", values=None):

@@ -1,4 +1,4 @@
-"""Symptoms in a training's history and scores.
+"""Problems that a training's history and scores show: learning rate, epochs, underfitting, overfitting, plateau.
 
 Functions that return text give the reason in a sentence, and an empty one without the symptom.
 """
@@ -11,7 +11,20 @@ from itertools import pairwise
 from statistics import fmean
 
 from mlcli.config.sections.optimizer import ConstantSchedule, LbfgsConfig
-from mlcli.diagnosis.evidence import RateRange, TrainingEvidence
+from mlcli.data.profile import is_imbalanced
+from mlcli.diagnosis.checks import RateRange
+from mlcli.diagnosis.evidence import TrainingEvidence
+from mlcli.diagnosis.recommendations import (
+    Finding,
+    balance_classes,
+    decay_rate,
+    double_epochs,
+    grow_network,
+    keep_valid_rows,
+    lower_rate,
+    raise_rate,
+    regularise,
+)
 
 # Losses below are shares of the chance loss.
 # Initial weights alone can cost a few; a training that starts above this and does not get far has overshot.
@@ -33,7 +46,7 @@ EVEN_FALL = 0.5
 WORTH_WAITING = 0.05
 # Share of the epochs after which the best one lies where the validation loss was still falling, too.
 LATE = 0.9
-# Skill below which the model has not learned what the features say.
+# Skill below which the model has learned little from the features.
 LITTLE_SKILL = 0.3
 # The same where the chance loss is 0, by errors: a line gets three of XOR's four corners right.
 LITTLE_ACCURACY = 0.5
@@ -49,12 +62,30 @@ HIGHER, LOWER, CLEARLY = 10.0, 2.0, 0.1
 FALLING = 0.1
 # Skill of a forest on out-of-bag rows minus that of the network on its training rows.
 FOREST_LEAD = 0.3
-# Skill from which nothing inside the network needs mending.
-LEARNED = 0.9
 # Change of the training loss over the second half of the epochs.
 FLAT = 0.01
 # A constant loss below this has most likely converged.
 CONVERGED = 0.5
+
+
+def no_validation_rows(evidence: TrainingEvidence) -> Finding | None:
+    """No rows to measure generalisation on."""
+    if evidence.n_valid:
+        return None
+    reason = "dataset.split leaves no validation rows, so overfitting cannot be seen and models cannot be compared"
+    return Finding("no_validation_rows", "hold-out validation", reason, *keep_valid_rows(evidence.config))
+
+
+def rate_too_high(evidence: TrainingEvidence) -> Finding | None:
+    """The loss jumps, diverges, starts far above chance, or gets lower in a range test at a lower rate."""
+    reason, test = overshooting(evidence), evidence.rates
+    if not reason:
+        if test is None or not evidence.train or evidence.config.optimizer.lr < LOWER * test.best_rate:
+            return None
+        if evidence.train["loss"] < test.lowest:
+            return None
+        reason = _compare_with_test(evidence, test, evidence.train["loss"])
+    return Finding("learning_rate_too_high", "learning rate too high", reason, *lower_rate(evidence))
 
 
 def overshooting(evidence: TrainingEvidence) -> str:
@@ -75,6 +106,18 @@ def overshooting(evidence: TrainingEvidence) -> str:
     return ""
 
 
+def rate_too_low(evidence: TrainingEvidence) -> Finding | None:
+    """The loss is still near chance, and the range test gets lower at a higher rate or the loss falls steadily."""
+    reason = better_at_higher_rate(evidence)
+    if not reason and not converges_slowly(evidence):
+        return None
+    reason = reason or (
+        f"after {len(evidence.losses)} epochs the training loss is {evidence.history[-1].train_loss:.4g} (chance: "
+        f"{evidence.chance.uniform_loss:.4g}) and is still falling as fast as at the start"
+    )
+    return Finding("learning_rate_too_low", "learning rate too low", reason, *raise_rate(evidence))
+
+
 def better_at_higher_rate(evidence: TrainingEvidence) -> str:
     """A training that has not converged, where the range test got lower at a much higher rate."""
     test = evidence.rates
@@ -89,25 +132,12 @@ def better_at_higher_rate(evidence: TrainingEvidence) -> str:
 
 
 def _still_falls(losses: Sequence[float]) -> bool:
-    """Whether the loss still fell from the third quarter to the last; True for too few epochs to tell."""
+    """Whether the loss still fell from the third quarter to the last; True for fewer than four epochs."""
     quarter = len(losses) // 4
     if quarter < 1:
         return True
     third, last = losses[-2 * quarter : -quarter], losses[-quarter:]
     return fmean(third) - fmean(last) > FALLING * (losses[0] - losses[-1]) > 0
-
-
-def better_at_lower_rate(evidence: TrainingEvidence) -> str:
-    """The range test got lower at a lower rate."""
-    test = evidence.rates
-    if (
-        test is None
-        or not evidence.train
-        or evidence.config.optimizer.lr < LOWER * test.best_rate
-        or evidence.train["loss"] < test.lowest
-    ):
-        return ""
-    return _compare_with_test(evidence, test, evidence.train["loss"])
 
 
 def _compare_with_test(evidence: TrainingEvidence, test: RateRange, reached: float) -> str:
@@ -128,6 +158,17 @@ def converges_slowly(evidence: TrainingEvidence) -> bool:
     return steady and evidence.fall(TAIL) >= EVEN_FALL * TAIL * total > 0 and _is_near_chance(evidence)
 
 
+def still_improving(evidence: TrainingEvidence) -> Finding | None:
+    """The last epoch came before convergence."""
+    if not is_improving(evidence):
+        return None
+    reason = (
+        f"in the last quarter of {len(evidence.losses)} epochs the training loss still fell by "
+        f"{evidence.fall(TAIL) * evidence.chance.uniform_loss:.4g}, to {evidence.history[-1].train_loss:.4g}"
+    )
+    return Finding("still_improving", "training stopped too soon", reason, *double_epochs(evidence.config))
+
+
 def is_improving(evidence: TrainingEvidence) -> bool:
     """Whether the losses were still clearly falling in the last epoch."""
     losses = evidence.losses
@@ -141,23 +182,36 @@ def is_improving(evidence: TrainingEvidence) -> bool:
     return evidence.fall(TAIL) > WORTH_WAITING and best > LATE * len(losses)
 
 
+def underfitting(evidence: TrainingEvidence) -> Finding | None:
+    """Low skill and no longer improving, or a random forest that is much better on rows that it was not fitted on."""
+    probes = evidence.probes
+    if probes is not None and _lags_behind_forest(evidence) and not _still_learns(evidence):
+        reason = (
+            f"compared with chance, the network reduces the error by {max(probes.trained.skill, 0.0):.0%} on its "
+            f"training rows, and a random forest by {probes.forest.skill:.0%} on out-of-bag rows"
+        )
+    elif is_underfitting(evidence):
+        skills = [(max(evidence.skill(scores), 0.0), split) for scores, split in _scored_splits(evidence)]
+        reductions = " and ".join(f"{skill:.0%} on the {split} rows" for skill, split in skills)
+        reason = (
+            f"compared with chance, the model reduces the error by {reductions} "
+            f"(training loss {evidence.train['loss']:.4g}, chance {evidence.chance.prior_loss:.4g})"
+        )
+    else:
+        return None
+    return Finding("underfitting", "underfitting (high bias)", reason, *grow_network(evidence.config))
+
+
 def is_underfitting(evidence: TrainingEvidence) -> bool:
     """Whether a training that has converged has little skill on all rows."""
-    if not evidence.train or overshooting(evidence) or converges_slowly(evidence) or is_improving(evidence):
+    if not evidence.train or overshooting(evidence) or _still_learns(evidence):
         return False
     little = LITTLE_SKILL if evidence.chance.prior_loss > 0 else LITTLE_ACCURACY
-    return all(evidence.skill(scores) < little for scores, _ in scored_splits(evidence))
+    return all(evidence.skill(scores) < little for scores, _ in _scored_splits(evidence))
 
 
-def weaker_than_forest(evidence: TrainingEvidence) -> str:
-    """A random forest predicts unseen rows much better than the network its own training rows."""
-    probes = evidence.probes
-    if probes is None or not _lags_behind_forest(evidence) or converges_slowly(evidence) or is_improving(evidence):
-        return ""
-    return (
-        f"compared with chance, the network reduces the error by {max(probes.trained.skill, 0.0):.0%} on its training "
-        f"rows, and a random forest by {probes.forest.skill:.0%} on out-of-bag rows"
-    )
+def _still_learns(evidence: TrainingEvidence) -> bool:
+    return converges_slowly(evidence) or is_improving(evidence)
 
 
 def _lags_behind_forest(evidence: TrainingEvidence) -> bool:
@@ -169,15 +223,18 @@ def _is_near_chance(evidence: TrainingEvidence) -> bool:
     return 1 - evidence.losses[-1] < LITTLE_SKILL
 
 
-def has_learned(evidence: TrainingEvidence) -> bool:
-    """Whether the training rows are predicted almost perfectly."""
-    return evidence.probes is not None and evidence.probes.trained.skill > LEARNED
-
-
-def scored_splits(evidence: TrainingEvidence) -> list[tuple[Mapping[str, float], str]]:
-    """The scores there are, with the name of their split."""
+def _scored_splits(evidence: TrainingEvidence) -> list[tuple[Mapping[str, float], str]]:
+    """The scores that exist, with the name of their split."""
     named = ((evidence.train, "training"), (evidence.valid, "validation"))
     return [(scores, rows) for scores, rows in named if scores]
+
+
+def overfitting(evidence: TrainingEvidence) -> Finding | None:
+    """Better on training rows than on others, or a validation loss that rises."""
+    reason = generalisation_gap(evidence)
+    if not reason:
+        return None
+    return Finding("overfitting", "overfitting (high variance)", reason, *regularise(evidence.config))
 
 
 def generalisation_gap(evidence: TrainingEvidence) -> str:
@@ -212,16 +269,34 @@ def _more_errors(evidence: TrainingEvidence) -> bool:
     return evidence.train["accuracy"] - evidence.valid["accuracy"] > max(MORE_ERRORS, DEVIATIONS * deviation)
 
 
-def is_on_plateau(evidence: TrainingEvidence) -> bool:
-    """Whether the loss is constant, far from 0, with neither a schedule nor early stopping configured."""
+def plateau(evidence: TrainingEvidence) -> Finding | None:
+    """A training loss that is constant, far from 0, for half of the epochs, without schedule and early stopping."""
     losses, config = evidence.losses, evidence.config
     if len(losses) < MIN_EPOCHS or config.training.early_stopping is not None:
-        return False
+        return None
     if not isinstance(config.optimizer.schedule, ConstantSchedule) or losses[-1] < CONVERGED:
-        return False
+        return None
     second_half = losses[len(losses) // 2 :]
     explained = converges_slowly(evidence) or is_underfitting(evidence) or generalisation_gap(evidence)
-    return max(second_half) - min(second_half) < FLAT and not explained
+    if explained or not max(second_half) - min(second_half) < FLAT:
+        return None
+    reason = (
+        f"over the second half of {len(losses)} epochs the training loss changed by less than "
+        f"{FLAT * evidence.chance.uniform_loss:.2g} and stayed at {evidence.history[-1].train_loss:.4g}"
+    )
+    return Finding("plateau", "plateau of the loss", reason, *decay_rate(config))
+
+
+def imbalance_ignored(evidence: TrainingEvidence) -> Finding | None:
+    """Classes of very unequal size with equal weights in the loss."""
+    weights, counts = getattr(evidence.config.loss, "class_weights", None), evidence.counts
+    if weights != "none" or not is_imbalanced(counts):
+        return None
+    reason = (
+        f"the largest class has {max(counts):,} training rows and the smallest {min(counts):,}, all with the same "
+        "weight, so errors on the smallest class hardly change the loss"
+    )
+    return Finding("imbalance_ignored", "imbalanced classes", reason, *balance_classes(evidence.config))
 
 
 def _falling_share(losses: list[float]) -> float:

@@ -1,0 +1,227 @@
+"""The objective of a search: trains a configuration as usual and scores its best epoch on the validation rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from mlcli.config.sections.config import Config
+from mlcli.config.sections.training import Metric
+from mlcli.evaluation.cross_validation import Folds
+from mlcli.metrics.epoch import QUICK, measure_outputs
+from mlcli.metrics.measure import metric_names
+from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.reporter import Silent
+from mlcli.search.samplers import HyperbandPruning, MedianPruning, best_curve
+from mlcli.search.storage import CachedNetwork
+from mlcli.search.trial import Trial
+from mlcli.training.callbacks import Callback, StopRule, stop_rules
+from mlcli.training.context import TensorDataset, TrainingContext
+from mlcli.training.inputs import Inputs, gather_inputs, make_context
+from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
+from mlcli.training.state import EpochRecord
+
+# Inputs of other features that are kept; each takes as much memory as the training rows.
+KEPT_INPUTS = 2
+EPOCHS = "training.epochs"
+# Parts of a configuration that decide its inputs and the encoding of the targets.
+INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
+    lambda config: config.features,
+    lambda config: config.loss,
+    lambda config: config.model.output,
+)
+
+
+@dataclass(frozen=True)
+class SelectionMetric:
+    """The metric that compares trials.
+
+    metric   : "loss" or a metric, of the predictions of a trial's best weights
+    followed : "loss" or a metric that is recorded after every epoch, for pruning
+    """
+
+    metric: str
+    followed: str
+
+    def read(self, record: EpochRecord, task: FittedTask, outputs: Tensor, y: Tensor) -> float:
+        """Its value for the weights of an epoch; NaN where it is undefined.
+
+        outputs, y : raw outputs and encoded targets of the validation rows
+        """
+        if self.metric == "loss" or self.metric in record.valid_metrics:
+            return record.valid_score(self.metric)
+        return measure_outputs(task, outputs, y, (self.metric,)).get(self.metric, math.nan)
+
+
+def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> SelectionMetric:
+    """improve.metric; else the metric of the start's early stopping.
+
+    Losses of different kinds, and of different folds, are not comparable: a metric then replaces the loss.
+    Raises ConfigError for a metric that does not suit the task.
+    """
+    early, asked = start.training.early_stopping, start.improve.metric
+    watched = early.metric if early else "loss"
+    if asked != "auto":
+        metric_names(task, (asked,), "improve.metric")
+        return SelectionMetric(asked, asked if asked in (*QUICK[task.kind], watched) else watched)
+    if watched == "loss" and any(key.startswith(("loss.", "model.output")) for key in searched):
+        watched = "accuracy" if isinstance(task, Classification) else "rmse"
+    return SelectionMetric(reported_metric(task, watched) if start.improve.folds else watched, watched)
+
+
+def reported_metric(task: FittedTask, compared: str) -> Metric:
+    """The selection metric as a metric of step 4: for the loss, the one closest to it."""
+    if compared != "loss":
+        return compared  # type: ignore[return-value]
+    if isinstance(task, Classification):
+        return "log_loss" if task.has_probabilities else "accuracy"
+    return "rmse"
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What all trials share.
+
+    start  : the unchanged configuration, with its inputs and arrays
+    folds  : the rows that trials are compared on; None for the validation rows
+    others : inputs of other features, the latest few, which later trials may use again
+    """
+
+    start: Config
+    inputs: Inputs
+    arrays: tuple[TensorDataset, TensorDataset]
+    selection_metric: SelectionMetric
+    folds: Folds | None = None
+    others: dict[str, tuple[Inputs, tuple[TensorDataset, TensorDataset]]] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        """The metric that compares trials."""
+        return self.selection_metric.metric
+
+    @property
+    def n_compared(self) -> int:
+        """Rows that trials are compared on."""
+        return len(self.folds.rows) if self.folds else len(self.arrays[1])
+
+    @property
+    def trainings_per_trial(self) -> int:
+        """Networks that a complete trial trains: one on the split, and one for each fold."""
+        return 1 + (len(self.folds.held_out) if self.folds else 0)
+
+    def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
+        """The start's own unless a key in INPUT_KEYS differs; the rows are the start's, whatever the seed."""
+        if same_inputs(config, self.start):
+            return self.inputs, self.arrays
+        key = str([view(config) for view in INPUT_KEYS])
+        if key not in self.others:
+            while len(self.others) >= KEPT_INPUTS:
+                del self.others[next(iter(self.others))]
+            seeded = config.model_copy(update={"seed": self.start.seed})
+            inputs = gather_inputs(seeded, Silent(), self.inputs.prepared)
+            self.others[key] = inputs, inputs.training_arrays()
+        return self.others[key]
+
+
+def same_inputs(one: Config, other: Config) -> bool:
+    """Whether the networks of two configurations have the same inputs and outputs."""
+    return all(view(one) == view(other) for view in INPUT_KEYS)
+
+
+def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
+    """The context of a search over the keys of `searched`."""
+    selection_metric = choose_selection_metric(start, inputs.task, searched)
+    count = start.improve.folds
+    folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count)
+    return SearchContext(start, inputs, inputs.training_arrays(), selection_metric, folds)
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """A trial's training, with its network in the context."""
+
+    context: TrainingContext
+    trained: TrainedModel
+    task: FittedTask
+    pruned: bool
+    seconds: float
+
+    def valid_outputs(self) -> tuple[Tensor, Tensor]:
+        """Raw outputs of the best weights on the validation rows, and their encoded targets."""
+        return outputs_of(self.context, self.context.valid.x).float().cpu(), self.context.valid.y.cpu()
+
+
+def train_trial(
+    search_context: SearchContext,
+    config: Config,
+    earlier: Sequence[Trial],
+    callbacks: Sequence[Callback],
+    interrupted: Callable[[], bool],
+) -> TrialRun:
+    """Train a configuration; a pruning rule may stop it by comparison with earlier trials."""
+    inputs, arrays = search_context.inputs_for(config)
+    context = make_context(config, inputs, arrays)
+    own = stop_rules(config.training)
+    pruning = pruning_rules(search_context, config, earlier)
+    started = time.perf_counter()
+    trained = train_model(context, new_state(context), callbacks, [*own, *pruning], interrupted)
+    ended_itself = any(rule.should_stop(trained.state) for rule in own)
+    pruned = trained.stopped == "interrupted" or (trained.stopped == "early" and not ended_itself)
+    return TrialRun(context, trained, inputs.task, pruned, time.perf_counter() - started)
+
+
+def pruning_rules(search_context: SearchContext, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:
+    """The rule of improve.pruning, which compares a trial with earlier ones of as many epochs."""
+    followed = search_context.selection_metric.followed
+    start_epochs, epochs = search_context.start.training.epochs, config.training.epochs
+    alike = [trial for trial in earlier if trial.values.get(EPOCHS, start_epochs) == epochs]
+    match search_context.start.improve.pruning:
+        case "median":
+            return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], followed)]
+        case "hyperband":
+            curves = [trial.curve for trial in alike]
+            return [HyperbandPruning(curves, followed, epochs, len(earlier))]
+    return []
+
+
+def network_of(trial_run: TrialRun) -> CachedNetwork:
+    """The trained network with its best weights."""
+    context, state = trial_run.context, trial_run.trained.state
+    weights = {name: tensor.detach().cpu().clone() for name, tensor in context.model.state_dict().items()}
+    return CachedNetwork(weights, trial_run.valid_outputs()[0], state.history, state.best_epoch)
+
+
+def judge(trial_run: TrialRun, selection_metric: SelectionMetric, blank: Trial) -> Trial:
+    """The trial with the result of its training, by its best epoch on the validation rows."""
+    state, trained = trial_run.trained.state, trial_run.trained
+    best = state.history[state.best_epoch - 1] if state.best_epoch else None
+    reached = math.nan if best is None else selection_metric.read(best, trial_run.task, *trial_run.valid_outputs())
+    trial = replace(blank, state="failed", epochs=state.epoch, seconds=round(trial_run.seconds, 3))
+    if trained.stopped == "diverged":
+        return replace(trial, reason=f"diverged: the loss is not a finite number at step {trained.diverged_step}")
+    if best is None or best.valid_loss is None or not math.isfinite(reached):
+        return replace(trial, reason=f"the validation {selection_metric.metric} is not a finite number")
+    return replace(
+        trial,
+        state="pruned" if trial_run.pruned else "complete",
+        score=reached,
+        metrics={"loss": best.valid_loss, **best.valid_metrics, selection_metric.metric: reached},
+        best_epoch=state.best_epoch,
+        curve=best_curve(state.history, selection_metric.followed),
+    )
+
+
+def judge_by_folds(trial: Trial, predictions: Predictions, folds: Folds, metric: str, seconds: float) -> Trial:
+    """A complete trial with the score of cross-validation over the folds.
+
+    seconds : of the folds' trainings
+    """
+    score = folds.score(predictions, metric)
+    if score is None or not math.isfinite(score):
+        return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is not a finite number")
+    total_seconds = round(trial.seconds + seconds, 3)
+    return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=total_seconds)
