@@ -1,4 +1,4 @@
-"""What stays the same during a training: network, rows, cost, optimizer, batch size and learning rate."""
+"""The fixed parts of a training: network, rows, cost, optimizer, batch size, learning rate, device and precision."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config, watched_metrics
-from mlcli.config.sections.model import ModelConfig
 from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, OptimizerConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.errors import config_error
-from mlcli.io.memory import require_memory
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.epoch import Scorer, build_scorer
-from mlcli.models.networks import build_model, count_parameters
+from mlcli.models.networks import build_model
 from mlcli.models.task import FittedTask
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
@@ -45,7 +43,7 @@ BFLOAT16_FROM = 10_000_000
 
 @dataclass(frozen=True)
 class TensorDataset:
-    """Rows as the network takes them: x (n, d) in the precision of its first layer, y as the task encodes it."""
+    """Rows as the network's inputs: x (n, d) in the precision of its first layer, y as the task encodes it."""
 
     x: Tensor
     y: Tensor
@@ -116,16 +114,17 @@ def build_context(
     cardinalities: tuple[int, ...] = (),
     threads: int | None = None,
 ) -> TrainingContext:
-    """The context of a configuration, on its device.
+    """The context of a configuration, on its device. Raises ResourceError for a network too large for the memory.
 
     threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
     """
     device = choose_device(config.device)
     n_numeric = train.x.shape[1] - len(cardinalities)
-    require_memory_for_model(config.model, n_numeric, cardinalities, task.n_outputs)
+    n_parameters = count_parameters(config.model, n_numeric, cardinalities, task.n_outputs)
+    needed, what = n_parameters * BYTES_PER_PARAMETER, f"model.hidden: training {n_parameters:,} parameters"
+    require_memory(needed, what, "use fewer or smaller hidden layers")
     model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed)
     model.to(device, train.x.dtype)
-    n_parameters = sum(p.numel() for p in model.parameters())
     batch_size = choose_batch_size(config.training.batch_size, len(train), n_parameters)
     hidden = batch_size * sum(p.numel() for p in model.hidden.parameters())
     precision = choose_precision(config.training.precision, device, hidden)
@@ -179,15 +178,6 @@ def rate_for_batch(optimizer: OptimizerConfig, training: TrainingConfig, batch_s
     return optimizer.lr * math.sqrt(batch_size / REFERENCE)
 
 
-def require_memory_for_model(
-    config: ModelConfig, n_numeric: int, cardinalities: tuple[int, ...], n_outputs: int
-) -> None:
-    """Raise ResourceError for a network that needs more memory than there is."""
-    n_parameters = count_parameters(config, n_numeric, cardinalities, n_outputs)
-    what = f"model.hidden: training {n_parameters:,} parameters"
-    require_memory(n_parameters * BYTES_PER_PARAMETER, what, "use fewer or smaller hidden layers")
-
-
 def choose_device(name: str) -> torch.device:
     """Raises ConfigError for an accelerator this machine does not have."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -196,29 +186,25 @@ def choose_device(name: str) -> torch.device:
     device = torch.device(name)
     if not available[device.type] or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
         usable = ", ".join(kind for kind, here in available.items() if here)
-        raise config_error("device", f"{name} is not available to this torch; available: {usable}. Use auto or cpu")
+        raise config_error("device", f"{name} is not available to torch; available: {usable}. Use auto or cpu")
     return device
 
 
 def choose_precision(
     name: Literal["auto", "float32", "bfloat16"], device: torch.device, multiply_adds: int
 ) -> torch.dtype:
-    """Auto is bfloat16 where the hardware multiplies it faster and a step has enough to multiply.
+    """Auto is bfloat16 where the hardware multiplies it faster and a step has enough multiplications.
 
     multiply_adds : of one step's hidden layers
     """
     if name == "auto":
-        gains = multiply_adds >= BFLOAT16_FROM and _has_bfloat16_units(device)
-        return torch.bfloat16 if gains else torch.float32
+        units = False  # tensor cores on a GPU; AMX or AVX512-BF16 on a CPU
+        if device.type == "cuda":
+            units = torch.cuda.get_device_capability(device) >= (8, 0)
+        elif device.type == "cpu":
+            units = any(cpu_capabilities().get(unit) for unit in ("amx_bf16", "avx512_bf16"))
+        return torch.bfloat16 if units and multiply_adds >= BFLOAT16_FROM else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
-
-
-def _has_bfloat16_units(device: torch.device) -> bool:
-    """Tensor cores on a GPU; AMX or AVX512-BF16 on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = cpu_capabilities()
-    return device.type == "cpu" and any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def choose_threads(multiply_adds: int) -> int:
@@ -234,5 +220,5 @@ def available_threads() -> int:
 
 
 def cpu_capabilities() -> dict[str, object]:
-    """What torch knows of the processor; empty in versions that cannot tell."""
+    """The processor's capabilities as torch reports them; empty where torch has no such function."""
     return getattr(torch.cpu, "get_capabilities", dict)()

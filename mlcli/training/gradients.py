@@ -108,14 +108,14 @@ ACTIVATIONS = {
 
 
 def is_plain(model: nn.Module, config: MlpConfig) -> TypeGuard[Mlp]:
-    """Whether `Backprop` knows the network: Linear layers, one of ACTIVATIONS and dropout, nothing else."""
+    """Whether `Backprop` supports the network: Linear layers, one of ACTIVATIONS and dropout, nothing else."""
     return (
         isinstance(model, Mlp) and not model.embeddings and config.norm == "none" and config.activation in ACTIVATIONS
     )
 
 
 class FlatParameters:
-    """All parameters of a network in one tensor, weights before biases, of which the network then holds views.
+    """All parameters of a network in one tensor, weights before biases; the network's parameters become views of it.
 
     An optimizer updates one tensor instead of many, and one call converts all of them to another precision.
 
@@ -163,7 +163,7 @@ class Layer(NamedTuple):
 
 @dataclass
 class Trace:
-    """What the forward pass keeps for the backward pass, for each hidden layer.
+    """What the forward pass saves for the backward pass, for each hidden layer.
 
     inputs  : of each layer and, last, of the output layer
     outputs : of each activation, before dropout

@@ -32,20 +32,19 @@ class Inputs:
     features: FittedFeatures
 
     def training_arrays(self) -> tuple[TensorDataset, TensorDataset]:
-        """Training and validation rows as the network takes them."""
+        """Training and validation rows as the network's inputs."""
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
         n_numbers = (len(train) + len(valid)) * self.features.layout.width
         require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
         y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, while there is memory for it
-        return TensorDataset(self.features.transform_training(train), y), TensorDataset(
-            self.features.transform(valid), valid_y
-        )
+        x = self.features.transform_training(train)
+        return TensorDataset(x, y), TensorDataset(self.features.transform(valid), valid_y)
 
 
 def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> Inputs:
-    """Run steps 1 and 2, or load their results where these are still valid.
+    """Run steps 1 and 2, or load their results if still valid.
 
-    prepared : the result of step 1 for this config, where it is at hand
+    prepared : the result of step 1 for this config, if already computed
     """
     prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
     reporter.explain("data", config, prepared)
@@ -66,8 +65,8 @@ def make_context(
 ) -> TrainingContext:
     """The context of a configuration on its inputs; torch is set to the context's threads.
 
-    arrays  : the inputs' training arrays, where they are at hand
-    threads : as `build_context` takes them
+    arrays  : the inputs' training arrays, if already computed
+    threads : see `build_context`
     """
     require_watchable(config, inputs.task, inputs.prepared.splits.valid)
     train, valid = arrays or inputs.training_arrays()

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -54,28 +53,16 @@ def train_model(
     """
     for callback in callbacks:
         callback.on_train_begin(context, state)
-    stopped, diverged_step = run_epochs(context, state, callbacks, stop_rules, interrupted)
+    end: tuple[Stopped, int | None] | None = None
+    while end is None and state.epoch < context.config.training.epochs:
+        early = any(rule.should_stop(state) for rule in stop_rules)
+        end = ("early", None) if early else run_epoch(context, state, callbacks, interrupted)
+    stopped, diverged_step = end or ("finished", None)
     for callback in callbacks:
         callback.on_train_end(context, state, stopped)
     if state.best:
         context.model.load_state_dict(state.best)
     return TrainedModel(context.model, state, stopped, diverged_step)
-
-
-def run_epochs(
-    context: TrainingContext,
-    state: TrainingState,
-    callbacks: Sequence[Callback],
-    stop_rules: Sequence[StopRule],
-    interrupted: Callable[[], bool],
-) -> tuple[Stopped, int | None]:
-    """Run epochs until there is a reason to stop; the reason, and the step that diverged."""
-    while state.epoch < context.config.training.epochs:
-        if any(rule.should_stop(state) for rule in stop_rules):
-            return "early", None
-        if (broken := run_epoch(context, state, callbacks, interrupted)) is not None:
-            return broken
-    return "finished", None
 
 
 def run_epoch(
@@ -84,19 +71,7 @@ def run_epoch(
     callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
 ) -> tuple[Stopped, int | None] | None:
-    """Run the current epoch to its end and return None; or the reason why it was not reached."""
-    if not train_epoch(context, state, callbacks, interrupted):
-        return "interrupted", None
-    if (step := first_non_finite(context, state)) is not None:
-        return "diverged", step
-    close_epoch(context, state, callbacks)
-    return None
-
-
-def train_epoch(
-    context: TrainingContext, state: TrainingState, callbacks: Sequence[Callback], interrupted: Callable[[], bool]
-) -> bool:
-    """Run the steps left in the epoch; False when interrupted before its end."""
+    """Run the steps left in the current epoch and close it: None; or why training ends here, and the diverged step."""
     order = row_order(context, state.epoch)
     next_tick = time.monotonic() + TICK_SECONDS
     while state.batch < context.steps_per_epoch:
@@ -106,8 +81,11 @@ def train_epoch(
             for callback in callbacks:
                 callback.on_batch_end(context, state)
         if interrupted():
-            return False
-    return True
+            return "interrupted", None
+    if (step := first_non_finite(context, state)) is not None:
+        return "diverged", step
+    close_epoch(context, state, callbacks)
+    return None
 
 
 def optimizer_step(context: TrainingContext, state: TrainingState, batch: TensorDataset) -> None:
@@ -145,27 +123,20 @@ def close_epoch(context: TrainingContext, state: TrainingState, callbacks: Seque
     state.batch = 0
     record = EpochRecord(state.epoch, state.step, state.lr, train_loss, valid_loss, metrics)
     state.history.append(record)
-    if is_best(context, state, record):
-        watched = record.valid_score(context.watch)
+    watched = record.valid_score(context.watch)
+    improved = math.isfinite(watched) and context.improves(watched, state.best_score)
+    if improved or valid_loss is None or not state.best:  # without validation rows the last epoch is the best
         state.best_score, state.best_epoch = watched if math.isfinite(watched) else None, state.epoch
         state.best = {name: tensor.clone() for name, tensor in context.model.state_dict().items()}
     for callback in callbacks:
         callback.on_epoch_end(context, state, record)
 
 
-def is_best(context: TrainingContext, state: TrainingState, record: EpochRecord) -> bool:
-    """Whether to keep the epoch's weights: the first ones, better ones, and always without validation rows."""
-    watched = record.valid_score(context.watch)
-    if record.valid_loss is None or not state.best:
-        return True
-    return math.isfinite(watched) and context.improves(watched, state.best_score)
-
-
 @torch.inference_mode()
 def outputs_of(context: TrainingContext, x: Tensor) -> Tensor:
     """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout.
 
-    Batches are copied into one tensor as they are computed; kept apart, they would fragment the memory.
+    Batches are copied into one tensor as they are computed, since separate tensors would fragment the memory.
     """
     first = context.gradients.outputs(x[:SCORING_BATCH])
     outputs = first.new_empty(x.shape[0], first.shape[1])
@@ -182,7 +153,7 @@ def score(context: TrainingContext, rows: TensorDataset) -> tuple[float, dict[st
 
 
 def best_scores(context: TrainingContext, state: TrainingState, rows: TensorDataset) -> dict[str, float]:
-    """Cost and metrics of the best weights, once the network holds them; empty without such, or without rows."""
+    """Cost and metrics of the best weights, once the network has them; empty without such, or without rows."""
     if not state.best_epoch or not len(rows):
         return {}
     loss, metrics = score(context, rows)
@@ -242,7 +213,7 @@ class StepTiming:
 def measure_step_time(
     context: TrainingContext, seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> StepTiming:
-    """Take real steps for about this long, at least two; the context's network is another afterwards.
+    """Time real steps for about this long, at least two; they change the context's network.
 
     clock : seconds since any moment
     """
@@ -258,7 +229,11 @@ def measure_step_time(
         state.batch = context.steps_per_epoch
         close_epoch(sampled, state, ())
 
-    now = partial(_now, context, clock)
+    def now() -> float:
+        if context.device.type == "cuda":  # which works asynchronously
+            torch.cuda.synchronize(context.device)
+        return clock()
+
     each = _mean_time(now, step, seconds)
     return StepTiming(each, _mean_time(now, close, 0.0) * max(1.0, len(context.valid) / max(1, len(some))))
 
@@ -271,13 +246,6 @@ def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: fl
         action()
         n, elapsed = n + 1, now() - started
     return elapsed / n
-
-
-def _now(context: TrainingContext, clock: Callable[[], float]) -> float:
-    """Seconds, after an accelerator, which works asynchronously, has finished."""
-    if context.device.type == "cuda":
-        torch.cuda.synchronize(context.device)
-    return clock()
 
 
 def derive_seed(seed: int, counter: int) -> int:

@@ -36,7 +36,7 @@ def take_snapshot(context: TrainingContext, state: TrainingState) -> Snapshot:
 
 
 def restore_snapshot(context: TrainingContext, snapshot: Snapshot) -> TrainingState:
-    """Put model and optimizer back, and return the state to continue from.
+    """Restore model and optimizer, and return the state to continue from.
 
     Raises ArtefactError when the snapshot is of another network or configuration.
     """
@@ -57,7 +57,7 @@ def restore_snapshot(context: TrainingContext, snapshot: Snapshot) -> TrainingSt
 
 
 def _result_keys(config: Config) -> dict[str, Any]:
-    """The keys that decide a training's result, dotted, with JSON values; without those a resume may change."""
+    """The dotted keys that determine a training's result, with JSON values; not those that a resume may change."""
     sections = config.model_dump(mode="json", include=set(SECTIONS))
     values = {f"{name}.{key}": value for name in SECTIONS for key, value in sections[name].items()}
     return {"seed": config.seed, **{key: value for key, value in values.items() if key not in EXTENDABLE}}
@@ -65,22 +65,18 @@ def _result_keys(config: Config) -> dict[str, Any]:
 
 def _require_same_config(config: Config, before: dict[str, Any]) -> None:
     """Raise ArtefactError where the run's config.yaml has been edited since."""
-    before = _completed(config, before)
-    for key, value in _result_keys(config).items():
-        if before[key] != value:
-            raise ArtefactError(
-                f"the run's config.yaml has changed since: {key} was {before[key]!r:.60}, is {value!r:.60}; "
-                "put it back, or train a new run"
-            )
-
-
-def _completed(config: Config, before: dict[str, Any]) -> dict[str, Any]:
-    """The snapshot's configuration, with the defaults of keys that its version did not have."""
+    # Keys that an earlier version did not have get their defaults.
     sections = config.model_dump(mode="json")
     for key, value in before.items():
         section, _, name = key.partition(".")
         sections |= {section: {**sections[section], name: value} if name else value}
-    return _result_keys(Config.model_validate(sections))
+    before = _result_keys(Config.model_validate(sections))
+    for key, value in _result_keys(config).items():
+        if before[key] != value:
+            raise ArtefactError(
+                f"the run's config.yaml has changed since: {key} was {before[key]!r:.60}, is {value!r:.60}; "
+                "restore it, or train a new run"
+            )
 
 
 def _try_a_step(context: TrainingContext, state: dict[str, Any]) -> None:
@@ -94,7 +90,7 @@ def _try_a_step(context: TrainingContext, state: dict[str, Any]) -> None:
 
 
 def _checked_scalar(name: str, value: object) -> object:
-    """A number as the state holds it; raises TypeError for anything else."""
+    """The value, if it is a number of the right kind; else raises TypeError."""
     is_number = isinstance(value, int | float if name in FRACTIONS else int) and not isinstance(value, bool)
     if not is_number and not (name == "best_score" and value is None):
         raise TypeError(f"{name} is {value!r}, not a number")

@@ -1,4 +1,4 @@
-"""The private parts of torch that make training faster, each with the public way where a torch lacks them."""
+"""The private parts of torch that make training faster, each with a public fallback where torch lacks it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, optim
 Closure = Callable[[], Tensor]
 Update = Callable[[Closure], Tensor]
 
-# Methods of an optimizer that import torch's compiler, which takes seconds, in order to be left out by it.
+# Methods of an optimizer that import torch's compiler, which takes seconds, only to be excluded from compilation.
 UNCOMPILED = ("state_dict", "load_state_dict", "zero_grad", "add_param_group")
 
 aten = torch.ops.aten
@@ -33,10 +33,10 @@ def derivative(name: str) -> Callable[..., Tensor]:
 
 
 def skip_compiler() -> None:
-    """Let optimizers be made and saved without importing the compiler.
+    """Let optimizers be built and saved without importing the compiler.
 
-    Each method keeps what the compiler makes of it in an attribute. It is set to the method itself, as it runs outside
-    of compilation. A torch that keeps it elsewhere imports the compiler.
+    Torch caches a method's uncompiled version in an attribute, which is set here to the method itself. A version of
+    torch that caches it elsewhere imports the compiler.
     """
     for name in UNCOMPILED:
         method = inspect.unwrap(getattr(optim.Optimizer, name))
@@ -57,7 +57,7 @@ def plain_step(optimizer: optim.Optimizer) -> Update:
 def fused_adam(optimizer: optim.Adam) -> Update:
     """The kernel of a fused Adam or AdamW on the CPU; the optimizer keeps the state and the settings.
 
-    It leaves the bits of the optimizer's `step`, in less than half of its time where the network is tiny.
+    Its results equal those of the optimizer's `step` to the bit, in less than half of the time for a tiny network.
     """
     kernel = ADAM_KERNELS["adamw" if isinstance(optimizer, optim.AdamW) else "adam"]
     first_step = plain_step(optimizer)
