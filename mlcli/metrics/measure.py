@@ -1,140 +1,39 @@
-"""Scores of predictions against the truth, on the rows and on resamples of them."""
+"""Scores of predictions, differences between two models' scores, and the scores measured after every epoch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from mlcli.config.sections.training import Metric
 from mlcli.errors import config_error
 from mlcli.io.text import nearest
 from mlcli.metrics.catalog import CATALOG, MetricFacts, Score, auto_names, names_for
-from mlcli.metrics.counts import COUNT_METRICS, CountMetrics
+from mlcli.metrics.counts import ClassCounts, accuracy
 from mlcli.metrics.intervals import (
     Interval,
-    MetricGroup,
     Resampler,
     Scores,
     noise_interval,
     percentile_interval,
     wilson_interval,
 )
-from mlcli.metrics.probabilities import (
-    ECE_NOISE,
-    PROBABILITY_METRICS,
-    RANK_METRICS,
-    probability_metrics,
-    rank_metrics,
-    ranking_scores,
-)
-from mlcli.metrics.residuals import ERROR_METRICS, ErrorMetrics, error_columns, order_metrics
+from mlcli.metrics.probabilities import ECE_NOISE
+from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
+from mlcli.metrics.sampling import ScoredSample, sample_scores
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
-
-@dataclass(frozen=True, eq=False)
-class ScoredSample:
-    """Scores of one model's predictions.
-
-    values : of each metric; NaN where it is undefined
-    draws  : of each metric over resampled rows, (n_resamples,); empty without a resampler
-    """
-
-    values: Mapping[str, float]
-    draws: Scores
-
-
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """Cells of rows that are alike for some metrics: their sizes (m,), and each model's groups of such metrics."""
-
-    sizes: np.ndarray
-    models: Sequence[Sequence[MetricGroup]]
-
-    def scores(self, weights: np.ndarray) -> list[Scores]:
-        """Of each model, with the cells counting `weights` times, (r, m)."""
-        return [
-            {name: values for group in groups for name, values in group.scores(weights).items()}
-            for groups in self.models
-        ]
-
-    def draws(self, resampler: Resampler) -> list[Scores]:
-        """Of each model, over the same resamples."""
-        portions = [self.scores(weights) for weights in resampler.counts(self.sizes)] if any(self.models) else []
-        return [
-            {name: np.concatenate([scores[name] for scores in of_model]) for name in of_model[0]}
-            for of_model in zip(*portions, strict=True)
-        ] or [{} for _ in self.models]
-
-
-def sample_scores(
-    task: FittedTask,
-    truth: np.ndarray,
-    models: Sequence[Predictions],
-    names: Sequence[str],
-    resampler: Resampler | None = None,
-) -> list[ScoredSample]:
-    """Measure several models' predictions of the same rows; each resample is of the same rows for all of them.
-
-    truth : as `task.truth` gives it, with one row at least
-    names : metrics that suit the task
-    """
-    if resampler and n_classes_of(task) == 2:
-        truth, models = _sort_rows(truth, models)
-    with np.errstate(over="ignore", invalid="ignore"):
-        parts = [_Cells(np.ones(len(truth), np.int32), [_row_groups(task, truth, model, names) for model in models])]
-        if isinstance(task, Classification):
-            parts.append(_decision_cells(len(task.classes), truth, models, names))
-        values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
-        draws = [cells.draws(resampler) for cells in parts] if resampler else []
-    samples = []
-    for model in range(len(models)):
-        measured = {name: float(score[0]) for scores in values for name, score in scores[model].items()}
-        drawn = {name: score for scores in draws for name, score in scores[model].items()}
-        samples.append(ScoredSample({name: measured.get(name, math.nan) for name in names}, drawn))
-    return samples
-
-
-def _sort_rows(truth: np.ndarray, models: Sequence[Predictions]) -> tuple[np.ndarray, list[Predictions]]:
-    """Rows by the first model's descending scores, so that its resamples need no sorting."""
-    order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
-    return truth[order], [model.at(order) for model in models]
-
-
-def _row_groups(
-    task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Sequence[str]
-) -> list[MetricGroup]:
-    """The groups of metrics for which every row is a cell of its own."""
-    groups: list[MetricGroup] = []
-    wanted = set(names)
-    if isinstance(task, Regression):
-        if means := wanted & set(ERROR_METRICS):
-            constant = task.constant_targets(task.standardise(truth))
-            groups.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
-        if wanted - means:
-            groups.append(order_metrics(truth, predictions.values))
-        return groups
-    if wanted & set(RANK_METRICS):
-        groups.append(rank_metrics(truth, ranking_scores(predictions)))
-    known = [name for name in PROBABILITY_METRICS if name in wanted and len(task.classes) >= CATALOG[name].min_classes]
-    if predictions.probabilities is not None and known:
-        groups.append(probability_metrics(truth, predictions.probabilities, known))
-    return groups
-
-
-def _decision_cells(n_classes: int, truth: np.ndarray, models: Sequence[Predictions], names: Sequence[str]) -> _Cells:
-    """Cells of rows with the same true and predicted classes."""
-    counted = [name for name in names if name in COUNT_METRICS]
-    if not counted:
-        return _Cells(np.empty(0, np.int64), [[] for _ in models])
-    labels = np.stack([truth, *(model.values for model in models)])
-    shape = (n_classes,) * len(labels)
-    cells, sizes = np.unique(np.ravel_multi_index(tuple(labels), shape), return_counts=True)
-    true, *predicted = np.unravel_index(cells, shape)
-    return _Cells(sizes, [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted])
+Verdict = Literal["better", "worse", "no difference", "undefined"]
+Scorer = Callable[[Tensor, Tensor], dict[str, float]]
+# The metrics measured after every epoch. What their formulas need is reduced where the outputs are, so that an epoch
+# makes no copy of the validation rows.
+QUICK = {"classification": ("accuracy",), "regression": ("rmse", "mae", "r2")}
 
 
 def measure(
@@ -160,7 +59,15 @@ def measure(
         return [_build_score(task, CATALOG[name], None, reason) for name in chosen]
     resampler = Resampler(seed) if confidence is not None and len(truth) > 1 else None
     (sample,) = sample_scores(task, truth, [predictions], chosen, resampler)
-    return [_score(task, CATALOG[name], sample, len(truth), confidence) for name in chosen]
+    scores = []
+    for facts in map(CATALOG.__getitem__, chosen):
+        value = sample.values[facts.name]
+        if not math.isfinite(value):
+            scores.append(_build_score(task, facts, None, _why_undefined(task, facts, value)))
+            continue
+        interval = None if confidence is None else _interval(facts, value, sample.draws, len(truth), confidence)
+        scores.append(_build_score(task, facts, value, None, interval))
+    return scores
 
 
 def metric_names(
@@ -171,35 +78,32 @@ def metric_names(
         return auto_names(task.kind, n_classes_of(task))
     suitable = names_for(task.kind)
     for name in names:
-        if name not in suitable:
-            raise config_error(key, _unsuitable(name, task, suitable))
+        if name in suitable:
+            continue
+        problem = f"unknown metric '{name}'; "
+        if name in get_args(Metric):
+            problem = f"'{name}' does not suit {task.kind}; "
+        elif near := nearest(name, suitable):
+            problem += f"did you mean '{near}'? "
+        raise config_error(key, f"{problem}choose from {', '.join(suitable)}")
     return tuple(dict.fromkeys(names))
 
 
 def why_never_defined(task: FittedTask, truth: np.ndarray, name: str) -> str | None:
     """Why not even right predictions for these rows would have a value; None where they have one."""
-    [score] = measure(task, truth, _right_predictions(task, truth), (name,))
+    right = Predictions(truth, None, truth)
+    if isinstance(task, Classification):
+        certain = np.eye(len(task.classes))[truth]
+        right = Predictions(truth, certain, certain)
+        if not task.has_probabilities:
+            right = Predictions(truth, None, certain[:, 1:])
+    [score] = measure(task, truth, right, (name,))
     return score.reason
-
-
-def _right_predictions(task: FittedTask, truth: np.ndarray) -> Predictions:
-    if isinstance(task, Regression):
-        return Predictions(truth, None, truth)
-    certain = np.eye(len(task.classes))[truth]
-    return Predictions(truth, certain, certain) if task.has_probabilities else Predictions(truth, None, certain[:, 1:])
 
 
 def n_classes_of(task: FittedTask) -> int:
     """0 for a target of numbers."""
     return 0 if isinstance(task, Regression) else len(task.classes)
-
-
-def _unsuitable(name: str, task: FittedTask, suitable: Sequence[str]) -> str:
-    if name in get_args(Metric):
-        return f"'{name}' does not suit {task.kind}; choose from {', '.join(suitable)}"
-    near = nearest(name, suitable)
-    hint = f"did you mean '{near}'? " if near else ""
-    return f"unknown metric '{name}'; {hint}choose from {', '.join(suitable)}"
 
 
 def why_unmeasurable(predictions: Predictions) -> str | None:
@@ -208,14 +112,6 @@ def why_unmeasurable(predictions: Predictions) -> str | None:
         return "there are no rows"
     wrong = int((~np.isfinite(predictions.scores)).any(axis=1).sum())
     return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
-
-
-def _score(task: FittedTask, facts: MetricFacts, sample: ScoredSample, n_rows: int, confidence: float | None) -> Score:
-    value = sample.values[facts.name]
-    if not math.isfinite(value):
-        return _build_score(task, facts, None, _why_undefined(task, facts, value))
-    interval = None if confidence is None else _interval(facts, value, sample.draws, n_rows, confidence)
-    return _build_score(task, facts, value, None, interval)
 
 
 def _interval(facts: MetricFacts, value: float, draws: Scores, n_rows: int, confidence: float) -> Interval | None:
@@ -244,11 +140,124 @@ def _build_score(
     task: FittedTask, facts: MetricFacts, value: float | None, reason: str | None, interval: Interval | None = None
 ) -> Score:
     low, high = interval or (None, None)
-    return Score(facts.name, value, reason, low, high, facts.higher_is_better, _unit(task, facts))
+    unit = ""
+    if isinstance(task, Regression) and len(task.targets) == 1 and facts.in_units:
+        unit = task.targets[0] + "²" * (facts.in_units == 2)
+    return Score(facts.name, value, reason, low, high, facts.higher_is_better, unit)
 
 
-def _unit(task: FittedTask, facts: MetricFacts) -> str:
-    """The target's name for its errors; none where several targets are averaged."""
-    if isinstance(task, Classification) or len(task.targets) > 1 or not facts.in_units:
-        return ""
-    return task.targets[0] + "²" * (facts.in_units == 2)
+@dataclass(frozen=True)
+class Difference:
+    """A metric of our predictions minus that of theirs on the same rows; None where one of them is undefined.
+
+    low, high : percentile interval over resampled rows; None where no sound one is known
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """Ours against theirs: better or worse where the interval excludes 0."""
+        if self.low is None or self.high is None:
+            return "undefined"
+        if self.low <= 0 <= self.high:
+            return "no difference"
+        return "better" if (self.low > 0) == self.higher_is_better else "worse"
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field but the name, with the verdict in place of the direction."""
+        return {"value": self.value, "low": self.low, "high": self.high, "verdict": self.verdict}
+
+
+def compare_predictions(
+    task: FittedTask,
+    truth: np.ndarray,
+    ours: Predictions,
+    theirs: Predictions,
+    names: Literal["auto"] | Sequence[str],
+    confidence: float,
+    seed: int = 0,
+) -> list[Difference]:
+    """Differences by a paired bootstrap: each of 1,000 resamples, drawn from `seed`, has the same rows for both.
+
+    truth : as `task.truth` gives it
+    names : metrics in the order wanted; "auto" is all that suit the task
+
+    Raises ConfigError for a metric that does not suit the task.
+    """
+    chosen = metric_names(task, names)
+    if why_unmeasurable(ours) or why_unmeasurable(theirs):
+        undefined = ScoredSample(dict.fromkeys(chosen, math.nan), {})
+        return [_difference(name, undefined, undefined, confidence) for name in chosen]
+    resampler = Resampler(seed) if len(truth) > 1 else None
+    us, them = sample_scores(task, truth, [ours, theirs], chosen, resampler)
+    return [_difference(name, us, them, confidence) for name in chosen]
+
+
+def _difference(name: str, us: ScoredSample, them: ScoredSample, confidence: float) -> Difference:
+    facts, value = CATALOG[name], us.values[name] - them.values[name]
+    if not math.isfinite(value):
+        return Difference(name, None, None, None, facts.higher_is_better)
+    low, high = None, None
+    if name in us.draws and facts.interval in ("percentile", "wilson"):
+        draws = us.draws[name] - them.draws[name]
+        # Models with equal scores in all resamples have the interval 0 to 0.
+        low, high = (percentile_interval(draws, confidence) or (None, None)) if draws.any() else (0.0, 0.0)
+    return Difference(name, value, low, high, facts.higher_is_better)
+
+
+def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
+    """(outputs, encoded targets) of all rows → the watched metrics that are not quick, and the QUICK ones.
+
+    An undefined one is left out.
+    """
+    others = tuple(name for name in watched if name != "loss" and name not in QUICK[task.kind])
+
+    def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
+        return {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
+
+    return score
+
+
+def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out."""
+    if not names:
+        return {}
+    scores = measure(task, task.decode_targets(y), task.decode(outputs), names)
+    return {score.name: score.value for score in scores if score.value is not None}
+
+
+def _quick_scores(task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
+    if isinstance(task, Classification):
+        if not outputs.sum().isfinite():
+            return {}
+        predicted = task.predicted_classes(outputs)
+        hits = (predicted == y.view(-1).long().to(predicted.device)).sum().item()
+        total = np.array([len(y)])
+        # Accuracy follows from the totals of the classes' counts.
+        return {"accuracy": float(accuracy(ClassCounts(np.array([hits]), total, total)))}
+    means = _error_means(task, outputs, y)
+    scores = {name: float(ERROR_METRICS[name](means)) for name in QUICK["regression"]}
+    return {name: value for name, value in scores.items() if np.isfinite([value, *means.absolute]).all()}
+
+
+def _error_means(task: Regression, outputs: Tensor, y: Tensor) -> ErrorMeans:
+    """Means over all rows in the targets' units, each (n_targets,); relative errors are not measured."""
+    reduced = []
+    for column, target in zip(outputs.unbind(1), y.unbind(1), strict=True):
+        target = target.contiguous()
+        error = column - target
+        reduced.append(torch.stack([error.abs().mean(), error.square_().mean(), target.var(correction=0)]))
+    absolute, squared, variance = torch.stack(reduced, dim=1).cpu().double().numpy()
+    std = np.array(task.std)
+    return ErrorMeans(
+        squared=squared * np.square(std),
+        absolute=absolute * std,
+        relative=np.full(std.shape, np.nan),
+        centred=np.zeros(std.shape),
+        centred_squared=np.where(task.constant_targets(y), 0.0, variance * np.square(std)),
+    )

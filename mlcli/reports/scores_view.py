@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlcli.evaluation.evaluate import Evaluation, MeasuredBaseline
 from mlcli.metrics.catalog import CATALOG, Score
-from mlcli.metrics.paired import Verdict
+from mlcli.metrics.measure import Verdict
 from mlcli.reports.wording import VERDICTS, show_difference, show_interval
 
 # Margin at both ends of the line, as a share of its span.

@@ -10,7 +10,7 @@ from mlcli.metrics.catalog import Score
 if TYPE_CHECKING:
     from mlcli.evaluation.cross_validation import FoldScores
     from mlcli.evaluation.refit import Spread
-    from mlcli.metrics.paired import Difference, Verdict
+    from mlcli.metrics.measure import Difference, Verdict
 
 # How one model is compared with another on the same rows: "the network is …".
 VERDICTS: dict[Verdict, str] = {

@@ -20,7 +20,7 @@ from mlcli.diagnosis.recommendations import Finding
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
-from mlcli.metrics.paired import Difference, compare_predictions
+from mlcli.metrics.measure import Difference, compare_predictions
 from mlcli.models.task import Classification, FittedTask
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle

@@ -17,7 +17,7 @@ from mlcli.terminal.screen import Screen
 from mlcli.terminal.search_chart import describe_values
 
 if TYPE_CHECKING:
-    from mlcli.metrics.paired import Difference
+    from mlcli.metrics.measure import Difference
     from mlcli.search.results import Results
     from mlcli.use_cases.improve import ImproveResult
 

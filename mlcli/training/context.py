@@ -14,9 +14,10 @@ from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, OptimizerConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.errors import config_error
+from mlcli.io.memory import require_memory
 from mlcli.metrics.catalog import higher_is_better
-from mlcli.metrics.epoch import Scorer, build_scorer
-from mlcli.models.networks import build_model
+from mlcli.metrics.measure import Scorer, build_scorer
+from mlcli.models.networks import build_model, count_parameters
 from mlcli.models.task import FittedTask
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost

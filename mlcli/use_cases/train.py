@@ -15,7 +15,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import tune_threshold
 from mlcli.io.signals import Interruption
-from mlcli.metrics.epoch import build_scorer
+from mlcli.metrics.measure import build_scorer
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle

@@ -6,9 +6,10 @@ import pytest
 from mlcli.metrics import intervals
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.intervals import Resampler, noise_interval, percentile_interval, wilson_interval
-from mlcli.metrics.measure import measure, sample_scores
+from mlcli.metrics.measure import measure
 from mlcli.metrics.probabilities import ECE_NOISE
 from mlcli.metrics.residuals import ErrorMetrics, error_columns
+from mlcli.metrics.sampling import sample_scores
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 N_SAMPLES = 120

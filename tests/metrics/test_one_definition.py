@@ -11,9 +11,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.metrics.catalog import names_for
-from mlcli.metrics.epoch import QUICK, build_scorer
-from mlcli.metrics.measure import measure
-from mlcli.metrics.paired import compare_predictions
+from mlcli.metrics.measure import QUICK, build_scorer, compare_predictions, measure
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import SelectionMetric
 from mlcli.terminal.train import describe_epoch

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from mlcli.metrics.catalog import CATALOG
-from mlcli.metrics.paired import Difference, compare_predictions
+from mlcli.metrics.measure import Difference, compare_predictions
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 

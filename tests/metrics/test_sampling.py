@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlcli.metrics.catalog import names_for
-from mlcli.metrics.measure import sample_scores
+from mlcli.metrics.sampling import sample_scores
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 from tests.metrics.peers import of_classes, of_numbers
 

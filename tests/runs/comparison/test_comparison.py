@@ -7,7 +7,7 @@ import pytest
 
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.text import printable
-from mlcli.metrics.paired import compare_predictions
+from mlcli.metrics.measure import compare_predictions
 from mlcli.reports.comparison_page import tables_of
 from mlcli.runs.comparison import compare_runs, curves_of
 from mlcli.runs.history import MetricsLog

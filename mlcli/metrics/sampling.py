@@ -1,0 +1,120 @@
+"""Metrics of several models' predictions of the same rows, and of resamples of the rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlcli.metrics.catalog import CATALOG
+from mlcli.metrics.counts import COUNT_METRICS, CountMetrics
+from mlcli.metrics.intervals import MetricGroup, Resampler, Scores
+from mlcli.metrics.probabilities import (
+    PROBABILITY_METRICS,
+    RANK_METRICS,
+    probability_metrics,
+    rank_metrics,
+    ranking_scores,
+)
+from mlcli.metrics.residuals import ERROR_METRICS, ErrorMetrics, error_columns, order_metrics
+from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSample:
+    """Scores of one model's predictions.
+
+    values : of each metric; NaN where it is undefined
+    draws  : of each metric over resampled rows, (n_resamples,); empty without a resampler
+    """
+
+    values: Mapping[str, float]
+    draws: Scores
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Cells of rows that are alike for some metrics: their sizes (m,), and each model's groups of such metrics."""
+
+    sizes: np.ndarray
+    models: Sequence[Sequence[MetricGroup]]
+
+    def scores(self, weights: np.ndarray) -> list[Scores]:
+        """Of each model, with the cells counting `weights` times, (r, m)."""
+        return [
+            {name: values for group in groups for name, values in group.scores(weights).items()}
+            for groups in self.models
+        ]
+
+    def draws(self, resampler: Resampler) -> list[Scores]:
+        """Of each model, over the same resamples."""
+        portions = [self.scores(weights) for weights in resampler.counts(self.sizes)] if any(self.models) else []
+        return [
+            {name: np.concatenate([scores[name] for scores in of_model]) for name in of_model[0]}
+            for of_model in zip(*portions, strict=True)
+        ] or [{} for _ in self.models]
+
+
+def sample_scores(
+    task: FittedTask,
+    truth: np.ndarray,
+    models: Sequence[Predictions],
+    names: Sequence[str],
+    resampler: Resampler | None = None,
+) -> list[ScoredSample]:
+    """Measure several models' predictions of the same rows; each resample is of the same rows for all of them.
+
+    truth : as `task.truth` gives it, with one row at least
+    names : metrics that suit the task
+    """
+    if resampler and isinstance(task, Classification) and len(task.classes) == 2:
+        # By the first model's descending scores, so that its resamples need no sorting.
+        order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
+        truth, models = truth[order], [model.at(order) for model in models]
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [_Cells(np.ones(len(truth), np.int32), [_row_groups(task, truth, model, names) for model in models])]
+        if isinstance(task, Classification):
+            parts.append(_decision_cells(len(task.classes), truth, models, names))
+        values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
+        draws = [cells.draws(resampler) for cells in parts] if resampler else []
+    samples = []
+    for model in range(len(models)):
+        measured = {name: float(score[0]) for scores in values for name, score in scores[model].items()}
+        drawn = {name: score for scores in draws for name, score in scores[model].items()}
+        samples.append(ScoredSample({name: measured.get(name, math.nan) for name in names}, drawn))
+    return samples
+
+
+def _row_groups(
+    task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Sequence[str]
+) -> list[MetricGroup]:
+    """The groups of metrics for which every row is a cell of its own."""
+    groups: list[MetricGroup] = []
+    wanted = set(names)
+    if isinstance(task, Regression):
+        if means := wanted & set(ERROR_METRICS):
+            constant = task.constant_targets(task.standardise(truth))
+            groups.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
+        if wanted - means:
+            groups.append(order_metrics(truth, predictions.values))
+        return groups
+    if wanted & set(RANK_METRICS):
+        groups.append(rank_metrics(truth, ranking_scores(predictions)))
+    known = [name for name in PROBABILITY_METRICS if name in wanted and len(task.classes) >= CATALOG[name].min_classes]
+    if predictions.probabilities is not None and known:
+        groups.append(probability_metrics(truth, predictions.probabilities, known))
+    return groups
+
+
+def _decision_cells(n_classes: int, truth: np.ndarray, models: Sequence[Predictions], names: Sequence[str]) -> _Cells:
+    """Cells of rows with the same true and predicted classes."""
+    counted = [name for name in names if name in COUNT_METRICS]
+    if not counted:
+        return _Cells(np.empty(0, np.int64), [[] for _ in models])
+    labels = np.stack([truth, *(model.values for model in models)])
+    shape = (n_classes,) * len(labels)
+    cells, sizes = np.unique(np.ravel_multi_index(tuple(labels), shape), return_counts=True)
+    true, *predicted = np.unravel_index(cells, shape)
+    return _Cells(sizes, [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted])
