@@ -55,7 +55,8 @@ def parse_formula(text: str) -> Formula:
         raise FormulaError(f"the formula has {len(text)} characters, at most {MAX_LENGTH} are allowed")
     parser = _Parser(text, _tokenize(text))
     parser.comparison()
-    parser.end()
+    if parser.token.kind != "end":
+        parser.fail(f"unexpected {parser.found()}")
     names = tuple(dict.fromkeys(step.name for step in parser.program if isinstance(step, Load)))
     if not names:
         raise FormulaError(f"'{text}' uses no column; a formula needs at least one")
@@ -110,10 +111,6 @@ class _Parser:
 
     def found(self) -> str:
         return repr(self.token.text) if self.token.text else "the end"
-
-    def end(self) -> None:
-        if self.token.kind != "end":
-            self.fail(f"unexpected {self.found()}")
 
     def emit(self, operation: _Token, symbol: str, arity: int) -> None:
         operands = tuple(step.value for step in self.program[-arity:] if isinstance(step, Push))

@@ -112,7 +112,12 @@ def _tensor_operation(symbol: str) -> Evaluate:
     import torch
 
     if symbol in COMPARISONS:
-        return lambda left, right: _compare(symbol, left, right)
+
+        def compare(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+            truth = cast("torch.Tensor", COMPARISONS[symbol](cast("float", left), cast("float", right)))
+            return truth.to(left.dtype).masked_fill((left.isnan() | right.isnan()), math.nan)
+
+        return compare
     if symbol in ARITHMETIC:
         return cast("Evaluate", ARITHMETIC[symbol])
     if symbol == NEGATE:
@@ -121,8 +126,3 @@ def _tensor_operation(symbol: str) -> Evaluate:
         pairwise = torch.minimum if symbol == "min" else torch.maximum
         return lambda *operands: reduce(pairwise, operands)
     return cast("Evaluate", getattr(torch, symbol))
-
-
-def _compare(symbol: str, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    truth = cast("torch.Tensor", COMPARISONS[symbol](cast("float", left), cast("float", right)))
-    return truth.to(left.dtype).masked_fill((left.isnan() | right.isnan()), math.nan)

@@ -10,7 +10,7 @@ from mlcli.config.sections.training import ClassMetric, Metric, NumberMetric
 from mlcli.data.tables.types import TaskKind
 
 IntervalKind = Literal["percentile", "noise", "wilson", "none"]
-ONE_CLASS = "the rows hold a single class"
+ONE_CLASS = "the rows contain a single class"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class MetricFacts:
 
 
 _FACTS = (
-    MetricFacts("accuracy", "share of rows predicted right", interval="wilson"),
+    MetricFacts("accuracy", "share of rows predicted correctly", interval="wilson"),
     MetricFacts("balanced_accuracy", "recall averaged over the classes, unweighted", undefined=ONE_CLASS),
     MetricFacts(
         "precision",
@@ -88,12 +88,12 @@ _FACTS = (
     MetricFacts(
         "mcc",
         "correlation of predicted and true classes (Matthews); 0 for random predictions",
-        undefined="the truth or the predictions hold a single class",
+        undefined="the truth or the predictions contain a single class",
     ),
     MetricFacts(
         "kappa",
         "agreement of predicted and true classes beyond chance (Cohen); 0 for random predictions",
-        undefined="the truth and the predictions hold a single class, the same",
+        undefined="the truth and the predictions contain the same single class",
     ),
     MetricFacts(
         "top_3_accuracy",

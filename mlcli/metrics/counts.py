@@ -12,7 +12,7 @@ from mlcli.metrics.intervals import Floats, Scores
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Rows per class, each (..., K): predicted right, in the truth, predicted."""
+    """Rows per class, each (..., K): predicted correctly, in the truth, predicted."""
 
     hits: np.ndarray
     support: np.ndarray
@@ -42,13 +42,11 @@ def count_classes(confusion: np.ndarray) -> ClassCounts:
 
 def class_table(counts: ClassCounts, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall, F1 and support of each class; counts are (K,)."""
-    columns = (_precisions(counts), _recalls(counts), _f1s(counts))
-    rows = zip(names, *(map(_defined, column) for column in columns), counts.support.tolist(), strict=True)
-    return tuple(ClassScore(*row) for row in rows)
-
-
-def _defined(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    scores = np.stack([_precisions(counts), _recalls(counts), _f1s(counts)], axis=1).tolist()
+    return tuple(
+        ClassScore(name, *(None if np.isnan(value) else value for value in row), support=support)
+        for name, row, support in zip(names, scores, counts.support.tolist(), strict=True)
+    )
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -115,7 +113,7 @@ def kappa(counts: ClassCounts) -> np.ndarray:
 
 
 def _as_floats(counts: ClassCounts) -> tuple[Floats, Floats, Floats]:
-    """Products of counts of millions of rows do not fit whole numbers."""
+    """Products of counts of millions of rows exceed int64."""
     return counts.hits.astype(float), counts.support.astype(float), counts.predicted.astype(float)
 
 

@@ -16,7 +16,7 @@ Scores = Mapping[str, Floats]
 Interval = tuple[float, float]
 
 N_RESAMPLES = 1000
-# Weights held at once while resampling, at least PORTION resamples of them: enough for fast matrix products.
+# Weights in memory at once while resampling, at least PORTION resamples of them: enough for fast matrix products.
 CHUNK = 1 << 20
 PORTION = 8
 # Weights processed at once, so that intermediate results stay in the processor's cache.
@@ -33,10 +33,10 @@ def cached_portions(weights: np.ndarray) -> Iterator[np.ndarray]:
 
 
 class MetricGroup(Protocol):
-    """Metrics that share most of their arithmetic, of fixed rows or of cells of rows that are alike for them."""
+    """Metrics that share most of their arithmetic, over fixed rows or cells of rows that are equal for them."""
 
     def scores(self, weights: np.ndarray) -> Scores:
-        """Each metric by name, (r,), for r vectors of row weights: whole numbers (r, n)."""
+        """Each metric by name, (r,), for r vectors of row weights: integers (r, n)."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,15 @@ class Resampler:
     n_resamples: int = N_RESAMPLES
 
     def counts(self, sizes: np.ndarray) -> Iterator[np.ndarray]:
-        """How often each cell is drawn: sizes (m,) of the cells → portions of whole numbers (n_resamples, m).
+        """How often each cell is drawn: sizes (m,) of the cells → portions of counts, integers (n_resamples, m).
 
         Drawing rows with replacement makes the counts multinomial, so the rows themselves are not needed.
         """
         rng = np.random.default_rng(self.seed)
         n_rows, single_rows = int(sizes.sum()), bool((sizes == 1).all())
-        for size in self._portions(len(sizes)):
+        portion = max(PORTION, CHUNK // max(len(sizes), 1))
+        for start in range(0, self.n_resamples, portion):
+            size = min(portion, self.n_resamples - start)
             if single_rows:
                 drawn = np.empty((size, n_rows), np.int32)
                 for counts in drawn:
@@ -62,30 +64,23 @@ class Resampler:
             else:
                 yield rng.multinomial(n_rows, sizes / n_rows, size=size)
 
-    def _portions(self, width: int) -> Iterator[int]:
-        size = max(PORTION, CHUNK // max(width, 1))
-        for start in range(0, self.n_resamples, size):
-            yield min(size, self.n_resamples - start)
-
 
 def _draw_rows(rng: np.random.Generator, counts: np.ndarray) -> None:
     """Fill in one resample, (n_rows,): first how many draws fall into each block, then on which of its rows."""
     blocks = np.array_split(counts, range(BLOCK, len(counts), BLOCK))
     draws = rng.multinomial(len(counts), [len(block) / len(counts) for block in blocks])
     for block, n_draws in zip(blocks, draws.tolist(), strict=True):
-        block[:] = np.bincount(_draw(rng, len(block), n_draws), minlength=len(block))
-
-
-def _draw(rng: np.random.Generator, n_rows: int, n_draws: int) -> np.ndarray:
-    if n_rows == BLOCK:
-        return rng.integers(1 << 64, size=-(-n_draws // 4), dtype=np.uint64).view(np.uint16)[:n_draws]
-    return rng.integers(n_rows, size=n_draws)
+        if len(block) == BLOCK:
+            drawn = rng.integers(1 << 64, size=-(-n_draws // 4), dtype=np.uint64).view(np.uint16)[:n_draws]
+        else:
+            drawn = rng.integers(len(block), size=n_draws)
+        block[:] = np.bincount(drawn, minlength=len(block))
 
 
 def percentile_interval(draws: np.ndarray, confidence: float) -> Interval | None:
     """Central part of resampled scores (n_resamples,).
 
-    None where the score is undefined in most resamples or the same in all, which says nothing about its spread.
+    None where the score is undefined in most resamples, or the same in all, so that its spread is unknown.
     """
     finite = draws[np.isfinite(draws)]
     if 2 * len(finite) < len(draws) or len(finite) == 0:

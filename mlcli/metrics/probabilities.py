@@ -73,7 +73,7 @@ def _mean(means: Floats) -> Floats:
 
 
 def _calibration_error(means: Floats) -> Floats:
-    """Σ over bins of their share of rows · |mean probability − observed share| (Naeini et al., 2015)."""
+    """Sum over bins of (share of rows) · |mean probability − observed share| (Naeini et al., 2015)."""
     error: Floats = np.abs(means).sum(axis=1)
     return np.where(error > ROUNDING, error, 0.0)
 

@@ -50,7 +50,7 @@ def mse(means: ErrorMeans) -> Floats:
 
 
 def rmse(means: ErrorMeans) -> Floats:
-    """Root of the mean squared error, of each target apart."""
+    """Root of the mean squared error, computed for each target."""
     return _over_targets(np.sqrt(means.squared))
 
 
@@ -101,25 +101,25 @@ class OrderMetrics:
     errors: Floats
 
     def scores(self, weights: np.ndarray) -> Scores:
-        portions = [self._of_targets(portion) for portion in cached_portions(weights)]
+        targets = list(zip(self.order.T, self.errors.T, strict=True))
+        portions = [
+            np.stack([_median_and_largest(portion.take(order, axis=1), errors) for order, errors in targets], axis=2)
+            for portion in cached_portions(weights)
+        ]
         median, largest = np.concatenate(portions).mean(axis=2).T
         return {"median_ae": median, "max_error": largest}
 
-    def _of_targets(self, weights: np.ndarray) -> Floats:
-        """Median and largest error of each target: (r, 2, t)."""
-        found = []
-        for order, errors in zip(self.order.T, self.errors.T, strict=True):
-            through = np.cumsum(weights.take(order, axis=1), axis=1, dtype=weights.dtype)
-            positions = np.array([self._positions(counts) for counts in through])
-            found.append(np.column_stack([errors[positions[:, :2]].mean(axis=1), errors[positions[:, 2]]]))
-        return np.stack(found, axis=2)
 
-    @staticmethod
-    def _positions(through: np.ndarray) -> np.ndarray:
-        """Positions of the lower and upper median and of the largest error, from cumulative weights (n,)."""
-        n_rows = through[-1]
+def _median_and_largest(weights: np.ndarray, errors: Floats) -> Floats:
+    """Weights (r, n) of sorted errors (n,) → (r, 2)."""
+    through = np.cumsum(weights, axis=1, dtype=weights.dtype)
+    found = np.empty((len(weights), 2))
+    for index, counts in enumerate(through):
+        n_rows = counts[-1]
         ranks = np.array([(n_rows - 1) // 2, n_rows // 2, n_rows - 1], through.dtype)
-        return np.searchsorted(through, ranks, side="right")
+        lower, upper, last = errors[np.searchsorted(counts, ranks, side="right")]
+        found[index] = (lower + upper) / 2, last
+    return found
 
 
 def order_metrics(truth: Floats, values: Floats) -> OrderMetrics:

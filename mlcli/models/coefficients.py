@@ -11,7 +11,7 @@ from torch import nn
 
 from mlcli.features.fitted import FittedFeatures
 from mlcli.models.networks import Mlp
-from mlcli.models.task import Classification, FittedTask, Regression
+from mlcli.models.task import FittedTask, Regression
 
 Unit = Literal["target", "log-odds", "score"]
 
@@ -76,16 +76,6 @@ def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTas
     if isinstance(task, Regression):
         weights = weights * np.array(task.std)[:, np.newaxis]
         intercept = intercept * np.array(task.std) + np.array(task.mean)
-    return LinearWeights(affine.names, _outputs(task), weights, intercept, _unit(task))
-
-
-def _outputs(task: FittedTask) -> tuple[str, ...]:
-    if isinstance(task, Regression):
-        return task.targets
-    return task.classes if task.n_outputs > 1 else task.classes[1:]
-
-
-def _unit(task: FittedTask) -> Unit:
-    if isinstance(task, Classification):
-        return "log-odds" if task.has_probabilities else "score"
-    return "target"
+        return LinearWeights(affine.names, task.targets, weights, intercept, "target")
+    outputs = task.classes if task.n_outputs > 1 else task.classes[1:]
+    return LinearWeights(affine.names, outputs, weights, intercept, "log-odds" if task.has_probabilities else "score")

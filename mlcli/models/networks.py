@@ -126,7 +126,11 @@ def initialise(model: Mlp, config: MlpConfig) -> None:
     for table in model.embeddings.modules():
         if isinstance(table, nn.Embedding):
             nn.init.normal_(table.weight)
-    hidden = _initialiser(_resolve_init(config), config.activation)
+    init = config.init
+    if init == "auto":
+        init = "he_normal" if config.activation in HE_FAMILY else "glorot_uniform"
+        init = "lecun_normal" if config.activation == "selu" else init
+    hidden = _initialiser(init, config.activation)
     output = _initialiser("glorot_uniform" if config.init == "auto" else config.init, "identity")
     for module in model.hidden:
         if isinstance(module, nn.Linear):
@@ -134,14 +138,6 @@ def initialise(model: Mlp, config: MlpConfig) -> None:
             nn.init.zeros_(module.bias)
     output(model.output.weight)
     nn.init.zeros_(model.output.bias)
-
-
-def _resolve_init(config: MlpConfig) -> Init:
-    if config.init != "auto":
-        return config.init
-    if config.activation == "selu":
-        return "lecun_normal"
-    return "he_normal" if config.activation in HE_FAMILY else "glorot_uniform"
 
 
 def _initialiser(name: Init, activation: Activation) -> Callable[[Tensor], object]:
@@ -167,8 +163,8 @@ def _initialiser(name: Init, activation: Activation) -> Callable[[Tensor], objec
 class Ensemble(nn.Module):
     """The mean of networks with the same inputs and outputs.
 
-    Input  : as of its members
-    Output : float32 (n, n_outputs), raw outputs as of one network: those that decode to the mean probability
+    Input  : the same as its members'
+    Output : float32 (n, n_outputs), raw outputs like one network's: those that decode to the mean probability
              (sigmoid, softmax), or the mean itself (identity, step)
     """
 

@@ -45,7 +45,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Regression:
-    """Targets with the mean and standard deviation (ddof 0) they are standardised by."""
+    """Targets, and the mean and standard deviation (ddof 0) that standardise them."""
 
     targets: tuple[str, ...]
     mean: tuple[float, ...]
@@ -74,12 +74,12 @@ class Regression:
     def constant_targets(self, y: torch.Tensor) -> np.ndarray:
         """Whether all rows (n, n_targets) of standardised targets are the same number, bool (n_targets,).
 
-        Judged in float32, so that training and evaluation agree on which scores are undefined.
+        Compared in float32, so that training and evaluation agree on which scores are undefined.
         """
         return torch.stack([target.min() == target.max() for target in y.unbind(1)]).cpu().numpy()
 
     def decode_targets(self, y: torch.Tensor) -> np.ndarray:
-        """The inverse of `encode`; 0 where float32 cannot tell the value from 0."""
+        """The inverse of `encode`; 0 where float32 cannot distinguish the value from 0."""
         centred = y.cpu().double().numpy() * np.array(self.std)
         values = centred + np.array(self.mean)
         return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(centred), 0.0, values)
@@ -95,7 +95,7 @@ class Classification:
     """Classes in the order of the outputs; with two, the second is the positive one.
 
     counts    : training rows of each class
-    threshold : of two classes with probabilities: from which one the second is predicted
+    threshold : lowest probability at which the second of two classes is predicted
     """
 
     target: str
@@ -138,7 +138,12 @@ class Classification:
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""
         logits = outputs.cpu().double()
-        probabilities = self._probabilities(logits).numpy() if self.has_probabilities else None
+        probabilities = None
+        if self.has_probabilities and self.output == "softmax":
+            probabilities = logits.softmax(dim=1).numpy()
+        elif self.has_probabilities:
+            positive = logits[:, 0].sigmoid()
+            probabilities = torch.stack([1 - positive, positive], dim=1).numpy()
         return Predictions(self.predicted_classes(logits).numpy(), probabilities, logits.numpy())
 
     def predicted_classes(self, outputs: torch.Tensor) -> torch.Tensor:
@@ -151,12 +156,6 @@ class Classification:
         positive = logits.softmax(dim=1)[:, 1] if self.output == "softmax" else logits[:, 0].sigmoid()
         return (positive >= self.threshold).long()
 
-    def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        if self.output == "softmax":
-            return logits.softmax(dim=1)
-        positive = logits[:, 0].sigmoid()
-        return torch.stack([1 - positive, positive], dim=1)
-
     def with_threshold(self, threshold: float) -> Self:
         """The same task with another decision threshold."""
         return replace(self, threshold=threshold)
@@ -166,7 +165,7 @@ FittedTask = Regression | Classification
 
 
 def output_of(task: FittedTask) -> Output:
-    """The kind of the task's output units."""
+    """The activation of the task's output units."""
     return task.output if isinstance(task, Classification) else "identity"
 
 
@@ -213,7 +212,7 @@ def _natural(name: str) -> tuple[bool, float, str]:
 
 def _order_classes(names: list[str], positive: str | None) -> tuple[str, ...]:
     if len(names) < 2:
-        raise DataError(f"the training rows hold only one class, {names}; a classifier needs two or more")
+        raise DataError(f"the training rows contain only one class, {names}; a classifier needs at least two")
     if positive is None:
         return tuple(names)
     if positive not in names or len(names) != 2:

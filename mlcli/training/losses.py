@@ -131,9 +131,9 @@ def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
             q: float = getattr(config, "q")  # noqa: B009
             return lambda z, y: torch.maximum(q * (y - z), (q - 1) * (y - z)).mean(dim=1)
         case "hinge":
-            return lambda z, y: F.relu(1 - _signs(y) * z).view(-1)
+            return lambda z, y: F.relu(1 - (2 * y - 1) * z).view(-1)  # 0/1 targets as −1/+1
         case "perceptron":
-            return lambda z, y: _perceptron(z, _signs(y)).view(-1)
+            return _perceptron
         case "focal":
             return _focal(getattr(config, "gamma"), task)  # noqa: B009
         case _:
@@ -149,15 +149,10 @@ def loss_name(config: LossConfig, task: FittedTask) -> str:
     return {"step": "perceptron", "sigmoid": "bce"}.get(task.output, "cross_entropy")
 
 
-def _signs(y: Tensor) -> Tensor:
-    """0/1 targets as −1/+1."""
-    return 2 * y - 1
-
-
-def _perceptron(z: Tensor, signs: Tensor) -> Tensor:
-    """max(0, −y·z), with Rosenblatt's update also at z = 0, where torch's relu has no gradient."""
-    margin = signs * z
-    return torch.where(margin <= 0, -margin, torch.zeros_like(margin))
+def _perceptron(z: Tensor, y: Tensor) -> Tensor:
+    """max(0, −y·z) of targets as −1/+1, with Rosenblatt's update also at z = 0, where torch's relu has no gradient."""
+    margin = (2 * y - 1) * z
+    return torch.where(margin <= 0, -margin, torch.zeros_like(margin)).view(-1)
 
 
 def _cross_entropy(task: FittedTask, smoothing: float) -> Loss:

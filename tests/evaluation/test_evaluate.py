@@ -148,7 +148,7 @@ def bounded():
         (["accuracy=0.76"], ["accuracy is 0.75, but must be at least 0.76"]),
         (["log_loss=0.6", "accuracy=1e-1"], []),
         (["log_loss=0.5"], ["log_loss is 0.569717, but must be at most 0.5"]),
-        (["roc_auc=0.1"], ["roc_auc is undefined (the rows hold a single class), but must be at least 0.1"]),
+        (["roc_auc=0.1"], ["roc_auc is undefined (the rows contain a single class), but must be at least 0.1"]),
         (["recall_macro=0.9", "f1_macro=0.1"], ["recall_macro is 0.75"]),  # "auto" does not report these
         (["accuracy=0.9", "log_loss=0.1", "recall=0.5"], ["accuracy is 0.75", "log_loss is 0.569717"]),
         ([], []),

@@ -49,7 +49,7 @@ def test_what_can_be_watched(task, labels, metric):
             TWO,
             ["a", "a"],
             "roc_auc",
-            "on the 2 validation rows: the rows hold a single class",
+            "on the 2 validation rows: the rows contain a single class",
         ),
         (TWO, ["a", "b"], "top_3_accuracy", "there are only 2 classes"),
         (MARGIN, ["a", "b"], "ece", "the model gives no probabilities"),

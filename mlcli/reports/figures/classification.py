@@ -136,7 +136,7 @@ def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], thre
     )
     axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate (recall)")
     if not curves:
-        write_note(axes, "The rows hold a single class.")
+        write_note(axes, "The rows contain a single class.")
         return figure
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
     _draw_curves(axes, curves)
@@ -157,7 +157,7 @@ def draw_precision_recall(
     )
     axes = figure.add_subplot(xlabel="recall", ylabel="precision")
     if not curves:
-        write_note(axes, "The rows hold a single class.")
+        write_note(axes, "The rows contain a single class.")
         return figure
     if two:
         axes.axhline(float(np.mean(truth == 1)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)

@@ -144,7 +144,7 @@ def draw_thresholds(
     )
     axes = figure.add_subplot(xlabel="threshold", ylabel="score")
     if curves is None:
-        write_note(axes, "The rows hold a single class.")
+        write_note(axes, "The rows contain a single class.")
     else:
         _draw_curves(axes, curves, threshold)
     return figure
