@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -19,9 +19,8 @@ from mlcli.data.cleaning import (
     sparse_columns,
 )
 from mlcli.data.selection import Selected, cells_config, select_cells
-from mlcli.data.tables.cells import as_text, kind_of
 from mlcli.data.tables.inference import infer_task
-from mlcli.data.tables.rows import Rows, require_columns
+from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
 from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Kind, SourceRead, Table, TaskKind
 from mlcli.errors import DataError
 
@@ -53,13 +52,10 @@ def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> R
     """Every column that has no other role is a feature; unknown names raise DataError."""
     columns, label = rows.frame.columns, rows.origin.label
     split = config.split.column
-    require_columns(targets, columns, "dataset.target", label)
-    require_columns([split] if split else [], columns, "dataset.split.column", label)
-    require_columns(config.drop, columns, "dataset.drop", label)
-    require_columns(config.types, columns, "dataset.types", label)
-    require_columns(config.dates, columns, "dataset.dates", label)
-    require_columns(config.keep, columns, "dataset.keep", label)
-    require_columns(config.replace, columns, "dataset.replace", label)
+    named = {"target": targets, "split.column": [split] if split else []}
+    named |= {key: getattr(config, key) for key in ("drop", "types", "dates", "keep", "replace")}
+    for key, names in named.items():
+        require_columns(names, columns, f"dataset.{key}", label)
     for name in targets:
         if name in config.drop or name == split:
             raise DataError(f"{label}: {name!r} is dataset.target, so it cannot be in dataset.drop or split.column")
@@ -132,12 +128,18 @@ def _clean_test(
 def _clean(
     selected: Selected, roles: Roles, task: TaskKind, config: TableConfig, *, drop_repeated: bool
 ) -> tuple[Rows, CleaningReport]:
-    kept = _with_labels(selected.rows.with_frame(selected.rows.frame.select(roles.all)), roles, task)
+    kept = selected.rows.with_frame(selected.rows.frame.select(roles.all))
+    if task == "classification" and kept.frame.schema[roles.targets[0]] != pl.String:
+        kept = kept.with_frame(kept.frame.with_columns(as_text(kept.frame[roles.targets[0]])))
     known = drop_without_target(kept, roles.targets, config.missing)
     complete = drop_incomplete(known, roles.features, config.missing)
     again = mark_duplicates(complete.frame)
     rows = complete.where(~again) if drop_repeated else complete
     columns = _column_reports(kept, rows, roles, selected.replaced)
+    invalid = (
+        f"column {name!r}: {count:,} cells are neither true nor false, unlike the training rows', and are missing"
+        for name, count in selected.invalid.items()
+    )
     return rows, CleaningReport(
         source=rows.origin.label,
         rows_read=selected.n_read,
@@ -150,20 +152,8 @@ def _clean(
         columns=columns,
         dropped_columns={},
         constant=tuple(column.name for column in columns if column.role == "feature" and column.distinct <= 1),
-        notes=(*rows.notes, *_invalid_notes(selected.invalid)),
+        notes=(*rows.notes, *invalid),
     )
-
-
-def _invalid_notes(invalid: Mapping[str, int]) -> Iterator[str]:
-    for name, count in invalid.items():
-        yield f"column {name!r}: {count:,} cells are neither true nor false, unlike the training rows', and are missing"
-
-
-def _with_labels(rows: Rows, roles: Roles, task: TaskKind) -> Rows:
-    target = rows.frame[roles.targets[0]]
-    if task == "regression" or target.dtype == pl.String:
-        return rows
-    return rows.with_frame(rows.frame.with_columns(as_text(target)))
 
 
 def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str, int]) -> tuple[ColumnReport, ...]:

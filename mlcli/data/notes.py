@@ -21,7 +21,7 @@ _ALWAYS = ("number", "category")
 
 def profile_notes(profile: Profile) -> tuple[str, ...]:
     """Rows, classes, missing cells, dropped rows and columns, duplicates and outliers, where there are any."""
-    return (*_rows(profile), *_missing(profile), *_cleaning(profile), *_outliers(profile))
+    return (*_rows(profile), *_cleaning(profile), *_outliers(profile))
 
 
 def _rows(profile: Profile) -> Iterator[str]:
@@ -41,9 +41,6 @@ def _rows(profile: Profile) -> Iterator[str]:
     for split, count in profile["repeated"].items():
         if count:
             yield f"{count:,} {split} rows are also among the training rows"
-
-
-def _missing(profile: Profile) -> Iterator[str]:
     gaps = [(c["name"], sum(c["missing"].values())) for c in profile["columns"] if any(c["missing"].values())]
     if gaps:
         listed = ", ".join(f"{name} {count:,}" for name, count in gaps[:8])

@@ -123,14 +123,11 @@ def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence
         case "parquet":
             return read_parquet(path if piped is None else piped, label)
         case "npz":
-            (x,) = read_arrays(path if piped is None else piped, label, (_array_name(dataset),))
+            name = dataset.x if isinstance(dataset, NpzConfig) else "x"
+            (x,) = read_arrays(path if piped is None else piped, label, (name,))
             if x.ndim != 2:
                 raise DataError(f"{label}: the feature array has shape {x.shape}; expected (n, d)")
             return Rows.read(feature_frame(x, label), Origin(label))
-
-
-def _array_name(dataset: DatasetConfig) -> str:
-    return dataset.x if isinstance(dataset, NpzConfig) else "x"
 
 
 def _require(raw: Rows, schema: Schema) -> None:
@@ -159,28 +156,26 @@ class ParsedImages:
 def parse_images(source: str, shape: tuple[int, ...], *, array: str = "x") -> ParsedImages:
     """Read images for a model that takes `shape`, (height, width[, channels]); raises DataError.
 
-    Images are resized and converted to gray or colour as in training; arrays must have the shape already.
+    A folder's images are its own and those of its sub-folders, but no deeper. They are resized and converted to gray
+    or colour as in training; arrays must have the shape already.
+
     array : name of the images in a NumPy archive
     """
     path = find_path(source)
     if path.is_dir():
-        files = _list_files(path)
+        with resource_errors(path):
+            folders = [entry for entry in visible(path) if entry.is_dir()]
+            loose = len(folders) < len(visible(path))
+            files = list_images(path, beside=folders) if loose or not folders else []
+            files += [file for sub_folder in folders for file in list_images(sub_folder)]
         return _from_files(files, shape, tuple(file.relative_to(path).as_posix() for file in files))
-    start = _first_bytes(path)
+    with resource_errors(path), path.open("rb") as file:
+        start = file.read(4)
     if start[:3] == b"\0\0\x08" or start[:2] == b"\x1f\x8b":
         return _from_array(path, read_idx(path, 3), shape)
     if start == b"PK\x03\x04":
         return _from_array(path, read_arrays(path, str(path), (array,))[0], shape)
     return _from_files([path], shape, (path.name,))
-
-
-def _list_files(folder: Path) -> list[Path]:
-    """The images of a folder and of its sub-folders, but no deeper."""
-    with resource_errors(folder):
-        folders = [entry for entry in visible(folder) if entry.is_dir()]
-        loose = len(folders) < len(visible(folder))
-        files = list_images(folder, beside=folders) if loose or not folders else []
-        return files + [file for sub_folder in folders for file in list_images(sub_folder)]
 
 
 def _from_files(files: Sequence[Path], shape: tuple[int, ...], names: tuple[str, ...]) -> ParsedImages:
@@ -199,8 +194,3 @@ def _from_array(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> Parse
         )
     rows = pixels.reshape(-1, *shape)
     return ParsedImages(Images(rows, None, ()), tuple(str(row) for row in range(1, len(rows) + 1)))
-
-
-def _first_bytes(path: Path) -> bytes:
-    with resource_errors(path), path.open("rb") as file:
-        return file.read(4)

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
-from mlcli.config.sections.rows import SplitConfig, TableConfig
+from mlcli.config.sections.rows import TableConfig
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import Profile, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
@@ -133,7 +133,7 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     """
     config, stand_in_for = _acquire(dataset, reporter)
     source = source_of(config)
-    if not _may_be_stored(config):  # before a large file is read for its fingerprint
+    if not any(prepared_dir().glob(f"{_label(config)}-*")):  # before a large file is read for its fingerprint
         source.require_memory()
     content = source.content()
     read = source.read() if content is None else None
@@ -142,7 +142,9 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     stored = _load(folder, reporter)
     if stored is None:
         source.require_memory()
-        _save(folder, _make(config, seed, read or source.read()))
+        read = read or source.read()
+        splits, outliers = split_source(config, seed, read)
+        _save(folder, StoredData(splits, profile_splits(splits, read.cleaning, outliers)))
     data = stored or load_prepared(folder)
     fingerprint = with_kinds(marks.data, data.splits.train)
     return Prepared(
@@ -162,14 +164,11 @@ def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig,
             f"{title} IS NOT HERE: training on scikit-learn's 1,797 digits of 8 × 8 pixels in its place, "
             f"so no result of this run is one of {title}. {error}"
         )
-        return DigitsConfig(name="digits", split=_as_shares(dataset.split)), dataset.name
+        # Numbers of rows are meant for MNIST's 60,000: as shares.
+        counts = {key: value for key in ("test", "valid") if isinstance(value := getattr(dataset.split, key), int)}
+        shares = {key: min(0.3, count / _MNIST_ROWS) for key, count in counts.items()}
+        return DigitsConfig(name="digits", split=dataset.split.model_copy(update=shares)), dataset.name
     return dataset, None
-
-
-def _as_shares(split: SplitConfig) -> SplitConfig:
-    """Numbers of rows, which are meant for MNIST's 60,000, as shares."""
-    counts = {name: value for name in ("test", "valid") if isinstance(value := getattr(split, name), int)}
-    return split.model_copy(update={name: min(0.3, count / _MNIST_ROWS) for name, count in counts.items()})
 
 
 def _label(config: DatasetConfig) -> str:
@@ -177,10 +176,6 @@ def _label(config: DatasetConfig) -> str:
     path = config.images if isinstance(config, IdxConfig) else getattr(config, "path", None)
     label = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem if path else config.name).strip("_")
     return label[:40] or config.name
-
-
-def _may_be_stored(config: DatasetConfig) -> bool:
-    return any(prepared_dir().glob(f"{_label(config)}-*"))
 
 
 def _load(folder: Path, reporter: Reporter) -> StoredData | None:
@@ -201,16 +196,10 @@ def _save(folder: Path, data: StoredData) -> None:
         raise ResourceError(f"{error}; MLCLI_PREPARED_DIR names another folder for prepared data") from error
 
 
-def _make(config: DatasetConfig, seed: int, read: SourceRead) -> StoredData:
-    splits, outliers = split_source(config, seed, read)
-    return StoredData(splits, profile_splits(splits, read.cleaning, outliers))
-
-
 def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Splits, OutlierReport | None]:
     """The splits, and the outliers dropped from the training rows; nothing is stored."""
-    indices = split_rows(
-        len(read.rows), config.split, seed, _classes(read), read.split_key, test_given=read.test is not None
-    )
+    classes = None if read.task == "regression" else _classes(read.rows)
+    indices = split_rows(len(read.rows), config.split, seed, classes, read.split_key, test_given=read.test is not None)
     train, outliers = take_rows(read.rows, indices.train), None
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers = drop_outliers(train, config.outliers)
@@ -218,10 +207,6 @@ def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Sp
     return Splits(train, take_rows(read.rows, indices.valid), test, read.task), outliers
 
 
-def _classes(read: SourceRead) -> np.ndarray | None:
-    """The class of each row as a number; None for regression."""
-    if read.task == "regression":
-        return None
-    if isinstance(read.rows, Images):
-        return read.rows.labels
-    return read.rows.frame[read.rows.targets[0].name].rank("dense").to_numpy()
+def _classes(rows: Dataset) -> np.ndarray | None:
+    """The class of each row as a number."""
+    return rows.labels if isinstance(rows, Images) else rows.frame[rows.targets[0].name].rank("dense").to_numpy()

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal, NotRequired, cast
 
 import numpy as np
 import polars as pl
 from typing_extensions import TypedDict  # pydantic, which reads profiles back, cannot read typing's before Python 3.12
 
 from mlcli.data.cleaning import distinct_counts
-from mlcli.data.tables.cells import as_days, as_shown
 from mlcli.data.tables.histogram import Histogram, count_bins
+from mlcli.data.tables.rows import as_days, as_shown
 from mlcli.data.tables.types import (
     CleaningReport,
     Column,
@@ -102,13 +102,14 @@ def profile_splits(splits: Splits, cleaning: CleaningReport | None, outliers: Ou
     datasets: dict[SplitName, Dataset] = {name: splits[name] for name in SPLITS}
     tables = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Table)}
     train = splits.train
+    known = _row_hashes(train).unique().implode()
     return Profile(
         task=splits.task,
         rows={name: len(dataset) for name, dataset in datasets.items()},
         classes=_count_classes(datasets) if splits.task == "classification" else None,
         columns=_profile_columns(tables) if isinstance(train, Table) else [],
         pictures=_profile_images(train) if isinstance(train, Images) else None,
-        repeated=_count_repeated(datasets),
+        repeated={split: int(_row_hashes(datasets[split]).is_in(known).sum()) for split in SPLITS[1:]},
         cleaning=_json(cleaning),
         outliers=_json(outliers),
     )
@@ -153,7 +154,7 @@ def _profile_columns(tables: Mapping[SplitName, Table]) -> list[ColumnProfile]:
             distinct=distinct[column.name],
             numbers=numbers.get(column.name) if column.kind == "number" else None,
             top=_top_values(train.frame, column),
-            histogram=_histogram(shapes[column.name], numbers.get(column.name)),
+            histogram=_histogram(shapes[column.name], numbers[column.name]) if column.name in numbers else None,
             span=_span(train.frame[column.name]) if column.kind == "date" else None,
         )
         for column in (*train.features, *train.targets)
@@ -178,7 +179,7 @@ def _summaries(frame: pl.DataFrame) -> dict[str, NumberSummary]:
         "std": every.std(ddof=0),
     }
     found = {key: _one_row(frame.select(statistic)) for key, statistic in statistics.items()}
-    return {name: _summary({key: _finite(found[key][name]) for key in found}) for name in frame.columns}
+    return {name: _summary({key: found[key][name] for key in found}) for name in frame.columns}
 
 
 def _one_row(frame: pl.DataFrame) -> dict[str, float]:
@@ -186,24 +187,12 @@ def _one_row(frame: pl.DataFrame) -> dict[str, float]:
 
 
 def _summary(values: Mapping[str, float | None]) -> NumberSummary:
-    return NumberSummary(
-        min=values["min"],
-        q1=values["q1"],
-        median=values["median"],
-        q3=values["q3"],
-        max=values["max"],
-        mean=values["mean"],
-        std=values["std"],
-    )
+    """Null for what is not finite."""
+    finite = {key: float(x) if x is not None and math.isfinite(x) else None for key, x in values.items()}
+    return cast("NumberSummary", {key: finite[key] for key in NumberSummary.__annotations__})
 
 
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _histogram(column: pl.Series, summary: NumberSummary | None) -> Histogram | None:
-    if summary is None:
-        return None
+def _histogram(column: pl.Series, summary: NumberSummary) -> Histogram | None:
     edges = [summary[key] for key in ("min", "q1", "q3", "max")]
     known = [edge for edge in edges if edge is not None]
     return count_bins(column, *known) if len(known) == len(edges) else None
@@ -220,7 +209,9 @@ def _top_values(frame: pl.DataFrame, column: Column) -> list[ValueCount] | None:
 
 def _profile_images(images: Images) -> ImageProfile:
     values = np.arange(256)
-    counts = _count_pixels(images.pixels)
+    counts, flat, portion = np.zeros(256, dtype=np.int64), images.pixels.reshape(-1), 1 << 16
+    for start in range(0, len(flat), portion):  # bincount widens its input eightfold
+        counts += np.bincount(flat[start : start + portion], minlength=256)
     total = max(1, int(counts.sum()))
     mean = float(values @ counts) / total
     quartiles = values[np.searchsorted(np.cumsum(counts), np.array([0.25, 0.5, 0.75]) * total)].tolist()
@@ -229,19 +220,6 @@ def _profile_images(images: Images) -> ImageProfile:
     ends = {"min": present[0], "max": present[-1], "mean": mean, "std": spread}
     summary = _summary(ends | dict(zip(("q1", "median", "q3"), quartiles, strict=True)))
     return ImageProfile(shape=list(images.pixels.shape[1:]), pixels=summary)
-
-
-def _count_pixels(pixels: np.ndarray) -> np.ndarray:
-    """int64 (256,): how often each value occurs; in portions, because bincount widens its input eightfold."""
-    counts, flat, portion = np.zeros(256, dtype=np.int64), pixels.reshape(-1), 1 << 16
-    for start in range(0, len(flat), portion):
-        counts += np.bincount(flat[start : start + portion], minlength=256)
-    return counts
-
-
-def _count_repeated(datasets: Mapping[SplitName, Dataset]) -> dict[SplitName, int]:
-    known = _row_hashes(datasets["train"]).unique().implode()
-    return {split: int(_row_hashes(datasets[split]).is_in(known).sum()) for split in SPLITS[1:]}
 
 
 def _row_hashes(dataset: Dataset) -> pl.Series:

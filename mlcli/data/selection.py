@@ -9,10 +9,9 @@ import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig
 from mlcli.config.sections.rows import Cell, MissingConfig, SourceConfig, TableConfig
-from mlcli.data.tables.cells import as_cells
 from mlcli.data.tables.dates import parse_dates
 from mlcli.data.tables.inference import Decimal, parse_booleans, parse_numbers
-from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.rows import Rows, as_cells
 from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
 from mlcli.io.text import shown
@@ -74,7 +73,9 @@ def select_cells(
     rows = raw.with_frame(raw.frame.select(needed))
     as_written: dict[str, Kind] = dict.fromkeys(config.replace, "category")
     rows = as_cells(rows, {**wanted, **as_written})
-    rows, replaced = _replace_cells(rows, config.replace)
+    here = {name: dict(mapping) for name, mapping in config.replace.items() if name in needed}
+    replaced = {name: int(rows.frame[name].is_in(list(mapping)).sum()) for name, mapping in here.items()}
+    rows = rows.with_frame(rows.frame.with_columns(pl.col(name).replace(mapping) for name, mapping in here.items()))
     rows = _keep_rows(rows, config.keep)
     rows = rows.with_frame(rows.frame.select(names))
     rows = _mark_missing(rows, config.missing)
@@ -93,13 +94,6 @@ def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
     dates = {name for name, dtype in dtypes.items() if isinstance(dtype, pl.Date | pl.Datetime)}
     kinds: dict[str, Kind] = dict.fromkeys(dates, "date")
     return kinds | dict.fromkeys((name for name, dtype in dtypes.items() if dtype == pl.Boolean), "boolean")
-
-
-def _replace_cells(rows: Rows, mappings: Mapping[str, Mapping[str, str]]) -> tuple[Rows, dict[str, int]]:
-    here = {name: dict(mapping) for name, mapping in mappings.items() if name in rows.frame.columns}
-    counts = {name: int(rows.frame[name].is_in(list(mapping)).sum()) for name, mapping in here.items()}
-    frame = rows.frame.with_columns(pl.col(name).replace(mapping) for name, mapping in here.items())
-    return rows.with_frame(frame), counts
 
 
 def _keep_rows(rows: Rows, keep: Mapping[str, Sequence[Cell]]) -> Rows:

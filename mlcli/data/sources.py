@@ -33,34 +33,25 @@ from mlcli.data.readers.sql import SqlSource
 from mlcli.data.readers.stl10 import Stl10Source
 from mlcli.data.tables.types import SourceRead
 
+_SOURCES: dict[type[Any], type[Source[Any]]] = {
+    CsvConfig: CsvSource,
+    ParquetConfig: ParquetSource,
+    JsonlConfig: JsonlSource,
+    SqlConfig: SqlSource,
+    NpzConfig: NpzSource,
+    IdxConfig: IdxSource,
+    ImagesConfig: ImagesSource,
+    Stl10Config: Stl10Source,
+    BundledConfig: BundledSource,
+    DigitsConfig: DigitsSource,
+    MnistConfig: MnistSource,
+    PlaygroundConfig: PlaygroundSource,
+}
+
 
 def source_of(config: DatasetConfig) -> Source[Any]:
     """The source that a `dataset` section configures."""
-    match config:
-        case CsvConfig():
-            return CsvSource(config)
-        case ParquetConfig():
-            return ParquetSource(config)
-        case JsonlConfig():
-            return JsonlSource(config)
-        case SqlConfig():
-            return SqlSource(config)
-        case NpzConfig():
-            return NpzSource(config)
-        case IdxConfig():
-            return IdxSource(config)
-        case ImagesConfig():
-            return ImagesSource(config)
-        case Stl10Config():
-            return Stl10Source(config)
-        case BundledConfig():
-            return BundledSource(config)
-        case DigitsConfig():
-            return DigitsSource(config)
-        case MnistConfig():
-            return MnistSource(config)
-        case PlaygroundConfig():
-            return PlaygroundSource(config)
+    return _SOURCES[type(config)](config)
 
 
 def read_source(config: DatasetConfig) -> SourceRead:

@@ -64,11 +64,18 @@ def split_rows(
     sizes = _sizes(n_rows, config, test_given=test_given)
     match by:
         case "stratified":
-            return _collect(_stratified(_require_classes(classes), sizes, rng))
+            if classes is None:
+                raise DataError(
+                    "dataset.split.by: stratified keeps class shares, but the target is a number; "
+                    "use random, group or time"
+                )
+            return _collect(_stratified(classes, sizes, rng))
         case "group":
-            return _collect(_by_groups(_group_codes(_require_key(key, by)), sizes, rng))
+            groups = _require_key(key, by).cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
+            return _collect(_by_groups(groups, sizes, rng))
         case "time":
-            return _collect(_latest_last(np.argsort(_time_ranks(_require_key(key, by)), kind="stable"), sizes))
+            ranks = _times(_require_key(key, by)).rank("dense").to_numpy().astype(np.int64)
+            return _collect(_latest_last(np.argsort(ranks, kind="stable"), sizes))
         case _:
             return _collect(_latest_last(rng.permutation(n_rows), sizes))
 
@@ -180,20 +187,19 @@ def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int) -> np.ndarray:
 
 
 def _require_key(key: pl.Series | None, by: str) -> pl.Series:
+    """The column that decides the split; raises DataError where there is none, or a value is missing."""
     if key is None:
         raise DataError(
             f"dataset.split.by: {by} needs dataset.split.column, the name of a column of the table; images and "
             "generated sets have no such column, split them by random or stratified"
         )
-    return key
-
-
-def _require_classes(classes: np.ndarray | None) -> np.ndarray:
-    if classes is None:
+    missing = key.is_null() | key.is_nan() if key.dtype.is_float() else key.is_null()
+    if missing.any():
         raise DataError(
-            "dataset.split.by: stratified keeps class shares, but the target is a number; use random, group or time"
+            f"dataset.split.column {key.name!r}: missing in {missing.sum():,} of {len(key):,} rows; "
+            "fill it in or remove those rows"
         )
-    return classes
+    return key
 
 
 def _collect(codes: np.ndarray) -> SplitIndices:
@@ -202,7 +208,6 @@ def _collect(codes: np.ndarray) -> SplitIndices:
 
 def _given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
     """int8 (n,): TRAIN, VALID or TEST as each row says; raises DataError for other names, or if no row is train."""
-    _require_no_missing(key)
     names = key.cast(pl.String).str.strip_chars()
     allowed = [name for name in _CODES if name != "test" or not test_given]
     wrong = ~names.is_in(allowed)
@@ -217,19 +222,8 @@ def _given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
     return np.select([(names == name).to_numpy() for name in allowed], [_CODES[name] for name in allowed])
 
 
-def _group_codes(key: pl.Series) -> np.ndarray:
-    """int64 (n,): the number of each row's group, in ascending order of the groups' values."""
-    _require_no_missing(key)
-    return key.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
-
-
-def _time_ranks(key: pl.Series) -> np.ndarray:
-    """int64 (n,): 1 for the earliest, the same for equal times; raises DataError for what is not a time or number."""
-    _require_no_missing(key)
-    return _times(key).rank("dense").to_numpy().astype(np.int64)
-
-
 def _times(key: pl.Series) -> pl.Series:
+    """The values in order of time; raises DataError for what is neither a time nor a number."""
     if not isinstance(key.dtype, pl.String):  # numbers, or dates of a declared format
         return key
     numbers = key.cast(pl.Float64, strict=False)
@@ -250,12 +244,3 @@ def _dates(key: pl.Series) -> pl.Series:
             f"2024-05-31 or 2024-05-31 12:30 ({wrong.sum():,} of {len(key):,} rows); write dates with the year first"
         )
     return dates
-
-
-def _require_no_missing(key: pl.Series) -> None:
-    missing = key.is_null() | key.is_nan() if key.dtype.is_float() else key.is_null()
-    if missing.any():
-        raise DataError(
-            f"dataset.split.column {key.name!r}: missing in {missing.sum():,} of {len(key):,} rows; "
-            "fill it in or remove those rows"
-        )

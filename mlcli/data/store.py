@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError
 
 from mlcli.config.sections.base import Section
 from mlcli.data.profile import SPLITS, Profile
-from mlcli.data.tables.cells import DTYPES
 from mlcli.data.tables.frames import PORTION
+from mlcli.data.tables.rows import DTYPES
 from mlcli.data.tables.types import (
     CleaningReport,
     Column,
@@ -71,7 +71,13 @@ def save_prepared(folder: Path, data: StoredData) -> None:
         for name in SPLITS:
             _save_rows(temporary, name, data.splits[name])
         write_json(temporary / "profile.json", data.profile)
-        write_json(temporary / "meta.json", _describe(data.splits).model_dump())
+        train, task = data.splits.train, data.splits.task
+        described: _TableMeta | _ImagesMeta
+        if isinstance(train, Table):
+            described = _TableMeta(name="table", features=train.features, targets=train.targets)
+        else:
+            described = _ImagesMeta(name="images", class_names=train.class_names)
+        write_json(temporary / "meta.json", _Meta(task=task, data=described, kinds=KINDS).model_dump())
 
 
 def load_prepared(folder: Path) -> StoredData:
@@ -86,27 +92,19 @@ def load_prepared(folder: Path) -> StoredData:
     return StoredData(Splits(train, valid, test, meta.task), _load_profile(folder / "profile.json"))
 
 
+def _refuse_outdated(meta: _Meta) -> None:
+    """What an older version stored as categories may be of another kind now."""
+    features = meta.data.features if isinstance(meta.data, _TableMeta) else ()
+    if meta.kinds < KINDS and any(column.kind == "category" for column in features):
+        raise ValueError("its column kinds were inferred by an earlier version")
+
+
 def _load_profile(place: Path) -> Profile:
     profile = from_json(Profile, read_json(place), place)
     for kind, account in ((CleaningReport, profile["cleaning"]), (OutlierReport, profile["outliers"])):
         if account is not None:
             from_json(kind, account, place)
     return profile
-
-
-def _describe(splits: Splits) -> _Meta:
-    train = splits.train
-    if isinstance(train, Table):
-        table = _TableMeta(name="table", features=train.features, targets=train.targets)
-        return _Meta(task=splits.task, data=table, kinds=KINDS)
-    return _Meta(task=splits.task, data=_ImagesMeta(name="images", class_names=train.class_names), kinds=KINDS)
-
-
-def _refuse_outdated(meta: _Meta) -> None:
-    """What an older version stored as categories may be of another kind now."""
-    features = meta.data.features if isinstance(meta.data, _TableMeta) else ()
-    if meta.kinds < KINDS and any(column.kind == "category" for column in features):
-        raise ValueError("its column kinds were inferred by an earlier version")
 
 
 def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
@@ -131,19 +129,15 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) -> Dataset:
     match meta:
         case _TableMeta():
-            return _checked_table(folder / f"{name}.parquet", meta.features, meta.targets)
+            rows = pl.scan_parquet(folder / f"{name}.parquet", glob=False, hive_partitioning=False)
+            expected = {column.name: DTYPES[column.kind] for column in meta.features + meta.targets}
+            if dict(rows.collect_schema()) != expected:
+                raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
+            return Table(rows, meta.features, meta.targets)
         case _ImagesMeta():
             pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
             return _checked_images(Images(pixels, labels, meta.class_names))
-
-
-def _checked_table(path: Path, features: tuple[Column, ...], targets: tuple[Column, ...]) -> Table:
-    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    expected = {column.name: DTYPES[column.kind] for column in features + targets}
-    if dict(rows.collect_schema()) != expected:
-        raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
-    return Table(rows, features, targets)
 
 
 def _checked_images(images: Images) -> Images:

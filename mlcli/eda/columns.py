@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from mlcli.data.tables.cells import as_days, as_shown
 from mlcli.data.tables.histogram import edges_of, places_in
+from mlcli.data.tables.rows import as_days, as_shown
 from mlcli.data.tables.types import Column, Kind
 from mlcli.eda.association import Association, Codes, Floats, TargetColumn, category_associations, number_associations
 from mlcli.io.json import fields_to_json

@@ -12,7 +12,7 @@ import polars as pl
 from mlcli.data.cleaning import distinct_counts
 from mlcli.data.profile import Profile
 from mlcli.data.quality.sample import draw_sample_rows
-from mlcli.data.tables.cells import as_shown
+from mlcli.data.tables.rows import as_shown
 from mlcli.data.tables.types import Column, SplitName, Table, TaskKind
 from mlcli.eda.association import Codes, TargetColumn, class_order
 from mlcli.eda.columns import ColumnDistribution, SampledRows, column_numbers, describe_column

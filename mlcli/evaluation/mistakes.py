@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.data.tables.cells import readable
 from mlcli.data.tables.frames import rows_at
+from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.io.text import shorten, show_number
 from mlcli.metrics.probabilities import ranking_scores

@@ -10,8 +10,8 @@ from datetime import date
 import polars as pl
 
 from mlcli.config.sections.features import DatePart
-from mlcli.data.tables.cells import as_days
 from mlcli.data.tables.frames import Frame
+from mlcli.data.tables.rows import as_days
 from mlcli.features.rows import Columns, dates_of
 
 # Parts that are a place on a circle, and so are two numbers between −1 and 1.

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from mlcli.config.sections.features import Encode
-from mlcli.data.tables.cells import DTYPES
 from mlcli.data.tables.frames import Frame, column_of
+from mlcli.data.tables.rows import DTYPES
 from mlcli.errors import DataError
 from mlcli.io.text import suggestion
 

@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from mlcli.config.sections.rows import MissingConfig
-from mlcli.data.quality.columns import has_code_name, has_id_name, is_index
+from mlcli.data.quality.checks import has_code_name, has_id_name, is_index
 from mlcli.data.quality.leaks import is_copy
 from mlcli.data.tables.dates import ISO, date_formats
 from mlcli.data.tables.inference import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from mlcli.data.tables.cells import readable
+from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Images
 from mlcli.errors import DataError, UsageError
 from mlcli.reporter import Reporter

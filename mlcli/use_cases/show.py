@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.data.prepare import Prepared, prepare_dataset
-from mlcli.data.quality.columns import find_useless_columns
+from mlcli.data.quality.checks import find_useless_columns
 from mlcli.data.quality.leaks import find_leaks
 from mlcli.data.quality.sample import SAMPLED, draw_sample
 from mlcli.data.tables.types import SplitName, Table

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from mlcli.data.tables.cells import DTYPES, kind_of
+from mlcli.data.tables.rows import DTYPES, kind_of
 from mlcli.data.tables.types import Column, Images, Table
 
 WORDS = ["late", "new", "box", "rain", "door", "polite", "lost", "never", "again", "über"]

@@ -1,19 +1,34 @@
-"""All checks of a prepared dataset, and their findings stored beside it."""
+"""All checks of a prepared dataset: useless columns, leaks, repeated rows and shift, with the findings stored."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from mlcli.config.sections.dataset import DatasetConfig, PlaygroundConfig
 from mlcli.data.prepare import Prepared
-from mlcli.data.quality.columns import find_useless_columns
+from mlcli.data.profile import ColumnProfile, Profile
 from mlcli.data.quality.leaks import find_leaks
-from mlcli.data.quality.rows import find_repeated_images, find_repeated_rows, find_shift
-from mlcli.data.quality.sample import SAMPLED, DataFinding, draw_sample
-from mlcli.data.tables.types import Table
+from mlcli.data.quality.sample import (
+    FEWEST_ROWS,
+    SAMPLED,
+    DataFinding,
+    Floats,
+    RowSample,
+    draw_sample,
+    draw_sample_rows,
+    encode,
+)
+from mlcli.data.tables.frames import column_of, portions
+from mlcli.data.tables.types import SplitName, Splits, Table
 from mlcli.io.atomic import atomic_folder, load_cached, write_json
 from mlcli.io.json import check_version, from_json
 from mlcli.io.verified import read_json, verify_folder
@@ -22,6 +37,31 @@ from mlcli.reporter import Reporter
 KIND = "checks"
 # Raised when the same rows give other findings or other words.
 VERSION = 1
+
+# Distinct whole numbers count the rows where their range is at most this many times the number of rows.
+DENSE = 1.2
+DISTINCT_TEXTS = 0.99
+
+_ID_ENDS = {"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "nr", "rownames", "serial"}
+_ID_STARTS = {"unnamed", "rownum", "rownumber"}
+_CODE = re.compile(r"(^|_)(zip|zipcode|postcode|postal|plz|cp|code|codigo)(_|$)")
+
+# Repeated rows are serious from these on: a model that remembers them changes the split's scores.
+SERIOUS_SHARE, SERIOUS_ROWS = 0.01, 5
+# Repeated rows are copies where there are this many times as many as independent columns would give by chance.
+BEYOND_CHANCE = 10.0
+SAME_FILE = (
+    "set dataset.duplicates: drop, which removes rows equal in every column, or dataset.split.by: group, which keeps "
+    "rows of one group in one split"
+)
+OTHER_FILE = "remove them from one of the two"
+MEASURED: tuple[SplitName, ...] = ("valid", "test")
+# Rows of each split that the test for shift looks at.
+MOST_ROWS = 2_000
+# An AUC of 0.5 is chance. Below LEAST_AUC, a shift matters little, however significant.
+LEAST_AUC, LEVEL = 0.6, 0.001
+TREES, DEPTH = 20, 8
+SHIFT_REMEDY = "drop the column if it only marks where rows come from, or take both splits from the same source"
 
 
 @dataclass(frozen=True)
@@ -69,3 +109,166 @@ def _load(folder: Path) -> tuple[DataFinding, ...]:
     value = read_json(place)
     check_version(value, VERSION, place)
     return from_json(_Document, value, place).findings
+
+
+def find_useless_columns(train: Table, profile: Profile) -> Iterator[DataFinding]:
+    """Constant columns, row numbers and ids."""
+    n_rows = sum(profile["rows"].values())
+    for column in profile["columns"]:
+        if column["role"] == "target" or len(train) == 0:
+            continue
+        name, remedy = column["name"], f"set dataset.drop: [{column['name']}]"
+        if column["distinct"] <= 1:
+            if column["distinct"] == 0 or not column["missing"]["train"]:
+                yield DataFinding(
+                    "constant", f"column '{name}' has the same value in all training rows; {remedy}", (name,)
+                )
+        elif reason := _id_reason(train, column, n_rows):
+            text = f"column '{name}' {reason}, so it says nothing about new rows; {remedy}"
+            yield DataFinding("id", text, (name,))
+
+
+def _id_reason(train: Table, column: ColumnProfile, n_rows: int) -> str:
+    """Why a column numbers or names the rows; empty where it does not."""
+    distinct, known = column["distinct"], len(train) - column["missing"]["train"]
+    if column["kind"] == "date" or len(train) < FEWEST_ROWS or distinct < DISTINCT_TEXTS * known:
+        return ""
+    values = column_of(train.rows, column["name"]).drop_nulls()
+    if column["kind"] != "category":
+        return _row_number_reason(values, n_rows)
+    distinct = values.n_unique()  # the profile's count is an estimate in large tables
+    return f"has {distinct:,} distinct texts in {known:,} training rows" if distinct > DISTINCT_TEXTS * known else ""
+
+
+def is_index(values: pl.Series) -> bool:
+    """Whether whole numbers, none missing, are consecutive in any order."""
+    return values.n_unique() == len(values) and values.max() - values.min() == len(values) - 1  # type: ignore[operator]
+
+
+def _row_number_reason(values: pl.Series, n_rows: int) -> str:
+    """Why these numbers, none missing, number the n_rows rows of a table; empty where they do not or are few."""
+    numbers = values.to_numpy()
+    if len(numbers) < FEWEST_ROWS or not (numbers == np.floor(numbers)).all() or values.n_unique() < len(numbers):
+        return ""
+    steps = np.diff(numbers)
+    if (steps > 0).all() or (steps < 0).all():
+        return "has distinct whole numbers in the order of the rows"
+    if np.ptp(numbers) + 1 <= DENSE * n_rows:
+        return "numbers the rows: its whole numbers are distinct and nearly without gaps"
+    return ""
+
+
+def has_id_name(name: str) -> bool:
+    """Whether a column is called as ids are, such as PassengerId or row_key."""
+    words = _snake(name).split("_")
+    return words[-1] in _ID_ENDS or words[0] in _ID_STARTS
+
+
+def has_code_name(name: str) -> bool:
+    """Whether a column is called as codes are, such as zip_code, whose numbers are no amounts."""
+    return _CODE.search(_snake(name)) is not None
+
+
+def _snake(name: str) -> str:
+    """`PassengerId`, `passenger id` and `passenger-id` as `passenger_id`."""
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
+
+
+def find_repeated_rows(
+    splits: Splits, sample: RowSample, ids: Collection[str], *, separate_test: bool
+) -> Iterator[DataFinding]:
+    """Rows of a table with the features of a training row, whatever their target.
+
+    sample        : of the training rows
+    ids           : columns that number or name the rows, which are left out
+    separate_test : the test rows come from a source of their own
+    """
+    names = [name for name in sample.features if name not in ids]
+    if not names or not isinstance(splits.train, Table):
+        return
+    known = _hashes(splits.train, names).unique().implode()
+    n, counts = len(sample), [np.unique(sample.features[name], return_counts=True)[1] for name in names]
+    # Of two rows with independent columns being equal: Simpson's index, without replacement.
+    equal = float(np.prod([(count * (count - 1.0)).sum() / (n * (n - 1.0)) for count in counts])) if n > 1 else 0.0
+    chance = 1 - (1 - equal) ** len(splits.train)
+    for split in MEASURED:
+        rows = splits[split]
+        if isinstance(rows, Table) and (count := int(_hashes(rows, names).is_in(known).sum())):
+            remedy = OTHER_FILE if separate_test and split == "test" else SAME_FILE
+            yield _repeats(split, count, len(rows), "have the features of a training row", remedy, chance)
+
+
+def find_repeated_images(splits: Splits, profile: Profile) -> Iterator[DataFinding]:
+    """Images equal to a training image in every pixel, which the profile has counted."""
+    for split in MEASURED:
+        if count := profile["repeated"][split]:
+            yield _repeats(split, count, len(splits[split]), "are equal to a training image", OTHER_FILE)
+
+
+def _repeats(split: SplitName, count: int, n_rows: int, what: str, remedy: str, by_chance: float = 0.0) -> DataFinding:
+    """by_chance: the share of repeated rows that is to be expected."""
+    share = count / n_rows
+    copies = share > BEYOND_CHANCE * by_chance
+    serious = copies and share >= SERIOUS_SHARE and count >= SERIOUS_ROWS
+    hint = f", so a model may have memorised them; {remedy}" if serious else ""
+    if not copies:
+        hint = ", as is likely by chance: the columns have few distinct values"
+    text = f"{count:,} of {n_rows:,} {split} rows ({share:.1%}) {what}{hint}"
+    return DataFinding("duplicates", text, (), {"rows": count, "share": share, "by_chance": by_chance}, serious)
+
+
+def _hashes(table: Table, names: Sequence[str]) -> pl.Series:
+    """UInt64 (n,), over these columns; a file is read a portion at a time."""
+    return pl.concat([part.select(names).hash_rows() for _, part in portions(table.rows.select(names))])
+
+
+def find_shift(splits: Splits, ids: Collection[str], *, expected: bool) -> Iterator[DataFinding]:
+    """Covariate shift: whether a classifier separates test rows from training rows.
+
+    ids      : columns that number or name the rows, which are left out
+    expected : the split puts later rows, or other groups, in test
+    """
+    train, test = splits.train, splits.test
+    if not (isinstance(train, Table) and isinstance(test, Table)) or min(len(train), len(test)) < FEWEST_ROWS:
+        return
+    features = [column for column in train.features if column.name not in ids]
+    if not features:
+        return
+    parts = [draw_sample_rows(table, MOST_ROWS).select(column.name for column in features) for table in (train, test)]
+    both, is_test = parts[0].vstack(parts[1]), np.repeat([False, True], [len(part) for part in parts])
+    # A tree uses ranks alone; those of missing values come last.
+    ranks = {column.name: np.unique(encode(both[column.name], column), return_inverse=True)[1] for column in features}
+    columns = {name: places.astype(np.float64) for name, places in ranks.items()}
+    auc = _separability(np.column_stack(list(columns.values())), is_test)
+    p_value = _p_value(auc, is_test)
+    if auc < LEAST_AUC or p_value > LEVEL:
+        return
+    column = max(columns, key=lambda name: abs(_auc(columns[name], is_test) - 0.5))
+    chance = f"p {p_value:.1g}" if p_value > 1e-6 else "p below 1e-6"
+    what = f"a classifier separates test rows from training rows (AUC {auc:.2f}, {chance}), best by column '{column}'"
+    why = "expected from a split by time or group" if expected else SHIFT_REMEDY
+    yield DataFinding("shift", f"{what}; {why}", (column,), {"auc": auc, "p_value": p_value}, serious=not expected)
+
+
+def _separability(rows: Floats, is_test: NDArray[np.bool_]) -> float:
+    """AUC of a forest on rows that it was not trained on."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    forest = RandomForestClassifier(TREES, max_depth=DEPTH, random_state=0)
+    halves = StratifiedKFold(2, shuffle=True, random_state=0)
+    return _auc(cross_val_predict(forest, rows, is_test, cv=halves, method="predict_proba")[:, 1], is_test)
+
+
+def _auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """Probability that a positive row has the higher score, ties counting half (Mann-Whitney U)."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, scores))
+
+
+def _p_value(auc: float, positive: NDArray[np.bool_]) -> float:
+    """One-sided p-value of an AUC, by the normal approximation of Mann and Whitney's U."""
+    n, m = int(positive.sum()), int((~positive).sum())
+    return NormalDist().cdf((0.5 - auc) / math.sqrt((n + m + 1) / (12 * n * m)))

@@ -39,7 +39,11 @@ def find_leaks(sample: RowSample) -> Iterator[DataFinding]:
             leaking &= sample.categories
         for name, error in errors.items():
             if name in leaking and rest > 0 and rest >= CLEARLY * error:
-                yield _leak(sample, name, target, 1 - error * _baseline_error(sample, truth))
+                score = 1 - error * _baseline_error(sample, truth)
+                what = f"with accuracy {score:.2%}" if sample.classes else f"with R² {score:.5f}"
+                remedy = f"if it is not known before the target is, set dataset.drop: [{name}]"
+                text = f"column '{name}' alone predicts '{target}' {what}; {remedy}"
+                yield DataFinding("leak", text, (name,), {"score": score})
         if sample.classes:
             yield from _class_indicators(sample, target, truth)
         else:
@@ -86,13 +90,6 @@ def _is_leak(sample: RowSample, error: float, truth: Floats) -> bool:
     return error <= 1 - LEAST_R2
 
 
-def _leak(sample: RowSample, name: str, target: str, score: float) -> DataFinding:
-    what = f"with accuracy {score:.2%}" if sample.classes else f"with R² {score:.5f}"
-    remedy = f"if it is not known before the target is, set dataset.drop: [{name}]"
-    text = f"column '{name}' alone predicts '{target}' {what}; {remedy}"
-    return DataFinding("leak", text, (name,), {"score": score})
-
-
 def _relative_error(sample: RowSample, name: str, truth: Floats) -> float:
     """Error of predictions by one column over that of a constant, at most 1; each half of the rows predicts the other.
 
@@ -100,7 +97,10 @@ def _relative_error(sample: RowSample, name: str, truth: Floats) -> float:
     """
     if len(sample.classes) == 1 or len(sample.classes) > MOST_CLASSES:
         return 1.0
-    values, half = _without_missing(sample.features[name]), np.random.default_rng(0).random(len(sample)) < 0.5
+    known = sample.features[name][np.isfinite(sample.features[name])]
+    below = known.min() - 1 if len(known) else 0.0  # missing values are one more value
+    values = np.where(np.isnan(sample.features[name]), below, sample.features[name])
+    half = np.random.default_rng(0).random(len(sample)) < 0.5
     predicted = np.empty(len(sample))
     for fitted in (half, ~half):
         column = _ColumnLookup(values[fitted], truth[fitted], is_category=name in sample.categories)
@@ -111,12 +111,6 @@ def _relative_error(sample: RowSample, name: str, truth: Floats) -> float:
     judged = np.isfinite(predicted)
     total = float(np.square(truth[judged] - truth.mean()).sum()) if judged.mean() > 0.5 else 0.0
     return min(1.0, float(np.square(predicted - truth)[judged].sum()) / total) if total > 0 else 1.0
-
-
-def _without_missing(values: Floats) -> Floats:
-    """Missing values as one more value, below all others."""
-    known = values[np.isfinite(values)]
-    return np.where(np.isnan(values), known.min() - 1 if len(known) else 0.0, values)
 
 
 class _ColumnLookup:
@@ -196,10 +190,8 @@ def _sums(sample: RowSample, target: str, truth: Floats, leaking: set[str]) -> I
     weights = np.round(solved[parts] / scales[parts])
     rest = truth - columns[:, parts] @ weights
     if len(parts) >= 2 and (np.abs(weights) == 1).all() and np.abs(rest).max() <= EXACT * deviation:
-        yield _sum_finding(target, {names[i]: weight for i, weight in zip(parts, weights, strict=True)})
-
-
-def _sum_finding(target: str, weights: Mapping[str, float]) -> DataFinding:
-    sum_ = " ".join(f"{'−' if weight < 0 else '+'} '{name}'" for name, weight in weights.items()).removeprefix("+ ")
-    remedy = f"if they are not known before the target is, set dataset.drop: [{', '.join(weights)}]"
-    return DataFinding("sum", f"'{target}' is {sum_} in every row; {remedy}", tuple(weights), {"columns": len(weights)})
+        summed = {names[i]: weight for i, weight in zip(parts, weights, strict=True)}
+        sum_ = " ".join(f"{'−' if weight < 0 else '+'} '{name}'" for name, weight in summed.items()).removeprefix("+ ")
+        remedy = f"if they are not known before the target is, set dataset.drop: [{', '.join(summed)}]"
+        text = f"'{target}' is {sum_} in every row; {remedy}"
+        yield DataFinding("sum", text, tuple(summed), {"columns": len(summed)})

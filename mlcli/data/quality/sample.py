@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlcli.data.tables.cells import as_days
 from mlcli.data.tables.frames import rows_at
+from mlcli.data.tables.rows import as_days
 from mlcli.data.tables.types import Column, Table
 
 # With fewer rows, what is found may well be chance.
@@ -63,13 +63,10 @@ class RowSample:
 def draw_sample(table: Table, n_rows: int, classification: bool, seed: int = 0) -> RowSample:
     """At most n_rows of the rows."""
     frame = draw_sample_rows(table, n_rows, seed)
-    targets = {column.name: encode(frame[column.name], column) for column in table.targets}
-    classes: tuple[str, ...] = ()
-    if classification:
-        classes = tuple(frame[table.targets[0].name].unique().sort().to_list())
+    classes = tuple(frame[table.targets[0].name].unique().sort()) if classification else ()
     return RowSample(
         features={column.name: encode(frame[column.name], column) for column in table.features},
-        targets=targets,
+        targets={column.name: encode(frame[column.name], column) for column in table.targets},
         classes=classes,
         categories=frozenset(column.name for column in table.features if column.kind == "category"),
     )

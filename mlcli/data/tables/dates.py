@@ -46,7 +46,7 @@ def parse_dates(
         text, why = rows.frame[name], because
         if wanted.get(name) == "date":
             dates = as_dates(text, formats.get(name))
-        elif name in inferred and name not in wanted and _looks_like_dates(text):
+        elif name in inferred and name not in wanted and _looks_like_dates(text.drop_nulls()):
             dates = as_dates(text)
             why = f"while {dates.count():,} of {text.count():,} cells are"
         else:
@@ -58,7 +58,13 @@ def parse_dates(
 
 def as_dates(text: pl.Series, form: str | None = None) -> pl.Series:
     """Datetime in UTC, null where a cell is no date of the format, or of ISO 8601 where there is none."""
-    dates = _iso(text) if form is None else _declared(text, form)
+    if form is None:
+        dates = _iso(text)
+    elif "%H" in form or "%I" in form:
+        dates = text.str.to_datetime(form.replace(".%f", "%.f"), strict=False, time_unit="us")
+        dates = dates.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if "%z" in form else dates
+    else:
+        dates = text.str.to_date(form.replace(".%f", "%.f"), strict=False).cast(pl.Datetime("us"))
     return dates.set(dates.dt.year() < _FIRST_YEAR, None).alias(text.name)
 
 
@@ -71,8 +77,7 @@ def date_formats(known: pl.Series) -> tuple[str | None, ...]:
     return tuple(form for form in _FORMATS if not as_dates(known, form).null_count())
 
 
-def _looks_like_dates(text: pl.Series) -> bool:
-    known = text.drop_nulls()
+def _looks_like_dates(known: pl.Series) -> bool:
     if not known.head(_LOOKED_AT).str.contains(ISO).any():
         return False
     n_dates = int(known.str.contains(ISO).sum())
@@ -97,15 +102,6 @@ def _iso(text: pl.Series) -> pl.Series:
         time_unit="us",
     )
     return groups.select(pl.when(valid).then(moment)).to_series()
-
-
-def _declared(text: pl.Series, form: str) -> pl.Series:
-    has_time = any(mark in form for mark in ("%H", "%I"))
-    form = form.replace(".%f", "%.f")
-    if not has_time:
-        return text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
-    moments = text.str.to_datetime(form, strict=False, time_unit="us")
-    return moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if "%z" in form else moments
 
 
 def _refuse_others(rows: Rows, text: pl.Series, dates: pl.Series, form: str | None, because: str) -> None:

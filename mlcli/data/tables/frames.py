@@ -54,11 +54,8 @@ def rows_at(rows: Frame, places: NDArray[np.int64]) -> pl.DataFrame:
         return rows[places]
     wanted, order = np.unique(places, return_inverse=True)
     starts = np.unique(wanted // PORTION * PORTION).tolist() or [0]  # one at least, for the columns
-    parts = [collect(rows.slice(start, PORTION))[wanted[_within(wanted, start, PORTION)] - start] for start in starts]
+    firsts = np.searchsorted(wanted, starts).tolist()
+    chosen = [wanted[a:b] for a, b in zip(firsts, [*firsts[1:], len(wanted)], strict=True)]
+    parts = [collect(rows.slice(start, PORTION))[own - start] for start, own in zip(starts, chosen, strict=True)]
     found: pl.DataFrame = pl.concat(parts)[order]
     return found
-
-
-def _within(wanted: NDArray[np.int64], start: int, count: int) -> slice:
-    """Which of ascending places lie among the `count` from start on."""
-    return slice(*np.searchsorted(wanted, [start, start + count]).tolist())

@@ -63,8 +63,11 @@ def edges_of(values: Floats) -> Floats | None:
         return None
     if (values == np.floor(values)).all() and high - low < 2**53:
         low, high = np.floor(low), np.ceil(high)
-        width, n_bins = _whole_bins(high - low + 1)
-        edges: Floats = low - 0.5 + width * np.arange(n_bins + 1)
+        n = high - low + 1
+        least = int(np.ceil(n / N_BINS))
+        # The width of at most N_BINS bins by which the last is as full as can be.
+        width = float(min(range(least, least + min(least // 2, MOST_TRIED) + 1), key=lambda width: -n % width / width))
+        edges: Floats = low - 0.5 + width * np.arange(int(np.ceil(n / width)) + 1)
         return edges
     return np.linspace(low, high, N_BINS + 1)
 
@@ -73,11 +76,3 @@ def places_in(edges: Floats, values: Floats) -> NDArray[np.int64]:
     """The bin from 0 of each value that is not NaN; the outermost bins include all beyond."""
     places: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return places
-
-
-def _whole_bins(n: float) -> tuple[float, int]:
-    """Width and number of at most N_BINS bins for n whole numbers, such that the last is as full as can be."""
-    least = int(np.ceil(n / N_BINS))
-    widths = range(least, least + min(least // 2, MOST_TRIED) + 1)
-    width = min(widths, key=lambda width: -n % width / width)
-    return float(width), int(np.ceil(n / width))

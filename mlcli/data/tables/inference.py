@@ -7,8 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from mlcli.data.tables.cells import too_wide
-from mlcli.data.tables.rows import EXACT, Rows
+from mlcli.data.tables.rows import EXACT, Rows, too_wide
 from mlcli.data.tables.types import Kind, TaskKind
 from mlcli.errors import DataError
 from mlcli.io.text import shown
@@ -63,11 +62,20 @@ def parse_booleans(
         for name in texts
         if wanted.get(name) == "boolean" or (name in undeclared and looks_boolean(rows.frame[name]))
     ]
-    parsed = rows.frame.select(pl.col(name).pipe(_as_boolean) for name in chosen)
+    # By any pair of words, since rows to predict may use another; null for other cells.
+    parsed = rows.frame.select(
+        pl.col(name).str.to_lowercase().replace_strict(_VALUES, default=None, return_dtype=pl.Boolean)
+        for name in chosen
+    )
     counts = {column.name: column.null_count() - rows.frame[column.name].null_count() for column in parsed}
     invalid = {name: count for name, count in counts.items() if count}
     if invalid and because is not None:
-        raise _neither(rows, parsed[next(iter(invalid))], because)
+        text = rows.frame[next(iter(invalid))]
+        row = rows.first(parsed[text.name].is_null() & text.is_not_null())
+        raise DataError(
+            f"{rows.place(row)}: column {text.name!r}: {shown(text[row])} is neither true nor false, {because}; "
+            f"fix the cell, list it in dataset.missing.values, or declare dataset.types: {{{text.name}: category}}"
+        )
     return rows.with_frame(rows.frame.with_columns(parsed)), invalid
 
 
@@ -100,9 +108,11 @@ def infer_task(rows: Rows, targets: Sequence[str], asked: Literal["auto", "regre
         )
     if asked != "auto":
         return asked
-    if texts:
-        return "classification"
-    return "classification" if len(targets) == 1 and _few_whole(rows.frame[targets[0]]) else "regression"
+    if texts or len(targets) > 1:
+        return "classification" if texts else "regression"
+    distinct, n_rows = rows.frame[targets[0]].unique(), len(rows)
+    few = len(distinct) <= min(_MAX_CLASSES, n_rows / _ROWS_PER_CLASS)
+    return "classification" if few and (distinct == distinct.round()).all() else "regression"
 
 
 def is_free_text(cells: pl.Series) -> bool:
@@ -120,7 +130,9 @@ def mean_words(known: pl.Series) -> float:
 
 def as_numbers(texts: pl.DataFrame, decimal: Decimal) -> pl.DataFrame:
     """Text columns as finite numbers, null where a cell is not a number."""
-    return _finite(texts.select(_number(name, decimal) for name in texts.columns))
+    numbers = texts.select(_number(name, decimal) for name in texts.columns)
+    infinite = [column.name for column in numbers if not column.is_finite().all()]
+    return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in infinite)
 
 
 def _number(name: str, decimal: Decimal) -> pl.Expr:
@@ -128,12 +140,6 @@ def _number(name: str, decimal: Decimal) -> pl.Expr:
     if decimal == ",":
         text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", ".", literal=True))
     return text.cast(pl.Float64, strict=False).alias(name)
-
-
-def _finite(numbers: pl.DataFrame) -> pl.DataFrame:
-    """The numbers, null for inf and nan."""
-    infinite = [column.name for column in numbers if not column.is_finite().all()]
-    return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in infinite)
 
 
 def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, decimal: Decimal, because: str) -> pl.Series:
@@ -145,7 +151,10 @@ def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, decimal: Decimal
         _refuse_too_wide(rows, text, number)
         return number
     row = rows.first(number.is_null() & text.is_not_null())
-    advice = _advice(text, row, decimal)
+    advice = "fix the cell, or list it in dataset.missing.values"
+    if text.slice(row, 1).str.contains(_GROUPED[decimal]).any():
+        other = "," if decimal == "." else "."
+        advice = f"write numbers without thousands separators, or set dataset.decimal if {other!r} is the decimal mark"
     if wanted == "number":
         raise _bad_cell(rows, text, row, because, advice)
     n_numbers = n_cells - n_bad
@@ -175,32 +184,5 @@ def _bad_cell(rows: Rows, text: pl.Series, row: int, because: str, advice: str) 
     return DataError(f"{place}: {shown(text[row])} is not a number, {because}; {advice}")
 
 
-def _advice(text: pl.Series, row: int, decimal: Decimal) -> str:
-    if text.slice(row, 1).str.contains(_GROUPED[decimal]).any():
-        other = "," if decimal == "." else "."
-        return f"write numbers without thousands separators, or set dataset.decimal if {other!r} is the decimal mark"
-    return "fix the cell, or list it in dataset.missing.values"
-
-
 def _or_category(advice: str, name: str) -> str:
     return f"{advice}, or declare dataset.types: {{{name}: category}}"
-
-
-def _as_boolean(text: pl.Expr) -> pl.Expr:
-    """By any pair of words, since rows to predict may use another; null for other cells."""
-    return text.str.to_lowercase().replace_strict(_VALUES, default=None, return_dtype=pl.Boolean)
-
-
-def _neither(rows: Rows, parsed: pl.Series, because: str) -> DataError:
-    text = rows.frame[parsed.name]
-    row = rows.first(parsed.is_null() & text.is_not_null())
-    return DataError(
-        f"{rows.place(row)}: column {text.name!r}: {shown(text[row])} is neither true nor false, {because}; "
-        f"fix the cell, list it in dataset.missing.values, or declare dataset.types: {{{text.name}: category}}"
-    )
-
-
-def _few_whole(target: pl.Series) -> bool:
-    distinct = target.unique()
-    few = len(distinct) <= min(_MAX_CLASSES, len(target) / _ROWS_PER_CLASS)
-    return few and bool((distinct == distinct.round()).all())

@@ -1,14 +1,15 @@
-"""Rows as they come from a source, before they are cleaned."""
+"""Rows as they come from a source, and their cells as numbers, trimmed text or booleans, null where missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
-from mlcli.io.text import suggestion
+from mlcli.io.text import shown, suggestion
 
 BLANKS = " \t\r\n\u00a0"
 EXACT = 2**53  # whole numbers up to here are exact as float64
@@ -99,3 +100,117 @@ class Rows:
     def with_frame(self, frame: pl.DataFrame, *notes: str) -> Rows:
         """The same rows with other columns, and notes about them."""
         return replace(self, frame=frame, notes=self.notes + notes)
+
+
+DTYPES: Mapping[Kind, pl.DataType] = {
+    "number": pl.Float64(),
+    "category": pl.String(),
+    "boolean": pl.Boolean(),
+    "date": pl.Datetime("us"),
+}
+_MICROSECONDS_A_DAY = 86_400_000_000
+_KINDS = {dtype: kind for kind, dtype in DTYPES.items()}
+
+
+def kind_of(frame: pl.DataFrame, name: str) -> Kind:
+    """The kind of a column of cleaned rows."""
+    return _KINDS[frame.schema[name]]
+
+
+def as_shown(column: pl.Series) -> pl.Series:
+    """Cells other than numbers as text: true and false in lower case, dates in ISO 8601 without midnight."""
+    if not isinstance(column.dtype, pl.Datetime):
+        return column.cast(pl.String)
+    return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f").str.strip_suffix("T00:00:00")
+
+
+def as_days(column: pl.Series) -> pl.Series:
+    """Dates as days since 1970, Float64."""
+    return (column.dt.timestamp("us") / _MICROSECONDS_A_DAY).alias(column.name)
+
+
+def readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Cells as numbers and text."""
+    return frame.with_columns(as_shown(column) for column in frame if column.dtype != pl.Float64)
+
+
+def as_cells(rows: Rows, wanted: Mapping[str, Kind]) -> Rows:
+    """Numbers as Float64; text, booleans and dates as String, as are numbers that `wanted` declares as another kind.
+
+    NaN becomes null. Raises DataError for infinite numbers, for whole numbers that float64 cannot
+    represent, and for columns of lists, structures or bytes.
+    """
+    if rows.is_text:
+        return rows
+    columns = [_cells(rows, column, wanted.get(column.name)) for column in rows.frame]
+    return rows.with_frame(pl.DataFrame(columns), *_notes(rows.frame.schema))
+
+
+def _notes(schema: pl.Schema) -> Iterator[str]:
+    for name, dtype in schema.items():
+        if dtype == pl.Time:
+            yield f"column {name!r} has times of day; they are categories of ISO 8601 text"
+        elif isinstance(dtype, pl.Datetime) and dtype.time_zone not in (None, "UTC"):
+            yield f"column {name!r} has times of the zone {dtype.time_zone}; they are converted to UTC"
+
+
+def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
+    dtype, as_written = column.dtype, wanted not in (None, "number")
+    if column.name in rows.rounded:
+        raise too_wide(rows, column.name, *rows.rounded[column.name])
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return column.cast(pl.String).str.strip_chars(BLANKS)
+    if dtype == pl.Null:
+        return column.cast(pl.String)
+    if dtype == pl.Boolean:
+        return column.cast(pl.Float64 if wanted == "number" else pl.String)
+    if dtype.is_integer():
+        return column.cast(pl.String) if as_written else _exact(rows, column)
+    if dtype.is_decimal():
+        _exact(rows, column.cast(pl.Int128).alias(column.name))
+    if dtype.is_numeric():
+        numbers = _finite(rows, column.cast(pl.Float64))
+        return as_text(numbers) if as_written else numbers
+    if dtype in (pl.Date, pl.Time):
+        return column.dt.to_string("iso:strict")
+    if isinstance(dtype, pl.Datetime):
+        utc = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+        return utc.dt.to_string("iso:strict")
+    raise DataError(
+        f"{rows.origin.label}: column {column.name!r} has type {dtype}; expected numbers, text, true/false or dates; "
+        "convert the column, or leave it out with dataset.drop"
+    )
+
+
+def _exact(rows: Rows, column: pl.Series) -> pl.Series:
+    numbers = column.cast(pl.Float64)
+    wide = ((numbers.abs() >= EXACT) & (numbers.cast(pl.Int128) != column.cast(pl.Int128))).fill_null(value=False)
+    if wide.any():
+        raise too_wide(rows, column.name, rows.first(wide), column[rows.first(wide)])
+    return numbers
+
+
+def _finite(rows: Rows, numbers: pl.Series) -> pl.Series:
+    infinite = numbers.is_infinite().fill_null(value=False)
+    if infinite.any():
+        row = rows.first(infinite)
+        raise DataError(
+            f"{rows.place(row)}: column {numbers.name!r}: {numbers[row]} is not a finite number; "
+            "fix the cell, or make it missing (null)"
+        )
+    return numbers.fill_nan(None)
+
+
+def too_wide(rows: Rows, name: str, row: int, value: object) -> DataError:
+    """The error of a whole number that would change as float64."""
+    return DataError(
+        f"{rows.place(row)}: column {name!r}: {shown(str(value))} is beyond 2^53 and would lose digits as a number; "
+        f"leave an id out with dataset.drop: [{name}], or declare dataset.types: {{{name}: category}}"
+    )
+
+
+def as_text(numbers: pl.Series) -> pl.Series:
+    """Numbers as class labels: whole ones as '3', others as '0.5'."""
+    whole = (numbers == numbers.round()) & (numbers.abs() <= EXACT)
+    integers = pl.select(pl.when(whole).then(numbers)).to_series().cast(pl.Int64).cast(pl.String)
+    return integers.fill_null(numbers.cast(pl.String)).alias(numbers.name)
