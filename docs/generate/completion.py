@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import get_args
 
+from mlcli.config.sections.base import ValueType, field_type
+from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.sections.dataset import PlaygroundSet
-from mlcli.config.sections.keys import ANY, ValueType, all_keys, field_type
 
 
 def completion_table() -> str:

@@ -64,9 +64,11 @@ class Session:
 
     def config(self, path: Path | None, sets: Sequence[str] | None) -> Config:
         """The configuration meant: the file named, mlcli.yaml here, or the latest run's."""
-        from mlcli.config.loading.load import load_config
+        from mlcli.config.loading.load import load_config, read_resolved
 
-        return load_config(path or self._default_config(), sets or ())
+        if path is None and not (path := Path("mlcli.yaml")).is_file():
+            return read_resolved(self._latest_config(), sets or ())
+        return load_config(path, sets or ())
 
     def configs(self, paths: Sequence[Path] | None, sets: Sequence[str] | None) -> list[Config]:
         """The configurations named or, with none named, mlcli.yaml here and all in configs/."""
@@ -180,9 +182,8 @@ class Session:
         if findings:
             raise DataError(f"--strict: the checks of the data warn: {'; '.join(findings)}")
 
-    def _default_config(self) -> Path:
-        if (here := Path("mlcli.yaml")).is_file():
-            return here
+    def _latest_config(self) -> Path:
+        """The latest run's configuration."""
         from mlcli.runs.folder import latest_run
 
         if (run := latest_run()) is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.optimizer import ConstantSchedule
+from mlcli.config.sections.model import ConstantSchedule
 from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask

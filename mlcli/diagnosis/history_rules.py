@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 
-from mlcli.config.sections.optimizer import ConstantSchedule, LbfgsConfig
+from mlcli.config.sections.model import ConstantSchedule, LbfgsConfig
 from mlcli.data.profile import is_imbalanced
 from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.evidence import TrainingEvidence

@@ -11,7 +11,7 @@ from mlcli.config.loading.commented import commented_keys, write_document
 from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.optimizer import CosineSchedule, OneCycleSchedule
+from mlcli.config.sections.model import CosineSchedule, OneCycleSchedule
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ConfigError
 from mlcli.io.atomic import write_file

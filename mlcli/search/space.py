@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
-from mlcli.config.sections.config import Config, usual_rate
-from mlcli.config.sections.keys import owners
-from mlcli.config.sections.optimizer import DECADE, LbfgsConfig
+from mlcli.config.sections.config import Config, owners, usual_rate
+from mlcli.config.sections.model import DECADE, LbfgsConfig
 from mlcli.config.sections.rows import ImageConfig
 from mlcli.config.sections.training import Choices, LogRange, Searched, Space
 from mlcli.config.tree import JsonValue, dotted, read_key

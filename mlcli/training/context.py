@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config, watched_metrics
-from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, OptimizerConfig
+from mlcli.config.sections.model import AdadeltaConfig, LbfgsConfig, OptimizerConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.errors import config_error
 from mlcli.io.memory import require_memory

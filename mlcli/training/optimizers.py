@@ -10,7 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn, optim
 
-from mlcli.config.sections.optimizer import (
+from mlcli.config.sections.model import (
     AdadeltaConfig,
     AdagradConfig,
     AdamConfig,

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from mlcli.config.reference.explain import Topic, depth, is_choice, is_under
 from mlcli.config.rules.messages import KEY_SYNONYMS
-from mlcli.config.sections.keys import ANY, ValueType, all_keys, field_type, type_of
+from mlcli.config.sections.base import ValueType, field_type, type_of
+from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.tree import NamePath, read_key
 from mlcli.errors import UsageError
 from mlcli.io.text import nearest

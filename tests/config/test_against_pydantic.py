@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from mlcli.config.loading.load import load_config, parse_config
 from mlcli.config.loading.yaml import read_yaml
 from mlcli.config.rules.values import construct_config, expand_shorthand, find_issues
-from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import ANY, all_keys, find_keys
+from mlcli.config.sections.config import ANY, Config, all_keys, find_keys
 from mlcli.config.tree import Value, freeze
 from mlcli.errors import ConfigError, Problem
 from tests.config.valid_configs import CONFIGS

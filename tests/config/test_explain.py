@@ -6,7 +6,7 @@ from mlcli.config.loading.dump import dump_briefly
 from mlcli.config.loading.yaml import read_yaml
 from mlcli.config.reference.explain import Topic, example_of, is_choice, summary_of
 from mlcli.config.rules.values import expand_shorthand, find_issues
-from mlcli.config.sections.keys import ANY, all_keys
+from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.tree import freeze
 from mlcli.errors import UsageError
 from mlcli.use_cases.explain import explain, find_topics

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 from mlcli.config.loading.yaml import read_yaml
 from mlcli.config.reference.json_schema import config_schema, schema_text
 from mlcli.config.rules.values import expand_shorthand, find_issues
-from mlcli.config.sections.keys import all_keys
+from mlcli.config.sections.config import all_keys
 from mlcli.config.tree import freeze
 from mlcli.errors import ConfigError
 from tests.config.test_against_pydantic import mutated

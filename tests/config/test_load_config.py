@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config, override_config, parse_config
-from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import field_type, find_keys, names_of
+from mlcli.config.sections.base import field_type, names_of
+from mlcli.config.sections.config import Config, find_keys
 from mlcli.config.sections.training import Choices, ImproveConfig
 from mlcli.errors import ConfigError
 from tests.config.valid_configs import CONFIGS, CSV, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES

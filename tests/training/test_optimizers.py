@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.optimizer import (
+from mlcli.config.sections.model import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,

@@ -8,9 +8,8 @@ from typing import Any
 import yaml
 
 from mlcli.config import tree as scalars
-from mlcli.config.sections.base import Section
+from mlcli.config.sections.base import Section, names_of
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import names_of
 from mlcli.config.tree import Value, read_key
 
 

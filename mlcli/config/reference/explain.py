@@ -6,8 +6,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from mlcli.config.rules.messages import describe, shown_value
-from mlcli.config.sections.base import Section
-from mlcli.config.sections.keys import ANY, Key, all_keys, field_type, find_keys, names_of
+from mlcli.config.sections.base import Section, field_type, names_of
+from mlcli.config.sections.config import ANY, Key, all_keys, find_keys
 from mlcli.config.tree import JsonValue, NamePath, Value, dotted, freeze
 
 # The user's own name that examples use for a column and for a key to search.

@@ -9,9 +9,8 @@ from pydantic.fields import FieldInfo
 
 from mlcli.config.reference.explain import advice_of, summary_of
 from mlcli.config.rules.training import searchable
-from mlcli.config.sections.base import Section
+from mlcli.config.sections.base import Section, ValueType, field_type, names_of, type_of
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import ValueType, field_type, names_of, type_of
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.config.tree import dotted
 from mlcli.errors import ResourceError

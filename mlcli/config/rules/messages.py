@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from types import NoneType
 
-from mlcli.config.sections.base import ErrorHint, Section
-from mlcli.config.sections.keys import ANY, ValueType, all_keys, names_of, type_of
+from mlcli.config.sections.base import ErrorHint, Section, ValueType, names_of, type_of
+from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.tree import FLOAT, INT, KeyPath, Value, dotted
 from mlcli.io.text import nearest
 

@@ -8,10 +8,8 @@ from typing import get_args
 
 from mlcli.config.rules.messages import shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
-from mlcli.config.sections.config import Config, watched_metrics
-from mlcli.config.sections.keys import ANY, all_keys, find_keys, owners
-from mlcli.config.sections.model import LossConfig, ModelConfig
-from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
+from mlcli.config.sections.config import ANY, Config, all_keys, find_keys, owners, watched_metrics
+from mlcli.config.sections.model import LbfgsConfig, LossConfig, ModelConfig, SgdConfig
 from mlcli.config.sections.rows import Task
 from mlcli.config.sections.training import (
     Choices,

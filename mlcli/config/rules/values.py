@@ -8,9 +8,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from mlcli.config.rules.messages import describe, join_or, must_be, unknown_key, unknown_name
-from mlcli.config.sections.base import Section
+from mlcli.config.sections.base import Section, ValueType, field_type, names_of
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.keys import ValueType, field_type, names_of
 from mlcli.config.tree import KeyPath, Value
 
 MAX_PROBLEMS = 100

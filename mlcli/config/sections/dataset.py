@@ -5,14 +5,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from mlcli.config.sections.base import ColumnName, key
-from mlcli.config.sections.rows import (
-    ORIGIN,
-    ImageConfig,
-    OwnTableConfig,
-    SourceConfig,
-    TableConfig,
-    Task,
-)
+from mlcli.config.sections.rows import ORIGIN, ImageConfig, OwnTableConfig, SourceConfig, TableConfig, Task
+
+# Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
+# fmt: off
 
 PlaygroundClasses = Literal["circle", "xor", "gauss", "spiral"]
 PlaygroundNumbers = Literal["plane", "multi_gauss"]
@@ -20,8 +16,7 @@ PlaygroundSet = Literal[PlaygroundClasses, PlaygroundNumbers]
 BundledName = Literal["iris", "wine", "breast_cancer", "diabetes"]
 MnistName = Literal["mnist", "fashion_mnist"]
 _TEST_PATH: dict[str, Any] = {
-    "when": "Use it when others report scores on the same test rows.",
-    "example": "people_test.csv",
+    "when": "Use it when others report scores on the same test rows.", "example": "people_test.csv"
 }
 _SIZE: dict[str, Any] = {
     "when": "Smaller images train faster; larger ones keep more detail.",
@@ -33,11 +28,9 @@ _COLOR: dict[str, Any] = {"when": "Use rgb when colour distinguishes the classes
 
 class _File(OwnTableConfig):
     path: str = key(
-        ..., "File, relative to the working directory or else to the data folder.", min_length=1, example="people.csv"
-    )
+        ..., "File, relative to the working directory or else to the data folder.", min_length=1, example="people.csv")
     test_path: str | None = key(
-        None, "A separate file of test rows; `split.test` is then not used.", min_length=1, **_TEST_PATH
-    )
+        None, "A separate file of test rows; `split.test` is then not used.", min_length=1, **_TEST_PATH)
 
 
 class CsvConfig(_File):
@@ -45,11 +38,9 @@ class CsvConfig(_File):
 
     name: Literal["csv"]
     delimiter: Literal[",", ";", "\t", "|", " "] = key(
-        ",", "Character between cells.", "Spreadsheets with European settings often write ;."
-    )
+        ",", "Character between cells.", "Spreadsheets with European settings often write ;.")
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = key(
-        "utf-8", "Text encoding of the file.", "Older Windows programs write cp1252."
-    )
+        "utf-8", "Text encoding of the file.", "Older Windows programs write cp1252.")
     decimal: Literal[".", ","] = key(".", "Decimal mark of numbers.", "Set it where 3,5 means three and a half.")
 
 
@@ -72,17 +63,12 @@ class SqlConfig(OwnTableConfig):
     path: str | None = key(None, "SQLite file, opened read-only.", min_length=1, example="people.db")
     url: str | None = key(
         None,
-        "SQLAlchemy URL of another database (needs the `sql` extra). ${NAME} is read from the "
-        "environment, so that passwords stay out of the file.",
-        min_length=1,
-        example="postgresql://me:${PASSWORD}@server/shop",
-    )
+        "SQLAlchemy URL of another database (needs the `sql` extra). ${NAME} is read from the environment, so that "
+        "passwords stay out of the file.",
+        min_length=1, example="postgresql://me:${PASSWORD}@server/shop")
     query: str = key(
-        ...,
-        "SELECT statement whose columns are the table.",
-        min_length=1,
-        example="SELECT age, city, income FROM people",
-    )
+        ..., "SELECT statement whose columns are the table.", min_length=1,
+        example="SELECT age, city, income FROM people")
 
 
 class NpzConfig(OwnTableConfig):
@@ -90,8 +76,7 @@ class NpzConfig(OwnTableConfig):
 
     name: Literal["npz"]
     path: str = key(
-        ..., "File, relative to the working directory or the data folder.", min_length=1, example="people.npz"
-    )
+        ..., "File, relative to the working directory or the data folder.", min_length=1, example="people.npz")
     test_path: str | None = key(None, "A separate archive of test rows.", min_length=1, **_TEST_PATH)
     x: str = key("x", "Name of the feature array; columns are called x1, x2, …")
     y: str = key("y", "Name of the target array.")
@@ -103,12 +88,10 @@ class IdxConfig(ImageConfig):
 
     name: Literal["idx"]
     images: str = key(
-        ..., "IDX file of unsigned bytes (n, height, width).", min_length=1, example="train-images-idx3-ubyte.gz"
-    )
+        ..., "IDX file of unsigned bytes (n, height, width).", min_length=1, example="train-images-idx3-ubyte.gz")
     labels: str = key(..., "IDX file of labels (n,).", min_length=1, example="train-labels-idx1-ubyte.gz")
     test_images: str | None = key(
-        None, "A separate IDX file of test images.", min_length=1, example="t10k-images-idx3-ubyte.gz"
-    )
+        None, "A separate IDX file of test images.", min_length=1, example="t10k-images-idx3-ubyte.gz")
     test_labels: str | None = key(None, "IDX file of their labels.", min_length=1, example="t10k-labels-idx1-ubyte.gz")
 
 
@@ -119,8 +102,7 @@ class ImagesConfig(ImageConfig):
     path: str = key(..., "Folder with one sub-folder per class.", min_length=1, example="pictures")
     test_path: str | None = key(None, "A separate folder of test images.", min_length=1, **_TEST_PATH)
     size: tuple[Annotated[int, Field(ge=1, le=1024)], Annotated[int, Field(ge=1, le=1024)]] = key(
-        (28, 28), "Height and width in pixels every image is resized to.", **_SIZE
-    )
+        (28, 28), "Height and width in pixels every image is resized to.", **_SIZE)
     color: Literal["gray", "rgb"] = key("gray", "One channel or three.", **_COLOR)
     origin: str | None = key(None, "Where to get the data; shown when the folder is missing.", **ORIGIN)
 
@@ -131,8 +113,7 @@ class Stl10Config(ImageConfig):
     name: Literal["stl10"]
     path: str = key("stl10_binary", "Folder with the four .bin files.", min_length=1)
     size: tuple[Annotated[int, Field(ge=1, le=96)], Annotated[int, Field(ge=1, le=96)]] = key(
-        (96, 96), "Height and width in pixels every image is resized to.", **_SIZE
-    )
+        (96, 96), "Height and width in pixels every image is resized to.", **_SIZE)
     color: Literal["gray", "rgb"] = key("rgb", "One channel or three.", **_COLOR)
 
     @property
@@ -165,10 +146,9 @@ class MnistConfig(ImageConfig):
     name: MnistName
     offline: Literal["digits"] | None = key(
         None,
-        "Data used when the files are neither present nor downloadable: digits is the bundled set of "
-        "handwritten digits, with a notice and training settings for so few rows. null stops with exit 3.",
-        "Set it when training must work without a network.",
-    )
+        "Data used when the files are neither present nor downloadable: digits is the bundled set of handwritten "
+        "digits, with a notice and training settings for so few rows. null stops with exit 3.",
+        "Set it when training must work without a network.")
 
     @property
     def gives_test_rows(self) -> bool:
@@ -180,14 +160,10 @@ class PlaygroundConfig(SourceConfig):
 
     name: PlaygroundSet
     rows: Annotated[int, Field(ge=10, le=10_000_000)] | None = key(
-        None,
-        "Number of points; null is the Playground's own 500 for classes, 1,200 for regression.",
-        "More rows reduce the effect of noise.",
-        example=1000,
-    )
+        None, "Number of points; null is the Playground's own 500 for classes, 1,200 for regression.",
+        "More rows reduce the effect of noise.", example=1000)
     noise: Annotated[float, Field(ge=0.0, le=0.5)] = key(
-        0.0, "Noise as a share (0.5 is the Playground's 50 %).", "Raise it to see overfitting.", example=0.25
-    )
+        0.0, "Noise as a share (0.5 is the Playground's 50 %).", "Raise it to see overfitting.", example=0.25)
     seed: int = key(0, "Seed of the points, independent of the config's seed.", ge=0)
 
     @property
@@ -196,17 +172,7 @@ class PlaygroundConfig(SourceConfig):
 
 
 DatasetConfig = Annotated[
-    CsvConfig
-    | ParquetConfig
-    | JsonlConfig
-    | SqlConfig
-    | NpzConfig
-    | IdxConfig
-    | ImagesConfig
-    | Stl10Config
-    | BundledConfig
-    | DigitsConfig
-    | MnistConfig
-    | PlaygroundConfig,
+    CsvConfig | ParquetConfig | JsonlConfig | SqlConfig | NpzConfig | IdxConfig | ImagesConfig | Stl10Config
+    | BundledConfig | DigitsConfig | MnistConfig | PlaygroundConfig,
     Field(discriminator="name"),
 ]

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from mlcli.config.sections.base import ColumnName, Count, NonNegative, Positive, Section, key
 
+# Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
+# fmt: off
+
 Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
 DatePart = Literal["year", "month", "day", "weekday", "hour", "elapsed", "month_cycle", "weekday_cycle", "hour_cycle"]
@@ -26,32 +29,19 @@ class SelectConfig(Section):
     """Filters that keep the informative features; applied in the order listed here."""
 
     variance: NonNegative | None = key(
-        0.0,
-        "Drop features whose variance before scaling is at most this; null keeps all.",
-        "Raise it to drop nearly constant columns.",
-        term="variance threshold (umbral de varianza)",
-        example=0.01,
-    )
+        0.0, "Drop features whose variance before scaling is at most this; null keeps all.",
+        "Raise it to drop nearly constant columns.", term="variance threshold (umbral de varianza)", example=0.01)
     correlation: Annotated[float, Field(gt=0.0, le=1.0)] | None = key(
-        None,
-        "Of two features whose absolute Pearson correlation exceeds this, drop the later.",
-        "Use it when many columns measure the same thing.",
-        term="high-correlation filter (filtro de alta correlación)",
-        example=0.95,
-    )
+        None, "Of two features whose absolute Pearson correlation exceeds this, drop the later.",
+        "Use it when many columns measure the same thing.", term="high-correlation filter (filtro de alta correlación)",
+        example=0.95)
     k_best: Count | None = key(
-        None,
-        "Keep this many features with the highest F statistic against the target.",
-        "Use it when there are many features for few rows.",
-        example=20,
-    )
+        None, "Keep this many features with the highest F statistic against the target.",
+        "Use it when there are many features for few rows.", example=20)
     rfe: Count | None = key(
-        None,
-        "Keep this many features by recursive elimination with a linear model.",
+        None, "Keep this many features by recursive elimination with a linear model.",
         "Like k_best, for features that help only in combination.",
-        term="recursive elimination (eliminación recursiva)",
-        example=10,
-    )
+        term="recursive elimination (eliminación recursiva)", example=10)
 
 
 class PcaConfig(Section):
@@ -59,11 +49,8 @@ class PcaConfig(Section):
 
     name: Literal["pca"]
     components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = key(
-        0.95,
-        "Number of components, or the share of variance that they must keep.",
-        "Lower it as long as the validation score holds.",
-        example=0.9,
-    )
+        0.95, "Number of components, or the share of variance that they must keep.",
+        "Lower it as long as the validation score holds.", example=0.9)
     whiten: bool = key(False, "Scale components to unit variance.", "Try it when components of small variance matter.")
 
 
@@ -77,11 +64,8 @@ class ColumnConfig(Section):
     pieces: Pieces | None = key(None, "As features.pieces, for this column.", example=32)
     encode: Encode | None = key(None, "As features.encode, for this column.")
     order: Annotated[tuple[str, ...], Field(min_length=2)] | None = key(
-        None,
-        "Categories from lowest to highest, for encode: ordinal.",
-        term="ordered categories (categorías ordenadas)",
-        example=["low", "mid", "high"],
-    )
+        None, "Categories from lowest to highest, for encode: ordinal.",
+        term="ordered categories (categorías ordenadas)", example=["low", "mid", "high"])
     buckets: Buckets | None = key(None, "As features.buckets, for this column.", example=64)
     dates: DateParts | None = key(None, "As features.dates, for this column.", example=["month", "elapsed"])
 
@@ -98,85 +82,59 @@ class FeaturesConfig(Section):
 
     derive: dict[ColumnName, str] = key(
         {},
-        "New number columns by formula: + - * / % **, comparisons, "
-        "sin cos tan exp log log1p sqrt abs min max. Parsed, never evaluated as code.",
+        "New number columns by formula: + - * / % **, comparisons, sin cos tan exp log log1p sqrt abs min max. Parsed, "
+        "never evaluated as code.",
         "Add what a domain expert would compute: ratios, squares, products.",
         term="a feature is an individually measurable property used to predict (característica)",
-        example={"area": "width * length"},
-    )
+        example={"area": "width * length"})
     drop: tuple[ColumnName, ...] = key(
-        (),
-        "Number columns that are not inputs themselves; columns derived from them are.",
-        "Drop a column when its logarithm, or a ratio of it, carries its information.",
-        example=["width"],
-    )
+        (), "Number columns that are not inputs themselves; columns derived from them are.",
+        "Drop a column when its logarithm, or a ratio of it, carries its information.", example=["width"])
     impute: Impute = key(
-        "median",
-        "What replaces missing numbers. Missing categories are a category of their own.",
-        "mean for normally distributed columns; median is robust to outliers.",
-        term="imputation (imputación)",
-    )
+        "median", "What replaces missing numbers. Missing categories are a category of their own.",
+        "mean for normally distributed columns; median is robust to outliers.", term="imputation (imputación)")
     fill_value: float = key(0.0, "The number used by impute: constant.", example=-1)
     indicator: bool = key(
-        False, "Add a 0/1 column per number column with missing values. Use it when missingness is informative."
-    )
+        False, "Add a 0/1 column per number column with missing values. Use it when missingness is informative.")
     scale: Scale = key(
         "standard",
-        "standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal "
-        "shape by ranks; power: Yeo-Johnson. Networks need inputs of comparable size.",
-        "robust or quantile for skewed columns and outliers.",
-        term="normalisation (normalización)",
-    )
+        "standard: mean 0, deviation 1; minmax: 0–1; robust: median and IQR; quantile: to a normal shape by ranks; "
+        "power: Yeo-Johnson. Networks need inputs of comparable size.",
+        "robust or quantile for skewed columns and outliers.", term="normalisation (normalización)")
     pieces: Pieces = key(
         0,
-        "Piecewise linear encoding (Gorishniy et al., 2022): number columns are also split into about so "
-        "many bins, at quantiles and at frequent values, and each bin is an input from 0 to 1. 16 to 64 "
-        "help on most tables. 0 adds none.",
+        "Piecewise linear encoding (Gorishniy et al., 2022): number columns are also split into about so many bins, at "
+        "quantiles and at frequent values, and each bin is an input from 0 to 1. 16 to 64 help on most tables. 0 adds "
+        "none.",
         "Try 32 when trees beat the network, such as when the target jumps at thresholds of a column.",
-        term="discretisation (discretización)",
-        example=32,
-    )
+        term="discretisation (discretización)", example=32)
     clip: Positive | None = key(
-        None, "Clip scaled numbers to ± this many scaled units. Use it against extreme outliers.", example=5
-    )
+        None, "Clip scaled numbers to ± this many scaled units. Use it against extreme outliers.", example=5)
     encode: Encode = key(
         "one_hot",
-        "How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned by the"
-        " network; target, the smoothed mean target of the category (cross-fitted); hash, counts of hashed"
-        " words, for free text, which needs an encoding set for its column or hash here.",
-        "ordinal for ordered categories; embedding or target for columns with hundreds of categories; hash"
-        " for free text.",
-        term="ordered codes, or dummies (variables dummy, one-hot)",
-    )
+        "How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned by the network; "
+        "target, the smoothed mean target of the category (cross-fitted); hash, counts of hashed words, for free text, "
+        "which needs an encoding set for its column or hash here.",
+        "ordinal for ordered categories; embedding or target for columns with hundreds of categories; hash for free "
+        "text.",
+        term="ordered codes, or dummies (variables dummy, one-hot)")
     buckets: Buckets = key(
-        256,
-        "Number of inputs that encode: hash makes of a column; a hash assigns each word to one.",
-        "More for many different words; fewer for few rows.",
-        example=64,
-    )
+        256, "Number of inputs that encode: hash makes of a column; a hash assigns each word to one.",
+        "More for many different words; fewer for few rows.", example=64)
     max_categories: Annotated[int, Field(ge=2, le=100_000)] = key(
-        100,
-        "Categories kept per column, the most frequent first; rarer ones share one code.",
-        "Lower it where rare categories add noise.",
-        example=20,
-    )
+        100, "Categories kept per column, the most frequent first; rarer ones share one code.",
+        "Lower it where rare categories add noise.", example=20)
     dates: DateParts = key(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
-        "The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there "
-        "are times of day; elapsed, days since the first date of the training rows in any column. "
-        "month_cycle, weekday_cycle and hour_cycle are a sine and a cosine each, so that December is close"
-        " to January.",
+        "The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there are times of "
+        "day; elapsed, days since the first date of the training rows in any column. month_cycle, weekday_cycle and "
+        "hour_cycle are a sine and a cosine each, so that December is close to January.",
         "Cycles when season, weekday or hour matters; elapsed when the data drifts over time.",
-        example=["month_cycle", "weekday", "elapsed"],
-    )
+        example=["month_cycle", "weekday", "elapsed"])
     select: SelectConfig = key(
-        SelectConfig.model_construct(), "Feature selection.", term="feature selection (selección de características)"
-    )
+        SelectConfig.model_construct(), "Feature selection.", term="feature selection (selección de características)")
     extract: PcaConfig | None = key(
-        None,
-        "Feature extraction: {name: pca, components: 0.95}.",
-        "Use it with many correlated columns, or with images.",
-        term="feature extraction: PCA (extracción)",
-        example="pca",
-    )
+        None, "Feature extraction: {name: pca, components: 0.95}.",
+        "Use it with many correlated columns, or with images.", term="feature extraction: PCA (extracción)",
+        example="pca")
     columns: dict[ColumnName, ColumnConfig] = key({}, "Per-column exceptions.", example={"age": {"scale": "robust"}})

@@ -1,28 +1,37 @@
-"""The `model` and `loss` sections: the network and what it minimises."""
+"""The `model`, `loss` and `optimizer` sections: the network, what it minimises, and how."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ColumnName, OpenShare, Positive, Section, key
+from mlcli.config.sections.base import ColumnName, Count, NonNegative, OpenShare, Positive, Section, key
+from mlcli.config.sections.training import Watched
+
+# Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
+# fmt: off
 
 Activation = Literal[
     "identity", "step", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish",
     "softplus", "softsign", "hard_tanh", "hard_sigmoid", "hard_swish", "relu6", "celu",
-]  # fmt: skip
+]
 Init = Literal[
-    "auto",
-    "he_normal",
-    "he_uniform",
-    "glorot_normal",
-    "glorot_uniform",
-    "lecun_normal",
-    "orthogonal",
-    "zeros",
+    "auto", "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "orthogonal", "zeros"
 ]
 Units = Annotated[int, Field(ge=1, le=1_000_000)]
 
 _SMOOTHING: dict[str, Any] = {"when": "Try 0.05 to 0.1 when labels may be wrong.", "example": 0.1}
+_LR: dict[str, Any] = {
+    "when": "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Lower it when the loss rises; raise it when "
+    "it falls slowly.",
+    "term": "learning rate α (tasa de aprendizaje)",
+    "example": 0.003,
+}
+_MOMENTUM: dict[str, Any] = {
+    "when": "Raise it when plain gradient descent oscillates or is slow.", "term": "momentum (momento)", "example": 0.9
+}
+_RHO: dict[str, Any] = {"when": "Lower it to follow changes of the gradients faster.", "example": 0.95}
+_FACTOR: dict[str, Any] = {"when": "A smaller factor lowers lr faster.", "example": 0.5}
+DECADE = 10.0
 
 
 class MlpConfig(Section):
@@ -30,51 +39,33 @@ class MlpConfig(Section):
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[Units, ...], Field(max_length=100)] = key(
-        (64, 32),
-        "Units in each hidden layer. [] is linear / logistic / softmax regression.",
+        (64, 32), "Units in each hidden layer. [] is linear / logistic / softmax regression.",
         "Too few units underfit, too many overfit: enlarge until the training loss falls, then regularise.",
-        term="hidden layers; hyper-parameters (capas ocultas, hiperparámetros)",
-        example=[128, 64],
-    )
+        term="hidden layers; hyper-parameters (capas ocultas, hiperparámetros)", example=[128, 64])
     activation: Activation = key(
-        "relu",
-        "Non-linearity of hidden units. Without one the network is linear and cannot learn XOR.",
-        "Avoid sigmoid in hidden layers; try relu first, with care for the learning rate, then leaky_relu,"
-        " elu or tanh.",
-        term="activation function (función de activación)",
-        example="elu",
-    )
+        "relu", "Non-linearity of hidden units. Without one the network is linear and cannot learn XOR.",
+        "Avoid sigmoid in hidden layers; try relu first, with care for the learning rate, then leaky_relu, elu or "
+        "tanh.",
+        term="activation function (función de activación)", example="elu")
     output: Literal["auto", "identity", "sigmoid", "softmax", "step"] = key(
         "auto",
-        "Output unit. auto: identity for regression, sigmoid for two classes, softmax for more. "
-        "step is Rosenblatt's perceptron (two classes, no probabilities).",
-        term="output layer: sigmoid for two classes, softmax for K (capa de salida)",
-    )
+        "Output unit. auto: identity for regression, sigmoid for two classes, softmax for more. step is Rosenblatt's "
+        "perceptron (two classes, no probabilities).",
+        term="output layer: sigmoid for two classes, softmax for K (capa de salida)")
     dropout: OpenShare = key(
-        0.0,
-        "Share of hidden units set to 0 at random in each step; 0.2–0.5 against overfitting.",
-        term="dropout, a regularisation (regularización)",
-        example=0.2,
-    )
+        0.0, "Share of hidden units set to 0 at random in each step; 0.2–0.5 against overfitting.",
+        term="dropout, a regularisation (regularización)", example=0.2)
     norm: Literal["none", "batch", "layer"] = key(
-        "none",
-        "Normalisation before each activation. Helps deep networks.",
-        "Try batch when more than three layers train badly.",
-    )
+        "none", "Normalisation before each activation. Helps deep networks.",
+        "Try batch when more than three layers train badly.")
     init: Init = key(
-        "auto",
-        "Initial weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
-        "Rarely needed: auto suits the activation.",
-        term="initialisation: He, Glorot (inicialización)",
-        example="glorot_uniform",
-    )
+        "auto", "Initial weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
+        "Rarely needed: auto suits the activation.", term="initialisation: He, Glorot (inicialización)",
+        example="glorot_uniform")
     max_norm: Positive | None = key(
-        None,
-        "Weight constraint: the incoming weights of a unit are kept within this Euclidean norm.",
-        "Try 1 to 4 together with dropout.",
-        term="weight constraints, a regularisation (restricciones de pesos)",
-        example=3,
-    )
+        None, "Weight constraint: the incoming weights of a unit are kept within this Euclidean norm.",
+        "Try 1 to 4 together with dropout.", term="weight constraints, a regularisation (restricciones de pesos)",
+        example=3)
 
 
 ModelConfig = MlpConfig
@@ -83,11 +74,9 @@ ModelConfig = MlpConfig
 class _ClassLoss(Section):
     class_weights: Literal["none", "balanced"] | dict[ColumnName, Positive] = key(
         "none",
-        "Weight of each class in the cost: balanced is n / (K · n_class), as in scikit-learn; or a "
-        "number per class name. Use it when classes are imbalanced.",
-        term="imbalanced data (datos desbalanceados)",
-        example="balanced",
-    )
+        "Weight of each class in the cost: balanced is n / (K · n_class), as in scikit-learn; or a number per class "
+        "name. Use it when classes are imbalanced.",
+        term="imbalanced data (datos desbalanceados)", example="balanced")
 
 
 class AutoLoss(_ClassLoss):
@@ -108,11 +97,8 @@ class HuberLoss(Section):
 
     name: Literal["huber"]
     delta: Positive = key(
-        1.0,
-        "Where the loss becomes linear, in standard deviations of the target.",
-        "Lower it to reduce the influence of extreme targets.",
-        example=0.5,
-    )
+        1.0, "Where the loss becomes linear, in standard deviations of the target.",
+        "Lower it to reduce the influence of extreme targets.", example=0.5)
 
 
 class QuantileLoss(Section):
@@ -120,11 +106,8 @@ class QuantileLoss(Section):
 
     name: Literal["quantile"]
     q: Annotated[float, Field(gt=0.0, lt=1.0)] = key(
-        0.5,
-        "The quantile; 0.5 is the median.",
-        "0.9 predicts the value that nine in ten targets stay below.",
-        example=0.9,
-    )
+        0.5, "The quantile; 0.5 is the median.", "0.9 predicts the value that nine in ten targets stay below.",
+        example=0.9)
 
 
 class CrossEntropyLoss(_ClassLoss):
@@ -139,8 +122,7 @@ class FocalLoss(_ClassLoss):
 
     name: Literal["focal"]
     gamma: Annotated[float, Field(ge=0.0)] = key(
-        2.0, "Focusing parameter; 0 is cross-entropy.", "Raise it to give hard rows more weight.", example=3
-    )
+        2.0, "Focusing parameter; 0 is cross-entropy.", "Raise it to give hard rows more weight.", example=3)
 
 
 class MarginLoss(_ClassLoss):
@@ -151,5 +133,150 @@ class MarginLoss(_ClassLoss):
 
 LossConfig = Annotated[
     AutoLoss | RegressionLoss | HuberLoss | QuantileLoss | CrossEntropyLoss | FocalLoss | MarginLoss,
+    Field(discriminator="name"),
+]
+
+
+class _Schedule(Section):
+    warmup: OpenShare = key(
+        0.0, "Share of all steps over which lr rises linearly from 0.", "0.05 to 0.1 when the first steps diverge.",
+        example=0.1)
+
+
+class ConstantSchedule(_Schedule):
+    """lr stays as it is."""
+
+    name: Literal["constant"] = "constant"
+
+
+class StepSchedule(_Schedule):
+    """lr is multiplied by factor every `every` epochs."""
+
+    name: Literal["step"]
+    every: Count = key(10, "Epochs between two drops.", "About a third of the epochs.", example=30)
+    factor: Annotated[float, Field(gt=0.0, le=1.0)] = key(0.1, "Multiplier of each drop.", **_FACTOR)
+
+
+class ExponentialSchedule(_Schedule):
+    """lr is multiplied by factor every epoch, smoothly."""
+
+    name: Literal["exponential"]
+    factor: Annotated[float, Field(gt=0.0, le=1.0)] = key(0.95, "Multiplier an epoch.", **_FACTOR)
+
+
+class CosineSchedule(_Schedule):
+    """lr falls along half a cosine to `end` × lr at the last step (Loshchilov and Hutter, 2017)."""
+
+    name: Literal["cosine"]
+    end: OpenShare = key(
+        0.0, "Final lr as a share of lr.", "A value above 0 keeps learning until the end.", example=0.01)
+
+
+class OneCycleSchedule(_Schedule):
+    """lr rises to its value over the first `peak` share of steps and falls to near 0 (Smith, 2018)."""
+
+    name: Literal["one_cycle"]
+    peak: Annotated[float, Field(gt=0.0, lt=1.0)] = key(
+        0.3, "Share of steps before the peak.", "A later peak for long runs.", example=0.2)
+
+
+class InverseSqrtSchedule(_Schedule):
+    """lr falls as 1/sqrt(step) after `after` steps."""
+
+    name: Literal["inverse_sqrt"]
+    after: Count = key(100, "Steps before lr falls.", "About a tenth of all steps.", example=1000)
+
+
+class PlateauSchedule(_Schedule):
+    """lr is multiplied by factor when the watched number has not improved for `patience` epochs."""
+
+    name: Literal["plateau"]
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = key(0.5, "Multiplier of each drop.", **_FACTOR)
+    patience: Count = key(
+        5, "Epochs without improvement before a drop.", "Well below the patience of early stopping.", example=5)
+    metric: Watched = key("loss", "Metric monitored on the validation rows: loss, or any metric that suits the task.")
+
+
+ScheduleConfig = Annotated[
+    ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule | InverseSqrtSchedule
+    | PlateauSchedule,
+    Field(discriminator="name"),
+]
+
+
+class _Optimizer(Section):
+    schedule: ScheduleConfig = key(
+        ConstantSchedule.model_construct(), "How lr changes during training.",
+        "one_cycle and cosine end with small steps and are seldom worse than constant.", example="cosine")
+    l1: NonNegative = key(
+        0.0, "Adds l1 · Σ|w| to the cost (weights, not biases): drives weights to 0.",
+        "Use it to see which features matter.", term="L1 regularisation (regularización L1)", example=0.0001)
+    l2: NonNegative = key(
+        0.0,
+        "Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw it is the decoupled weight "
+        "decay.",
+        "Raise it tenfold at a time against overfitting; with l1 it is the elastic net.",
+        term="L2 regularisation (regularización L2)", example=0.001)
+
+
+class SgdConfig(_Optimizer):
+    """Gradient descent w ← w − lr · ∂J/∂w, with optional momentum."""
+
+    name: Literal["sgd"]
+    lr: Positive = key(0.01, "Learning rate α: too low converges slowly, too high diverges.", **_LR)
+    momentum: OpenShare = key(0.0, "Share of the previous update that is kept; 0.9 is usual.", **_MOMENTUM)
+    nesterov: bool = key(False, "Look-ahead momentum; needs momentum > 0.", "Try it with momentum 0.9.")
+
+
+class AdagradConfig(_Optimizer):
+    """Duchi et al., 2011."""
+
+    name: Literal["adagrad"]
+    lr: Positive = key(0.01, "Learning rate.", **_LR)
+
+
+class AdadeltaConfig(_Optimizer):
+    """Zeiler, 2012."""
+
+    name: Literal["adadelta"]
+    lr: Positive = key(1.0, "Multiplier of Adadelta's own step.", **_LR)
+    rho: OpenShare = key(0.9, "Decay of the running averages.", **_RHO)
+
+
+class RmspropConfig(_Optimizer):
+    """Tieleman and Hinton, 2012."""
+
+    name: Literal["rmsprop"]
+    lr: Positive = key(0.001, "Learning rate.", **_LR)
+    rho: OpenShare = key(0.99, "Decay of the running average of squared gradients (Keras: 0.9).", **_RHO)
+    momentum: OpenShare = key(0.0, "Share of the previous update that is kept.", **_MOMENTUM)
+
+
+class AdamConfig(_Optimizer):
+    """adam (Kingma and Ba, 2015), adamw (Loshchilov and Hutter, 2019), adamax, nadam, radam."""
+
+    name: Literal["adam", "adamw", "adamax", "nadam", "radam"]
+    lr: Positive = key(0.001, "Learning rate.", **_LR)
+    beta1: OpenShare = key(
+        0.9, "Decay of the running mean of gradients.", "Rarely needed; 0.95 for noisy gradients.", example=0.95)
+    beta2: OpenShare = key(
+        0.999, "Decay of the running mean of squared gradients.",
+        "Lower it to 0.99 or 0.95 when rare large gradients slow training down.", example=0.99)
+    eps: Positive = key(
+        1e-8, "Added to the denominator.", "Raise it when training is unstable in float32 or bfloat16.", example=1e-06)
+
+
+class LbfgsConfig(_Optimizer):
+    """Quasi-Newton, for small full-batch problems (Liu and Nocedal, 1989)."""
+
+    name: Literal["lbfgs"]
+    lr: Positive = key(1.0, "First step length of each line search.", **_LR)
+    iterations: Count = key(20, "Inner iterations per step.", "More for smooth, small problems.", example=50)
+    history: Count = key(
+        10, "Number of past updates kept.", "More approximate the curvature better and take more memory.", example=20)
+
+
+OptimizerConfig = Annotated[
+    SgdConfig | AdagradConfig | AdadeltaConfig | RmspropConfig | AdamConfig | LbfgsConfig,
     Field(discriminator="name"),
 ]

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from mlcli.config.sections.base import ColumnName, Count, ErrorHint, OpenShare, Positive, Section, Share, key
 
+# Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
+# fmt: off
+
 Cell = str | int | float | bool
 Task = Literal["regression", "classification"]
 DateFormat = Annotated[
@@ -24,21 +27,18 @@ class MissingConfig(Section):
 
     values: tuple[str, ...] = key(
         ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"),
-        "Cells read as missing, compared after trimming blanks. "
-        "Change it when your file marks missing values otherwise, such as -999.",
-        example=["", "NA", "-999"],
-    )
+        "Cells read as missing, compared after trimming blanks. Change it when your file marks missing values "
+        "otherwise, such as -999.",
+        example=["", "NA", "-999"])
     drop_columns_over: Share = key(
         1.0,
-        "Feature columns with more than this share of missing cells are dropped "
-        "(1.0 keeps all but wholly empty ones). Lower it when sparse columns add noise.",
-        example=0.5,
-    )
+        "Feature columns with more than this share of missing cells are dropped (1.0 keeps all but wholly empty ones). "
+        "Lower it when sparse columns add noise.",
+        example=0.5)
     drop_rows: bool = key(
         False,
-        "Drop rows with any missing feature instead of imputing them in step 2. "
-        "Rows without a target are an error unless this is true.",
-    )
+        "Drop rows with any missing feature instead of imputing them in step 2. Rows without a target are an error "
+        "unless this is true.")
 
 
 class OutliersConfig(Section):
@@ -46,65 +46,47 @@ class OutliersConfig(Section):
 
     name: Literal["none", "iqr", "zscore"] = key(
         "none",
-        "Test: iqr marks values beyond threshold × interquartile range outside the "
-        "quartiles; zscore marks values more than threshold standard deviations from the mean.",
-        "iqr is robust; zscore relies on the mean and the deviation, which outliers distort.",
-    )
+        "Test: iqr marks values beyond threshold × interquartile range outside the quartiles; zscore marks values more "
+        "than threshold standard deviations from the mean.",
+        "iqr is robust; zscore relies on the mean and the deviation, which outliers distort.")
     threshold: Positive = key(
-        3.0,
-        "Width of the accepted band, in IQRs or standard deviations.",
-        "1.5 IQRs is the rule of box plots; 3 marks only extreme outliers.",
-        example=1.5,
-    )
+        3.0, "Width of the accepted band, in IQRs or standard deviations.",
+        "1.5 IQRs is the rule of box plots; 3 marks only extreme outliers.", example=1.5)
     action: Literal["drop", "missing"] = key(
-        "drop",
-        "drop the training row, or make the cell missing so that step 2 imputes it.",
-        "missing keeps the other cells of the row.",
-    )
+        "drop", "drop the training row, or make the cell missing so that step 2 imputes it.",
+        "missing keeps the other cells of the row.")
 
 
 class SplitConfig(Section):
     """How rows are divided into training, validation and test."""
 
     test: OpenShare | Count = key(
-        0.2,
-        "Test rows: a share of all rows, or a whole number of rows. 0 keeps none.",
-        "A few thousand rows are enough to measure a score to about one percentage point.",
-    )
+        0.2, "Test rows: a share of all rows, or a whole number of rows. 0 keeps none.",
+        "A few thousand rows are enough to measure a score to about one percentage point.")
     valid: OpenShare | Count = key(
         0.2,
-        "Validation rows: a share of all rows (of the training file, when test rows have a file of their "
-        "own), or a whole number of rows. 0 keeps none.",
-        "Early stopping, the threshold and the search use these rows.",
-    )
+        "Validation rows: a share of all rows (of the training file, when test rows have a file of their own), or a "
+        "whole number of rows. 0 keeps none.",
+        "Early stopping, the threshold and the search use these rows.")
     by: Literal["auto", "random", "stratified", "group", "time", "given"] = key(
         "auto",
-        "random; stratified keeps class shares; group keeps rows with the same value of "
-        "`column` together; time puts the latest values of `column` in test; given reads "
-        "train/valid/test from `column`. auto: stratified for classes, random for numbers.",
-        "group for several rows of one patient or shop; time when the future is predicted.",
-        example="stratified",
-    )
+        "random; stratified keeps class shares; group keeps rows with the same value of `column` together; time puts "
+        "the latest values of `column` in test; given reads train/valid/test from `column`. auto: stratified for "
+        "classes, random for numbers.",
+        "group for several rows of one patient or shop; time when the future is predicted.", example="stratified")
     column: ColumnName | None = key(
-        None, "The column that group, time and given use. It is not a feature.", example="patient_id"
-    )
+        None, "The column that group, time and given use. It is not a feature.", example="patient_id")
     seed: int | None = key(
-        None,
-        "Seed of the split; null uses the config's seed.",
-        "Set it to keep the same split while the config's seed changes.",
-        ge=0,
-        example=0,
-    )
+        None, "Seed of the split; null uses the config's seed.",
+        "Set it to keep the same split while the config's seed changes.", ge=0, example=0)
 
 
 class SourceConfig(Section):
     """Keys common to every source, and what they settle before any data is read."""
 
     split: SplitConfig = key(
-        SplitConfig.model_construct(),
-        "How rows are divided.",
-        term="hold-out: training, validation and test rows (entrenamiento, validación, prueba)",
-    )
+        SplitConfig.model_construct(), "How rows are divided.",
+        term="hold-out: training, validation and test rows (entrenamiento, validación, prueba)")
 
     @property
     def known_task(self) -> Task | None:
@@ -135,57 +117,38 @@ class TableConfig(SourceConfig):
 
     task: Literal["auto", "regression", "classification"] = key(
         "auto",
-        "auto: text, and at most 20 distinct whole numbers that occur ten times each on average, are "
-        "classes; other numbers are regression.",
+        "auto: text, and at most 20 distinct whole numbers that occur ten times each on average, are classes; other "
+        "numbers are regression.",
         "Codes such as 1 to 30 that name things are classes; ordered grades may be regression.",
-        term="regression or classification (regresión, clasificación)",
-    )
+        term="regression or classification (regresión, clasificación)")
     drop: tuple[ColumnName, ...] = key(
-        (),
-        "Columns left out, such as row ids.",
-        "Drop ids, and columns whose values are not known at prediction time.",
-        example=["person_id"],
-    )
+        (), "Columns left out, such as row ids.",
+        "Drop ids, and columns whose values are not known at prediction time.", example=["person_id"])
     types: dict[ColumnName, Literal["number", "category", "boolean", "date"]] = key(
         {},
-        "Column kinds that differ from what is inferred, such as a zip code (category). boolean: true and "
-        "false, yes and no, t and f, or y and n; date: dates and times of ISO 8601. Both are inferred "
-        "where all cells have such a form.",
-        "Set category for codes written as numbers.",
-        example={"zip_code": "category"},
-    )
+        "Column kinds that differ from what is inferred, such as a zip code (category). boolean: true and false, yes "
+        "and no, t and f, or y and n; date: dates and times of ISO 8601. Both are inferred where all cells have such a "
+        "form.",
+        "Set category for codes written as numbers.", example={"zip_code": "category"})
     dates: dict[ColumnName, DateFormat] = key(
         {},
-        "Format of a column's dates, where it is not 2024-05-31 or 2024-05-31T12:30: %d day, %m month, %b "
-        "its name, %Y year, %y its last two digits, %H:%M:%S time (%I and %p: of 12 hours), %z zone.",
-        "Set it when the day comes before the month.",
-        example={"signed": "%d/%m/%Y"},
-    )
+        "Format of a column's dates, where it is not 2024-05-31 or 2024-05-31T12:30: %d day, %m month, %b its name, %Y "
+        "year, %y its last two digits, %H:%M:%S time (%I and %p: of 12 hours), %z zone.",
+        "Set it when the day comes before the month.", example={"signed": "%d/%m/%Y"})
     keep: dict[ColumnName, tuple[Cell, ...]] = key(
-        {},
-        "Keep only rows whose column has one of these values; dropped rows are counted.",
-        "Use it to train on a part of the table.",
-        example={"country": ["ES", "PT"]},
-    )
+        {}, "Keep only rows whose column has one of these values; dropped rows are counted.",
+        "Use it to train on a part of the table.", example={"country": ["ES", "PT"]})
     replace: dict[ColumnName, dict[str, str]] = key(
-        {},
-        "Cell texts to replace, column by column: {label: {'yes.': 'yes'}}.",
-        "Unify different spellings of the same value.",
-        example={"city": {"Sevilla ": "Sevilla"}},
-    )
+        {}, "Cell texts to replace, column by column: {label: {'yes.': 'yes'}}.",
+        "Unify different spellings of the same value.", example={"city": {"Sevilla ": "Sevilla"}})
     missing: MissingConfig = key(
-        MissingConfig.model_construct(), "Missing-value policy of step 1.", term="missing values (valores perdidos)"
-    )
+        MissingConfig.model_construct(), "Missing-value policy of step 1.", term="missing values (valores perdidos)")
     duplicates: Literal["keep", "drop"] = key(
-        "keep",
-        "drop removes rows equal to an earlier one in every column. They are counted either way.",
-        "Drop them when the same row was recorded twice, not when two cases happen to be equal.",
-    )
+        "keep", "drop removes rows equal to an earlier one in every column. They are counted either way.",
+        "Drop them when the same row was recorded twice, not when two cases happen to be equal.")
     outliers: OutliersConfig = key(
-        OutliersConfig.model_construct(),
-        "Outlier policy for number columns.",
-        term="outliers by threshold or robust methods (valores atípicos)",
-    )
+        OutliersConfig.model_construct(), "Outlier policy for number columns.",
+        term="outliers by threshold or robust methods (valores atípicos)")
 
     @property
     def known_task(self) -> Task | None:
@@ -196,11 +159,8 @@ class OwnTableConfig(TableConfig):
     """A table of the user's: which column is predicted must be said."""
 
     target: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = key(
-        ...,
-        "Column to predict, or several number columns for multi-output regression.",
-        term="what is predicted: label or value (etiqueta, valor objetivo)",
-        example="income",
-    )
+        ..., "Column to predict, or several number columns for multi-output regression.",
+        term="what is predicted: label or value (etiqueta, valor objetivo)", example="income")
     origin: str | None = key(None, "Where to get the data; shown when the file is missing.", **ORIGIN)
 
     @property

@@ -6,11 +6,14 @@ from pydantic import Field
 
 from mlcli.config.sections.base import Count, ErrorHint, NonNegative, Positive, Section, key
 
+# Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
+# fmt: off
+
 ClassMetric = Literal[
     "accuracy", "balanced_accuracy", "precision", "recall", "f1", "precision_macro", "recall_macro", "f1_macro",
     "precision_weighted", "recall_weighted", "f1_weighted", "mcc", "kappa", "top_3_accuracy", "top_5_accuracy",
     "roc_auc", "pr_auc", "log_loss", "brier", "ece",
-]  # fmt: skip
+]
 NumberMetric = Literal["rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape"]
 Metric = Literal[ClassMetric, NumberMetric]
 ClassBaseline = Literal["majority", "logistic", "knn", "tree", "boosting"]
@@ -23,141 +26,98 @@ class EarlyStoppingConfig(Section):
 
     metric: Watched = key(
         "loss",
-        "Metric monitored on the validation rows, which also selects the weights that are kept: loss, or "
-        "any metric that suits the task.",
-        "Monitor the metric that the model will be judged by, when the loss does not reflect it.",
-    )
+        "Metric monitored on the validation rows, which also selects the weights that are kept: loss, or any metric "
+        "that suits the task.",
+        "Monitor the metric that the model will be judged by, when the loss does not reflect it.")
     patience: Count = key(
-        15, "Epochs without improvement before stopping.", "More for noisy curves and slow schedules.", example=30
-    )
+        15, "Epochs without improvement before stopping.", "More for noisy curves and slow schedules.", example=30)
     min_delta: NonNegative = key(
-        0.0, "Smallest change that counts as an improvement.", "Raise it to stop at diminishing returns.", example=0.001
-    )
+        0.0, "Smallest change that counts as an improvement.", "Raise it to stop at diminishing returns.",
+        example=0.001)
 
 
 class TrainingConfig(Section):
     """The loop: how long, in what portions, how kept in check."""
 
     epochs: Count = key(
-        100,
-        "Passes over the training rows, at most.",
-        "Raise it while the validation loss still falls; early stopping ends training in time.",
-        term="epoch (época)",
-        example=200,
-    )
+        100, "Passes over the training rows, at most.",
+        "Raise it while the validation loss still falls; early stopping ends training in time.", term="epoch (época)",
+        example=200)
     batch_size: Count | Literal["full", "auto"] = key(
         "auto",
-        'Rows per step: a number, "full" (batch gradient descent), or auto: a fiftieth of the training '
-        "rows, or the rows that make a step of 2²⁸ multiply-adds if those are fewer, as a power of two "
-        "within 16–8192. With auto, lr is for 32 rows and is multiplied by √(batch size / 32).",
+        'Rows per step: a number, "full" (batch gradient descent), or auto: a fiftieth of the training rows, or the '
+        'rows that make a step of 2²⁸ multiply-adds if those are fewer, as a power of two within 16–8192. With auto, '
+        'lr is for 32 rows and is multiplied by √(batch size / 32).',
         "Smaller batches give noisier steps and often better weights; larger ones take less time per row.",
-        term="batch and mini-batch gradient descent (descenso por lotes, mini-lotes)",
-        example=64,
-    )
+        term="batch and mini-batch gradient descent (descenso por lotes, mini-lotes)", example=64)
     shuffle: bool = key(True, "New row order every epoch.", "Turn it off only to see the effect of row order.")
     early_stopping: EarlyStoppingConfig | None = key(
-        None,
-        "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",
-        "Use it against overfitting, and to stop in time.",
-        term="early stopping, a regularisation (parada temprana)",
-        example={"patience": 15},
-    )
+        None, "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",
+        "Use it against overfitting, and to stop in time.", term="early stopping, a regularisation (parada temprana)",
+        example={"patience": 15})
     clip_norm: Positive | None = key(
-        None,
-        "Limit of the gradient's norm, against exploding gradients.",
-        "Set it when the loss jumps or diverges.",
-        term="exploding gradients (gradientes)",
-        example=1,
-    )
+        None, "Limit of the gradient's norm, against exploding gradients.", "Set it when the loss jumps or diverges.",
+        term="exploding gradients (gradientes)", example=1)
     precision: Literal["auto", "float32", "bfloat16"] = key(
-        "auto",
-        "auto: bfloat16 arithmetic where the hardware has matrix units for it, else float32.",
-        "float32 for results that agree to the last digit.",
-        example="float32",
-    )
+        "auto", "auto: bfloat16 arithmetic where the hardware has matrix units for it, else float32.",
+        "float32 for results that agree to the last digit.", example="float32")
     checkpoint_seconds: NonNegative = key(
-        10.0,
-        "Seconds between two checkpoints, which are taken at the end of an epoch; 0 takes one every epoch.",
-        "Raise it on a slow disk; set 0 to be able to resume from any epoch.",
-        example=60,
-    )
+        10.0, "Seconds between two checkpoints, which are taken at the end of an epoch; 0 takes one every epoch.",
+        "Raise it on a slow disk; set 0 to be able to resume from any epoch.", example=60)
 
 
 class EvaluationConfig(Section):
     """Step 4: what is measured."""
 
     metrics: Literal["auto"] | tuple[Metric, ...] = key(
-        "auto",
-        "Metrics reported; auto is all that suit the task.",
+        "auto", "Metrics reported; auto is all that suit the task.",
         "Accuracy is misleading when classes are imbalanced.",
-        term="accuracy, precision, recall, ROC, R² (exactitud, precisión, exhaustividad)",
-        example=["f1", "pr_auc"],
-    )
+        term="accuracy, precision, recall, ROC, R² (exactitud, precisión, exhaustividad)", example=["f1", "pr_auc"])
     baselines: Literal["auto", "none"] | tuple[ClassBaseline | NumberBaseline, ...] = key(
         "auto",
-        "Baselines trained on the same inputs, to see whether the network is better: majority or mean, "
-        "logistic or linear regression, knn (5 nearest neighbours), tree, boosting (histogram-based "
-        "gradient boosting). auto: all; none: none, for a quick evaluation.",
-    )
+        "Baselines trained on the same inputs, to see whether the network is better: majority or mean, logistic or "
+        "linear regression, knn (5 nearest neighbours), tree, boosting (histogram-based gradient boosting). auto: all; "
+        "none: none, for a quick evaluation.")
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "balanced_accuracy"] = key(
         0.5,
-        "Two classes: probability from which the second class is predicted, or the metric that the "
-        "threshold maximises on the validation rows.",
-        "Lower it to find more of the rare class, at the cost of false alarms.",
-        term="threshold (umbral)",
-        example=0.3,
-    )
+        "Two classes: probability from which the second class is predicted, or the metric that the threshold maximises "
+        "on the validation rows.",
+        "Lower it to find more of the rare class, at the cost of false alarms.", term="threshold (umbral)", example=0.3)
     positive: str | None = key(
-        None,
-        "Two classes: the positive class of precision, recall and F1; null is the last by name.",
-        "Set it to the class that is to be found.",
-        term="positive class (clase positiva)",
-        example="fraud",
-    )
+        None, "Two classes: the positive class of precision, recall and F1; null is the last by name.",
+        "Set it to the class that is to be found.", term="positive class (clase positiva)", example="fraud")
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = key(
-        0.95,
-        "Confidence level of the intervals around the scores: 0.95 misses the true value one time in twenty.",
-        example=0.99,
-    )
+        0.95, "Confidence level of the intervals around the scores: 0.95 misses the true value one time in twenty.",
+        example=0.99)
     seeds: Annotated[int, Field(ge=1, le=100)] = key(
         1,
-        "Number of networks trained on the same rows, with this seed and those after it; scores are "
-        "reported as mean ± standard deviation. 1 is the run's own network alone.",
-        "5 or more to tell a better network from chance.",
-        example=5,
-    )
+        "Number of networks trained on the same rows, with this seed and those after it; scores are reported as mean ± "
+        "standard deviation. 1 is the run's own network alone.",
+        "5 or more to tell a better network from chance.", example=5)
     folds: Annotated[int, Field(ge=2, le=100)] | Literal["leave_one_out"] | None = key(
         None,
-        "Cross-validation: the training and validation rows are split into so many folds (stratified for "
-        "classes), and each fold is predicted by a network trained on the others; leave_one_out, up to 500"
-        " rows, makes each row a fold. The test rows are not used; dataset.split.test: 0 gives all rows to"
-        " the folds.",
-        "Use it when rows are few and one split of them says little.",
-        term="cross-validation (validación cruzada)",
-        example=5,
-    )
+        "Cross-validation: the training and validation rows are split into so many folds (stratified for classes), and "
+        "each fold is predicted by a network trained on the others; leave_one_out, up to 500 rows, makes each row a "
+        "fold. The test rows are not used; dataset.split.test: 0 gives all rows to the folds.",
+        "Use it when rows are few and one split of them says little.", term="cross-validation (validación cruzada)",
+        example=5)
     repeats: Annotated[int, Field(ge=1, le=100)] = key(
-        1,
-        "How often cross-validation is repeated with other folds, which makes the mean vary less.",
-        "Raise it when the mean of the folds still varies with the seed.",
-        example=3,
-    )
+        1, "How often cross-validation is repeated with other folds, which makes the mean vary less.",
+        "Raise it when the mean of the folds still varies with the seed.", example=3)
 
 
 class LogRange(Section):
     """Numbers drawn evenly on a log scale."""
 
     log: Annotated[tuple[Count, Count] | tuple[Positive, Positive], ErrorHint("[low, high], both > 0")] = key(
-        ..., "Lowest and highest; between two whole numbers, whole numbers are drawn.", example=[0.0001, 0.1]
-    )
+        ..., "Lowest and highest; between two whole numbers, whole numbers are drawn.", example=[0.0001, 0.1])
 
 
 class Choices(Section):
     """One of a list."""
 
     choices: Annotated[tuple[bool | int | float | str | tuple[int, ...] | None, ...], Field(min_length=2)] = key(
-        ..., "The values to try.", example=[16, 32, 64]
-    )
+        ..., "The values to try.", example=[16, 32, 64])
 
 
 LinearRange = tuple[int, int] | tuple[float, float]
@@ -171,61 +131,44 @@ class ImproveConfig(Section):
     """Step 5: the search for better hyper-parameters."""
 
     trials: Count = key(
-        30,
-        "Number of configurations tried.",
-        "Returns diminish: stop when further trials are not worth their time.",
-        example=60,
-    )
+        30, "Number of configurations tried.", "Returns diminish: stop when further trials are not worth their time.",
+        example=60)
     timeout: Positive | None = key(
-        None,
-        "Seconds after which no new trial starts, and the running one is stopped as pruned.",
-        "Set it to the time that you can wait.",
-        example=600,
-    )
+        None, "Seconds after which no new trial starts, and the running one is stopped as pruned.",
+        "Set it to the time that you can wait.", example=600)
     ensemble: Annotated[int, Field(ge=1, le=100)] = key(
         1,
-        "Number of networks of the best trials whose mean prediction is saved as a run, mostly better than"
-        " the best network. 1 saves none.",
-    )
+        "Number of networks of the best trials whose mean prediction is saved as a run, mostly better than the best "
+        "network. 1 saves none.")
     metric: Literal["auto"] | Metric = key(
         "auto",
-        "Metric by which trials are compared. auto: the one that early stopping monitors, by default the "
-        "loss; over folds, the loss's own metric (log loss, rmse).",
-        "f1_macro or mcc when classes are imbalanced.",
-        example="roc_auc",
-    )
+        "Metric by which trials are compared. auto: the one that early stopping monitors, by default the loss; over "
+        "folds, the loss's own metric (log loss, rmse).",
+        "f1_macro or mcc when classes are imbalanced.", example="roc_auc")
     folds: Annotated[int, Field(ge=2, le=100)] | None = key(
         None,
-        "Compare trials by cross-validation: the training and validation rows are split into so many "
-        "folds, and each trial trains a network for each. It takes as many times longer, and depends less "
-        "on chance when validation rows are few. null compares on the validation rows.",
-        "Use it with fewer than some thousand rows; 5 is usual.",
-        term="cross-validation (validación cruzada)",
-        example=5,
-    )
+        "Compare trials by cross-validation: the training and validation rows are split into so many folds, and each "
+        "trial trains a network for each. It takes as many times longer, and depends less on chance when validation "
+        "rows are few. null compares on the validation rows.",
+        "Use it with fewer than some thousand rows; 5 is usual.", term="cross-validation (validación cruzada)",
+        example=5)
     sampler: Literal["tpe", "random", "grid", "cma"] = key(
         "tpe",
-        "How the next configuration is proposed. tpe learns from earlier trials; random; grid tries every "
-        "combination of a finite space; cma, for many numbers and many trials, needs the extra mlcli[cma].",
-        "random explores evenly.",
-        term="random or Bayesian search (búsqueda aleatoria, bayesiana)",
-    )
+        "How the next configuration is proposed. tpe learns from earlier trials; random; grid tries every combination "
+        "of a finite space; cma, for many numbers and many trials, needs the extra mlcli[cma].",
+        "random explores evenly.", term="random or Bayesian search (búsqueda aleatoria, bayesiana)")
     pruning: Literal["median", "hyperband", "none"] = key(
         "median",
-        "Which trials are stopped early. median: those worse than the median of the others at the same "
-        "epoch; hyperband: all but the best third at a few epochs, for many trials of many epochs.",
-    )
+        "Which trials are stopped early. median: those worse than the median of the others at the same epoch; "
+        "hyperband: all but the best third at a few epochs, for many trials of many epochs.")
     storage: str | None = key(
         None,
-        "Database that several machines share, each running the same command: sqlite:///FILE or "
-        "postgresql://…, with ${NAME} for environment variables. null is a journal in the search's folder.",
-        example="sqlite:///search.db",
-    )
+        "Database that several machines share, each running the same command: sqlite:///FILE or postgresql://…, with "
+        "${NAME} for environment variables. null is a journal in the search's folder.",
+        example="sqlite:///search.db")
     space: Space = key(
         {},
-        "Keys to search: [low, high], {log: [low, high]} or {choices: [...]}. Empty searches learning "
-        "rate, hidden layers, their activation and norm, dropout, l2 and, on tables, features.pieces.",
-        "Narrow it around the best values found.",
-        term="hyper-parameters (hiperparámetros)",
-        example={"optimizer.lr": {"log": [0.0001, 0.1]}, "model.dropout": [0.0, 0.5]},
-    )
+        "Keys to search: [low, high], {log: [low, high]} or {choices: [...]}. Empty searches learning rate, hidden "
+        "layers, their activation and norm, dropout, l2 and, on tables, features.pieces.",
+        "Narrow it around the best values found.", term="hyper-parameters (hiperparámetros)",
+        example={"optimizer.lr": {"log": [0.0001, 0.1]}, "model.dropout": [0.0, 0.5]})
