@@ -24,17 +24,9 @@ from mlcli.io.disk import resource_errors
 
 DIGIT_NAMES = tuple("0123456789")
 _CELL_TRAITS = (
-    "radius",
-    "texture",
-    "perimeter",
-    "area",
-    "smoothness",
-    "compactness",
-    "concavity",
-    "concave_points",
-    "symmetry",
-    "fractal_dimension",
-)
+    "radius", "texture", "perimeter", "area", "smoothness",
+    "compactness", "concavity", "concave_points", "symmetry", "fractal_dimension",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,29 +43,15 @@ _SETS: dict[str, _Bundled] = {
     "wine": _Bundled(
         ("wine_data.csv",),
         (
-            "alcohol",
-            "malic_acid",
-            "ash",
-            "alcalinity_of_ash",
-            "magnesium",
-            "total_phenols",
-            "flavanoids",
-            "nonflavanoid_phenols",
-            "proanthocyanins",
-            "color_intensity",
-            "hue",
-            "od280_od315_of_diluted_wines",
+            "alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
+            "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280_od315_of_diluted_wines",
             "proline",
         ),
         "cultivar",
     ),
     "breast_cancer": _Bundled(
         ("breast_cancer.csv",),
-        (
-            *(f"mean_{trait}" for trait in _CELL_TRAITS),
-            *(f"{trait}_error" for trait in _CELL_TRAITS),
-            *(f"worst_{trait}" for trait in _CELL_TRAITS),
-        ),
+        tuple(form.format(trait) for form in ("mean_{}", "{}_error", "worst_{}") for trait in _CELL_TRAITS),
         "diagnosis",
     ),
     "diabetes": _Bundled(
@@ -81,7 +59,7 @@ _SETS: dict[str, _Bundled] = {
         ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
         "progression",
     ),
-}
+}  # fmt: skip
 
 
 class BundledSource(Source[BundledConfig]):
@@ -108,7 +86,12 @@ class DigitsSource(Source[DigitsConfig]):
 def read_bundled(name: BundledName) -> Rows:
     """Features as numbers in their original units; the target as class names, or numbers for diabetes."""
     bundled = _SETS[name]
-    folder = _folder()
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise DataError(
+            "scikit-learn, which brings the bundled tables, is not installed; run: pip install scikit-learn"
+        )
+    folder = Path(spec.origin).parent / "datasets" / "data"
     if name == "diabetes":
         x, y = (_numbers(folder / file, " ", skip=0) for file in bundled.files)
         target = pl.Series(bundled.target, y[:, 0])
@@ -121,15 +104,6 @@ def read_bundled(name: BundledName) -> Rows:
         target = pl.Series(bundled.target, labels[codes], dtype=pl.String)
     frame = pl.DataFrame({column: x[:, i] for i, column in enumerate(bundled.features)}).with_columns(target)
     return Rows.read(frame, Origin(name))
-
-
-def _folder() -> Path:
-    spec = find_spec("sklearn")
-    if spec is None or spec.origin is None:
-        raise DataError(
-            "scikit-learn, which brings the bundled tables, is not installed; run: pip install scikit-learn"
-        )
-    return Path(spec.origin).parent / "datasets" / "data"
 
 
 def _numbers(path: Path, delimiter: str, skip: int) -> NDArray[np.float64]:

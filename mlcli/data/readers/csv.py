@@ -44,7 +44,8 @@ def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()
         raise DataError(f"{text.label}: only a header line; expected rows below it")
     if text.contains(b"\r"):
         refuse_lone_returns(layout)
-    has_blanks = _has_blanks(text)
+    # Whether a cell may begin or end with a blank.
+    has_blanks = not text.is_ascii() or any(map(text.contains, (b'"', b" ", b"\t", b"\r")))
     known = None if has_blanks else _parse_numbers(layout, names, numbers)
     frame = _parse(layout, names, blanks) if known is None else known
     if frame.height != n_rows:
@@ -66,17 +67,11 @@ def _header(layout: CsvLayout) -> list[str]:
     names = [cell.strip(BLANKS) for cell in cells]
     if not names:
         raise DataError(f"{place}: blank line; expected the header")
-    if len(names) == 1:
-        _refuse_other_delimiter(names[0], place)
+    other = max(_DELIMITERS, key=names[0].count)
+    if len(names) == 1 and other in names[0]:
+        raise DataError(f"{place}: one column only, called {shown(names[0])}; set dataset.delimiter: {other!r}?")
     check_header(names, place)
     return names
-
-
-def _refuse_other_delimiter(header: str, place: str) -> None:
-    counts = {mark: header.count(mark) for mark in _DELIMITERS}
-    mark = max(counts, key=lambda key: counts[key])
-    if counts[mark]:
-        raise DataError(f"{place}: one column only, called {shown(header)}; set dataset.delimiter: {mark!r}?")
 
 
 def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]) -> pl.DataFrame | None:
@@ -113,8 +108,3 @@ def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Col
         )
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
-
-
-def _has_blanks(text: TextFile) -> bool:
-    """Whether a cell may begin or end with a blank."""
-    return not text.is_ascii() or any(map(text.contains, (b'"', b" ", b"\t", b"\r")))

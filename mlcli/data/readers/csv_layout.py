@@ -43,7 +43,9 @@ class CsvLayout:
     @classmethod
     def of(cls, text: TextFile, delimiter: str) -> CsvLayout:
         """Find the header record; raise DataError for a quote that is never closed."""
-        end = _end(text)
+        end = len(text.buffer)
+        while end and text.buffer[end - 1] in b"\r\n":
+            end -= 1
         layout = cls(text, ord(delimiter), text.contains(b'"'), end, end)
         for positions, ends in layout.boundaries():
             if ends.any():
@@ -150,14 +152,6 @@ def refuse_lone_returns(layout: CsvLayout) -> None:
             f"{_place(layout, int(lone[0]))}: a carriage return alone, before {_excerpt(layout, int(lone[0]) + 1)}; "
             "delete it, or save the file with \\n or \\r\\n line ends"
         )
-
-
-def _end(text: TextFile) -> int:
-    """Offset behind the last byte that is no line end."""
-    end = len(text.buffer)
-    while end and text.buffer[end - 1] in b"\r\n":
-        end -= 1
-    return end
 
 
 def _before(layout: CsvLayout, opening: Offsets) -> Offsets:

@@ -77,7 +77,12 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 def read_contents(path: Path) -> bytes:
     """The unpacked bytes of an IDX file: exactly as many as its header says; raises DataError."""
     with resource_errors(path):
-        packed = _read_file(path)
+        if not path.is_file():
+            _refuse(path, "not a file" if path.exists() else "no such file", "name an IDX file, plain or gzipped")
+        size = path.stat().st_size
+        if size > SIZE_LIMIT:
+            _refuse(path, f"{size:,} bytes, more than the {SIZE_LIMIT:,} allowed", "give fewer images")
+        packed = path.read_bytes()
         return _unpack(path, packed) if packed[:2] == GZIP else _check_length(path, packed)
 
 
@@ -107,15 +112,6 @@ def _read_pair(images: str, labels: str) -> tuple[np.ndarray, np.ndarray]:
     if not pair[0].size:
         _refuse(images_path, f"no pixels, its shape is {pair[0].shape}", "give a file with images")
     return pair
-
-
-def _read_file(path: Path) -> bytes:
-    if not path.is_file():
-        _refuse(path, "not a file" if path.exists() else "no such file", "name an IDX file, plain or gzipped")
-    size = path.stat().st_size
-    if size > SIZE_LIMIT:
-        _refuse(path, f"{size:,} bytes, more than the {SIZE_LIMIT:,} allowed", "give fewer images")
-    return path.read_bytes()
 
 
 def _unpack(path: Path, packed: bytes) -> bytes:

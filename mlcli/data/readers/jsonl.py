@@ -53,7 +53,8 @@ def read_jsonl(text: TextFile) -> Rows:
     if mixed:
         raise mixed
     if _may_repeat_keys(data, frame) or _HALF_A_PAIR.search(data):
-        _refuse_unclear(text, data)
+        for number, line in enumerate(data.split(b"\n"), start=1):
+            _object(line, f"{text.label}:{number}", _clear_pairs)
     if not frame.columns:
         raise DataError(f"{text.label}: no line has a key; expected one object with named values a line")
     check_header(frame.columns, text.label)
@@ -79,7 +80,9 @@ def _may_be_mixed(data: bytes, frame: pl.DataFrame) -> bool:
 
 def _may_repeat_keys(data: bytes, frame: pl.DataFrame) -> bool:
     """Whether an object may have a key twice, of which the reader would take one."""
-    n_keys = _count_keys(data)
+    # At least as many as there are: quotes inside text may count.
+    usual = not any(blank in data for blank in (b" :", b"\t:", b"\r:"))
+    n_keys = data.count(b'":') if usual else len(_KEY.findall(data))
     if n_keys == _count_values(frame):
         return False
     schema = dict.fromkeys(frame.columns, pl.String)
@@ -87,19 +90,8 @@ def _may_repeat_keys(data: bytes, frame: pl.DataFrame) -> bool:
     return n_keys != _count_values(without_nulls)
 
 
-def _count_keys(data: bytes) -> int:
-    """At least as many as there are: quotes inside text may count."""
-    usual = not any(blank in data for blank in (b" :", b"\t:", b"\r:"))
-    return data.count(b'":') if usual else len(_KEY.findall(data))
-
-
 def _count_values(frame: pl.DataFrame) -> int:
     return sum(column.count() for column in frame)
-
-
-def _refuse_unclear(text: TextFile, data: bytes) -> None:
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        _object(line, f"{text.label}:{number}", _clear_pairs)
 
 
 def _clear_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

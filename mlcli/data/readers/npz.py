@@ -60,7 +60,11 @@ class NpzSource(Source[NpzConfig]):
             return clean_tables(rows, test_rows, config.target_names, config)
         classes = np.unique(_labels(y, label))
         images = _images(x, y, classes, label)
-        return SourceRead(images, _test_images(test, images, classes) if test else None, "classification")
+        if test and test[0].shape[1:] != x.shape[1:]:
+            shapes = f"test images have shape {test[0].shape[1:]}, training images {x.shape[1:]}"
+            raise DataError(f"{test[2]}: {shapes}")
+        test_images = _images(test[0], test[1], classes, test[2]) if test else None
+        return SourceRead(images, test_images, "classification")
 
 
 def list_arrays(path: Path) -> dict[str, tuple[int, ...]]:
@@ -199,10 +203,3 @@ def _images(x: Array, y: Array, classes: Array, label: str) -> Images:
         raise DataError(f"{label}: row {row + 1}: label {shown(y[row].item())} does not occur in the training labels")
     names = tuple(str(name).lower() if classes.dtype.kind == "b" else str(name) for name in classes.tolist())
     return Images(x, np.searchsorted(classes, y).astype(np.int64), names)
-
-
-def _test_images(test: tuple[Array, Array, str], images: Images, classes: Array) -> Images:
-    x, y, label = test
-    if x.shape[1:] != images.pixels.shape[1:]:
-        raise DataError(f"{label}: test images have shape {x.shape[1:]}, training images {images.pixels.shape[1:]}")
-    return _images(x, y, classes, label)

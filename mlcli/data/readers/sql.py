@@ -37,6 +37,11 @@ _HIDDEN = "***"
 _ROWS_AT_ONCE = 64
 _LONGEST_CELL = 1 << 20
 _STEPS_BETWEEN_SIGNALS = 100_000
+_READ_ONLY = {
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
 # A join repeats cells, so a result may be larger than its file; in bytes, a number counting as eight.
 _RESULT_ALWAYS = 8 << 20
 _RESULT_A_BYTE = 100
@@ -181,7 +186,8 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
         _require_network(template)
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
-            _only_read(connection)
+            if begin := _READ_ONLY.get(connection.dialect.name):
+                connection.exec_driver_sql(begin)
             result = connection.exec_driver_sql(query)
             return (list(result.keys()), result.fetchall()) if result.returns_rows else ([], [])
     except DataError as error:
@@ -194,14 +200,6 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
 def _require_network(template: str) -> None:
     if offline():
         raise DataError(f"{_shown_url(template)}: not asked, because MLCLI_OFFLINE is set")
-
-
-def _only_read(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy is optional
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-    elif dialect in ("mysql", "mariadb"):
-        connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
 
 
 def _expanded(template: str) -> str:

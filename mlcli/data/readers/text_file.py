@@ -137,8 +137,8 @@ def _decoded(data: bytes, label: str, encoding: str) -> str:
 
 def _validated(text: TextFile) -> TextFile:
     start = bytes(text.buffer[:16])
-    if not start.strip(b"\r\n\t "):
-        _refuse_blank(text)
+    if not start.strip(b"\r\n\t ") and not bytes(text.buffer).strip():
+        raise DataError(f"{text.label}: the file is empty; expected a header line and rows")
     for signature, meaning in _FOREIGN.items():
         if start.startswith(signature):
             raise DataError(f"{text.label}: is not text but {meaning}")
@@ -152,11 +152,6 @@ def _validated(text: TextFile) -> TextFile:
             "or it is UTF-16 text (dataset.encoding: utf-16)"
         )
     return text
-
-
-def _refuse_blank(text: TextFile) -> None:
-    if not bytes(text.buffer).strip():
-        raise DataError(f"{text.label}: the file is empty; expected a header line and rows")
 
 
 def _refuse_invalid(text: TextFile) -> None:
