@@ -9,8 +9,7 @@ from itertools import islice
 from mlcli.data.notes import show_cell
 from mlcli.data.profile import is_imbalanced
 from mlcli.eda.columns import ColumnDistribution
-from mlcli.eda.images import ExploredImages
-from mlcli.eda.table import ExploredTable
+from mlcli.eda.explore import ExploredImages, ExploredTable
 from mlcli.io.text import shorten, show_percent
 
 MEASURES = {
@@ -43,7 +42,7 @@ def summary_of(column: ColumnDistribution) -> str:
 
 
 def show_column_value(column: ColumnDistribution, value: float) -> str:
-    """A number of the column, or a date where it holds dates."""
+    """A number of the column, or a date in a column of dates."""
     if column.kind != "date":
         return show_cell(value)
     moment = datetime(1970, 1, 1) + timedelta(days=value)
@@ -56,7 +55,7 @@ def show_association(column: ColumnDistribution) -> str:
 
 
 def range_of(column: ColumnDistribution) -> tuple[str, str]:
-    """What the first and the last bin hold."""
+    """The smallest and the largest value of the bins."""
     if column.numbers is None or not column.numbers.edges:
         return "", ""
     quantiles, edges = column.numbers.quantiles, column.numbers.edges
@@ -68,23 +67,16 @@ def range_of(column: ColumnDistribution) -> tuple[str, str]:
 
 def highlights(explored: ExploredTable | ExploredImages) -> tuple[str, ...]:
     """Class imbalance, missing values, correlated, capped, nearly constant and skewed columns, where there are any."""
-    return (*_imbalance(explored.classes), *(_of_table(explored) if isinstance(explored, ExploredTable) else ()))
-
-
-def _of_table(table: ExploredTable) -> tuple[str, ...]:
-    return (
-        *_missing(table),
-        *_correlated(table),
-        *_capped((*table.targets, *table.columns)),
-        *_shapes(table.columns),
-    )
+    imbalance = _imbalance(explored.classes)
+    if isinstance(explored, ExploredImages):
+        return tuple(imbalance)
+    every = (*explored.targets, *explored.columns)
+    return (*imbalance, *_missing(explored), *_correlated(explored), *_capped(every), *_shapes(explored.columns))
 
 
 def _imbalance(counts: Mapping[str, int]) -> Iterator[str]:
-    if not counts:
-        return
-    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if is_imbalanced(counts.values()):
+        most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         times = f"{counts[most] / counts[least]:,.0f} times as many as" if counts[least] else "and none of"
         yield f"imbalance: {counts[most]:,} rows of {_name(most)}, {times} {_name(least)}; loss.class_weights: balanced"
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.columns import ColumnDistribution
+from mlcli.eda.explore import ExploredImages, ExploredTable, ShowResult
 from mlcli.eda.highlights import MEASURES, SPLITS, range_of, show_association, show_column_value
-from mlcli.eda.images import ExploredImages
-from mlcli.eda.table import ExploredTable, ShowResult
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.text import show_number, show_percent

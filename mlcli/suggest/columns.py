@@ -69,12 +69,8 @@ def _decimal(texts: Sequence[pl.Series], delimiter: str) -> Decimal:
     if delimiter == ",":
         return "."
     marks: tuple[Decimal, ...] = (".", ",")
-    points, commas = (sum(_share(text, mark) >= NEARLY for text in texts) for mark in marks)
+    points, commas = (sum(_numbers(text, mark).count() >= NEARLY * len(text) > 0 for text in texts) for mark in marks)
     return "," if commas > points else "."
-
-
-def _share(text: pl.Series, decimal: Decimal) -> float:
-    return 1 - _numbers(text, decimal).null_count() / len(text) if len(text) else 0.0
 
 
 def _numbers(text: pl.Series, decimal: Decimal) -> pl.Series:
@@ -186,8 +182,7 @@ def _text_role(column: pl.Series, known: pl.Series) -> ColumnRole:
 
 def _date_role(column: pl.Series, formats: Sequence[str | None]) -> ColumnRole:
     if len(formats) > 1:
-        why = f"dates may be {formats[0]} or {formats[1]}; set dataset.dates"
-        return ColumnRole(column.name, "drop", why)
+        return ColumnRole(column.name, "drop", f"dates may be {formats[0]} or {formats[1]}; set dataset.dates")
     hint: Hint = "" if column.null_count() else "time"
     why = "dates, encoded as year, month, day, weekday, hour and elapsed days"
     return ColumnRole(column.name, "date", why, hint, format=formats[0])

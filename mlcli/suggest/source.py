@@ -68,23 +68,15 @@ def find_source(path: str) -> TableFound | ArraysFound:
     place = find_path(path)
     if place.is_dir():
         return _images(path)
-    match _kind(place):
-        case "npz":
-            return _arrays(path, place)
-        case "parquet":
-            return _table({"name": "parquet", "path": path}, read_parquet(place), ",")
-        case "jsonl":
-            return _table({"name": "jsonl", "path": path}, read_jsonl(open_text(place)), ",")
-        case _:
-            return _delimited(path, place)
-
-
-def _kind(place: Path) -> str:
     suffixes = {suffix.lower() for suffix in place.suffixes}
     if suffixes & _SPREADSHEETS:
         raise DataError(f"{place}: a spreadsheet; save the sheet as CSV")
     kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
-    return next((kind for kind in ("parquet", "jsonl", "npz") if kind in kinds), "csv")
+    if "parquet" in kinds:
+        return _table({"name": "parquet", "path": path}, read_parquet(place), ",")
+    if "jsonl" in kinds:
+        return _table({"name": "jsonl", "path": path}, read_jsonl(open_text(place)), ",")
+    return _arrays(path, place) if "npz" in kinds else _delimited(path, place)
 
 
 def _delimited(path: str, place: Path) -> TableFound:
@@ -152,7 +144,11 @@ class TextLayout:
 
 def find_layout(path: Path) -> TextLayout:
     """The layout by which the file's first lines have as many cells as its header, and the most of them."""
-    start, whole = _read(path)
+    with resource_errors(path):
+        whole = path.read_bytes()
+    if whole.startswith(GZIP):
+        whole = unpack_start(whole, _SAMPLE)
+    start = whole[:_SAMPLE]
     encoding = find_encoding(whole)
     lines = start.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
     # The last line of a sample may be cut; a blank is the delimiter only where no other one fits.
@@ -188,12 +184,3 @@ def _fit(lines: list[str], delimiter: str) -> tuple[bool, int]:
         return False, 0
     width = widths[0] if widths else 0
     return width > 1 and all(one in (0, width) for one in widths), width
-
-
-def _read(path: Path) -> tuple[bytes, bytes]:
-    """The start of a file and all of it, unpacked; its reader reports damage."""
-    with resource_errors(path):
-        whole = path.read_bytes()
-    if whole.startswith(GZIP):
-        whole = unpack_start(whole, _SAMPLE)
-    return whole[:_SAMPLE], whole

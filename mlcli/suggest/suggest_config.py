@@ -28,6 +28,13 @@ _HINTS = {
 _SPLIT = CommentedKey("split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping")
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
 
+SMALL, LARGE = 500, 5_000
+_SKEWED = 2.0
+_MANY_CATEGORIES = 50
+_RARE = 0.1
+# Bins of the piecewise-linear encoding, the rows from which it helps, and the most inputs that it may add.
+_PIECES, _ROWS_TO_CUT, _MOST_PIECES = 32, 2_000, 2_000
+
 
 @dataclass(frozen=True)
 class SuggestedConfig:
@@ -151,14 +158,6 @@ def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
         yield CommentedKey("keep", {data.target: classes}, f"{without:,} rows have no target")
 
 
-SMALL, LARGE = 500, 5_000
-_SKEWED = 2.0
-_MANY_CATEGORIES = 50
-_RARE = 0.1
-# Bins of the piecewise-linear encoding, the rows from which it helps, and the most inputs that it may add.
-_PIECES, _ROWS_TO_CUT, _MOST_PIECES = 32, 2_000, 2_000
-
-
 @dataclass(frozen=True)
 class DataSummary:
     """What the defaults depend on.
@@ -218,7 +217,11 @@ def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
     pieces: tuple[CommentedKey, ...] = ()
     if summary.n_rows >= _ROWS_TO_CUT and 0 < _PIECES * len(numbers) <= _MOST_PIECES:
         pieces = (CommentedKey("pieces", _PIECES, "piecewise-linear encoding of numbers, in bins at quantiles"),)
-    wide = [one.name for one in summary.features if one.use == "category" and _is_wide(summary.frame[one.name])]
+    wide = [
+        one.name
+        for one in summary.features
+        if one.use == "category" and summary.frame[one.name].n_unique() > _MANY_CATEGORIES
+    ]
     columns: dict[str, Value] = {name: {"encode": "embedding"} for name in wide}
     entries = [scale, *pieces]
     if any(one.use == "category" for one in summary.features):
@@ -230,10 +233,6 @@ def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
     if columns:
         entries.append(CommentedKey("columns", columns, "many categories: a learned vector for each"))
     return tuple(entries)
-
-
-def _is_wide(column: pl.Series) -> bool:
-    return column.n_unique() > _MANY_CATEGORIES
 
 
 def _first(names: list[str]) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mlcli.eda.association import MAX_CLASSES, class_order
-from mlcli.eda.correlations import Correlations
+from mlcli.eda.association import MAX_CLASSES, Correlations, class_order
+from mlcli.eda.explore import ExploredImages, ExploredTable
 from mlcli.eda.highlights import SPLITS
-from mlcli.eda.images import ExploredImages
-from mlcli.eda.table import ExploredTable
 from mlcli.io.text import shorten, show_percent
 from mlcli.terminal.drawing import (
     BAR,
@@ -32,7 +30,7 @@ from mlcli.terminal.show_points import draw_images, draw_scatter
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from mlcli.eda.table import ShowResult
+    from mlcli.eda.explore import ShowResult
     from mlcli.terminal.screen import Screen
 
 # Cells of a class's label and of its bar, at most; of the blanks, the share and the gaps beside them.

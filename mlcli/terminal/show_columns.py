@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from mlcli.data.tables.histogram import N_BINS
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.columns import ColumnDistribution, NumberStatistics
+from mlcli.eda.explore import ExploredTable
 from mlcli.eda.highlights import MEASURES, range_of, show_association, show_column_value, summary_of
-from mlcli.eda.table import ExploredTable
 from mlcli.io.text import shorten, show_number, show_percent
 from mlcli.terminal.drawing import (
     BAR,

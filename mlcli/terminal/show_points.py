@@ -8,9 +8,8 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from mlcli.eda.association import MAX_CLASSES, class_order
-from mlcli.eda.correlations import Scatter
-from mlcli.eda.images import ClassImages, ExploredImages
+from mlcli.eda.association import MAX_CLASSES, Scatter, class_order
+from mlcli.eda.explore import ClassImages, ExploredImages
 from mlcli.io.text import shorten
 from mlcli.terminal.drawing import (
     COLOURS,

@@ -11,9 +11,8 @@ from mlcli.data.quality.checks import find_useless_columns
 from mlcli.data.quality.leaks import find_leaks
 from mlcli.data.quality.sample import SAMPLED, draw_sample
 from mlcli.data.tables.types import SplitName, Table
+from mlcli.eda.explore import ExploredImages, ExploredTable, ShowResult, explore_images, explore_table
 from mlcli.eda.highlights import highlights
-from mlcli.eda.images import ExploredImages, explore_images
-from mlcli.eda.table import ExploredTable, ShowResult, explore_table
 from mlcli.errors import DataError, UsageError
 from mlcli.reporter import Reporter
 

@@ -8,9 +8,8 @@ from rich.console import Console
 
 from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Column, Images, Splits, Table
+from mlcli.eda.explore import ShowResult, explore_images, explore_table
 from mlcli.eda.highlights import highlights
-from mlcli.eda.images import explore_images
-from mlcli.eda.table import ShowResult, explore_table
 from mlcli.terminal.drawing import Canvas, draw_braille, draw_half_blocks, resized
 from mlcli.terminal.show import _lines, explored_lines
 

@@ -6,9 +6,9 @@ import pytest
 
 from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Column, Splits, Table
-from mlcli.eda import table as module
+from mlcli.eda import explore as module
+from mlcli.eda.explore import explore_table
 from mlcli.eda.highlights import highlights, range_of, summary_of
-from mlcli.eda.table import explore_table
 from mlcli.errors import UsageError
 
 N = 400

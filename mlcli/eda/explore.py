@@ -1,4 +1,4 @@
-"""A table explored: its columns, their association with the target, and their correlations."""
+"""Tables and images explored: distributions, associations and correlations, mean images and examples."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mlcli.data.cleaning import distinct_counts
-from mlcli.data.profile import Profile
+from mlcli.data.profile import NumberSummary, Profile
 from mlcli.data.quality.sample import draw_sample_rows
 from mlcli.data.tables.rows import as_shown
-from mlcli.data.tables.types import Column, SplitName, Table, TaskKind
-from mlcli.eda.association import Codes, TargetColumn, class_order
+from mlcli.data.tables.types import Column, Images, SplitName, Table, TaskKind
+from mlcli.eda.association import (
+    Codes,
+    Correlations,
+    Scatter,
+    TargetColumn,
+    class_order,
+    correlate,
+    scatter_plane,
+    scatter_target,
+)
 from mlcli.eda.columns import ColumnDistribution, SampledRows, column_numbers, describe_column
-from mlcli.eda.correlations import Correlations, Scatter, correlate, scatter_plane, scatter_target
-from mlcli.eda.images import ExploredImages
 from mlcli.errors import UsageError
-from mlcli.io.json import fields_to_json, plain_json
+from mlcli.io.json import plain_json, to_json
 from mlcli.io.text import suggestion
 
+Pixels = NDArray[np.uint8]
+# Images of a class that are averaged at most, and shown.
+MAX_AVERAGED, MAX_EXAMPLES = 1_000, 8
+FULL = 255
 # Rows sampled at most, and cells where there are many columns.
 MAX_ROWS, MAX_CELLS, MIN_ROWS = 100_000, 4_000_000, 2_000
 
@@ -44,10 +56,6 @@ class ExploredTable:
     correlations: Correlations | None
     scatter: Scatter | None
     classes: Mapping[str, int]
-
-    def to_json(self) -> dict[str, Any]:
-        """Its part of the document."""
-        return fields_to_json(self)
 
 
 def explore_table(
@@ -101,7 +109,7 @@ def _target(series: pl.Series, class_rows: Mapping[str, int]) -> TargetColumn:
 
 
 def _correlations(frame: pl.DataFrame, table: Table, features: Sequence[ColumnDistribution]) -> Correlations | None:
-    """The targets' numbers stand last."""
+    """The targets' numbers come last."""
     names = [own.name for own in features if own.kind == "number" and own.distinct > 1]
     names += [column.name for column in table.targets if column.kind == "number"] if names else []
     return correlate(names, [column_numbers(frame[name]) for name in names])
@@ -117,6 +125,96 @@ def _scatter(frame: pl.DataFrame, target: TargetColumn, features: Sequence[Colum
         case (only,) if not target.classes:
             return scatter_target(only, points[0], target)
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class ClassImages:
+    """One class.
+
+    mean     : uint8 (height, width[, channels]), of `averaged` images evenly spaced among the class's rows
+    places   : rows of the split, from 0, that the examples are
+    examples : uint8 (n, height, width[, channels])
+    """
+
+    name: str
+    rows: int
+    averaged: int
+    mean: Pixels
+    places: tuple[int, ...]
+    examples: Pixels
+
+    def to_json(self) -> dict[str, Any]:
+        """The mean's pixels, and the rows of the examples."""
+        return {
+            "class": self.name,
+            "rows": self.rows,
+            "averaged": self.averaged,
+            "mean": self.mean.tolist(),
+            "examples": list(self.places),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ExploredImages:
+    """Images class by class.
+
+    pixels : of the training images
+    factor : brightness that pixels are multiplied by to be seen, where the brightest is dark (digits of 16 greys)
+    """
+
+    shape: tuple[int, ...]
+    pixels: NumberSummary
+    factor: float
+    classes: Mapping[str, int]
+    class_images: tuple[ClassImages, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its part of the document."""
+        return {
+            "shape": list(self.shape),
+            "pixels": self.pixels,
+            "classes": dict(self.classes),
+            "pictures": to_json(self.class_images),
+        }
+
+    def visible(self, pixels: Pixels) -> Pixels:
+        """The pixels as they are shown."""
+        shown: Pixels = np.minimum(pixels * self.factor, FULL).astype(np.uint8)
+        return shown
+
+
+def explore_images(images: Images, profile: Profile, split: SplitName) -> ExploredImages:
+    """The mean image and examples of each class of a split."""
+    facts = profile["pictures"]
+    if facts is None or images.labels is None:
+        raise TypeError("prepared images have labels, and a profile of their pixels")
+    brightest = facts["pixels"]["max"] or FULL
+    return ExploredImages(
+        shape=tuple(facts["shape"]),
+        pixels=facts["pixels"],
+        factor=FULL / brightest if brightest < FULL // 2 else 1.0,
+        classes=(profile["classes"] or {}).get(split, {}),
+        class_images=tuple(_of_class(images, images.labels, k) for k in range(len(images.class_names))),
+    )
+
+
+def _of_class(images: Images, labels: NDArray[np.int64], place: int) -> ClassImages:
+    rows = np.flatnonzero(labels == place)
+    averaged, shown = _spread(rows, MAX_AVERAGED), _spread(rows, MAX_EXAMPLES)
+    mean = images.pixels[averaged].mean(axis=0) if len(rows) else np.zeros(images.pixels.shape[1:])
+    return ClassImages(
+        name=images.class_names[place],
+        rows=len(rows),
+        averaged=len(averaged),
+        mean=np.round(mean).astype(np.uint8),
+        places=tuple(shown.tolist()),
+        examples=np.asarray(images.pixels[shown]),
+    )
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of the rows, evenly spaced."""
+    return rows[np.linspace(0, len(rows), min(most, len(rows)), endpoint=False).astype(np.int64)]
 
 
 @dataclass(frozen=True)
@@ -142,7 +240,7 @@ class ShowResult:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `show --json`."""
-        found = {name: plain_json(part) for name, part in self.explored.to_json().items()}
+        found = {name: plain_json(part) for name, part in to_json(self.explored).items()}
         return {
             "config": self.config,
             "data": self.data,

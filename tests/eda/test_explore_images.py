@@ -3,8 +3,8 @@ import pytest
 
 from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Images, Splits
-from mlcli.eda import images as module
-from mlcli.eda.images import MAX_EXAMPLES, explore_images
+from mlcli.eda import explore as module
+from mlcli.eda.explore import MAX_EXAMPLES, explore_images
 
 
 def images(n, top, rng=0):
