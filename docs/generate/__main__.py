@@ -15,12 +15,12 @@ from docs.generate.layers import purposes
 from docs.generate.places import DOCS
 from docs.generate.play import picture_game
 from docs.generate.terminal import draw_terminal
-from mlcli.config.reference.completion import TABLE
+from mlcli.config.tree import KEY_TABLE
 
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
     (DOCS / "keys.md").write_text(keys_page())
-    TABLE.write_text(completion_table(), encoding="utf-8")
+    KEY_TABLE.write_text(completion_table(), encoding="utf-8")
     (DOCS / "pictures" / "architecture.svg").write_text(draw_architecture(purposes()))
     if "--gallery" in sys.argv[1:]:
         write_gallery()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mlcli.config.reference.completion import key_words, playground_sets
+from mlcli.config.tree import key_words, read_key_table
 from mlcli.io.paths import runs_dir
 from mlcli.io.text import printable
 
@@ -24,7 +24,7 @@ def configs(incomplete: str) -> list[str]:
 
 def playgrounds(incomplete: str) -> list[str]:
     """What can be played: the generated sets, and configurations."""
-    return [*_starting(incomplete, playground_sets()), *configs(incomplete)]
+    return [*_starting(incomplete, read_key_table()["playgrounds"]), *configs(incomplete)]
 
 
 def runs(incomplete: str) -> list[str]:

@@ -1,10 +1,12 @@
-"""The content of a configuration file as plain values, each with its place, and dotted names of keys."""
+"""The content of a configuration file as plain values, each with its place; dotted names of keys, and their table."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 from mlcli.errors import Problem
 
@@ -13,6 +15,9 @@ JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping
 KeyPath = tuple[str | int, ...]
 NamePath = tuple[str, ...]
 MAX_KEYS = 32
+# Generated from the sections, for help and shell completion, which have no time to import them: `playgrounds` and, by
+# `keys`, every dotted key, except under names of the user's own, with the words that it accepts.
+KEY_TABLE = Path(__file__).with_name("completion.json")
 _BARE = re.compile(r"[^\s.=\[\]\"'\x00-\x1f]+")
 _PART = re.compile(r"""(?P<bare>[^.="'\[\]]+)|"(?P<double>[^"]*)"|'(?P<single>[^']*)'""")
 Scalar = str | int | float | bool | None
@@ -157,29 +162,29 @@ def read_scalar(text: str) -> Scalar:
     if BOOL.fullmatch(text):
         return text.lower() == "true"
     if INT.fullmatch(text):
-        return _read_int(text)
+        number = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)) if len(text) <= _MAX_DIGITS else _INT64
+        if not -_INT64 <= number < _INT64:
+            raise ValueError(_too_large(text))
+        return number
     if FLOAT.fullmatch(text):
-        return _read_float(text)
+        if not math.isfinite(float(text)):
+            raise ValueError(_too_large(text))
+        return float(text)
     if NOT_FINITE.fullmatch(text):
         raise ValueError(f"{text} is not a usable number; write a finite one, or quote it if it is meant as text")
     return text
 
 
-def _read_int(text: str) -> int:
-    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-    number = int(text, base) if len(text) <= _MAX_DIGITS else _INT64
-    if not -_INT64 <= number < _INT64:
-        raise ValueError(_too_large(text))
-    return number
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(_too_large(text))
-    return number
-
-
 def _too_large(text: str) -> str:
     shown = text if len(text) <= 40 else f"{text[:40]}…"
     return f"{shown} is too large for a number; quote it if it is meant as text"
+
+
+def read_key_table() -> dict[str, Any]:
+    """The content of KEY_TABLE."""
+    return dict(json.loads(KEY_TABLE.read_text(encoding="utf-8")))
+
+
+def key_words() -> dict[str, list[str]]:
+    """Every key of the table, with the words that it accepts."""
+    return dict(read_key_table()["keys"])

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mlcli.config.loading.commented import commented_keys, write_document
-from mlcli.config.loading.dump import changes_of
+from mlcli.config.loading.dump import changes_of, commented_keys, write_document
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import CosineSchedule, OneCycleSchedule

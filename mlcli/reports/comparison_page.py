@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcli.config.loading.differences import Difference, show_setting
+from mlcli.config.loading.dump import Difference, show_setting
 from mlcli.io.atomic import write_file
 from mlcli.io.text import show_number, show_seconds, show_signed
 from mlcli.metrics.catalog import Score

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlcli.config.loading.differences import Difference, differing_facts, differing_keys
+from mlcli.config.loading.dump import Difference, differing_facts, differing_keys
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.json import strict_json, to_json
 from mlcli.metrics.catalog import Score

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mlcli.config.loading.differences import Difference, differing_keys
+from mlcli.config.loading.dump import Difference, differing_keys
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.errors import ArtefactError, ConfigError, ResourceError

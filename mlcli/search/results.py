@@ -11,9 +11,14 @@ from typing import Any
 import optuna
 from torch import Tensor
 
-from mlcli.config.loading.commented import commented_keys, write_document
-from mlcli.config.loading.differences import differing_keys, show_setting
-from mlcli.config.loading.dump import changes_of, plain_section
+from mlcli.config.loading.dump import (
+    changes_of,
+    commented_keys,
+    differing_keys,
+    plain_section,
+    show_setting,
+    write_document,
+)
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
 from mlcli.diagnosis.recommendations import Finding

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mlcli.config.loading.commented import CommentedKey, write_document
-from mlcli.config.loading.dump import flow
+from mlcli.config.loading.dump import CommentedKey, flow, write_document
 from mlcli.config.loading.load import experiment_name
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.tree import Value

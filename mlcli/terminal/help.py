@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from mlcli.config.reference.completion import key_words
+from mlcli.config.tree import key_words
 
 if TYPE_CHECKING:
     from typer._click import Command as AnyCommand

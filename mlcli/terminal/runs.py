@@ -11,7 +11,7 @@ from textwrap import wrap
 
 import typer
 
-from mlcli.config.loading.differences import show_setting
+from mlcli.config.loading.dump import show_setting
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.reports.comparison_page import TextTable, tables_of
 from mlcli.reports.wording import show_interval

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlcli.config.loading.differences import UNSET, differing_keys
+from mlcli.config.loading.dump import UNSET, differing_keys
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import Checks
 from mlcli.io.text import show_number

@@ -12,9 +12,9 @@ from types import NoneType
 import pytest
 
 from mlcli.cli import completion
-from mlcli.config.reference.completion import key_words
 from mlcli.config.sections.base import field_type
 from mlcli.config.sections.config import ANY, all_keys
+from mlcli.config.tree import key_words
 from tests.cli.test_startup import FORBIDDEN_IN_HELP
 
 PROGRAM = "import sys; sys.argv[0] = 'mlcli'; from mlcli.__main__ import main; main()"

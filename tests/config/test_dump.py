@@ -1,6 +1,6 @@
 import pytest
 
-from mlcli.config.loading.differences import UNSET, differing_keys, show_setting
+from mlcli.config.loading.dump import UNSET, differing_keys, show_setting
 from mlcli.config.loading.load import parse_config
 
 BASE = "dataset: {name: csv, path: t.csv, target: y}\n"
