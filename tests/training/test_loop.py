@@ -11,12 +11,14 @@ from mlcli.errors import ArtefactError
 from mlcli.metrics.catalog import higher_is_better, names_for
 from mlcli.training import loop
 from mlcli.training.callbacks import Callback, EarlyStopping
+from mlcli.training.context import SCORING_BATCH
 from mlcli.training.loop import (
     StepTiming,
     derive_seed,
     mean_loss,
     measure_step_time,
     new_state,
+    outputs_of,
     row_order,
     score,
     train_model,
@@ -334,3 +336,12 @@ def test_real_steps_are_taken(make_context, valid, optimizer):
     before = context.model.output.weight.clone()
     assert measure_step_time(context, 0.0).step > 0
     assert not before.equal(context.model.output.weight)
+
+
+@pytest.mark.parametrize("n_rows", [1, SCORING_BATCH, SCORING_BATCH + 1, 2 * SCORING_BATCH + 7])
+def test_outputs_of_many_rows_are_those_of_the_network(make_context, n_rows):
+    context = make_context(model={"hidden": [8], "dropout": 0.5})
+    x = torch.randn(n_rows, 4, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = context.model.eval()(x)
+    torch.testing.assert_close(outputs_of(context, x), expected)
