@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mlcli.playground.start import PlayRequest, start_play
+from mlcli.playground.state import PlayRequest, start_play
 from mlcli.playground.trainer import Trainer
 from mlcli.reporter import Silent
 from mlcli.terminal.play.panel import Losses

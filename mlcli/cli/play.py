@@ -44,7 +44,7 @@ def play(
 ) -> None:
     """Train a small network on two inputs, change it by keys meanwhile, and watch its predictions."""
     with Session(as_json, quiet) as session:
-        from mlcli.playground.start import PlayRequest
+        from mlcli.playground.state import PlayRequest
 
         state = session.game(PlayRequest(what, target, x, y, sets or ()))
         from mlcli.io.signals import Interruption

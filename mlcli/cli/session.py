@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from mlcli.config.sections.config import Config
     from mlcli.data.prepare import Prepared
     from mlcli.io.signals import Interruption
-    from mlcli.playground.start import PlayRequest
-    from mlcli.playground.state import PlayState
+    from mlcli.playground.state import PlayRequest, PlayState
     from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
     from mlcli.runs.folder import Run
 
@@ -103,7 +102,7 @@ class Session:
 
     def game(self, asked: PlayRequest) -> PlayState:
         """What is to be played; torch is imported from here on."""
-        from mlcli.playground.start import start_play
+        from mlcli.playground.state import start_play
 
         state = start_play(asked, self.screen)
         _import_torch_beside()

@@ -42,11 +42,9 @@ def count_classes(confusion: np.ndarray) -> ClassCounts:
 
 def class_table(counts: ClassCounts, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall, F1 and support of each class; counts are (K,)."""
-    scores = np.stack([_precisions(counts), _recalls(counts), _f1s(counts)], axis=1).tolist()
-    return tuple(
-        ClassScore(name, *(None if np.isnan(value) else value for value in row), support=support)
-        for name, row, support in zip(names, scores, counts.support.tolist(), strict=True)
-    )
+    scores = np.stack([_precisions(counts), _recalls(counts), _f1s(counts)])
+    columns = np.where(np.isnan(scores), None, scores).tolist()
+    return tuple(ClassScore(*row) for row in zip(names, *columns, counts.support.tolist(), strict=True))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

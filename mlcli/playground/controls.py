@@ -1,20 +1,21 @@
-"""The Playground's controls: which keys of the configuration each one changes, and to what."""
+"""The Playground's controls: the keys of a game, and how each one changes the state and its configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar, get_args
 
-from mlcli.config.sections.dataset import PlaygroundConfig, PlaygroundSet
+from mlcli.config.sections.dataset import PlaygroundConfig
 from mlcli.config.sections.model import Activation
 from mlcli.config.tree import JsonValue
-from mlcli.playground.inputs import play_inputs
-from mlcli.playground.state import PlayState
+from mlcli.playground.inputs import LABELS, play_inputs
+from mlcli.playground.state import PLAYGROUND_SETS, PlayState, Shown, Speed
 
 T = TypeVar("T")
+Action = Callable[[PlayState], PlayState]
 
-PLAYGROUND_SETS: tuple[PlaygroundSet, ...] = get_args(PlaygroundSet)
 LEARNING_RATES = (0.00001, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 REGULARISATION_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 BATCH_SIZES = (1, 2, 5, 10, 15, 20, 25, 30)
@@ -26,6 +27,23 @@ ACTIVATIONS = (*_FIRST, *(name for name in get_args(Activation) if name not in (
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 PENALTIES = ("none", "L1", "L2")
 MOST_LAYERS, MOST_UNITS, NEW_UNITS = 6, 8, 2
+
+
+@dataclass(frozen=True)
+class Control:
+    """Keys, their line in the help, and their actions."""
+
+    shown: str
+    words: str
+    actions: dict[str, Action]
+
+
+def apply_key(state: PlayState, key: str) -> PlayState:
+    """The state after a key; unknown keys change nothing."""
+    action = ACTIONS.get(key)
+    if state.helping and action is not _quit:
+        return replace(state, helping=False)
+    return state if action is None else action(replace(state, message=""))
 
 
 def step_along(values: Sequence[float], current: float, by: int) -> float:
@@ -55,7 +73,7 @@ def change_optimizer(state: PlayState, by: int) -> PlayState:
 
 
 def change_batch_size(state: PlayState, by: int) -> PlayState:
-    """Rows a step; from a size that is no number to 10."""
+    """Rows a step; 10 where the size was "auto" or "full"."""
     size = state.config.training.batch_size
     return state.edit({"training.batch_size": int(step_along(BATCH_SIZES, size, by)) if isinstance(size, int) else 10})
 
@@ -64,7 +82,7 @@ def change_noise(state: PlayState, by: int) -> PlayState:
     """The noise of a Playground's set."""
     dataset = state.config.dataset
     if not isinstance(dataset, PlaygroundConfig):
-        return state.say("noise is for the Playground's sets; this is a table of your own")
+        return state.say("only the Playground's data sets have noise; this is a table")
     return state.edit({"dataset.noise": step_along(NOISES, dataset.noise, by)})
 
 
@@ -72,30 +90,30 @@ def change_dataset(state: PlayState, by: int) -> PlayState:
     """Another of the Playground's sets."""
     config = state.config
     if not isinstance(config.dataset, PlaygroundConfig):
-        return state.say("this table is played alone; `mlcli play xor` plays one of the Playground's sets")
+        return state.say("only the Playground's data sets can be switched; `mlcli play xor` starts with one")
     name = cycle(PLAYGROUND_SETS, config.dataset.name, by)
     named_after_it: dict[str, JsonValue] = {"name": name} if config.name == config.dataset.name else {}
     return state.edit({"dataset.name": name, **named_after_it})
 
 
 def change_train_share(state: PlayState, by: int) -> PlayState:
-    """Divide the rows that are no test rows otherwise; those stay locked away."""
+    """The division of the rows other than test rows into training and validation; test rows stay unused."""
     split = state.config.dataset.split
     counted = any(isinstance(amount, int) and amount for amount in (split.test, split.valid))
     if counted or split.by == "given":
-        return state.say("dataset.split gives the rows of each part; shares of them cannot be changed here")
+        return state.say("dataset.split fixes the rows of each part; their shares cannot be changed here")
     share = step_along(TRAIN_SHARES, train_share(state), by)
     return state.edit({"dataset.split.valid": round((1 - split.test) * (1 - share), 6)})
 
 
 def train_share(state: PlayState) -> float:
-    """Training rows among those that are no test rows, as the configuration has it."""
+    """The configured share of training rows among the rows other than test rows."""
     split = state.config.dataset.split
     return 1 - split.valid / (1 - split.test)
 
 
 def change_penalty(state: PlayState, by: int) -> PlayState:
-    """Which regularisation, at the rate of the state."""
+    """The kind of regularisation, at the state's rate."""
     kind = cycle(PENALTIES, penalty_of(state)[0], by)
     rates = {"L1": (state.rate, 0.0), "L2": (0.0, state.rate)}
     l1, l2 = rates.get(kind, (0.0, 0.0))
@@ -103,7 +121,7 @@ def change_penalty(state: PlayState, by: int) -> PlayState:
 
 
 def change_penalty_rate(state: PlayState, by: int) -> PlayState:
-    """Its rate."""
+    """The rate of regularisation."""
     kind, rate = penalty_of(state)
     if kind == "none":
         return state.say("no regularisation: e turns on L1, then L2")
@@ -120,23 +138,23 @@ def penalty_of(state: PlayState) -> tuple[str, float]:
 
 
 def add_layer(state: PlayState) -> PlayState:
-    """A hidden layer more, which is selected."""
+    """Add a hidden layer and select it."""
     hidden = state.config.model.hidden
     if len(hidden) >= MOST_LAYERS:
-        return state.say(f"{MOST_LAYERS} layers at most, as in the Playground")
+        return state.say(f"at most {MOST_LAYERS} hidden layers, as in the Playground")
     return replace(state, layer=len(hidden)).edit({"model.hidden": [*hidden, NEW_UNITS]})
 
 
 def remove_layer(state: PlayState) -> PlayState:
-    """The last hidden layer less."""
+    """Remove the last hidden layer."""
     hidden = state.config.model.hidden
     if not hidden:
-        return state.say("no hidden layer is left; the network is a linear one")
+        return state.say("the network has no hidden layer to remove: it is linear")
     return replace(state, layer=max(0, min(state.layer, len(hidden) - 2))).edit({"model.hidden": list(hidden[:-1])})
 
 
 def select_layer(state: PlayState, by: int) -> PlayState:
-    """The layer whose units are turned."""
+    """Select the hidden layer whose units the keys change."""
     n_layers = len(state.config.model.hidden)
     return replace(state, layer=(state.layer + by) % n_layers) if n_layers else state.say("+ adds a hidden layer")
 
@@ -163,13 +181,83 @@ def switch_input(state: PlayState, index: int) -> PlayState:
 
 
 def new_weights(state: PlayState) -> PlayState:
-    """Other first weights and another order of rows; the rows stay."""
+    """New initial weights and another order of the same rows."""
     return state.edit({"seed": state.config.seed + 1})
 
 
 def new_data(state: PlayState) -> PlayState:
-    """Other points of a Playground's set; the same rows of a table, dealt otherwise into training and validation."""
+    """New points of a Playground's set; or another split of a table's rows into training and validation."""
     dataset = state.config.dataset
     if isinstance(dataset, PlaygroundConfig):
         return state.edit({"dataset.seed": dataset.seed + 1})
     return state.edit({"dataset.split.seed": (dataset.split.seed or 0) + 1})
+
+
+def change_speed(state: PlayState, by: int) -> PlayState:
+    """The speed of the training."""
+    speeds: tuple[Speed, ...] = get_args(Speed)
+    return replace(state, speed=speeds[max(0, min(len(speeds) - 1, speeds.index(state.speed) + by))])
+
+
+def _run(state: PlayState) -> PlayState:
+    return replace(state, running=not state.running)
+
+
+def _step(state: PlayState) -> PlayState:
+    return replace(state, running=False, wish="step")
+
+
+def _write(state: PlayState) -> PlayState:
+    return replace(state, wish="write")
+
+
+def _quit(state: PlayState) -> PlayState:
+    return replace(state, wish="quit")
+
+
+def _help(state: PlayState) -> PlayState:
+    return replace(state, helping=True)
+
+
+def _both(up: str, down: str, change: Callable[[PlayState, int], PlayState]) -> dict[str, Action]:
+    """A control that one key steps up, and another down."""
+    return {up: lambda state: change(state, 1), down: lambda state: change(state, -1)}
+
+
+CONTROLS = (
+    Control("space", "run, pause", {" ": _run}),
+    Control("s →", "one epoch", {"s": _step, "right": _step}),
+    Control("r", "new weights", {"r": new_weights}),
+    Control("g", "new data", {"g": new_data}),
+    Control("d D", "next, previous set", _both("d", "D", change_dataset)),
+    Control("n N", "more, less noise", _both("n", "N", change_noise)),
+    Control("t T", "more, fewer training rows", _both("t", "T", change_train_share)),
+    Control("b B", "larger, smaller batches", _both("b", "B", change_batch_size)),
+    Control("l L", "learning rate up, down", _both("l", "L", change_learning_rate)),
+    Control("o O", "next, previous optimizer", _both("o", "O", change_optimizer)),
+    Control("a A", "next, previous activation", _both("a", "A", change_activation)),
+    Control("e E", "regularisation; its rate", {
+        "e": lambda state: change_penalty(state, 1), "E": lambda state: change_penalty_rate(state, 1),
+    }),
+    Control("+ -", "add, remove a layer", {
+        "+": add_layer, "=": add_layer, "-": remove_layer,
+    }),
+    Control("> <", "next, previous layer", {**_both(">", "<", select_layer), "tab": partial(select_layer, by=1)}),
+    Control("] [ ↑ ↓", "more, fewer units", {
+        **_both("]", "[", change_units), **_both("up", "down", change_units),
+    }),
+    Control("1 … 7", f"inputs: {', '.join(LABELS)}", {
+        str(index + 1): partial(switch_input, index=index) for index in range(len(LABELS))
+    }),
+    Control("v", "rows drawn: training, validation, both, none", {
+        "v": lambda state: replace(state, shown=cycle(get_args(Shown), state.shown, 1)),
+    }),
+    Control("k", "predictions with or without their confidence", {
+        "k": lambda state: replace(state, sharp=not state.sharp),
+    }),
+    Control("f F", "faster, slower", _both("f", "F", change_speed)),
+    Control("w", "write a config that mlcli train runs", {"w": _write}),
+    Control("?", "this help", {"?": _help, "h": _help}),
+    Control("q Esc", "quit", {"q": _quit, "escape": _quit}),
+)  # fmt: skip
+ACTIONS = {key: action for control in CONTROLS for key, action in control.actions.items()}

@@ -17,7 +17,7 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification, FittedTask
 
-# Shares of the training targets between which a number's colour changes.
+# Quantiles of the training targets between which a number's colour changes.
 QUANTILES = (0.01, 0.99)
 # The Playground's plane is -REACH to REACH on both axes.
 REACH = 6.0
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 class Heatmap:
     """Predictions at n points of the plane.
 
-    kinds     : int64 (n,), index of the class; of a number: 1 for the higher half, 0 for the lower; -1 for neither
+    kinds     : int64 (n,), index of the class; for regression 1 in the higher half, 0 in the lower; -1 if not finite
     strengths : float64 (n,), 0 (undecided) to 1 (certain)
     """
 
@@ -41,9 +41,9 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class HeatmapScale:
-    """Turns predictions and targets into heatmaps.
+    """Converts predictions and targets to heatmaps.
 
-    low, high : numbers that get the full colour of kind 0 and of kind 1
+    low, high : numbers drawn in the full colour of kind 0 and of kind 1
     """
 
     task: FittedTask
@@ -93,7 +93,7 @@ class HeatmapScale:
 
 @torch.inference_mode()
 def hidden_outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
-    """Outputs (n, units) of each hidden layer, behind its activation, for inputs (n, d) of numbers."""
+    """Outputs (n, units) of each hidden layer, after its activation, for inputs (n, d)."""
     if not isinstance(model, Mlp):
         return []
     model.eval()
@@ -129,7 +129,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Points:
-    """Rows to draw: shares of the plane from its left and its top, float64 (n,), and the heatmap of their targets."""
+    """Rows to draw: positions from the plane's left and top, float64 (n,) from 0 to 1, and their targets' heatmap."""
 
     across: Floats
     down: Floats
@@ -137,12 +137,17 @@ class Points:
 
 
 def limits_of(dataset: DatasetConfig, splits: Splits, columns: tuple[str, str]) -> Limits:
-    """Fixed ones for the Playground's sets; otherwise those that hold all training and validation rows."""
+    """Fixed for the Playground's sets; else 6 % beyond the range of the training and validation rows."""
     if isinstance(dataset, PlaygroundConfig):
         return Limits(-REACH, REACH, -REACH, REACH)
     places = np.concatenate([places_of(rows, columns) for rows in (splits.train, splits.valid) if len(rows)])
-    ends = [_ends(places[:, axis]) for axis in (0, 1)]
-    return Limits(*ends[0], *ends[1])
+    ends = []
+    for values in places.T:
+        known = values[np.isfinite(values)]
+        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        margin = 0.06 * (high - low) or 1.0
+        ends += [low - margin, high + margin]
+    return Limits(*ends)
 
 
 def places_of(rows: object, columns: tuple[str, str]) -> Floats:
@@ -154,7 +159,7 @@ def places_of(rows: object, columns: tuple[str, str]) -> Floats:
 
 
 def points_of(rows: Table, columns: tuple[str, str], limits: Limits, task: FittedTask, scale: HeatmapScale) -> Points:
-    """At most MOST_POINTS rows that lie on the plane, the same ones each time."""
+    """At most MOST_POINTS rows within the limits, the same ones each time."""
     places, heatmap = places_of(rows, columns), scale.truth(task.truth(rows))
     across = (places[:, 0] - limits.left) / (limits.right - limits.left)
     down = (limits.top - places[:, 1]) / (limits.top - limits.bottom)
@@ -168,16 +173,9 @@ def points_of(rows: Table, columns: tuple[str, str], limits: Limits, task: Fitte
 def grid_inputs(
     features: FittedFeatures, columns: tuple[str, str], limits: Limits, width: int, height: int
 ) -> torch.Tensor:
-    """Inputs at the centres of width × height places, row by row from the top left."""
+    """Inputs at the centres of width × height cells, row by row from the top left."""
     across = limits.left + (np.arange(width) + 0.5) / width * (limits.right - limits.left)
     down = limits.top - (np.arange(height) + 0.5) / height * (limits.top - limits.bottom)
     x, y = np.meshgrid(across, down)
     frame = pl.DataFrame({columns[0]: x.ravel(), columns[1]: y.ravel()})
     return features.transform(Table(frame, features.schema.columns, ()))
-
-
-def _ends(values: Floats) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    room = 0.06 * (high - low) or 1.0
-    return low - room, high + room

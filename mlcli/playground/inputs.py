@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +26,10 @@ LABELS = ("x1", "x2", "x1²", "x2²", "x1x2", "sin x1", "sin x2")
 
 @dataclass(frozen=True)
 class PlayInput:
-    """One of the seven.
+    """One of the seven inputs.
 
     name     : of the column, or of the derived one
-    formulas : ways to write the derived column, of which the first is written; empty for a column of the data
+    formulas : equivalent formulas of the derived column, the first for writing; empty for a column of the data
     """
 
     label: str
@@ -38,7 +37,7 @@ class PlayInput:
     formulas: tuple[str, ...] = ()
 
     def is_on(self, features: FeaturesConfig) -> bool:
-        """Whether the network is given it."""
+        """Whether it is an input of the network."""
         return bool(self._names(features)) if self.formulas else self.name not in features.drop
 
     def switch(self, features: FeaturesConfig) -> dict[str, JsonValue]:
@@ -51,31 +50,30 @@ class PlayInput:
         return {"features.derive": derive if present else {**derive, self.name: self.formulas[0]}}
 
     def _names(self, features: FeaturesConfig) -> list[str]:
-        """The derived columns that are this input, whatever they are called."""
+        """The derived columns equal to this input, under any name."""
         programs = [parse_formula(text).program for text in self.formulas]
         return [name for name, text in features.derive.items() if parse_formula(text).program in programs]
 
 
 def play_inputs(columns: tuple[str, str]) -> tuple[PlayInput, ...]:
-    """The seven, in the order of LABELS."""
-    return tuple(_inputs(*columns))
+    """The seven inputs, in the order of LABELS."""
+    x, y = columns
+    qx, qy = quoted(x), quoted(y)
+    return (
+        PlayInput(LABELS[0], x),
+        PlayInput(LABELS[1], y),
+        PlayInput(LABELS[2], f"{x}_squared", (f"{qx} * {qx}", f"{qx} ** 2")),
+        PlayInput(LABELS[3], f"{y}_squared", (f"{qy} * {qy}", f"{qy} ** 2")),
+        PlayInput(LABELS[4], f"{x}_{y}", (f"{qx} * {qy}", f"{qy} * {qx}")),
+        PlayInput(LABELS[5], f"sin_{x}", (f"sin({qx})",)),
+        PlayInput(LABELS[6], f"sin_{y}", (f"sin({qy})",)),
+    )
 
 
 def count_others(columns: tuple[str, str], features: FeaturesConfig) -> int:
-    """Derived columns that are none of the seven."""
+    """Derived columns other than the seven inputs."""
     own = sum(one.is_on(features) for one in play_inputs(columns) if one.formulas)
     return len(features.derive) - own
-
-
-def _inputs(x: str, y: str) -> Iterator[PlayInput]:
-    yield PlayInput(LABELS[0], x)
-    yield PlayInput(LABELS[1], y)
-    for label, name in zip(LABELS[2:4], (x, y), strict=True):
-        at = quoted(name)
-        yield PlayInput(label, f"{name}_squared", (f"{at} * {at}", f"{at} ** 2"))
-    yield PlayInput(LABELS[4], f"{x}_{y}", (f"{quoted(x)} * {quoted(y)}", f"{quoted(y)} * {quoted(x)}"))
-    for label, name in zip(LABELS[5:], (x, y), strict=True):
-        yield PlayInput(label, f"sin_{name}", (f"sin({quoted(name)})",))
 
 
 def quoted(column: str) -> str:
@@ -84,18 +82,16 @@ def quoted(column: str) -> str:
 
 
 def choose_columns(config: Config, x: str | None, y: str | None, reporter: Reporter) -> tuple[str, str]:
-    """The columns named, and for those that are not, the ones whose numbers tell most of the target.
+    """The named columns, completed by those with the strongest association with the target.
 
-    Raises UsageError for names that are none of number columns, DataError where there are fewer than two.
+    Raises UsageError for names of no number column, DataError where there are fewer than two.
     """
     rows = read_source(config.dataset)
     table = rows.rows
     if not isinstance(table, Table):
-        raise DataError(f"{config.name}: pictures cannot be played; a table of two number columns can")
+        raise DataError(f"{config.name}: images cannot be played; name a table with two number columns")
     if len(table.targets) != 1:
-        raise DataError(
-            f"{config.name}: {len(table.targets)} targets cannot be drawn on one plane; predict one of them"
-        )
+        raise DataError(f"{config.name}: {len(table.targets)} targets cannot be drawn on one plane; choose one target")
     numbers = [column.name for column in table.features if column.kind == "number"]
     for option, name in (("--x", x), ("--y", y)):
         if name is not None and name not in numbers:
@@ -103,8 +99,8 @@ def choose_columns(config: Config, x: str | None, y: str | None, reporter: Repor
     if x is not None and x == y:
         raise UsageError(f"--x and --y are both {x!r}; name two columns")
     if len(numbers) < 2:
-        there = f"only {numbers[0]!r} holds numbers" if numbers else "none holds numbers"
-        raise DataError(f"{config.name}: two number columns beside the target are needed to play; {there}")
+        there = f"only {numbers[0]!r} contains numbers" if numbers else "no column contains numbers"
+        raise DataError(f"{config.name}: mlcli play needs two number columns beside the target; {there}")
     named = [name for name in (x, y) if name is not None]
     others = [name for name in numbers if name not in named]
     best = _ranked(table, others, rows.task == "classification") if len(others) + len(named) > 2 else others
@@ -115,7 +111,7 @@ def choose_columns(config: Config, x: str | None, y: str | None, reporter: Repor
 
 
 def reduce_to(config: Config, columns: tuple[str, str]) -> Config:
-    """Without all columns but these two, and what is said of the others."""
+    """The configuration with these two columns as the only features."""
     dataset, features = config.dataset, config.features
     table = read_source(dataset).rows
     if not isinstance(table, Table) or not isinstance(dataset, TableConfig):
@@ -131,7 +127,7 @@ def reduce_to(config: Config, columns: tuple[str, str]) -> Config:
 
 
 def _ranked(table: Table, names: list[str], classification: bool) -> list[str]:
-    """The names in the order of what each column tells of the target alone, by its F statistic."""
+    """The names by the strength of each column's association with the target (F statistic), strongest first."""
     from sklearn.feature_selection import f_classif, f_regression
 
     frame = collect(table.rows.select([*names, table.targets[0].name])).drop_nulls()

@@ -1,4 +1,4 @@
-"""The training that is played: the one of `mlcli train`, an epoch at a time, nothing of it on disk."""
+"""The training in a game: that of `mlcli train`, an epoch at a time, without files."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from mlcli.training.state import EpochRecord, TrainingState
 
 
 class Trainer:
-    """Holds the network of a configuration, which may be changed at any time.
+    """Trains the network of a configuration, which may be changed at any time.
 
-    context, state : as the training loop has them
-    rates      : learning rates since the first epoch, each with the epoch that it came after
-    diverged   : whether the loss is no longer a number
-    beginnings : how often a network was begun
+    context, state : of the training loop
+    rates      : learning rates since the first epoch, each with the epoch after which it was set
+    diverged   : whether the loss is not finite
+    beginnings : how many networks have been built
     """
 
     context: TrainingContext
@@ -50,11 +50,10 @@ class Trainer:
         self._begin(config)
 
     def follow(self, config: Config) -> None:
-        """Go on with another configuration: another learning rate is taken up on the way, all else begins anew.
+        """Continue with another configuration: a new learning rate applies from now on, any other change restarts.
 
-        So does another learning rate after divergence.
-
-        Raises DataError or ConfigError where the data does not allow it; then nothing has changed.
+        After divergence a new learning rate restarts too. Raises DataError or ConfigError, and changes nothing, where
+        the data does not fit.
         """
         if config == self.config:
             return
@@ -69,19 +68,19 @@ class Trainer:
             self._begin(config)
 
     def advance(self, interrupted: Callable[[], bool] = lambda: False) -> bool:
-        """The running epoch to its end, or as far as `interrupted` lets it; whether it has ended."""
+        """Train to the end of the epoch, or until `interrupted`; whether the epoch ended."""
         broken = run_epoch(self.context, self.state, (), interrupted)
         self.diverged = broken is not None and broken[0] == "diverged"
         return broken is None
 
     @property
     def config(self) -> Config:
-        """The configuration that is followed."""
+        """The current configuration."""
         return self.context.config
 
     @property
     def epoch(self) -> int:
-        """Epochs that are done."""
+        """Completed epochs."""
         return self.state.epoch
 
     @property
@@ -90,11 +89,11 @@ class Trainer:
         return self.state.history[-1] if self.state.history else None
 
     def plane(self, width: int, height: int) -> Heatmap:
-        """What the network answers at the centres of width × height places, row by row from the top left."""
+        """Predictions at the centres of width × height cells, row by row from the top left."""
         return self.scale.predictions(outputs_of(self.context, self._grid(width, height)))
 
     def neurons(self, width: int, height: int) -> list[list[Heatmap]]:
-        """As `plane`, of each input and each hidden unit: its sign, and its size within what it reaches."""
+        """As `plane`, for each input and each hidden unit: its sign, and its size relative to the largest."""
         grid = self._grid(width, height)
         return [
             [unit_heatmap(column) for column in layer.T] for layer in (grid, *hidden_outputs(self.context.model, grid))
@@ -110,7 +109,7 @@ class Trainer:
         splits = self._splits(config)
         train, valid = splits.train, splits.valid
         if not isinstance(train, Table) or not isinstance(valid, Table):
-            raise DataError("pictures cannot be played: a table of two number columns can")
+            raise DataError("images cannot be played; name a table with two number columns")
         task = fit_task(train, splits.task, config.model, config.loss, config.evaluation.positive)
         features = fit_features(
             train, config.features, config.seed, task.truth(train), isinstance(task, Classification)
@@ -124,13 +123,8 @@ class Trainer:
         limits = limits_of(config.dataset, splits, self.columns)
         scale = HeatmapScale.of(task, task.truth(train))
         self.training, self.validation = (points_of(rows, self.columns, limits, task, scale) for rows in (train, valid))
-        self.context, self.state, self.features, self.limits, self.scale = (
-            context,
-            new_state(context),
-            features,
-            limits,
-            scale,
-        )
+        self.context, self.state = context, new_state(context)
+        self.features, self.limits, self.scale = features, limits, scale
         self.task: FittedTask = task
         self.rates = [(0, config.optimizer.lr)]
         self.diverged = False
@@ -138,10 +132,10 @@ class Trainer:
         self._grids: dict[tuple[int, int], torch.Tensor] = {}
 
     def _splits(self, config: Config) -> Splits:
-        """The rows as they are dealt; a source is read once for all ways to deal it."""
-        undealt = config.dataset.model_copy(update={"split": SplitConfig(column=config.dataset.split.column)})
-        if self._source is None or self._source[0] != undealt:
-            self._source = undealt, read_source(config.dataset)
+        """The split rows; a source is read once for all its splits."""
+        unsplit = config.dataset.model_copy(update={"split": SplitConfig(column=config.dataset.split.column)})
+        if self._source is None or self._source[0] != unsplit:
+            self._source = unsplit, read_source(config.dataset)
         return split_source(config.dataset, config.seed, self._source[1])[0]
 
 

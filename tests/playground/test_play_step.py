@@ -90,7 +90,7 @@ def test_without_an_order_the_epochs_of_the_config_are_trained(workspace, mlcli)
         (["people.csv", "--x", "age", "--y", "age"], 2, "name two columns"),
         (["configs/iris.yaml", "--x", "petal"], 2, "did you mean 'petal_"),
         (["configs/digits.yaml"], 3, "digits cannot be played"),
-        (["few.csv"], 3, "only 'a' holds numbers"),
+        (["few.csv"], 3, "only 'a' contains numbers"),
         (["circle", "-S", "model.activation=tan"], 2, "model.activation"),
         (["circle", "-S", "optimizer.lr=1e30", "-S", "model.activation=relu"], 6, "try a lower optimizer.lr"),
     ],

@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from mlcli.errors import DataError
-from mlcli.playground.key_bindings import apply_key
-from mlcli.playground.start import PlayRequest, start_play
-from mlcli.playground.state import describe_played
+from mlcli.playground.controls import apply_key
+from mlcli.playground.state import PlayRequest, describe_played, start_play
 from mlcli.playground.trainer import Trainer
 from mlcli.reporter import Silent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlcli.errors import MlcliError
 from mlcli.io.paths import free_path
-from mlcli.playground.key_bindings import apply_key
+from mlcli.playground.controls import apply_key
 from mlcli.playground.state import PlayState, Speed, describe_played, write_played
 from mlcli.playground.trainer import Trainer
 from mlcli.terminal.alt_screen import AltScreen

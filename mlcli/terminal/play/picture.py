@@ -8,8 +8,8 @@ from itertools import zip_longest
 from rich.text import Text
 
 from mlcli.io.text import printable
+from mlcli.playground.controls import CONTROLS
 from mlcli.playground.heatmap import Points
-from mlcli.playground.key_bindings import CONTROLS
 from mlcli.playground.state import PlayState
 from mlcli.playground.trainer import Trainer
 from mlcli.terminal.drawing import FAINT, HEADING, line

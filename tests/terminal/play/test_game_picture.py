@@ -6,8 +6,8 @@ import pytest
 from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 
-from mlcli.playground.key_bindings import apply_key
-from mlcli.playground.start import PlayRequest, start_play
+from mlcli.playground.controls import apply_key
+from mlcli.playground.state import PlayRequest, start_play
 from mlcli.playground.trainer import Trainer
 from mlcli.reporter import Silent
 from mlcli.terminal.play.panel import Losses

@@ -7,9 +7,8 @@ import pytest
 
 from mlcli.config.sections.model import Activation
 from mlcli.playground import controls
-from mlcli.playground.key_bindings import ACTIONS, CONTROLS, apply_key
-from mlcli.playground.start import playground_config
-from mlcli.playground.state import PlayState
+from mlcli.playground.controls import ACTIONS, CONTROLS, apply_key
+from mlcli.playground.state import PlayState, playground_config
 
 
 def state_of(name="circle", *sets, columns=("x1", "x2"), **fields):
