@@ -42,8 +42,8 @@ def count_classes(confusion: np.ndarray) -> ClassCounts:
 
 def class_table(counts: ClassCounts, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall, F1 and support of each class; counts are (K,)."""
-    scores = np.stack([_precisions(counts), _recalls(counts), _f1s(counts)])
-    columns = np.where(np.isnan(scores), None, scores).tolist()
+    scores = (_precisions(counts), _recalls(counts), _f1s(counts))
+    columns = ([None if np.isnan(value) else value for value in column.tolist()] for column in scores)
     return tuple(ClassScore(*row) for row in zip(names, *columns, counts.support.tolist(), strict=True))
 
 

@@ -29,22 +29,17 @@ class InferenceModel:
         self.model = _pad_linear_layers(copy.deepcopy(model).float().cpu().eval())
 
     def outputs(self, x: Tensor) -> Tensor:
-        """Float32 (n, d) → outputs for n rows, then for those that fill up the last block."""
+        """Float32 (n, d) → outputs for n rows, then for the rows of zeros that fill up the last block."""
+        missing = -len(x) % self.rows or (0 if len(x) else self.rows)
+        filled = functional.pad(x, (0, 0, 0, missing)) if missing else x
         with torch.inference_mode(), single_thread():
-            blocks = torch.split(fill_rows(x, self.rows), self.rows)
-            return torch.cat([self.model(block) for block in blocks])
+            return torch.cat([self.model(block) for block in torch.split(filled, self.rows)])
 
 
 def rows_per_block(model: nn.Module) -> int:
     """Rows in a block; it depends on the network alone, not on how many rows there are."""
     n_parameters = max(1, sum(parameter.numel() for parameter in model.parameters()))
     return min(MAX_ROWS, max(ROWS, MULTIPLY_ADDS // n_parameters // ROWS * ROWS))
-
-
-def fill_rows(x: Tensor, multiple: int = ROWS) -> Tensor:
-    """(n, d) with rows of zeros appended, so that their number is a positive multiple."""
-    missing = -len(x) % multiple or (0 if len(x) else multiple)
-    return functional.pad(x, (0, 0, 0, missing)) if missing else x
 
 
 @contextlib.contextmanager

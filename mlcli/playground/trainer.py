@@ -57,12 +57,11 @@ class Trainer:
         """
         if config == self.config:
             return
-        if only_rate_differs(config, self.config) and not self.diverged:
-            self.context = replace(
-                self.context,
-                config=config,
-                lr=rate_for_batch(config.optimizer, config.training, self.context.batch_size),
-            )
+        optimizer = self.config.optimizer.model_copy(update={"lr": config.optimizer.lr})
+        only_lr_differs = self.config.model_copy(update={"optimizer": optimizer}) == config
+        if only_lr_differs and not self.diverged:
+            lr = rate_for_batch(config.optimizer, config.training, self.context.batch_size)
+            self.context = replace(self.context, config=config, lr=lr)
             self.rates = [*(rate for rate in self.rates if rate[0] < self.epoch), (self.epoch, config.optimizer.lr)]
         else:
             self._begin(config)
@@ -137,9 +136,3 @@ class Trainer:
         if self._source is None or self._source[0] != unsplit:
             self._source = unsplit, read_source(config.dataset)
         return split_source(config.dataset, config.seed, self._source[1])[0]
-
-
-def only_rate_differs(one: Config, other: Config) -> bool:
-    """Whether two configurations are equal but for the learning rate."""
-    optimizer = one.optimizer.model_copy(update={"lr": other.optimizer.lr})
-    return one.model_copy(update={"optimizer": optimizer}) == other

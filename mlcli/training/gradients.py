@@ -41,7 +41,7 @@ class Gradients(Protocol):
 def choose_gradients(
     model: nn.Module, config: MlpConfig, cost: Cost, precision: torch.dtype, device: torch.device
 ) -> Gradients:
-    """Written-out backpropagation for plain networks on the CPU, where it saves up to half of a step's time."""
+    """`Backprop` for plain networks on the CPU, where it saves up to half of a step's time; else `Autograd`."""
     if device.type == "cpu" and is_plain(model, config):
         return Backprop(model, config, cost, precision)
     return Autograd(model, config, cost, precision)

@@ -82,8 +82,9 @@ def run_epoch(
                 callback.on_batch_end(context, state)
         if interrupted():
             return "interrupted", None
-    if (step := first_non_finite(context, state)) is not None:
-        return "diverged", step
+    bad = ~torch.isfinite(state.losses)
+    if bool(bad.any()):
+        return "diverged", state.step - context.steps_per_epoch + int(bad.int().argmax()) + 1
     close_epoch(context, state, callbacks)
     return None
 
@@ -188,14 +189,6 @@ def mean_loss(context: TrainingContext, state: TrainingState) -> float:
         sizes[-1] = len(context.train) - (context.steps_per_epoch - 1) * context.batch_size
     losses = state.losses[: state.batch].double().cpu()
     return ((losses * sizes).sum() / sizes.sum()).item() if state.batch else math.nan
-
-
-def first_non_finite(context: TrainingContext, state: TrainingState) -> int | None:
-    """The step of this epoch whose loss is the first not to be finite, counted from the run's start."""
-    bad = ~torch.isfinite(state.losses)
-    if not bool(bad.any()):
-        return None
-    return state.step - context.steps_per_epoch + int(bad.int().argmax()) + 1
 
 
 @dataclass(frozen=True)
