@@ -64,11 +64,6 @@ class TrainingEvidence:
         return [loss / self.chance.uniform_loss for loss in losses] if self.chance.uniform_loss > 0 else []
 
     @property
-    def valid_deviation(self) -> float:
-        """Standard error of the validation loss; 0 where it was not measured."""
-        return self.probes.valid_deviation if self.probes is not None else 0.0
-
-    @property
     def rates(self) -> RateRange | None:
         """The range test; None where none was made."""
         return self.probes.rates if self.probes is not None else None
@@ -90,18 +85,6 @@ class TrainingEvidence:
             return 1.0  # a constant target
         majority = max(self.counts) / sum(self.counts)
         return (scores.get("accuracy", majority) - majority) / (1 - majority)
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """Inputs and columns of a sample of the training rows.
-
-    sizes  : root mean square of each numeric input on the training rows, by the input's name
-    skills : of each column before encoding, used alone, on rows held out: 0 is chance and 1 perfect
-    """
-
-    sizes: dict[str, float]
-    skills: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -176,6 +159,8 @@ class ProbeResults:
     """The results of all probes.
 
     untrained, trained : the network with its initial weights, and with its best ones
+    sizes              : root mean square of each numeric input on a sample of the training rows, by its name
+    skills             : of each column before encoding, used alone, on rows held out: 0 is chance and 1 perfect
     labels             : None for regression
     curve              : None where training and validation loss are close, or where it would take too long
     valid_counts       : validation rows of each class; empty for regression
@@ -185,7 +170,8 @@ class ProbeResults:
     rates: RateRange | None
     untrained: NetworkFacts
     trained: NetworkFacts
-    columns: ColumnFacts
+    sizes: dict[str, float]
+    skills: dict[str, float]
     forest: ForestFacts
     labels: LabelFacts | None
     curve: RowCurve | None

@@ -34,8 +34,7 @@ JUMP = 0.1
 # Share of epochs with a jump; single ones happen in good trainings too, with dropout more often.
 JUMPY_SHARE = 0.25
 # Epochs from which a curve has a shape, and from which it has a last quarter.
-MIN_EPOCHS = 8
-MIN_QUARTERS = 4
+MIN_EPOCHS, MIN_QUARTERS = 8, 4
 # Share of the epochs that counts as the end.
 TAIL = 0.25
 # Share of the tail's epochs in which the loss falls: noise gives a half, a slope nearly all.
@@ -172,11 +171,8 @@ def still_improving(evidence: TrainingEvidence) -> Finding | None:
 def is_improving(evidence: TrainingEvidence) -> bool:
     """Whether the losses were still clearly falling in the last epoch."""
     losses = evidence.losses
-    if (
-        len(losses) < max(MIN_QUARTERS, evidence.config.training.epochs)
-        or overshooting(evidence)
-        or converges_slowly(evidence)
-    ):
+    fewest = max(MIN_QUARTERS, evidence.config.training.epochs)
+    if len(losses) < fewest or overshooting(evidence) or converges_slowly(evidence):
         return False
     best = min(range(len(losses)), key=(evidence.valid_losses or losses).__getitem__) + 1
     return evidence.fall(TAIL) > WORTH_WAITING and best > LATE * len(losses)
@@ -243,7 +239,8 @@ def generalisation_gap(evidence: TrainingEvidence) -> str:
     if not losses or not valid or overshooting(evidence) or is_underfitting(evidence):
         return ""
     gap, best = (valid["loss"] - train["loss"]) / chance, min(range(len(losses)), key=losses.__getitem__)
-    if gap > max(GAP, DEVIATIONS * evidence.valid_deviation / chance):
+    deviation = evidence.probes.valid_deviation if evidence.probes is not None else 0.0
+    if gap > max(GAP, DEVIATIONS * deviation / chance):
         return f"the loss is {train['loss']:.4g} on the training rows and {valid['loss']:.4g} on the validation rows"
     if _more_errors(evidence):
         return (
@@ -284,7 +281,7 @@ def plateau(evidence: TrainingEvidence) -> Finding | None:
         f"over the second half of {len(losses)} epochs the training loss changed by less than "
         f"{FLAT * evidence.chance.uniform_loss:.2g} and stayed at {evidence.history[-1].train_loss:.4g}"
     )
-    return Finding("plateau", "plateau of the loss", reason, *decay_rate(config))
+    return Finding("plateau", "plateau of the loss", reason, *decay_rate())
 
 
 def imbalance_ignored(evidence: TrainingEvidence) -> Finding | None:
@@ -296,7 +293,7 @@ def imbalance_ignored(evidence: TrainingEvidence) -> Finding | None:
         f"the largest class has {max(counts):,} training rows and the smallest {min(counts):,}, all with the same "
         "weight, so errors on the smallest class hardly change the loss"
     )
-    return Finding("imbalance_ignored", "imbalanced classes", reason, *balance_classes(evidence.config))
+    return Finding("imbalance_ignored", "imbalanced classes", reason, *balance_classes())
 
 
 def _falling_share(losses: list[float]) -> float:

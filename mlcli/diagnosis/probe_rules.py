@@ -48,7 +48,7 @@ LEARNED = 0.9
 
 def target_leaked(evidence: TrainingEvidence) -> Finding | None:
     """A single column that predicts the target almost perfectly, far ahead of all others."""
-    skills = evidence.probes.columns.skills if evidence.probes else {}
+    skills = evidence.probes.skills if evidence.probes else {}
     if (leading := leading_column(skills)) is None:
         return None
     name, second = leading
@@ -62,7 +62,7 @@ def target_leaked(evidence: TrainingEvidence) -> Finding | None:
 
 def unscaled_inputs(evidence: TrainingEvidence) -> Finding | None:
     """An input that is much larger than the initial weights and the learning rate are meant for."""
-    sizes = evidence.probes.columns.sizes if evidence.probes is not None else {}
+    sizes = evidence.probes.sizes if evidence.probes is not None else {}
     name = max(sizes, key=sizes.__getitem__, default="")
     if not name or sizes[name] < LARGE_INPUT:
         return None
@@ -195,7 +195,7 @@ def class_collapse(evidence: TrainingEvidence) -> Finding | None:
         f"the prediction for each of {max(predicted):,} training rows is '{evidence.classes[only]}', the class of "
         f"{evidence.counts[only] / sum(evidence.counts):.0%} of them"
     )
-    return Finding("class_collapse", "one class predicted for all", reason, *balance_classes(evidence.config))
+    return Finding("class_collapse", "one class predicted for all", reason, *balance_classes())
 
 
 def _has_learned(evidence: TrainingEvidence) -> bool:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.evidence import (
-    ColumnFacts,
     ForestFacts,
     LabelFacts,
     NetworkFacts,
@@ -56,14 +55,15 @@ def run_probes(
     rates   : of the experiment's range test
     context : of the training, with the best weights in its network
     """
-    forest = grow_forest(experiment)
+    forest, (sizes, skills) = grow_forest(experiment), probe_columns(experiment)
     gap = evidence.valid["loss"] - evidence.train["loss"] if evidence.train and evidence.valid else 0.0
     has_gap = gap > GAP * evidence.chance.uniform_loss
     probes = ProbeResults(
         rates=rates,
         untrained=probe_network(experiment, experiment.context()),
         trained=probe_network(experiment, context),
-        columns=probe_columns(experiment),
+        sizes=sizes,
+        skills=skills,
         forest=forest,
         labels=suspect_labels(forest) if experiment.n_classes else None,
         curve=measure_rows(experiment, evidence.history[-1].step) if has_gap else None,
@@ -82,8 +82,8 @@ def _standard_error(context: TrainingContext, rows: TensorDataset) -> float:
     return stdev(losses) / math.sqrt(len(context.valid)) if all(map(math.isfinite, losses)) else 0.0
 
 
-def probe_columns(experiment: Experiment) -> ColumnFacts:
-    """Sizes of the inputs, and how well each column alone predicts the target."""
+def probe_columns(experiment: Experiment) -> tuple[dict[str, float], dict[str, float]]:
+    """Root mean square of each numeric input, and how well each column alone predicts the target, by name."""
     rows = experiment.draw(experiment.train, COLUMN_SAMPLE)
     x, names = rows.x.float().cpu().numpy(), experiment.layout.names
     sizes = np.sqrt(np.square(x[:, : len(names)], dtype=np.float64).mean(axis=0))
@@ -95,7 +95,7 @@ def probe_columns(experiment: Experiment) -> ColumnFacts:
     for name, at in together.items():
         column = x[:, at[0]] if len(at) == 1 else x[:, at].argmax(axis=1)  # one-hot inputs are joined again
         skills[name] = _skill_alone(column, y)
-    return ColumnFacts(dict(zip(names, sizes.tolist(), strict=True)), skills)
+    return dict(zip(names, sizes.tolist(), strict=True)), skills
 
 
 def _skill_alone(column: np.ndarray, y: np.ndarray) -> float:

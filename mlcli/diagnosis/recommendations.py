@@ -116,7 +116,7 @@ def regularise(config: Config) -> Recommendation:
     return tuple(advice), patch
 
 
-def decay_rate(config: Config) -> Recommendation:
+def decay_rate() -> Recommendation:
     """A lower learning rate once the loss is constant."""
     advice = (
         "optimizer.schedule: plateau, which lowers the learning rate when the loss stops falling",
@@ -126,7 +126,7 @@ def decay_rate(config: Config) -> Recommendation:
     return advice, {"optimizer.schedule": {"name": "plateau"}}
 
 
-def balance_classes(config: Config) -> Recommendation:
+def balance_classes() -> Recommendation:
     """Class weights, and metrics that do not favour the largest class."""
     return (
         "loss.class_weights: balanced",

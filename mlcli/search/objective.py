@@ -26,13 +26,6 @@ from mlcli.training.state import EpochRecord
 
 # Inputs of other features that are kept; each takes as much memory as the training rows.
 KEPT_INPUTS = 2
-EPOCHS = "training.epochs"
-# Parts of a configuration that decide its inputs and the encoding of the targets.
-INPUT_KEYS: tuple[Callable[[Config], object], ...] = (
-    lambda config: config.features,
-    lambda config: config.loss,
-    lambda config: config.model.output,
-)
 
 
 @dataclass(frozen=True)
@@ -113,10 +106,10 @@ class SearchContext:
         return 1 + (len(self.folds.held_out) if self.folds else 0)
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
-        """The start's own unless a key in INPUT_KEYS differs; the rows are the start's, whatever the seed."""
+        """The start's own unless a section that decides them differs; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):
             return self.inputs, self.arrays
-        key = str([view(config) for view in INPUT_KEYS])
+        key = str(_input_sections(config))
         if key not in self.others:
             while len(self.others) >= KEPT_INPUTS:
                 del self.others[next(iter(self.others))]
@@ -128,7 +121,12 @@ class SearchContext:
 
 def same_inputs(one: Config, other: Config) -> bool:
     """Whether the networks of two configurations have the same inputs and outputs."""
-    return all(view(one) == view(other) for view in INPUT_KEYS)
+    return _input_sections(one) == _input_sections(other)
+
+
+def _input_sections(config: Config) -> tuple[object, ...]:
+    """Parts of a configuration that decide its inputs and the encoding of the targets."""
+    return config.features, config.loss, config.model.output
 
 
 def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
@@ -177,7 +175,7 @@ def pruning_rules(search_context: SearchContext, config: Config, earlier: Sequen
     """The rule of improve.pruning, which compares a trial with earlier ones of as many epochs."""
     followed = search_context.selection_metric.followed
     start_epochs, epochs = search_context.start.training.epochs, config.training.epochs
-    alike = [trial for trial in earlier if trial.values.get(EPOCHS, start_epochs) == epochs]
+    alike = [trial for trial in earlier if trial.values.get("training.epochs", start_epochs) == epochs]
     match search_context.start.improve.pruning:
         case "median":
             return [MedianPruning([trial.curve for trial in alike if trial.state == "complete"], followed)]

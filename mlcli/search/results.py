@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from torch import Tensor
 
@@ -22,15 +23,14 @@ from mlcli.config.loading.dump import (
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.evaluation.cross_validation import Folds
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.measure import Difference, compare_predictions
-from mlcli.models.task import Classification, FittedTask
+from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
 from mlcli.search.objective import SearchContext, reported_metric
-from mlcli.search.search import Search, Searched
+from mlcli.search.search import Search
 from mlcli.search.space import config_with, distributions, params_of
 from mlcli.search.storage import quiet
 from mlcli.search.trial import Trial, best_so_far, best_trial, describe_progress, start_trial
@@ -86,12 +86,17 @@ class Results:
         }
 
 
-def write_results(folder: Path, search: Search, searched: Searched, ensemble: TrainedEnsemble | None) -> Results:
+def write_results(folder: Path, search: Search, ensemble: TrainedEnsemble | None) -> Results:
     """Write trials.json, best.yaml and the ensemble's run."""
-    context, trials = search.context, searched.trials
+    context, trials = search.context, search.trials
     best, importance = best_so_far(trials, context.metric), rank_keys(trials, search.study.space, context.metric)
+    proposal, winner = None, best_trial(trials, context.metric)
+    if winner is not None:
+        proposal = folder / "best.yaml"
+        text = write_proposal(context.start, winner, trials, search.findings, context.metric)
+        write_file(proposal, text.encode())
     results = Results(
-        proposal=write_best(folder, search, searched),
+        proposal=proposal,
         ensemble=save_ensemble(context, ensemble),
         difference=find_difference(search, ensemble),
         n_rows=context.n_compared if ensemble is None else len(context.arrays[1]),
@@ -101,22 +106,12 @@ def write_results(folder: Path, search: Search, searched: Searched, ensemble: Tr
     )
     document = {
         "metric": context.metric,
-        "findings": searched.findings,
+        "findings": search.findings,
         "importance": importance,
         "trials": trials,
     }
     write_json(folder / "trials.json", document)
     return results
-
-
-def write_best(folder: Path, search: Search, searched: Searched) -> Path | None:
-    """Write best.yaml; its path, or None without a complete trial."""
-    best = best_trial(searched.trials, search.context.metric)
-    if best is None:
-        return None
-    text = write_proposal(search.context.start, best, searched.trials, searched.findings, search.context.metric)
-    write_file(folder / "best.yaml", text.encode())
-    return folder / "best.yaml"
 
 
 def write_proposal(
@@ -163,9 +158,12 @@ def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> S
 def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> Difference | None:
     """Of the ensemble, or else the best network, to the start's; an ensemble is compared on the validation rows."""
     context, model_cache, best = search.context, search.model_cache, best_trial(search.trials, search.context.metric)
-    if context.folds is not None and ensemble is None and best is not None and best.origin != "start":
+    folds = context.folds
+    if folds is not None and ensemble is None and best is not None and best.origin != "start":
         before, after = model_cache.get_fold_outputs({}), model_cache.get_fold_outputs(best.values)
-        return None if before is None or after is None else compare_on_folds(context, context.folds, after, before)
+        if before is None or after is None:
+            return None
+        return _compare(context, folds.task, folds.truth, folds.task.decode(after), folds.task.decode(before))
     start = model_cache.get({})
     if start is None or best is None:
         return None
@@ -177,26 +175,23 @@ def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> Differe
 
 
 def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, before: Tensor) -> Difference | None:
-    """Paired comparison with the start on the validation rows; None where only one of them gives probabilities.
+    """Comparison with the start on the validation rows; None where only one of them gives probabilities.
 
     config : whose raw outputs are compared with the start's
     """
-    inputs, _ = context.inputs_for(config)
-    start, valid = context.inputs, context.inputs.prepared.splits.valid
-    if _has_probabilities(start.task) != _has_probabilities(inputs.task):
+    task, start = context.inputs_for(config)[0].task, context.inputs.task
+    if _has_probabilities(start) != _has_probabilities(task):
         return None
-    names, evaluation = (reported_metric(start.task, context.metric),), context.start.evaluation
-    truth, ours, theirs = start.task.truth(valid), inputs.task.decode(outputs), start.task.decode(before)
-    return compare_predictions(start.task, truth, ours, theirs, names, evaluation.confidence, context.start.seed)[0]
+    truth = start.truth(context.inputs.prepared.splits.valid)
+    return _compare(context, start, truth, task.decode(outputs), start.decode(before))
 
 
-def compare_on_folds(context: SearchContext, folds: Folds, outputs: Tensor, before: Tensor) -> Difference:
-    """Paired comparison with the start on the rows of all folds, each predicted by networks trained without it."""
-    names, evaluation = (reported_metric(folds.task, context.metric),), context.start.evaluation
-    ours, theirs = folds.task.decode(outputs), folds.task.decode(before)
-    return compare_predictions(folds.task, folds.truth, ours, theirs, names, evaluation.confidence, context.start.seed)[
-        0
-    ]
+def _compare(
+    context: SearchContext, task: FittedTask, truth: np.ndarray, after: Predictions, before: Predictions
+) -> Difference:
+    """Paired comparison by the metric reported for the task."""
+    names, confidence = (reported_metric(task, context.metric),), context.start.evaluation.confidence
+    return compare_predictions(task, truth, after, before, names, confidence, context.start.seed)[0]
 
 
 def _has_probabilities(task: FittedTask) -> bool:

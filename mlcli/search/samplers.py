@@ -7,26 +7,25 @@ out curves that ended earlier and cannot tell trials of other training.epochs ap
 
 from __future__ import annotations
 
-import itertools
+import json
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 from mlcli.config.sections.training import Choices, ImproveConfig, LogRange, Space
 from mlcli.errors import UsageError
 from mlcli.metrics.catalog import beats
-from mlcli.search.space import distribution_of, drawn_keys
+from mlcli.search.space import drawn_keys
 from mlcli.training.state import EpochRecord, TrainingState
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial
 
 # Random trials before TPE; a search of minutes has a few dozen trials.
 STARTUP = 6
@@ -48,16 +47,14 @@ def build_sampler(config: ImproveConfig, space: Space, seed: int) -> BaseSampler
         case "grid":
             return GridSampler(space)
         case "cma":
-            return _cma(seed)
+            try:
+                import cmaes  # noqa: F401
+            except ImportError as error:
+                raise UsageError(
+                    "improve.sampler: cma needs the package cmaes; run: pip install 'mlcli[cma]'"
+                ) from error
+            return CmaEsSampler(seed=seed, warn_independent_sampling=False)
     return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
-
-
-def _cma(seed: int) -> BaseSampler:
-    try:
-        import cmaes  # noqa: F401
-    except ImportError as error:
-        raise UsageError("improve.sampler: cma needs the package cmaes; run: pip install 'mlcli[cma]'") from error
-    return CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
 class GridSampler(BaseSampler):
@@ -84,27 +81,23 @@ class GridSampler(BaseSampler):
 
     def untried(self, study: Study) -> list[dict[str, Any]]:
         """Combinations of no trial, except of dropped ones."""
-        from optuna.trial import TrialState
-
         tried = [trial.params for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.FAIL]
         return [params for params in self.grid if params not in tried]
 
 
 def grid_of(space: Space) -> list[dict[str, Any]]:
     """Optuna's parameters of each combination of a finite space."""
-    written = {key: _all_of(searched) for key, searched in space.items()}
-    combinations = itertools.product(*written.values())
-    drawn = (_only_drawn(space, dict(zip(written, values, strict=True))) for values in combinations)
+    values: list[list[Any]] = []
+    for searched in space.values():
+        if isinstance(searched, Choices):
+            values.append([json.dumps(choice) for choice in searched.choices])
+        else:
+            low, high = searched.log if isinstance(searched, LogRange) else searched
+            values.append(list(range(int(low), int(high) + 1)))
+    drawn = (_only_drawn(space, dict(zip(space, combination, strict=True))) for combination in product(*values))
     grid = list({tuple(params.items()): params for params in drawn}.values())
     random.Random(0).shuffle(grid)  # noqa: S311 (an order, no secret)
     return grid
-
-
-def _all_of(searched: Choices | LogRange | tuple[Any, Any]) -> list[Any]:
-    if isinstance(searched, Choices):
-        return list(distribution_of(searched).choices)  # type: ignore[attr-defined]
-    low, high = searched.log if isinstance(searched, LogRange) else searched
-    return list(range(int(low), int(high) + 1))
 
 
 def _only_drawn(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean
 
 import torch
@@ -20,8 +21,8 @@ from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
 from mlcli.search.space import config_with
-from mlcli.search.storage import ModelCache
-from mlcli.search.study import AskedTrial, Heartbeat, Study, StudyPoller
+from mlcli.search.storage import HEARTBEAT, ModelCache
+from mlcli.search.study import POLL_SECONDS, AskedTrial, Periodic, Study
 from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
@@ -74,14 +75,6 @@ class SearchCallback(Callback):
         """Called after each reading of the study, with the number of trials that are running in all processes."""
 
 
-@dataclass(frozen=True)
-class Searched:
-    """The state of a search: its trials so far, and the findings on its start."""
-
-    trials: tuple[Trial, ...]
-    findings: tuple[Finding, ...]
-
-
 Diagnose = Callable[[TrainingEvidence, TrainingContext], list[Finding]]
 
 
@@ -128,7 +121,12 @@ class Search:
         self.diagnose = diagnose
         self.trials = study.trials()
 
-    def run(self, interrupted: Callable[[], bool]) -> Searched:
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings on the search's start; empty before its diagnosis."""
+        return tuple(self.study.findings() or ())
+
+    def run(self, interrupted: Callable[[], bool]) -> None:
         """Run trials until the budget is spent or `interrupted` returns True."""
 
         def stopped() -> bool:
@@ -144,11 +142,6 @@ class Search:
             if not self._run_trial(*self._next_trial(), stopped, interrupted):
                 break
             self.poll()
-        return self.searched()
-
-    def searched(self) -> Searched:
-        """The state of the search."""
-        return Searched(tuple(self.trials), tuple(self.study.findings() or ()))
 
     def seconds_left(self) -> float:
         """Until the deadline."""
@@ -179,7 +172,7 @@ class Search:
         if self.leads and "start" not in origins:
             return Trial(number, "start", {}, "failed"), None
         if self.leads and "remedy" not in origins:
-            values = recommended_values(self.context.start, self.study.findings() or ())
+            values = recommended_values(self.context.start, self.findings)
             if values:
                 return Trial(number, "remedy", values, "failed"), None
         asked = self.study.ask(len(self.trials))
@@ -216,9 +209,12 @@ class Search:
 
         A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
         """
-        callbacks: list[Callback] = [*self.callbacks, Heartbeat(self.study, asked)]
+        callbacks: list[Callback] = [*self.callbacks]
+        if asked is not None:
+            self.study.record_heartbeat(asked)
+            callbacks.append(Periodic(partial(self.study.record_heartbeat, asked), HEARTBEAT))
         if self.callbacks and (self.budget.jobs > 1 or self.study.shared):
-            callbacks.append(StudyPoller(self.poll))
+            callbacks.append(Periodic(self.poll, POLL_SECONDS))
         trial_run = train_trial(self.context, config, self.trials, callbacks, stopped)
         late, is_start = trial_run.trained.stopped == "interrupted", blank.origin == "start"
         if late and (interrupted() or is_start or not trial_run.trained.state.best_epoch):

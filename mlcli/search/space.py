@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
@@ -14,10 +17,6 @@ from mlcli.config.sections.rows import ImageConfig
 from mlcli.config.sections.training import Choices, LogRange, Searched, Space
 from mlcli.config.tree import JsonValue, dotted, read_key
 from mlcli.diagnosis.recommendations import round_number
-
-if TYPE_CHECKING:
-    import optuna
-    from optuna.distributions import BaseDistribution
 
 T = TypeVar("T")
 
@@ -104,8 +103,6 @@ def _applies(key: str, values: Mapping[str, JsonValue]) -> bool:
 
 
 def _suggest(asked: optuna.Trial, key: str, among: BaseDistribution) -> Any:  # noqa: ANN401 (what it holds)
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
     match among:
         case CategoricalDistribution():
             return asked.suggest_categorical(key, among.choices)
@@ -159,8 +156,6 @@ def _networks(hidden: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 
 def distribution_of(searched: Searched) -> BaseDistribution:
     """Optuna's distribution of a key's range or choices, which are written as JSON."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
     match searched:
         case Choices():
             return CategoricalDistribution([json.dumps(choice) for choice in searched.choices])
@@ -184,8 +179,6 @@ def _read_param(searched: Searched, param: Any) -> JsonValue:  # noqa: ANN401 (w
 
 
 def _contains(distribution: BaseDistribution, value: str | float) -> bool:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     if isinstance(value, str) or not isinstance(distribution, IntDistribution | FloatDistribution):

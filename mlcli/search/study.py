@@ -11,7 +11,6 @@ from typing import Literal
 
 import optuna
 from optuna.storages import RDBStorage, fail_stale_trials
-from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from mlcli.config.sections.config import Config
@@ -21,7 +20,7 @@ from mlcli.io.json import from_json, strict_json
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.search.samplers import GridSampler, build_sampler
 from mlcli.search.space import distributions, draw, known_params, search_space
-from mlcli.search.storage import HEARTBEAT, JOURNAL, calm, open_storage, reading
+from mlcli.search.storage import JOURNAL, calm, open_storage, reading
 from mlcli.search.trial import Trial, TrialState
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
@@ -37,7 +36,7 @@ Ending = TrialState | Literal["dropped"]
 
 @dataclass(frozen=True)
 class AskedTrial:
-    """A configuration that the sampler proposed, and Optuna's trial to be told the result."""
+    """A configuration that the sampler proposed, and Optuna's trial, which receives the result."""
 
     trial: optuna.Trial
     values: dict[str, JsonValue]
@@ -80,15 +79,12 @@ class Study:
             known = self._study.get_trials(deepcopy=False)
         ended = [trial for trial in known if RECORD in trial.user_attrs and trial.state.is_finished()]
         ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
-        return [self._record(number, trial) for number, trial in enumerate(ended, start=1)]
-
-    def _record(self, number: int, ended: FrozenTrial) -> Trial:
-        if ended.number not in self._records:
-            self._records[ended.number] = from_json(Trial, ended.user_attrs[RECORD], self._place)
-        record = self._records[ended.number]
-        if record.number != number:
-            record = self._records[ended.number] = replace(record, number=number)
-        return record
+        for number, trial in enumerate(ended, start=1):
+            record = self._records.get(trial.number)
+            if record is None:
+                record = from_json(Trial, trial.user_attrs[RECORD], self._place)
+            self._records[trial.number] = record if record.number == number else replace(record, number=number)
+        return [self._records[trial.number] for trial in ended]
 
     def n_running(self) -> int:
         """Trials that are running in any process."""
@@ -96,7 +92,7 @@ class Study:
             return len(self._study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)))
 
     def record_heartbeat(self, asked: AskedTrial) -> None:
-        """Tell other machines that a trial's process is alive."""
+        """Record for other machines that a trial's process is alive."""
         if isinstance(self._storage, RDBStorage):
             with calm(self._place):
                 study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -125,23 +121,20 @@ class Study:
         """Store a trial that has ended; one that the sampler did not ask for is added for it to learn from."""
         with calm(self._place):
             if asked is None:
-                self._add(trial, config)
+                params, known = known_params(self.space, config), distributions(self.space)
+                added = optuna.trial.create_trial(
+                    state=_optuna_state(trial.state),
+                    value=trial.score,
+                    params=params,
+                    distributions={key: known[key] for key in params},
+                    user_attrs={RECORD: strict_json(asdict(trial))},
+                )
+                self._study.add_trial(added)
                 return
             if trial.state == "pruned" and trial.score is not None:
                 asked.trial.report(trial.score, trial.epochs)
             asked.trial.set_user_attr(RECORD, strict_json(asdict(trial)))
             self._tell(asked.trial.number, trial.state, trial.score)
-
-    def _add(self, trial: Trial, config: Config) -> None:
-        params, known = known_params(self.space, config), distributions(self.space)
-        added = optuna.trial.create_trial(
-            state=_optuna_state(trial.state),
-            value=trial.score,
-            params=params,
-            distributions={key: known[key] for key in params},
-            user_attrs={RECORD: strict_json(asdict(trial))},
-        )
-        self._study.add_trial(added)
 
     def drop(self, asked: AskedTrial) -> None:
         """Discard a trial that was interrupted; its configuration will be proposed again."""
@@ -177,28 +170,15 @@ def _optuna_state(state: Ending) -> OptunaState:
     return OptunaState.FAIL
 
 
-class Heartbeat(Callback):
-    """Tells other machines that a trial's process is alive."""
+class Periodic(Callback):
+    """Calls `action` during a training, at most once every `seconds`."""
 
-    def __init__(self, study: Study, asked: AskedTrial | None) -> None:
-        self.study = study
-        self.asked = asked
-        self.next_beat = 0.0
-
-    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        if self.asked is not None and time.monotonic() >= self.next_beat:
-            self.next_beat = time.monotonic() + HEARTBEAT
-            self.study.record_heartbeat(self.asked)
-
-
-class StudyPoller(Callback):
-    """Reads the trials of other processes while one is trained here."""
-
-    def __init__(self, poll: Callable[[], None]) -> None:
-        self.poll = poll
-        self.next_poll = time.monotonic() + POLL_SECONDS
+    def __init__(self, action: Callable[[], None], seconds: float) -> None:
+        self.action = action
+        self.seconds = seconds
+        self.next_call = time.monotonic() + seconds
 
     def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        if time.monotonic() >= self.next_poll:
-            self.poll()
-            self.next_poll = time.monotonic() + POLL_SECONDS
+        if time.monotonic() >= self.next_call:
+            self.action()
+            self.next_call = time.monotonic() + self.seconds

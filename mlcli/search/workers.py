@@ -26,7 +26,7 @@ from mlcli.io.platform import usable_cores
 from mlcli.io.signals import Interruption
 from mlcli.search.ensemble import EnsembleMember, TrainedEnsemble, form_ensemble, plan_members, train_members
 from mlcli.search.objective import SearchContext
-from mlcli.search.search import Budget, Diagnose, Search, SearchCallback, Searched, diagnose_history
+from mlcli.search.search import Budget, Diagnose, Search, SearchCallback, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
 from mlcli.search.trial import start_trial
@@ -78,12 +78,13 @@ def open_search(
     return Search(context, study, budget, callbacks, ModelCache(folder / "kept"), deadline, worker == 0, diagnose)
 
 
-def search_in_parallel(search: Search, folder: Path, interruption: Interruption) -> Searched:
+def search_in_parallel(search: Search, folder: Path, interruption: Interruption) -> None:
     """Search with budget.jobs processes; if one died, this one runs the trials that are left."""
     with worker_pool(search, folder, "search", interruption):
         search.run(interruption)
     search.study.settle_orphans()
-    return search.run(interruption) if search.budget.jobs > 1 else search.searched()
+    if search.budget.jobs > 1:
+        search.run(interruption)
 
 
 def train_ensemble(search: Search, folder: Path, interruption: Interruption) -> TrainedEnsemble | None:

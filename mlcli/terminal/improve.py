@@ -91,8 +91,8 @@ def _draws(screen: Screen) -> bool:
 def show_improved(screen: Screen, outcome: ImproveResult) -> None:
     """The diagnosis, the best trials, the gain, and the next command."""
     screen.close()
-    if outcome.searched.trials or outcome.searched.findings or not outcome.interrupted:
-        show_findings(screen, outcome.diagnosed, outcome.searched.findings)
+    if outcome.trials or outcome.findings or not outcome.interrupted:
+        show_findings(screen, outcome.diagnosed, outcome.findings)
     if outcome.results is None:
         _show_next_after_diagnosis(screen, outcome)
         return
@@ -110,14 +110,14 @@ def _show_next_after_diagnosis(screen: Screen, outcome: ImproveResult) -> None:
         screen.next_step(f"mlcli train {outcome.applied}")
     elif not outcome.n_valid:
         screen.next_step("the same command with -S dataset.split.valid=0.2")
-    elif any(finding.patch for finding in outcome.searched.findings if finding.level != "note"):
+    elif any(finding.patch for finding in outcome.findings if finding.level != "note"):
         screen.next_step("the same command with --apply, which writes a configuration with these changes")
     else:
         screen.next_step("the same command without --diagnose, which searches")
 
 
 def _show_trials(screen: Screen, outcome: ImproveResult) -> None:
-    ranked = rank_trials(outcome.searched.trials, outcome.metric)[:BEST_SHOWN]
+    ranked = rank_trials(outcome.trials, outcome.metric)[:BEST_SHOWN]
     rows = [
         (
             str(trial.number),
@@ -128,7 +128,7 @@ def _show_trials(screen: Screen, outcome: ImproveResult) -> None:
         for trial in ranked
     ]
     if rows:
-        title = f"Best of {len(outcome.searched.trials)} trials on {describe_rows(outcome)}"
+        title = f"Best of {len(outcome.trials)} trials on {describe_rows(outcome)}"
         screen.table(("trial", outcome.metric, "best epoch", "changed"), rows, title=title)
     counts = f"{outcome.count('complete')} complete, {outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
     screen.say(f"Trials: {counts}")

@@ -30,14 +30,12 @@ from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
 from mlcli.search.objective import build_search_context
 from mlcli.search.results import Results, describe_next, write_results
-from mlcli.search.search import Budget, Search, SearchCallback, Searched
+from mlcli.search.search import Budget, Search, SearchCallback
 from mlcli.search.space import config_with, search_space
 from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
 from mlcli.search.workers import WorkerTask, open_search, run_task, search_in_parallel, train_ensemble
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs
-
-NOTHING_SEARCHED = Searched((), ())
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,8 @@ class ImproveResult:
     n_rows: int
     budget: Budget
     checks: Checks
-    searched: Searched = NOTHING_SEARCHED
+    trials: tuple[Trial, ...] = ()
+    findings: tuple[Finding, ...] = ()
     results: Results | None = None
     applied: Path | None = None
     interrupted: bool = False
@@ -92,12 +91,12 @@ class ImproveResult:
     @property
     def best(self) -> Trial | None:
         """The best complete trial; it may be the start itself."""
-        return best_trial(self.searched.trials, self.metric)
+        return best_trial(self.trials, self.metric)
 
     @property
     def before(self) -> float | None:
         """The start's score; None where it failed or was not tried."""
-        start = start_trial(self.searched.trials)
+        start = start_trial(self.trials)
         return start.score if start else None
 
     @property
@@ -107,7 +106,7 @@ class ImproveResult:
 
     def count(self, state: TrialState) -> int:
         """Trials that ended in a state."""
-        return sum(trial.state == state for trial in self.searched.trials)
+        return sum(trial.state == state for trial in self.trials)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `improve --json`."""
@@ -116,7 +115,7 @@ class ImproveResult:
             "folder": self.folder,
             "diagnosed": self.diagnosed,
             **self.checks.to_json(),
-            "findings": self.searched.findings,
+            "findings": self.findings,
             "metric": self.metric,
             "valid_rows": self.n_valid,
             "folds": self.config.improve.folds,
@@ -163,7 +162,7 @@ def improve(
     if not n_valid:
         untrained = untrained_evidence(experiment.context(), inputs.task)
         findings = diagnose(untrained) if of_run is None else diagnose_training(*of_run)
-        return write_next(replace(result, searched=Searched((), tuple(findings))), asked)
+        return write_next(replace(result, findings=tuple(findings)), asked)
     make_folder(refuse_symlink(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
         search = open_search(context, folder, budget, deadline, callbacks, diagnose=diagnose_training)
@@ -173,8 +172,10 @@ def improve(
             result = search_better(result, search, reporter, interruption)
         else:
             reporter.say(f"Diagnosing {diagnosed}")
-            result = replace(result, searched=search.run(interruption) if of_run is None else search.searched())
-        write_diagnosis(folder, config, checks, result.searched.findings)
+            if of_run is None:
+                search.run(interruption)
+        result = replace(result, trials=tuple(search.trials), findings=search.findings)
+        write_diagnosis(folder, config, checks, result.findings)
     return write_next(replace(result, interrupted=interruption.signal is not None), asked)
 
 
@@ -191,13 +192,13 @@ def search_better(
     """Search, train the ensemble, and write the results in the folder."""
     reporter.explain("search", result.config, result.metric, list(search.study.space))
     reporter.say(describe_search(search, result.folder))
-    searched = search_in_parallel(search, result.folder, interruption)
+    search_in_parallel(search, result.folder, interruption)
     ensemble = train_ensemble(search, result.folder, interruption)
-    results = write_results(result.folder, search, searched, ensemble)
-    scores = [trial.score if trial.state == "complete" else None for trial in searched.trials]
+    results = write_results(result.folder, search, ensemble)
+    scores = [trial.score if trial.state == "complete" else None for trial in search.trials]
     figure = draw_search(scores, results.best_so_far, result.metric, results.outlook)
     save_svg(figure, result.folder / "search.svg")
-    return replace(result, searched=searched, results=results)
+    return replace(result, results=results)
 
 
 def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequence[Finding]) -> None:
@@ -210,11 +211,11 @@ def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequ
 def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
     """Write the next configuration where it was asked for: the best trial or, without a search, the recommendations."""
     start, best = result.config, result.best
-    config, causes = apply_recommendations(start, result.searched.findings)
+    config, causes = apply_recommendations(start, result.findings)
     headline = f"After the diagnosis of {result.diagnosed}."
     if asked.search and best is not None:
         config = config_with(start, best.values)
-        headline = f"The best of {len(result.searched.trials)} trials: validation {result.metric} {best.score:.6g}."
+        headline = f"The best of {len(result.trials)} trials: validation {result.metric} {best.score:.6g}."
     if asked.apply is None or config == start:
         return result
     write_file(asked.apply, describe_next(start, config, headline, causes).encode())

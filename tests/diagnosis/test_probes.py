@@ -72,12 +72,12 @@ def test_looking_at_a_network_does_not_change_it(make_experiment):
 
 def test_columns(make_experiment):
     experiment = make_experiment("features.scale=none", "features.derive={sum: x1 + x2, sign: x1 * x2 > 0}")
-    facts = probe_columns(experiment)
+    sizes, skills = probe_columns(experiment)
     x = experiment.train.x.numpy()
-    assert list(facts.sizes) == ["x1", "x2", "sum", "sign"]
-    assert list(facts.sizes.values()) == pytest.approx(np.sqrt((x.astype(float) ** 2).mean(axis=0)).tolist())
-    assert facts.skills["sign"] == pytest.approx(1.0)  # xor's target
-    assert max(facts.skills[name] for name in ("x1", "x2")) < 0.5
+    assert list(sizes) == ["x1", "x2", "sum", "sign"]
+    assert list(sizes.values()) == pytest.approx(np.sqrt((x.astype(float) ** 2).mean(axis=0)).tolist())
+    assert skills["sign"] == pytest.approx(1.0)  # xor's target
+    assert max(skills[name] for name in ("x1", "x2")) < 0.5
 
 
 def test_the_forest_finds_what_can_be_found_and_nothing_else(make_experiment):

@@ -30,13 +30,14 @@ def open_search(make_search_context, tmp_path):
     return opened
 
 
-def never():
-    return False
+def run(search, interrupted=lambda: False):
+    search.run(interrupted)
+    return search
 
 
 def test_a_trials_score_is_what_cross_validation_measures(make_config, open_search):
     config = make_config(*FOLDED)
-    (trial,) = open_search(config, 1).run(never).trials
+    (trial,) = run(open_search(config, 1)).trials
     evaluated = override_config(config, {"evaluation.folds": 3, "evaluation.metrics": ["log_loss"]})
     (pooled,) = measure_folds(evaluated, gather_inputs(evaluated, Silent()).prepared, Silent()).pooled
     assert trial.score == pooled.value
@@ -45,7 +46,7 @@ def test_a_trials_score_is_what_cross_validation_measures(make_config, open_sear
 
 def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_config, open_search):
     search = open_search(make_config(*FOLDED), 4)
-    trials = search.run(never).trials
+    trials = run(search).trials
     best = min((trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.score)
     folds, outputs = search.context.folds, search.model_cache.get_fold_outputs(best.values)
     assert len(folds.truth) == search.context.n_compared == 160
@@ -80,8 +81,8 @@ class StopInFold(SearchCallback):
 
 def test_a_trial_that_is_stopped_between_folds_leaves_no_trace(make_config, open_search):
     config, stop = make_config(*FOLDED), StopInFold()
-    assert len(open_search(config, 3, stop).run(lambda: stop.asked).trials) == 1
-    assert [trial.number for trial in open_search(config, 3).run(never).trials] == [1, 2, 3]
+    assert len(run(open_search(config, 3, stop), lambda: stop.asked).trials) == 1
+    assert [trial.number for trial in run(open_search(config, 3)).trials] == [1, 2, 3]
 
 
 def test_more_folds_than_rows_are_refused(make_config, make_search_context):
@@ -91,7 +92,7 @@ def test_more_folds_than_rows_are_refused(make_config, make_search_context):
 
 def test_trials_are_compared_by_any_metric_of_the_best_weights(make_config, open_search):
     search = open_search(make_config(*FOLDED, "improve.folds=null", "improve.metric=mcc"), 3)
-    trials = search.run(never).trials
+    trials = run(search).trials
     valid, task = search.context.inputs.prepared.splits.valid, search.context.inputs.task
     answers = task.decode(search.model_cache.get({}).valid)
     assert trials[0].score == pytest.approx(matthews_corrcoef(task.truth(valid), answers.values))

@@ -149,7 +149,7 @@ def test_networks_that_are_not_kept_are_trained_again(make_config):
     alone = improve(config, trials=5)
     assert alone.results.ensemble is None
     later = improve(config, trials=5, ensemble=3)
-    assert later.searched.trials == alone.searched.trials
+    assert later.trials == alone.trials
     again = improve(config, trials=5, ensemble=3)
     assert replace(again.results.ensemble, run=None) == replace(later.results.ensemble, run=None)
     for kept in (later.folder / "kept").iterdir():
@@ -160,10 +160,10 @@ def test_networks_that_are_not_kept_are_trained_again(make_config):
 def test_a_search_ends_at_its_timeout(make_config):
     config = make_config(*BAD_RATE, "training.epochs=100000")
     result = improve(config, trials=3, timeout=0.5)
-    assert result.searched.trials == ()
+    assert result.trials == ()
     config = make_config(*BAD_RATE, "improve.space={training.epochs: [90000, 100000]}", "optimizer.lr=0.03")
     late = improve(config, trials=3, timeout=1.5)
-    *whole, cut = late.searched.trials
+    *whole, cut = late.trials
     assert {trial.state for trial in whole} == {"complete"}
     assert (cut.state, cut.origin) == ("pruned", "search")
     assert cut.epochs < 90000
@@ -185,7 +185,7 @@ def test_the_search_goes_on_in_its_folder_and_others_have_their_own(make_config)
     more = improve(make_config(*BAD_RATE, "improve.trials=77"), trials=3)
     other = improve(make_config(*BAD_RATE, "optimizer.lr=2e-4"), trials=1)
     assert more.folder == first.folder
-    assert more.searched.trials[:2] == first.searched.trials
+    assert more.trials[:2] == first.trials
     assert other.folder != first.folder
 
 
@@ -195,10 +195,10 @@ def test_the_runs_history_is_diagnosed_where_it_is_the_configs_own(make_config):
     run = latest_run("small")
     own = improve(config, trials=1, run=run)
     assert own.diagnosed == "small/001"
-    assert [finding.name for finding in own.searched.findings] == ["learning_rate_too_low"]
+    assert [finding.name for finding in own.findings] == ["learning_rate_too_low"]
     other = improve(make_config(*BAD_RATE, "optimizer.lr=0.03", "training.epochs=30"), trials=1, run=run)
     assert other.diagnosed == "the unchanged configuration"
-    assert other.searched.findings == ()
+    assert other.findings == ()
 
 
 @pytest.mark.parametrize("change", [{"status": "interrupted"}, {"data_fingerprint": "0" * 64}])
@@ -217,14 +217,14 @@ def test_run_and_first_trial_give_the_same_diagnosis(make_config, monkeypatch, t
     train(config)
     beside = improve(config, trials=1, run=latest_run("small"))
     assert beside.diagnosed == "small/001"
-    assert alone.searched.findings[0].name == "underfitting"
-    assert beside.searched.findings == alone.searched.findings
+    assert alone.findings[0].name == "underfitting"
+    assert beside.findings == alone.findings
 
 
 def test_without_validation_rows_only_the_diagnosis(make_config, shown):
     result = improve(make_config("dataset.split.valid=0"))
-    assert [finding.name for finding in result.searched.findings] == ["no_validation_rows"]
-    assert result.searched.trials == ()
+    assert [finding.name for finding in result.findings] == ["no_validation_rows"]
+    assert result.trials == ()
     assert result.results is None
     assert "dataset.split.valid=0.2" in shown(result)
 
@@ -245,12 +245,12 @@ def test_a_signal_ends_the_search_after_the_step_and_keeps_what_was_found(make_c
     config = make_config(*BAD_RATE)
     result = improve(config, trials=6, callbacks=[Interrupt(3)])
     assert result.interrupted
-    assert len(result.searched.trials) == 2
+    assert len(result.trials) == 2
     assert load_config(result.results.proposal).optimizer.lr == result.best.values["optimizer.lr"]
     assert "goes on with the search" in shown(result)
     whole = improve(config, trials=3)
     assert not whole.interrupted
-    assert [trial.number for trial in whole.searched.trials] == [1, 2, 3]
+    assert [trial.number for trial in whole.trials] == [1, 2, 3]
 
 
 def test_two_commands_do_not_share_a_search(make_config):

@@ -15,7 +15,7 @@ from mlcli.search.objective import choose_selection_metric
 from mlcli.search.search import Budget, Search, SearchCallback, recommended_values
 from mlcli.search.space import search_space
 from mlcli.search.storage import JOURNAL, ModelCache
-from mlcli.search.study import Study, StudyPoller
+from mlcli.search.study import Periodic, Study
 from mlcli.search.trial import Trial, best_trial, rank_trials
 
 QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.dropout: [0.0, 0.5]}")
@@ -61,7 +61,9 @@ def search(make_search_context, tmp_path):
         context = contexts.setdefault(config.fingerprint(), make_search_context(config, search_space(config)))
         study, budget = Study(tmp_path / folder, config, context.metric), Budget(trials, timeout)
         model_cache = ModelCache(tmp_path / folder / "kept")
-        return Search(context, study, budget, callbacks, model_cache, budget.deadline()).run(interrupted)
+        opened = Search(context, study, budget, callbacks, model_cache, budget.deadline())
+        opened.run(interrupted)
+        return opened
 
     return run
 
@@ -366,7 +368,7 @@ def test_who_looks_on_is_told_of_the_trials_that_there_are(make_config, search):
 def test_other_processes_trials_are_looked_at_once_a_second(monkeypatch):
     now, looks = [0.0], []
     monkeypatch.setattr("mlcli.search.study.time.monotonic", lambda: now[0])
-    poller = StudyPoller(lambda: looks.append(now[0]))
+    poller = Periodic(lambda: looks.append(now[0]), 1.0)
     for now[0] in (0.5, 1.0, 1.5, 2.5, 2.6):
         poller.on_batch_end(None, None)
     assert looks == [1.0, 2.5]
