@@ -22,7 +22,7 @@ INITIAL_SAMPLE = 2048
 # Rows to overfit: no more than the network can fit with so many parameters for each output.
 MOST_ROWS, FEWEST_ROWS = 20, 2
 PARAMETERS_PER_ROW = 2
-# Adam at its own rate, so that a bad rate is not taken for a bad network.
+# Adam at its own rate, so that a bad rate does not look like a bad network.
 STEPS, RATE = 400, 0.01
 # Training loss as a share of the chance loss that counts as fitted.
 FITTED = 0.05
@@ -77,7 +77,7 @@ class RateRange:
     def loss_after(self, lr: float, steps: int) -> float:
         """The lowest loss of the test up to the point that `steps` steps at one rate reach.
 
-        The length of a descent is taken as the sum of its rates; that of a geometric sequence is its last term ·
+        The length of a descent is the sum of its rates; that of a geometric sequence is its last term ·
         g / (g − 1), with g the factor between two.
         """
         reached = lr * steps * (self._growth - 1) / self._growth

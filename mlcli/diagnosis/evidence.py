@@ -25,7 +25,6 @@ from mlcli.training.state import EpochRecord
 
 # Sections that decide what a training does; a run that differs in one says nothing about the configuration.
 TRAINED_BY = ("seed", "dataset", "features", "model", "loss", "optimizer", "training")
-ENDED = ("finished", "early", "diverged")
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,6 @@ class TrainingEvidence:
         """The range test; None where none was made."""
         return self.probes.rates if self.probes is not None else None
 
-    @property
-    def suggested_rate(self) -> float | None:
-        """The optimizer.lr that the range test suggests."""
-        return self.rates.suggested if self.rates is not None else None
-
     def fall(self, share: float) -> float:
         """By how much the training loss fell over the last `share` of the epochs, as a share of the chance loss."""
         return self.losses[-1 - max(1, round(share * len(self.losses)))] - self.losses[-1]
@@ -112,7 +106,7 @@ class LabelFacts:
 
     error_rate  : of the most confident quarter of the predictions
     n_confident : rows of that quarter
-    share       : of labels that confident learning takes for wrong
+    share       : of labels that are wrong by confident learning
     suspects    : their rows among the training rows, from 1, the most confident prediction first
     """
 
@@ -207,7 +201,8 @@ def run_evidence(
     try:
         manifest, trained = run.read_manifest(), read_resolved(run.config)
         same = all(getattr(trained, section) == getattr(config, section) for section in TRAINED_BY)
-        complete = manifest.status in ENDED and manifest.members == 1  # an ensemble has no single history
+        ended = manifest.status in ("finished", "early", "diverged")
+        complete = ended and manifest.members == 1  # an ensemble has no single history
         if not (same and complete) or manifest.data_fingerprint != inputs.prepared.fingerprint:
             return None
         bundle = load_bundle(run.model) if run.model.exists() else None

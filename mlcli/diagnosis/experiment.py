@@ -74,10 +74,6 @@ class Experiment:
         """Classes of the target; 0 for regression."""
         return n_classes_of(self.task)
 
-    def count_classes(self, rows: TensorDataset) -> tuple[int, ...]:
-        """Rows of each class; empty for regression."""
-        return tuple(rows.y.long().view(-1).bincount(minlength=self.n_classes).tolist()) if self.n_classes else ()
-
     def targets(self, y: Tensor) -> np.ndarray:
         """Encoded targets for `skill_of`: (n, K) classes as ones and zeros, or (n, n_targets) numbers."""
         if not isinstance(self.task, Classification):

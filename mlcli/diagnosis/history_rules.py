@@ -6,7 +6,7 @@ Functions that return text give the reason in a sentence, and an empty one witho
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from statistics import fmean
 
@@ -43,7 +43,7 @@ STEADY = 0.8
 EVEN_FALL = 0.5
 # Fall in the tail from which more epochs are worth their time.
 WORTH_WAITING = 0.05
-# Share of the epochs after which the best one lies where the validation loss was still falling, too.
+# Share of the epochs after which the best one comes where the validation loss was still falling, too.
 LATE = 0.9
 # Skill below which the model has learned little from the features.
 LITTLE_SKILL = 0.3
@@ -119,24 +119,20 @@ def rate_too_low(evidence: TrainingEvidence) -> Finding | None:
 
 def better_at_higher_rate(evidence: TrainingEvidence) -> str:
     """A training that has not converged, where the range test got lower at a much higher rate."""
-    test = evidence.rates
-    if test is None or not evidence.losses or overshooting(evidence) or not _still_falls(evidence.losses):
+    test, losses = evidence.rates, evidence.losses
+    if test is None or not losses or overshooting(evidence):
         return ""
+    quarter = len(losses) // 4
+    if quarter:
+        late_fall = fmean(losses[-2 * quarter : -quarter]) - fmean(losses[-quarter:])
+        if not late_fall > FALLING * (losses[0] - losses[-1]) > 0:
+            return ""
     if not (_is_near_chance(evidence) or _lags_behind_forest(evidence)):
         return ""
-    difference = evidence.history[-1].train_loss - test.lowest
-    if evidence.config.optimizer.lr * HIGHER > test.best_rate or difference < CLEARLY * evidence.chance.uniform_loss:
+    reached, chance = evidence.history[-1].train_loss, evidence.chance.uniform_loss
+    if evidence.config.optimizer.lr * HIGHER > test.best_rate or reached - test.lowest < CLEARLY * chance:
         return ""
-    return _compare_with_test(evidence, test, evidence.history[-1].train_loss)
-
-
-def _still_falls(losses: Sequence[float]) -> bool:
-    """Whether the loss still fell from the third quarter to the last; True for fewer than four epochs."""
-    quarter = len(losses) // 4
-    if quarter < 1:
-        return True
-    third, last = losses[-2 * quarter : -quarter], losses[-quarter:]
-    return fmean(third) - fmean(last) > FALLING * (losses[0] - losses[-1]) > 0
+    return _compare_with_test(evidence, test, reached)
 
 
 def _compare_with_test(evidence: TrainingEvidence, test: RateRange, reached: float) -> str:

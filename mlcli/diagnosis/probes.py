@@ -55,6 +55,7 @@ def run_probes(
     rates   : of the experiment's range test
     context : of the training, with the best weights in its network
     """
+    n_classes, valid = experiment.n_classes, experiment.valid
     forest, (sizes, skills) = grow_forest(experiment), probe_columns(experiment)
     gap = evidence.valid["loss"] - evidence.train["loss"] if evidence.train and evidence.valid else 0.0
     has_gap = gap > GAP * evidence.chance.uniform_loss
@@ -65,9 +66,9 @@ def run_probes(
         sizes=sizes,
         skills=skills,
         forest=forest,
-        labels=suspect_labels(forest) if experiment.n_classes else None,
+        labels=suspect_labels(forest) if n_classes else None,
         curve=measure_rows(experiment, evidence.history[-1].step) if has_gap else None,
-        valid_counts=experiment.count_classes(experiment.valid),
+        valid_counts=tuple(valid.y.long().view(-1).bincount(minlength=n_classes).tolist()) if n_classes else (),
         valid_deviation=_standard_error(context, experiment.draw(context.valid, SAMPLE)),
     )
     return replace(evidence, probes=probes)

@@ -11,7 +11,6 @@ from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.evidence import TrainingEvidence
 
-Level = Literal["ailment", "note"]
 Recommendation = tuple[tuple[str, ...], dict[str, JsonValue]]
 
 FIRST_HIDDEN = [16]
@@ -36,7 +35,7 @@ class Finding:
     evidence: str
     remedies: tuple[str, ...]
     patch: dict[str, Any] = field(default_factory=dict)
-    level: Level = "ailment"
+    level: Literal["ailment", "note"] = "ailment"
 
 
 def keep_valid_rows(config: Config) -> Recommendation:
@@ -49,7 +48,8 @@ def keep_valid_rows(config: Config) -> Recommendation:
 
 def lower_rate(evidence: TrainingEvidence) -> Recommendation:
     """The range test's suggestion where it is lower; else a tenth, or the optimizer's default after a divergence."""
-    config, lr, suggested = evidence.config, evidence.config.optimizer.lr / DECADE, evidence.suggested_rate
+    config, lr = evidence.config, evidence.config.optimizer.lr / DECADE
+    suggested = evidence.rates.suggested if evidence.rates else None
     if evidence.diverged:
         lr = min(lr, usual_rate(config))
     advice, patch = _set_rate(config, suggested if suggested and suggested < config.optimizer.lr / 2 else lr)
@@ -61,7 +61,7 @@ def lower_rate(evidence: TrainingEvidence) -> Recommendation:
 
 def raise_rate(evidence: TrainingEvidence) -> Recommendation:
     """The range test's suggestion where it is higher; else ten times the rate."""
-    lr, suggested = evidence.config.optimizer.lr, evidence.suggested_rate
+    lr, suggested = evidence.config.optimizer.lr, evidence.rates.suggested if evidence.rates else None
     advice, patch = _set_rate(evidence.config, suggested if suggested and suggested > 2 * lr else lr * DECADE)
     if not isinstance(evidence.config.optimizer, AdamConfig):
         advice += ("optimizer.name: adam, which adapts the rate of each weight",)

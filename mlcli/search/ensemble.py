@@ -26,7 +26,7 @@ from mlcli.search.space import config_with
 from mlcli.search.storage import CachedNetwork, ModelCache
 from mlcli.search.trial import Trial, distinct_trials
 from mlcli.training.callbacks import Callback
-from mlcli.training.context import SCORING_BATCH, TensorDataset
+from mlcli.training.context import SCORING_BATCH
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.losses import Loss, build_loss
 
@@ -150,7 +150,9 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     networks = [build_network(member.config, network, inputs) for member, network in ensemble.members]
     model = Ensemble(networks, output_of(inputs.task)).eval()
     task = tune_threshold(inputs.task, config.evaluation, lambda: ensemble.valid, valid.y)
-    train_scores = score_outputs(config, task, ensemble_outputs(model, train), train.y)
+    with torch.inference_mode():
+        outputs = torch.cat([model(part) for part in torch.split(train.x, SCORING_BATCH)])
+    train_scores = score_outputs(config, task, outputs, train.y)
     valid_scores = score_outputs(config, task, ensemble.valid, valid.y)
     facts = bundle_facts(inputs, first.best_epoch, train_scores, valid_scores)
     manifest = replace(
@@ -173,9 +175,3 @@ def build_network(config: Config, cached: CachedNetwork, inputs: Inputs) -> Mlp:
     network = Mlp(config.model, layout.n_numeric, layout.cardinalities, inputs.task.n_outputs)
     network.load_state_dict(cached.state)
     return network.eval()
-
-
-@torch.inference_mode()
-def ensemble_outputs(model: Ensemble, rows: TensorDataset) -> Tensor:
-    """The raw outputs for all rows, float32 (n, n_outputs)."""
-    return torch.cat([model(part) for part in torch.split(rows.x, SCORING_BATCH)])

@@ -100,11 +100,6 @@ class SearchContext:
         """Rows that trials are compared on."""
         return len(self.folds.rows) if self.folds else len(self.arrays[1])
 
-    @property
-    def trainings_per_trial(self) -> int:
-        """Networks that a complete trial trains: one on the split, and one for each fold."""
-        return 1 + (len(self.folds.held_out) if self.folds else 0)
-
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
         """The start's own unless a section that decides them differs; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):

@@ -57,12 +57,12 @@ class Results:
     """The results of a search.
 
     proposal    : file of the best configuration; None without a complete trial
-    ensemble    : None where none was asked for
+    ensemble    : None for a budget of one network
     difference  : of the ensemble, or else of the best network, to the start's; None where the start is the best
     n_rows      : rows that the difference was measured on
     best_so_far : the best score up to each trial; None before the first complete one
     importance  : share of the variance of the scores that each key explains, the largest first
-    outlook     : whether more trials are worth their time; empty where there are too few to tell
+    outlook     : whether more trials are worth their time; empty for too few trials
     """
 
     proposal: Path | None
@@ -104,12 +104,7 @@ def write_results(folder: Path, search: Search, ensemble: TrainedEnsemble | None
         importance=importance,
         outlook=describe_progress(best, context.metric),
     )
-    document = {
-        "metric": context.metric,
-        "findings": search.findings,
-        "importance": importance,
-        "trials": trials,
-    }
+    document = {"metric": context.metric, "findings": search.findings, "importance": importance, "trials": trials}
     write_json(folder / "trials.json", document)
     return results
 

@@ -2,7 +2,7 @@
 
 The pruning rules compare a trial with those that have ended, so that a search that was killed and continued prunes the
 same trials. Optuna's HyperbandPruner also counts trials that a killed process left behind, and its MedianPruner leaves
-out curves that ended earlier and cannot tell trials of other training.epochs apart; both store every epoch.
+out curves that ended earlier and does not distinguish trials with other training.epochs; both store every epoch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import median
@@ -74,7 +74,7 @@ class GridSampler(BaseSampler):
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:  # noqa: ANN401 (whatever its distribution holds)
+    ) -> Any:  # noqa: ANN401 (a value of its distribution)
         if trial.number not in self.chosen:
             self.chosen[trial.number] = self.untried(study)[0]
         return self.chosen[trial.number][param_name]
@@ -94,18 +94,14 @@ def grid_of(space: Space) -> list[dict[str, Any]]:
         else:
             low, high = searched.log if isinstance(searched, LogRange) else searched
             values.append(list(range(int(low), int(high) + 1)))
-    drawn = (_only_drawn(space, dict(zip(space, combination, strict=True))) for combination in product(*values))
-    grid = list({tuple(params.items()): params for params in drawn}.values())
-    random.Random(0).shuffle(grid)  # noqa: S311 (an order, no secret)
-    return grid
-
-
-def _only_drawn(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters without those that the names among them do not have."""
-    drawn: dict[str, Any] = {}
-    for key in drawn_keys(space, drawn):
-        drawn[key] = params[key]
-    return drawn
+    grid: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for combination in product(*values):
+        params = dict(zip(space, combination, strict=True))
+        drawn = {key: params[key] for key in drawn_keys(space, params)}
+        grid[tuple(drawn.items())] = drawn
+    shuffled = list(grid.values())
+    random.Random(0).shuffle(shuffled)  # noqa: S311 (an order, no secret)
+    return shuffled
 
 
 def best_curve(history: Iterable[EpochRecord], metric: str) -> Curve:
@@ -131,7 +127,7 @@ def is_behind_median(curve: Curve, others: Sequence[Curve], metric: str) -> bool
 def fails_rung(curve: Curve, others: Sequence[Curve], metric: str, first: int) -> bool:
     """Whether a trial is, at a rung of successive halving, not among the best third of those that reached it.
 
-    Rungs lie at `first` epochs and at powers of FACTOR times that (Li et al., 2018; asynchronous, as in Li et al.,
+    Rungs are at `first` epochs and at powers of FACTOR times that (Li et al., 2018; asynchronous, as in Li et al.,
     2020). False between rungs, and before FACTOR trials have reached one.
     """
     rung = first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import mean
 
@@ -93,33 +93,27 @@ def recommended_values(start: Config, findings: Sequence[Finding]) -> dict[str, 
     return patch
 
 
+@dataclass(eq=False)
 class Search:
     """One process's part of a search; `run` continues from the state of the study.
 
     deadline : in seconds of the monotonic clock
     leads    : whether it tries the start and the recommendations; one of several processes does
+    trials   : those that have ended, in all processes, as last read from the study
     """
 
-    def __init__(
-        self,
-        context: SearchContext,
-        study: Study,
-        budget: Budget,
-        callbacks: Sequence[SearchCallback],
-        model_cache: ModelCache,
-        deadline: float = math.inf,
-        leads: bool = True,
-        diagnose: Diagnose = diagnose_history,
-    ) -> None:
-        self.context = context
-        self.study = study
-        self.budget = budget
-        self.callbacks = callbacks
-        self.model_cache = model_cache
-        self.deadline = deadline
-        self.leads = leads
-        self.diagnose = diagnose
-        self.trials = study.trials()
+    context: SearchContext
+    study: Study
+    budget: Budget
+    callbacks: Sequence[SearchCallback]
+    model_cache: ModelCache
+    deadline: float = math.inf
+    leads: bool = True
+    diagnose: Diagnose = diagnose_history
+    trials: list[Trial] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trials = self.study.trials()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -162,12 +156,13 @@ class Search:
         seconds = [trial.seconds for trial in distinct_trials(self.trials, self.context.metric)]
         if not seconds or self.budget.timeout is None:
             return 0.0
-        per_network = mean(seconds) / self.context.trainings_per_trial
+        folds = self.context.folds
+        per_network = mean(seconds) / (1 + (len(folds.held_out) if folds else 0))  # one is trained on the split
         needed = RESERVE * (self.budget.ensemble - 1) * per_network / self.budget.jobs
         return min(needed, self.budget.timeout / 2)
 
     def _next_trial(self) -> tuple[Trial, AskedTrial | None]:
-        """The next trial before its training, with what the sampler asked for where it is the sampler's."""
+        """The next trial before its training, with the sampler's proposal, or None."""
         number, origins = len(self.trials) + 1, {trial.origin for trial in self.trials}
         if self.leads and "start" not in origins:
             return Trial(number, "start", {}, "failed"), None
@@ -234,7 +229,7 @@ class Search:
     def _score_on_folds(
         self, trial: Trial, config: Config, callbacks: Sequence[Callback], stopped: Callable[[], bool]
     ) -> Trial | None:
-        """A complete trial with its score over the folds, where there are any; None when stopped."""
+        """A complete trial with its score over the folds, if any; None when stopped."""
         folds = self.context.folds
         if folds is None or trial.state != "complete":
             return trial

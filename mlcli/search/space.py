@@ -40,14 +40,17 @@ def search_space(config: Config) -> Space:
 def default_space(config: Config) -> Space:
     """The usual hyper-parameters, around the configuration.
 
-    Learning rate, networks half to four times as wide, their activation and normalisation, dropout, weight decay; for
-    tables the pieces of the piecewise-linear encoding; and the epochs where they are few.
+    Learning rate; networks half to four times as wide, or with one layer more or less; their activation and
+    normalisation; dropout; weight decay; for tables the pieces of the piecewise-linear encoding; and the epochs where
+    they are few.
     """
     space: Space = {}
     if not isinstance(config.optimizer, LbfgsConfig):  # its line search sets the step length
         space["optimizer.lr"] = LogRange(log=_rates(config))
     if config.model.hidden:
-        space["model.hidden"] = Choices(choices=_networks(config.model.hidden))
+        hidden = config.model.hidden
+        scaled = [tuple(max(1, round(factor * units)) for units in hidden) for factor in (1, 0.5, 2, 4)]
+        space["model.hidden"] = Choices(choices=_with(*scaled, (*hidden, hidden[-1]), hidden[:-1] or hidden))
         space["model.activation"] = Choices(choices=_with(config.model.activation, "relu", "silu"))
         space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
         low, high = config.model.dropout - DROPOUT, config.model.dropout + DROPOUT
@@ -72,7 +75,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 def drawn_keys(space: Space, params: Mapping[str, Any]) -> Iterator[str]:
     """The keys to draw, names first; of the others those that apply to the names drawn.
 
-    params : filled by the caller as it draws
+    params : of the keys; the caller may fill them in as it draws
     """
     names = [key for key in space if read_key(key)[-1] == "name"]
     yield from names
@@ -102,7 +105,7 @@ def _applies(key: str, values: Mapping[str, JsonValue]) -> bool:
     return name is None or not having or name in having
 
 
-def _suggest(asked: optuna.Trial, key: str, among: BaseDistribution) -> Any:  # noqa: ANN401 (what it holds)
+def _suggest(asked: optuna.Trial, key: str, among: BaseDistribution) -> Any:  # noqa: ANN401 (a value of its distribution)
     match among:
         case CategoricalDistribution():
             return asked.suggest_categorical(key, among.choices)
@@ -114,7 +117,7 @@ def _suggest(asked: optuna.Trial, key: str, among: BaseDistribution) -> Any:  # 
 
 
 def read_params(space: Space, params: Mapping[str, Any]) -> dict[str, JsonValue]:
-    """The values that Optuna's parameters stand for."""
+    """A configuration's values from Optuna's parameters."""
     return {key: _read_param(searched, params[key]) for key, searched in space.items() if key in params}
 
 
@@ -128,7 +131,7 @@ def params_of(space: Space, values: Mapping[str, JsonValue]) -> dict[str, Any]:
 
 
 def known_params(space: Space, config: Config) -> dict[str, Any]:
-    """Optuna's parameters for a configuration's own values, as far as they lie in the space."""
+    """Optuna's parameters for a configuration's own values, as far as they are in the space."""
     known: dict[str, Any] = {}
     for key, distribution in distributions(space).items():
         value = value_at(config, key)
@@ -148,12 +151,6 @@ def _rates(config: Config) -> tuple[float, float]:
     return round_number(lr / SPREAD), round_number(lr * SPREAD)
 
 
-def _networks(hidden: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """The width times 1, 0.5, 2 and 4; one layer more; one layer less where there are several."""
-    scaled = [tuple(max(1, round(factor * units)) for units in hidden) for factor in (1, 0.5, 2, 4)]
-    return tuple(dict.fromkeys([*scaled, (*hidden, hidden[-1]), hidden[:-1] or hidden]))
-
-
 def distribution_of(searched: Searched) -> BaseDistribution:
     """Optuna's distribution of a key's range or choices, which are written as JSON."""
     match searched:
@@ -168,7 +165,7 @@ def distribution_of(searched: Searched) -> BaseDistribution:
     return FloatDistribution(low, high, log=log)
 
 
-def _read_param(searched: Searched, param: Any) -> JsonValue:  # noqa: ANN401 (whatever its distribution holds)
+def _read_param(searched: Searched, param: Any) -> JsonValue:  # noqa: ANN401 (a value of its distribution)
     if isinstance(searched, Choices):
         choice: JsonValue = json.loads(param)
         return choice

@@ -63,7 +63,7 @@ class Study:
             self._study = optuna.create_study(
                 storage=self._storage, study_name=name, direction=direction, load_if_exists=True
             )
-            if worker == 0 and not self.shared:
+            if worker == 0:
                 self.settle_orphans()
 
     @property

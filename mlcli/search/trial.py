@@ -11,7 +11,6 @@ from typing import Any, Literal
 from mlcli.io.json import strict_json
 from mlcli.metrics.catalog import beats, higher_is_better
 
-Origin = Literal["start", "remedy", "search"]
 TrialState = Literal["complete", "pruned", "failed"]
 
 # An ensemble's members come from so many trials, which differ in one of these keys.
@@ -36,7 +35,7 @@ class Trial:
     """
 
     number: int
-    origin: Origin
+    origin: Literal["start", "remedy", "search"]
     values: dict[str, Any]
     state: TrialState
     score: float | None = None

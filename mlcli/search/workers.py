@@ -32,7 +32,6 @@ from mlcli.search.study import Study
 from mlcli.search.trial import start_trial
 
 Phase = Literal["search", "ensemble"]
-CONFIG_FILE = "start.yaml"
 # Seconds that processes may take to end by a signal that they received, and between two polls.
 PATIENCE, PAUSE = 1.0, 0.1
 # Seconds that a process takes to start; it is not started with less left.
@@ -88,7 +87,7 @@ def search_in_parallel(search: Search, folder: Path, interruption: Interruption)
 
 
 def train_ensemble(search: Search, folder: Path, interruption: Interruption) -> TrainedEnsemble | None:
-    """An ensemble of the best trials' networks; None where none is asked for, and before the start has ended."""
+    """An ensemble of the best trials' networks; None for a budget of one network, and before the start has ended."""
     if search.budget.ensemble == 1 or interruption() or start_trial(search.trials) is None:
         return None
     with worker_pool(search, folder, "ensemble", interruption):
@@ -132,9 +131,9 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
     if search.budget.jobs == 1 or search.seconds_left() < START_SECONDS:
         yield
         return
-    threads = thread_share(search.budget.jobs)
+    threads = max(1, usable_cores() // search.budget.jobs)
     torch.set_num_threads(threads)
-    config = folder / CONFIG_FILE
+    config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
     processes = [
         subprocess.Popen(  # noqa: S603 (this very program)
@@ -152,11 +151,6 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
         for process in processes:
             with process:
                 process.terminate()
-
-
-def thread_share(jobs: int) -> int:
-    """Threads of one of so many processes."""
-    return max(1, usable_cores() // jobs)
 
 
 def _command(config: Path, budget: Budget, task: WorkerTask) -> list[str]:

@@ -71,7 +71,7 @@ class ImproveResult:
     n_valid   : validation rows; nothing is searched without any
     n_rows    : rows that trials are compared on: those of all folds, or the validation rows
     results   : None where nothing was searched
-    applied   : file of the next configuration; None where none was asked for, or nothing is to be changed
+    applied   : file of the next configuration; None where none was requested, or nothing is to be changed
     """
 
     config: Config
@@ -209,7 +209,7 @@ def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequ
 
 
 def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
-    """Write the next configuration where it was asked for: the best trial or, without a search, the recommendations."""
+    """Write the next configuration if requested: the best trial or, without a search, the recommendations."""
     start, best = result.config, result.best
     config, causes = apply_recommendations(start, result.findings)
     headline = f"After the diagnosis of {result.diagnosed}."

@@ -27,10 +27,13 @@ def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experim
         (["model.hidden=[]"], None),
         (["model.activation=identity"], False),
         (["model.init=zeros"], False),
-        (["optimizer.lr=1e-9", "optimizer.l2=10", "model.dropout=0.9"], True),  # neither rate nor restraint matter
+        (
+            ["optimizer.lr=1e-9", "optimizer.l2=10", "model.dropout=0.9"],
+            True,
+        ),  # without regularisation
     ],
 )
-def test_a_handful_of_rows_is_learned_by_heart(make_experiment, sets, passed):
+def test_a_few_rows_are_overfitted(make_experiment, sets, passed):
     assert check_few_rows(make_experiment(*sets)).passed is passed
 
 
@@ -38,17 +41,17 @@ RATES = RateRange(1.0, (1e-3, 1e-2, 1e-1, 1.0), (0.9, 0.4, 0.2, 0.8), 10.0)
 
 
 @pytest.mark.parametrize(
-    ("lr", "passed", "told"),
+    ("lr", "passed", "evidence"),
     [
         (0.01, True, "0.01; in the range test"),
         (0.5, False, "0.5 is too high"),
         (1e-6, False, "1e-06 is too low for 240 steps"),
     ],
 )
-def test_the_rate_is_judged_by_the_range_test(make_experiment, lr, passed, told):
+def test_the_rate_is_judged_by_the_range_test(make_experiment, lr, passed, evidence):
     check = check_learning_rate(make_experiment(f"optimizer.lr={lr}").context(), RATES)
     assert check.passed is passed
-    assert check.evidence.startswith(told)
+    assert check.evidence.startswith(evidence)
     assert "lowest (0.2) at 0.1, and diverges at 10" in check.evidence
 
 
@@ -81,7 +84,7 @@ def test_the_test_leaves_the_rows_alone_and_is_the_same_each_time(make_experimen
 
 
 def test_an_automatic_batch_size_does_not_move_the_rates(make_experiment):
-    """lr is meant for 32 rows; what is told is in the configuration's terms."""
+    """lr is meant for 32 rows; the reported rates are those of the configuration."""
     fixed, auto = (run_range_test(make_experiment(f"training.batch_size={size}")) for size in (16, "auto"))
     assert auto.rates[: len(fixed.rates)] == pytest.approx(fixed.rates[: len(auto.rates)])
 

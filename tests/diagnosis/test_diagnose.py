@@ -153,21 +153,21 @@ def test_the_more_severe_finding_wins_when_patches_meet():
     assert merge_patches([grave, slight]) == {"optimizer.lr": 0.1, "model.dropout": 0.3}
 
 
-def test_guessing_costs_ln_k_and_less_where_shares_are_known(make_config):
+def test_the_chance_loss_is_ln_k_and_less_with_class_frequencies(make_config):
     loss = make_config().loss
     counts, y = (3, 1, 4), torch.tensor([0, 0, 0, 1, 2, 2, 2, 2])
     task = Classification("y", ("a", "b", "c"), counts, "softmax", True)
     entropy = -sum(count / 8 * math.log(count / 8) for count in counts)
-    guessed = measure_chance(build_loss(loss, task, CPU), task, y)
-    assert guessed.uniform_loss == pytest.approx(math.log(3))
-    assert guessed.prior_loss == pytest.approx(entropy)
+    chance = measure_chance(build_loss(loss, task, CPU), task, y)
+    assert chance.uniform_loss == pytest.approx(math.log(3))
+    assert chance.prior_loss == pytest.approx(entropy)
     pair = Classification("y", ("a", "b"), (3, 1), "sigmoid", True)
-    guessed = measure_chance(build_loss(loss, pair, CPU), pair, torch.tensor([[0.0], [0.0], [0.0], [1.0]]))
-    assert guessed.uniform_loss == pytest.approx(math.log(2))
-    assert guessed.prior_loss == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+    chance = measure_chance(build_loss(loss, pair, CPU), pair, torch.tensor([[0.0], [0.0], [0.0], [1.0]]))
+    assert chance.uniform_loss == pytest.approx(math.log(2))
+    assert chance.prior_loss == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
 
 
-def test_guessing_the_mean_costs_one_in_standard_deviations(make_config):
+def test_the_chance_loss_of_the_mean_is_one(make_config):
     task = Regression(("y",), (0.0,), (1.0,))
     y = torch.tensor([[-1.0], [1.0], [1.0], [-1.0]])
     assert measure_chance(build_loss(make_config().loss, task, CPU), task, y) == ChanceBaseline(1.0, 1.0)

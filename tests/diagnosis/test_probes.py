@@ -97,7 +97,7 @@ def test_a_forest_of_numbers(make_experiment):
 
 
 def test_wrong_labels_by_confident_learning():
-    """Thresholds are the mean own probabilities of the classes: 0.5 and 0.65; rows 2 and 5 are surely the other's."""
+    """Thresholds are the mean probabilities of the own class: 0.5 and 0.7; rows 1 and 4 are confidently the other."""
     p = np.array([0.9, 0.1, 0.5, 0.2, 0.9, 0.2, 0.1, 0.1])
     labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
     probabilities = np.stack([p, 1 - p], axis=1)
@@ -108,7 +108,7 @@ def test_wrong_labels_by_confident_learning():
     assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, counted from 1 among all
     assert facts.share == pytest.approx(2 / 8)
     assert facts.n_confident == 2
-    assert facts.error_rate == pytest.approx(0.5)  # the surest are rows 0, right, and 1, wrong
+    assert facts.error_rate == pytest.approx(0.5)  # the most confident are rows 0, right, and 1, wrong
 
 
 def test_twice_the_rows_by_a_straight_line():

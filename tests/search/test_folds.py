@@ -20,7 +20,7 @@ FOLDED = ("improve.folds=3", "training.epochs=6", "improve.space={optimizer.lr: 
 
 @pytest.fixture
 def open_search(make_search_context, tmp_path):
-    """A search that is still at hand when it has run."""
+    """A search that can be inspected after its run."""
 
     def opened(config, trials, *callbacks):
         search_context = make_search_context(config, search_space(config))

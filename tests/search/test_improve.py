@@ -85,7 +85,7 @@ def test_the_proposal_says_what_changed_and_why(make_config):
     assert any("learning rate too low" in line for line in comments)
 
 
-def test_what_is_written_and_told(make_config):
+def test_the_written_files_and_the_output(make_config):
     result = improve(make_config(*BAD_RATE))
     files = {"best.yaml", "diagnosis.json", "journal.jsonl", "kept", "lock", "search.svg", "trials.json"}
     assert {path.name for path in result.folder.iterdir()} == files
@@ -144,7 +144,7 @@ def test_a_network_of_another_seed_sees_the_rows_of_the_start(make_search_contex
     assert torch.equal(train.y, search_context.arrays[0].y)
 
 
-def test_networks_that_are_not_kept_are_trained_again(make_config):
+def test_networks_that_are_not_cached_are_trained_again(make_config):
     config = make_config(*ALIKE)
     alone = improve(config, trials=5)
     assert alone.results.ensemble is None

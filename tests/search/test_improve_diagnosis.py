@@ -25,7 +25,7 @@ def config_file(make_config, tmp_path, monkeypatch):
     return "small.yaml"
 
 
-def test_a_diagnosis_alone_tells_checks_and_findings_and_searches_nothing(mlcli, config_file):
+def test_a_diagnosis_alone_shows_checks_and_findings_without_a_search(mlcli, config_file):
     result = mlcli("improve", config_file, "--diagnose", "--json")
     assert result.code == 0
     document = result.json
@@ -119,7 +119,7 @@ def test_notes_are_no_problems(capsys):
     assert "note: too little data: 0.1 more" in shown
 
 
-def test_a_run_without_problems_is_told_so(capsys, make_config, tmp_path):
+def test_a_run_without_problems_says_so(capsys, make_config, tmp_path):
     show_improved(
         Screen(), ImproveResult(make_config(), tmp_path, "small/001", "loss", 30, 30, Budget(9, None), CHECKS)
     )

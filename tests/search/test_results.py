@@ -69,7 +69,7 @@ def test_it_says_what_changed_and_why(make_config):
     assert not [line for line in lines if line.startswith("  epochs") and "#" in line]
 
 
-def test_a_section_and_a_key_that_were_not_there_are_told(make_config):
+def test_an_added_section_and_key_are_described(make_config):
     start = make_config("optimizer.name=sgd")
     config = override_config(start, {"training.early_stopping.patience": 3, "optimizer.momentum": 0.5})
     lines = describe_next(start, config, "headline", {}).splitlines()

@@ -76,7 +76,7 @@ def test_higher_metrics_lag_the_other_way():
     assert not is_behind_median(line(0.31, 4), FIVE, "accuracy")
 
 
-def test_the_rule_looks_at_the_state_and_leaves_it_alone():
+def test_the_rule_reads_the_state_and_does_not_change_it():
     rule = MedianPruning(FIVE, "loss")
     state = TrainingState(torch.zeros(1))
     assert not rule.should_stop(state)

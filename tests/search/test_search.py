@@ -22,7 +22,7 @@ QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing below may catch it."""
+    """In place of SIGKILL: nothing below may catch it."""
 
 
 class KillDuring(SearchCallback):
@@ -84,7 +84,7 @@ def stored_trials(folder):
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_bad_learning_rate_is_mended(make_config, search, sampler):
+def test_a_bad_learning_rate_is_improved(make_config, search, sampler):
     space = "improve.space={optimizer.lr: {log: [1.0e-5, 0.3]}}"
     config = make_config("optimizer.lr=1e-5", "training.epochs=8", f"improve.sampler={sampler}", space)
     searched = search(config, 12)
@@ -148,10 +148,10 @@ def test_what_is_left_of_a_timeout(timeout, left):
         (Budget(9, 100.0, ensemble=50), 50.0),
     ],
 )
-def test_time_for_the_ensemble_is_kept_back(budget, reserve):
+def test_time_for_the_ensemble_is_reserved(budget, reserve):
     trials = [Trial(n, "search", {"model.hidden": [n]}, "complete", n / 10, seconds=s) for n, s in ((1, 4.0), (2, 8.0))]
     study = SimpleNamespace(trials=lambda: trials)
-    search = Search(SimpleNamespace(metric="loss", trainings_per_trial=1), study, budget, (), None)
+    search = Search(SimpleNamespace(metric="loss", folds=None), study, budget, (), None)
     assert search.reserve() == pytest.approx(reserve)
 
 
@@ -305,7 +305,7 @@ def test_a_remedy_keeps_trials_comparable(make_config, patch, remedy):
     assert recommended_values(make_config(), [Finding("x", "", "", (), patch)]) == remedy
 
 
-def test_a_journal_cut_short_is_mended(make_config, search, tmp_path):
+def test_a_truncated_journal_is_repaired(make_config, search, tmp_path):
     config = make_config(*QUICK)
     whole = search(config, 4, folder="whole")
     search(config, 3)
@@ -358,14 +358,14 @@ def test_nothing_is_pickled(monkeypatch, make_config, search):
     assert refuse.side_effect is None
 
 
-def test_who_looks_on_is_told_of_the_trials_that_there_are(make_config, search):
+def test_callbacks_receive_the_existing_trials(make_config, search):
     config, seen = make_config(*QUICK), Seen()
     for trials in (2, 3):
         search(config, trials, seen)
     assert seen.before == [(0, "loss", 2), (2, "loss", 3)]
 
 
-def test_other_processes_trials_are_looked_at_once_a_second(monkeypatch):
+def test_a_periodic_callback_calls_once_a_second(monkeypatch):
     now, looks = [0.0], []
     monkeypatch.setattr("mlcli.search.study.time.monotonic", lambda: now[0])
     poller = Periodic(lambda: looks.append(now[0]), 1.0)

@@ -58,7 +58,7 @@ def journal(tmp_path, begun):
 
 
 def states(folder, config):
-    """What Optuna itself holds of the trials."""
+    """The trials as Optuna stores them."""
     study = Study(folder, config, "loss", worker=1)._study
     return [trial.state.name for trial in study.get_trials(deepcopy=False)]
 
@@ -158,7 +158,7 @@ def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monke
         ("postgresql://me:${ABSENT}@host/db", "ABSENT is not set"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_without_its_password(make_config, tmp_path, monkeypatch, url, message):
+def test_an_unusable_database_is_reported_without_its_password(make_config, tmp_path, monkeypatch, url, message):
     pytest.importorskip("sqlalchemy")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLCLI_OFFLINE", raising=False)
