@@ -22,15 +22,18 @@ from mlcli.errors import ConfigError, DataError, DivergedError
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
 from mlcli.search.space import config_with
 from mlcli.search.storage import HEARTBEAT, ModelCache
-from mlcli.search.study import POLL_SECONDS, AskedTrial, Periodic, Study
+from mlcli.search.study import AskedTrial, Study
 from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
+from mlcli.training.state import TrainingState
 
 # Sections that recommendations may change in a trial: rows and loss stay the same, so that scores are comparable.
 COMPARABLE = ("model.", "optimizer.", "training.")
 # Time reserved for the ensemble, as a multiple of what the trials' trainings took.
 RESERVE = 1.1
+# Seconds between two readings of the study during a training.
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,20 @@ class SearchCallback(Callback):
 
     def on_poll(self, running: int) -> None:
         """Called after each reading of the study, with the number of trials that are running in all processes."""
+
+
+class Periodic(Callback):
+    """Calls `action` during a training, at most once every `seconds`."""
+
+    def __init__(self, action: Callable[[], None], seconds: float) -> None:
+        self.action = action
+        self.seconds = seconds
+        self.next_call = time.monotonic() + seconds
+
+    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
+        if time.monotonic() >= self.next_call:
+            self.action()
+            self.next_call = time.monotonic() + self.seconds
 
 
 Diagnose = Callable[[TrainingEvidence, TrainingContext], list[Finding]]

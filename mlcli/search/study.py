@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,14 +20,9 @@ from mlcli.search.samplers import GridSampler, build_sampler
 from mlcli.search.space import distributions, draw, known_params, search_space
 from mlcli.search.storage import JOURNAL, calm, open_storage, reading
 from mlcli.search.trial import Trial, TrialState
-from mlcli.training.callbacks import Callback
-from mlcli.training.context import TrainingContext
 from mlcli.training.loop import derive_seed
-from mlcli.training.state import TrainingState
 
 RECORD, FINDINGS = "trial", "findings"
-# Seconds between two readings of the study during a training.
-POLL_SECONDS = 1.0
 
 Ending = TrialState | Literal["dropped"]
 
@@ -168,17 +161,3 @@ def _optuna_state(state: Ending) -> OptunaState:
         case "pruned" | "failed":
             return OptunaState.PRUNED
     return OptunaState.FAIL
-
-
-class Periodic(Callback):
-    """Calls `action` during a training, at most once every `seconds`."""
-
-    def __init__(self, action: Callable[[], None], seconds: float) -> None:
-        self.action = action
-        self.seconds = seconds
-        self.next_call = time.monotonic() + seconds
-
-    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        if time.monotonic() >= self.next_call:
-            self.action()
-            self.next_call = time.monotonic() + self.seconds

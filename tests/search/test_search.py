@@ -12,10 +12,10 @@ from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ArtefactError
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import choose_selection_metric
-from mlcli.search.search import Budget, Search, SearchCallback, recommended_values
+from mlcli.search.search import Budget, Periodic, Search, SearchCallback, recommended_values
 from mlcli.search.space import search_space
 from mlcli.search.storage import JOURNAL, ModelCache
-from mlcli.search.study import Periodic, Study
+from mlcli.search.study import Study
 from mlcli.search.trial import Trial, best_trial, rank_trials
 
 QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.dropout: [0.0, 0.5]}")
@@ -367,7 +367,7 @@ def test_callbacks_receive_the_existing_trials(make_config, search):
 
 def test_a_periodic_callback_calls_once_a_second(monkeypatch):
     now, looks = [0.0], []
-    monkeypatch.setattr("mlcli.search.study.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mlcli.search.search.time.monotonic", lambda: now[0])
     poller = Periodic(lambda: looks.append(now[0]), 1.0)
     for now[0] in (0.5, 1.0, 1.5, 2.5, 2.6):
         poller.on_batch_end(None, None)
