@@ -26,7 +26,7 @@ class Finding:
 
     evidence : the reason, with numbers
     remedies : recommendations, the most promising first
-    patch    : the first recommendation as dotted keys and values; empty where no key does it
+    patch    : the first recommendation as dotted keys and values; empty where it is no key
     level    : "ailment" for a problem, "note" where the training may be as good as it can be
     """
 

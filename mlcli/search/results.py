@@ -119,7 +119,9 @@ def write_proposal(
     )
     lines = [f"Validation {metric}: {before} before, {after} with this configuration."]
     if best.origin == "start":
-        lines = [f"The start itself: none of {len(trials)} trials has a better validation {metric} than {after}."]
+        lines = [
+            f"The unchanged configuration: none of {len(trials)} trials has a better validation {metric} than {after}."
+        ]
     changes = differing_keys([start, config])
     if changes:
         lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]

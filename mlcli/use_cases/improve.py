@@ -90,7 +90,7 @@ class ImproveResult:
 
     @property
     def best(self) -> Trial | None:
-        """The best complete trial; it may be the start itself."""
+        """The best complete trial; it may be the start."""
         return best_trial(self.trials, self.metric)
 
     @property

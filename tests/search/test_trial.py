@@ -26,7 +26,7 @@ def test_the_best_so_far_is_that_of_complete_trials():
         ([0.5] * 8, "None of 8 trials beat the first"),
         ([0.5] + [0.4] * 9, "No improvement in the second half of 10 trials"),
         ([0.5, 0.4, 0.4, 0.4, 0.4, 0.35, 0.35, 0.35], "half of 8 trials brought 0.05 of 0.15 in loss: more trials may"),
-        ([0.5, 0.4, 0.4, 0.4, 0.4, 0.399, 0.399, 0.399], "more trials will help little"),
+        ([0.5, 0.4, 0.4, 0.4, 0.4, 0.399, 0.399, 0.399], "more trials are unlikely to help much"),
     ],
 )  # fmt: skip
 def test_what_is_said_of_going_on(best, said):
