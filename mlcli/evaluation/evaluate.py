@@ -19,7 +19,7 @@ from mlcli.io.atomic import atomic_folder, write_file, write_json
 from mlcli.io.json import fields_to_json, named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
-from mlcli.metrics.measure import Difference, compare_predictions, measure
+from mlcli.metrics.measure import ScoreDifference, compare_predictions, measure
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.predictions import SavedPredictions, save_predictions
@@ -36,7 +36,7 @@ class MeasuredBaseline:
     name: str
     text: str
     scores: tuple[Score, ...]
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ScoreDifference, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All but the name; a difference is the model's score less the baseline's."""

@@ -147,7 +147,7 @@ def _build_score(
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScoreDifference:
     """A metric of our predictions minus that of theirs on the same rows; None where one of them is undefined.
 
     low, high : percentile interval over resampled rows; None where no sound one is known
@@ -181,7 +181,7 @@ def compare_predictions(
     names: Literal["auto"] | Sequence[str],
     confidence: float,
     seed: int = 0,
-) -> list[Difference]:
+) -> list[ScoreDifference]:
     """Differences by a paired bootstrap: each of 1,000 resamples, drawn from `seed`, has the same rows for both.
 
     truth : as `task.truth` gives it
@@ -198,16 +198,16 @@ def compare_predictions(
     return [_difference(name, us, them, confidence) for name in chosen]
 
 
-def _difference(name: str, us: ScoredSample, them: ScoredSample, confidence: float) -> Difference:
+def _difference(name: str, us: ScoredSample, them: ScoredSample, confidence: float) -> ScoreDifference:
     facts, value = CATALOG[name], us.values[name] - them.values[name]
     if not math.isfinite(value):
-        return Difference(name, None, None, None, facts.higher_is_better)
+        return ScoreDifference(name, None, None, None, facts.higher_is_better)
     low, high = None, None
     if name in us.draws and facts.interval in ("percentile", "wilson"):
         draws = us.draws[name] - them.draws[name]
         # Models with equal scores in all resamples have the interval 0 to 0.
         low, high = (percentile_interval(draws, confidence) or (None, None)) if draws.any() else (0.0, 0.0)
-    return Difference(name, value, low, high, facts.higher_is_better)
+    return ScoreDifference(name, value, low, high, facts.higher_is_better)
 
 
 def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:

@@ -10,7 +10,7 @@ from mlcli.metrics.catalog import Score
 if TYPE_CHECKING:
     from mlcli.evaluation.cross_validation import FoldScores
     from mlcli.evaluation.refit import Spread
-    from mlcli.metrics.measure import Difference, Verdict
+    from mlcli.metrics.measure import ScoreDifference, Verdict
 
 # How one model is compared with another on the same rows: "the network is …".
 VERDICTS: dict[Verdict, str] = {
@@ -53,7 +53,7 @@ def describe_folds(folds: FoldScores) -> str:
     return f"Cross-validation: {folds.n_folds} folds of {rows}{repeats}"
 
 
-def show_difference(difference: Difference) -> str:
+def show_difference(difference: ScoreDifference) -> str:
     """The difference with its sign, and its interval in brackets where there is one."""
     sides = () if difference.low is None or difference.high is None else (difference.low, difference.high)
     interval = f" [{', '.join(map(show_signed, sides))}]" if sides and difference.value is not None else ""

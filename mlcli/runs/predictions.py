@@ -19,7 +19,7 @@ from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, write_
 from mlcli.io.json import check_version, from_json
 from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.io.verified import read_json, refuse_symlink, verify_folder
-from mlcli.metrics.measure import Difference, compare_predictions
+from mlcli.metrics.measure import ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord
 
@@ -150,7 +150,7 @@ class Pair:
     reason: str | None
     split: str = ""
     n_rows: int = 0
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ScoreDifference, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All fields, each difference with its verdict on `ours`."""

@@ -25,7 +25,7 @@ from mlcli.config.sections.training import Space
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
-from mlcli.metrics.measure import Difference, compare_predictions
+from mlcli.metrics.measure import ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
@@ -67,7 +67,7 @@ class Results:
 
     proposal: Path | None
     ensemble: SavedEnsemble | None
-    difference: Difference | None
+    difference: ScoreDifference | None
     n_rows: int
     best_so_far: list[float | None]
     importance: dict[str, float]
@@ -152,7 +152,7 @@ def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> S
     return SavedEnsemble(run, len(ensemble.members), ensemble.scores.get(context.metric, math.nan))
 
 
-def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> Difference | None:
+def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> ScoreDifference | None:
     """Of the ensemble, or else the best network, to the start's; an ensemble is compared on the validation rows."""
     context, model_cache, best = search.context, search.model_cache, best_trial(search.trials, search.context.metric)
     folds = context.folds
@@ -171,7 +171,7 @@ def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> Differe
     return None if network is None else compare_outputs(context, config, network.valid, start.valid)
 
 
-def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, before: Tensor) -> Difference | None:
+def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, before: Tensor) -> ScoreDifference | None:
     """Comparison with the start on the validation rows; None where only one of them gives probabilities.
 
     config : whose raw outputs are compared with the start's
@@ -185,7 +185,7 @@ def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, bef
 
 def _compare(
     context: SearchContext, task: FittedTask, truth: np.ndarray, after: Predictions, before: Predictions
-) -> Difference:
+) -> ScoreDifference:
     """Paired comparison by the metric reported for the task."""
     names, confidence = (reported_metric(task, context.metric),), context.start.evaluation.confidence
     return compare_predictions(task, truth, after, before, names, confidence, context.start.seed)[0]

@@ -17,7 +17,7 @@ from mlcli.terminal.screen import Screen
 from mlcli.terminal.search_chart import describe_values
 
 if TYPE_CHECKING:
-    from mlcli.metrics.measure import Difference
+    from mlcli.metrics.measure import ScoreDifference
     from mlcli.search.results import Results
     from mlcli.use_cases.improve import ImproveResult
 
@@ -167,7 +167,7 @@ def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None
         screen.say(f"{results.outlook} (curve: {outcome.folder / 'search.svg'})")
 
 
-def describe_difference(difference: Difference, n_rows: int) -> str:
+def describe_difference(difference: ScoreDifference, n_rows: int) -> str:
     """Such as `Difference in log_loss on the same 30 rows: −0.0023, interval −0.0033 to −0.0013: better`."""
     low, high = show_signed(difference.low), show_signed(difference.high)
     interval = "" if difference.low is None else f", interval {low} to {high}"

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from mlcli.metrics.catalog import CATALOG
-from mlcli.metrics.measure import Difference, compare_predictions
+from mlcli.metrics.measure import ScoreDifference, compare_predictions
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 
@@ -107,7 +107,7 @@ def test_a_paired_interval_is_narrower_than_those_of_each():
     ],
 )
 def test_verdict(low, high, higher_is_better, verdict):
-    assert Difference("m", 0.1, low, high, higher_is_better).verdict == verdict
+    assert ScoreDifference("m", 0.1, low, high, higher_is_better).verdict == verdict
 
 
 def test_a_model_does_not_differ_from_itself():

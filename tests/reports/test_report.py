@@ -15,7 +15,7 @@ from mlcli.evaluation.evaluate import MeasuredBaseline, evaluate_predictions, wr
 from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import find_mistakes
 from mlcli.io.text import shorten, show_number
-from mlcli.metrics.measure import Difference
+from mlcli.metrics.measure import ScoreDifference
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification
 from mlcli.reports.evaluation_page import ReportFacts, render_report
@@ -172,7 +172,7 @@ def test_the_marks_of_all_models_share_one_line(facts):
 def test_the_verdict_in_words(facts, intervals, worst, verdict):
     first = facts.evaluation.scores[0]
     baselines = tuple(
-        MeasuredBaseline(f"b{i}", "", (first,), (Difference("accuracy", 0.1, low, high, True),))
+        MeasuredBaseline(f"b{i}", "", (first,), (ScoreDifference("accuracy", 0.1, low, high, True),))
         for i, (low, high) in enumerate(intervals)
     )
     view = view_scores(replace(facts.evaluation, scores=(first,), baselines=baselines))
