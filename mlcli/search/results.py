@@ -113,15 +113,12 @@ def write_proposal(
     start: Config, best: Trial, trials: Sequence[Trial], findings: Sequence[Finding], metric: str
 ) -> str:
     """YAML of the best trial's complete configuration; comments above it say what changed and why."""
-    config, first = config_with(start, best.values), start_trial(trials)
-    before, after = (
-        "none" if trial is None or trial.score is None else f"{trial.score:.6g}" for trial in (first, best)
-    )
+    config = config_with(start, best.values)
+    scores = [trial.score if trial else None for trial in (start_trial(trials), best)]
+    before, after = ("none" if score is None else f"{score:.6g}" for score in scores)
     lines = [f"Validation {metric}: {before} before, {after} with this configuration."]
     if best.origin == "start":
-        lines = [
-            f"The unchanged configuration: none of {len(trials)} trials has a better validation {metric} than {after}."
-        ]
+        lines = [f"Unchanged: none of {len(trials)} trials has a better validation {metric} than {after}."]
     changes = differing_keys([start, config])
     if changes:
         lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]

@@ -101,6 +101,4 @@ def describe_progress(best: Sequence[float | None], metric: str) -> str:
     if late == 0:
         return f"No improvement in {half}: more trials are unlikely to help"
     gain = f"T{half[1:]} brought {late:.3g} of {total:.3g} in {metric}"
-    return (
-        f"{gain}: more trials may help" if late >= WORTH * total else f"{gain}: more trials are unlikely to help much"
-    )
+    return f"{gain}: more trials {'may help' if late >= WORTH * total else 'are unlikely to help much'}"
