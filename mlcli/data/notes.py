@@ -21,7 +21,13 @@ _ALWAYS = ("number", "category")
 
 def profile_notes(profile: Profile) -> tuple[str, ...]:
     """Rows, classes, missing cells, dropped rows and columns, duplicates and outliers, where there are any."""
-    return (*_rows(profile), *_cleaning(profile), *_outliers(profile))
+    notes = [*_rows(profile), *_cleaning(profile)]
+    outliers = profile["outliers"]
+    if outliers is not None and outliers["name"] != "none":
+        found = sum(bounds["cells"] for bounds in outliers["bounds"].values())
+        dropped = f"{outliers['dropped']:,} rows dropped"
+        notes.append(f"{found:,} outlying cells in the training rows ({outliers['name']}); {dropped}")
+    return tuple(notes)
 
 
 def _rows(profile: Profile) -> Iterator[str]:
@@ -73,14 +79,6 @@ def _cleaning(profile: Profile) -> Iterator[str]:
     yield from cleaning["notes"]
 
 
-def _outliers(profile: Profile) -> Iterator[str]:
-    outliers = profile["outliers"]
-    if outliers is not None and outliers["name"] != "none":
-        found = sum(bounds["cells"] for bounds in outliers["bounds"].values())
-        dropped = f"{outliers['dropped']:,} rows dropped"
-        yield f"{found:,} outlying cells in the training rows ({outliers['name']}); {dropped}"
-
-
 @dataclass(frozen=True)
 class ColumnSummary:
     """One column of the data.
@@ -103,8 +101,14 @@ class ColumnSummary:
 
 def summarise_column(column: ColumnProfile) -> ColumnSummary:
     """A column of the profile with its distribution as bars and in a few words."""
-    histogram, top = column.get("histogram"), column["top"] or []
+    histogram, numbers, top = column.get("histogram"), column["numbers"], column["top"] or []
     bars = histogram["counts"] if histogram else [entry["count"] for entry in top] if column["distinct"] > 1 else []
+    summary = f"most often {shorten(top[0]['value'], 40)}" if top else ""
+    if span := column.get("span"):
+        summary = f"{span[0]} to {span[1]}"
+    elif numbers and numbers["min"] is not None:
+        low, middle, high = (show_cell(numbers[key]) for key in ("min", "median", "max"))
+        summary = f"{low} to {high}, median {middle}"
     return ColumnSummary(
         name=column["name"],
         role=column["role"],
@@ -113,18 +117,8 @@ def summarise_column(column: ColumnProfile) -> ColumnSummary:
         missing_share=column["missing_share"],
         distinct=column["distinct"],
         bars=tuple(bars),
-        summary=_summary(column),
+        summary=summary,
     )
-
-
-def _summary(column: ColumnProfile) -> str:
-    numbers, top = column["numbers"], column["top"]
-    if span := column.get("span"):
-        return f"{span[0]} to {span[1]}"
-    if numbers and numbers["min"] is not None:
-        low, middle, high = (show_cell(numbers[key]) for key in ("min", "median", "max"))
-        return f"{low} to {high}, median {middle}"
-    return f"most often {shorten(top[0]['value'], 40)}" if top else ""
 
 
 def show_cell(value: float | None) -> str:

@@ -20,7 +20,7 @@ from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
 from mlcli.data.readers.parquet import read_parquet
 from mlcli.data.readers.text_file import open_text, read_text
-from mlcli.data.selection import CellsConfig, cells_config, select_cells
+from mlcli.data.selection import cells_config, select_cells
 from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, Kind, Schema, Table
 from mlcli.errors import DataError, UsageError
@@ -31,15 +31,9 @@ from mlcli.io.text import suggestion
 Format = Literal["csv", "parquet", "jsonl", "npz"]
 
 SUFFIXES: Mapping[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".data": "csv",
-    ".test": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".data", ".test"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
     ".npz": "npz",
 }
 _FORMATS = ("csv", "parquet", "jsonl", "npz")
@@ -72,7 +66,11 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
         raise DataError(f"{source}: the model takes images of {shape} pixels, not table rows")
     wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
     config = replace(cells_config(dataset), keep={})
-    raw = _read(source, dataset, _format(source, format), _plain_numbers(wanted, config))
+    # Number columns whose cells may be parsed without being text first: no marker of missing cells is a number.
+    as_text = config.decimal != "." or any(map(_is_number, config.missing))
+    plain = (name for name, kind in wanted.items() if kind == "number" and name not in config.replace)
+    numbers = [] if as_text else list(plain)
+    raw = _read(source, dataset, _format(source, format), numbers)
     _require(raw, schema)
     cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
     table = Table(cells.rows.frame, schema.columns, ())
@@ -91,13 +89,6 @@ def _format(source: str, asked: str | None) -> Format:
             raise UsageError(f"{source}: unknown format; set --input-format to one of {', '.join(_FORMATS)}")
         case _:
             raise UsageError(f"format {known!r} is unknown; {suggestion(known, _FORMATS)}")
-
-
-def _plain_numbers(wanted: Mapping[str, Kind], config: CellsConfig) -> list[str]:
-    """Number columns whose cells may be parsed without being text first."""
-    if config.decimal != "." or any(map(_is_number, config.missing)):
-        return []
-    return [name for name, kind in wanted.items() if kind == "number" and name not in config.replace]
 
 
 def _is_number(token: str) -> bool:

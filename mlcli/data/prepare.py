@@ -23,8 +23,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
 from mlcli.config.sections.rows import TableConfig
 from mlcli.data.cleaning import drop_outliers
@@ -198,15 +196,12 @@ def _save(folder: Path, data: StoredData) -> None:
 
 def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Splits, OutlierReport | None]:
     """The splits, and the outliers dropped from the training rows; nothing is stored."""
-    classes = None if read.task == "regression" else _classes(read.rows)
-    indices = split_rows(len(read.rows), config.split, seed, classes, read.split_key, test_given=read.test is not None)
-    train, outliers = take_rows(read.rows, indices.train), None
+    rows, classes = read.rows, None
+    if read.task == "classification":
+        classes = rows.labels if isinstance(rows, Images) else rows.frame[rows.targets[0].name].rank("dense").to_numpy()
+    indices = split_rows(len(rows), config.split, seed, classes, read.split_key, test_given=read.test is not None)
+    train, outliers = take_rows(rows, indices.train), None
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers = drop_outliers(train, config.outliers)
-    test = take_rows(read.rows, indices.test) if read.test is None else read.test
-    return Splits(train, take_rows(read.rows, indices.valid), test, read.task), outliers
-
-
-def _classes(rows: Dataset) -> np.ndarray | None:
-    """The class of each row as a number."""
-    return rows.labels if isinstance(rows, Images) else rows.frame[rows.targets[0].name].rank("dense").to_numpy()
+    test = take_rows(rows, indices.test) if read.test is None else read.test
+    return Splits(train, take_rows(rows, indices.valid), test, read.task), outliers

@@ -89,7 +89,12 @@ def load_prepared(folder: Path) -> StoredData:
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
     except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
-    return StoredData(Splits(train, valid, test, meta.task), _load_profile(folder / "profile.json"))
+    place = folder / "profile.json"
+    profile = from_json(Profile, read_json(place), place)
+    for kind, report in ((CleaningReport, profile["cleaning"]), (OutlierReport, profile["outliers"])):
+        if report is not None:
+            from_json(kind, report, place)
+    return StoredData(Splits(train, valid, test, meta.task), profile)
 
 
 def _refuse_outdated(meta: _Meta) -> None:
@@ -97,14 +102,6 @@ def _refuse_outdated(meta: _Meta) -> None:
     features = meta.data.features if isinstance(meta.data, _TableMeta) else ()
     if meta.kinds < KINDS and any(column.kind == "category" for column in features):
         raise ValueError("its column kinds were inferred by an earlier version")
-
-
-def _load_profile(place: Path) -> Profile:
-    profile = from_json(Profile, read_json(place), place)
-    for kind, account in ((CleaningReport, profile["cleaning"]), (OutlierReport, profile["outliers"])):
-        if account is not None:
-            from_json(kind, account, place)
-    return profile
 
 
 def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:

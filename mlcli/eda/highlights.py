@@ -51,7 +51,7 @@ def show_column_value(column: ColumnDistribution, value: float) -> str:
 
 def show_association(column: ColumnDistribution) -> str:
     """The strongest association with a target, with its sign."""
-    return "–" if column.association is None else f"{column.association.value:.2f}".replace("-", "−")
+    return "–" if column.association is None else _signed(column.association.value)
 
 
 def range_of(column: ColumnDistribution) -> tuple[str, str]:

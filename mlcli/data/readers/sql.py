@@ -179,7 +179,10 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
         ) from error
     secrets = [os.environ.get(name, "") for name in VARIABLE.findall(template)]
     try:
-        url = sqlalchemy.make_url(_expanded(template))
+        # Values in front of the host are percent-encoded, as URLs want names and passwords.
+        front, at, host = template.rpartition("@")
+        front = fill_variables(front, "dataset.url", DataError, encoded=True)
+        url = sqlalchemy.make_url(front + at + fill_variables(host, "dataset.url", DataError, encoded=False))
         secrets.append(str(url.password or ""))
         if url.get_backend_name() == "sqlite":  # SQLAlchemy would create an absent file, and could attach others
             return _query_sqlite(find_path(url.database or ""), query)
@@ -200,13 +203,6 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
 def _require_network(template: str) -> None:
     if offline():
         raise DataError(f"{_shown_url(template)}: not asked, because MLCLI_OFFLINE is set")
-
-
-def _expanded(template: str) -> str:
-    """${NAME} replaced; values in front of the host are percent-encoded, as URLs want names and passwords."""
-    scheme, mark, rest = template.rpartition("@")
-    named = fill_variables(scheme, "dataset.url", DataError, encoded=True)
-    return named + mark + fill_variables(rest, "dataset.url", DataError, encoded=False)
 
 
 def _shown_url(template: str) -> str:
