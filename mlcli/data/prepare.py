@@ -151,7 +151,7 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
 
 
 def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig, str | None]:
-    """Download what is missing; the digits stand in for what cannot be downloaded, where the config says so."""
+    """Download what is missing; where the config says so, the digits replace what cannot be downloaded."""
     try:
         source_of(dataset).fetch(reporter)
     except UnreachableError as error:
@@ -159,7 +159,7 @@ def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig,
             raise
         title = COLLECTIONS[dataset.name].title
         reporter.warn(
-            f"{title} IS NOT HERE: training on scikit-learn's 1,797 digits of 8 × 8 pixels in its place, "
+            f"{title} IS NOT AVAILABLE: training on scikit-learn's 1,797 digits of 8 × 8 pixels instead, "
             f"so no result of this run is one of {title}. {error}"
         )
         # Numbers of rows are meant for MNIST's 60,000: as shares.

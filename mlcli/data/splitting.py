@@ -175,7 +175,7 @@ def _by_groups(groups: np.ndarray, sizes: _Sizes, rng: np.random.Generator) -> n
 
 
 def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int) -> np.ndarray:
-    """Groups in their order, each taken when it brings the number of rows nearer to `wanted`; at least one."""
+    """Groups in their order, each added when it brings the number of rows nearer to `wanted`; at least one."""
     taken, missing = [], wanted
     for group, size in zip(groups.tolist(), counts[groups].tolist(), strict=True):
         if abs(missing - size) < abs(missing):

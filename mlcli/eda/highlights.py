@@ -1,4 +1,4 @@
-"""Highlights: what in the data to look at first, and columns in words."""
+"""Highlights: what to look at first in the data, and summaries of columns."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from mlcli.suggest.source import ArraysFound, TableFound
 _LISTED = 6
 _HINTS = {
     "group": "instead, to keep all rows of one {0} in one split; remove it from drop",
-    "time": "instead, to test on the latest rows; {0} is then no feature",
+    "time": "instead, to test on the latest rows; {0} is then not a feature",
 }
 _SPLIT = CommentedKey("split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping")
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
@@ -148,7 +148,9 @@ def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
     without = found.raw.height - data.n_rows
     if without and data.task == "regression":
         inside.append(
-            CommentedKey("drop_rows", True, f"{without:,} rows have no target; rows with missing features go too")
+            CommentedKey(
+                "drop_rows", True, f"{without:,} rows have no target; rows with missing features are dropped too"
+            )
         )
     if inside:
         yield CommentedKey("missing", inside=tuple(inside))

@@ -65,7 +65,7 @@ def _prepare(config: Config, reporter: Reporter, only_available: bool) -> Prepar
 
 
 def _left_out(config: Config) -> str:
-    """What it would take to prepare the data."""
+    """What is missing to prepare the data."""
     if download := source_of(config.dataset).download_size():
         return f"would download {download}"
     path = getattr(config.dataset, "path", None) or getattr(config.dataset, "images", "its files")

@@ -47,7 +47,7 @@ def _explore(prepared: Prepared, split: SplitName, columns: Sequence[str]) -> Ex
     if isinstance(rows, Table):
         return explore_table(rows, prepared.profile, split, prepared.splits.task == "classification", columns)
     if columns:
-        raise UsageError(f"--column: {columns[0]!r} cannot be shown: pictures have pixels and no columns")
+        raise UsageError(f"--column: {columns[0]!r} cannot be shown: images have pixels and no columns")
     return explore_images(rows, prepared.profile, split)
 
 
@@ -59,7 +59,7 @@ def _open_split(name: str) -> SplitName:
 
 
 def _found_by_checks(prepared: Prepared, config: Config) -> Iterator[str]:
-    """Columns that tell nothing, and those that give the target away; generated data is as it is meant to be."""
+    """Useless columns and leaks; generated data is not checked."""
     train = prepared.splits.train
     if isinstance(train, Table) and not isinstance(config.dataset, PlaygroundConfig):
         sample = draw_sample(train, SAMPLED, prepared.splits.task == "classification")

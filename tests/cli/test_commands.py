@@ -282,7 +282,7 @@ def test_divergence_exits_6_and_names_the_step(workspace, mlcli):
 def test_a_stand_in_is_told_everywhere(workspace, mlcli):
     trained = mlcli("train", "configs/mnist.yaml", *FAST, "-S", "evaluation.baselines=none")
     assert trained.code == 0
-    assert "MNIST IS NOT HERE" in " ".join(trained.err.split())
+    assert "MNIST IS NOT AVAILABLE" in " ".join(trained.err.split())
     assert mlcli("evaluate", "--json").json["stand_in_for"] == "mnist"
     assert json.loads((workspace / "runs/mnist/001/manifest.json").read_text())["stand_in_for"] == "mnist"
     assert "stand" in (workspace / "runs/mnist/001/evaluation/report.html").read_text()

@@ -231,7 +231,7 @@ JSONL = {
     "truth among numbers": (b'{"a": 1.5, "y": "p"}\n{"a": true, "y": "q"}\n', ["t.jsonl:2: key 'a' is True"]),
     "list among numbers": (b'{"a": 1, "y": "p"}\n{"a": [2], "y": "q"}\n', ["t.jsonl:2: key 'a' is [2]"]),
     "lists": (b'{"a": [1], "y": "p"}\n{"a": [2], "y": "q"}\n', ["column 'a' has type List", "dataset.drop"]),
-    "NaN": (b'{"a": 1, "y": "p"}\n{"a": NaN, "y": "q"}\n', ["t.jsonl:2", "NaN is no JSON number; write null"]),
+    "NaN": (b'{"a": 1, "y": "p"}\n{"a": NaN, "y": "q"}\n', ["t.jsonl:2", "NaN is not a JSON number; write null"]),
     "not utf-8": (b'{"a": 1, "y": "\xff"}\n', ["t.jsonl:1: byte 15 (0xff) is not UTF-8"]),
     "wide id": (b'{"a": 1, "y": "p"}\n{"a": 9007199254740993, "y": "q"}\n', ["t.jsonl:2: column 'a'", "beyond 2^53"]),
     "wide id among decimals": (

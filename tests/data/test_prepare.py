@@ -331,7 +331,7 @@ class TestStandIn:
         prepared = prepare(name="mnist", offline="digits", split={"valid": 6000}, reporter=reporter)
         assert (prepared.dataset, prepared.stand_in_for) == ("digits", "mnist")
         assert len(reporter.warnings) == 1
-        assert "MNIST IS NOT HERE" in reporter.warnings[0]
+        assert "MNIST IS NOT AVAILABLE" in reporter.warnings[0]
         assert prepared.profile["rows"] == {"train": 1258, "valid": 180, "test": 359}
 
     def test_told_every_time_whoever_prepared_them(self):

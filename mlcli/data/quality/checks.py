@@ -35,7 +35,7 @@ from mlcli.io.verified import read_json, verify_folder
 from mlcli.reporter import Reporter
 
 KIND = "checks"
-# Raised when the same rows give other findings or other words.
+# Raised when the same rows give other findings.
 VERSION = 1
 
 # Distinct whole numbers count the rows where their range is at most this many times the number of rows.
@@ -73,7 +73,7 @@ class _Document:
 def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporter) -> tuple[DataFinding, ...]:
     """The findings stored beside the prepared data, or found now and stored there."""
     folder = prepared.folder.with_name(f"{prepared.folder.name}-checks")
-    if (kept := load_cached(folder, _load, reporter, "checking the data anew")) is not None:
+    if (kept := load_cached(folder, _load, reporter, "checking the data again")) is not None:
         return kept
     with np.errstate(all="ignore"):  # what cannot be computed is no finding
         findings = find_all(prepared, config)
@@ -124,7 +124,7 @@ def find_useless_columns(train: Table, profile: Profile) -> Iterator[DataFinding
                     "constant", f"column '{name}' has the same value in all training rows; {remedy}", (name,)
                 )
         elif reason := _id_reason(train, column, n_rows):
-            text = f"column '{name}' {reason}, so it says nothing about new rows; {remedy}"
+            text = f"column '{name}' {reason}, so it carries no information for new rows; {remedy}"
             yield DataFinding("id", text, (name,))
 
 
@@ -196,14 +196,14 @@ def find_repeated_rows(
         rows = splits[split]
         if isinstance(rows, Table) and (count := int(_hashes(rows, names).is_in(known).sum())):
             remedy = OTHER_FILE if separate_test and split == "test" else SAME_FILE
-            yield _repeats(split, count, len(rows), "have the features of a training row", remedy, chance)
+            yield _repeats(split, count, len(rows), "duplicate the features of a training row", remedy, chance)
 
 
 def find_repeated_images(splits: Splits, profile: Profile) -> Iterator[DataFinding]:
     """Images equal to a training image in every pixel, which the profile has counted."""
     for split in MEASURED:
         if count := profile["repeated"][split]:
-            yield _repeats(split, count, len(splits[split]), "are equal to a training image", OTHER_FILE)
+            yield _repeats(split, count, len(splits[split]), "duplicate a training image", OTHER_FILE)
 
 
 def _repeats(split: SplitName, count: int, n_rows: int, what: str, remedy: str, by_chance: float = 0.0) -> DataFinding:

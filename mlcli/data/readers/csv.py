@@ -63,7 +63,7 @@ def _header(layout: CsvLayout) -> list[str]:
     try:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != " ", strict=True), [])
     except csv.Error as error:
-        raise DataError(f"{place}: {shown(line)} is no header line: {error}") from error
+        raise DataError(f"{place}: {shown(line)} is not a header line: {error}") from error
     names = [cell.strip(BLANKS) for cell in cells]
     if not names:
         raise DataError(f"{place}: blank line; expected the header")

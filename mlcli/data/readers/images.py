@@ -131,7 +131,7 @@ def list_images(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
     strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
     if strays:
         raise DataError(
-            f"{strays[0]}: one of {len(strays)} that are no images ({' '.join(sorted(SUFFIXES))}); remove them"
+            f"{strays[0]}: one of {len(strays)} files that are not images ({' '.join(sorted(SUFFIXES))}); remove them"
         )
     if not entries:
         raise DataError(f"{folder}: no images; add some, or remove the folder")

@@ -161,4 +161,4 @@ def _object(line: bytes, place: str, make: Pairs | None = None) -> dict[str, obj
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number; write null")
+    raise ValueError(f"{name} is not a JSON number; write null")

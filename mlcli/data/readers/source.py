@@ -1,4 +1,4 @@
-"""What mlcli asks of every data source, and how the memory for reading it is estimated.
+"""The interface of data sources, and how the memory for reading it is estimated.
 
 A new source is its config class in `config/sections/dataset.py`, a subclass of Source in a file of its own here, and
 a line in `data/sources.py`.

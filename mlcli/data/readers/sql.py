@@ -202,7 +202,7 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
 
 def _require_network(template: str) -> None:
     if offline():
-        raise DataError(f"{_shown_url(template)}: not asked, because MLCLI_OFFLINE is set")
+        raise DataError(f"{_shown_url(template)}: not queried, because MLCLI_OFFLINE is set")
 
 
 def _shown_url(template: str) -> str:

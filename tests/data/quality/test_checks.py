@@ -202,7 +202,7 @@ def test_test_rows_that_are_training_rows(workspace, copies, serious):
     [finding] = findings
     assert (finding.check, finding.serious) == ("duplicates", serious)
     assert finding.numbers["rows"] == copies
-    assert f"{copies} of 134 test rows ({copies / 134:.1%}) have the features of a training row" in finding.text
+    assert f"{copies} of 134 test rows ({copies / 134:.1%}) duplicate the features of a training row" in finding.text
 
 
 def test_a_number_of_their_own_does_not_hide_copies(workspace):

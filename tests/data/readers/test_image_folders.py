@@ -77,7 +77,7 @@ class TestErrors:
     def test_stray_files(self, pictures):
         (pictures / "cat" / "notes.txt").write_text("")
         (pictures / "cat" / "more").mkdir()
-        self.check(r"cat/more: one of 2 that are no images")
+        self.check(r"cat/more: one of 2 files that are not images")
 
     def test_loose_pictures(self, pictures):
         Image.new("L", (2, 2)).save(pictures / "loose.png")
