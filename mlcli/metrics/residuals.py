@@ -44,21 +44,6 @@ def _over_targets(scores: Floats) -> Floats:
     return average
 
 
-def mse(means: ErrorMeans) -> Floats:
-    """Mean squared error."""
-    return _over_targets(means.squared)
-
-
-def rmse(means: ErrorMeans) -> Floats:
-    """Root of the mean squared error, computed for each target."""
-    return _over_targets(np.sqrt(means.squared))
-
-
-def mae(means: ErrorMeans) -> Floats:
-    """Mean absolute error."""
-    return _over_targets(means.absolute)
-
-
 def r2(means: ErrorMeans) -> Floats:
     """1 − squared error / squared deviation from the rows' own mean; undefined where a target is constant."""
     spread = means.centred_squared - np.square(means.centred)
@@ -67,17 +52,12 @@ def r2(means: ErrorMeans) -> Floats:
     return _over_targets(explained)
 
 
-def mape(means: ErrorMeans) -> Floats:
-    """Mean of the absolute error as a share of the true value."""
-    return _over_targets(means.relative)
-
-
 ERROR_METRICS: dict[str, Callable[[ErrorMeans], Floats]] = {
-    "rmse": rmse,
-    "mae": mae,
+    "rmse": lambda means: _over_targets(np.sqrt(means.squared)),
+    "mae": lambda means: _over_targets(means.absolute),
     "r2": r2,
-    "mse": mse,
-    "mape": mape,
+    "mse": lambda means: _over_targets(means.squared),
+    "mape": lambda means: _over_targets(means.relative),
 }
 
 
