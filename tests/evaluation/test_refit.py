@@ -35,7 +35,7 @@ def test_seeds_and_folds_are_measured_and_shown(run, mlcli):
     assert json.loads((run / "manifest.json").read_text())["test_looks"] == 1
     assert json.loads(before)["test_looks"] == 0
     page = (run / "evaluation/report.html").read_text()
-    assert "With other seeds" in page
+    assert "<h2>Seeds</h2>" in page
     assert "Cross-validation: 3 folds" in page
     seeds, folds = found["seeds"], found["folds"]
     assert seeds["seeds"] == [0, 1, 2]
