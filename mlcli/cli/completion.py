@@ -23,7 +23,7 @@ def configs(incomplete: str) -> list[str]:
 
 
 def playgrounds(incomplete: str) -> list[str]:
-    """What can be played: the generated sets, and configurations."""
+    """What `play` accepts: the generated data sets, and configurations."""
     return [*_starting(incomplete, read_key_table()["playgrounds"]), *configs(incomplete)]
 
 
@@ -37,7 +37,7 @@ def runs(incomplete: str) -> list[str]:
 
 
 def configs_or_runs(incomplete: str) -> list[str]:
-    """Both."""
+    """Configurations and runs."""
     return [*configs(incomplete), *runs(incomplete)]
 
 
@@ -49,7 +49,7 @@ def keys(incomplete: str) -> list[str]:
 def settings(incomplete: str) -> list[str]:
     """`key=`, followed by the words that the key accepts.
 
-    A key that is alone comes with its words, for a shell puts a blank behind what cannot go on.
+    The only key that matches comes with its words, since a shell puts a blank after a single match.
     """
     key, equals, _ = incomplete.partition("=")
     words = key_words()
@@ -60,7 +60,7 @@ def settings(incomplete: str) -> list[str]:
 
 
 def answer_bash_behind_equals() -> bool:
-    """Offer the words of a key where bash asks for those behind `--set key=`, as which it knows three words of its own.
+    """Offer the words of a key after `--set key=`, which bash splits into three words.
 
     Typer's completion would take them for three arguments. Returns whether bash was answered.
     """

@@ -26,9 +26,8 @@ from mlcli.data.tables.types import (
 )
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
-from mlcli.io.atomic import atomic_folder, write_json
-from mlcli.io.json import from_json
-from mlcli.io.verified import read_json, verify_folder
+from mlcli.io.atomic import atomic_folder, verify_folder, write_json
+from mlcli.io.json import from_json, read_json
 
 KIND = "prepared"
 # Raised when columns that were categories become a kind of their own.

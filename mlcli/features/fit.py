@@ -17,10 +17,9 @@ from mlcli.features.encoding import Target
 from mlcli.features.fit_table import fit_table
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.pixels import fit_pixels
-from mlcli.io.atomic import atomic_folder, load_cached, write_json
-from mlcli.io.json import from_json
+from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
+from mlcli.io.json import from_json, read_json
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.verified import read_json, verify_folder
 from mlcli.reporter import Reporter
 
 KIND = "features"

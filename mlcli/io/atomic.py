@@ -1,7 +1,7 @@
-"""Atomic writes: the old or the new file is left whole, whenever the process dies; temporary files are cleared."""
+"""Atomic writes: the old or the new file is left whole, whenever the process dies; manifests of folders."""
 
 import contextlib
-import json
+import hashlib
 import os
 import re
 import secrets
@@ -9,15 +9,18 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from mlcli.errors import ArtefactError, ResourceError
 from mlcli.io import disk
-from mlcli.io.json import to_json
-from mlcli.io.verified import MANIFEST, SCHEMA_VERSION, sha256_file
+from mlcli.io.json import REMEDY, check_version, encode_json, read_json
 from mlcli.reporter import Reporter
 
 T = TypeVar("T")
+
+MANIFEST = "MANIFEST.json"
+_SCHEMA_VERSION = 1
+_LONGEST_NAME = 100
 
 _LEFTOVER = re.compile(rf"(?P<path>\.(?P<name>.+)\.(?P<role>tmp|old)-[0-9a-f]{{8}})({re.escape(disk.LOCK)})?")
 
@@ -68,24 +71,16 @@ def _claim(temporary: Path, create: Callable[[Path], None], stack: contextlib.Ex
 
 
 def _recover(parent: Path, name: str | None) -> None:
-    leftovers = _leftovers(parent, name)
-    if not leftovers:
-        return
+    """`recover_folder` for one name in `parent`, or for all."""
     # To read a folder that one may not write, or to lose a race to clean up, is no reason to fail.
-    with contextlib.suppress(OSError), disk.locked_folder(parent):
-        for path, target, role in leftovers:
-            with contextlib.suppress(OSError):
-                _settle(path, target, role)
-
-
-def _leftovers(parent: Path, name: str | None) -> list[tuple[Path, Path, str]]:
-    """(path, the target it belongs to, role)."""
-    try:
-        entries = sorted(path.name for path in parent.iterdir())
-    except OSError:
-        return []
-    matches = [match for entry in entries if (match := _LEFTOVER.fullmatch(entry)) and name in (None, match["name"])]
-    return list(dict.fromkeys((parent / m["path"], parent / m["name"], m["role"]) for m in matches))
+    with contextlib.suppress(OSError):
+        found = [match for path in sorted(parent.iterdir()) if (match := _LEFTOVER.fullmatch(path.name))]
+        left = dict.fromkeys((m["path"], m["name"], m["role"]) for m in found if name in (None, m["name"]))
+        if left:
+            with disk.locked_folder(parent):
+                for path, target, role in left:
+                    with contextlib.suppress(OSError):
+                        _settle(parent / path, parent / target, role)
 
 
 def _settle(path: Path, target: Path, role: str) -> None:
@@ -114,11 +109,6 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write JSON atomically, as `encode_json` has it."""
     write_file(path, encode_json(value))
-
-
-def encode_json(value: object) -> bytes:
-    """JSON, keys in their own order, objects by `to_json`; raises ValueError for NaN and infinities."""
-    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=to_json)}\n".encode()
 
 
 @contextmanager
@@ -177,18 +167,17 @@ def remove_folder(folder: Path) -> None:
 
 
 def _seal(folder: Path, kind: str) -> None:
-    files = {path.name: _seal_file(path) for path in sorted(folder.iterdir())}
-    disk.write_new(folder / MANIFEST, encode_json({"schema": SCHEMA_VERSION, "kind": kind, "files": files}))
+    """Make the files of a folder durable, and list them in its manifest."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"{path} is not a regular file; only flat folders are written")
+        disk.sync(path)
+        files[path.name] = {"size": found.st_size, "sha256": sha256_file(path)}
+    disk.write_new(folder / MANIFEST, encode_json({"schema": _SCHEMA_VERSION, "kind": kind, "files": files}))
     disk.sync(folder / MANIFEST)
     disk.sync(folder)
-
-
-def _seal_file(path: Path) -> dict[str, int | str]:
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
-        raise ValueError(f"{path} is not a regular file; only flat folders are written")
-    disk.sync(path)
-    return {"size": found.st_size, "sha256": sha256_file(path)}
 
 
 def _take_name(temporary: Path, folder: Path) -> bool:
@@ -220,7 +209,7 @@ def _swap_in(temporary: Path, target: Path) -> None:
 
 
 def load_cached(folder: Path, load: Callable[[Path], T], reporter: Reporter, otherwise: str) -> T | None:
-    """What `load` makes of a folder; None where there is none, or where it is refused, after a warning.
+    """The result of `load` for a folder; None where there is none, or where it is refused, after a warning.
 
     otherwise : what is done in that case, such as "fitting the features anew"
     """
@@ -232,3 +221,68 @@ def load_cached(folder: Path, load: Callable[[Path], T], reporter: Reporter, oth
     except ArtefactError as error:
         reporter.warn(f"{error}; {otherwise}")
         return None
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal sha256 of a file's content."""
+    with disk.resource_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_file(path: Path, kind: str) -> None:
+    """Check one file of a folder against the folder's manifest; raises ArtefactError."""
+    files = _read_manifest(path.parent, kind)
+    if path.name not in files:
+        _refuse(path, "a file that the manifest does not list", "one that it does")
+    with disk.resource_errors(path):
+        _verify_file(path, *files[path.name])
+
+
+def verify_folder(path: Path, kind: str) -> None:
+    """Check a folder against its manifest; raises ArtefactError naming the first file that does not fit."""
+    files = _read_manifest(path, kind)
+    with disk.resource_errors(path):
+        unlisted = sorted({entry.name for entry in path.iterdir()} - {*files, MANIFEST})
+        if unlisted:
+            _refuse(path / unlisted[0], "a file that the manifest does not list", "none")
+        for name, (size, digest) in files.items():
+            _verify_file(path / name, size, digest)
+
+
+def _read_manifest(folder: Path, kind: str) -> dict[str, tuple[int, str]]:
+    """Name → (size, sha256), with names that are safe to join to the folder."""
+    path = folder / MANIFEST
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        _refuse(path, "no list of files", "one")
+    check_version(manifest, _SCHEMA_VERSION, path)
+    if manifest.get("kind") != kind:
+        _refuse(path, f"kind {manifest.get('kind')!r}", repr(kind))
+    return {name: _read_entry(path, name, entry) for name, entry in manifest["files"].items()}
+
+
+def _read_entry(path: Path, name: str, entry: object) -> tuple[int, str]:
+    if name in {"", ".", "..", MANIFEST} or len(name) > _LONGEST_NAME or any(sign in name for sign in "/\\:\0"):
+        _refuse(path, f"file name {name!r:.60}", "a plain name")
+    size, digest = (entry.get("size"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
+    if not isinstance(size, int) or not isinstance(digest, str):
+        _refuse(path, f"{name}: {entry!r}", "its size and sha256")
+    return size, digest
+
+
+def _verify_file(path: Path, size: int, digest: str) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        _refuse(path, "no such file", f"{size:,} bytes")
+    if not stat.S_ISREG(found.st_mode):
+        _refuse(path, "a link, folder or device", "a regular file")
+    if found.st_size != size:
+        _refuse(path, f"{found.st_size:,} bytes", f"{size:,}")
+    actual = sha256_file(path)
+    if actual != digest:
+        _refuse(path, f"sha256 {actual}", digest)
+
+
+def _refuse(path: Path, found: str, expected: str) -> NoReturn:
+    raise ArtefactError(f"{path}: damaged or of another program: found {found}, expected {expected}; {REMEDY}")

@@ -23,8 +23,8 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.ENOMEM: "out of memory; close other programs or use less data",
     errno.ENOTDIR: "a part of this path is a file where a folder is needed; move it or choose another folder",
-    errno.EEXIST: "a file stands where a folder is needed; move it or choose another folder",
-    errno.EISDIR: "a folder stands where a file is needed; move it or choose another name",
+    errno.EEXIST: "there is a file where a folder is needed; move it or choose another folder",
+    errno.EISDIR: "there is a folder where a file is needed; move it or choose another name",
     errno.ENAMETOOLONG: "the name is too long for this file system; choose a shorter one",
     errno.EINVAL: "the name is not allowed on this file system; choose another",
     errno.EIO: "the disk reports an input/output error; check it or choose another folder",
@@ -119,7 +119,7 @@ def make_folder(path: Path) -> None:
 
 
 def delete(path: Path) -> None:
-    """Delete a file, a link, or a folder with all it holds; another process may be at it too."""
+    """Delete a file, a link, or a folder with its content; another process may be deleting it too."""
     with contextlib.suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             for child in path.iterdir():
@@ -174,7 +174,7 @@ def write(file: BinaryIO, data: bytes | memoryview) -> None:
 
 
 def overwrite(descriptor: int, data: bytes) -> None:
-    """Put `data` in the place of all that an open file holds."""
+    """Replace the content of an open file by `data`."""
     os.ftruncate(descriptor, 0)
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, data)

@@ -1,20 +1,80 @@
-"""JSON values read back as the dataclass or section they were written from."""
+"""JSON files read without trust, and values written as JSON and read back as the dataclass or section they were."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeVar, cast
 
 from mlcli.errors import ArtefactError
+from mlcli.io.disk import resource_errors
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
+
+REMEDY = "restore it or create it again"
+_LIMIT = 64 << 20
+
+
+def refuse_symlink(path: Path) -> Path:
+    """The path itself; raises ArtefactError for a link, which may lead anywhere."""
+    if path.is_symlink():
+        raise ArtefactError(f"{path}: a link, where a run or model needs a file of its own; {REMEDY}")
+    return path
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes; raises ArtefactError for any other."""
+    with _opened(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ArtefactError(f"{path}: larger than the {limit:,} bytes allowed; {REMEDY}")
+    return content
+
+
+def read_tail(path: Path, size: int) -> bytes:
+    """Read the last bytes of a regular file, at most `size`; raises ArtefactError where there is none."""
+    with _opened(path) as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+        return file.read(size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    with resource_errors(path):
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise ArtefactError(f"{path}: a link, folder or device, not a regular file; {REMEDY}")
+            file = path.open("rb")
+        except FileNotFoundError:
+            raise ArtefactError(f"{path}: missing; {REMEDY}") from None
+        with file:
+            yield file
+
+
+def read_json(path: Path, limit: int = _LIMIT) -> object:
+    """Read a JSON document; raises ArtefactError when it is missing, damaged or larger than `limit` bytes."""
+    content = read_limited(path, limit)
+    try:
+        value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\u" in content:
+            json.dumps(value, ensure_ascii=False).encode()  # escapes can spell halves of letters, which are no text
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"{path}: not valid JSON ({error}); {REMEDY}") from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def from_json(kind: type[T], value: object, place: object) -> T:
@@ -28,7 +88,7 @@ def from_json(kind: type[T], value: object, place: object) -> T:
         where = ".".join(map(str, first["loc"]))
         received = f", got {first['input']!r:.60}" if where and first["type"] != "missing" else ""
         raise ArtefactError(
-            f"{place}: {where or 'content'}: {first['msg']}{received}; restore the file or make it anew"
+            f"{place}: {where or 'content'}: {first['msg']}{received}; restore the file or create it again"
         ) from None
 
 
@@ -40,7 +100,7 @@ def check_version(value: object, supported: int, place: object, oldest: int | No
             f"{place}: made by a newer mlcli (format {version}, this one reads {supported}); upgrade mlcli"
         )
     if not isinstance(version, int) or isinstance(version, bool) or version < (oldest or supported):
-        raise ArtefactError(f"{place}: format {version!r:.60} is unknown, expected {supported}; make it anew")
+        raise ArtefactError(f"{place}: format {version!r:.60} is unknown, expected {supported}; create it again")
 
 
 def strict_json(value: object) -> object:
@@ -103,3 +163,8 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
+
+
+def encode_json(value: object) -> bytes:
+    """JSON, keys in their own order, objects by `to_json`; raises ValueError for NaN and infinities."""
+    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=to_json)}\n".encode()

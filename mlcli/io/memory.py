@@ -57,14 +57,11 @@ def _limits() -> Iterator[Available]:
 
 
 def _cgroup_limits() -> Iterator[Available]:
-    """Of each control group (version 2) that this process is in; what only caches files can be taken."""
+    """Of each control group (version 2) that this process is in; memory that only caches files counts as free."""
     own = file_text(Path("/proc/self/cgroup")).rpartition("0::/")[2].strip()
     innermost = _CGROUPS / own
     for folder in (place for place in (innermost, *innermost.parents) if place.is_relative_to(_CGROUPS)):
-        limit, used = (
-            file_text(folder / "memory.max").strip(),
-            file_text(folder / "memory.current").strip(),
-        )
+        limit, used = (file_text(folder / name).strip() for name in ("memory.max", "memory.current"))
         if limit.isdigit() and used.isdigit():
             cached = re.search(r"^inactive_file (\d+)$", file_text(folder / "memory.stat"), re.MULTILINE)
             taken = int(used) - (int(cached[1]) if cached else 0)
@@ -72,7 +69,7 @@ def _cgroup_limits() -> Iterator[Available]:
 
 
 def _own(name: str) -> int:
-    """A figure of this process, in bytes; 0 where the system does not tell it."""
+    """A figure of this process, in bytes; 0 where the system does not report it."""
     return _figures(Path("/proc/self/status")).get(name, 0)
 
 

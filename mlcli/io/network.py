@@ -52,23 +52,19 @@ def download(remote: RemoteFile, mirrors: Sequence[str], folder: Path, reporter:
     if offline():
         raise UnreachableError(f"{remote.name}: not downloaded, because MLCLI_OFFLINE is set")
     make_folder(folder)
-    part, failures = folder / f"{remote.name}.part", []
+    target, part, failures = folder / remote.name, folder / f"{remote.name}.part", []
     for mirror in mirrors:
         try:
             _fetch_checked(mirror + remote.name, part, remote, reporter)
         except (*_NETWORK_ERRORS, _WrongFileError) as error:
             failures.append(f"{mirror}: {getattr(error, 'reason', None) or error or type(error).__name__}")
             continue
-        return _put_in_place(part, folder / remote.name)
+        with resource_errors(target):
+            disk.sync(part)
+            disk.rename(part, target)
+            disk.sync(folder)
+        return target
     raise UnreachableError(f"{remote.name}: no mirror gave it ({'; '.join(failures)})")
-
-
-def _put_in_place(part: Path, target: Path) -> Path:
-    with resource_errors(target):
-        disk.sync(part)
-        disk.rename(part, target)
-        disk.sync(target.parent)
-    return target
 
 
 def _fetch_checked(url: str, part: Path, remote: RemoteFile, reporter: Reporter) -> None:

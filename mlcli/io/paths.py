@@ -26,7 +26,7 @@ def runs_dir() -> Path:
 def find_path(path: str, origin: str | None = None) -> Path:
     """The file or folder of that name in the working directory, or else in the data folder.
 
-    Raises DataError naming both places, the nearest names there, and origin (where the data can be had); and for
+    Raises DataError naming both places, the nearest names there, and origin (where the data is available); and for
     pipes and devices, which would be waited for or read without end.
     """
     places = [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
@@ -36,12 +36,12 @@ def find_path(path: str, origin: str | None = None) -> Path:
                 raise DataError(f"{place}: a pipe or a device; name a regular file")
             return place
     tried = " and ".join(str(place) for place in places)
-    advice = f"; it can be had from {origin}" if origin else ""
+    advice = f"; it is available from {origin}" if origin else ""
     raise DataError(f"{path}: no such file or folder (tried {tried}); {_nearest(path, places)}{advice}")
 
 
 def free_path(path: Path) -> Path:
-    """The path, or the first of NAME-2.yaml, NAME-3.yaml, … beside it where nothing is."""
+    """The path, or the first of NAME-2.yaml, NAME-3.yaml, … beside it that does not exist."""
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
 
@@ -49,24 +49,24 @@ def free_path(path: Path) -> Path:
 def refuse_overwriting(path: Path, advice: str = "name another file with -o") -> None:
     """Raise UsageError where there is a file already."""
     if os.path.lexists(path):
-        raise UsageError(f"{path} exists, and nothing is written over; {advice}")
+        raise UsageError(f"{path} already exists and is not overwritten; {advice}")
 
 
 def _exists(place: Path) -> bool:
     try:
         return place.exists()
     except PermissionError as error:
-        raise ResourceError(f"{place}: cannot be looked at: {error.strerror}") from error
+        raise ResourceError(f"{place}: cannot be read: {error.strerror}") from error
     except OSError:  # a name longer than any file's
         return False
 
 
 def _nearest(path: str, places: list[Path]) -> str:
-    """What may have been meant."""
+    """What the user may have meant."""
     if printable(path) != path:
         return "YAML takes a backslash in double quotes for an escape; use single quotes, or /"
     if "\\" in path and any(_exists(Path(str(place).replace("\\", "/"))) for place in places):
-        return "write / between folders, which does on Windows too"
+        return "write / between folders, also on Windows"
     return suggestion(places[0].name, sorted({entry.name for place in places for entry in _entries(place.parent)}))
 
 

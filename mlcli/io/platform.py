@@ -39,7 +39,7 @@ if sys.platform == "win32":
     SUSPEND_SIGNALS: tuple[int, ...] = ()
 
     def lock(descriptor: int, *, wait: bool = False) -> bool:
-        """Lock an open file until it is closed; False where another has it. Raises OSError where none can be had."""
+        """Lock an open file until it is closed; False where another has it. Raises OSError where locking fails."""
         while True:
             os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
             try:
@@ -73,7 +73,7 @@ if sys.platform == "win32":
                 return
 
     def may_be_running(pid: int) -> bool:
-        """Whether a process of this number may run, which is not asked here: the question would be a Ctrl-C."""
+        """Whether a process of this number may run, which is not checked here: the signal would be a Ctrl-C."""
         return True
 
     def kill_command(pid: int) -> str:
@@ -85,7 +85,7 @@ if sys.platform == "win32":
         return None
 
     def machine_memory() -> int | None:
-        """Bytes of memory in this machine; None where that is not told."""
+        """Bytes of memory in this machine; None where it is unknown."""
         return None
 
     def usable_cores() -> int:
@@ -130,7 +130,7 @@ else:
     SUSPEND_SIGNALS = (signal.SIGTSTP, signal.SIGCONT)
 
     def lock(descriptor: int, *, wait: bool = False) -> bool:
-        """Lock an open file until it is closed; False where another has it. Raises OSError where none can be had."""
+        """Lock an open file until it is closed; False where another has it. Raises OSError where locking fails."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -179,11 +179,11 @@ else:
         return None if limit == resource.RLIM_INFINITY else limit
 
     def machine_memory() -> int | None:
-        """Bytes of memory in this machine; None where that is not told, and on Linux, where /proc tells more."""
+        """Bytes of memory in this machine; None where it is unknown, and on Linux, where /proc says more."""
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if sys.platform == "darwin" else None
 
     def usable_cores() -> int:
-        """Processors that this process may run on; macOS tells only of all."""
+        """Processors that this process may run on; macOS knows only the number of all."""
         if sys.platform == "darwin":
             return os.cpu_count() or 1
         return len(os.sched_getaffinity(0))
@@ -222,7 +222,7 @@ else:
 
 
 def is_closed_pipe(error: BaseException | None) -> bool:
-    """Whether the reader of stdout is gone, which Windows calls an invalid argument and polars tells in words only."""
+    """Whether the reader of stdout is gone, which Windows calls an invalid argument and polars reports in words."""
     if isinstance(error, BrokenPipeError):
         return True
     return isinstance(error, OSError) and (

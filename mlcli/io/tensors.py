@@ -17,7 +17,7 @@ from mlcli.io.disk import resource_errors
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a new file; tensors may lie on any device, share memory and have gaps."""
+    """Write a new file; tensors may be on any device, share memory and have gaps."""
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     with resource_errors(path):
         disk.write_new(path, safetensors.torch.save(copies))
@@ -34,7 +34,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return {name: tensor.clone() for name, tensor in sorted(safetensors.torch.load(content).items())}
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ArtefactError(f"{path}: not a safetensors file ({error}); restore it or make it anew") from None
+        raise ArtefactError(f"{path}: not a safetensors file ({error}); restore it or create it again") from None
 
 
 def pack(value: dict[Any, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def unpack(value: dict[str, Any], tensors: dict[str, Tensor], place: object) -> 
         return {_key(key): _unpack(item, tensors) for key, item in value["dict"]}
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtefactError(
-            f"{place}: not what was written here ({type(error).__name__}: {error}); restore it or make it anew"
+            f"{place}: not what was written here ({type(error).__name__}: {error}); restore it or create it again"
         ) from None
 
 

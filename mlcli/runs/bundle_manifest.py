@@ -14,9 +14,8 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prediction_input import parse_images, parse_input
 from mlcli.data.tables.types import Column, Images, Schema, Table
 from mlcli.errors import ArtefactError
-from mlcli.io.atomic import recover_folder
-from mlcli.io.json import check_version, from_json
-from mlcli.io.verified import read_json, verify_folder
+from mlcli.io.atomic import recover_folder, verify_folder
+from mlcli.io.json import check_version, from_json, read_json
 from mlcli.runs.folder import BUNDLE_FILE, is_run
 
 KIND = "bundle"

@@ -10,11 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from mlcli.errors import ArtefactError
-from mlcli.io.atomic import atomic_folder, recover_children, remove_folder, write_json
+from mlcli.io.atomic import atomic_folder, recover_children, remove_folder, verify_folder, write_json
 from mlcli.io.disk import resource_errors
-from mlcli.io.json import check_version, from_json
+from mlcli.io.json import check_version, from_json, read_json
 from mlcli.io.tensors import pack, read_tensors, unpack, write_tensors
-from mlcli.io.verified import read_json, verify_folder
 from mlcli.reporter import Reporter
 from mlcli.training.state import Snapshot
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.io.atomic import create_folder, encode_json, write_file, write_json
+from mlcli.io.atomic import create_folder, write_file, write_json
 from mlcli.io.disk import locked_folder, resource_errors
+from mlcli.io.json import encode_json, read_json, refuse_symlink
 from mlcli.io.paths import runs_dir
 from mlcli.io.text import nearest
-from mlcli.io.verified import read_json, refuse_symlink
 from mlcli.runs.lock import held_lock, seems_held
 from mlcli.runs.manifest import RunManifest, manifest_from_json
 

@@ -12,8 +12,7 @@ from mlcli.errors import ArtefactError
 from mlcli.io import disk
 from mlcli.io.atomic import write_file
 from mlcli.io.disk import resource_errors
-from mlcli.io.json import from_json, strict_json
-from mlcli.io.verified import read_limited, read_tail
+from mlcli.io.json import from_json, read_limited, read_tail, strict_json
 from mlcli.runs.folder import Run
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from mlcli.config.loading.dump import Difference, differing_keys
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.errors import ArtefactError, ConfigError, ResourceError
-from mlcli.io.json import from_json, strict_json, to_json
-from mlcli.io.verified import read_json, refuse_symlink, verify_file
+from mlcli.io.atomic import verify_file
+from mlcli.io.json import from_json, read_json, refuse_symlink, strict_json, to_json
 from mlcli.metrics.catalog import Score
 from mlcli.runs.folder import BUNDLE_FILE, CONFIG_FILE, MANIFEST_FILE, Run, every_run, find_run, holds
 from mlcli.runs.history import LastEpoch, read_last_epoch

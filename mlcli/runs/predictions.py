@@ -15,10 +15,9 @@ import torch
 
 from mlcli.data.tables.types import SplitName
 from mlcli.errors import ArtefactError
-from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, write_json
-from mlcli.io.json import check_version, from_json
+from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify_folder, write_json
+from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.verified import read_json, refuse_symlink, verify_folder
 from mlcli.metrics.measure import ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord

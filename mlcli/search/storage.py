@@ -24,13 +24,12 @@ from torch import Tensor
 
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.io.atomic import atomic_folder, recover_folder, write_file, write_json
+from mlcli.io.atomic import atomic_folder, recover_folder, verify_folder, write_file, write_json
 from mlcli.io.disk import locked_folder, make_folder, resource_errors
-from mlcli.io.json import from_json, strict_json
+from mlcli.io.json import from_json, read_json, read_limited, strict_json
 from mlcli.io.network import fill_variables, offline
 from mlcli.io.paths import runs_dir
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.verified import read_json, read_limited, verify_folder
 from mlcli.training.state import EpochRecord
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from mlcli.io.text import nearest
 
 @dataclass(frozen=True)
 class Explained:
-    """What `explain` answers.
+    """The result of `explain`.
 
-    asked : whether a key was named; the topics are else all keys
+    asked : whether a key was named; otherwise the topics are all keys
     """
 
     topics: tuple[Topic, ...]
@@ -29,7 +29,7 @@ class Explained:
 
 
 def explain(text: str | None) -> Explained:
-    """Everything on what `text` may mean; without, on every key. Raises UsageError for what is no key."""
+    """The topics that `text` may mean; without it, every key. Raises UsageError for an unknown key."""
     if text is not None:
         return Explained(find_topics(text), asked=True)
     paths = dict.fromkeys(key.path for key in all_keys() if not is_choice(key))

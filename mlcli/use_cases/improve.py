@@ -20,9 +20,9 @@ from mlcli.diagnosis.probes import run_probes
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.disk import make_folder
+from mlcli.io.json import refuse_symlink
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
-from mlcli.io.verified import refuse_symlink
 from mlcli.reporter import Reporter, Silent
 from mlcli.reports.figures.search import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg

@@ -30,7 +30,7 @@ UNKNOWN_KEYS = [
     (CSV + "epochs: 3", "epochs", 2, 1, "unknown key; epochs belongs under training"),
     (CSV + "epoch: 3", "epoch", 2, 1, "did you mean 'epochs' under training?"),
     (CSV + "learning_rate: 3", "learning_rate", 2, 1, "did you mean 'lr' under optimizer?"),
-    (CSV + "training: {seed: 3}", "training.seed", 2, 12, "seed belongs at the left margin"),
+    (CSV + "training: {seed: 3}", "training.seed", 2, 12, "seed belongs at the top level"),
     (CSV + "datset: 3", "datset", 2, 1, "did you mean 'dataset'?"),
     (CSV + "zzz: 3", "zzz", 2, 1, "unknown key; valid keys: name, seed, device, dataset, features,"),
     ("dataset: {name: csv, path: a.csv, target: y, test: 0.2}", "dataset.test", 1, 46, "test belongs under dataset.split"),

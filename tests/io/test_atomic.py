@@ -16,10 +16,10 @@ from mlcli.io.atomic import (
     recover_children,
     recover_folder,
     remove_folder,
+    verify_folder,
     write_file,
     write_json,
 )
-from mlcli.io.verified import verify_folder
 
 OPERATIONS = ("touch", "mkdir", "write", "overwrite", "sync", "rename", "unlink", "rmdir")
 
@@ -332,7 +332,7 @@ class TestResourceErrors:
         with pytest.raises(ResourceError, match="data"):
             write_file(tmp_path / "data" / "x", b"")
         (tmp_path / "folder").mkdir()
-        with pytest.raises(ResourceError, match="folder stands"):
+        with pytest.raises(ResourceError, match="there is a folder"):
             write_file(tmp_path / "folder", b"")
 
     def test_expected_errors_pass_through(self, tmp_path):

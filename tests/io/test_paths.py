@@ -19,5 +19,5 @@ def test_nothing_is_written_over(workspace):
     refuse_overwriting(Path("new.yaml"))
     (workspace / "dangling").symlink_to("nowhere")
     for name in ("dangling", "configs"):
-        with pytest.raises(UsageError, match="exists, and nothing is written over; name another file with -o"):
+        with pytest.raises(UsageError, match="already exists and is not overwritten; name another file with -o"):
             refuse_overwriting(Path(name))

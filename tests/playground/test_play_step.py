@@ -107,7 +107,7 @@ def test_a_config_is_never_written_over(workspace, mlcli):
     (workspace / "mine.yaml").write_text("mine")
     done = mlcli("play", "--epochs", "1", "-o", "mine.yaml")
     assert done.code == 2
-    assert "nothing is written over" in done.err
+    assert "already exists and is not overwritten" in done.err
     assert (workspace / "mine.yaml").read_text() == "mine"
 
 

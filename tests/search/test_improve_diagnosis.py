@@ -50,7 +50,7 @@ def test_the_next_configuration_trains_as_it_is_and_nothing_is_overwritten(mlcli
     assert again.json["applied"] == "small-next-2.yaml"
     taken = mlcli("improve", config_file, "--diagnose", "-o", config_file)
     assert taken.code == 2
-    assert "nothing is written over" in taken.err
+    assert "already exists and is not overwritten" in taken.err
     assert (tmp_path / config_file).read_bytes() == before
     folder = next((tmp_path / "runs" / "small").glob("improve-*"))
     assert (folder / "learning_rate.svg").read_text().startswith("<?xml")

@@ -65,9 +65,9 @@ ELSEWHERE = {
     ("init", "table.csv", "--target", "yy"): (3, "table.csv: --target: no column 'yy'; did you mean 'y'?"),
     ("init", "table.csv", "--target", "y", "-o", "configs/iris.yaml"): (
         2,
-        "configs/iris.yaml exists, and nothing is written over; name another file with -o",
+        "configs/iris.yaml already exists and is not overwritten; name another file with -o",
     ),
-    ("schema", "-o", "table.csv"): (2, "table.csv exists, and nothing is written over; name another file with -o"),
+    ("schema", "-o", "table.csv"): (2, "table.csv already exists and is not overwritten; name another file with -o"),
 }
 
 

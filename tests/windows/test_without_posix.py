@@ -103,9 +103,7 @@ def test_what_is_said_on_an_older_console(people, mlcli):
 def test_what_the_files_rely_on(tmp_path):
     """Atomic writes, checked reads and the lock of a run; but whether a holder is dead is not asked on Windows."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-W", "ignore", "-p", "no:cacheprovider"]
-    places = [
-        f"tests/{name}.py" for name in ("io/test_atomic", "io/test_verified", "runs/test_folder", "runs/test_lock")
-    ]
+    places = [f"tests/{name}.py" for name in ("io/test_atomic", "io/test_json", "runs/test_folder", "runs/test_lock")]
     chosen = ["-k", "not test_a_dead_process_is_not_named", "--basetemp", str(tmp_path / "base")]
     done = subprocess.run([*command, *chosen, *places], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

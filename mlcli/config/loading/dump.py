@@ -81,7 +81,7 @@ def changes_of(section: Section) -> dict[str, Value]:
 
 
 def dump_briefly(value: dict[str, Value]) -> str:
-    """YAML with a line for each key at the left margin: `optimizer: {name: sgd, lr: 0.1}`."""
+    """YAML with a line for each key at the top level: `optimizer: {name: sgd, lr: 0.1}`."""
     return "\n".join(f"{flow(key)}: {flow(inner)}" for key, inner in value.items())
 
 

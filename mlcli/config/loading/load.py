@@ -31,7 +31,7 @@ from mlcli.errors import ConfigError, Problem
 from mlcli.io.text import nearest
 
 MAX_BYTES = 2**20
-# What a user may name where a configuration is expected.
+# Files that a user may name by mistake where a configuration is expected.
 TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz"}
 
 
@@ -70,7 +70,7 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> Config:
 def override_config(config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = ()) -> Config:
     """Configuration with other values at dotted keys, and without some keys, validated as a file is.
 
-    A key equal to its default counts as not set: another optimizer.name has that optimizer's own defaults,
+    A key that equals its default counts as not set: another optimizer.name has that optimizer's own defaults,
     and is refused when a key that differs from its default does not exist there. Raises ConfigError.
     """
     written = changes_of(config)
@@ -113,7 +113,8 @@ def build_config(tree: Tree) -> Config:
     """
     value = expand_shorthand(tree.value)
     issues = list(islice(find_issues(value), MAX_PROBLEMS + 1))
-    broken = [_smallest_section(issue.path) for issue in issues]
+    # Left out is the key itself, or the section whose name it is.
+    broken = [path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path for path in (one.path for one in issues)]
     value = reduce(without_value, broken, value)
     config = construct_config(value) if not broken or next(find_issues(value), None) is None else None
     if config is not None:
@@ -149,18 +150,10 @@ def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
     return keys, read_yaml_value(rest[1:], source)
 
 
-def _smallest_section(path: KeyPath) -> KeyPath:
-    """What to leave out for a path with an issue: the key itself, or the section whose name it is."""
-    return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
-
-
 def _rests_on(issue: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
-    involved = (issue.path, *issue.reads)
-    return any(_is_under(path, gone) or _is_under(gone, path) for path in involved for gone in broken)
-
-
-def _is_under(path: KeyPath, above: KeyPath) -> bool:
-    return path[: len(above)] == above
+    """Whether one of the values that it depends on is, holds or is part of a broken one."""
+    pairs = ((path, gone) for path in (issue.path, *issue.reads) for gone in broken)
+    return any(path[: len(gone)] == gone[: len(path)] for path, gone in pairs)
 
 
 def _placed(issue: ConfigIssue, tree: Tree) -> Problem:
@@ -170,15 +163,11 @@ def _placed(issue: ConfigIssue, tree: Tree) -> Problem:
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Problems once each, in the order of the file, the command line's after it; no more than one can read."""
-    ordered = sorted(dict.fromkeys(problems), key=_position)
+    ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.line is None, one.line or 0, one.column or 0))
     if len(ordered) <= MAX_PROBLEMS:
         return ordered
     more = Problem("", f"there are more problems; these are the first {MAX_PROBLEMS}", ordered[0].source)
     return [*ordered[:MAX_PROBLEMS], more]
-
-
-def _position(problem: Problem) -> tuple[bool, int, int]:
-    return problem.line is None, problem.line or 0, problem.column or 0
 
 
 def _read_text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What there is to know of a key, a section, or one member of a section."""
+"""What is known of a key, a section, or one member of a section, for `mlcli explain` and the reference."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,7 +10,7 @@ from mlcli.config.sections.base import Section, field_type, names_of
 from mlcli.config.sections.config import ANY, Key, all_keys, find_keys
 from mlcli.config.tree import JsonValue, NamePath, Value, dotted, freeze
 
-# The user's own name that examples use for a column and for a key to search.
+# The name of the user's own that examples use for a column and for a key to search.
 OWN_NAMES: dict[NamePath, str] = {("features", "columns"): "age", ("improve", "space"): "training.batch_size"}
 
 
@@ -143,22 +143,18 @@ def summary_of(section: type[Section]) -> str:
 
 
 def example_of(topic: Topic) -> dict[str, Value] | None:
-    """A piece of a configuration that sets the key; None for a section that nothing is chosen in."""
+    """A piece of a configuration that sets the key, as short as possible; None for a section without a choice."""
     value = freeze(topic.advice.example)
     if topic.member is not None:
-        return _nested(topic.path, _least(topic, topic.member), None)
+        needed = [key for key in topic.inside() if key.entries()[0].default is None]
+        required = {key.path[-1]: freeze(key.advice.example) for key in needed}
+        return _nested(topic.path, {"name": topic.member, **required} if required else topic.member, None)
     if value is None and topic.sections:
         value = list(topic.sections)[-1]
     if value is None and topic.keys and not topic.keys[0].is_section:
         value = _other_than_default(topic.keys[0])
     owner = topic.owner or next((entry.owners[0] for entry in topic.entries() if entry.owners), None)
     return None if value is None else _nested(topic.path, value, owner)
-
-
-def _least(topic: Topic, member: str) -> Value:
-    """The shortest section of this name: the bare name where no key is required."""
-    required = {key.path[-1]: freeze(key.advice.example) for key in topic.inside() if key.entries()[0].default is None}
-    return {"name": member, **required} if required else member
 
 
 def _nested(path: NamePath, value: Value, owner: str | None) -> dict[str, Value]:

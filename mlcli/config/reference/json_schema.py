@@ -57,9 +57,11 @@ class _Writer:
         fields = section.model_fields
         keys = sorted(fields, key=lambda key: key != "name")
         needed = [key for key in keys if fields[key].is_required() and key not in optional]
-        properties = {key: self._key(fields[key], at_margin=section is Config) for key in keys}
-        if section is ImproveConfig:
-            properties["space"] |= self._searched_keys(properties["space"]["additionalProperties"])
+        properties = {key: self._key(fields[key], at_top=section is Config) for key in keys}
+        if section is ImproveConfig:  # the keys that can be searched, so that an editor offers them
+            self.definitions[SEARCHED] = properties["space"]["additionalProperties"]
+            searched = {dotted(path): _refer(SEARCHED) for path in searchable()}
+            properties["space"] |= {"additionalProperties": _refer(SEARCHED), "properties": searched}
         return {
             "description": summary_of(section),
             "type": "object",
@@ -68,17 +70,14 @@ class _Writer:
             **({"required": needed} if needed else {}),
         }
 
-    def _searched_keys(self, searched: Node) -> Node:
-        """The keys that can be searched, so that an editor offers them."""
-        self.definitions[SEARCHED] = searched
-        reference = _refer(SEARCHED)
-        return {"additionalProperties": reference, "properties": {dotted(path): reference for path in searchable()}}
-
-    def _key(self, field: FieldInfo, at_margin: bool) -> Node:
+    def _key(self, field: FieldInfo, at_top: bool) -> Node:
         default = {} if field.is_required() else {"default": _plain_default(field.default)}
-        said = " ".join(text for text in (field.description, advice_of(field).when, _said_default(default)) if text)
-        # At the left margin, the name may be left out of the section that is the default.
-        node = self._value(field_type(field), type(field.default) if at_margin else None)
+        shown = json.dumps(default.get("default", {}), ensure_ascii=False)
+        # The default in words too, since not every editor shows it by itself; except a section's.
+        texts = (field.description, advice_of(field).when, f"Default: {shown}." if shown != "{}" else "")
+        said = " ".join(text for text in texts if text)
+        # At the top level, the name may be left out of the section that is the default.
+        node = self._value(field_type(field), type(field.default) if at_top else None)
         return {**({"description": said} if said else {}), **node, **default}
 
     def _value(self, expected: ValueType, unnamed: type[Section] | None = None) -> Node:
@@ -119,7 +118,10 @@ class _Writer:
         if option.origin is tuple:
             return self._list(option)
         if option.origin is dict:
-            return self._mapping(option)
+            key, value = option.key_and_value()
+            names, values = self._plain(key), self._value(value)
+            node: Node = {"type": "object", "additionalProperties": values}
+            return node | ({"propertyNames": names} if len(names) > 1 else {})
         limits = {word: limit for name, word in _LIMITS.items() if (limit := option.limit(name)) is not None}
         return {"type": _TYPES[option.annotation], **limits, **({"pattern": option.pattern} if option.pattern else {})}
 
@@ -131,21 +133,9 @@ class _Writer:
         each = [self._value(type_of(item)) for item in option.arguments]
         return {"type": "array", "items": each, "minItems": len(each), "maxItems": len(each)}
 
-    def _mapping(self, option: ValueType) -> Node:
-        key, value = option.key_and_value()
-        names = self._plain(key)
-        node: Node = {"type": "object", "additionalProperties": self._value(value)}
-        return node | ({"propertyNames": names} if len(names) > 1 else {})
-
 
 def _refer(definition: str) -> Node:
     return {"$ref": f"#/definitions/{definition}"}
-
-
-def _said_default(default: Node) -> str:
-    """The default in words, which not every editor shows by itself; nothing of sections."""
-    shown = json.dumps(default.get("default", {}), ensure_ascii=False)
-    return f"Default: {shown}." if shown != "{}" else ""
 
 
 def _plain_default(default: object) -> object:

@@ -21,21 +21,17 @@ def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     """Keys of one source that exclude or need each other."""
     match dataset:
         case SqlConfig(path=None, url=None):
-            yield ConfigIssue(
-                ("dataset", "path"), "is required: path of a SQLite file, or url of another database", at_key=True
-            )
+            message = "is required: path of a SQLite file, or url of another database"
+            yield ConfigIssue(("dataset", "path"), message, at_key=True)
         case SqlConfig(path=str(), url=str()):
-            yield ConfigIssue(
-                ("dataset", "url"),
-                "cannot be combined with dataset.path: a query runs on one database; remove one of them",
-            )
+            message = "cannot be combined with dataset.path: a query runs on one database; remove one of them"
+            yield ConfigIssue(("dataset", "url"), message)
         case IdxConfig() if (dataset.test_images is None) != (dataset.test_labels is None):
             here, lacking = ("labels", "images") if dataset.test_images is None else ("images", "labels")
             yield ConfigIssue(("dataset", f"test_{here}"), f"needs dataset.test_{lacking} as well")
         case CsvConfig() if dataset.delimiter == dataset.decimal:
-            yield ConfigIssue(
-                ("dataset", "decimal"), f"is also the delimiter: {dataset.decimal!r}; choose different characters"
-            )
+            message = f"is also the delimiter: {dataset.decimal!r}; choose different characters"
+            yield ConfigIssue(("dataset", "decimal"), message)
     if isinstance(dataset, TableConfig):
         yield from _check_target(dataset, dataset.target_names)
         yield from _check_dates(dataset, dataset.target_names)
@@ -58,9 +54,8 @@ def _check_target(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Co
         yield ConfigIssue(("dataset", "target"), f"lists {target!r} twice")
     for target in dict.fromkeys(targets):
         if target in dataset.drop:
-            yield ConfigIssue(
-                ("dataset", "drop"), f"drops the target {target!r}; remove it here", reads=(("dataset", "target"),)
-            )
+            message = f"drops the target {target!r}; remove it here"
+            yield ConfigIssue(("dataset", "drop"), message, reads=(("dataset", "target"),))
         kind = dataset.types.get(target, "number")
         if len(targets) > 1 and kind != "number":
             message = f"must be number: several targets are predicted as numbers; got {kind}"
@@ -86,9 +81,8 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     split, at = dataset.split, (*SPLIT, "column")
     reads = ((*SPLIT, "by"), ("dataset", "target"), ("dataset", "drop"))
     if split.by in _BY_COLUMN and isinstance(dataset, ImageConfig):
-        yield ConfigIssue(
-            (*SPLIT, "by"), f"must be random, stratified or auto, as images have no columns; got {split.by}"
-        )
+        message = f"must be random, stratified or auto, as images have no columns; got {split.by}"
+        yield ConfigIssue((*SPLIT, "by"), message)
     elif split.by in _BY_COLUMN and split.column is None:
         yield ConfigIssue((*SPLIT, "by"), f"{split.by} needs dataset.split.column, the column to split by", reads=(at,))
     elif split.by not in _BY_COLUMN and split.column is not None:
@@ -97,9 +91,8 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     elif split.column in dataset.target_names:
         yield ConfigIssue(at, f"is the target {split.column!r}, and cannot decide the split as well", reads=reads)
     elif isinstance(dataset, TableConfig) and split.column in dataset.drop:
-        yield ConfigIssue(
-            at, f"{split.column!r} is in dataset.drop too; remove it there (it is not a feature anyway)", reads=reads
-        )
+        message = f"{split.column!r} is in dataset.drop too; remove it there (it is not a feature anyway)"
+        yield ConfigIssue(at, message, reads=reads)
     if split.by == "stratified" and dataset.known_task == "regression":
         message = "stratified needs classes, and the task is regression; use random"
         yield ConfigIssue((*SPLIT, "by"), message, reads=(("dataset", "task"), ("dataset", "target")))
@@ -110,9 +103,8 @@ def _check_shares(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     shares = isinstance(test, float) and isinstance(valid, float)
     if shares and test + valid >= 1 and not dataset.gives_test_rows and dataset.split.by != "given":
         message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
-        yield ConfigIssue(
-            SPLIT, message, at_key=True, reads=((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path"))
-        )
+        reads = ((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path"))
+        yield ConfigIssue(SPLIT, message, at_key=True, reads=reads)
 
 
 def _check_folds(config: Config) -> Iterator[ConfigIssue]:
@@ -136,9 +128,8 @@ def _check_folds(config: Config) -> Iterator[ConfigIssue]:
 
 
 def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
-    needs = (
-        f"needs validation rows, and dataset.split.valid is {config.dataset.split.valid:g}; set it to 0.2, for example"
-    )
+    valid = config.dataset.split.valid
+    needs = f"needs validation rows, and dataset.split.valid is {valid:g}; set it to 0.2, for example"
     reads = ((*SPLIT, "valid"),)
     if config.training.early_stopping is not None:
         yield ConfigIssue(("training", "early_stopping"), f"early stopping {needs}", at_key=True, reads=reads)
@@ -181,9 +172,8 @@ def _unreadable_formula(name: str, text: str) -> Iterator[ConfigIssue]:
 def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[ConfigIssue]:
     for key in ("derive", "drop", "pieces", "columns", "encode"):
         if getattr(features, key) != FeaturesConfig.model_fields[key].default:
-            yield ConfigIssue(
-                ("features", key), f"applies to named columns, and {dataset} has images; remove it", at_key=True
-            )
+            message = f"applies to named columns, and {dataset} has images; remove it"
+            yield ConfigIssue(("features", key), message, at_key=True)
 
 
 def _other_use(column: str, dataset: DatasetConfig) -> str | None:

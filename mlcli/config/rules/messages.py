@@ -12,32 +12,13 @@ from mlcli.io.text import nearest
 _MAX_SHOWN = 60
 _NOUNS = {NoneType: "null", bool: "true or false", int: "a whole number", float: "a number"}
 KEY_SYNONYMS = {
-    "activation_function": "activation",
-    "batch": "batch_size",
-    "batchsize": "batch_size",
-    "class_weight": "class_weights",
-    "file": "path",
-    "filename": "path",
-    "hidden_layer_sizes": "hidden",
-    "hidden_layers": "hidden",
-    "initializer": "init",
-    "label": "target",
-    "layers": "hidden",
-    "learning_rate": "lr",
-    "max_epochs": "epochs",
-    "max_iter": "epochs",
-    "normalize": "scale",
-    "num_epochs": "epochs",
-    "n_epochs": "epochs",
-    "random_state": "seed",
-    "scaler": "scale",
-    "sep": "delimiter",
-    "separator": "delimiter",
-    "units": "hidden",
-    "validation": "valid",
-    "validation_split": "valid",
-    "weight_decay": "l2",
-}
+    "activation_function": "activation", "batch": "batch_size", "batchsize": "batch_size",
+    "class_weight": "class_weights", "file": "path", "filename": "path", "hidden_layer_sizes": "hidden",
+    "hidden_layers": "hidden", "initializer": "init", "label": "target", "layers": "hidden", "learning_rate": "lr",
+    "max_epochs": "epochs", "max_iter": "epochs", "normalize": "scale", "num_epochs": "epochs", "n_epochs": "epochs",
+    "random_state": "seed", "scaler": "scale", "sep": "delimiter", "separator": "delimiter", "units": "hidden",
+    "validation": "valid", "validation_split": "valid", "weight_decay": "l2",
+}  # fmt: skip
 _SURE, _LIKELY = 0.85, 0.75
 
 
@@ -52,8 +33,12 @@ def describe(expected: ValueType) -> str:
     if wording is not None:
         return wording
     sections = expected.sections()
-    others = [phrase for option in expected.options() if not option.is_section for phrase in _phrases(option)]
-    return join_or([*([_describe_sections(sections)] if sections else []), *others])
+    phrases = [phrase for option in expected.options() if not option.is_section for phrase in _phrases(option)]
+    if names := [name for section in sections for name in names_of(section)]:
+        phrases.insert(0, f"a name ({', '.join(names)}) or a section with one")
+    elif keys := [key for section in sections for key in section.model_fields]:
+        phrases.insert(0, f"a section ({', '.join(keys)})")
+    return join_or(phrases)
 
 
 def join_or(words: Iterable[str]) -> str:
@@ -81,12 +66,9 @@ def _phrases(option: ValueType) -> list[str]:
     if option.annotation is str:
         return ["text that is not empty" if option.limit("min_length") else "text"]
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    limits = [f"{sign} {_plain(limit)}" for name, sign in signs.items() if (limit := option.limit(name)) is not None]
+    found = {sign: limit for name, sign in signs.items() if (limit := option.limit(name)) is not None}
+    limits = [f"{sign} {limit:g}" if isinstance(limit, float) else f"{sign} {limit}" for sign, limit in found.items()]
     return [" ".join([_NOUNS[option.annotation], " and ".join(limits)]).strip()]
-
-
-def _plain(limit: float) -> str:
-    return f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
 def _describe_list(option: ValueType) -> str:
@@ -96,14 +78,6 @@ def _describe_list(option: ValueType) -> str:
         return f"a list{count}, each item {describe(type_of(option.arguments[0]))}"
     items = join_or(describe(type_of(item)) for item in option.arguments)
     return f"a list of {len(option.arguments)}, each item {items}"
-
-
-def _describe_sections(sections: Sequence[type[Section]]) -> str:
-    names = [name for section in sections for name in names_of(section)]
-    if names:
-        return f"a name ({', '.join(names)}) or a section with one"
-    keys = [key for section in sections for key in section.model_fields]
-    return f"a section ({', '.join(keys)})"
 
 
 def _remedy(expected: ValueType, value: Value) -> str:
@@ -167,9 +141,8 @@ def _elsewhere(path: KeyPath) -> dict[str, str]:
         above = key.path[:-1]
         if ANY not in above and above not in places.setdefault(key.path[-1], []):
             places[key.path[-1]].append(above)
-    return {key: _places_in_words(found, path) for key, found in places.items() if found}
-
-
-def _places_in_words(places: list[KeyPath], path: KeyPath) -> str:
-    near = [place for place in places if place[: len(path)] == path]
-    return join_or(f"under {dotted(place)}" if place else "at the left margin" for place in near or places)
+    shown = {}
+    for name, found in places.items():
+        if near := [place for place in found if place[: len(path)] == path] or found:
+            shown[name] = join_or(f"under {dotted(place)}" if place else "at the top level" for place in near)
+    return shown

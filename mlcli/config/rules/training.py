@@ -6,7 +6,7 @@ from itertools import product
 from math import prod
 from typing import get_args
 
-from mlcli.config.rules.messages import shown_value
+from mlcli.config.rules.messages import join_or, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import ANY, Config, all_keys, find_keys, owners, watched_metrics
 from mlcli.config.sections.model import LbfgsConfig, LossConfig, ModelConfig, SgdConfig
@@ -39,7 +39,10 @@ SEARCHED = ("features", "model", "loss", "optimizer", "training")
 
 def check_task(config: Config) -> Iterator[ConfigIssue]:
     """Losses, outputs and metrics that do not suit the task, or each other."""
-    yield from _check_output(config)
+    losses, loss = _OUTPUT_LOSSES.get(config.model.output), config.loss.name
+    if losses and loss not in losses:
+        message = f"{config.model.output} needs loss {join_or(losses)}; loss.name is {loss}"
+        yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
     task = config.dataset.known_task
     if task is not None:
         yield from check_kind(task, config.model, config.loss)
@@ -49,7 +52,7 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
 
 
 def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[ConfigIssue]:
-    """A loss and an output for the other kind of target; with `task: auto`, only the data tells which it is."""
+    """A loss and an output for the other kind of target; with `task: auto`, only the data decides."""
     if task == "classification" and loss.name in _REGRESSION_LOSSES:
         message = f"{loss.name} is for regression, and the target is classes; use auto, bce or cross_entropy"
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
@@ -59,14 +62,6 @@ def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[Con
     if task == "regression" and model.output in _OUTPUT_LOSSES:
         message = f"{model.output} is for classification, and the target is numbers; use auto or identity"
         yield ConfigIssue(("model", "output"), message, reads=_READS)
-
-
-def _check_output(config: Config) -> Iterator[ConfigIssue]:
-    output, loss = config.model.output, config.loss.name
-    losses = _OUTPUT_LOSSES.get(output)
-    if losses and loss not in losses:
-        message = f"{output} needs loss {', '.join(losses[:-1])} or {losses[-1]}; loss.name is {loss}"
-        yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
 
 
 def _class_keys(config: Config) -> Iterator[ConfigIssue]:
@@ -163,9 +158,8 @@ def _read_key(text: str) -> NamePath:
     if path[0] in SEARCHED and find_keys(path):
         return path
     if path[0] not in SEARCHED and find_keys(path):
-        raise ValueError(
-            f"cannot be searched: trials are compared on the same rows; search keys of {', '.join(SEARCHED)}"
-        )
+        advice = f"search keys of {', '.join(SEARCHED)}"
+        raise ValueError(f"cannot be searched: trials are compared on the same rows; {advice}")
     known = {dotted(path): path for path in searchable()}
     last = next((name for name, other in known.items() if other[-1] == path[-1]), None)
     near = nearest(text, known) or last
@@ -207,10 +201,8 @@ def _check_grid(space: Space) -> Iterator[ConfigIssue]:
             sizes.append(bounds[1] - bounds[0] + 1)
         else:
             low, high = map(shown_value, bounds)
-            message = (
-                f"grid cannot try every number from {low} to {high}; list some, as in {{choices: [{low}, {high}]}}, "
-            )
-            yield ConfigIssue((*SPACE, text), message + "or use improve.sampler: tpe")
+            listed = f"list some, as in {{choices: [{low}, {high}]}}, or use improve.sampler: tpe"
+            yield ConfigIssue((*SPACE, text), f"grid cannot try every number from {low} to {high}; {listed}")
     if prod(sizes) > LARGEST_GRID:
         yield ConfigIssue(SPACE, f"has {prod(sizes):,} combinations; a grid has {LARGEST_GRID:,} at most")
 

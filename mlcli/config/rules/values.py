@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -12,8 +12,8 @@ from mlcli.config.sections.base import Section, ValueType, field_type, names_of
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import KeyPath, Value
 
+# More are not reported, and the rest of the file is not checked.
 MAX_PROBLEMS = 100
-"""More are not reported, and the rest of the file need not be checked."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ConfigIssue:
     """What is wrong at a path of the configuration.
 
     at_key : the place is the key's rather than the value's
-    reads : other paths the judgement rests on
+    reads : paths of the other values that the issue depends on
     """
 
     path: KeyPath
@@ -51,8 +51,10 @@ def _option_issues(option: ValueType, value: Value, path: KeyPath) -> Iterator[C
     if isinstance(value, dict):
         return _entry_issues(option, value, path) if option.origin is dict else None
     if isinstance(value, tuple):
-        item_types = option.items(len(value)) if option.origin is tuple else None
-        return None if item_types is None else _item_issues(item_types, value, path)
+        types = option.items(len(value)) if option.origin is tuple else None
+        if types is None:
+            return None
+        return chain.from_iterable(_issues(one, value[at], (*path, at)) for at, one in enumerate(types))
     return iter(()) if option.accepts(value) else None
 
 
@@ -62,11 +64,6 @@ def _entry_issues(option: ValueType, value: dict[str, Value], path: KeyPath) -> 
         if not any(one.accepts(key) for one in key_type.options()):
             yield ConfigIssue((*path, key), f"the key {must_be(key_type, key)}", at_key=True)
         yield from _issues(value_type, inner, (*path, key))
-
-
-def _item_issues(item_types: tuple[ValueType, ...], value: tuple[Value, ...], path: KeyPath) -> Iterator[ConfigIssue]:
-    for index, (expected, inner) in enumerate(zip(item_types, value, strict=True)):
-        yield from _issues(expected, inner, (*path, index))
 
 
 def _section_issues(expected: ValueType, value: dict[str, Value], path: KeyPath) -> Iterator[ConfigIssue]:
@@ -79,9 +76,8 @@ def _section_issues(expected: ValueType, value: dict[str, Value], path: KeyPath)
             yield ConfigIssue((*path, key), f"is required: {_wanted(field)}", at_key=True)
     for key, inner in value.items():
         if key not in section.model_fields:
-            yield ConfigIssue(
-                (*path, key), unknown_key(key, path, section, expected.sections(), value.get("name")), at_key=True
-            )
+            message = unknown_key(key, path, section, expected.sections(), value.get("name"))
+            yield ConfigIssue((*path, key), message, at_key=True)
         elif key == "name" and names_of(section) and inner not in names_of(section):
             yield ConfigIssue((*path, key), unknown_name(inner, path, names_of(section)))
         else:
@@ -132,7 +128,8 @@ def _construct(expected: ValueType, value: Value) -> object:
         section = chosen_section(expected, value, ())
         if not isinstance(section, ConfigIssue):
             return section.model_construct(**_construct_fields(section, value))
-    option = next(option for option in expected.options() if _fits(option, value))
+    found = ((option, _option_issues(option, value, ())) for option in expected.options())
+    option = next(option for option, issues in found if issues is not None and next(issues, None) is None)
     if isinstance(value, dict):
         inner = option.key_and_value()[1]
         return {key: _construct(inner, one) for key, one in value.items()}
@@ -141,27 +138,17 @@ def _construct(expected: ValueType, value: Value) -> object:
     return float(value) if option.annotation is float and isinstance(value, int) else value
 
 
-def _fits(option: ValueType, value: Value) -> bool:
-    issues = _option_issues(option, value, ())
-    return issues is not None and next(issues, None) is None
-
-
 def expand_shorthand(value: dict[str, Value]) -> dict[str, Value]:
     """Copy in which every section chosen by name has its name.
 
-    A bare word is a section with that name. A section at the left margin that has a default, such as optimizer, may
+    A bare word is a section with that name. A section at the top level that has a default, such as optimizer, may
     leave out its name; deeper ones, such as optimizer.schedule, must have it.
     """
-    named = {key: _with_default_name(key, inner) for key, inner in value.items()}
+    named: dict[str, Value] = {}
+    for key, inner in value.items():
+        name = getattr(Config.model_fields[key].default, "name", None) if key in Config.model_fields else None
+        named[key] = {"name": name, **inner} if name is not None and isinstance(inner, dict) else inner
     return _section(Config, named)
-
-
-def _with_default_name(key: str, value: Value) -> Value:
-    field = Config.model_fields.get(key)
-    name = getattr(field.default, "name", None) if field else None
-    if name is None or not isinstance(value, dict):
-        return value
-    return {"name": name, **value}
 
 
 def _section(section: type[Section], value: dict[str, Value]) -> dict[str, Value]:

@@ -27,7 +27,7 @@ class Section(BaseModel):
 
 
 def key(default: Any, meaning: str, when: str = "", *, term: str = "", example: JsonValue = None, **limits: Any) -> Any:  # noqa: ANN401
-    """A key of a section: pydantic's Field with what `explain`, the JSON Schema and the documentation say of it.
+    """A key of a section: pydantic's Field with what `explain`, the JSON Schema and the documentation say about it.
 
     default : ... where the key is required
     when    : when to change it
@@ -41,7 +41,7 @@ def key(default: Any, meaning: str, when: str = "", *, term: str = "", example: 
 
 @dataclass(frozen=True)
 class ErrorHint:
-    """What an error message says must be there, where the types alone would tell it badly."""
+    """What an error message names as expected, where the types alone would describe it badly."""
 
     text: str
 

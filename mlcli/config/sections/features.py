@@ -50,12 +50,12 @@ class PcaConfig(Section):
     name: Literal["pca"]
     components: Annotated[float, Field(gt=0.0, lt=1.0)] | Count = key(
         0.95, "Number of components, or the share of variance that they must keep.",
-        "Lower it as long as the validation score holds.", example=0.9)
+        "Lower it while the validation score does not fall.", example=0.9)
     whiten: bool = key(False, "Scale components to unit variance.", "Try it when components of small variance matter.")
 
 
 class ColumnConfig(Section):
-    """Exceptions for one column; null keeps what the section says."""
+    """Exceptions for one column; null keeps the value of `features`."""
 
     impute: Impute | None = key(None, "As features.impute, for this column.")
     fill_value: float | None = key(None, "As features.fill_value, for this column.", example=-1)

@@ -188,7 +188,7 @@ class InverseSqrtSchedule(_Schedule):
 
 
 class PlateauSchedule(_Schedule):
-    """lr is multiplied by factor when the watched number has not improved for `patience` epochs."""
+    """lr is multiplied by factor when the monitored metric has not improved for `patience` epochs."""
 
     name: Literal["plateau"]
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = key(0.5, "Multiplier of each drop.", **_FACTOR)

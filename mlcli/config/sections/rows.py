@@ -28,7 +28,7 @@ class MissingConfig(Section):
     values: tuple[str, ...] = key(
         ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"),
         "Cells read as missing, compared after trimming blanks. Change it when your file marks missing values "
-        "otherwise, such as -999.",
+        "in another way, such as -999.",
         example=["", "NA", "-999"])
     drop_columns_over: Share = key(
         1.0,
@@ -82,7 +82,7 @@ class SplitConfig(Section):
 
 
 class SourceConfig(Section):
-    """Keys common to every source, and what they settle before any data is read."""
+    """Keys common to every source, and what they determine before any data is read."""
 
     split: SplitConfig = key(
         SplitConfig.model_construct(), "How rows are divided.",
@@ -156,7 +156,7 @@ class TableConfig(SourceConfig):
 
 
 class OwnTableConfig(TableConfig):
-    """A table of the user's: which column is predicted must be said."""
+    """A table of the user's, whose target must be given."""
 
     target: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = key(
         ..., "Column to predict, or several number columns for multi-output regression.",

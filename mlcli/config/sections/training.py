@@ -22,7 +22,7 @@ Watched = Literal["loss", Metric]
 
 
 class EarlyStoppingConfig(Section):
-    """Stop when the watched number has not improved for a while; the best weights are kept."""
+    """Stop when the monitored metric has not improved for `patience` epochs; the best weights are kept."""
 
     metric: Watched = key(
         "loss",
@@ -37,7 +37,7 @@ class EarlyStoppingConfig(Section):
 
 
 class TrainingConfig(Section):
-    """The loop: how long, in what portions, how kept in check."""
+    """The training loop: epochs, batches, early stopping, precision and checkpoints."""
 
     epochs: Count = key(
         100, "Passes over the training rows, at most.",
@@ -62,7 +62,7 @@ class TrainingConfig(Section):
         "auto", "auto: bfloat16 arithmetic where the hardware has matrix units for it, else float32.",
         "float32 for results that agree to the last digit.", example="float32")
     checkpoint_seconds: NonNegative = key(
-        10.0, "Seconds between two checkpoints, which are taken at the end of an epoch; 0 takes one every epoch.",
+        10.0, "Seconds between two checkpoints, which are saved at the end of an epoch; 0 saves one every epoch.",
         "Raise it on a slow disk; set 0 to be able to resume from any epoch.", example=60)
 
 
@@ -93,7 +93,7 @@ class EvaluationConfig(Section):
         1,
         "Number of networks trained on the same rows, with this seed and those after it; scores are reported as mean ± "
         "standard deviation. 1 is the run's own network alone.",
-        "5 or more to tell a better network from chance.", example=5)
+        "Use 5 or more to see whether a difference is more than chance.", example=5)
     folds: Annotated[int, Field(ge=2, le=100)] | Literal["leave_one_out"] | None = key(
         None,
         "Cross-validation: the training and validation rows are split into so many folds (stratified for classes), and "

@@ -29,9 +29,8 @@ from mlcli.data.quality.sample import (
 )
 from mlcli.data.tables.frames import column_of, portions
 from mlcli.data.tables.types import SplitName, Splits, Table
-from mlcli.io.atomic import atomic_folder, load_cached, write_json
-from mlcli.io.json import check_version, from_json
-from mlcli.io.verified import read_json, verify_folder
+from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
+from mlcli.io.json import check_version, from_json, read_json
 from mlcli.reporter import Reporter
 
 KIND = "checks"

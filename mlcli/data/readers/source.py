@@ -18,10 +18,10 @@ from mlcli.data.readers.text_file import GZIP, unpack_start
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
+from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import resource_errors
 from mlcli.io.memory import require_memory
 from mlcli.io.paths import find_path
-from mlcli.io.verified import sha256_file
 from mlcli.reporter import Reporter
 
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)

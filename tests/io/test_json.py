@@ -5,8 +5,8 @@ import random
 import pytest
 
 from mlcli.errors import ArtefactError
-from mlcli.io.atomic import atomic_folder
-from mlcli.io.verified import read_json, read_limited, sha256_file, verify_folder
+from mlcli.io.atomic import atomic_folder, sha256_file, verify_folder
+from mlcli.io.json import read_json, read_limited
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ class TestVerifyFolder:
         ("change", "said"),
         [
             (lambda m: m.update(schema=2), "newer mlcli .format 2, this one reads 1.; upgrade mlcli"),
-            (lambda m: m.update(schema=None), "found format None, expected 1"),
+            (lambda m: m.update(schema=None), "format None is unknown, expected 1; create it again"),
             (lambda m: m.update(files=[]), "no list of files"),
             (lambda m: m["files"].update({"../x": {"size": 0, "sha256": ""}}), r"'\.\./x'"),
             (lambda m: m["files"].update({"/etc/passwd": {"size": 0, "sha256": ""}}), "plain name"),
