@@ -1,15 +1,6 @@
 """Step 1, data preparation: fetch, read, clean, split, describe and store a dataset, or load the stored one.
 
-The way of a row from its file to the network:
-
-1. read       `Source.read`, which calls `read_delimited`, `read_parquet`, … (readers/)
-2. select     `select_cells`: replaced, filtered, marked as missing (selection)
-3. infer      `parse_numbers`, `parse_booleans`, `parse_dates`, `infer_task` (tables/inference, tables/dates)
-4. clean      `clean_tables`: missing targets and cells, duplicates, classes (clean_tables)
-5. split      `split_source`, `split_rows`; then outliers of the training rows (splitting)
-6. store      `save_prepared`; `load_prepared` reads columns as they are needed (store)
-7. transform  `fit_features` on the training rows, then `transform` of the fitted features (features)
-8. network    batches of the tensors train it; row-exact inference predicts (training, models)
+docs/architecture.md follows a row from its file to the network.
 """
 
 from __future__ import annotations

@@ -234,7 +234,4 @@ def _row_hashes(dataset: Dataset) -> pl.Series:
 
 
 def _json(report: CleaningReport | OutlierReport | None) -> dict[str, Any] | None:
-    if report is None:
-        return None
-    plain = plain_json(asdict(report))
-    return plain if isinstance(plain, dict) else None
+    return None if report is None else cast("dict[str, Any]", plain_json(asdict(report)))

@@ -59,25 +59,26 @@ def split_rows(
     """
     rng = np.random.default_rng(effective_seed(config, seed))
     by = config.by if config.by != "auto" else "random" if classes is None else "stratified"
-    if by == "given":
-        return _collect(_given_splits(_require_key(key, by), test_given=test_given))
-    sizes = _sizes(n_rows, config, test_given=test_given)
+    sizes = _Sizes(0, 0) if by == "given" else _sizes(n_rows, config, test_given=test_given)
     match by:
+        case "given":
+            codes = _given_splits(_require_key(key, by), test_given=test_given)
         case "stratified":
             if classes is None:
                 raise DataError(
                     "dataset.split.by: stratified keeps class shares, but the target is a number; "
                     "use random, group or time"
                 )
-            return _collect(_stratified(classes, sizes, rng))
+            codes = _stratified(classes, sizes, rng)
         case "group":
             groups = _require_key(key, by).cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
-            return _collect(_by_groups(groups, sizes, rng))
+            codes = _by_groups(groups, sizes, rng)
         case "time":
             ranks = _times(_require_key(key, by)).rank("dense").to_numpy().astype(np.int64)
-            return _collect(_latest_last(np.argsort(ranks, kind="stable"), sizes))
+            codes = _latest_last(np.argsort(ranks, kind="stable"), sizes)
         case _:
-            return _collect(_latest_last(rng.permutation(n_rows), sizes))
+            codes = _latest_last(rng.permutation(n_rows), sizes)
+    return SplitIndices(*(np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST)))
 
 
 def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
@@ -200,10 +201,6 @@ def _require_key(key: pl.Series | None, by: str) -> pl.Series:
             "fill it in or remove those rows"
         )
     return key
-
-
-def _collect(codes: np.ndarray) -> SplitIndices:
-    return SplitIndices(*(np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST)))
 
 
 def _given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:

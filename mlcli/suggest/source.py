@@ -127,10 +127,10 @@ def _images(path: str) -> ArraysFound:
     (files,) = list_image_folders(ImagesConfig(name="images", path=path))
     every = max(1, len(files.paths) // _LOOKED_AT)
     facts = [inspect_image(file) for file in files.paths[::every]]
-    middle = sorted(facts, key=lambda one: one.height * one.width)[len(facts) // 2]
-    shrink = max(1.0, max(middle.height, middle.width) / _LARGEST_SIDE)
-    size = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (middle.height, middle.width))
-    color = "rgb" if any(one.is_colored for one in facts) else "gray"
+    height, width, _ = sorted(facts, key=lambda one: one[0] * one[1])[len(facts) // 2]
+    shrink = max(1.0, max(height, width) / _LARGEST_SIDE)
+    size = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (height, width))
+    color = "rgb" if any(is_colored for _, _, is_colored in facts) else "gray"
     return ArraysFound({"name": "images", "path": path, "size": size, "color": color}, len(files.paths))
 
 

@@ -97,17 +97,13 @@ def copy_example(name: str, output: Path | None) -> ExampleResult:
     (config, text), *tables = read_example(name).items()
     config = output or config
     schema = config.with_name(SCHEMA_NAME)
-    missing = [(path, content) for path, content in tables if not _is_there(path, content)]
+    missing = [one for one in tables if not (one[0].is_file() and one[0].read_bytes() == one[1])]
     refuse_existing([config, *(path for path, _ in missing)], schema)
     for path, content in missing:
         write_file(path, content)
     save_schema(schema)
     write_file(config, f"{editor_line(Path(SCHEMA_NAME))}\n".encode() + text)
     return ExampleResult(config, schema, tuple(path for path, _ in tables))
-
-
-def _is_there(path: Path, content: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == content
 
 
 def refuse_existing(files: Sequence[Path], schema: Path) -> None:

@@ -77,7 +77,7 @@ class DigitsSource(Source[DigitsConfig]):
     """scikit-learn's digits."""
 
     def files(self) -> tuple[Path, ...]:
-        return (digits_path(),)
+        return (sklearn_file("digits.csv.gz"),)
 
     def read(self) -> SourceRead:
         return SourceRead(read_digits(), None, "classification")
@@ -86,17 +86,11 @@ class DigitsSource(Source[DigitsConfig]):
 def read_bundled(name: BundledName) -> Rows:
     """Features as numbers in their original units; the target as class names, or numbers for diabetes."""
     bundled = _SETS[name]
-    spec = find_spec("sklearn")
-    if spec is None or spec.origin is None:
-        raise DataError(
-            "scikit-learn, which brings the bundled tables, is not installed; run: pip install scikit-learn"
-        )
-    folder = Path(spec.origin).parent / "datasets" / "data"
     if name == "diabetes":
-        x, y = (_numbers(folder / file, " ", skip=0) for file in bundled.files)
+        x, y = (_numbers(sklearn_file(file), " ", skip=0) for file in bundled.files)
         target = pl.Series(bundled.target, y[:, 0])
     else:
-        path = folder / bundled.files[0]
+        path = sklearn_file(bundled.files[0])
         table = _numbers(path, ",", skip=1)
         x, codes = table[:, :-1], table[:, -1].astype(np.int64)
         with path.open() as file:
@@ -112,15 +106,14 @@ def _numbers(path: Path, delimiter: str, skip: int) -> NDArray[np.float64]:
     return np.loadtxt(BytesIO(text), delimiter=delimiter, skiprows=skip, ndmin=2)
 
 
-def digits_path() -> Path:
-    """The file inside the installed scikit-learn; raises DataError when it is not there."""
+def sklearn_file(name: str) -> Path:
+    """A data file of the installed scikit-learn, found without importing it; raises DataError where there is none."""
     package = find_spec("sklearn")
-    folders = list(package.submodule_search_locations or ()) if package else []
-    for folder in folders:
-        path = Path(folder, "datasets", "data", "digits.csv.gz")
+    for folder in (package.submodule_search_locations if package else None) or ():
+        path = Path(folder, "datasets", "data", name)
         if path.is_file():
             return path
-    raise DataError("digits: the file of the installed scikit-learn was not found; reinstall scikit-learn")
+    raise DataError(f"{name}, a file of scikit-learn, was not found; run: pip install --force-reinstall scikit-learn")
 
 
 def read_digits() -> Images:
@@ -128,7 +121,7 @@ def read_digits() -> Images:
 
     pixels : uint8 (1797, 8, 8), values 0–16
     """
-    path = digits_path()
+    path = sklearn_file("digits.csv.gz")
     with resource_errors(path), gzip.open(path, "rt", encoding="ascii") as file:
         rows = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     return Images(rows[:, :64].reshape(-1, 8, 8).copy(), rows[:, 64].astype(np.int64), DIGIT_NAMES)

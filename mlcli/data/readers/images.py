@@ -159,21 +159,12 @@ def read_images(paths: Sequence[Path], size: tuple[int, int], color: Color) -> n
     return _fill(paths, lambda path: _fit(_decode(path, size, color), size, color), size, color)
 
 
-@dataclass(frozen=True)
-class ImageFacts:
-    """What one image is like; is_colored: whether any pixel is not gray."""
-
-    height: int
-    width: int
-    is_colored: bool
-
-
-def inspect_image(path: Path) -> ImageFacts:
-    """Decode one image; raises DataError where it cannot be read."""
+def inspect_image(path: Path) -> tuple[int, int, bool]:
+    """Height, width, and whether any pixel is not gray; raises DataError where the image cannot be read."""
     with _strict_pillow():
         image = _decode(path, (_WHOLE, _WHOLE), "rgb").convert("RGB")
     pixels = np.asarray(image)
-    return ImageFacts(image.height, image.width, bool((pixels != pixels[..., :1]).any()))
+    return image.height, image.width, bool((pixels != pixels[..., :1]).any())
 
 
 def fit_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:
