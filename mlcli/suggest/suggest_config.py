@@ -44,13 +44,32 @@ class SuggestedConfig:
     columns: tuple[ColumnRole, ...] = ()
 
 
+@dataclass(frozen=True)
+class DataSummary:
+    """What the defaults depend on.
+
+    frame    : the feature columns and the target, Float64 or String
+    features : roles of the columns that are not dropped
+    """
+
+    task: TaskKind
+    frame: pl.DataFrame
+    target: str
+    features: tuple[ColumnRole, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all splits."""
+        return self.frame.height
+
+
 def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> SuggestedConfig:
     """The configuration that predicts `target`; head: its first line. Raises DataError where nothing can be learned."""
     if isinstance(found, ArraysFound):
         kind = "images" if found.keys["name"] == "images" else "rows"
         summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.",)
         dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), _SPLIT)
-        return SuggestedConfig(_document(head, summary, found.keys, dataset, array_defaults(found.n_rows)), summary)
+        return SuggestedConfig(_document(head, summary, found.keys, dataset, _array_defaults(found.n_rows)), summary)
     return _suggest_table(found, target, head)
 
 
@@ -79,7 +98,7 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
         f"target {target}: {_describe_target(data)}.",
     )
     dataset = tuple(_dataset(found, data, roles, asked))
-    return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data)), summary, roles)
+    return SuggestedConfig(_document(head, summary, found.keys, dataset, _table_defaults(data)), summary, roles)
 
 
 def _document(
@@ -159,26 +178,7 @@ def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
         yield CommentedKey("keep", {data.target: classes}, f"{without:,} rows have no target")
 
 
-@dataclass(frozen=True)
-class DataSummary:
-    """What the defaults depend on.
-
-    frame    : the feature columns and the target, Float64 or String
-    features : roles of the columns that are not dropped
-    """
-
-    task: TaskKind
-    frame: pl.DataFrame
-    target: str
-    features: tuple[ColumnRole, ...]
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of all splits."""
-        return self.frame.height
-
-
-def table_defaults(summary: DataSummary) -> tuple[CommentedKey, ...]:
+def _table_defaults(summary: DataSummary) -> tuple[CommentedKey, ...]:
     """The sections after `dataset`."""
     return (
         CommentedKey("features", inside=_features(summary)),
@@ -191,7 +191,7 @@ def table_defaults(summary: DataSummary) -> tuple[CommentedKey, ...]:
     )
 
 
-def array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
+def _array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
     """The sections after `dataset`, for images and columns without names."""
     hidden = (128,) if n_rows < LARGE else (256, 128)
     epochs = 60 if n_rows < LARGE else 30
