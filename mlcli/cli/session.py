@@ -65,8 +65,10 @@ class Session:
         """The configuration meant: the file named, mlcli.yaml here, or the latest run's."""
         from mlcli.config.loading.load import load_config, read_resolved
 
-        if path is None and not (path := Path("mlcli.yaml")).is_file():
-            return read_resolved(self._latest_config(), sets or ())
+        if path is None:
+            path = Path("mlcli.yaml")
+            if not path.is_file():
+                return read_resolved(self._latest_config(), sets or ())
         return load_config(path, sets or ())
 
     def configs(self, paths: Sequence[Path] | None, sets: Sequence[str] | None) -> list[Config]:

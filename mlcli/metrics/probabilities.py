@@ -125,31 +125,18 @@ def ranking_scores(predictions: Predictions) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Ties:
-    """For each of the p rows of a class, the rows of equal score around it, its level. Positions in the ranking, (p,).
-
-    start, end  : of the level's first and last row
-    first, last : the same, counting rows of the class only
-    """
-
-    start: np.ndarray
-    end: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
 class Ranking:
     """The rows of one class among all rows, ranked by descending score.
 
     order     : (n,) the ranking; None where the rows are already in it
     positives : (p,) positions in the ranking of the rows of the class
-    ties      : None where all scores differ
+    ties      : for each of these rows, (p,), the first and last position among all rows of equal score, and the same
+                counting rows of the class only; None where all scores differ
     """
 
     order: np.ndarray | None
     positives: np.ndarray
-    ties: Ties | None
+    ties: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None
 
     def areas(self, weights: np.ndarray) -> Floats:
         """Under the ROC and the precision-recall curve, (2, r), of rows that count `weights` times, (r, n)."""
@@ -165,8 +152,9 @@ class Ranking:
             through = through.take(self.positives, axis=1)
             misses = (through - found).astype(np.float64)
         else:
-            before = _from_zero(through).take(self.ties.start, axis=1) - _from_zero(found).take(self.ties.first, axis=1)
-            through, found = through.take(self.ties.end, axis=1), found.take(self.ties.last, axis=1)
+            start, end, first, last = self.ties
+            before = _from_zero(through).take(start, axis=1) - _from_zero(found).take(first, axis=1)
+            through, found = through.take(end, axis=1), found.take(last, axis=1)
             misses = (before + (through - found)) / 2
         gained = hits.astype(np.float64)
         misranked = np.einsum("rp,rp->r", gained, misses)
@@ -188,7 +176,7 @@ def rank_class(truth: np.ndarray, scores: np.ndarray) -> Ranking:
         level = np.searchsorted(starts, positives, side="right") - 1
         start, end = starts[level], np.append(starts, len(order))[level + 1] - 1
         first, last = np.searchsorted(positives, start), np.searchsorted(positives, end, side="right") - 1
-        ties = Ties(start, end, first, last)
+        ties = start, end, first, last
     return Ranking(None if (np.diff(order) == 1).all() else order, positives, ties)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -21,36 +21,12 @@ from mlcli.training.torch_private import derivative
 ALIGNMENT = 32
 
 
-class Gradients(Protocol):
-    """Costs, gradients and outputs of one network.
+class Autograd:
+    """Costs, gradients and outputs of any network, on any device.
 
+    precision   : of the forward pass; outputs are converted to float32, since the cost needs its digits
     parameters  : for the optimizer
     input_dtype : of the rows x
-    """
-
-    parameters: Parameters
-    input_dtype: torch.dtype
-
-    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
-        """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
-
-    def outputs(self, x: Tensor) -> Tensor:
-        """The network's raw outputs (n, n_outputs), without dropout."""
-
-
-def choose_gradients(
-    model: nn.Module, config: MlpConfig, cost: Cost, precision: torch.dtype, device: torch.device
-) -> Gradients:
-    """`Backprop` for plain networks on the CPU, where it saves up to half of a step's time; else `Autograd`."""
-    if device.type == "cpu" and is_plain(model, config):
-        return Backprop(model, config, cost, precision)
-    return Autograd(model, config, cost, precision)
-
-
-class Autograd:
-    """Any network, on any device.
-
-    precision : of the forward pass; outputs are converted to float32, since the cost needs its digits
     """
 
     def __init__(self, model: nn.Module, config: MlpConfig, cost: Cost, precision: torch.dtype) -> None:
@@ -62,7 +38,7 @@ class Autograd:
         self._is_random = config.dropout > 0
 
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
-        """As `Gradients.compute_gradients`."""
+        """Mean cost of a batch, a scalar; its gradients are left in the parameters' `grad`. seed : of dropout."""
         if self._is_random:
             # On the CPU as torch.manual_seed does, but a tenth of a millisecond faster.
             (torch.default_generator if x.device.type == "cpu" else torch).manual_seed(seed)
@@ -73,7 +49,7 @@ class Autograd:
         return value.detach()
 
     def outputs(self, x: Tensor) -> Tensor:
-        """As `Gradients.outputs`."""
+        """The network's raw outputs (n, n_outputs), without dropout."""
         self._model.eval()
         return self._forward(x)
 
@@ -199,14 +175,14 @@ class Backprop:
         self._generator = torch.Generator()
 
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
-        """As `Gradients.compute_gradients`."""
+        """As `Autograd.compute_gradients`."""
         trace = self._trace(x, seed)
         value, grad = self._cost.value_and_grad(_forward(self._output, trace.inputs[-1]), y)
         self._backward(trace, grad)
         return value
 
     def outputs(self, x: Tensor) -> Tensor:
-        """As `Gradients.outputs`."""
+        """As `Autograd.outputs`."""
         self._refresh()
         for layer in self._hidden:
             x = self._activation.forward(_forward(layer, x))
@@ -245,6 +221,18 @@ class Backprop:
         """Copy the parameters to the hidden layers' precision where it is another."""
         if self._low_precision is not self._values:
             self._low_precision.copy_(self._values)
+
+
+Gradients = Autograd | Backprop
+
+
+def choose_gradients(
+    model: nn.Module, config: MlpConfig, cost: Cost, precision: torch.dtype, device: torch.device
+) -> Gradients:
+    """`Backprop` for plain networks on the CPU, where it saves up to half of a step's time; else `Autograd`."""
+    if device.type == "cpu" and is_plain(model, config):
+        return Backprop(model, config, cost, precision)
+    return Autograd(model, config, cost, precision)
 
 
 def _layer(flat: FlatParameters, layer: nn.Linear, values: Tensor) -> Layer:
