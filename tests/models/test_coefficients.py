@@ -119,7 +119,7 @@ def test_log_odds_are_those_of_the_probabilities():
     np.testing.assert_allclose(odds, np.log(p / (1 - p)), atol=1e-4)
 
 
-def test_pictures():
+def test_images():
     pixels = np.random.default_rng(0).integers(0, 256, (30, 4, 3), dtype=np.uint8)
     data = Images(pixels, np.arange(30) % 3, ("a", "b", "c"))
     features, task, model = fitted(data, "classification")

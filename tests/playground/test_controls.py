@@ -170,9 +170,9 @@ def test_rows_without_validation_can_be_given_some():
     assert apply_key(state, "T").config.dataset.split.valid == pytest.approx(0.1)
 
 
-def test_every_key_is_told_once():
-    told = [key for control in CONTROLS for key in control.actions]
-    assert len(told) == len(set(told)) == len(ACTIONS)
+def test_every_key_is_listed_once():
+    listed = [key for control in CONTROLS for key in control.actions]
+    assert len(listed) == len(set(listed)) == len(ACTIONS)
 
 
 def test_the_activations_are_all_but_the_one_that_cannot_learn():
