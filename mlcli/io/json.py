@@ -6,7 +6,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -103,15 +103,15 @@ def check_version(value: object, supported: int, place: object, oldest: int | No
         raise ArtefactError(f"{place}: format {version!r:.60} is unknown, expected {supported}; create it again")
 
 
-def strict_json(value: object) -> object:
-    """The value with NaN and infinities, which JSON lacks, as text that `float` reads back."""
+def strict_json(value: object, not_finite: Callable[[float], object] = str) -> object:
+    """The value with NaN and infinities, which JSON lacks, replaced; `float` reads back their texts."""
     match value:
         case dict():
-            return {key: strict_json(item) for key, item in value.items()}
+            return {str(key): strict_json(item, not_finite) for key, item in value.items()}
         case list() | tuple():
-            return [strict_json(item) for item in value]
+            return [strict_json(item, not_finite) for item in value]
         case float() if not math.isfinite(value):
-            return str(value)
+            return not_finite(value)
         case _:
             return value
 
@@ -147,15 +147,7 @@ def named_to_json(values: Iterable[Any]) -> dict[str, Any]:
 
 def plain_json(value: object) -> object:
     """The value with tuples as lists, and null for NaN and infinities."""
-    match value:
-        case dict():
-            return {str(key): plain_json(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plain_json(item) for item in value]
-        case float() if not math.isfinite(value):
-            return None
-        case _:
-            return value
+    return strict_json(value, lambda number: None)
 
 
 @cache

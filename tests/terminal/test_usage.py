@@ -40,7 +40,7 @@ def test_no_command_at_all_shows_the_help(mlcli):
 
 # In the workspace are configs/iris.yaml, table.csv and the folder folder.csv.
 ELSEWHERE = {
-    ("train", "nowhere.yaml"): (2, "nowhere.yaml: no such file; name a YAML file that is there"),
+    ("train", "nowhere.yaml"): (2, "nowhere.yaml: no such file; name a YAML file that exists"),
     ("train", "configs/irs.yaml"): (2, "configs/irs.yaml: no such file; did you mean 'configs/iris.yaml'?"),
     ("train", "configs"): (2, "configs: a folder; name the YAML file in it"),
     ("train", "table.csv"): (

@@ -118,9 +118,13 @@ def build_config(tree: Tree) -> Config:
     value = reduce(without_value, broken, value)
     config = construct_config(value) if not broken or next(find_issues(value), None) is None else None
     if config is not None:
-        conflicts = (issue for issue in cross_field_issues(config, value) if not _rests_on(issue, broken))
+        conflicts = (issue for issue in cross_field_issues(config, value) if not _depends_on(issue, broken))
         issues.extend(islice(conflicts, MAX_PROBLEMS + 1))
-    problems = [*tree.problems, *(_placed(issue, tree) for issue in issues if not _rests_on(issue, tree.broken))]
+    problems = list(tree.problems)
+    for issue in issues:
+        place = tree.place_of_key(issue.path) if issue.at_key else tree.place_of_value(issue.path)
+        if not _depends_on(issue, tree.broken):
+            problems.append(Problem(dotted(issue.path), issue.message, place.source, place.line, place.column))
     if config is None or problems:
         raise ConfigError(_in_order(problems))
     return config
@@ -150,15 +154,10 @@ def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:
     return keys, read_yaml_value(rest[1:], source)
 
 
-def _rests_on(issue: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
+def _depends_on(issue: ConfigIssue, broken: Iterable[KeyPath]) -> bool:
     """Whether one of the values that it depends on is, holds or is part of a broken one."""
     pairs = ((path, gone) for path in (issue.path, *issue.reads) for gone in broken)
     return any(path[: len(gone)] == gone[: len(path)] for path, gone in pairs)
-
-
-def _placed(issue: ConfigIssue, tree: Tree) -> Problem:
-    place = tree.place_of_key(issue.path) if issue.at_key else tree.place_of_value(issue.path)
-    return Problem(dotted(issue.path), issue.message, place.source, place.line, place.column)
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -179,7 +178,9 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unreadable(path, f"no such file{_near_file(path)}") from None
+        near = nearest(path.name, (entry.name for entry in path.parent.glob("*.y*ml")))
+        advice = f"did you mean '{path.with_name(near)}'?" if near else "name a YAML file that exists"
+        raise _unreadable(path, f"no such file; {advice}") from None
     except IsADirectoryError:
         raise _unreadable(path, "a folder; name the YAML file in it") from None
     except (OSError, ValueError) as error:
@@ -193,12 +194,6 @@ def _read_text(path: Path) -> str:
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
         message = f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise ConfigError([Problem("", message, str(path), line, column)]) from None
-
-
-def _near_file(path: Path) -> str:
-    """Suggests the configuration in the same folder with the most similar name."""
-    near = nearest(path.name, (entry.name for entry in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else None
-    return f"; did you mean '{path.with_name(near)}'?" if near else "; name a YAML file that is there"
 
 
 def _unreadable(path: Path, message: str) -> ConfigError:

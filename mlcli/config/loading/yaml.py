@@ -19,10 +19,8 @@ _ADVICE = (
     ("mapping values are not allowed", "':' is not expected here; text with ': ' in it needs quotes, a key needs a "
      "blank after its colon, and keys of one section the same indentation"),
     ("could not find expected ':'", "this line is neither a key with a colon nor part of the list or text above it"),
-    ("did not find expected key", "indentation or quotes do not fit the lines above; keys of one section start in the "
-     "same column"),
-    ("expected <block end>", "indentation or quotes do not fit the lines above; keys of one section start in the same "
-     "column"),
+    ("did not find expected key|expected <block end>", "indentation or quotes do not fit the lines above; keys of one "
+     "section start in the same column"),
     ("expected '-' indicator", "a list item starting with '- ' is expected here"),
     ("sequence entries are not allowed", "a list item cannot start here; put '- ' on a line of its own"),
     ("mapping keys are not allowed", "text cannot start with '? '; put it in quotes"),
@@ -31,10 +29,8 @@ _ADVICE = (
     ("incompatible YAML document", "this %YAML version is not supported; remove the line"),
     ("<document start>", "nothing may follow the end of the document; remove this or the '...' above"),
     ("block scalar", "after '|' or '>' the text starts on the next line; quote the text if the sign is meant"),
-    ("anchor", "anchors and aliases are not allowed; quote the text if it starts with '&' or '*'"),
-    ("alias", "anchors and aliases are not allowed; quote the text if it starts with '&' or '*'"),
-    ("parsing a tag", "tags are not allowed; quote the text if it starts with '!'"),
-    ("scanning a tag", "tags are not allowed; quote the text if it starts with '!'"),
+    ("anchor|alias", "anchors and aliases are not allowed; quote the text if it starts with '&' or '*'"),
+    ("(parsing|scanning) a tag", "tags are not allowed; quote the text if it starts with '!'"),
     ("directive", "a line cannot start with '%'; quote the text or remove the line"),
 )  # fmt: skip
 Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the tag of an event
@@ -61,12 +57,11 @@ def read_yaml_value(text: str, source: str) -> Value:
         _refuse_control(text, source)
         reader = _Reader(source, text)
         value = reader.document()
-        if not reader.problems:
-            return value
-        problems = tuple(reader.problems)
+        if reader.problems:
+            raise ConfigError(reader.problems)
     except ConfigError as error:
-        problems = error.problems
-    raise ConfigError([Problem("", problem.message, source) for problem in problems])
+        raise ConfigError([Problem("", problem.message, source) for problem in error.problems]) from None
+    return value
 
 
 def _refuse_control(text: str, source: str) -> None:
@@ -91,7 +86,7 @@ def _not_a_mapping(value: Value, place: Place) -> Problem:
 
 
 class _Omit:
-    """Stands for a value that was refused, and is left out of its section."""
+    """The value of a key that was refused and is left out of its section."""
 
 
 @dataclass
@@ -109,26 +104,24 @@ class _Reader:
 
     def document(self) -> Value:
         """The only document; None when there is none."""
+        value: Value | _Omit = None
         try:
-            return self._document(yaml.parse(self.text, Loader=_Loader))
+            events: Iterator[Event] = yaml.parse(self.text, Loader=_Loader)
+            for event in events:
+                if isinstance(event, yaml.DocumentStartEvent) and () in self.values:
+                    raise self._stopped_at(event, "a second document starts here; one file holds one experiment")
+                if isinstance(event, yaml.NodeEvent):
+                    value = self._node(event, events, ())
         except yaml.MarkedYAMLError as error:
             message, mark = _explain_syntax(error, self.brackets, self.text)
             raise self.stopped(message, mark.line + 1, mark.column + 1) from None
         except yaml.YAMLError:
             raise self.stopped("the text is not valid YAML", 1, 1) from None
+        return None if isinstance(value, _Omit) else value
 
     def stopped(self, message: str, line: int | None, column: int | None) -> ConfigError:
-        """The error that ends the reading, after the problems met before."""
+        """The error that ends the reading, after the problems found before."""
         return ConfigError([*self.problems, Problem("", message, self.source, line, column)])
-
-    def _document(self, events: Iterator[Event]) -> Value:
-        value: Value | _Omit = None
-        for event in events:
-            if isinstance(event, yaml.DocumentStartEvent) and () in self.values:
-                raise self._stopped_at(event, "a second document starts here; one file holds one experiment")
-            if isinstance(event, yaml.NodeEvent):
-                value = self._node(event, events, ())
-        return None if isinstance(value, _Omit) else value
 
     def _node(self, event: Event, events: Iterator[Event], path: KeyPath) -> "Value | _Omit":
         self.values[path] = self._place(event)
@@ -230,7 +223,7 @@ def _explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], 
     lines = text.splitlines()
     at = _character(lines, mark)
     wording = f"{error.context or ''}: {error.problem or ''}"
-    if "maximum nesting depth" in wording:  # libyaml's own limit, met while it reads ahead
+    if "maximum nesting depth" in wording:  # libyaml's own limit, reached while it reads ahead
         return TOO_DEEP, mark
     if "tab char" in wording or at == "\t":
         return "a tab cannot indent; use blanks", mark
@@ -242,7 +235,9 @@ def _explain_syntax(error: yaml.MarkedYAMLError, brackets: Sequence[yaml.Mark], 
         return _open_bracket(_character(lines, brackets[-1]), mark, lines), brackets[-1]
     if at in ("]", "}"):
         return f"'{at}' closes a bracket that was never opened; put it in quotes if it is text", mark
-    return next((advice for part, advice in _ADVICE if part in wording), "this is not valid YAML here"), mark
+    return next(
+        (advice for pattern, advice in _ADVICE if re.search(pattern, wording)), "this is not valid YAML here"
+    ), mark
 
 
 def _open_bracket(sign: str, mark: yaml.Mark, lines: Sequence[str]) -> str:

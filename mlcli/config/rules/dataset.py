@@ -71,7 +71,12 @@ def _check_target(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Co
 def check_split(config: Config) -> Iterator[ConfigIssue]:
     """Keys of the split that exclude each other, and keys that need validation rows."""
     yield from _check_split_column(config.dataset)
-    yield from _check_shares(config.dataset)
+    test, valid, by = config.dataset.split.test, config.dataset.split.valid, config.dataset.split.by
+    shares = isinstance(test, float) and isinstance(valid, float)
+    if shares and test + valid >= 1 and not config.dataset.gives_test_rows and by != "given":
+        message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
+        reads = ((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path"))
+        yield ConfigIssue(SPLIT, message, at_key=True, reads=reads)
     yield from _check_folds(config)
     if not has_valid_rows(config.dataset):
         yield from _needs_valid_rows(config)
@@ -96,15 +101,6 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     if split.by == "stratified" and dataset.known_task == "regression":
         message = "stratified needs classes, and the task is regression; use random"
         yield ConfigIssue((*SPLIT, "by"), message, reads=(("dataset", "task"), ("dataset", "target")))
-
-
-def _check_shares(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
-    test, valid = dataset.split.test, dataset.split.valid
-    shares = isinstance(test, float) and isinstance(valid, float)
-    if shares and test + valid >= 1 and not dataset.gives_test_rows and dataset.split.by != "given":
-        message = f"test {test:g} and valid {valid:g} leave no rows to train on; together they must be < 1"
-        reads = ((*SPLIT, "test"), (*SPLIT, "valid"), ("dataset", "test_path"))
-        yield ConfigIssue(SPLIT, message, at_key=True, reads=reads)
 
 
 def _check_folds(config: Config) -> Iterator[ConfigIssue]:
@@ -191,25 +187,21 @@ def _useless_keys(
 ) -> Iterator[ConfigIssue]:
     at = ("features", "columns", name)
     encode, impute = column.encode or features.encode, column.impute or features.impute
-    if column.order is not None and encode != "ordinal":
-        message = f"needs encode: ordinal for this column; it is {encode}"
-        yield ConfigIssue((*at, "order"), message, at_key=True, reads=((*at, "encode"), ("features", "encode")))
-    if column.buckets is not None and encode != "hash":
-        message = f"needs encode: hash for this column; it is {encode}"
-        yield ConfigIssue((*at, "buckets"), message, at_key=True, reads=((*at, "encode"), ("features", "encode")))
-    if column.fill_value is not None and impute != "constant":
-        message = f"needs impute: constant for this column; it is {impute}"
-        yield ConfigIssue((*at, "fill_value"), message, at_key=True, reads=((*at, "impute"), ("features", "impute")))
+    needs = (
+        ("order", "encode", "ordinal", encode),
+        ("buckets", "encode", "hash", encode),
+        ("fill_value", "impute", "constant", impute),
+    )
+    for key, other, needed, value in needs:
+        if getattr(column, key) is not None and value != needed:
+            message = f"needs {other}: {needed} for this column; it is {value}"
+            yield ConfigIssue((*at, key), message, at_key=True, reads=((*at, other), ("features", other)))
     if column.order is not None and (twice := [value for value in column.order if column.order.count(value) > 1]):
         yield ConfigIssue((*at, "order"), f"lists {twice[0]!r} twice; list each category once, from lowest to highest")
-    kind = _declared_kind(name, dataset)
+    if not isinstance(dataset, TableConfig):
+        return
+    section = "types" if name in dataset.types else "dates"
+    kind = dataset.types.get(name) or ("date" if name in dataset.dates else None)
     for key in column.idle_keys(kind, encode) if kind else ():
-        section = "types" if isinstance(dataset, TableConfig) and name in dataset.types else "dates"
         message = f"has no effect on a {kind} column, which dataset.{section} makes of {name!r}"
         yield ConfigIssue((*at, key), message, at_key=True, reads=(("dataset", section),))
-
-
-def _declared_kind(name: str, dataset: DatasetConfig) -> str | None:
-    if not isinstance(dataset, TableConfig):
-        return None
-    return dataset.types.get(name) or ("date" if name in dataset.dates else None)

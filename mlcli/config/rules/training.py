@@ -14,6 +14,7 @@ from mlcli.config.sections.rows import Task
 from mlcli.config.sections.training import (
     Choices,
     ClassBaseline,
+    ClassMetric,
     ImproveConfig,
     LinearRange,
     LogRange,
@@ -79,22 +80,16 @@ def _class_keys(config: Config) -> Iterator[ConfigIssue]:
 
 def _check_metrics(config: Config, task: Task) -> Iterator[ConfigIssue]:
     for_numbers = task == "regression"
-    for index, metric in enumerate(_listed(config.evaluation.metrics)):
-        if (metric in _REGRESSION_METRICS) != for_numbers:
-            message = f"{metric} does not suit {task}; remove it, or use auto"
-            yield ConfigIssue(("evaluation", "metrics", index), message, reads=_READS)
-    for index, baseline in enumerate(_listed(config.evaluation.baselines)):
-        if baseline not in get_args(NumberBaseline if for_numbers else ClassBaseline):
-            message = f"{baseline} does not suit {task}; remove it, or use auto"
-            yield ConfigIssue(("evaluation", "baselines", index), message, reads=_READS)
+    suitable = (NumberMetric, NumberBaseline) if for_numbers else (ClassMetric, ClassBaseline)
+    for key, names in zip(("metrics", "baselines"), suitable, strict=True):
+        listed = getattr(config.evaluation, key)  # a word such as auto, or a list
+        for index, name in enumerate(() if isinstance(listed, str) else listed):
+            if name not in get_args(names):
+                message = f"{name} does not suit {task}; remove it, or use auto"
+                yield ConfigIssue(("evaluation", key, index), message, reads=_READS)
     for place, watched in watched_metrics(config).items():
         if watched != "loss" and (watched in _REGRESSION_METRICS) != for_numbers:
             yield ConfigIssue(place, f"{watched} does not suit {task}; use loss", reads=_READS)
-
-
-def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
-    """The names of a list; none for a word such as auto."""
-    return () if isinstance(names, str) else names
 
 
 def check_training(config: Config) -> Iterator[ConfigIssue]:

@@ -97,11 +97,6 @@ class Key:
     field: FieldInfo
     is_section: bool
 
-    def matches(self, path: tuple[str, ...]) -> bool:
-        """Whether this is the key at `path`."""
-        pairs = zip(self.path, path, strict=False)
-        return len(self.path) == len(path) and all(own in (ANY, other) for own, other in pairs)
-
 
 @cache
 def all_keys() -> tuple[Key, ...]:
@@ -109,18 +104,11 @@ def all_keys() -> tuple[Key, ...]:
     return tuple(_keys(Config, (), ()))
 
 
+@cache
 def find_keys(path: tuple[str, ...]) -> tuple[Key, ...]:
     """The keys at a path, one for each union member that has it; empty when there is none."""
-    return _by_path().get(path) or tuple(key for key in all_keys() if key.matches(path))
-
-
-@cache
-def _by_path() -> dict[tuple[str, ...], tuple[Key, ...]]:
-    """The keys at each path without names of the user's own."""
-    found: dict[tuple[str, ...], tuple[Key, ...]] = {}
-    for one in all_keys():
-        found[one.path] = (*found.get(one.path, ()), one)
-    return found
+    same_length = (key for key in all_keys() if len(key.path) == len(path))
+    return tuple(key for key in same_length if all(a in (ANY, b) for a, b in zip(key.path, path, strict=True)))
 
 
 def owners(path: tuple[str, ...]) -> tuple[str, ...]:
