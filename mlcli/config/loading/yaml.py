@@ -56,11 +56,11 @@ def read_yaml_value(text: str, source: str) -> Value:
     try:
         _refuse_control(text, source)
         reader = _Reader(source, text)
-        value = reader.document()
-        if reader.problems:
-            raise ConfigError(reader.problems)
+        value, problems = reader.document(), reader.problems
     except ConfigError as error:
-        raise ConfigError([Problem("", problem.message, source) for problem in error.problems]) from None
+        problems = list(error.problems)
+    if problems:
+        raise ConfigError([Problem("", problem.message, source) for problem in problems])
     return value
 
 
