@@ -21,7 +21,10 @@ OPEN_SPLITS: dict[str, SplitName] = {"train": "train", "valid": "valid"}
 
 def show(config: Config, reporter: Reporter, split: str = "train", columns: Sequence[str] = ()) -> ShowResult:
     """Look at the training or validation rows; the test rows stay locked. Raises UsageError and DataError."""
-    chosen = _open_split(split)
+    if split not in OPEN_SPLITS:
+        locked = "the test rows stay locked until `mlcli evaluate`; " if split == "test" else ""
+        raise UsageError(f"--split: {locked}must be one of {', '.join(OPEN_SPLITS)}; got {split!r}")
+    chosen = OPEN_SPLITS[split]
     prepared = prepare_dataset(config.dataset, config.seed, reporter)
     rows = prepared.splits[chosen]
     if not len(rows):
@@ -49,13 +52,6 @@ def _explore(prepared: Prepared, split: SplitName, columns: Sequence[str]) -> Ex
     if columns:
         raise UsageError(f"--column: {columns[0]!r} cannot be shown: images have pixels and no columns")
     return explore_images(rows, prepared.profile, split)
-
-
-def _open_split(name: str) -> SplitName:
-    if name not in OPEN_SPLITS:
-        locked = "the test rows stay locked until `mlcli evaluate`; " if name == "test" else ""
-        raise UsageError(f"--split: {locked}must be one of {', '.join(OPEN_SPLITS)}; got {name!r}")
-    return OPEN_SPLITS[name]
 
 
 def _found_by_checks(prepared: Prepared, config: Config) -> Iterator[str]:

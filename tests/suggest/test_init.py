@@ -131,7 +131,7 @@ def test_no_file_is_written_over(folder, mlcli):
     assert mlcli(*asked).code == 0
     before = (folder / "mlcli.yaml").read_bytes()
     again = mlcli(*asked)
-    assert (again.code, "mlcli.yaml exists" in again.err) == (2, True)
+    assert (again.code, "mlcli.yaml already exists" in again.err) == (2, True)
     assert mlcli(*asked, "-o", "other.yaml").code == 0  # the schema, which is mlcli's, may be renewed
     assert (folder / "mlcli.yaml").read_bytes() == before
 

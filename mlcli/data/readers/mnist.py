@@ -116,10 +116,16 @@ def fetch_mnist(name: MnistName, reporter: Reporter) -> tuple[Path, ...]:
     folder = data_dir() / collection.folders[0]
     make_folder(folder)
     with locked_folder(folder):  # another process may be downloading the same
-        return tuple(
-            _find_file(collection, remote) or _fetch_file(collection, remote, folder, reporter)
-            for remote in collection.files
-        )
+        try:
+            return tuple(
+                _find_file(collection, remote) or download(remote, collection.mirrors, folder, reporter)
+                for remote in collection.files
+            )
+        except UnreachableError as error:
+            names = ", ".join(file.name for file in collection.files)
+            raise UnreachableError(
+                f"{error}; {collection.title} is not in {folder}: put there {names} (or the same without .gz)"
+            ) from None
 
 
 def read_mnist(name: MnistName, paths: tuple[Path, ...]) -> tuple[Images, Images]:
@@ -138,16 +144,6 @@ def _find_file(collection: Collection, remote: RemoteFile) -> Path | None:
     names = [plain, remote.name, plain.replace("-idx", ".idx")]
     places = [data_dir() / folder / name for folder in collection.folders for name in names]
     return next((place for place in places if place.is_file()), None)
-
-
-def _fetch_file(collection: Collection, remote: RemoteFile, folder: Path, reporter: Reporter) -> Path:
-    try:
-        return download(remote, collection.mirrors, folder, reporter)
-    except UnreachableError as error:
-        names = ", ".join(file.name for file in collection.files)
-        raise UnreachableError(
-            f"{error}; {collection.title} is not in {folder}: put there {names} (or the same without .gz)"
-        ) from None
 
 
 def _read_checked(collection: Collection, index: int, path: Path) -> bytes:
