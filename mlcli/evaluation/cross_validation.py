@@ -16,7 +16,7 @@ from mlcli.data.splitting import effective_seed, join_rows, split_rows, take_row
 from mlcli.data.tables.types import Dataset, Splits, TaskKind
 from mlcli.errors import DataError, config_error
 from mlcli.evaluation.refit import Spread, announce, refit, spreads_of
-from mlcli.features.fit import fit_features
+from mlcli.features.fitted import fit_features
 from mlcli.io.json import named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure

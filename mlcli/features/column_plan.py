@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from mlcli.config.sections.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
 from mlcli.data.tables.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.dates import DateColumn, first_day, fit_date
-from mlcli.features.rows import NumberColumn, Reader, dates_of
-from mlcli.features.text import TextColumn
+from mlcli.features.readers import DateColumn, NumberColumn, Reader, TextColumn, dates_of, first_day, fit_date
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import Formula, FormulaError
 from mlcli.io.text import suggestion

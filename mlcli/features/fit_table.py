@@ -26,14 +26,21 @@ from mlcli.features.arithmetic import (
     piece_variances,
 )
 from mlcli.features.column_plan import CategorySettings, ColumnPlan, NumberSettings, plan_columns
-from mlcli.features.dates import DateColumn
-from mlcli.features.encoding import ENCODES, Target, fit_encode, folds_of, grouped
+from mlcli.features.encoding import (
+    ENCODES,
+    Target,
+    Vocabulary,
+    fit_encode,
+    fit_vocabulary,
+    folds_of,
+    grouped,
+    ordered_vocabulary,
+)
+from mlcli.features.readers import DateColumn, TextColumn, cells_of
 from mlcli.features.report import Dated, Encoded, FeatureReport, Imputed, Scaled
-from mlcli.features.rows import Vocabulary, cells_of, fit_vocabulary, ordered_vocabulary
 from mlcli.features.scaling import ScaledColumn, fit_scaler, measure_column, variance_of
 from mlcli.features.selection import FeatureSelection, by_variance, fit_selection
 from mlcli.features.table import TableFeatures, TablePlan
-from mlcli.features.text import TextColumn
 
 MAX_PIECES = 10_000
 

@@ -1,22 +1,37 @@
-"""Fitted features: the one way from rows to the network's inputs."""
+"""Fitted features: the one way from rows to the network's inputs, fitted on training rows or loaded."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 
+from mlcli.config.sections.features import FeaturesConfig
+from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset, Images, Schema
 from mlcli.errors import DataError
-from mlcli.features.pixels import PixelFeatures
+from mlcli.features.encoding import Target
+from mlcli.features.fit_table import fit_table
+from mlcli.features.pixels import PixelFeatures, fit_pixels
 from mlcli.features.report import FeatureReport
 from mlcli.features.scaling import LARGEST
 from mlcli.features.state import PLACE, FeatureLayout, broken
 from mlcli.features.table import TableFeatures
+from mlcli.io.atomic import atomic_folder, load_cached, write_json
 from mlcli.io.json import fields_to_json, from_json
+from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.io.verified import read_json, verify_folder
+from mlcli.reporter import Reporter
 
+KIND = "features"
+# Part of every fingerprint; raised when the same config comes to mean other numbers.
+VERSION = 1
 MAX_SIZE = 4096
 
 
@@ -149,3 +164,72 @@ def _probe(stage: Callable[[torch.Tensor], torch.Tensor], names: tuple[str, ...]
     offset = stage(torch.zeros(1, k, dtype=torch.float64))[0]
     matrix = (stage(torch.eye(k, dtype=torch.float64)) - offset).T
     return AffineMap(matrix.contiguous(), offset, names)
+
+
+def fit_features(
+    train: Dataset, config: FeaturesConfig, seed: int, y: np.ndarray | None = None, classification: bool = False
+) -> FittedFeatures:
+    """Fit all of step 2 on the training rows.
+
+    y : class indices (n,), or numbers (n,) or (n, t); needed by encode: target, k_best and rfe
+    Raises DataError where the configuration does not suit the columns, ConfigError where pictures
+    cannot have what it asks.
+    """
+    if len(train) == 0:
+        raise DataError(
+            "there are no training rows to fit features on; lower dataset.split.test and dataset.split.valid"
+        )
+    target = None if y is None else Target.of(y, classification=classification)
+    with torch.no_grad():
+        if isinstance(train, Images):
+            features = FittedFeatures.of(*fit_pixels(train, config, seed, target))
+        else:
+            features = FittedFeatures.of(*fit_table(train, config, seed, target))
+    if not features.layout.width:
+        if config.drop:
+            raise DataError(
+                f"features.drop: no input is left without {', '.join(config.drop)}; keep one, or derive one from them"
+            )
+        raise DataError(
+            f"features.select.variance: none of the {len(features.report.dropped)} features varies by more than "
+            f"{config.select.variance:g} in the {len(train)} training rows; check the columns, lower the bound or "
+            "set it to null"
+        )
+    return features
+
+
+def obtain_features(
+    prepared: Prepared, config: FeaturesConfig, seed: int, y: np.ndarray, classification: bool, reporter: Reporter
+) -> FittedFeatures:
+    """The features fitted on the prepared training rows: those on disk, or newly fitted ones, then kept there.
+
+    y : what `fit_features` takes, with `classification`
+    """
+    train = prepared.splits.train
+    folder = prepared.folder.with_name(f"{prepared.folder.name}-features-{_fingerprint(prepared, config, seed, y)}")
+    if (cached := load_cached(folder, _load, reporter, "fitting the features anew")) is not None:
+        return cached
+    features = fit_features(train, config, seed, y, classification)
+    reporter.say(f"Features fitted on {len(train):,} training rows: {features.layout.width} inputs")
+    _save(folder, features)
+    return features
+
+
+def _fingerprint(prepared: Prepared, config: FeaturesConfig, seed: int, y: np.ndarray) -> str:
+    targets = hashlib.sha256(np.ascontiguousarray(y).data).hexdigest()
+    text = f"{VERSION} {prepared.fingerprint} {targets} {seed} {config.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _save(folder: Path, features: FittedFeatures) -> None:
+    state, tensors = features.to_state()
+    with atomic_folder(folder, KIND) as new:
+        write_json(new / "features.json", state)
+        write_tensors(new / "numbers.safetensors", tensors)
+
+
+def _load(folder: Path) -> FittedFeatures:
+    verify_folder(folder, KIND)
+    place = folder / "features.json"
+    state = from_json(dict[str, Any], read_json(place), place)
+    return FittedFeatures.from_state(state, read_tensors(folder / "numbers.safetensors"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 import torch
 from pydantic import JsonValue
 
@@ -18,13 +19,11 @@ from mlcli.data.tables.types import Column, Kind, Schema
 from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.arithmetic import Derive, Impute, PiecewiseLinearEncoding, TableArithmetic
 from mlcli.features.column_plan import kinds_of_operands, plan_derivations
-from mlcli.features.dates import DateColumn
-from mlcli.features.encoding import FOLDS, Encode, folds_of, grouped
-from mlcli.features.rows import NumberColumn, Reader, RowTensors, Vocabulary, cells_of
+from mlcli.features.encoding import FOLDS, Encode, Vocabulary, folds_of, grouped
+from mlcli.features.readers import DateColumn, NumberColumn, NumberReader, Reader, TextColumn, cells_of
 from mlcli.features.scaling import Power, Quantile, Scaler
 from mlcli.features.selection import BLOCK, Project
 from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken
-from mlcli.features.text import TextColumn
 from mlcli.io.json import fields_to_json, from_json
 
 Pairs = tuple[tuple[str, str], ...]
@@ -134,6 +133,36 @@ def _is_day(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+@dataclass(frozen=True)
+class RowTensors:
+    """The columns of a table that are read: numbers, with how many a row, and category columns as uint32 codes."""
+
+    numbers: tuple[tuple[int, NumberReader], ...]
+    codes: tuple[np.ndarray, ...]
+
+    @classmethod
+    def read(cls, frame: pl.DataFrame, readers: Sequence[Reader], vocabularies: Sequence[Vocabulary]) -> RowTensors:
+        """Find the columns by name and look up the categories; DataError where a column does not fit."""
+        numbers = tuple((len(reader.numbers), reader.read(frame)) for reader in readers)
+        return cls(numbers, tuple(own.codes(cells_of(frame, own.name)) for own in vocabularies))
+
+    def tensors(self, rows: slice, height: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Numbers float64 (height, p), NaN where missing, and codes int64 (height, q), padded with 0.
+
+        Each column lies in one piece of memory.
+        """
+        size = rows.stop - rows.start
+        numbers = np.zeros((sum(count for count, _ in self.numbers), height))
+        start = 0
+        for count, own in self.numbers:
+            own.fill(numbers[start : start + count, :size], rows)
+            start += count
+        codes = np.zeros((len(self.codes), height), dtype=np.int64)
+        for i, column in enumerate(self.codes):
+            codes[i, :size] = column[rows]
+        return torch.from_numpy(numbers).T, torch.from_numpy(codes).T
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,78 @@
-"""The callback that writes a training to its run's folder."""
+"""What a run records: what it was made from, its epochs and checkpoints; its data is required again later."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
+from mlcli.config.loading.load import read_resolved
+from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.errors import DataError
+from mlcli.reporter import Reporter
 from mlcli.runs.checkpoint import save_checkpoint
 from mlcli.runs.folder import Run
 from mlcli.runs.history import MetricsLog
+from mlcli.runs.manifest import RunManifest, package_versions, utc_now
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
+from mlcli.training.inputs import Inputs
 from mlcli.training.snapshot import take_snapshot
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
+
+
+def manifest_of(context: TrainingContext, inputs: Inputs) -> RunManifest:
+    """The manifest of a run that starts."""
+    splits = inputs.prepared.splits
+    return RunManifest(
+        seed=context.config.seed,
+        device=str(context.device),
+        threads=context.threads,
+        precision=str(context.precision).removeprefix("torch."),
+        config_fingerprint=context.config.fingerprint(),
+        data_fingerprint=inputs.prepared.fingerprint,
+        dataset=inputs.prepared.dataset,
+        n_parameters=context.n_parameters,
+        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
+        stand_in_for=inputs.prepared.stand_in_for,
+    )
+
+
+def bundle_facts(
+    inputs: Inputs, best_epoch: int, train: Mapping[str, float], valid: Mapping[str, float]
+) -> dict[str, Any]:
+    """When and from what a bundle was made, and its scores; it names no folder, machine or person."""
+    return {
+        "created": utc_now(),
+        "versions": package_versions(),
+        "data_fingerprint": inputs.prepared.fingerprint,
+        "stand_in_for": inputs.prepared.stand_in_for,
+        "best_epoch": best_epoch,
+        "train": train,
+        "valid": valid,
+    }
+
+
+def prepare_data_of(run: Run, reporter: Reporter) -> Prepared:
+    """The data that a run was trained on. Raises DataError when it has changed since.
+
+    The run's own config says where it is; that of its bundle has no absolute paths, since bundles travel.
+    """
+    config = read_resolved(run.config)
+    prepared = prepare_dataset(config.dataset, config.seed, reporter)
+    require_same_data(run, prepared)
+    return prepared
+
+
+def require_same_data(run: Run, prepared: Prepared) -> None:
+    """Raise DataError unless the prepared data is the one the run was trained on: rows may have changed splits."""
+    before = run.read_manifest().data_fingerprint
+    if before != prepared.fingerprint:
+        raise DataError(
+            f"run {run}: its data has changed since it was trained (fingerprint {before[:12]}, now "
+            f"{prepared.fingerprint[:12]}), so its test rows are not the same; put the old data back or train a new "
+            "run. New rows can be predicted: mlcli predict FILE"
+        )
 
 
 class RunRecorder(Callback):

@@ -20,7 +20,7 @@ from mlcli.models.task import FittedTask, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
-from mlcli.runs.provenance import bundle_facts, manifest_of
+from mlcli.runs.recorder import bundle_facts, manifest_of
 from mlcli.search.objective import SearchContext, network_of, same_inputs, train_trial
 from mlcli.search.space import config_with
 from mlcli.search.storage import CachedNetwork, ModelCache

@@ -10,8 +10,7 @@ from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DataError
-from mlcli.features.fit import obtain_features
-from mlcli.features.fitted import FittedFeatures
+from mlcli.features.fitted import FittedFeatures, obtain_features
 from mlcli.io.memory import require_memory
 from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.models.task import Classification, FittedTask, fit_task

@@ -21,7 +21,7 @@ from mlcli.config.sections.model import AdamConfig, MlpConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.data.readers.playground import draw_points
 from mlcli.errors import DivergedError, MlcliError, ResourceError
-from mlcli.features.fit import fit_features
+from mlcli.features.fitted import fit_features
 from mlcli.io.atomic import try_writing
 from mlcli.io.memory import available_memory, shown_size
 from mlcli.io.paths import data_dir, prepared_dir, runs_dir

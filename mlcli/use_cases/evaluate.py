@@ -17,9 +17,8 @@ from mlcli.data.quality.sample import DataFinding
 from mlcli.data.tables.types import Dataset, SplitName
 from mlcli.errors import ConfigError, Problem, UsageError
 from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names, predict_baselines
-from mlcli.evaluation.bounds import find_misses, parse_bounds
 from mlcli.evaluation.cross_validation import measure_folds
-from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, write_evaluation
+from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.refit import measure_seeds
 from mlcli.metrics.measure import measure
@@ -35,7 +34,7 @@ from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
 from mlcli.runs.predictions import SavedPredictions, fingerprint_rows
-from mlcli.runs.provenance import prepare_data_of
+from mlcli.runs.recorder import prepare_data_of
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # Keys of `evaluation` that training rests on.

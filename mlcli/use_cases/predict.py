@@ -15,8 +15,8 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
-from mlcli.runs.prediction_table import Format, choose_format, prediction_frame, write_predictions
-from mlcli.runs.provenance import prepare_data_of
+from mlcli.runs.predictions import Format, choose_format, prediction_frame, write_predictions
+from mlcli.runs.recorder import prepare_data_of
 
 PREVIEW_ROWS = 5
 

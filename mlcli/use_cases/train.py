@@ -21,8 +21,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import Run, create_run
-from mlcli.runs.provenance import bundle_facts, manifest_of, require_same_data
-from mlcli.runs.recorder import RunRecorder
+from mlcli.runs.recorder import RunRecorder, bundle_facts, manifest_of, require_same_data
 from mlcli.training.callbacks import Callback, stop_rules
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs, make_context

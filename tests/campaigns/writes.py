@@ -15,7 +15,7 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.store import load_prepared
 from mlcli.evaluation.evaluate import write_evaluation
-from mlcli.features.fit import obtain_features
+from mlcli.features.fitted import obtain_features
 from mlcli.io.atomic import recover_children, recover_folder, remove_folder, verify_folder
 from mlcli.models.task import Predictions, Regression
 from mlcli.runs.bundle import load_bundle
@@ -23,8 +23,7 @@ from mlcli.runs.checkpoint import load_checkpoint, save_checkpoint
 from mlcli.runs.folder import create_run, run_folders
 from mlcli.runs.history import MetricsLog, read_metrics
 from mlcli.runs.manifest import RunManifest
-from mlcli.runs.prediction_table import SUFFIXES, write_predictions
-from mlcli.runs.predictions import SavedPredictions, load_predictions
+from mlcli.runs.predictions import SUFFIXES, SavedPredictions, load_predictions, write_predictions
 from mlcli.training.state import EpochRecord, Snapshot
 from tests.runs.test_bundle import bundle_of, table
 

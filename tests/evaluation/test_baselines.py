@@ -15,7 +15,7 @@ from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ConfigError
 from mlcli.evaluation.baselines import baseline_names, max_neighbour_rows, predict_baselines
 from mlcli.evaluation.training_sample import MAX_ROWS, MIN_ROWS, features_as_numbers, sample_rows, sample_size
-from mlcli.features.fit import fit_features
+from mlcli.features.fitted import fit_features
 from mlcli.features.state import FeatureLayout
 from mlcli.models.task import Classification, Regression
 from tests.evaluation.examples import classification, regression

@@ -8,8 +8,7 @@ import pytest
 from mlcli.config.sections.training import EvaluationConfig
 from mlcli.errors import ConfigError, UsageError
 from mlcli.evaluation.baselines import Baseline, constant_baseline
-from mlcli.evaluation.bounds import find_misses, parse_bounds
-from mlcli.evaluation.evaluate import evaluate_predictions
+from mlcli.evaluation.evaluate import evaluate_predictions, find_misses, parse_bounds
 from mlcli.metrics.measure import measure
 from mlcli.models.coefficients import WeightsTable
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, three_classes

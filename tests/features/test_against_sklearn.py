@@ -21,7 +21,7 @@ from sklearn.preprocessing import (
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
-from mlcli.features.fit import fit_features
+from mlcli.features.fitted import fit_features
 from tests.features.feature_tables import mixed_table, pictures, table_of
 
 N = 400

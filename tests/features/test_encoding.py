@@ -5,8 +5,8 @@ import pytest
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
-from mlcli.features.fit import fit_features
-from mlcli.features.rows import fit_vocabulary
+from mlcli.features.encoding import fit_vocabulary
+from mlcli.features.fitted import fit_features
 from tests.features.feature_tables import table_of
 
 PETS = ["cat", "dog", "cat", "emu", None, "dog", "cat", "bee"]

@@ -5,7 +5,7 @@ import torch
 
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Images, Table
-from mlcli.features.fit import fit_features
+from mlcli.features.fitted import fit_features
 from mlcli.models.coefficients import tabulate_weights
 from mlcli.models.networks import build_model
 from mlcli.models.task import fit_task

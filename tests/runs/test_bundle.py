@@ -18,7 +18,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.errors import ArtefactError, MlcliError
-from mlcli.features.fit import fit_features
+from mlcli.features.fitted import fit_features
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder
 from mlcli.models.networks import Ensemble, build_model

@@ -20,7 +20,7 @@ from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
-from mlcli.runs.provenance import prepare_data_of
+from mlcli.runs.recorder import prepare_data_of
 from mlcli.search.search import SearchCallback
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen

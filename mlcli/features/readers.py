@@ -1,0 +1,292 @@
+"""Columns read as numbers: numbers, truth values, parts of dates, and counts of words. Only dates are fitted."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlcli.config.sections.features import DatePart
+from mlcli.data.tables.cells import DTYPES, as_days
+from mlcli.data.tables.frames import PORTION, Frame, column_of
+from mlcli.errors import DataError
+from mlcli.io.text import suggestion
+
+# Parts that are a place on a circle, and so are two numbers between −1 and 1.
+_CYCLES: dict[DatePart, str] = {"month_cycle": "month", "weekday_cycle": "weekday", "hour_cycle": "hour"}
+_OF_THE_CLOCK: tuple[DatePart, ...] = ("hour", "hour_cycle")
+_EPOCH = date(1970, 1, 1)
+_WORD = r"\w+"
+_SIGN = 1 << 63
+
+
+class NumberReader(Protocol):
+    """The numbers made of a column, one or several a row."""
+
+    def column(self, i: int) -> pl.Series:
+        """The i-th number of every row as Float64, null where missing."""
+        ...
+
+    def fill(self, out: NDArray[np.float64], rows: slice) -> None:
+        """All numbers of some rows into zeros, (numbers, rows); NaN where missing."""
+        ...
+
+
+class Reader(Protocol):
+    """A column of which numbers are made.
+
+    numbers : their names
+    bounded : which of them are between −1 and 1 by what they are
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def numbers(self) -> tuple[str, ...]: ...
+    @property
+    def bounded(self) -> tuple[bool, ...]: ...
+
+    def read(self, rows: Frame) -> NumberReader:
+        """The numbers; DataError where the column is absent or holds something else."""
+        ...
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Numbers held column by column."""
+
+    series: tuple[pl.Series, ...]
+
+    def column(self, i: int) -> pl.Series:
+        """One of them."""
+        return self.series[i]
+
+    def fill(self, out: NDArray[np.float64], rows: slice) -> None:
+        """A slice of each."""
+        for own, column in zip(out, self.series, strict=True):
+            own[:] = column.slice(rows.start, rows.stop - rows.start).to_numpy()
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers, or of true (1) and false (0), which are bounded."""
+
+    name: str
+    is_boolean: bool = False
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The column itself."""
+        return (self.name,)
+
+    @property
+    def bounded(self) -> tuple[bool, ...]:
+        """Whether it is of true and false."""
+        return (self.is_boolean,)
+
+    def read(self, rows: Frame) -> Columns:
+        """The column as Float64; DataError where it is absent or holds no numbers."""
+        return Columns((numbers_of(rows, self.name),))
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates, and what is made of it.
+
+    origin : the day, as ISO has it, from which elapsed days are counted: the first of the training rows in any column
+        of dates, so that differences of elapsed days are differences of dates
+    """
+
+    name: str
+    parts: tuple[DatePart, ...]
+    origin: str
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the numbers."""
+        ends = ((f"{_CYCLES[part]}_sin", f"{_CYCLES[part]}_cos") if part in _CYCLES else (part,) for part in self.parts)
+        return tuple(f"{self.name}_{end}" for pair in ends for end in pair)
+
+    @property
+    def bounded(self) -> tuple[bool, ...]:
+        """Which of the numbers are between −1 and 1 by what they are."""
+        return tuple(part in _CYCLES for part in self.parts for _ in range(1 + (part in _CYCLES)))
+
+    def read(self, rows: Frame) -> Columns:
+        """DataError where the column is absent or holds no dates."""
+        dates = dates_of(rows, self.name)
+        return Columns(tuple(number.cast(pl.Float64) for part in self.parts for number in self._part(dates, part)))
+
+    def _part(self, dates: pl.Series, part: DatePart) -> Iterator[pl.Series]:
+        match part:
+            case "year":
+                yield dates.dt.year()
+            case "month":
+                yield dates.dt.month()
+            case "day":
+                yield dates.dt.day()
+            case "weekday":
+                yield dates.dt.weekday()
+            case "hour":
+                yield _hours(dates)
+            case "elapsed":
+                yield as_days(dates) - float((date.fromisoformat(self.origin) - _EPOCH).days)
+            case "month_cycle":
+                yield from _circle((dates.dt.month() - 1) / 12)
+            case "weekday_cycle":
+                yield from _circle((dates.dt.weekday() - 1) / 7)
+            case "hour_cycle":
+                yield from _circle(_hours(dates) / 24)
+
+
+def first_day(columns: Iterable[pl.Series]) -> str:
+    """Of all these dates, as ISO has it."""
+    firsts = (column.drop_nulls().dt.date().min() for column in columns)
+    return str(min((first for first in firsts if isinstance(first, date)), default=_EPOCH))
+
+
+def fit_date(dates: pl.Series, parts: Sequence[DatePart], origin: str) -> DateColumn:
+    """No hours where all training dates are at midnight."""
+    known = dates.drop_nulls()
+    has_times = bool((known != known.dt.date().cast(known.dtype)).any())
+    kept = tuple(part for part in parts if has_times or part not in _OF_THE_CLOCK)
+    return DateColumn(dates.name, kept or ("elapsed",), origin)
+
+
+def _hours(dates: pl.Series) -> pl.Series:
+    """Of the day, with minutes and seconds as a fraction."""
+    hours, minutes, seconds = (unit.cast(pl.Int64) for unit in (dates.dt.hour(), dates.dt.minute(), dates.dt.second()))
+    return (hours * 3600 + minutes * 60 + seconds) / 3600
+
+
+def _circle(share: pl.Series) -> Iterator[pl.Series]:
+    """Sine and cosine of a share of the whole turn."""
+    angle = share * (2 * math.pi)
+    yield angle.sin()
+    yield angle.cos()
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of text whose words are counted."""
+
+    name: str
+    buckets: int
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The buckets, counted from 1."""
+        return tuple(f"{self.name}#{i}" for i in range(1, self.buckets + 1))
+
+    @property
+    def bounded(self) -> tuple[bool, ...]:
+        """A row's counts are divided by their Euclidean length."""
+        return (True,) * self.buckets
+
+    def read(self, rows: Frame) -> Bags:
+        """DataError where the column is absent or holds no text."""
+        return count_words(cells_of(rows, self.name), self.buckets)
+
+
+@dataclass(frozen=True, eq=False)
+class Bags:
+    """The counts that are not 0, by row and then by bucket.
+
+    n_rows : rows, those without words among them
+    row, bucket : int64 (k,), ascending; value : float64 (k,)
+    """
+
+    n_rows: int
+    row: NDArray[np.int64]
+    bucket: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    def column(self, i: int) -> pl.Series:
+        """One bucket of every row."""
+        chosen = self._by_bucket[slice(*np.searchsorted(self.bucket[self._by_bucket], [i, i + 1]))]
+        dense = np.zeros(self.n_rows)
+        dense[self.row[chosen]] = self.value[chosen]
+        return pl.Series(dense)
+
+    def fill(self, out: NDArray[np.float64], rows: slice) -> None:
+        """All buckets of some rows into zeros, (buckets, rows)."""
+        chosen = slice(*np.searchsorted(self.row, [rows.start, rows.stop]))
+        out[self.bucket[chosen], self.row[chosen] - rows.start] = self.value[chosen]
+
+    @cached_property
+    def _by_bucket(self) -> NDArray[np.int64]:
+        return np.argsort(self.bucket, kind="stable")
+
+
+def count_words(cells: pl.Series, buckets: int) -> Bags:
+    """Signed counts of the words of each text, in lower case, divided by their Euclidean length."""
+    starts = range(0, max(1, len(cells)), PORTION)  # words take far more memory than their counts
+    counts = pl.concat([_counts(cells.slice(start, PORTION), buckets, start) for start in starts])
+    return Bags(len(cells), *(counts[name].to_numpy() for name in ("row", "bucket", "value")))
+
+
+def _counts(cells: pl.Series, buckets: int, first: int) -> pl.DataFrame:
+    """Of rows from the first on, by row and bucket."""
+    words = pl.DataFrame({"word": cells.str.to_lowercase().str.extract_all(_WORD)}).with_row_index("row")
+    words = words.explode("word").drop_nulls()
+    known = words["word"].unique()
+    places = _places(known, buckets).with_columns(known.alias("word"))
+    return (
+        words.join(places, on="word")
+        .group_by("row", "bucket")
+        .agg(pl.col("sign").sum().alias("count"))
+        .filter(pl.col("count") != 0)
+        .with_columns(length=(pl.col("count") ** 2).sum().over("row").sqrt())
+        .select(pl.col("row").cast(pl.Int64) + first, "bucket", value=pl.col("count") / pl.col("length"))
+        .sort("row", "bucket")
+    )
+
+
+def _places(words: Iterable[str], buckets: int) -> pl.DataFrame:
+    """The bucket and the sign, 1 or -1, of each word."""
+    hashes = [int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") for word in words]
+    return pl.DataFrame(
+        {"bucket": [code % _SIGN % buckets for code in hashes], "sign": [-1 if code & _SIGN else 1 for code in hashes]},
+        schema={"bucket": pl.Int64, "sign": pl.Int64},
+    )
+
+
+def numbers_of(frame: Frame, name: str) -> pl.Series:
+    """The column of this name as Float64, true as 1; DataError where it is absent or holds no numbers."""
+    column = _column(frame, name)
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise DataError(f"column '{name}': numbers were expected as in training, got {column.dtype}")
+    return column.cast(pl.Float64)
+
+
+def dates_of(frame: Frame, name: str) -> pl.Series:
+    """The column of this name as Datetime; DataError where it is absent or holds no dates."""
+    column = _column(frame, name)
+    if column.dtype not in (pl.Date, pl.Datetime, pl.Null):
+        raise DataError(f"column '{name}': dates were expected as in training, got {column.dtype}")
+    return column.cast(DTYPES["date"])
+
+
+def cells_of(frame: Frame, name: str) -> pl.Series:
+    """The column of this name as String; DataError where it is absent or holds no text."""
+    column = _column(frame, name)
+    if column.dtype not in (pl.String, pl.Null, pl.Categorical, pl.Enum):
+        raise DataError(f"column '{name}': categories (text) were expected as in training, got {column.dtype}")
+    return column.cast(pl.String)
+
+
+def _column(frame: Frame, name: str) -> pl.Series:
+    names = frame.collect_schema().names()
+    if name not in names:
+        raise DataError(
+            f"the rows have no column '{name}', which the features were fitted on; add it: {suggestion(name, names)}"
+        )
+    return column_of(frame, name)
