@@ -77,20 +77,13 @@ def predict_baselines(
 
 
 def constant_baseline(task: FittedTask, n_rows: int) -> Baseline:
-    """The prediction that uses no feature, for n_rows rows."""
-    return _mean(task, n_rows) if isinstance(task, Regression) else _majority(task, n_rows)
-
-
-def _majority(task: Classification, n_rows: int) -> Baseline:
-    """The most frequent training class; as probabilities the classes' training shares."""
+    """The prediction that uses no feature, for n_rows rows; its probabilities are the classes' training shares."""
+    if isinstance(task, Regression):
+        values = np.tile(np.array(task.mean), (n_rows, 1))
+        return Baseline("mean", "always predicts the mean of the training rows", Predictions(values, None, values))
     counts = np.array(task.counts, dtype=np.float64)
     text = f"always predicts '{task.classes[int(counts.argmax())]}', the most frequent class of the training rows"
     return Baseline("majority", text, _class_predictions(np.tile(counts / counts.sum(), (n_rows, 1))))
-
-
-def _mean(task: Regression, n_rows: int) -> Baseline:
-    values = np.tile(np.array(task.mean), (n_rows, 1))
-    return Baseline("mean", "always predicts the mean of the training rows", Predictions(values, None, values))
 
 
 def _class_predictions(probabilities: np.ndarray) -> Predictions:
@@ -114,14 +107,19 @@ def _trained_baselines(
             for name, (estimator, _) in fitted.items():
                 outputs[name].append(_outputs(estimator, task, x))
     for name, (_, text) in fitted.items():
-        yield Baseline(name, text, _decode(task, np.concatenate(outputs[name])))
+        found = np.concatenate(outputs[name])
+        if isinstance(task, Classification):
+            yield Baseline(name, text, _class_predictions(found))
+        else:
+            numbers = found * np.array(task.std) + np.array(task.mean)
+            yield Baseline(name, text, Predictions(numbers, None, found))
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Threads that wait for each other in a spin cost many times what they gain on such small work.
+    """On such small work, threads that wait for each other cost many times what they gain.
 
-    Where the variable is not set, scikit-learn runs a program of the system to count its cores.
+    Without the variable, scikit-learn starts a program of the system to count the cores.
     """
     from threadpoolctl import threadpool_limits
 
@@ -181,7 +179,7 @@ def make_estimator(name: str, task: FittedTask, n_inputs: int, n_rows: int, seed
 
 
 def _on_standardised(estimator: Any) -> Any:  # noqa: ANN401
-    """Gradient descent converges, and a penalty treats all inputs alike, where they are of one size."""
+    """Gradient descent converges, and a penalty treats all inputs alike, where the inputs have one scale."""
     from sklearn import pipeline, preprocessing
 
     return pipeline.make_pipeline(preprocessing.StandardScaler(), estimator)
@@ -214,9 +212,3 @@ def _outputs(estimator: Any, task: FittedTask, x: np.ndarray) -> np.ndarray:  # 
     probabilities = np.zeros((len(x), len(task.classes)))
     probabilities[:, estimator.classes_] = estimator.predict_proba(x)
     return probabilities
-
-
-def _decode(task: FittedTask, outputs: np.ndarray) -> Predictions:
-    if isinstance(task, Classification):
-        return _class_predictions(outputs)
-    return Predictions(outputs * np.array(task.std) + np.array(task.mean), None, outputs)

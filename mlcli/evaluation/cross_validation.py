@@ -1,4 +1,4 @@
-"""Cross-validation: every row is predicted by a network that was trained without it."""
+"""Cross-validation: every row is predicted by a network trained without it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_LEAVE_ONE_OUT = 500
 
 @dataclass(frozen=True)
 class FoldScores:
-    """Networks that were each trained without a fold of the rows, and measured on it.
+    """Scores of networks that were each trained without a fold of the rows, and measured on it.
 
     n_rows  : training and validation rows together, which the folds divide
     n_folds : n_rows where each row is a fold of its own (leave one out)
@@ -63,7 +63,7 @@ class FoldScores:
 
 
 def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> FoldScores | None:
-    """The scores that evaluation.folds asks for; None where it asks for none.
+    """Cross-validated scores, as evaluation.folds configures them; None where it is null.
 
     Raises ConfigError, DataError and DivergedError.
     """
@@ -145,9 +145,8 @@ class Folds:
     def inputs_without(self, held_out: np.ndarray, config: Config) -> Inputs:
         """A fold as steps 1 and 2 would give it, with the rows held out in the place of test rows.
 
-        Task and features are fitted on the fold's training rows alone. Of the rows that are not held out, the share
-        that validates is the one it has in the run; the run's split may have been given by a column, so the rows tell
-        it.
+        Task and features are fitted on the fold's training rows alone. The validation rows have the same share of
+        the rows that are not held out as in the run; it is counted, as the run's split may come from a column.
         """
         splits = self.prepared.splits
         others = np.setdiff1d(np.arange(len(self.rows)), held_out)
@@ -196,40 +195,36 @@ def split_folds(
     Raises ConfigError for more folds than rows, or than rows of any class, and for too many rows to leave out singly.
     """
     if folds == "leave_one_out":
-        _check_leave_one_out(n_rows, key)
+        if n_rows > MAX_LEAVE_ONE_OUT:
+            raise config_error(
+                key,
+                f"leave_one_out trains a network for each of the {n_rows:,} rows (at most {MAX_LEAVE_ONE_OUT}); "
+                "use 10 folds, which estimate the score as well here",
+            )
+        if n_rows < 2:
+            raise DataError(f"{key}: leave_one_out needs at least two rows, got {n_rows}")
         return [list(np.arange(n_rows)[:, np.newaxis])]
     most = n_rows if classes is None else int(np.bincount(classes).max())
     if most < folds:
         what = "rows" if classes is None else "rows of the largest class"
-        raise config_error(key, f"{folds} folds need as many {what}, and there are {most}; use fewer folds")
+        raise config_error(key, f"{folds} folds need at least {folds} {what}, got {most}; use fewer folds")
     return [list(_k_fold(n_rows, folds, seed + repeat, classes)) for repeat in range(repeats)]
-
-
-def _check_leave_one_out(n_rows: int, key: str) -> None:
-    if n_rows > MAX_LEAVE_ONE_OUT:
-        raise config_error(
-            key,
-            f"leave_one_out trains a network for each of the {n_rows:,} rows, and {MAX_LEAVE_ONE_OUT} are the most; "
-            "10 folds estimate the score as well here",
-        )
-    if n_rows < 2:
-        raise DataError(f"{key}: there must be two rows or more to leave one out; there are {n_rows}")
 
 
 def _k_fold(n_rows: int, folds: int, seed: int, classes: np.ndarray | None) -> Iterator[np.ndarray]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
     splitter = KFold if classes is None else StratifiedKFold
-    with warnings.catch_warnings():  # a class with fewer rows than folds is in some folds only, as it must be
+    with warnings.catch_warnings():  # a class with fewer rows than folds is missing from some folds
         warnings.simplefilter("ignore", UserWarning)
         for _, held_out in splitter(folds, shuffle=True, random_state=seed).split(np.empty(n_rows), classes):
             yield held_out
 
 
 def with_all_classes(whole: FittedTask, own: FittedTask, predictions: Predictions) -> Predictions:
-    """A fold's predictions with the classes of all rows, of which the fold may have lacked some.
+    """A fold's predictions with the classes of all rows; a class missing from the fold has probability 0.
 
-    A class that it lacked has probability 0. Only softmax can lack one: of two classes, training needs both.
+    Only softmax can miss one: of two classes, training needs both.
     """
     if not isinstance(whole, Classification) or not isinstance(own, Classification) or own.classes == whole.classes:
         return predictions

@@ -1,4 +1,4 @@
-"""The result of step 4: the scores of one split beside those of the baselines, and bounds that it must keep."""
+"""The result of step 4: the scores of one split and of the baselines, and the bounds of --fail-under."""
 
 from __future__ import annotations
 
@@ -118,17 +118,25 @@ def evaluate_predictions(
 
     Raises ConfigError when config.metrics names a metric that does not suit the task.
     """
-    classes = task.classes if isinstance(task, Classification) else ()
-    confusion = confusion_matrix(truth, predictions.values, len(classes)) if classes else None
+    classes: tuple[str, ...] = ()
+    per_class: tuple[ClassScore, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    threshold: float | None = None
+    if isinstance(task, Classification):
+        classes = task.classes
+        counts = confusion_matrix(truth, predictions.values, len(classes))
+        per_class = class_table(count_classes(counts), classes)
+        confusion = tuple(map(tuple, counts.tolist())) if len(classes) <= MAX_CONFUSION_CLASSES else None
+        threshold = task.threshold if len(classes) == 2 and task.has_probabilities else None
     return Evaluation(
         split=split,
         n_rows=len(predictions),
         scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed)),
         baselines=tuple(_measure_baseline(task, truth, predictions, own, config, seed) for own in baselines),
         classes=classes,
-        per_class=() if confusion is None else class_table(count_classes(confusion), classes),
-        confusion=None if confusion is None or len(classes) > MAX_CONFUSION_CLASSES else _to_tuples(confusion),
-        threshold=_threshold(task),
+        per_class=per_class,
+        confusion=confusion,
+        threshold=threshold,
         confidence=config.confidence,
         test_looks=test_looks,
         stand_in_for=stand_in_for,
@@ -150,20 +158,10 @@ def _measure_baseline(
     return MeasuredBaseline(baseline.name, baseline.text, tuple(scores), tuple(differences))
 
 
-def _to_tuples(confusion: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row) for row in confusion.tolist())
-
-
-def _threshold(task: FittedTask) -> float | None:
-    if isinstance(task, Classification) and len(task.classes) == 2 and task.has_probabilities:
-        return task.threshold
-    return None
-
-
 def write_evaluation(
     folder: Path, evaluation: Evaluation, kept: SavedPredictions, figures: Mapping[str, str], report_html: str
 ) -> None:
-    """Write figures/, predictions/, report.html and, last, metrics.json; each takes the place of an older one whole.
+    """Write figures/, predictions/, report.html and, last, metrics.json; each replaces an older one atomically.
 
     figures : SVG documents by name, as `svg_text` gives them
     """
@@ -191,34 +189,25 @@ def _parse_bound(text: str, names: Sequence[str]) -> Bound:
         near = nearest(name, names)
         hint = f"did you mean '{near}'? " if near else ""
         raise UsageError(
-            f"--fail-under '{text}': '{name}' is no metric of this task; {hint}choose from {', '.join(names)}"
+            f"--fail-under '{text}': '{name}' is not a metric of this task; {hint}choose from {', '.join(names)}"
         )
-    return name, _parse_number(text, number)
-
-
-def _parse_number(text: str, number: str) -> float:
     try:
         bound = float(number)
     except ValueError:
         bound = math.nan
     if not math.isfinite(bound):
         raise UsageError(f"--fail-under '{text}': '{number}' is not a number; expected METRIC=VALUE")
-    return bound
+    return name, bound
 
 
 def find_misses(bounds: Sequence[Bound], scores: Sequence[Score]) -> tuple[str, ...]:
-    """A sentence for each bound that the scores, which hold its metric, miss; an undefined score misses any."""
+    """A sentence for each bound that the score of its metric misses; an undefined score misses any."""
     known = {score.name: score for score in scores}
-    return tuple(_describe_miss(known[name], bound) for name, bound in bounds if not _keeps(known[name], bound))
-
-
-def _keeps(score: Score, bound: float) -> bool:
-    if score.value is None:
-        return False
-    return score.value >= bound if score.higher_is_better else score.value <= bound
-
-
-def _describe_miss(score: Score, bound: float) -> str:
-    side = "at least" if score.higher_is_better else "at most"
-    value = f"is undefined ({score.reason})" if score.value is None else f"is {score.value:.6g}"
-    return f"{score.name} {value}, but must be {side} {bound:.6g}"
+    misses = []
+    for name, bound in bounds:
+        score = known[name]
+        side = "at least" if score.higher_is_better else "at most"
+        value = f"is undefined ({score.reason})" if score.value is None else f"is {score.value:.6g}"
+        if score.value is None or not (score.value >= bound if score.higher_is_better else score.value <= bound):
+            misses.append(f"{name} {value}, but must be {side} {bound:.6g}")
+    return tuple(misses)

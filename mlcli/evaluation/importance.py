@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,30 +57,28 @@ def measure_importance(
 
     Each repeat draws rows with replacement, so that the repeats differ as much as other rows like these would.
     """
-    if isinstance(data, Images):
-        return Importances(headline.name, headline.unit, 0, (), "pictures have no columns")
-    if reason := _why_not(data, headline):
-        return Importances(headline.name, headline.unit, 0, (), reason)
+    reason = None
+    if headline.value is None:
+        reason = f"{headline.name} is undefined: {headline.reason}"
+    elif not isinstance(data, Images) and len(data.features) > MAX_COLUMNS:
+        reason = f"{len(data.features):,} columns are too many to shuffle one by one (at most {MAX_COLUMNS})"
+    if isinstance(data, Images) or reason:
+        return Importances(headline.name, headline.unit, 0, (), reason or "images have no columns")
     n_rows = min(len(data), MAX_ROWS, MAX_PREDICTED // len(data.features))
     rng = np.random.default_rng(seed)
     losses = np.stack([_losses(task, data, truth, predict, headline, n_rows, rng) for _ in range(N_REPEATS)])
-    means, halves = losses.mean(axis=0), _half_widths(losses, n_rows / len(data))
+    means = losses.mean(axis=0)
+    # A loss over m of n rows has m / n of its variance when it is taken over all n; the mean of the repeats adds
+    # 1 / N_REPEATS of it, because their number is small.
+    halves = T_QUANTILE * np.sqrt(n_rows / len(data) + 1 / N_REPEATS) * losses.std(axis=0, ddof=1)
     found = (
         Importance(column.name, mean, mean - half, mean + half)
         for column, mean, half in zip(data.features, means.tolist(), halves.tolist(), strict=True)
         if np.isfinite(mean)
     )
     columns = tuple(sorted(found, key=lambda column: -column.loss))
-    reason = None if columns else f"{headline.name} is undefined on rows drawn from these"
+    reason = None if columns else f"{headline.name} is undefined on the sampled rows"
     return Importances(headline.name, headline.unit, n_rows, columns, reason)
-
-
-def _why_not(data: Table, headline: Score) -> str | None:
-    if headline.value is None:
-        return f"{headline.name} is undefined: {headline.reason}"
-    if len(data.features) > MAX_COLUMNS:
-        return f"{len(data.features):,} columns are too many to be shuffled one by one; up to {MAX_COLUMNS} are"
-    return None
 
 
 def _losses(
@@ -92,34 +90,13 @@ def _losses(
     n_rows: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """One repeat: by how much the score of the same rows worsens without each column, (n_columns,)."""
+    """One repeat: by how much the score of the same rows worsens without each column, (n_columns,); NaN: undefined."""
     places = rng.integers(len(data), size=n_rows)
     known, frame = truth[places], rows_at(data.rows, places)
     order = rng.permutation(n_rows)
     variants = [frame, *(frame.with_columns(pl.col(column.name).gather(order)) for column in data.features)]
     predictions = predict(Table(pl.concat(variants), data.features, ()))
-    whole, *scores = (_score(task, known, part, headline.name) for part in _parts(predictions, n_rows))
-    sign = 1.0 if headline.higher_is_better else -1.0
-    return np.array([sign * (whole - score) for score in scores])
-
-
-def _parts(predictions: Predictions, n_rows: int) -> Iterator[Predictions]:
-    """The predictions in portions of n_rows."""
-    for start in range(0, len(predictions), n_rows):
-        yield predictions.at(slice(start, start + n_rows))
-
-
-def _half_widths(losses: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Of the mean's intervals: losses (N_REPEATS, n_columns), each of so large a share of the rows.
-
-    A loss over m of n rows has m / n of its variance when it is taken over all n; the mean of the repeats adds
-    1 / N_REPEATS of it, because their number is small.
-    """
-    halves: NDArray[np.float64] = T_QUANTILE * np.sqrt(share + 1 / N_REPEATS) * losses.std(axis=0, ddof=1)
-    return halves
-
-
-def _score(task: FittedTask, truth: np.ndarray, predictions: Predictions, metric: str) -> float:
-    """NaN where it is undefined."""
-    value = measure(task, truth, predictions, [metric])[0].value
-    return np.nan if value is None else value
+    parts = [predictions.at(slice(start, start + n_rows)) for start in range(0, len(predictions), n_rows)]
+    scores = np.array([measure(task, known, part, [headline.name])[0].value for part in parts], dtype=np.float64)
+    losses: NDArray[np.float64] = scores[0] - scores[1:] if headline.higher_is_better else scores[1:] - scores[0]
+    return losses

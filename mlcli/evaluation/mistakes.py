@@ -18,6 +18,8 @@ from mlcli.models.task import Classification, FittedTask, Predictions, Regressio
 
 # Rows of a table, and images, shown at most; columns shown of a row, and letters of a cell.
 MAX_ROWS, MAX_IMAGES, MAX_COLUMNS, MAX_LETTERS = 10, 24, 8, 40
+# Truth, prediction and how wrong it is, of each row.
+_Texts = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,6 @@ def find_mistakes(
     return Mistakes(n_wrong, measure, shown, tuple(rows))
 
 
-# Truth, prediction and how wrong it is, of each row.
-_Texts = list[tuple[str, str, str]]
-
-
 def _most_confident(
     task: Classification, truth: np.ndarray, predictions: Predictions, limit: int
 ) -> tuple[NDArray[np.int64], _Texts, int]:
@@ -122,8 +120,8 @@ def _contents(
     if not columns:
         return [()] * len(places), [None] * len(places)
     frame = readable(rows_at(data.rows.select(columns), places))
-    return [tuple(map(_show_cell, row)) for row in frame.iter_rows()], [None] * len(places)
 
+    def show(value: float | str | None) -> str:
+        return "–" if value is None else shorten(value, MAX_LETTERS) if isinstance(value, str) else f"{value:.6g}"
 
-def _show_cell(value: float | str | None) -> str:
-    return "–" if value is None else shorten(value, MAX_LETTERS) if isinstance(value, str) else f"{value:.6g}"
+    return [tuple(map(show, row)) for row in frame.iter_rows()], [None] * len(places)

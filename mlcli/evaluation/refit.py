@@ -1,4 +1,4 @@
-"""The same training repeated, with other seeds or on other rows: how far chance moves a score. Nothing is written."""
+"""The same training repeated, with other seeds or on other rows: how much scores vary. Nothing is written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mlcli.training.context import TensorDataset
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import new_state, outputs_of, train_model
 
-# Trainings of which each is announced; of more, every tenth part.
+# Up to so many trainings each is announced; of more, every tenth part.
 MAX_ANNOUNCED = 20
 
 
@@ -30,7 +30,7 @@ MAX_ANNOUNCED = 20
 class Spread:
     """A metric over several trainings.
 
-    values : one a training; None where it is undefined
+    values : one per training; None where it is undefined
     """
 
     name: str
@@ -85,9 +85,9 @@ def refit(
 ) -> Bundle:
     """The network that `mlcli train` would train on these inputs, with its best weights.
 
-    key         : the key that asks for it, for messages
-    arrays      : the inputs' training arrays, where they are at hand
-    interrupted : ends the training early where it turns true; the network is then not fully trained
+    key         : the configuration key that causes it, for messages
+    arrays      : the inputs' training arrays, if they exist already
+    interrupted : ends the training early once it is true; the network is then not fully trained
 
     Raises DivergedError.
     """
@@ -95,8 +95,8 @@ def refit(
     trained = train_model(context, new_state(context), callbacks, stop_rules(config.training), interrupted)
     if trained.stopped == "diverged":
         raise DivergedError(
-            f"{key}: a training (seed {config.seed}) diverged at step {trained.diverged_step}, where the run's own did "
-            f"not; nothing is measured. Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
+            f"{key}: a training (seed {config.seed}) diverged at step {trained.diverged_step}, unlike the run's own; "
+            f"no scores were computed. Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
             "training.clip_norm: 1"
         )
     task = tune_threshold(inputs.task, config.evaluation, lambda: outputs_of(context, context.valid.x), context.valid.y)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.config.sections.training import EvaluationConfig
@@ -15,9 +14,9 @@ from mlcli.models.task import Classification, FittedTask
 
 
 def tune_threshold(task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor) -> FittedTask:
-    """The task with the decision threshold that the config names or that the validation rows suggest.
+    """The task with the decision threshold of the config, or the best one on the validation rows.
 
-    outputs : gives the raw outputs for the validation rows, where they are needed
+    outputs : gives the raw outputs for the validation rows; called only where they are needed
     y       : the encoded targets of these rows
     """
     chosen = config.threshold
@@ -39,20 +38,24 @@ def choose_threshold(
     truth                : (n,) of 0 and 1
     positive_probability : (n,) in [0, 1]
 
-    A cut lies midway between two neighbouring probabilities, or between 0 or 1 and the outermost;
-    of equally good ones the nearest to 0.5 is taken. Raises DataError when one class has no rows.
+    A cut is midway between two neighbouring probabilities, or between 0 or 1 and the outermost; of equally
+    good ones, the nearest to 0.5 is chosen. Raises DataError when one class has no rows.
     """
     n_positive = int(truth.sum())
     if n_positive in (0, len(truth)):
         raise DataError(
-            f"evaluation.threshold: {metric} cannot be maximised on {len(truth)} validation rows that hold fewer "
-            "than two classes; enlarge dataset.split.valid, or set evaluation.threshold to a number"
+            f"evaluation.threshold: {metric} cannot be maximised on {len(truth)} validation rows of one class; "
+            " enlarge dataset.split.valid, or set evaluation.threshold to a number"
         )
     levels, inverse = np.unique(positive_probability, return_inverse=True)
     positives = np.bincount(inverse, weights=truth, minlength=len(levels)).astype(np.int64)
     hits = n_positive - np.concatenate([[0], positives.cumsum()])
     chosen = len(truth) - np.concatenate([[0], np.bincount(inverse, minlength=len(levels)).cumsum()])
-    quality = _f1(hits, chosen, n_positive) if metric == "f1" else _balance(hits, chosen, n_positive, len(truth))
+    if metric == "f1":
+        quality = 2 * hits / (chosen + n_positive)
+    else:  # balanced accuracy times 2 · P · N: whole numbers, so that ties are exact
+        n_negative = len(truth) - n_positive
+        quality = hits * n_negative + (n_negative - (chosen - hits)) * n_positive
     best = _cuts(levels)[quality == quality.max()]
     return float(best[np.abs(best - 0.5).argmin()])
 
@@ -66,13 +69,3 @@ def _cuts(levels: np.ndarray) -> np.ndarray:
     edges = np.concatenate([[0.0], levels, [1.0]])
     middle = (edges[:-1] + edges[1:]) / 2
     return np.where(middle > edges[:-1], middle, edges[1:])
-
-
-def _f1(hits: NDArray[np.int64], chosen: NDArray[np.int64], n_positive: int) -> NDArray[np.float64]:
-    return 2 * hits / (chosen + n_positive)
-
-
-def _balance(hits: NDArray[np.int64], chosen: NDArray[np.int64], n_positive: int, n_rows: int) -> NDArray[np.int64]:
-    """Balanced accuracy times 2 · P · N: whole numbers, so that ties are exact."""
-    n_negative = n_rows - n_positive
-    return hits * n_negative + (n_negative - (chosen - hits)) * n_positive

@@ -33,7 +33,7 @@ class TrainingSample:
 
     x      : float32 (n, n_inputs), as `features_as_numbers` gives them
     y      : classes int64 (n,); numbers float64 (n, n_targets), standardised
-    n_rows : training rows there are
+    n_rows : number of training rows
     """
 
     x: np.ndarray
@@ -41,7 +41,7 @@ class TrainingSample:
     n_rows: int
 
     def part(self, n: int, seed: int) -> TrainingSample:
-        """A sample of it with n rows, at most."""
+        """A smaller sample, of at most n rows."""
         if n >= len(self.x):
             return self
         kept = sample_rows(self.y, n, seed)
@@ -63,7 +63,10 @@ def draw_training_sample(task: FittedTask, features: FittedFeatures, train: Data
     truth = task.truth(train)
     kept = sample_rows(truth, sample_size(len(train), count_inputs(features.layout), n_model_outputs(task)), seed)
     x = features_as_numbers(_inputs_of(features, train, kept), features.layout)
-    return TrainingSample(x, _standardised(task, truth[kept]), len(train))
+    y = truth[kept]
+    if not isinstance(task, Classification):
+        y = (y - np.array(task.mean)) / np.array(task.std)
+    return TrainingSample(x, y, len(train))
 
 
 def n_model_outputs(task: FittedTask) -> int:
@@ -113,9 +116,3 @@ def _inputs_of(features: FittedFeatures, train: Dataset, kept: np.ndarray) -> Te
         return features.transform(Table(rows_at(train.rows, kept), train.features, train.targets))
     inputs = features.transform_training(train)
     return inputs if len(kept) == len(train) else inputs[kept]
-
-
-def _standardised(task: FittedTask, truth: np.ndarray) -> np.ndarray:
-    if isinstance(task, Classification):
-        return truth
-    return np.asarray((truth - np.array(task.mean)) / np.array(task.std))

@@ -1,4 +1,4 @@
-"""What the configuration asks of each column, checked against the columns that are there."""
+"""The settings of each column, resolved from the configuration and checked against the table's columns."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ class CategorySettings:
     """How one category column is treated.
 
     order  : from lowest to highest, for ordinal codes
-    chosen : whether the encoding was asked for, for this column
+    chosen : whether the configuration names the encoding of this column
     """
 
     encode: Encode
@@ -53,7 +53,7 @@ class CategorySettings:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """The columns of a table by what is made of them, each with its settings; derived columns follow the raw numbers.
+    """The columns of a table by their treatment, each with its settings; derived columns follow the raw numbers.
 
     readers : the columns that are read as numbers
     derived : number columns computed from others
@@ -97,7 +97,7 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
 
 
 def _check_column(name: str, column: ColumnConfig, config: FeaturesConfig, kinds: Mapping[str, Kind]) -> None:
-    """Refuse settings that would have no effect on a column of this kind: they are mistakes."""
+    """Raise DataError for settings that would have no effect on a column of this kind."""
     place = f"features.columns.{name}"
     if name not in kinds:
         raise DataError(f"{place}: there is no feature column '{name}'; {suggestion(name, list(kinds))}")
@@ -115,7 +115,7 @@ def _check_column(name: str, column: ColumnConfig, config: FeaturesConfig, kinds
 
 
 def _readers(table: Table, config: FeaturesConfig) -> Iterator[Reader]:
-    """Of number, boolean and date columns, and of category columns whose words are counted."""
+    """Readers of number, boolean and date columns, and of category columns whose words are counted."""
     origin = first_day(dates_of(table.rows, column.name) for column in table.features if column.kind == "date")
     for name, kind in ((column.name, column.kind) for column in table.features):
         own = config.columns.get(name) or ColumnConfig()
@@ -128,15 +128,15 @@ def _readers(table: Table, config: FeaturesConfig) -> Iterator[Reader]:
 
 
 def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> dict[str, Kind]:
-    """Kinds of the columns and of the numbers made of them, by name; DataError where a name is used twice."""
+    """Kinds of the columns and of the numbers computed from them; DataError where a name is used twice."""
     kinds = {column.name: column.kind for column in columns}
     for reader in readers:
         for name in reader.numbers:
             if name != reader.name and name in kinds:
                 is_date = isinstance(reader, DateColumn)
-                also = f", or leave that out of features.columns.{reader.name}.dates" if is_date else ""
+                also = f", or leave it out of features.columns.{reader.name}.dates" if is_date else ""
                 raise DataError(
-                    f"column '{name}' is called like a number that is made of '{reader.name}'; rename one of them{also}"
+                    f"column '{name}' has the name of a number computed from '{reader.name}'; rename one of them{also}"
                 )
             kinds.setdefault(name, "number")
     return kinds
@@ -168,17 +168,17 @@ def plan_derivations(
 
 def _check_operand(place: str, name: str, kinds: Mapping[str, Kind], targets: Collection[str]) -> None:
     if name in targets:
-        raise DataError(f"{place}: '{name}' is the target, which is not known for rows to predict; use feature columns")
+        raise DataError(f"{place}: '{name}' is the target, which rows to predict do not have; use feature columns")
     if name not in kinds:
         raise DataError(f"{place}: there is no column '{name}'; {suggestion(name, _numbers(kinds))}")
     if kinds[name] == "category":
         raise DataError(
-            f"{place}: '{name}' holds categories, a formula takes number columns; "
-            f"if it holds numbers declare dataset.types: {{{name}: number}}"
+            f"{place}: '{name}' holds categories, and formulas use number columns; "
+            f"if it holds numbers, declare dataset.types: {{{name}: number}}"
         )
     if kinds[name] == "date":
         parts = [number for number in kinds if number.startswith(f"{name}_")]
-        raise DataError(f"{place}: '{name}' holds dates, a formula takes numbers made of them: {', '.join(parts)}")
+        raise DataError(f"{place}: '{name}' holds dates, and formulas use their numbers: {', '.join(parts)}")
 
 
 def _check_dropped(name: str, kinds: Mapping[str, Kind]) -> None:

@@ -1,4 +1,4 @@
-"""Category codes turned into numbers, by the target where asked."""
+"""Category columns: their categories as codes, and the codes as ordinal values, target means or one-hot columns."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ MAX_RARE = 10_000
 class Vocabulary:
     """Category i of `kept` has code i; every other category has the reserved code len(kept).
 
-    rare : categories met in training but not kept, the most frequent 10,000
-    with_other : whether training rows fell on the reserved code
+    rare : training categories that are not kept, the most frequent 10,000
+    with_other : whether training rows have the reserved code
     Missing cells are the category "(missing)".
     """
 
@@ -67,7 +67,7 @@ class Vocabulary:
         return physical.cast(pl.UInt32).fill_null(self.reserved).to_numpy()
 
     def count_unseen(self, cells: pl.Series) -> int:
-        """Cells whose category was not met in training."""
+        """Cells whose category does not occur in the training rows."""
         return len(cells) - int(cells.fill_null(MISSING).is_in(self._known.implode()).sum())
 
 
@@ -85,13 +85,12 @@ def ordered_vocabulary(cells: pl.Series, order: tuple[str, ...]) -> Vocabulary:
 
     Missing cells have the reserved code, unless the order lists "(missing)".
     """
-    met = cells.unique().drop_nulls().sort()
-    strangers = [category for category in met if category not in set(order)]
-    if strangers:
-        shown = ", ".join(repr(category) for category in strangers[:5]) + (", …" if len(strangers) > 5 else "")
+    unlisted = [category for category in cells.unique().drop_nulls().sort() if category not in set(order)]
+    if unlisted:
+        shown = ", ".join(map(repr, unlisted[:5])) + (", …" if len(unlisted) > 5 else "")
         raise DataError(
-            f"features.columns.{cells.name}.order: does not list {shown}, met in the training rows; "
-            "add to the order every category of the column"
+            f"features.columns.{cells.name}.order: does not list {shown}, found in the training rows; "
+            "list every category of the column"
         )
     has_missing = cells.null_count() > 0 and MISSING not in order
     return Vocabulary(cells.name, "ordinal", order, (MISSING,) if has_missing else (), with_other=has_missing)
@@ -109,7 +108,7 @@ class Target:
 
     @classmethod
     def of(cls, y: np.ndarray, *, classification: bool) -> Target:
-        """Class indices of any shape, or numbers (n,) or (n, t)."""
+        """From class indices of any shape, or numbers (n,) or (n, t)."""
         if classification:
             return cls(np.asarray(y, dtype=np.int64).reshape(-1), classification=True)
         return cls(np.asarray(y, dtype=np.float64).reshape(len(y), -1), classification=False)
@@ -184,7 +183,9 @@ class Encode(nn.Module):
         self.register_buffer("ordinal", ordinal)
         self.register_buffer("target", target)
         for encode in ENCODES[:3]:
-            self.register_buffer(f"{encode}_start", _starts(groups[encode]), persistent=False)
+            sizes = [0, *(own.size for own in groups[encode])]  # where each column's codes start in the joint table
+            starts = torch.tensor(sizes, dtype=torch.int64).cumsum(0)[:-1]
+            self.register_buffer(f"{encode}_start", starts, persistent=False)
         place, self.n_one_hot = _places(groups["one_hot"])
         self.register_buffer("place", place, persistent=False)
 
@@ -235,12 +236,6 @@ def _ordinal_values(codes: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
     """The codes themselves; the reserved one counts as the mean code of the training rows."""
     known = codes[codes < vocabulary.reserved]
     return np.append(np.arange(vocabulary.reserved, dtype=np.float64), known.mean() if len(known) else 0.0)
-
-
-def _starts(vocabularies: Sequence[Vocabulary]) -> torch.Tensor:
-    """Where the codes of each column start in the joint table."""
-    sizes = [0, *(own.size for own in vocabularies)]
-    return torch.tensor(sizes, dtype=torch.int64).cumsum(0)[:-1]
 
 
 def _places(vocabularies: Sequence[Vocabulary]) -> tuple[torch.Tensor, int]:

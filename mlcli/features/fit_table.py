@@ -18,7 +18,6 @@ from mlcli.errors import DataError, config_error
 from mlcli.features.arithmetic import (
     Derive,
     Impute,
-    PiecewiseLinearEncoding,
     TableArithmetic,
     find_edges,
     fit_statistic,
@@ -111,13 +110,13 @@ def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> 
 
 
 def _free_text(cells: pl.Series, encode: Encode) -> DataError:
-    """Refused, not warned of: each text's input would be on for one training row and for no new row."""
+    """An error, not a warning: each text's input would be 1 for one training row and 0 for every new row."""
     known, name = cells.drop_nulls(), cells.name
     return DataError(
         f"column '{name}': {known.n_unique():,} different texts in {len(known):,} training rows, of "
         f"{mean_words(known):.0f} words on average: free text, whose categories do not generalise to new rows; "
         f"leave it out (dataset.drop: [{name}]), count its words (features.columns: {{{name}: {{encode: hash}}}}), "
-        f"or ask for its categories all the same ({{encode: {encode}}} there)"
+        f"or encode its categories explicitly ({{encode: {encode}}} there)"
     )
 
 
@@ -132,6 +131,8 @@ def _assemble(
     codes = np.array([own.codes(cells_of(train.rows, own.name)) for own in vocabularies], dtype=np.int64)
     codes = codes.reshape(len(vocabularies), len(train)).T
     encode = fit_encode(vocabularies, codes, target)
+    pieces = join_edges([own.edges for own in numbers])
+    _check_pieces(pieces.at)
     scales = _scales(columns, vocabularies, encode.target.shape[2])
     values = encode.values(torch.from_numpy(codes), torch.from_numpy(folds_of(0, len(train))))
     coded = zip(values.T.contiguous().numpy(), scales[len(numbers) :], strict=True)
@@ -144,11 +145,12 @@ def _assemble(
             np.array([variance for own in numbers for variance in own.variances]),
         ]
     )
+    indicators = [i for i, own in enumerate(numbers) if own.indicator_variance is not None]
     arithmetic = TableArithmetic(
         Derive(columns.raw, columns.derived),
-        _impute(numbers),
+        Impute(torch.tensor([own.statistic for own in numbers], dtype=torch.float64), indicators),
         encode,
-        _pieces(numbers),
+        pieces,
         fit_scaler(scaled, len(train), config.clip),
         torch.arange(len(variances)),
     )
@@ -157,7 +159,7 @@ def _assemble(
 
 
 def _number_columns(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarray, NumberSettings]]:
-    """Raw, then derived columns, float64 (n,) with NaN where missing: one at a time, for all of them may not fit."""
+    """Raw, then derived columns, float64 (n,) with NaN where missing: one at a time, as memory may not hold all."""
     derived = columns.derived
 
     def column(name: str) -> torch.Tensor:
@@ -211,20 +213,13 @@ def _one_hot_variances(codes: np.ndarray, vocabularies: Sequence[Vocabulary]) ->
     return variances
 
 
-def _impute(numbers: Sequence[_Number]) -> Impute:
-    indicators = [i for i, own in enumerate(numbers) if own.indicator_variance is not None]
-    return Impute(torch.tensor([own.statistic for own in numbers], dtype=torch.float64), indicators)
-
-
-def _pieces(numbers: Sequence[_Number]) -> PiecewiseLinearEncoding:
-    pieces = join_edges([own.edges for own in numbers])
-    if len(pieces.at) > MAX_PIECES:
+def _check_pieces(at: Sequence[int]) -> None:
+    if len(at) > MAX_PIECES:
         raise config_error(
             "features.pieces",
-            f"cuts {len(set(pieces.at)):,} number columns into {len(pieces.at):,} pieces, and {MAX_PIECES:,} are the "
-            "most; use fewer, or name the columns: features.columns.NAME.pieces",
+            f"{len(set(at)):,} number columns have {len(at):,} pieces, and at most {MAX_PIECES:,} are supported; "
+            "use fewer, or name the columns: features.columns.NAME.pieces",
         )
-    return pieces
 
 
 def _table_plan(

@@ -54,8 +54,8 @@ class FittedFeatures:
     """Maps rows to the feature matrix, with numbers fitted on training rows only.
 
     layout : what the network sees
-    schema : what rows must look like: the columns read, or the shape of a picture
-    source : does the work; source.arithmetic is a torch module, for those who export it
+    schema : what rows must look like: the columns read, or the shape of an image
+    source : does the work; source.arithmetic is a torch module, which can be exported
     """
 
     layout: FeatureLayout
@@ -75,7 +75,7 @@ class FittedFeatures:
 
     @torch.no_grad()
     def transform_training(self, data: Dataset) -> torch.Tensor:
-        """As transform, for the very rows that the features were fitted on, in their order.
+        """As transform, for the rows that the features were fitted on, in their order.
 
         Target encoding then uses, for each row, means fitted without its fold.
         """
@@ -89,22 +89,31 @@ class FittedFeatures:
 
     @property
     def columns_of_features(self) -> dict[str, str]:
-        """The column of every feature of a table, those that were dropped among them."""
+        """The column of every feature of a table, dropped ones included."""
         return dict(self.source.columns_of_features) if isinstance(self.source, TableFeatures) else {}
 
     def unseen(self, data: Dataset) -> dict[str, int]:
-        """Cells whose category was never met in training, for the columns that have any."""
+        """Cells whose category does not occur in the training rows, for the columns that have any."""
         if isinstance(self.source, PixelFeatures) or isinstance(data, Images):
             return {}
         return self.source.unseen(data.rows)
 
     @torch.no_grad()
     def affine(self) -> AffineMap | None:
-        """The straight line from data units to the inputs; None where there is none.
+        """From data units to the inputs; None where the map is not affine or has over 4,096 features.
 
-        That is with quantile, power, clip, pieces or embedded columns, and beyond 4,096 features.
+        Quantile, power, clip, pieces and embedded columns are not affine.
         """
-        return _table_map(self.source) if isinstance(self.source, TableFeatures) else _pixel_map(self.source)
+        if isinstance(self.source, PixelFeatures):
+            pixels = self.source.arithmetic
+            names = tuple(f"px{i}" for i in range(self.source.plan.size))
+            clips = bool(pixels.line[2] < LARGEST)
+            return None if clips else _probe(lambda x: pixels(x.index_select(1, pixels.select)), names)
+        table = self.source.arithmetic
+        if not table.scale.is_affine or table.n_embedded or table.pieces.at:
+            return None
+        n_scaled = len(table.scale.mean)
+        return _probe(lambda x: table.scale_and_select(x[:, :n_scaled], x[:, n_scaled:]), self.source.names)
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
         """All that was fitted: JSON for structure and names, tensors for numbers."""
@@ -133,27 +142,9 @@ class FittedFeatures:
             case PixelFeatures() as source if isinstance(data, Images):
                 return source.transform(data.pixels)
             case TableFeatures():
-                raise DataError("the features were fitted on a table, but the rows are pictures; give a table")
+                raise DataError("the features were fitted on a table, but the rows are images; give a table")
             case _:
-                raise DataError("the features were fitted on pictures, but the rows are a table; give pictures")
-
-
-def _table_map(features: TableFeatures) -> AffineMap | None:
-    """The map of a table's features, where it is affine and no column is embedded or cut into pieces."""
-    arithmetic, names = features.arithmetic, features.names
-    if not arithmetic.scale.is_affine or arithmetic.n_embedded or arithmetic.pieces.at:
-        return None
-    n_scaled = len(arithmetic.scale.mean)
-    return _probe(lambda x: arithmetic.scale_and_select(x[:, :n_scaled], x[:, n_scaled:]), names)
-
-
-def _pixel_map(features: PixelFeatures) -> AffineMap | None:
-    """The map of an image's pixels, where it is affine."""
-    arithmetic = features.arithmetic
-    if arithmetic.line[2] < LARGEST:
-        return None
-    names = tuple(f"px{i}" for i in range(features.plan.size))
-    return _probe(lambda x: arithmetic(x.index_select(1, arithmetic.select)), names)
+                raise DataError("the features were fitted on images, but the rows are a table; give images")
 
 
 def _probe(stage: Callable[[torch.Tensor], torch.Tensor], names: tuple[str, ...]) -> AffineMap | None:
@@ -172,8 +163,7 @@ def fit_features(
     """Fit all of step 2 on the training rows.
 
     y : class indices (n,), or numbers (n,) or (n, t); needed by encode: target, k_best and rfe
-    Raises DataError where the configuration does not suit the columns, ConfigError where pictures
-    cannot have what it asks.
+    Raises DataError where the configuration does not suit the columns, ConfigError where it does not suit images.
     """
     if len(train) == 0:
         raise DataError(
@@ -188,7 +178,7 @@ def fit_features(
     if not features.layout.width:
         if config.drop:
             raise DataError(
-                f"features.drop: no input is left without {', '.join(config.drop)}; keep one, or derive one from them"
+                f"features.drop: no feature remains without {', '.join(config.drop)}; keep one, or derive one from them"
             )
         raise DataError(
             f"features.select.variance: none of the {len(features.report.dropped)} features varies by more than "
@@ -201,31 +191,24 @@ def fit_features(
 def obtain_features(
     prepared: Prepared, config: FeaturesConfig, seed: int, y: np.ndarray, classification: bool, reporter: Reporter
 ) -> FittedFeatures:
-    """The features fitted on the prepared training rows: those on disk, or newly fitted ones, then kept there.
+    """The features fitted on the prepared training rows: read from the disk, or fitted and saved there.
 
     y : what `fit_features` takes, with `classification`
     """
     train = prepared.splits.train
-    folder = prepared.folder.with_name(f"{prepared.folder.name}-features-{_fingerprint(prepared, config, seed, y)}")
-    if (cached := load_cached(folder, _load, reporter, "fitting the features anew")) is not None:
+    targets = hashlib.sha256(np.ascontiguousarray(y).data).hexdigest()
+    text = f"{VERSION} {prepared.fingerprint} {targets} {seed} {config.model_dump_json()}"
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
+    folder = prepared.folder.with_name(f"{prepared.folder.name}-features-{fingerprint}")
+    if (cached := load_cached(folder, _load, reporter, "fitting the features again")) is not None:
         return cached
     features = fit_features(train, config, seed, y, classification)
     reporter.say(f"Features fitted on {len(train):,} training rows: {features.layout.width} inputs")
-    _save(folder, features)
-    return features
-
-
-def _fingerprint(prepared: Prepared, config: FeaturesConfig, seed: int, y: np.ndarray) -> str:
-    targets = hashlib.sha256(np.ascontiguousarray(y).data).hexdigest()
-    text = f"{VERSION} {prepared.fingerprint} {targets} {seed} {config.model_dump_json()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _save(folder: Path, features: FittedFeatures) -> None:
     state, tensors = features.to_state()
     with atomic_folder(folder, KIND) as new:
         write_json(new / "features.json", state)
         write_tensors(new / "numbers.safetensors", tensors)
+    return features
 
 
 def _load(folder: Path) -> FittedFeatures:

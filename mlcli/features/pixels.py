@@ -103,7 +103,7 @@ class PixelFeatures:
         """(n, *shape) → (n, pixels), without copying where the memory is in one piece."""
         if pixels.shape[1:] != self.plan.shape:
             raise DataError(
-                f"pictures of shape {self.plan.shape} were expected as in training, got {pixels.shape[1:]}; resize them"
+                f"expected images of shape {self.plan.shape} as in training, got {pixels.shape[1:]}; resize them"
             )
         return pixels.reshape(len(pixels), self.plan.size)
 
@@ -118,11 +118,11 @@ class PixelFeatures:
         """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
         plan = from_json(PixelPlan, state, PLACE)
         if len(plan.shape) not in (2, 3) or min(plan.shape) < 1:
-            raise broken(f"{plan.shape} is not the shape of a picture")
+            raise broken(f"{plan.shape} is not the shape of an image")
         reader = TensorReader(tensors)
         line = reader.take("line", 3)
         if not (line[1:] > 0).all():
-            raise broken("'line' must have a spread and a limit above 0")
+            raise broken("'line' must have a scale and a limit above 0")
         select = reader.take_positions("select", plan.size)
         project = Project.read(reader, len(select))
         reader.finish()
@@ -156,7 +156,9 @@ def fit_pixels(
     plan = PixelPlan(tuple(int(size) for size in train.pixels.shape[1:]))
     names = tuple(f"px{i}" for i in range(plan.size))
     line = fit_line(train.pixels, config.scale, config.clip)
-    varied = _select_varied(train.pixels, config.select.variance, names)
+    varied = FeatureSelection(np.arange(plan.size))
+    if bound := config.select.variance:
+        varied = by_variance(pixel_variances(train.pixels.reshape(len(train), -1)), names, bound, len(train))
     scaled = PixelFeatures(plan, PixelArithmetic(line, torch.from_numpy(varied.keep)))
     selection = fit_selection(lambda: scaled.scaled_features(train.pixels), varied, names, config, seed, target)
     features = PixelFeatures(plan, PixelArithmetic(line, torch.from_numpy(selection.keep), selection.project))
@@ -171,28 +173,24 @@ def fit_pixels(
     return features, report
 
 
-def _select_varied(pixels: np.ndarray, bound: float | None, names: tuple[str, ...]) -> FeatureSelection:
-    if not bound:
-        return FeatureSelection(np.arange(len(names)))
-    return by_variance(pixel_variances(pixels.reshape(len(pixels), -1)), names, bound, len(pixels))
-
-
 def _check_config(config: FeaturesConfig) -> None:
-    """Refuse what has no meaning for images."""
+    """Raise ConfigError for settings that do not apply to images."""
     for key in ("derive", "drop", "pieces", "columns"):
         if getattr(config, key):
-            raise config_error(f"features.{key}", "pictures have no named columns; remove it")
+            raise config_error(f"features.{key}", "images have no named columns; remove it")
     if config.scale in ("quantile", "power"):
         raise config_error(
             "features.scale",
-            f"'{config.scale}' reshapes each column by itself, and pictures have one scale for all pixels; "
+            f"'{config.scale}' transforms each column separately, and images have one scale for all pixels; "
             "use none, standard, minmax or robust",
         )
 
 
 def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tensor:
     """Mean, scale and limit of all pixels together; statistics are exact, from counts of the 256 levels."""
-    counts = _level_counts(pixels)
+    counts = np.zeros(256, dtype=np.int64)
+    for start in range(0, len(pixels), 1024):
+        counts += np.bincount(pixels[start : start + 1024].reshape(-1), minlength=256)
     levels = np.arange(256, dtype=np.float64)
     present = levels[counts > 0]
     low, high = present[0], present[-1]
@@ -222,13 +220,6 @@ def pixel_variances(flat: np.ndarray) -> np.ndarray:
         squares += (part**2).sum(axis=0)
     variances: np.ndarray = squares / len(flat) - (sums / len(flat)) ** 2
     return variances
-
-
-def _level_counts(pixels: np.ndarray) -> np.ndarray:
-    counts = np.zeros(256, dtype=np.int64)
-    for start in range(0, len(pixels), 1024):
-        counts += np.bincount(pixels[start : start + 1024].reshape(-1), minlength=256)
-    return counts
 
 
 def _quantile(counts: np.ndarray, share: float) -> float:

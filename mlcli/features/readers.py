@@ -24,7 +24,6 @@ from mlcli.io.text import suggestion
 _CYCLES: dict[DatePart, str] = {"month_cycle": "month", "weekday_cycle": "weekday", "hour_cycle": "hour"}
 _OF_THE_CLOCK: tuple[DatePart, ...] = ("hour", "hour_cycle")
 _EPOCH = date(1970, 1, 1)
-_WORD = r"\w+"
 _SIGN = 1 << 63
 
 
@@ -33,18 +32,16 @@ class NumberReader(Protocol):
 
     def column(self, i: int) -> pl.Series:
         """The i-th number of every row as Float64, null where missing."""
-        ...
 
     def fill(self, out: NDArray[np.float64], rows: slice) -> None:
         """All numbers of some rows into zeros, (numbers, rows); NaN where missing."""
-        ...
 
 
 class Reader(Protocol):
-    """A column of which numbers are made.
+    """A column from which numbers are computed.
 
     numbers : their names
-    bounded : which of them are between −1 and 1 by what they are
+    bounded : which of them are between −1 and 1 by definition
     """
 
     @property
@@ -56,7 +53,6 @@ class Reader(Protocol):
 
     def read(self, rows: Frame) -> NumberReader:
         """The numbers; DataError where the column is absent or holds something else."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,9 @@ class Columns:
     series: tuple[pl.Series, ...]
 
     def column(self, i: int) -> pl.Series:
-        """One of them."""
         return self.series[i]
 
     def fill(self, out: NDArray[np.float64], rows: slice) -> None:
-        """A slice of each."""
         for own, column in zip(out, self.series, strict=True):
             own[:] = column.slice(rows.start, rows.stop - rows.start).to_numpy()
 
@@ -84,12 +78,10 @@ class NumberColumn:
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """The column itself."""
         return (self.name,)
 
     @property
     def bounded(self) -> tuple[bool, ...]:
-        """Whether it is of true and false."""
         return (self.is_boolean,)
 
     def read(self, rows: Frame) -> Columns:
@@ -99,9 +91,9 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class DateColumn:
-    """A column of dates, and what is made of it.
+    """A column of dates, and the parts of them that become numbers.
 
-    origin : the day, as ISO has it, from which elapsed days are counted: the first of the training rows in any column
+    origin : the day (ISO 8601) from which elapsed days are counted: the first of the training rows in any column
         of dates, so that differences of elapsed days are differences of dates
     """
 
@@ -111,13 +103,11 @@ class DateColumn:
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """Names of the numbers."""
         ends = ((f"{_CYCLES[part]}_sin", f"{_CYCLES[part]}_cos") if part in _CYCLES else (part,) for part in self.parts)
         return tuple(f"{self.name}_{end}" for pair in ends for end in pair)
 
     @property
     def bounded(self) -> tuple[bool, ...]:
-        """Which of the numbers are between −1 and 1 by what they are."""
         return tuple(part in _CYCLES for part in self.parts for _ in range(1 + (part in _CYCLES)))
 
     def read(self, rows: Frame) -> Columns:
@@ -148,13 +138,13 @@ class DateColumn:
 
 
 def first_day(columns: Iterable[pl.Series]) -> str:
-    """Of all these dates, as ISO has it."""
+    """The earliest of all these dates (ISO 8601)."""
     firsts = (column.drop_nulls().dt.date().min() for column in columns)
     return str(min((first for first in firsts if isinstance(first, date)), default=_EPOCH))
 
 
 def fit_date(dates: pl.Series, parts: Sequence[DatePart], origin: str) -> DateColumn:
-    """No hours where all training dates are at midnight."""
+    """Parts of the clock are left out where all training dates are at midnight."""
     known = dates.drop_nulls()
     has_times = bool((known != known.dt.date().cast(known.dtype)).any())
     kept = tuple(part for part in parts if has_times or part not in _OF_THE_CLOCK)
@@ -210,14 +200,12 @@ class Bags:
     value: NDArray[np.float64]
 
     def column(self, i: int) -> pl.Series:
-        """One bucket of every row."""
         chosen = self._by_bucket[slice(*np.searchsorted(self.bucket[self._by_bucket], [i, i + 1]))]
         dense = np.zeros(self.n_rows)
         dense[self.row[chosen]] = self.value[chosen]
         return pl.Series(dense)
 
     def fill(self, out: NDArray[np.float64], rows: slice) -> None:
-        """All buckets of some rows into zeros, (buckets, rows)."""
         chosen = slice(*np.searchsorted(self.row, [rows.start, rows.stop]))
         out[self.bucket[chosen], self.row[chosen] - rows.start] = self.value[chosen]
 
@@ -228,17 +216,21 @@ class Bags:
 
 def count_words(cells: pl.Series, buckets: int) -> Bags:
     """Signed counts of the words of each text, in lower case, divided by their Euclidean length."""
-    starts = range(0, max(1, len(cells)), PORTION)  # words take far more memory than their counts
+    starts = range(0, max(1, len(cells)), PORTION)  # in portions: words take far more memory than their counts
     counts = pl.concat([_counts(cells.slice(start, PORTION), buckets, start) for start in starts])
     return Bags(len(cells), *(counts[name].to_numpy() for name in ("row", "bucket", "value")))
 
 
 def _counts(cells: pl.Series, buckets: int, first: int) -> pl.DataFrame:
-    """Of rows from the first on, by row and bucket."""
-    words = pl.DataFrame({"word": cells.str.to_lowercase().str.extract_all(_WORD)}).with_row_index("row")
+    """By row, numbered from `first`, and bucket; each word's hash gives its bucket and its sign, 1 or -1."""
+    words = pl.DataFrame({"word": cells.str.to_lowercase().str.extract_all(r"\w+")}).with_row_index("row")
     words = words.explode("word").drop_nulls()
     known = words["word"].unique()
-    places = _places(known, buckets).with_columns(known.alias("word"))
+    hashes = [int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") for word in known]
+    places = pl.DataFrame(
+        {"bucket": [code % _SIGN % buckets for code in hashes], "sign": [-1 if code & _SIGN else 1 for code in hashes]},
+        schema={"bucket": pl.Int64, "sign": pl.Int64},
+    ).with_columns(known.alias("word"))
     return (
         words.join(places, on="word")
         .group_by("row", "bucket")
@@ -247,15 +239,6 @@ def _counts(cells: pl.Series, buckets: int, first: int) -> pl.DataFrame:
         .with_columns(length=(pl.col("count") ** 2).sum().over("row").sqrt())
         .select(pl.col("row").cast(pl.Int64) + first, "bucket", value=pl.col("count") / pl.col("length"))
         .sort("row", "bucket")
-    )
-
-
-def _places(words: Iterable[str], buckets: int) -> pl.DataFrame:
-    """The bucket and the sign, 1 or -1, of each word."""
-    hashes = [int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") for word in words]
-    return pl.DataFrame(
-        {"bucket": [code % _SIGN % buckets for code in hashes], "sign": [-1 if code & _SIGN else 1 for code in hashes]},
-        schema={"bucket": pl.Int64, "sign": pl.Int64},
     )
 
 

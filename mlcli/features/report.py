@@ -1,4 +1,4 @@
-"""What step 2 did, as plain values that go to JSON, and in sentences."""
+"""The report of step 2: plain values, which are saved as JSON, and notes for readers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlcli.config.sections.features import Encode, Impute, Scale
+
+_LISTED = 6  # names of dropped features in a note
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Dated:
-    """A column of dates: the numbers made of it, and the day from which elapsed days are counted."""
+    """A column of dates: the numbers computed from it, and the day from which elapsed days are counted."""
 
     numbers: tuple[str, ...]
     origin: str
@@ -89,27 +91,17 @@ class FeatureReport:
     explained_variance: tuple[float, ...] = ()
 
 
-_LISTED = 6
-
-
 def feature_notes(report: FeatureReport) -> tuple[str, ...]:
-    """Dated, derived, imputed, encoded, scaled, cut, dropped and extracted features, where there are any."""
-    steps = (_dated, _hashed, _derived, _imputed, _encoded, _scaled, _cut, _dropped, _pca)
-    return tuple(note for step in steps for note in step(report))
+    """A line for each step that changed something: of the columns, then of their features."""
+    return (*_column_notes(report), *_imputed(report), *_feature_notes(report))
 
 
-def _dated(report: FeatureReport) -> Iterator[str]:
+def _column_notes(report: FeatureReport) -> Iterator[str]:
     for name, dated in report.dated.items():
         since = f", in days since {dated.origin}" if f"{name}_elapsed" in dated.numbers else ""
         yield f"dates of {name} became {', '.join(dated.numbers)}{since}"
-
-
-def _hashed(report: FeatureReport) -> Iterator[str]:
     for name, buckets in report.hashed.items():
         yield f"counted the words of {name} in {buckets:,} buckets"
-
-
-def _derived(report: FeatureReport) -> Iterator[str]:
     for name, formula in report.derived.items():
         yield f"derived {name} = {formula}"
 
@@ -124,32 +116,18 @@ def _imputed(report: FeatureReport) -> Iterator[str]:
             yield f"imputed {imputed.missing:,} missing {name} with the {imputed.how}, {imputed.value:.6g}"
 
 
-def _encoded(report: FeatureReport) -> Iterator[str]:
+def _feature_notes(report: FeatureReport) -> Iterator[str]:
     for name, encoded in report.encoded.items():
         rare = f", {encoded.rare} rare ones share a code" if encoded.rare else ""
         yield f"encoded {name} as {encoded.encode}: {len(encoded.kept)} categories{rare}"
-
-
-def _scaled(report: FeatureReport) -> Iterator[str]:
-    counts = Counter(scaled.scale for scaled in report.scaled.values())
-    for scale, count in counts.items():
+    for scale, count in Counter(scaled.scale for scaled in report.scaled.values()).items():
         if scale != "none":
             yield f"scaled {count} columns: {scale}"
-
-
-def _cut(report: FeatureReport) -> Iterator[str]:
     if report.pieces:
         yield f"cut {len(report.pieces)} number columns into {sum(report.pieces.values()):,} pieces"
-
-
-def _dropped(report: FeatureReport) -> Iterator[str]:
     for key in dict.fromkeys(dropped.key for dropped in report.dropped):
         names = [dropped.name for dropped in report.dropped if dropped.key == key]
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         yield f"dropped by {key}: {', '.join(names[:_LISTED])}{more}"
-
-
-def _pca(report: FeatureReport) -> Iterator[str]:
-    if report.explained_variance:
-        share = sum(report.explained_variance)
-        yield f"{len(report.explained_variance)} principal components keep {share:.1%} of the variance"
+    if explained := report.explained_variance:
+        yield f"{len(explained)} principal components keep {sum(explained):.1%} of the variance"

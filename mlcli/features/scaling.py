@@ -1,4 +1,4 @@
-"""Brings numbers to comparable sizes, linearly, by a power or by ranks."""
+"""Scales of number columns: linear, by a power transform or by quantiles."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class ScaledColumn:
     """A training column measured for its scale.
 
     variance    : before scaling, with ddof 0
-    mean, scale : but for power, whose are those of the columns transformed
+    mean, scale : not for power, whose columns are measured after the transform
     quantiles   : for quantile, float64 (m,)
     column      : for power, the column itself: the exponents of such columns are found together
     """
@@ -156,7 +156,10 @@ def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
     if kind == "power":
         return ScaledColumn(kind, variance, column=column)
     if kind == "quantile":
-        return ScaledColumn(kind, variance, quantiles=_fit_quantiles(column))
+        # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
+        quantiles = np.percentile(column, np.linspace(0.0, 1.0, n_quantiles(len(column))) * 100)
+        # Interpolation may round a quantile below its neighbour.
+        return ScaledColumn(kind, variance, quantiles=np.maximum.accumulate(quantiles))
     return ScaledColumn(kind, variance, *_mean_and_scale(column, kind))
 
 
@@ -167,7 +170,7 @@ def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None)
     pairs = [lines.get(i, (own.mean, own.scale)) for i, own in enumerate(columns)]
     mean, scale = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     if not np.isfinite(scale).all():
-        raise DataError("features.scale: a column has numbers too large to measure their spread; rescale or drop it")
+        raise DataError("features.scale: a column has numbers too large to compute its scale; rescale or drop it")
     quantiles = np.array([*ranked.values()]).reshape(len(ranked), n_quantiles(n_rows))
     limit = [LARGEST if own.kind == "none" or clip is None else clip for own in columns]
     return Scaler(
@@ -210,8 +213,13 @@ def _fit_powers(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple
     kept = {i: own.column for i, own in enumerate(columns) if own.column is not None}
     if not kept:
         return Power((), torch.empty(0, dtype=torch.float64)), {}
+    from sklearn.preprocessing import PowerTransformer
+
     x = np.stack([*kept.values()]).T
-    exponents = _fit_exponents(x)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        fitted = PowerTransformer(standardize=False).fit(x.copy(order="K")).lambdas_
+    exponents = torch.from_numpy(np.asarray(fitted, dtype=np.float64))
     transformed: torch.Tensor = Power(range(len(kept)), exponents)(torch.from_numpy(x))
     if not transformed.isfinite().all():
         raise DataError(
@@ -222,25 +230,6 @@ def _fit_powers(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple
     return Power(tuple(kept), exponents), dict(zip(kept, lines, strict=True))
 
 
-def _fit_exponents(x: np.ndarray) -> torch.Tensor:
-    """Float64 (s,) for columns x (n, s), none of them constant."""
-    from sklearn.preprocessing import PowerTransformer
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        exponents = PowerTransformer(standardize=False).fit(x.copy(order="K")).lambdas_
-    return torch.from_numpy(np.asarray(exponents, dtype=np.float64))
-
-
 def n_quantiles(n_rows: int) -> int:
     """How many quantiles that many rows have."""
     return max(2, min(MAX_QUANTILES, n_rows))
-
-
-def _fit_quantiles(column: np.ndarray) -> np.ndarray:
-    """Up to 1,000 quantiles of a column (n,)."""
-    # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
-    quantiles = np.percentile(column, np.linspace(0.0, 1.0, n_quantiles(len(column))) * 100)
-    # Interpolation may round a quantile below its neighbour.
-    ascending: np.ndarray = np.maximum.accumulate(quantiles)
-    return ascending

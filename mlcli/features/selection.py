@@ -67,7 +67,7 @@ class Project(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureSelection:
-    """Ascending positions of the features kept, what became of the others, and the components of the kept ones."""
+    """Ascending positions of the features kept, the dropped features, and the components of the kept ones."""
 
     keep: np.ndarray
     dropped: tuple[Dropped, ...] = ()
@@ -75,14 +75,14 @@ class FeatureSelection:
     explained_variance: tuple[float, ...] = ()
 
     def without(self, names: tuple[str, ...], excluded: Collection[str]) -> FeatureSelection:
-        """Leave these features out, too; names are of all features."""
+        """Drop these features as well; names are of all features."""
         out = np.array([names[i] in excluded for i in self.keep], dtype=bool)
         dropped = [Dropped(names[i], "drop", 0.0) for i in self.keep[out]]
         return FeatureSelection(self.keep[~out], (*self.dropped, *dropped))
 
 
 def by_variance(variances: np.ndarray, names: tuple[str, ...], bound: float | None, n_rows: int) -> FeatureSelection:
-    """Keep features whose variance exceeds the bound; one row has no variance to judge by."""
+    """Keep features whose variance exceeds the bound; all of them for one row, which has no variance."""
     if bound is None or n_rows < 2:
         return FeatureSelection(np.arange(len(names)))
     kept = variances > bound
@@ -98,9 +98,9 @@ def fit_selection(
     seed: int,
     target: Target | None,
 ) -> FeatureSelection:
-    """Fit the filters and PCA; rows() gives the scaled features kept by the variance filter, float64 (n, k).
+    """Fit the filters and PCA.
 
-    The rows are asked for only where the configuration needs them.
+    rows : gives the scaled features kept by the variance filter, float64 (n, k); called only where they are needed
     """
     select = config.select
     if all(part is None for part in (select.correlation, select.k_best, select.rfe, config.extract)):
@@ -128,8 +128,7 @@ def _apply_filters(
             continue
         if count > len(keep):
             raise DataError(
-                f"features.select.{by}: {count} features are to be kept, but only {len(keep)} are there; "
-                "lower it, or set it to null"
+                f"features.select.{by}: cannot keep {count} features of {len(keep)}; lower it, or set it to null"
             )
         if target is None:
             raise ValueError(f"select.{by} needs the target")
@@ -224,13 +223,13 @@ def fit_pca(x: np.ndarray, config: PcaConfig, seed: int) -> tuple[Project, tuple
     n, k = x.shape
     if n < 2 or not (x.min(axis=0) < x.max(axis=0)).any():
         raise DataError(
-            f"features.extract: principal components need rows that differ, got {n} training row(s) of {k} features; "
+            f"features.extract: principal components need different rows, got {n} training row(s) of {k} features; "
             "remove extract"
         )
     if config.components > min(n, k):
         raise DataError(
-            f"features.extract.components: {config.components} asked, but {k} features in {n} training rows "
-            f"have at most {min(n, k)}; lower it"
+            f"features.extract.components: {k} features in {n} training rows have at most {min(n, k)} components, "
+            f"got {config.components}; lower it"
         )
     from sklearn.decomposition import PCA
 

@@ -1,4 +1,4 @@
-"""Fitted features read back: every value is checked before it is used."""
+"""The layout of the feature matrix, and fitted tensors read back: every value is checked before it is used."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FeatureLayout:
 
 def broken(problem: str) -> ArtefactError:
     """The error for a state that makes no sense."""
-    return ArtefactError(f"{PLACE}: {problem}; they are damaged or of another version, fit them anew")
+    return ArtefactError(f"{PLACE}: {problem}; they are damaged or of another version; fit them again")
 
 
 class TensorReader:

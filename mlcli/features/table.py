@@ -1,4 +1,4 @@
-"""Fitted features of a table: their structure, and the way from rows in portions to inputs."""
+"""Fitted features of a table: their plan, and the transform of rows, portion by portion, to inputs."""
 
 from __future__ import annotations
 
@@ -105,23 +105,23 @@ class TablePlan:
 
 
 def check_plan(plan: TablePlan) -> None:
-    """Refuse a plan, read from disk, whose parts do not fit together."""
+    """Raise ArtefactError for a plan, read from disk, whose parts do not fit together."""
     n_numbers = len(plan.raw) + len(plan.derived)
     if any(not 0 <= i < n_numbers for i in plan.indicators):
         raise broken("an indicator belongs to no column")
     if any(not 0 <= i < n_numbers for i in plan.pieces) or list(plan.pieces) != sorted(plan.pieces):
         raise broken("a piece belongs to no column")
     if [own.name for own in plan.dates] != plan.names_of("date"):
-        raise broken("the dates do not belong to the columns")
+        raise broken("the dates do not match the columns")
     if any(not own.parts or len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
         raise broken("a date has no parts, one twice, or no origin")
     texts = [own.name for own in plan.texts]
     if texts != [name for name in plan.names_of("category") if name in texts]:
-        raise broken("the texts do not belong to the columns")
+        raise broken("the texts do not match the columns")
     if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
         raise broken("a text has too few buckets or too many")
     if sorted(own.name for own in plan.vocabularies) != sorted({*plan.names_of("category")} - {*texts}):
-        raise broken("the categories do not belong to the columns")
+        raise broken("the categories do not match the columns")
     if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):
         raise broken("a category is listed twice")
     if [*plan.vocabularies] != [own for group in grouped(plan.vocabularies).values() for own in group]:
@@ -216,7 +216,7 @@ class TableFeatures:
         return out.numpy()
 
     def unseen(self, frame: Frame) -> dict[str, int]:
-        """Cells whose category was not met in training, for the columns that have any."""
+        """Cells whose category does not occur in the training rows, for the columns that have any."""
         counts = {own.name: own.count_unseen(cells_of(frame, own.name)) for own in self.plan.vocabularies}
         return {name: count for name, count in counts.items() if count}
 

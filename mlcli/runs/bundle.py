@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -38,7 +37,7 @@ PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", 
 class Bundle:
     """A trained model with the features and the task it belongs to.
 
-    facts   : `bundle_facts`; numbers that are not finite come back as text
+    facts   : `bundle_facts`; numbers that are not finite are read back as text
     members : the configuration of each network, where the model is an `Ensemble`; else empty
     """
 
@@ -62,18 +61,18 @@ class Bundle:
             write_tensors(new / WEIGHTS, tensors)
 
     def outputs(self, data: Dataset) -> Tensor:
-        """Raw outputs, float32 (n, n_outputs); a row's are the same to the bit whatever rows stand beside it."""
+        """Raw outputs, float32 (n, n_outputs); a row's are the same to the bit, whatever the other rows are."""
         return self._padded_outputs(data)[: len(data)]
 
     def predict(self, data: Dataset) -> Predictions:
-        """Predictions for the rows; a row's is the same to the bit whatever rows stand beside it."""
+        """Predictions for the rows; a row's is the same to the bit, whatever the other rows are."""
         outputs = self._padded_outputs(data)
         with single_thread():
             predictions = self.task.decode(outputs)
         return predictions.at(slice(len(data)))
 
     def weights(self) -> LinearWeights | None:
-        """What a model without hidden layers has learned, in the data's units; None for other models."""
+        """The coefficients of a model without hidden layers, in the data's units; None for other models."""
         return tabulate_weights(self.model, self.features, self.task)
 
     @cached_property
@@ -103,17 +102,19 @@ def load_weights(manifest: BundleManifest) -> Bundle:
     """The bundle of a manifest with its tensors; raises ArtefactError where they do not fit it."""
     tensors = read_tensors(manifest.folder / WEIGHTS)
     content, config = manifest.content, manifest.config
-    with _errors_in(manifest.folder):
+    try:
         parts = _split(tensors)
         features = FittedFeatures.from_state(content.features, parts["features"])
         task = _check_task(task_from_json(content.task, "task"))
         members = from_json(tuple[ModelConfig, ...], content.members, "members")
         model = _build(config.model, members, features.layout, task, parts["model"])
+    except ArtefactError as error:
+        raise ArtefactError(f"{manifest.folder}: {error}") from None
     return Bundle(config, features, task, model, content.facts, members)
 
 
 def _portable(config: Config) -> dict[str, Any]:
-    """The config as JSON; where its data lies on this machine, and how to log in there, stays here."""
+    """The config as JSON, without the data's place on this machine and without logins."""
     values = config.model_dump(mode="json")
     dataset = values["dataset"]
     for key in PATHS & dataset.keys():
@@ -126,19 +127,11 @@ def _portable(config: Config) -> dict[str, Any]:
 
 
 def _portable_path(path: str) -> str:
-    """A path below the working directory as it is; of any other, which may tell who works where, the name."""
+    """A path below the working directory as it is; of any other, which may name people or machines, the name."""
     for kind in (PurePosixPath(path), PureWindowsPath(path)):
         if kind.is_absolute() or ".." in kind.parts or path.startswith("~"):
             return kind.name or path
     return path
-
-
-@contextlib.contextmanager
-def _errors_in(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except ArtefactError as error:
-        raise ArtefactError(f"{place}: {error}") from None
 
 
 def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -19,11 +19,11 @@ from mlcli.io.json import check_version, from_json, read_json
 from mlcli.runs.folder import BUNDLE_FILE, is_run
 
 KIND = "bundle"
-# 2 came with ensembles, 3 with columns of true and false, of dates and of counted words; what has none of them is
-# written as 1, which all versions read.
+# Version 2 added ensembles, 3 boolean and date columns and counted words; a bundle without them is written as 1,
+# which every version reads.
 SCHEMA_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 3, 2, 1
 _FIRST_KINDS = ("number", "category")
-# Of an image; rows are read before the weights, which a wrong shape does not fit.
+# Of an image: a limit, as rows are read before the weights show that a shape is wrong.
 MAX_PIXELS = 1 << 26
 MAX_MEMBERS = 100
 
@@ -61,7 +61,7 @@ def oldest_schema(features: Mapping[str, Any], n_members: int) -> int:
 
 @dataclass(frozen=True)
 class BundleManifest:
-    """A bundle's folder, its content and what its rows must look like."""
+    """A bundle's folder, its content and the schema of its rows."""
 
     folder: Path
     content: BundleContent
@@ -82,9 +82,12 @@ def read_bundle_manifest(path: Path) -> BundleManifest:
     check_version(value, SCHEMA_VERSION, place, oldest=SINGLE_VERSION)
     content = from_json(BundleContent, value, place)
     if len(content.members) > MAX_MEMBERS:
-        raise ArtefactError(f"{place}: {len(content.members)} members are more than the {MAX_MEMBERS} of an ensemble")
+        raise ArtefactError(f"{place}: {len(content.members)} members; an ensemble has at most {MAX_MEMBERS}")
     config = from_json(Config, content.config, f"{place}: config")
-    return BundleManifest(folder, content, config, _rows(content.features, place))
+    plan = from_json(_Plan, content.features.get("plan"), f"{place}: features")
+    if plan.shape and (len(plan.shape) not in (2, 3) or min(plan.shape) < 1 or math.prod(plan.shape) > MAX_PIXELS):
+        raise ArtefactError(f"{place}: features: {plan.shape} is not the shape of an image; restore the file")
+    return BundleManifest(folder, content, config, Schema(plan.columns, plan.shape))
 
 
 @dataclass(frozen=True)
@@ -95,19 +98,12 @@ class _Plan:
     shape: tuple[int, ...] = ()
 
 
-def _rows(features: Mapping[str, Any], place: Path) -> Schema:
-    plan = from_json(_Plan, features.get("plan"), f"{place}: features")
-    if plan.shape and (len(plan.shape) not in (2, 3) or min(plan.shape) < 1 or math.prod(plan.shape) > MAX_PIXELS):
-        raise ArtefactError(f"{place}: features: {plan.shape} is not the shape of a picture; restore the file")
-    return Schema(plan.columns, plan.shape)
-
-
 @dataclass(frozen=True)
 class PredictionInput:
     """Rows to predict, and the columns that may be copied beside the predictions.
 
-    always : those that are copied unasked
-    invalid : cells of boolean columns that are neither true nor false and were made missing, by column
+    always : those that are copied by default
+    invalid : by column, boolean cells that are neither true nor false and were set to missing
     """
 
     data: Table | Images

@@ -1,4 +1,4 @@
-"""Resume states on disk: folders step-00000120, of which the last two are kept."""
+"""Checkpoints to resume from: folders such as step-00000120, of which the last two are kept."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _State:
 
 
 def save_checkpoint(folder: Path, snapshot: Snapshot) -> Path:
-    """Write folder/step-<step>; it is there whole or not at all. Then all but it and the one before go."""
+    """Write folder/step-<step>, whole or not at all, then remove all but it and the one before."""
     target = folder / f"step-{snapshot.step:08d}"
     tensors: dict[str, Tensor] = {}
     state = _State(SCHEMA_VERSION, snapshot.step, pack(snapshot.progress, {}), pack(snapshot.optimizer, tensors))
@@ -44,7 +44,12 @@ def save_checkpoint(folder: Path, snapshot: Snapshot) -> Path:
         write_tensors(new / MODEL, snapshot.model)
         write_tensors(new / OPTIMIZER, tensors)
         write_json(new / STATE, asdict(state))
-    _prune(folder, snapshot.step)
+    # Later steps than the one just saved are damaged, or the training was resumed before them.
+    paths = _list_checkpoints(folder)
+    kept = [path for path in paths if _step(path.name) <= snapshot.step][-KEPT:]
+    for path in paths:
+        if path not in kept:
+            remove_folder(path)
     return target
 
 
@@ -65,7 +70,7 @@ def load_checkpoint(folder: Path, reporter: Reporter) -> Snapshot | None:
             reporter.warn(f"{skipped}. Going back to {path.name}")
         return snapshot
     if damaged:
-        raise ArtefactError(f"{folder}: no checkpoint is whole, so train anew. {'; '.join(map(str, damaged))}")
+        raise ArtefactError(f"{folder}: every checkpoint is damaged; train again. {'; '.join(map(str, damaged))}")
     return None
 
 
@@ -93,12 +98,3 @@ def _list_checkpoints(folder: Path) -> list[Path]:
 
 def _step(name: str) -> int:
     return int(name.removeprefix("step-"))
-
-
-def _prune(folder: Path, saved: int) -> None:
-    """Later steps than the one just saved are of an abandoned course: they were damaged, or not resumed from."""
-    paths = _list_checkpoints(folder)
-    kept = [path for path in paths if _step(path.name) <= saved][-KEPT:]
-    for path in paths:
-        if path not in kept:
-            remove_folder(path)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side; the first is what the others are measured against.
+    """Runs side by side; the others are compared with the first.
 
     keys, environment : what is not the same in all
     pairs             : each other run with the first
@@ -38,12 +38,11 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The runs as they are called."""
         return tuple(str(record.run) for record in self.records)
 
     @property
     def same_data(self) -> bool:
-        """All were trained on the same prepared data, and so on the same split of it."""
+        """Whether all were trained on the same prepared data, and so on the same split of it."""
         return len({manifest.data_fingerprint for manifest in self.manifests}) == 1
 
     @property
@@ -76,7 +75,7 @@ def compare_runs(specs: Sequence[str]) -> Comparison:
     """Read the runs and compare them. Raises UsageError for fewer than two, ArtefactError for a damaged one."""
     runs = [find_run(spec) for spec in specs]
     if len({run.folder.resolve() for run in runs}) < max(2, len(runs)):
-        raise UsageError(f"two or more different runs are compared; got {', '.join(map(str, runs))}")
+        raise UsageError(f"expected two or more different runs; got {', '.join(map(str, runs))}")
     records = tuple(map(read_record, runs))
     if problems := [problem for record in records for problem in record.problems]:
         raise ArtefactError(problems[0])
@@ -110,8 +109,8 @@ def curves_of(comparison: Comparison) -> dict[str, Series]:
     for name in metrics:
         values = {run: [one.valid_metrics.get(name) for one in history] for run, history in histories.items()}
         found[f"validation {name}"] = values
-    return {quantity: series for quantity, series in found.items() if any(map(_has_finite, series.values()))}
-
-
-def _has_finite(values: Sequence[float | None]) -> bool:
-    return any(value is not None and math.isfinite(value) for value in values)
+    known = {
+        quantity: (value for values in series.values() for value in values if value is not None)
+        for quantity, series in found.items()
+    }
+    return {quantity: series for quantity, series in found.items() if any(map(math.isfinite, known[quantity]))}

@@ -1,9 +1,9 @@
-"""A run's folder: what lies where, its manifest and its lock; and which run a user means."""
+"""A run's folder: its files, its manifest and its lock; and finding the run that a user names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -32,8 +32,8 @@ _NAMES_LISTED = 20
 class Run:
     """runs/<name>/<number>; `create_run` and `find_run` make these.
 
-    number is 0 for a folder that was renamed to something else than a number. The folder may be a link; its parts
-    may not, since they are written to: asking for one that is raises ArtefactError.
+    number is 0 for a folder whose name is not a number. The folder may be a link; its parts may not, since they are
+    written to: reading a property whose path is a link raises ArtefactError.
     """
 
     folder: Path
@@ -80,12 +80,12 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from writing to the run; raises LockedError when one does already."""
+        """Keep other processes from writing to the run; raises LockedError when one already writes."""
         with held_lock(self.folder / LOCK_FILE, str(self)):
             yield
 
     def seems_in_use(self) -> bool:
-        """Whether a process that may live has the lock, as far as its file says."""
+        """Whether a process has the lock, according to its file."""
         return seems_held(self.folder / LOCK_FILE)
 
     def save_config(self, text: str) -> None:
@@ -96,26 +96,19 @@ class Run:
         """Raises ArtefactError when it is missing or damaged."""
         return manifest_from_json(read_json(self.manifest), self.manifest)
 
-    def update_manifest(self, **changes: object) -> RunManifest:
+    def update_manifest(self, **changes: Any) -> RunManifest:  # noqa: ANN401
         """Replace fields of the manifest; no other process's update is lost."""
-        with self._alone():
-            return self._change_manifest(changes)
+        return self._change_manifest(lambda before: replace(before, **changes))
 
     def count_test_look(self) -> int:
-        """Note one more evaluation on the test split; returns how many there were."""
-        with self._alone():
-            looks = self.read_manifest().test_looks + 1
-            return self._change_manifest({"test_looks": looks}).test_looks
+        """Count one more evaluation on the test split; returns how many there were."""
+        return self._change_manifest(lambda before: replace(before, test_looks=before.test_looks + 1)).test_looks
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """For the moment of a read and a write; `lock` is for the length of a command."""
+    def _change_manifest(self, change: Callable[[RunManifest], RunManifest]) -> RunManifest:
+        # Locked for the moment of a read and a write; `lock` is for the length of a command.
         with resource_errors(self.folder), locked_folder(self.folder.parent):
-            yield
-
-    def _change_manifest(self, changes: dict[str, Any]) -> RunManifest:
-        manifest = replace(self.read_manifest(), **changes)
-        write_json(self.manifest, asdict(manifest))
+            manifest = change(self.read_manifest())
+            write_json(self.manifest, asdict(manifest))
         return manifest
 
 
@@ -128,7 +121,7 @@ def create_run(name: str, config_yaml: str, manifest: RunManifest) -> Run:
 
 
 def next_folder(name: str) -> Path:
-    """Where the next run of a name would go; another process may be faster."""
+    """Where the next run of a name would go; another process may take the number first."""
     parent = runs_dir() / name
     return parent / f"{_next_number(parent) if parent.is_dir() else 1:03d}"
 
@@ -142,7 +135,7 @@ def open_run(folder: Path) -> Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether the folder holds a run; one whose creation was cut short is none."""
+    """Whether the folder holds a run, completely created."""
     return holds(folder, MANIFEST_FILE) and holds(folder, CONFIG_FILE)
 
 
@@ -160,7 +153,7 @@ def run_folders() -> list[Run]:
 
 
 def every_run() -> list[Run]:
-    """All that has a run's place and name, without the files that every run has too; in no order of time."""
+    """All folders with a run's place and name, damaged ones included; in no order of time."""
     return [
         open_run(folder) if is_run(folder) else Run(folder, folder.parent.name, int(folder.name))
         for folder in _numbered()
@@ -198,7 +191,7 @@ def _is_number(name: str) -> bool:
 
 
 def find_run(spec: str | None) -> Run:
-    """The run meant; None is the latest of all, a bare name the latest of that name.
+    """The run that a user names; None is the latest of all, a bare name the latest of that name.
 
     A folder may be the run's, its bundle's, or runs/<name>. Raises UsageError listing what there is.
     """
@@ -209,7 +202,7 @@ def find_run(spec: str | None) -> Run:
 
 
 def find_bundle(spec: str | None) -> Path:
-    """The bundle's folder meant: one that stands alone, or that of `find_run`. Raises UsageError."""
+    """The bundle's folder that a user names: one outside a run, or that of `find_run`. Raises UsageError."""
     if spec is not None and holds(Path(spec), BUNDLE_FILE):
         return Path(spec)
     run = find_run(spec)
@@ -224,12 +217,12 @@ def _in_folder(path: Path) -> Run | None:
     if not holds(path, BUNDLE_FILE):
         return None
     if not is_run(path.absolute().parent):
-        raise UsageError(f"{path}: a model bundle apart from its run; name the run itself")
+        raise UsageError(f"{path}: a model bundle outside its run; name the run instead")
     return open_run(path.parent if path.name else path.absolute().parent)
 
 
 def _below_runs_dir(spec: str) -> str:
-    r"""runs/iris, as a shell completes it, means iris; Windows' iris\001 means iris/001."""
+    r"""Iris for runs/iris, as a shell completes it; iris/001 for Windows' iris\001."""
     path = Path(spec)
     return (path.relative_to(runs_dir()) if path.is_relative_to(runs_dir()) else path).as_posix()
 
@@ -245,7 +238,7 @@ def _by_name(spec: str) -> Run | None:
 
 
 def _is_named(run: Run, name: str) -> bool:
-    """Whether its folder lies in runs/<name>; on macOS and Windows in runs/<NAME>, too, which is the same there."""
+    """Whether its folder is in runs/<name>; on macOS and Windows also in runs/<NAME>, which is the same there."""
     parent = runs_dir() / name
     same_but_case = run.name.casefold() == name.casefold() and parent.is_dir()
     return run.name == name or (same_but_case and run.folder.parent.samefile(parent))
@@ -257,7 +250,7 @@ def _not_found(spec: str | None) -> str:
     if spec is not None and spec.endswith((".yaml", ".yml")):
         what = f"'{spec:.80}' is a configuration, not a run"
     if not runs:
-        return f"{what}: {runs_dir()} holds none yet; train one with: mlcli train CONFIG"
+        return f"{what}: {runs_dir()} has none yet; train one with: mlcli train CONFIG"
     numbers = {name: [run.number for run in group] for name, group in groupby(runs, key=lambda run: run.name)}
     near = nearest((spec or "").split("/")[0], numbers)
     hint = f"; did you mean '{near}'?" if near else ";"

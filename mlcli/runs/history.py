@@ -1,4 +1,4 @@
-"""metrics.jsonl: one JSON line an epoch, without clock readings, so that equal runs leave equal bytes."""
+"""metrics.jsonl: one JSON line per epoch, without times, so that equal runs write equal bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TAIL = 1 << 16
 
 @dataclass(frozen=True)
 class LastEpoch:
-    """Part of an `EpochRecord`, whose module imports torch: how far a run has come."""
+    """Part of an `EpochRecord`, whose module imports torch: the progress of a run."""
 
     epoch: int
     valid_loss: float | None
@@ -49,7 +49,7 @@ class MetricsLog:
             disk.sync(self.path)
 
     def rewrite(self, records: Iterable[EpochRecord]) -> None:
-        """Put the history of a resumed run in place of what is there, such as epochs after its checkpoint."""
+        """Replace the file by the history of a resumed run, without epochs after its checkpoint."""
         write_file(self.path, b"".join(map(_to_line, records)))
 
 
@@ -60,8 +60,11 @@ def read_metrics(run: Run) -> list[EpochRecord]:
     """
     if not run.metrics.exists():
         return []
+    from mlcli.training.state import EpochRecord  # imports torch
+
     lines = read_limited(run.metrics, HISTORY_LIMIT).split(b"\n")
-    return [_from_line(line, f"{run.metrics}:{number}") for number, line in enumerate(lines[:-1], start=1)]
+    places = (f"{run.metrics}:{number}" for number in range(1, len(lines)))
+    return [from_json(EpochRecord, _parse(line, place), place) for line, place in zip(lines[:-1], places, strict=True)]
 
 
 def read_last_epoch(run: Run) -> LastEpoch | None:
@@ -76,15 +79,9 @@ def _to_line(record: EpochRecord) -> bytes:
     return json.dumps(strict_json(asdict(record)), allow_nan=False).encode() + b"\n"
 
 
-def _from_line(line: bytes, place: str) -> EpochRecord:
-    from mlcli.training.state import EpochRecord
-
-    return from_json(EpochRecord, _parse(line, place), place)
-
-
 def _parse(line: bytes, place: str) -> object:
     try:
         value: object = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ArtefactError(f"{place}: not a JSON line ({error}); restore the file or train anew") from None
+        raise ArtefactError(f"{place}: not a JSON line ({error}); restore the file or train again") from None
     return value

@@ -1,4 +1,4 @@
-"""Runs as they are listed: what is on disk of each, and what changed since the one before."""
+"""The list of runs: what is on disk of each, and what changed since the one before."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MeasuredScores:
 
     @property
     def headline(self) -> Score | None:
-        """The score to name a model by; None where none is defined."""
+        """The score shown for a model; None where none is defined."""
         return next((score for score in self.scores if score.value is not None), None)
 
 
@@ -60,10 +60,10 @@ class BestEpoch:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is on disk of a run; None for what is not there or cannot be read.
+    """What is on disk of a run; None for what is missing or cannot be read.
 
     problems : what could not be read, and what to do
-    in_use   : a process that may live has the run
+    in_use   : whether a process seems to write to the run
     """
 
     run: Run
@@ -77,7 +77,7 @@ class RunRecord:
 
     @property
     def status(self) -> str:
-        """That of the manifest; damaged with problems, killed where it says running and no process does."""
+        """The manifest's; damaged with problems, killed where it is running and no process has the run."""
         if self.problems or self.manifest is None:
             return "damaged"
         return "killed" if self.manifest.status == "running" and not self.in_use else self.manifest.status
@@ -98,20 +98,13 @@ class RunRecord:
 
     @property
     def headline(self) -> tuple[str, float] | None:
-        """The validation metric to name the run by: the test rows' headline, else the first that is no loss."""
+        """The validation metric shown for the run: the test rows' headline, else the first that is not the loss."""
         first = self.test.name if self.test is not None else next((name for name in self.valid if name != "loss"), "")
         return next(((name, self.valid[name]) for name in (first, "loss") if name in self.valid), None)
 
 
-@dataclass(frozen=True)
-class _Bundle:
-    """Of bundle.json, what is read here."""
-
-    facts: BestEpoch
-
-
 def read_record(run: Run) -> RunRecord:
-    """Read what there is; what is damaged becomes a problem and does not hide the rest."""
+    """Read all that is there; damaged parts are listed as problems and do not hide the rest."""
     if missing := [name for name in (MANIFEST_FILE, CONFIG_FILE) if not holds(run.folder, name)]:
         return RunRecord(run, (f"{run.folder}: {' and '.join(missing)} missing; restore it, or delete the folder",))
     problems: list[str] = []
@@ -141,7 +134,7 @@ def _read_best(run: Run) -> BestEpoch | None:
     if not place.exists():
         return None
     verify_file(place, "bundle")
-    return from_json(_Bundle, read_json(place), place).facts
+    return from_json(BestEpoch, from_json(dict[str, Any], read_json(place), place).get("facts"), f"{place}: facts")
 
 
 @dataclass(frozen=True)
@@ -205,19 +198,15 @@ def list_entries(name: str | None, limit: int) -> Listing:
     limit : how many at most; 0 is all. Raises UsageError for a name that no run has.
     """
     read = cache(read_record)
-    runs = _newest_first(name)
+    runs = [run for run in sorted(every_run(), key=_age, reverse=True) if name in (None, run.name)]
+    if name is not None and not runs:
+        runs = [find_run(name)]
     entries = [ListedRun(read(run), _changes(run, runs, read)) for run in runs[: limit or None]]
     return Listing(tuple(entries), len(runs))
 
 
-def _newest_first(name: str | None) -> list[Run]:
-    every = sorted(every_run(), key=_age, reverse=True)
-    chosen = [run for run in every if name in (None, run.name)]
-    return chosen or ([] if name is None else [find_run(name)])
-
-
 def _age(run: Run) -> tuple[str, int]:
-    """When it was made; of a run that cannot tell, when something in its folder was made last."""
+    """When it was created; without a readable manifest, when its folder was last changed."""
     try:
         return run.read_manifest().created, run.number
     except ArtefactError:

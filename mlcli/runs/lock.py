@@ -21,19 +21,23 @@ from mlcli.io.disk import resource_errors
 from mlcli.runs.manifest import utc_now
 
 _HOLDER_LIMIT = 4096
-# A holder writes itself in right after it has the lock, and who only looks whether a lock is held has it for a moment.
+# Seconds: a holder writes its name right after it has the lock, and a check of the lock has it for a moment.
 _PATIENCE, _PAUSE = 0.2, 0.005
 
 
 @contextmanager
 def held_lock(path: Path, label: str) -> Iterator[None]:
-    """Hold `path` locked, and tell in it who does; the lock ends with the process, however that ends.
+    """Keep `path` locked, with the holder's name in it; the lock ends with the process, however that ends.
 
     label names the run in messages. Raises LockedError when another process, or this one, holds it.
     """
     with _opened(path) as descriptor:
         _take(descriptor, path, label)
-        _write_holder(descriptor, path)
+        # Program and sub-command only: the rest may hold private paths and names.
+        command = " ".join(Path(word).name for word in sys.argv[:2])
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now(), "command": command}
+        with resource_errors(path):
+            disk.overwrite(descriptor, json.dumps(holder).encode())
         try:
             yield
         finally:
@@ -41,7 +45,7 @@ def held_lock(path: Path, label: str) -> Iterator[None]:
 
 
 def seems_held(path: Path) -> bool:
-    """Whether a process holds the lock, as far as can be told; whoever takes it meanwhile waits for this look."""
+    """Whether a process holds the lock, as far as is known; a process that takes it meanwhile waits for this check."""
     with contextlib.suppress(OSError), disk.opened(path) as descriptor:
         return platform.is_locked(descriptor)
     return False
@@ -66,7 +70,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _no_lock(path: Path) -> ResourceError:
-    return ResourceError(f"{path}: a link or a pipe stands where the lock is needed; delete it")
+    return ResourceError(f"{path}: a link or a pipe in place of the lock file; delete it")
 
 
 def _take(descriptor: int, path: Path, label: str) -> None:
@@ -82,19 +86,8 @@ def _take(descriptor: int, path: Path, label: str) -> None:
         ) from error
 
 
-def _write_holder(descriptor: int, path: Path) -> None:
-    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now(), "command": _command()}
-    with resource_errors(path):
-        disk.overwrite(descriptor, json.dumps(holder).encode())
-
-
-def _command() -> str:
-    """Program and sub-command; the rest may hold paths and names that are nobody's business."""
-    return " ".join(Path(word).name for word in sys.argv[:2])
-
-
 def _describe_holder(holder: dict[str, Any]) -> str:
-    """Who holds the lock, and how to end it; whoever died before it wrote itself in is not named."""
+    """Who holds the lock, and how to end it; a process that ended before it wrote its name is not named."""
     here = bool(holder) and holder["host"] == socket.gethostname()
     if not holder or (here and not platform.may_be_running(holder["pid"])):
         return "another process; wait for it to end, or stop it"
@@ -107,7 +100,7 @@ def _describe_holder(holder: dict[str, Any]) -> str:
 
 
 def _read_holder(descriptor: int) -> dict[str, Any]:
-    """What is written in the lock; empty when that names nobody."""
+    """The holder's name in the lock; empty without one."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         os.lseek(descriptor, 0, os.SEEK_SET)
         holder = json.loads(os.read(descriptor, _HOLDER_LIMIT))

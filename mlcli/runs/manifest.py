@@ -1,4 +1,4 @@
-"""The manifest of a run: what it was made with, for repeating it and for telling runs apart."""
+"""The manifest of a run: the versions, the device and the data that it was trained with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def describe_platform() -> str:
 
 
 def utc_now() -> str:
-    """The time in ISO 8601 with microseconds, in UTC; texts of it sort by time."""
+    """The time in UTC, ISO 8601 with microseconds; its texts sort by time."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
@@ -42,10 +42,10 @@ def _version(package: str) -> str:
 class RunManifest:
     """manifest.json of a run; it names no folder, machine or person.
 
-    dataset      : the dataset really used
-    stand_in_for : the dataset the config asked for, where another had to stand in for it
+    dataset      : the dataset used
+    stand_in_for : the dataset of the config, where `dataset` replaced it
     rows         : rows of each split
-    timings      : seconds, by what was done
+    timings      : seconds, by activity
     test_looks   : how often the test split was evaluated
     members      : networks of the model; more than 1 is an ensemble
     """
@@ -71,7 +71,7 @@ class RunManifest:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Versions, platform and device: what else the run's numbers depend on."""
+        """Versions, platform and device, on which the run's numbers depend as well."""
         device = {"device": self.device, "threads": self.threads, "precision": self.precision}
         return {**self.versions, "platform": self.platform, **device}
 

@@ -33,7 +33,7 @@ SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".jsonl": "
 FOLDER = KIND = "predictions"
 FACTS, NUMBERS = "predictions.json", "predictions.safetensors"
 SCHEMA_VERSION = 1
-# Those of a million rows of three classes take less.
+# The predictions for a million rows of three classes take less.
 MAX_BYTES = 64 << 20
 # Level of the intervals where no run was measured.
 CONFIDENCE = 0.95
@@ -70,21 +70,16 @@ def choose_format(path: Path | None, asked: str | None) -> Format:
     if path is None or str(path) == "-":
         return "csv"
     if (known := SUFFIXES.get(path.suffix.lower())) is None:
-        raise UsageError(f"{path}: the suffix names no format; use {', '.join(SUFFIXES)}, or name it with --format")
+        raise UsageError(f"{path}: unknown suffix; use {', '.join(SUFFIXES)}, or name it with --format")
     return known
 
 
 def write_predictions(frame: pl.DataFrame, path: Path | None, file_format: Format) -> None:
-    """Write to a file, whole or not at all, or to stdout."""
+    """Write to a file, whole or not at all, or to stdout: on a terminal without control characters."""
     content = _render(frame, file_format)
-    if path is None:
-        _print(content)
-    else:
+    if path is not None:
         write_file(path, content)
-
-
-def _print(content: memoryview) -> None:
-    """The bytes as they are to stdout; on a terminal without control characters."""
+        return
     if sys.stdout.isatty():
         content = memoryview(printable(bytes(content).decode(errors="replace"), keep="\n\t").encode())
     sys.stdout.buffer.write(content)
@@ -135,7 +130,7 @@ def fingerprint_rows(source: str, split: SplitName, task: FittedTask, truth: np.
     source : the `rows_fingerprint` of the prepared data
     """
     match task:
-        case Classification():  # another run may order its classes otherwise
+        case Classification():  # another run may have its classes in another order
             names = sorted(task.classes)
             targets = np.array([names.index(name) for name in task.classes], dtype="<i8")[truth]
         case Regression():
@@ -146,7 +141,11 @@ def fingerprint_rows(source: str, split: SplitName, task: FittedTask, truth: np.
 
 def save_predictions(parent: Path, saved: SavedPredictions) -> None:
     """Replace parent/predictions; predictions of more than MAX_BYTES are not saved, and an older folder is removed."""
-    numbers = {name: torch.from_numpy(_narrow(array)) for name, array in _arrays(saved).items()}
+    found = saved.predictions
+    arrays = {"truth": saved.truth, "values": found.values, "scores": found.scores}
+    if found.probabilities is not None:
+        arrays["probabilities"] = found.probabilities
+    numbers = {name: torch.from_numpy(_narrow(array)) for name, array in arrays.items()}
     if sum(tensor.nbytes for tensor in numbers.values()) > MAX_BYTES:
         if os.path.lexists(parent / FOLDER):
             remove_folder(parent / FOLDER)
@@ -158,7 +157,7 @@ def save_predictions(parent: Path, saved: SavedPredictions) -> None:
 
 
 def load_predictions(parent: Path) -> SavedPredictions | None:
-    """What parent/predictions holds, verified before it is parsed; None where there is none. Raises ArtefactError."""
+    """The content of parent/predictions, verified before it is parsed; None without it. Raises ArtefactError."""
     folder = refuse_symlink(parent / FOLDER)
     recover_folder(folder)
     if not os.path.lexists(folder):
@@ -176,14 +175,8 @@ def load_predictions(parent: Path) -> SavedPredictions | None:
     return SavedPredictions(facts.split, facts.rows, task, arrays["truth"], predictions)
 
 
-def _arrays(saved: SavedPredictions) -> dict[str, np.ndarray]:
-    found = saved.predictions
-    optional = {} if found.probabilities is None else {"probabilities": found.probabilities}
-    return {"truth": saved.truth, "values": found.values, "scores": found.scores, **optional}
-
-
 def _narrow(array: np.ndarray) -> np.ndarray:
-    """Half as wide where that loses nothing, as with a network's outputs: rounding would make ties."""
+    """Half as wide where that loses nothing, as with a network's outputs; rounding would create ties."""
     narrow = np.ascontiguousarray(array.astype(np.int32 if array.dtype.kind == "i" else np.float32))
     return narrow if np.array_equal(narrow, array, equal_nan=array.dtype.kind == "f") else np.ascontiguousarray(array)
 
@@ -193,7 +186,7 @@ def _widen(array: np.ndarray) -> np.ndarray:
 
 
 def _fit(task: FittedTask, arrays: dict[str, np.ndarray]) -> bool:
-    """Whether the arrays are those of predictions of the task: their shapes, and class indices that it knows."""
+    """Whether the arrays can be predictions of the task: their shapes, and the range of class indices."""
     rows = arrays["truth"].shape[:1] if "truth" in arrays else ()
     shape = rows if isinstance(task, Classification) else (*rows, task.n_outputs)
     expected = {"truth": shape, "values": shape, "scores": (*rows, task.n_outputs)}
@@ -201,11 +194,10 @@ def _fit(task: FittedTask, arrays: dict[str, np.ndarray]) -> bool:
         expected["probabilities"] = (*rows, len(task.classes))
     if {name: array.shape for name, array in arrays.items()} != expected:
         return False
-    return not isinstance(task, Classification) or all(_are_indices(arrays[n], task) for n in ("truth", "values"))
-
-
-def _are_indices(array: np.ndarray, task: Classification) -> bool:
-    return array.dtype.kind == "i" and bool(((array >= 0) & (array < len(task.classes))).all())
+    if not isinstance(task, Classification):
+        return True
+    indices = (arrays["truth"], arrays["values"])
+    return all(one.dtype.kind == "i" and bool(((one >= 0) & (one < len(task.classes))).all()) for one in indices)
 
 
 @dataclass(frozen=True)
@@ -243,7 +235,7 @@ def _compare(
     (name, us), (other, them) = ours, theirs
     if us is None or them is None:
         missing = other if them is None else name
-        return Pair(name, other, level, f"{missing} keeps no predictions; measure it with: mlcli evaluate {missing}")
+        return Pair(name, other, level, f"{missing} has no saved predictions; run: mlcli evaluate {missing}")
     if reason := _why_not_comparable(us, them):
         return Pair(name, other, level, reason)
     found = compare_predictions(them.task, them.truth, us.predictions, them.predictions, "auto", level)
@@ -257,7 +249,7 @@ def _why_not_comparable(ours: SavedPredictions, theirs: SavedPredictions) -> str
     if ours.rows != theirs.rows:
         return f"their {ours.split} rows are not the same: another source, split, seed or cleaning"
     if _classes(ours) != _classes(theirs):
-        return "they call another class the positive one (evaluation.positive)"
+        return "they have different positive classes (evaluation.positive)"
     return None
 
 

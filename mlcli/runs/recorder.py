@@ -1,4 +1,4 @@
-"""What a run records: what it was made from, its epochs and checkpoints; its data is required again later."""
+"""What a run records: its manifest, its epochs and its checkpoints; and its data, prepared again and compared."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def manifest_of(context: TrainingContext, inputs: Inputs) -> RunManifest:
 def bundle_facts(
     inputs: Inputs, best_epoch: int, train: Mapping[str, float], valid: Mapping[str, float]
 ) -> dict[str, Any]:
-    """When and from what a bundle was made, and its scores; it names no folder, machine or person."""
+    """When and from what data a bundle was made, and its scores; without names of folders, machines or people."""
     return {
         "created": utc_now(),
         "versions": package_versions(),
@@ -56,7 +56,7 @@ def bundle_facts(
 def prepare_data_of(run: Run, reporter: Reporter) -> Prepared:
     """The data that a run was trained on. Raises DataError when it has changed since.
 
-    The run's own config says where it is; that of its bundle has no absolute paths, since bundles travel.
+    Its paths are those of the run's own config; the bundle's config has no absolute paths, as bundles may be moved.
     """
     config = read_resolved(run.config)
     prepared = prepare_dataset(config.dataset, config.seed, reporter)
@@ -70,15 +70,15 @@ def require_same_data(run: Run, prepared: Prepared) -> None:
     if before != prepared.fingerprint:
         raise DataError(
             f"run {run}: its data has changed since it was trained (fingerprint {before[:12]}, now "
-            f"{prepared.fingerprint[:12]}), so its test rows are not the same; put the old data back or train a new "
+            f"{prepared.fingerprint[:12]}), so its test rows may differ; restore the data or train a new "
             "run. New rows can be predicted: mlcli predict FILE"
         )
 
 
 class RunRecorder(Callback):
-    """Every epoch goes to metrics.jsonl; a checkpoint is saved when enough time has passed, and at the end.
+    """Writes every epoch to metrics.jsonl, and a checkpoint when enough time has passed, and at the end.
 
-    What a checkpoint holds of the history, metrics.jsonl holds, too, whenever the machine stops.
+    All epochs of a checkpoint are in metrics.jsonl too, even after a crash.
     """
 
     def __init__(self, run: Run, state: TrainingState, checkpoint_seconds: float) -> None:
