@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlcli.config.sections.features import DatePart
-from mlcli.data.tables.cells import DTYPES, as_days
 from mlcli.data.tables.frames import PORTION, Frame, column_of
+from mlcli.data.tables.rows import DTYPES, as_days
 from mlcli.errors import DataError
 from mlcli.io.text import suggestion
 
