@@ -109,8 +109,8 @@ def curves_of(comparison: Comparison) -> dict[str, Series]:
     for name in metrics:
         values = {run: [one.valid_metrics.get(name) for one in history] for run, history in histories.items()}
         found[f"validation {name}"] = values
-    known = {
-        quantity: (value for values in series.values() for value in values if value is not None)
+    return {
+        quantity: series
         for quantity, series in found.items()
+        if any(value is not None and math.isfinite(value) for values in series.values() for value in values)
     }
-    return {quantity: series for quantity, series in found.items() if any(map(math.isfinite, known[quantity]))}

@@ -166,8 +166,8 @@ def test_bounds(bounded, bounds, missed):
         ("accuracy=", "'' is not a number"),
         ("accuracy=high", "'high' is not a number"),
         ("accuracy=nan", "'nan' is not a number"),
-        ("acuracy=0.9", "'acuracy' is no metric of this task; did you mean 'accuracy'? choose from accuracy, balanced"),
-        ("rmse=3", "'rmse' is no metric of this task"),
+        ("acuracy=0.9", "'acuracy' is not a metric of this task; did you mean 'accuracy'? choose from accuracy, balanced"),
+        ("rmse=3", "'rmse' is not a metric of this task"),
     ],
 )
 def test_bounds_that_are_not_understood(bounded, bound, message):

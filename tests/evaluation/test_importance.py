@@ -82,9 +82,9 @@ def test_rows_that_are_predicted_are_bounded(monkeypatch):
 
 
 @pytest.mark.parametrize(("data", "headline", "reason"), [
-    (Images(np.zeros((2, 2, 2), np.uint8), None, ("a",)), ACCURACY, "pictures have no columns"),
+    (Images(np.zeros((2, 2, 2), np.uint8), None, ("a",)), ACCURACY, "images have no columns"),
     (table(3, "ab"), replace(MSE, value=None, reason="no rows"), "mse is undefined: no rows"),
-    (table(3, [f"x{i}" for i in range(201)]), MSE, "201 columns are too many to be shuffled one by one; up to 200 are"),
+    (table(3, [f"x{i}" for i in range(201)]), MSE, "201 columns are too many to shuffle one by one (at most 200)"),
 ])  # fmt: skip
 def test_without_importances_there_is_a_reason(data, headline, reason):
     found = measure_importance(regression(), data, np.zeros((3, 1)), answer, headline, seed=0)

@@ -36,9 +36,9 @@ def test_a_class_of_fewer_rows_than_folds_is_dealt_as_far_as_it_goes():
     ("n_rows", "folds", "classes", "error", "message"),
     [
         (501, "leave_one_out", None, ConfigError, "each of the 501 rows"),
-        (1, "leave_one_out", None, DataError, "two rows or more"),
-        (3, 4, None, ConfigError, "4 folds need as many rows, and there are 3"),
-        (6, 4, np.repeat([0, 1], 3), ConfigError, "rows of the largest class, and there are 3"),
+        (1, "leave_one_out", None, DataError, "at least two rows, got 1"),
+        (3, 4, None, ConfigError, "4 folds need at least 4 rows, got 3"),
+        (6, 4, np.repeat([0, 1], 3), ConfigError, "rows of the largest class, got 3"),
     ],
 )
 def test_too_few_and_too_many_rows_are_refused(n_rows, folds, classes, error, message):

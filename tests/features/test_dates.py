@@ -90,7 +90,7 @@ def test_formulas_take_parts():
         ({"d": DAYS}, {"derive": {"a": "d * 2"}}, ["derive.a", "'d' holds dates", "d_year, d_month"]),
         ({"d": DAYS}, {"derive": {"d_year": "1"}}, ["derive.d_year", "exists already"]),
         ({"d": DAYS}, {"drop": ["d"]}, ["features.drop", "'d' holds dates", "dataset.drop"]),
-        ({"d": DAYS, "d_year": [1.0] * 4}, {}, ["column 'd_year'", "made of 'd'", "columns.d.dates"]),
+        ({"d": DAYS, "d_year": [1.0] * 4}, {}, ["column 'd_year'", "computed from 'd'", "columns.d.dates"]),
         ({"d": DAYS}, {"columns": {"d": {"encode": "one_hot"}}}, ["columns.d.encode", "holds dates", "{d: category}"]),
         ({"x": [1.0, 2.0]}, {"columns": {"x": {"dates": ["year"]}}}, ["columns.x.dates", "holds numbers", "{x: date}"]),
         ({"c": ["a", "b"]}, {"columns": {"c": {"dates": ["year"]}}}, ["columns.c.dates", "categories", "%d/%m/%Y"]),

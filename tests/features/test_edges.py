@@ -169,5 +169,5 @@ def test_a_dropped_column_is_no_input_and_what_is_derived_from_it_is():
 
 
 def test_to_drop_every_column_is_refused():
-    with pytest.raises(DataError, match=r"features\.drop: no input is left without a"):
+    with pytest.raises(DataError, match=r"features\.drop: no feature remains without a"):
         fit_features(table_of({"a": [1.0, 2.0]}), FeaturesConfig(drop=("a",)), 0)

@@ -82,7 +82,7 @@ def test_an_order_may_say_where_missing_stands():
 
 def test_categories_outside_the_order_are_named():
     order = {"columns": {"pet": {"encode": "ordinal", "order": ["dog", "cat"]}}}
-    with pytest.raises(DataError, match=r"features\.columns\.pet\.order: .*'bee', 'emu'.*add to the order"):
+    with pytest.raises(DataError, match=r"features\.columns\.pet\.order: .*'bee', 'emu'.*list every category"):
         fit(PETS, **order)
 
 

@@ -84,7 +84,7 @@ def test_a_column_may_be_cut_otherwise_and_a_dropped_one_takes_its_pieces_along(
 
 def test_a_wide_table_is_not_cut_into_more_inputs_than_a_network_learns_from():
     numbers = {f"x{i}": (np.arange(120.0) + i).tolist() for i in range(101)}
-    with pytest.raises(ConfigError, match=r"features\.pieces: cuts 101 number columns into 10,100 pieces"):
+    with pytest.raises(ConfigError, match=r"features\.pieces: 101 number columns have 10,100 pieces"):
         fit(numbers, pieces=100)
 
 

@@ -187,7 +187,7 @@ class TestLoad:
     def test_all_damaged(self, tmp_path):
         for step in (10, 20):
             self.damage(save_checkpoint(tmp_path, snapshot(step)) / "model.safetensors", "flip")
-        with pytest.raises(ArtefactError, match=r"train anew.*step-00000020.*step-00000010"):
+        with pytest.raises(ArtefactError, match=r"train again.*step-00000020.*step-00000010"):
             load_checkpoint(tmp_path, Listener())
 
     def test_saving_after_a_fall_back(self, tmp_path):

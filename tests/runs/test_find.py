@@ -115,7 +115,7 @@ class TestFindBundle:
     def test_apart_from_its_run(self, three, tmp_path):
         moved = three[0].model.rename(tmp_path / "shipped")
         assert find_bundle(str(moved)) == moved
-        with pytest.raises(UsageError, match="apart from its run"):
+        with pytest.raises(UsageError, match="outside its run"):
             find_run(str(moved))
 
     def test_before_training_ends(self, three):

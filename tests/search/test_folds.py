@@ -86,7 +86,7 @@ def test_a_trial_that_is_stopped_between_folds_leaves_no_trace(make_config, open
 
 
 def test_more_folds_than_rows_are_refused(make_config, make_search_context):
-    with pytest.raises(ConfigError, match=r"improve\.folds: 100 folds need as many rows of the largest class"):
+    with pytest.raises(ConfigError, match=r"improve\.folds: 100 folds need at least 100 rows of the largest class"):
         make_search_context(make_config("improve.folds=100", "dataset.rows=60"))
 
 

@@ -60,7 +60,7 @@ ELSEWHERE = {
         3,
         "folder.csv: a folder; name the file in it",
     ),
-    ("evaluate", "configs/iris.yaml"): (2, "'configs/iris.yaml' is a configuration, not a run: runs holds none yet"),
+    ("evaluate", "configs/iris.yaml"): (2, "'configs/iris.yaml' is a configuration, not a run: runs has none yet"),
     ("init", "folder.csv"): (3, "folder.csv: no sub-folders; expected at least two, one per class"),
     ("init", "table.csv", "--target", "yy"): (3, "table.csv: --target: no column 'yy'; did you mean 'y'?"),
     ("init", "table.csv", "--target", "y", "-o", "configs/iris.yaml"): (

@@ -65,7 +65,7 @@ def test_answers_to_the_same_rows_are_compared_in_pairs(make_run, measure):
 
 
 APART = {
-    "not measured": (None, "iris/002 keeps no predictions; measure it with: mlcli evaluate iris/002"),
+    "not measured": (None, "iris/002 has no saved predictions; run: mlcli evaluate iris/002"),
     "another split": ({"split": "valid"}, "valid and test"),
     "other rows": ({"rows": "b" * 64}, "test rows are not the same"),
     "another positive class": ({"classes": ("b", "a")}, "evaluation.positive"),
