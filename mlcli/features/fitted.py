@@ -23,10 +23,9 @@ from mlcli.features.report import FeatureReport
 from mlcli.features.scaling import LARGEST
 from mlcli.features.state import PLACE, FeatureLayout, broken
 from mlcli.features.table import TableFeatures
-from mlcli.io.atomic import atomic_folder, load_cached, write_json
-from mlcli.io.json import fields_to_json, from_json
+from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
+from mlcli.io.json import fields_to_json, from_json, read_json
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.verified import read_json, verify_folder
 from mlcli.reporter import Reporter
 
 KIND = "features"

@@ -166,7 +166,10 @@ def test_bounds(bounded, bounds, missed):
         ("accuracy=", "'' is not a number"),
         ("accuracy=high", "'high' is not a number"),
         ("accuracy=nan", "'nan' is not a number"),
-        ("acuracy=0.9", "'acuracy' is not a metric of this task; did you mean 'accuracy'? choose from accuracy, balanced"),
+        (
+            "acuracy=0.9",
+            "'acuracy' is not a metric of this task; did you mean 'accuracy'? choose from accuracy, balanced",
+        ),
         ("rmse=3", "'rmse' is not a metric of this task"),
     ],
 )
