@@ -9,7 +9,6 @@ from datetime import date
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 import torch
 from pydantic import JsonValue
 
@@ -135,36 +134,6 @@ def _is_day(text: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class RowTensors:
-    """The columns of a table that are read: numbers, with how many a row, and category columns as uint32 codes."""
-
-    numbers: tuple[tuple[int, NumberReader], ...]
-    codes: tuple[np.ndarray, ...]
-
-    @classmethod
-    def read(cls, frame: pl.DataFrame, readers: Sequence[Reader], vocabularies: Sequence[Vocabulary]) -> RowTensors:
-        """Find the columns by name and look up the categories; DataError where a column does not fit."""
-        numbers = tuple((len(reader.numbers), reader.read(frame)) for reader in readers)
-        return cls(numbers, tuple(own.codes(cells_of(frame, own.name)) for own in vocabularies))
-
-    def tensors(self, rows: slice, height: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Numbers float64 (height, p), NaN where missing, and codes int64 (height, q), padded with 0.
-
-        Each column lies in one piece of memory.
-        """
-        size = rows.stop - rows.start
-        numbers = np.zeros((sum(count for count, _ in self.numbers), height))
-        start = 0
-        for count, own in self.numbers:
-            own.fill(numbers[start : start + count, :size], rows)
-            start += count
-        codes = np.zeros((len(self.codes), height), dtype=np.int64)
-        for i, column in enumerate(self.codes):
-            codes[i, :size] = column[rows]
-        return torch.from_numpy(numbers).T, torch.from_numpy(codes).T
-
-
 @dataclass(frozen=True, eq=False)
 class TableFeatures:
     """Maps the rows of a table to the feature matrix."""
@@ -257,12 +226,33 @@ class TableFeatures:
         fitted = max(1, len(self.names) + len(self.plan.vocabularies))
         step = min(_MAX_ROWS, max(BLOCK, _CELLS // fitted // BLOCK * BLOCK))
         for first, part in portions(frame):
-            read = RowTensors.read(part, self.plan.readers, self.plan.vocabularies)
+            readings = [(len(reader.numbers), reader.read(part)) for reader in self.plan.readers]
+            codes = [own.codes(cells_of(part, own.name)) for own in self.plan.vocabularies]
             for start in range(0, part.height, step):
                 rows = slice(start, min(start + step, part.height))
                 height = -(-(rows.stop - start) // BLOCK) * BLOCK
                 folds = torch.from_numpy(folds_of(first + start, first + start + height)) if training else None
-                yield slice(first + start, first + rows.stop), (*read.tensors(rows, height), folds)
+                yield slice(first + start, first + rows.stop), (*_padded(readings, codes, rows, height), folds)
+
+
+def _padded(
+    readings: Sequence[tuple[int, NumberReader]], codes: Sequence[np.ndarray], rows: slice, height: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers float64 (height, p), NaN where missing, and codes int64 (height, q), padded with 0.
+
+    readings : each column that is read as numbers, with how many numbers a row has
+    Each column is contiguous in memory.
+    """
+    size = rows.stop - rows.start
+    numbers = np.zeros((sum(count for count, _ in readings), height))
+    start = 0
+    for count, own in readings:
+        own.fill(numbers[start : start + count, :size], rows)
+        start += count
+    categories = np.zeros((len(codes), height), dtype=np.int64)
+    for i, column in enumerate(codes):
+        categories[i, :size] = column[rows]
+    return torch.from_numpy(numbers).T, torch.from_numpy(categories).T
 
 
 def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> TableArithmetic:
@@ -280,16 +270,13 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     mean = reader.take("scale.centre", n_scaled)
     scale, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)
-    pieces = PiecewiseLinearEncoding(plan.pieces, *_read_pieces(plan, reader))
+    # Features fitted by earlier versions have no pieces.
+    low = width = torch.empty(0, dtype=torch.float64)
+    if plan.pieces or reader.has("pieces.low"):
+        count = len(plan.pieces)
+        low, width = reader.take("pieces.low", count), reader.take_positive("pieces.width", count)
+    pieces = PiecewiseLinearEncoding(plan.pieces, low, width)
     select = reader.take_positions("select", n_scaled + len(plan.unscaled()))
     project = Project.read(reader, len(select))
     scaler = Scaler(power, quantile, mean, scale, limit)
     return TableArithmetic(derive, impute, encode, pieces, scaler, select, project)
-
-
-def _read_pieces(plan: TablePlan, reader: TensorReader) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where the pieces begin, and their widths; features fitted by earlier versions have none."""
-    if not plan.pieces and not reader.has("pieces.low"):
-        return torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
-    count = len(plan.pieces)
-    return reader.take("pieces.low", count), reader.take_positive("pieces.width", count)
