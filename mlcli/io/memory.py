@@ -69,7 +69,7 @@ def _cgroup_limits() -> Iterator[Available]:
 
 
 def _own(name: str) -> int:
-    """A figure of this process, in bytes; 0 where the system does not report it."""
+    """A number of bytes that the system reports for this process; 0 where it does not."""
     return _figures(Path("/proc/self/status")).get(name, 0)
 
 

@@ -37,8 +37,6 @@ Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the ta
 MAX_VALUES = 10_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-# Characters shown of a value found where a whole configuration is expected, such as a table.
-LONGEST_SHOWN = 60
 
 
 def read_yaml(text: str, source: str) -> Tree:
@@ -79,7 +77,7 @@ def _not_a_mapping(value: Value, place: Place) -> Problem:
         message = "the file is empty; it needs at least a dataset section"
     else:
         text = repr(value)
-        shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+        shown = text if len(text) <= 60 else f"{text[:60]}…"
         kind = "a list" if isinstance(value, tuple) else f"the single value {shown}"
         message = f"the file must be keys with values, such as 'seed: 0'; got {kind}"
     return Problem("", message, place.source, place.line, place.column)

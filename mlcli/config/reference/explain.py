@@ -23,9 +23,6 @@ class Advice:
     example: JsonValue = None
 
 
-NO_ADVICE = Advice()
-
-
 @dataclass(frozen=True)
 class KeyEntry:
     """A key as one or several members of a union have it.
@@ -67,7 +64,7 @@ class Topic:
     def advice(self) -> Advice:
         """The advice of the first key that has some."""
         found = (advice_of(key.field) for key in self.keys)
-        return next((one for one in found if one != NO_ADVICE), NO_ADVICE)
+        return next((one for one in found if one != Advice()), Advice())
 
     def entries(self) -> tuple[KeyEntry, ...]:
         """The key itself, once for each different description among the members that have it."""
@@ -117,7 +114,7 @@ class Topic:
 def advice_of(field: FieldInfo) -> Advice:
     """The advice on a key; empty where there is none."""
     extra: Any = field.json_schema_extra
-    return Advice(**extra) if extra else NO_ADVICE
+    return Advice(**extra or {})
 
 
 def is_choice(key: Key) -> bool:

@@ -137,13 +137,16 @@ def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
 
 
 def check_columns(config: Config) -> Iterator[ConfigIssue]:
-    """Columns that are asked to be two things at once, and keys that have no effect on them."""
+    """Columns with two contradictory uses, and keys that have no effect on a column."""
     dataset, features = config.dataset, config.features
     if isinstance(dataset, ImageConfig):
         yield from _keys_without_columns(dataset.name, features)
         return
     for name, text in features.derive.items():
-        yield from _unreadable_formula(name, text)
+        try:
+            parse_formula(text)
+        except FormulaError as error:
+            yield ConfigIssue(("features", "derive", name), str(error))
         taken = _other_use(name, dataset)
         if taken and taken != "dropped by dataset.drop":
             message = f"the name is {taken}; choose another name for the derived column"
@@ -156,13 +159,6 @@ def check_columns(config: Config) -> Iterator[ConfigIssue]:
     if features.fill_value != 0 and features.impute != "constant":
         message = f"is used with features.impute: constant only; impute is {features.impute}"
         yield ConfigIssue(("features", "fill_value"), message, reads=(("features", "impute"),))
-
-
-def _unreadable_formula(name: str, text: str) -> Iterator[ConfigIssue]:
-    try:
-        parse_formula(text)
-    except FormulaError as error:
-        yield ConfigIssue(("features", "derive", name), str(error))
 
 
 def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[ConfigIssue]:

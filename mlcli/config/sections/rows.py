@@ -17,8 +17,7 @@ DateFormat = Annotated[
     ErrorHint("how dates are written, such as %d/%m/%Y or %m/%d/%y %H:%M"),
 ]
 ORIGIN: dict[str, Any] = {
-    "when": "Set it when the file is not distributed with the config.",
-    "example": "UCI, dataset 2",
+    "when": "Set it when the file is not distributed with the config.", "example": "UCI, dataset 2"
 }
 
 
