@@ -29,7 +29,7 @@ def test_one_of_two_resumes(campaign, make_place, start):
     make_place("contested")
     Path("small.yaml").write_text(CONFIG.replace(", early_stopping: {patience: 50}", ""))
     finish(start, "-S", "training.epochs=1")
-    for _ in range(campaign.size(5, 200)):
+    for _ in range(campaign.size(2, 200)):
         pair = [start(*RESUME, *ENDLESS) for _ in range(2)]
         wait_until(lambda pair=pair: any(child.poll() is not None for child in pair))
         [loser], [holder] = ([child for child in pair if (child.poll() is None) is alive] for alive in (False, True))
@@ -44,7 +44,7 @@ def test_one_of_two_resumes(campaign, make_place, start):
 
 def test_new_runs_at_once_get_numbers_of_their_own(campaign, make_place, start):
     make_place("crowd")
-    crowd = [start(*BEGIN) for _ in range(campaign.size(4, 60))]
+    crowd = [start(*BEGIN) for _ in range(campaign.size(3, 60))]
     assert [child.end() for child in crowd] == [(0, "", "")] * len(crowd)
     assert sorted(path.name for path in RUN.parent.iterdir()) == [f"{n:03d}" for n in range(1, len(crowd) + 1)]
     campaign.record(f"{len(crowd)} at once")

@@ -78,7 +78,7 @@ def test_the_program_dies_at_any_operation(campaign, stage, tmp_path):
 def test_the_power_is_cut_at_any_operation(campaign, stage, tmp_path):
     events = len(stage.recorded.events)
     for after in range(events + 1):
-        for draw in range(campaign.size(2, 60)):
+        for draw in range(campaign.size(1, 60)):
             target = tmp_path / f"cut-{after}-{draw}"
             stage.recorded.power_cut(after, campaign.random, target)
             os.chdir(target)
@@ -96,7 +96,7 @@ def test_the_power_is_cut_during_a_training(campaign, tmp_path, monkeypatch, mlc
     Path("small.yaml").write_text(CONFIG)
     recorded = RecordedDisk(here, lambda: campaign.record(f"exit {mlcli(*BEGIN).code} uninterrupted"))
     uninterrupted = predict_and_digest(mlcli)
-    for blow in range(campaign.size(8, 400)):
+    for blow in range(campaign.size(3, 400)):
         target = tmp_path / f"cut-{blow}"
         recorded.power_cut(campaign.random.randint(0, len(recorded.events)), campaign.random, target)
         os.chdir(target)

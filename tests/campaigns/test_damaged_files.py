@@ -202,7 +202,7 @@ def strike(artefact, path, damaged):
 
 def test_flipped_bits(campaign, artefact):
     paths = sorted(artefact.folder.iterdir())
-    for blow in range(campaign.size(40, 4_000)):
+    for blow in range(campaign.size(20, 4_000)):
         path = paths[blow % len(paths)]
         damaged = bytearray(path.read_bytes())
         damaged[campaign.random.randrange(len(damaged))] ^= 1 << campaign.random.randrange(8)
@@ -220,7 +220,7 @@ def lengths(campaign, size):
     """All of them at a large size; else the ends and some between."""
     if campaign.large and size <= 4096:
         return range(size)
-    inside = campaign.random.sample(range(1, size - 1), min(size - 2, campaign.size(5, 1000)))
+    inside = campaign.random.sample(range(1, size - 1), min(size - 2, campaign.size(2, 1000)))
     return sorted({0, size - 1, *inside})
 
 

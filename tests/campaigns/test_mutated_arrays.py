@@ -77,7 +77,7 @@ def test_binary(campaign, workspace, mlcli, monkeypatch, name):
     for label in "ab":
         (workspace / "pictures" / label).mkdir(parents=True)
         Image.new("L", (6, 5), ord(label)).save(workspace / "pictures" / label / "1.png")
-    for _ in range(campaign.size(12, 750)):
+    for _ in range(campaign.size(6, 750)):
         content = mutate(campaign.random, make(campaign.random), PIECES, [make(campaign.random)])
         (workspace / file).write_bytes(content)
         campaign.record(f"exit {go_through(mlcli, workspace / file)}")

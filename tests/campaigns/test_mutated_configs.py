@@ -46,7 +46,7 @@ def judge(campaign, path, content):
 
 
 def test_damaged_bytes(campaign, tmp_path):
-    for _ in range(campaign.size(100, 10_000)):
+    for _ in range(campaign.size(50, 10_000)):
         content = mutate(campaign.random, campaign.random.choice(FILES), PIECES, FILES)
         judge(campaign, tmp_path / "c.yaml", content)
 
@@ -55,7 +55,7 @@ def test_other_structures(campaign, tmp_path):
     trees = [yaml.safe_load(text) for text in (*CONFIGS.values(), *FILES)]
 
     @seed(campaign.seed)
-    @settings(max_examples=campaign.size(100, 10_000), deadline=None, database=None, suppress_health_check=HealthCheck)
+    @settings(max_examples=campaign.size(50, 10_000), deadline=None, database=None, suppress_health_check=HealthCheck)
     @given(st.data())
     def strike(data):
         tree = data.draw(st.sampled_from(trees))
@@ -74,7 +74,7 @@ def limit_memory():
 
 def test_through_the_command_line(campaign, workspace, spawn):
     """Processes of their own, whose time and memory the system counts."""
-    for _ in range(campaign.size(3, 200)):
+    for _ in range(campaign.size(2, 200)):
         content = mutate(campaign.random, campaign.random.choice(FILES), PIECES, FILES)
         taken = judge(campaign, workspace / "c.yaml", content)
         # The data of a configuration that is fine may need more memory, or not be there.

@@ -169,7 +169,7 @@ def test_text(campaign, workspace, mlcli, unsynced, name):
     make, read = FORMATS[name]
     (workspace / "t.yaml").write_text(CONFIG.format(name=name))
     path = workspace / f"t.{name}"
-    for _ in range(campaign.size(12, 1000)):
+    for _ in range(campaign.size(6, 1000)):
         content = make(campaign.random)
         if campaign.random.random() < 0.3:
             content = mutate(campaign.random, content, PIECES, [make(campaign.random)])

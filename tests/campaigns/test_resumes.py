@@ -117,7 +117,7 @@ def test_from_every_step_to_more_epochs(campaign, tmp_path, case):
 
 
 def test_interrupted_over_and_over(campaign, tmp_path):
-    for name in campaign.random.sample(sorted(EVERY), campaign.size(2, len(EVERY))):
+    for name in campaign.random.sample(sorted(EVERY), campaign.size(1, len(EVERY))):
         context = a_job(EVERY[name])
         whole = train(context, new_state(context))
         context = a_job(EVERY[name])
