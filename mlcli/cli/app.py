@@ -1,4 +1,4 @@
-"""The program: its commands, and the way in and out of its process."""
+"""The program: its commands, usage errors, and the process."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ from typing import Annotated
 import typer
 
 from mlcli.cli import completion
-from mlcli.cli.check import check
-from mlcli.cli.doctor import doctor
+from mlcli.cli.check import check, doctor
 from mlcli.cli.evaluate import evaluate
-from mlcli.cli.explain import explain
-from mlcli.cli.features import features
+from mlcli.cli.explain import explain, schema
 from mlcli.cli.improve import improve
 from mlcli.cli.init import init
 from mlcli.cli.play import play
 from mlcli.cli.predict import predict
-from mlcli.cli.prepare import prepare
+from mlcli.cli.prepare import features, prepare
 from mlcli.cli.runs import runs_group
-from mlcli.cli.schema import schema
 from mlcli.cli.show import show
 from mlcli.cli.train import give_resume_a_value, train
 from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
@@ -92,7 +89,7 @@ OTHERS: dict[Callable[..., None], str] = {
         "play people.csv --target income --x age --y hours",
         "play configs/iris.yaml --epochs 50",
     ),
-    init: examples("init people.csv --target income", "init pictures/", "init --example iris"),
+    init: examples("init people.csv --target income", "init images/", "init --example iris"),
     show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits -o digits.html"),
     check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
     explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
@@ -112,9 +109,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command; leaves by SystemExit."""
     if completion.answer_bash_behind_equals():
         sys.exit(0)
-    given = give_resume_a_value(sys.argv[1:] if arguments is None else arguments)
+    arguments = give_resume_a_value(sys.argv[1:] if arguments is None else arguments)
     try:
-        sys.exit(app(given, prog_name="mlcli", standalone_mode=False) or 0)
+        sys.exit(app(arguments, prog_name="mlcli", standalone_mode=False) or 0)
     except Exception as error:
         # Typer's own, whichever of its versions raises it.
         say, show = (getattr(error, name, None) for name in ("format_message", "show"))
@@ -124,18 +121,13 @@ def main(arguments: list[str] | None = None) -> None:
             show()
             sys.exit(2)
         context = getattr(error, "ctx", None)
-        sys.exit(_refuse(say(), context.command_path if context else "mlcli", as_json="--json" in given))
+        from mlcli.errors import UsageError
+        from mlcli.terminal.help import describe_usage
+        from mlcli.terminal.screen import Screen
 
-
-def _refuse(said: str, command: str, as_json: bool) -> int:
-    """Say what is wrong with the command line; the exit code."""
-    from mlcli.errors import UsageError
-    from mlcli.terminal.help import describe_usage
-    from mlcli.terminal.screen import Screen
-
-    told = UsageError(describe_usage(said, command))
-    Screen(as_json=as_json).error(told)
-    return told.exit_code
+        refused = UsageError(describe_usage(say(), context.command_path if context else "mlcli"))
+        Screen(as_json="--json" in arguments).error(refused)
+        sys.exit(refused.exit_code)
 
 
 def run_process() -> None:

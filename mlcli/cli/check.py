@@ -1,8 +1,10 @@
-"""`mlcli check`."""
+"""`mlcli check` and `mlcli doctor`."""
 
 from __future__ import annotations
 
-from mlcli.cli.options import ConfigArgument, JsonOption, QuietOption, SetOption
+import sys
+
+from mlcli.cli.options import ConfigArgument, JsonOption, QuietOption, SetOption, train_command
 from mlcli.cli.session import Session
 
 
@@ -16,4 +18,15 @@ def check(
         from mlcli.use_cases.check import check as run_check
 
         result = run_check(loaded, session.screen, prepared)
-        session.finish(result, show_checked, f"mlcli train {config}" if config else "mlcli train")
+        session.finish(result, show_checked, train_command(config))
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check this installation and machine, as text for a bug report that names no person and no place."""
+    with Session(as_json, quiet=False) as session:
+        from mlcli.terminal.check import show_examined
+        from mlcli.use_cases.doctor import doctor as run_doctor
+
+        result = run_doctor()
+        session.finish(result, show_examined)
+        sys.exit(result.exit_code)

@@ -1,18 +1,16 @@
-"""What a shell offers at TAB: configurations, runs, keys and their values; each found without a heavy import."""
+"""Shell completion of configurations, runs, keys and their values, without heavy imports."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlcli.config.tree import key_words, read_key_table
 from mlcli.io.paths import runs_dir
 from mlcli.io.text import printable
-
-SETTERS = ("--set", "-S")
 
 
 def configs(incomplete: str) -> list[str]:
@@ -23,7 +21,7 @@ def configs(incomplete: str) -> list[str]:
 
 
 def playgrounds(incomplete: str) -> list[str]:
-    """What `play` accepts: the generated data sets, and configurations."""
+    """Generated sets, and configurations."""
     return [*_starting(incomplete, read_key_table()["playgrounds"]), *configs(incomplete)]
 
 
@@ -49,7 +47,7 @@ def keys(incomplete: str) -> list[str]:
 def settings(incomplete: str) -> list[str]:
     """`key=`, followed by the words that the key accepts.
 
-    The only key that matches comes with its words, since a shell puts a blank after a single match.
+    The only matching key comes with its words, since a shell adds a blank after a single match.
     """
     key, equals, _ = incomplete.partition("=")
     words = key_words()
@@ -60,9 +58,9 @@ def settings(incomplete: str) -> list[str]:
 
 
 def answer_bash_behind_equals() -> bool:
-    """Offer the words of a key after `--set key=`, which bash splits into three words.
+    """Complete the value in `--set key=value` for bash, which splits it into three words; whether it was that.
 
-    Typer's completion would take them for three arguments. Returns whether bash was answered.
+    Typer's completion would take the three words for three arguments.
     """
     if os.environ.get("_MLCLI_COMPLETE") != "complete_bash":
         return False
@@ -70,20 +68,14 @@ def answer_bash_behind_equals() -> bool:
         words, at = shlex.split(os.environ.get("COMP_WORDS", "")), int(os.environ.get("COMP_CWORD", ""))
     except ValueError:
         return False
-    key, typed = _behind_equals(words, at)
-    if key is None:
-        return False
-    sys.stdout.write("".join(f"{word}\n" for word in _starting(typed, key_words().get(key, ()))))
-    return True
-
-
-def _behind_equals(words: Sequence[str], at: int) -> tuple[str | None, str]:
-    """The key in front of the equals sign at or before the word that is typed, and that word."""
-    before, typed = list(words[:at]), words[at] if at < len(words) else ""
+    before, typed = words[:at], words[at] if at < len(words) else ""
     if typed == "=":
         before, typed = [*before, typed], ""
-    is_value = before[-1:] == ["="] and before[-3:-2] and before[-3] in SETTERS
-    return (before[-2], typed) if is_value else (None, typed)
+    match before:
+        case [*_, ("--set" | "-S"), key, "="]:
+            sys.stdout.write("".join(f"{word}\n" for word in _starting(typed, key_words().get(key, ()))))
+            return True
+    return False
 
 
 def _starting(incomplete: str, candidates: Iterable[str]) -> list[str]:

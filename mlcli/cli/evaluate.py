@@ -8,6 +8,7 @@ import typer
 
 from mlcli.cli.options import JsonOption, QuietOption, RunArgument, SetOption, StrictOption, VerboseOption
 from mlcli.cli.session import Session
+from mlcli.errors import BoundMissedError
 
 
 def evaluate(
@@ -25,11 +26,14 @@ def evaluate(
 ) -> None:
     """Step 4: measure on the test rows, compare with baselines, write figures and a report."""
     with Session(as_json, quiet, verbose) as session:
-        found = session.run(run)
+        from mlcli.runs.folder import find_run
+
+        found = find_run(run)
         from mlcli.terminal.results import show_evaluation
         from mlcli.use_cases.evaluate import evaluate as run_evaluate
 
         result = run_evaluate(found, split, fail_under or (), sets or (), session.screen)
         session.finish(result, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
         session.refuse(result.serious if strict else ())
-        session.require(result.misses)
+        if result.misses:
+            raise BoundMissedError("; ".join(result.misses))

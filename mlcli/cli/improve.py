@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlcli.cli.options import ConfigOrRunArgument, JsonOption, QuietOption, SetOption, VerboseOption, output_option
-from mlcli.cli.session import Session
+from mlcli.cli.session import Session, is_config_file
+from mlcli.io.paths import free_path, refuse_overwriting
+
+if TYPE_CHECKING:
+    from mlcli.config.sections.config import Config
 
 
 def improve(
@@ -46,7 +51,7 @@ def improve(
         from mlcli.use_cases.improve import improve as run_improve
 
         interruption, views = Interruption(), [search_view(session.screen)]
-        next_config = session.next_config(target, config, output) if apply or output else None
+        next_config = next_config_path(target, config, output) if apply or output else None
         asked = ImproveRequest(trials, timeout, ensemble, jobs, search=not diagnose, apply=next_config)
         if worker is not None:
             join_search(config, asked, WorkerTask.read(worker), interruption)
@@ -55,3 +60,16 @@ def improve(
         result = run_improve(config, run, asked, session.screen, views, interruption, prepared)
         session.finish(result, show_improved)
         session.exit_if(interruption)
+
+
+def next_config_path(target: str | None, config: Config, output: Path | None) -> Path:
+    """The file for the next configuration: the one named, or the first free NAME-next.yaml beside the configuration.
+
+    A run's is written to the current folder. Raises UsageError where the file named exists.
+    """
+    if output is not None:
+        refuse_overwriting(output)
+        return output
+    stem = Path(target).with_suffix("") if target is not None and is_config_file(target) else Path(config.name)
+    name = re.sub(r"-next(-\d+)?$", "", stem.name)
+    return free_path(stem.with_name(f"{name}-next.yaml"))

@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from typer.models import OptionInfo
 
 
-def train_command(configs: list[Path] | None) -> str:
+def train_command(config: Path | None) -> str:
     """The command that trains with the configuration just used."""
-    if configs is None or len(configs) > 1:
-        return "mlcli train CONFIG"
-    return f"mlcli train {configs[0]}" if configs else "mlcli train"
+    return f"mlcli train {config}" if config else "mlcli train"
 
 
 def output_option(help: str) -> OptionInfo:
@@ -29,26 +27,18 @@ def output_option(help: str) -> OptionInfo:
 CONFIG_DEFAULT = "Default: mlcli.yaml here, or the latest run's config."
 ConfigArgument = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="CONFIG",
-        help=f"YAML file. {CONFIG_DEFAULT}",
-        autocompletion=completion.configs,
-    ),
+    typer.Argument(metavar="CONFIG", help=f"YAML file. {CONFIG_DEFAULT}", autocompletion=completion.configs),
 ]
 ConfigOrRunArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="CONFIG|RUN",
-        help=f"YAML file or run. {CONFIG_DEFAULT}",
-        autocompletion=completion.configs_or_runs,
+        metavar="CONFIG|RUN", help=f"YAML file or run. {CONFIG_DEFAULT}", autocompletion=completion.configs_or_runs
     ),
 ]
 RunArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="RUN",
-        help="Run: iris, iris/003, or a folder. Default: the latest run.",
-        autocompletion=completion.runs,
+        metavar="RUN", help="Run: iris, iris/003, or a folder. Default: the latest run.", autocompletion=completion.runs
     ),
 ]
 SetOption = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import JsonOption, QuietOption, SetOption, output_option
-from mlcli.cli.session import Session
+from mlcli.cli.session import Session, import_torch_beside
 
 
 def play(
@@ -27,15 +27,12 @@ def play(
     x: Annotated[
         str | None,
         typer.Option(
-            "--x",
-            metavar="COLUMN",
-            help="Number column of the horizontal axis. Default: a strong predictor.",
+            "--x", metavar="COLUMN", help="Number column of the horizontal axis. Default: a strong predictor."
         ),
     ] = None,
     y: Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Number column of the vertical axis.")] = None,
     epochs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Train N epochs without keys, then print the predictions."),
+        int | None, typer.Option(metavar="N", min=0, help="Train N epochs without keys, then print the predictions.")
     ] = None,
     output: Annotated[Path | None, output_option("Write the final config here.")] = None,
     sets: SetOption = None,
@@ -44,9 +41,10 @@ def play(
 ) -> None:
     """Train a small network on two inputs, change it by keys meanwhile, and watch its predictions."""
     with Session(as_json, quiet) as session:
-        from mlcli.playground.state import PlayRequest
+        from mlcli.playground.state import PlayRequest, start_play
 
-        state = session.game(PlayRequest(what, target, x, y, sets or ()))
+        state = start_play(PlayRequest(what, target, x, y, sets or ()), session.screen)
+        import_torch_beside()
         from mlcli.io.signals import Interruption
         from mlcli.terminal.play.game import Game, can_play
         from mlcli.terminal.play.panel import show_played

@@ -9,7 +9,7 @@ import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import JsonOption, QuietOption, VerboseOption, output_option
-from mlcli.cli.session import Session
+from mlcli.cli.session import Session, import_torch_beside
 
 
 def predict(
@@ -20,15 +20,12 @@ def predict(
     run: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN",
-            help="Run or bundle folder. Default: the latest run.",
-            autocompletion=completion.runs,
+            metavar="RUN", help="Run or bundle folder. Default: the latest run.", autocompletion=completion.runs
         ),
     ] = None,
     output: Annotated[Path | None, output_option("Write here (.csv, .parquet or .jsonl).")] = None,
     file_format: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl; needed without a suffix."),
+        str | None, typer.Option("--format", metavar="FORMAT", help="csv, parquet or jsonl; needed without a suffix.")
     ] = None,
     input_format: Annotated[
         str | None,
@@ -44,11 +41,17 @@ def predict(
 ) -> None:
     """Predict new rows. They need no target; their columns may be in any order."""
     with Session(as_json, quiet, verbose) as session:
-        outline, found = session.outline(run)
-        given = None if source is None else session.given(outline, source, input_format)
+        from mlcli.runs.folder import find_bundle, is_run, open_run
+
+        folder = find_bundle(run)
+        import_torch_beside()
+        from mlcli.runs.bundle_manifest import read_bundle_manifest, read_prediction_input
+
+        bundle, found = read_bundle_manifest(folder), open_run(folder.parent) if is_run(folder.parent) else None
+        given = None if source is None else read_prediction_input(bundle, source, input_format)
         from mlcli.terminal.results import show_predictions
         from mlcli.use_cases.predict import PredictRequest
         from mlcli.use_cases.predict import predict as run_predict
 
         request = PredictRequest(given, output, file_format, tuple(keep or ()))
-        session.finish(run_predict(outline, found, request, session.screen), show_predictions)
+        session.finish(run_predict(bundle, found, request, session.screen), show_predictions)

@@ -16,11 +16,7 @@ from mlcli.terminal.help import Command, DefaultGroup, examples
 def runs_group() -> typer.Typer:
     """The group, which lists where no command is given."""
     group = typer.Typer(cls=DefaultGroup, rich_markup_mode=None, help="List the runs, or compare some of them.")
-    group.command(
-        cls=Command,
-        name="list",
-        epilog=examples("runs", "runs iris", "runs --limit 0 --json"),
-    )(list_runs)
+    group.command(cls=Command, name="list", epilog=examples("runs", "runs iris", "runs --limit 0 --json"))(list_runs)
     group.command(
         cls=Command,
         epilog=examples("runs compare iris/001 iris/002", "runs compare adult/1 adult/2 adult/3 -o adult.html"),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli.cli.options import ConfigOrRunArgument, JsonOption, QuietOption, SetOption, output_option
-from mlcli.cli.session import FILE_ENDINGS, Session
+from mlcli.cli.session import Session, is_config_file
 from mlcli.errors import UsageError
 
 
@@ -26,9 +26,9 @@ def show(
 ) -> None:
     """Show the data: distributions, missing values, correlations, class balance and images."""
     with Session(as_json, quiet) as session:
-        if target is not None and not target.endswith(FILE_ENDINGS) and Path(target).is_file():
+        if target is not None and not is_config_file(target) and Path(target).is_file():
             raise UsageError(f"{target}: give a configuration or a run; mlcli init {target} writes a configuration")
-        config, _ = session.config_or_run(target, sets)
+        config, run = session.config_or_run(target, sets)
         if output is not None:
             from mlcli.reports.data_page import require_page_name
 
@@ -37,7 +37,8 @@ def show(
         from mlcli.use_cases.show import show as run_show
 
         result = run_show(config, session.screen, split, columns or ())
-        if not sets and session.trained_on(target) not in (None, result.fingerprint):
+        trained = None if run is None or is_config_file(target) else run.read_manifest().data_fingerprint
+        if not sets and trained not in (None, result.fingerprint):
             session.screen.warn(f"the data has changed since {target} was trained; this is the current data")
         if output is not None:
             from mlcli.reports.data_page import write_data_page

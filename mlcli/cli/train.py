@@ -8,9 +8,9 @@ import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import ConfigArgument, JsonOption, QuietOption, SetOption, VerboseOption
-from mlcli.cli.session import Session
+from mlcli.cli.session import FILE_ENDINGS, Session
 
-# What `--resume` alone stands for.
+# The value of `--resume` alone.
 LATEST = "(latest)"
 
 
@@ -35,7 +35,10 @@ def train(
         if resume is None:
             loaded, prepared = session.training_config(session.config(config, sets), config, sets)
         else:
-            run = session.resumable(None if resume == LATEST else resume, config)
+            from mlcli.runs.folder import find_run
+
+            latest = session.config(config, ()).name if config is not None and resume == LATEST else None
+            run = find_run(latest if resume == LATEST else resume)
         from mlcli.io.signals import Interruption
         from mlcli.terminal.results import show_trained
         from mlcli.terminal.train import training_view
@@ -53,11 +56,11 @@ def train(
 
 
 def give_resume_a_value(arguments: list[str]) -> list[str]:
-    """`--resume` alone means the latest run: a value is written in where none follows."""
+    """Write LATEST after a `--resume` that no run follows."""
     given: list[str] = []
     for index, argument in enumerate(arguments):
         given.append(argument)
         following = arguments[index + 1] if index + 1 < len(arguments) else "-"
-        if argument == "--resume" and (following.startswith("-") or following.endswith((".yaml", ".yml"))):
+        if argument == "--resume" and (following.startswith("-") or following.endswith(FILE_ENDINGS)):
             given.append(LATEST)
     return given

@@ -302,7 +302,7 @@ def test_prepare_and_evaluate_warn_and_refuse_where_asked_to(leaking, mlcli):
     assert [one["check"] for one in document["findings"]] == ["id", "leak"]
     refused = mlcli("prepare", "t.yaml", "--strict")
     assert refused.code == 3
-    assert "the checks of the data warn: t: id (row); t: leak (copy)" in refused.err
+    assert "the data checks warn: t: id (row); t: leak (copy)" in refused.err
     assert mlcli("train", "t.yaml", "-q").code == 0
     measured = mlcli("evaluate", "--strict", "--json")
     assert (measured.code, len(measured.json["findings"])) == (3, 2)
