@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,9 @@ from mlcli.config.loading.dump import Difference, show_setting
 from mlcli.io.atomic import write_file
 from mlcli.io.text import show_number, show_seconds, show_signed
 from mlcli.metrics.catalog import Score
-from mlcli.reports.wording import VERDICTS, show_interval
+from mlcli.reports.scores import VERDICTS, show_interval
 from mlcli.runs.comparison import Comparison, curves_of
 from mlcli.runs.listing import RunRecord
-from mlcli.runs.manifest import RunManifest
 
 if TYPE_CHECKING:
     from mlcli.runs.predictions import Pair
@@ -24,7 +23,6 @@ SHORT = 12
 # Differences below this share of their interval's size are rounding errors.
 ROUNDING = 1e-9
 NO_BREAK = "\u00a0"
-SUBTITLES = {"training loss": "Mean over the rows during the epoch."}
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def tables_of(comparison: Comparison) -> list[TextTable]:
     return [
         _runs(comparison),
         _differing("Configuration", comparison.keys, comparison.names),
-        TextTable("Data", note=_data(comparison)),
+        _data(comparison),
         _differing("Environment", comparison.environment, comparison.names),
         _scores(comparison),
         *map(_pair, comparison.pairs),
@@ -51,13 +49,14 @@ def tables_of(comparison: Comparison) -> list[TextTable]:
 
 def _runs(comparison: Comparison) -> TextTable:
     pairs = list(zip(comparison.records, comparison.manifests, strict=True))
+    seconds = [manifest.timings.get("train") for manifest in comparison.manifests]
     rows = [
         ("status", *(record.status for record, _ in pairs)),
         ("created", *(manifest.created[:16].replace("T", " ") for _, manifest in pairs)),
         ("data", *(manifest.dataset for _, manifest in pairs)),
         ("parameters", *(f"{manifest.n_parameters:,}" for _, manifest in pairs)),
         ("epochs", *(_epochs(record) for record, _ in pairs)),
-        ("training time", *(_seconds(manifest) for _, manifest in pairs)),
+        ("training time", *("–" if one is None else show_seconds(one) for one in seconds)),
     ]
     valid = [record.valid for record in comparison.records]
     rows += [
@@ -73,11 +72,6 @@ def _epochs(record: RunRecord) -> str:
     return f"{record.last.epoch}" + (f", best {record.best.best_epoch}" if record.best else "")
 
 
-def _seconds(manifest: RunManifest) -> str:
-    seconds = manifest.timings.get("train")
-    return "–" if seconds is None else show_seconds(seconds)
-
-
 def _differing(title: str, found: Sequence[Difference], names: tuple[str, ...]) -> TextTable:
     if not found:
         return TextTable(title, note="identical")
@@ -85,12 +79,12 @@ def _differing(title: str, found: Sequence[Difference], names: tuple[str, ...]) 
     return TextTable(title, ("", *names), rows)
 
 
-def _data(comparison: Comparison) -> str:
+def _data(comparison: Comparison) -> TextTable:
     marks = [manifest.data_fingerprint[:SHORT] for manifest in comparison.manifests]
     if comparison.same_data:
-        return f"identical rows and splits (fingerprint {marks[0]})"
-    told = ", ".join(f"{name} {mark}" for name, mark in zip(comparison.names, marks, strict=True))
-    return f"different (fingerprints: {told})"
+        return TextTable("Data", note=f"identical rows and splits (fingerprint {marks[0]})")
+    named = ", ".join(f"{name} {mark}" for name, mark in zip(comparison.names, marks, strict=True))
+    return TextTable("Data", note=f"different (fingerprints: {named})")
 
 
 def _scores(comparison: Comparison) -> TextTable:
@@ -115,16 +109,14 @@ def _pair(pair: Pair) -> TextTable:
     if pair.reason is not None:
         return TextTable(title, note=f"not compared row by row: {pair.reason}")
     columns = ("", "difference", f"{100 * pair.confidence:.4g} % interval", f"{pair.ours} is")
-    return TextTable(f"{title}, on the same {pair.n_rows:,} {pair.split} rows", columns, tuple(_differences(pair)))
-
-
-def _differences(pair: Pair) -> Iterator[tuple[str, ...]]:
+    rows = []
     for one in pair.differences:
         known = one.low is not None and one.high is not None
         interval = f"{show_signed(one.low)} to {show_signed(one.high)}" if known else ""
         size = max(abs(one.low or 0.0), abs(one.high or 0.0))
         value = 0.0 if one.value is not None and abs(one.value) < ROUNDING * size else one.value
-        yield one.name, show_signed(value), interval, VERDICTS[one.verdict]
+        rows.append((one.name, show_signed(value), interval, VERDICTS[one.verdict]))
+    return TextTable(f"{title}, on the same {pair.n_rows:,} {pair.split} rows", columns, tuple(rows))
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -138,8 +130,8 @@ def render_comparison(comparison: Comparison) -> str:
     from mlcli.reports.figures.style import svg_text
     from mlcli.reports.html import render
 
-    figures = {
-        quantity: svg_text(draw_overlay(quantity, SUBTITLES.get(quantity, "After each epoch."), series))
-        for quantity, series in curves_of(comparison).items()
-    }
+    figures = {}
+    for quantity, series in curves_of(comparison).items():
+        when = "Mean over the rows during the epoch." if quantity == "training loss" else "After each epoch."
+        figures[quantity] = svg_text(draw_overlay(quantity, when, series))
     return render("comparison.html.j2", names=comparison.names, tables=tables_of(comparison), figures=figures)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 ENDINGS = (".html", ".htm")
-# Columns and classes seen at once; the others are folded away. Columns on the page; categories with a bar each.
+# Columns and classes shown without unfolding; columns on the page; categories with a bar each.
 MAX_OPEN, MAX_CARDS, MAX_BARS = 30, 200, 8
 # Colour of the rows of other classes.
 REST = "#c9d0d6"
@@ -76,24 +76,26 @@ def render_data_page(result: ShowResult) -> str:
         facts=result,
         split=SPLITS[result.split],
         table=table,
-        pictures=explored if isinstance(explored, ExploredImages) else None,
+        images=explored if isinstance(explored, ExploredImages) else None,
         classes=class_levels(explored.classes, coloured=table is not None),
         targets=[card_of(column, table) for column in table.targets if not table.classes] if table else [],
         cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
         left_out=max(0, len(table.columns) - MAX_CARDS) if table else 0,
-        figures=dict(_figures(table)) if table else {},
+        figures=_figures(table) if table else {},
         max_open=MAX_OPEN,
     )
 
 
-def _figures(table: ExploredTable) -> Iterator[tuple[str, str]]:
+def _figures(table: ExploredTable) -> dict[str, str]:
     """SVG documents by name."""
+    figures = {}
     if (points := table.scatter) is not None and points.x:
         names = (points.x_name, points.y_name)
         plane = draw_plane(names, points.x, points.y, points.groups, points.group, points.n_rows, points.grouped_by)
-        yield "points", svg_text(plane)
+        figures["points"] = svg_text(plane)
     if (found := table.correlations) is not None and len(found.names) > 2:
-        yield "correlations", svg_text(draw_correlations(found.names, found.r))
+        figures["correlations"] = svg_text(draw_correlations(found.names, found.r))
+    return figures
 
 
 def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:
@@ -102,13 +104,8 @@ def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:
     most, total = max(classes.values(), default=0), max(1, sum(classes.values()))
     colours = [*_colours(classes), *[REST] * len(names)] if coloured else [PALETTE[0]] * len(names)
     return [
-        Level(
-            name,
-            f"{classes[name]:,}",
-            show_percent(classes[name] / total),
-            ((colour, _per_cent(classes[name], most)),),
-        )
-        for name, colour in zip(names, colours, strict=False)
+        Level(name, f"{rows:,}", show_percent(rows / total), ((colour, _per_cent(rows, most)),))
+        for name, rows, colour in zip(names, map(classes.__getitem__, names), colours, strict=False)
     ]
 
 
@@ -124,7 +121,7 @@ def card_of(column: ColumnDistribution, table: ExploredTable) -> Card:
         measure="" if column.association is None else MEASURES[column.association.measure],
         facts="; ".join(_facts(column)),
         missing=round(100 * column.missing_share, 1),
-        shape=_shape(column, table) if column.numbers and len(column.counts) > 1 else None,
+        shape=_histogram(column, table) if column.numbers and len(column.counts) > 1 else None,
         low=low,
         high=high,
         levels=() if column.numbers else tuple(_levels(column, table)),
@@ -137,7 +134,7 @@ def _colours(classes: Mapping[str, int]) -> list[str]:
     return [color_of(place, n) for place in range(n)]
 
 
-def _shape(column: ColumnDistribution, table: ExploredTable) -> Markup:
+def _histogram(column: ColumnDistribution, table: ExploredTable) -> Markup:
     layers, colours = [list(counts) for counts in column.by_class], _colours(table.classes)
     if not layers:
         return draw_histogram([column.counts], [PALETTE[0]], column.target_trend)

@@ -20,11 +20,11 @@ from mlcli.io.text import show_seconds
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reports.gallery import EvaluatedModel
 from mlcli.reports.html import render
-from mlcli.reports.scores_view import view_scores
+from mlcli.reports.scores import view_scores
 from mlcli.runs.manifest import RunManifest
 
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
-# Longer tables are folded away until they are asked for.
+# Longer tables are folded.
 MAX_OPEN_ROWS = 20
 # The section of the page that a figure belongs to; all others belong to `answers`.
 SECTIONS = {
@@ -40,7 +40,7 @@ class ReportFacts:
 
     name        : of the run, such as iris/003
     summary     : the model and its data, in a sentence
-    account     : the same in numbers, such as {"parameters": "1,234"}
+    numbers     : the same in numbers, such as {"parameters": "1,234"}
     figures     : SVG documents by name, as `svg_text` gives them
     rows        : rows of each split
     columns     : columns of the data; empty for images
@@ -62,7 +62,7 @@ class ReportFacts:
     environment: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    account: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[SplitName, Mapping[str, int]] | None = None
     importances: Importances | None = None
     mistakes: Mistakes | None = None
@@ -101,7 +101,7 @@ def gather_facts(
     return ReportFacts(
         name=name,
         summary=describe_training(subject, config, manifest),
-        account=_account(subject, manifest, profile),
+        numbers=_numbers(subject, manifest, profile),
         evaluation=subject.evaluation,
         figures=figures,
         rows=manifest.rows,
@@ -109,7 +109,12 @@ def gather_facts(
         classes=profile["classes"],
         config=dump_config(config),
         config_name=config.name or "config",
-        environment=_environment(manifest),
+        environment={
+            **{name: str(value) for name, value in manifest.environment.items()},
+            "seed": str(manifest.seed),
+            "created": f"{manifest.created[:16].replace('T', ' ')} UTC",
+            "data": manifest.data_fingerprint[:12],
+        },
         warnings=tuple(finding.text for finding in findings if finding.serious),
         notes=(*(finding.text for finding in findings if not finding.serious), *profile_notes(profile)),
         importances=importances,
@@ -120,8 +125,14 @@ def gather_facts(
 def describe_training(subject: EvaluatedModel, config: Config, manifest: RunManifest) -> str:
     """The model, its task and its data, in a sentence."""
     stand_in = f", used in place of {manifest.stand_in_for}" if manifest.stand_in_for else ""
-    inputs = f"{_inputs(subject)} of {_source(config, manifest)}{stand_in}"
-    return f"{_network(config.model)} that {_aim(subject.task)} {inputs}."
+    path = getattr(config.dataset, "path", None)
+    source = PurePath(path).name if path and not manifest.stand_in_for else manifest.dataset
+    if isinstance(subject.data, Images):
+        inputs = f"images of {' × '.join(map(str, subject.data.pixels.shape[1:]))} pixels"
+    else:
+        n = len(subject.data.features)
+        inputs = f"{n:,} column{'' if n == 1 else 's'}"
+    return f"{_network(config.model)} that {_aim(subject.task)} from {inputs} of {source}{stand_in}."
 
 
 def _network(model: ModelConfig) -> str:
@@ -135,44 +146,19 @@ def _network(model: ModelConfig) -> str:
 
 def _aim(task: FittedTask) -> str:
     if not isinstance(task, Classification):
-        return f"predicts {_listed(task.targets)} from"
+        more = f" and {len(task.targets) - 3} more" if len(task.targets) > 3 else ""
+        return f"predicts {', '.join(task.targets[:3])}{more}"
     if len(task.classes) == 2:
-        return f"classifies ‘{task.classes[0]}’ and ‘{task.classes[1]}’ from"
-    return f"predicts one of {len(task.classes)} classes from"
+        return f"classifies ‘{task.classes[0]}’ and ‘{task.classes[1]}’"
+    return f"predicts one of {len(task.classes)} classes"
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _inputs(subject: EvaluatedModel) -> str:
-    if isinstance(subject.data, Images):
-        return f"images of {' × '.join(map(str, subject.data.pixels.shape[1:]))} pixels"
-    n = len(subject.data.features)
-    return f"{n:,} column{'' if n == 1 else 's'}"
-
-
-def _source(config: Config, manifest: RunManifest) -> str:
-    """The file's name, without the folder, or the dataset's."""
-    path = getattr(config.dataset, "path", None)
-    return PurePath(path).name if path and not manifest.stand_in_for else manifest.dataset
-
-
-def _account(subject: EvaluatedModel, manifest: RunManifest, profile: Profile) -> dict[str, str]:
-    account = {f"{SPLIT_NAMES[split]} rows": f"{n:,}" for split, n in manifest.rows.items() if n}
+def _numbers(subject: EvaluatedModel, manifest: RunManifest, profile: Profile) -> dict[str, str]:
+    numbers = {f"{SPLIT_NAMES[split]} rows": f"{n:,}" for split, n in manifest.rows.items() if n}
     if profile["columns"]:
-        account["input columns"] = f"{sum(column['role'] == 'feature' for column in profile['columns']):,}"
-    account["parameters"] = f"{manifest.n_parameters:,}"
-    account["epochs"] = f"{len(subject.history):,}, best: {subject.best_epoch:,}"
+        numbers["input columns"] = f"{sum(column['role'] == 'feature' for column in profile['columns']):,}"
+    numbers["parameters"] = f"{manifest.n_parameters:,}"
+    numbers["epochs"] = f"{len(subject.history):,}, best: {subject.best_epoch:,}"
     if seconds := manifest.timings.get("train"):
-        account["training time"] = show_seconds(seconds)
-    return account
-
-
-def _environment(manifest: RunManifest) -> dict[str, str]:
-    return {
-        **{name: str(value) for name, value in manifest.environment.items()},
-        "seed": str(manifest.seed),
-        "made": f"{manifest.created[:16].replace('T', ' ')} UTC",
-        "data": manifest.data_fingerprint[:12],
-    }
+        numbers["training time"] = show_seconds(seconds)
+    return numbers

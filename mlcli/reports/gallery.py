@@ -72,10 +72,19 @@ def draw_gallery(subject: EvaluatedModel) -> dict[str, Figure]:
     if isinstance(subject.task, Classification):
         figures |= _of_classes(subject, subject.task)
     else:
-        figures |= _of_numbers(subject, subject.task)
+        for i, target in enumerate(subject.task.targets[:MAX_TARGETS]):
+            name = "residuals" if len(subject.task.targets) == 1 else f"residuals_{i + 1}"
+            figures[name] = draw_residuals(subject.truth[:, i], subject.predictions.values[:, i], target)
     if subject.importances is not None and subject.importances.columns:
         figures["importance"] = draw_importance(subject.importances)
-    return figures | _of_inputs(subject) | _of_weights(subject)
+    figures |= _of_inputs(subject)
+    if subject.first_layer is not None:
+        figures["first_layer"] = draw_first_layer(subject.first_layer, subject.unit_names)
+    elif (weights := subject.input_weights) is not None:
+        task = subject.task
+        outputs = task.targets if isinstance(task, Regression) else task.classes[-weights.shape[1] :]
+        figures["weights"] = draw_weights(subject.input_names, weights, outputs)
+    return figures
 
 
 def _of_training(subject: EvaluatedModel) -> dict[str, Figure]:
@@ -106,30 +115,8 @@ def _of_classes(subject: EvaluatedModel, task: Classification) -> dict[str, Figu
     return figures
 
 
-def _of_numbers(subject: EvaluatedModel, task: Regression) -> dict[str, Figure]:
-    """Residuals, target by target."""
-    values = subject.predictions.values
-    if len(task.targets) == 1:
-        return {"residuals": draw_residuals(subject.truth[:, 0], values[:, 0], task.targets[0])}
-    return {
-        f"residuals_{position}": draw_residuals(subject.truth[:, position - 1], values[:, position - 1], target)
-        for position, target in enumerate(task.targets[:MAX_TARGETS], start=1)
-    }
-
-
-def _of_weights(subject: EvaluatedModel) -> dict[str, Figure]:
-    """The first layer as pictures, or the weights of a model without hidden layers as bars."""
-    if subject.first_layer is not None:
-        return {"first_layer": draw_first_layer(subject.first_layer, subject.unit_names)}
-    if subject.input_weights is None:
-        return {}
-    task = subject.task
-    outputs = task.targets if isinstance(task, Regression) else task.classes[-subject.input_weights.shape[1] :]
-    return {"weights": draw_weights(subject.input_names, subject.input_weights, outputs)}
-
-
 def _of_inputs(subject: EvaluatedModel) -> dict[str, Figure]:
-    """The fitted curve of one number input, or the answers over the plane of two."""
+    """The fitted curve of one number column, or the predictions over two."""
     data, task = subject.data, subject.task
     if isinstance(data, Images) or any(column.kind != "number" for column in data.features):
         return {}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlcli.io.text import plain, show_number, show_percent
 from mlcli.reports.figures.style import PALETTE, inline_svg
-from mlcli.reports.wording import describe_folds, describe_verdict, show_interval, show_range, show_spread
+from mlcli.reports.scores import VERDICTS, describe_folds, show_interval, show_range, show_spread
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 # Images with longer sides are thinned out.
 MAX_SIDE = 96
-# The histogram's own units, which the page stretches; bars above 0 are at least so high, so that they can be seen.
+# Units of the histogram's view box; bars above 0 have the minimum height, so that they can be seen.
 WIDTH, HEIGHT, GAP, MIN_HEIGHT = 120, 60, 0.5, 2.0
 
 
 def render(template: str, **facts: object) -> str:
-    """The page of templates/`template`, as text; what the facts hold is escaped."""
+    """The page of templates/`template`, as text; the facts are escaped."""
     return _environment().get_template(template).render(facts)
 
 
@@ -35,8 +35,9 @@ def render(template: str, **facts: object) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+    templates = files(__package__).joinpath("templates")
     environment = Environment(
-        loader=FunctionLoader(_read_template),
+        loader=FunctionLoader(lambda name: templates.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -51,16 +52,12 @@ def _environment() -> Environment:
         "spread": show_spread,
         "range": show_range,
         "folds": describe_folds,
-        "verdict": describe_verdict,
+        "verdict": VERDICTS.__getitem__,
         "histogram": lambda counts: draw_histogram([counts], [PALETTE[0]]),
         "png": png_uri,
         "svg": inline_svg,
     }
     return environment
-
-
-def _read_template(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _without_controls(value: object) -> object:

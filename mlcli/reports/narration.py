@@ -1,4 +1,4 @@
-"""What --verbose explains: each step in the course's words, with this run's numbers."""
+"""The explanations of --verbose: each step in the course's words, with this run's numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mlcli.training.losses import loss_name
 ROLES: dict[SplitName, str] = {
     "train": "training rows fit the weights",
     "valid": "validation rows choose between epochs, thresholds and configurations",
-    "test": "test rows are kept aside until evaluate",
+    "test": "test rows are used by evaluate alone",
 }
 ROWS = {
     "test": "they were used neither to fit nor to choose anything, so they estimate the performance on new rows",
@@ -35,35 +35,30 @@ ROWS = {
 }
 
 
-def heading(section: str) -> str:
-    """The step that a section belongs to, e.g. `Step 1, data preparation (preparación de datos)`."""
-    return term_of(section)
-
-
 def term_of(key: str) -> str:
-    """The course's word for a key."""
+    """The course's word for a key, or for the step of a section."""
     return _capitalised(Topic(tuple(key.split("."))).advice.term)
 
 
 def about(config: Config, key: str, value: Value = None) -> str:
     """A key with its value and what that means, e.g. `Normalisation (normalización): features.scale is standard: …`.
 
-    value : what stands for the configured one, such as the number that "auto" comes to
+    value : shown in place of the configured one, such as the number used for "auto"
     """
     value = value_at(config, key) if value is None else value
     topic = Topic(tuple(key.split(".")))
     written = value if isinstance(value, str) else shown_value(value)
     term = f"{term_of(key)}: " if topic.advice.term else ""
     meaning = topic.entries()[0].meaning
-    told = clause(meaning, written)
-    return f"{term}{key} is {written}: {told}." if told else f"{term}{key} is {written}. {meaning}"
+    own = clause(meaning, written)
+    return f"{term}{key} is {written}: {own}." if own else f"{term}{key} is {written}. {meaning}"
 
 
 def about_member(section: str, name: str) -> str:
-    """What the member of a section that is chosen by name is, e.g. of `loss`: `mse: mean squared error`."""
+    """The meaning of a section's member with this name, e.g. of `loss`: `mse: mean squared error`."""
     (meaning,) = Topic((section,), member=name).members().values()
-    if told := clause(meaning, name):
-        return f"{name}: {told}"
+    if own := clause(meaning, name):
+        return f"{name}: {own}"
     if dated := re.search(rf"\b{name} \([^)]*\)", meaning):
         return dated[0]
     listed = re.search(rf"(?:^|, ){name}\b", meaning) and name
@@ -71,7 +66,7 @@ def about_member(section: str, name: str) -> str:
 
 
 def clause(text: str, word: str) -> str:
-    """What a text says of one of the words that it goes through; empty where it does not.
+    """The part of a text that explains one word of a list; empty without one.
 
     >>> clause("standard: mean 0, deviation 1; minmax: 0–1.", "minmax")
     '0–1'
@@ -86,7 +81,7 @@ def _capitalised(text: str) -> str:
 
 def narrate_data(config: Config, prepared: Prepared) -> Iterator[str]:
     """The split, what was found, and how it was cleaned."""
-    yield heading("dataset")
+    yield term_of("dataset")
     total = sum(len(prepared.splits[split]) for split in ROLES)
     parts = (
         f"{len(prepared.splits[split]):,} ({len(prepared.splits[split]) / total:.0%}) {role}"
@@ -95,21 +90,20 @@ def narrate_data(config: Config, prepared: Prepared) -> Iterator[str]:
     )
     yield f"{term_of('dataset.split')}: {'; '.join(parts)}."
     yield about(config, "dataset.split.by")
-    yield from (f"{note[0].upper()}{note[1:]}." for note in profile_notes(prepared.profile))
+    yield from (f"{_capitalised(note)}." for note in profile_notes(prepared.profile))
 
 
 def narrate_features(config: Config, features: FittedFeatures) -> Iterator[str]:
-    """The transforms at work, and the features that are left."""
+    """The transforms in use, and the number of features."""
     report = features.report
-    yield heading("features")
+    yield term_of("features")
     yield f"Everything is fitted on the {report.rows:,} training rows alone."
-    for key in _keys_at_work(config, report):
-        yield about(config, key)
-    yield from (f"{note[0].upper()}{note[1:]}." for note in feature_notes(report))
+    yield from (about(config, key) for key in _transform_keys(report))
+    yield from (f"{_capitalised(note)}." for note in feature_notes(report))
     yield f"Dimension (dimensión): {features.layout.width:,} inputs of the network per row."
 
 
-def _keys_at_work(config: Config, report: FeatureReport) -> Iterator[str]:
+def _transform_keys(report: FeatureReport) -> Iterator[str]:
     """The keys that changed these columns."""
     if any(imputed.missing for imputed in report.imputed.values()):
         yield "features.impute"
@@ -125,7 +119,7 @@ def _keys_at_work(config: Config, report: FeatureReport) -> Iterator[str]:
 def narrate_training(context: TrainingContext, task: FittedTask) -> Iterator[str]:
     """The network, the cost, and the optimizer."""
     config = context.config
-    yield heading("training")
+    yield term_of("training")
     yield from _network(context, task)
     yield f"{term_of('loss')}: {about_member('loss', loss_name(config.loss, task))}; the cost is the rows' mean."
     yield f"{term_of('optimizer')}: by {about_member('optimizer', config.optimizer.name)}."
@@ -134,7 +128,7 @@ def narrate_training(context: TrainingContext, task: FittedTask) -> Iterator[str
     steps = "1 step" if context.steps_per_epoch == 1 else f"{context.steps_per_epoch:,} steps"
     yield f"{term_of('training.batch_size')}: {batches} → {steps} an epoch."
     yield about(config, "training.epochs")
-    yield from (about(config, key) for key in _held_back_by(context))
+    yield from (about(config, key) for key in _regularisation_keys(context))
 
 
 def _network(context: TrainingContext, task: FittedTask) -> Iterator[str]:
@@ -150,21 +144,18 @@ def _network(context: TrainingContext, task: FittedTask) -> Iterator[str]:
     yield about(config, "model.init")
 
 
-def _held_back_by(context: TrainingContext) -> Iterator[str]:
-    """Keys of the regularisations that are at work."""
+def _regularisation_keys(context: TrainingContext) -> Iterator[str]:
+    """Keys of the regularisations in use."""
     config = context.config
-    sections = {"model": config.model, "optimizer": config.optimizer}
-    for key in ("model.dropout", "model.max_norm", "optimizer.l1", "optimizer.l2"):
-        section, name = key.split(".")
-        if getattr(sections[section], name):
-            yield key
+    keys = ("model.dropout", "model.max_norm", "optimizer.l1", "optimizer.l2")
+    yield from (key for key in keys if value_at(config, key))
     if config.training.early_stopping is not None and len(context.valid):
         yield "training.early_stopping.patience"
 
 
 def narrate_scores(config: Config, evaluation: Evaluation) -> Iterator[str]:
     """The rows measured, and the meaning of each metric."""
-    yield heading("evaluation")
+    yield term_of("evaluation")
     yield f"{evaluation.n_rows:,} {evaluation.split} rows: {ROWS[evaluation.split]}."
     for score in evaluation.scores:
         facts = CATALOG[score.name]
@@ -198,7 +189,7 @@ def narrate_prediction(task: FittedTask) -> Iterator[str]:
 
 def narrate_diagnosis() -> Iterator[str]:
     """What the diagnosis does."""
-    yield heading("improve")
+    yield term_of("improve")
     yield (
         "The diagnosis compares the training and validation curves with each other, with chance and with simple "
         "models, and names the problems."

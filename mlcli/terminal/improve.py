@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlcli.diagnosis.checks import Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.text import show_number, show_signed
-from mlcli.reports.wording import describe_verdict
+from mlcli.reports.scores import VERDICTS
 from mlcli.search.trial import rank_trials
 from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
@@ -171,7 +171,7 @@ def describe_difference(difference: ScoreDifference, n_rows: int) -> str:
     """Such as `Difference in log_loss on the same 30 rows: −0.0023, interval −0.0033 to −0.0013: better`."""
     low, high = show_signed(difference.low), show_signed(difference.high)
     interval = "" if difference.low is None else f", interval {low} to {high}"
-    verdict = describe_verdict(difference.verdict)
+    verdict = VERDICTS[difference.verdict]
     value = f"{show_signed(difference.value)}{interval}"
     return f"Difference in {difference.name} on the same {n_rows:,} rows: {value}: {verdict}"
 

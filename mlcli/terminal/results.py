@@ -7,9 +7,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from mlcli.io.text import show_number
-from mlcli.reports.wording import (
+from mlcli.reports.scores import (
+    VERDICTS,
     describe_folds,
-    describe_verdict,
     show_difference,
     show_interval,
     show_range,
@@ -105,7 +105,7 @@ def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
     for baseline in evaluation.baselines:
         score, difference = baseline.scores[headline], baseline.differences[headline]
         rows.append(
-            (baseline.name, show_number(score.value), show_difference(difference), describe_verdict(difference.verdict))
+            (baseline.name, show_number(score.value), show_difference(difference), VERDICTS[difference.verdict])
         )
     first = evaluation.scores[headline]
     unit = f" in {first.unit}" if first.unit else ""

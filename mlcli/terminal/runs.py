@@ -14,7 +14,7 @@ import typer
 from mlcli.config.loading.dump import show_setting
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.reports.comparison_page import TextTable, tables_of
-from mlcli.reports.wording import show_interval
+from mlcli.reports.scores import show_interval
 from mlcli.runs.comparison import Comparison, Series, curves_of
 from mlcli.runs.listing import Changes, ListedRun, Listing, RunRecord
 from mlcli.runs.manifest import RunManifest

@@ -24,7 +24,7 @@ from mlcli.io.json import refuse_symlink
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
 from mlcli.reporter import Reporter, Silent
-from mlcli.reports.figures.search import draw_rates, draw_search
+from mlcli.reports.figures.learning import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock

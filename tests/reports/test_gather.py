@@ -86,13 +86,13 @@ def test_facts_of_a_run():
         regression(), TABLE, np.zeros((4, 1)), lambda _: number_predictions([0.0, 3.0, 1.0, 2.0]), history=history
     )
     facts = gather_facts("houses/001", known, config(), manifest(), PROFILE, FINDINGS, {})
-    assert dict(facts.account) == {
+    assert dict(facts.numbers) == {
         "training rows": "4", "test rows": "2", "input columns": "2", "parameters": "1,234", "epochs": "3, best: 1",
         "training time": "3.2 s",
     }  # fmt: skip
     assert [row.place for row in facts.mistakes.rows] == [1, 3, 2, 0]
     assert facts.mistakes.columns == ("x", "kind")
-    assert facts.environment.items() >= {"seed": "3", "threads": "2", "made": "2026-01-02 03:04 UTC"}.items()
+    assert facts.environment.items() >= {"seed": "3", "threads": "2", "created": "2026-01-02 03:04 UTC"}.items()
     assert facts.warnings == ("rows repeat",)
     assert facts.notes[:2] == ("prices rise", "2 feature columns: 1 of numbers, 1 of categories")
     assert (facts.config_name, facts.classes) == ("houses", None)

@@ -22,7 +22,7 @@ from mlcli.reports.evaluation_page import ReportFacts, render_report
 from mlcli.reports.figures.classification import draw_confusion
 from mlcli.reports.figures.style import svg_text
 from mlcli.reports.html import png_uri
-from mlcli.reports.scores_view import view_scores
+from mlcli.reports.scores import view_scores
 from mlcli.runs.predictions import SavedPredictions, load_predictions
 from tests.evaluation.examples import class_predictions, number_predictions, regression, three_classes
 
@@ -81,7 +81,7 @@ def facts():
             ColumnSummary("y", "target", "category", summary=NASTY),
         ),
         classes={"train": {NASTY: 617, "no": 617}, "valid": {}, "test": {NASTY: 15, "no": 5}},
-        account={NASTY: NASTY},
+        numbers={NASTY: NASTY},
         importances=Importances("accuracy", NASTY, 20, (), NASTY),
         mistakes=find_mistakes(task, data, truth, predictions, (NASTY,)),
         config=f"name: {NASTY}",

@@ -59,7 +59,7 @@ def crowded(n_classes, n_columns, data):
         environment={LONG: LONG},
         warnings=(LONG,),
         notes=(LONG,),
-        account={LONG: LONG},
+        numbers={LONG: LONG},
         classes={"train": dict.fromkeys(names, 10**6), "valid": {}, "test": dict.fromkeys(names, 1)},
         importances=importances,
         mistakes=find_mistakes(task, data, truth, predictions, columns),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from mlcli.reports.figures.style import (
     color_of,
     label_at_right,
     new_figure,
-    styled,
+    style,
     write_note,
 )
 
@@ -39,7 +39,7 @@ MAX_POINTS, MAX_GREY_POINTS = 400, 60
 Floats = NDArray[np.float64]
 
 
-@styled
+@style()
 def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
     """Rows by true class (downwards) and predicted class: confusion is (K, K), shaded by share of the true class."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -47,12 +47,16 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
     n_classes = len(classes)
     support = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, support, out=np.zeros(confusion.shape), where=support > 0)
-    figure = new_figure(_title(confusion), _subtitle(confusion, classes), height=3.7 if n_classes <= 5 else 5.0)
+    n_rows, right = int(confusion.sum()), int(np.trace(confusion))
+    title = f"{right:,} of {n_rows:,} rows are classified correctly ({100 * right / max(n_rows, 1):.1f} %)"
+    figure = new_figure(title, _most_frequent_error(confusion, classes), height=3.7 if n_classes <= 5 else 5.0)
     axes = figure.add_subplot(xlabel="predicted", ylabel="true")
     shading = LinearSegmentedColormap.from_list("shares", [PAPER, PALETTE[0]])
     axes.imshow(shares, cmap=shading, vmin=0, vmax=1, interpolation="nearest")
     if n_classes <= MAX_LABELLED:
-        _draw_cells(axes, n_classes)
+        edges = np.arange(n_classes + 1) - 0.5
+        axes.vlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
+        axes.hlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
     axes.set_anchor("W")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -62,12 +66,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def _title(confusion: np.ndarray) -> str:
-    n_rows, right = int(confusion.sum()), int(np.trace(confusion))
-    return f"{right:,} of {n_rows:,} rows are classified correctly ({100 * right / max(n_rows, 1):.1f} %)"
-
-
-def _subtitle(confusion: np.ndarray, classes: Sequence[str]) -> str:
+def _most_frequent_error(confusion: np.ndarray, classes: Sequence[str]) -> str:
     errors = confusion.copy()
     np.fill_diagonal(errors, 0)
     text = "Shade: share of the true class."
@@ -76,12 +75,6 @@ def _subtitle(confusion: np.ndarray, classes: Sequence[str]) -> str:
     truth, predicted = divmod(int(errors.argmax()), len(classes))
     pair = f"'{shorten(classes[truth], 24)}' predicted as '{shorten(classes[predicted], 24)}'"
     return f"{text} Most frequent error: {pair} ({errors.max():,} {'row' if errors.max() == 1 else 'rows'})."
-
-
-def _draw_cells(axes: Axes, n_classes: int) -> None:
-    edges = np.arange(n_classes + 1) - 0.5
-    axes.vlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
-    axes.hlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
 
 
 def _label_classes(axes: Axes, classes: Sequence[str]) -> None:
@@ -123,87 +116,74 @@ class _Curve:
     area: float
 
 
-@styled
+@style()
 def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None) -> Figure:
     """True against false positive rate at every cut.
 
     truth : (n,) class indices    scores : (n, K), as `ranking_scores` gives them
     threshold : of two classes, the cut in use, marked on the curve
     """
-    curves = _one_vs_rest(truth, scores, classes, _roc)
-    figure = new_figure(
-        _curve_title("ROC", "AUC", curves), _curve_subtitle(classes, "Dashed: random guessing, AUC 0.5."), height=4.0
-    )
-    axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate (recall)")
-    if not curves:
-        write_note(axes, "The rows contain a single class.")
-        return figure
-    axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
-    _draw_curves(axes, curves)
-    _mark_threshold(axes, curves, threshold, offset=(8, -4))
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    curves = []
+    for positive, score, name in _one_vs_rest(truth, scores, classes):
+        x, y, cuts = roc_curve(positive, score)
+        curves.append(_Curve(name, x, y, cuts, float(roc_auc_score(positive, score))))
+    figure, axes = _curve_axes("ROC", "AUC", curves, classes, "Dashed: chance, AUC 0.5.")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate (recall)")
+    if curves:
+        axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+        _draw_curves(axes, curves)
+        _mark_threshold(axes, curves, threshold, offset=(8, -4))
     return figure
 
 
-@styled
+@style()
 def draw_precision_recall(
     truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None
 ) -> Figure:
     """Precision against recall at every cut; arguments as for `draw_roc`."""
-    curves = _one_vs_rest(truth, scores, classes, _precision_recall)
-    two = len(classes) == 2
-    guess = f"Dashed: random guessing, the share of '{shorten(classes[1])}' rows." if two else ""
-    figure = new_figure(
-        _curve_title("Precision-recall", "average precision", curves), _curve_subtitle(classes, guess), height=4.0
-    )
-    axes = figure.add_subplot(xlabel="recall", ylabel="precision")
-    if not curves:
-        write_note(axes, "The rows contain a single class.")
-        return figure
-    if two:
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    curves, two = [], len(classes) == 2
+    for positive, score, name in _one_vs_rest(truth, scores, classes):
+        y, x, cuts = precision_recall_curve(positive, score, drop_intermediate=True)
+        curves.append(_Curve(name, x, y, np.append(cuts, np.inf), float(average_precision_score(positive, score))))
+    chance = f"Dashed: chance, the share of '{shorten(classes[1])}' rows." if two else ""
+    figure, axes = _curve_axes("Precision-recall", "average precision", curves, classes, chance)
+    axes.set(xlabel="recall", ylabel="precision")
+    if two and curves:
         axes.axhline(float(np.mean(truth == 1)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
-    _draw_curves(axes, curves)
-    _mark_threshold(axes, curves, threshold, offset=(-8, -8))
+    if curves:
+        _draw_curves(axes, curves)
+        _mark_threshold(axes, curves, threshold, offset=(-8, -8))
     return figure
 
 
 def _one_vs_rest(
-    truth: np.ndarray,
-    scores: np.ndarray,
-    classes: Sequence[str],
-    curve: Callable[[np.ndarray, np.ndarray, str], _Curve],
-) -> list[_Curve]:
-    """The second of two classes, or each that some rows have and some have not; empty when rows hold one class."""
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    """Of the second of two classes, or of each class among the rows: its rows, its scores, its name.
+
+    Yields nothing where all rows have the same class.
+    """
     present = np.unique(truth)
-    if len(present) < 2:
-        return []
-    chosen = [1] if len(classes) == 2 else present.tolist()
-    return [curve(truth == k, scores[:, k], classes[k]) for k in chosen]
+    if len(present) > 1:
+        for k in [1] if len(classes) == 2 else present.tolist():
+            yield truth == k, scores[:, k], classes[k]
 
 
-def _roc(positive: np.ndarray, score: np.ndarray, name: str) -> _Curve:
-    from sklearn.metrics import roc_auc_score, roc_curve
-
-    x, y, cuts = roc_curve(positive, score)
-    return _Curve(name, x, y, cuts, float(roc_auc_score(positive, score)))
-
-
-def _precision_recall(positive: np.ndarray, score: np.ndarray, name: str) -> _Curve:
-    from sklearn.metrics import average_precision_score, precision_recall_curve
-
-    y, x, cuts = precision_recall_curve(positive, score, drop_intermediate=True)
-    return _Curve(name, x, y, np.append(cuts, np.inf), float(average_precision_score(positive, score)))
-
-
-def _curve_title(what: str, area: str, curves: list[_Curve]) -> str:
-    if not curves:
-        return f"{what} curve: undefined for these rows"
-    mean = f"{np.mean([curve.area for curve in curves]):.3f}"
-    return f"{what} curve: {area} {mean}" if len(curves) == 1 else f"{what} curves: mean {area} {mean}"
-
-
-def _curve_subtitle(classes: Sequence[str], guess: str) -> str:
+def _curve_axes(what: str, area: str, curves: list[_Curve], classes: Sequence[str], chance: str) -> tuple[Figure, Axes]:
+    """A figure whose title states the mean area, and its plot; a note where there are no curves."""
+    mean = f"{area} {np.mean([curve.area for curve in curves]):.3f}" if curves else ""
+    title = f"{what} curve: {mean}" if len(curves) == 1 else f"{what} curves: mean {mean}"
     who = f"Positive class: '{shorten(classes[1], 30)}'." if len(classes) == 2 else "Each class against the rest."
-    return f"{who} {guess}".rstrip()
+    title = title if curves else f"{what} curve: undefined for these rows"
+    figure = new_figure(title, f"{who} {chance}".rstrip(), height=4.0)
+    axes = figure.add_subplot()
+    if not curves:
+        write_note(axes, "The rows contain a single class.")
+    return figure, axes
 
 
 def _draw_curves(axes: Axes, curves: list[_Curve]) -> None:

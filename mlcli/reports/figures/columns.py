@@ -19,7 +19,7 @@ from mlcli.reports.figures.style import (
     label_at_right,
     new_figure,
     shorten_ticks,
-    styled,
+    style,
 )
 
 if TYPE_CHECKING:
@@ -39,13 +39,17 @@ CELL, LEAST, MOST = 0.3, 3.2, 9.0
 MAX_NAMED, MAX_COLUMNS, MAX_FEATURES, MAX_UNITS, UNITS_IN_ROW = 14, 20, 20, 36, 6
 
 
-@styled
+@style()
 def draw_correlations(names: Sequence[str], r: Sequence[Sequence[float | None]]) -> Figure:
     """Pearson's r of each pair, below the diagonal; two columns at least, None where there is no r."""
     n = len(names)
     size = min(MOST, max(LEAST, 1.6 + CELL * n))
-    subtitle = "Pearson's r: blue is positive, orange is negative."
-    figure = new_figure(_title(names, r), subtitle, height=size)
+    pairs = [(abs(one), i, j) for i, row in enumerate(r) for j, one in enumerate(row[:i]) if one is not None]
+    title = "No correlation is defined"
+    if pairs:
+        strongest, i, j = max(pairs)
+        title = f"Strongest correlation: {shorten(names[i], 24)} and {shorten(names[j], 24)} ({strongest:.2f})"
+    figure = new_figure(title, "Pearson's r: blue is positive, orange is negative.", height=size)
     axes = figure.add_subplot()
     known = np.array([[np.nan if one is None else one for one in row] for row in r], dtype=float)
     shown = np.where(np.tri(n, k=-1, dtype=bool), known, np.nan)[1:, :-1]
@@ -60,14 +64,6 @@ def draw_correlations(names: Sequence[str], r: Sequence[Sequence[float | None]])
     return figure
 
 
-def _title(names: Sequence[str], r: Sequence[Sequence[float | None]]) -> str:
-    pairs = [(abs(one), i, j) for i, row in enumerate(r) for j, one in enumerate(row[:i]) if one is not None]
-    if not pairs:
-        return "No correlation is defined"
-    size, i, j = max(pairs)
-    return f"Strongest correlation: {shorten(names[i], 24)} and {shorten(names[j], 24)} ({size:.2f})"
-
-
 def _draw_correlation_cells(axes: Axes, shown: np.ndarray) -> None:
     axes.imshow(shown, cmap=_diverging(), vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
     if len(shown) >= MAX_WRITTEN:
@@ -79,7 +75,7 @@ def _draw_correlation_cells(axes: Axes, shown: np.ndarray) -> None:
         axes.text(column, row, text, ha="center", va="center", size=SMALL_SIZE - 0.5, color=color)
 
 
-@styled
+@style()
 def draw_plane(
     names: tuple[str, str],
     x: Sequence[float],
@@ -112,18 +108,14 @@ def draw_plane(
     return figure
 
 
-@styled
+@style()
 def draw_importance(found: Importances) -> Figure:
     """Permutation importance of at least one column."""
-    shown = found.columns[:MAX_COLUMNS]
-    some = (
-        f"The {len(shown)} most important of {len(found.columns)} columns. " if len(shown) < len(found.columns) else ""
-    )
-    sure = shown[0].low > 0
+    shown, n = found.columns[:MAX_COLUMNS], len(found.columns)
+    some = f"The {len(shown)} most important of {n} columns. " if len(shown) < n else ""
+    best = f"Most important for {found.metric}: {shorten(shown[0].name, 30)}"
     figure = new_figure(
-        f"Most important for {found.metric}: {shorten(shown[0].name, 30)}"
-        if sure
-        else "No column is significantly important",
+        best if shown[0].low > 0 else "No column is significantly important",
         f"{some}Bars: how much worse {found.metric} gets when the column is shuffled; grey: not significant. "
         "Lines: 95 % intervals.",
         height=1.6 + 0.24 * max(len(shown), 3),
@@ -155,7 +147,7 @@ def _draw_importance_bars(axes: Axes, columns: Sequence[Importance]) -> None:
     shorten_ticks(axes.xaxis)
 
 
-@styled
+@style()
 def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence[str]) -> Figure:
     """The largest weights of a linear model: weights (n_features, n_outputs) per unit of the scaled inputs."""
     size = np.abs(weights).max(axis=1)
@@ -170,23 +162,19 @@ def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence
     axes = figure.add_subplot()
     names = [shorten(features[i], 26) for i in order]
     if weights.shape[1] == 1:
-        _draw_weight_bars(axes, names, weights[order, 0])
+        single = weights[order, 0]
+        bars = axes.barh(range(len(names)), single, color=np.where(single >= 0, *PALETTE[:2]), height=0.68)
+        axes.bar_label(bars, [_show(weight) for weight in single.tolist()], padding=4, size=SMALL_SIZE)
+        axes.set_yticks(range(len(names)), names)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.margins(x=0.16, y=0.02)
+        axes.grid(visible=False, axis="y")
+        axes.invert_yaxis()
     else:
         _draw_weight_cells(axes, names, weights[order], outputs)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines[:].set_visible(False)
     return figure
-
-
-def _draw_weight_bars(axes: Axes, names: list[str], weights: np.ndarray) -> None:
-    colors = [PALETTE[0] if weight >= 0 else PALETTE[1] for weight in weights]
-    bars = axes.barh(range(len(names)), weights, color=colors, height=0.68)
-    axes.bar_label(bars, [_show(weight) for weight in weights.tolist()], padding=4, size=SMALL_SIZE)
-    axes.set_yticks(range(len(names)), names)
-    axes.axvline(0, color=INK, linewidth=1)
-    axes.margins(x=0.16, y=0.02)
-    axes.grid(visible=False, axis="y")
-    axes.invert_yaxis()
 
 
 def _draw_weight_cells(axes: Axes, names: list[str], weights: np.ndarray, outputs: Sequence[str]) -> None:
@@ -215,7 +203,7 @@ def _diverging() -> Colormap:
     return LinearSegmentedColormap.from_list("weights", [PALETTE[1], "#f7f6f4", PALETTE[0]])
 
 
-@styled
+@style()
 def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
     """Incoming weights of the first layer's units as images.
 
@@ -225,29 +213,22 @@ def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
     flat = weights.mean(axis=3) if weights.ndim == 4 else weights
     norms = np.zeros(len(flat)) if names else np.linalg.norm(flat.reshape(len(flat), -1), axis=1)
     order = np.argsort(-norms, kind="stable")[:MAX_UNITS].tolist()
-    figure, cells = _tiles(len(order), *_describe_units(len(order), len(flat), named=bool(names)))
+    some = f"{len(order)} of " if len(order) < len(flat) else "" if names else "the "
+    what = "outputs" if names else "units of the first layer"
+    sorting = "" if names else " The largest weights come first."
+    n_columns = min(UNITS_IN_ROW, len(order))
+    n_rows = -(-len(order) // n_columns)
+    figure = new_figure(
+        f"Weights of {some}{len(flat)} {what}",
+        f"Blue: positive weight. Orange: negative weight.{sorting}",
+        height=0.7 + n_rows * WIDTH / n_columns,
+    )
+    cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()
+    for axes in cells:
+        axes.set_axis_off()
     for axes, unit in zip(cells, order, strict=False):
         largest = float(np.abs(flat[unit]).max()) or 1.0
         axes.imshow(flat[unit], cmap=_diverging(), vmin=-largest, vmax=largest, interpolation="nearest")
         if names:
             axes.set_title(shorten(names[unit], 14), size=SMALL_SIZE, pad=3)
     return figure
-
-
-def _describe_units(n_shown: int, n_units: int, named: bool) -> tuple[str, str]:
-    """Title and subtitle."""
-    some = f"{n_shown} of " if n_shown < n_units else "the " if not named else ""
-    what = "outputs" if named else "units of the first layer"
-    order = "" if named else " The largest weights come first."
-    return f"Weights of {some}{n_units} {what}", f"Blue: positive weight. Orange: negative weight.{order}"
-
-
-def _tiles(n: int, title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
-    """A figure with room for n square images."""
-    n_columns = min(UNITS_IN_ROW, n)
-    n_rows = -(-n // n_columns)
-    figure = new_figure(title, subtitle, height=0.7 + n_rows * WIDTH / n_columns)
-    cells = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()
-    for axes in cells:
-        axes.set_axis_off()
-    return figure, cells

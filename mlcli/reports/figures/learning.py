@@ -1,4 +1,4 @@
-"""Learning curves: loss, metric and learning rate over epochs, of one run or several."""
+"""Learning curves of one run or several, trials of a search, and the learning-rate range test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mlcli.reports.figures.style import (
     color_of,
     label_at_right,
     new_figure,
-    styled,
+    style,
     write_note,
 )
 
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from mlcli.diagnosis.checks import RateRange
     from mlcli.training.state import EpochRecord
 
 Floats = NDArray[np.float64]
 # Numbers that span more than this factor are drawn on a log scale.
 LOG_SPAN = 30.0
+# Scores farther from the quartiles than this many interquartile ranges are drawn at the edge.
+FAR = 3.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,13 @@ def plot_curves(axes: Axes, epochs: Floats, curves: Sequence[EpochCurve], log_sp
     if len(epochs) == 1:
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
     _set_scale(axes, np.concatenate([curve.heights for curve in curves]), log_span)
-    _label_ends(axes, epochs, curves)
+    axes.autoscale_view()
+    entries = []
+    for curve in curves:
+        finite = np.flatnonzero(np.isfinite(curve.heights))
+        if len(finite):
+            entries.append((_height(axes, epochs[finite[-1]], curve.heights[finite[-1]]), curve.name, curve.color))
+    label_at_right(axes, entries)
 
 
 def mark_best(axes: Axes, epochs: Floats, heights: Floats, best_epoch: int) -> None:
@@ -93,28 +102,20 @@ def _set_scale(axes: Axes, heights: Floats, log_span: float) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _label_ends(axes: Axes, epochs: Floats, curves: Sequence[EpochCurve]) -> None:
-    axes.autoscale_view()
-    entries = []
-    for curve in curves:
-        finite = np.flatnonzero(np.isfinite(curve.heights))
-        if len(finite):
-            entries.append((_height(axes, epochs[finite[-1]], curve.heights[finite[-1]]), curve.name, curve.color))
-    label_at_right(axes, entries)
-
-
 def _height(axes: Axes, x: float, y: float) -> float:
     """Height of a data point as a fraction of the plot's."""
     return float(axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1])
 
 
-@styled
+@style()
 def draw_learning_curve(history: Sequence[EpochRecord], best_epoch: int) -> Figure:
     """Training and validation loss of each epoch, with the best epoch marked."""
     epochs = _epochs(history)
     train = drawable([record.train_loss for record in history])
     valid = drawable([record.valid_loss for record in history])
-    figure = new_figure(_title(epochs, train, valid, best_epoch), _subtitle(valid))
+    after = "Validation: after the epoch." if np.isfinite(valid).any() else ""
+    subtitle = f"Training: mean over the epoch. {after}".rstrip()
+    figure = new_figure(_learning_title(epochs, train, valid, best_epoch), subtitle)
     axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
     if not np.isfinite(train).any():
         write_note(axes, "No finite values.")
@@ -125,15 +126,15 @@ def draw_learning_curve(history: Sequence[EpochRecord], best_epoch: int) -> Figu
     return figure
 
 
-@styled
+@style()
 def draw_metric_curve(history: Sequence[EpochRecord], name: str, higher_is_better: bool, best_epoch: int) -> Figure:
     """A metric on the validation rows after each epoch; some epoch has a finite one."""
     epochs, heights = _epochs(history), drawable([record.valid_metrics.get(name) for record in history])
     best = int(np.nanargmax(heights) if higher_is_better else np.nanargmin(heights))
+    better = "high" if higher_is_better else "low"
     figure = new_figure(
-        f"Validation {name} is {'highest' if higher_is_better else 'lowest'} after epoch {epochs[best]:.0f}: "
-        f"{show_number(heights[best])}",
-        f"Measured on the validation rows after each epoch; {'higher' if higher_is_better else 'lower'} is better.",
+        f"Validation {name} is {better}est after epoch {epochs[best]:.0f}: {show_number(heights[best])}",
+        f"Measured on the validation rows after each epoch; {better}er is better.",
     )
     axes = figure.add_subplot(xlabel="epoch", ylabel=name)
     plot_curves(axes, epochs, [EpochCurve("validation", heights, PALETTE[1])])
@@ -141,17 +142,15 @@ def draw_metric_curve(history: Sequence[EpochRecord], name: str, higher_is_bette
     return figure
 
 
-@styled
+@style()
 def draw_rate_curve(history: Sequence[EpochRecord]) -> Figure:
     """The learning rate at each epoch's last step; all are finite."""
     epochs, rates = _epochs(history), drawable([record.lr for record in history])
     peak = int(rates.argmax())
-    figure = new_figure(
-        f"The learning rate peaks at {rates[peak]:.3g} in epoch {epochs[peak]:.0f}"
-        if 0 < peak < len(rates) - 1
-        else f"The learning rate changes from {rates[0]:.3g} to {rates[-1]:.3g}",
-        "At the last step of each epoch.",
-    )
+    title = f"The learning rate changes from {rates[0]:.3g} to {rates[-1]:.3g}"
+    if 0 < peak < len(rates) - 1:
+        title = f"The learning rate peaks at {rates[peak]:.3g} in epoch {epochs[peak]:.0f}"
+    figure = new_figure(title, "At the last step of each epoch.")
     axes = figure.add_subplot(xlabel="epoch", ylabel="learning rate")
     plot_curves(axes, epochs, [EpochCurve("", rates, PALETTE[2])], log_span=np.inf)
     return figure
@@ -173,29 +172,23 @@ def rate_moved(history: Sequence[EpochRecord]) -> bool:
     return bool(np.isfinite(rates).all() and len(rates) and np.ptp(rates) > 1e-6 * rates.max())
 
 
-def _epochs(history: Sequence[EpochRecord]) -> NDArray[np.float64]:
+def _epochs(history: Sequence[EpochRecord]) -> Floats:
     return np.array([record.epoch for record in history], dtype=np.float64)
 
 
-def _title(epochs: NDArray[np.float64], train: NDArray[np.float64], valid: NDArray[np.float64], best_epoch: int) -> str:
+def _learning_title(epochs: Floats, train: Floats, valid: Floats, best_epoch: int) -> str:
     if not np.isfinite(train).any():
         return "No epoch ended with a finite loss"
     if not np.isfinite(valid).any():
         return f"Training loss changes from {show_number(train[0])} to {show_number(train[-1])} in {len(epochs)} epochs"
     lowest = int(np.nanargmin(valid))
+    text = f"Validation loss is lowest after epoch {int(epochs[lowest])}"
     if int(epochs[lowest]) == best_epoch:
-        return f"Validation loss is lowest after epoch {best_epoch}: {show_number(valid[lowest])}"
-    return (
-        f"Validation loss is lowest after epoch {int(epochs[lowest])}; the model has the weights of epoch {best_epoch}"
-    )
+        return f"{text}: {show_number(valid[lowest])}"
+    return f"{text}; the model has the weights of epoch {best_epoch}"
 
 
-def _subtitle(valid: NDArray[np.float64]) -> str:
-    text = "Training: mean over the epoch"
-    return f"{text}. Validation: after the epoch." if np.isfinite(valid).any() else f"{text}."
-
-
-@styled
+@style()
 def draw_overlay(quantity: str, subtitle: str, runs: Mapping[str, Sequence[float | None]]) -> Figure:
     """One quantity of each run after each epoch, from the first on; None where a run has no such number."""
     figure = new_figure(f"{quantity[0].upper()}{quantity[1:]} by epoch", subtitle)
@@ -207,4 +200,49 @@ def draw_overlay(quantity: str, subtitle: str, runs: Mapping[str, Sequence[float
         return figure
     curves = [EpochCurve(shorten(name), heights[i], color_of(i, len(runs))) for i, name in enumerate(runs)]
     plot_curves(axes, np.arange(1.0, heights.shape[1] + 1), curves)
+    return figure
+
+
+@style()
+def draw_search(scores: Sequence[float | None], best: Sequence[float | None], metric: str, verdict: str) -> Figure:
+    """Scores of trials in their order, None for those that were pruned or failed, and the best so far."""
+    known = [(number, score) for number, score in enumerate(scores, start=1) if score is not None]
+    reached = [score for score in best if score is not None]
+    title = "No trial was completed"
+    if reached:
+        ends = f"from {show_number(reached[0])} to {show_number(reached[-1])}"
+        title = f"Validation {metric} {ends} in {len(best)} trials"
+    figure = new_figure(title, verdict or "Each dot is a trial, measured on the validation rows.")
+    axes = figure.add_subplot(xlabel="trial", ylabel=f"validation {metric}")
+    if not known:
+        write_note(axes, "No trial was completed.")
+        return figure
+    numbers, heights = np.array(known).T
+    first, third = np.percentile(heights, (25, 75))
+    spread = FAR * (third - first)
+    low, high = (first - spread, third + spread) if spread else (heights.min(), heights.max())
+    axes.plot(numbers, np.clip(heights, low, high), "o", color=MUTED, markersize=4, alpha=0.6, label="a trial")
+    steps = np.array([np.nan if score is None else score for score in best])
+    axes.step(np.arange(1, len(steps) + 1), steps, where="post", color=PALETTE[0], label="best so far")
+    axes.locator_params("x", integer=True)
+    axes.legend()
+    return figure
+
+
+@style()
+def draw_rates(rates: RateRange, lr: float) -> Figure:
+    """Loss over learning rate, with the configured rate and the suggested one."""
+    end = f"diverges at {rates.limit:.2g}" if rates.limit is not None else "does not diverge"
+    figure = new_figure(
+        f"The loss is lowest at a learning rate of {rates.best_rate:.2g} and {end}",
+        f"Learning-rate range test of {len(rates.rates)} steps (Smith, 2017): loss on a fixed sample of training rows.",
+    )
+    axes = figure.add_subplot(xlabel="optimizer.lr (log scale)", ylabel="loss", xscale="log")
+    axes.plot(rates.rates, [min(loss, 1.2 * rates.start) for loss in rates.losses], color=PALETTE[0])
+    for rate, text, color in ((lr, "configured", INK), (rates.suggested, "suggested", PALETTE[1])):
+        axes.axvline(rate, color=color, linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"{text} {rate:.2g}", (rate, 1 if color == INK else 0.92), xycoords=("data", "axes fraction"),
+            xytext=(4, -2), textcoords="offset points", va="top", size=SMALL_SIZE, color=MUTED,
+        )  # fmt: skip
     return figure

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from mlcli.io.text import shorten
 from mlcli.metrics.intervals import wilson_interval
 from mlcli.metrics.probabilities import N_BINS, bins_of, confidence
-from mlcli.reports.figures.style import FAINT, INK, PALETTE, SMALL_SIZE, label_at_right, new_figure, styled, write_note
+from mlcli.reports.figures.style import FAINT, INK, PALETTE, SMALL_SIZE, label_at_right, new_figure, style, write_note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+# Steps of the threshold from 0 to 1.
+N_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Reliability:
 
     @property
     def excess(self) -> float:
-        """By how much the mean probability lies above the share that came true."""
+        """The mean probability less the share of rows for which it came true."""
         filled = self.counts > 0
         return float((self.said - self.seen)[filled] @ self.counts[filled] / self.counts.sum())
 
@@ -58,36 +60,28 @@ def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Relia
     return Reliability(counts, said, seen)
 
 
-@styled
+@style()
 def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
     """The reliability diagram: observed frequency by predicted probability.
 
     truth         : (n,) class indices
-    probabilities : (n, K); of two classes the second is meant, of more the one answered
+    probabilities : (n, K); of the second of two classes, else of the predicted one
     """
     what = f"'{shorten(classes[1], 30)}'" if len(classes) == 2 else "the predicted class"
     found = measure_reliability(*confidence(truth, probabilities))
+    title = "Calibration: undefined without rows"
+    if len(truth):
+        side = "" if abs(found.excess) < 0.5 * found.error else ", too high" if found.excess > 0 else ", too low"
+        title = f"Calibration error: {100 * found.error:.1f} points{side} (ECE {found.error:.3f})"
     figure = new_figure(
-        _title(found),
+        title,
         f"Observed frequency of {what} by predicted probability. Larger dots: more rows. Lines: 95 % intervals.",
         height=4.0,
     )
     axes = figure.add_subplot(xlabel="predicted probability", ylabel="observed frequency")
-    if found.counts.sum():
-        _compare(axes, found)
-    else:
+    if not len(truth):
         write_note(axes, "There are no rows.")
-    return figure
-
-
-def _title(found: Reliability) -> str:
-    if not found.counts.sum():
-        return "Calibration: undefined without rows"
-    side = "" if abs(found.excess) < 0.5 * found.error else ", too high" if found.excess > 0 else ", too low"
-    return f"Calibration error: {100 * found.error:.1f} points{side} (ECE {found.error:.3f})"
-
-
-def _compare(axes: Axes, found: Reliability) -> None:
+        return figure
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
     for said, seen, count in zip(found.said, found.seen, found.counts.tolist(), strict=True):
@@ -96,10 +90,7 @@ def _compare(axes: Axes, found: Reliability) -> None:
     filled = found.counts > 0
     sizes = 14 + 110 * found.counts[filled] / found.counts.max()
     axes.scatter(found.said[filled], found.seen[filled], s=sizes, color=PALETTE[0], linewidths=0, zorder=3)
-
-
-# Steps of the threshold from 0 to 1.
-N_STEPS = 200
+    return figure
 
 
 @dataclass(frozen=True)
@@ -130,15 +121,19 @@ def trace_thresholds(truth: np.ndarray, positive_probability: np.ndarray) -> Thr
     )
 
 
-@styled
+@style()
 def draw_thresholds(
     truth: np.ndarray, positive_probability: np.ndarray, classes: Sequence[str], threshold: float
 ) -> Figure:
     """Precision, recall, F1 and balanced accuracy by threshold, with the one in use; see `trace_thresholds`."""
-    two = 0 < truth.sum() < len(truth)
-    curves = trace_thresholds(truth, positive_probability) if two else None
+    curves = trace_thresholds(truth, positive_probability) if 0 < truth.sum() < len(truth) else None
+    title = "Thresholds: undefined for rows of one class"
+    if curves is not None:
+        best, now = int(curves.f1.argmax()), float(np.interp(threshold, curves.thresholds, curves.f1))
+        highest = f"{curves.f1[best]:.3f} at {curves.thresholds[best]:.3g}"
+        title = f"F1 is {now:.3f} at the threshold {threshold:.3g}; its maximum is {highest}"
     figure = new_figure(
-        _threshold_title(curves, threshold),
+        title,
         f"'{shorten(classes[1], 30)}' is predicted from this probability on. Choose it on the validation rows "
         "(evaluation.threshold).",
     )
@@ -148,15 +143,6 @@ def draw_thresholds(
     else:
         _draw_curves(axes, curves, threshold)
     return figure
-
-
-def _threshold_title(curves: ThresholdCurves | None, threshold: float) -> str:
-    if curves is None:
-        return "Thresholds: undefined for rows of one class"
-    best = int(curves.f1.argmax())
-    now = float(np.interp(threshold, curves.thresholds, curves.f1))
-    highest = f"{curves.f1[best]:.3f} at {curves.thresholds[best]:.3g}"
-    return f"F1 is {now:.3f} at the threshold {threshold:.3g}; its maximum is {highest}"
 
 
 def _draw_curves(axes: Axes, curves: ThresholdCurves, threshold: float) -> None:

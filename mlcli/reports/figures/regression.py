@@ -20,7 +20,7 @@ from mlcli.reports.figures.style import (
     label_at_right,
     new_figure,
     shorten_ticks,
-    styled,
+    style,
 )
 
 if TYPE_CHECKING:
@@ -28,20 +28,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+Predict = Callable[[np.ndarray], np.ndarray]
+# Cells a side of the grid that is predicted, and points of a curve.
+GRID_CELLS, CURVE_POINTS = 200, 300
 # More points than this are drawn as a density.
 MAX_POINTS = 1500
 # Above this many rows a plot leaves out the half per cent at either end, so that far errors do not flatten it.
 MIN_TRIMMED = 200
 
 
-@styled
+@style()
 def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str) -> Figure:
     """Predicted against true values, and the histogram of true − predicted; (n,), (n,) in the target's units."""
     residuals = truth - predicted
+    title = "There are no rows"
+    if len(truth):
+        title = f"Half of the predictions are within {show_number(float(np.median(np.abs(residuals))))} of the truth"
     figure = new_figure(
-        f"Half of the predictions are within {show_number(float(np.median(np.abs(residuals))))} of the truth"
-        if len(truth)
-        else "There are no rows",
+        title,
         f"Target: {shorten(target, 40)}. Left: the line marks perfect predictions. Right: residual = true − predicted.",
         height=3.3,
     )
@@ -76,10 +80,10 @@ def _compare(axes: Axes, truth: Floats, predicted: Floats) -> None:
 
 
 def _span(values: Floats) -> tuple[float, float]:
-    """Limits with a little room on both sides."""
+    """Limits with a margin on both sides."""
     low, high = float(values.min()), float(values.max())
-    room = 0.04 * (high - low) or max(abs(high), 1.0) * 0.1
-    return low - room, high + room
+    margin = 0.04 * (high - low) or max(abs(high), 1.0) * 0.1
+    return low - margin, high + margin
 
 
 def _central(values: Floats) -> Floats:
@@ -109,12 +113,7 @@ def _count(axes: Axes, residuals: Floats) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
 
-Predict = Callable[[np.ndarray], np.ndarray]
-# Cells a side of the grid that is predicted, and points of a curve.
-GRID_CELLS, CURVE_POINTS = 200, 300
-
-
-@styled
+@style()
 def draw_decision_boundary(
     predict: Predict, points: np.ndarray, truth: np.ndarray, names: tuple[str, str], classes: Sequence[str]
 ) -> Figure:
@@ -123,8 +122,10 @@ def draw_decision_boundary(
     predict : (m, 2) → class probabilities (m, K), or class indices (m,) where there are none
     points  : (n, 2)    truth : (n,) class indices
     """
-    sides = _sides(points)
-    answers = predict(_grid(sides))
+    from matplotlib.colors import to_rgb
+
+    sides = (*_limits(points[:, 0]), *_limits(points[:, 1]))
+    answers = predict(_grid(*sides))
     shown = _sample(len(points))
     figure = new_figure(
         f"Predicted class by {shorten(names[0], 20)} and {shorten(names[1], 20)}",
@@ -132,18 +133,22 @@ def draw_decision_boundary(
         height=4.2,
     )
     axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
-    palette = np.array([_rgb(color_of(k, len(classes))) for k in range(len(classes))])
-    _fill(axes, sides, _shade_classes(answers, palette).reshape(GRID_CELLS, GRID_CELLS, 3))
+    palette = np.array([to_rgb(color_of(k, len(classes))) for k in range(len(classes))])
+    image = _shade_classes(answers, palette).reshape(GRID_CELLS, GRID_CELLS, 3)
+    axes.imshow(image, extent=sides, origin="lower", aspect="auto", interpolation="bilinear")
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(FAINT)
     _draw_borders(axes, sides, answers)
     x, y = points[shown].T
     axes.scatter(x, y, c=palette[truth[shown]], s=_point_size(len(shown)), edgecolors=PAPER, linewidths=0.6)
-    # A class too rare to show still has its colour in the key.
+    # Also a class without points here has its colour in the legend.
     keys = [(0.97 - 0.065 * k, shorten(name), color_of(k, len(classes))) for k, name in enumerate(classes[:14])]
     label_at_right(axes, keys)
     return figure
 
 
-@styled
+@style()
 def draw_heat_map(
     predict: Predict, points: np.ndarray, truth: np.ndarray, names: tuple[str, str], target: str
 ) -> Figure:
@@ -153,8 +158,8 @@ def draw_heat_map(
     """
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    sides = _sides(points)
-    answers = predict(_grid(sides)).reshape(GRID_CELLS, GRID_CELLS)
+    sides = (*_limits(points[:, 0]), *_limits(points[:, 1]))
+    answers = predict(_grid(*sides)).reshape(GRID_CELLS, GRID_CELLS)
     shown = _sample(len(points))
     figure = new_figure(
         f"Predicted {shorten(target, 30)}",
@@ -178,7 +183,7 @@ def draw_heat_map(
     return figure
 
 
-@styled
+@style()
 def draw_line_fit(predict: Predict, x: np.ndarray, truth: np.ndarray, name: str, target: str) -> Figure:
     """The fitted curve of one input over the rows: predict (m, 1) → (m,), x (n,), truth (n,)."""
     low, high = _limits(x)
@@ -200,13 +205,8 @@ def draw_line_fit(predict: Predict, x: np.ndarray, truth: np.ndarray, name: str,
 
 def _limits(values: Floats) -> tuple[float, float]:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    room = 0.06 * (high - low) or 1.0
-    return low - room, high + room
-
-
-def _sides(points: Floats) -> tuple[float, float, float, float]:
-    """Left, right, bottom, top."""
-    return (*_limits(points[:, 0]), *_limits(points[:, 1]))
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _axis_values(low: float, high: float) -> Floats:
@@ -214,9 +214,9 @@ def _axis_values(low: float, high: float) -> Floats:
     return low + (np.arange(GRID_CELLS) + 0.5) * (high - low) / GRID_CELLS
 
 
-def _grid(sides: tuple[float, float, float, float]) -> Floats:
+def _grid(left: float, right: float, bottom: float, top: float) -> Floats:
     """Centres of all cells, (GRID_CELLS², 2), bottom row first."""
-    x, y = np.meshgrid(_axis_values(*sides[:2]), _axis_values(*sides[2:]))
+    x, y = np.meshgrid(_axis_values(left, right), _axis_values(bottom, top))
     return np.column_stack([x.ravel(), y.ravel()])
 
 
@@ -235,12 +235,6 @@ def _point_size(n: int) -> float:
     return 26.0 if n <= 300 else 16.0 if n <= 800 else 10.0
 
 
-def _rgb(color: str) -> Floats:
-    from matplotlib.colors import to_rgb
-
-    return np.array(to_rgb(color))
-
-
 def _shade_classes(answers: np.ndarray, palette: Floats) -> Floats:
     """(m, 3) colours: the class answered, mixed with white as its probability falls to 1 / K."""
     if answers.ndim == 1:
@@ -250,13 +244,6 @@ def _shade_classes(answers: np.ndarray, palette: Floats) -> Floats:
     strength = 0.06 + 0.44 * sure.clip(0, 1)
     colors: Floats = 1 - strength * (1 - palette[answers.argmax(axis=1)])
     return colors
-
-
-def _fill(axes: Axes, sides: tuple[float, float, float, float], image: Floats) -> None:
-    axes.imshow(image, extent=sides, origin="lower", aspect="auto", interpolation="bilinear")
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_color(FAINT)
 
 
 def _draw_borders(axes: Axes, sides: tuple[float, float, float, float], answers: np.ndarray) -> None:

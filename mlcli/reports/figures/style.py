@@ -1,16 +1,15 @@
-"""The one look of all figures, and figures as SVG text."""
+"""The style of all figures, and figures as SVG text."""
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mlcli.io.atomic import write_file
 from mlcli.io.text import plain
@@ -21,15 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 INK = "#1b2733"
 MUTED = "#66727f"
 FAINT = "#c9d0d6"
 GRID = "#e9edf0"
 PAPER = "#ffffff"
-# After Okabe and Ito (2008), told apart by colour-blind readers; the pale ones darkened so that text can be read.
+# After Okabe and Ito (2008), distinct to colour-blind readers; the pale ones darkened so that text can be read.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b65a92", "#b07d00", "#3b97cf", "#6f4fa0", "#7d5c3c")
 
 # Inches; at 96 pixels an inch the usual figure is 450 pixels wide, so that it can still be read on a phone.
@@ -80,7 +76,7 @@ RC: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in this style, whatever the user's own matplotlib settings are."""
+    """Draw in this style, whatever the user's own matplotlib settings are; also a decorator."""
     import matplotlib
 
     # Names in scripts that the bundled font lacks still reach the SVG as text.
@@ -89,19 +85,8 @@ def style() -> Iterator[None]:
         yield
 
 
-def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """Make a function draw in this style."""
-
-    @functools.wraps(draw)
-    def draw_styled(*args: P.args, **kwargs: P.kwargs) -> T:
-        with style():
-            return draw(*args, **kwargs)
-
-    return draw_styled
-
-
 def new_figure(title: str, subtitle: str, width: float = WIDTH, height: float = HEIGHT) -> Figure:
-    """An empty figure with what is seen as a title, and how to read it below; sizes in inches."""
+    """An empty figure with its finding as title, and below how to read it; sizes in inches."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -142,7 +127,7 @@ def _in_units(value: float, size: float, letter: str) -> str:
 
 
 def write_note(axes: Axes, text: str) -> None:
-    """Say in an empty plot why it is empty."""
+    """Write the reason into an empty plot."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, plain(text), ha="center", va="center", color=MUTED, transform=axes.transAxes, wrap=True)
 
@@ -164,17 +149,15 @@ def label_at_right(axes: Axes, entries: list[tuple[float, str, str]], gap: float
         )  # fmt: skip
 
 
-NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-
-
 def svg_text(figure: Figure) -> str:
     """The figure as an SVG document, without date or tool version."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.StringIO()
+    no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with style():
         # savefig draws once more beforehand, and lays everything out each time.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=NO_METADATA)  # type: ignore[no-untyped-call]
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

@@ -1,19 +1,70 @@
-"""Scores laid out for the evaluation page: the headline, each model's place on one line, and tables of all metrics."""
+"""Scores as text, and as the evaluation page shows them: headline, positions on one axis, and tables."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mlcli.evaluation.evaluate import Evaluation, MeasuredBaseline
+from mlcli.io.text import show_number, show_signed
 from mlcli.metrics.catalog import CATALOG, Score
-from mlcli.metrics.measure import Verdict
-from mlcli.reports.wording import VERDICTS, show_difference, show_interval
 
-# Margin at both ends of the line, as a share of its span.
+if TYPE_CHECKING:
+    from mlcli.evaluation.cross_validation import FoldScores
+    from mlcli.evaluation.evaluate import Evaluation
+    from mlcli.evaluation.refit import Spread
+    from mlcli.metrics.measure import ScoreDifference, Verdict
+
+# How one model is compared with another on the same rows: "the network is …".
+VERDICTS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "no difference": "not significantly different",
+    "undefined": "not tested",
+}
+# Margin at both ends of the axis, as a share of its span.
 MARGIN = 0.06
 # The worst first, with what connects it to the baselines' names.
 PREPOSITIONS: dict[Verdict, str] = {"worse": "than", "no difference": "from", "better": "than"}
+
+
+def show_value(score: Score) -> str:
+    """The value with its unit, if there is one."""
+    return show_number(score.value) if score.value is None else f"{show_number(score.value)} {score.unit}".rstrip()
+
+
+def show_interval(score: Score) -> str:
+    """The interval as low – high; empty where there is none."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"{show_number(score.low)} – {show_number(score.high)}"
+
+
+def show_spread(spread: Spread) -> str:
+    """Mean ± standard deviation; the mean alone of a single value."""
+    return show_number(spread.mean) + ("" if spread.sd is None else f" ± {show_number(spread.sd)}")
+
+
+def show_range(spread: Spread) -> str:
+    """The lowest and the highest value; empty where none is defined."""
+    known = [value for value in spread.values if value is not None]
+    return f"{show_number(min(known))} – {show_number(max(known))}" if known else ""
+
+
+def describe_folds(folds: FoldScores) -> str:
+    """How the rows were split, as a heading."""
+    rows = f"{folds.n_rows:,} training and validation rows"
+    if folds.leaves_one_out:
+        return f"Leave-one-out cross-validation: {rows}"
+    repeats = f", repeated {folds.repeats} times" if folds.repeats > 1 else ""
+    return f"Cross-validation: {folds.n_folds} folds of {rows}{repeats}"
+
+
+def show_difference(difference: ScoreDifference) -> str:
+    """The difference with its sign, and its interval in brackets where there is one."""
+    sides = () if difference.low is None or difference.high is None else (difference.low, difference.high)
+    interval = f" [{', '.join(map(show_signed, sides))}]" if sides and difference.value is not None else ""
+    return f"{show_signed(difference.value)}{interval}"
 
 
 @dataclass(frozen=True)
@@ -28,7 +79,7 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Marks:
-    """Where a model's headline score and its interval stand on the common line, in per cent; None where undefined."""
+    """Positions of a headline score and its interval on the common axis, in per cent; None where undefined."""
 
     at: float | None
     low: float | None = None
@@ -66,10 +117,29 @@ class ScoresView:
 
 def view_scores(evaluation: Evaluation) -> ScoresView:
     """The headline is the first score that is defined."""
-    rows = tuple(_row(evaluation, index) for index in range(len(evaluation.scores)))
+    rows = tuple(
+        MetricRow(
+            score,
+            show_interval(score),
+            CATALOG[score.name].meaning,
+            tuple((own.scores[index], own.differences[index].verdict) for own in evaluation.baselines),
+        )
+        for index, score in enumerate(evaluation.scores)
+    )
     headline = rows[evaluation.headline] if rows else None
     span = _span(headline) if headline else (0.0, 1.0)
-    baselines = tuple(_baseline_row(own, evaluation.headline, span) for own in evaluation.baselines if headline)
+    baselines = tuple(
+        BaselineRow(
+            name=own.name,
+            text=own.text,
+            score=own.scores[evaluation.headline],
+            marks=_marks(own.scores[evaluation.headline], span),
+            difference=show_difference(own.differences[evaluation.headline]),
+            verdict=own.differences[evaluation.headline].verdict,
+        )
+        for own in evaluation.baselines
+        if headline
+    )
     found = [baseline.verdict for baseline in baselines]
     return ScoresView(
         rows=rows,
@@ -79,24 +149,6 @@ def view_scores(evaluation: Evaluation) -> ScoresView:
         level=f"{100 * evaluation.confidence:.4g} %",
         worst=next((verdict for verdict in PREPOSITIONS if verdict in found), "undefined"),
         verdict=_describe_verdicts(baselines),
-    )
-
-
-def _row(evaluation: Evaluation, index: int) -> MetricRow:
-    score = evaluation.scores[index]
-    baselines = tuple((own.scores[index], own.differences[index].verdict) for own in evaluation.baselines)
-    return MetricRow(score, show_interval(score), CATALOG[score.name].meaning, baselines)
-
-
-def _baseline_row(baseline: MeasuredBaseline, headline: int, span: tuple[float, float]) -> BaselineRow:
-    score, difference = baseline.scores[headline], baseline.differences[headline]
-    return BaselineRow(
-        name=baseline.name,
-        text=baseline.text,
-        score=score,
-        marks=_marks(score, span),
-        difference=show_difference(difference),
-        verdict=difference.verdict,
     )
 
 
@@ -117,13 +169,13 @@ def _join_names(names: list[str], n_baselines: int) -> str:
 
 
 def _span(row: MetricRow) -> tuple[float, float]:
-    """The ends of the line: all values and intervals, with a margin."""
+    """The ends of the axis: all values and intervals, with a margin."""
     scores = (row.score, *(score for score, _ in row.baselines))
     ends = [end for score in scores for end in (score.low, score.value, score.high)]
     known = [end for end in ends if end is not None and math.isfinite(end)]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    room = MARGIN * (high - low) or 1.0
-    return low - room, high + room
+    margin = MARGIN * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _marks(score: Score, span: tuple[float, float]) -> Marks:
