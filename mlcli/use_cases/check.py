@@ -1,4 +1,4 @@
-"""A training's plan: all that it would do, found out without training."""
+"""A training's plan: columns, network, memory and time, without training."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _LISTED = 5
 
 @dataclass(frozen=True)
 class PlannedColumn:
-    """What becomes of a column.
+    """A column and its transforms.
 
-    inputs : inputs of the network that it gives; None where components are extracted from all together
+    inputs : its number of inputs of the network; None where components are extracted from all columns together
     """
 
     name: str
@@ -67,8 +67,8 @@ class TrainingPlan:
 class CheckResult:
     """The plan.
 
-    memory    : estimated bytes that rows and network take while training; available is what may still be taken
-    seconds   : of all epochs, by the pace of a few steps on this machine; early stopping may end them before
+    memory    : estimated bytes of rows and network in training; available: free bytes
+    seconds   : of all epochs, from the time of a few steps on this machine; early stopping may end them before
     """
 
     config: str
@@ -86,7 +86,7 @@ class CheckResult:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that training adjusts."""
+        """Trainable parameters."""
         return sum(layer.parameters for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class CheckResult:
 
 
 def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> CheckResult:
-    """Run steps 1 and 2, put the network together, and take a few steps to tell the pace; nothing is kept of step 3.
+    """Run steps 1 and 2, build the network, and time a few steps; nothing of step 3 is saved.
 
     prepared : the data of this config, where step 1 has just been run
     """
@@ -119,7 +119,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
     layers = tuple(_layers(context.model)) if isinstance(context.model, Mlp) else ()
     pace = measure_step_time(context, MEASURED_SECONDS)
     available = available_memory()
-    splits = inputs.prepared.splits
+    splits, n_inputs = inputs.prepared.splits, context.train.x.numel() + context.valid.x.numel()
     return CheckResult(
         config=config.name,
         task=_describe_task(inputs.task),
@@ -127,7 +127,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
         columns=tuple(_columns(inputs)),
         layers=layers,
         context=_describe_context(context),
-        memory=_memory(context),
+        memory=n_inputs * BYTES_PER_INPUT + context.n_parameters * BYTES_PER_PARAMETER,
         available=None if available is None else available.size,
         seconds=pace.epoch(context) * config.training.epochs,
         seconds_per_epoch=pace.epoch(context),
@@ -156,15 +156,9 @@ def _describe_context(context: TrainingContext) -> TrainingPlan:
     )
 
 
-def _memory(context: TrainingContext) -> int:
-    n_inputs = context.train.x.numel() + context.valid.x.numel()
-    return n_inputs * BYTES_PER_INPUT + context.n_parameters * BYTES_PER_PARAMETER
-
-
 def _layers(model: Mlp) -> Iterator[LayerPlan]:
     """Layers in order; a norm's parameters count with the layer before it."""
-    tables = list(model.embeddings.parameters())
-    if tables:
+    if tables := list(model.embeddings.parameters()):
         yield LayerPlan("embeddings", len(tables), sum(t.shape[1] for t in tables), sum(t.numel() for t in tables))
     found: list[LayerPlan] = []
     for module in model.hidden:
@@ -175,55 +169,47 @@ def _layers(model: Mlp) -> Iterator[LayerPlan]:
             last = found.pop()
             found.append(LayerPlan(last.name, last.inputs, last.units, last.parameters + own))
     yield from found
-    output = model.output
-    n_output = sum(parameter.numel() for parameter in output.parameters())
-    yield LayerPlan("output", output.in_features, output.out_features, n_output)
+    n_output = sum(parameter.numel() for parameter in model.output.parameters())
+    yield LayerPlan("output", model.output.in_features, model.output.out_features, n_output)
 
 
 def _columns(inputs: Inputs) -> Iterator[PlannedColumn]:
-    """The table's columns in the order of the report, then those that step 1 dropped; nothing of pictures."""
-    profile, report, made_of = inputs.prepared.profile, inputs.features.report, inputs.features.columns_of_features
+    """The table's columns in the order of the report, then those that step 1 dropped; none of images."""
+    profile, report, sources = inputs.prepared.profile, inputs.features.report, inputs.features.columns_of_features
     for column in profile["columns"]:
         name, kind = column["name"], str(column["kind"])
         if column["role"] == "target":
             yield PlannedColumn(name, "target", kind, "predicted", 0)
         else:
-            yield PlannedColumn(name, "feature", kind, *_becomes(name, kind, report, made_of))
+            yield PlannedColumn(name, "feature", kind, *_becomes(name, kind, report, sources))
     for name, formula in report.derived.items():
-        becomes, n_inputs = _becomes(name, "number", report, made_of)
+        becomes, n_inputs = _becomes(name, "number", report, sources)
         yield PlannedColumn(name, "derived", "number", f"{formula}; {becomes}", n_inputs)
     for name, reason in ((profile["cleaning"] or {}).get("dropped_columns") or {}).items():
         yield PlannedColumn(name, "dropped", "", f"left out: {reason}", 0)
 
 
-def _becomes(name: str, kind: str, report: FeatureReport, made_of: Mapping[str, str]) -> tuple[str, int | None]:
-    """What step 2 makes of a column, and how many inputs of it; all of them share the components of a PCA.
+def _becomes(name: str, kind: str, report: FeatureReport, sources: Mapping[str, str]) -> tuple[str, int | None]:
+    """The transforms of a column, and its number of inputs; None with a PCA, whose components all columns share.
 
-    made_of : the column of every feature
+    sources : the column of each feature
     """
-    parts = [*_first(name, kind, report)]
+    parts = ["1 for true, 0 for false"] if kind == "boolean" else []
+    if buckets := report.hashed.get(name):
+        parts.append(f"hash: words in {buckets:,} buckets")
+    if (dated := report.dated.get(name)) is not None:
+        parts.append(", ".join(number.removeprefix(f"{name}_") for number in dated.numbers))
     if (encoded := report.encoded.get(name)) is not None:
         rare = f", {encoded.rare} rare together" if encoded.rare else ""
         parts.append(f"{encoded.encode}: {len(encoded.kept)} categories{rare}")
-    numbers = report.dated[name].numbers if name in report.dated else (name,)
+    numbers = dated.numbers if dated is not None else (name,)
     if (imputed := report.imputed.get(numbers[0])) is not None and imputed.missing:
         each = "each number's " if len(numbers) > 1 else ""
         value = "" if each else f" {imputed.value:.4g}"
         parts.append(f"{imputed.missing:,} missing: {each}{imputed.how}{value}")
     if (scaled := report.scaled.get(numbers[0])) is not None and scaled.scale != "none":
         parts.append(f"scaled: {scaled.scale}")
-    own = [one for one in (*report.features, *report.embedded) if made_of.get(one, one) == name]
-    lost = [dropped for dropped in report.dropped if made_of.get(dropped.name) == name]
-    if lost:
+    own = [one for one in (*report.features, *report.embedded) if sources.get(one, one) == name]
+    if lost := [dropped for dropped in report.dropped if sources.get(dropped.name) == name]:
         parts.append(f"{len(lost)} dropped by {lost[0].key}")
-    return "; ".join(parts) or "taken as it is", None if report.explained_variance else len(own)
-
-
-def _first(name: str, kind: str, report: FeatureReport) -> Iterator[str]:
-    """What is read of a column that is neither numbers nor categories."""
-    if kind == "boolean":
-        yield "1 for true, 0 for false"
-    if buckets := report.hashed.get(name):
-        yield f"hash: words in {buckets:,} buckets"
-    if (dated := report.dated.get(name)) is not None:
-        yield ", ".join(number.removeprefix(f"{name}_") for number in dated.numbers)
+    return "; ".join(parts) or "unchanged", None if report.explained_variance else len(own)

@@ -1,4 +1,4 @@
-"""What a bug report needs to know of this installation and machine; never who, where, or what is in the data."""
+"""Facts on this installation and machine for a bug report; no names, no paths, no data."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ PACKAGES = (
     *("matplotlib", "optuna", "jinja2", "pillow", "pyyaml", "sqlalchemy"),
 )
 INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "amx_int8")
-# Settings that bear on what happens; of the others, which may hold paths, only the names are told.
+# Settings shown with their values; of others, which may contain paths, only the names are shown.
 SETTINGS = ("MLCLI_OFFLINE", "MLCLI_MEMORY", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "NO_COLOR")
 FOLDERS = {"MLCLI_DATA_DIR": data_dir, "MLCLI_PREPARED_DIR": prepared_dir, "MLCLI_RUNS_DIR": runs_dir}
 TRAINED_SECONDS = 2.0
-# Two rings of points, which a network that learns tells apart within an epoch or two of a hundred.
+# Two rings of points, an easy task.
 RINGS = PlaygroundConfig(name="circle", rows=1000, noise=0.05)
 TRAINED = Config(
     name="doctor",
@@ -55,7 +55,7 @@ ENOUGH_SPACE = 100_000_000
 
 @dataclass(frozen=True)
 class Training:
-    """A short training, from nothing."""
+    """A short training."""
 
     seconds: float
     steps: int
@@ -64,7 +64,7 @@ class Training:
 
 @dataclass(frozen=True)
 class DoctorResult:
-    """The report, section by section, and what is wrong; the exit code that says so."""
+    """The report, section by section, the problems, and the exit code."""
 
     report: dict[str, dict[str, str]]
     problems: tuple[str, ...]
@@ -77,16 +77,19 @@ class DoctorResult:
 
 
 def doctor() -> DoctorResult:
-    """Gather everything, and train for two seconds in memory."""
+    """Gather everything, and train for two seconds."""
     errors: list[MlcliError] = []
     folders = dict(_folders(errors))
-    training = _train(errors)
+    training, shown = _train(errors), "FAILED"
+    if training is not None:
+        pace = training.steps / training.seconds
+        shown = f"accuracy {training.accuracy:.3f} after {training.seconds:.1f} s, {pace:,.0f} steps a second"
     report = {
         "versions": dict(_versions()),
         "machine": dict(_machine()),
         "folders": folders,
         "settings": dict(_settings()),
-        "training": {"two rings of points": _training_in_words(training)},
+        "training": {"two rings of points": shown},
     }
     return DoctorResult(report, tuple(map(str, errors)), errors[0].exit_code if errors else 0, training)
 
@@ -118,7 +121,7 @@ def _machine() -> Iterator[tuple[str, str]]:
 
 
 def _folders(errors: list[MlcliError]) -> Iterator[tuple[str, str]]:
-    """Whether each can be written to, and the space left; called by their settings, not by their places."""
+    """Whether each can be written to, and its free space; by the names of their settings, without paths."""
     places = {name: folder() for name, folder in FOLDERS.items()} | {"temporary files": Path(tempfile.gettempdir())}
     for name, place in places.items():
         try:
@@ -143,7 +146,7 @@ def _settings() -> Iterator[tuple[str, str]]:
 
 
 def _train(errors: list[MlcliError]) -> Training | None:
-    """Train on generated points, all in memory; that nothing is learned, or an error of torch's, is a problem."""
+    """Train on generated points in memory; low accuracy and torch's errors are problems."""
     try:
         training = _short_training()
     except (RuntimeError, ImportError) as error:
@@ -164,10 +167,3 @@ def _short_training() -> Training:
     train_model(context, state, interrupted=lambda: time.perf_counter() - started > TRAINED_SECONDS)
     _, metrics = score(context, context.train)
     return Training(time.perf_counter() - started, state.step, metrics.get("accuracy", 0.0))
-
-
-def _training_in_words(training: Training | None) -> str:
-    if training is None:
-        return "FAILED"
-    pace = training.steps / training.seconds
-    return f"accuracy {training.accuracy:.3f} after {training.seconds:.1f} s, {pace:,.0f} steps a second"

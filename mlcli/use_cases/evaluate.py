@@ -37,8 +37,8 @@ from mlcli.runs.predictions import SavedPredictions, fingerprint_rows
 from mlcli.runs.recorder import prepare_data_of
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
-# Keys of `evaluation` that training rests on.
-SETTLED = ("threshold", "positive")
+# Keys of `evaluation` that training uses.
+TRAINED_WITH = ("threshold", "positive")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class EvaluateResult:
 
     @property
     def serious(self) -> tuple[str, ...]:
-        """What `--strict` refuses."""
+        """Warnings that `--strict` refuses."""
         return tuple(str(finding) for finding in self.findings if finding.serious)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,29 +87,29 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)
     report = render_report(facts)
-    write_evaluation(run.evaluation, subject.evaluation, keep_predictions(prepared, name, subject), figures, report)
+    write_evaluation(run.evaluation, subject.evaluation, saved_predictions(prepared, name, subject), figures, report)
     scores = measure(bundle.task, subject.truth, subject.predictions, [metric for metric, _ in asked])
     return EvaluateResult(run, subject.evaluation, find_misses(asked, scores), findings)
 
 
 def evaluated_config(run: Run, sets: Sequence[str]) -> Config:
-    """The run's config with other keys of `evaluation`, but for those that training rests on. Raises ConfigError."""
+    """The run's config with other keys of `evaluation`, except those that training uses. Raises ConfigError."""
     before = read_resolved(run.config)
     if not sets:
         return before
     after = read_resolved(run.config, sets)
     sections = [name for name in Config.model_fields if name != "evaluation"]
     changed = [name for name in sections if getattr(after, name) != getattr(before, name)]
-    settled = [name for name in SETTLED if getattr(after.evaluation, name) != getattr(before.evaluation, name)]
-    changed += [f"evaluation.{name}" for name in settled]
+    used = [name for name in TRAINED_WITH if getattr(after.evaluation, name) != getattr(before.evaluation, name)]
+    changed += [f"evaluation.{name}" for name in used]
     if changed:
-        text = "is settled by training; evaluate changes other keys of evaluation alone. Train anew with: mlcli train"
+        text = "is fixed by training; evaluate only changes other keys of evaluation. Train again with: mlcli train"
         raise ConfigError([Problem(key, text, "--set") for key in changed])
     return after
 
 
 def require_single_network(run: Run, manifest: RunManifest, config: EvaluationConfig) -> None:
-    """Raise UsageError where an ensemble, which a search has chosen, would have to be trained again."""
+    """Raise UsageError where an ensemble would have to be trained again."""
     if manifest.members > 1 and (config.seeds > 1 or config.folds is not None):
         raise UsageError(
             f"run {run} is an ensemble of {manifest.members} networks; evaluation.seeds and evaluation.folds train "
@@ -118,7 +118,7 @@ def require_single_network(run: Run, manifest: RunManifest, config: EvaluationCo
 
 
 def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:
-    """The rows to measure on: those asked for or, where there are none, the next best, with a warning."""
+    """The rows to measure on: those of the split or, where it is empty, of another, with a warning."""
     if split not in SPLITS:
         raise UsageError(f"--split: must be one of {', '.join(SPLITS)}; got '{split}'")
     order: list[SplitName] = [name for name in SPLITS if name == split] + [n for n in ("valid", "train") if n != split]
@@ -132,7 +132,7 @@ def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[Sp
 
 
 def train_baselines(bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter) -> tuple[Baseline, ...]:
-    """What the network has to beat, on the rows to measure; learned from the inputs of its own training rows."""
+    """The baselines' predictions on the rows to measure, fitted on the inputs of the network's training rows."""
     names = baseline_names(bundle.task, bundle.config.evaluation.baselines)
     if set(names) - set(CONSTANTS):
         reporter.say(f"Training the baselines: {', '.join(names)}")
@@ -142,7 +142,7 @@ def train_baselines(bundle: Bundle, prepared: Prepared, data: Dataset, reporter:
 def measure_bundle(
     run: Run, bundle: Bundle, data: Dataset, baselines: Sequence[Baseline], split: SplitName, looks: int
 ) -> EvaluatedModel:
-    """Predict the rows and measure; with all that the figures need."""
+    """Predict the rows and measure; the result has all that the figures need."""
     truth, predictions = bundle.task.truth(data), bundle.predict(data)
     weights = bundle.weights()
     evaluation = evaluate_predictions(
@@ -173,14 +173,14 @@ def measure_bundle(
     )
 
 
-def keep_predictions(prepared: Prepared, split: SplitName, subject: EvaluatedModel) -> SavedPredictions:
-    """The answers row by row, and which rows they are about."""
+def saved_predictions(prepared: Prepared, split: SplitName, subject: EvaluatedModel) -> SavedPredictions:
+    """The predictions row by row, with the fingerprint of the rows."""
     rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
     return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions)
 
 
 def shown_weights(bundle: Bundle) -> dict[str, Any]:
-    """The weights that a figure can show: those of pixels as pictures, those of a linear model as bars."""
+    """The weights that a figure can show: those of pixels as images, those of a linear model as bars."""
     if not isinstance(bundle.model, Mlp):
         return {}
     linear = not bundle.config.model.hidden
@@ -196,16 +196,12 @@ def shown_weights(bundle: Bundle) -> dict[str, Any]:
 
 
 def describe_weights(table: LinearWeights) -> WeightsTable:
-    """A linear model's weights as the report tells them."""
-    captions = {
-        "target": "Weights in the data's own units: what one more unit of a feature adds to the prediction.",
-        "log-odds": "Weights in the data's own units: what one more unit of a feature adds to the log-odds.",
-        "score": "Weights in the data's own units: what one more unit of a feature adds to the score.",
-    }
+    """A linear model's weights for the report."""
+    summed = "prediction" if table.unit == "target" else table.unit
     return WeightsTable(
         features=table.features,
         outputs=table.outputs,
         weights=tuple(map(tuple, table.weights.T.tolist())),
         bias=tuple(table.intercept.tolist()),
-        caption=captions[table.unit],
+        caption=f"Weights in the data's own units: what one more unit of a feature adds to the {summed}.",
     )

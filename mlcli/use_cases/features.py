@@ -31,5 +31,5 @@ class FeaturesResult:
 
 
 def features(config: Config, reporter: Reporter) -> FeaturesResult:
-    """Derive, impute, scale, encode, select and extract; nothing but training rows is looked at."""
+    """Derive, impute, scale, encode, select and extract, fitted on the training rows alone."""
     return FeaturesResult(config.name, gather_inputs(config, reporter))

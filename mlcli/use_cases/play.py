@@ -1,4 +1,4 @@
-"""Playing without a player: so many epochs, then what the plane looks like."""
+"""The playground without keys: train a number of epochs, then report the predictions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mlcli.playground.state import PlayState, describe_played, played_config, wr
 from mlcli.playground.trainer import Trainer
 from mlcli.training.state import EpochRecord
 
-# Places a side of the answers in the document of --json.
+# Grid points per side of the predictions in the JSON document.
 PLACES = 21
 
 
 @dataclass(frozen=True)
 class PlayResult:
-    """What was trained. written : where the configuration was written, if it was."""
+    """What was trained; written: the file of the configuration, None without one."""
 
     state: PlayState
     trainer: Trainer
@@ -52,7 +52,7 @@ def _numbers(record: EpochRecord) -> dict[str, Any]:
 
 
 def _plane(trainer: Trainer) -> dict[str, Any]:
-    """The answers at PLACES × PLACES places, row by row from the top: index of the kind, and how sure, 0 to 1."""
+    """The predictions at PLACES × PLACES points, row by row from the top: index of the kind, and confidence, 0 to 1."""
     heatmap, limits = trainer.plane(PLACES, PLACES), trainer.limits
     return {
         "x": [limits.left, limits.right],
@@ -64,7 +64,7 @@ def _plane(trainer: Trainer) -> dict[str, Any]:
 
 
 def play(state: PlayState, epochs: int, output: Path | None, interrupted: Callable[[], bool]) -> PlayResult:
-    """Train so many epochs, and write the configuration where that is asked for. Raises DivergedError."""
+    """Train a number of epochs, and write the configuration to `output`, if given. Raises DivergedError."""
     if output is not None:
         refuse_overwriting(output)
     trainer = Trainer(state.config, state.columns)

@@ -15,7 +15,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
-from mlcli.runs.predictions import Format, choose_format, prediction_frame, write_predictions
+from mlcli.runs.predictions import choose_format, prediction_frame, write_predictions
 from mlcli.runs.recorder import prepare_data_of
 
 PREVIEW_ROWS = 5
@@ -38,7 +38,7 @@ class PredictRequest:
 
 @dataclass(frozen=True)
 class PredictResult:
-    """How many rows were predicted, and where they are; None when they went to stdout."""
+    """The number of rows predicted, and the file; None for stdout."""
 
     n_rows: int
     path: Path | None
@@ -67,28 +67,25 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
     file_format = choose_format(request.output, request.file_format)
     reporter.explain("prediction", bundle.task)
-    given = request.given or rows_set_apart(where, run, reporter)
+    given = request.given or read_test_rows(where, run, reporter)
     predictions = bundle.predict(given.data)
-    frame = predictions_beside(kept_columns(given, request.keep), prediction_frame(bundle.task, predictions))
+    frame = add_input_columns(prediction_frame(bundle.task, predictions), given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():
-        reporter.warn(f"column '{column}': {count} cells hold what training never saw")
-    path = destination(where, request, file_format)
+        reporter.warn(f"column '{column}': {count} cells have values unseen in training")
+    path = request.output
+    if path is None and request.given is None:
+        path = where.parent / f"predictions.{file_format}"
+    elif str(path) == "-":
+        path = None
     write_predictions(frame, path, file_format)
     return PredictResult(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), stand_in_for)
 
 
-def destination(where: Path, request: PredictRequest, file_format: Format) -> Path | None:
-    """The file asked for, else stdout (None); the test rows' predictions stay beside the bundle."""
-    if request.output is not None:
-        return None if str(request.output) == "-" else request.output
-    return where.parent / f"predictions.{file_format}" if request.given is None else None
-
-
-def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:
+def read_test_rows(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:
     """The run's test rows, with their true targets."""
     if run is None:
-        raise UsageError(f"{where}: a bundle apart from its run has no test rows; name a file: mlcli predict FILE")
+        raise UsageError(f"{where}: a bundle without its run has no test rows; name a file: mlcli predict FILE")
     prepared = prepare_data_of(run, reporter)
     data = prepared.splits.test
     if not len(data):
@@ -104,17 +101,13 @@ def rows_set_apart(where: Path, run: Run | None, reporter: Reporter) -> Predicti
     return PredictionInput(data, frame, tuple(f"true_{name}" for name in targets))
 
 
-def kept_columns(given: PredictionInput, keep: tuple[str, ...]) -> pl.DataFrame:
-    """The input columns that stand beside the predictions."""
+def add_input_columns(predicted: pl.DataFrame, given: PredictionInput, keep: tuple[str, ...]) -> pl.DataFrame:
+    """The predictions behind the input columns to keep. Raises UsageError for unknown and ambiguous names."""
     unknown = [name for name in keep if name not in given.columns.columns]
     if unknown:
         raise UsageError(f"--keep: no column '{unknown[0]}' in the input; columns: {', '.join(given.columns.columns)}")
-    return given.columns.select(list(dict.fromkeys((*given.always, *keep))))
-
-
-def predictions_beside(kept: pl.DataFrame, predicted: pl.DataFrame) -> pl.DataFrame:
-    """Both tables side by side. Raises UsageError where a kept column is called like a predicted one."""
+    kept = given.columns.select(list(dict.fromkeys((*given.always, *keep))))
     twice = set(kept.columns) & set(predicted.columns)
     if twice:
-        raise UsageError(f"--keep: the input column '{min(twice)}' is called like a predicted one; rename it")
+        raise UsageError(f"--keep: the input column '{min(twice)}' has the name of a predicted one; rename it")
     return pl.concat([kept, predicted], how="horizontal") if kept.width else predicted

@@ -117,7 +117,7 @@ def fit_run(
     callbacks: Sequence[Callback],
     interruption: Interruption,
 ) -> TrainResult:
-    """Train, and leave history, last checkpoint and the bundle of the best weights on disk."""
+    """Train, and save the history, the last checkpoint and the bundle of the best weights."""
     recorder = RunRecorder(run, state, context.config.training.checkpoint_seconds)
     started = time.perf_counter()
     with interruption:
@@ -157,7 +157,7 @@ def summarise_training(
 
 
 def stand_in_settings(config: Config, sets: Sequence[str]) -> dict[str, JsonValue]:
-    """Values that a training on 1,797 digits needs where they stand in for 60,000 rows, but for keys of --set.
+    """Settings for training on the 1,797 digits in place of MNIST's 60,000 rows, except keys of --set.
 
     Few rows need small batches and many epochs to get as many updates; the accuracy on 90 validation rows is too
     coarse to choose the weights by.
@@ -199,12 +199,10 @@ def extended_config(run: Run, sets: Sequence[str]) -> Config:
 
 
 def explain_divergence(run: Run, context: TrainingContext, trained: TrainedModel) -> str:
-    """What happened, what is left and what to try."""
-    step = trained.diverged_step or 0
-    state: TrainingState = trained.state
-    kept = (
-        f"the best weights, of epoch {state.best_epoch}, are in {run.model}" if state.best_epoch else "nothing is kept"
-    )
+    """The message: what happened, what was saved and what to try."""
+    step, state = trained.diverged_step or 0, trained.state
+    best = f"the best weights, of epoch {state.best_epoch}, are in {run.model}"
+    kept = best if state.best_epoch else "no weights were saved"
     return (
         f"run {run} diverged: the loss is no longer a finite number at step {step} (last finite step {step - 1}, "
         f"epoch {state.epoch + 1}); {kept}. Try a lower optimizer.lr (now {context.config.optimizer.lr:g}), "

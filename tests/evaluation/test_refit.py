@@ -63,8 +63,8 @@ def test_houses_are_left_out_one_by_one(workspace, mlcli):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("optimizer.lr=0.5", "optimizer: is settled by training"),
-        ("evaluation.threshold=0.4", "evaluation.threshold: is settled by training"),
+        ("optimizer.lr=0.5", "optimizer: is fixed by training"),
+        ("evaluation.threshold=0.4", "evaluation.threshold: is fixed by training"),
         ("evaluation.folds=1", "evaluation.folds=1: must be"),
         ("evaluation.repeats=2", "evaluation.repeats=2: needs a number of folds"),
     ],
