@@ -11,8 +11,8 @@ from rich.console import Console
 from mlcli.playground.state import PlayRequest, start_play
 from mlcli.playground.trainer import Trainer
 from mlcli.reporter import Silent
+from mlcli.terminal.play.game import draw_game
 from mlcli.terminal.play.panel import Losses
-from mlcli.terminal.play.picture import draw_game
 from mlcli.terminal.play.plane import Palette
 
 SIZE = (80, 24)

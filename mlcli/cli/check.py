@@ -14,7 +14,7 @@ def check(
     """Show what training would do, with its time and memory. It writes only the prepared data."""
     with Session(as_json, quiet) as session:
         loaded, prepared = session.training_config(session.config(config, sets), config, sets)
-        from mlcli.terminal.check import show_checked
+        from mlcli.terminal.preparation import show_checked
         from mlcli.use_cases.check import check as run_check
 
         result = run_check(loaded, session.screen, prepared)
@@ -24,7 +24,7 @@ def check(
 def doctor(as_json: JsonOption = False) -> None:
     """Check this installation and machine, as text for a bug report that names no person and no place."""
     with Session(as_json, quiet=False) as session:
-        from mlcli.terminal.check import show_examined
+        from mlcli.terminal.preparation import show_examined
         from mlcli.use_cases.doctor import doctor as run_doctor
 
         result = run_doctor()

@@ -29,7 +29,7 @@ def init(
 ) -> None:
     """Write a configuration that suits your data, or copy an example."""
     with Session(as_json, quiet) as session:
-        from mlcli.terminal.init import choose_target, show_example, show_started
+        from mlcli.terminal.preparation import choose_target, show_example, show_started
         from mlcli.use_cases.init import DEFAULT_OUTPUT, copy_example
         from mlcli.use_cases.init import init as run_init
 

@@ -53,7 +53,7 @@ def play(
         if epochs is None and can_play(session.screen):
             game = Game(session.screen, state, output)
             game.play()
-            game.tell()
+            game.show_result()
             if game.written is not None:
                 session.screen.next_step(f"mlcli train {game.written}")
             return

@@ -44,7 +44,7 @@ def prepare(
         if not paths:
             raise UsageError("no configuration given, and neither mlcli.yaml nor configs/*.yaml here; name a YAML file")
         loaded = [load_config(path, sets or ()) for path in paths]
-        from mlcli.terminal.prepare import show_prepared
+        from mlcli.terminal.preparation import show_prepared
         from mlcli.use_cases.prepare import prepare as run_prepare
 
         result = run_prepare(loaded, session.screen, only_available=not configs)
@@ -63,7 +63,7 @@ def features(
     """Step 2: derive, impute, scale, encode, select and extract features, fitted on the training rows."""
     with Session(as_json, quiet, verbose) as session:
         loaded = session.config(config, sets)
-        from mlcli.terminal.prepare import show_features
+        from mlcli.terminal.preparation import show_features
         from mlcli.use_cases.features import features as run_features
 
         result = run_features(loaded, session.screen)

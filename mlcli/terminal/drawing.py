@@ -18,7 +18,7 @@ from rich.text import Text
 from mlcli.io.text import printable
 from mlcli.terminal.plot import BLANK, DOTS
 
-# Classes and groups, told apart by colour or, without colours, by mark.
+# Colours of classes and groups; without colours, their marks.
 COLOURS = (
     *("bright_blue", "yellow", "green", "magenta", "cyan", "red"),
     *("blue", "bright_yellow", "bright_green", "bright_magenta"),
@@ -47,7 +47,7 @@ class Canvas:
 
     @property
     def is_tall(self) -> bool:
-        """Whether there is room for taller charts."""
+        """Whether taller charts fit."""
         return self.height >= 40
 
 
@@ -126,7 +126,9 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
 
 def draw_half_blocks(pixels: Pixels) -> list[Text]:
     """A line of text per two rows of pixels: the upper row in the foreground colours, the lower in the background."""
-    colours = np.repeat(pixels[..., np.newaxis], 3, axis=2) if pixels.ndim == 2 else _three(pixels)
+    colours = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    if colours.shape[2] != 3:  # grey
+        colours = np.repeat(colours[..., :1], 3, axis=2)
     if len(colours) % 2:
         colours = np.pad(colours, ((0, 1), (0, 0), (0, 0)))
     lines = []
@@ -150,8 +152,3 @@ def draw_braille(pixels: Pixels) -> list[Text]:
     lit = (share > thresholds).reshape(rows // DOTS_DOWN, DOTS_DOWN, columns // DOTS_ACROSS, DOTS_ACROSS)
     codes = (lit.transpose(0, 2, 1, 3) * np.array(DOTS)).sum(axis=(2, 3))
     return [Text("".join(chr(BLANK | code) for code in line)) for line in codes.tolist()]
-
-
-def _three(pixels: Pixels) -> Pixels:
-    """Three channels, of one or more."""
-    return pixels if pixels.shape[2] == 3 else np.repeat(pixels[..., :1], 3, axis=2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mlcli.config.loading.dump import dump_briefly
-from mlcli.config.reference.explain import KeyEntry, Topic, example_of
+from mlcli.config.reference.explain import Topic, example_of
 
 if TYPE_CHECKING:
     from mlcli.terminal.screen import Screen
@@ -27,55 +27,45 @@ def show_explained(screen: Screen, explained: Explained) -> None:
     if explained.asked:
         typer.echo("\n\n".join("\n".join(_topic_lines(topic, width)) for topic in explained.topics))
         return
-    left = max(len(_tree_name(topic)) for topic in explained.topics)
-    for topic in explained.topics:
-        typer.echo(_tree_line(topic, left, width))
+    names = ["  " * (len(topic.path) - 1) + topic.path[-1] for topic in explained.topics]
+    left = max(map(len, names))
+    for topic, name in zip(explained.topics, names, strict=True):
+        typer.echo(_tree_line(topic, name.ljust(left), width))
     typer.echo("\nMore on each: mlcli explain KEY, such as mlcli explain optimizer.lr")
 
 
-def _tree_name(topic: Topic) -> str:
-    return "  " * (len(topic.path) - 1) + topic.path[-1]
-
-
-def _tree_line(topic: Topic, left: int, width: int) -> str:
+def _tree_line(topic: Topic, name: str, width: int) -> str:
     """Name, default and the start of the meaning, cut to the width."""
     entries = topic.entries()
     defaults = list(dict.fromkeys("required" if one.default is None else one.default for one in entries))
     default = defaults[0] if len(defaults) == 1 else "differs"
-    text = _cut(entries[0].meaning, width - left - DEFAULT - 4)
-    name = typer.style(_tree_name(topic).ljust(left), fg="cyan", bold=len(topic.path) == 1)
-    return f"{name}  {typer.style(_cut(default, DEFAULT).ljust(DEFAULT), dim=True)}  {text}".rstrip()
+    text = _cut(entries[0].meaning, width - len(name) - DEFAULT - 4)
+    shown = typer.style(name, fg="cyan", bold=len(topic.path) == 1)
+    return f"{shown}  {typer.style(_cut(default, DEFAULT).ljust(DEFAULT), dim=True)}  {text}".rstrip()
 
 
 def _topic_lines(topic: Topic, width: int) -> Iterator[str]:
     yield typer.style(topic.title, fg="cyan", bold=True)
     if topic.member is None:
         for entry in topic.entries():
-            yield from _entry_lines(entry, chosen_by_name=bool(topic.sections), width=width)
-    yield from _rows("One of" if topic.member is None else "It is", _members(topic), width)
-    yield from _rows("Keys", [row for key in topic.inside() for row in _accounts(key)], width)
+            yield from _labelled("Of", ", ".join(entry.owners), width)
+            yield from _labelled("Meaning", entry.meaning, width)
+            yield from _labelled("Takes", "" if topic.sections else entry.values, width)
+            default = "none: it is required" if entry.default is None else entry.default
+            yield from _labelled("Default", default, width)
+    members = [(", ".join(names), summary) for names, summary in topic.members().items()]
+    yield from _rows("One of" if topic.member is None else "It is", members, width)
+    yield from _rows("Keys", [row for key in topic.inside() for row in _meanings(key)], width)
     yield from _labelled("When", topic.advice.when, width)
     yield from _labelled("Course", topic.advice.term, width)
     example = example_of(topic)
     yield from _labelled("Example", dump_briefly(example) if example else "", width)
 
 
-def _members(topic: Topic) -> list[tuple[str, str]]:
-    return [(", ".join(names), summary) for names, summary in topic.members().items()]
-
-
-def _accounts(key: Topic) -> Iterator[tuple[str, str]]:
+def _meanings(key: Topic) -> Iterator[tuple[str, str]]:
     for entry in key.entries():
         owners = f"{', '.join(entry.owners)}: " if entry.owners and key.owner is None else ""
         yield key.path[-1], f"{owners}{entry.meaning}"
-
-
-def _entry_lines(entry: KeyEntry, *, chosen_by_name: bool, width: int) -> Iterator[str]:
-    yield from _labelled("Of", ", ".join(entry.owners), width)
-    yield from _labelled("Meaning", entry.meaning, width)
-    if not chosen_by_name:
-        yield from _labelled("Takes", entry.values, width)
-    yield from _labelled("Default", "none: it is required" if entry.default is None else entry.default, width)
 
 
 def _labelled(label: str, text: str, width: int) -> Iterator[str]:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 Row = tuple[str, str]
 
-# As wide as the terminal, but no wider than reads well and no narrower than two columns need.
+# As wide as the terminal, within these limits.
 MIN_WIDTH, MAX_WIDTH = 60, 100
-# What a panel takes beside its two columns: borders, the blanks along them, and the gap.
+# Characters of a panel beside its two columns: borders, the blanks along them, and the gap.
 FRAME = 6
 EXAMPLE_MARK = "  ·  "
-# Where a command stands that says no other panel.
+# The panel of a command that names none.
 STEPS = "Steps"
 
 
@@ -40,7 +40,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The program with this help; its commands stand in the order in which they are written down."""
+    """The program with this help; commands are listed in the order of their definition."""
 
     def get_params(self, ctx: Context) -> list[Parameter]:
         return _settled(super().get_params(ctx), ctx)
@@ -56,7 +56,7 @@ class Group(TyperGroup):
 
 
 class DefaultGroup(Group):
-    """A group whose first command is meant where none is named; its help is that command's, and names the others."""
+    """A group whose first command runs where none is named; its help is that command's, and lists the others."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         asked = args[0] if args else ""
@@ -75,41 +75,35 @@ class DefaultGroup(Group):
 def help_text(command: AnyCommand, ctx: Context, commands: Mapping[str, Sequence[Row]]) -> str:
     """The whole help, laid out for this terminal."""
     width = max(MIN_WIDTH, min(MAX_WIDTH, shutil.get_terminal_size().columns))
-    panels = {**_parameters(command, ctx), **commands}
+    panels: dict[str, list[Row]] = {"Arguments": [], "Options": []}
+    for parameter in command.get_params(ctx):  # defaults and bounds follow the meaning
+        name, meaning = parameter.get_help_record(ctx) or ("", "")
+        title = "Arguments" if isinstance(parameter, TyperArgument) else "Options"
+        panels[title].append((name.split(" <")[0], meaning))
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     blocks = [
         [" " + typer.style(command.get_usage(ctx), bold=True)],
-        *(_indented(text, width) for text in inspect.cleandoc(command.help or "").split("\n\n")),
-        [line for title, rows in panels.items() if rows for line in _panel(title, rows, width)],
-        list(_examples(command.epilog)),
+        *([f" {line}" for line in wrap(text, width - 2)] for text in paragraphs),
+        [line for title, rows in {**panels, **commands}.items() if rows for line in _panel(title, rows, width)],
     ]
+    if command.epilog:  # examples, each on a line of its own so that it can be copied whole
+        title, _, listed = command.epilog.partition(":")
+        lines = [f"   {example.strip()}" for example in listed.split(EXAMPLE_MARK)]
+        blocks.append([" " + typer.style(f"{title}:", bold=True), *lines])
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
-def _parameters(command: AnyCommand, ctx: Context) -> dict[str, list[Row]]:
-    """Arguments, with their names as in the usage, and options; defaults and bounds stand behind the meaning."""
-    rows: dict[str, list[Row]] = {"Arguments": [], "Options": []}
-    for parameter in command.get_params(ctx):
-        name, meaning = parameter.get_help_record(ctx) or ("", "")
-        is_argument = isinstance(parameter, TyperArgument)
-        rows["Arguments" if is_argument else "Options"].append((name.split(" <")[0], meaning))
-    return rows
-
-
 def _settled(parameters: list[Parameter], ctx: Context) -> list[Parameter]:
-    """Parameters that typer need not import pydantic for, when all that is asked is help or how a word goes on.
+    """Parameters for which typer need not import pydantic in help and completion.
 
-    Its own flags, when not given, are false from the start; and what a shell completes is not converted.
+    Its own flags are false by default; and words that a shell completes are not converted.
     """
     for parameter in parameters:
         if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.default is None:
             parameter.default = False
         if ctx.resilient_parsing:
-            parameter.process_value = _as_given  # type: ignore[method-assign]
+            parameter.process_value = lambda ctx, value: value  # type: ignore[method-assign]
     return parameters
-
-
-def _as_given(ctx: Context, value: object) -> object:
-    return value
 
 
 def _panel(title: str, rows: Sequence[Row], width: int) -> Iterator[str]:
@@ -124,24 +118,12 @@ def _panel(title: str, rows: Sequence[Row], width: int) -> Iterator[str]:
     yield typer.style(f"╰{'─' * (width - 2)}╯", dim=True)
 
 
-def _indented(text: str, width: int) -> list[str]:
-    return [f" {line}" for line in wrap(text, width - 2)]
-
-
 def examples(*lines: str) -> str:
     """The epilog that shows these command lines, each without the program's name."""
     return "Examples:  " + EXAMPLE_MARK.join(f"mlcli {line}" for line in lines)
 
 
-def _examples(epilog: str | None) -> Iterator[str]:
-    """The examples of an epilog, each on a line of its own so that it can be copied whole."""
-    if epilog:
-        title, _, listed = epilog.partition(":")
-        yield " " + typer.style(f"{title}:", bold=True)
-        yield from (f"   {example.strip()}" for example in listed.split(EXAMPLE_MARK))
-
-
-# What typer says, and what is said in its place.
+# Typer's messages, and those shown instead.
 WORDINGS = (
     (r"Invalid value for '([^']+)': Input should be a valid integer.*", r"\1: must be a whole number"),
     (r"Invalid value for '([^']+)': Input should be a valid number.*", r"\1: must be a number"),
@@ -153,24 +135,20 @@ WORDINGS = (
 )
 
 
-def describe_usage(said: str, command: str) -> str:
+def describe_usage(message: str, command: str) -> str:
     """One message with its remedy.
 
-    said    : by typer
-    command : whose help tells what it takes, such as `mlcli train`
+    message : typer's message
+    command : whose help lists what is accepted, such as `mlcli train`
     """
-    said = said.strip().rstrip(".")
-    said = re.sub(r"[.,]? ?\(?(?:Did you mean|Possible options:) ([^?)]*)[?)]*", r"; did you mean \1?", said)
+    message = message.strip().rstrip(".")
+    message = re.sub(r"[.,]? ?\(?(?:Did you mean|Possible options:) ([^?)]*)[?)]*", r"; did you mean \1?", message)
     for pattern, wording in WORDINGS:
-        if re.match(pattern, said):
-            said = re.sub(pattern, wording, said, count=1)
+        if re.match(pattern, message):
+            message = re.sub(pattern, wording, message, count=1)
             break
-    return f"{said}{_as_key(said)}{'' if said.endswith('?') else ';'} see {command} --help"
-
-
-def _as_key(said: str) -> str:
-    """How the key of the configuration is set that an option is called like, if there is one."""
-    option = re.fullmatch(r"no such option: --([\w-]+)", said)
+    option = re.fullmatch(r"no such option: --([\w-]+)", message)
     name = option[1].replace("-", "_") if option else ""
     keys = [key for key in key_words() if key.rpartition(".")[2] == name]
-    return f"; the configuration's {keys[0]} is set by -S {keys[0]}=…" if keys else ""
+    as_key = f"; the configuration's {keys[0]} is set by -S {keys[0]}=…" if keys else ""
+    return f"{message}{as_key}{'' if message.endswith('?') else ';'} see {command} --help"

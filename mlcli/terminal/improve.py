@@ -1,11 +1,12 @@
-"""Checks, findings and the result of step 5."""
+"""Checks, findings and the result of improve."""
 
 from __future__ import annotations
 
+import json
 import math
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mlcli.diagnosis.checks import Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
@@ -14,7 +15,6 @@ from mlcli.reports.scores import VERDICTS
 from mlcli.search.trial import rank_trials
 from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
-from mlcli.terminal.search_chart import describe_values
 
 if TYPE_CHECKING:
     from mlcli.metrics.measure import ScoreDifference
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MARKS = {True: "✓", False: "✗", None: "–"}
 PLAIN_MARKS = {True: "ok", False: "NO", None: "- "}
-# Text is kept to this many columns, and the plot leaves room for what stands beside it.
+# Columns of text, and of the plot of the range test.
 COLUMNS, PLOT = 80, 60
 BEST_SHOWN = 5
 
@@ -41,7 +41,7 @@ def show_checks(screen: Screen, checks: Checks, lr: float) -> None:
 
 
 def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
-    """Loss over rate in a line, the rates below, and where the configured one and the suggestion stand."""
+    """Loss over learning rate in a line, the rates below, and marks at the configured and the suggested one."""
     width = min(PLOT, len(rates.rates))
     low, high = math.log10(rates.rates[0]), math.log10(rates.rates[-1])
 
@@ -63,10 +63,8 @@ def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
 
 def show_findings(screen: Screen, diagnosed: str, findings: Sequence[Finding]) -> None:
     """Each finding with its evidence and what to try."""
-    if not any(finding.level != "note" for finding in findings):
-        screen.heading(f"Diagnosis of {diagnosed}: no problems found")
-    else:
-        screen.heading(f"Diagnosis of {diagnosed}:")
+    problems = any(finding.level != "note" for finding in findings)
+    screen.heading(f"Diagnosis of {diagnosed}:{'' if problems else ' no problems found'}")
     for finding in findings:
         note = "note: " if finding.level == "note" else ""
         _say(screen, f"· {note}{finding.course_term}: {finding.evidence}", rest="  ")
@@ -97,7 +95,6 @@ def show_improved(screen: Screen, outcome: ImproveResult) -> None:
         _show_next_after_diagnosis(screen, outcome)
         return
     _show_trials(screen, outcome)
-    _show_importance(screen, outcome.results)
     _show_gain(screen, outcome, outcome.results)
     _show_next(screen, outcome, outcome.results)
 
@@ -117,33 +114,29 @@ def _show_next_after_diagnosis(screen: Screen, outcome: ImproveResult) -> None:
 
 
 def _show_trials(screen: Screen, outcome: ImproveResult) -> None:
-    ranked = rank_trials(outcome.trials, outcome.metric)[:BEST_SHOWN]
-    rows = [
-        (
-            str(trial.number),
-            show_number(trial.score),
-            f"{trial.best_epoch} of {trial.epochs}",
-            describe_values(trial.values),
-        )
-        for trial in ranked
-    ]
+    rows = []
+    for trial in rank_trials(outcome.trials, outcome.metric)[:BEST_SHOWN]:
+        epochs = f"{trial.best_epoch} of {trial.epochs}"
+        rows.append((str(trial.number), show_number(trial.score), epochs, describe_values(trial.values)))
     if rows:
         title = f"Best of {len(outcome.trials)} trials on {describe_rows(outcome)}"
         screen.table(("trial", outcome.metric, "best epoch", "changed"), rows, title=title)
     counts = f"{outcome.count('complete')} complete, {outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
     screen.say(f"Trials: {counts}")
+    if outcome.results is not None and outcome.results.importance:
+        shares = ", ".join(f"{key} {share:.0%}" for key, share in outcome.results.importance.items())
+        screen.say(f"Importance of the keys: {shares}")
+
+
+def describe_values(values: Mapping[str, Any]) -> str:
+    """The changed keys as on the command line; `unchanged` for the start."""
+    return "  ".join(f"{key}={json.dumps(value)}" for key, value in values.items()) or "unchanged"
 
 
 def describe_rows(outcome: ImproveResult) -> str:
     """The rows that trials were compared on."""
     folds = outcome.config.improve.folds
     return f"{outcome.n_rows:,} rows in {folds} folds" if folds else f"{outcome.n_valid:,} validation rows"
-
-
-def _show_importance(screen: Screen, results: Results) -> None:
-    if results.importance:
-        shares = ", ".join(f"{key} {share:.0%}" for key, share in results.importance.items())
-        screen.say(f"Importance of the keys: {shares}")
 
 
 def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None:
@@ -178,7 +171,7 @@ def describe_difference(difference: ScoreDifference, n_rows: int) -> str:
 
 def _show_next(screen: Screen, outcome: ImproveResult, results: Results) -> None:
     if outcome.interrupted:
-        screen.next_step("the same command again, which goes on with the search")
+        screen.next_step("the same command again, which continues the search")
     elif outcome.applied is not None:
         screen.next_step(f"mlcli train {outcome.applied}")
     elif results.ensemble is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-~=+*#"
-# Points that a curve keeps; a terminal's columns are fewer.
+# Points that a curve keeps, more than a terminal has columns.
 KEPT = 512
 # Bits of a braille character's dots, by row and column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -66,7 +66,7 @@ def mean_finite(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class AxisScale:
-    """Where values stand between a low and a high end, 0 to 1."""
+    """Positions of values between a low and a high end, 0 to 1."""
 
     low: float
     high: float
@@ -79,7 +79,7 @@ class AxisScale:
 
 
 def scale_for(values: Iterable[float]) -> AxisScale:
-    """From the lowest to the highest finite value; logarithmic where none is negative and they are far apart.
+    """From the lowest to the highest finite value; logarithmic where none is negative and the range is wide.
 
     A logarithmic scale begins at the lowest positive value, or DEEPEST times the highest.
     """
@@ -110,14 +110,11 @@ def sparkline(
     means = [mean_finite(part) for part in parts]
     finite = [mean for mean in means if math.isfinite(mean)]
     scale = scale or AxisScale(min(finite, default=0.0), max(finite, default=0.0))
-    return "".join(_block(mean, scale, blocks) for mean in means)
-
-
-def _block(value: float, scale: AxisScale, blocks: str) -> str:
-    if not math.isfinite(value):
-        return " "
-    share = min(1.0, max(0.0, scale(value))) if scale.low < scale.high else 0.0
-    return blocks[round(share * (len(blocks) - 1))]
+    line = ""
+    for mean in means:
+        share = min(1.0, max(0.0, scale(mean))) if math.isfinite(mean) and scale.low < scale.high else 0.0
+        line += blocks[round(share * (len(blocks) - 1))] if math.isfinite(mean) else " "
+    return line
 
 
 def draw_dots(
@@ -125,7 +122,7 @@ def draw_dots(
 ) -> list[list[Cell]]:
     """Cells row by row from the top, each a character and the last curve that it shows; -1 for none.
 
-    What is not finite is a gap; what is beyond the y scale lies at its end.
+    Values that are not finite leave a gap; those beyond the y scale are drawn at its end.
     """
     bits = [[0] * width for _ in range(height)]
     owners = [[-1] * width for _ in range(height)]
@@ -151,19 +148,14 @@ def _dots_of(
             continue
         up = min(1.0, max(0.0, y(value)))
         here = round(across * last_column), round((1 - up) * last_row)
-        yield from _line(before or here, here)
-        before = here
-
-
-def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterable[tuple[int, int]]:
-    steps = max(abs(end[0] - start[0]), abs(end[1] - start[1])) or 1
-    for step in range(steps + 1):
-        share = step / steps
-        yield round(start[0] + share * (end[0] - start[0])), round(start[1] + share * (end[1] - start[1]))
+        start, before = before or here, here
+        steps = max(abs(here[0] - start[0]), abs(here[1] - start[1])) or 1
+        for share in (step / steps for step in range(steps + 1)):
+            yield round(start[0] + share * (here[0] - start[0])), round(start[1] + share * (here[1] - start[1]))
 
 
 def spread_labels(labels: Sequence[str], width: int) -> str:
-    """The first at the left end, the last at the right, the others evenly between, as far as there is room."""
+    """The first at the left end, the last at the right; of the others, evenly between, those that fit."""
     line = [" "] * width
     ends_first = sorted(enumerate(labels), key=lambda one: 0 < one[0] < len(labels) - 1)
     for index, label in ends_first:
@@ -175,7 +167,7 @@ def spread_labels(labels: Sequence[str], width: int) -> str:
 
 
 def tick_labels(scale: AxisScale, height: int) -> list[str]:
-    """One label for each row from the top, blank where no round number lies."""
+    """One label for each row from the top, blank where there is no round number."""
     values = round_numbers(scale, max(3, -(-height // SPACING)))
     labels = [""] * height
     for value, label in zip(values, show_ticks(values, scale.log), strict=True):
@@ -192,7 +184,7 @@ def round_numbers(scale: AxisScale, most: int) -> list[float]:
     >>> round_numbers(AxisScale(0.13, 0.41), 4)
     [0.2, 0.3, 0.4]
     """
-    candidates = [*_decades(scale), *_multiples(scale)] if scale.log else [*_multiples(scale)]
+    candidates = [*(_decades(scale) if scale.log else ()), *_multiples(scale)]
     enough = [ticks for ticks in candidates if len(ticks) >= 2] or [[scale.low, scale.high]]
     return next((ticks for ticks in enough if len(ticks) <= most), min(enough, key=len))
 

@@ -16,7 +16,7 @@ from mlcli.reports.scores import (
     show_spread,
     show_value,
 )
-from mlcli.terminal.prepare import show_data_findings
+from mlcli.terminal.preparation import show_data_findings
 from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -39,22 +39,20 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
     _warn_of_stand_in(screen, result.stand_in_for)
     names = dict.fromkeys([*result.train, *result.valid])
     splits = [("train", result.train)] + ([("valid", result.valid)] if result.valid else [])
-    title = (
-        f"{result.run}: {STOPPED.get(result.stopped, result.stopped)}, "
-        f"best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
-    )
+    title = f"{result.run}: {STOPPED.get(result.stopped, result.stopped)}"
     if names:
         rows = [(split, *(show_number(scores.get(name)) for name in names)) for split, scores in splits]
+        title += f", best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
         screen.table(("split", *names), rows, title=title)
         screen.say(f"Model: {result.run.model}")
     else:
-        screen.heading(f"{result.run}: {STOPPED.get(result.stopped, result.stopped)} before the first epoch ended")
+        screen.heading(f"{title} before the first epoch ended")
     if result.threshold not in (None, 0.5):
         screen.say(f"Decision threshold chosen on the validation rows: {result.threshold:.4f}")
 
 
 def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
-    """Scores, and the baselines' beside them, then the confusion matrix or the weights."""
+    """Scores, those of the baselines, then the confusion matrix or the weights."""
     evaluation = result.evaluation
     _warn_of_stand_in(screen, evaluation.stand_in_for)
     _show_scores(screen, result)
@@ -62,7 +60,6 @@ def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
     _show_seeds(screen, evaluation)
     _show_folds(screen, evaluation)
     if evaluation.per_class:
-        _show_confusion(screen, evaluation)
         _show_classes(screen, evaluation)
     _show_weights(screen, evaluation)
     if evaluation.test_looks > 1:
@@ -79,7 +76,10 @@ def show_predictions(screen: Screen, result: PredictResult) -> None:
         screen.say(f"{result.n_rows:,} rows predicted")
         return
     columns = result.preview.columns
-    rows = [[_cell(value) for value in row] for row in result.preview.rows()]
+    rows = [
+        [show_number(value) if isinstance(value, float) else str(value) for value in row]
+        for row in result.preview.rows()
+    ]
     shown = _fitting(columns, rows, screen.stderr.width)
     screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
     more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
@@ -103,10 +103,8 @@ def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
     headline = evaluation.headline
     rows = []
     for baseline in evaluation.baselines:
-        score, difference = baseline.scores[headline], baseline.differences[headline]
-        rows.append(
-            (baseline.name, show_number(score.value), show_difference(difference), VERDICTS[difference.verdict])
-        )
+        score, difference = show_number(baseline.scores[headline].value), baseline.differences[headline]
+        rows.append((baseline.name, score, show_difference(difference), VERDICTS[difference.verdict]))
     first = evaluation.scores[headline]
     unit = f" in {first.unit}" if first.unit else ""
     columns = ("baseline", first.name, "network − baseline", "the network is")
@@ -116,20 +114,17 @@ def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
 
 
 def _show_seeds(screen: Screen, evaluation: Evaluation) -> None:
-    if evaluation.seeds is None:
-        return
-    seeds = evaluation.seeds.seeds
-    rows = [(own.name, show_spread(own), show_range(own)) for own in evaluation.seeds.spreads]
-    title = (
-        f"Over {len(seeds)} seeds, {seeds[0]} to {seeds[-1]}, on the same {evaluation.n_rows:,} {evaluation.split} rows"
-    )
-    screen.table(("metric", "mean ± sd", "lowest – highest"), rows, title=title)
+    if evaluation.seeds is not None:
+        seeds = evaluation.seeds.seeds
+        rows = [(own.name, show_spread(own), show_range(own)) for own in evaluation.seeds.spreads]
+        same = f"on the same {evaluation.n_rows:,} {evaluation.split} rows"
+        title = f"Over {len(seeds)} seeds, {seeds[0]} to {seeds[-1]}, {same}"
+        screen.table(("metric", "mean ± sd", "lowest – highest"), rows, title=title)
 
 
 def _show_folds(screen: Screen, evaluation: Evaluation) -> None:
-    """The folds' mean beside the score of all answers pooled, which is all there is where one row is left out."""
-    folds = evaluation.folds
-    if folds is None:
+    """Mean over the folds and score of the pooled predictions; only the latter where one row is left out."""
+    if (folds := evaluation.folds) is None:
         return
     columns = ["metric", "pooled", f"{evaluation.confidence:.0%} interval"]
     rows = [[own.name, show_number(own.value), show_interval(own)] for own in folds.pooled]
@@ -140,13 +135,18 @@ def _show_folds(screen: Screen, evaluation: Evaluation) -> None:
     screen.table(columns, rows, title=describe_folds(folds))
 
 
-def _show_confusion(screen: Screen, evaluation: Evaluation) -> None:
-    """Rows are the true classes, columns the predicted ones; left to the figure where the terminal is too narrow."""
+def _show_classes(screen: Screen, evaluation: Evaluation) -> None:
+    """Each class's scores after the confusion matrix; on a narrow terminal the matrix is only in the report."""
     counts = evaluation.confusion or ()
     rows = [(name, *map(str, row)) for name, row in zip(evaluation.classes, counts, strict=False)]
     columns = ("true", *evaluation.classes)
     if rows and _fitting(columns, rows, screen.stderr.width) == len(columns):
         screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted classes in columns")
+    scores = []
+    for name, own in zip(evaluation.classes, evaluation.per_class, strict=True):
+        shares = ["–" if value is None else f"{value:.3f}" for value in (own.precision, own.recall, own.f1)]
+        scores.append((name, *shares, f"{own.support:,}"))
+    screen.table(("class", "precision", "recall", "f1", "rows"), scores, title="Classes")
 
 
 def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
@@ -155,34 +155,14 @@ def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
     return sum(end <= width for end in ends)
 
 
-def _show_classes(screen: Screen, evaluation: Evaluation) -> None:
-    rows = [
-        (name, *(_share(value) for value in (scores.precision, scores.recall, scores.f1)), f"{scores.support:,}")
-        for name, scores in zip(evaluation.classes, evaluation.per_class, strict=True)
-    ]
-    screen.table(("class", "precision", "recall", "f1", "rows"), rows, title="Classes")
-
-
 def _show_weights(screen: Screen, evaluation: Evaluation) -> None:
-    if evaluation.weights is None:
+    if (table := evaluation.weights) is None:
         return
-    table = evaluation.weights
-    rows = [
-        (name, *(f"{value:.8g}" for value in values))
-        for name, values in zip(table.features, table.weights, strict=True)
-    ]
-    rows.append(("(bias)", *(f"{value:.8g}" for value in table.bias)))
+    weights = zip((*table.features, "(bias)"), (*table.weights, table.bias), strict=True)
+    rows = [(name, *(f"{value:.8g}" for value in values)) for name, values in weights]
     screen.table(("feature", *table.outputs), rows, title=table.caption)
 
 
 def _warn_of_stand_in(screen: Screen, stand_in_for: str | None) -> None:
     if stand_in_for is not None:
         screen.warn(f"substitute data is used in place of {stand_in_for}; the scores do not describe {stand_in_for}")
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _cell(value: object) -> str:
-    return show_number(value) if isinstance(value, float) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from math import isfinite
 from pathlib import PurePath
 from textwrap import wrap
@@ -17,7 +18,6 @@ from mlcli.reports.comparison_page import TextTable, tables_of
 from mlcli.reports.scores import show_interval
 from mlcli.runs.comparison import Comparison, Series, curves_of
 from mlcli.runs.listing import Changes, ListedRun, Listing, RunRecord
-from mlcli.runs.manifest import RunManifest
 from mlcli.terminal.plot import scale_for, sparkline
 from mlcli.terminal.screen import Screen
 
@@ -30,7 +30,11 @@ RUN_WIDTH = 20
 # Lines of changes, at most.
 CHANGE_LINES = 3
 STYLES = {"damaged": "red", "diverged": "red", "killed": "yellow", "interrupted": "yellow", "running": "cyan"}
-MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
+VERDICT_STYLES = {"better": "green", "worse": "red"}
+# Letters of a table's column at least, and of a line of tables at most.
+MIN_COLUMN, MAX_WIDTH = 12, 120
+# Bars of a curve, at most; letters of its first and last value, and the gaps around them.
+BARS, ENDS = 40, 30
 
 
 def show_runs(screen: Screen, listing: Listing) -> None:
@@ -51,8 +55,10 @@ def render_runs(listing: Listing, width: int, now: datetime) -> Iterator[str]:
     widths = _fit(table, width)
     for cells, entry in zip(table, (None, *listing.entries), strict=True):
         line = GAP.join(cut_middle(cells[name], size).ljust(size) for name, size in widths.items()).rstrip()
-        yield _styled(line, entry)
-        if entry is not None:
+        if entry is None:
+            yield typer.style(line, fg="cyan", bold=True)
+        else:
+            yield typer.style(line, fg=STYLES.get(entry.record.status))
             yield from (typer.style(f"  {text}", dim=True) for text in _more(entry, width - 2, now))
 
 
@@ -74,65 +80,47 @@ def _cells(record: RunRecord) -> dict[str, str]:
 
 
 def _fit(table: Sequence[dict[str, str]], width: int) -> dict[str, int]:
-    """Widths of the columns shown; where there is not room for all, names of runs are cut and spare columns go."""
+    """Widths of the columns shown; on a narrow terminal names of runs are cut and spare columns left out."""
     widths = {name: max(len(cells[name]) for cells in table) for name in COLUMNS}
-    _narrow_runs(widths, width, RUN_WIDTH)
+
+    def excess() -> int:
+        return max(0, sum(widths.values()) + len(GAP) * (len(widths) - 1) - width)
+
+    def narrow_runs(least: int) -> None:
+        widths["run"] = min(widths["run"], max(least, widths["run"] - excess()))
+
+    narrow_runs(RUN_WIDTH)
     for name in SPARE:
-        if _total(widths) > width:
+        if excess():
             del widths[name]
-    _narrow_runs(widths, width, len(COLUMNS[0]))
+    narrow_runs(len(COLUMNS[0]))
     return widths
-
-
-def _narrow_runs(widths: dict[str, int], width: int, least: int) -> None:
-    excess = max(0, _total(widths) - width)
-    widths["run"] = min(widths["run"], max(least, widths["run"] - excess))
-
-
-def _total(widths: dict[str, int]) -> int:
-    return sum(widths.values()) + len(GAP) * (len(widths) - 1)
-
-
-def _styled(line: str, entry: ListedRun | None) -> str:
-    if entry is None:
-        return typer.style(line, fg="cyan", bold=True)
-    return typer.style(line, fg=STYLES.get(entry.record.status))
 
 
 def _more(entry: ListedRun, width: int, now: datetime) -> list[str]:
     """When, on what, how large, and what changed; or what is damaged."""
     manifest = entry.record.manifest
-    facts = list(entry.record.problems)
+    facts = []
     if manifest is not None:
-        facts = [
-            show_age(manifest.created, now),
-            _data(entry.record, manifest),
-            f"{manifest.n_parameters:,} parameters",
-            *facts,
-        ]
+        path = getattr(entry.record.config and entry.record.config.dataset, "path", None)
+        data = PurePath(path).name if path else manifest.dataset  # `csv` says less than the file's name
+        if manifest.stand_in_for:
+            data = f"{manifest.dataset} in place of {manifest.stand_in_for}"
+        facts = [show_age(manifest.created, now), data, f"{manifest.n_parameters:,} parameters"]
+    facts += entry.record.problems
     if entry.changes is not None:
         facts.append(describe_changes(entry.changes))
     lines = wrap(printable(" · ".join(facts)), width)
-    return (
-        lines
-        if len(lines) <= CHANGE_LINES
-        else [*lines[: CHANGE_LINES - 1], cut_middle(lines[CHANGE_LINES - 1] + " …", width)]
-    )
-
-
-def _data(record: RunRecord, manifest: RunManifest) -> str:
-    """The file, where there is one: csv says little."""
-    if manifest.stand_in_for:
-        return f"{manifest.dataset} in place of {manifest.stand_in_for}"
-    path = getattr(record.config and record.config.dataset, "path", None)
-    return PurePath(path).name if path else manifest.dataset
+    if len(lines) > CHANGE_LINES:
+        lines = [*lines[: CHANGE_LINES - 1], cut_middle(lines[CHANGE_LINES - 1] + " …", width)]
+    return lines
 
 
 def describe_changes(changes: Changes) -> str:
-    """One clause: `since 002: optimizer.lr 0.01 → 0.1, different data`; the name is the run's own."""
-    told = [f"{one.key} {show_setting(one.values[0])} → {show_setting(one.values[1])}" for one in changes.keys]
-    told += ["different data"] if changes.other_data else []
-    return f"since {changes.since.rpartition('/')[2]}: {', '.join(told) or 'no changes'}"
+    """One clause: `since 002: optimizer.lr 0.01 → 0.1, different data`."""
+    changed = [f"{one.key} {show_setting(one.values[0])} → {show_setting(one.values[1])}" for one in changes.keys]
+    changed += ["different data"] if changes.other_data else []
+    return f"since {changes.since.rpartition('/')[2]}: {', '.join(changed) or 'no changes'}"
 
 
 def show_age(created: str, now: datetime) -> str:
@@ -142,39 +130,29 @@ def show_age(created: str, now: datetime) -> str:
         seconds = (now - then).total_seconds()
     except (TypeError, ValueError):
         return created
-    if seconds >= WEEK:
+    if seconds >= 7 * 86400:
         return then.astimezone().date().isoformat()
-    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit} ago"
     return "just now"
 
 
 def cut_middle(text: str, width: int) -> str:
-    """At most `width` letters of a text; names of runs differ at their ends."""
+    """At most `width` letters of a text, without its middle; names of runs differ at their ends."""
     tail = (width - 1) // 2
     return text if len(text) <= width else f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-MIN_COLUMN, MAX_WIDTH = 12, 120
-# Bars of a curve, at most.
-BARS = 40
-# Letters of a curve's first and last value, and the gaps around them.
-ENDS = 30
-VERDICT_STYLES = {"better": "green", "worse": "red"}
-
-
 def show_comparison(screen: Screen, comparison: Comparison) -> None:
-    """Tables one after the other, and each run's course as a row of bars."""
+    """The tables, and each run's curves as sparklines."""
     if screen.quiet:
         return
     width = min(MAX_WIDTH, shutil.get_terminal_size((100, 24)).columns)
-    for table in tables_of(comparison):
-        for line in render_table(table, width):
-            typer.echo(line)
-    for quantity, series in curves_of(comparison).items():
-        for line in render_curves(quantity, series, width):
-            typer.echo(line)
+    blocks = [render_table(table, width) for table in tables_of(comparison)]
+    blocks += [render_curves(quantity, series, width) for quantity, series in curves_of(comparison).items()]
+    for line in chain.from_iterable(blocks):
+        typer.echo(line)
 
 
 def render_table(table: TextTable, width: int) -> Iterator[str]:
@@ -184,7 +162,7 @@ def render_table(table: TextTable, width: int) -> Iterator[str]:
         yield from (f"  {line}" for line in wrap(printable(table.note), width - 2))
     if table.rows:
         rows = [tuple(map(printable, row)) for row in (table.columns, *table.rows)]
-        widths = _fit_table(rows, width - 2)
+        widths = _fit_columns(rows, width - 2)
         for at, row in enumerate(rows):
             style = {"bold": True} if at == 0 else {"fg": VERDICT_STYLES.get(row[-1])}
             yield from (typer.style(f"  {line}", **style) for line in _lines(row, widths))
@@ -213,8 +191,8 @@ def sparklines(series: Series, width: int) -> dict[str, str]:
     return {run: sparkline(values, -(-len(values) // each), scale) for run, values in series.items()}
 
 
-def _fit_table(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
-    """Widths of the columns: what they need or, where that is too much, less for the widest; the first gives last."""
+def _fit_columns(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """Widths of the columns; where they do not fit, the widest are narrowed first, and the first one last."""
     first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
     room = width - len(GAP) * len(rest)
     while first + sum(rest) > room and max(rest) > MIN_COLUMN:

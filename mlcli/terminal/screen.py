@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+# Sentences in longer lines are hard to read.
+READABLE_COLUMNS = 100
+# The smallest terminal that curves are drawn on.
+CHART_COLUMNS, CHART_ROWS = 40, 12
+
+
 class View(Protocol):
-    """What stays on the terminal and is redrawn there."""
+    """A part of the terminal that is redrawn."""
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
-
-
-# Sentences in longer lines are hard to read.
-READABLE_COLUMNS = 100
-# The smallest terminal that curves are drawn on.
-PICTURE_COLUMNS, PICTURE_ROWS = 40, 12
 
 
 class Screen:
@@ -64,11 +64,11 @@ class Screen:
         return self.stderr.is_terminal and not self.quiet
 
     @property
-    def pictures(self) -> bool:
-        """Whether charts can be redrawn: they need colours and some room."""
+    def draws_charts(self) -> bool:
+        """Whether charts can be redrawn: they need colours and a minimum size."""
         console = self.stderr
         drawable = not console.is_dumb_terminal and not console.no_color
-        return self.live and drawable and console.width >= PICTURE_COLUMNS and console.height >= PICTURE_ROWS
+        return self.live and drawable and console.width >= CHART_COLUMNS and console.height >= CHART_ROWS
 
     def say(self, text: str) -> None:
         """One line of information."""
@@ -99,7 +99,11 @@ class Screen:
         if not self.live:
             return
         if self._bar is None:
-            bar = _download_bar(self.stderr, label, total)
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+            bar = Progress(*columns, console=self.stderr, transient=True)
+            bar.add_task(label, total=total)
             self.open_view(bar)
             self._bar = bar
         self._bar.update(self._bar.task_ids[0], description=label, completed=done, total=total)
@@ -109,14 +113,14 @@ class Screen:
     def open_view(self, view: View, covers: bool = False) -> None:
         """Start a view; there is one at a time, and `close` ends it.
 
-        covers : whether the view hides what is said meanwhile, which then waits for its end
+        covers : whether the view hides messages, which are then printed at its end
         """
         self.close()
         self._view, self._covered = view, covers
         view.start()
 
     def ask(self, question: str) -> str:
-        """What a person types; raises UsageError at the end of input."""
+        """The line that the user types; raises UsageError at the end of input."""
         self._line((question, "bold green"))
         if not (answer := sys.stdin.readline()):
             raise UsageError("no answer was given")
@@ -139,7 +143,8 @@ class Screen:
 
         table = Table(header_style="bold cyan", box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
-            numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
+            cells = [row[index] for row in rows]  # a number, with a unit or not, an interval, or a dash for none
+            numeric = index > 0 and all(not cell or cell[0].isdigit() or cell[0] in "-–+" for cell in cells)
             table.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
@@ -169,7 +174,7 @@ class Screen:
         self.emit({"error": {"kind": type(error).__name__, "exit_code": error.exit_code, "messages": problems}})
 
     def close(self) -> None:
-        """Take a view that is still open off the screen."""
+        """End an open view, and print the messages that waited for its end."""
         view, self._view, self._bar, self._covered = self._view, None, None, False
         if view is not None:
             view.stop()
@@ -189,17 +194,3 @@ class Screen:
             self._waiting.append((shown, soft_wrap))
         else:
             self.stderr.print(shown, soft_wrap=soft_wrap)
-
-
-def _download_bar(console: Console, label: str, total: int | None) -> Progress:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    bar.add_task(label, total=total)
-    return bar
-
-
-def _is_numeric(cell: str) -> bool:
-    """A number, with a unit or not, an interval, or a dash for none."""
-    return not cell or cell[0].isdigit() or cell[0] in "-–+"

@@ -1,31 +1,39 @@
-"""Data as charts on standard output."""
+"""Data as charts on standard output: the target, classes, images; columns are in show_columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from mlcli.eda.association import MAX_CLASSES, Correlations, class_order
-from mlcli.eda.explore import ExploredImages, ExploredTable
+from mlcli.eda.association import MAX_CLASSES, class_order
+from mlcli.eda.explore import ClassImages, ExploredImages, ExploredTable
 from mlcli.eda.highlights import SPLITS
 from mlcli.io.text import shorten, show_percent
 from mlcli.terminal.drawing import (
     BAR,
     COLOURS,
+    DOTS_ACROSS,
+    DOTS_DOWN,
     FAINT,
     HEADING,
     Canvas,
+    Pixels,
     cut_to,
     draw_bar,
+    draw_braille,
+    draw_half_blocks,
     fitted,
     line,
     longest,
     paint,
+    resized,
     standard_output,
     wrapped,
 )
 from mlcli.terminal.show_columns import draw_column, draw_histogram, draw_table
-from mlcli.terminal.show_points import draw_images, draw_scatter
+from mlcli.terminal.show_pairs import draw_correlations, draw_scatter
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,12 +43,13 @@ if TYPE_CHECKING:
 
 # Cells of a class's label and of its bar, at most; of the blanks, the share and the gaps beside them.
 MAX_LABEL, MAX_BAR, FRAME = 24, 60, 15
-# Cells of a correlation and of a column's name; columns of the table at most.
-CELL, MAX_NAME, MAX_SHOWN = 6, 22, 20
-# Styles of positive and of negative correlations, from each |r| on.
-RISING = ((0.8, "bold white on #0a5c93"), (0.5, "white on #2b6f9e"), (0.2, "bright_blue"))
-FALLING = ((0.8, "bold white on #a34700"), (0.5, "white on #b3672c"), (0.2, "yellow"))
+# Lines of a target's histogram.
 TARGET_ROWS = 4
+# Cells between two images, cells of an image's width where it has as many pixels, and lines around the images.
+GAP, MIN_CELLS, OTHER_LINES = 2, 14, 10
+MAX_EXAMPLES = 4
+# Dots across, at least, of an image drawn in dots.
+MIN_DOTS = 28
 
 
 def show_explored(screen: Screen, result: ShowResult, *, every: bool = False) -> None:
@@ -62,7 +71,8 @@ def explored_lines(result: ShowResult, canvas: Canvas, *, every: bool = False) -
 
 def _lines(result: ShowResult, canvas: Canvas, *, every: bool) -> Iterator[Text]:
     """The target, the highlights and every column; or the columns asked for, each in detail."""
-    yield line((cut_to(_head(result), canvas.width), "bold"))
+    heading = f"{result.config}: {result.rows:,} {SPLITS[result.split]} rows"
+    yield line((cut_to(heading + _describe_extent(result), canvas.width), "bold"))
     match result.explored:
         case ExploredTable() as table if result.asked:
             for column in (*table.targets, *table.columns):
@@ -75,13 +85,13 @@ def _lines(result: ShowResult, canvas: Canvas, *, every: bool) -> Iterator[Text]
             yield line()
             yield from draw_table(table, canvas, every=every)
             yield from _between(table, canvas)
-        case ExploredImages() as pictures:
+        case ExploredImages() as images:
             yield line()
             yield line(("Classes", HEADING))
-            yield from draw_classes(pictures.classes, canvas, every=every, coloured=False)
+            yield from draw_classes(images.classes, canvas, every=every, coloured=False)
             yield from _notes(result, canvas)
             yield line()
-            yield from draw_images(pictures, canvas, every=every)
+            yield from draw_images(images, canvas, every=every)
 
 
 def _between(table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
@@ -94,13 +104,14 @@ def _between(table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
         yield from draw_correlations(table.correlations, canvas)
 
 
-def _head(result: ShowResult) -> str:
-    found, rows = result.explored, f"{result.config}: {result.rows:,} {SPLITS[result.split]} rows"
+def _describe_extent(result: ShowResult) -> str:
+    """How many classes or columns there are, and how many rows the charts are of."""
+    found = result.explored
     if isinstance(found, ExploredImages):
-        return f"{rows}, {len(found.classes):,} classes"
+        return f", {len(found.classes):,} classes"
     some = f" (charts of {found.looked_at:,} of them)" if found.looked_at < result.rows else ""
     n = len(found.columns)
-    return f"{rows}{some}" if result.asked else f"{rows}{some}, {n:,} feature column{'' if n == 1 else 's'}"
+    return some if result.asked else f"{some}, {n:,} feature column{'' if n == 1 else 's'}"
 
 
 def _targets(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[Text]:
@@ -141,27 +152,81 @@ def draw_classes(classes: Mapping[str, int], canvas: Canvas, *, every: bool, col
         yield line((cut_to(text, canvas.width), FAINT))
 
 
-def draw_correlations(found: Correlations, canvas: Canvas) -> Iterator[Text]:
-    """The triangle below the diagonal; its columns are numbered."""
-    name = min(MAX_NAME, longest(list(found.names)))
-    room = (canvas.width - name - 4) // CELL + 1
-    shown = min(len(found.names), MAX_SHOWN, room)
-    if shown < 2:
+@dataclass(frozen=True)
+class Grid:
+    """Classes in a band; each image's height and width in pixels, and its size in cells and lines."""
+
+    per_band: int
+    height: int
+    width: int
+    cells: int
+    lines: int
+    examples: int
+
+
+def draw_images(found: ExploredImages, canvas: Canvas, *, every: bool) -> Iterator[Text]:
+    """Bands of classes: a name, the mean image, and examples below it."""
+    by_name = {one.name: one for one in found.class_images if one.rows}
+    names = [name for name in class_order(found.classes) if name in by_name]
+    shown = [by_name[name] for name in (names if every else names[:MAX_CLASSES])]
+    if not shown:
         return
-    yield line((cut_to("Correlation of numbers (Pearson's r)", canvas.width), HEADING))
-    for row in range(shown):
-        cells = [_cell(found.r[row][column]) for column in range(row)]
-        yield line((f"{row + 1:>2} ", FAINT), fitted(found.names[row], name), " ", *cells)
-    numbers = "".join(f"{column + 1:>{CELL - 1}} " for column in range(shown - 1))
-    yield line((f"   {'':{name}} {numbers}", FAINT))
-    left = len(found.names) - shown + found.left_out
-    if left:
-        yield line((cut_to(f"… and {left:,} more numbers; --json lists them", canvas.width), FAINT))
+    grid = _grid(found.shape, len(shown), canvas)
+    size = " × ".join(map(str, found.shape))
+    few = max(one.averaged for one in shown) < max(one.rows for one in shown)
+    mean = f"the mean of up to {shown[0].averaged:,} images" if few else "the mean image"
+    yield line((cut_to(f"Images of {size} pixels", canvas.width), HEADING))
+    below = f", {grid.examples} example{'' if grid.examples == 1 else 's'} below"
+    for text in wrapped(f"each class: {mean}{below}", canvas.width):
+        yield line((text, FAINT))
+    for start in range(0, len(shown), grid.per_band):
+        yield from _band(shown[start : start + grid.per_band], found, grid, canvas)
 
 
-def _cell(r: float | None) -> tuple[str, str]:
-    if r is None:
-        return f"{'–':^{CELL}}", FAINT
-    text = f"{r:{CELL - 1}.2f} ".replace("-", "−")
-    steps = RISING if r > 0 else FALLING
-    return text, next((style for least, style in steps if abs(r) >= least), FAINT)
+def _grid(shape: tuple[int, ...], n_classes: int, canvas: Canvas) -> Grid:
+    """The fewest bands in which the images are wide enough."""
+    height, width = shape[:2]
+    across, down = (1, 2) if canvas.coloured else (DOTS_ACROSS, DOTS_DOWN)
+    whole = width if canvas.coloured else max(width, MIN_DOTS)
+    needed = -(-whole // across)
+
+    def fitting(bands: int) -> int:
+        """Cells of an image's width."""
+        return (canvas.width + GAP) // -(-n_classes // bands) - GAP
+
+    enough = (count for count in range(1, n_classes) if fitting(count) >= min(needed, MIN_CELLS))
+    bands = next(enough, n_classes)
+    cells = max(1, min(needed, fitting(bands)))
+    pixels = min(whole, cells * across)
+    tall = max(1, round(height * pixels / width))
+    lines = -(-tall // down)
+    rows = (canvas.height - OTHER_LINES) // bands - 2
+    examples = max(1, min(MAX_EXAMPLES, rows // (lines + 1) - 1))
+    return Grid(-(-n_classes // bands), tall, pixels, cells, lines, examples)
+
+
+def _band(classes: Sequence[ClassImages], found: ExploredImages, grid: Grid, canvas: Canvas) -> Iterator[Text]:
+    yield line()
+    blanks = " " * GAP
+    yield line((blanks.join(fitted(one.name, grid.cells) for one in classes), "bold"))
+    means: list[Pixels | None] = [one.mean for one in classes]
+    examples = ([one.examples[k] if k < len(one.examples) else None for one in classes] for k in range(grid.examples))
+    for row, images in enumerate(chain([means], examples)):
+        if row:
+            yield line()
+        drawn = [_draw_image(image, found, grid, canvas) for image in images]
+        for parts in zip(*drawn, strict=True):
+            text = line()
+            for at, part in enumerate(parts):
+                text.append(blanks if at else "")
+                text.append_text(part)
+                text.append(" " * (grid.cells - part.cell_len))
+            yield text
+
+
+def _draw_image(image: Pixels | None, found: ExploredImages, grid: Grid, canvas: Canvas) -> list[Text]:
+    """The lines of one image; blank ones where there is none."""
+    if image is None:
+        return [line() for _ in range(grid.lines)]
+    pixels = resized(found.visible(image), grid.height, grid.width)
+    return draw_half_blocks(pixels) if canvas.coloured else draw_braille(pixels)

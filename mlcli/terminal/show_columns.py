@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlcli.data.tables.histogram import N_BINS
@@ -49,9 +49,14 @@ ROOM_FOR_BAR, ROOM_FOR_TARGET = 100, 120
 
 
 def draw_column(column: ColumnDistribution, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
-    """Its distribution, all together and class by class, and what is known of it in numbers."""
+    """Its statistics and its distribution, over all rows and class by class."""
     yield line((cut_to(column.name, canvas.width), HEADING))
-    for text in wrapped("  " + _facts(column), canvas.width, "  "):
+    facts = [f"{column.role}, {column.kind}", f"{column.distinct:,} distinct values"]
+    share = show_percent(column.missing_share)
+    facts.append(f"{column.missing:,} missing ({share})" if column.missing else "no missing values")
+    if (found := column.association) is not None:
+        facts.append(f"association with {found.target}: {show_association(column)} ({MEASURES[found.measure]})")
+    for text in wrapped("  " + "; ".join(facts), canvas.width, "  "):
         yield line((text, FAINT))
     if column.numbers is not None:
         yield from draw_histogram(column, canvas, TALL_ROWS if canvas.is_tall else ROWS)
@@ -60,17 +65,8 @@ def draw_column(column: ColumnDistribution, table: ExploredTable, canvas: Canvas
         yield from _category_lines(column, table, canvas)
 
 
-def _facts(column: ColumnDistribution) -> str:
-    parts = [f"{column.role}, {column.kind}", f"{column.distinct:,} distinct values"]
-    share = show_percent(column.missing_share)
-    parts.append(f"{column.missing:,} missing ({share})" if column.missing else "no missing values")
-    if (found := column.association) is not None:
-        parts.append(f"association with {found.target}: {show_association(column)} ({MEASURES[found.measure]})")
-    return "; ".join(parts)
-
-
 def draw_histogram(column: ColumnDistribution, canvas: Canvas, height: int) -> Iterator[Text]:
-    """The bins as column_chart over their range, with the quantiles below."""
+    """The bins as bars over their range, with the quantiles below."""
     numbers = column.numbers
     if numbers is None:
         return
@@ -112,14 +108,14 @@ def _class_lines(
 
 
 def _category_lines(column: ColumnDistribution, table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
-    """A bar a category, and what its rows say of the target."""
+    """A bar a category, with the mean target or the most frequent class of its rows."""
     total = max(1, sum(column.counts) + column.others)
     most = max(column.counts, default=0)
     label = min(MAX_LABEL, canvas.width // 3, longest(list(column.labels)))
     count = len(f"{most:,}")
-    told = [_told(column, place, table) for place in range(len(column.counts))]
-    room = max(1, min(MAX_BAR, canvas.width - label - count - 18 - longest(told)))
-    for name, rows, text in zip(column.labels, column.counts, told, strict=True):
+    targets = [_describe_target(column, place, table) for place in range(len(column.counts))]
+    room = max(1, min(MAX_BAR, canvas.width - label - count - 18 - longest(targets)))
+    for name, rows, text in zip(column.labels, column.counts, targets, strict=True):
         bar = fitted(draw_bar(rows / max(1, most), room), room)
         known = f"  {rows:>{count},} {show_percent(rows / total):>7}  "
         yield line(f"  {fitted(name, label)}  ", (bar, BAR), known, (cut_to(text, canvas.width // 3), SECOND))
@@ -128,7 +124,7 @@ def _category_lines(column: ColumnDistribution, table: ExploredTable, canvas: Ca
         yield line((cut_to(f"  … and {left:,} more categories of {column.others:,} rows", canvas.width), FAINT))
 
 
-def _told(column: ColumnDistribution, place: int, table: ExploredTable) -> str:
+def _describe_target(column: ColumnDistribution, place: int, table: ExploredTable) -> str:
     """The mean target of a category's rows, or its most frequent class."""
     if column.target_means:
         mean = column.target_means[place]
@@ -142,107 +138,72 @@ def _told(column: ColumnDistribution, place: int, table: ExploredTable) -> str:
 
 
 @dataclass(frozen=True)
-class TableLayout:
-    """Cells of each part of a line; 0 where it is left out."""
+class Part:
+    """A part of each line of the table: its title, its cells, and a column's text and style there."""
 
-    name: int
-    shape: int
-    target: int
-    summary: int
-    missing: int
-    association: int
-    bar: int
+    title: str
+    width: int
+    show: Callable[[ColumnDistribution], tuple[str, str]]
+    right: bool = False
 
 
 def draw_table(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[Text]:
-    """A line a column, first those that tell most."""
+    """A line a column; those with the strongest association with the target come first."""
     shown = table.columns if every else table.columns[:MAX_COLUMNS]
     if not shown:
         return
-    layout = _lay_out(shown, table, canvas)
-    yield line((_header(layout, table), HEADING))
+    parts = _lay_out(shown, table, canvas)
+    yield line((GAP.join(fitted(part.title, part.width, right=part.right) for part in parts), HEADING))
     for column in shown:
-        yield _column_line(column, layout)
-    if len(shown) < len(table.columns):
-        left = len(table.columns) - len(shown)
+        cells = [(part, *part.show(column)) for part in parts]
+        texts = [(fitted(text, part.width, right=part.right), style) for part, text, style in cells]
+        yield line(*[piece for text in texts for piece in (text, GAP)][:-1])
+    if left := len(table.columns) - len(shown):
         text = f"… and {left:,} more columns; --all shows them, --column NAME shows one in detail"
         yield line((cut_to(text, canvas.width), FAINT))
-    for text in wrapped(_legend(shown, layout), canvas.width):
-        yield line((text, FAINT))
+    if any(part.title == "assoc" for part in parts):
+        measures = {column.association.measure for column in shown if column.association is not None}
+        named = ", ".join(text for measure, text in MEASURES.items() if measure in measures)
+        for text in wrapped(f"assoc: association of the column with the target, 0 to 1 ({named})", canvas.width):
+            yield line((text, FAINT))
 
 
-def _lay_out(columns: Sequence[ColumnDistribution], table: ExploredTable, canvas: Canvas) -> TableLayout:
-    missing = MISSING if any(column.missing for column in columns) else 0
-    association = ASSOCIATION if any(column.associations for column in columns) else 0
-    bar = STRENGTH if association and canvas.width >= ROOM_FOR_BAR else 0
-    target = N_BINS if canvas.width >= ROOM_FOR_TARGET and any(map(target_sparkline, columns)) else 0
+def _lay_out(columns: Sequence[ColumnDistribution], table: ExploredTable, canvas: Canvas) -> list[Part]:
+    """The parts that fit; on a narrow terminal only the name and the distribution."""
     name = min(MAX_NAME if canvas.width >= ROOM_FOR_BAR else 18, longest([column.name for column in columns]))
-    name = max(MIN_NAME, name)
-    fixed = sum(size + len(GAP) for size in (N_BINS, target, missing, association, bar) if size)
-    summary = max(0, min(MAX_SUMMARY, canvas.width - name - fixed - len(GAP)))
-    if summary < MIN_NAME:  # a narrow terminal: name and shape
-        return TableLayout(max(1, min(name, canvas.width - N_BINS - len(GAP))), N_BINS, 0, 0, 0, 0, 0)
-    summary = min(summary, max(MIN_NAME, longest([summary_of(column) for column in columns])))
-    return TableLayout(name, N_BINS, target, summary, missing, association, bar)
+    named = Part("column", max(MIN_NAME, name), lambda one: (one.name, "" if len(one.counts) > 1 else FAINT))
+    left = [Part("distribution", N_BINS, lambda one: (column_sparkline(one), BAR))]
+    if canvas.width >= ROOM_FOR_TARGET and any(map(target_sparkline, columns)):
+        target = table.targets[0].name if table.targets else ""
+        along = f"share of {shorten(max(table.classes), 14)}" if table.classes else f"mean {shorten(target, 18)}"
+        left.append(Part(along, N_BINS, lambda one: (target_sparkline(one), SECOND)))
+    right = []
+    if any(column.missing for column in columns):
+        right.append(Part("missing", MISSING, _show_missing, right=True))
+    if any(column.associations for column in columns):
+        right.append(Part("assoc", ASSOCIATION, lambda one: (show_association(one), ""), right=True))
+        if canvas.width >= ROOM_FOR_BAR:
+            right.append(Part("", STRENGTH, lambda one: (draw_bar(max(0.0, one.strength), STRENGTH), BAR)))
+    room = canvas.width - sum(part.width + len(GAP) for part in (named, *left, *right))
+    if room < MIN_NAME:
+        return [replace(named, width=max(1, min(named.width, canvas.width - N_BINS - len(GAP)))), left[0]]
+    summary = min(room, MAX_SUMMARY, max(MIN_NAME, longest([summary_of(column) for column in columns])))
+    return [named, *left, Part("values", summary, lambda one: (summary_of(one), "")), *right]
 
 
-def _header(layout: TableLayout, table: ExploredTable) -> str:
-    target = table.targets[0].name if table.targets else ""
-    classes = sorted(table.classes)
-    along = f"share of {shorten(classes[-1], 14)}" if classes else f"mean {shorten(target, 18)}"
-    parts = (
-        (fitted("column", layout.name), layout.name),
-        (fitted("distribution", layout.shape), layout.shape),
-        (fitted(along, layout.target), layout.target),
-        (fitted("values", layout.summary), layout.summary),
-        (fitted("missing", layout.missing, right=True), layout.missing),
-        (fitted("assoc", layout.association, right=True), layout.association),
-    )
-    return GAP.join(text for text, size in parts if size)
-
-
-def _column_line(column: ColumnDistribution, layout: TableLayout) -> Text:
-    faint = "" if column.counts and len(column.counts) > 1 else FAINT
-    parts = [
-        (fitted(column.name, layout.name), faint),
-        (fitted(column_sparkline(column), layout.shape), BAR),
-    ]
-    if layout.target:
-        parts.append((fitted(target_sparkline(column), layout.target), SECOND))
-    if layout.summary:
-        parts.append((fitted(summary_of(column), layout.summary), ""))
-    if layout.missing:
-        share = _missing(column)
-        parts.append((fitted(share, layout.missing, right=True), SECOND if column.missing else FAINT))
-    if layout.association:
-        parts.append((fitted(show_association(column), layout.association, right=True), ""))
-    if layout.bar:
-        parts.append((fitted(draw_bar(max(0.0, column.strength), layout.bar), layout.bar), BAR))
-    spaced = [part for one in parts for part in (one, GAP)][:-1]
-    return line(*spaced)
+def _show_missing(column: ColumnDistribution) -> tuple[str, str]:
+    return (show_percent(column.missing_share), SECOND) if column.missing else ("–", FAINT)
 
 
 def column_sparkline(column: ColumnDistribution) -> str:
-    """Numbers as a histogram, categories as bars apart."""
+    """A histogram of numbers; separate bars of categories."""
     if column.numbers is not None:
         return column_chart(column.counts)[0] if len(column.counts) > 1 else ""
     return " ".join(column_chart(column.counts[:MAX_BARS])[0])
 
 
 def target_sparkline(column: ColumnDistribution) -> str:
-    """How the target goes with the bins or categories."""
+    """The mean target, or the share of the last class, over the bins or categories."""
     if column.numbers is not None:
         return sparkline(column.target_trend) if len(column.target_trend) > 1 else ""
     return " ".join(sparkline(column.target_trend[:MAX_BARS]))
-
-
-def _missing(column: ColumnDistribution) -> str:
-    return show_percent(column.missing_share) if column.missing else "–"
-
-
-def _legend(columns: Sequence[ColumnDistribution], layout: TableLayout) -> str:
-    if not layout.association:
-        return ""
-    measures = {column.association.measure for column in columns if column.association is not None}
-    named = ", ".join(text for measure, text in MEASURES.items() if measure in measures)
-    return f"assoc: association of the column with the target, 0 to 1 ({named})"

@@ -1,4 +1,4 @@
-"""Training as it is watched: curves on a terminal, plain lines elsewhere."""
+"""The progress of a training: curves on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlcli.io.text import printable, show_seconds
-from mlcli.terminal.alt_screen import AltScreen
+from mlcli.terminal.live import AltScreen
 from mlcli.terminal.plot import AxisScale, Curve, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.training.callbacks import Callback
@@ -56,10 +56,7 @@ class PlainView(Callback):
 
 
 class LiveView(Callback):
-    """The curves of both losses as they are drawn, with what is known beside them, on a screen of its own.
-
-    That screen, and the reading of keys, end with the training or with the command. `q` is a Ctrl-C.
-    """
+    """The curves of both losses on the alternate screen, with the progress below. `q` acts as Ctrl-C."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
@@ -78,11 +75,11 @@ class LiveView(Callback):
         self.screen.open_view(self.alt_screen, covers=True)
 
     def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        self._look(context, state)
+        self._update(context, state)
 
     def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
         self._note(record)
-        self._look(context, state)
+        self._update(context, state)
 
     def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
         self.screen.close()
@@ -93,18 +90,16 @@ class LiveView(Callback):
         if record.valid_loss is not None:
             self.curves["valid"].add(record.epoch, record.valid_loss)
 
-    def _look(self, context: TrainingContext, state: TrainingState) -> None:
+    def _update(self, context: TrainingContext, state: TrainingState) -> None:
         if self.alt_screen is not None:
             self.alt_screen.update(lambda: self._draw(context, state))
 
     def _draw(self, context: TrainingContext, state: TrainingState) -> Text:
-        size = self.screen.stderr.size
-        return draw_training(
-            self.curves, self._facts(context, state), shown_epochs(context, state), state.best_epoch, *size
-        )
+        facts, epochs = self._facts(context, state), shown_epochs(context, state)
+        return draw_training(self.curves, facts, epochs, state.best_epoch, *self.screen.stderr.size)
 
     def _facts(self, context: TrainingContext, state: TrainingState) -> list[str]:
-        """Lines of what is known: place and time, the last epoch's numbers, speed and rate."""
+        """Epoch and time left; the last epoch's losses and metrics; speed and learning rate."""
         epochs, elapsed = context.config.training.epochs, max(time.monotonic() - self.started, 1e-9)
         done = state.step - self.first_step
         left = elapsed / done * (context.total_steps - state.step) if done else 0.0
@@ -118,7 +113,7 @@ class LiveView(Callback):
 
 
 def shown_epochs(context: TrainingContext, state: TrainingState) -> int:
-    """Where the axis ends: it doubles as a training goes on, up to the epochs that it may take."""
+    """The end of the axis: it doubles as the training proceeds, up to the configured epochs."""
     return min(context.config.training.epochs, max(10, 1 << state.epoch.bit_length()))
 
 
@@ -138,4 +133,4 @@ def draw_training(
 
 def training_view(screen: Screen) -> PlainView | LiveView:
     """The view that suits where the screen is shown."""
-    return LiveView(screen) if screen.pictures else PlainView(screen)
+    return LiveView(screen) if screen.draws_charts else PlainView(screen)

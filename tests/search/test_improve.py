@@ -247,7 +247,7 @@ def test_a_signal_ends_the_search_after_the_step_and_keeps_what_was_found(make_c
     assert result.interrupted
     assert len(result.trials) == 2
     assert load_config(result.results.proposal).optimizer.lr == result.best.values["optimizer.lr"]
-    assert "goes on with the search" in shown(result)
+    assert "continues the search" in shown(result)
     whole = improve(config, trials=3)
     assert not whole.interrupted
     assert [trial.number for trial in whole.trials] == [1, 2, 3]

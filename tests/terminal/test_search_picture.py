@@ -4,7 +4,7 @@ import pytest
 
 from mlcli.search.search import Budget
 from mlcli.search.trial import Trial
-from mlcli.terminal.search_chart import (
+from mlcli.terminal.search import (
     CurrentTrial,
     SearchStatus,
     best_points,

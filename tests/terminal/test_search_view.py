@@ -25,7 +25,7 @@ def test_q_stops_all_processes_of_a_search_that_is_watched_and_loses_no_trial(wo
         assert shown.count("\x1b[?1049l") == 1
         assert one.modes() == one.before
         assert "Trials: " in shown.split("\x1b[?1049l")[1]
-        assert "goes on with the search" in shown
+        assert "continues the search" in shown
     finally:
         one.close()
     (folder,) = (workspace / "runs/iris").glob("improve-*")

@@ -62,7 +62,9 @@ def show_played(screen: Screen, result: PlayResult) -> None:
     palette = Palette.of(console)
     heatmap = trainer.plane(*points_in(palette, WIDTH, HEIGHT))
     plane = draw_heatmap(heatmap, [("training", trainer.training)], WIDTH, HEIGHT, palette)
-    paint([*_boxed(plane), describe_axes(trainer), describe_kinds(trainer, palette)], console)
+    boxed = [Text.assemble("│", one, "│", end="") for one in plane]
+    frame = line(f"┌{'─' * WIDTH}┐"), line(f"└{'─' * WIDTH}┘")
+    paint([frame[0], *boxed, frame[1], describe_axes(trainer), describe_kinds(trainer, palette)], console)
     if result.written is not None:
         screen.say(f"Configuration: {result.written}")
 
@@ -80,7 +82,7 @@ def describe_axes(trainer: Trainer) -> Text:
 
 
 def describe_kinds(trainer: Trainer, palette: Palette) -> Text:
-    """Each kind in its colour, or by its sign."""
+    """Each kind in its colour, or by its mark."""
     parts: list[str | tuple[str, str]] = []
     for kind, name in enumerate(trainer.scale.names):
         parts += ["  "] if parts else []
@@ -88,14 +90,8 @@ def describe_kinds(trainer: Trainer, palette: Palette) -> Text:
     return line(*parts)
 
 
-def _boxed(lines: Sequence[Text]) -> Iterator[Text]:
-    yield line(f"┌{'─' * WIDTH}┐")
-    yield from (Text.assemble("│", one, "│", end="") for one in lines)
-    yield line(f"└{'─' * WIDTH}┘")
-
-
 def draw_facts(state: PlayState, trainer: Trainer, losses: Losses, width: int, height: int) -> list[Text]:
-    """At most so many lines of at most so many cells: numbers, curves where there is room, and controls."""
+    """At most `height` lines of at most `width` cells: numbers, curves where they fit, and controls."""
     numbers, controls = [*_numbers(trainer)], [*_controls(state, trainer)]
     room = height - len(numbers) - len(controls) - 1
     curves = draw_curves(losses, width, min(room, MOST_CURVE_LINES)) if room >= FEWEST_CURVE_LINES else []
@@ -113,31 +109,25 @@ def draw_curves(losses: Losses, width: int, height: int) -> list[Text]:
 
 
 def _numbers(trainer: Trainer) -> Iterator[Text]:
-    record = trainer.record
-    yield line(("epoch ", FAINT), (f"{trainer.epoch:,}", "bold"), *_share(trainer), *_scores(trainer))
+    """The epoch, with the share of it that is done; the first validation metric; both losses."""
+    record, steps = trainer.record, trainer.context.steps_per_epoch
+    parts: list[str | tuple[str, str]] = [("epoch ", FAINT), (f"{trainer.epoch:,}", "bold")]
+    if trainer.state.batch and steps > 1:
+        parts.append((f" + {trainer.state.batch / steps:.0%}", FAINT))
+    for name, value in list(record.valid_metrics.items())[:1] if record else ():
+        parts += [(f"   {name} ", FAINT), show_number(value)]
+    yield line(*parts)
     losses = (None, None) if record is None else (record.train_loss, record.valid_loss)
     train, valid = map(show_number, losses)
     yield line(("loss  train ", FAINT), f"{train}  ", ("valid ", FAINT), valid)
 
 
-def _share(trainer: Trainer) -> Iterator[tuple[str, str]]:
-    """How far a long epoch is."""
-    steps = trainer.context.steps_per_epoch
-    if trainer.state.batch and steps > 1:
-        yield f" + {trainer.state.batch / steps:.0%}", FAINT
-
-
-def _scores(trainer: Trainer) -> Iterator[str | tuple[str, str]]:
-    """Of the validation rows, the first that is measured."""
-    for name, value in list(trainer.record.valid_metrics.items())[:1] if trainer.record else ():
-        yield f"   {name} ", FAINT
-        yield show_number(value)
-
-
 def _controls(state: PlayState, trainer: Trainer) -> Iterator[Text]:
-    config = state.config
-    noise = config.dataset.noise if isinstance(config.dataset, PlaygroundConfig) else None
-    yield _two(("d", "data", _data(state)), ("n", "noise", "–" if noise is None else f"{noise:.0%}"))
+    config, dataset = state.config, state.config.dataset
+    if isinstance(dataset, PlaygroundConfig):
+        yield _two(("d", "data", dataset.name), ("n", "noise", f"{dataset.noise:.0%}"))
+    else:
+        yield _two(("d", "data", str(getattr(dataset, "path", dataset.name))), ("n", "noise", "–"))
     size = config.training.batch_size
     batch = f"{size}" if size == trainer.context.batch_size else f"{size} ({trainer.context.batch_size})"
     rows = f"{_count(len(trainer.context.train))} + {_count(len(trainer.context.valid))}"
@@ -171,13 +161,6 @@ def _two(left: tuple[str, str, str], right: tuple[str, str, str]) -> Text:
     )
 
 
-def _data(state: PlayState) -> str:
-    dataset = state.config.dataset
-    if isinstance(dataset, PlaygroundConfig):
-        return dataset.name
-    return str(getattr(dataset, "path", dataset.name))
-
-
 def _layers(state: PlayState) -> Text:
     """Units of each hidden layer, the selected one marked."""
     hidden = state.config.model.hidden
@@ -191,17 +174,13 @@ def _layers(state: PlayState) -> Text:
 
 
 def _inputs(state: PlayState) -> Iterator[Text]:
-    """The seven with their keys, those that are on standing out; and how many others there are."""
+    """The seven inputs with their keys, the used ones reversed; and the number of others."""
     features = state.config.features
     chips = [
         (f" {key} {one.label} ", "reverse" if one.is_on(features) else FAINT)
         for key, one in enumerate(play_inputs(state.columns), start=1)
     ]
     others = count_others(state.columns, features)
-    yield line(*_spaced(chips[:4]))
-    yield line(*_spaced([*chips[4:], *([(f" +{others} ", "reverse")] if others else [])]))
-
-
-def _spaced(chips: Sequence[tuple[str, str]]) -> Iterator[str | tuple[str, str]]:
-    for chip in chips:
-        yield from (chip, " ")
+    chips += [(f" +{others} ", "reverse")] if others else []
+    for row in (chips[:4], chips[4:]):
+        yield line(*(part for chip in row for part in (chip, " ")))

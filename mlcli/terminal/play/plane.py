@@ -45,7 +45,7 @@ CELLS_A_ROW = 5
 # Cells between two units' heatmaps, and of a heatmap, at least and at most.
 GAP, SMALLEST, LARGEST = 2, 4, 14
 MIDDLE_256, UNKNOWN_256, WEAK, FAR = "#eeeeee", "#8a8a8a", "#b2b2b2", "#626262"
-# In the order of the palette: orange, blue, green, purple, yellow, light blue, violet, brown.
+# In the order of PALETTE.
 RAMPS = (
     Ramp((MIDDLE_256, "#ffffd7", "#ffd7af", "#ffd787", "#ffaf5f"), (WEAK, "#d7875f", "#d75f00"), (FAR, "#875f00")),
     Ramp((MIDDLE_256, "#d7ffff", "#afd7ff", "#87afd7", "#5fafd7"), (WEAK, "#5f87af", "#005faf"), (FAR, "#00005f")),
@@ -112,7 +112,8 @@ def colours(layer: Layer, *, exact: bool) -> NDArray[np.uint8]:
     shares = np.arange(LEVELS + 1) / LEVELS
     if not exact:
         ramps = [getattr(ramp, layer) for ramp in RAMPS] + [(UNKNOWN_256,)]
-        return np.array([[rgb(ramp_at(ramp, share)) for share in shares] for ramp in ramps], dtype=np.uint8)
+        texts = [[ramp[round(share * (len(ramp) - 1))] for share in shares] for ramp in ramps]
+        return np.array([[rgb(text) for text in row] for row in texts], dtype=np.uint8)
     low, high = PLANE_COLOUR if layer == "plane" else ROW_COLOUR
     own = np.array([rgb(text) for text in PALETTE])[:, None]
     mixed = rgb(MIDDLE_RGB) + (low + (high - low) * shares)[:, None] * (own - rgb(MIDDLE_RGB))
@@ -150,9 +151,12 @@ def draw_heatmap(
     kinds, levels = heatmap.kinds.reshape(down, across), levels_of(heatmap).reshape(down, across)
     levels = np.full_like(levels, LEVELS) if sharp else levels
     marks = [(layer, _located(points, across, down)) for layer, points in rows]
-    if palette.pixels:
-        return _pixels(kinds, levels, marks, palette)
-    return list(_characters(kinds, levels, marks, palette))
+    if not palette.pixels:
+        return list(_characters(kinds, levels, marks, palette))
+    image = colours("plane", exact=palette.exact)[_known(kinds), levels]
+    for layer, (columns, lines, own, strengths) in marks:
+        image[lines, columns] = colours(layer, exact=palette.exact)[_known(own), strengths]
+    return draw_half_blocks(image)
 
 
 def levels_of(heatmap: Heatmap) -> Levels:
@@ -161,20 +165,11 @@ def levels_of(heatmap: Heatmap) -> Levels:
 
 
 def _located(points: Points, across: int, down: int) -> tuple[Levels, ...]:
-    """Column, row, kind and level of as many rows as there is room for."""
+    """Column, row, kind and level of the rows; of every n-th one where they would hide the plane."""
     every = max(1, -(-len(points.across) // max(1, across * down // CELLS_A_ROW)))
     columns = np.minimum((points.across * across).astype(np.int64), across - 1)
     rows = np.minimum((points.down * down).astype(np.int64), down - 1)
     return tuple(each[::every] for each in (columns, rows, points.heatmap.kinds, levels_of(points.heatmap)))
-
-
-def _pixels(
-    kinds: Levels, levels: Levels, marks: Sequence[tuple[Layer, tuple[Levels, ...]]], palette: Palette
-) -> list[Text]:
-    picture = colours("plane", exact=palette.exact)[_known(kinds), levels]
-    for layer, (columns, rows, own, strengths) in marks:
-        picture[rows, columns] = colours(layer, exact=palette.exact)[_known(own), strengths]
-    return draw_half_blocks(picture)
 
 
 def _known(kinds: Levels) -> Levels:
@@ -193,17 +188,16 @@ def _characters(
         for column, row, kind, level in zip(*(each.tolist() for each in located), strict=True):
             places[row][column] = (layer, kind, level)
     for each in places:
-        yield line(*_runs(each, palette))
-
-
-def _runs(places: Sequence[tuple[Layer, int, int]], palette: Palette) -> Iterator[tuple[str, str]]:
-    for (layer, kind, level), run in groupby(places):
-        weight = "" if layer == "plane" else "bold "
-        yield character(layer, kind, level) * len(list(run)), weight + few_colours(kind) if palette.coloured else ""
+        parts = []
+        for (layer, kind, level), run in groupby(each):
+            weight = "" if layer == "plane" else "bold "
+            style = weight + few_colours(kind) if palette.coloured else ""
+            parts.append((character(layer, kind, level) * len(list(run)), style))
+        yield line(*parts)
 
 
 def network_cells(state: PlayState, trainer: Trainer, width: int, height: int) -> int:
-    """Width of a unit's heatmap, which is half as high; 0 where there is no room for all units."""
+    """Width of a unit's heatmap, which is half as high; 0 where the units do not all fit."""
     layers = (trainer.context.train.x.shape[1], *state.config.model.hidden)
     across = (width + GAP) // len(layers) - GAP
     down = 2 * ((height - 1) // max(layers) - 1)
@@ -214,21 +208,13 @@ def network_cells(state: PlayState, trainer: Trainer, width: int, height: int) -
 def draw_network(state: PlayState, trainer: Trainer, cells: int, height: int, palette: Palette) -> list[Text]:
     """A column for the inputs and for each hidden layer, with a heatmap per unit; the selected layer is marked."""
     layers = trainer.neurons(*points_in(palette, cells, cells // 2))
-    columns = [_column(heatmap, cells, height, palette) for heatmap in layers]
+    blank = line(" " * cells)
+    columns = []
+    for units in layers:
+        lines = [one for unit in units for one in (*draw_heatmap(unit, [], cells, cells // 2, palette), blank)]
+        columns.append([*lines, *[blank] * (height - 1 - len(lines))][: height - 1])
     heads = [line((fitted("inputs", cells), FAINT))]
     for index in range(len(layers) - 1):
         style = "reverse" if index == state.layer else FAINT
         heads.append(line((fitted(f"layer {index + 1}", cells), style)))
     return [Text(" " * GAP, end="").join(row) for row in (heads, *zip(*columns, strict=True))]
-
-
-def _column(units: list[Heatmap], cells: int, height: int, palette: Palette) -> list[Text]:
-    lines: list[Text] = []
-    for heatmap in units:
-        lines += [*draw_heatmap(heatmap, [], cells, cells // 2, palette), line(" " * cells)]
-    return [*lines, *(line(" " * cells) for _ in range(height - 1 - len(lines)))][: height - 1]
-
-
-def ramp_at(colours: tuple[str, ...], share: float) -> str:
-    """The colour so far along, 0 to 1."""
-    return colours[round(share * (len(colours) - 1))]

@@ -10,8 +10,8 @@ from mlcli.playground.controls import apply_key
 from mlcli.playground.state import PlayRequest, start_play
 from mlcli.playground.trainer import Trainer
 from mlcli.reporter import Silent
+from mlcli.terminal.play.game import LEAST_HEIGHT, LEAST_WIDTH, draw_game
 from mlcli.terminal.play.panel import Losses
-from mlcli.terminal.play.picture import LEAST_HEIGHT, LEAST_WIDTH, draw_game
 from mlcli.terminal.play.plane import Palette, colours
 from tests.conftest import CONFIGS
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from mlcli.terminal.keys import KeyReader, take_key
+from mlcli.terminal.live import KeyReader, take_key
 from tests.terminal.shell import Typist
 
 SENT = {
@@ -99,7 +99,7 @@ def test_a_terminal_that_goes_away_gives_no_keys():
 
 PROGRAM = """
 import sys
-from mlcli.terminal.keys import KeyReader
+from mlcli.terminal.live import KeyReader
 from mlcli.io.signals import Interruption, leave_on_signals
 leave_on_signals()
 with KeyReader() as keys, {context}:
