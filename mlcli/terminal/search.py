@@ -40,8 +40,8 @@ def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
     return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {describe_values(trial.values)}"
 
 
-class SearchView(SearchCallback):
-    """Shows the checks; subclasses show the trials."""
+class PlainSearchView(SearchCallback):
+    """The checks, and a line a trial."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
@@ -49,16 +49,12 @@ class SearchView(SearchCallback):
     def on_checks(self, config: Config, checks: Checks) -> None:
         show_checks(self.screen, checks, config.optimizer.lr)
 
-
-class PlainSearchView(SearchView):
-    """A line a trial."""
-
     def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
         self.screen.say(describe_trial(trial, best, budget))
 
 
-class LiveSearchView(SearchView):
-    """The scores and the best trials on the alternate screen, until the result is shown. `q` acts as Ctrl-C."""
+class LiveSearchView(PlainSearchView):
+    """The checks; then the scores and the best trials on the alternate screen. `q` acts as Ctrl-C."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlcli.io.text import printable, show_seconds
@@ -35,11 +35,11 @@ def describe_numbers(record: EpochRecord) -> str:
     return "  ".join(parts)
 
 
-def describe_beginning(context: TrainingContext, state: TrainingState) -> str:
-    """The loss so far, before the end of the first epoch."""
-    from mlcli.training.loop import mean_loss
-
-    return f"train loss {mean_loss(context, state):.4g} so far   curves begin after the first epoch"
+def add_losses(curves: Mapping[str, Curve], record: EpochRecord) -> None:
+    """Add an epoch's losses to the curves `train` and `valid`."""
+    curves["train"].add(record.epoch, record.train_loss)
+    if record.valid_loss is not None:
+        curves["valid"].add(record.epoch, record.valid_loss)
 
 
 class PlainView(Callback):
@@ -63,12 +63,11 @@ class LiveView(Callback):
         self.curves = {"train": Curve(), "valid": Curve()}
         self.first_step = 0
         self.started = 0.0
-        self.latest: EpochRecord | None = None
         self.alt_screen: AltScreen | None = None
 
     def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
         for record in state.history:
-            self._note(record)
+            add_losses(self.curves, record)
         self.first_step = state.step
         self.started = time.monotonic()
         self.alt_screen = AltScreen(self.screen)
@@ -78,25 +77,29 @@ class LiveView(Callback):
         self._update(context, state)
 
     def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
-        self._note(record)
+        add_losses(self.curves, record)
         self._update(context, state)
 
     def on_train_end(self, context: TrainingContext, state: TrainingState, stopped: Stopped) -> None:
         self.screen.close()
-
-    def _note(self, record: EpochRecord) -> None:
-        self.latest = record
-        self.curves["train"].add(record.epoch, record.train_loss)
-        if record.valid_loss is not None:
-            self.curves["valid"].add(record.epoch, record.valid_loss)
 
     def _update(self, context: TrainingContext, state: TrainingState) -> None:
         if self.alt_screen is not None:
             self.alt_screen.update(lambda: self._draw(context, state))
 
     def _draw(self, context: TrainingContext, state: TrainingState) -> Text:
-        facts, epochs = self._facts(context, state), shown_epochs(context, state)
-        return draw_training(self.curves, facts, epochs, state.best_epoch, *self.screen.stderr.size)
+        """The losses over the epochs, the best epoch marked, and the progress below."""
+        # The axis doubles as the training proceeds, up to the configured epochs.
+        epochs = min(context.config.training.epochs, max(10, 1 << state.epoch.bit_length()))
+        ends = ("1", "epoch", str(epochs)) if epochs > 1 else ("", "epoch", "")
+        points = {name: curve.points for name, curve in self.curves.items()}
+        facts, (width, height) = self._facts(context, state), self.screen.stderr.size
+        rows, best = height - len(facts) - 1, state.best_epoch or None
+        text = draw_chart("loss", points, AxisScale(1, max(2, epochs)), ends, width, rows, best)
+        for fact in facts:
+            text.append(printable(fact)[:width] + "\n")
+        text.append("q stops and keeps the best model"[:width], "dim")
+        return text
 
     def _facts(self, context: TrainingContext, state: TrainingState) -> list[str]:
         """Epoch and time left; the last epoch's losses and metrics; speed and learning rate."""
@@ -105,30 +108,17 @@ class LiveView(Callback):
         left = elapsed / done * (context.total_steps - state.step) if done else 0.0
         share = f" ({state.batch / context.steps_per_epoch:.0%} of it)" if state.batch else ""
         lines = [f"epoch {min(state.epoch + 1, epochs)}/{epochs}{share}   {show_seconds(left)} left at most"]
-        lines.append(describe_numbers(self.latest) if self.latest is not None else describe_beginning(context, state))
+        if state.history:
+            lines.append(describe_numbers(state.history[-1]))
+        else:
+            from mlcli.training.loop import mean_loss
+
+            loss = mean_loss(context, state)
+            lines.append(f"train loss {loss:.4g} so far   curves begin after the first epoch")
         rows = done / context.steps_per_epoch * len(context.train) / elapsed
         best = f"   best epoch {state.best_epoch}" if state.best_epoch else ""
         lines.append(f"{rows:,.0f} rows/s   learning rate {state.lr:.3g}{best}")
         return lines
-
-
-def shown_epochs(context: TrainingContext, state: TrainingState) -> int:
-    """The end of the axis: it doubles as the training proceeds, up to the configured epochs."""
-    return min(context.config.training.epochs, max(10, 1 << state.epoch.bit_length()))
-
-
-def draw_training(
-    curves: Mapping[str, Curve], facts: Sequence[str], epochs: int, best: int, width: int, height: int
-) -> Text:
-    """The losses over the epochs within a terminal of this size, the best epoch marked, and the facts below."""
-    across = AxisScale(1, max(2, epochs))
-    points = {name: curve.points for name, curve in curves.items()}
-    ends = ("1", "epoch", str(epochs)) if epochs > 1 else ("", "epoch", "")
-    text = draw_chart("loss", points, across, ends, width, height - len(facts) - 1, best or None)
-    for fact in facts:
-        text.append(printable(fact)[:width] + "\n")
-    text.append("q stops and keeps the best model"[:width], "dim")
-    return text
 
 
 def training_view(screen: Screen) -> PlainView | LiveView:

@@ -9,7 +9,7 @@ from mlcli.errors import UsageError
 from mlcli.reports import data_page as page
 from mlcli.reports.data_page import render_data_page, require_page_name, write_data_page
 from tests.browser import find_browser, open_browser
-from tests.terminal.test_explored import SHOWN, pictures, shown, table
+from tests.terminal.test_show import SHOWN, pictures, shown, table
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "img", "link", "input"}

@@ -16,7 +16,7 @@ from mlcli.terminal.drawing import FAINT, HEADING, cut_to, fitted, line, paint, 
 from mlcli.terminal.play.plane import Palette, draw_heatmap, points_in
 from mlcli.terminal.plot import AxisScale, Curve, Point, draw_chart
 from mlcli.terminal.screen import Screen
-from mlcli.terminal.train import describe_numbers
+from mlcli.terminal.train import add_losses, describe_numbers
 from mlcli.use_cases.play import PlayResult
 
 # Cells of the plane that is printed.
@@ -46,9 +46,7 @@ class Losses:
             self._beginning, self.noted = trainer.beginnings, 0
             self._curves = {"train": Curve(), "valid": Curve()}
         for record in trainer.state.history[self.noted :]:
-            self._curves["train"].add(record.epoch, record.train_loss)
-            if record.valid_loss is not None:
-                self._curves["valid"].add(record.epoch, record.valid_loss)
+            add_losses(self._curves, record)
         self.noted = len(trainer.state.history)
 
 
