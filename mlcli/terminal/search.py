@@ -237,7 +237,7 @@ def _draw_scores(status: SearchStatus, width: int, height: int) -> Text:
     apart = [point for place, score in single for point in ((place, score), (place, math.nan))]
     leader, last = best_trial(status.trials, status.metric), status.budget.trials
     title, curves = f"validation {printable(status.metric)}", {"trials": apart, "best so far": best}
-    across, ends, mark = AxisScale(1, max(2, last)), ("1", "trial", str(last)), leader and leader.number
+    across, ends, mark = AxisScale(1, max(2, last)), ("1", "trial", str(last)), leader.number if leader else None
     return draw_chart(title, curves, across, ends, width, height, mark, shown)
 
 
