@@ -64,7 +64,7 @@ class _SuspendHooks:
                 self._handlers[number] = signal.signal(number, handler)
         self._hooks[owner] = before, after
 
-    def remove(self, owner: object) -> None:
+    def discard(self, owner: object) -> None:
         """Call the owner's functions no more."""
         del self._hooks[owner]
         while not self._hooks and self._handlers:
@@ -150,7 +150,7 @@ class KeyReader:
         if self.attended:
             self._restore()
             del EXIT_HOOKS[self]
-            SUSPEND_HOOKS.remove(self)
+            SUSPEND_HOOKS.discard(self)
 
     def read(self, seconds: float = 0.0) -> str:
         """The next key, waited for so long at most; empty where none came."""
@@ -271,7 +271,7 @@ class AltScreen:
             self._live.stop()
             self._live = None
             del EXIT_HOOKS[self]
-            SUSPEND_HOOKS.remove(self)
+            SUSPEND_HOOKS.discard(self)
         self.keys.__exit__(None, None, None)
 
     def _note_absence(self) -> None:
