@@ -27,7 +27,7 @@ LISTED = 3
 LETTERS = 28
 
 
-def summary_of(column: ColumnDistribution) -> str:
+def summarise_distribution(column: ColumnDistribution) -> str:
     """The values in a few words."""
     if column.numbers is not None:
         low, middle, high = (

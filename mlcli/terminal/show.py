@@ -32,8 +32,8 @@ from mlcli.terminal.drawing import (
     standard_output,
     wrapped,
 )
-from mlcli.terminal.show_columns import draw_column, draw_histogram, draw_table
-from mlcli.terminal.show_pairs import draw_correlations, draw_scatter
+from mlcli.terminal.show_columns import draw_column, draw_table, histogram_lines
+from mlcli.terminal.show_pairs import correlation_lines, draw_scatter
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -101,7 +101,7 @@ def _between(table: ExploredTable, canvas: Canvas) -> Iterator[Text]:
         yield from draw_scatter(table.scatter, canvas)
     if table.correlations is not None and len(table.correlations.names) > 2:
         yield line()
-        yield from draw_correlations(table.correlations, canvas)
+        yield from correlation_lines(table.correlations, canvas)
 
 
 def _describe_extent(result: ShowResult) -> str:
@@ -121,7 +121,7 @@ def _targets(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[T
         if table.classes:
             yield from draw_classes(table.classes, canvas, every=every, coloured=True)
         else:
-            yield from draw_histogram(target, canvas, TARGET_ROWS)
+            yield from histogram_lines(target, canvas, TARGET_ROWS)
 
 
 def _notes(result: ShowResult, canvas: Canvas) -> Iterator[Text]:

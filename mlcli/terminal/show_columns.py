@@ -10,7 +10,7 @@ from mlcli.data.tables.histogram import N_BINS
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.columns import ColumnDistribution, NumberStatistics
 from mlcli.eda.explore import ExploredTable
-from mlcli.eda.highlights import MEASURES, range_of, show_association, show_column_value, summary_of
+from mlcli.eda.highlights import MEASURES, range_of, show_association, show_column_value, summarise_distribution
 from mlcli.io.text import shorten, show_number, show_percent
 from mlcli.terminal.drawing import (
     BAR,
@@ -59,13 +59,13 @@ def draw_column(column: ColumnDistribution, table: ExploredTable, canvas: Canvas
     for text in wrapped("  " + "; ".join(facts), canvas.width, "  "):
         yield line((text, FAINT))
     if column.numbers is not None:
-        yield from draw_histogram(column, canvas, TALL_ROWS if canvas.is_tall else ROWS)
+        yield from histogram_lines(column, canvas, TALL_ROWS if canvas.is_tall else ROWS)
         yield from _class_lines(column, column.numbers, table, canvas)
     else:
         yield from _category_lines(column, table, canvas)
 
 
-def draw_histogram(column: ColumnDistribution, canvas: Canvas, height: int) -> Iterator[Text]:
+def histogram_lines(column: ColumnDistribution, canvas: Canvas, height: int) -> Iterator[Text]:
     """The bins as bars over their range, with the quantiles below."""
     numbers = column.numbers
     if numbers is None:
@@ -187,8 +187,8 @@ def _lay_out(columns: Sequence[ColumnDistribution], table: ExploredTable, canvas
     room = canvas.width - sum(part.width + len(GAP) for part in (named, *left, *right))
     if room < MIN_NAME:
         return [replace(named, width=max(1, min(named.width, canvas.width - N_BINS - len(GAP)))), left[0]]
-    summary = min(room, MAX_SUMMARY, max(MIN_NAME, longest([summary_of(column) for column in columns])))
-    return [named, *left, Part("values", summary, lambda one: (summary_of(one), "")), *right]
+    summary = min(room, MAX_SUMMARY, max(MIN_NAME, longest([summarise_distribution(column) for column in columns])))
+    return [named, *left, Part("values", summary, lambda one: (summarise_distribution(one), "")), *right]
 
 
 def _show_missing(column: ColumnDistribution) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def _scatter_cells(
         yield [(MARKS[own] if marked and own >= 0 else dots, own) for dots, own in owned]
 
 
-def draw_correlations(found: Correlations, canvas: Canvas) -> Iterator[Text]:
+def correlation_lines(found: Correlations, canvas: Canvas) -> Iterator[Text]:
     """The triangle below the diagonal; its columns are numbered."""
     name = min(MAX_NAME, longest(list(found.names)))
     room = (canvas.width - name - 4) // CELL + 1

@@ -8,7 +8,7 @@ from mlcli.data.profile import profile_splits
 from mlcli.data.tables.types import Column, Splits, Table
 from mlcli.eda import explore as module
 from mlcli.eda.explore import explore_table
-from mlcli.eda.highlights import highlights, range_of, summary_of
+from mlcli.eda.highlights import highlights, range_of, summarise_distribution
 from mlcli.errors import UsageError
 
 N = 400
@@ -106,7 +106,7 @@ def test_dates_are_counted_by_days(frame, classes):
     assert day.numbers.quantiles["max"] == N / 4 - 1
     assert sum(day.counts) == N
     assert set(day.counts[:-1]) == {20}  # bins of five days, each in four rows
-    assert summary_of(day) == "1970-01-01 to 1970-04-10, median 1970-02-19 12:00"
+    assert summarise_distribution(day) == "1970-01-01 to 1970-04-10, median 1970-02-19 12:00"
     assert range_of(day) == ("1970-01-01", "1970-04-10")
 
 

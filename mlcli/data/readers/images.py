@@ -167,7 +167,7 @@ def inspect_image(path: Path) -> tuple[int, int, bool]:
     return image.height, image.width, bool((pixels != pixels[..., :1]).any())
 
 
-def fit_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:
+def resize_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np.ndarray:
     """Resize uint8 (n, height, width, 3) as `read_images` does."""
     if color == "rgb" and pixels.shape[1:3] == size:
         return np.ascontiguousarray(pixels)

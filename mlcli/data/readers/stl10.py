@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mlcli.config.sections.dataset import Stl10Config
-from mlcli.data.readers.images import fit_pixels
+from mlcli.data.readers.images import resize_pixels
 from mlcli.data.readers.source import MemoryNeed, Source, pixels_need
 from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
@@ -52,7 +52,7 @@ def _read_images(images: Path, labels: Path, config: Stl10Config) -> Images:
         raise DataError(f"{labels}: labels {codes.min()}–{codes.max()}, expected 1–10; fetch it again from {ORIGIN}")
     planes = pixels.reshape(-1, 3, _SIDE, _SIDE)
     upright = planes.transpose(0, 3, 2, 1)  # columns came first: (n, plane, column, row) to (n, row, column, plane)
-    return Images(fit_pixels(upright, config.size, config.color), codes.astype(np.int64) - 1, CLASS_NAMES)
+    return Images(resize_pixels(upright, config.size, config.color), codes.astype(np.int64) - 1, CLASS_NAMES)
 
 
 def _read_bytes(path: Path) -> np.ndarray:
