@@ -105,6 +105,9 @@ class TablePlan:
 
 def check_plan(plan: TablePlan) -> None:
     """Raise ArtefactError for a plan, read from disk, whose parts do not fit together."""
+    # First: the names of numbers below are as many as the buckets.
+    if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
+        raise broken("a text has too few buckets or too many")
     n_numbers = len(plan.raw) + len(plan.derived)
     if any(not 0 <= i < n_numbers for i in plan.indicators):
         raise broken("an indicator belongs to no column")
@@ -117,8 +120,6 @@ def check_plan(plan: TablePlan) -> None:
     texts = [own.name for own in plan.texts]
     if texts != [name for name in plan.names_of("category") if name in texts]:
         raise broken("the texts do not match the columns")
-    if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
-        raise broken("a text has too few buckets or too many")
     if sorted(own.name for own in plan.vocabularies) != sorted({*plan.names_of("category")} - {*texts}):
         raise broken("the categories do not match the columns")
     if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):

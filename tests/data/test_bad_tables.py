@@ -428,5 +428,10 @@ def test_an_absent_file_names_both_places_and_its_origin(tmp_path, monkeypatch):
     monkeypatch.setenv("MLCLI_DATA_DIR", "store")
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "house.csv").touch()
-    expected = ["hose.csv", "tried hose.csv and store/hose.csv", "did you mean 'house.csv'?", "had from example.org"]
+    expected = [
+        "hose.csv",
+        "tried hose.csv and store/hose.csv",
+        "did you mean 'house.csv'?",
+        "available from example.org",
+    ]
     refuse({"name": "csv", "path": "hose.csv", "target": "y", "origin": "example.org"}, expected)
