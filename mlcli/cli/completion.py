@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from mlcli.config.tree import key_words, read_key_table
 from mlcli.io.paths import runs_dir
 from mlcli.io.text import printable
 
@@ -22,6 +21,8 @@ def configs(incomplete: str) -> list[str]:
 
 def playgrounds(incomplete: str) -> list[str]:
     """Generated sets, and configurations."""
+    from mlcli.config.tree import read_key_table
+
     return [*_starting(incomplete, read_key_table()["playgrounds"]), *configs(incomplete)]
 
 
@@ -41,6 +42,8 @@ def configs_or_runs(incomplete: str) -> list[str]:
 
 def keys(incomplete: str) -> list[str]:
     """Dotted keys."""
+    from mlcli.config.tree import key_words
+
     return _starting(incomplete, key_words())
 
 
@@ -49,6 +52,8 @@ def settings(incomplete: str) -> list[str]:
 
     The only matching key comes with its words, since a shell adds a blank after a single match.
     """
+    from mlcli.config.tree import key_words
+
     key, equals, _ = incomplete.partition("=")
     words = key_words()
     if equals:
@@ -73,6 +78,8 @@ def answer_bash_behind_equals() -> bool:
         before, typed = [*before, typed], ""
     match before:
         case [*_, ("--set" | "-S"), key, "="]:
+            from mlcli.config.tree import key_words
+
             sys.stdout.write("".join(f"{word}\n" for word in _starting(typed, key_words().get(key, ()))))
             return True
     return False

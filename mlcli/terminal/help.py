@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from mlcli.config.tree import key_words
-
 if TYPE_CHECKING:
     from typer._click import Command as AnyCommand
     from typer._click import Context, HelpFormatter, Parameter
@@ -147,6 +145,8 @@ def describe_usage(message: str, command: str) -> str:
         if re.match(pattern, message):
             message = re.sub(pattern, wording, message, count=1)
             break
+    from mlcli.config.tree import key_words
+
     option = re.fullmatch(r"no such option: --([\w-]+)", message)
     name = option[1].replace("-", "_") if option else ""
     keys = [key for key in key_words() if key.rpartition(".")[2] == name]

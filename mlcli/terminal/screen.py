@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from mlcli.errors import ConfigError, MlcliError, UsageError
-from mlcli.io.json import to_json
 from mlcli.io.text import printable, printable_json
 from mlcli.reporter import Step
 
@@ -159,6 +158,8 @@ class Screen:
         """The JSON document of --json, of which there is one; nothing otherwise."""
         if self.as_json and not self._emitted:
             self._emitted = True
+            from mlcli.io.json import to_json
+
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=to_json)
             sys.stdout.write(f"{printable_json(text, sys.stdout.encoding)}\n")
             sys.stdout.flush()
