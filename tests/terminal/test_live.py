@@ -152,6 +152,7 @@ def test_ctrl_z_gives_the_terminal_back_until_the_program_goes_on(typist):
     assert one.modes() == one.before
     one.type(b"go on\n")
     while modes(one.theirs) != termios.ISIG:
+        assert one.process.poll() is None, one.end()
         time.sleep(0.01)
     one.type(b"x")
     one.read_until(b"key x")
