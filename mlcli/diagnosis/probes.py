@@ -191,7 +191,7 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     """A learning curve: trainings on growing shares of the rows, all with the same number of steps.
 
     steps : of the training in question. The features stay fitted on all training rows. None where it would take too
-    long, or where a training reaches no finite loss.
+    long, where the smallest share is a single row, or where a training reaches no finite loss.
     """
     context = experiment.context()
     allowed = affordable_steps(context, MOST_STEPS)
@@ -202,6 +202,8 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     training = config.training.model_copy(update={"batch_size": context.batch_size, "early_stopping": None})
     optimizer = config.optimizer.model_copy(update={"lr": context.lr})
     config = config.model_copy(update={"training": training, "optimizer": optimizer})
+    if len(order) * SHARES[0] <= 1:
+        return None
     parts = [order[: math.ceil(share * len(order))].sort().values for share in SHARES]
     rows = [TensorDataset(experiment.train.x[part], experiment.train.y[part]) for part in parts]
     losses = [_lowest_loss(experiment, config, part, min(steps, allowed)) for part in rows]

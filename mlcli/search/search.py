@@ -18,7 +18,7 @@ from mlcli.diagnosis.checks import Checks
 from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.errors import ConfigError, DataError, DivergedError
+from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
 from mlcli.search.space import config_with
 from mlcli.search.storage import HEARTBEAT, ModelCache
@@ -199,7 +199,7 @@ class Search:
         try:
             config = config_with(config, blank.values)
             trial = self._train(blank, config, asked, stopped, interrupted)
-        except (ConfigError, DataError, MemoryError, RuntimeError) as error:
+        except (ConfigError, DataError, ResourceError, MemoryError, RuntimeError) as error:
             if blank.origin == "start" or not _is_the_trials_fault(error):
                 raise
             trial = replace(blank, reason=str(error) or "out of memory")

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config, watched_metrics
-from mlcli.config.sections.model import AdadeltaConfig, LbfgsConfig, OptimizerConfig
+from mlcli.config.sections.model import AdadeltaConfig, LbfgsConfig, OptimizerConfig, normalises_batches
 from mlcli.config.sections.training import TrainingConfig
-from mlcli.errors import config_error
+from mlcli.errors import DataError, config_error
 from mlcli.io.memory import require_memory
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.measure import Scorer, build_scorer
@@ -91,8 +91,14 @@ class TrainingContext:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in one pass over the training rows; the last one may be smaller."""
-        return -(-len(self.train) // self.batch_size)
+        """Optimizer steps in one pass over the training rows.
+
+        The last one takes the rows that are left. A single one joins the step before it where batches are normalised:
+        one row has no variance.
+        """
+        steps, left = divmod(len(self.train), self.batch_size)
+        alone = left == 1 and normalises_batches(self.config.model)
+        return steps + (left > 0 and not alone)
 
     @property
     def total_steps(self) -> int:
@@ -115,7 +121,9 @@ def build_context(
     cardinalities: tuple[int, ...] = (),
     threads: int | None = None,
 ) -> TrainingContext:
-    """The context of a configuration, on its device. Raises ResourceError for a network too large for the memory.
+    """The context of a configuration, on its device.
+
+    Raises ResourceError for a network too large for the memory, DataError for one row where batches are normalised.
 
     threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
     """
@@ -127,6 +135,8 @@ def build_context(
     model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed)
     model.to(device, train.x.dtype)
     batch_size = choose_batch_size(config.training.batch_size, len(train), n_parameters)
+    if batch_size == 1 and normalises_batches(config.model):
+        raise DataError("model.norm: batch needs 2 training rows or more, got 1; use model.norm: layer")
     hidden = batch_size * sum(p.numel() for p in model.hidden.parameters())
     precision = choose_precision(config.training.precision, device, hidden)
     cost = build_cost(config.loss, task, device)

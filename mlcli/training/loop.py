@@ -175,7 +175,8 @@ def take_batch(context: TrainingContext, order: Tensor | None, batch: int) -> Te
     """The rows of one step."""
     if context.steps_per_epoch == 1:
         return context.train
-    span = slice(batch * context.batch_size, (batch + 1) * context.batch_size)
+    is_last = batch == context.steps_per_epoch - 1
+    span = slice(batch * context.batch_size, None if is_last else (batch + 1) * context.batch_size)
     if order is None:
         return TensorDataset(context.train.x[span], context.train.y[span])
     rows = order[span]
@@ -183,7 +184,7 @@ def take_batch(context: TrainingContext, order: Tensor | None, batch: int) -> Te
 
 
 def mean_loss(context: TrainingContext, state: TrainingState) -> float:
-    """Mean over the epoch's rows so far; the last batch may be smaller than the others."""
+    """Mean over the epoch's rows so far; the last batch may have another size than the others."""
     sizes = torch.full((state.batch,), float(context.batch_size))
     if state.batch == context.steps_per_epoch:
         sizes[-1] = len(context.train) - (context.steps_per_epoch - 1) * context.batch_size

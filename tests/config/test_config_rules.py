@@ -66,6 +66,7 @@ ROWS = [
     ("dataset: iris\ntraining: {early_stopping: {metric: r2}}", "training.early_stopping.metric", 2, 37, "r2 does not suit classification; use loss", "dataset: iris\ntraining: {early_stopping: {metric: f1_weighted}}"),
     ("dataset: diabetes\noptimizer: {schedule: {name: plateau, metric: ece}}", "optimizer.schedule.metric", 2, 47, "ece does not suit regression; use loss", "dataset: diabetes\noptimizer: {schedule: {name: plateau, metric: mape}}"),
     ("dataset: iris\noptimizer: {name: sgd, nesterov: true}", "optimizer.nesterov", 2, 34, "needs optimizer.momentum > 0", "dataset: iris\noptimizer: {name: sgd, nesterov: true, momentum: 0.9}"),
+    ("dataset: iris\nmodel: {norm: batch}\ntraining: {batch_size: 1}", "training.batch_size", 3, 24, "one row has no variance for model.norm: batch; use 2 or more, or model.norm: layer", "dataset: iris\nmodel: {norm: batch, hidden: []}\ntraining: {batch_size: 1}"),
     ("dataset: iris\noptimizer: lbfgs", "optimizer.name", 2, 12, 'lbfgs needs training.batch_size: "full"; it is auto', "dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full}"),
     ("dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full, clip_norm: 1}", "training.clip_norm", 3, 41, "lbfgs chooses its own step length", "dataset: iris\noptimizer: adam\ntraining: {batch_size: full, clip_norm: 1}"),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.errors import ArtefactError
+from mlcli.errors import ArtefactError, ResourceError
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import choose_selection_metric
 from mlcli.search.search import Budget, Periodic, Search, SearchCallback, recommended_values
@@ -185,7 +185,13 @@ def test_a_start_that_diverges_is_beaten_by_any_other(make_config, search):
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        ResourceError("model.hidden: training 9 parameters takes about 1 TB of memory"),
+    ],
 )
 def test_out_of_memory_fails_a_trial_but_not_the_start(make_config, search, monkeypatch, error):
     def too_large(*args):

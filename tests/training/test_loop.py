@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.errors import ArtefactError
+from mlcli.errors import ArtefactError, DataError
 from mlcli.metrics.catalog import higher_is_better, names_for
 from mlcli.training import loop
 from mlcli.training.callbacks import Callback, EarlyStopping
@@ -21,6 +21,7 @@ from mlcli.training.loop import (
     outputs_of,
     row_order,
     score,
+    take_batch,
     train_model,
 )
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
@@ -55,6 +56,36 @@ def test_every_loss_is_lowered(make_context, kind, loss):
     assert after < before
 
 
+@pytest.mark.parametrize(
+    ("n", "batch_size", "model", "sizes"),
+    [
+        (17, 16, {"norm": "batch"}, [17]),
+        (33, 16, {"norm": "batch"}, [16, 17]),
+        (34, 16, {"norm": "batch"}, [16, 16, 2]),
+        (3, 2, {"norm": "batch"}, [3]),
+        (49, "auto", {"norm": "batch"}, [16, 16, 17]),
+        (33, 16, {"norm": "layer"}, [16, 16, 1]),
+        (33, 16, {"norm": "batch", "hidden": []}, [16, 16, 1]),
+    ],
+)
+def test_a_single_row_left_over_joins_the_step_before_it_where_batches_are_normalised(
+    make_context, n, batch_size, model, sizes
+):
+    context = make_context("regression", n=n, model=model, training={"epochs": 2, "batch_size": batch_size})
+    order = row_order(context, 0)
+    batches = [take_batch(context, order, step).x for step in range(context.steps_per_epoch)]
+    assert [len(x) for x in batches] == sizes
+    assert torch.equal(torch.cat(batches).sort(dim=0).values, context.train.x.sort(dim=0).values)
+    trained = train_model(context, new_state(context))
+    losses = trained.state.losses.double()
+    assert trained.state.history[-1].train_loss == pytest.approx(np.average(losses, weights=sizes))
+
+
+def test_one_row_cannot_be_normalised(make_context):
+    with pytest.raises(DataError, match=r"model\.norm: batch needs 2 training rows or more, got 1"):
+        make_context("regression", n=1, model={"norm": "batch"})
+
+
 def states_equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
@@ -84,6 +115,7 @@ def test_resume_equals_never_interrupted(make_context, optimizer, steps):
         "optimizer": {"name": optimizer, "l1": 0.001, "schedule": {"name": "cosine", "warmup": 0.2}},
         "model": {"hidden": [6], "dropout": 0.3, "norm": "batch", "max_norm": 2.0},
         "training": {"epochs": 10 if optimizer == "lbfgs" else 3, "batch_size": batch_for(optimizer)},
+        "n": 65,  # 64 and one
     }
     whole = make_context(**sections)
     expected = train_model(whole, new_state(whole))

@@ -9,7 +9,7 @@ from typing import get_args
 from mlcli.config.rules.messages import join_or, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import ANY, Config, all_keys, find_keys, owners, watched_metrics
-from mlcli.config.sections.model import LbfgsConfig, LossConfig, ModelConfig, SgdConfig
+from mlcli.config.sections.model import LbfgsConfig, LossConfig, ModelConfig, SgdConfig, normalises_batches
 from mlcli.config.sections.rows import Task
 from mlcli.config.sections.training import (
     Choices,
@@ -98,6 +98,9 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         message = "needs optimizer.momentum > 0, such as 0.9"
         yield ConfigIssue(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))
+    if training.batch_size == 1 and normalises_batches(config.model):
+        message = "one row has no variance for model.norm: batch; use 2 or more, or model.norm: layer"
+        yield ConfigIssue(("training", "batch_size"), message, reads=(("model", "norm"), ("model", "hidden")))
     if isinstance(optimizer, LbfgsConfig):
         if training.batch_size != "full":
             message = f'lbfgs needs training.batch_size: "full"; it is {training.batch_size}'

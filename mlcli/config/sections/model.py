@@ -56,7 +56,9 @@ class MlpConfig(Section):
         0.0, "Share of hidden units set to 0 at random in each step; 0.2–0.5 against overfitting.",
         term="dropout, a regularisation (regularización)", example=0.2)
     norm: Literal["none", "batch", "layer"] = key(
-        "none", "Normalisation before each activation. Helps deep networks.",
+        "none",
+        "Normalisation before each activation. Helps deep networks. batch needs steps of two rows or more: a single "
+        "row that is left over joins the step before it.",
         "Try batch when more than three layers train badly.")
     init: Init = key(
         "auto", "Initial weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
@@ -69,6 +71,11 @@ class MlpConfig(Section):
 
 
 ModelConfig = MlpConfig
+
+
+def normalises_batches(config: ModelConfig) -> bool:
+    """Whether training needs two rows or more in each step, whose mean and variance normalise the hidden units."""
+    return config.norm == "batch" and len(config.hidden) > 0
 
 
 class _ClassLoss(Section):
