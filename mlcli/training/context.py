@@ -19,6 +19,7 @@ from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.measure import Scorer, build_scorer
 from mlcli.models.networks import build_model, count_parameters
 from mlcli.models.task import FittedTask
+from mlcli.training.augment import Augmentation
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optimizers import build_optimizer, choose_update
@@ -58,6 +59,7 @@ class TrainingContext:
     """All fixed parts of one training; `mlcli.training.loop` runs it.
 
     update    : the optimizer's step
+    augment   : of each batch of images
     lr        : learning rate that the schedule multiplies
     watch     : "loss" or the metric that decides which epoch is best
     min_delta : smallest improvement of it that counts
@@ -79,6 +81,7 @@ class TrainingContext:
     threads: int
     watch: str
     min_delta: float
+    augment: Augmentation | None = None
 
     @property
     def n_parameters(self) -> int:
@@ -120,12 +123,14 @@ def build_context(
     valid: TensorDataset,
     cardinalities: tuple[int, ...] = (),
     threads: int | None = None,
+    image_shape: tuple[int, ...] = (),
 ) -> TrainingContext:
     """The context of a configuration, on its device.
 
     Raises ResourceError for a network too large for the memory, DataError for one row where batches are normalised.
 
-    threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
+    image_shape : of rows that are whole images, for training.augment
+    threads     : of the CPU, as in a run that is repeated; None chooses by the size of a step
     """
     device = choose_device(config.device)
     n_numeric = train.x.shape[1] - len(cardinalities)
@@ -142,7 +147,10 @@ def build_context(
     cost = build_cost(config.loss, task, device)
     gradients = choose_gradients(model, config.model, cost, precision, device)
     optimizer = build_optimizer(config.optimizer, gradients.parameters)
-    early = config.training.early_stopping
+    early, augment = config.training.early_stopping, config.training.augment
+    if augment and math.prod(image_shape) != train.x.shape[1]:
+        reason = "the features are not whole images; remove features.select and features.extract, or augment"
+        raise config_error("training.augment", reason)
     return TrainingContext(
         config=config,
         model=model,
@@ -160,6 +168,7 @@ def build_context(
         threads=threads or choose_threads(batch_size * n_parameters),
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
+        augment=Augmentation(augment, image_shape) if augment else None,
     )
 
 

@@ -98,8 +98,11 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
     for group in context.optimizer.param_groups:
         group["lr"] = state.lr
 
+    seed = derive_seed(config.seed, state.step)
+    x = batch.x if context.augment is None else context.augment(batch.x, seed)
+
     def cost() -> Tensor:
-        value = context.gradients.compute_gradients(batch.x, batch.y, seed=derive_seed(config.seed, state.step))
+        value = context.gradients.compute_gradients(x, batch.y, seed)
         state.losses[state.batch] = value
         extra = penalty(config.optimizer, context.model)
         if extra is not None:

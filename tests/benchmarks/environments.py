@@ -16,6 +16,7 @@ from tests.benchmarks.processes import FailedError, Finished, run
 # Environment → its requirement files, each with pip's options for it.
 FILES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "peers": {"peers.txt": ()},
+    "quality": {"quality.txt": ()},
     "ludwig": {"ludwig.txt": (), "ludwig-alone.txt": ("--no-deps", "--ignore-requires-python")},
 }
 

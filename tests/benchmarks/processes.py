@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,16 @@ def environment() -> dict[str, str]:
     return kept | QUIET | folders
 
 
-def run(command: Sequence[object], code: int = 0) -> Finished:
-    """Run a command in the project's root. Raises FailedError unless it exits with `code`."""
+def run(command: Sequence[object], code: int = 0, variables: Mapping[str, str] | None = None) -> Finished:
+    """Run a command in the project's root. Raises FailedError unless it exits with `code`.
+
+    variables : of its environment, beside the suite's own
+    """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
-        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment(), stdout=out, stderr=err)
+        process = subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, env=environment() | (variables or {}), stdout=out, stderr=err
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)

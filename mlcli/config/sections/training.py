@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlcli.config.sections.base import Count, ErrorHint, NonNegative, Positive, Section, key
+from mlcli.config.sections.base import Count, ErrorHint, NonNegative, OpenShare, Positive, Section, key
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
 # fmt: off
@@ -36,6 +36,19 @@ class EarlyStoppingConfig(Section):
         example=0.001)
 
 
+class AugmentConfig(Section):
+    """Random changes of the training images, new ones in every step; 0 leaves a change out."""
+
+    shift: NonNegative = key(0.0, "Shift by up to so many pixels along each side.", example=2)
+    rotate: Annotated[float, Field(ge=0.0, le=180.0)] = key(0.0, "Rotation by up to so many degrees.", example=12)
+    scale: OpenShare = key(0.0, "Height and width each change by up to this share.", example=0.12)
+    shear: OpenShare = key(0.0, "Slant by up to this share of the height, as italics have.", example=0.15)
+    elastic: NonNegative = key(
+        0.0, "Elastic distortion: standard deviation in pixels of smooth displacements (Simard et al., 2003).",
+        "Handwriting gains much from it.", example=1)
+    flip: bool = key(False, "Mirror half of the images left to right.", "For photographs; never for digits or letters.")
+
+
 class TrainingConfig(Section):
     """The training loop: epochs, batches, early stopping, precision and checkpoints."""
 
@@ -55,6 +68,10 @@ class TrainingConfig(Section):
         None, "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",
         "Use it against overfitting, and to stop in time.", term="early stopping, a regularisation (parada temprana)",
         example={"patience": 15})
+    augment: AugmentConfig | None = key(
+        None, "Images only: random shifts, rotations, scales and distortions of each training image.",
+        "Use it against overfitting when training takes many epochs; the training loss is then of the changed images.",
+        term="data augmentation, a regularisation (aumento de datos)", example={"shift": 2, "rotate": 10})
     clip_norm: Positive | None = key(
         None, "Limit of the gradient's norm, against exploding gradients.", "Set it when the loss jumps or diverges.",
         term="exploding gradients (gradientes)", example=1)
