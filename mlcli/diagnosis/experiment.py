@@ -83,8 +83,9 @@ class Experiment:
 
     def context(self, config: Config | None = None, train: TensorDataset | None = None) -> TrainingContext:
         """A new network with its optimizer; the configuration and the rows are the experiment's own unless given."""
+        config, layout = config or self.config, self.layout
         return build_context(
-            config or self.config, self.task, train or self.train, self.valid, self.layout.cardinalities
+            config, self.task, train or self.train, self.valid, layout.cardinalities, image_shape=layout.image_shape
         )
 
     def chance(self, context: TrainingContext) -> ChanceBaseline:

@@ -79,7 +79,9 @@ class PixelFeatures:
         project = self.arithmetic.project
         if project is not None:
             return FeatureLayout(project.names)
-        return FeatureLayout(tuple(f"px{i}" for i in self.arithmetic.select.tolist()))
+        whole = len(self.arithmetic.select) == self.plan.size
+        names = tuple(f"px{i}" for i in self.arithmetic.select.tolist())
+        return FeatureLayout(names, image_shape=self.plan.shape if whole else ())
 
     def transform(self, pixels: np.ndarray) -> torch.Tensor:
         """uint8 (n, *shape) → float32 (n, width)."""

@@ -19,11 +19,13 @@ class FeatureLayout:
     names : numeric inputs in order, such as "age", "sex=Male", "age_missing", "pca1", "px0"
     cardinalities : number of codes of each embedded column; codes are whole numbers from 0
     embedded : names of the embedded columns
+    image_shape : of rows that are whole images, (height, width[, channels]); else empty
     """
 
     names: tuple[str, ...]
     cardinalities: tuple[int, ...] = ()
     embedded: tuple[str, ...] = ()
+    image_shape: tuple[int, ...] = ()
 
     @property
     def n_numeric(self) -> int:

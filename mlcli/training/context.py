@@ -148,8 +148,8 @@ def build_context(
     gradients = choose_gradients(model, config.model, cost, precision, device)
     optimizer = build_optimizer(config.optimizer, gradients.parameters)
     early, augment = config.training.early_stopping, config.training.augment
-    if augment and math.prod(image_shape) != train.x.shape[1]:
-        reason = "the features are not whole images; remove features.select and features.extract, or augment"
+    if augment and not image_shape:
+        reason = "needs whole images; remove features.select and features.extract, or training.augment"
         raise config_error("training.augment", reason)
     return TrainingContext(
         config=config,

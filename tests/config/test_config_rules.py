@@ -69,6 +69,7 @@ ROWS = [
     ("dataset: iris\nmodel: {norm: batch}\ntraining: {batch_size: 1}", "training.batch_size", 3, 24, "one row has no variance for model.norm: batch; use 2 or more, or model.norm: layer", "dataset: iris\nmodel: {norm: batch, hidden: []}\ntraining: {batch_size: 1}"),
     ("dataset: iris\noptimizer: lbfgs", "optimizer.name", 2, 12, 'lbfgs needs training.batch_size: "full"; it is auto', "dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full}"),
     ("dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full, clip_norm: 1}", "training.clip_norm", 3, 41, "lbfgs chooses its own step length", "dataset: iris\noptimizer: adam\ntraining: {batch_size: full, clip_norm: 1}"),
+    ("dataset: iris\ntraining: {augment: {shift: 1}}", "training.augment", 2, 12, "is for images, and dataset.name is iris", "dataset: digits\ntraining: {augment: {shift: 1}}"),
 ]  # fmt: skip
 
 # ruff: noqa: E501 (one row a line)

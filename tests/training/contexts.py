@@ -15,7 +15,7 @@ def table_of(labels):
     return Table(pl.DataFrame({"y": labels}), (), (Column("y", kind),))
 
 
-def make_context(kind="classification", classes=2, valid=True, n=60, **sections):
+def make_context(kind="classification", classes=2, valid=True, n=60, image_shape=(), **sections):
     """A context on 60 seeded rows with 4 inputs; keyword arguments are config sections."""
     rng = np.random.default_rng(7)
     x = rng.normal(size=(n, 4))
@@ -28,4 +28,5 @@ def make_context(kind="classification", classes=2, valid=True, n=60, **sections)
     task = fit_task(table, kind, config.model, config.loss)
     rows = TensorDataset(torch.tensor(x, dtype=torch.float32), task.encode(table))
     n_valid = 20 if valid else 0
-    return build_context(config, task, rows, TensorDataset(rows.x[:n_valid], rows.y[:n_valid]))
+    valid_rows = TensorDataset(rows.x[:n_valid], rows.y[:n_valid])
+    return build_context(config, task, rows, valid_rows, image_shape=image_shape)

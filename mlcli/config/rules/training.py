@@ -10,7 +10,7 @@ from mlcli.config.rules.messages import join_or, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import ANY, Config, all_keys, find_keys, owners, watched_metrics
 from mlcli.config.sections.model import LbfgsConfig, LossConfig, ModelConfig, SgdConfig, normalises_batches
-from mlcli.config.sections.rows import Task
+from mlcli.config.sections.rows import ImageConfig, Task
 from mlcli.config.sections.training import (
     Choices,
     ClassBaseline,
@@ -95,6 +95,9 @@ def _check_metrics(config: Config, task: Task) -> Iterator[ConfigIssue]:
 def check_training(config: Config) -> Iterator[ConfigIssue]:
     """Optimizer settings that need or exclude others."""
     optimizer, training = config.optimizer, config.training
+    if training.augment and not isinstance(config.dataset, ImageConfig):
+        message = f"is for images, and dataset.name is {config.dataset.name}; remove it"
+        yield ConfigIssue(("training", "augment"), message, at_key=True, reads=(("dataset", "name"),))
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         message = "needs optimizer.momentum > 0, such as 0.9"
         yield ConfigIssue(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))

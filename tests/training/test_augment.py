@@ -1,0 +1,99 @@
+"""Augmentation: positions as SciPy interpolates them, bounds of what is drawn, pure functions of the seed."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import map_coordinates, zoom
+
+from mlcli.config.sections.training import AugmentConfig
+from mlcli.errors import ConfigError
+from mlcli.training.augment import COARSE, Augmentation, draw_maps, map_basis, warp
+from mlcli.training.loop import new_state, train_model
+from mlcli.training.snapshot import restore_snapshot
+from tests.training.contexts import make_context
+from tests.training.test_loop import KeepSnapshot
+
+HEIGHT, WIDTH = 9, 12
+ALL = {"shift": 2, "rotate": 20, "scale": 0.2, "shear": 0.1, "elastic": 1}
+
+
+def maps_of(n=1000, **config):
+    return draw_maps(AugmentConfig(**config), n, torch.Generator().manual_seed(5))
+
+
+def displaced(points):
+    """Displacements of every pixel, from those of the coarse grid, by SciPy's linear zoom."""
+    return zoom(points, (HEIGHT / COARSE, WIDTH / COARSE), order=1, grid_mode=False)
+
+
+def test_warp_equals_scipy():
+    images = torch.rand(5, 2, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
+    maps = maps_of(5, **ALL)
+    warped = warp(images, maps, map_basis(HEIGHT, WIDTH)).numpy()
+    y, x = np.mgrid[:HEIGHT, :WIDTH] - np.array([(HEIGHT - 1) / 2, (WIDTH - 1) / 2])[:, None, None]
+    for image, map_, result in zip(images.numpy(), maps.numpy(), warped, strict=True):
+        across, down = (row[0] * x + row[1] * y + row[2] + displaced(row[3:].reshape(COARSE, COARSE)) for row in map_)
+        at = [np.clip(down + (HEIGHT - 1) / 2, 0, HEIGHT - 1), np.clip(across + (WIDTH - 1) / 2, 0, WIDTH - 1)]
+        for channel, expected in enumerate(map_coordinates(plane, at, order=1) for plane in image):
+            np.testing.assert_allclose(result[channel], expected, atol=1e-5)
+
+
+def test_one_pixel_of_shift_moves_columns_by_one_and_repeats_the_border():
+    image = torch.arange(12.0).view(1, 1, 3, 4)
+    maps = torch.zeros(1, 2, 3 + COARSE**2)
+    maps[0, 0, 0] = maps[0, 1, 1] = maps[0, 0, 2] = 1
+    expected = np.array([[1, 2, 3, 3], [5, 6, 7, 7], [9, 10, 11, 11]])
+    np.testing.assert_allclose(warp(image, maps, map_basis(3, 4))[0, 0].numpy(), expected, atol=1e-5)
+
+
+def test_what_is_not_asked_for_is_the_identity():
+    identity = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    assert torch.equal(maps_of(3)[:, :, :3], identity.expand(3, 2, 3))
+    assert not maps_of(3)[:, :, 3:].any()
+
+
+def test_angles_shifts_and_sizes_fill_their_bounds():
+    rotation = maps_of(rotate=30)[:, :, :2]
+    angles = torch.atan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    assert math.radians(29) < angles.abs().max() <= math.radians(30)
+    torch.testing.assert_close(torch.linalg.det(rotation), torch.ones(1000))  # no size changes
+    assert 1.9 < maps_of(shift=2)[:, :, 2].abs().max() <= 2
+    sizes = 1 / maps_of(scale=0.2)[:, 0, 0]
+    assert 0.8 <= sizes.min() < 0.81
+    assert 1.19 < sizes.max() <= 1.2
+    assert maps_of(elastic=1.5)[:, :, 3:].std().item() == pytest.approx(1.5, rel=0.02)
+
+
+def test_half_of_the_images_are_mirrored():
+    signs = maps_of(flip=True)[:, 0, 0]
+    assert set(signs.tolist()) == {-1.0, 1.0}
+    assert 400 < (signs < 0).sum() < 600
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 3)])
+def test_rows_keep_their_layout_and_depend_on_the_seed_alone(shape):
+    x = torch.rand(4, math.prod(shape))
+    torch.testing.assert_close(Augmentation(AugmentConfig(), shape)(x, seed=1), x)
+    augment = Augmentation(AugmentConfig(**ALL), shape)
+    assert torch.equal(augment(x, seed=1), augment(x, seed=1))
+    assert not torch.equal(augment(x, seed=1), augment(x, seed=2))
+    assert augment(x.bfloat16(), seed=1).dtype is torch.bfloat16
+
+
+def test_a_resumed_training_sees_the_same_images():
+    sections = {"training": {"epochs": 3, "batch_size": 16, "augment": {"shift": 1}}}
+    whole, first, second = (make_context(image_shape=(2, 2), **sections) for _ in range(3))
+    expected = train_model(whole, new_state(whole))
+    keeper, steps = KeepSnapshot(), iter([False] * 4 + [True])
+    train_model(first, new_state(first), [keeper], interrupted=lambda: next(steps))
+    resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
+    assert resumed.state.history == expected.state.history
+    plain = make_context(image_shape=(2, 2), training={"epochs": 3, "batch_size": 16})
+    assert train_model(plain, new_state(plain)).state.history != expected.state.history
+
+
+def test_features_that_are_no_whole_images_are_refused():
+    with pytest.raises(ConfigError, match=r"training\.augment: needs whole images"):
+        make_context(training={"augment": {"shift": 1}})
