@@ -12,6 +12,7 @@ import argparse
 import csv
 import datetime
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +91,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--contenders", type=split, default=(*OURS, *PEERS), metavar="NAME,…")
     parser.add_argument("--seeds", type=lambda text: tuple(map(int, text.split(","))), default=(0,), metavar="0,…")
     parser.add_argument("--timeout", type=int, default=120, help="seconds of improve (120)")
-    parser.add_argument("--sets", type=split, default=(), metavar="KEY=VALUE,…", help="changes of init's config")
+    parser.add_argument(
+        "--sets", action="append", default=[], metavar="KEY=VALUE", help="a change of init's config; repeatable"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, of one thread each (1)")
     parser.add_argument("--development", action="store_true", help="predict a fifth of train.csv instead of test.csv")
     parser.add_argument("--fresh", action="store_true", help="measure mlcli anew; what the peers came to is kept")
@@ -135,7 +138,9 @@ def hold_out(source: Path, place: Path) -> Path:
 def measure(one: Table, contender: str, seed: int, options: argparse.Namespace) -> Score | None:
     """The kept result, or a new one; None where the contender failed, which is said."""
     rows = "development" if options.development else "test"
-    kept = FOLDER / rows / one.name / f"{contender}-{seed}.json"
+    asked = () if contender in PEERS else (*options.sets, f"{options.timeout}s")
+    label = re.sub(r"[^\w=.,-]", "_", ",".join((f"{contender}-{seed}", *asked)))
+    kept = FOLDER / rows / one.name / f"{label}.json"
     if contender not in PEERS and options.fresh:
         kept.unlink(missing_ok=True)
     if kept.is_file():
