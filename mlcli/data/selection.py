@@ -79,18 +79,18 @@ def select_cells(
     rows = _keep_rows(rows, config.keep)
     rows = rows.with_frame(rows.frame.select(names))
     rows = _mark_missing(rows, config.missing)
-    rows = parse_numbers(rows, wanted, config.decimal, names if raw.is_text else config.replace, because)
-    undeclared = [name for name in names if name not in plain]
+    rows = parse_numbers(rows, wanted, config.decimal, set(names) if raw.is_text else config.replace, because)
+    undeclared = dict.fromkeys(name for name in names if name not in plain)
     wanted = {**_native_kinds(raw, [name for name in undeclared if name not in config.replace]), **wanted}
     rows, invalid = parse_booleans(rows, wanted, undeclared, None if fitted else because)
-    formats = {name: form for name, form in config.dates.items() if not raw.frame.schema[name].is_temporal()}
+    formats = {name: form for name, form in config.dates.items() if not raw.frame.get_column(name).dtype.is_temporal()}
     rows = parse_dates(rows, wanted, formats, undeclared, because)
     return Selected(rows, len(raw), replaced, invalid)
 
 
 def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
     """Kinds of the columns that the source types as dates or booleans."""
-    dtypes = {name: raw.frame.schema[name] for name in names}
+    dtypes = {name: raw.frame.get_column(name).dtype for name in names}
     dates = {name for name, dtype in dtypes.items() if isinstance(dtype, pl.Date | pl.Datetime)}
     kinds: dict[str, Kind] = dict.fromkeys(dates, "date")
     return kinds | dict.fromkeys((name for name, dtype in dtypes.items() if dtype == pl.Boolean), "boolean")

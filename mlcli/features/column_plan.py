@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mlcli.config.sections.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
 from mlcli.data.tables.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.readers import DateColumn, NumberColumn, Reader, TextColumn, dates_of, first_day, fit_date
+from mlcli.features.readers import DateColumn, NumberColumn, Reader, TextColumn, dates_of_each, first_day, fit_date
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import Formula, FormulaError
 from mlcli.io.text import suggestion
@@ -116,11 +116,13 @@ def _check_column(name: str, column: ColumnConfig, config: FeaturesConfig, kinds
 
 def _readers(table: Table, config: FeaturesConfig) -> Iterator[Reader]:
     """Readers of number, boolean and date columns, and of category columns whose words are counted."""
-    origin = first_day(dates_of(table.rows, column.name) for column in table.features if column.kind == "date")
+    dated = [column.name for column in table.features if column.kind == "date"]
+    origin = first_day(dates_of_each(table.rows, dated))
+    dates = dates_of_each(table.rows, dated)
     for name, kind in ((column.name, column.kind) for column in table.features):
         own = config.columns.get(name) or ColumnConfig()
         if kind == "date":
-            yield fit_date(dates_of(table.rows, name), own.dates or config.dates, origin)
+            yield fit_date(next(dates), own.dates or config.dates, origin)
         elif kind != "category":
             yield NumberColumn(name, kind == "boolean")
         elif (own.encode or config.encode) == "hash":

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from mlcli.config.sections.features import Encode, FeaturesConfig, Scale
-from mlcli.data.tables.frames import Frame
+from mlcli.data.tables.frames import Frame, frames_with
 from mlcli.data.tables.inference import is_free_text, mean_words
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError, config_error
@@ -35,7 +35,7 @@ from mlcli.features.encoding import (
     grouped,
     ordered_vocabulary,
 )
-from mlcli.features.readers import DateColumn, TextColumn, cells_of
+from mlcli.features.readers import DateColumn, TextColumn, cells_of_each
 from mlcli.features.report import Dated, Encoded, FeatureReport, Imputed, Scaled
 from mlcli.features.scaling import ScaledColumn, fit_scaler, measure_column, variance_of
 from mlcli.features.selection import FeatureSelection, by_variance, fit_selection
@@ -99,14 +99,14 @@ def fit_table(
 def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> tuple[Vocabulary, ...]:
     """The categories of every column, grouped by encoding."""
 
-    def fit(name: str, own: CategorySettings) -> Vocabulary:
-        cells = cells_of(rows, name)
+    def fit(cells: pl.Series, own: CategorySettings) -> Vocabulary:
         if not own.chosen and is_free_text(cells):
             raise _free_text(cells, own.encode)
         return ordered_vocabulary(cells, own.order) if own.order else fit_vocabulary(cells, own.encode, max_categories)
 
     ranked = sorted(columns.categories.items(), key=lambda item: ENCODES.index(item[1].encode))
-    return tuple(fit(name, own) for name, own in ranked)
+    cells = cells_of_each(rows, [name for name, _ in ranked])
+    return tuple(fit(column, own) for column, (_, own) in zip(cells, ranked, strict=True))
 
 
 def _free_text(cells: pl.Series, encode: Encode) -> DataError:
@@ -128,7 +128,8 @@ def _assemble(
     target: Target | None,
 ) -> _Assembled:
     numbers = [_fit_number(column, own) for column, own in _number_columns(train.rows, columns)]
-    codes = np.array([own.codes(cells_of(train.rows, own.name)) for own in vocabularies], dtype=np.int64)
+    cells = cells_of_each(train.rows, [own.name for own in vocabularies])
+    codes = np.array([own.codes(column) for own, column in zip(vocabularies, cells, strict=True)], dtype=np.int64)
     codes = codes.reshape(len(vocabularies), len(train)).T
     encode = fit_encode(vocabularies, codes, target)
     pieces = join_edges([own.edges for own in numbers])
@@ -165,11 +166,12 @@ def _number_columns(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarr
     def column(name: str) -> torch.Tensor:
         if name in derived:
             return derived[name].evaluate({used: column(used) for used in derived[name].names})
-        reader = next(reader for reader in columns.readers if name in reader.numbers)
+        reader = readers[name]
         return _finite(reader.read(rows).column(reader.numbers.index(name)))
 
-    for reader in columns.readers:
-        read = reader.read(rows)
+    readers = {name: reader for reader in columns.readers for name in reader.numbers}
+    for reader, part in zip(columns.readers, frames_with(rows, [one.name for one in columns.readers]), strict=True):
+        read = reader.read(part)
         for i, name in enumerate(reader.numbers):
             yield _finite(read.column(i)).numpy(), columns.numbers[name]
     yield from ((column(name).numpy(), columns.numbers[name]) for name in derived)
@@ -251,6 +253,7 @@ def _report(
     names = (*plan.raw, *plan.derived)
     hashed = {number for own in plan.texts for number in own.numbers}
     numbers = zip(columns.numbers.items(), assembled.numbers, strict=True)
+    cells = cells_of_each(train.rows, [own.name for own in plan.vocabularies])
     scaled = zip(features.names, assembled.scales, scaler.mean.tolist(), scaler.scale.tolist(), strict=False)
     return FeatureReport(
         rows=len(train),
@@ -264,8 +267,8 @@ def _report(
             if name not in hashed
         },
         encoded={
-            own.name: Encoded(own.encode, own.kept, len(own.rare), cells_of(train.rows, own.name).null_count())
-            for own in plan.vocabularies
+            own.name: Encoded(own.encode, own.kept, len(own.rare), column.null_count())
+            for own, column in zip(plan.vocabularies, cells, strict=True)
         },
         pieces={names[i]: count for i, count in Counter(plan.pieces).items()},
         scaled={name: Scaled(kind, mean, scale) for name, kind, mean, scale in scaled if kind != "none"},

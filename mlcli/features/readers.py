@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlcli.config.sections.features import DatePart
-from mlcli.data.tables.frames import PORTION, Frame, column_of
+from mlcli.data.tables.frames import PORTION, Frame, frames_with
 from mlcli.data.tables.rows import DTYPES, as_days
 from mlcli.errors import DataError
 from mlcli.io.text import suggestion
@@ -266,10 +266,22 @@ def cells_of(frame: Frame, name: str) -> pl.Series:
     return column.cast(pl.String)
 
 
+def cells_of_each(frame: Frame, names: Sequence[str]) -> Iterator[pl.Series]:
+    """The columns of these names in turn, as `cells_of` returns them."""
+    return map(cells_of, frames_with(frame, names), names)
+
+
+def dates_of_each(frame: Frame, names: Sequence[str]) -> Iterator[pl.Series]:
+    """The columns of these names in turn, as `dates_of` returns them."""
+    return map(dates_of, frames_with(frame, names), names)
+
+
 def _column(frame: Frame, name: str) -> pl.Series:
-    names = frame.collect_schema().names()
-    if name not in names:
+    part = next(frames_with(frame, [name]))
+    try:
+        return part.get_column(name)
+    except pl.exceptions.ColumnNotFoundError:
+        names = frame.collect_schema().names()
         raise DataError(
             f"the rows have no column '{name}', which the features were fitted on; add it: {suggestion(name, names)}"
-        )
-    return column_of(frame, name)
+        ) from None

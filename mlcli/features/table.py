@@ -19,7 +19,7 @@ from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.arithmetic import Derive, Impute, PiecewiseLinearEncoding, TableArithmetic
 from mlcli.features.column_plan import kinds_of_operands, plan_derivations
 from mlcli.features.encoding import FOLDS, Encode, Vocabulary, folds_of, grouped
-from mlcli.features.readers import DateColumn, NumberColumn, NumberReader, Reader, TextColumn, cells_of
+from mlcli.features.readers import DateColumn, NumberColumn, NumberReader, Reader, TextColumn, cells_of, cells_of_each
 from mlcli.features.scaling import Power, Quantile, Scaler
 from mlcli.features.selection import BLOCK, Project
 from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken
@@ -187,7 +187,9 @@ class TableFeatures:
 
     def unseen(self, frame: Frame) -> dict[str, int]:
         """Cells whose category does not occur in the training rows, for the columns that have any."""
-        counts = {own.name: own.count_unseen(cells_of(frame, own.name)) for own in self.plan.vocabularies}
+        owns = self.plan.vocabularies
+        cells = cells_of_each(frame, [own.name for own in owns])
+        counts = {own.name: own.count_unseen(column) for own, column in zip(owns, cells, strict=True)}
         return {name: count for name, count in counts.items() if count}
 
     def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:

@@ -54,7 +54,7 @@ class CellsFound:
 
 def find_cells(frame: pl.DataFrame, delimiter: str) -> CellsFound:
     """Decimal mark and markers of the text columns."""
-    texts = {name: frame[name].drop_nulls() for name in frame.columns if frame.schema[name] == pl.String}
+    texts = {column.name: column.drop_nulls() for column in frame if column.dtype == pl.String}
     texts = {name: text.filter(~text.is_in(list(DEFAULT_MARKERS))) for name, text in texts.items()}
     decimal = _decimal(list(texts.values()), delimiter)
     found: dict[str, str] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,8 @@ from mlcli.errors import ArtefactError
 
 Frame = pl.DataFrame | pl.LazyFrame
 
-# Rows read at once: small beside the table, and large beside the overhead of a read.
-PORTION = 1 << 16
+# Rows read at once, and cells where columns are read: small beside the table, and large beside the overhead of a read.
+PORTION, CELLS = 1 << 16, 1 << 20
 
 
 def collect(rows: Frame) -> pl.DataFrame:
@@ -34,6 +35,20 @@ def height_of(rows: Frame) -> int:
 def column_of(rows: Frame, name: str) -> pl.Series:
     """One column."""
     return collect(rows.select(name)).to_series()
+
+
+def frames_with(rows: Frame, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """For each name in turn, rows in memory that have this column, if there is one.
+
+    Columns of a file are read by CELLS cells, and one column at least: a read takes time for every column of the file.
+    """
+    if isinstance(rows, pl.DataFrame):
+        yield from itertools.repeat(rows, len(names))
+        return
+    known, size = set(rows.collect_schema().names()), max(1, CELLS // max(1, height_of(rows)))
+    for start in range(0, len(names), size):
+        block = names[start : start + size]
+        yield from itertools.repeat(collect(rows.select(name for name in block if name in known)), len(block))
 
 
 def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -114,7 +114,7 @@ _KINDS = {dtype: kind for kind, dtype in DTYPES.items()}
 
 def kind_of(frame: pl.DataFrame, name: str) -> Kind:
     """The kind of a column of cleaned rows."""
-    return _KINDS[frame.schema[name]]
+    return _KINDS[frame.get_column(name).dtype]
 
 
 def as_shown(column: pl.Series) -> pl.Series:
