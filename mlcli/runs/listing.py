@@ -83,6 +83,11 @@ class RunRecord:
         return "killed" if self.manifest.status == "running" and not self.in_use else self.manifest.status
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """The user's; none without a readable manifest."""
+        return self.manifest.tags if self.manifest else ()
+
+    @property
     def valid(self) -> dict[str, float]:
         """Loss and metrics on the validation rows: of the saved weights or, before there are any, of the last epoch."""
         if self.best is not None:
@@ -168,6 +173,8 @@ class ListedRun:
             "created": manifest and manifest.created,
             "dataset": manifest and manifest.dataset,
             "stand_in_for": manifest and manifest.stand_in_for,
+            "tags": list(record.tags),
+            "note": manifest and manifest.note,
             "parameters": manifest and manifest.n_parameters,
             "rows": manifest and manifest.rows,
             "seconds": manifest and manifest.timings.get("train"),
@@ -192,17 +199,21 @@ class Listing:
         return {"runs": to_json(self.entries), "total": self.total}
 
 
-def list_entries(name: str | None, limit: int) -> Listing:
+def list_entries(name: str | None, limit: int, tag: str | None = None) -> Listing:
     """The last runs, of one name or of all; damaged ones are among them.
 
-    limit : how many at most; 0 is all. Raises UsageError for a name that no run has.
+    limit : how many at most; 0 is all
+    tag   : lists only runs with this tag
+
+    Raises UsageError for a name that no run has.
     """
     read = cache(read_record)
     runs = [run for run in sorted(every_run(), key=_age, reverse=True) if name in (None, run.name)]
     if name is not None and not runs:
         runs = [find_run(name)]
-    entries = [ListedRun(read(run), _changes(run, runs, read)) for run in runs[: limit or None]]
-    return Listing(tuple(entries), len(runs))
+    shown = [run for run in runs if tag is None or tag in read(run).tags]
+    entries = [ListedRun(read(run), _changes(run, runs, read)) for run in shown[: limit or None]]
+    return Listing(tuple(entries), len(shown))
 
 
 def _age(run: Run) -> tuple[str, int]:

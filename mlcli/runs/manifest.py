@@ -48,6 +48,7 @@ class RunManifest:
     timings      : seconds, by activity
     test_looks   : how often the test split was evaluated
     members      : networks of the model; more than 1 is an ensemble
+    tags, note   : the user's own words on the run
     """
 
     seed: int
@@ -64,6 +65,8 @@ class RunManifest:
     timings: dict[str, float] = field(default_factory=dict)
     test_looks: int = 0
     members: int = 1
+    tags: tuple[str, ...] = ()
+    note: str = ""
     created: str = field(default_factory=utc_now)
     versions: dict[str, str] = field(default_factory=package_versions)
     platform: str = field(default_factory=describe_platform)

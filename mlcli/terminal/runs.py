@@ -20,6 +20,7 @@ from mlcli.runs.comparison import Comparison, Series, curves_of
 from mlcli.runs.listing import Changes, ListedRun, Listing, RunRecord
 from mlcli.terminal.plot import scale_for, sparkline
 from mlcli.terminal.screen import Screen
+from mlcli.use_cases.runs import Deleted, Labels
 
 COLUMNS = ("run", "training", "time", "valid", "test", "interval")
 # Dropped first where the terminal is too narrow.
@@ -47,6 +48,16 @@ def show_runs(screen: Screen, listing: Listing) -> None:
         typer.echo(line)
     if len(listing.entries) < listing.total:
         screen.say(f"The last {len(listing.entries)} of {listing.total} runs; --limit 0 shows all")
+
+
+def show_labels(screen: Screen, labels: Labels) -> None:
+    """The tags and the note that the run has now."""
+    screen.say(f"{labels.run}: {', '.join(labels.tags) or 'no tags'}{f'; {labels.note}' if labels.note else ''}")
+
+
+def show_deleted(screen: Screen, deleted: Deleted) -> None:
+    """Which runs are gone."""
+    screen.say(f"Deleted {', '.join(deleted.runs)}")
 
 
 def render_runs(listing: Listing, width: int, now: datetime) -> Iterator[str]:
@@ -106,7 +117,8 @@ def _more(entry: ListedRun, width: int, now: datetime) -> list[str]:
         data = PurePath(path).name if path else manifest.dataset  # `csv` says less than the file's name
         if manifest.stand_in_for:
             data = f"{manifest.dataset} in place of {manifest.stand_in_for}"
-        facts = [show_age(manifest.created, now), data, f"{manifest.n_parameters:,} parameters"]
+        labels = [f"[{tag}]" for tag in manifest.tags] + ([manifest.note] if manifest.note else [])
+        facts = [*labels, show_age(manifest.created, now), data, f"{manifest.n_parameters:,} parameters"]
     facts += entry.record.problems
     if entry.changes is not None:
         facts.append(describe_changes(entry.changes))
