@@ -99,7 +99,9 @@ def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierR
     frame = train.frame if rows is None else train.frame.filter(rows)
     if frame.height == 0:
         raise DataError("dataset.outliers: every training row is an outlier; raise threshold, or set action: missing")
-    return replace(train, rows=frame), OutlierReport(config.name, bounds, flat, len(train) - frame.height)
+    groups = None if train.groups is None or rows is None else train.groups[rows.to_numpy()]
+    kept = replace(train, rows=frame, groups=train.groups if rows is None else groups)
+    return kept, OutlierReport(config.name, bounds, flat, len(train) - frame.height)
 
 
 def _band(values: pl.Series, config: OutliersConfig) -> tuple[float, float]:

@@ -11,16 +11,16 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
-from mlcli.config.sections.rows import TableConfig
+from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import Profile, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
 from mlcli.data.sources import source_of
-from mlcli.data.splitting import effective_seed, split_rows, take_rows
+from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
 from mlcli.data.tables.types import Dataset, Images, OutlierReport, SourceRead, Splits, Table
 from mlcli.errors import ArtefactError, ResourceError
@@ -64,11 +64,11 @@ def fingerprints(config: DatasetConfig, seed: int, content: Iterable[str]) -> Fi
     return Fingerprints(_digest(described), _digest({**described, "dataset": _of_rows(config)}))
 
 
-def with_kinds(data: str, rows: Dataset) -> str:
-    """The fingerprint, changed by the columns whose kind came with a later version."""
+def with_later(data: str, rows: Dataset, moved: str | None = None) -> str:
+    """The fingerprint, changed by what a later version does otherwise: kinds of columns, and `moved_borders`."""
     features = rows.features if isinstance(rows, Table) else ()
     later = {column.name: column.kind for column in features if column.kind not in _FIRST_KINDS}
-    return _digest([data, later]) if later else data
+    return _digest([data, later, moved] if moved else [data, later]) if later or moved else data
 
 
 def _of_rows(config: DatasetConfig) -> dict[str, object]:
@@ -128,14 +128,19 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     read = source.read() if content is None else None
     marks = fingerprints(config, seed, [_hash_rows(read.rows)] if read else content or ())
     folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
-    stored = _load(folder, reporter)
+    stored = _load(folder, config.split, reporter)
     if stored is None:
         source.require_memory()
         read = read or source.read()
         splits, outliers = split_source(config, seed, read)
-        _save(folder, StoredData(splits, profile_splits(splits, read.cleaning, outliers)))
+        new = StoredData(splits, profile_splits(splits, read.cleaning, outliers))
+        if (moved := _moved_borders(config.split, new)) and new.profile["cleaning"] is not None:
+            new.profile["cleaning"]["notes"].append(moved)
+            reporter.say(moved)
+        _save(folder, new)
     data = stored or load_prepared(folder)
-    fingerprint = with_kinds(marks.data, data.splits.train)
+    moved = _moved_borders(config.split, data)
+    fingerprint = with_later(marks.data, data.splits.train, moved)
     return Prepared(
         data.splits, folder, fingerprint, marks.rows, data.profile, stored is not None, config.name, stand_in_for
     )
@@ -167,15 +172,27 @@ def _label(config: DatasetConfig) -> str:
     return label[:40] or config.name
 
 
-def _load(folder: Path, reporter: Reporter) -> StoredData | None:
+def _moved_borders(split: SplitConfig, data: StoredData) -> str | None:
+    if (cleaning := data.profile["cleaning"]) is None:
+        return None
+    sizes = len(data.splits.valid), 0 if cleaning["test"] else len(data.splits.test)
+    return moved_borders(split, cleaning["rows"], *sizes, test_given=cleaning["test"] is not None)
+
+
+def _load(folder: Path, split: SplitConfig, reporter: Reporter) -> StoredData | None:
     recover_children(folder.parent)
     if not os.path.lexists(folder):
         return None
     try:
-        return load_prepared(folder)
+        stored = load_prepared(folder)
     except ArtefactError as error:
         reporter.warn(f"{error}: preparing the data again")
         return None
+    rows = stored.splits.train
+    if split.by in ("group", "time") and isinstance(rows, Table) and rows.groups is None:
+        reporter.warn(f"{folder}: an earlier version did not store each row's {split.by}: preparing the data again")
+        return None
+    return stored
 
 
 def _save(folder: Path, data: StoredData) -> None:
@@ -191,6 +208,8 @@ def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Sp
     if read.task == "classification":
         classes = rows.labels if isinstance(rows, Images) else rows.frame[rows.targets[0].name].rank("dense").to_numpy()
     indices = split_rows(len(rows), config.split, seed, classes, read.split_key, test_given=read.test is not None)
+    if isinstance(rows, Table):
+        rows = replace(rows, groups=indices.groups)
     train, outliers = take_rows(rows, indices.train), None
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers = drop_outliers(train, config.outliers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +22,13 @@ class SplitIndices:
     """Row numbers of each split, ascending; every row is in exactly one.
 
     train, valid, test : int64 (n,)
+    groups : as `Table` has them, of all rows
     """
 
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray
+    groups: np.ndarray | None = None
 
 
 class _Sizes(NamedTuple):
@@ -53,10 +56,11 @@ def split_rows(
     key : (n_rows,) values of `config.column`, for group, time and given
     test_given : the test rows come from a source of their own, so none is taken from these
 
-    Shares are of all rows and exact to a row (by groups: as nearly as whole groups allow; given: not
+    Shares are of all rows and exact to a row (by groups and times: as nearly as whole ones allow; given: not
     used). The test rows do not depend on the share of validation rows. Raises DataError when rows,
-    classes or groups are too few.
+    classes, groups or times are too few.
     """
+    groups: np.ndarray | None = None
     rng = np.random.default_rng(effective_seed(config, seed))
     by = config.by if config.by != "auto" else "random" if classes is None else "stratified"
     sizes = _Sizes(0, 0) if by == "given" else _sizes(n_rows, config, test_given=test_given)
@@ -71,20 +75,32 @@ def split_rows(
                 )
             codes = _stratified(classes, sizes, rng)
         case "group":
-            groups = _require_key(key, by).cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
+            groups = _numbered(_require_key(key, by).cast(pl.String))
             codes = _by_groups(groups, sizes, rng)
         case "time":
-            ranks = _times(_require_key(key, by)).rank("dense").to_numpy().astype(np.int64)
-            codes = _latest_last(np.argsort(ranks, kind="stable"), sizes)
+            groups = _numbered(_times(_require_key(key, by)))
+            codes = _by_times(groups, sizes)
         case _:
             codes = _latest_last(rng.permutation(n_rows), sizes)
-    return SplitIndices(*(np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST)))
+    train, valid, test = (np.flatnonzero(codes == code) for code in (TRAIN, VALID, TEST))
+    return SplitIndices(train, valid, test, groups)
+
+
+def moved_borders(config: SplitConfig, n_rows: int, n_valid: int, n_test: int, *, test_given: bool) -> str | None:
+    """What a split by time had to change so that rows of one time stay together; None where the sizes are exact."""
+    if config.by != "time" or (asked := _sizes(n_rows, config, test_given=test_given)) == (n_test, n_valid):
+        return None
+    return (
+        f"rows of one time stay together, so the split by time has {n_valid:,} validation and {n_test:,} test rows "
+        f"in place of {asked.valid:,} and {asked.test:,}"
+    )
 
 
 def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
     """The rows at these places, in this order."""
     if isinstance(rows, Table):
-        return Table(rows.frame[indices], rows.features, rows.targets)
+        groups = None if rows.groups is None else rows.groups[indices]
+        return replace(rows, rows=rows.frame[indices], groups=groups)
     labels = None if rows.labels is None else rows.labels[indices]
     return Images(rows.pixels[indices], labels, rows.class_names)
 
@@ -92,7 +108,9 @@ def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
 def join_rows(first: Dataset, second: Dataset) -> Dataset:
     """The rows of two splits of one dataset, those of the first before those of the second."""
     if isinstance(first, Table) and isinstance(second, Table):
-        return Table(pl.concat([first.frame, second.frame]), first.features, first.targets)
+        both = [own.groups for own in (first, second) if own.groups is not None]
+        groups = np.concatenate(both) if len(both) == 2 else None
+        return replace(first, rows=pl.concat([first.frame, second.frame]), groups=groups)
     if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:
         labels = first.labels if second.labels is None else np.concatenate([first.labels, second.labels])
         return Images(np.concatenate([first.pixels, second.pixels]), labels, first.class_names)
@@ -173,6 +191,43 @@ def _by_groups(groups: np.ndarray, sizes: _Sizes, rng: np.random.Generator) -> n
     codes[test], codes[valid] = TEST, VALID
     by_row: np.ndarray = codes[groups]
     return by_row
+
+
+def _numbered(values: pl.Series) -> np.ndarray:
+    """Equal values by one number, in ascending order from 0: int64 (n,)."""
+    return values.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _by_times(times: np.ndarray, sizes: _Sizes) -> np.ndarray:
+    """The latest rows are test, those before them validation; rows of one time are on one side of a border."""
+    n_rows = len(times)
+    borders = time_borders(times, (n_rows - sizes.test - sizes.valid, n_rows - sizes.test))
+    if borders is None:
+        raise DataError(
+            f"dataset.split: {len(np.unique(times))} different times cannot fill training, validation and test; "
+            "set dataset.split.test or dataset.split.valid to 0, or split by another column"
+        )
+    first_valid, first_test = borders
+    return np.where(times >= first_test, TEST, np.where(times >= first_valid, VALID, TRAIN))
+
+
+def time_borders(times: np.ndarray, wanted: Sequence[int]) -> list[int] | None:
+    """The first time after each border; None where there are too few times for a part to have rows.
+
+    times  : int64 (n,), as `Table.groups` has them
+    wanted : how many of the earliest rows are before each border, ascending; the change of time nearest to it is taken
+    """
+    counts = np.bincount(times)
+    present = np.flatnonzero(counts)
+    before, last = np.append(0, counts[present].cumsum()), len(present)
+    found = {len(times): int(present[-1]) + 1}
+    places = sorted({*wanted} - {len(times)})
+    for least, rows in reversed([*enumerate(places, start=1)]):
+        if least >= last:
+            return None
+        last = least + int(np.abs(before[least:last] - rows).argmin())
+        found[rows] = int(present[last])
+    return [found[rows] for rows in wanted]
 
 
 def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Prepared datasets on disk: Parquet for tables, NumPy arrays (memory-mapped) for images, JSON for the rest."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -109,6 +109,8 @@ def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
             packed = io.BytesIO()
             rows.frame.write_parquet(packed, compression="lz4", row_group_size=PORTION)
             disk.write_new(folder / f"{name}.parquet", packed.getbuffer())
+            if rows.groups is not None:
+                _save_array(folder / f"{name}_groups.npy", rows.groups)
         case Images():
             _save_array(folder / f"{name}.npy", rows.pixels)
             _save_array(folder / f"{name}_labels.npy", np.empty(0, np.int64) if rows.labels is None else rows.labels)
@@ -129,11 +131,20 @@ def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) ->
             expected = {column.name: DTYPES[column.kind] for column in meta.features + meta.targets}
             if dict(rows.collect_schema()) != expected:
                 raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
-            return Table(rows, meta.features, meta.targets)
+            return _with_groups(Table(rows, meta.features, meta.targets), folder / f"{name}_groups.npy")
         case _ImagesMeta():
             pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
             return _checked_images(Images(pixels, labels, meta.class_names))
+
+
+def _with_groups(table: Table, path: Path) -> Table:
+    if not path.exists():
+        return table
+    groups = np.load(path, mmap_mode="r", allow_pickle=False)
+    if groups.dtype != np.int64 or groups.shape != (len(table),) or (len(groups) and groups.min() < 0):
+        raise ValueError(f"groups {groups.dtype} {groups.shape}, expected int64 numbers of {len(table)} rows")
+    return replace(table, groups=groups)
 
 
 def _checked_images(images: Images) -> Images:

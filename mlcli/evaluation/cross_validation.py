@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 
 from mlcli.config.sections.config import Config
+from mlcli.data.folds import FoldCount, rows_before, split_folds
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import effective_seed, join_rows, split_rows, take_rows
-from mlcli.data.tables.types import Dataset, Splits, TaskKind
-from mlcli.errors import DataError, config_error
+from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
+from mlcli.errors import DataError
 from mlcli.evaluation.refit import Spread, announce, refit, spreads_of
 from mlcli.features.fitted import fit_features
 from mlcli.io.json import named_to_json
@@ -26,18 +28,18 @@ from mlcli.training.callbacks import Callback
 from mlcli.training.inputs import Inputs
 
 EVALUATION_FOLDS = "evaluation.folds"
-MAX_LEAVE_ONE_OUT = 500
 
 
 @dataclass(frozen=True)
 class FoldScores:
     """Scores of networks that were each trained without a fold of the rows, and measured on it.
 
-    n_rows  : training and validation rows together, which the folds divide
+    n_rows  : training and validation rows together, which the folds divide; by time, those that a fold holds out
     n_folds : n_rows where each row is a fold of its own (leave one out)
     repeats : how often the rows were split into folds
     spreads : of the folds of all repeats; empty for leave one out, as most metrics need several rows
-    pooled  : of the predictions for all rows in the first repeat, with intervals
+    pooled  : of the predictions for all these rows in the first repeat, with intervals
+    by      : "group" where every fold has whole groups, "time" where it is trained on earlier rows, else ""
     """
 
     n_rows: int
@@ -45,6 +47,7 @@ class FoldScores:
     repeats: int
     spreads: tuple[Spread, ...]
     pooled: tuple[Score, ...]
+    by: str = ""
 
     @property
     def leaves_one_out(self) -> bool:
@@ -59,6 +62,7 @@ class FoldScores:
             "repeats": self.repeats,
             "metrics": named_to_json(self.spreads),
             "pooled": named_to_json(self.pooled),
+            "by": self.by,
         }
 
 
@@ -78,17 +82,23 @@ def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> Fol
     ]
     pooled = folds.pool(predictions)
     return FoldScores(
-        n_rows=len(folds.rows),
+        n_rows=len(pooled),
         n_folds=folds.n_folds,
         repeats=len(folds.held_out) // folds.n_folds,
-        spreads=() if settings.folds == "leave_one_out" else spreads_of(scores),
-        pooled=tuple(measure(folds.task, folds.truth, pooled, settings.metrics, settings.confidence, config.seed)),
+        spreads=() if settings.folds == "leave_one_out" and folds.groups is None else spreads_of(scores),
+        pooled=tuple(
+            measure(folds.task, folds.pooled_truth, pooled, settings.metrics, settings.confidence, config.seed)
+        ),
+        by=config.dataset.split.by if folds.groups is not None else "",
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """The training and validation rows split into folds; the test rows are not touched.
+    """The training and validation rows split into folds as the dataset is: the test rows are not touched.
+
+    In a split by group, folds, and the validation rows of each, have whole groups; by time, a fold's network is trained
+    on earlier rows than it predicts, the latest of them being its validation rows.
 
     key      : the configuration key that asks for the folds, for messages
     task     : fitted on all these rows; truth : of all rows, as the task gives it
@@ -105,16 +115,26 @@ class Folds:
     n_folds: int
 
     @classmethod
-    def of(
-        cls, config: Config, prepared: Prepared, key: str, folds: int | Literal["leave_one_out"], repeats: int = 1
-    ) -> Folds:
+    def of(cls, config: Config, prepared: Prepared, key: str, folds: FoldCount, repeats: int = 1) -> Folds:
         """Raises ConfigError or DataError where the rows are too few or too many."""
         rows = join_rows(prepared.splits.train, prepared.splits.valid)
         task = _fit_task(config, rows, prepared.splits.task)
         truth = task.truth(rows)
-        seed = effective_seed(config.dataset.split, config.seed)
-        split = split_folds(len(rows), folds, repeats, seed, _classes(task, truth), key)
+        seed, by_time = effective_seed(config.dataset.split, config.seed), config.dataset.split.by == "time"
+        classes, groups = _classes(task, truth), _groups_of(rows)
+        split = split_folds(key, len(rows), folds, repeats, seed, classes, groups, by_time=by_time)
         return cls(key, prepared, rows, task, truth, tuple(fold for repeat in split for fold in repeat), len(split[0]))
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """As `Table.groups` has them, of all rows."""
+        return _groups_of(self.rows)
+
+    @cached_property
+    def pooled_truth(self) -> np.ndarray:
+        """Of the rows that the folds of a repeat hold out: all of them, but by time not the earliest."""
+        pooled: np.ndarray = self.truth[np.sort(np.concatenate(self.held_out[: self.n_folds]))]
+        return pooled
 
     def predict(
         self, config: Config, callbacks: Sequence[Callback], interrupted: Callable[[], bool]
@@ -147,16 +167,24 @@ class Folds:
 
         Task and features are fitted on the fold's training rows alone. The validation rows have the same share of
         the rows that are not held out as in the run; it is counted, as the run's split may come from a column.
+        Raises DataError where whole groups or times leave too few rows.
         """
-        splits = self.prepared.splits
-        others = np.setdiff1d(np.arange(len(self.rows)), held_out)
+        splits, by, groups = self.prepared.splits, config.dataset.split.by, self.groups
+        if groups is not None and by == "time":
+            others = rows_before(groups, held_out)
+        else:
+            others = np.setdiff1d(np.arange(len(self.rows)), held_out)
         share = len(splits.valid) / len(self.rows)
-        by = "random" if config.dataset.split.by == "random" else "auto"
+        by = by if by == "random" or groups is not None else "auto"
         split = config.dataset.split.model_copy(update={"test": 0, "valid": share, "by": by, "column": None})
-        classes = _classes(self.task, self.truth[others])
-        places = split_rows(len(others), split, config.seed, classes, None, test_given=True)
-        train, valid = (take_rows(self.rows, others[own]) for own in (places.train, places.valid))
-        task = _fit_task(config, train, splits.task)
+        classes, key = _classes(self.task, self.truth[others]), None if groups is None else pl.Series(groups[others])
+        try:
+            places = split_rows(len(others), split, config.seed, classes, key, test_given=True)
+            train, valid = (take_rows(self.rows, others[own]) for own in (places.train, places.valid))
+            task = _fit_task(config, train, splits.task)
+            task.truth(valid)
+        except DataError as error:
+            raise DataError(f"{self.key}: the rows that a fold leaves for training: {error}") from error
         features = fit_features(
             train, config.features, config.seed, task.truth(train), classification=isinstance(task, Classification)
         )
@@ -164,61 +192,18 @@ class Folds:
         return Inputs(replace(self.prepared, splits=own), task, features)
 
     def pool(self, predictions: Sequence[Predictions]) -> Predictions:
-        """The predictions for the folds of the first repeat as those for all rows, in the rows' order."""
+        """The predictions for the folds of the first repeat as those for all their rows, in the rows' order."""
         return pool(predictions[: self.n_folds], self.held_out[: self.n_folds])
 
     def score(self, predictions: Predictions, metric: str) -> float | None:
         """A metric of the predictions for all rows; None where it is undefined."""
-        return measure(self.task, self.truth, predictions, (metric,))[0].value
+        return measure(self.task, self.pooled_truth, predictions, (metric,))[0].value
 
     def outputs_of(self, predictions: Predictions) -> torch.Tensor:
         """Predictions as raw outputs of the task, float32 (n, n_outputs): those of different folds on one scale."""
         if isinstance(self.task, Classification):
             return torch.from_numpy(predictions.scores).float()
         return self.task.standardise(predictions.values)
-
-
-def split_folds(
-    n_rows: int,
-    folds: int | Literal["leave_one_out"],
-    repeats: int,
-    seed: int,
-    classes: np.ndarray | None,
-    key: str = EVALUATION_FOLDS,
-) -> list[list[np.ndarray]]:
-    """The rows that each fold holds out, ascending, for every repeat; each row is in one fold of a repeat.
-
-    classes : (n_rows,) the class of each row, whose shares every fold keeps; None for regression
-    key     : what asks for the folds, for messages
-
-    Repeat r (from 0) splits as scikit-learn's StratifiedKFold or KFold (shuffle=True, random_state=seed + r) does.
-    Raises ConfigError for more folds than rows, or than rows of any class, and for too many rows to leave out singly.
-    """
-    if folds == "leave_one_out":
-        if n_rows > MAX_LEAVE_ONE_OUT:
-            raise config_error(
-                key,
-                f"leave_one_out trains a network for each of the {n_rows:,} rows (at most {MAX_LEAVE_ONE_OUT}); "
-                "use 10 folds, which estimate the score as well here",
-            )
-        if n_rows < 2:
-            raise DataError(f"{key}: leave_one_out needs at least two rows, got {n_rows}")
-        return [list(np.arange(n_rows)[:, np.newaxis])]
-    most = n_rows if classes is None else int(np.bincount(classes).max())
-    if most < folds:
-        what = "rows" if classes is None else "rows of the largest class"
-        raise config_error(key, f"{folds} folds need at least {folds} {what}, got {most}; use fewer folds")
-    return [list(_k_fold(n_rows, folds, seed + repeat, classes)) for repeat in range(repeats)]
-
-
-def _k_fold(n_rows: int, folds: int, seed: int, classes: np.ndarray | None) -> Iterator[np.ndarray]:
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    splitter = KFold if classes is None else StratifiedKFold
-    with warnings.catch_warnings():  # a class with fewer rows than folds is missing from some folds
-        warnings.simplefilter("ignore", UserWarning)
-        for _, held_out in splitter(folds, shuffle=True, random_state=seed).split(np.empty(n_rows), classes):
-            yield held_out
 
 
 def with_all_classes(whole: FittedTask, own: FittedTask, predictions: Predictions) -> Predictions:
@@ -248,6 +233,10 @@ def pool(predictions: Sequence[Predictions], folds: Sequence[np.ndarray]) -> Pre
 
 def _fit_task(config: Config, train: Dataset, kind: TaskKind) -> FittedTask:
     return fit_task(train, kind, config.model, config.loss, config.evaluation.positive)
+
+
+def _groups_of(rows: Dataset) -> np.ndarray | None:
+    return None if isinstance(rows, Images) else rows.groups
 
 
 def _classes(task: FittedTask, truth: np.ndarray) -> np.ndarray | None:

@@ -56,8 +56,9 @@ def describe_folds(folds: FoldScores) -> str:
     rows = f"{folds.n_rows:,} training and validation rows"
     if folds.leaves_one_out:
         return f"Leave-one-out cross-validation: {rows}"
+    how = {"group": ", of whole groups", "time": ", each trained on earlier rows"}.get(folds.by, "")
     repeats = f", repeated {folds.repeats} times" if folds.repeats > 1 else ""
-    return f"Cross-validation: {folds.n_folds} folds of {rows}{repeats}"
+    return f"Cross-validation: {folds.n_folds} folds of {rows}{how}{repeats}"
 
 
 def show_difference(difference: ScoreDifference) -> str:

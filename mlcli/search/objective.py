@@ -98,7 +98,7 @@ class SearchContext:
     @property
     def n_compared(self) -> int:
         """Rows that trials are compared on."""
-        return len(self.folds.rows) if self.folds else len(self.arrays[1])
+        return len(self.folds.pooled_truth) if self.folds else len(self.arrays[1])
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
         """The start's own unless a section that decides them differs; the rows are the start's, whatever the seed."""

@@ -157,7 +157,7 @@ def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> ScoreDi
         before, after = model_cache.get_fold_outputs({}), model_cache.get_fold_outputs(best.values)
         if before is None or after is None:
             return None
-        return _compare(context, folds.task, folds.truth, folds.task.decode(after), folds.task.decode(before))
+        return _compare(context, folds.task, folds.pooled_truth, folds.task.decode(after), folds.task.decode(before))
     start = model_cache.get({})
     if start is None or best is None:
         return None

@@ -285,6 +285,51 @@ class TestKindsThatCameLater:
         assert ["inferred by an earlier version" in text for text in reporter.warnings] == [True] * again
 
 
+class TestGroups:
+    OPTIONS: ClassVar = {"name": "csv", "path": "t.csv", "target": "y"}
+
+    @pytest.mark.parametrize("by", ["group", "time"])
+    def test_the_number_of_each_rows_group_or_time_is_stored(self, here, by):
+        days = [f"2024-03-{1 + i % 13:02}" for i in range(60)]
+        (here / "t.csv").write_text("\n".join(["k,a,y", *(f"{day},{i},{i}.5" for i, day in enumerate(days))]))
+        made = prepare(**self.OPTIONS, split={"by": by, "column": "k"}).splits
+        for part in (made.train, made.valid, made.test):
+            assert part.groups.tolist() == [int(i) % 13 for i in part.frame["a"]]
+        assert prepare(**self.OPTIONS).splits.train.groups is None
+
+    def test_data_that_earlier_versions_prepared_without_them_is_prepared_again(self, here):
+        write_csv(here / "t.csv")
+        options = {**self.OPTIONS, "split": {"by": "group", "column": "b"}, "types": {"b": "category"}}
+        (here / "t.csv").write_text("\n".join(["b,a,y", *(f"g{i % 7},{i},{i}.5" for i in range(60))]))
+        made = prepare(**options)
+        files = {path.name: path.read_bytes() for path in made.folder.iterdir() if path.name != "MANIFEST.json"}
+        with atomic_folder(made.folder, "prepared") as new:
+            for name in files.keys() - {f"{split}_groups.npy" for split in ("train", "valid", "test")}:
+                (new / name).write_bytes(files[name])
+        reporter = Collecting()
+        again = prepare(reporter=reporter, **options)
+        assert "an earlier version did not store each row's group" in reporter.warnings[0]
+        assert again.fingerprint == made.fingerprint
+        assert again.splits.train.groups.tolist() == made.splits.train.groups.tolist()
+
+    def test_borders_moved_by_equal_times_are_said_and_make_another_dataset(self, here):
+        def write(rows_a_day):
+            rows = (f"2024-03-{1 + i // rows_a_day:02},{i},{i}.5" for i in range(60))
+            (here / "t.csv").write_text("\n".join(["day,a,y", *rows]))
+
+        split, said = {"by": "time", "column": "day"}, "rows of one time stay together"
+        write(3)  # 12 rows are four days
+        exact = prepare(**self.OPTIONS, split=split)
+        assert exact.folder.name.endswith(exact.fingerprint[:12])
+        write(5)
+        reporter = Collecting()
+        moved = prepare(**self.OPTIONS, split=split, reporter=reporter)
+        assert moved.profile["rows"] == {"train": 35, "valid": 15, "test": 10}
+        assert [said in note for note in moved.profile["cleaning"]["notes"]] == [True]
+        assert not moved.folder.name.endswith(moved.fingerprint[:12])
+        assert prepare(**self.OPTIONS, split=split).fingerprint == moved.fingerprint
+
+
 def test_two_processes_at_once(here):
     write_csv(here / "t.csv", n=2000)
     code = (

@@ -1,11 +1,13 @@
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlcli.config.sections.rows import SplitConfig
-from mlcli.data.splitting import split_rows
+from mlcli.data.splitting import moved_borders, split_rows
 from mlcli.errors import DataError
 
 
@@ -177,9 +179,29 @@ class TestTime:
     def test_latest_is_test_and_next_latest_validation(self, key):
         assert as_lists(split(5, by="time", column="t", key=key)) == ([0, 2, 4], [1], [3])
 
-    def test_equal_times_go_by_row(self):
-        key = pl.Series("t", [1, 1, 1, 1, 1])
-        assert as_lists(split(5, by="time", column="t", key=key)) == ([0, 1, 2], [3], [4])
+    @given(st.lists(st.integers(0, 9), min_size=3, max_size=60), st.integers(1, 20), st.integers(0, 20))
+    @settings(max_examples=60, deadline=None)
+    def test_rows_of_one_time_stay_together_and_the_borders_are_the_nearest(self, times, test, valid):
+        n, parts = len(times), 2 + (valid > 0)
+        assume(test + valid < n and len(set(times)) >= parts)
+        found = split(n, by="time", column="t", key=pl.Series("t", times), test=test, valid=valid)
+        assert_partition(found, n)
+        own = [[times[row] for row in rows] for rows in as_lists(found)]
+        assert all(max(before) < min(after) for before, after in itertools.pairwise(part for part in own if part))
+        later = [sum(time >= first for time in times) for first in sorted(set(times))]
+        allowed = later[parts - 1 :]  # the times before the border must be enough for the other parts
+        assert abs(len(own[2]) - test) == min(abs(rows - test) for rows in allowed)
+
+    def test_seven_rows_a_day(self):
+        key = pl.Series("t", [f"2024-01-{day + 1:02}" for day in range(20) for _ in range(7)])
+        found = split(140, by="time", column="t", key=key, test=30, valid=30)
+        assert sizes(found) == (77, 35, 28)  # borders after 80 and 110 rows go to the nearest days
+        text = moved_borders(SplitConfig(by="time", column="t", test=30, valid=30), 140, 35, 28, test_given=False)
+        assert "35 validation and 28 test rows in place of 30 and 30" in text
+
+    def test_equal_times_cannot_be_split(self):
+        with pytest.raises(DataError, match="1 different times cannot fill training, validation and test"):
+            split(5, by="time", column="t", key=pl.Series("t", [1, 1, 1, 1, 1]))
 
     @pytest.mark.parametrize("bad", ["soon", "31/12/2024", "2024-13-01"])
     def test_what_is_no_time(self, bad):

@@ -11,7 +11,7 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import join_rows, take_rows
 from mlcli.data.tables.types import Column, Images, Splits, Table
-from mlcli.errors import DivergedError
+from mlcli.errors import ConfigError, DataError, DivergedError
 from mlcli.evaluation.cross_validation import Folds, measure_folds, pool, with_all_classes
 from mlcli.reporter import Silent
 from tests.evaluation.examples import class_predictions, classification, number_predictions
@@ -56,6 +56,72 @@ def test_a_fold_knows_nothing_of_the_rows_it_holds_out(target, kind):
     if kind == "regression":
         y = rows.frame[places["train"]]["y"].to_numpy()
         assert np.allclose([*inputs.task.mean, *inputs.task.std], [y.mean(), y.std()])
+
+
+def patients(by):
+    """12 patients of 20 rows: two columns tell the patient apart, and say nothing about the patient's own number."""
+    rng = np.random.default_rng(4)
+    patient = rng.permutation(np.repeat(np.arange(12), 20))
+    marks, level = rng.normal(0, 1, (12, 2)), rng.normal(0, 10, 12)
+    a, b = (marks[patient] + rng.normal(0, 0.02, (240, 2))).T
+    frame = pl.DataFrame({"a": a, "b": b, "y": level[patient]})
+    groups = patient if by == "group" else np.arange(240)[::-1].copy()
+    whole = Table(frame, NUMBERS, (Column("y", "number"),), groups)
+    valid = groups % 4 == 3
+    return prepared(take_rows(whole, np.flatnonzero(~valid)), take_rows(whole, np.flatnonzero(valid)), "regression")
+
+
+def split_by(by, **sections):
+    split = {"by": by, "column": "k"} if by in ("group", "time") else {"by": by}
+    whole = config(**sections)
+    return whole.model_copy(
+        update={"dataset": whole.dataset.model_copy(update={"split": whole.dataset.split.model_copy(update=split)})}
+    )
+
+
+def test_rows_of_a_group_are_never_on_two_sides_of_a_fold():
+    data, asked = patients("group"), split_by("group")
+    folds = Folds.of(asked, data, "improve.folds", 3)
+    assert len(folds.pooled_truth) == 240
+    for held_out in folds.held_out:
+        own = folds.inputs_without(held_out, asked).prepared.splits
+        numbers = [set(part.groups) for part in (own.train, own.valid, own.test)]
+        assert sum(map(len, numbers)) == len(set.union(*numbers)) == 12
+        assert len(own.valid) == 40  # a quarter of the rows is 40 of 160: two patients
+
+
+def test_a_fold_of_a_split_by_time_is_trained_on_the_past_alone():
+    data, asked = patients("time"), split_by("time")
+    folds = Folds.of(asked, data, "improve.folds", 3)
+    assert len(folds.pooled_truth) == 180
+    for held_out in folds.held_out:
+        own = folds.inputs_without(held_out, asked).prepared.splits
+        assert own.train.groups.max() < own.valid.groups.min()
+        assert own.valid.groups.max() < own.test.groups.min()
+        assert len(own.test) == 60
+
+
+@pytest.mark.parametrize(("by", "honest"), [("group", True), ("random", False)])
+def test_what_only_tells_a_group_apart_predicts_nothing_of_other_groups(by, honest):
+    data = patients("group")
+    if by == "random":
+        splits = [replace(part, groups=None) for part in (data.splits.train, data.splits.valid)]
+        data = prepared(*splits, "regression")
+    learns = {"model": {"hidden": [24]}, "optimizer": {"name": "lbfgs"}}
+    learns |= {"training": {"epochs": 20, "batch_size": "full"}}
+    asked = split_by(by, evaluation={"folds": 3, "metrics": ["r2"]}, **learns)
+    [score] = measure_folds(asked, data, Silent()).pooled
+    assert score.value <= 0 if honest else score.value > 0.8
+
+
+def test_too_few_groups_for_a_fold_are_refused():
+    data, asked = patients("group"), split_by("group")
+    folds = Folds.of(asked, data, "improve.folds", 12)
+    everything = np.flatnonzero(folds.groups != 5)
+    with pytest.raises(DataError, match=r"improve.folds: the rows that a fold leaves .* 1 groups cannot fill"):
+        folds.inputs_without(everything, asked)
+    with pytest.raises(ConfigError, match=r"improve.folds: 13 folds need at least 13 groups, got 12"):
+        Folds.of(asked, data, "improve.folds", 13)
 
 
 def test_leaving_one_out_is_that_of_the_normal_equation():

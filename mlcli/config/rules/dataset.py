@@ -104,19 +104,19 @@ def _check_split_column(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
 
 
 def _check_folds(config: Config) -> Iterator[ConfigIssue]:
-    """Folds are split row by row, from the rows that step 1 has prepared."""
-    evaluation, by = config.evaluation, config.dataset.split.by
+    """Folds are split from the rows that step 1 has prepared; by time there is one way to split them."""
+    evaluation, by_time = config.evaluation, config.dataset.split.by == "time"
     at, reads = ("evaluation", "folds"), ((*SPLIT, "by"),)
     if evaluation.repeats > 1 and not isinstance(evaluation.folds, int):
         message = f"needs a number of folds; evaluation.folds is {evaluation.folds or 'null'}"
         yield ConfigIssue(("evaluation", "repeats"), message, reads=(at,))
+    elif evaluation.repeats > 1 and by_time:
+        message = "would repeat the same folds, as those of a split by time are in order; set it to 1"
+        yield ConfigIssue(("evaluation", "repeats"), message, reads=reads)
     if evaluation.folds is None:
         return
-    if by == "group":
-        message = "would separate the rows of a group (dataset.split.by is group); try several dataset.split.seed"
-        yield ConfigIssue(at, message, reads=reads)
-    elif by == "time":
-        message = "would train on rows later than those it predicts (dataset.split.by is time); use the test rows only"
+    if evaluation.folds == "leave_one_out" and by_time:
+        message = "leave_one_out would train on later rows than it predicts (dataset.split.by is time); set it to 5"
         yield ConfigIssue(at, message, reads=reads)
     if isinstance(config.dataset, TableConfig) and config.dataset.outliers.name != "none":
         message = "would be evaluated without the outliers that dataset.outliers removes; set dataset.outliers: none"

@@ -115,7 +115,9 @@ class EvaluationConfig(Section):
         None,
         "Cross-validation: the training and validation rows are split into so many folds (stratified for classes), and "
         "each fold is predicted by a network trained on the others; leave_one_out, up to 500 rows, makes each row a "
-        "fold. The test rows are not used; dataset.split.test: 0 gives all rows to the folds.",
+        "fold. dataset.split.by: group keeps groups whole (leave_one_out leaves one group out); time makes each fold a "
+        "block of time, predicted by a network trained on earlier rows. The test rows are not used; "
+        "dataset.split.test: 0 gives all rows to the folds.",
         "Use it when rows are few and one split of them says little.", term="cross-validation (validación cruzada)",
         example=5)
     repeats: Annotated[int, Field(ge=1, le=100)] = key(
@@ -166,7 +168,7 @@ class ImproveConfig(Section):
         None,
         "Compare trials by cross-validation: the training and validation rows are split into so many folds, and each "
         "trial trains a network for each. It takes as many times longer, and depends less on chance when validation "
-        "rows are few. null compares on the validation rows.",
+        "rows are few. Groups and times are kept as by evaluation.folds. null compares on the validation rows.",
         "Use it with fewer than some thousand rows; 5 is usual.", term="cross-validation (validación cruzada)",
         example=5)
     sampler: Literal["tpe", "random", "grid", "cma"] = key(

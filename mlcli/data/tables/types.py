@@ -34,11 +34,14 @@ class Table:
 
     rows has the feature and target columns and no others, typed as `Column` says.
     targets is empty for rows to predict.
+    groups : int64 (n,), the number of each row's group or, in a split by time, of its time, ascending; counted over
+             all splits. Rows of one number are never separated. None for other splits
     """
 
     rows: Frame
     features: tuple[Column, ...]
     targets: tuple[Column, ...]
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self._height
@@ -52,7 +55,8 @@ class Table:
 
     def part(self, start: int, count: int) -> Table:
         """The rows from start on, at most count of them."""
-        return replace(self, rows=self.rows.slice(start, count))
+        groups = None if self.groups is None else self.groups[start : start + count]
+        return replace(self, rows=self.rows.slice(start, count), groups=groups)
 
     @cached_property
     def _height(self) -> int:
