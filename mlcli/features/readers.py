@@ -21,7 +21,14 @@ from mlcli.errors import DataError
 from mlcli.io.text import suggestion
 
 # Parts that are a place on a circle, and so are two numbers between −1 and 1.
-_CYCLES: dict[DatePart, str] = {"month_cycle": "month", "weekday_cycle": "weekday", "hour_cycle": "hour"}
+_CYCLES: dict[DatePart, str] = {
+    "year_cycle": "day_of_year",
+    "month_cycle": "month",
+    "weekday_cycle": "weekday",
+    "hour_cycle": "hour",
+}
+# Days of a year of the Gregorian calendar, on average.
+_YEAR = 365.2425
 _OF_THE_CLOCK: tuple[DatePart, ...] = ("hour", "hour_cycle")
 _EPOCH = date(1970, 1, 1)
 _SIGN = 1 << 63
@@ -123,12 +130,16 @@ class DateColumn:
                 yield dates.dt.month()
             case "day":
                 yield dates.dt.day()
+            case "day_of_year":
+                yield dates.dt.ordinal_day()
             case "weekday":
                 yield dates.dt.weekday()
             case "hour":
                 yield _hours(dates)
             case "elapsed":
                 yield as_days(dates) - float((date.fromisoformat(self.origin) - _EPOCH).days)
+            case "year_cycle":
+                yield from _circle((dates.dt.ordinal_day() - 1) / _YEAR)
             case "month_cycle":
                 yield from _circle((dates.dt.month() - 1) / 12)
             case "weekday_cycle":

@@ -11,7 +11,10 @@ from mlcli.config.sections.base import ColumnName, Count, NonNegative, Positive,
 
 Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
-DatePart = Literal["year", "month", "day", "weekday", "hour", "elapsed", "month_cycle", "weekday_cycle", "hour_cycle"]
+DatePart = Literal[
+    "year", "month", "day", "day_of_year", "weekday", "hour", "elapsed", "year_cycle", "month_cycle", "weekday_cycle",
+    "hour_cycle",
+]
 Encode = Literal["one_hot", "ordinal", "embedding", "target", "hash"]
 DateParts = Annotated[tuple[DatePart, ...], Field(min_length=1)]
 
@@ -126,9 +129,10 @@ class FeaturesConfig(Section):
         "Lower it where rare categories add noise.", example=20)
     dates: DateParts = key(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
-        "The numbers that dates become: year; month; day; weekday, from 1 for Monday; hour, where there are times of "
-        "day; elapsed, days since the first date of the training rows in any column. month_cycle, weekday_cycle and "
-        "hour_cycle are a sine and a cosine each, so that December is close to January.",
+        "The numbers that dates become: year; month; day; day_of_year, from 1; weekday, from 1 for Monday; hour, where "
+        "there are times of day; elapsed, days since the first date of the training rows in any column. year_cycle (of "
+        "the day of the year), month_cycle, weekday_cycle and hour_cycle are a sine and a cosine each, so that "
+        "December is close to January.",
         "Cycles when season, weekday or hour matters; elapsed when the data drifts over time.",
         example=["month_cycle", "weekday", "elapsed"])
     select: SelectConfig = key(
