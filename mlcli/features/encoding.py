@@ -124,18 +124,28 @@ class Target:
         return flags
 
 
-def folds_of(start: int, stop: int) -> np.ndarray:
-    """The cross-fitting fold of training rows start … stop - 1: row i is in fold i % 5."""
-    return np.arange(start, stop) % FOLDS
+def cross_fitting_folds(n_rows: int, seed: int | None, groups: np.ndarray | None) -> np.ndarray:
+    """The fold of each training row, int64 (n,): shuffled, as the rows may be in an order that has to do with them.
+
+    seed   : None for row i in fold i % 5, as earlier versions had it
+    groups : as `Table.groups` has them; rows of one group or time are in one fold, unless there is only one
+    """
+    if seed is None:
+        return np.arange(n_rows) % FOLDS
+    numbers = np.arange(n_rows)
+    if groups is not None and n_rows and groups.min() < groups.max():
+        numbers = np.unique(groups, return_inverse=True)[1]
+    folds = np.random.default_rng(seed).permutation(int(numbers.max(initial=-1)) + 1) % FOLDS
+    of_row: np.ndarray = folds[numbers]
+    return of_row
 
 
-def cross_fitted_means(codes: np.ndarray, size: int, y: np.ndarray) -> np.ndarray:
+def cross_fitted_means(codes: np.ndarray, size: int, y: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Smoothed target means of each code, float64 (6, size, t).
 
     Table f < 5 is fitted without the rows of fold f, so that no training row sees its own target;
     table 5 is fitted on all rows and serves every other row.
     """
-    folds = folds_of(0, len(codes))
     tables = [smoothed_means(codes[folds != fold], size, y[folds != fold]) for fold in range(FOLDS)]
     whole = smoothed_means(codes, size, y)
     # With fewer than two rows some folds leave nothing to fit on.
@@ -216,15 +226,19 @@ def grouped(vocabularies: Sequence[Vocabulary]) -> dict[str, list[Vocabulary]]:
     return {encode: [own for own in vocabularies if own.encode == encode] for encode in ENCODES}
 
 
-def fit_encode(vocabularies: Sequence[Vocabulary], codes: np.ndarray, target: Target | None) -> Encode:
-    """Fit the tables to training codes (n, q)."""
+def fit_encode(
+    vocabularies: Sequence[Vocabulary], codes: np.ndarray, target: Target | None, folds: np.ndarray | None
+) -> Encode:
+    """Fit the tables to training codes (n, q); folds are those of `cross_fitting_folds`."""
     columns = dict(zip((own.name for own in vocabularies), codes.T, strict=True))
     groups = grouped(vocabularies)
-    if groups["target"] and target is None:
-        raise ValueError("encode: target needs the target")
     ordinal = [_ordinal_values(columns[own.name], own) for own in groups["ordinal"]]
-    y = target.as_numbers() if target and groups["target"] else np.empty((len(codes), 0))
-    means = [cross_fitted_means(columns[own.name], own.size, y) for own in groups["target"]]
+    y, means = np.empty((len(codes), 0)), []
+    if groups["target"]:
+        if target is None or folds is None:
+            raise ValueError("encode: target needs the target and folds")
+        y = target.as_numbers()
+        means = [cross_fitted_means(columns[own.name], own.size, y, folds) for own in groups["target"]]
     return Encode(
         vocabularies,
         torch.from_numpy(np.concatenate([np.empty(0), *ordinal])),

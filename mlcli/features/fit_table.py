@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -29,9 +29,9 @@ from mlcli.features.encoding import (
     ENCODES,
     Target,
     Vocabulary,
+    cross_fitting_folds,
     fit_encode,
     fit_vocabulary,
-    folds_of,
     grouped,
     ordered_vocabulary,
 )
@@ -84,13 +84,15 @@ def fit_table(
         raise DataError("the table has no feature columns; check dataset.drop and dataset.target")
     columns = plan_columns(train, config)
     vocabularies = _fit_vocabularies(train.rows, columns, config.max_categories)
-    assembled = _assemble(train, columns, vocabularies, config, target)
+    fold_seed = seed if any(own.encode == "target" for own in vocabularies) else None
+    folds = None if fold_seed is None else cross_fitting_folds(len(train), fold_seed, train.groups)
+    assembled = _assemble(train, columns, vocabularies, config, target, fold_seed, folds)
     whole = assembled.features
     varied = by_variance(assembled.variances, whole.names, config.select.variance, len(train))
     varied = varied.without(whole.names, whole.plan.features_of(config.drop))
     scaled = _select(whole, varied)
     selection = fit_selection(
-        lambda: scaled.scaled_features(train.rows, training=True), varied, whole.names, config, seed, target
+        lambda: scaled.scaled_features(train.rows, folds), varied, whole.names, config, seed, target
     )
     features = _select(whole, selection)
     return features, _report(train, columns, assembled, features, selection)
@@ -126,16 +128,18 @@ def _assemble(
     vocabularies: tuple[Vocabulary, ...],
     config: FeaturesConfig,
     target: Target | None,
+    fold_seed: int | None,
+    folds: np.ndarray | None,
 ) -> _Assembled:
     numbers = [_fit_number(column, own) for column, own in _number_columns(train.rows, columns)]
     cells = cells_of_each(train.rows, [own.name for own in vocabularies])
     codes = np.array([own.codes(column) for own, column in zip(vocabularies, cells, strict=True)], dtype=np.int64)
     codes = codes.reshape(len(vocabularies), len(train)).T
-    encode = fit_encode(vocabularies, codes, target)
+    encode = fit_encode(vocabularies, codes, target, folds)
     pieces = join_edges([own.edges for own in numbers])
     _check_pieces(pieces.at)
     scales = _scales(columns, vocabularies, encode.target.shape[2])
-    values = encode.values(torch.from_numpy(codes), torch.from_numpy(folds_of(0, len(train))))
+    values = encode.values(torch.from_numpy(codes), None if folds is None else torch.from_numpy(folds))
     coded = zip(values.T.contiguous().numpy(), scales[len(numbers) :], strict=True)
     scaled = [*(own.scaled for own in numbers), *(measure_column(column, scale) for column, scale in coded)]
     variances = np.concatenate(
@@ -155,7 +159,7 @@ def _assemble(
         fit_scaler(scaled, len(train), config.clip),
         torch.arange(len(variances)),
     )
-    plan = _table_plan(train, columns, vocabularies, arithmetic)
+    plan = replace(_table_plan(train, columns, vocabularies, arithmetic), fold_seed=fold_seed)
     return _Assembled(TableFeatures(plan, arithmetic), variances, numbers, scales)
 
 

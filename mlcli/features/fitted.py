@@ -30,7 +30,7 @@ from mlcli.reporter import Reporter
 
 KIND = "features"
 # Part of every fingerprint; raised when the same config comes to mean other numbers.
-VERSION = 1
+VERSION = 2
 MAX_SIZE = 4096
 
 
@@ -83,8 +83,7 @@ class FittedFeatures:
     @property
     def is_cross_fitted(self) -> bool:
         """Whether a training row's inputs depend on its place among them: where targets were encoded."""
-        source = self.source
-        return isinstance(source, TableFeatures) and any(own.encode == "target" for own in source.plan.vocabularies)
+        return isinstance(self.source, TableFeatures) and self.source.is_cross_fitted
 
     @property
     def columns_of_features(self) -> dict[str, str]:
@@ -137,7 +136,7 @@ class FittedFeatures:
     def _transform(self, data: Dataset, *, training: bool) -> torch.Tensor:
         match self.source:
             case TableFeatures() as source if not isinstance(data, Images):
-                return source.transform(data.rows, training=training)
+                return source.transform(data, training=training)
             case PixelFeatures() as source if isinstance(data, Images):
                 return source.transform(data.pixels)
             case TableFeatures():

@@ -14,11 +14,11 @@ from pydantic import JsonValue
 
 from mlcli.config.sections.features import MAX_BUCKETS
 from mlcli.data.tables.frames import Frame, height_of, portions
-from mlcli.data.tables.types import Column, Kind, Schema
+from mlcli.data.tables.types import Column, Kind, Schema, Table
 from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.arithmetic import Derive, Impute, PiecewiseLinearEncoding, TableArithmetic
 from mlcli.features.column_plan import kinds_of_operands, plan_derivations
-from mlcli.features.encoding import FOLDS, Encode, Vocabulary, folds_of, grouped
+from mlcli.features.encoding import FOLDS, Encode, Vocabulary, cross_fitting_folds, grouped
 from mlcli.features.readers import DateColumn, NumberColumn, NumberReader, Reader, TextColumn, cells_of, cells_of_each
 from mlcli.features.scaling import Power, Quantile, Scaler
 from mlcli.features.selection import BLOCK, Project
@@ -40,7 +40,7 @@ class TablePlan:
 
     vocabularies come grouped by encoding; indicators, power and quantile are positions of columns, and pieces that of
     each piece's number column, ascending; dates and texts are the columns of dates, and of text whose
-    words are counted, in order.
+    words are counted, in order; fold_seed is that of `cross_fitting_folds`, where targets are encoded.
     """
 
     columns: tuple[Column, ...]
@@ -52,6 +52,7 @@ class TablePlan:
     pieces: tuple[int, ...] = ()
     dates: tuple[DateColumn, ...] = ()
     texts: tuple[TextColumn, ...] = ()
+    fold_seed: int | None = None
 
     @property
     def readers(self) -> tuple[Reader, ...]:
@@ -169,18 +170,26 @@ class TableFeatures:
             names = project.names
         return FeatureLayout(names, tuple(own.size for own in embedded), tuple(own.name for own in embedded))
 
-    def transform(self, frame: Frame, *, training: bool) -> torch.Tensor:
+    @property
+    def is_cross_fitted(self) -> bool:
+        """Whether a training row's features depend on its fold: where targets are encoded."""
+        return any(own.encode == "target" for own in self.plan.vocabularies)
+
+    def transform(self, table: Table, *, training: bool) -> torch.Tensor:
         """Float32 (n, width)."""
+        frame, folds = table.rows, None
+        if training and self.is_cross_fitted:
+            folds = cross_fitting_folds(len(table), self.plan.fold_seed, table.groups)
         out = torch.empty(height_of(frame), self.layout.width, dtype=torch.float32)
-        for rows, inputs in self._portions(frame, training=training):
+        for rows, inputs in self._portions(frame, folds):
             part = out[rows]
             part.copy_(self.arithmetic(*inputs)[: len(part)])
         return out
 
-    def scaled_features(self, frame: Frame, *, training: bool) -> np.ndarray:
-        """The numeric features in float64 (n, k), for fitting what comes after scaling."""
+    def scaled_features(self, frame: Frame, folds: np.ndarray | None) -> np.ndarray:
+        """The numeric features of training rows in float64 (n, k), for fitting what comes after scaling."""
         out = torch.empty(height_of(frame), self.layout.n_numeric, dtype=torch.float64)
-        for rows, inputs in self._portions(frame, training=training):
+        for rows, inputs in self._portions(frame, folds):
             part = out[rows]
             part.copy_(self.arithmetic.scale_and_select(*self.arithmetic.assemble(*inputs))[: len(part)])
         return out.numpy()
@@ -219,7 +228,7 @@ class TableFeatures:
         return features
 
     def _portions(
-        self, frame: Frame, *, training: bool
+        self, frame: Frame, folds: np.ndarray | None
     ) -> Iterator[tuple[slice, tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]]:
         """Rows and their inputs to the arithmetic, padded to whole blocks.
 
@@ -234,8 +243,9 @@ class TableFeatures:
             for start in range(0, part.height, step):
                 rows = slice(start, min(start + step, part.height))
                 height = -(-(rows.stop - start) // BLOCK) * BLOCK
-                folds = torch.from_numpy(folds_of(first + start, first + start + height)) if training else None
-                yield slice(first + start, first + rows.stop), (*_padded(readings, codes, rows, height), folds)
+                places = slice(first + start, first + rows.stop)
+                own = None if folds is None else torch.from_numpy(np.resize(folds[places], height))
+                yield places, (*_padded(readings, codes, rows, height), own)
 
 
 def _padded(

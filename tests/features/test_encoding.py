@@ -1,12 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
+import torch
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import TargetEncoder
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
-from mlcli.features.encoding import fit_vocabulary
-from mlcli.features.fitted import fit_features
+from mlcli.features.encoding import cross_fitting_folds, fit_vocabulary
+from mlcli.features.fitted import FittedFeatures, fit_features
 from tests.features.feature_tables import table_of
 
 PETS = ["cat", "dog", "cat", "emu", None, "dog", "cat", "bee"]
@@ -122,10 +127,58 @@ def test_a_training_row_does_not_see_its_own_target():
     names = [f"c{i}" for i in range(40)]
     y = np.arange(40) // 3 % 2
     config = FeaturesConfig(encode="target", scale="none")
-    features = fit_features(table_of({"id": names}), config, 0, y, True)
+    features = fit_features(table_of({"id": names}), config, 3, y, True)
     crossed = features.transform_training(table_of({"id": names})).flatten().numpy()
-    folds = np.arange(40) % 5
+    folds = cross_fitting_folds(40, 3, None)
+    assert np.bincount(folds).tolist() == [8] * 5
+    assert folds.tolist() != (np.arange(40) % 5).tolist()
     np.testing.assert_allclose(crossed, [y[folds != fold].mean() for fold in folds], rtol=1e-6)
+
+
+def test_features_of_earlier_versions_have_row_i_in_fold_i_mod_5():
+    names, y = [f"c{i}" for i in range(40)], np.arange(40) // 3 % 2
+    table, folds = table_of({"id": names}), np.arange(40) % 5
+    config = FeaturesConfig(encode="target", scale="none")
+    state, tensors = fit_features(table, config, 0, y, True).to_state()
+    del state["plan"]["fold_seed"]
+    means = torch.tensor([[y[folds != fold].mean()] for fold in range(5)])
+    tensors["encode.target"][:5] = means[:, None].double()
+    crossed = FittedFeatures.from_state(state, tensors).transform_training(table).flatten().numpy()
+    np.testing.assert_allclose(crossed, [y[folds != fold].mean() for fold in folds], rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["by day", "by shop", "in blocks"])
+@pytest.mark.parametrize("split", ["none", "time", "group"])
+@pytest.mark.parametrize("shops", [9, 10])
+def test_a_panel_is_encoded_as_by_scikit_learn(shops, order, split):
+    """A shop's level makes nearly all of the target's variance, and so it does of the training rows' means."""
+    day, shop = (grid.ravel() for grid in np.meshgrid(np.arange(60), np.arange(shops), indexing="ij"))
+    if order == "by shop":
+        day, shop = day[np.argsort(shop, kind="stable")], np.sort(shop)
+    if order == "in blocks":
+        rank = np.lexsort((shop, day // 5))
+        day, shop = day[rank], shop[rank]
+    rng = np.random.default_rng(35)
+    y = rng.normal(0, 10, shops)[shop] + rng.normal(0, 1, len(shop))
+    groups = {"none": None, "time": day, "group": (day * 7 + shop) % 23}[split]
+    table = replace(table_of({"shop": [f"s{i}" for i in shop]}), groups=groups)
+    features = fit_features(table, FeaturesConfig(encode="target", scale="none"), 0, y)
+    ours = features.transform_training(table).flatten().numpy()
+    theirs = (
+        TargetEncoder(target_type="continuous", cv=KFold(5, shuffle=True, random_state=0))
+        .fit_transform(shop[:, None], y)
+        .ravel()
+    )
+    assert np.abs(ours - theirs).max() < 0.5  # the standard error of the mean of 48 days is 0.14
+    assert 1 - np.square(y - ours).sum() / np.square(y - y.mean()).sum() > 0.95
+
+
+def test_rows_of_one_group_are_in_one_fold():
+    groups = np.random.default_rng(0).integers(0, 12, 200)
+    folds = cross_fitting_folds(200, 1, groups)
+    assert len(set(zip(groups, folds, strict=True))) == 12
+    assert sorted(set(folds)) == [0, 1, 2, 3, 4]
+    assert np.bincount(cross_fitting_folds(200, 1, np.zeros(200, int))).tolist() == [40] * 5  # one group alone
 
 
 def test_scale_statistics_of_target_means_are_those_of_training():

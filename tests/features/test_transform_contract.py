@@ -84,9 +84,9 @@ def test_even_the_bits_that_rounding_to_float32_hides_are_the_same():
     data = mixed_table(1000)
     config = FeaturesConfig.model_validate(EVERYTHING)
     source = fit_features(data, config, 0, binary_target(1000), True).source
-    whole = source.scaled_features(data.frame, training=False)
+    whole = source.scaled_features(data.frame, None)
     chosen = range(0, 1000, 7)
-    alone = [source.scaled_features(data.frame[i], training=False)[0] for i in chosen]
+    alone = [source.scaled_features(data.frame[i], None)[0] for i in chosen]
     np.testing.assert_array_equal(np.stack(alone), whole[chosen])
 
 
@@ -123,7 +123,7 @@ def test_affine_map_agrees_with_the_transform(case):
     if isinstance(data, Images):
         units = torch.from_numpy(data.pixels.reshape(len(data), -1).astype(np.float64))
     else:
-        inputs = next(features.source._portions(data.frame, training=False))[1]
+        inputs = next(features.source._portions(data.frame, None))[1]
         units = torch.cat(features.source.arithmetic.assemble(*inputs), dim=1)[: len(data)]
     assert units.shape[1] == len(line.names) == line.matrix.shape[1]
     expected = features.transform(data)
@@ -160,7 +160,7 @@ def test_portions_do_not_change_a_bit(monkeypatch):
 def test_the_arithmetic_can_be_exported():
     data = mixed_table()
     features = fit_features(data, FeaturesConfig.model_validate(EVERYTHING), 0, binary_target(), True)
-    numbers, codes, _ = next(features.source._portions(data.frame, training=False))[1]
+    numbers, codes, _ = next(features.source._portions(data.frame, None))[1]
     rows = torch.export.Dim("rows")
     program = torch.export.export(features.source.arithmetic, (numbers, codes), dynamic_shapes=({0: rows}, {0: rows}))
     part = program.module()(numbers[:17], codes[:17])

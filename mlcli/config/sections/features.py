@@ -116,7 +116,8 @@ class FeaturesConfig(Section):
     encode: Encode = key(
         "one_hot",
         "How categories become numbers: one_hot columns; ordinal codes; embedding, a vector learned by the network; "
-        "target, the smoothed mean target of the category (cross-fitted); hash, counts of hashed words, for free text, "
+        "target, the smoothed mean target of the category (cross-fitted over five shuffled folds, which keep whole the "
+        "groups or times of dataset.split); hash, counts of hashed words, for free text, "
         "which needs an encoding set for its column or hash here.",
         "ordinal for ordered categories; embedding or target for columns with hundreds of categories; hash for free "
         "text.",
