@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeGuard
 
 import torch
@@ -110,6 +110,7 @@ class FlatParameters:
             view.copy_(parameter.detach())
             parameter.data = view
             parameter.grad = self.part(self.gradients, parameter)
+        self._own = Parameters.of(model)
 
     def part(self, buffer: Tensor, parameter: Tensor) -> Tensor:
         """The view of a buffer that belongs to a parameter, in its shape."""
@@ -117,9 +118,10 @@ class FlatParameters:
         return buffer[start : start + parameter.numel()].view(parameter.shape)
 
     def parameters(self) -> Parameters:
-        """Three parameters over the same memory, for an optimizer."""
+        """Flat parameters over the same memory as the network's own, for an optimizer."""
         weights, biases = slice(0, self._n_weights), slice(self._n_weights, None)
-        return Parameters([self._parameter(weights)], [self._parameter(biases)], [self._parameter(slice(None))])
+        flat = [[self._parameter(part)] for part in (weights, biases, slice(None))]
+        return replace(self._own, weights=flat[0], others=flat[1], together=flat[2])
 
     def _parameter(self, span: slice) -> nn.Parameter:
         parameter = nn.Parameter(self.values[span])

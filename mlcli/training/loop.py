@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -117,10 +118,39 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
         limit_norms(context.model, config.model.max_norm)
     state.step += 1
     state.batch += 1
+    if config.training.average is not None:
+        update_average(state, context.model, config.training.average)
+
+
+@torch.no_grad()
+def update_average(state: TrainingState, model: nn.Module, decay: float) -> None:
+    """Move the average of the parameters towards their values after this step."""
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    for name, parameter in model.named_parameters():
+        if name in state.average:
+            state.average[name].lerp_(parameter, 1 - decay)
+        else:
+            state.average[name] = parameter.detach().clone()
+
+
+@contextmanager
+def averaged_weights(context: TrainingContext, state: TrainingState) -> Iterator[None]:
+    """Within it the network has the averaged parameters, where there are any."""
+    own = {name: context.model.get_parameter(name).detach().clone() for name in state.average}
+    context.model.load_state_dict(state.average, strict=False)
+    yield
+    context.model.load_state_dict(own, strict=False)
 
 
 def close_epoch(context: TrainingContext, state: TrainingState, callbacks: Sequence[Callback]) -> None:
     """Measure the epoch, keep the weights if they are the best so far, and call the callbacks."""
+    with averaged_weights(context, state):
+        record = _keep_best(context, state)
+    for callback in callbacks:
+        callback.on_epoch_end(context, state, record)
+
+
+def _keep_best(context: TrainingContext, state: TrainingState) -> EpochRecord:
     train_loss = mean_loss(context, state)
     valid_loss, metrics = score(context, context.valid) if len(context.valid) else (None, {})
     state.epoch += 1
@@ -132,8 +162,7 @@ def close_epoch(context: TrainingContext, state: TrainingState, callbacks: Seque
     if improved or valid_loss is None or not state.best:  # without validation rows the last epoch is the best
         state.best_score, state.best_epoch = watched if math.isfinite(watched) else None, state.epoch
         state.best = {name: tensor.clone() for name, tensor in context.model.state_dict().items()}
-    for callback in callbacks:
-        callback.on_epoch_end(context, state, record)
+    return record
 
 
 @torch.inference_mode()

@@ -19,6 +19,7 @@ from mlcli.config.sections.model import (
     ExponentialSchedule,
     InverseSqrtSchedule,
     LbfgsConfig,
+    MuonConfig,
     OneCycleSchedule,
     OptimizerConfig,
     PlateauSchedule,
@@ -28,6 +29,7 @@ from mlcli.config.sections.model import (
     StepSchedule,
 )
 from mlcli.metrics.catalog import beats
+from mlcli.training.muon import Muon
 from mlcli.training.state import EpochRecord
 from mlcli.training.torch_private import Update, fused_adam, plain_step, skip_compiler
 
@@ -41,17 +43,30 @@ CYCLE_START, CYCLE_END = 1 / 25, 1e-5
 
 @dataclass(frozen=True)
 class Parameters:
-    """What an optimizer updates: weights (two dimensions), the other parameters, and all together."""
+    """What an optimizer updates: weights (two dimensions), the other parameters, and all together.
+
+    single : the network's own parameters, which may be views of those above
+    hidden : the positions among them of the hidden layers' weights
+    """
 
     weights: list[nn.Parameter]
     others: list[nn.Parameter]
     together: list[nn.Parameter]
+    single: list[nn.Parameter]
+    hidden: frozenset[int]
 
     @classmethod
     def of(cls, model: nn.Module) -> Self:
         """A network's own parameters."""
         parameters = list(model.parameters())
-        return cls([p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2], parameters)
+        hidden = frozenset(k for k, (name, p) in enumerate(model.named_parameters()) if is_hidden_weight(name, p))
+        weights, others = [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2]
+        return cls(weights, others, parameters, parameters, hidden)
+
+
+def is_hidden_weight(name: str, parameter: Tensor) -> bool:
+    """Whether a network's parameter is the weight of a hidden layer, which Muon updates."""
+    return name.startswith("hidden.") and parameter.ndim == 2
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Optimizer:
@@ -65,6 +80,10 @@ def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Op
             history_size=config.history,
             line_search_fn="strong_wolfe",
         )
+    if isinstance(config, MuonConfig):
+        rest = [p for k, p in enumerate(parameters.single) if k not in parameters.hidden]
+        hidden = [parameters.single[k] for k in sorted(parameters.hidden)]
+        return Muon(config, hidden, [p for p in rest if p.ndim >= 2], [p for p in rest if p.ndim < 2])
     groups: Any = [{"params": parameters.together, "weight_decay": 0.0}]
     if config.l2 > 0:
         groups = [

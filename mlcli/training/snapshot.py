@@ -27,6 +27,7 @@ def take_snapshot(context: TrainingContext, state: TrainingState) -> Snapshot:
     """Everything that the rest of the training depends on."""
     tensors = {f"model.{name}": tensor for name, tensor in context.model.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in state.average.items()}
     tensors["losses"] = state.losses
     progress: dict[str, Any] = {name: getattr(state, name) for name in SCALARS}
     progress["config"] = _result_keys(context.config)
@@ -52,7 +53,9 @@ def restore_snapshot(context: TrainingContext, snapshot: Snapshot) -> TrainingSt
         state.history = [EpochRecord(**record) for record in snapshot.progress["history"]]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"the checkpoint does not fit the run's configuration: {error}") from error
-    state.best = {name: tensor.to(context.device) for name, tensor in _named(snapshot.model, "best.").items()}
+    for kind in ("best", "average"):
+        found = _named(snapshot.model, f"{kind}.")
+        setattr(state, kind, {name: tensor.to(context.device) for name, tensor in found.items()})
     return state
 
 
@@ -84,7 +87,7 @@ def _try_a_step(context: TrainingContext, state: dict[str, Any]) -> None:
     parameters = copy.deepcopy(context.gradients.parameters)
     optimizer = build_optimizer(context.config.optimizer, parameters)
     optimizer.load_state_dict(copy.deepcopy(state))
-    for parameter in (*parameters.weights, *parameters.others, *parameters.together):
+    for parameter in (*parameters.weights, *parameters.others, *parameters.together, *parameters.single):
         parameter.grad = torch.ones_like(parameter)
     plain_step(optimizer)(lambda: torch.ones(()))
 

@@ -47,6 +47,7 @@ class TrainingState:
     lr       : learning rate of the last step
     losses   : float32 (steps per epoch,), the current epoch's so far
     best     : weights of the best epoch, by parameter name; empty before the first epoch ends
+    average  : moving average of the parameters, by name; empty without training.average, and before the first step
     """
 
     losses: Tensor
@@ -57,6 +58,7 @@ class TrainingState:
     best_epoch: int = 0
     best_score: float | None = None
     best: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
     history: list[EpochRecord] = field(default_factory=list)
 
 

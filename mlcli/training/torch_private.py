@@ -76,6 +76,25 @@ def fused_adam(optimizer: optim.Adam) -> Update:
     return update
 
 
+def adamw_update(group: dict[str, Any], states: list[dict[str, Tensor]]) -> None:
+    """AdamW's update of a group's parameters, whose `grad` is set.
+
+    states : of each parameter: "step", a scalar, and the running means "exp_avg" and "exp_avg_sq"
+    """
+    kernel = ADAM_KERNELS["adamw"]
+    if kernel is not None and group["params"][0].device.type in ("cpu", "cuda"):
+        _update_group(kernel, group, states)
+        return
+    (beta1, beta2), lr, decay, eps = group["betas"], group["lr"], group["weight_decay"], group["eps"]
+    for parameter, state in zip(group["params"], states, strict=True):
+        state["step"] += 1
+        mean = state["exp_avg"].lerp_(parameter.grad, 1 - beta1)
+        square = state["exp_avg_sq"].mul_(beta2).addcmul_(parameter.grad, parameter.grad, value=1 - beta2)
+        step = float(state["step"])
+        size = (square / (1 - beta2**step)).sqrt_().add_(eps)
+        parameter.mul_(1 - lr * decay).addcdiv_(mean, size, value=-lr / (1 - beta1**step))
+
+
 def _update_group(kernel: Callable[..., None], group: dict[str, Any], states: list[dict[str, Tensor]]) -> None:
     steps = [state["step"] for state in states]
     for step in steps:

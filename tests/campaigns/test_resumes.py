@@ -18,6 +18,10 @@ STEPS_FOLLOWED = 7  # an epoch has 5; there are 12 of them
 NOISY = {"hidden": [6], "dropout": 0.3, "norm": "batch"}
 MOMENTUM = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True}
 CASES = {
+    "muon, averaged weights": {
+        "optimizer": {"name": "muon", "l2": 0.01, "schedule": {"name": "cosine"}},
+        "training": {"average": 0.9, "early_stopping": {"metric": "loss", "patience": 5}},
+    },
     "momentum, cosine, warm-up": {
         "optimizer": {**MOMENTUM, "l1": 0.001, "schedule": {"name": "cosine", "warmup": 0.2}}
     },
@@ -30,7 +34,7 @@ EXTENDED = {
     "momentum, steps": {"optimizer": {**MOMENTUM, "schedule": {"name": "step", "every": 4, "factor": 0.3}}},
     "adam, plateau": {"optimizer": {"name": "adam", "lr": 0.1, "schedule": {"name": "plateau", "patience": 1}}},
 }
-KINDS = ["adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam"]
+KINDS = ["adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "muon"]
 SCHEDULES = ["constant", "step", "exponential", "cosine", "one_cycle", "inverse_sqrt", "plateau"]
 EVERY = {
     f"{kind}, {name}": {"optimizer": {"name": kind, "schedule": {"name": name}}} for kind in KINDS for name in SCHEDULES

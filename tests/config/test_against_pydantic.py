@@ -118,8 +118,8 @@ def test_damaged_files_raise_nothing_but_config_errors(
 
 
 def test_every_key_is_listed() -> None:
-    assert {key.names for key in find_keys(("optimizer", "momentum"))} == {("sgd",), ("rmsprop",)}
-    assert len(find_keys(("optimizer", "lr"))) == 6
+    assert {key.names for key in find_keys(("optimizer", "momentum"))} == {("sgd",), ("rmsprop",), ("muon",)}
+    assert len(find_keys(("optimizer", "lr"))) == 7
     assert find_keys(("features", "columns", "any name", "scale"))
     assert find_keys(("training", "early_stopping"))[0].is_section
     assert not find_keys(("optimizer", "lr"))[0].is_section

@@ -22,7 +22,7 @@ UNKNOWN_KEYS = [
     (CSV + "optimizer: {lrr: 3}", "optimizer.lrr", 2, 13, "unknown key; did you mean 'lr'?"),
     (CSV + "optimizer:\n  learning_rate: 0.1", "optimizer.learning_rate", 3, 3, "unknown key; did you mean 'lr'?"),
     (CSV + "optimizer: {momentum: 0.9}", "optimizer.momentum", 2, 13,
-     "unknown key; momentum belongs to sgd, rmsprop; optimizer.name is adam"),
+     "unknown key; momentum belongs to sgd, rmsprop, muon; optimizer.name is adam"),
     (CSV + "optimizer: {name: sgd, beta1: 0.9}", "optimizer.beta1", 2, 24,
      "beta1 belongs to adam, adamw, adamax, nadam, radam; optimizer.name is sgd"),
     (CSV + "optimizer: {momentun: 0.9}", "optimizer.momentun", 2, 13, "did you mean 'momentum'? momentum belongs to sgd"),

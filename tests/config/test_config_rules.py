@@ -110,7 +110,7 @@ SPACES = [
     ("training.epochs: {log: [1.5, 20.0]}", "1.5 does not fit: must be a whole number"),
     (
         "optimizer.momentum: [0.0, 0.9]",
-        "0.0 does not fit: unknown key; momentum belongs to sgd, rmsprop; optimizer.name is adam",
+        "0.0 does not fit: unknown key; momentum belongs to sgd, rmsprop, muon; optimizer.name is adam",
     ),
     ("optimizer.name: {choices: [sgd, adm]}", "\"adm\" does not fit: unknown optimizer 'adm'; did you mean 'adam'?"),
     ("features.extract.components: [2, 5]", "2 does not fit: features.extract.name: is required"),
@@ -131,7 +131,7 @@ def test_a_searched_name_must_have_the_keys_searched_beside_it() -> None:
     parse_config(text % "sgd, rmsprop", "c.yaml", "c")
     parse_config(text % "sgd, adam", "c.yaml", "c")
     with pytest.raises(
-        ConfigError, match=r"momentum belongs to sgd, rmsprop, and the choices of optimizer\.name have none of them"
+        ConfigError, match=r"momentum belongs to sgd, rmsprop, muon, and the choices of optimizer\.name have none of them"
     ):
         parse_config(text % "adam, adamw", "c.yaml", "c")
 

@@ -49,7 +49,7 @@ def test_every_key_that_is_no_section_has_an_example():
     [
         ("optimizer.lr", ["optimizer.lr"], None),
         ("optimizer.sgd.momentum", ["optimizer.momentum"], [("sgd",)]),
-        ("optimizer.momentum", ["optimizer.momentum"], [("sgd",), ("rmsprop",)]),
+        ("optimizer.momentum", ["optimizer.momentum"], [("sgd",), ("rmsprop",), ("muon",)]),
         ("optimizer.adam", ["optimizer.adam"], None),
         ("optimizer.schedule.plateau.patience", ["optimizer.schedule.patience"], [("plateau",)]),
         ("optimizer.name", ["optimizer"], None),

@@ -33,6 +33,7 @@ OPTIMIZERS = {
     "adagrad": "adagrad",
     "adadelta": "{name: adadelta, rho: 0.95}",
     "rmsprop": "{name: rmsprop, momentum: 0.5}",
+    "muon": "{name: muon, adamw_lr: 0.002}",
     "adam": "{lr: 1e-3, eps: 1e-8}",
     "adamw": "{name: adamw, l2: 1e-4, l1: 1e-300}",
     "adamax": "adamax",

@@ -26,7 +26,7 @@ from mlcli.training.loop import (
 )
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
 
-OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "lbfgs"]
+OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "muon", "lbfgs"]
 CLASS_LOSSES = ["auto", "bce", "cross_entropy", "focal", "hinge", "perceptron"]
 REGRESSION_LOSSES = ["auto", "mse", "mae", "huber", "quantile"]
 

@@ -1,9 +1,11 @@
-"""Penalties beside the trajectories, and learning-rate factors against their formulas."""
+"""Penalties beside the trajectories, learning-rate factors against their formulas, and Muon against NumPy."""
 
 import math
 
+import numpy as np
 import pytest
-from torch import nn
+import torch
+from torch import nn, optim
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import (
@@ -11,11 +13,15 @@ from mlcli.config.sections.model import (
     CosineSchedule,
     ExponentialSchedule,
     InverseSqrtSchedule,
+    MuonConfig,
     OneCycleSchedule,
     PlateauSchedule,
     StepSchedule,
 )
-from mlcli.training.optimizers import lr_factor, penalty
+from mlcli.training.callbacks import Callback
+from mlcli.training.loop import new_state, train_model
+from mlcli.training.muon import orthogonalise
+from mlcli.training.optimizers import Parameters, build_optimizer, lr_factor, penalty
 from mlcli.training.state import EpochRecord
 
 
@@ -89,3 +95,114 @@ def test_plateau_watches_a_metric_that_can_be_undefined(scores, drops):
     ]
     config = PlateauSchedule(name="plateau", factor=0.5, patience=2, metric="f1")
     assert factor(config, 0, history=history) == 0.5**drops
+
+
+def newton_schulz(matrix):
+    """The iteration written out, in float64."""
+    x = matrix / (np.sqrt((matrix**2).sum()) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (6, 6), (1, 5)])
+def test_orthogonalise_equals_the_iteration_and_evens_out_singular_values(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    ours = orthogonalise(matrix).numpy()
+    np.testing.assert_allclose(ours, newton_schulz(matrix.numpy().astype(np.float64)), atol=1e-5)
+    values = np.linalg.svd(ours, compute_uv=False)
+    assert values.min() > 0.3
+    assert values.max() < 1.3
+
+
+class TwoLayers(nn.Module):
+    """Nine inputs, four hidden units, three outputs."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.hidden, self.output = nn.Sequential(nn.Linear(9, 4)), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.output(self.hidden(x).relu())
+
+
+def steps_of(model, optimizer, count=3):
+    """Gradient steps on seeded rows; the gradients of the hidden weight, one a step."""
+    gradients = []
+    for step in range(count):
+        x = torch.randn(8, 9, generator=torch.Generator().manual_seed(step))
+
+        def cost(x=x):
+            model.zero_grad()
+            value = model(x).square().mean()
+            value.backward()
+            gradients.append(model.hidden[0].weight.grad.numpy().astype(np.float64))
+            return value.detach()
+
+        optimizer.step(cost)
+    return gradients
+
+
+def test_muon_updates_hidden_weights_as_numpy_does_and_the_rest_as_adamw():
+    model, config = TwoLayers(), MuonConfig(name="muon", lr=0.1, momentum=0.9, adamw_lr=0.02, l2=0.5)
+    weight, momentum = model.hidden[0].weight.detach().numpy().astype(np.float64), np.zeros((4, 9))
+    for gradient in steps_of(model, build_optimizer(config, Parameters.of(model))):
+        momentum = 0.9 * momentum + 0.1 * gradient
+        update = newton_schulz(0.1 * gradient + 0.9 * momentum)
+        weight = weight * (1 - 0.1 * 0.5) - 0.1 * math.sqrt(max(1, 4 / 9)) * update
+    np.testing.assert_allclose(model.hidden[0].weight.detach().numpy(), weight, rtol=1e-4, atol=1e-5)
+
+    other = TwoLayers()
+    rest = [
+        {"params": [other.output.weight], "weight_decay": 0.5},
+        {"params": [other.hidden[0].bias, other.output.bias], "weight_decay": 0.0},
+    ]
+    reference = optim.Muon([other.hidden[0].weight], lr=0.1, momentum=0.9, weight_decay=0.5)
+    both = Both(reference, optim.AdamW(rest, lr=0.02))
+    steps_of(other, both)
+    for name, parameter in model.named_parameters():
+        # torch orthogonalises in bfloat16, of three digits.
+        torch.testing.assert_close(parameter, other.get_parameter(name), rtol=0.03, atol=0.01)
+
+
+class Both:
+    """Two optimizers that step together."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+
+    def step(self, cost):
+        cost()
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
+class KeepWeights(Callback):
+    """The output layer's weights when training ends, before the best ones are restored."""
+
+    def on_train_end(self, context, state, stopped):
+        self.weights = context.model.output.weight.detach().numpy().astype(np.float64)
+
+
+def test_averaged_weights_follow_their_recurrence(make_context):
+    decay, sections = 0.4, {"model": {"hidden": [3]}, "optimizer": {"name": "sgd", "lr": 0.1}}
+    own, expected = [], None
+    for n_steps in range(1, 9):  # two epochs of four steps
+        plain = make_context(**sections, training={"epochs": 2, "batch_size": 16})
+        steps = iter([False] * (n_steps - 1) + [True])
+        state = new_state(plain)
+        keeper = KeepWeights()
+        train_model(plain, state, [keeper], interrupted=lambda steps=steps: next(steps))
+        own.append(keeper.weights)
+    for step, weight in enumerate(own, start=1):
+        share = min(decay, (1 + step) / (10 + step))
+        expected = weight if expected is None else share * expected + (1 - share) * weight
+    context = make_context(**sections, training={"epochs": 2, "batch_size": 16, "average": decay})
+    state = new_state(context)
+    trained = train_model(context, state)
+    np.testing.assert_allclose(state.average["output.weight"].numpy(), expected, rtol=1e-5)
+    assert state.best_epoch in (1, 2)
+    if state.best_epoch == 2:
+        np.testing.assert_allclose(trained.model.output.weight.detach().numpy(), expected, rtol=1e-5)

@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from collections import OrderedDict
 from types import SimpleNamespace
 
 import pytest
@@ -16,12 +17,12 @@ from mlcli.training.optimizers import Parameters, build_optimizer, choose_update
 from mlcli.training.torch_private import DERIVATIVES, derivative, fused_adam
 
 CPU = torch.device("cpu")
-OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "lbfgs"]
+OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "muon", "lbfgs"]
 
 
 def network():
     torch.manual_seed(0)
-    return nn.Linear(7, 5)
+    return nn.Sequential(OrderedDict(hidden=nn.Sequential(nn.Linear(7, 5)), output=nn.Linear(5, 5)))
 
 
 def optimizer_for(name, model, l2=0.0):

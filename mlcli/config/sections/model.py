@@ -220,8 +220,8 @@ class _Optimizer(Section):
         "Use it to see which features matter.", term="L1 regularisation (regularización L1)", example=0.0001)
     l2: NonNegative = key(
         0.0,
-        "Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw it is the decoupled weight "
-        "decay.",
+        "Adds l2/2 · Σw² to the cost (weights, not biases): keeps weights small. For adamw and muon it is decoupled "
+        "weight decay.",
         "Raise it tenfold at a time against overfitting; with l1 it is the elastic net.",
         term="L2 regularisation (regularización L2)", example=0.001)
 
@@ -273,6 +273,17 @@ class AdamConfig(_Optimizer):
         1e-8, "Added to the denominator.", "Raise it when training is unstable in float32 or bfloat16.", example=1e-06)
 
 
+class MuonConfig(_Optimizer):
+    """Orthogonalised momentum for hidden weights, AdamW for the rest (Jordan et al., 2024)."""
+
+    name: Literal["muon"]
+    lr: Positive = key(0.02, "Learning rate of the hidden layers' weights.", **_LR)
+    momentum: OpenShare = key(0.95, "Decay of the running mean of gradients.", **_MOMENTUM)
+    adamw_lr: Positive = key(
+        0.001, "Learning rate of AdamW, for the output layer, embeddings, biases and normalisation.",
+        "Tune it like adamw's lr; the schedule changes both rates alike.", example=0.003)
+
+
 class LbfgsConfig(_Optimizer):
     """Quasi-Newton, for small full-batch problems (Liu and Nocedal, 1989)."""
 
@@ -284,6 +295,6 @@ class LbfgsConfig(_Optimizer):
 
 
 OptimizerConfig = Annotated[
-    SgdConfig | AdagradConfig | AdadeltaConfig | RmspropConfig | AdamConfig | LbfgsConfig,
+    SgdConfig | AdagradConfig | AdadeltaConfig | RmspropConfig | AdamConfig | MuonConfig | LbfgsConfig,
     Field(discriminator="name"),
 ]

@@ -68,6 +68,11 @@ class TrainingConfig(Section):
         None, "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",
         "Use it against overfitting, and to stop in time.", term="early stopping, a regularisation (parada temprana)",
         example={"patience": 15})
+    average: Annotated[float, Field(gt=0.0, lt=1.0)] | None = key(
+        None,
+        "Decay a step of an exponential moving average of the weights, which is validated and kept in their place. It "
+        "is at most (1 + step) / (10 + step), so that the first steps are soon forgotten.",
+        "Try 0.99, or 0.999 for more than some thousand steps, when the validation loss jumps.", example=0.99)
     augment: AugmentConfig | None = key(
         None, "Images only: random shifts, rotations, scales and distortions of each training image.",
         "Use it against overfitting when training takes many epochs; the training loss is then of the changed images.",
