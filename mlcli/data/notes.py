@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mlcli.data.profile import ColumnProfile, Profile, is_imbalanced
 from mlcli.data.tables.types import Kind
-from mlcli.io.text import shorten, show_number
+from mlcli.io.text import shorten, show_number, some_lines, some_of
 
 _CONTENT: Mapping[Kind, str] = {
     "number": "numbers",
@@ -17,6 +18,7 @@ _CONTENT: Mapping[Kind, str] = {
     "date": "dates",
 }
 _ALWAYS = ("number", "category")
+_LISTED = 8
 
 
 def profile_notes(profile: Profile) -> tuple[str, ...]:
@@ -49,9 +51,8 @@ def _rows(profile: Profile) -> Iterator[str]:
             yield f"{count:,} {split} rows are also among the training rows"
     gaps = [(c["name"], sum(c["missing"].values())) for c in profile["columns"] if any(c["missing"].values())]
     if gaps:
-        listed = ", ".join(f"{name} {count:,}" for name, count in gaps[:8])
-        more = f" and {len(gaps) - 8} more columns" if len(gaps) > 8 else ""
-        yield f"missing cells: {listed}{more}"
+        columns = " columns" if len(gaps) > _LISTED else ""
+        yield f"missing cells: {some_of([f'{name} {count:,}' for name, count in gaps], _LISTED)}{columns}"
 
 
 def _cleaning(profile: Profile) -> Iterator[str]:
@@ -72,11 +73,24 @@ def _cleaning(profile: Profile) -> Iterator[str]:
     left_out = cleaning["rows_read"] - cleaning["rows_kept"]
     if left_out:
         yield f"{left_out:,} rows were filtered out by dataset.keep"
-    for column, reason in cleaning["dropped_columns"].items():
-        yield f"column '{column}' was dropped: {reason}"
-    for column in cleaning["constant"]:
-        yield f"column '{column}' has the same value everywhere"
-    yield from cleaning["notes"]
+    yield from _of_columns(cleaning["dropped_columns"], "was dropped: {}", "were dropped: {}")
+    constant = dict.fromkeys(cleaning["constant"], "the same value everywhere")
+    yield from _of_columns(constant, "has {}", "have {}")
+    yield from some_lines(cleaning["notes"])
+
+
+def _of_columns(texts: Mapping[str, str], of_one: str, of_many: str) -> Iterator[str]:
+    """A line for each column; a line for all columns of one text where they are many."""
+    alike: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        alike.setdefault(text, []).append(name)
+    each = (
+        (f"column '{name}' {of_one.format(text)}" for name in names)
+        if len(names) <= _LISTED
+        else (f"{len(names):,} columns {of_many.format(text)}: {some_of(names, _LISTED)}",)
+        for text, names in alike.items()
+    )
+    return some_lines([*itertools.chain.from_iterable(each)])
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from mlcli.data.tables.types import Images, Kind, Schema, Table
 from mlcli.errors import DataError, UsageError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
-from mlcli.io.text import suggestion
+from mlcli.io.text import some_of, suggestion
 
 Format = Literal["csv", "parquet", "jsonl", "npz"]
 
@@ -37,6 +37,7 @@ SUFFIXES: Mapping[str, Format] = {
     ".npz": "npz",
 }
 _FORMATS = ("csv", "parquet", "jsonl", "npz")
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,13 @@ def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence
 
 
 def _require(raw: Rows, schema: Schema) -> None:
-    missing = [column.name for column in schema.columns if column.name not in raw.frame.columns]
-    if missing:
-        spare = [name for name in raw.frame.columns if name not in {column.name for column in schema.columns}]
-        parts = [f"{name!r} ({suggestion(name, spare)})" for name in missing[:5]]
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    needed, given = (dict.fromkeys(names) for names in ((one.name for one in schema.columns), raw.frame.columns))
+    if missing := [name for name in needed if name not in given]:
+        spare = [name for name in given if name not in needed]
+        parts = [*(f"{name!r} ({suggestion(name, spare)})" for name in missing[:_LISTED]), *missing[_LISTED:]]
         raise DataError(
-            f"{raw.origin.label}: {len(missing)} of the {len(schema.columns)} columns the model needs are missing: "
-            f"{', '.join(parts)}{more}; add or rename them"
+            f"{raw.origin.label}: {len(missing)} of the {len(needed)} columns the model needs are missing: "
+            f"{some_of(parts, _LISTED)}; add or rename them"
         )
 
 

@@ -128,12 +128,9 @@ def _matches(column: pl.Series, values: Sequence[Cell]) -> pl.Series:
 def _mark_missing(rows: Rows, tokens: Sequence[str]) -> Rows:
     # Cells that are numbers are finite.
     numbers = pl.Series(tokens, dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
-    marked = {
-        column.name: column.is_in(list(tokens) if column.dtype == pl.String else numbers.to_list())
-        for column in rows.frame
-        if column.dtype == pl.String or len(numbers)
-    }
-    frame = rows.frame.with_columns(
-        pl.when(~mask).then(pl.col(name)).alias(name) for name, mask in marked.items() if mask.any()
-    )
+    frame = rows.frame
+    for dtype, values in ((pl.String, list(tokens)), (pl.Float64, numbers.to_list())):
+        found = frame.select(pl.col(dtype).is_in(values).any()) if values else pl.DataFrame()
+        marked = pl.col([column.name for column in found if column[0]])
+        frame = frame.with_columns(pl.when(~marked.is_in(values)).then(marked))
     return rows.with_frame(frame)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlcli.config.sections.features import Encode, Impute, Scale
+from mlcli.io.text import some_lines, some_of
 
 _LISTED = 6  # names of dropped features in a note
 
@@ -93,7 +94,7 @@ class FeatureReport:
 
 def feature_notes(report: FeatureReport) -> tuple[str, ...]:
     """A line for each step that changed something: of the columns, then of their features."""
-    return (*_column_notes(report), *_imputed(report), *_feature_notes(report))
+    return (*_column_notes(report), *some_lines(_imputed(report)), *_feature_notes(report))
 
 
 def _column_notes(report: FeatureReport) -> Iterator[str]:
@@ -117,9 +118,7 @@ def _imputed(report: FeatureReport) -> Iterator[str]:
 
 
 def _feature_notes(report: FeatureReport) -> Iterator[str]:
-    for name, encoded in report.encoded.items():
-        rare = f", {encoded.rare} rare ones share a code" if encoded.rare else ""
-        yield f"encoded {name} as {encoded.encode}: {len(encoded.kept)} categories{rare}"
+    yield from some_lines(_encoded(name, encoded) for name, encoded in report.encoded.items())
     for scale, count in Counter(scaled.scale for scaled in report.scaled.values()).items():
         if scale != "none":
             yield f"scaled {count} columns: {scale}"
@@ -127,7 +126,11 @@ def _feature_notes(report: FeatureReport) -> Iterator[str]:
         yield f"cut {len(report.pieces)} number columns into {sum(report.pieces.values()):,} pieces"
     for key in dict.fromkeys(dropped.key for dropped in report.dropped):
         names = [dropped.name for dropped in report.dropped if dropped.key == key]
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        yield f"dropped by {key}: {', '.join(names[:_LISTED])}{more}"
+        yield f"dropped by {key}: {some_of(names, _LISTED)}"
     if explained := report.explained_variance:
         yield f"{len(explained)} principal components keep {sum(explained):.1%} of the variance"
+
+
+def _encoded(name: str, encoded: Encoded) -> str:
+    rare = f", {encoded.rare} rare ones share a code" if encoded.rare else ""
+    return f"encoded {name} as {encoded.encode}: {len(encoded.kept)} categories{rare}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 # C0 and C1 controls (ESC and CSI start commands), line and paragraph ends, marks that turn the writing direction
 # so that text reads as another, and halves of surrogate pairs, which cannot be written at all.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_LISTED = 12
+_LISTED, _LINES = 12, 20
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
@@ -60,6 +60,19 @@ def suggestion(name: str, valid: Sequence[str]) -> str:
         return f"did you mean {' or '.join(repr(text) for text in near)}?"
     more = f", … ({len(valid)} in all)" if len(valid) > _LISTED else ""
     return f"there are: {', '.join(valid[:_LISTED])}{more}" if valid else "there are none"
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 5 more`: at most this many of them, and how many are left."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def some_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of one kind: as many as can be read, and how many are left."""
+    lines = list(lines)
+    yield from lines[:_LINES]
+    if len(lines) > _LINES:
+        yield f"… and {len(lines) - _LINES:,} more such lines"
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -36,6 +36,7 @@ USUAL_MARKERS = {
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _MOST_OTHERS = 3
 _LEADING_ZERO = r"^0\d+$"
+EMPTY, CONSTANT = "every cell is missing", "the same in every row"
 _FEW = 20
 
 
@@ -54,23 +55,38 @@ class CellsFound:
 
 def find_cells(frame: pl.DataFrame, delimiter: str) -> CellsFound:
     """Decimal mark and markers of the text columns."""
-    texts = {column.name: column.drop_nulls() for column in frame if column.dtype == pl.String}
-    texts = {name: text.filter(~text.is_in(list(DEFAULT_MARKERS))) for name, text in texts.items()}
-    decimal = _decimal(list(texts.values()), delimiter)
+    texts = frame.select(pl.col(pl.String)).select(_without_default_markers(pl.all()))
+    decimal = _decimal(texts, delimiter)
     found: dict[str, str] = {}
-    for name, text in texts.items():
-        for marker in _markers(text, decimal):
-            found.setdefault(marker, name)
+    for text in _may_have_markers(texts, decimal):
+        for marker in _markers(text.drop_nulls(), decimal):
+            found.setdefault(marker, text.name)
     return CellsFound(decimal, found)
 
 
-def _decimal(texts: Sequence[pl.Series], delimiter: str) -> Decimal:
+def _without_default_markers(text: pl.Expr) -> pl.Expr:
+    return pl.when(~text.is_in(list(DEFAULT_MARKERS))).then(text)
+
+
+def _decimal(texts: pl.DataFrame, delimiter: str) -> Decimal:
     """The mark with which more columns are numbers."""
     if delimiter == ",":
         return "."
     marks: tuple[Decimal, ...] = (".", ",")
-    points, commas = (sum(_numbers(text, mark).count() >= NEARLY * len(text) > 0 for text in texts) for mark in marks)
+    known = texts.select(pl.all().count())
+    points, commas = (
+        sum(number.count() >= NEARLY * n[0] > 0 for number, n in zip(as_numbers(texts, mark), known, strict=True))
+        for mark in marks
+    )
     return "," if commas > points else "."
+
+
+def _may_have_markers(texts: pl.DataFrame, decimal: Decimal) -> Iterator[pl.Series]:
+    """The columns with cells that are no numbers, or whose least number is a sentinel."""
+    numbers = as_numbers(texts, decimal)
+    for text, number, least in zip(texts, numbers, numbers.select(pl.all().min()), strict=True):
+        if number.null_count() > text.null_count() or least[0] in SENTINELS:
+            yield text
 
 
 def _numbers(text: pl.Series, decimal: Decimal) -> pl.Series:
@@ -136,9 +152,10 @@ def suggest_roles(frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series) -> 
 def _role(column: pl.Series, raw: pl.Series) -> ColumnRole:
     known = column.drop_nulls()
     if not len(known):
-        return ColumnRole(column.name, "drop", "every cell is missing")
+        return ColumnRole(column.name, "drop", EMPTY)
     if known.n_unique() == 1:
-        return ColumnRole(column.name, "drop", "the same in every row")
+        why = CONSTANT if len(known) == len(column) else f"{CONSTANT} that has a value"
+        return ColumnRole(column.name, "drop", why)
     return _number_role(column, known, raw) if column.dtype == pl.Float64 else _text_role(column, known)
 
 

@@ -20,7 +20,6 @@ from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
 from mlcli.data.readers.text_file import GZIP, open_text, unpack_start
 from mlcli.data.selection import CellsConfig, select_cells
-from mlcli.data.tables.inference import Decimal
 from mlcli.data.tables.rows import Rows
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
@@ -95,19 +94,26 @@ def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
     cells = find_cells(rows.frame, delimiter) if rows.is_text else CellsFound(".", {})
     if cells.decimal != ".":
         keys["decimal"] = cells.decimal
-    read: list[pl.Series] = []
-    unreadable: dict[str, str] = {}
-    for name in rows.frame.columns:
-        try:
-            read.append(read_column(rows, name, cells.missing, cells.decimal))
-        except DataError as error:
-            unreadable[name] = str(error)
+    read, unreadable = _read_columns(rows, cells)
     return TableFound(keys, pl.DataFrame(read), rows.frame, cells, unreadable)
 
 
-def read_column(rows: Rows, name: str, missing: tuple[str, ...], decimal: Decimal) -> pl.Series:
-    """One column as numbers or text, as training will read it. Raises DataError for cells that it would refuse."""
-    return select_cells(rows, [name], CellsConfig(missing, {}, {}, decimal), {}, "", plain=[name]).rows.frame[name]
+def _read_columns(rows: Rows, cells: CellsFound) -> tuple[list[pl.Series], dict[str, str]]:
+    """Columns as numbers or text, as training will read them; and those that it would refuse, each with the reason.
+
+    All at once, and in halves where one is refused.
+    """
+    names = rows.frame.columns
+    try:
+        config = CellsConfig(cells.missing, {}, {}, cells.decimal)
+        return select_cells(rows, names, config, {}, "", plain=set(names)).rows.frame.get_columns(), {}
+    except DataError as error:
+        if len(names) == 1:
+            return [], {names[0]: str(error)}
+    middle = len(names) // 2
+    halves = (rows.with_frame(rows.frame.select(part)) for part in (names[:middle], names[middle:]))
+    (read, refused), (others, also) = (_read_columns(half, cells) for half in halves)
+    return read + others, refused | also
 
 
 def _arrays(path: str, place: Path) -> ArraysFound:

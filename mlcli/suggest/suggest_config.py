@@ -16,7 +16,8 @@ from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
-from mlcli.suggest.columns import ColumnRole, hints_of, suggest_roles
+from mlcli.io.text import some_of
+from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
 from mlcli.suggest.source import ArraysFound, TableFound
 
 _LISTED = 6
@@ -31,6 +32,10 @@ SMALL, LARGE = 500, 5_000
 _SKEWED = 2.0
 _MANY_CATEGORIES = 50
 _RARE = 0.1
+# Where so many columns say nothing, training leaves them out by itself: they are not named.
+_MANY_IDLE = 20
+# Features are selected where there are more than so many, and so many times as many as rows.
+_WIDE, _TIMES_ROWS, _K_BEST = 500, 10, 50
 # Bins of the piecewise-linear encoding, the rows from which it helps, and the most inputs that it may add.
 _PIECES, _ROWS_TO_CUT, _MOST_PIECES = 32, 2_000, 2_000
 
@@ -93,11 +98,15 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     data = DataSummary(task, frame, target, kept)
     n_dropped = len(roles) - len(kept)
     left_out = f" and {n_dropped} left out" if n_dropped else ""
+    idle = [one.name for one in roles if one.why in (CONSTANT, EMPTY)]
+    idle = idle if len(idle) > _MANY_IDLE else []
+    named = [one for one in roles if not idle or one.why not in (CONSTANT, EMPTY)]
     summary = (
         f"{path}: {found.raw.height:,} rows; columns: {len(kept)} used as features{left_out}.",
+        *([f"Training leaves out {len(idle):,} columns without two values: {some_of(idle, _LISTED)}."] if idle else []),
         f"target {target}: {_describe_target(data)}.",
     )
-    dataset = tuple(_dataset(found, data, roles, asked))
+    dataset = tuple(_dataset(found, data, named, asked))
     return SuggestedConfig(_document(head, summary, found.keys, dataset, _table_defaults(data)), summary, roles)
 
 
@@ -127,9 +136,7 @@ def _describe_target(data: DataSummary) -> str:
         low, high = (float(end) for end in target.to_frame().select(pl.all().min().alias("a"), pl.all().max()).row(0))
         return f"a number from {low:.6g} to {high:.6g}"
     counts = target.value_counts(sort=True).rows()
-    listed = ", ".join(f"{name} {count:,}" for name, count in counts[:_LISTED])
-    more = f" and {len(counts) - _LISTED} more" if len(counts) > _LISTED else ""
-    return f"{len(counts)} classes ({listed}{more})"
+    return f"{len(counts)} classes ({some_of([f'{name} {count:,}' for name, count in counts], _LISTED)})"
 
 
 def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool) -> Iterator[CommentedKey]:
@@ -209,7 +216,8 @@ def _array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
 
 def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
     numbers = [one.name for one in summary.features if one.use == "number"]
-    skewed = [name for name in numbers if abs(summary.frame[name].skew() or 0.0) > _SKEWED]
+    skew = summary.frame.select(pl.col(numbers).skew())
+    skewed = [column.name for column in skew if abs(column[0] or 0.0) > _SKEWED]
     scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
     if skewed and summary.n_rows >= SMALL:
         scale = CommentedKey("scale", "quantile", f"{_first(skewed)} strongly skewed")
@@ -218,14 +226,12 @@ def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
     pieces: tuple[CommentedKey, ...] = ()
     if summary.n_rows >= _ROWS_TO_CUT and 0 < _PIECES * len(numbers) <= _MOST_PIECES:
         pieces = (CommentedKey("pieces", _PIECES, "piecewise-linear encoding of numbers, in bins at quantiles"),)
-    wide = [
-        one.name
-        for one in summary.features
-        if one.use == "category" and summary.frame[one.name].n_unique() > _MANY_CATEGORIES
-    ]
+    categories = [one.name for one in summary.features if one.use == "category"]
+    distinct = summary.frame.select(pl.col(categories).n_unique())
+    wide = [column.name for column in distinct if column[0] > _MANY_CATEGORIES]
     columns: dict[str, Value] = {name: {"encode": "embedding"} for name in wide}
     entries = [scale, *pieces]
-    if any(one.use == "category" for one in summary.features):
+    if categories:
         entries.append(CommentedKey("encode", "one_hot", "a column of 0 and 1 for each category"))
     if any(one.use == "date" for one in summary.features):
         entries.append(
@@ -233,6 +239,9 @@ def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
         )
     if columns:
         entries.append(CommentedKey("columns", columns, "many categories: a learned vector for each"))
+    if len(summary.features) > max(_WIDE, _TIMES_ROWS * summary.n_rows):
+        why = f"of {len(summary.features):,} columns for {summary.n_rows:,} rows: the best, each by itself"
+        entries.append(CommentedKey("select", {"k_best": _K_BEST}, why))
     return tuple(entries)
 
 

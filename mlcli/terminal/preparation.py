@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import typer
 from mlcli.data.notes import profile_notes
 from mlcli.errors import UsageError
 from mlcli.io.memory import shown_size
-from mlcli.io.text import printable
+from mlcli.io.text import printable, some_lines, some_of
 from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -24,19 +25,24 @@ if TYPE_CHECKING:
     from mlcli.use_cases.init import ExampleResult, InitResult
     from mlcli.use_cases.prepare import PrepareResult
 
-# Columns that `check` lists one by one; characters of an example value.
-MOST_COLUMNS, EXAMPLE_WIDTH = 40, 24
+# Columns that are listed one by one, and findings of one kind; characters of an example value.
+MOST_COLUMNS, MOST_FINDINGS, EXAMPLE_WIDTH = 40, 20, 24
+_LISTED = 8
 
 
 def choose_target(screen: Screen, data: str, found: TableFound) -> str:
     """The column that the user names, by its name or number. Raises UsageError where nobody can be asked."""
     names = found.raw.columns
     if screen.as_json or not (screen.live and sys.stdin.isatty()):
-        raise UsageError(f"--target: name the column to predict; {data} has: {', '.join(map(printable, names))}")
+        listed = some_of([*map(printable, names)], MOST_COLUMNS)
+        raise UsageError(f"--target: name the column to predict; {data} has: {listed}")
     kinds = {"Float64": "numbers", "String": "text"}
-    rows = []
+    dtypes, rows = dict(found.frame.schema), []
+    half = MOST_COLUMNS // 2
     for number, name in enumerate(names, 1):
-        kind = kinds[str(found.frame.schema[name])] if name in found.frame.columns else "?"
+        if half < number <= len(names) - half:
+            continue  # the target is often one of the last
+        kind = kinds[str(dtypes[name])] if name in dtypes else "?"
         examples = found.raw[name].drop_nulls().unique(maintain_order=True).head(3)
         rows.append((str(number), name, kind, ", ".join(str(value)[:EXAMPLE_WIDTH] for value in examples)))
     screen.table(("", "column", "type", "examples"), rows)
@@ -53,9 +59,16 @@ def show_started(screen: Screen, result: InitResult) -> None:
     """The columns left out, and what was written."""
     for line in result.summary:
         screen.heading(line)
+    alike: dict[str, list[str]] = {}
     for role in result.columns:
         if role.why:
-            screen.say(f"· {role.name}: {'left out: ' if role.use == 'drop' else ''}{role.why}")
+            alike.setdefault(f"{'left out: ' if role.use == 'drop' else ''}{role.why}", []).append(role.name)
+    for line in some_lines(
+        f"· {name}: {why}"
+        for why, names in alike.items()
+        for name in (names if len(names) <= _LISTED else [f"{len(names):,} columns, {some_of(names, _LISTED)}"])
+    ):
+        screen.say(line)
     screen.say(f"Configuration: {result.config}; schema for editors: {result.schema}")
 
 
@@ -119,11 +132,18 @@ def _show_prepared_in_detail(screen: Screen, result: PrepareResult, done: Sequen
 
 def show_data_findings(screen: Screen, findings: Sequence[DataFinding], start: str = "") -> None:
     """Serious findings as warnings, the others as notes."""
+    count: Counter[str] = Counter()
     for finding in findings:
+        count[finding.check] += 1
+        if count[finding.check] > MOST_FINDINGS:
+            continue
         if finding.serious:
             screen.warn(start + finding.text)
         else:
             screen.say(f"· {start}{finding.text}")
+    for check, n in count.items():
+        if n > MOST_FINDINGS:
+            screen.warn(f"{start}{check}: … and {n - MOST_FINDINGS:,} more columns; --json lists all")
 
 
 def show_features(screen: Screen, result: FeaturesResult) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from torch import nn
 
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
-from mlcli.features.report import FeatureReport
+from mlcli.features.report import Dropped, FeatureReport
 from mlcli.io.memory import available_memory
+from mlcli.io.text import some_of
 from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
@@ -139,8 +141,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
 def _describe_task(task: FittedTask) -> str:
     if not isinstance(task, Classification):
         return "regression"
-    more = f" and {len(task.classes) - _LISTED} more" if len(task.classes) > _LISTED else ""
-    return f"{len(task.classes)} classes: {', '.join(task.classes[:_LISTED])}{more}"
+    return f"{len(task.classes)} classes: {some_of(task.classes, _LISTED)}"
 
 
 def _describe_context(context: TrainingContext) -> TrainingPlan:
@@ -176,24 +177,29 @@ def _layers(model: Mlp) -> Iterator[LayerPlan]:
 def _columns(inputs: Inputs) -> Iterator[PlannedColumn]:
     """The table's columns in the order of the report, then those that step 1 dropped; none of images."""
     profile, report, sources = inputs.prepared.profile, inputs.features.report, inputs.features.columns_of_features
+    n_inputs = Counter(sources.get(feature, feature) for feature in (*report.features, *report.embedded))
+    lost = defaultdict(list)
+    for dropped in report.dropped:
+        lost[sources.get(dropped.name)].append(dropped)
+
+    def planned(name: str, role: str, kind: str, start: str = "") -> PlannedColumn:
+        # A PCA's components are of all columns together.
+        count = None if report.explained_variance else n_inputs[name]
+        return PlannedColumn(name, role, kind, start + _becomes(name, kind, report, lost[name]), count)
+
     for column in profile["columns"]:
-        name, kind = column["name"], str(column["kind"])
         if column["role"] == "target":
-            yield PlannedColumn(name, "target", kind, "predicted", 0)
+            yield PlannedColumn(column["name"], "target", column["kind"], "predicted", 0)
         else:
-            yield PlannedColumn(name, "feature", kind, *_becomes(name, kind, report, sources))
+            yield planned(column["name"], "feature", column["kind"])
     for name, formula in report.derived.items():
-        becomes, n_inputs = _becomes(name, "number", report, sources)
-        yield PlannedColumn(name, "derived", "number", f"{formula}; {becomes}", n_inputs)
+        yield planned(name, "derived", "number", f"{formula}; ")
     for name, reason in ((profile["cleaning"] or {}).get("dropped_columns") or {}).items():
         yield PlannedColumn(name, "dropped", "", f"left out: {reason}", 0)
 
 
-def _becomes(name: str, kind: str, report: FeatureReport, sources: Mapping[str, str]) -> tuple[str, int | None]:
-    """The transforms of a column, and its number of inputs; None with a PCA, whose components all columns share.
-
-    sources : the column of each feature
-    """
+def _becomes(name: str, kind: str, report: FeatureReport, lost: Sequence[Dropped]) -> str:
+    """The transforms of a column; lost : its features that were dropped."""
     parts = ["1 for true, 0 for false"] if kind == "boolean" else []
     if buckets := report.hashed.get(name):
         parts.append(f"hash: words in {buckets:,} buckets")
@@ -209,7 +215,6 @@ def _becomes(name: str, kind: str, report: FeatureReport, sources: Mapping[str, 
         parts.append(f"{imputed.missing:,} missing: {each}{imputed.how}{value}")
     if (scaled := report.scaled.get(numbers[0])) is not None and scaled.scale != "none":
         parts.append(f"scaled: {scaled.scale}")
-    own = [one for one in (*report.features, *report.embedded) if sources.get(one, one) == name]
-    if lost := [dropped for dropped in report.dropped if sources.get(dropped.name) == name]:
+    if lost:
         parts.append(f"{len(lost)} dropped by {lost[0].key}")
-    return "; ".join(parts) or "unchanged", None if report.explained_variance else len(own)
+    return "; ".join(parts) or "unchanged"

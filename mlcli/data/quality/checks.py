@@ -27,10 +27,11 @@ from mlcli.data.quality.sample import (
     draw_sample_rows,
     encode,
 )
-from mlcli.data.tables.frames import column_of, portions
-from mlcli.data.tables.types import SplitName, Splits, Table
+from mlcli.data.tables.frames import frames_with, portions
+from mlcli.data.tables.types import Kind, SplitName, Splits, Table
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import check_version, from_json, read_json
+from mlcli.io.text import some_of
 from mlcli.reporter import Reporter
 
 KIND = "checks"
@@ -39,6 +40,8 @@ VERSION = 1
 
 # Distinct whole numbers count the rows where their range is at most this many times the number of rows.
 DENSE = 1.2
+# Constant columns that are named one by one; more are left to features.select.variance.
+_MOST_CONSTANT, _LISTED = 20, 8
 DISTINCT_TEXTS = 0.99
 
 _ID_ENDS = {"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "nr", "rownames", "serial"}
@@ -112,30 +115,36 @@ def _load(folder: Path) -> tuple[DataFinding, ...]:
 
 def find_useless_columns(train: Table, profile: Profile) -> Iterator[DataFinding]:
     """Constant columns, row numbers and ids."""
+    columns = [column for column in profile["columns"] if column["role"] == "feature" and len(train)]
+    alike = [column for column in columns if column["distinct"] <= 1]
+    idle = [column["name"] for column in alike if column["distinct"] == 0 or not column["missing"]["train"]]
+    if len(idle) > _MOST_CONSTANT:
+        text = f"{len(idle):,} columns have the same value in all training rows: {some_of(idle, _LISTED)}"
+        yield DataFinding("constant", text, tuple(idle), {"columns": len(idle)}, serious=False)
+        idle = []
+    for name in idle:
+        text = f"column '{name}' has the same value in all training rows; set dataset.drop: [{name}]"
+        yield DataFinding("constant", text, (name,))
     n_rows = sum(profile["rows"].values())
-    for column in profile["columns"]:
-        if column["role"] == "target" or len(train) == 0:
-            continue
-        name, remedy = column["name"], f"set dataset.drop: [{column['name']}]"
-        if column["distinct"] <= 1:
-            if column["distinct"] == 0 or not column["missing"]["train"]:
-                yield DataFinding(
-                    "constant", f"column '{name}' has the same value in all training rows; {remedy}", (name,)
-                )
-        elif reason := _id_reason(train, column, n_rows):
-            text = f"column '{name}' {reason}, so it carries no information for new rows; {remedy}"
+    distinct = [column for column in columns if column["distinct"] > 1 and _may_be_id(train, column)]
+    parts = frames_with(train.rows, [column["name"] for column in distinct])
+    for column, part in zip(distinct, parts, strict=True):
+        if reason := _id_reason(part[column["name"]].drop_nulls(), column["kind"], n_rows):
+            name = column["name"]
+            text = f"column '{name}' {reason}, so it carries no information for new rows; set dataset.drop: [{name}]"
             yield DataFinding("id", text, (name,))
 
 
-def _id_reason(train: Table, column: ColumnProfile, n_rows: int) -> str:
-    """Why a column numbers or names the rows; empty where it does not."""
-    distinct, known = column["distinct"], len(train) - column["missing"]["train"]
-    if column["kind"] == "date" or len(train) < FEWEST_ROWS or distinct < DISTINCT_TEXTS * known:
-        return ""
-    values = column_of(train.rows, column["name"]).drop_nulls()
-    if column["kind"] != "category":
+def _may_be_id(train: Table, column: ColumnProfile) -> bool:
+    known = len(train) - column["missing"]["train"]
+    return column["kind"] != "date" and len(train) >= FEWEST_ROWS and column["distinct"] >= DISTINCT_TEXTS * known
+
+
+def _id_reason(values: pl.Series, kind: Kind, n_rows: int) -> str:
+    """Why a column's known values number or name the rows; empty where they do not."""
+    if kind != "category":
         return _row_number_reason(values, n_rows)
-    distinct = values.n_unique()  # the profile's count is an estimate in large tables
+    known, distinct = len(values), values.n_unique()  # the profile's count is an estimate in large tables
     return f"has {distinct:,} distinct texts in {known:,} training rows" if distinct > DISTINCT_TEXTS * known else ""
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlcli.data.tables.frames import rows_at
 from mlcli.data.tables.rows import as_days
 from mlcli.data.tables.types import Column, Table
+from mlcli.io.text import some_of
 
 # With fewer rows, what is found may well be chance.
 FEWEST_ROWS = 50
@@ -19,6 +20,7 @@ FEWEST_ROWS = 50
 SAMPLED = 10_000
 
 Floats = NDArray[np.float64]
+_LISTED = 8
 Check = Literal["duplicates", "constant", "id", "leak", "target_copy", "sum", "shift"]
 
 
@@ -39,7 +41,7 @@ class DataFinding:
 
     def __str__(self) -> str:
         """The check and its columns."""
-        return f"{self.check} ({', '.join(self.columns)})" if self.columns else self.check
+        return f"{self.check} ({some_of(self.columns, _LISTED)})" if self.columns else self.check
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,13 @@ def parse_numbers(
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
     maybe = [name for name in texts if wanted.get(name, "number" if name in inferred else "category") == "number"]
     numbers = as_numbers(rows.frame.select(maybe), decimal)
-    parsed = [_settle(rows, number, wanted.get(number.name), decimal, because) for number in numbers]
+    largest = dict(zip(numbers.columns, numbers.select(pl.all().abs().max()).row(0), strict=True)) if maybe else {}
+    parsed = [
+        number
+        if number.null_count() == rows.frame[number.name].null_count() and (largest[number.name] or 0) < EXACT
+        else _settle(rows, number, wanted.get(number.name), decimal, because)
+        for number in numbers
+    ]
     return rows.with_frame(rows.frame.with_columns(parsed))
 
 
@@ -131,7 +137,7 @@ def mean_words(known: pl.Series) -> float:
 def as_numbers(texts: pl.DataFrame, decimal: Decimal) -> pl.DataFrame:
     """Text columns as finite numbers, null where a cell is not a number."""
     numbers = texts.select(_number(name, decimal) for name in texts.columns)
-    infinite = [column.name for column in numbers if not column.is_finite().all()]
+    infinite = [column.name for column in numbers.select(pl.all().is_finite().all()) if not column[0]]
     return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in infinite)
 
 
