@@ -42,7 +42,7 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
     title = f"{result.run}: {STOPPED.get(result.stopped, result.stopped)}"
     if names:
         rows = [(split, *(show_number(scores.get(name)) for name in names)) for split, scores in splits]
-        title += f", best epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
+        title += f", {result.keep} epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
         screen.table(("split", *names), rows, title=title)
         screen.say(f"Model: {result.run.model}")
     else:

@@ -159,7 +159,8 @@ def _keep_best(context: TrainingContext, state: TrainingState) -> EpochRecord:
     state.history.append(record)
     watched = record.valid_score(context.watch)
     improved = math.isfinite(watched) and context.improves(watched, state.best_score)
-    if improved or valid_loss is None or not state.best:  # without validation rows the last epoch is the best
+    keeps_last = valid_loss is None or context.config.training.keep == "last"
+    if improved or keeps_last or not state.best:
         state.best_score, state.best_epoch = watched if math.isfinite(watched) else None, state.epoch
         state.best = {name: tensor.clone() for name, tensor in context.model.state_dict().items()}
     return record

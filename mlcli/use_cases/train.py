@@ -37,7 +37,8 @@ STAND_IN_EPOCHS, STAND_IN_BATCH, STAND_IN_PATIENCE = 20, 16, 10
 class TrainResult:
     """How a training ended.
 
-    train, valid : loss and metrics of the best weights; valid is empty without validation rows
+    best_epoch   : whose weights are kept; with training.keep: last, the last one
+    train, valid : loss and metrics of these weights; valid is empty without validation rows
     seconds      : of the training loop, in this process
     """
 
@@ -45,6 +46,7 @@ class TrainResult:
     stopped: Stopped
     epochs: int
     best_epoch: int
+    keep: str
     n_parameters: int
     train: dict[str, float]
     valid: dict[str, float]
@@ -147,6 +149,7 @@ def summarise_training(
         stopped=trained.stopped,
         epochs=state.epoch,
         best_epoch=state.best_epoch,
+        keep=context.config.training.keep,
         n_parameters=context.n_parameters,
         train=best_scores(decided, state, context.train),
         valid=best_scores(decided, state, context.valid),

@@ -70,6 +70,7 @@ ROWS = [
     ("dataset: iris\noptimizer: lbfgs", "optimizer.name", 2, 12, 'lbfgs needs training.batch_size: "full"; it is auto', "dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full}"),
     ("dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full, clip_norm: 1}", "training.clip_norm", 3, 41, "lbfgs chooses its own step length", "dataset: iris\noptimizer: adam\ntraining: {batch_size: full, clip_norm: 1}"),
     ("dataset: iris\ntraining: {augment: {shift: 1}}", "training.augment", 2, 12, "is for images, and dataset.name is iris", "dataset: digits\ntraining: {augment: {shift: 1}}"),
+    ("dataset: iris\ntraining: {keep: last, early_stopping: {}}", "training.keep", 2, 18, "last keeps the weights of the last epoch", "dataset: iris\ntraining: {keep: last}"),
 ]  # fmt: skip
 
 # ruff: noqa: E501 (one row a line)
@@ -131,7 +132,8 @@ def test_a_searched_name_must_have_the_keys_searched_beside_it() -> None:
     parse_config(text % "sgd, rmsprop", "c.yaml", "c")
     parse_config(text % "sgd, adam", "c.yaml", "c")
     with pytest.raises(
-        ConfigError, match=r"momentum belongs to sgd, rmsprop, muon, and the choices of optimizer\.name have none of them"
+        ConfigError,
+        match=r"momentum belongs to sgd, rmsprop, muon, and the choices of optimizer\.name have none of them",
     ):
         parse_config(text % "adam, adamw", "c.yaml", "c")
 

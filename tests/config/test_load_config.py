@@ -166,7 +166,11 @@ def test_overrides_are_typed_as_the_file_is(overrides: list[str], path: str, exp
         ("model.hidden=[1, 0]", "model.hidden[1]", "must be a whole number >= 1"),
         ("optimizer=admw", "optimizer.name", "did you mean 'adamw'?"),
         ("training.early_stopping.metric=x", "training.early_stopping.metric", 'must be "loss"'),
-        ("optimizer.momentum=0.9", "optimizer.momentum", "momentum belongs to sgd, rmsprop, muon; optimizer.name is adam"),
+        (
+            "optimizer.momentum=0.9",
+            "optimizer.momentum",
+            "momentum belongs to sgd, rmsprop, muon; optimizer.name is adam",
+        ),
         ("dataset.name=sql", "dataset.query", "is required"),
         ("seed.x=3", "", "seed is not a section; it has no key x"),
         ("model.hidden[0]=3", "", "set the whole list: model.hidden=[…]"),

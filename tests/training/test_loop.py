@@ -247,6 +247,19 @@ def test_any_metric_chooses_the_best_weights(make_context, kind, metric):
     assert score(context, context.valid)[1][metric] == pytest.approx(best, rel=1e-6)
 
 
+def test_the_last_weights_are_kept_where_asked(make_context):
+    sections = {"model": {"hidden": []}, "optimizer": {"name": "sgd", "lr": 3.0}, "loss": {"name": "mae"}}
+    own = {}
+    for keep in ("best", "last"):
+        context = make_context("regression", **sections, training={"epochs": 5, "batch_size": 8, "keep": keep})
+        trained = train_model(context, new_state(context))
+        losses = [record.valid_loss for record in trained.state.history]
+        own[keep] = trained.state.best_epoch
+        assert score(context, context.valid)[0] == pytest.approx(losses[own[keep] - 1], rel=1e-6)
+    assert own["best"] == losses.index(min(losses)) + 1 < 5
+    assert own["last"] == 5
+
+
 def test_an_undefined_metric_is_left_out_and_never_the_best(make_context):
     context = make_context(training={"epochs": 4, "batch_size": 16, "early_stopping": {"metric": "precision"}})
     some_positive = context.scorer

@@ -104,6 +104,9 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
     if training.batch_size == 1 and normalises_batches(config.model):
         message = "one row has no variance for model.norm: batch; use 2 or more, or model.norm: layer"
         yield ConfigIssue(("training", "batch_size"), message, reads=(("model", "norm"), ("model", "hidden")))
+    if training.keep == "last" and training.early_stopping is not None:
+        message = "last keeps the weights of the last epoch, and early stopping those of the best; remove one of them"
+        yield ConfigIssue(("training", "keep"), message, reads=(("training", "early_stopping"),))
     if isinstance(optimizer, LbfgsConfig):
         if training.batch_size != "full":
             message = f'lbfgs needs training.batch_size: "full"; it is {training.batch_size}'

@@ -68,6 +68,9 @@ class TrainingConfig(Section):
         None, "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",
         "Use it against overfitting, and to stop in time.", term="early stopping, a regularisation (parada temprana)",
         example={"patience": 15})
+    keep: Literal["best", "last"] = key(
+        "best", "Weights that are kept: those of the best epoch by the validation rows, or those of the last epoch.",
+        "last shows what training without early stopping comes to, as when regularisations are compared.")
     average: Annotated[float, Field(gt=0.0, lt=1.0)] | None = key(
         None,
         "Decay a step of an exponential moving average of the weights, which is validated and kept in their place. It "
