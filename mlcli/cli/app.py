@@ -85,13 +85,13 @@ STEPS: dict[Callable[..., None], str] = {
 OTHERS: dict[Callable[..., None], str] = {
     play: examples(
         "play",
-        "play spiral -S model.hidden=[8,8]",
+        'play spiral -S "model.hidden=[8,8]"',
         "play people.csv --target income --x age --y hours",
         "play configs/iris.yaml --epochs 50",
     ),
     init: examples("init people.csv --target income", "init images/", "init --example iris"),
     show: examples("show", "show configs/adult.yaml --column age --column sex", "show digits -o digits.html"),
-    check: examples("check", "check configs/adult.yaml -S model.hidden=[512]", "check --json"),
+    check: examples("check", 'check configs/adult.yaml -S "model.hidden=[512]"', "check --json"),
     explain: examples("explain", "explain optimizer.lr", "explain adam", "explain relu"),
     schema: examples("schema -o mlcli.schema.json", "schema | less"),
     doctor: examples("doctor", "doctor > report.txt"),
