@@ -65,12 +65,19 @@ def read_json(path: Path, limit: int = _LIMIT) -> object:
     """Read a JSON document; raises ArtefactError when it is missing, damaged or larger than `limit` bytes."""
     content = read_limited(path, limit)
     try:
-        value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
         if b"\\u" in content:
             json.dumps(value, ensure_ascii=False).encode()  # escapes can spell halves of letters, which are no text
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path}: not valid JSON ({error}); {REMEDY}") from None
     return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.20} is too large for a number")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -27,6 +27,18 @@ def test_scalars_follow_the_core_schema(text: str, value: object) -> None:
     assert type(read) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: b#c # d#e\n", "b#c"), ("a: '#' # b\n", "#"), ("a: |\n  b'#c\n", "b'#c\n"), ("a: c# # d\n", "c#"),
+        ("a: [1, # b#c\n 2]\n", (1, 2)), ("a: ?b\n", "?b"), ("? a\n: 1\n", 1), ("{? a : 1}\n", 1),
+        ("a: |\n  x\n   ", "x\n \n"),
+    ],
+)  # fmt: skip
+def test_signs_of_comments_and_keys_inside_text_are_text(text: str, value: object) -> None:
+    assert read_yaml(text, "f").value == {"a": value}
+
+
 def test_every_key_and_value_has_its_place() -> None:
     tree = read_yaml("# first\na: 1\nsección:\n  - x\n  - {k: [1, 2]}\ntext: |\n  two\n  lines\n", "f")
     assert tree.value == {"a": 1, "sección": ("x", {"k": (1, 2)}), "text": "two\nlines\n"}
@@ -56,6 +68,13 @@ STOPPED = [
     ("a: {b: 1\n", 1, 4, "'{' is never closed"),
     ("a: [1,,2]\n", 1, 4, "'[' is not closed, or a comma is missing or doubled"),
     ("a: [{b: 1, c: 2\n", 1, 5, "'{' is never closed"),
+    ("a: 'x'#y\nb: 1\n", 1, 7, "a comment needs a blank before its '#'"),
+    ("ä: [1, 2,#y\n 3]\n", 1, 10, "a comment needs a blank before its '#'"),
+    ("a: >#y\n  x\n", 1, 5, "a comment needs a blank before its '#'"),
+    ("a: [1]#y\n", 1, 7, "a comment needs a blank before its '#'"),
+    ("a: [?x]\n", 1, 6, "text cannot start with '?' here"),
+    ("{?a: 1}\n", 1, 3, "text cannot start with '?' here"),
+    ("{a: 1, ? }\n", 1, 10, "a key is missing here"),
     ("a: ]\n", 1, 4, "']' closes a bracket that was never opened"),
     ("a: 'x\nb: 1\n", 1, 4, "the quote that opens here is never closed"),
     ('a: "x\n', 1, 4, "the quote that opens here is never closed"),

@@ -91,7 +91,19 @@ class TestVerifyFolder:
 
 class TestReadJson:
     @pytest.mark.parametrize(
-        "content", [b"", b"{", b"\xff", b"NaN", b"[Infinity]", b"[" * 100_000, b"1" * 5000 + b"x", b'"\xed\xa0\x80"']
+        "content",
+        [
+            b"",
+            b"{",
+            b"\xff",
+            b"NaN",
+            b"[Infinity]",
+            b"[1e400]",
+            b"-1.5e999",
+            b"[" * 100_000,
+            b"1" * 5000 + b"x",
+            b'"\xed\xa0\x80"',
+        ],
     )
     def test_damaged(self, tmp_path, content):
         (tmp_path / "x.json").write_bytes(content)

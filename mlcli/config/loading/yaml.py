@@ -36,6 +36,8 @@ _ADVICE = (
 Event: TypeAlias = Any  # the stubs of PyYAML know neither the anchor nor the tag of an event
 MAX_VALUES = 10_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Between two values: a comment without a blank before its sign, which libyaml takes for a comment all the same.
+_GLUED = re.compile(r"^[^#\n]*[^\s#]#", re.MULTILINE)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -66,10 +68,13 @@ def _refuse_control(text: str, source: str) -> None:
     found = _CONTROL.search(text)
     if found is None:
         return
-    before = text[: found.start()]
-    line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
     message = f"control characters are not allowed: U+{ord(found.group()):04X}; is this a text file?"
-    raise ConfigError([Problem("", message, source, line, column)])
+    raise ConfigError([Problem("", message, source, *_line_and_column(text, found.start()))])
+
+
+def _line_and_column(text: str, offset: int) -> tuple[int, int]:
+    before = text[:offset]
+    return before.count("\n") + 1, offset - before.rfind("\n")
 
 
 def _not_a_mapping(value: Value, place: Place) -> Problem:
@@ -104,7 +109,7 @@ class _Reader:
         """The only document; None when there is none."""
         value: Value | _Omit = None
         try:
-            events: Iterator[Event] = yaml.parse(self.text, Loader=_Loader)
+            events = self._events()
             for event in events:
                 if isinstance(event, yaml.DocumentStartEvent) and () in self.values:
                     raise self._stopped_at(event, "a second document starts here; one file holds one experiment")
@@ -116,6 +121,24 @@ class _Reader:
         except yaml.YAMLError:
             raise self.stopped("the text is not valid YAML", 1, 1) from None
         return None if isinstance(value, _Omit) else value
+
+    def _events(self) -> Iterator[Event]:
+        """The parser's events; raises ConfigError for what libyaml reads in another way than YAML 1.2 does."""
+        end = 0
+        open_line = self.text.rpartition("\n")[2].isspace()  # libyaml leaves out a last line of blanks without an end
+        events: Iterator[Event] = yaml.parse(self.text + "\n" * open_line, Loader=_Loader)
+        for event in events:
+            begin, start = max(end - 1, 0), event.start_mark.index
+            between = self.text[begin:start]
+            if isinstance(event, yaml.ScalarEvent):
+                if between.endswith("?"):
+                    raise self._stopped_at(event, "text cannot start with '?' here; put it in quotes")
+                between += self.text[start : self.text.find("\n", start)] if event.style in ("|", ">") else ""
+            if found := _GLUED.search(between):
+                place = _line_and_column(self.text, begin + found.end() - 1)
+                raise self.stopped("a comment needs a blank before its '#'; put text with '#' in quotes", *place)
+            end = event.end_mark.index
+            yield event
 
     def stopped(self, message: str, line: int | None, column: int | None) -> ConfigError:
         """The error that ends the reading, after the problems found before."""
@@ -189,6 +212,8 @@ class _Reader:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._stopped_at(event, "a key must be text, not a list or a section")
         key = str(event.value)
+        if not key and not event.style:
+            raise self._stopped_at(event, "a key is missing here")
         if _CONTROL.search(key):
             raise self._stopped_at(event, "control characters are not allowed in a key")
         self._check_properties(event, (*path, key))

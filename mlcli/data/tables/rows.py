@@ -13,6 +13,7 @@ from mlcli.io.text import shown, suggestion
 
 BLANKS = " \t\r\n\u00a0"
 EXACT = 2**53  # whole numbers up to here are exact as float64
+LAST_NANOSECOND = 2**63 - 1  # since 1970, in 64 bits
 
 
 def require_columns(names: Iterable[str], available: Sequence[str], key: str, label: str) -> None:
@@ -174,12 +175,25 @@ def _cells(rows: Rows, column: pl.Series, wanted: Kind | None) -> pl.Series:
     if dtype in (pl.Date, pl.Time):
         return column.dt.to_string("iso:strict")
     if isinstance(dtype, pl.Datetime):
+        if dtype.time_unit == "ns":
+            _refuse_last_time(rows, column)
         utc = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
         return utc.dt.to_string("iso:strict")
+    kind = dtype.base_type() if dtype.is_nested() else dtype  # nested a thousand deep, its whole name has no end
     raise DataError(
-        f"{rows.origin.label}: column {column.name!r} has type {dtype}; expected numbers, text, true/false or dates; "
+        f"{rows.origin.label}: column {column.name!r} has type {kind}; expected numbers, text, true/false or dates; "
         "convert the column, or leave it out with dataset.drop"
     )
+
+
+def _refuse_last_time(rows: Rows, column: pl.Series) -> None:
+    """Raise DataError for the last of all nanoseconds, to which Polars moves later times of Parquet's INT96."""
+    last = (column.to_physical() == LAST_NANOSECOND).fill_null(value=False)
+    if last.any():
+        raise DataError(
+            f"{rows.place(rows.first(last))}: column {column.name!r}: a time after 2262-04-11, the last day that "
+            "nanoseconds reach; write the column in microseconds, or leave it out with dataset.drop"
+        )
 
 
 def _exact(rows: Rows, column: pl.Series) -> pl.Series:
