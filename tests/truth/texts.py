@@ -1,0 +1,79 @@
+"""Suites of delimited text: csv-spectrum, and the polluted files of Pollock (Vitagliano et al., VLDB 2023)."""
+
+import csv
+import json
+import re
+
+from mlcli.config.loading.load import make_config
+from mlcli.data.sources import source_of
+from mlcli.data.tables.rows import BLANKS
+from mlcli.suggest.source import find_source
+from tests.truth.suites import REFUSED, Suite, judge
+
+TOLD, FOUND = "told", "found by init"
+KEPT = {",", ";", "\t", "|", " "}
+
+
+def cells_of(frame):
+    """Header and rows as text; what is missing is an empty cell."""
+    return [frame.columns, *([cell or "" for cell in row] for row in frame.rows())]
+
+
+def trimmed(rows):
+    """Cells as mlcli keeps them: without the blanks around them."""
+    return [[cell.strip(BLANKS) for cell in row] for row in rows]
+
+
+def read_cells(path, **keys):
+    """Header and rows of a file that the config describes."""
+    dataset = {"name": "csv", "path": str(path), "target": "y", **keys}
+    source = source_of(make_config({"name": "truth", "dataset": dataset}, "truth", "truth").dataset)
+    return cells_of(source.read_file(path).frame)
+
+
+def csv_spectrum(folder):
+    for path in sorted((folder / "csvs").glob("*.csv")):
+        objects = json.loads((folder / "json" / f"{path.stem}.json").read_text())
+        expected = trimmed([list(objects[0]), *(list(row.values()) for row in objects)])
+        yield judge(TOLD, path.name, lambda path=path: read_cells(path), expected)
+        yield judge(FOUND, path.name, lambda path=path: cells_of(find_source(str(path)).raw), expected)
+
+
+def pollock(folder):
+    root = folder / "polluted_files"
+    for path in sorted((root / "csv").glob("*.csv")):
+        with (root / "clean" / path.name).open(newline="", encoding="utf-8") as clean:
+            expected = trimmed(csv.reader(clean)) or REFUSED
+        told = json.loads((root / "parameters" / f"{path.name}_parameters.json").read_text())
+        kind = re.sub(r"(row_\w+?)_?\d.*", r"\1", path.stem) if path.stem.startswith("row") else "file"
+        keys = {"delimiter": told["delimiter"]} if told["delimiter"] else {}
+        yield judge(f"{kind}, {TOLD}", path.name, lambda path=path, keys=keys: read_cells(path, **keys), expected)
+        yield judge(f"{kind}, {FOUND}", path.name, lambda path=path: cells_of(find_source(str(path)).raw), expected)
+
+
+SUITES = (
+    Suite(
+        "csv-spectrum",
+        "csv-spectrum",
+        "maxogden/csv-spectrum",
+        "csvs",
+        "Every cell is compared with the suite's JSON, blanks around cells left aside. Each file is read twice: with a "
+        "config that names its delimiter, and as `mlcli init` finds it.",
+        "nothing.",
+        csv_spectrum,
+    ),
+    Suite(
+        "pollock",
+        "Pollock",
+        "HPI-Information-Systems/Pollock",
+        "polluted_files/csv",
+        "2,290 versions of one table of 83 rows, each with one fault: lines above the header, several tables, cells "
+        "too few or too many, stray quotes, other delimiters. Right means that every cell equals that of the suite's "
+        "clean version, blanks around cells left aside. Each file is read twice: told its delimiter, as the suite's "
+        "parameters say, and as `mlcli init` finds it. The suite's own score is not computed: it rewards what can be "
+        "saved of a damaged file, and mlcli stops at the first fault with the line and a remedy.",
+        "the parameters for quotes and escapes, for which mlcli has no keys; the survey's real files, which are in "
+        "Git LFS.",
+        pollock,
+    ),
+)
