@@ -36,7 +36,7 @@ def show(
         from mlcli.terminal.show import show_explored
         from mlcli.use_cases.show import show as run_show
 
-        result = run_show(config, session.screen, split, columns or ())
+        result = run_show(config, session.screen, split, columns or (), project=output is not None)
         trained = None if run is None or is_config_file(target) else run.read_manifest().data_fingerprint
         if not sets and trained not in (None, result.fingerprint):
             session.screen.warn(f"the data has changed since {target} was trained; this is the current data")

@@ -225,6 +225,7 @@ class ShowResult:
     fingerprint : of the prepared data
     notes       : the highlights, a sentence each
     asked       : whether columns were asked for by name
+    projections : "pca" and "tsne" of the features, where they were asked for
     """
 
     config: str
@@ -237,6 +238,7 @@ class ShowResult:
     explored: ExploredTable | ExploredImages
     notes: tuple[str, ...]
     asked: bool
+    projections: Mapping[str, Scatter]
 
     def to_json(self) -> dict[str, Any]:
         """The document of `show --json`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcli.eda.association import MAX_CLASSES, class_order
+from mlcli.eda.association import MAX_CLASSES, Scatter, class_order
 from mlcli.eda.columns import ColumnDistribution
 from mlcli.eda.explore import ExploredImages, ExploredTable, ShowResult
 from mlcli.eda.highlights import MEASURES, SPLITS, range_of, show_association, show_column_value
@@ -82,6 +82,7 @@ def render_data_page(result: ShowResult) -> str:
         cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
         left_out=max(0, len(table.columns) - MAX_CARDS) if table else 0,
         figures=_figures(table) if table else {},
+        projections={name: _plane(points) for name, points in result.projections.items()},
         max_open=MAX_OPEN,
     )
 
@@ -89,13 +90,17 @@ def render_data_page(result: ShowResult) -> str:
 def _figures(table: ExploredTable) -> dict[str, str]:
     """SVG documents by name."""
     figures = {}
-    if (points := table.scatter) is not None and points.x:
-        names = (points.x_name, points.y_name)
-        plane = draw_plane(names, points.x, points.y, points.groups, points.group, points.n_rows, points.grouped_by)
-        figures["points"] = svg_text(plane)
+    if table.scatter is not None and table.scatter.x:
+        figures["points"] = _plane(table.scatter)
     if (found := table.correlations) is not None and len(found.names) > 2:
         figures["correlations"] = svg_text(draw_correlations(found.names, found.r))
     return figures
+
+
+def _plane(points: Scatter) -> str:
+    names = (points.x_name, points.y_name)
+    figure = draw_plane(names, points.x, points.y, points.groups, points.group, points.n_rows, points.grouped_by)
+    return svg_text(figure)
 
 
 def class_levels(classes: Mapping[str, int], *, coloured: bool) -> list[Level]:

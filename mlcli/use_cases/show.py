@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig
@@ -10,17 +12,24 @@ from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.quality.checks import find_useless_columns
 from mlcli.data.quality.leaks import find_leaks
 from mlcli.data.quality.sample import SAMPLED, draw_sample
+from mlcli.data.splitting import take_rows
 from mlcli.data.tables.types import SplitName, Table
+from mlcli.eda.association import Scatter
 from mlcli.eda.explore import ExploredImages, ExploredTable, ShowResult, explore_images, explore_table
 from mlcli.eda.highlights import highlights
-from mlcli.errors import DataError, UsageError
+from mlcli.errors import DataError, MlcliError, UsageError
 from mlcli.reporter import Reporter
 
 OPEN_SPLITS: dict[str, SplitName] = {"train": "train", "valid": "valid"}
 
 
-def show(config: Config, reporter: Reporter, split: str = "train", columns: Sequence[str] = ()) -> ShowResult:
-    """Look at the training or validation rows; the test rows stay locked. Raises UsageError and DataError."""
+def show(
+    config: Config, reporter: Reporter, split: str = "train", columns: Sequence[str] = (), *, project: bool = False
+) -> ShowResult:
+    """Look at the training or validation rows; the test rows stay locked. Raises UsageError and DataError.
+
+    project : whether rows are projected on a plane, which fits the features and takes seconds
+    """
     if split not in OPEN_SPLITS:
         locked = "the test rows stay locked until `mlcli evaluate`; " if split == "test" else ""
         raise UsageError(f"--split: {locked}must be one of {', '.join(OPEN_SPLITS)}; got {split!r}")
@@ -42,7 +51,24 @@ def show(config: Config, reporter: Reporter, split: str = "train", columns: Sequ
         explored=explored,
         notes=(*found, *highlights(explored)),
         asked=bool(columns),
+        projections=_projections(config, prepared, chosen, reporter) if project else {},
     )
+
+
+def _projections(config: Config, prepared: Prepared, split: SplitName, reporter: Reporter) -> Mapping[str, Scatter]:
+    """Of the numbers that the network would see; embedded categories are left out. Empty where features do not fit."""
+    from mlcli.eda.projections import MAX_PROJECTED, project_rows, target_column
+    from mlcli.training.inputs import gather_inputs
+
+    try:
+        inputs = gather_inputs(config, reporter, prepared)
+    except MlcliError as error:
+        reporter.warn(f"no projections of the rows: {error}")
+        return {}
+    rows = prepared.splits[split]
+    sample = take_rows(rows, np.sort(np.random.default_rng(0).permutation(len(rows))[:MAX_PROJECTED]))
+    x = inputs.features.transform(sample)[:, : inputs.features.layout.n_numeric].double().numpy()
+    return project_rows(x, target_column(inputs.task, inputs.task.truth(sample)), len(rows))
 
 
 def _explore(prepared: Prepared, split: SplitName, columns: Sequence[str]) -> ExploredTable | ExploredImages:

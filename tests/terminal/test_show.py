@@ -23,7 +23,9 @@ def shown(rows, task, asked=()):
         found = explore_images(rows, profile, "train")
     else:
         found = explore_table(rows, profile, "train", task == "classification", asked)
-    return ShowResult(NASTY, "train", task, len(rows), "", None, "", found, (NASTY, *highlights(found)), bool(asked))
+    return ShowResult(
+        NASTY, "train", task, len(rows), "", None, "", found, (NASTY, *highlights(found)), bool(asked), {}
+    )
 
 
 def table(n_numbers, target, n_classes=3, n=60):
