@@ -15,7 +15,8 @@ import polars as pl
 from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, NpzConfig
 from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.idx import read_idx
-from mlcli.data.readers.images import Color, list_images, read_images, visible
+from mlcli.data.readers.image_folders import list_images, visible
+from mlcli.data.readers.images import Color, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
 from mlcli.data.readers.parquet import read_parquet

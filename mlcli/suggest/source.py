@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
 from mlcli.config.tree import Value
 from mlcli.data.prediction_input import SUFFIXES
 from mlcli.data.readers.csv import CsvSource, read_delimited
-from mlcli.data.readers.images import inspect_image, list_image_folders
+from mlcli.data.readers.image_folders import list_image_folders, split_folders
+from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
@@ -56,10 +58,11 @@ class TableFound:
 
 @dataclass(frozen=True)
 class ArraysFound:
-    """Images, or a table whose columns have no names: the dataset section, and the number of rows."""
+    """Images, or a table whose columns have no names: the dataset section, the number of rows, and what was guessed."""
 
     keys: dict[str, Value]
     n_rows: int
+    notes: tuple[str, ...] = ()
 
 
 def find_source(path: str) -> TableFound | ArraysFound:
@@ -129,15 +132,32 @@ def _arrays(path: str, place: Path) -> ArraysFound:
 
 
 def _images(path: str) -> ArraysFound:
-    """Images in one size: near that of the median image, with sides of at most _LARGEST_SIDE."""
-    (files,) = list_image_folders(ImagesConfig(name="images", path=path))
+    """Images in one size: near that of the median image, with sides of at most _LARGEST_SIDE.
+
+    Where the sub-folders are splits, the test images are those of test, or else of the validation folder.
+    """
+    keys: dict[str, Value] = {"name": "images", "path": path}
+    splits = split_folders(find_path(path))
+    notes: list[str] = []
+    if train := splits.pop("train", None):
+        keys["path"] = f"{path.rstrip('/')}/{train.name}"
+        if test := splits.pop("test", None) or splits.pop("valid", None):
+            keys["test_path"] = f"{path.rstrip('/')}/{test.name}"
+            notes.append(f"{train.name} and {test.name} are splits: the images of {test.name} are the test images.")
+        notes += [f"{rest}: not read; to train on its images, move them to {train}." for rest in splits.values()]
+    files, *_ = list_image_folders(ImagesConfig.model_validate(keys | {"size": (1, 1)}))
     every = max(1, len(files.paths) // _LOOKED_AT)
-    facts = [inspect_image(file) for file in files.paths[::every]]
+    facts = []
+    for file in files.paths[::every]:
+        with contextlib.suppress(DataError):
+            facts.append(inspect_image(file))
+    if not facts:
+        read_images(files.paths, (_SMALLEST_SIDE, _SMALLEST_SIDE), "gray")
     height, width, _ = sorted(facts, key=lambda one: one[0] * one[1])[len(facts) // 2]
     shrink = max(1.0, max(height, width) / _LARGEST_SIDE)
-    size = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (height, width))
-    color = "rgb" if any(is_colored for _, _, is_colored in facts) else "gray"
-    return ArraysFound({"name": "images", "path": path, "size": size, "color": color}, len(files.paths))
+    keys["size"] = tuple(max(_SMALLEST_SIDE, round(side / shrink)) for side in (height, width))
+    keys["color"] = "rgb" if any(is_colored for _, _, is_colored in facts) else "gray"
+    return ArraysFound(keys, len(files.paths), tuple(notes))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ _HINTS = {
     "time": "instead, to test on the latest rows; {0} is then not a feature",
 }
 _SPLIT = CommentedKey("split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping")
+_VALID = CommentedKey("split", {"valid": 0.2}, "share of the training rows for early stopping")
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
 
 SMALL, LARGE = 500, 5_000
@@ -72,8 +73,9 @@ def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> S
     """The configuration that predicts `target`; head: its first line. Raises DataError where nothing can be learned."""
     if isinstance(found, ArraysFound):
         kind = "images" if found.keys["name"] == "images" else "rows"
-        summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.",)
-        dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), _SPLIT)
+        summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.", *found.notes)
+        split = _VALID if "test_path" in found.keys else _SPLIT
+        dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), split)
         return SuggestedConfig(_document(head, summary, found.keys, dataset, _array_defaults(found.n_rows)), summary)
     return _suggest_table(found, target, head)
 
@@ -117,10 +119,10 @@ def _document(
     dataset: Sequence[CommentedKey],
     others: Sequence[CommentedKey],
 ) -> str:
-    name = CommentedKey(
-        "name", experiment_name(Path(str(keys["path"])).name.split(".")[0]), "runs go to runs/<name>/001, 002, …"
-    )
-    return write_document([head, *summary, ADVICE], [name, CommentedKey("dataset", inside=tuple(dataset)), *others])
+    path = Path(str(keys["path"]))
+    name = experiment_name((path.parent if "test_path" in keys else path).name.split(".")[0])
+    named = CommentedKey("name", name, "runs go to runs/<name>/001, 002, …")
+    return write_document([head, *summary, ADVICE], [named, CommentedKey("dataset", inside=tuple(dataset)), *others])
 
 
 def _task(labels: pl.Series, path: str) -> tuple[TaskKind, bool]:

@@ -121,6 +121,35 @@ def test_folders_of_pictures(folder, mlcli, pixel, color):
     assert mlcli("check", "-q").code == 0
 
 
+def test_folders_of_splits(folder, mlcli):
+    for split, count in (("train", 10), ("test", 2), ("val", 2)):
+        for name in ("cat", "dog"):
+            (folder / "pets" / split / name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("L", (9, 9), i).save(folder / "pets" / split / name / f"{i}.png")
+    result = mlcli("init", "pets")
+    assert result.code == 0
+    assert "train and test are splits: the images of test are the test images" in result.err
+    assert "pets/val: not read" in result.err
+    config = written(folder)
+    assert [config["name"], *(config["dataset"][key] for key in ("path", "test_path", "split"))] == [
+        "pets",
+        "pets/train",
+        "pets/test",
+        {"valid": 0.2},
+    ]
+    assert mlcli("check", "-q").code == 0
+
+
+def test_all_damaged_images_are_counted(folder, mlcli):
+    for name in ("cat", "dog"):
+        (folder / "pets" / name).mkdir(parents=True)
+        for i in range(3):
+            (folder / "pets" / name / f"{i}.png").write_text("")
+    result = mlcli("init", "pets")
+    assert (result.code, "pets/cat/0.png: cannot be read" in result.err, "5 more of 6" in result.err) == (3, True, True)
+
+
 def test_no_file_is_written_over(folder, mlcli):
     (folder / "t.csv").write_bytes(NASTY[-1].content)
     asked = ["init", "t.csv", "--target", "y"]

@@ -1,27 +1,27 @@
-"""Image files decoded with Pillow, and folders of them, one sub-folder per class."""
+"""Image files decoded with Pillow."""
 
 from __future__ import annotations
 
 import io
 import math
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from mlcli.config.sections.dataset import ImagesConfig
+from mlcli.data.readers.image_folders import list_image_folders
 from mlcli.data.readers.source import MemoryNeed, Source, pixels_need
 from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
+from mlcli.io.text import some_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,28 +30,10 @@ Color = Literal["gray", "rgb"]
 Item = TypeVar("Item")
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
-)
 _FILE_LIMIT = 256 << 20
 _WHOLE = 1 << 16  # so large a side that every image is decoded at its full size
 _MODES = {"gray": "L", "rgb": "RGB"}
-# What Python makes of the bytes of a name that is not UTF-8.
-_HALF_LETTERS = re.compile("[\ud800-\udfff]")
-_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-
-
-@dataclass(frozen=True)
-class ImageFolder:
-    """The files of a folder of classes, class by class and by name.
-
-    labels : int64 (n,), indices into class_names
-    """
-
-    folder: Path
-    paths: tuple[Path, ...]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
+_LISTED = 5
 
 
 class ImagesSource(Source[ImagesConfig]):
@@ -88,81 +70,38 @@ class ImagesSource(Source[ImagesConfig]):
         return SourceRead(images[0], images[1] if len(images) > 1 else None, "classification")
 
 
-def list_image_folders(config: ImagesConfig) -> tuple[ImageFolder, ...]:
-    """What is read: one folder, or two where the test images have a folder of their own."""
-    train = list_classes(find_path(config.path, config.origin))
-    if config.test_path is None:
-        return (train,)
-    test = list_classes(find_path(config.test_path, config.origin))
-    differing = sorted(set(train.class_names) ^ set(test.class_names))
-    if differing:
-        raise DataError(
-            f"{test.folder}: its classes differ from those of {train.folder} ({', '.join(differing[:5])}); "
-            "give both folders the same sub-folders"
-        )
-    return train, test
-
-
-def list_classes(folder: Path) -> ImageFolder:
-    """The images of each sub-folder; raises DataError for strays, empty classes and fewer than two classes."""
-    with resource_errors(folder):
-        if not folder.is_dir():
-            raise DataError(f"{folder}: not a folder; give a folder with one sub-folder of images per class")
-        classes = [entry for entry in visible(folder) if entry.is_dir()]
-        loose = [entry for entry in visible(folder) if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-        files = [list_images(entry) for entry in classes]
-    if loose:
-        raise DataError(
-            f"{loose[0]}: one of {len(loose)} images outside a class; move each into a folder named after its class"
-        )
-    if len(classes) < 2:
-        found = f"only one sub-folder, {classes[0].name}" if classes else "no sub-folders"
-        raise DataError(f"{folder}: {found}; expected at least two, one per class")
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in files])
-    return ImageFolder(folder, tuple(path for paths in files for path in paths), labels, tuple(c.name for c in classes))
-
-
-def list_images(folder: Path, *, beside: Sequence[Path] = ()) -> list[Path]:
-    """The images of one folder by name; raises DataError for anything else in it, and when there are none.
-
-    beside : other entries that are ignored
-    """
-    entries = [entry for entry in visible(folder) if entry not in beside]
-    strays = [entry for entry in entries if entry.suffix.lower() not in SUFFIXES or not entry.is_file()]
-    if strays:
-        raise DataError(
-            f"{strays[0]}: one of {len(strays)} files that are not images ({' '.join(sorted(SUFFIXES))}); remove them"
-        )
-    if not entries:
-        raise DataError(f"{folder}: no images; add some, or remove the folder")
-    return entries
-
-
-def visible(folder: Path) -> list[Path]:
-    """Entries by name, without hidden files and those of file managers; DataError for names that are not UTF-8.
-
-    A folder's name becomes a class name.
-    """
-    names = {entry.name: entry for entry in folder.iterdir() if not entry.name.startswith(".")}
-    for name, entry in names.items():
-        if _HALF_LETTERS.search(name):
-            raise DataError(f"{entry}: the name is not UTF-8; rename it")
-    return sorted(entry for name, entry in names.items() if name.lower() not in _SYSTEM_FILES)
-
-
 def read_images(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
-    """Decode and resize; raises DataError naming the first image that cannot be read.
+    """Decode and resize; raises DataError naming the first images that cannot be read, and how many there are.
 
     size : (height, width)
     returns uint8 (n, height, width), with 3 channels last for rgb
     """
-    return _fill(paths, lambda path: _fit(_decode(path, size, color), size, color), size, color)
+    refused: dict[Path, str] = {}
+
+    def work(path: Path) -> Image:
+        try:
+            return _fit(_decode(path, max(size), color), size)
+        except _UnreadableError as error:
+            refused[path] = str(error)
+            return _blank(size, color)
+
+    pixels = _fill(paths, work, size, color)
+    if refused:
+        first, *others = (path for path in paths if path in refused)
+        listed = some_of([f"{path} ({refused[path]})" for path in others], _LISTED)
+        more = f"; {len(others):,} more of {len(paths):,}: {listed}" if others else ""
+        remedy = f"replace or remove {'them' if others else 'it'} ({', '.join(FORMATS)} are read)"
+        raise DataError(f"{first}: cannot be read as an image ({refused[first]}){more}; {remedy}")
+    return pixels
 
 
 def inspect_image(path: Path) -> tuple[int, int, bool]:
     """Height, width, and whether any pixel is not gray; raises DataError where the image cannot be read."""
     with _strict_pillow():
-        image = _decode(path, (_WHOLE, _WHOLE), "rgb").convert("RGB")
+        try:
+            image = _decode(path, _WHOLE, "rgb")
+        except _UnreadableError as error:
+            raise DataError(f"{path}: cannot be read as an image ({error})") from error
     pixels = np.asarray(image)
     return image.height, image.width, bool((pixels != pixels[..., :1]).any())
 
@@ -173,7 +112,7 @@ def resize_pixels(pixels: np.ndarray, size: tuple[int, int], color: Color) -> np
         return np.ascontiguousarray(pixels)
     from PIL import Image
 
-    return _fill(pixels, lambda row: _fit(Image.fromarray(np.ascontiguousarray(row)), size, color), size, color)
+    return _fill(pixels, lambda row: _fit(Image.fromarray(row).convert(_MODES[color]), size), size, color)
 
 
 def _fill(
@@ -201,20 +140,37 @@ def _strict_pillow() -> Iterator[None]:
         yield
 
 
-def _decode(path: Path, size: tuple[int, int], color: Color) -> Image:
+class _UnreadableError(Exception):
+    """Why a file is no image that can be read."""
+
+
+def _decode(path: Path, side: int, color: Color) -> Image:
+    """The first frame in this colour; side : the most pixels that are needed."""
     with resource_errors(path):
         if path.stat().st_size > _FILE_LIMIT:
-            raise DataError(f"{path}: more than {_FILE_LIMIT >> 20} MiB; give a smaller image")
-        content = io.BytesIO(path.read_bytes())
+            raise _UnreadableError(f"more than {_FILE_LIMIT >> 20} MiB")
+        content = path.read_bytes()
         try:
-            return _open(content, max(size), _MODES[color])
+            return _open(io.BytesIO(content), side, _MODES[color])
         except MemoryError:
             raise
         except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error…
-            formats = ", ".join(FORMATS)
-            raise DataError(
-                f"{path}: cannot be read as an image ({error}); replace or remove it ({formats} are read)"
-            ) from error
+            raise _UnreadableError(_reason(content, error)) from error
+
+
+def _reason(content: bytes, error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if not isinstance(error, UnidentifiedImageError):
+        return str(error) or type(error).__name__
+    if not content:
+        return "the file is empty"
+    if content[4:8] == b"ftyp":
+        return "its content is HEIC, AVIF or a film; save it as PNG or JPEG"
+    # A page that was downloaded in an image's place, a pointer to a file that was not fetched, or a drawing.
+    if content.isascii() and b"\0" not in content:
+        return "its content is text"
+    return "its content is of another format, or its start is damaged"
 
 
 def _open(content: io.BytesIO, side: int, mode: str) -> Image:
@@ -226,7 +182,7 @@ def _open(content: io.BytesIO, side: int, mode: str) -> Image:
     content.seek(0)
     with Image.open(content, formats=FORMATS) as image:
         image.draft(mode, (side, side))
-        return _on_white(ImageOps.exif_transpose(image))
+        return _on_white(ImageOps.exif_transpose(image)).convert(mode)
 
 
 def _on_white(image: Image) -> Image:
@@ -244,11 +200,14 @@ def _on_white(image: Image) -> Image:
     return white
 
 
-def _fit(image: Image, size: tuple[int, int], color: Color) -> Image:
+def _fit(image: Image, size: tuple[int, int]) -> Image:
     from PIL import Image
 
     height, width = size
-    converted = image.convert(_MODES[color])
-    return (
-        converted if converted.size == (width, height) else converted.resize((width, height), Image.Resampling.BILINEAR)
-    )
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _blank(size: tuple[int, int], color: Color) -> Image:
+    from PIL import Image
+
+    return Image.new(_MODES[color], size[::-1])

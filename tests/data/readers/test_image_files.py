@@ -94,13 +94,19 @@ class TestUnreadable:
         with pytest.raises(DataError, match=f"{path.name}: .*{said}"):
             read_images([path], (4, 4), "gray")
 
-    def test_text(self, tmp_path):
-        (tmp_path / "x.png").write_text("hello")
-        self.check(tmp_path / "x.png", "cannot be read as an image")
-
-    def test_empty(self, tmp_path):
-        (tmp_path / "x.png").write_bytes(b"")
-        self.check(tmp_path / "x.png", "cannot be read as an image")
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"", "the file is empty"),
+            (b"<!DOCTYPE html><html>", "its content is text"),
+            (b"version https://git-lfs.github.com/spec/v1", "its content is text"),
+            (b"\0\0\0\x1cftypheic\0\0", "its content is HEIC, AVIF or a film; save it as PNG or JPEG"),
+            (b"\x89PXG\r\n\x1a\n\0\0", "its content is of another format, or its start is damaged"),
+        ],
+    )
+    def test_what_it_is(self, tmp_path, content, said):
+        (tmp_path / "x.png").write_bytes(content)
+        self.check(tmp_path / "x.png", rf"cannot be read as an image \({said}\); replace or remove it")
 
     def test_truncated_at_every_length(self, tmp_path):
         Image.fromarray(GRADIENT).save(tmp_path / "good.png")
@@ -134,9 +140,34 @@ class TestUnreadable:
         (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
         self.check(tmp_path / "x.png", "exceeds limit")
 
-    def test_the_first_of_several_is_named(self, tmp_path):
-        filled(tmp_path / "good.png", "L", 1)
-        for name in ("bad1.png", "bad2.png"):
-            (tmp_path / name).write_text("")
-        with pytest.raises(DataError, match=r"bad1\.png"):
-            read_images([tmp_path / name for name in ("good.png", "bad1.png", "bad2.png")], (4, 4), "gray")
+    def test_all_are_counted_and_the_first_named(self, tmp_path):
+        paths = [tmp_path / f"{place}.png" for place in range(20)]
+        for place, path in enumerate(paths):
+            if place % 2:
+                path.write_text("")
+            else:
+                filled(path, "L", 1)
+        with pytest.raises(DataError) as caught:
+            read_images(paths, (4, 4), "gray")
+        first, others = str(caught.value).split("; 9 more of 20: ")
+        assert first == f"{paths[1]}: cannot be read as an image (the file is empty)"
+        assert [f"/{place}.png" in others for place in (3, 5, 7, 9, 11, 13)] == [True] * 5 + [False]
+        assert others.endswith("and 4 more; replace or remove them (PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM are read)")
+
+
+@pytest.mark.parametrize(("mode", "value", "expected"), [("CMYK", (0, 255, 255, 0), [255, 0, 0]), ("1", 1, [255] * 3)])
+def test_cmyk_and_bits(tmp_path, mode, value, expected):
+    filled(tmp_path / "x.tif", mode, value)
+    assert read_images([tmp_path / "x.tif"], (4, 4), "rgb")[0, 0, 0].tolist() == expected
+
+
+def test_a_mode_without_gray_is_refused(tmp_path):
+    filled(tmp_path / "x.tif", "LAB", (1, 2, 3))
+    with pytest.raises(DataError, match=r"x\.tif: cannot be read as an image \(.*LAB"):
+        read_images([tmp_path / "x.tif"], (4, 4), "gray")
+
+
+def test_the_first_frame_of_an_animation(tmp_path):
+    frames = [Image.new("L", (4, 4), value) for value in (10, 200)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert read_images([tmp_path / "x.gif"], (4, 4), "gray")[0, 0, 0] == 10

@@ -1,9 +1,12 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from mlcli.config.sections.dataset import ImagesConfig
-from mlcli.data.readers.images import list_image_folders
+from mlcli.data.readers.image_folders import list_image_folders
 from mlcli.data.sources import read_source
 from mlcli.errors import DataError
 
@@ -55,6 +58,12 @@ def test_test_folder(pictures, tmp_path):
     assert test.class_names == images.class_names
 
 
+def test_a_class_may_be_called_as_a_split_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_folder(tmp_path / "pictures", train=[1], bus=[2])
+    assert read()[0].class_names == ("bus", "train")
+
+
 def test_files_to_be_read(pictures):
     (files,) = list_image_folders(ImagesConfig(name="images", path="pictures"))
     assert [str(path.relative_to(files.folder)) for path in files.paths] == ["cat/0.png", "dog/0.png", "dog/1.png"]
@@ -76,8 +85,41 @@ class TestErrors:
 
     def test_stray_files(self, pictures):
         (pictures / "cat" / "notes.txt").write_text("")
+        (pictures / "cat" / "more.md").write_text("")
+        self.check(r"cat/more\.md: one of 2 files that are not images")
+
+    def test_a_folder_in_a_class(self, pictures):
         (pictures / "cat" / "more").mkdir()
-        self.check(r"cat/more: one of 2 files that are not images")
+        self.check(r"cat/more: a folder in a folder of images; move its images into pictures/cat, or remove it")
+
+    def test_classes_one_folder_deeper(self, pictures):
+        pictures.rename("inner")
+        (pictures / "whole").mkdir(parents=True)
+        Path("inner").rename("pictures/whole/inner")
+        self.check(r"only one sub-folder, whole; .*; if inner is a class, set dataset\.path: pictures/whole$")
+
+    @pytest.mark.parametrize(
+        ("splits", "said"),
+        [
+            (("train", "val"), "set dataset.path: pictures/train and dataset.test_path: pictures/val$"),
+            (
+                ("Training", "test", "valid"),
+                "pictures/Training and dataset.test_path: pictures/test; validation",
+            ),
+            (("train",), "pictures/train$"),
+            (("val", "test"), "put the images of each class into a folder of its own"),
+        ],
+    )
+    def test_splits_are_no_classes(self, pictures, splits, said):
+        pictures.rename("classes")
+        for name in splits:
+            shutil.copytree("classes", pictures / name)
+        self.check(f"pictures: .* of splits, not of classes; .*{said}")
+
+    def test_images_right_in_the_splits(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        make_folder(tmp_path / "pictures", train=[1], test=[2])
+        self.check("test, train are names of splits.*such as train/cat")
 
     def test_loose_pictures(self, pictures):
         Image.new("L", (2, 2)).save(pictures / "loose.png")
