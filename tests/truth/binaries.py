@@ -1,5 +1,6 @@
-"""Suites of binary files: PngSuite (van Schaik), and Apache's test files of Parquet, beside what pyarrow reads."""
+"""Suites of binary files: PngSuite (van Schaik), pygif's GIFs, and Apache's Parquet, beside what pyarrow reads."""
 
+import configparser
 import datetime
 import decimal
 import json
@@ -51,12 +52,33 @@ def read_pixels(path):
 
 
 def expected_pixels(folder, path, height, width):
-    """Red, green, blue and alpha from the suite's JSON, on white; 16 bits are 257 levels a level."""
+    """The suite's pixels from its JSON, on white; a level of 8 bits is 257 of 16."""
     eight = folder / "json" / f"{path.stem}_to8.json"
     values = json.loads((eight if eight.exists() else folder / "json" / f"{path.stem}.json").read_text())
-    rgba = np.reshape(values, (height, width, 4)) / (257 if max(values) > 255 else 1)
+    return on_white(np.asarray(values) / (257 if max(values) > 255 else 1), height, width)
+
+
+def on_white(values, height, width):
+    """Red, green, blue and alpha up to 255, as they look on a white ground."""
+    rgba = np.reshape(values, (height, width, 4)).astype(float)
     alpha = rgba[..., 3:] / 255
     return Pixels(rgba[..., :3] * alpha + 255 * (1 - alpha))
+
+
+def gif_suite(folder):
+    for path in sorted((folder / "test-suite").glob("*.conf")):
+        facts = configparser.ConfigParser()
+        facts.read(path)
+        frames = [name for name in facts["config"]["frames"].split(",") if name]
+        expected = first_frame(path.parent / facts[frames[0]]["pixels"], facts["config"]) if frames else REFUSED
+        kind = ("no picture", "one picture", "several")[min(len(frames), 2)]
+        image = path.parent / facts["config"]["input"]
+        yield judge(kind, image.name, lambda image=image: read_pixels(image), expected)
+
+
+def first_frame(path, facts):
+    """The suite's pixels, on white."""
+    return on_white(np.frombuffer(path.read_bytes(), np.uint8), int(facts["height"]), int(facts["width"]))
 
 
 def parquet_testing(folder):
@@ -135,6 +157,16 @@ SUITES = (
         f"another decoder wrote them; they may differ by {LEVELS} of 255. Damaged files must be refused.",
         "gray: the same pixels, converted by Pillow.",
         png_suite,
+    ),
+    Suite(
+        "gif",
+        "GIF test suite of pygif",
+        "robert-ancell/pygif",
+        "test-suite",
+        "The first frame of every file is compared with the suite's, on a white ground, as with PngSuite; a file "
+        "without a frame must be refused.",
+        "further frames: mlcli reads one picture of a file.",
+        gif_suite,
     ),
     Suite(
         "parquet",

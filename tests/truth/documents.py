@@ -57,6 +57,11 @@ def json_suite(folder):
         for path in sorted((folder / "test_parsing").glob("*.json")):
             kind, data = kinds[path.name[0]], path.read_bytes()
             yield judge(f"bundle, {kind}", path.name, lambda path=path: typed(read_json(path)), typed_or_refused(data))
+            if kind == "valid":
+                text = path.read_text(encoding="utf-8")
+                yield judge(
+                    "config", path.name, lambda text=text: typed(read_yaml_value(text, "x")), typed(json.loads(text))
+                )
             yield judge_lines(f"lines, {kind}", path.name, data, Path(place))
             inner = data.strip()
             if inner[:1] + inner[-1:] == b"[]" and b"\n" not in inner:

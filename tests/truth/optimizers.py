@@ -19,21 +19,23 @@ def optimizer_section(section):
     return Config.model_validate({"name": "x", "dataset": {"name": "iris"}, "optimizer": section}).optimizer
 
 
-def follow(section, start, gradient, n_steps):
+def follow(section, start, gradient, n_steps, cost=None):
     """Weights after each step of mlcli's optimizer, float64 (n_steps, n); a bias, which l2 leaves alone, stays 1.
 
     gradient : of the weights (1, n), at a step counted from 0
+    cost     : of the weights, for L-BFGS, which compares costs
     """
-    weights = nn.Parameter(torch.tensor([start], dtype=torch.float64))
-    bias = nn.Parameter(torch.ones(1, dtype=torch.float64))
-    optimizer = build_optimizer(optimizer_section(section), Parameters([weights], [bias], [weights, bias]))
+    line = nn.Linear(len(start), 1, dtype=torch.float64)
+    weights, bias = line.weight, line.bias
+    weights.data[:], bias.data[:] = torch.tensor(start), 1
+    optimizer = build_optimizer(optimizer_section(section), Parameters.of(line))
     update = choose_update(optimizer, torch.device("cpu"))
     seen = []
     for step in range(n_steps):
 
         def closure(step=step):
             weights.grad, bias.grad = gradient(weights.detach(), step), torch.zeros_like(bias)
-            return torch.zeros((), dtype=torch.float64)
+            return torch.zeros((), dtype=torch.float64) if cost is None else cost(weights.detach())
 
         update(closure)
         assert bias.item() == 1

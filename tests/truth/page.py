@@ -62,7 +62,7 @@ NIST_MISSED = (
 OPTIMIZERS = """## Optimizers
 
 Every step of every optimizer with each of its keys equals that of `torch.optim` built by hand, without fused kernels,
-on a quadratic in float64 (`tests/truth/test_optimizers.py`). The tests of
+on a quadratic in float64 (`tests/truth/test_optimizers.py`; Muon's in `tests/training`). The tests of
 [Keras 3](https://github.com/keras-team/keras/tree/master/keras/src/optimizers) expect certain weights after each step
 of its own optimizers; mlcli's differ by:
 """

@@ -63,6 +63,28 @@ def test_every_step_is_torchs(section, kind, arguments):
     assert not torch.allclose(found[-1], found[0])
 
 
+def half_square(weights):
+    return (weights @ CURVATURE @ weights.mT).sum() / 2
+
+
+def test_every_step_of_lbfgs_is_torchs():
+    weights = nn.Parameter(torch.tensor([START], dtype=torch.float64))
+    optimizer = optim.LBFGS([weights], lr=0.3, max_iter=2, history_size=3, line_search_fn="strong_wolfe")
+
+    def closure():
+        weights.grad = weights.detach() @ CURVATURE
+        return half_square(weights.detach())
+
+    expected = []
+    for _ in range(4):
+        optimizer.step(closure)
+        expected.append(weights.detach().clone()[0])
+    section = {"name": "lbfgs", "lr": 0.3, "iterations": 2, "history": 3}
+    found = follow(section, START, lambda w, _: w @ CURVATURE, 4, half_square)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=1e-10, atol=1e-12)
+    assert found[-1].abs().max() < 0.5
+
+
 @pytest.mark.parametrize("golden", KERAS, ids=lambda golden: golden.test)
 def test_steps_are_those_that_keras_expects(golden):
     difference, allowed = golden.differences()

@@ -1,4 +1,4 @@
-"""Suites of delimited text: csv-spectrum, and the polluted files of Pollock (Vitagliano et al., VLDB 2023)."""
+"""Suites of delimited text: csv-spectrum, csv-test-data, and Pollock's polluted files (Vitagliano et al., 2023)."""
 
 import csv
 import json
@@ -39,6 +39,17 @@ def csv_spectrum(folder):
         yield judge(FOUND, path.name, lambda path=path: cells_of(find_source(str(path)).raw), expected)
 
 
+def csv_test_data(folder):
+    for path in sorted((folder / "csv").glob("*.csv")):
+        form, expected = folder / "json" / f"{path.stem}.json", REFUSED
+        if form.exists():
+            rows = json.loads(form.read_text(encoding="utf-8"))
+            named = [list(rows[0]), *(row.values() for row in rows)] if rows and isinstance(rows[0], dict) else rows
+            expected = trimmed(named)
+        kind = "not CSV" if path.name.startswith("bad") else "CSV"
+        yield judge(kind, path.name, lambda path=path: read_cells(path), expected)
+
+
 def pollock(folder):
     root = folder / "polluted_files"
     for path in sorted((root / "csv").glob("*.csv")):
@@ -61,6 +72,16 @@ SUITES = (
         "config that names its delimiter, and as `mlcli init` finds it.",
         "nothing.",
         csv_spectrum,
+    ),
+    Suite(
+        "csv-test-data",
+        "csv-test-data",
+        "sineemore/csv-test-data",
+        "csv",
+        "Files of RFC 4180, and files that are none, compared as those of csv-spectrum. mlcli takes the first line "
+        "for a header and wants a row below it.",
+        "nothing.",
+        csv_test_data,
     ),
     Suite(
         "pollock",
