@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -18,10 +18,11 @@ from mlcli.data.cleaning import (
     refuse_new_classes,
     sparse_columns,
 )
-from mlcli.data.selection import Selected, cells_config, select_cells
+from mlcli.data.selection import CellsConfig, Selected, cells_config, select_cells
+from mlcli.data.tables.doubts import find_text_doubts, find_value_doubts
 from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
-from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Kind, SourceRead, Table, TaskKind
+from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Doubt, Kind, SourceRead, Table, TaskKind
 from mlcli.errors import DataError
 
 
@@ -53,7 +54,7 @@ def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> R
     columns, label = rows.frame.columns, rows.origin.label
     split = config.split.column
     named = {"target": targets, "split.column": [split] if split else []}
-    named |= {key: getattr(config, key) for key in ("drop", "types", "dates", "keep", "replace")}
+    named |= {key: getattr(config, key) for key in ("drop", "types", "dates", "numbers", "keep", "replace")}
     for key, names in named.items():
         require_columns(names, columns, f"dataset.{key}", label)
     for name in targets:
@@ -80,6 +81,7 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     wanted = wanted_kinds(roles, config)
     cells, plain = cells_config(config), (*targets, config.split.column or "")
     selected = select_cells(raw, roles.all, cells, wanted, "as the dataset section says", plain=plain)
+    doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)
@@ -94,9 +96,18 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
         test_rows, test_report = _clean_test(raw_test, selected.rows, rows, roles, task, config)
         test = _table(test_rows, roles)
     reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
-    report = replace(report, dropped_columns=reasons, test=test_report)
+    report = replace(report, dropped_columns=reasons, doubts=doubts, test=test_report)
     split_key = rows.frame[roles.split] if roles.split else None
     return SourceRead(_table(rows, roles), test, task, split_key, report)
+
+
+def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells: CellsConfig) -> Iterator[Doubt]:
+    """Of features, and of targets that are not declared to be classes."""
+    targets = () if config.task == "classification" else roles.targets
+    names = [name for name in (*roles.features, *targets) if name not in config.types and name not in config.numbers]
+    yield from find_text_doubts(rows, names, targets, cells.decimal)
+    undeclared = [name for name in names if name not in config.replace and name not in roles.targets]
+    yield from find_value_doubts(raw, rows, undeclared, config.dates)
 
 
 def _refuse_gaps(rows: Rows, roles: Roles) -> None:

@@ -70,7 +70,8 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
     config = replace(cells_config(dataset), keep={})
     # Number columns whose cells may be parsed without being text first: no marker of missing cells is a number.
     as_text = config.decimal != "." or any(map(_is_number, config.missing))
-    plain = (name for name, kind in wanted.items() if kind == "number" and name not in config.replace)
+    changed = {*config.replace, *config.numbers}
+    plain = (name for name, kind in wanted.items() if kind == "number" and name not in changed)
     numbers = [] if as_text else list(plain)
     raw = _read(source, dataset, _format(source, format), numbers)
     _require(raw, schema)

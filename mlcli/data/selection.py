@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig
-from mlcli.config.sections.rows import Cell, MissingConfig, SourceConfig, TableConfig
+from mlcli.config.sections.rows import Cell, MissingConfig, NumberFormat, SourceConfig, TableConfig
+from mlcli.data.tables.amounts import parse_amounts
 from mlcli.data.tables.dates import parse_dates
 from mlcli.data.tables.inference import Decimal, parse_booleans, parse_numbers
 from mlcli.data.tables.rows import Rows, as_cells
@@ -28,13 +29,15 @@ class CellsConfig:
     keep: Mapping[str, Sequence[Cell]]
     decimal: Decimal
     dates: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, NumberFormat] = field(default_factory=dict)
 
 
 def cells_config(dataset: SourceConfig) -> CellsConfig:
     """Of a dataset section; the defaults for datasets without cleaning options."""
     decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
     if isinstance(dataset, TableConfig):
-        return CellsConfig(dataset.missing.values, dataset.replace, dataset.keep, decimal, dataset.dates)
+        markers = dataset.missing.values
+        return CellsConfig(markers, dataset.replace, dataset.keep, decimal, dataset.dates, dataset.numbers)
     return CellsConfig(MissingConfig().values, {}, {}, decimal)
 
 
@@ -79,6 +82,7 @@ def select_cells(
     rows = _keep_rows(rows, config.keep)
     rows = rows.with_frame(rows.frame.select(names))
     rows = _mark_missing(rows, config.missing)
+    rows = parse_amounts(rows, config.numbers, config.decimal)
     rows = parse_numbers(rows, wanted, config.decimal, set(names) if raw.is_text else config.replace, because)
     undeclared = dict.fromkeys(name for name in names if name not in plain)
     wanted = {**_native_kinds(raw, [name for name in undeclared if name not in config.replace]), **wanted}

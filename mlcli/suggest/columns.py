@@ -8,10 +8,19 @@ from typing import Literal
 
 import polars as pl
 
-from mlcli.config.sections.rows import MissingConfig
+from mlcli.config.sections.rows import MissingConfig, NumberFormat
+from mlcli.config.tree import Value
 from mlcli.data.quality.checks import has_code_name, has_id_name, is_index
 from mlcli.data.quality.leaks import is_copy
-from mlcli.data.tables.dates import ISO, date_formats
+from mlcli.data.tables.dates import as_dates
+from mlcli.data.tables.doubts import (
+    MANY_NUMBERS,
+    are_compact_dates,
+    describe,
+    far_dates,
+    number_keys,
+    spreadsheet_dates,
+)
 from mlcli.data.tables.inference import (
     ENOUGH,
     FEWEST_TEXTS,
@@ -21,6 +30,7 @@ from mlcli.data.tables.inference import (
     is_free_text,
     looks_boolean,
 )
+from mlcli.data.tables.recognition import Reading, read_texts
 
 Use = Literal["number", "category", "boolean", "date", "drop"]
 Hint = Literal["", "group", "time"]
@@ -31,21 +41,26 @@ USUAL_MARKERS = {
     *("-", "--", "---", "–", "—", ".", "..", "...", "*", "??", "#n/a", "#na", "#null!", "#value!", "#div/0!", "<na>"),
     *("n.a.", "na", "n/a", "nan", "nil", "none", "null", "(null)", "\\n", "missing", "unknown", "undefined", "empty"),
     *("not available", "nd", "n.d.", "s/d", "k.a.", "sin dato", "sin datos", "desconocido", "x", "inf", "-inf"),
+    *("+inf", "infinity", "-infinity", "+infinity", "∞", "0000-00-00", "0000-00-00 00:00:00", "00/00/0000"),
 }
 # Numbers that mark missing cells where they are far from all others.
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _MOST_OTHERS = 3
 _LEADING_ZERO = r"^0\d+$"
 EMPTY, CONSTANT = "every cell is missing", "the same in every row"
+_ONLY_DECIMAL = r",(?:\d{1,2}|\d{4,})$|^[+-]?0?,"
+_MARKS: tuple[Decimal, ...] = (".", ",")
+_PHONE = 9
 _FEW = 20
 
 
 @dataclass(frozen=True)
 class CellsFound:
-    """The decimal mark, and further markers of missing cells, each with the column that shows it."""
+    """The decimal mark, markers of missing cells, each with the column that shows it, and formats of numbers."""
 
     decimal: Decimal
     markers: dict[str, str]
+    numbers: dict[str, NumberFormat]
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -53,15 +68,29 @@ class CellsFound:
         return (*DEFAULT_MARKERS, *self.markers)
 
 
-def find_cells(frame: pl.DataFrame, delimiter: str) -> CellsFound:
-    """Decimal mark and markers of the text columns."""
+def find_cells(frame: pl.DataFrame, delimiter: str, *, is_text: bool) -> CellsFound:
+    """Decimal mark, markers and number formats of the text columns.
+
+    is_text : the source has no types, so that plain numbers need no format
+    """
     texts = frame.select(pl.col(pl.String)).select(_without_default_markers(pl.all()))
     decimal = _decimal(texts, delimiter)
+    numbers = as_numbers(texts, decimal)
+    columns = list(zip(texts, numbers, numbers.select(pl.all().min()), strict=True))
+    words = [text.name for text, number, _ in columns if number.null_count() > text.null_count() or not is_text]
+    readings = dict(read_texts(texts, words, decimal))
     found: dict[str, str] = {}
-    for text in _may_have_markers(texts, decimal):
-        for marker in _markers(text.drop_nulls(), decimal):
+    formats = {}
+    for text, number, least in columns:
+        reading = readings.get(text.name)
+        markers = [*_markers(reading)] if reading else []
+        if least[0] in SENTINELS and number.count() >= text.count() / 2:
+            markers += _sentinels(text, number)
+        for marker in markers:
             found.setdefault(marker, text.name)
-    return CellsFound(decimal, found)
+        if reading and (form := _number_format(reading, markers, is_text=is_text)):
+            formats[text.name] = form
+    return CellsFound(decimal, found, formats)
 
 
 def _without_default_markers(text: pl.Expr) -> pl.Expr:
@@ -69,41 +98,44 @@ def _without_default_markers(text: pl.Expr) -> pl.Expr:
 
 
 def _decimal(texts: pl.DataFrame, delimiter: str) -> Decimal:
-    """The mark with which more columns are numbers."""
+    """The mark with which more columns are numbers; a point where every comma may be a thousands mark."""
     if delimiter == ",":
         return "."
-    marks: tuple[Decimal, ...] = (".", ",")
-    known = texts.select(pl.all().count())
-    points, commas = (
-        sum(number.count() >= NEARLY * n[0] > 0 for number, n in zip(as_numbers(texts, mark), known, strict=True))
-        for mark in marks
+    least = [NEARLY * column.count() for column in texts]
+    by_point, by_comma = (
+        [0 < number.count() >= few for number, few in zip(as_numbers(texts, mark), least, strict=True)]
+        for mark in _MARKS
     )
-    return "," if commas > points else "."
+    if sum(by_comma) <= sum(by_point):
+        return "."
+    only = [column for column, one, other in zip(texts, by_comma, by_point, strict=True) if one and not other]
+    return "," if any(column.str.contains(_ONLY_DECIMAL).any() for column in only) else "."
 
 
-def _may_have_markers(texts: pl.DataFrame, decimal: Decimal) -> Iterator[pl.Series]:
-    """The columns with cells that are no numbers, or whose least number is a sentinel."""
-    numbers = as_numbers(texts, decimal)
-    for text, number, least in zip(texts, numbers, numbers.select(pl.all().min()), strict=True):
-        if number.null_count() > text.null_count() or least[0] in SENTINELS:
-            yield text
+def _number_format(reading: Reading, markers: Sequence[str], *, is_text: bool) -> NumberFormat | None:
+    """The format to declare, where it reads every cell but markers."""
+    if reading.kind != "number" or len(reading.formats) != 1 or not set(reading.others["cell"]) <= set(markers):
+        return None
+    distinct = reading.cells["cell"].filter(reading.fits)
+    is_plain = reading.formats == (NumberFormat(),) and not as_numbers(distinct.to_frame(), ".").to_series().has_nulls()
+    if is_plain and (is_text or len(distinct) <= MANY_NUMBERS or distinct.str.contains(_LEADING_ZERO).any()):
+        return None
+    form = reading.formats[0]
+    return form if isinstance(form, NumberFormat) else None
 
 
-def _numbers(text: pl.Series, decimal: Decimal) -> pl.Series:
-    return as_numbers(text.to_frame(), decimal).to_series()
-
-
-def _markers(text: pl.Series, decimal: Decimal) -> Iterator[str]:
-    """Markers among a column's cells: common ones among numbers or dates, a few others among many, sentinels."""
-    numbers = _numbers(text, decimal)
-    for known in (numbers.is_not_null(), text.str.contains(ISO)):
-        n_known = int(known.sum())
-        others = text.filter(~known).unique(maintain_order=True).to_list()
-        usual = all(cell.lower() in USUAL_MARKERS for cell in others)
-        few = len(others) <= _MOST_OTHERS and n_known >= max(ENOUGH, NEARLY * len(text))
-        if n_known >= len(text) / 2 and (usual or few):
-            yield from others
-            yield from _sentinels(text, numbers)
+def _markers(reading: Reading) -> Iterator[str]:
+    """Markers among the cells that are not read: common ones, or a few others among many; and far dates."""
+    others = reading.others["cell"].to_list()
+    usual = all(cell.lower() in USUAL_MARKERS for cell in others)
+    few = len(others) <= _MOST_OTHERS and reading.n_fits >= max(ENOUGH, NEARLY * reading.n_cells)
+    if usual or few:
+        yield from others
+    if reading.kind == "date" and len(reading.formats) == 1 and not isinstance(reading.formats[0], NumberFormat):
+        cells = reading.cells["cell"]
+        dates = as_dates(cells, reading.formats[0])
+        for far, _ in far_dates(dates):
+            yield from cells.filter(dates == far)
 
 
 def _sentinels(text: pl.Series, numbers: pl.Series) -> Iterator[str]:
@@ -123,6 +155,7 @@ class ColumnRole:
     hint     : another use: split.by group or time
     declared : dataset.types must name the kind, since another one would be inferred
     format   : of dates that are not ISO 8601
+    choices  : keys of the dataset section that read the column, of which the user must choose one
     """
 
     name: str
@@ -131,16 +164,21 @@ class ColumnRole:
     hint: Hint = ""
     declared: bool = False
     format: str | None = None
+    choices: tuple[tuple[str, Value], ...] = ()
 
 
-def suggest_roles(frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series) -> tuple[ColumnRole, ...]:
+def suggest_roles(
+    frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series, cells: CellsFound, *, is_text: bool
+) -> tuple[ColumnRole, ...]:
     """The role of every column of frame, in order.
 
     frame : Float64 and String columns, null where missing
     raw   : the same columns as they are written in the file
     """
     why = f"determines {target.name}; remove it from drop if it is known when predicting"
-    roles = (_role(frame[name], raw[name]) for name in frame.columns)
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    readings = dict(read_texts(frame, texts, cells.decimal))
+    roles = (_role(frame[name], raw[name], cells, readings.get(name), is_text=is_text) for name in frame.columns)
     return tuple(
         replace(role, use="drop", why=why, declared=False)
         if role.use != "drop" and is_copy(frame[role.name], target)
@@ -149,18 +187,45 @@ def suggest_roles(frame: pl.DataFrame, raw: pl.DataFrame, target: pl.Series) -> 
     )
 
 
-def _role(column: pl.Series, raw: pl.Series) -> ColumnRole:
+def _role(
+    column: pl.Series, raw: pl.Series, cells: CellsFound, reading: Reading | None, *, is_text: bool
+) -> ColumnRole:
     known = column.drop_nulls()
     if not len(known):
         return ColumnRole(column.name, "drop", EMPTY)
     if known.n_unique() == 1:
         why = CONSTANT if len(known) == len(column) else f"{CONSTANT} that has a value"
         return ColumnRole(column.name, "drop", why)
-    return _number_role(column, known, raw) if column.dtype == pl.Float64 else _text_role(column, known)
+    if column.dtype == pl.Float64:
+        return _number_role(column, known, raw, cells.numbers.get(column.name))
+    if reading is None:
+        return _text_role(column, known)
+    if reading.kind == "date" and len(reading.formats) == 1 and reading.n_fits == reading.n_cells:
+        return _date_role(column, reading.formats[0])
+    found = describe(column.name, reading, cells.decimal, is_text=is_text)
+    why = found.text.removeprefix(f"column {column.name!r}").lstrip(": ") if found else ""
+    if found and found.sure:
+        return ColumnRole(column.name, "drop", why, choices=tuple(_choices(column.name, reading, cells.decimal)))
+    role = _text_role(column, known)
+    return replace(role, why=why) if role.use == "category" else role
 
 
-def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series) -> ColumnRole:
+def _choices(name: str, reading: Reading, decimal: Decimal) -> Iterator[tuple[str, Value]]:
+    for form in reading.formats if len(reading.formats) > 1 else ():
+        if isinstance(form, NumberFormat):
+            yield "numbers", {name: number_keys(form, decimal)}
+        else:
+            yield "dates", {name: form}
+
+
+def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series, form: NumberFormat | None) -> ColumnRole:
     name, n_distinct = column.name, known.n_unique()
+    if form is not None and not (_like_phones(raw, form) or has_code_name(name)):
+        return ColumnRole(name, "number", f"numbers, written as in {raw.drop_nulls()[0]!r}")
+    if form is None and are_compact_dates(known):
+        return _date_role(column, "%Y%m%d")
+    if days := spreadsheet_dates(known):
+        return ColumnRole(name, "number", days)
     if raw.dtype == pl.String and raw.str.contains(_LEADING_ZERO).any():
         return _code_role(name, n_distinct, len(known), "numbers that begin with 0 are codes")
     if not bool((known == known.round()).all()):
@@ -174,6 +239,12 @@ def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series) -> ColumnR
     return ColumnRole(name, "number")
 
 
+def _like_phones(raw: pl.Series, form: NumberFormat) -> bool:
+    """Whether cells in groups of digits are all of one length, and long."""
+    lengths = raw.drop_nulls().str.len_chars().unique()
+    return form == NumberFormat(thousands=" ") and len(lengths) == 1 and lengths[0] >= _PHONE
+
+
 def _code_role(name: str, n_distinct: int, n_rows: int, why: str) -> ColumnRole:
     if n_distinct > n_rows / 2 and n_rows >= FEWEST_TEXTS:
         return ColumnRole(name, "drop", f"{n_distinct:,} distinct codes in {n_rows:,} rows, like an id")
@@ -182,8 +253,6 @@ def _code_role(name: str, n_distinct: int, n_rows: int, why: str) -> ColumnRole:
 
 def _text_role(column: pl.Series, known: pl.Series) -> ColumnRole:
     name, n_distinct, n_rows = column.name, known.n_unique(), len(known)
-    if formats := date_formats(known):
-        return _date_role(column, formats)
     if looks_boolean(known):
         return ColumnRole(name, "boolean")
     if is_free_text(known):
@@ -197,12 +266,10 @@ def _text_role(column: pl.Series, known: pl.Series) -> ColumnRole:
     return ColumnRole(name, "category")
 
 
-def _date_role(column: pl.Series, formats: Sequence[str | None]) -> ColumnRole:
-    if len(formats) > 1:
-        return ColumnRole(column.name, "drop", f"dates may be {formats[0]} or {formats[1]}; set dataset.dates")
+def _date_role(column: pl.Series, form: object) -> ColumnRole:
     hint: Hint = "" if column.null_count() else "time"
     why = "dates, encoded as year, month, day, weekday, hour and elapsed days"
-    return ColumnRole(column.name, "date", why, hint, format=formats[0])
+    return ColumnRole(column.name, "date", why, hint, format=form if isinstance(form, str) else None)
 
 
 def hints_of(roles: Sequence[ColumnRole]) -> Iterator[tuple[Hint, str]]:

@@ -46,12 +46,14 @@ class TableFound:
     keys       : of the dataset section, as far as the file shows them
     frame      : Float64 and String columns, null where missing
     raw        : the same columns as they are written
+    is_text    : the source has no types
     unreadable : columns that training would refuse, with the reason
     """
 
     keys: dict[str, Value]
     frame: pl.DataFrame
     raw: pl.DataFrame
+    is_text: bool
     cells: CellsFound
     unreadable: dict[str, str]
 
@@ -94,11 +96,11 @@ def _delimited(path: str, place: Path) -> TableFound:
 
 
 def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
-    cells = find_cells(rows.frame, delimiter) if rows.is_text else CellsFound(".", {})
+    cells = find_cells(rows.frame, delimiter, is_text=rows.is_text)
     if cells.decimal != ".":
         keys["decimal"] = cells.decimal
     read, unreadable = _read_columns(rows, cells)
-    return TableFound(keys, pl.DataFrame(read), rows.frame, cells, unreadable)
+    return TableFound(keys, pl.DataFrame(read), rows.frame, rows.is_text, cells, unreadable)
 
 
 def _read_columns(rows: Rows, cells: CellsFound) -> tuple[list[pl.Series], dict[str, str]]:
@@ -108,7 +110,7 @@ def _read_columns(rows: Rows, cells: CellsFound) -> tuple[list[pl.Series], dict[
     """
     names = rows.frame.columns
     try:
-        config = CellsConfig(cells.missing, {}, {}, cells.decimal)
+        config = CellsConfig(cells.missing, {}, {}, cells.decimal, numbers=cells.numbers)
         return select_cells(rows, names, config, {}, "", plain=set(names)).rows.frame.get_columns(), {}
     except DataError as error:
         if len(names) == 1:

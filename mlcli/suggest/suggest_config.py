@@ -12,6 +12,7 @@ from mlcli.config.loading.dump import CommentedKey, flow, write_document
 from mlcli.config.loading.load import experiment_name
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.tree import Value
+from mlcli.data.tables.doubts import number_keys
 from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
@@ -91,7 +92,7 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     features = found.frame.drop(target)
     reasons = {name: f"cannot be read: {why.removeprefix(path)}" for name, why in found.unreadable.items()}
     unreadable = (ColumnRole(name, "drop", why) for name, why in reasons.items())
-    roles = (*suggest_roles(features, found.raw, classes), *unreadable)
+    roles = (*suggest_roles(features, found.raw, classes, found.cells, is_text=found.is_text), *unreadable)
     kept = tuple(one for one in roles if one.use != "drop")
     if not kept:
         listed = "; ".join(f"{one.name}: {one.why}" for one in roles[:_LISTED])
@@ -159,10 +160,19 @@ def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], 
     formats: dict[str, Value] = {one.name: one.format for one in roles if one.format}
     if formats:
         yield CommentedKey("dates", formats, "formats of dates")
+    read = {data.target, *(one.name for one in roles if one.use == "number")}
+    numbers: dict[str, Value] = {
+        name: number_keys(form, found.cells.decimal) for name, form in found.cells.numbers.items() if name in read
+    }
+    if numbers:
+        yield CommentedKey("numbers", numbers, "how their cells are written")
     yield from _missing(found, data)
     yield _SPLIT
     for hint, name in hints_of(roles):
         yield CommentedKey("split", {"by": hint, "column": name}, _HINTS[hint].format(name), off=True)
+    for role in roles:
+        for key, choice in role.choices:
+            yield CommentedKey(key, choice, f"one way to read {role.name}; then remove it from drop", off=True)
 
 
 def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:

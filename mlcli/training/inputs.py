@@ -8,6 +8,7 @@ import torch
 
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DataError
 from mlcli.features.fitted import FittedFeatures, obtain_features
@@ -47,6 +48,8 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
     """
     prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
     reporter.explain("data", config, prepared)
+    for finding in find_cell_doubts(prepared.profile):
+        (reporter.warn if finding.serious else reporter.say)(finding.text)
     train = prepared.splits.train
     task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
     features = obtain_features(

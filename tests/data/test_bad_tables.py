@@ -71,15 +71,19 @@ CSV = {
         ["t.csv:22: column 'a': 'abc' is not a number", "20 of 21 cells", "dataset.missing.values", "{a: category}"],
     ),
     "hexadecimal": (many("0x1A"), {}, ["t.csv:22: column 'a': '0x1A' is not a number"]),
-    "underscore": (many("1_000"), {}, ["t.csv:22: column 'a': '1_000' is not a number"]),
+    "underscore": (many("1_000"), {}, ["t.csv:22: column 'a': '1_000' looks like a number", "{a: {thousands: _}}"]),
     "infinite": (many("inf"), {}, ["t.csv:22: column 'a': 'inf' is not a number"]),
     "overflow": (many("1e999"), {}, ["t.csv:22: column 'a': '1e999' is not a number"]),
     "undeclared nan": (many("nan"), {"missing": {"values": ["-"]}}, ["t.csv:22: column 'a': 'nan' is not a number"]),
-    "thousands among numbers": (many('"1,234"'), {}, ["t.csv:22", "'1,234'", "without thousands separators"]),
+    "thousands among numbers": (
+        many('"1,234"'),
+        {},
+        ["t.csv:22", "'1,234'", "{thousands: ','}} for 1234", "for 1.234"],
+    ),
     "decimal commas": (
         b"a;y\n3,14;p\n2,71;q\n",
         {"delimiter": ";"},
-        ["t.csv:2: column 'a': '3,14'", "dataset.decimal if ',' is the decimal mark", "{a: category}"],
+        ["t.csv:2: column 'a': '3,14'", "{a: {decimal: ','}} (dataset.decimal for all columns)", "{a: category}"],
     ),
     "decimal points": (b"a;y\n3.14;p\n2;q\n", {"delimiter": ";", "decimal": ","}, ["t.csv:2: column 'a': '3.14'"]),
     "declared number": (

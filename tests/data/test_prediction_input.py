@@ -190,7 +190,7 @@ BAD = {
     "missing column": ("colour,size\nred,1\n", ["1 of the 2 columns", "'color' (did you mean 'colour'?)"]),
     "text in numbers": ("size,color\n1,red\nbig,red\n", ["new.csv:3: column 'size': 'big' is not a number", "trained"]),
     "infinite": ("size,color\ninf,red\n", ["new.csv:2: column 'size': 'inf' is not a number"]),
-    "thousands": ('size,color\n"1,000",red\n', ["new.csv:2", "without thousands separators"]),
+    "thousands": ('size,color\n"1,000",red\n', ["new.csv:2", "dataset.numbers.size for thousands marks"]),
     "ragged": ("size,color\n1\n", ["new.csv:2: 1 cell where the header has 2"]),
     "no rows": ("size,color\n", ["only a header line"]),
     "empty": ("", ["the file is empty"]),

@@ -93,7 +93,27 @@ KINDS = {
     ),
     "dates declared category": (["2024-01-31"] * 2, {"types": {"a": "category"}}, ["2024-01-31"] * 2),
     "months": (["2024-01", "2024-02"], {}, ["2024-01", "2024-02"]),
-    "dates the other way": (["31/01/2024", "01/02/2024"], {}, ["31/01/2024", "01/02/2024"]),
+    "dates the other way": (
+        ["31/01/2024", "01/02/2024"],
+        {"types": {"a": "category"}},
+        ["31/01/2024", "01/02/2024"],
+    ),
+    "declared months": (["Jan-24", "feb-24"], {"dates": {"a": "%b-%y"}}, [datetime.datetime(2024, 1, 1), FEBRUARY]),
+    "declared amounts": (
+        ['"$1,234.50"', "$7", '"($2,000)"', "NA"],
+        {"numbers": {"a": {"thousands": ",", "unit": "$"}}},
+        [1234.5, 7.0, -2000.0, None],
+    ),
+    "decimal mark of the file": (
+        ['"1.234,5 kg"', "2 kg"],
+        {"decimal": ",", "numbers": {"a": {"thousands": ".", "unit": "kg"}}},
+        [1234.5, 2.0],
+    ),
+    "replaced, then an amount": (
+        ["free", "5 €"],
+        {"replace": {"a": {"free": "0 €"}}, "numbers": {"a": {"unit": "€"}}},
+        [0.0, 5.0],
+    ),
     "few dates": (["2024-01-31"] * 9 + ["x"], {}, ["2024-01-31"] * 9 + ["x"]),
 }
 

@@ -11,7 +11,11 @@ from mlcli.config.sections.config import ANY, Key, all_keys, find_keys
 from mlcli.config.tree import JsonValue, NamePath, Value, dotted, freeze
 
 # The name of the user's own that examples use for a column and for a key to search.
-OWN_NAMES: dict[NamePath, str] = {("features", "columns"): "age", ("improve", "space"): "training.batch_size"}
+OWN_NAMES: dict[NamePath, str] = {
+    ("dataset", "numbers"): "price",
+    ("features", "columns"): "age",
+    ("improve", "space"): "training.batch_size",
+}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mlcli.config.sections.rows import ImageConfig, TableConfig
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError
 
-_A_DAY = ("%[Yy]", "%[mbB]", "%d")
+_A_MONTH = ("%[Yy]", "%[mbB]")
 SPLIT = ("dataset", "split")
 _BY_COLUMN = ("group", "time", "given")
 _DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
@@ -35,13 +35,33 @@ def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     if isinstance(dataset, TableConfig):
         yield from _check_target(dataset, dataset.target_names)
         yield from _check_dates(dataset, dataset.target_names)
+        yield from _check_numbers(dataset)
+
+
+def _check_numbers(dataset: TableConfig) -> Iterator[ConfigIssue]:
+    decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
+    for name, form in dataset.numbers.items():
+        at = ("dataset", "numbers", name)
+        if form.thousands == (form.decimal or decimal):
+            message = f"is also the decimal mark; set dataset.numbers.{name}.decimal to another mark"
+            yield ConfigIssue((*at, "thousands"), message, reads=((*at, "decimal"), ("dataset", "decimal")))
+        if (kind := dataset.types.get(name, "number")) != "number":
+            message = f"says how numbers are written, but dataset.types declares {name!r} as {kind}; remove one of them"
+            yield ConfigIssue(at, message, at_key=True, reads=(("dataset", "types"),))
+        if name in dataset.dates:
+            message = f"says how numbers are written, but {name!r} is in dataset.dates too; remove one of them"
+            yield ConfigIssue(at, message, at_key=True, reads=(("dataset", "dates"),))
 
 
 def _check_dates(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[ConfigIssue]:
     for name, form in dataset.dates.items():
         at = ("dataset", "dates", name)
-        if not all(re.search(marks, form) for marks in _A_DAY) and "%j" not in form:
-            yield ConfigIssue(at, f"must contain day (%d), month (%m or %b) and year (%Y); got {form!r}")
+        if not all(re.search(marks, form) for marks in _A_MONTH) and not re.search("%[Yy].*%j|%j.*%[Yy]", form):
+            yield ConfigIssue(
+                at, f"must contain month (%m or %b), year (%Y) and, where there is one, day (%d); got {form!r}"
+            )
+        if ("%H" in form or "%I" in form) != ("%M" in form):
+            yield ConfigIssue(at, f"must contain hour (%H, or %I and %p) and minute (%M), or neither; got {form!r}")
         if (kind := dataset.types.get(name, "date")) != "date":
             message = f"is a date format, but dataset.types declares {name!r} as {kind}; remove one of them"
             yield ConfigIssue(at, message, at_key=True, reads=(("dataset", "types"),))

@@ -13,7 +13,7 @@ Cell = str | int | float | bool
 Task = Literal["regression", "classification"]
 DateFormat = Annotated[
     str,
-    Field(pattern=r"^([^%]|%[YymdbBjHIMSpz]|\.%f)*%[YymdbBjHIMSpz]([^%]|%[YymdbBjHIMSpz]|\.%f)*$"),
+    Field(pattern=r"^([^%]|%[YymdbBjaAHIMSpz]|\.%f)*%[YymdbBjaAHIMSpz]([^%]|%[YymdbBjaAHIMSpz]|\.%f)*$"),
     ErrorHint("how dates are written, such as %d/%m/%Y or %m/%d/%y %H:%M"),
 ]
 ORIGIN: dict[str, Any] = {
@@ -38,6 +38,27 @@ class MissingConfig(Section):
         False,
         "Drop rows with any missing feature instead of imputing them in step 2. Rows without a target are an error "
         "unless this is true.")
+
+
+class NumberFormat(Section):
+    """How the numbers of a column are written, where they are not plain, as in $1,234.50 or 75 kg.
+
+    A number may have a sign in front, a minus behind, parentheses for a minus, and the digits of any script.
+    """
+
+    thousands: Literal[",", ".", "'", " ", "_"] | None = key(
+        None,
+        "Mark between groups of digits: three digits, or in front of the last three, two (1,23,456). A blank is any "
+        "blank, also a narrow or unbreakable one; ' is also ’. Numbers without marks are read as well.",
+        "Set it where 1,234 is more than a thousand.", example=",")
+    decimal: Literal[".", ","] | None = key(
+        None, "Decimal mark; null is dataset.decimal, or a point.", "Set it where it differs from other columns'.",
+        example=",")
+    unit: Annotated[str, Field(pattern=r"^[^\s\d+\-.,'’_()]([^()]*[^\s()])?$")] | None = key(
+        None,
+        "Text in front of or behind every number, such as $, EUR, % or kg. A cell without it, or with another, is "
+        "refused. 12.5 % is 12.5.",
+        "Set it where cells have a currency or a unit.", example="kg")
 
 
 class OutliersConfig(Section):
@@ -131,9 +152,17 @@ class TableConfig(SourceConfig):
         "Set category for codes written as numbers.", example={"zip_code": "category"})
     dates: dict[ColumnName, DateFormat] = key(
         {},
-        "Format of a column's dates, where it is not 2024-05-31 or 2024-05-31T12:30: %d day, %m month, %b its name, %Y "
-        "year, %y its last two digits, %H:%M:%S time (%I and %p: of 12 hours), %z zone.",
+        "Format of a column's dates, where it is not 2024-05-31 or 2024-05-31T12:30: %d day, %m month, %b its name "
+        "(English, Spanish, German, French, Portuguese or Italian, short or long), %Y year, %y its last two digits "
+        "(1969 to 2068), %a weekday in English, %H:%M:%S time (%I and %p: of 12 hours), %z offset (dates become UTC). "
+        "Without %d, the first day of the month.",
         "Set it when the day comes before the month.", example={"signed": "%d/%m/%Y"})
+    numbers: dict[ColumnName, NumberFormat] = key(
+        {},
+        "Number columns whose cells have thousands marks, currencies or units, and how they are written: {price: "
+        "{thousands: ',', unit: $}}. Every cell that is not missing must be written so; cells that are numbers already "
+        "(JSON, Parquet, databases) stay as they are.",
+        "Set it for amounts written for people.", example={"price": {"thousands": ",", "unit": "$"}})
     keep: dict[ColumnName, tuple[Cell, ...]] = key(
         {}, "Keep only rows whose column has one of these values; dropped rows are counted.",
         "Use it to train on a part of the table.", example={"country": ["ES", "PT"]})

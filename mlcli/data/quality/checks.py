@@ -36,7 +36,7 @@ from mlcli.reporter import Reporter
 
 KIND = "checks"
 # Raised when the same rows give other findings.
-VERSION = 1
+VERSION = 2
 
 # Distinct whole numbers count the rows where their range is at most this many times the number of rows.
 DENSE = 1.2
@@ -85,7 +85,7 @@ def obtain_findings(prepared: Prepared, config: DatasetConfig, reporter: Reporte
 
 
 def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[DataFinding, ...]:
-    """Repeated rows, useless columns, leaks and shift.
+    """Doubtful cells, repeated rows, useless columns, leaks and shift.
 
     Generated data is not checked. Shift is looked for where the test rows were not drawn at random.
     """
@@ -96,7 +96,7 @@ def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[DataFinding, ..
         return tuple(find_repeated_images(splits, prepared.profile))
     separate, by = config.gives_test_rows, config.split.by
     sample = draw_sample(train, SAMPLED, splits.task == "classification")
-    found = list(find_useless_columns(train, prepared.profile))
+    found = [*find_cell_doubts(prepared.profile), *find_useless_columns(train, prepared.profile)]
     ids = {name for finding in found if finding.check == "id" for name in finding.columns}
     found += find_repeated_rows(splits, sample, ids, separate_test=separate)
     found += find_leaks(sample)
@@ -111,6 +111,12 @@ def _load(folder: Path) -> tuple[DataFinding, ...]:
     value = read_json(place)
     check_version(value, VERSION, place)
     return from_json(_Document, value, place).findings
+
+
+def find_cell_doubts(profile: Profile) -> Iterator[DataFinding]:
+    """Columns whose cells may mean something else; none in profiles of older versions."""
+    for doubt in (profile["cleaning"] or {}).get("doubts", ()):
+        yield DataFinding("cells", doubt["text"], (doubt["column"],), serious=doubt["serious"])
 
 
 def find_useless_columns(train: Table, profile: Profile) -> Iterator[DataFinding]:

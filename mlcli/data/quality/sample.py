@@ -21,7 +21,7 @@ SAMPLED = 10_000
 
 Floats = NDArray[np.float64]
 _LISTED = 8
-Check = Literal["duplicates", "constant", "id", "leak", "target_copy", "sum", "shift"]
+Check = Literal["cells", "duplicates", "constant", "id", "leak", "target_copy", "sum", "shift"]
 
 
 @dataclass(frozen=True)

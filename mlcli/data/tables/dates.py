@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from itertools import product
 
 import polars as pl
 
-from mlcli.data.tables.inference import ENOUGH, NEARLY
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
@@ -20,13 +19,28 @@ ISO = (
 # A format with a four-digit year also reads two digits as a year of the first century.
 _FIRST_YEAR = 1000
 _MIDNIGHT_SHORT = 10
+_ZONED = r":\d{2}(?:[.,]\d+)? ?(?:Z|[+-]\d{2}:?\d{2})$"
 # Cells of which one at least must be a date for a column to be parsed as dates.
 _LOOKED_AT = 1000
-_DAYS = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y")
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
-# Formats other than ISO's.
-_FORMATS = tuple(day.replace("-", mark) + clock for day, mark, clock in product(_DAYS, "-/.", _CLOCKS))
-_LIKE_A_DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}|$)"
+# Months in English, Spanish, German, French, Portuguese and Italian.
+_MONTHS = (
+    "january enero januar janvier janeiro gennaio jan ene janv gen jän jänner",
+    "february febrero februar février fevereiro febbraio feb févr fév fev fevrier",
+    "march marzo märz mars março mar mär mrz maerz marco",
+    "april abril avril aprile apr abr avr",
+    "may mayo mai maio maggio mag",
+    "june junio juni juin junho giugno jun giu",
+    "july julio juli juillet julho luglio jul juil lug",
+    "august agosto août aug ago aout",
+    "september septiembre setiembre septembre setembro settembre sep sept set",
+    "october octubre oktober octobre outubro ottobre oct okt out ott",
+    "november noviembre novembre novembro nov",
+    "december diciembre dezember décembre dezembro dicembre dec dic dez déc decembre",
+)
+MONTHS = {name: f"{i:02}" for i, names in enumerate(_MONTHS, 1) for name in names.split()}
+_NAMES = sorted(MONTHS, key=len, reverse=True)
+_NOON = {"a. m.": "am", "p. m.": "pm", "a.m.": "am", "p.m.": "pm", "\u00a0": " ", "\u202f": " "}
+_WIDTHS = {"%Y": r"\d{4}", "%j": r"\d{3}", **dict.fromkeys(("%y", "%m", "%d", "%H", "%I", "%M", "%S"), r"\d{2}")}
 
 
 def parse_dates(
@@ -38,50 +52,69 @@ def parse_dates(
     inferred : columns whose kind is inferred unless it is in `wanted`
     because  : why wanted dates must be dates, for messages
 
-    Raises DataError for a cell that is no date in a column of dates, declared or by at least 90 % of its cells.
+    Raises DataError for a cell that is no date in a column declared as dates.
     """
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
     parsed = []
     for name in texts:
-        text, why = rows.frame[name], because
+        text = rows.frame[name]
         if wanted.get(name) == "date":
             dates = as_dates(text, formats.get(name))
-        elif name in inferred and name not in wanted and _looks_like_dates(text.drop_nulls()):
+            _refuse_others(rows, text, dates, formats.get(name), because)
+            _refuse_mixed_zones(rows, text)
+            parsed.append(dates)
+        elif name in inferred and name not in wanted and _may_be_dates(text.drop_nulls()):
             dates = as_dates(text)
-            why = f"while {dates.count():,} of {text.count():,} cells are"
-        else:
-            continue
-        _refuse_others(rows, text, dates, formats.get(name), why)
-        parsed.append(dates)
+            if dates.null_count() == text.null_count():
+                _refuse_mixed_zones(rows, text)
+                parsed.append(dates)
     return rows.with_frame(rows.frame.with_columns(parsed))
 
 
 def as_dates(text: pl.Series, form: str | None = None) -> pl.Series:
-    """Datetime in UTC, null where a cell is no date of the format, or of ISO 8601 where there is none."""
+    """Datetime in UTC, null where a cell is no date of the format, or of ISO 8601 where there is none.
+
+    Names of months and am, pm are read in any case. Without a day, it is the first of the month.
+    """
     if form is None:
-        dates = _iso(text)
-    elif "%H" in form or "%I" in form:
-        dates = text.str.to_datetime(form.replace(".%f", "%.f"), strict=False, time_unit="us")
+        return _by_year(_iso(text), text.name)
+    cells, form = _in_digits(text, form.replace(".%f", "%.f"))
+    if "%d" not in form and "%j" not in form:
+        cells, form = cells + " 01", f"{form} %d"
+    if "%H" in form or "%I" in form:
+        dates = cells.str.to_datetime(form, strict=False, time_unit="us")
         dates = dates.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if "%z" in form else dates
     else:
-        dates = text.str.to_date(form.replace(".%f", "%.f"), strict=False).cast(pl.Datetime("us"))
-    return dates.set(dates.dt.year() < _FIRST_YEAR, None).alias(text.name)
+        dates = cells.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+    return _by_year(dates, text.name)
 
 
-def date_formats(known: pl.Series) -> tuple[str | None, ...]:
-    """Every format in which all of these texts are dates, None for ISO's; several where day and month are ambiguous."""
-    if not len(known) or not known.str.contains(_LIKE_A_DATE).all():
-        return ()
-    if not as_dates(known).null_count():
-        return (None,)
-    return tuple(form for form in _FORMATS if not as_dates(known, form).null_count())
+def _by_year(dates: pl.Series, name: str) -> pl.Series:
+    return dates.set(dates.dt.year() < _FIRST_YEAR, None).alias(name)
 
 
-def _looks_like_dates(known: pl.Series) -> bool:
-    if not known.head(_LOOKED_AT).str.contains(ISO).any():
-        return False
-    n_dates = int(known.str.contains(ISO).sum())
-    return n_dates == len(known) > 0 or (n_dates >= ENOUGH and n_dates >= NEARLY * len(known))
+def _in_digits(text: pl.Series, form: str) -> tuple[pl.Series, str]:
+    """Cells with months as two digits, and the format that reads them; null for cells that it would misread."""
+    if re.search("%[bBp]", form):
+        text = text.str.to_lowercase().str.replace_many(_NOON)
+        form = re.sub(r"%.|.", lambda found: found[0] if found[0][0] == "%" else found[0].lower(), form)
+    if re.search("%[bB]", form):
+        named = text.str.replace_all(r"(\d)(?:st|nd|rd|th)\b", "$1").str.replace_all(
+            rf"\b({'|'.join(_NAMES)})\. ", "$1 "
+        )
+        text = named.str.replace_many(_NAMES, [MONTHS[name] for name in _NAMES], leftmost=True)
+        text = text.set(text == named, None)  # its month is no name
+        form = re.sub("%[bB]", "%m", form)
+    if re.search(r"%[YymdHMSj]%[YymdHMSj]", form):  # 2024015 is no date of the form %Y%m%d
+        exact = re.sub(
+            r"%.|[^%]+", lambda found: _WIDTHS.get(found[0], ".*" if found[0][0] == "%" else "[^0-9]+"), form
+        )
+        text = text.set(~text.str.contains(f"^{exact}$"), None)
+    return text, form
+
+
+def _may_be_dates(known: pl.Series) -> bool:
+    return known.head(_LOOKED_AT).str.contains(ISO).any() and known.str.contains(ISO).all()
 
 
 def _iso(text: pl.Series) -> pl.Series:
@@ -102,6 +135,17 @@ def _iso(text: pl.Series) -> pl.Series:
         time_unit="us",
     )
     return groups.select(pl.when(valid).then(moment)).to_series()
+
+
+def _refuse_mixed_zones(rows: Rows, text: pl.Series) -> None:
+    """Raise DataError for a time without an offset where others have one: nothing says in which zone it is."""
+    zoned = text.str.contains(_ZONED)
+    if zoned.any() and not zoned.all():
+        row = rows.first(~zoned & text.is_not_null())
+        raise DataError(
+            f"{rows.place(row)}: column {text.name!r}: {shown(text[row])} has no offset from UTC, while "
+            f"{int(zoned.sum()):,} of {text.count():,} cells have one; write one in every cell (Z for UTC), or in none"
+        )
 
 
 def _refuse_others(rows: Rows, text: pl.Series, dates: pl.Series, form: str | None, because: str) -> None:

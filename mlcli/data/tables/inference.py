@@ -16,7 +16,6 @@ Decimal = Literal[".", ","]
 
 # A column with so many number cells, and so large a share of them, is one of numbers whose other cells are mistakes.
 ENOUGH, NEARLY = 10, 0.9
-_GROUPED = {".": r"^[+-]?(\d{1,3}(,\d{3})+(\.\d+)?|\d+,\d+)$", ",": r"^[+-]?(\d{1,3}(\.\d{3})+(,\d+)?|\d+\.\d+)$"}
 _MAX_CLASSES = 20
 _ROWS_PER_CLASS = 10
 _PAIRS = (("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"))
@@ -36,8 +35,7 @@ def parse_numbers(
     because  : why a wanted number must be one, for messages
 
     Numbers are ASCII digits with an optional sign, decimal mark and exponent; not inf, nan, hexadecimal,
-    underscores or thousands separators. Raises DataError for a cell that is not a number in a column of
-    numbers, declared or by at least 90 % of its cells.
+    underscores or thousands separators. Raises DataError for a cell that is not a number in a column declared so.
     """
     texts = [name for name, dtype in rows.frame.schema.items() if dtype == pl.String]
     maybe = [name for name in texts if wanted.get(name, "number" if name in inferred else "category") == "number"]
@@ -46,7 +44,7 @@ def parse_numbers(
     parsed = [
         number
         if number.null_count() == rows.frame[number.name].null_count() and (largest[number.name] or 0) < EXACT
-        else _settle(rows, number, wanted.get(number.name), decimal, because)
+        else _settle(rows, number, wanted.get(number.name), because)
         for number in numbers
     ]
     return rows.with_frame(rows.frame.with_columns(parsed))
@@ -148,32 +146,24 @@ def _number(name: str, decimal: Decimal) -> pl.Expr:
     return text.cast(pl.Float64, strict=False).alias(name)
 
 
-def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, decimal: Decimal, because: str) -> pl.Series:
+def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, because: str) -> pl.Series:
     """The numbers where every cell is one, or else the text."""
     text = rows.frame[number.name]
-    n_bad = number.null_count() - text.null_count()
-    n_cells = len(text) - text.null_count()
-    if n_bad == 0:
-        _refuse_too_wide(rows, text, number)
+    bad = number.is_null() & text.is_not_null()
+    if not bad.any():
+        refuse_too_wide(rows, text, number)
         return number
-    row = rows.first(number.is_null() & text.is_not_null())
-    advice = "fix the cell, or list it in dataset.missing.values"
-    if text.slice(row, 1).str.contains(_GROUPED[decimal]).any():
-        other = "," if decimal == "." else "."
-        advice = f"write numbers without thousands separators, or set dataset.decimal if {other!r} is the decimal mark"
-    if wanted == "number":
-        raise _bad_cell(rows, text, row, because, advice)
-    n_numbers = n_cells - n_bad
-    if n_numbers >= ENOUGH and n_numbers >= NEARLY * n_cells:
-        because = f"while {n_numbers:,} of {n_cells:,} cells are"
-        raise _bad_cell(rows, text, row, because, _or_category(advice, text.name))
-    if text.filter(number.is_null()).str.contains(_GROUPED[decimal]).all():
-        because = "though it looks like one"
-        raise _bad_cell(rows, text, row, because, _or_category(advice, text.name))
-    return text
+    if wanted != "number":
+        return text
+    row = rows.first(bad)
+    raise DataError(
+        f"{rows.place(row)}: column {text.name!r}: {shown(text[row])} is not a number, {because}; fix the cell, list "
+        f"it in dataset.missing.values, or set dataset.numbers.{text.name} for thousands marks or units"
+    )
 
 
-def _refuse_too_wide(rows: Rows, text: pl.Series, number: pl.Series) -> None:
+def refuse_too_wide(rows: Rows, text: pl.Series, number: pl.Series) -> None:
+    """Raise DataError for a whole number that float64 would change; text: plain numbers."""
     wide = (number.abs() >= EXACT).fill_null(value=False)
     if not wide.any():
         return
@@ -183,12 +173,3 @@ def _refuse_too_wide(rows: Rows, text: pl.Series, number: pl.Series) -> None:
     if changed.any():
         row = rows.first(changed)
         raise too_wide(rows, text.name, row, text[row])
-
-
-def _bad_cell(rows: Rows, text: pl.Series, row: int, because: str, advice: str) -> DataError:
-    place = f"{rows.place(row)}: column {text.name!r}"
-    return DataError(f"{place}: {shown(text[row])} is not a number, {because}; {advice}")
-
-
-def _or_category(advice: str, name: str) -> str:
-    return f"{advice}, or declare dataset.types: {{{name}: category}}"

@@ -145,6 +145,18 @@ class ColumnReport:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What a column's cells may mean other than what they are taken for, and what to declare.
+
+    serious : a warning; otherwise a note
+    """
+
+    column: str
+    text: str
+    serious: bool = True
+
+
+@dataclass(frozen=True)
 class CleaningReport:
     """The rows of one file, from read to clean: rows = rows_kept − the three counts of dropped rows.
 
@@ -156,6 +168,7 @@ class CleaningReport:
     dropped_columns     : column → reason
     constant            : features with at most one distinct value; they are not dropped
     notes               : how columns were read where that is not obvious
+    doubts              : columns that may be read in another way
     test                : the same for separate test rows
     """
 
@@ -171,6 +184,7 @@ class CleaningReport:
     dropped_columns: dict[str, str]
     constant: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     test: CleaningReport | None = None
 
 
