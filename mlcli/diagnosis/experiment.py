@@ -27,7 +27,7 @@ PASSES = 3
 class ChanceBaseline:
     """The training's loss of predictions that use no feature.
 
-    uniform_loss : of equal probabilities, or of the mean: ln K for cross-entropy, 1 for the squared error
+    uniform_loss : of equal probabilities, or of the best constant: ln K for cross-entropy, 1 for the squared error
     prior_loss   : of the class frequencies; below uniform_loss where classes are imbalanced
     """
 
@@ -38,6 +38,8 @@ class ChanceBaseline:
 def measure_chance(loss: Loss, task: FittedTask, y: Tensor) -> ChanceBaseline:
     """The baseline on the rows of the encoded targets `y`."""
     flat = torch.zeros(len(y), task.n_outputs, device=y.device)
+    if not isinstance(task, Classification):
+        flat += task.outputs_of(task.best_constant).to(y.device)
     uniform = loss(flat, y).item()
     if not isinstance(task, Classification):
         return ChanceBaseline(uniform, uniform)

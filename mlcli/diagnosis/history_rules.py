@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from statistics import fmean
 
-from mlcli.config.sections.model import ConstantSchedule, LbfgsConfig
+from mlcli.config.sections.model import ConstantSchedule, LbfgsConfig, QuantileLoss
 from mlcli.data.profile import is_imbalanced
 from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.evidence import TrainingEvidence
@@ -207,8 +207,11 @@ def _still_learns(evidence: TrainingEvidence) -> bool:
 
 
 def _lags_behind_forest(evidence: TrainingEvidence) -> bool:
+    """Whether a random forest is much better; it predicts means, which say nothing about a quantile."""
     probes = evidence.probes
-    return probes is not None and bool(evidence.train) and probes.forest.skill - probes.trained.skill >= FOREST_LEAD
+    if probes is None or not evidence.train or isinstance(evidence.config.loss, QuantileLoss):
+        return False
+    return probes.forest.skill - probes.trained.skill >= FOREST_LEAD
 
 
 def _is_near_chance(evidence: TrainingEvidence) -> bool:

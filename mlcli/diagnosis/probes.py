@@ -21,8 +21,8 @@ from mlcli.diagnosis.evidence import (
     RowCurve,
     TrainingEvidence,
 )
-from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, skill_of
-from mlcli.models.task import Classification
+from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance, skill_of
+from mlcli.models.task import Classification, Regression
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, outputs_of, train_model
 
@@ -159,7 +159,7 @@ def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFa
     context.gradients.compute_gradients(rows.x, rows.y, seed=experiment.config.seed)
     slopes = [module.weight.grad for module in context.model.modules() if isinstance(module, nn.Linear)]
     gradients = tuple(slope.float().square().mean().sqrt().item() for slope in slopes if slope is not None)
-    predicted, skill = _count_and_score(experiment, outputs_of(context, rows.x), rows.y)
+    predicted, skill = _count_and_score(experiment, context, rows)
     return NetworkFacts(gradients, dead, saturated, predicted, skill)
 
 
@@ -176,12 +176,18 @@ def _activations(model: nn.Module, x: Tensor) -> list[Tensor]:
     return seen
 
 
-def _count_and_score(experiment: Experiment, outputs: Tensor, y: Tensor) -> tuple[tuple[int, ...], float]:
-    """Rows predicted for each class, and the skill of the predictions."""
-    truth, n_classes = experiment.targets(y), experiment.n_classes
-    if not n_classes:
-        return (), skill_of(truth, outputs.cpu().numpy())
-    decoded = experiment.task.decode(outputs)
+def _count_and_score(
+    experiment: Experiment, context: TrainingContext, rows: TensorDataset
+) -> tuple[tuple[int, ...], float]:
+    """Rows predicted for each class, and the skill of the predictions: of a quantile, by its loss."""
+    task, n_classes = experiment.task, experiment.n_classes
+    truth, outputs = experiment.targets(rows.y), outputs_of(context, rows.x)
+    if isinstance(task, Regression):
+        if task.q is None:
+            return (), skill_of(truth, task.standardise(task.decode(outputs).values).numpy())
+        chance = measure_chance(context.cost, task, rows.y).uniform_loss
+        return (), 1 - context.cost(outputs, rows.y).item() / chance if chance > 0 else 1.0
+    decoded = task.decode(outputs)
     counts = tuple(np.bincount(decoded.values, minlength=n_classes).tolist())
     certain = np.eye(n_classes)[decoded.values]
     return counts, skill_of(truth, certain if decoded.probabilities is None else decoded.probabilities)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,15 +12,17 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from mlcli.config.sections.training import ClassBaseline, NumberBaseline
+from mlcli.config.sections.training import ClassBaseline, NumberBaseline, QuantileBaseline
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import config_error
 from mlcli.evaluation.training_sample import TrainingSample, draw_training_sample, input_portions, n_model_outputs
 from mlcli.features.fitted import FittedFeatures
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
-CONSTANTS = ("majority", "mean")
-MAX_ITERATIONS = 500  # of logistic regression
+CONSTANTS = ("majority", "mean", "quantile")
+MAX_ITERATIONS = 500  # of logistic and Poisson regression
+# Rows of linear quantile regression, a linear program whose time grows with their square; rows × inputs.
+MAX_PROGRAM_ROWS, MIN_PROGRAM_ROWS, MAX_PROGRAM = 2_000, 200, 200_000
 N_NEIGHBOURS = 5
 # Distances of nearest neighbours: training rows × measured rows × inputs.
 MAX_DISTANCES = 40_000_000_000
@@ -42,19 +45,22 @@ class Baseline:
     predictions: Predictions
 
 
+_SUITABLE = {"classification": ClassBaseline, "quantile": QuantileBaseline}
+
+
 def baseline_names(task: FittedTask, chosen: Literal["auto", "none"] | Sequence[str]) -> tuple[str, ...]:
     """The baselines to measure, the one to compare with first.
 
     Raises ConfigError for one that does not suit the task.
     """
-    suitable: tuple[str, ...] = get_args(NumberBaseline if isinstance(task, Regression) else ClassBaseline)
+    suitable: tuple[str, ...] = get_args(_SUITABLE.get(task.measured_as, NumberBaseline))
     if chosen == "none":
         return ()
     if chosen == "auto":
         return suitable
     for name in chosen:
         if name not in suitable:
-            message = f"'{name}' does not suit {task.kind}; choose from {', '.join(suitable)}"
+            message = f"'{name}' does not suit {task.measured_as}; choose from {', '.join(suitable)}"
             raise config_error("evaluation.baselines", message)
     return tuple(dict.fromkeys(chosen))
 
@@ -79,8 +85,11 @@ def predict_baselines(
 def constant_baseline(task: FittedTask, n_rows: int) -> Baseline:
     """The prediction that uses no feature, for n_rows rows; its probabilities are the classes' training shares."""
     if isinstance(task, Regression):
-        values = np.tile(np.array(task.mean), (n_rows, 1))
-        return Baseline("mean", "always predicts the mean of the training rows", Predictions(values, None, values))
+        values = np.tile(task.best_constant, (n_rows, 1))
+        name = "quantile" if task.constant else "mean"
+        statistic = f"{task.q:g} quantile" if task.constant else "mean"
+        text = f"always predicts the {statistic} of the training rows"
+        return Baseline(name, text, Predictions(values, None, values))
     counts = np.array(task.counts, dtype=np.float64)
     text = f"always predicts '{task.classes[int(counts.argmax())]}', the most frequent class of the training rows"
     return Baseline("majority", text, _class_predictions(np.tile(counts / counts.sum(), (n_rows, 1))))
@@ -137,9 +146,13 @@ def _one_thread() -> Iterator[None]:
 
 def _fit(name: str, task: FittedTask, sample: TrainingSample, n_measured: int, seed: int) -> tuple[Any, str]:
     """The fitted estimator, and what it does."""
+    n_inputs = sample.x.shape[1]
+    if name == "linear" and task.measured_as == "quantile":
+        n_rows = max(MIN_PROGRAM_ROWS, min(MAX_PROGRAM_ROWS, MAX_PROGRAM // n_inputs))
+        sample = sample.part(n_rows, seed)
     if name == "knn":
-        sample = sample.part(max_neighbour_rows(sample.x.shape[1], n_measured), seed)
-    estimator, text = make_estimator(name, task, sample.x.shape[1], len(sample.x), seed)
+        sample = sample.part(max_neighbour_rows(n_inputs, n_measured), seed)
+    estimator, text = make_estimator(name, task, n_inputs, len(sample.x), seed)
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         estimator.fit(sample.x, sample.y[:, 0] if sample.y.shape[1:] == (1,) else sample.y)
@@ -164,6 +177,14 @@ def make_estimator(name: str, task: FittedTask, n_inputs: int, n_rows: int, seed
         case "logistic":
             text = "logistic regression on standardised inputs (L2 penalty, C = 1)"
             return _on_standardised(linear_model.LogisticRegression(max_iter=MAX_ITERATIONS)), text
+        case "linear" if task.measured_as == "quantile":
+            text = f"linear regression of the {_quantile(task):g} quantile on standardised inputs (L1 penalty of 1)"
+            linear = linear_model.QuantileRegressor(quantile=_quantile(task), alpha=1 / n_rows)
+            return _on_standardised(_for_each_target(linear, task)), text
+        case "linear" if task.measured_as == "counts":
+            linear = linear_model.PoissonRegressor(alpha=1 / n_rows, max_iter=MAX_ITERATIONS)
+            text = "Poisson regression on standardised inputs (L2 penalty of 1)"
+            return _on_standardised(_for_each_target(linear, task)), text
         case "linear":
             return _on_standardised(linear_model.Ridge()), "linear regression on standardised inputs (L2 penalty of 1)"
         case "knn":
@@ -173,7 +194,8 @@ def make_estimator(name: str, task: FittedTask, n_inputs: int, n_rows: int, seed
         case "tree":
             tree_of = tree.DecisionTreeClassifier if classes else tree.DecisionTreeRegressor
             text = f"a decision tree with {MIN_LEAF_ROWS} training rows or more in each leaf"
-            return tree_of(min_samples_leaf=MIN_LEAF_ROWS, random_state=seed % 2**32), text
+            criterion = {"criterion": "poisson"} if task.measured_as == "counts" else {}
+            return tree_of(min_samples_leaf=MIN_LEAF_ROWS, random_state=seed % 2**32, **criterion), text
     rounds = boosting_rounds(n_inputs, n_model_outputs(task))
     return _boosting(task, rounds, seed), f"gradient boosting of trees, {rounds} rounds"
 
@@ -190,19 +212,37 @@ def boosting_rounds(n_inputs: int, n_outputs: int) -> int:
     return min(MAX_ROUNDS, max(MIN_ROUNDS, MAX_HISTOGRAMS // (n_inputs * n_outputs)))
 
 
+def _quantile(task: FittedTask) -> float:
+    """Of a task that predicts one."""
+    return (isinstance(task, Regression) and task.q) or math.nan
+
+
+def _for_each_target(estimator: Any, task: FittedTask) -> Any:  # noqa: ANN401
+    """Of an estimator that predicts one number, one for each target."""
+    from sklearn import multioutput
+
+    several = isinstance(task, Regression) and task.n_outputs > 1
+    return multioutput.MultiOutputRegressor(estimator) if several else estimator
+
+
 def _boosting(task: FittedTask, rounds: int, seed: int) -> Any:  # noqa: ANN401
-    from sklearn import ensemble, multioutput
+    from sklearn import ensemble
 
     classes = isinstance(task, Classification)
     boosting = ensemble.HistGradientBoostingClassifier if classes else ensemble.HistGradientBoostingRegressor
+    losses: dict[str, dict[str, Any]] = {
+        "quantile": {"loss": "quantile", "quantile": _quantile(task)},
+        "counts": {"loss": "poisson"},
+    }
     one = boosting(
         max_iter=rounds,
         learning_rate=min(0.3, 10 / rounds),
         max_bins=MAX_BINS,
         early_stopping=False,
         random_state=seed % 2**32,
+        **losses.get(task.measured_as, {}),
     )
-    return multioutput.MultiOutputRegressor(one) if not classes and task.n_outputs > 1 else one
+    return _for_each_target(one, task)
 
 
 def _outputs(estimator: Any, task: FittedTask, x: np.ndarray) -> np.ndarray:  # noqa: ANN401

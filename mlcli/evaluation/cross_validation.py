@@ -203,7 +203,7 @@ class Folds:
         """Predictions as raw outputs of the task, float32 (n, n_outputs): those of different folds on one scale."""
         if isinstance(self.task, Classification):
             return torch.from_numpy(predictions.scores).float()
-        return self.task.standardise(predictions.values)
+        return self.task.outputs_of(predictions.values)
 
 
 def with_all_classes(whole: FittedTask, own: FittedTask, predictions: Predictions) -> Predictions:

@@ -22,7 +22,7 @@ from mlcli.io.json import fields_to_json, named_to_json
 from mlcli.io.text import nearest
 from mlcli.metrics.catalog import Score, names_for
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
-from mlcli.metrics.measure import ScoreDifference, compare_predictions, measure
+from mlcli.metrics.measure import ScoreDifference, TargetScores, compare_predictions, measure, measure_targets
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.predictions import SavedPredictions, save_predictions
@@ -60,7 +60,8 @@ class Evaluation:
     stand_in_for : the dataset that was asked for, when another one took its place
     threshold    : two classes with probabilities: from which one the second is predicted
     confidence   : level of the intervals
-    scores       : the first is the headline
+    scores       : the first is the headline; of several targets, the mean over them
+    targets      : scores of each of several targets
     baselines    : the first is the constant one, where it was asked for
     classes      : empty for regression, as is per_class
     confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
@@ -82,6 +83,7 @@ class Evaluation:
     weights: WeightsTable | None = None
     seeds: SeedScores | None = None
     folds: FoldScores | None = None
+    targets: tuple[TargetScores, ...] = ()
 
     @property
     def headline(self) -> int:
@@ -95,6 +97,7 @@ class Evaluation:
             **fields_to_json(self),
             "scores": named_to_json(self.scores),
             "baselines": named_to_json(self.baselines),
+            "targets": named_to_json(self.targets),
         }
 
 
@@ -141,6 +144,7 @@ def evaluate_predictions(
         test_looks=test_looks,
         stand_in_for=stand_in_for,
         weights=weights,
+        targets=measure_targets(task, truth, predictions, config.metrics),
     )
 
 
@@ -178,7 +182,7 @@ def parse_bounds(task: FittedTask, texts: Sequence[str]) -> tuple[Bound, ...]:
 
     Raises UsageError for a bound that is not understood or names another metric.
     """
-    return tuple(_parse_bound(text, names_for(task.kind)) for text in texts)
+    return tuple(_parse_bound(text, names_for(task.measured_as)) for text in texts)
 
 
 def _parse_bound(text: str, names: Sequence[str]) -> Bound:
@@ -201,13 +205,27 @@ def _parse_bound(text: str, names: Sequence[str]) -> Bound:
 
 
 def find_misses(bounds: Sequence[Bound], scores: Sequence[Score]) -> tuple[str, ...]:
-    """A sentence for each bound that the score of its metric misses; an undefined score misses any."""
+    """A sentence for each bound that the score of its metric misses; an undefined score misses any.
+
+    A metric with a target may be as far from it as the bound, on either side.
+    """
     known = {score.name: score for score in scores}
     misses = []
     for name, bound in bounds:
-        score = known[name]
-        side = "at least" if score.higher_is_better else "at most"
-        value = f"is undefined ({score.reason})" if score.value is None else f"is {score.value:.6g}"
-        if score.value is None or not (score.value >= bound if score.higher_is_better else score.value <= bound):
-            misses.append(f"{name} {value}, but must be {side} {bound:.6g}")
+        low, high, allowed = _allowed(known[name], bound)
+        value = known[name].value
+        if value is None:
+            misses.append(f"{name} is undefined ({known[name].reason}), but must be {allowed}")
+        elif not low <= value <= high:
+            misses.append(f"{name} is {value:.6g}, but must be {allowed}")
     return tuple(misses)
+
+
+def _allowed(score: Score, bound: float) -> tuple[float, float, str]:
+    """Lowest and highest value that meet a bound, and both in words."""
+    if score.target is not None:
+        low, high = sorted((bound, 2 * score.target - bound))
+        return low, high, f"from {low:.6g} to {high:.6g}"
+    side = "at least" if score.higher_is_better else "at most"
+    ends = (bound, math.inf) if score.higher_is_better else (-math.inf, bound)
+    return *ends, f"{side} {bound:.6g}"

@@ -60,6 +60,8 @@ def measure_importance(
     reason = None
     if headline.value is None:
         reason = f"{headline.name} is undefined: {headline.reason}"
+    elif headline.higher_is_better is None:
+        reason = f"{headline.name} is right at {headline.target:g}, neither high nor low"
     elif not isinstance(data, Images) and len(data.features) > MAX_COLUMNS:
         reason = f"{len(data.features):,} columns are too many to shuffle one by one (at most {MAX_COLUMNS})"
     if isinstance(data, Images) or reason:

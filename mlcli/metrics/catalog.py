@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mlcli.config.sections.training import ClassMetric, Metric, NumberMetric
+from mlcli.config.sections.training import ClassMetric, Metric, NumberMetric, QuantileMetric
 from mlcli.data.tables.types import TaskKind
+
+if TYPE_CHECKING:
+    from mlcli.models.task import MeasuredAs
 
 IntervalKind = Literal["percentile", "noise", "wilson", "none"]
 ONE_CLASS = "the rows contain a single class"
@@ -19,6 +22,8 @@ class Score:
 
     low, high : confidence interval; None where none is computed
     unit      : "" for a pure number, else in terms of the target's name
+    target    : the value that is right, of a metric without a direction: coverage's is the quantile
+    note      : what to know of the value or its interval
     """
 
     name: str
@@ -26,8 +31,10 @@ class Score:
     reason: str | None
     low: float | None
     high: float | None
-    higher_is_better: bool
+    higher_is_better: bool | None
     unit: str
+    target: float | None = None
+    note: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Every field but the name."""
@@ -38,6 +45,7 @@ class Score:
 class MetricFacts:
     """One metric.
 
+    higher_is_better : None for a metric with a target in place of a direction
     min_classes : fewest classes of a task for which it is measured
     auto        : numbers of classes for which "auto" measures it; for others it equals another metric
     interval    : how its confidence interval is computed, see `mlcli.metrics.intervals`
@@ -47,7 +55,7 @@ class MetricFacts:
 
     name: Metric
     meaning: str
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     needs_probabilities: bool = False
     min_classes: int = 2
     auto: Literal["any", "two", "more", "none"] = "any"
@@ -149,27 +157,55 @@ _FACTS = (
         higher_is_better=False,
         undefined="a true value is 0",
     ),
+    MetricFacts(
+        "pinball",
+        "mean error, weighted q where the prediction is too low and 1 − q where it is too high: the quantile's own",
+        higher_is_better=False,
+        in_units=1,
+    ),
+    MetricFacts(
+        "coverage",
+        "share of the rows whose true value is at most the prediction; right is the quantile",
+        higher_is_better=None,
+        interval="wilson",
+    ),
+    MetricFacts(
+        "poisson_deviance",
+        "mean deviance of counts from their predicted means, relative to them; 0 is perfect",
+        higher_is_better=False,
+        undefined="a prediction is not above 0, or a true value is negative",
+    ),
 )
 CATALOG: dict[str, MetricFacts] = {facts.name: facts for facts in _FACTS}
 
 
-def names_for(task: TaskKind) -> tuple[str, ...]:
-    """The metrics for a kind of task, in the order they are shown."""
-    return get_args(NumberMetric if task == "regression" else ClassMetric)
+# The metrics of numbers that a loss minimises, or is judged by, besides those that suit all; they are shown first.
+OWN: dict[MeasuredAs, tuple[str, ...]] = {"quantile": get_args(QuantileMetric), "counts": ("poisson_deviance",)}
 
 
-def auto_names(task: TaskKind, n_classes: int) -> tuple[str, ...]:
-    """What "auto" measures: all metrics for the task, except those that equal another one."""
-    if task == "regression":
-        return names_for(task)
+def names_for(measured_as: MeasuredAs) -> tuple[str, ...]:
+    """The metrics for what is predicted, in the order they are shown."""
+    if measured_as == "classification":
+        return get_args(ClassMetric)
+    own = OWN.get(measured_as, ())
+    return (*own, *(name for name in get_args(NumberMetric) if name not in (*own, *get_args(QuantileMetric))))
+
+
+def auto_names(measured_as: MeasuredAs, n_classes: int) -> tuple[str, ...]:
+    """What "auto" measures: all metrics that suit, except those that equal another one, or are of another loss."""
+    if measured_as == "quantile":
+        return OWN[measured_as]
+    if measured_as != "classification":
+        others = set(OWN["counts"]) - set(OWN.get(measured_as, ()))
+        return tuple(name for name in names_for(measured_as) if name not in others)
     group = ("any", "two" if n_classes == 2 else "more")
-    suitable = [CATALOG[name] for name in names_for(task)]
+    suitable = [CATALOG[name] for name in names_for(measured_as)]
     return tuple(facts.name for facts in suitable if facts.auto in group and facts.min_classes <= n_classes)
 
 
 def higher_is_better(name: str) -> bool:
     """The direction of a metric, or of "loss"."""
-    return name != "loss" and CATALOG[name].higher_is_better
+    return name != "loss" and bool(CATALOG[name].higher_is_better)
 
 
 def beats(score: float, other: float, name: str) -> bool:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlcli.config.sections.training import Metric
+from mlcli.config.sections.training import Metric, QuantileMetric
 from mlcli.errors import config_error
+from mlcli.io.json import named_to_json
 from mlcli.io.text import nearest
 from mlcli.metrics.catalog import CATALOG, MetricFacts, Score, auto_names, names_for
 from mlcli.metrics.counts import ClassCounts, accuracy
@@ -27,13 +28,19 @@ from mlcli.metrics.intervals import (
 from mlcli.metrics.probabilities import ECE_NOISE
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
 from mlcli.metrics.sampling import ScoredSample, sample_scores
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.task import Classification, FittedTask, MeasuredAs, Predictions, Regression
 
 Verdict = Literal["better", "worse", "no difference", "undefined"]
 Scorer = Callable[[Tensor, Tensor], dict[str, float]]
-# The metrics measured after every epoch. What their formulas need is reduced where the outputs are, so that an epoch
-# makes no copy of the validation rows.
-QUICK = {"classification": ("accuracy",), "regression": ("rmse", "mae", "r2")}
+# The metrics measured after every epoch; the first is the one that the loss stands for.
+QUICK: dict[MeasuredAs, tuple[Metric, ...]] = {
+    "classification": ("accuracy",),
+    "regression": ("rmse", "mae", "r2"),
+    "quantile": ("pinball", "coverage"),
+    "counts": ("poisson_deviance", "rmse", "mae", "r2"),
+}
+# Their formulas need what is reduced where the outputs are, so that an epoch makes no copy of the validation rows.
+REDUCED = ("accuracy", "rmse", "mae", "r2")
 
 
 def measure(
@@ -66,8 +73,33 @@ def measure(
             scores.append(_build_score(task, facts, None, _why_undefined(task, facts, value)))
             continue
         interval = None if confidence is None else _interval(facts, value, sample.draws, len(truth), confidence)
-        scores.append(_build_score(task, facts, value, None, interval))
+        note = _describe_target(task, facts, interval) or _count_undefined(facts, sample.draws, interval)
+        scores.append(_build_score(task, facts, value, None, interval, note))
     return scores
+
+
+@dataclass(frozen=True)
+class TargetScores:
+    """The scores of one of several targets."""
+
+    name: str
+    scores: tuple[Score, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores by name."""
+        return named_to_json(self.scores)
+
+
+def measure_targets(
+    task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Literal["auto"] | Sequence[str]
+) -> tuple[TargetScores, ...]:
+    """The scores of each of several targets, without intervals; empty for one target and for classes."""
+    if not isinstance(task, Regression) or len(task.targets) == 1:
+        return ()
+    return tuple(
+        TargetScores(name, tuple(measure(own, truth[:, at : at + 1], predictions.of_target(at), names)))
+        for at, (name, own) in enumerate(zip(task.targets, map(task.of_target, range(task.n_outputs)), strict=True))
+    )
 
 
 def metric_names(
@@ -75,14 +107,15 @@ def metric_names(
 ) -> tuple[str, ...]:
     """The metrics to compute. Raises ConfigError, naming the key, for one that does not suit the task."""
     if names == "auto":
-        return auto_names(task.kind, n_classes_of(task))
-    suitable = names_for(task.kind)
+        return auto_names(task.measured_as, n_classes_of(task))
+    suitable = names_for(task.measured_as)
     for name in names:
         if name in suitable:
             continue
         problem = f"unknown metric '{name}'; "
         if name in get_args(Metric):
-            problem = f"'{name}' does not suit {task.kind}; "
+            needs = "needs loss quantile" if name in get_args(QuantileMetric) else f"does not suit {task.kind}"
+            problem = f"'{name}' {needs}; "
         elif near := nearest(name, suitable):
             problem += f"did you mean '{near}'? "
         raise config_error(key, f"{problem}choose from {', '.join(suitable)}")
@@ -92,6 +125,8 @@ def metric_names(
 def why_never_defined(task: FittedTask, truth: np.ndarray, name: str) -> str | None:
     """Why not even right predictions for these rows would have a value; None where they have one."""
     right = Predictions(truth, None, truth)
+    if isinstance(task, Regression):  # the mean of a count is above 0
+        right = Predictions(np.where(truth == 0, np.finfo(np.float64).tiny, truth), None, truth)
     if isinstance(task, Classification):
         certain = np.eye(len(task.classes))[truth]
         right = Predictions(truth, certain, certain)
@@ -110,7 +145,8 @@ def why_unmeasurable(predictions: Predictions) -> str | None:
     """Why no metric of these predictions has a value; None where some can."""
     if len(predictions) == 0:
         return "there are no rows"
-    wrong = int((~np.isfinite(predictions.scores)).any(axis=1).sum())
+    numbers = (predictions.scores, predictions.values.reshape(len(predictions), -1))
+    wrong = int(np.any([~np.isfinite(own).all(axis=1) for own in numbers], axis=0).sum())
     return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
 
 
@@ -122,6 +158,28 @@ def _interval(facts: MetricFacts, value: float, draws: Scores, n_rows: int, conf
     if facts.interval == "noise":
         return noise_interval(value, draws[ECE_NOISE], confidence)
     return percentile_interval(draws[facts.name], confidence)
+
+
+def _describe_target(task: FittedTask, facts: MetricFacts, interval: Interval | None) -> str | None:
+    """Whether a metric's interval contains the value that is right; None without such a value, or an interval."""
+    if facts.higher_is_better is not None or not isinstance(task, Regression) or task.q is None or interval is None:
+        return None
+    right = f"{task.q:g} is right"
+    low, high = interval
+    if low <= task.q <= high:
+        return f"{right}, and within the interval"
+    return f"{right}, and outside the interval: the predictions are too {'low' if high < task.q else 'high'}"
+
+
+def _count_undefined(facts: MetricFacts, draws: Scores, interval: Interval | None) -> str | None:
+    """How many resamples have no value; None where all have one, or the interval is not of resamples."""
+    if facts.interval != "percentile" or facts.name not in draws:
+        return None
+    n_undefined, n_resamples = int((~np.isfinite(draws[facts.name])).sum()), len(draws[facts.name])
+    if not n_undefined:
+        return None
+    left_out = "no interval" if interval is None else "the interval leaves them out"
+    return f"{n_undefined:,} of {n_resamples:,} resamples have no value; {left_out}"
 
 
 def _why_undefined(task: FittedTask, facts: MetricFacts, value: float) -> str:
@@ -137,13 +195,20 @@ def _why_undefined(task: FittedTask, facts: MetricFacts, value: float) -> str:
 
 
 def _build_score(
-    task: FittedTask, facts: MetricFacts, value: float | None, reason: str | None, interval: Interval | None = None
+    task: FittedTask,
+    facts: MetricFacts,
+    value: float | None,
+    reason: str | None,
+    interval: Interval | None = None,
+    note: str | None = None,
 ) -> Score:
     low, high = interval or (None, None)
-    unit = ""
-    if isinstance(task, Regression) and len(task.targets) == 1 and facts.in_units:
-        unit = task.targets[0] + "²" * (facts.in_units == 2)
-    return Score(facts.name, value, reason, low, high, facts.higher_is_better, unit)
+    unit, target = "", None
+    if isinstance(task, Regression):
+        target = task.q if facts.higher_is_better is None else None
+        if len(task.targets) == 1 and facts.in_units:
+            unit = task.targets[0] + "²" * (facts.in_units == 2)
+    return Score(facts.name, value, reason, low, high, facts.higher_is_better, unit, target, note)
 
 
 @dataclass(frozen=True)
@@ -157,12 +222,12 @@ class ScoreDifference:
     value: float | None
     low: float | None
     high: float | None
-    higher_is_better: bool
+    higher_is_better: bool | None
 
     @property
     def verdict(self) -> Verdict:
-        """Ours against theirs: better or worse where the interval excludes 0."""
-        if self.low is None or self.high is None:
+        """Ours against theirs: better or worse where the interval excludes 0; undefined without a direction."""
+        if self.low is None or self.high is None or self.higher_is_better is None:
             return "undefined"
         if self.low <= 0 <= self.high:
             return "no difference"
@@ -215,9 +280,12 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
 
     An undefined one is left out.
     """
-    others = tuple(name for name in watched if name != "loss" and name not in QUICK[task.kind])
+    quick = QUICK[task.measured_as]
+    others = tuple(name for name in watched if name != "loss" and name not in quick)
 
     def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
+        if not set(quick) <= set(REDUCED):
+            return measure_outputs(task, outputs, y, (*others, *quick))
         return {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
 
     return score

@@ -73,6 +73,39 @@ class ErrorMetrics:
         return {name: ERROR_METRICS[name](means) for name in self.names}
 
 
+def _poisson_deviance(truth: Floats, values: Floats) -> Floats:
+    """2 (y ln(y / μ) − y + μ) of each row; NaN where μ is not above 0 or y is negative, as in scikit-learn."""
+    defined = (values > 0) & (truth >= 0)
+    ratio = np.divide(truth, values, out=np.ones(truth.shape), where=defined & (truth > 0))
+    deviance: Floats = np.where(defined, 2 * (truth * np.log(ratio) - truth + values), np.nan)
+    return deviance
+
+
+# Of each row and target: (truth, values, quantile) → (n, t).
+ROW_METRICS: dict[str, Callable[[Floats, Floats, float], Floats]] = {
+    "pinball": lambda truth, values, q: np.maximum(q * (truth - values), (q - 1) * (truth - values)),
+    "coverage": lambda truth, values, q: (truth <= values).astype(np.float64),
+    "poisson_deviance": lambda truth, values, q: _poisson_deviance(truth, values),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RowMetrics:
+    """ROW_METRICS of rows with these values, (n, n_names), averaged over the targets."""
+
+    columns: Floats
+    names: Sequence[str]
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        means = weights @ self.columns / weights.sum(axis=1, keepdims=True)
+        return dict(zip(self.names, means.T, strict=True))
+
+
+def row_metrics(truth: Floats, values: Floats, names: Sequence[str], q: float) -> RowMetrics:
+    """truth, values: (n, t)."""
+    return RowMetrics(np.stack([ROW_METRICS[name](truth, values, q).mean(axis=1) for name in names], axis=1), names)
+
+
 @dataclass(frozen=True, eq=False)
 class OrderMetrics:
     """Median and largest absolute error. order: (n, t) rows by ascending error; errors: (n, t), sorted, per target."""

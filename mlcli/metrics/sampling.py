@@ -18,7 +18,14 @@ from mlcli.metrics.probabilities import (
     rank_metrics,
     ranking_scores,
 )
-from mlcli.metrics.residuals import ERROR_METRICS, ErrorMetrics, error_columns, order_metrics
+from mlcli.metrics.residuals import (
+    ERROR_METRICS,
+    ROW_METRICS,
+    ErrorMetrics,
+    error_columns,
+    order_metrics,
+    row_metrics,
+)
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
 
@@ -97,7 +104,9 @@ def _row_groups(
         if means := wanted & set(ERROR_METRICS):
             constant = task.constant_targets(task.standardise(truth))
             groups.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
-        if wanted - means:
+        if rows := wanted & set(ROW_METRICS):
+            groups.append(row_metrics(truth, predictions.values, sorted(rows), task.q or math.nan))
+        if wanted - means - rows:
             groups.append(order_metrics(truth, predictions.values))
         return groups
     if wanted & set(RANK_METRICS):

@@ -13,7 +13,7 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.models.networks import Mlp
 from mlcli.models.task import FittedTask, Regression
 
-Unit = Literal["target", "log-odds", "score"]
+Unit = Literal["target", "log", "log-odds", "score"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class LinearWeights:
     features  : names of the k features, in the data's units
     outputs   : target names, or the classes that have an output (of two classes, the second alone)
     weights   : float64 (n_outputs, k); intercept: float64 (n_outputs,)
-    unit      : of the result. target: the target's own. log-odds: of two classes, those of the second;
-                of more, the log-odds between two are the difference of their rows. score: the second
-                class where positive
+    unit      : of the result. target: the target's own. log: the logarithm of a count. log-odds: of two
+                classes, those of the second; of more, the log-odds between two are the difference of their
+                rows. score: the second class where positive
     """
 
     features: tuple[str, ...]
@@ -73,6 +73,8 @@ def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTas
     weight, bias = model.output.weight.double().cpu(), model.output.bias.double().cpu()
     weights = (weight @ affine.matrix).numpy()
     intercept = (weight @ affine.offset + bias).numpy()
+    if isinstance(task, Regression) and task.output == "exp":
+        return LinearWeights(affine.names, task.targets, weights, intercept + np.log(task.std), "log")
     if isinstance(task, Regression):
         weights = weights * np.array(task.std)[:, np.newaxis]
         intercept = intercept * np.array(task.std) + np.array(task.mean)

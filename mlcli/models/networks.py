@@ -165,7 +165,7 @@ class Ensemble(nn.Module):
 
     Input  : the same as its members'
     Output : float32 (n, n_outputs), raw outputs like one network's: those that decode to the mean probability
-             (sigmoid, softmax), or the mean itself (identity, step)
+             (sigmoid, softmax) or count (exp), or the mean itself (identity, step)
     """
 
     def __init__(self, members: Sequence[nn.Module], output: Output) -> None:
@@ -185,6 +185,8 @@ def combine_outputs(outputs: Tensor, output: Output) -> Tensor:
             combined = _log_mean(wide.log_softmax(dim=2))
         case "sigmoid":
             combined = _log_mean(functional.logsigmoid(wide)) - _log_mean(functional.logsigmoid(-wide))
+        case "exp":
+            combined = _log_mean(wide)
         case _:
             combined = wide.mean(dim=0)
     return combined.to(outputs.dtype)

@@ -10,14 +10,16 @@ import polars as pl
 import torch
 
 from mlcli.config.rules.training import check_kind
-from mlcli.config.sections.model import LossConfig, ModelConfig
+from mlcli.config.sections.model import LossConfig, ModelConfig, PoissonLoss, QuantileLoss
 from mlcli.config.tree import dotted
 from mlcli.data.tables.frames import collect, column_of
 from mlcli.data.tables.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError, config_error
 from mlcli.io.json import from_json
 
-Output = Literal["identity", "sigmoid", "softmax", "step"]
+Output = Literal["identity", "exp", "sigmoid", "softmax", "step"]
+# What predictions are measured as: classes; the mean of a number, a quantile of it, or the mean of a count.
+MeasuredAs = Literal["classification", "regression", "quantile", "counts"]
 MARGIN_LOSSES = ("hinge", "perceptron")
 
 
@@ -37,6 +39,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.values)
 
+    def of_target(self, index: int) -> Predictions:
+        """Those of one of several numbers."""
+        own = slice(index, index + 1)
+        return Predictions(self.values[:, own], None, self.scores[:, own])
+
     def at(self, rows: slice | np.ndarray) -> Predictions:
         """The predictions for these rows."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
@@ -45,17 +52,44 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Regression:
-    """Targets, and the mean and standard deviation (ddof 0) that standardise them."""
+    """Targets, and the mean and standard deviation (ddof 0) that standardise them.
+
+    Counts have a log link, the output exp: they are divided by their mean (in `std`; `mean` is 0), so that a raw
+    output of 0 predicts the mean, and the network learns the logarithm of a multiple of it.
+
+    q        : the quantile that is predicted; None for the mean
+    constant : the q-quantile of the training rows, the best prediction without features; empty for the mean
+    """
 
     targets: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     kind: Literal["regression"] = "regression"
+    output: Literal["identity", "exp"] = "identity"
+    q: float | None = None
+    constant: tuple[float, ...] = ()
 
     @property
     def n_outputs(self) -> int:
-        """One linear unit per target."""
+        """One unit per target."""
         return len(self.targets)
+
+    @property
+    def measured_as(self) -> MeasuredAs:
+        """What the loss predicts."""
+        if self.output == "exp":
+            return "counts"
+        return "regression" if self.q is None else "quantile"
+
+    @property
+    def best_constant(self) -> np.ndarray:
+        """The prediction without features, (n_targets,)."""
+        return np.array(self.constant or (self.std if self.output == "exp" else self.mean))
+
+    def of_target(self, index: int) -> Self:
+        """The task of one of the targets."""
+        own = {name: getattr(self, name)[index : index + 1] for name in ("targets", "mean", "std", "constant")}
+        return replace(self, **own)
 
     def truth(self, data: Dataset) -> np.ndarray:
         """Targets in their own units, float64 (n, n_targets)."""
@@ -64,8 +98,20 @@ class Regression:
         return collect(data.rows.select(self.targets)).to_numpy().astype(np.float64).reshape(len(data), self.n_outputs)
 
     def encode(self, data: Dataset) -> torch.Tensor:
-        """Standardised targets, float32 (n, n_targets)."""
-        return self.standardise(self.truth(data))
+        """Standardised targets, float32 (n, n_targets). Raises DataError for a negative count."""
+        truth = self.truth(data)
+        if self.output == "exp":
+            self.require_counts(truth)
+        return self.standardise(truth)
+
+    def require_counts(self, truth: np.ndarray) -> None:
+        """Raise DataError for a target (n, n_targets) below 0."""
+        for name, column in zip(self.targets, truth.T, strict=True):
+            if n_negative := int((column < 0).sum()):
+                raise DataError(
+                    f"column '{name}': loss poisson is for counts, 0 or more; {n_negative:,} of {len(column):,} rows "
+                    f"are negative, the lowest is {column.min():g}; correct them, or use loss mse"
+                )
 
     def standardise(self, truth: np.ndarray) -> torch.Tensor:
         """Targets in their own units (n, n_targets) as the network learns them, float32."""
@@ -85,9 +131,16 @@ class Regression:
         return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(centred), 0.0, values)
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
-        """Outputs (n, n_targets) in the targets' units."""
+        """Outputs (n, n_targets) in the targets' units; of a count, infinite where exp exceeds float64."""
         scores = outputs.cpu().double().numpy()
-        return Predictions(scores * np.array(self.std) + np.array(self.mean), None, scores)
+        with np.errstate(over="ignore"):
+            numbers = np.exp(scores) if self.output == "exp" else scores
+            return Predictions(numbers * np.array(self.std) + np.array(self.mean), None, scores)
+
+    def outputs_of(self, values: np.ndarray) -> torch.Tensor:
+        """Raw outputs, float32 (n, n_targets), that decode to these values."""
+        standardised = self.standardise(values)
+        return standardised.clamp(min=torch.finfo(torch.float32).tiny).log() if self.output == "exp" else standardised
 
 
 @dataclass(frozen=True)
@@ -105,6 +158,11 @@ class Classification:
     has_probabilities: bool
     threshold: float = 0.5
     kind: Literal["classification"] = "classification"
+
+    @property
+    def measured_as(self) -> MeasuredAs:
+        """Its kind."""
+        return "classification"
 
     @property
     def n_outputs(self) -> int:
@@ -166,17 +224,17 @@ FittedTask = Regression | Classification
 
 def output_of(task: FittedTask) -> Output:
     """The activation of the task's output units."""
-    return task.output if isinstance(task, Classification) else "identity"
+    return task.output
 
 
 def fit_task(
     train: Dataset, kind: TaskKind, model: ModelConfig, loss: LossConfig, positive: str | None = None
 ) -> FittedTask:
-    """Learn class names, or target mean and deviation, from the training rows."""
+    """Learn class names, or the targets' scale and best constant, from the training rows."""
     for issue in check_kind(kind, model, loss):
         raise config_error(dotted(issue.path), issue.message)
     if kind == "regression":
-        return _fit_regression(train)
+        return _fit_regression(train, loss)
     names, counts = _count_classes(train)
     classes = _order_classes(names, positive)
     output, has_probabilities = _resolve_output(len(classes), model, loss)
@@ -184,12 +242,22 @@ def fit_task(
     return Classification(target, classes, tuple(counts[name] for name in classes), output, has_probabilities)
 
 
-def _fit_regression(train: Dataset) -> Regression:
+def _fit_regression(train: Dataset, loss: LossConfig) -> Regression:
     targets = () if isinstance(train, Images) else tuple(column.name for column in train.targets)
     raw = Regression(targets, (0.0,) * len(targets), (1.0,) * len(targets))
     truth = raw.truth(train)
-    std = truth.std(axis=0)
-    return replace(raw, mean=tuple(truth.mean(axis=0).tolist()), std=tuple(np.where(std > 0, std, 1.0).tolist()))
+    mean, std = truth.mean(axis=0), truth.std(axis=0)
+    if isinstance(loss, PoissonLoss):
+        raw.require_counts(truth)
+        for name in np.array(targets)[mean == 0]:
+            raise DataError(f"column '{name}': all {len(truth):,} training rows are 0; loss poisson needs a count")
+        return replace(raw, std=tuple(mean.tolist()), output="exp")
+    task = replace(raw, mean=tuple(mean.tolist()), std=tuple(np.where(std > 0, std, 1.0).tolist()))
+    if not isinstance(loss, QuantileLoss):
+        return task
+    # Of all quantiles, the one with the lowest pinball loss: the smallest value that q of the rows do not exceed.
+    quantile = np.quantile(truth, loss.q, axis=0, method="inverted_cdf")
+    return replace(task, q=loss.q, constant=tuple(quantile.tolist()))
 
 
 def _count_classes(train: Dataset) -> tuple[list[str], dict[str, int]]:

@@ -13,7 +13,8 @@ from mlcli.data.tables.frames import collect
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.evaluation.importance import Importances
-from mlcli.metrics.catalog import higher_is_better
+from mlcli.metrics.catalog import CATALOG, higher_is_better
+from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import ranking_scores
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
@@ -67,14 +68,16 @@ class EvaluatedModel:
 def draw_gallery(subject: EvaluatedModel) -> dict[str, Figure]:
     """The figures by name, in the order in which they are read."""
     figures = _of_training(subject)
-    if not np.isfinite(subject.predictions.scores).all():
+    if why_unmeasurable(subject.predictions):
         return figures
     if isinstance(subject.task, Classification):
         figures |= _of_classes(subject, subject.task)
     else:
         for i, target in enumerate(subject.task.targets[:MAX_TARGETS]):
             name = "residuals" if len(subject.task.targets) == 1 else f"residuals_{i + 1}"
-            figures[name] = draw_residuals(subject.truth[:, i], subject.predictions.values[:, i], target)
+            figures[name] = draw_residuals(
+                subject.truth[:, i], subject.predictions.values[:, i], target, subject.task.q
+            )
     if subject.importances is not None and subject.importances.columns:
         figures["importance"] = draw_importance(subject.importances)
     figures |= _of_inputs(subject)
@@ -93,7 +96,8 @@ def _of_training(subject: EvaluatedModel) -> dict[str, Figure]:
     if history:
         figures["learning_curve"] = draw_learning_curve(history, subject.best_epoch)
     headline = next((score.name for score in subject.evaluation.scores), "")
-    if metric := shown_metric(history, headline):
+    metric = shown_metric(history, headline)
+    if metric and (metric not in CATALOG or CATALOG[metric].higher_is_better is not None):
         figures["metric_curve"] = draw_metric_curve(history, metric, higher_is_better(metric), subject.best_epoch)
     if rate_moved(history):
         figures["learning_rate"] = draw_rate_curve(history)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlcli.io.text import plain, show_number, show_percent
 from mlcli.reports.figures.style import PALETTE, inline_svg
-from mlcli.reports.scores import VERDICTS, describe_folds, show_interval, show_range, show_spread
+from mlcli.reports.scores import VERDICTS, describe_direction, describe_folds, show_interval, show_range, show_spread
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -46,6 +46,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": show_number,
+        "direction": describe_direction,
         "share": show_percent,
         "count": "{:,}".format,
         "interval": show_interval,

@@ -20,6 +20,7 @@ from mlcli.features.report import FeatureReport, feature_notes
 from mlcli.metrics.catalog import CATALOG
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Step
+from mlcli.reports.scores import describe_direction
 from mlcli.training.context import TrainingContext
 from mlcli.training.losses import loss_name
 
@@ -158,8 +159,7 @@ def narrate_scores(config: Config, evaluation: Evaluation) -> Iterator[str]:
     yield term_of("evaluation")
     yield f"{evaluation.n_rows:,} {evaluation.split} rows: {ROWS[evaluation.split]}."
     for score in evaluation.scores:
-        facts = CATALOG[score.name]
-        yield f"{score.name}: {facts.meaning}; {'more' if facts.higher_is_better else 'less'} is better."
+        yield f"{score.name}: {CATALOG[score.name].meaning}; {describe_direction(score)}."
     yield about(config, "evaluation.confidence")
     if evaluation.threshold is not None:
         yield about(config, "evaluation.threshold")
@@ -176,7 +176,9 @@ def narrate_prediction(task: FittedTask) -> Iterator[str]:
     """How new rows are predicted."""
     yield "Inference (inferencia)"
     yield "New rows are transformed by the features fitted on the training rows; nothing is fitted to them."
-    if not isinstance(task, Classification):
+    if not isinstance(task, Classification) and task.output == "exp":
+        yield "The network's output is a logarithm; its exponential is the predicted count."
+    elif not isinstance(task, Classification):
         yield "The network's output is converted back to the unit of the target."
     elif task.output == "softmax":
         yield f"{term_of('model.output')}: each class gets a probability, and the most probable one is predicted."

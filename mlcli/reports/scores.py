@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,23 @@ PREPOSITIONS: dict[Verdict, str] = {"worse": "than", "no difference": "from", "b
 def show_value(score: Score) -> str:
     """The value with its unit, if there is one."""
     return show_number(score.value) if score.value is None else f"{show_number(score.value)} {score.unit}".rstrip()
+
+
+def describe_direction(score: Score) -> str:
+    """Which value is better, or right."""
+    if score.higher_is_better is None:
+        return f"{show_number(score.target)} is right"
+    return "higher is better" if score.higher_is_better else "lower is better"
+
+
+def footnotes(scores: Sequence[Score]) -> list[str]:
+    """Why scores are undefined, and what to know of the others."""
+    reasons = [f"{score.name} is undefined: {score.reason}" for score in scores if score.reason is not None]
+    noted: dict[str, list[str]] = {}
+    for score in scores:
+        if score.note is not None:
+            noted.setdefault(score.note, []).append(score.name)
+    return reasons + [f"{', '.join(names)}: {note}" for note, names in noted.items()]
 
 
 def show_interval(score: Score) -> str:

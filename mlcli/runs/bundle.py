@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.model import ModelConfig
+from mlcli.config.sections.model import ModelConfig, QuantileLoss
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import ArtefactError
 from mlcli.features.fitted import FittedFeatures
@@ -105,7 +105,7 @@ def load_weights(manifest: BundleManifest) -> Bundle:
     try:
         parts = _split(tensors)
         features = FittedFeatures.from_state(content.features, parts["features"])
-        task = _check_task(task_from_json(content.task, "task"))
+        task = _check_task(_read_task(content.task, config))
         members = from_json(tuple[ModelConfig, ...], content.members, "members")
         model = _build(config.model, members, features.layout, task, parts["model"])
     except ArtefactError as error:
@@ -144,10 +144,19 @@ def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     return parts
 
 
+def _read_task(value: object, config: Config) -> FittedTask:
+    """The task; that of an earlier version does not know its quantile."""
+    task = task_from_json(value, "task")
+    if isinstance(task, Regression) and isinstance(config.loss, QuantileLoss):
+        return replace(task, q=config.loss.q)
+    return task
+
+
 def _check_task(task: FittedTask) -> FittedTask:
     if isinstance(task, Regression):
         lengths = {len(task.targets), len(task.mean), len(task.std)}
         sound = len(lengths) == 1 and 0 not in lengths and all(std > 0 for std in task.std)
+        sound = sound and len(task.constant) in (0, *lengths) and (task.q is None or 0 < task.q < 1)
     else:
         n_classes = len(set(task.classes))
         paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0

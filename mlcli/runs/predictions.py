@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +22,7 @@ from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify
 from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
 from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.io.text import printable
-from mlcli.metrics.measure import ScoreDifference, compare_predictions
+from mlcli.metrics.measure import QUICK, ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord
 
@@ -239,7 +239,21 @@ def _compare(
     if reason := _why_not_comparable(us, them):
         return Pair(name, other, level, reason)
     found = compare_predictions(them.task, them.truth, us.predictions, them.predictions, "auto", level)
+    found += _compare_targets(us, them, level)
     return Pair(name, other, level, None, them.split, len(them.truth), tuple(found))
+
+
+def _compare_targets(us: SavedPredictions, them: SavedPredictions, level: float) -> list[ScoreDifference]:
+    """Of each of several targets, by the metric that the loss stands for."""
+    task = them.task
+    if not isinstance(task, Regression) or len(task.targets) == 1:
+        return []
+    metric, differences = QUICK[task.measured_as][0], []
+    for at, name in enumerate(task.targets):
+        truth, both = them.truth[:, at : at + 1], (us.predictions.of_target(at), them.predictions.of_target(at))
+        (own,) = compare_predictions(task.of_target(at), truth, *both, (metric,), level)
+        differences.append(replace(own, name=f"{metric} of {name}"))
+    return differences
 
 
 def _why_not_comparable(ours: SavedPredictions, theirs: SavedPredictions) -> str | None:
@@ -248,9 +262,16 @@ def _why_not_comparable(ours: SavedPredictions, theirs: SavedPredictions) -> str
         return f"they were measured on different rows: {ours.split} and {theirs.split}"
     if ours.rows != theirs.rows:
         return f"their {ours.split} rows are not the same: another source, split, seed or cleaning"
+    if _quantile(ours) != _quantile(theirs):
+        return f"they predict different numbers: {_quantile(ours)} and {_quantile(theirs)}"
     if _classes(ours) != _classes(theirs):
         return "they have different positive classes (evaluation.positive)"
     return None
+
+
+def _quantile(saved: SavedPredictions) -> str:
+    q = saved.task.q if isinstance(saved.task, Regression) else None
+    return "the mean" if q is None else f"the {q:g} quantile"
 
 
 def _classes(saved: SavedPredictions) -> tuple[str, ...]:

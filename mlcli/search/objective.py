@@ -20,7 +20,7 @@ from mlcli.search.storage import CachedNetwork
 from mlcli.search.trial import Trial
 from mlcli.training.callbacks import Callback, StopRule, stop_rules
 from mlcli.training.context import TensorDataset, TrainingContext
-from mlcli.training.inputs import Inputs, gather_inputs, make_context
+from mlcli.training.inputs import Inputs, gather_inputs, make_context, require_measurable
 from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
 from mlcli.training.state import EpochRecord
 
@@ -59,9 +59,9 @@ def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[s
     watched = early.metric if early else "loss"
     if asked != "auto":
         metric_names(task, (asked,), "improve.metric")
-        return SelectionMetric(asked, asked if asked in (*QUICK[task.kind], watched) else watched)
+        return SelectionMetric(asked, asked if asked in (*QUICK[task.measured_as], watched) else watched)
     if watched == "loss" and any(key.startswith(("loss.", "model.output")) for key in searched):
-        watched = "accuracy" if isinstance(task, Classification) else "rmse"
+        watched = QUICK[task.measured_as][0]
     return SelectionMetric(reported_metric(task, watched) if start.improve.folds else watched, watched)
 
 
@@ -71,7 +71,7 @@ def reported_metric(task: FittedTask, compared: str) -> Metric:
         return compared  # type: ignore[return-value]
     if isinstance(task, Classification):
         return "log_loss" if task.has_probabilities else "accuracy"
-    return "rmse"
+    return QUICK[task.measured_as][0]
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,17 @@ def _input_sections(config: Config) -> tuple[object, ...]:
 
 
 def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
-    """The context of a search over the keys of `searched`."""
+    """The context of a search over the keys of `searched`.
+
+    Raises DataError for an improve.metric that is undefined on the rows that trials are compared on.
+    """
     selection_metric = choose_selection_metric(start, inputs.task, searched)
     count = start.improve.folds
     folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count)
+    if start.improve.metric != "auto":
+        truth = folds.truth if folds else inputs.task.truth(inputs.prepared.splits.valid)
+        rows = "rows of the folds" if folds else "validation rows"
+        require_measurable(inputs.task, truth, start.improve.metric, "improve.metric", rows)
     return SearchContext(start, inputs, inputs.training_arrays(), selection_metric, folds)
 
 

@@ -10,6 +10,7 @@ from mlcli.io.text import show_number
 from mlcli.reports.scores import (
     VERDICTS,
     describe_folds,
+    footnotes,
     show_difference,
     show_interval,
     show_range,
@@ -91,9 +92,22 @@ def _show_scores(screen: Screen, result: EvaluateResult) -> None:
     rows = [(score.name, show_value(score), show_interval(score)) for score in evaluation.scores]
     title = f"{result.run} on {evaluation.n_rows:,} {evaluation.split} rows"
     screen.table(("metric", "network", f"{evaluation.confidence:.0%} interval"), rows, title=title)
-    for score in evaluation.scores:
-        if score.reason is not None:
-            screen.say(f"· {score.name} is undefined: {score.reason}")
+    for footnote in footnotes(evaluation.scores):
+        screen.say(f"· {footnote}")
+    _show_targets(screen, evaluation)
+
+
+def _show_targets(screen: Screen, evaluation: Evaluation) -> None:
+    """Each of several targets by itself; on a narrow terminal only the first metrics."""
+    if not evaluation.targets:
+        return
+    columns = ("target", *(score.name for score in evaluation.scores))
+    rows = [(own.name, *(show_number(score.value) for score in own.scores)) for own in evaluation.targets]
+    shown = max(2, _fitting(columns, rows, screen.stderr.width))
+    screen.table(columns[:shown], [row[:shown] for row in rows], title="Each target; the scores above are their mean")
+    for own in evaluation.targets:
+        for footnote in footnotes(own.scores[: shown - 1]):
+            screen.say(f"· {own.name}: {footnote}")
 
 
 def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
@@ -110,7 +124,9 @@ def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
     columns = ("baseline", first.name, "network − baseline", "the network is")
     screen.table(columns, rows, title=f"Baselines by {first.name}{unit}, on the same rows")
     for baseline in evaluation.baselines:
-        screen.say(f"· {baseline.name}: {baseline.text}")
+        reason = baseline.scores[headline].reason
+        undefined = f"; its {first.name} is undefined: {reason}" if reason else ""
+        screen.say(f"· {baseline.name}: {baseline.text}{undefined}")
 
 
 def _show_seeds(screen: Screen, evaluation: Evaluation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from mlcli.config.sections.config import Config, watched_metrics
@@ -79,13 +80,21 @@ def make_context(
 
 
 def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:
-    """Raise ConfigError for a watched metric of another task, DataError for one that is undefined on these rows."""
+    """Apply `require_measurable` to the watched metrics on the validation rows."""
     for place, metric in watched_metrics(config).items():
-        key = ".".join(place)
-        if metric == "loss":
-            continue
-        metric_names(task, (metric,), key)
-        if len(valid) and (reason := why_never_defined(task, task.truth(valid), metric)):
-            raise DataError(
-                f"{key}: {metric} cannot be measured on the {len(valid):,} validation rows: {reason}; watch another"
-            )
+        if metric != "loss":
+            require_measurable(task, task.truth(valid), metric, ".".join(place))
+
+
+def require_measurable(
+    task: FittedTask, truth: np.ndarray, metric: str, key: str, rows: str = "validation rows"
+) -> None:
+    """Raise ConfigError for a metric of another task, DataError for one that is undefined on these rows.
+
+    key, rows : what asks for the metric, and what the rows are, for messages
+    """
+    metric_names(task, (metric,), key)
+    if len(truth) and (reason := why_never_defined(task, truth, metric)):
+        raise DataError(
+            f"{key}: {metric} cannot be measured on the {len(truth):,} {rows}: {reason}; choose another metric"
+        )

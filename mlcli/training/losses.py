@@ -130,6 +130,8 @@ def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
         case "quantile":
             q: float = getattr(config, "q")  # noqa: B009
             return lambda z, y: torch.maximum(q * (y - z), (q - 1) * (y - z)).mean(dim=1)
+        case "poisson":  # half the deviance of the mean e^z: 0 where it is the truth
+            return lambda z, y: (z.exp() - y * z + torch.xlogy(y, y) - y).mean(dim=1)
         case "hinge":
             return lambda z, y: F.relu(1 - (2 * y - 1) * z).view(-1)  # 0/1 targets as −1/+1
         case "perceptron":

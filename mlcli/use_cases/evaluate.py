@@ -197,7 +197,7 @@ def shown_weights(bundle: Bundle) -> dict[str, Any]:
 
 def describe_weights(table: LinearWeights) -> WeightsTable:
     """A linear model's weights for the report."""
-    summed = "prediction" if table.unit == "target" else table.unit
+    summed = {"target": "prediction", "log": "logarithm of the prediction"}.get(table.unit, table.unit)
     return WeightsTable(
         features=table.features,
         outputs=table.outputs,

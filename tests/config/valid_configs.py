@@ -58,6 +58,7 @@ LOSSES = {
     "mae": "mae",
     "huber": "{name: huber, delta: 2}",
     "quantile": "{name: quantile, q: 0.9}",
+    "poisson": "poisson",
     "bce": "{name: bce, class_weights: balanced}",
     "cross_entropy": "{name: cross_entropy, label_smoothing: 0.2}",
     "focal": "{name: focal, gamma: 1}",

@@ -1,11 +1,13 @@
 """Baselines that are trained, against scikit-learn on the same arrays."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, QuantileRegressor, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
@@ -109,6 +111,55 @@ def test_numbers_are_answered_as_scikit_learn_answers_them(frames, name, peer):
     np.testing.assert_allclose(found.predictions.values[:, 0], expected, rtol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("linear", QuantileRegressor(quantile=0.8, alpha=1 / 120)),
+        ("boosting", HistGradientBoostingRegressor(loss="quantile", quantile=0.8, **BOOSTING)),
+    ],
+)
+def test_quantiles_are_answered_as_scikit_learn_answers_them(frames, name, peer):
+    y = frames[0]["y"].to_numpy()
+    task = Regression(("y",), (y.mean(),), (y.std(),), q=0.8, constant=(y[0],))
+    train, features = fitted(task, frames[0], "y")
+    [found] = predict_baselines(task, features, train, as_table(frames[1]), [name], seed=7)
+    x, new = standardised(*arrays(frames))
+    expected = peer.fit(x.astype(np.float32), (y - y.mean()) / y.std()).predict(new.astype(np.float32))
+    np.testing.assert_allclose(found.predictions.values[:, 0], expected * y.std() + y.mean(), rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("linear", PoissonRegressor(alpha=1 / 120, max_iter=500)),
+        ("tree", DecisionTreeRegressor(criterion="poisson", **TREE)),
+        ("boosting", HistGradientBoostingRegressor(loss="poisson", **BOOSTING)),
+    ],
+)
+def test_counts_are_answered_as_scikit_learn_answers_them(frames, name, peer):
+    rows = [frame.with_columns(n=(pl.col("c") + 0.3 * pl.col("a")).exp().floor()) for frame in frames]
+    y = rows[0]["n"].to_numpy()
+    task = Regression(("n",), (0.0,), (y.mean(),), output="exp")
+    train, features = fitted(task, rows[0], "n")
+    [found] = predict_baselines(task, features, train, as_table(rows[1]), [name], seed=7)
+    x, new = standardised(*arrays(rows))
+    expected = peer.fit(x.astype(np.float32), y / y.mean()).predict(new.astype(np.float32)) * y.mean()
+    np.testing.assert_allclose(found.predictions.values[:, 0], expected, rtol=2e-3)
+
+
+def test_several_quantiles_and_counts(frames):
+    frame = frames[0].with_columns(z=pl.col("y") * 10)
+    train = as_table(frame, "y", "z")
+    y = train.frame.select("y", "z").to_numpy()
+    features = fit_features(train, FeaturesConfig(), 0, y)
+    whole = Regression(("y", "z"), tuple(y.mean(axis=0)), tuple(y.std(axis=0)))
+    counts = Regression(("y", "z"), (0.0, 0.0), tuple(y.mean(axis=0)), output="exp")
+    for task in (replace(whole, q=0.3, constant=tuple(np.quantile(y, 0.3, axis=0))), counts):
+        for found in predict_baselines(task, features, train, train, baseline_names(task, "auto"), seed=0):
+            values = found.predictions.values
+            np.testing.assert_allclose(values[:, 0] * 10, values[:, 1], rtol=1e-6)
+
+
 def test_several_targets_and_inputs_of_any_size(frames):
     frame = frames[0].with_columns(z=pl.col("y") * 1e6, a=pl.col("a") * 1e9)
     train = as_table(frame, "y", "z")
@@ -196,6 +247,9 @@ def test_embedded_categories_become_columns_of_flags():
 def test_names():
     assert baseline_names(regression(), "none") == ()
     assert baseline_names(regression(), "auto") == ("mean", "linear", "knn", "tree", "boosting")
+    assert baseline_names(replace(regression(), q=0.9), "auto") == ("quantile", "linear", "boosting")
+    with pytest.raises(ConfigError, match="'knn' does not suit quantile; choose from quantile, linear, boosting"):
+        baseline_names(replace(regression(), q=0.9), ["knn"])
     assert baseline_names(classification(2), ["tree", "majority", "tree"]) == ("tree", "majority")
     with pytest.raises(ConfigError, match="'linear' does not suit classification"):
         baseline_names(classification(2), ["linear"])

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,34 @@ def test_bounds(bounded, bounds, missed):
     found = bounded(bounds)
     assert len(found) == len(missed)
     assert all(text.startswith(start) for text, start in zip(found, missed, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("bound", "missed"),
+    [
+        ("coverage=0.5", []),
+        ("coverage=1", []),
+        ("coverage=0.6", ["coverage is 0.5, but must be from 0.6 to 0.9"]),
+        ("coverage=0.9", ["coverage is 0.5, but must be from 0.6 to 0.9"]),
+    ],
+)
+def test_a_bound_of_coverage_is_the_largest_distance_from_the_quantile(bound, missed):
+    task = replace(regression(), q=0.75, constant=(0.0,))
+    scores = measure(task, np.array([[1.0], [3.0]]), number_predictions([2.0, 2.0]), "auto")
+    assert find_misses(parse_bounds(task, [bound]), scores) == tuple(missed)
+
+
+def test_each_of_several_targets_has_its_scores_in_the_document():
+    truth = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
+    guess = number_predictions(truth + np.array([0.5, 1.0]))
+    evaluation = evaluate_predictions(regression(2), truth, guess, EvaluationConfig(), split="test", test_looks=1)
+    targets = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))["targets"]
+    assert {name: scores["mae"]["value"] for name, scores in targets.items()} == {"y1": 0.5, "y2": 1.0}
+    assert targets["y1"]["r2"]["value"] == pytest.approx(1 - 0.25 / (2 / 3))
+    assert (targets["y2"]["r2"]["value"], targets["y2"]["r2"]["reason"]) == (
+        None,
+        "a target has the same value in all rows",
+    )
 
 
 @pytest.mark.parametrize(

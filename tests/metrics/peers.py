@@ -44,9 +44,17 @@ def of_classes(truth, predicted, probabilities):
     return expected
 
 
-def of_numbers(truth, values):
-    """Metric by name → value; (n, t)."""
-    return {
+def of_numbers(truth, values, q=None):
+    """Metric by name → value; (n, t). q : the quantile that is predicted."""
+    own = (
+        {}
+        if q is None
+        else {"pinball": sk.mean_pinball_loss(truth, values, alpha=q), "coverage": np.mean(truth <= values)}
+    )
+    if (truth >= 0).all() and (values > 0).all():
+        deviances = [sk.mean_poisson_deviance(*one) for one in zip(truth.T, values.T, strict=True)]
+        own["poisson_deviance"] = np.mean(deviances)
+    return own | {
         "rmse": sk.root_mean_squared_error(truth, values),
         "mae": sk.mean_absolute_error(truth, values),
         "r2": sk.r2_score(truth, values),

@@ -1,14 +1,16 @@
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from scipy.stats import binomtest
 
 from mlcli.config.sections.training import Metric
 from mlcli.errors import ConfigError
 from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
-from mlcli.metrics.measure import measure
+from mlcli.metrics.measure import QUICK, compare_predictions, measure, why_never_defined
 from mlcli.models.task import Predictions
 from tests.evaluation.examples import (
     class_predictions,
@@ -65,7 +67,7 @@ def test_numbers_agree_with_scikit_learn(n_targets):
     rng = np.random.default_rng(1)
     truth = rng.normal(1e6, 5, size=(300, n_targets))
     guess = truth + rng.normal(size=truth.shape)
-    scores = measure(regression(n_targets), truth, number_predictions(guess), "auto")
+    scores = measure(regression(n_targets), truth, number_predictions(guess), (*ERRORS, "poisson_deviance"))
     assert values(scores) == pytest.approx(of_numbers(truth, guess), rel=1e-9)
     units = {score.name: score.unit for score in scores}
     pure = dict.fromkeys(units, "")
@@ -182,10 +184,97 @@ def test_direction_of_number_metrics(metric):
     assert (better.value > worse.value) == better.higher_is_better
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_every_metric_of_the_configuration_is_in_the_catalog(kind):
-    assert all(CATALOG[name].task == kind for name in names_for(kind))
-    assert set(CATALOG) == set(get_args(Metric)) == {*names_for("classification"), *names_for("regression")}
+MEASURED_AS = ["classification", "regression", "quantile", "counts"]
+
+
+@pytest.mark.parametrize("measured_as", MEASURED_AS)
+def test_every_metric_of_the_configuration_is_in_the_catalog(measured_as):
+    kind = "classification" if measured_as == "classification" else "regression"
+    assert all(CATALOG[name].task == kind for name in names_for(measured_as))
+    assert set(CATALOG) == set(get_args(Metric)) == {name for own in MEASURED_AS for name in names_for(own)}
+
+
+ERRORS = ("rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape")
+
+
+@pytest.mark.parametrize(
+    ("measured_as", "auto"),
+    [
+        ("regression", ERRORS),
+        ("quantile", ("pinball", "coverage")),
+        ("counts", ("poisson_deviance", *ERRORS)),
+    ],
+)
+def test_auto_measures_first_what_the_loss_minimises(measured_as, auto):
+    assert auto_names(measured_as, 0) == auto
+    assert QUICK[measured_as][0] == auto[0]
+    assert set(auto) <= set(names_for(measured_as))
+
+
+QUARTILE = replace(regression(), q=0.25, constant=(1.0,))
+
+
+def test_pinball_and_coverage_by_hand():
+    truth, guess = np.array([[1.0], [2.0], [3.0], [6.0]]), number_predictions([2.0, 2.0, 2.0, 2.0])
+    pinball, coverage = measure(QUARTILE, truth, guess, "auto")
+    assert pinball.value == (0.75 * 1 + 0 + 0.25 * 1 + 0.25 * 4) / 4  # 1 too high; 1 and 4 too low
+    assert (pinball.unit, pinball.higher_is_better) == ("y1", False)
+    assert (coverage.value, coverage.target, coverage.higher_is_better) == (0.5, 0.25, None)
+
+
+@pytest.mark.parametrize(
+    ("n_covered", "note"),
+    [
+        (25, "0.25 is right, and within the interval"),
+        (60, "0.25 is right, and outside the interval: the predictions are too high"),
+        (5, "0.25 is right, and outside the interval: the predictions are too low"),
+    ],
+)
+def test_coverage_is_compared_with_the_quantile_by_wilsons_interval(n_covered, note):
+    truth = np.arange(100.0)[:, None]
+    [score] = measure(QUARTILE, truth, number_predictions(np.full(100, n_covered - 0.5)), ("coverage",), 0.95)
+    interval = binomtest(n_covered, 100).proportion_ci(0.95, method="wilson")
+    assert (score.value, score.low, score.high) == pytest.approx((n_covered / 100, *interval))
+    assert score.note == note
+
+
+def test_two_quantile_models_are_compared_by_pinball_and_not_by_coverage():
+    truth = np.random.default_rng(0).normal(size=(200, 1))
+    ours, theirs = number_predictions(np.full(200, -0.67)), number_predictions(np.full(200, 3.0))
+    pinball, coverage = compare_predictions(QUARTILE, truth, ours, theirs, "auto", 0.95)
+    assert pinball.verdict == "better"
+    assert coverage.value == pytest.approx((truth <= -0.67).mean() - (truth <= 3).mean())
+    assert coverage.verdict == "undefined"
+
+
+@pytest.mark.parametrize(("truth", "mean"), [(1.0, 0.0), (0.0, 0.0), (1.0, -1.0), (-1.0, 1.0)])
+def test_a_deviance_needs_means_above_0_and_counts(truth, mean):
+    [score] = measure(regression(), np.array([[truth], [2.0]]), number_predictions([mean, 2.0]), ("poisson_deviance",))
+    assert (score.value, score.reason) == (None, "a prediction is not above 0, or a true value is negative")
+
+
+def test_zero_counts_have_a_deviance():
+    [score] = measure(regression(), np.array([[0.0], [2.0]]), number_predictions([0.5, 2.0]), ("poisson_deviance",))
+    assert score.value == 2 * 0.5 / 2
+    assert why_never_defined(regression(), np.array([[0.0], [2.0]]), "poisson_deviance") is None
+    assert why_never_defined(regression(), np.array([[-1.0], [2.0]]), "poisson_deviance") is not None
+
+
+def test_quantile_metrics_need_a_quantile():
+    with pytest.raises(ConfigError, match="'pinball' needs loss quantile; choose from rmse"):
+        measure(regression(), np.ones((2, 1)), number_predictions([1.0, 2.0]), ("pinball",))
+
+
+def test_resamples_without_a_value_are_counted():
+    """The only positive of n rows is in none of (1 − 1/n)ⁿ of the resamples."""
+    truth = (np.arange(40) == 0).astype(int)
+    odds = np.where(truth, 0.4, 0.2 + 0.01 * np.arange(40))
+    predictions = class_predictions(np.stack([1 - odds, odds], axis=1))
+    [score] = measure(classification(2), truth, predictions, ("roc_auc",), 0.95)
+    n_undefined, rest = score.note.split(" ", 1)
+    assert int(n_undefined) == pytest.approx(1000 * (1 - 1 / 40) ** 40, abs=60)
+    assert rest == "of 1,000 resamples have no value; the interval leaves them out"
+    assert score.low < score.value < score.high
 
 
 def test_auto_leaves_out_what_another_metric_says():

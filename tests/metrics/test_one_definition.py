@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.metrics.catalog import names_for
-from mlcli.metrics.measure import QUICK, build_scorer, compare_predictions, measure
+from mlcli.metrics.measure import QUICK, build_scorer, compare_predictions, measure, measure_targets
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import SelectionMetric
 from mlcli.terminal.train import describe_epoch
@@ -45,6 +46,10 @@ TASKS = {
     "a target constant in float32": numbers(3),
     "one row": numbers(1),
     "one class": classes(2, "sigmoid"),
+    "a quantile": replace(numbers(1), q=0.8, constant=(23.0,)),
+    "a quantile of three numbers": replace(numbers(3), q=0.1, constant=(15.0, 4.0, -90.0)),
+    "counts": Regression(("n",), (0.0,), (4.0,), output="exp"),
+    "counts of two kinds": Regression(("n", "m"), (0.0, 0.0), (4.0, 900.0), output="exp"),
 }
 NO_PROBABILITIES = ("log_loss", "brier", "ece")
 UNDEFINED = {
@@ -53,6 +58,8 @@ UNDEFINED = {
     "a target constant in float32": ("r2",),
     "one row": ("r2",),
     "one class": ("roc_auc", "pr_auc", "balanced_accuracy", "mcc"),
+    "counts": ("mape",),  # a true value is 0
+    "counts of two kinds": ("mape",),
 }
 
 
@@ -60,6 +67,8 @@ def truth_of(case):
     rng, task = np.random.default_rng(4), TASKS[case]
     if isinstance(task, Classification):
         return np.ones(N_ROWS, int) if case == "one class" else rng.integers(len(task.classes), size=N_ROWS)
+    if task.output == "exp":
+        return rng.poisson(task.std, size=(N_ROWS, task.n_outputs)).astype(float)
     truth = rng.normal(task.mean, task.std, size=(1 if case == "one row" else N_ROWS, task.n_outputs))
     if case == "a constant target":
         truth[:, 1] = 5.3
@@ -92,7 +101,8 @@ def expected_of(case, outputs):
 
 def sklearn_values(task, truth, z):
     if isinstance(task, Regression):
-        return of_numbers(truth, z * np.array(task.std) + np.array(task.mean))
+        numbers = np.exp(z) if task.output == "exp" else z
+        return of_numbers(truth, numbers * np.array(task.std) + np.array(task.mean), task.q)
     if task.output == "step":
         predicted, ranks = (z[:, 0] > 0).astype(int), z[:, 0]
         ranked = {"roc_auc": sk.roc_auc_score(truth, ranks), "pr_auc": sk.average_precision_score(truth, ranks)}
@@ -151,7 +161,7 @@ PATHS = [scored_after_epoch, watched_by_early_stopping, compared_by_search, pool
 def test_every_path_gives_the_value_of_scikit_learn(case, path):
     outputs = outputs_for(case)
     expected = expected_of(case, outputs)
-    for name in names_for(TASKS[case].kind):
+    for name in names_for(TASKS[case].measured_as):
         value, known = path(case, outputs, name), expected.get(name)
         assert value == (None if known is None else pytest.approx(known, rel=1e-5)), name
 
@@ -162,7 +172,7 @@ def test_differences_are_those_of_the_values_of_scikit_learn(case):
     task, models = TASKS[case], (outputs_for(case), outputs_for(case, seed=1))
     ours, theirs = (expected_of(case, outputs) for outputs in models)
     answers = [task.decode(outputs) for outputs in models]
-    for difference in compare_predictions(task, truth_of(case), *answers, names_for(task.kind), 0.95):
+    for difference in compare_predictions(task, truth_of(case), *answers, names_for(task.measured_as), 0.95):
         own, other = ours.get(difference.name), theirs.get(difference.name)
         known = None if own is None or other is None else pytest.approx(own - other, rel=1e-5, abs=1e-9)
         assert difference.value == known, difference.name
@@ -173,7 +183,7 @@ def test_non_finite_outputs_have_no_score_anywhere(case):
     outputs = outputs_for(case)
     outputs[-1, 0] = torch.inf
     for path in PATHS:
-        assert all(path(case, outputs, name) is None for name in QUICK[TASKS[case].kind]), path
+        assert all(path(case, outputs, name) is None for name in QUICK[TASKS[case].measured_as]), path
 
 
 def test_outputs_of_zero_are_decided_alike():
@@ -189,6 +199,37 @@ def test_errors_of_several_targets_are_averaged_uniformly():
     outputs = torch.tensor(truth + np.array([[1.0, 3.0], [-1.0, -3.0]]), dtype=torch.float32)
     scores = build_scorer(task)(outputs, encoded(task, truth))
     assert scores == {"rmse": 2.0, "mae": 2.0, "r2": ((1 - 1 / 4) + (1 - 9 / 4)) / 2}
+
+
+@pytest.mark.parametrize("case", ["three numbers", "a target constant in float32", "a quantile of three numbers"])
+def test_each_target_has_the_value_of_scikit_learn(case):
+    task, truth, outputs = TASKS[case], truth_of(case), outputs_for(case)
+    answers = task.decode(outputs)
+    expected = {
+        "mae": sk.mean_absolute_error(truth, answers.values, multioutput="raw_values"),
+        "rmse": sk.root_mean_squared_error(truth, answers.values, multioutput="raw_values"),
+        "r2": sk.r2_score(truth, answers.values, multioutput="raw_values"),
+        "coverage": (truth <= answers.values).mean(axis=0),
+    }
+    if task.q is None:
+        del expected["coverage"]
+    else:
+        expected["pinball"] = sk.mean_pinball_loss(truth, answers.values, alpha=task.q, multioutput="raw_values")
+    found = measure_targets(task, truth, answers, tuple(expected))
+    assert [target.name for target in found] == list(task.targets)
+    for at, target in enumerate(found):
+        constant = case == "a target constant in float32" and at == 1
+        wanted = {name: None if constant and name == "r2" else each[at] for name, each in expected.items()}
+        assert {score.name: score.value for score in target.scores} == pytest.approx(wanted)
+        assert [score.unit for score in target.scores][:2] == [target.name] * 2
+    [whole] = measure(task, truth, answers, ("mae",))
+    assert whole.value == pytest.approx(np.mean([target.scores[0].value for target in found]))
+
+
+def test_one_target_has_no_table_of_targets():
+    assert (
+        measure_targets(numbers(1), truth_of("one number"), numbers(1).decode(outputs_for("one number")), "auto") == ()
+    )
 
 
 def trained_on_numbers(constant):

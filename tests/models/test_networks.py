@@ -156,6 +156,12 @@ def test_probabilities_of_two_classes_are_averaged():
     np.testing.assert_allclose(combine_outputs(outputs, "sigmoid").double().sigmoid().numpy(), mean, rtol=1e-5)
 
 
+def test_counts_are_averaged():
+    outputs = logits(4, 50, 2)
+    mean = np.exp(outputs.numpy().astype(float)).mean(axis=0)
+    np.testing.assert_allclose(combine_outputs(outputs, "exp").double().exp().numpy(), mean, rtol=1e-5)
+
+
 @pytest.mark.parametrize("output", ["identity", "step"])
 def test_numbers_and_scores_are_averaged(output):
     outputs = logits(4, 50, 2)
@@ -169,7 +175,7 @@ def test_certain_members_give_finite_outputs(output):
     assert combine_outputs(certain, output).isfinite().all()
 
 
-@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "step"])
+@pytest.mark.parametrize("output", ["identity", "exp", "sigmoid", "softmax", "step"])
 def test_an_ensemble_of_one_is_its_member(output):
     torch.manual_seed(0)
     member, x = torch.nn.Linear(3, 2), torch.randn(20, 3)

@@ -6,13 +6,24 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from sklearn.metrics import mean_pinball_loss
 
-from mlcli.config.sections.model import AutoLoss, CrossEntropyLoss, MarginLoss, MlpConfig, RegressionLoss
+from mlcli.config.sections.model import (
+    AutoLoss,
+    CrossEntropyLoss,
+    MarginLoss,
+    MlpConfig,
+    PoissonLoss,
+    QuantileLoss,
+    RegressionLoss,
+)
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.errors import ArtefactError, ConfigError, DataError
+from mlcli.metrics.measure import why_unmeasurable
 from mlcli.models.task import Classification, Regression, fit_task, task_from_json, task_to_json
 
 MLP, AUTO = MlpConfig(), AutoLoss()
+POISSON = PoissonLoss(name="poisson")
 
 
 def classes_table(labels):
@@ -32,6 +43,56 @@ def test_regression_standardises_and_returns_to_units():
     assert encoded.dtype == torch.float32
     np.testing.assert_allclose(encoded.mean(dim=0), [0, 0], atol=1e-6)
     np.testing.assert_allclose(task.decode(encoded).values, task.truth(table), rtol=1e-6)
+
+
+@pytest.mark.parametrize("q", [0.01, 0.3, 0.5, 0.9, 0.99])
+def test_the_constant_of_a_quantile_has_the_lowest_pinball_loss(q):
+    rng = np.random.default_rng(1)
+    table = numbers_table(a=rng.exponential(size=40).tolist(), b=np.round(rng.normal(size=40), 1).tolist())
+    task = fit_task(table, "regression", MLP, QuantileLoss(name="quantile", q=q))
+    assert (task.q, task.measured_as) == (q, "quantile")
+    for truth, constant in zip(task.truth(table).T, task.best_constant, strict=True):
+        losses = [mean_pinball_loss(truth, np.full(40, other), alpha=q) for other in (*truth, constant)]
+        assert losses[-1] == pytest.approx(min(losses), rel=1e-12)
+
+
+def test_counts_are_divided_by_their_mean_and_come_back_by_exp():
+    table = numbers_table(a=[0.0, 2.0, 4.0], b=[300.0, 0.0, 0.0])
+    task = fit_task(table, "regression", MLP, POISSON)
+    assert (task.mean, task.std, task.output, task.measured_as) == ((0.0, 0.0), (2.0, 100.0), "exp", "counts")
+    np.testing.assert_allclose(task.encode(table), [[0, 3], [1, 0], [2, 0]])
+    decoded = task.decode(torch.tensor([[0.0, 0.0], [1.0, -1.0]]))
+    np.testing.assert_allclose(decoded.values, [[2, 100], [2 * np.e, 100 / np.e]])
+    np.testing.assert_allclose(task.outputs_of(decoded.values), decoded.scores, atol=1e-6)
+    assert task.best_constant.tolist() == [2.0, 100.0]
+    assert task_from_json(json.loads(json.dumps(task_to_json(task))), "task") == task
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            [1.0, -2.0, -0.5],
+            "column 'n': loss poisson is for counts, 0 or more; 2 of 3 rows are negative, the lowest is -2",
+        ),
+        ([0.0, 0.0], "column 'n': all 2 training rows are 0; loss poisson needs a count"),
+    ],
+)
+def test_what_cannot_be_counts_is_refused(values, message):
+    with pytest.raises(DataError, match=message):
+        fit_task(numbers_table(n=values), "regression", MLP, POISSON)
+
+
+def test_negative_counts_of_other_rows_are_refused_too():
+    task = fit_task(numbers_table(n=[1.0, 2.0]), "regression", MLP, POISSON)
+    with pytest.raises(DataError, match="1 of 1 rows are negative, the lowest is -3"):
+        task.encode(numbers_table(n=[-3.0]))
+
+
+def test_a_count_beyond_float64_is_not_measured():
+    task = fit_task(numbers_table(n=[1.0, 2.0]), "regression", MLP, POISSON)
+    decoded = task.decode(torch.tensor([[800.0], [0.0]]))
+    assert why_unmeasurable(decoded) == "1 of 2 predictions are not finite numbers"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ def make_context(kind="classification", classes=2, valid=True, n=60, image_shape
     x = rng.normal(size=(n, 4))
     score = x @ rng.normal(size=(4, classes))
     labels = (score[:, 0] * 3).tolist() if kind == "regression" else [f"c{k}" for k in score.argmax(axis=1)]
+    if kind == "counts":
+        kind, labels = "regression", np.floor(np.exp(score[:, 0])).tolist()
     if kind == "classification" and classes == 2:
         labels = ["c1" if s > 0 else "c0" for s in score[:, 0]]
     config = Config.model_validate({"name": "context", "dataset": {"name": "iris"}, **sections})

@@ -1,6 +1,7 @@
 """Backpropagation written out, against torch's autograd."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -28,6 +29,8 @@ TASKS = {
     "focal": (THREE, {"name": "focal", "gamma": 2.0}),
     "numbers": (NUMBERS, {}),
     "absolute error": (NUMBERS, {"name": "mae"}),
+    "quantile": (NUMBERS, {"name": "quantile", "q": 0.9}),
+    "counts": (replace(NUMBERS, output="exp"), {"name": "poisson"}),
     "perceptron": (STEP, {}),
 }
 
@@ -35,6 +38,8 @@ TASKS = {
 def batch(task, n=24):
     random = torch.Generator().manual_seed(5)
     x = torch.randn(n, 5, generator=random, dtype=torch.float64)
+    if isinstance(task, Regression) and task.output == "exp":
+        return x, torch.poisson(torch.ones(n, task.n_outputs, dtype=torch.float64), generator=random)
     if isinstance(task, Regression):
         return x, torch.randn(n, task.n_outputs, generator=random, dtype=torch.float64)
     codes = torch.randint(len(task.classes), (n,), generator=random)

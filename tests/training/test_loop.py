@@ -46,7 +46,9 @@ def test_every_optimizer_lowers_the_loss(make_context, optimizer):
 
 @pytest.mark.parametrize(
     ("kind", "loss"),
-    [("classification", name) for name in CLASS_LOSSES] + [("regression", name) for name in REGRESSION_LOSSES],
+    [("classification", name) for name in CLASS_LOSSES]
+    + [("regression", name) for name in REGRESSION_LOSSES]
+    + [("counts", "poisson")],
 )
 def test_every_loss_is_lowered(make_context, kind, loss):
     context = make_context(kind, loss={"name": loss}, model={"hidden": []}, training={"epochs": 20, "batch_size": 8})
@@ -227,17 +229,20 @@ def test_early_stopping_keeps_the_best_weights(make_context):
 
 WATCHED = {
     "classification": [name for name in names_for("classification") if not name.startswith("top_")],
-    "regression": names_for("regression"),
+    "regression": [name for name in names_for("regression") if name != "poisson_deviance"],
+    "quantile": ["pinball"],
+    "counts": ["poisson_deviance", "rmse"],
 }
+LOSS_OF = {"classification": "auto", "regression": "mae", "quantile": "quantile", "counts": "poisson"}
 
 
 @pytest.mark.parametrize(("kind", "metric"), [(kind, name) for kind, names in WATCHED.items() for name in names])
 def test_any_metric_chooses_the_best_weights(make_context, kind, metric):
     context = make_context(
-        kind,
+        "regression" if kind == "quantile" else kind,
         optimizer={"name": "sgd", "lr": 0.5},
         model={"hidden": []},
-        loss={"name": "mae" if kind == "regression" else "auto"},
+        loss={"name": LOSS_OF[kind]},
         training={"epochs": 6, "batch_size": 8, "early_stopping": {"metric": metric}},
     )
     trained = train_model(context, new_state(context))

@@ -3,16 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import xlogy
+from sklearn.metrics import mean_poisson_deviance
 
 from mlcli.config.sections.config import Config
+from mlcli.config.sections.model import PoissonLoss
 from mlcli.models.task import Classification, Regression
-from mlcli.training.losses import build_loss
+from mlcli.training.losses import build_cost, build_loss
 
 CPU = torch.device("cpu")
 BINARY = Classification("y", ("no", "yes"), (30, 10), "sigmoid", True)
 STEP = Classification("y", ("no", "yes"), (30, 10), "step", False)
 THREE = Classification("y", ("a", "b", "c"), (6, 3, 1), "softmax", True)
 NUMBERS = Regression(("u", "v"), (0.0, 0.0), (1.0, 1.0))
+
+COUNTS = Regression(("u", "v"), (0.0, 0.0), (1.0, 1.0), output="exp")
+ONE_COUNT = COUNTS.of_target(0)
+YC = np.array([[0.0, 3.0], [1.0, 0.5]])
 
 Z = np.array([[1.5], [-0.3], [0.0], [2.0]])
 Y = np.array([[1.0], [1.0], [0.0], [0.0]])
@@ -51,6 +58,9 @@ def cost(config, task, z, y):
             np.where(np.abs(D) < 0.4, D**2 / 2, 0.4 * (np.abs(D) - 0.2)).mean(),
         ),
         ({"name": "quantile", "q": 0.9}, NUMBERS, ZR, YR, np.where(D < 0, -0.9 * D, 0.1 * D).mean()),
+        ({"name": "poisson"}, COUNTS, ZR, YC, (np.exp(ZR) - YC * ZR + xlogy(YC, YC) - YC).mean()),
+        ({"name": "poisson"}, COUNTS, np.log(YR + 2), YR + 2, 0.0),
+        ({"name": "poisson"}, ONE_COUNT, ZR[:, :1], YC[:, :1], mean_poisson_deviance(YC[:, 0], np.exp(ZR[:, 0])) / 2),
         ({"name": "hinge"}, STEP, Z, Y, np.maximum(0, 1 - SIGN * Z).mean()),
         ({"name": "perceptron"}, STEP, Z, Y, np.maximum(0, -SIGN * Z).mean()),
         ({"name": "focal", "gamma": 2.0}, BINARY, Z, Y, ((1 - np.where(Y == 1, P, 1 - P)) ** 2 * BCE).mean()),
@@ -74,7 +84,14 @@ def cost(config, task, z, y):
     ],
 )
 def test_cost(config, task, z, y, expected):
-    assert cost(config, task, z, y) == pytest.approx(expected, rel=1e-6)
+    assert cost(config, task, z, y) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_the_gradient_of_the_poisson_loss_by_hand():
+    built = build_cost(PoissonLoss(name="poisson"), COUNTS, CPU)
+    value, grad = built.value_and_grad(torch.tensor(ZR), torch.tensor(YC))
+    assert value.item() == pytest.approx(cost({"name": "poisson"}, COUNTS, ZR, YC))
+    np.testing.assert_allclose(grad, (np.exp(ZR) - YC) / YC.size)
 
 
 def test_balanced_weights_are_those_of_scikit_learn():

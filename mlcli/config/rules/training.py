@@ -20,13 +20,15 @@ from mlcli.config.sections.training import (
     LogRange,
     NumberBaseline,
     NumberMetric,
+    QuantileBaseline,
+    QuantileMetric,
     Space,
 )
-from mlcli.config.tree import NamePath, Value, dotted, put_value, read_key, without_value
+from mlcli.config.tree import KeyPath, NamePath, Value, dotted, put_value, read_key, without_value
 from mlcli.io.text import nearest
 
 _READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
-_REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile")
+_REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile", "poisson")
 _REGRESSION_METRICS = get_args(NumberMetric)
 _OUTPUT_LOSSES = {
     "sigmoid": ("auto", "bce", "focal"),
@@ -44,6 +46,10 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
     if losses and loss not in losses:
         message = f"{config.model.output} needs loss {join_or(losses)}; loss.name is {loss}"
         yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
+    if loss == "poisson" and config.model.output == "identity":
+        message = "identity can be negative, which no count is; use auto: exp with loss poisson"
+        yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
+    yield from _check_quantile_metrics(config)
     task = config.dataset.known_task
     if task is not None:
         yield from check_kind(task, config.model, config.loss)
@@ -55,10 +61,14 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
 def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[ConfigIssue]:
     """A loss and an output for the other kind of target; with `task: auto`, only the data decides."""
     if task == "classification" and loss.name in _REGRESSION_LOSSES:
-        message = f"{loss.name} is for regression, and the target is classes; use auto, bce or cross_entropy"
+        message = (
+            f"{loss.name} is for regression, and the target is classes; use auto, bce or cross_entropy, or "
+            "dataset.task: regression where the classes are numbers"
+        )
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
     if task == "regression" and loss.name not in ("auto", *_REGRESSION_LOSSES):
-        message = f"{loss.name} is for classification, and the target is numbers; use auto, mse, mae, huber or quantile"
+        losses = join_or(("auto", *_REGRESSION_LOSSES))
+        message = f"{loss.name} is for classification, and the target is numbers; use {losses}"
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
     if task == "regression" and model.output in _OUTPUT_LOSSES:
         message = f"{model.output} is for classification, and the target is numbers; use auto or identity"
@@ -78,9 +88,29 @@ def _class_keys(config: Config) -> Iterator[ConfigIssue]:
     yield from (ConfigIssue(path, message, at_key=True, reads=_READS) for path, is_used in used.items() if is_used)
 
 
+def _check_quantile_metrics(config: Config) -> Iterator[ConfigIssue]:
+    """Metrics of a quantile without one, and where a direction is needed, which coverage does not have."""
+    if config.dataset.known_task == "classification":
+        return
+    decisive: list[tuple[KeyPath, str]] = [
+        *watched_metrics(config).items(),
+        (("improve", "metric"), config.improve.metric),
+    ]
+    listed = config.evaluation.metrics if not isinstance(config.evaluation.metrics, str) else ()
+    measured = [(("evaluation", "metrics", index), name) for index, name in enumerate(listed)]
+    for place, name in (*decisive, *measured):
+        if name in get_args(QuantileMetric) and config.loss.name != "quantile":
+            message = f"{name} needs loss.name: quantile; it is {config.loss.name}"
+            yield ConfigIssue(place, message, reads=(("loss", "name"),))
+        elif name == "coverage" and place[0] != "evaluation":
+            yield ConfigIssue(place, "coverage is right at loss.q, and a constant reaches it; use pinball")
+
+
 def _check_metrics(config: Config, task: Task) -> Iterator[ConfigIssue]:
     for_numbers = task == "regression"
     suitable = (NumberMetric, NumberBaseline) if for_numbers else (ClassMetric, ClassBaseline)
+    if for_numbers and config.loss.name == "quantile":
+        suitable = (NumberMetric, QuantileBaseline)
     for key, names in zip(("metrics", "baselines"), suitable, strict=True):
         listed = getattr(config.evaluation, key)  # a word such as auto, or a list
         for index, name in enumerate(() if isinstance(listed, str) else listed):

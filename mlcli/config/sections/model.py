@@ -49,8 +49,8 @@ class MlpConfig(Section):
         term="activation function (función de activación)", example="elu")
     output: Literal["auto", "identity", "sigmoid", "softmax", "step"] = key(
         "auto",
-        "Output unit. auto: identity for regression, sigmoid for two classes, softmax for more. step is Rosenblatt's "
-        "perceptron (two classes, no probabilities).",
+        "Output unit. auto: identity for regression, exp with loss poisson, sigmoid for two classes, softmax for more. "
+        "step is Rosenblatt's perceptron (two classes, no probabilities).",
         term="output layer: sigmoid for two classes, softmax for K (capa de salida)")
     dropout: OpenShare = key(
         0.0, "Share of hidden units set to 0 at random in each step; 0.2–0.5 against overfitting.",
@@ -117,6 +117,12 @@ class QuantileLoss(Section):
         example=0.9)
 
 
+class PoissonLoss(Section):
+    """Poisson regression, for counts: the output is exp (a log link), the loss half the deviance."""
+
+    name: Literal["poisson"]
+
+
 class CrossEntropyLoss(_ClassLoss):
     """bce: binary cross-entropy (two classes); cross_entropy: −ln of the true class's probability (K classes)."""
 
@@ -139,7 +145,7 @@ class MarginLoss(_ClassLoss):
 
 
 LossConfig = Annotated[
-    AutoLoss | RegressionLoss | HuberLoss | QuantileLoss | CrossEntropyLoss | FocalLoss | MarginLoss,
+    AutoLoss | RegressionLoss | HuberLoss | QuantileLoss | PoissonLoss | CrossEntropyLoss | FocalLoss | MarginLoss,
     Field(discriminator="name"),
 ]
 

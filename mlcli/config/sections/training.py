@@ -14,9 +14,13 @@ ClassMetric = Literal[
     "precision_weighted", "recall_weighted", "f1_weighted", "mcc", "kappa", "top_3_accuracy", "top_5_accuracy",
     "roc_auc", "pr_auc", "log_loss", "brier", "ece",
 ]
-NumberMetric = Literal["rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape"]
+QuantileMetric = Literal["pinball", "coverage"]
+NumberMetric = Literal[
+    "rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape", QuantileMetric, "poisson_deviance",
+]
 Metric = Literal[ClassMetric, NumberMetric]
 ClassBaseline = Literal["majority", "logistic", "knn", "tree", "boosting"]
+QuantileBaseline = Literal["quantile", "linear", "boosting"]
 NumberBaseline = Literal["mean", "linear", "knn", "tree", "boosting"]
 Watched = Literal["loss", Metric]
 
@@ -95,14 +99,17 @@ class EvaluationConfig(Section):
     """Step 4: what is measured."""
 
     metrics: Literal["auto"] | tuple[Metric, ...] = key(
-        "auto", "Metrics reported; auto is all that suit the task.",
+        "auto",
+        "Metrics reported; auto is all that suit the task and what the loss predicts: of a quantile, pinball and "
+        "coverage; of counts, poisson_deviance first.",
         "Accuracy is misleading when classes are imbalanced.",
         term="accuracy, precision, recall, ROC, R² (exactitud, precisión, exhaustividad)", example=["f1", "pr_auc"])
-    baselines: Literal["auto", "none"] | tuple[ClassBaseline | NumberBaseline, ...] = key(
+    baselines: Literal["auto", "none"] | tuple[ClassBaseline | NumberBaseline | QuantileBaseline, ...] = key(
         "auto",
         "Baselines trained on the same inputs, to see whether the network is better: majority or mean, logistic or "
-        "linear regression, knn (5 nearest neighbours), tree, boosting (histogram-based gradient boosting). auto: all; "
-        "none: none, for a quick evaluation.")
+        "linear regression, knn (5 nearest neighbours), tree, boosting (histogram-based gradient boosting). With loss "
+        "quantile: the rows' quantile, linear and boosting, all of that quantile; with loss poisson, linear, tree and "
+        "boosting minimise the Poisson deviance. auto: all; none: none, for a quick evaluation.")
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "balanced_accuracy"] = key(
         0.5,
         "Two classes: probability from which the second class is predicted, or the metric that the threshold maximises "
@@ -170,7 +177,7 @@ class ImproveConfig(Section):
     metric: Literal["auto"] | Metric = key(
         "auto",
         "Metric by which trials are compared. auto: the one that early stopping monitors, by default the loss; over "
-        "folds, the loss's own metric (log loss, rmse).",
+        "folds, the loss's own metric (log loss, rmse, pinball, poisson_deviance).",
         "f1_macro or mcc when classes are imbalanced.", example="roc_auc")
     folds: Annotated[int, Field(ge=2, le=100)] | None = key(
         None,

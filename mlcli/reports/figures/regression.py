@@ -38,11 +38,16 @@ MIN_TRIMMED = 200
 
 
 @style()
-def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str) -> Figure:
-    """Predicted against true values, and the histogram of true − predicted; (n,), (n,) in the target's units."""
+def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str, q: float | None = None) -> Figure:
+    """Predicted against true values, and the histogram of true − predicted; (n,), (n,) in the target's units.
+
+    q : the quantile that is predicted; None for the mean
+    """
     residuals = truth - predicted
     title = "There are no rows"
-    if len(truth):
+    if len(truth) and q is not None:
+        title = f"{np.mean(truth <= predicted):.1%} of the true values are at most the prediction; {q:.4g} is right"
+    elif len(truth):
         title = f"Half of the predictions are within {show_number(float(np.median(np.abs(residuals))))} of the truth"
     figure = new_figure(
         title,
