@@ -13,14 +13,16 @@ import numpy as np
 import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, NpzConfig
-from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.csv import dialect_of, read_delimited
+from mlcli.data.readers.csv_dialect import EdgeError
+from mlcli.data.readers.csv_header import first_records
 from mlcli.data.readers.idx import read_idx
 from mlcli.data.readers.image_folders import list_images, visible
 from mlcli.data.readers.images import Color, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
 from mlcli.data.readers.parquet import read_parquet
-from mlcli.data.readers.text_file import open_text, read_text
+from mlcli.data.readers.text_file import TextFile, open_text, read_text
 from mlcli.data.selection import cells_config, select_cells
 from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, Kind, Schema, Table
@@ -34,7 +36,7 @@ Format = Literal["csv", "parquet", "jsonl", "npz"]
 SUFFIXES: Mapping[str, Format] = {
     **dict.fromkeys((".csv", ".tsv", ".txt", ".data", ".test"), "csv"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
-    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
     ".npz": "npz",
 }
 _FORMATS = ("csv", "parquet", "jsonl", "npz")
@@ -49,12 +51,14 @@ class ParsedInput:
     extra   : the other columns as read (ids, a target), row by row beside table
     invalid : cells of boolean columns that are neither true nor false and were made missing, by column
     words   : the schema's boolean and date columns as they were written
+    notes   : on lines that were not read, and what is doubtful
     """
 
     table: Table
     extra: pl.DataFrame
     invalid: Mapping[str, int]
     words: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None) -> ParsedInput:
@@ -73,13 +77,13 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
     changed = {*config.replace, *config.numbers}
     plain = (name for name, kind in wanted.items() if kind == "number" and name not in changed)
     numbers = [] if as_text else list(plain)
-    raw = _read(source, dataset, _format(source, format), numbers)
+    raw = _read(source, schema, dataset, _format(source, format), numbers)
     _require(raw, schema)
     cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
     table = Table(cells.rows.frame, schema.columns, ())
     extra = raw.frame.select(name for name in raw.frame.columns if name not in wanted)
     words = raw.frame.select(name for name, kind in wanted.items() if kind in ("boolean", "date"))
-    return ParsedInput(table, extra, cells.invalid, words)
+    return ParsedInput(table, extra, cells.invalid, words, raw.notes)
 
 
 def _format(source: str, asked: str | None) -> Format:
@@ -102,16 +106,16 @@ def _is_number(token: str) -> bool:
         return False
 
 
-def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence[str]) -> Rows:
+def _read(source: str, schema: Schema, dataset: DatasetConfig, format: Format, numbers: Sequence[str]) -> Rows:
     """All columns as they are in the file; the columns `numbers` of delimited text are parsed where possible."""
     piped = sys.stdin.buffer.read() if source == "-" else None
     label = "stdin" if piped is not None else source
     path = find_path(source) if piped is None else Path()
-    encoding, delimiter = (dataset.encoding, dataset.delimiter) if isinstance(dataset, CsvConfig) else ("utf-8", ",")
+    encoding = dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8"
     match format:
         case "csv":
             text = open_text(path, encoding) if piped is None else read_text(piped, label, encoding)
-            return read_delimited(text, delimiter, numbers)
+            return _read_delimited(text, dataset, [column.name for column in schema.columns], numbers)
         case "jsonl":
             return read_jsonl(open_text(path) if piped is None else read_text(piped, label))
         case "parquet":
@@ -122,6 +126,51 @@ def _read(source: str, dataset: DatasetConfig, format: Format, numbers: Sequence
             if x.ndim != 2:
                 raise DataError(f"{label}: the feature array has shape {x.shape}; expected (n, d)")
             return Rows.read(feature_frame(x, label), Origin(label))
+
+
+def _read_delimited(text: TextFile, dataset: DatasetConfig, needed: Sequence[str], numbers: Sequence[str]) -> Rows:
+    """Rows laid out as the training rows, or plainly: what those had above and below is left out where it is seen.
+
+    Raises DataError for other lines that are no rows, and for a file without header unless the training rows had none.
+    """
+    trained, notes = dialect_of(dataset), []
+    dialect = replace(trained, skip_footer=0 if trained.skip_footer == 0 else None)
+    first = next(iter(first_records(text, trained.delimiter)), (1, []))[1]
+    if set(needed) <= set(first):
+        dialect = replace(dialect, skip_rows=0, header=None if trained.header is False else trained.header, columns=())
+    elif trained.header is False:
+        dialect = replace(dialect, columns=_names_by_position(dataset, needed, len(first)))
+        notes.append("the file has no header; its columns are named by position, as in training")
+    while True:
+        try:
+            rows = read_delimited(text, dialect, numbers)
+            return rows.with_frame(rows.frame, *notes)
+        except EdgeError as error:
+            if error.dialect.header is False:
+                raise DataError(f"{error.found}; write the names as the first line: {', '.join(needed)}") from error
+            known = trained.skip_footer if error.dialect.skip_footer != dialect.skip_footer else trained.skip_rows
+            if not known:
+                raise DataError(f"{error.found}; delete it") from error
+            dialect = error.dialect
+            notes.append(f"{error.found}; it is not read, as in training")
+
+
+def _names_by_position(dataset: DatasetConfig, needed: Sequence[str], width: int) -> tuple[str, ...]:
+    """Names of the columns of a file without header, which may lack the targets; empty where x1, x2, … name them."""
+    columns, targets = dialect_of(dataset).columns, dataset.target_names
+    if columns:
+        without = tuple(name for name in columns if name not in targets)
+        return without if width == len(without) else columns
+    others = (*getattr(dataset, "drop", ()), *([dataset.split.column] if dataset.split.column else []))
+    last = max(int(name[1:]) for name in (*needed, *targets, *others))
+    names = tuple(f"x{at}" for at in range(1, last + 1))
+    at_end = set(names[last - len(targets) :]) == set(targets)
+    if width < last and not at_end:
+        raise DataError(
+            f"{width} cells without a header, but {last} columns in training, of which the target is not the last; "
+            "leave an empty cell for it, or write the names as the first line"
+        )
+    return names[: last - len(targets)] if width == last - len(targets) else ()
 
 
 def _require(raw: Rows, schema: Schema) -> None:

@@ -35,7 +35,7 @@ PREPARE_FORMAT = 1
 # Keys that do not decide which rows are in the validation and test splits.
 _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
 # Keys and kinds of columns of the first version; later ones change a fingerprint only where they are used.
-_LATER_KEYS = ("dates", "numbers")
+_LATER_KEYS = ("dates", "numbers", "skip_rows", "skip_footer", "header", "columns")
 _FIRST_KINDS = ("number", "category")
 _MNIST_ROWS = 60_000
 
@@ -81,7 +81,7 @@ def _of_rows(config: DatasetConfig) -> dict[str, object]:
 
 def _without_later(section: dict[str, object]) -> dict[str, object]:
     """Without later keys that are not used, so that older data keeps its fingerprint."""
-    return {key: value for key, value in section.items() if value or key not in _LATER_KEYS}
+    return {key: value for key, value in section.items() if value or value is False or key not in _LATER_KEYS}
 
 
 def _digest(value: object) -> str:

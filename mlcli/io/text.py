@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,26 @@ from difflib import get_close_matches
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LISTED, _LINES = 12, 20
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
+
+
+# Names that did-you-mean suggests for a misspelt encoding; Python knows more.
+ENCODINGS = (
+    *("utf-8", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "ascii", "latin-1", "iso8859-2", "iso8859-15", "cp1250"),
+    *("cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp437", "cp850", "cp866", "mac_roman"),
+    *("gbk", "gb2312", "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "koi8-r", "koi8-u"),
+)
+# They encode names of hosts, or what Python writes, or nothing.
+_NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+
+
+def is_encoding(name: str) -> bool:
+    """Whether Python decodes text by this name."""
+    try:
+        codec = codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return codec.name.replace("_", "-") not in _NO_ENCODINGS
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -104,12 +104,14 @@ class PredictionInput:
 
     always : those that are copied by default
     invalid : by column, boolean cells that are neither true nor false and were set to missing
+    notes   : on how the rows were read
     """
 
     data: Table | Images
     columns: pl.DataFrame
     always: tuple[str, ...] = ()
     invalid: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_prediction_input(manifest: BundleManifest, source: str, input_format: str | None) -> PredictionInput:
@@ -119,4 +121,4 @@ def read_prediction_input(manifest: BundleManifest, source: str, input_format: s
         return PredictionInput(parsed.images, pl.DataFrame({"picture": parsed.names}), ("picture",))
     rows = parse_input(source, manifest.rows, manifest.config.dataset, input_format)
     columns = pl.concat([rows.extra, rows.table.frame.with_columns(rows.words)], how="horizontal")
-    return PredictionInput(rows.table, columns, invalid=rows.invalid)
+    return PredictionInput(rows.table, columns, invalid=rows.invalid, notes=rows.notes)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import polars as pl
 
@@ -15,25 +13,24 @@ from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
 from mlcli.config.tree import Value
 from mlcli.data.prediction_input import SUFFIXES
 from mlcli.data.readers.csv import CsvSource, read_delimited
+from mlcli.data.readers.csv_dialect import Dialect, EdgeError, kind_of_cell
+from mlcli.data.readers.csv_header import first_records, usual_width
+from mlcli.data.readers.encodings import find_encoding
 from mlcli.data.readers.image_folders import list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
-from mlcli.data.readers.text_file import GZIP, open_text, unpack_start
+from mlcli.data.readers.text_file import TextFile, open_text, unpack
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.tables.rows import Rows
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
+from mlcli.io.text import shown
 from mlcli.suggest.columns import CellsFound, find_cells
 
-Encoding = Literal["utf-8", "latin-1", "cp1252", "utf-16"]
-
 DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
-SAMPLE_LINES = 200
-_SAMPLE = 1 << 20
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SPREADSHEETS = {".xls", ".xlsx", ".ods"}
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
@@ -48,6 +45,7 @@ class TableFound:
     raw        : the same columns as they are written
     is_text    : the source has no types
     unreadable : columns that training would refuse, with the reason
+    notes      : on what was guessed, and what is not read
     """
 
     keys: dict[str, Value]
@@ -56,6 +54,7 @@ class TableFound:
     is_text: bool
     cells: CellsFound
     unreadable: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,38 @@ def find_source(path: str) -> TableFound | ArraysFound:
 
 def _delimited(path: str, place: Path) -> TableFound:
     CsvSource(CsvConfig(name="csv", path=path, target="unknown as yet")).require_memory()
-    layout = find_layout(place)
-    rows = read_delimited(open_text(place, layout.encoding), layout.delimiter)
+    text, encoding, notes = _open(place)
+    delimiter = find_delimiter(text)
+    rows, dialect, found = _read(text, Dialect(delimiter))
     keys: dict[str, Value] = {"name": "csv", "path": path}
-    if layout.delimiter != ",":
-        keys["delimiter"] = layout.delimiter
-    if layout.encoding != "utf-8":
-        keys["encoding"] = layout.encoding
-    return _table(keys, rows, layout.delimiter)
+    values: dict[str, Value] = {"delimiter": dialect.delimiter, "encoding": encoding, "skip_rows": dialect.skip_rows}
+    values |= {"skip_footer": dialect.skip_footer, "header": dialect.header}
+    keys |= {key: value for key, value in values.items() if value != CsvConfig.model_fields[key].default}
+    return _table(keys, rows.with_frame(rows.frame, *notes, *found), dialect.delimiter)
+
+
+def _open(place: Path) -> tuple[TextFile, str, list[str]]:
+    """The text, its encoding, and a note where that was guessed."""
+    with resource_errors(place):
+        found = find_encoding(unpack(place.read_bytes(), str(place)))
+    text = open_text(place, found.name)
+    if not found.words:
+        return text, found.name, []
+    words = ", ".join(map(shown, found.words))
+    return text, found.name, [f"the encoding {found.name} is a guess: see whether these words are right: {words}"]
+
+
+def _read(text: TextFile, dialect: Dialect) -> tuple[Rows, Dialect, list[str]]:
+    """The rows without the lines that are none, the dialect that leaves these out, and a note on each."""
+    notes: list[str] = []
+    while True:
+        try:
+            return read_delimited(text, dialect), dialect, notes
+        except EdgeError as error:
+            if error.dialect == dialect:
+                raise
+            dialect = error.dialect
+            notes.append(error.note)
 
 
 def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
@@ -100,7 +123,7 @@ def _table(keys: dict[str, Value], rows: Rows, delimiter: str) -> TableFound:
     if cells.decimal != ".":
         keys["decimal"] = cells.decimal
     read, unreadable = _read_columns(rows, cells)
-    return TableFound(keys, pl.DataFrame(read), rows.frame, rows.is_text, cells, unreadable)
+    return TableFound(keys, pl.DataFrame(read), rows.frame, rows.is_text, cells, unreadable, rows.notes)
 
 
 def _read_columns(rows: Rows, cells: CellsFound) -> tuple[list[pl.Series], dict[str, str]]:
@@ -162,53 +185,20 @@ def _images(path: str) -> ArraysFound:
     return ArraysFound(keys, len(files.paths), tuple(notes))
 
 
-@dataclass(frozen=True)
-class TextLayout:
-    """Values of dataset.encoding and dataset.delimiter."""
-
-    encoding: Encoding
-    delimiter: str
-
-
-def find_layout(path: Path) -> TextLayout:
-    """The layout by which the file's first lines have as many cells as its header, and the most of them."""
-    with resource_errors(path):
-        whole = path.read_bytes()
-    if whole.startswith(GZIP):
-        whole = unpack_start(whole, _SAMPLE)
-    start = whole[:_SAMPLE]
-    encoding = find_encoding(whole)
-    lines = start.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()
-    # The last line of a sample may be cut; a blank is the delimiter only where no other one fits.
-    sample = lines[: min(SAMPLE_LINES, max(1, len(lines) - (len(start) < len(whole))))]
-    found = max(DELIMITERS, key=lambda mark: (*_fit(sample, mark), mark != " "))
-    return TextLayout(encoding, found if _fit(sample, found)[1] > 1 else ",")
+def find_delimiter(text: TextFile) -> str:
+    """The one by which the first lines are a table: of one width, below a header of text, with the most cells."""
+    # A blank is the delimiter only where no other one fits.
+    found = max(DELIMITERS, key=lambda mark: (*_fit(text, mark), mark != " "))
+    return found if _fit(text, found)[-1] > 1 else ","
 
 
-def find_encoding(data: bytes) -> Encoding:
-    """UTF-8 or UTF-16 where it is valid; else cp1252, or latin-1 where cp1252 is not needed or has a byte undefined."""
-    if data.startswith(_UTF16):
-        return "utf-16"
-    if _decodes(data, "utf-8"):
-        return "utf-8"
-    windows = any(0x80 <= byte <= 0x9F for byte in set(data))
-    return "cp1252" if windows and _decodes(data, "cp1252") else "latin-1"
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    """Whether data, which may end within a character, is text in this encoding."""
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(data)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _fit(lines: list[str], delimiter: str) -> tuple[bool, int]:
-    """Whether every line has as many cells as the first, and how many that are."""
-    try:
-        widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")]
-    except csv.Error:
-        return False, 0
-    width = widths[0] if widths else 0
-    return width > 1 and all(one in (0, width) for one in widths), width
+def _fit(text: TextFile, delimiter: str) -> tuple[bool, bool, bool, int, int]:
+    """How well lines fit: all of one width; no number, then no other delimiter in the first; their number and width."""
+    records = [cells for _, cells in first_records(text, delimiter) if cells]
+    width = usual_width([(0, cells) for cells in records])
+    table = [cells for cells in records if len(cells) == width]
+    if width < 2:
+        return False, False, False, 0, width
+    named = all(kind_of_cell(cell) == "text" for cell in table[0])
+    clean = not any(other in cell for cell in table[0] for other in DELIMITERS[1:-1] if other != delimiter)
+    return len(table) == len(records), named, clean, len(table), width

@@ -83,14 +83,14 @@ def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> S
 
 def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig:
     path = str(found.keys["path"])
-    require_columns([target], found.raw.columns, "--target", path)
+    require_columns([target], found.raw.columns, "; ".join([*found.notes, "--target"]), path)
     if target in found.unreadable:
         raise DataError(found.unreadable[target])
     labels = found.frame[target]
     task, asked = _task(labels.drop_nulls(), path)
     classes = as_text(labels) if task == "classification" and labels.dtype == pl.Float64 else labels
     features = found.frame.drop(target)
-    reasons = {name: f"cannot be read: {why.removeprefix(path)}" for name, why in found.unreadable.items()}
+    reasons = {name: f"cannot be read: {why}" for name, why in found.unreadable.items()}
     unreadable = (ColumnRole(name, "drop", why) for name, why in reasons.items())
     roles = (*suggest_roles(features, found.raw, classes, found.cells, is_text=found.is_text), *unreadable)
     kept = tuple(one for one in roles if one.use != "drop")
@@ -108,6 +108,7 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
         f"{path}: {found.raw.height:,} rows; columns: {len(kept)} used as features{left_out}.",
         *([f"Training leaves out {len(idle):,} columns without two values: {some_of(idle, _LISTED)}."] if idle else []),
         f"target {target}: {_describe_target(data)}.",
+        *(f"{note}." for note in found.notes),
     )
     dataset = tuple(_dataset(found, data, named, asked))
     return SuggestedConfig(_document(head, summary, found.keys, dataset, _table_defaults(data)), summary, roles)
@@ -144,7 +145,7 @@ def _describe_target(data: DataSummary) -> str:
 
 def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool) -> Iterator[CommentedKey]:
     for key, value in found.keys.items():
-        yield CommentedKey(key, value, "found in the file" if key in ("delimiter", "encoding", "decimal") else "")
+        yield CommentedKey(key, value, "found in the file" if key not in ("name", "path") else "")
     yield CommentedKey("target", data.target, "column to predict")
     if asked or data.task == "regression":
         other = (

@@ -68,6 +68,8 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     file_format = choose_format(request.output, request.file_format)
     reporter.explain("prediction", bundle.task)
     given = request.given or read_test_rows(where, run, reporter)
+    for note in given.notes:
+        reporter.warn(note)
     predictions = bundle.predict(given.data)
     frame = add_input_columns(prediction_frame(bundle.task, predictions), given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}

@@ -31,7 +31,11 @@ CSV = {
     "only blank lines": (b"\n\r\n\n", {}, ["the file is empty"]),
     "header only": (b"a,y\n", {}, ["only a header line"]),
     "blank first line": (b"\na,y\n1,p\n", {}, ["t.csv:1", "blank line; expected the header"]),
-    "not utf-8": (b"a,y\n1,p\n2,caf\xe9\n", {}, ["t.csv:3", "byte 13 (0xe9) is not UTF-8", "dataset.encoding: cp1252"]),
+    "not utf-8": (
+        b"a,y\n1,p\n2,caf\xe9\n",
+        {},
+        ["t.csv:3", "byte 13 (0xe9) is not UTF-8", "dataset.encoding: latin-1", "'café'"],
+    ),
     "cut multi-byte character": (b"a,y\n1,caf\xc3", {}, ["t.csv:2", "byte 9 (0xc3) is not UTF-8"]),
     "not cp1252": (b"a,y\n1,p\n\x81,q\n", {"encoding": "cp1252"}, ["t.csv:3", "byte 8 (0x81) is not cp1252"]),
     "utf-16 undeclared": ("a,y\n1,p\n".encode("utf-16"), {}, ["is UTF-16 text; set dataset.encoding: utf-16"]),

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.prediction_input import parse_input
 from mlcli.data.readers.csv import read_delimited
+from mlcli.data.readers.csv_dialect import Dialect
 from mlcli.data.readers.text_file import open_text
 from mlcli.data.tables.types import Column, Schema
 from mlcli.errors import DataError, UsageError
@@ -182,7 +183,7 @@ def test_numbers_parsed_at_once_are_those_parsed_from_text(tmp_path, missing):
 )
 def test_numbers_are_parsed_at_once_where_that_is_plain(tmp_path, cells, direct):
     (tmp_path / "new.csv").write_text("\n".join(["size,color", *(f"{cell},7" for cell in cells)]))
-    frame = read_delimited(open_text(tmp_path / "new.csv"), ",", ["size", "absent"]).frame
+    frame = read_delimited(open_text(tmp_path / "new.csv"), Dialect(","), ["size", "absent"]).frame
     assert frame.dtypes == [pl.Float64 if direct else pl.String, pl.String]
 
 

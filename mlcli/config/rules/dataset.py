@@ -1,6 +1,7 @@
 """Cross-field checks of the data: its source, its split and its columns."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from mlcli.config.rules.values import ConfigIssue
@@ -10,6 +11,7 @@ from mlcli.config.sections.features import ColumnConfig, FeaturesConfig
 from mlcli.config.sections.rows import ImageConfig, TableConfig
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import FormulaError
+from mlcli.io.text import ENCODINGS, is_encoding, nearest
 
 _A_MONTH = ("%[Yy]", "%[mbB]")
 SPLIT = ("dataset", "split")
@@ -32,6 +34,8 @@ def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
         case CsvConfig() if dataset.delimiter == dataset.decimal:
             message = f"is also the delimiter: {dataset.decimal!r}; choose different characters"
             yield ConfigIssue(("dataset", "decimal"), message)
+    if isinstance(dataset, CsvConfig):
+        yield from _check_layout(dataset)
     if isinstance(dataset, TableConfig):
         yield from _check_target(dataset, dataset.target_names)
         yield from _check_dates(dataset, dataset.target_names)
@@ -51,6 +55,20 @@ def _check_numbers(dataset: TableConfig) -> Iterator[ConfigIssue]:
         if name in dataset.dates:
             message = f"says how numbers are written, but {name!r} is in dataset.dates too; remove one of them"
             yield ConfigIssue(at, message, at_key=True, reads=(("dataset", "dates"),))
+
+
+def _check_layout(dataset: CsvConfig) -> Iterator[ConfigIssue]:
+    if not is_encoding(dataset.encoding):
+        near = nearest(dataset.encoding, ENCODINGS)
+        advice = f"did you mean {near}?" if near else "such as utf-8, cp1252, utf-16, gbk or shift_jis"
+        message = f"must be a text encoding that Python knows, {advice}; got {dataset.encoding!r}"
+        yield ConfigIssue(("dataset", "encoding"), message)
+    if dataset.columns and dataset.header is not False:
+        message = "needs dataset.header: false: a file with a header names its columns itself"
+        yield ConfigIssue(("dataset", "columns"), message, at_key=True, reads=(("dataset", "header"),))
+    name, count = next(iter(Counter(dataset.columns).most_common(1)), ("", 0))
+    if count > 1:
+        yield ConfigIssue(("dataset", "columns"), f"names {name!r} {count} times; rename the others")
 
 
 def _check_dates(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[ConfigIssue]:

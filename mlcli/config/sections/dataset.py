@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from mlcli.config.sections.base import ColumnName, key
+from mlcli.config.sections.base import ColumnName, Count, ErrorHint, key
 from mlcli.config.sections.rows import ORIGIN, ImageConfig, OwnTableConfig, SourceConfig, TableConfig, Task
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
@@ -34,14 +34,28 @@ class _File(OwnTableConfig):
 
 
 class CsvConfig(_File):
-    """Delimited text with a header line."""
+    """Delimited text."""
 
     name: Literal["csv"]
     delimiter: Literal[",", ";", "\t", "|", " "] = key(
         ",", "Character between cells.", "Spreadsheets with European settings often write ;.")
-    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = key(
-        "utf-8", "Text encoding of the file.", "Older Windows programs write cp1252.")
+    encoding: Annotated[str, Field(min_length=1), ErrorHint("an encoding such as utf-8, cp1252, utf-16 or gbk")] = key(
+        "utf-8", "Text encoding of the file, by any name that Python knows.", "Older Windows programs write cp1252.",
+        example="cp1252")
     decimal: Literal[".", ","] = key(".", "Decimal mark of numbers.", "Set it where 3,5 means three and a half.")
+    skip_rows: Annotated[int, Field(ge=0)] | tuple[Count, ...] = key(
+        0, "Lines that are not read: how many at the top, or a list of line numbers from 1.",
+        "Set it where titles, device lines or units stand above or below the header.", example=[2])
+    skip_footer: Annotated[int, Field(ge=0)] | None = key(
+        None, "Lines at the end that are not read. null refuses a last line that is a total or a note; 0 reads it.",
+        "Set it where totals, notes or sources stand below the table.", example=1)
+    header: bool | None = key(
+        None, "Whether the first line has the names of the columns; false names them x1, x2, …, or as `columns` says. "
+        "null takes it for names, but refuses one that looks like a row.",
+        "Set false for a file without a header, true where numbers are names.", example=False)
+    columns: tuple[ColumnName, ...] = key(
+        (), "Names of the columns of a file without a header.", "Names are easier to read than x1, x2.",
+        example=["size", "rooms", "price"])
 
 
 class ParquetConfig(_File):

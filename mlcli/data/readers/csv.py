@@ -10,6 +10,10 @@ import numpy as np
 import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig
+from mlcli.config.sections.rows import SourceConfig
+from mlcli.data.readers.csv_dialect import Dialect, split_sep
+from mlcli.data.readers.csv_footer import check_bottom, refuse_below_table
+from mlcli.data.readers.csv_header import check_top, refuse_repeated_header
 from mlcli.data.readers.csv_layout import CsvLayout, padding, refuse_lone_returns
 from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
 from mlcli.data.readers.text_file import TextFile, open_text
@@ -18,32 +22,46 @@ from mlcli.errors import DataError
 from mlcli.io.text import shown
 
 _DELIMITERS = ",;\t|"
+_NAMELESS = "\0"  # starts the names of columns without one; no cell has it
 
 
 class CsvSource(FileSource[CsvConfig]):
-    """Delimited text with a header line."""
+    """Delimited text with or without a header line."""
 
     def read_file(self, path: Path) -> Rows:
-        return read_delimited(open_text(path, self.config.encoding), self.config.delimiter)
+        return read_delimited(open_text(path, self.config.encoding), dialect_of(self.config))
 
     def memory_needs(self) -> Iterator[MemoryNeed]:
         cell_ends = (self.config.delimiter.encode(), b"\n")
         return (text_need(path, cell_ends) for path in self.regular_files())
 
 
-def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()) -> Rows:
+def dialect_of(config: SourceConfig) -> Dialect:
+    """Of a dataset section; the defaults for sources of another kind."""
+    if not isinstance(config, CsvConfig):
+        return Dialect()
+    return Dialect(config.delimiter, config.skip_rows, config.skip_footer, config.header, config.columns)
+
+
+def read_delimited(text: TextFile, dialect: Dialect, numbers: Collection[str] = ()) -> Rows:
     """All cells as text; empty cells are empty text or null.
 
     numbers : columns that come as Float64 where all cells of all of them are numbers, or empty
+
+    Raises EdgeError for lines above, below and between that are no rows, and DataError for a file that is no table.
     """
-    layout = CsvLayout.of(text, delimiter)
+    text, dialect, notes = split_sep(text, dialect)
+    text = text.without_lines(dialect.skipped, dialect.skip_footer or 0)
+    notes += [*text.doubts(), *check_top(text, dialect)]
+    layout = CsvLayout.of(text, dialect.delimiter, header=dialect.header is not False)
     blanks = padding(layout) if layout.quoted else np.empty(0, dtype=np.int64)
-    names = _header(layout)
-    n_rows = layout.count_rows(len(names))
-    if n_rows == 0:
-        raise DataError(f"{text.label}: only a header line; expected rows below it")
+    names = _names(layout, dialect)
+    width = len(names)
+    n_rows, names = _count_rows(layout, dialect, names)
     if text.contains(b"\r"):
         refuse_lone_returns(layout)
+    if layout.header and len(names) > 1 and dialect.header is None:
+        refuse_repeated_header(text, dialect, bytes(text.buffer[: layout.header]))
     # Whether a cell may begin or end with a blank.
     has_blanks = not text.is_ascii() or any(map(text.contains, (b'"', b" ", b"\t", b"\r")))
     known = None if has_blanks else _parse_numbers(layout, names, numbers)
@@ -52,11 +70,23 @@ def read_delimited(text: TextFile, delimiter: str, numbers: Collection[str] = ()
         raise DataError(f"{text.label}: {n_rows} rows were counted but {frame.height} parsed; the file is not regular")
     if has_blanks:
         frame = frame.select(pl.all().str.strip_chars(BLANKS))
-    return Rows.read(frame, Origin(text.label, layout.line), is_text=True)
+    notes += check_bottom(layout, dialect, frame)
+    frame, without_names = _drop_nameless(layout, frame, width)
+    rows = Rows.read(frame, Origin(text.label, layout.line), is_text=True)
+    return rows.with_frame(frame, *notes, *without_names)
+
+
+def _names(layout: CsvLayout, dialect: Dialect) -> list[str]:
+    """The header's names, dataset.columns, or x1, x2, …; those that the header lacks begin with _NAMELESS."""
+    if not layout.header:
+        n_cells = layout.first_end()[1]
+        return list(dialect.columns) or [f"x{at}" for at in range(1, n_cells + 1)]
+    names = _header(layout)
+    return [name or f"{_NAMELESS}{at}" for at, name in enumerate(names)]
 
 
 def _header(layout: CsvLayout) -> list[str]:
-    delimiter, place = chr(layout.delimiter), f"{layout.text.label}:1"
+    delimiter, place = chr(layout.delimiter), f"{layout.text.label}:{layout.text.line(0)}"
     line = layout.text.data[: layout.header].tobytes().decode()
     if "\r" in line.rstrip("\r"):
         raise DataError(f"{place}: lines end in a carriage return alone; save the file with \\n or \\r\\n line ends")
@@ -65,13 +95,51 @@ def _header(layout: CsvLayout) -> list[str]:
     except csv.Error as error:
         raise DataError(f"{place}: {shown(line)} is not a header line: {error}") from error
     names = [cell.strip(BLANKS) for cell in cells]
-    if not names:
-        raise DataError(f"{place}: blank line; expected the header")
     other = max(_DELIMITERS, key=names[0].count)
     if len(names) == 1 and other in names[0]:
         raise DataError(f"{place}: one column only, called {shown(names[0])}; set dataset.delimiter: {other!r}?")
-    check_header(names, place)
+    if not any(names):
+        raise DataError(f"{place}: blank line; expected the header")
+    check_header([name or f"{_NAMELESS}{at}" for at, name in enumerate(names)], place)
     return names
+
+
+def _count_rows(layout: CsvLayout, dialect: Dialect, names: list[str]) -> tuple[int, list[str]]:
+    """The number of rows, and the names with one more where each row ends in a delimiter that the header has not.
+
+    Raises DataError where there are no rows, or rows of another width.
+    """
+    text, width = layout.text, len(names)
+    n_rows = layout.count_rows(width)
+    if n_rows == 0:
+        raise DataError(f"{text.label}: only a header line; expected rows below it")
+    if n_rows is None and layout.header and (longer := layout.count_rows(width + 1)):
+        return longer, [*names, f"{_NAMELESS}{width}"]
+    if n_rows is None:
+        begin, end, size = layout.first_ragged(width)
+        if begin > layout.start:
+            refuse_below_table(text, dialect, begin, layout.end, width)
+        raise layout.ragged(begin, end, size, width)
+    return n_rows, names
+
+
+def _drop_nameless(layout: CsvLayout, frame: pl.DataFrame, width: int) -> tuple[pl.DataFrame, list[str]]:
+    """Without the columns that have neither a name nor a cell, and a note on them; others are an error.
+
+    width : of the header
+    """
+    nameless = [name for name in frame.columns if name.startswith(_NAMELESS)]
+    filled = {name for name in nameless if frame[name].cast(pl.String).fill_null("").ne("").any()}
+    if f"{_NAMELESS}{width}" in filled:
+        raise DataError(
+            f"{layout.text.label}:{layout.line(0)}: {width + 1} cells where the header has {width}, as in all rows; "
+            "write a name for each column, or the file without row names (R: row.names = FALSE)"
+        )
+    place = f"{layout.text.label}:{layout.text.line(0)}"
+    check_header(["" if name in filled else name for name in frame.columns], place)
+    columns = "a column has" if len(nameless) == 1 else f"{len(nameless)} columns have"
+    note = f"{columns} neither a name nor a cell, as where lines end in the delimiter, and is not read"
+    return frame.drop(nameless), [note] if nameless else []
 
 
 def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]) -> pl.DataFrame | None:
@@ -100,7 +168,7 @@ def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Col
         return pl.read_csv(
             source,
             has_header=False,
-            skip_rows=1,
+            skip_rows=1 if layout.header else 0,
             schema={name: pl.Float64 if name in numbers else pl.String for name in names},
             separator=chr(layout.delimiter),
             quote_char='"' if layout.quoted else None,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ class CsvLayout:
     delimiter : its byte
     quoted    : whether there is any quote
     end       : offset behind the last row; only line ends follow
-    header    : offset behind the first record
+    header    : offset behind the header, which is the first record; 0 without one
     """
 
     text: TextFile
@@ -41,22 +40,37 @@ class CsvLayout:
     header: int
 
     @classmethod
-    def of(cls, text: TextFile, delimiter: str) -> CsvLayout:
-        """Find the header record; raise DataError for a quote that is never closed."""
+    def of(cls, text: TextFile, delimiter: str, *, header: bool = True) -> CsvLayout:
+        """Find the end of the rows, and that of the header."""
         end = len(text.buffer)
         while end and text.buffer[end - 1] in b"\r\n":
             end -= 1
-        layout = cls(text, ord(delimiter), text.contains(b'"'), end, end)
-        for positions, ends in layout.boundaries():
-            if ends.any():
-                return cls(text, layout.delimiter, layout.quoted, end, int(positions[ends.argmax()]))
-        return layout
+        layout = cls(text, ord(delimiter), text.contains(b'"'), end, 0)
+        return replace(layout, header=layout.first_end()[0]) if header else layout
 
-    def boundaries(self) -> Iterator[tuple[Offsets, Flags]]:
-        """Block by block: offsets of delimiters and line ends outside quotes, and which are line ends."""
+    def first_end(self) -> tuple[int, int]:
+        """Offset behind the first record, and its cells."""
+        n_cells = 1
+        for positions, ends in self.boundaries():
+            if ends.any():
+                first = int(ends.argmax())
+                return int(positions[first]), n_cells + first
+            n_cells += len(ends)
+        return self.end, n_cells
+
+    @property
+    def start(self) -> int:
+        """Offset of the first row."""
+        return self.header + 1 if self.header else 0
+
+    def boundaries(self, begin: int = 0) -> Iterator[tuple[Offsets, Flags]]:
+        """Block by block: offsets of delimiters and line ends outside quotes, and which are line ends.
+
+        begin : offset of a record
+        """
         data = self.text.data[: self.end]
         n_quotes = 0
-        for start in range(0, len(data), BLOCK):
+        for start in range(begin, len(data), BLOCK):
             block = data[start : start + BLOCK]
             newline = block == _NEWLINE
             positions = np.flatnonzero(newline | (block == self.delimiter))
@@ -67,32 +81,35 @@ class CsvLayout:
                 n_quotes += len(quotes)
             yield positions + start, newline[positions]
 
-    def count_rows(self, width: int) -> int:
-        """Rows below the header; raise DataError for the first that has not `width` cells."""
-        phase = n_records = 0
-        for _, ends in self.boundaries():
+    def count_rows(self, width: int) -> int | None:
+        """Rows; None where not every one has `width` cells."""
+        if self.start >= self.end:
+            return 0
+        phase, n_rows = 0, 1
+        for _, ends in self.boundaries(self.start):
             expected = ends[width - 1 - phase :: width]
             if not expected.all() or np.count_nonzero(ends) != expected.size:
-                self._refuse_ragged(width)
+                return None
             phase = (phase + ends.size) % width
-            n_records += expected.size
-        if phase != width - 1:
-            self._refuse_ragged(width)
-        return n_records
+            n_rows += expected.size
+        return n_rows if phase == width - 1 else None
 
     def line(self, row: int) -> int:
-        """Line, counted from 1, on which a row, counted from 0 below the header, begins."""
-        seen = 0
-        for positions, ends in self.boundaries():
+        """Line of the file on which a row, counted from 0 below the header, begins."""
+        if row == 0:
+            return self.text.line(self.start)
+        seen = 1
+        for positions, ends in self.boundaries(self.start):
             here = positions[ends]
             if seen + len(here) > row:
                 return self.text.line(int(here[row - seen]) + 1)
             seen += len(here)
         raise IndexError(row)
 
-    def _refuse_ragged(self, width: int) -> NoReturn:
-        begin = carry = 0  # of the record that is open: its offset, its boundaries in earlier blocks
-        for positions, ends in self.boundaries():
+    def first_ragged(self, width: int) -> tuple[int, int, int]:
+        """Offsets of the beginning and end of the first row that has not `width` cells, and how many it has."""
+        begin, carry = self.start, 0  # of the row that is open: its offset, its boundaries in earlier blocks
+        for positions, ends in self.boundaries(begin):
             last = np.flatnonzero(ends)
             stops = positions[last]
             begins = np.append(begin, stops + 1)
@@ -100,20 +117,33 @@ class CsvLayout:
             wrong = np.flatnonzero(sizes != width)
             if wrong.size:
                 first = int(wrong[0])
-                raise self._ragged(int(begins[first]), int(stops[first]), int(sizes[first]), width)
+                return int(begins[first]), int(stops[first]), int(sizes[first])
             begin = int(begins[-1])
             carry = len(ends) - 1 - int(last[-1]) if last.size else carry + len(ends)
-        raise self._ragged(begin, self.end, carry + 1, width)
+        return begin, self.end, carry + 1
 
-    def _ragged(self, begin: int, end: int, size: int, width: int) -> DataError:
+    def ragged(self, begin: int, end: int, size: int, width: int) -> DataError:
+        """The error of a row of another width."""
         place = f"{self.text.label}:{self.text.line(begin)}"
-        if not self.text.data[begin:end].tobytes().strip():
+        line = self.text.data[begin:end].tobytes().decode().strip("\r")
+        if not line.strip():
             return DataError(f"{place}: blank line between rows; delete it, or write a missing cell as NA")
         cells = "1 cell" if size == 1 else f"{size} cells"
-        mark = chr(self.delimiter)
-        return DataError(
-            f"{place}: {cells} where the header has {width}; complete the row, or quote cells that contain {mark!r}"
-        )
+        expected = f"where the header has {width}" if self.header else f"where {width} are expected"
+        return DataError(f"{place}: {cells} {expected}; {_ragged_advice(line, chr(self.delimiter), size - width)}")
+
+
+def _ragged_advice(line: str, delimiter: str, surplus: int) -> str:
+    """What a row of this text, with so many cells too many, probably needs."""
+    if surplus < 0:
+        return "complete the row"
+    if surplus == 1 and line.endswith(delimiter):
+        return f"the line ends in {delimiter!r}: delete it there, or put it behind each row"
+    if delimiter == " " and "  " in line:
+        return "each blank separates cells: write one between two cells"
+    if delimiter == "," and (found := re.search(r"(?<![\d.])\d+,\d+(?![\d.])", line)):
+        return f"quote cells that contain ',', or write a decimal point: is {found[0]} one number?"
+    return f"quote cells that contain {delimiter!r}"
 
 
 def padding(layout: CsvLayout) -> Offsets:

@@ -1,0 +1,156 @@
+"""Last lines of delimited text that are no rows: totals, notes, and lines without cells."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from mlcli.data.readers.csv_dialect import Dialect, EdgeError, listed
+from mlcli.data.readers.csv_layout import CsvLayout
+from mlcli.data.readers.text_file import TextFile
+from mlcli.data.tables.rows import BLANKS
+
+Cells = Sequence[str]
+
+_SUMS = (
+    "totals?|totale|totaal|totaux|totales|sum|summe|summa|suma|soma|sommes?|gesamt|gesamtsumme|insgesamt|razem|"
+    "ogółem|celkem|toplam|összesen|yhteensä|i alt|σύνολο|jumlah|всего|итого|сумма|"
+    "합계|총계|合计|总计|小计|合計|総計|小計|σ|∑"
+)
+_MEANS = (
+    "mean|average|avg|media|média|promedio|moyenne|mittelwert|durchschnitt|gemiddelde|średnia|среднее|平均|平均值|평균|"
+    "std|stdev|median|mediana|minimum|maximum|min|max|count|anzahl"
+)
+_ONE_SUM = re.compile(rf"\W*((grand|sub|sous|net|overall)[ -]?)?({_SUMS})(\W+.{{0,30}})?", re.IGNORECASE)
+_TOTAL = re.compile(rf"{_ONE_SUM.pattern}|\W*({_MEANS})\W*", re.IGNORECASE)
+_NOTE = re.compile(r"[*#(†].*|.*\w:( .*)?|\S+( \S+){2,}")
+_TAIL, _MOST_BELOW_TABLE = 10, 30
+_MOST_LABELS = 20
+_USUAL = 0.9
+_MOST_CELLS, _SAMPLE_ROWS = 100_000, 1_000
+_LEAST_ROWS, _ROWS_FOR_SUMS = 3, 10
+_MOST_SUMS = 3
+# Totals are often made of numbers with more decimals; one without a label must be exact.
+_NEAR, _EXACT = 1e-3, 1e-6
+
+
+def refuse_below_table(text: TextFile, dialect: Dialect, begin: int, end: int, width: int) -> None:
+    """Raise EdgeError where what begins here is no row, nor is anything below it: notes, or a total of fewer cells."""
+    lines = bytes(text.buffer[begin:end]).decode().splitlines()
+    if dialect.skip_footer == 0 or len(lines) > _MOST_BELOW_TABLE:
+        return
+    records = [[cell.strip(BLANKS) for cell in cells] for cells in csv.reader(lines, delimiter=dialect.delimiter)]
+    first = next(filter(any, records), [])
+    blank = not any(records[0])
+    note = len(list(filter(None, first))) == 1 and _NOTE.fullmatch(first[0] or "")
+    others = [cells for cells in records if len(cells) == width and not any(map(_TOTAL.fullmatch, cells))]
+    if others or not (blank or note or any(map(_TOTAL.fullmatch, first))):
+        return
+    _refuse_footer(text, dialect, f"{text.label}:{text.line(begin)}", listed(first), len(lines))
+
+
+def _refuse_footer(text: TextFile, dialect: Dialect, place: str, what: str, n_lines: int) -> None:
+    these = "the line" if n_lines == 1 else f"the last {n_lines} lines"
+    raise EdgeError(
+        f"{place}: {what} is a total or a note below the table, not a row",
+        f"delete {these}, or set {{}}; dataset.skip_footer: 0 if it is a row",
+        dialect,
+        skip_footer=(dialect.skip_footer or 0) + n_lines,
+    )
+
+
+def check_bottom(layout: CsvLayout, dialect: Dialect, frame: pl.DataFrame) -> list[str]:
+    """Raise EdgeError for last rows that are totals, notes or empty; a note on one that may be a total.
+
+    frame : all cells as text, or Float64
+    """
+    tail = [["" if cell is None else str(cell).strip(BLANKS) for cell in row] for row in frame.tail(_TAIL).rows()]
+    n_odd = next((n for n, row in enumerate(reversed(tail)) if not _is_odd(row)), len(tail))
+    body = frame.head(frame.height - max(1, n_odd))
+    if dialect.skip_footer == 0 or body.height < _LEAST_ROWS:
+        return []
+    sample = body.head(min(_SAMPLE_ROWS, max(_ROWS_FOR_SUMS, _MOST_CELLS // frame.width)))
+    last, begin = tail[-1], layout.line(frame.height - max(1, n_odd))
+    if _is_labelled_total(last, sample, body) if n_odd else _is_sum(last, sample, body):
+        n_lines = 1 + layout.text.line(layout.end) - begin
+        _refuse_footer(layout.text, dialect, f"{layout.text.label}:{begin}", listed(tail[-max(1, n_odd)]), n_lines)
+    label = _label_of(last)
+    if label is None or not re.fullmatch(_ONE_SUM, last[label]) or _column_has(body, label, last[label]):
+        return []
+    return [f"line {begin}, {listed(last)}, is read as a row; if it is a total, set dataset.skip_footer: 1"]
+
+
+def _is_odd(row: Cells) -> bool:
+    """Whether a row has a label such as Total, nothing at all, or one note alone."""
+    given = [cell for cell in row if cell]
+    alone = len(given) == 1 and len(row) > 2 and row[0] != ""
+    return _label_of(row) is not None or (not given and len(row) > 1) or bool(alone and _NOTE.fullmatch(row[0]))
+
+
+def _label_of(row: Cells) -> int | None:
+    """The column of a label such as Total."""
+    return next((at for at, cell in enumerate(row[:_MOST_LABELS]) if _TOTAL.fullmatch(cell)), None)
+
+
+def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
+    """By a label in a column of other things, by empty cells, or by numbers that are sums, means or the largest."""
+    at = _label_of(row)
+    given = [cell for cell in row if cell]
+    if not given or at is None:
+        return True
+    column = sample.to_series(at).cast(pl.String).drop_nulls()
+    with_digits = column.str.contains(r"\d").sum()
+    if not re.search(r"\d", row[at]) and int(with_digits) >= _USUAL * max(1, int((column != "").sum())):
+        return True
+    n_filled = sum(int(column.cast(pl.String).fill_null("").ne("").sum()) for column in sample)
+    if len(given) <= n_filled / sample.height / 2:
+        return True
+    numbers = _numbers_of(row)
+    if any(_is_near(numbers[one], body.to_series(one), _NEAR, mean=True) for one in list(numbers)[:_MOST_SUMS]):
+        return True
+    is_sum = re.fullmatch(_ONE_SUM, row[at]) is not None
+    return is_sum and bool(numbers) and all(_exceeds(sample.to_series(one), numbers[one]) for one in numbers)
+
+
+def _is_sum(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
+    """Whether all numbers of a row without a label are sums of their columns, and larger than each number in them."""
+    numbers = _numbers_of(row)
+    empty = len(numbers) == len([cell for cell in row if cell])
+    if len(numbers) < (1 if empty and len(row) > 1 else 2) or body.height < _ROWS_FOR_SUMS:
+        return False
+    if not all(_exceeds(sample.to_series(at), number) for at, number in numbers.items()):
+        return False
+    return all(_is_near(numbers[at], body.to_series(at), _EXACT) for at in list(numbers)[:_MOST_SUMS])
+
+
+def _numbers_of(row: Cells) -> dict[int, float]:
+    texts = pl.Series(row, dtype=pl.String)
+    return {at: number for at, number in enumerate(_as_numbers(texts)) if number is not None}
+
+
+def _as_numbers(column: pl.Series) -> pl.Series:
+    """Float64, with a point or a comma as the decimal mark; null where a cell is no number."""
+    if column.dtype == pl.Float64:
+        return column
+    with_points = column.str.replace(",", ".", literal=True)
+    return with_points.cast(pl.Float64, strict=False).fill_nan(None)
+
+
+def _is_near(number: float, column: pl.Series, tolerance: float, *, mean: bool = False) -> bool:
+    """Whether a number is the column's sum, or else its mean, within a share of it."""
+    numbers = _as_numbers(column).drop_nulls()
+    total = float(numbers.sum())
+    wanted = [total, total / max(1, len(numbers))] if mean else [total]
+    return any(one != 0 and abs(number - one) <= tolerance * abs(one) for one in wanted)
+
+
+def _exceeds(column: pl.Series, number: float) -> bool:
+    largest = _as_numbers(column).abs().max()
+    return isinstance(largest, float) and abs(number) > largest
+
+
+def _column_has(body: pl.DataFrame, at: int, cell: str) -> bool:
+    return bool((body.to_series(at).cast(pl.String) == cell).any())
