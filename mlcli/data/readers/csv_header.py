@@ -52,7 +52,9 @@ def other_delimiter(text: TextFile, delimiter: str) -> str | None:
     lines = bytes(text.buffer[:_SAMPLE]).split(b"\n")[:_LEAST_ROWS]
     if delimiter.encode() in lines[0]:
         return None
-    counts = {mark: {line.count(mark.encode()) for line in lines if line.strip()} for mark in ",;\t|"}
+    counts = {
+        mark: {line.count(mark.encode()) for line in lines if line.strip()} for mark in ",;\t|" if mark != delimiter
+    }
     return next((mark for mark, found in counts.items() if len(found) == 1 and 0 not in found), None)
 
 
