@@ -83,7 +83,10 @@ def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> S
 
 def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig:
     path = str(found.keys["path"])
-    require_columns([target], found.raw.columns, "; ".join([*found.notes, "--target"]), path)
+    try:
+        require_columns([target], found.raw.columns, "--target", path)
+    except DataError as error:
+        raise DataError("; ".join([str(error), *found.notes])) from None
     if target in found.unreadable:
         raise DataError(found.unreadable[target])
     labels = found.frame[target]

@@ -30,7 +30,11 @@ CSV = {
     "empty": (b"", {}, ["t.csv: the file is empty"]),
     "only blank lines": (b"\n\r\n\n", {}, ["the file is empty"]),
     "header only": (b"a,y\n", {}, ["only a header line"]),
-    "blank first line": (b"\na,y\n1,p\n", {}, ["t.csv:1", "blank line; expected the header"]),
+    "blank first line": (
+        b"\na,y\n1,p\n",
+        {},
+        ["t.csv:1: blank line above the table; expected the header. Line 2", "dataset.skip_rows: 1"],
+    ),
     "not utf-8": (
         b"a,y\n1,p\n2,caf\xe9\n",
         {},

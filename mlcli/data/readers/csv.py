@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mlcli.errors import DataError
 from mlcli.io.text import shown
 
 _DELIMITERS = ",;\t|"
+_JSON = re.compile(rb"\s*(\{\s*\"[^\"]*\"\s*:|\[\s*[\[{])")
 _NAMELESS = "\0"  # starts the names of columns without one; no cell has it
 
 
@@ -50,6 +52,8 @@ def read_delimited(text: TextFile, dialect: Dialect, numbers: Collection[str] = 
 
     Raises EdgeError for lines above, below and between that are no rows, and DataError for a file that is no table.
     """
+    if _JSON.match(text.buffer[:99]):
+        raise DataError(f"{text.label}: is JSON, not delimited text; set dataset.name: jsonl, or name the file .jsonl")
     text, dialect, notes = split_sep(text, dialect)
     text = text.without_lines(dialect.skipped, dialect.skip_footer or 0)
     notes += [*text.doubts(), *check_top(text, dialect)]
@@ -137,8 +141,8 @@ def _drop_nameless(layout: CsvLayout, frame: pl.DataFrame, width: int) -> tuple[
         )
     place = f"{layout.text.label}:{layout.text.line(0)}"
     check_header(["" if name in filled else name for name in frame.columns], place)
-    columns = "a column has" if len(nameless) == 1 else f"{len(nameless)} columns have"
-    note = f"{columns} neither a name nor a cell, as where lines end in the delimiter, and is not read"
+    count = "a column is" if len(nameless) == 1 else f"{len(nameless)} columns are"
+    note = f"{count} not read, without a name or a cell, as where lines end in the delimiter"
     return frame.drop(nameless), [note] if nameless else []
 
 

@@ -64,7 +64,7 @@ def split_sep(text: TextFile, dialect: Dialect) -> tuple[TextFile, Dialect, list
     if not found:
         return text, dialect, []
     delimiter = found[1].decode()
-    note = f"line 1, sep={delimiter}, gives the delimiter and is not read"
+    note = f"line 1, 'sep={delimiter}', gives the delimiter and is not read"
     return text.without_lines([1]), replace(dialect, delimiter=delimiter), [note]
 
 
@@ -83,4 +83,6 @@ def without(text: TextFile, lines: Collection[int]) -> int | tuple[int, ...]:
 
 def listed(cells: Sequence[str]) -> str:
     """The first cells, as messages quote a line."""
+    if not any(cells):
+        return "a line of empty cells"
     return shown(", ".join(cells[:_LISTED]) + (", …" if len(cells) > _LISTED else ""))

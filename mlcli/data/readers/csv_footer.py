@@ -55,7 +55,7 @@ def refuse_below_table(text: TextFile, dialect: Dialect, begin: int, end: int, w
 def _refuse_footer(text: TextFile, dialect: Dialect, place: str, what: str, n_lines: int) -> None:
     these = "the line" if n_lines == 1 else f"the last {n_lines} lines"
     raise EdgeError(
-        f"{place}: {what} is a total or a note below the table, not a row",
+        f"{place}: {what} seems to be a total or a note, not a row",
         f"delete {these}, or set {{}}; dataset.skip_footer: 0 if it is a row",
         dialect,
         skip_footer=(dialect.skip_footer or 0) + n_lines,

@@ -15,7 +15,7 @@ from mlcli.data.tables.rows import BLANKS
 Record = tuple[int, list[str]]  # the line on which it begins, and its cells
 
 _SAMPLE, _MOST_RECORDS, _MOST_CELLS = 1 << 20, 200, 100_000
-_USUAL, _MOST_BELOW, _LEAST_ROWS = 0.8, 4, 3
+_USUAL, _MOST_BELOW, _LEAST_ROWS = 0.8, 10, 3
 _YEARS = range(1900, 2101)
 
 
@@ -124,11 +124,13 @@ def _refuse_below(text: TextFile, dialect: Dialect, records: Sequence[Record], k
     """Units, further names and blank lines between the header and the first row."""
     width = len(kinds)
     n_below = 0
-    for _, cells in records[1 : 2 + _MOST_BELOW]:
-        others = [cells for _, cells in records[n_below + 2 :] if len(cells) == width]
-        if len(others) < _LEAST_ROWS or (cells and not _is_no_row(cells, kinds, others)):
+    for at, (_, cells) in enumerate(records[1 : 1 + _MOST_BELOW], start=1):
+        others = [cells for _, cells in records[at + 1 :] if len(cells) == width]
+        found = [kind_of_cell(cell) for cell, kind in zip(cells, kinds, strict=False) if kind != "text"]
+        if len(others) < _LEAST_ROWS or (cells and "text" not in found):
             break
-        n_below += 1
+        if not cells or _is_no_row(cells, kinds, others):
+            n_below = at
     below = records[1 : 1 + n_below]
     if not below:
         return

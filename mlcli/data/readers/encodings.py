@@ -41,13 +41,14 @@ _WEIGHTS = {
     for letter in letters + letters.upper().replace("SS", "")
 }
 _SCRIPTS = ((0x250, "latin"), (0x400, "greek"), (0x530, "cyrillic"), (0x600, "hebrew"), (0x780, "arabic"))
+_LARGER = {"shift_jis": "cp932", "euc_kr": "cp949", "gbk": "gb18030", "gb2312": "gb18030"}
 # What words of three letters or more have.
 _VOWELS = {"cyrillic": re.compile("[аеёиоуыэюяіїє]"), "greek": re.compile("[άέήίόύώΐΰ]|[Α-Ω]{3}")}
 _SIGNS = "–—“”‘’…€°£©®§·²³µºª«»½¿¡±×"
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST, _MOST = 60, 500
 _SHOWN = 4
-_MIXED = 0.2
+_MIXED, _DOUBTFUL, _PLAUSIBLE = 0.2, 0.4, 0.7
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,17 @@ def find_encoding(data: bytes | mmap) -> Encoding:
     if b"\0" in start:
         return Encoding(_with_nuls(start))
     return Encoding("utf-8") if decodes(data, "utf-8") else _guess(data)
+
+
+def doubt_encoding(data: bytes | mmap, encoding: str) -> Iterator[str]:
+    """A note where the words that an encoding gives are odd, and another's are not."""
+    words = list(dict.fromkeys(_foreign_words(data)))
+    if not words or b"\0" in data[:4096] or _plausibility(words, encoding) > _DOUBTFUL:
+        return
+    found = _guess(data)
+    if not found.mixed and _plausibility(words, found.name) >= _PLAUSIBLE:
+        ours = ", ".join(word.decode(encoding, "replace") for word in words[:_SHOWN])
+        yield f"as {encoding}, words are {ours}; as {found.name}, {', '.join(found.words)}; see dataset.encoding"
 
 
 def decodes(data: bytes | mmap, encoding: str) -> bool:
@@ -131,7 +143,7 @@ def _foreign_words(data: bytes | mmap) -> Iterator[bytes]:
 def _plausibility(words: list[bytes], encoding: str) -> float:
     """Mean weight of the characters that are not ASCII, from -1 to 1."""
     weights: list[float] = []
-    pairs = _USUAL_PAIRS.get(encoding)
+    pairs = _USUAL_PAIRS.get(encoding) or _USUAL_PAIRS.get(_LARGER.get(codecs.lookup(encoding).name, ""))
     # Japanese has kana among its thousands of kanji.
     is_japanese = encoding == "euc_jp" and re.search("[ぁ-ヿ]", b" ".join(words).decode(encoding, "ignore"))
     other = 1.0 if is_japanese else 0.1

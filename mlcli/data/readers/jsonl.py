@@ -26,6 +26,7 @@ _HALF_A_PAIR = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _KEY = re.compile(rb'"\s*:')
+_DOCUMENT = re.compile(rb"\s*(\[|\{\s*\n)")
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text"}
 
 
@@ -42,6 +43,9 @@ class JsonlSource(FileSource[JsonlConfig]):
 def read_jsonl(text: TextFile) -> Rows:
     """Columns in the order their keys appear; raises DataError with the line that is no object or changes a kind."""
     data = bytes(text.buffer).rstrip()
+    if found := _DOCUMENT.match(data):
+        what, query = ("a JSON array", ".[]") if found[1] == b"[" else ("a JSON object over several lines", ".")
+        raise DataError(f"{text.label}: {what}; write one object a line: jq -c '{query}' {text.label} > rows.jsonl")
     try:
         with contained_panics():
             frame = pl.read_ndjson(data, infer_schema_length=None)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.data.readers.encodings import BLOCK, Encoding, decodes, find_encoding
+from mlcli.data.readers.encodings import BLOCK, Encoding, decodes, doubt_encoding, find_encoding
 from mlcli.errors import DataError, ResourceError
 from mlcli.io.text import shown
 
@@ -57,12 +57,14 @@ class TextFile:
     label : how messages name the file
     path  : the file, when its bytes are exactly these; None for decoded, unpacked, piped or shortened text
     left  : lines of the file, counted from 1, that are not in the buffer and have others below them
+    notes : on an encoding that may be wrong
     """
 
     label: str
     buffer: bytes | mmap.mmap
     path: Path | None
     left: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def is_ascii(self) -> bool:
         """Whether no byte is above 127."""
@@ -92,10 +94,10 @@ class TextFile:
         if not numbers and not at_end:
             return self
         end = len(self.buffer)
+        while at_end and end and self.buffer[end - 1] in b"\r\n":
+            end -= 1
         for _ in range(at_end):
-            while end and self.buffer[end - 1] in b"\r\n":
-                end -= 1
-            end = self.buffer.rfind(b"\n", 0, end) + 1
+            end = self.buffer.rfind(b"\n", 0, max(0, end - 1)) + 1
         kept, start, line = [], 0, 1
         for number in sorted(numbers):
             while line < number and start < end:
@@ -109,6 +111,7 @@ class TextFile:
 
     def doubts(self) -> Iterator[str]:
         """What is readable but was damaged by a wrong encoding before it was saved."""
+        yield from self.notes
         if self.is_ascii():
             return
         if found := _TWICE_ENCODED.search(self.buffer):
@@ -145,7 +148,8 @@ def read_text(data: bytes | mmap.mmap, label: str, encoding: str = "utf-8", path
     data = unpack(data, label)
     _refuse_foreign(data, label)
     if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
-        return _validated(TextFile(label, _decoded(data, label, encoding), None))
+        text = _validated(TextFile(label, _decoded(data, label, encoding), None))
+        return replace(text, notes=tuple(doubt_encoding(data, encoding)))
     if data[: len(_BOM)] == _BOM:
         data = data[len(_BOM) :]
     return _validated(TextFile(label, data, path if isinstance(data, mmap.mmap) else None))
@@ -196,6 +200,10 @@ def _refuse_foreign(data: bytes | mmap.mmap, label: str) -> None:
 
 def _decoded(data: bytes | mmap.mmap, label: str, encoding: str) -> bytes:
     """As UTF-8; decoded block by block."""
+    if _is_utf8(data, encoding):
+        raw = TextFile(label, data, None)
+        at = _first_not_ascii(data)
+        raise DataError(f"{label}:{raw.line(at)}: {raw.word(at)} is UTF-8, not {encoding}; set dataset.encoding: utf-8")
     decoder = codecs.getincrementaldecoder(encoding)()
     done = io.BytesIO()
     for start in range(0, len(data), BLOCK):
@@ -211,14 +219,7 @@ def _decoded(data: bytes | mmap.mmap, label: str, encoding: str) -> bytes:
             raise DataError(f"{place}; {_advice(find_encoding(data))}") from error
         except UnicodeError as error:
             raise DataError(f"{label}: is not {encoding} text ({error}); {_advice(find_encoding(data))}") from error
-    text = done.getvalue().removeprefix(_BOM)
-    if _is_utf8(data, encoding):
-        at = _first_not_ascii(text)
-        line, word = 1 + text[:at].count(b"\n"), TextFile(label, text, None).word(at)
-        raise DataError(
-            f"{label}:{line}: as {encoding} this is {word}, but the file is UTF-8; set dataset.encoding: utf-8"
-        )
-    return text
+    return done.getvalue().removeprefix(_BOM)
 
 
 def _is_utf8(data: bytes | mmap.mmap, encoding: str) -> bool:
@@ -229,7 +230,7 @@ def _is_utf8(data: bytes | mmap.mmap, encoding: str) -> bool:
     return not ascii_alone and len("é".encode(encoding, "replace")) == 1 and decodes(data, "utf-8")
 
 
-def _first_not_ascii(text: bytes) -> int:
+def _first_not_ascii(text: bytes | mmap.mmap) -> int:
     return int((np.frombuffer(text, dtype=np.uint8) >= _NOT_ASCII).argmax())
 
 

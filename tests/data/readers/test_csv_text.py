@@ -104,7 +104,7 @@ def test_what_is_written_is_read(table, delimiter, line_end, quoting):
     writer = csv.writer(file, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
     writer.writerows([[f"c{i}" for i in range(len(table[0]))], *table])
     text = file.getvalue()
-    rows = read_delimited(read_text(text.encode(), "t"), Dialect(delimiter))
+    rows = read_delimited(read_text(text.encode(), "t"), Dialect(delimiter, header=True, skip_footer=0))
     assert cells(rows) == [tuple(cell.strip(BLANKS) for cell in row) for row in table]
     assert [rows.place(i) for i in range(len(rows))] == [f"t:{line}" for line in first_lines(text, delimiter)]
 
