@@ -12,7 +12,7 @@ from torch import nn
 from mlcli.errors import DataError
 from mlcli.features.column_plan import NumberSettings
 from mlcli.features.encoding import Encode
-from mlcli.features.scaling import Scaler
+from mlcli.features.scaling import Scaler, differ
 from mlcli.features.selection import Project
 from mlcli.formulas.program import Formula
 
@@ -90,6 +90,7 @@ def find_edges(column: np.ndarray, count: int) -> np.ndarray:
         others = column[~np.isin(column, shared)]
         quantiles = np.percentile(others, np.linspace(0.0, 100.0, max(1, count - len(shared)) + 1))
         edges = np.unique(np.concatenate([shared, quantiles]))
+    edges = edges[np.append(True, differ(edges[:-1], edges[1:]))]
     return edges if len(edges) > 2 and np.isfinite(np.diff(edges)).all() else np.empty(0)
 
 

@@ -49,12 +49,14 @@ class _Number:
     """A number column fitted.
 
     statistic, n_missing : what replaces its missing cells, and how many there are
+    span                 : least and greatest of the others
     indicator_variance   : None where it has no indicator
     edges, variances     : where it is cut into pieces, and their variances; empty where it is not
     """
 
     statistic: float
     n_missing: int
+    span: tuple[float, float]
     indicator_variance: float | None
     edges: np.ndarray
     variances: list[float]
@@ -138,7 +140,8 @@ def _assemble(
     encode = fit_encode(vocabularies, codes, target, folds)
     pieces = join_edges([own.edges for own in numbers])
     _check_pieces(pieces.at)
-    scales = _scales(columns, vocabularies, encode.target.shape[2])
+    settings = _scales(columns, vocabularies, encode.target.shape[2])
+    scales = tuple(scale for _, scale in settings)
     values = encode.values(torch.from_numpy(codes), None if folds is None else torch.from_numpy(folds))
     coded = zip(values.T.contiguous().numpy(), scales[len(numbers) :], strict=True)
     scaled = [*(own.scaled for own in numbers), *(measure_column(column, scale) for column, scale in coded)]
@@ -156,10 +159,11 @@ def _assemble(
         Impute(torch.tensor([own.statistic for own in numbers], dtype=torch.float64), indicators),
         encode,
         pieces,
-        fit_scaler(scaled, len(train), config.clip),
+        fit_scaler(scaled, len(train), config.clip, [name for name, _ in settings]),
         torch.arange(len(variances)),
     )
-    plan = replace(_table_plan(train, columns, vocabularies, arithmetic), fold_seed=fold_seed)
+    plan = _table_plan(train, columns, vocabularies, arithmetic)
+    plan = replace(plan, fold_seed=fold_seed, spans=tuple(own.span for own in numbers))
     return _Assembled(TableFeatures(plan, arithmetic), variances, numbers, scales)
 
 
@@ -191,20 +195,21 @@ def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
     """Fits a column and fills its missing cells in place."""
     statistic, missing = fit_statistic(column, settings), np.isnan(column)
     n_missing = int(missing.sum())
+    span = float(np.fmin.reduce(column)), float(np.fmax.reduce(column))
     indicator = variance_of(missing.astype(np.float64)) if settings.indicator and n_missing else None
     column[missing] = statistic  # one more copy of a long column may not fit
     edges = find_edges(column, settings.pieces)
     variances = piece_variances(column, edges)
-    return _Number(statistic, n_missing, indicator, edges, variances, measure_column(column, settings.scale))
+    span = (statistic, statistic) if n_missing == len(column) else span
+    return _Number(statistic, n_missing, span, indicator, edges, variances, measure_column(column, settings.scale))
 
 
-def _scales(columns: ColumnPlan, vocabularies: Sequence[Vocabulary], n_targets: int) -> tuple[Scale, ...]:
-    """The scale of every feature that is scaled, in their order."""
+def _scales(columns: ColumnPlan, vocabularies: Sequence[Vocabulary], n_targets: int) -> list[tuple[str, Scale]]:
+    """The column and the scale of every feature that is scaled, in their order."""
     groups = grouped(vocabularies)
-    numbers = [columns.numbers[name].scale for name in (*columns.raw, *columns.derived)]
-    ordinal = [columns.categories[own.name].scale for own in groups["ordinal"]]
-    means = [columns.categories[own.name].scale for own in groups["target"] for _ in range(n_targets)]
-    return (*numbers, *ordinal, *means)
+    numbers = [(name, columns.numbers[name].scale) for name in (*columns.raw, *columns.derived)]
+    coded = [*groups["ordinal"], *(own for own in groups["target"] for _ in range(n_targets))]
+    return [*numbers, *((own.name, columns.categories[own.name].scale) for own in coded)]
 
 
 def _one_hot_variances(codes: np.ndarray, vocabularies: Sequence[Vocabulary]) -> np.ndarray:

@@ -11,12 +11,15 @@ import torch
 from torch import nn
 
 from mlcli.config.sections.features import Scale
+from mlcli.data.tables.rows import EXACT
 from mlcli.errors import DataError
 
 LARGEST = float(np.finfo(np.float32).max)
 MAX_QUANTILES = 1000
 # scikit-learn keeps the tails this far, in probability, from 0 and 1: ±5.199 standard deviations.
 _MARGIN = 1e-7
+# Relative difference up to which numbers differ by the rounding of what computed them. Whole numbers are exact.
+ROUNDING = 2.0**12 * float(np.finfo(np.float64).eps)
 
 
 class Scaler(nn.Module):
@@ -149,9 +152,9 @@ class ScaledColumn:
 
 
 def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
-    """Fit to one training column (n,); of a constant one the number itself is subtracted."""
+    """Fit to one training column (n,); of a constant one, but for rounding, the number itself is subtracted."""
     variance = variance_of(column)
-    if kind != "none" and not column.min() < column.max():
+    if kind != "none" and not varies(column):
         kind = "standard"
     if kind == "power":
         return ScaledColumn(kind, variance, column=column)
@@ -163,14 +166,17 @@ def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
     return ScaledColumn(kind, variance, *_mean_and_scale(column, kind))
 
 
-def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None) -> Scaler:
-    """The scaler of columns that were measured one by one on n_rows training rows."""
-    power, lines = _fit_powers(columns)
+def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None, names: Sequence[str]) -> Scaler:
+    """The scaler of columns of these names that were measured one by one on n_rows training rows."""
+    power, lines = _fit_powers(columns, names)
     ranked = {i: own.quantiles for i, own in enumerate(columns) if own.quantiles is not None}
     pairs = [lines.get(i, (own.mean, own.scale)) for i, own in enumerate(columns)]
     mean, scale = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     if not np.isfinite(scale).all():
-        raise DataError("features.scale: a column has numbers too large to compute its scale; rescale or drop it")
+        raise DataError(
+            f"features.scale: column '{names[int(np.isfinite(scale).argmin())]}' has numbers too large to compute its "
+            "scale; rescale or drop it"
+        )
     quantiles = np.array([*ranked.values()]).reshape(len(ranked), n_quantiles(n_rows))
     limit = [LARGEST if own.kind == "none" or clip is None else clip for own in columns]
     return Scaler(
@@ -184,8 +190,25 @@ def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None)
 
 @np.errstate(over="ignore", invalid="ignore")
 def variance_of(column: np.ndarray) -> float:
-    """Variance (ddof 0) of a column (n,); exactly 0 for a constant, whatever rounding says."""
-    return 0.0 if column.min() == column.max() else float(column.var())
+    """Variance (ddof 0) of a column (n,); exactly 0 for one that varies by rounding alone."""
+    return float(column.var()) if varies(column) else 0.0
+
+
+def varies(column: np.ndarray) -> bool:
+    """Whether a column (n,) holds different numbers, and not one number with different rounding.
+
+    scikit-learn's bound grows with the number of rows, so that it takes microseconds since 1970 for a constant.
+    """
+    return bool(differ(column.min(), column.max()))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def differ(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether high is above low by more than rounding; whole numbers below 2^53 have none."""
+    largest = np.maximum(np.abs(low), np.abs(high))
+    whole = (largest <= EXACT) & (np.floor(low) == low) & (np.floor(high) == high)
+    above: np.ndarray = np.where(whole, high > low, high - low > ROUNDING * largest)
+    return above
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -198,17 +221,17 @@ def _mean_and_scale(column: np.ndarray, kind: Scale) -> tuple[float, float]:
     low, high = float(column.min()), float(column.max())
     if kind == "none":
         return 0.0, 1.0
-    if low == high:
+    if not varies(column):
         return low, 1.0
     if kind == "minmax":
         return low, high - low
     if kind == "robust":
         q1, median, q3 = np.quantile(column, [0.25, 0.5, 0.75])
-        return float(median), float((q3 - q1) or column.std())
-    return float(column.mean()), float(column.std())
+        return float(median), float(q3 - q1 if differ(q1, q3) else column.std()) or 1.0
+    return float(column.mean()), float(column.std()) or 1.0  # squares of the smallest numbers are 0
 
 
-def _fit_powers(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple[float, float]]]:
+def _fit_powers(columns: Sequence[ScaledColumn], names: Sequence[str]) -> tuple[Power, dict[int, tuple[float, float]]]:
     """The exponents of greatest likelihood, and mean and scale of each column transformed by them."""
     kept = {i: own.column for i, own in enumerate(columns) if own.column is not None}
     if not kept:
@@ -221,10 +244,13 @@ def _fit_powers(columns: Sequence[ScaledColumn]) -> tuple[Power, dict[int, tuple
         fitted = PowerTransformer(standardize=False).fit(x.copy(order="K")).lambdas_
     exponents = torch.from_numpy(np.asarray(fitted, dtype=np.float64))
     transformed: torch.Tensor = Power(range(len(kept)), exponents)(torch.from_numpy(x))
-    if not transformed.isfinite().all():
+    for i, column in zip(kept, transformed.numpy().T, strict=True):
+        if np.isfinite(column).all() and varies(column):
+            continue
+        name = names[i]
         raise DataError(
-            "features.scale: 'power' finds no finite transform of a column; choose another scale for it, "
-            "such as robust or quantile"
+            f"features.scale: 'power' finds no transform of column '{name}' with finite, different numbers; choose "
+            f"another scale for it: features.columns: {{{name}: {{scale: quantile}}}}"
         )
     lines = (_mean_and_scale(column, "power") for column in transformed.numpy().T)
     return Power(tuple(kept), exponents), dict(zip(kept, lines, strict=True))

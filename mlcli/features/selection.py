@@ -236,6 +236,9 @@ def fit_pca(x: np.ndarray, config: PcaConfig, seed: int) -> tuple[Project, tuple
     pca = PCA(config.components, whiten=config.whiten, random_state=seed).fit(x)
     components = pca.components_.T
     if config.whiten:
-        components = components / np.sqrt(np.maximum(pca.explained_variance_, np.finfo(np.float64).eps))
+        variance = pca.explained_variance_
+        # A component that varies by rounding alone would multiply what new rows have of it by millions.
+        some = variance > k * np.finfo(np.float64).eps * variance.max()
+        components = np.where(some, components / np.sqrt(np.where(some, variance, 1.0)), 0.0)
     project = Project(torch.from_numpy(pca.mean_), torch.from_numpy(np.ascontiguousarray(components)))
     return project, tuple(pca.explained_variance_ratio_.tolist())

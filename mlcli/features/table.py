@@ -40,7 +40,8 @@ class TablePlan:
 
     vocabularies come grouped by encoding; indicators, power and quantile are positions of columns, and pieces that of
     each piece's number column, ascending; dates and texts are the columns of dates, and of text whose
-    words are counted, in order; fold_seed is that of `cross_fitting_folds`, where targets are encoded.
+    words are counted, in order; fold_seed is that of `cross_fitting_folds`, where targets are encoded. spans are the
+    least and greatest known training value of each number, read and derived; earlier versions have none.
     """
 
     columns: tuple[Column, ...]
@@ -53,6 +54,7 @@ class TablePlan:
     dates: tuple[DateColumn, ...] = ()
     texts: tuple[TextColumn, ...] = ()
     fold_seed: int | None = None
+    spans: tuple[tuple[float, float], ...] = ()
 
     @property
     def readers(self) -> tuple[Reader, ...]:
@@ -110,6 +112,8 @@ def check_plan(plan: TablePlan) -> None:
     if any(not 1 <= own.buckets <= MAX_BUCKETS for own in plan.texts):
         raise broken("a text has too few buckets or too many")
     n_numbers = len(plan.raw) + len(plan.derived)
+    if len(plan.spans) not in (0, n_numbers):
+        raise broken("the spans do not match the numbers")
     if any(not 0 <= i < n_numbers for i in plan.indicators):
         raise broken("an indicator belongs to no column")
     if any(not 0 <= i < n_numbers for i in plan.pieces) or list(plan.pieces) != sorted(plan.pieces):

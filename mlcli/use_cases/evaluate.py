@@ -21,6 +21,7 @@ from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.refit import measure_seeds
+from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
 from mlcli.models.coefficients import LinearWeights, WeightsTable
 from mlcli.models.networks import Mlp
@@ -77,6 +78,8 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_data_of(run, reporter)
     name, data = choose_split(prepared, split, reporter)
+    for text in tell_far_values(find_far_values(bundle.features, data), f"{name} rows: "):
+        reporter.warn(text)
     baselines = train_baselines(bundle, prepared, data, reporter)
     seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks

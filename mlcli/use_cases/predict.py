@@ -11,6 +11,7 @@ import polars as pl
 from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Images
 from mlcli.errors import DataError, UsageError
+from mlcli.features.far_values import FarValues, find_far_values, tell_far_values
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
@@ -38,11 +39,12 @@ class PredictRequest:
 
 @dataclass(frozen=True)
 class PredictResult:
-    """The number of rows predicted, and the file; None for stdout."""
+    """The number of rows predicted, and the file; None for stdout. far : cells far from the training rows'."""
 
     n_rows: int
     path: Path | None
     unseen: dict[str, int]
+    far: tuple[FarValues, ...]
     preview: pl.DataFrame
     stand_in_for: str | None
 
@@ -52,6 +54,7 @@ class PredictResult:
             "rows": self.n_rows,
             "file": self.path,
             "unseen_categories": self.unseen,
+            "far_values": self.far,
             "stand_in_for": self.stand_in_for,
         }
 
@@ -75,13 +78,16 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():
         reporter.warn(f"column '{column}': {count} cells have values unseen in training")
+    far = find_far_values(bundle.features, given.data)
+    for text in tell_far_values(far, ""):
+        reporter.warn(text)
     path = request.output
     if path is None and request.given is None:
         path = where.parent / f"predictions.{file_format}"
     elif str(path) == "-":
         path = None
     write_predictions(frame, path, file_format)
-    return PredictResult(len(predictions), path, unseen, frame.head(PREVIEW_ROWS), stand_in_for)
+    return PredictResult(len(predictions), path, unseen, far, frame.head(PREVIEW_ROWS), stand_in_for)
 
 
 def read_test_rows(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:

@@ -14,6 +14,7 @@ from mlcli.config.tree import JsonValue
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import tune_threshold
+from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.signals import Interruption
 from mlcli.metrics.measure import build_scorer
 from mlcli.models.task import Classification, FittedTask
@@ -84,6 +85,8 @@ def train(
     prepared : the data of this config, where step 1 has just been run
     """
     inputs = gather_inputs(config, reporter, prepared)
+    for text in tell_far_values(find_far_values(inputs.features, inputs.prepared.splits.valid), "validation rows: "):
+        reporter.warn(text)
     context = make_context(config, inputs)
     reporter.explain("training", context, inputs.task)
     run = create_run(config.name, dump_config(config), manifest_of(context, inputs))

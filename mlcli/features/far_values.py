@@ -1,0 +1,108 @@
+"""Numbers of new rows that are far from those of the training rows, where a network extrapolates without limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+
+from mlcli.data.tables.frames import Frame, collect
+from mlcli.data.tables.types import Dataset, Images
+from mlcli.features.fitted import FittedFeatures
+from mlcli.features.readers import NumberColumn
+from mlcli.features.scaling import LARGEST, ROUNDING
+from mlcli.features.table import TableFeatures
+from mlcli.io.text import show_number
+
+# Beyond the least or the greatest training value, in training ranges: wrong units go so far, and chance hardly ever.
+FAR = 2
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FarValues:
+    """Cells of one number that are far away.
+
+    count      : how many
+    row, value : of the first, rows counted from 1
+    low, high  : least and greatest training value
+    """
+
+    name: str
+    count: int
+    row: int
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """One line."""
+        cells = "1 cell is" if self.count == 1 else f"{self.count:,} cells are"
+        numbers = self.low, self.high, self.value
+        low, high, value = shown = [show_number(number) for number in numbers]
+        if len(set(shown)) < len(set(numbers)):
+            low, high, value = (f"{number:.15g}" for number in numbers)
+        return (
+            f"column '{self.name}': {cells} far outside the training rows' {low} to {high} (the first: {value} in row "
+            f"{self.row:,}); predictions there are extrapolated"
+        )
+
+
+def find_far_values(features: FittedFeatures, data: Dataset) -> tuple[FarValues, ...]:
+    """The numbers, read or derived, that have values more than FAR training ranges outside of these.
+
+    Not those that clip or quantiles limit, or that are no input of the network; none for images.
+    """
+    source = features.source
+    if isinstance(data, Images) or not isinstance(source, TableFeatures) or not source.plan.spans:
+        return ()
+    low, high = np.array(source.plan.spans).T
+    with np.errstate(over="ignore"):
+        reach = FAR * np.maximum(high - low, ROUNDING * np.maximum(np.abs(low), np.abs(high)))
+        least, greatest = low - reach, high + reach
+    found = []
+    for i, name, column in _suspects(source, data.rows, least, greatest):
+        far = (column < least[i]) | (column > greatest[i])
+        if far.any():
+            row = int(far.argmax())
+            found.append(FarValues(name, int(far.sum()), row + 1, float(column[row]), float(low[i]), float(high[i])))
+    return tuple(found)
+
+
+def tell_far_values(found: tuple[FarValues, ...], where: str) -> Iterator[str]:
+    """A line for each of the first columns, and one for the others."""
+    yield from (f"{where}{own}" for own in found[:_SHOWN])
+    if len(found) > _SHOWN:
+        yield f"{where}{len(found) - _SHOWN:,} more columns have such cells"
+
+
+def _suspects(
+    source: TableFeatures, rows: Frame, least: np.ndarray, greatest: np.ndarray
+) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Position, name and values, NaN where missing, of each number that may have far ones."""
+    plan, derived = source.plan, source.arithmetic.derive.derived
+    readers = {name: (reader, i) for reader in plan.readers for i, name in enumerate(reader.numbers)}
+
+    def values(name: str) -> torch.Tensor:
+        if name in derived:
+            return derived[name].evaluate({used: values(used) for used in derived[name].names})
+        reader, i = readers[name]
+        return torch.from_numpy(reader.read(rows).column(i).to_numpy(writable=True))
+
+    names = (*plan.raw, *plan.derived)
+    limited = (source.arithmetic.scale.limit < LARGEST).tolist()
+    inputs = set(source.arithmetic.select.tolist()) - set(plan.quantile)
+    watched = [i for i, _ in enumerate(names) if i in inputs and not limited[i]]
+    plain = [names[i] for i in watched if names[i] in readers and isinstance(readers[names[i]][0], NumberColumn)]
+    lowest, highest = (
+        dict(zip(plain, collect(rows.select(ends)).row(0), strict=True)) if plain else {}
+        for ends in (pl.col(plain).cast(pl.Float64).min(), pl.col(plain).cast(pl.Float64).max())
+    )
+    for i in watched:
+        name = names[i]
+        bottom, top = lowest.get(name, -np.inf), highest.get(name, np.inf)
+        if bottom is not None and (bottom < least[i] or top > greatest[i]):
+            yield i, name, values(name).numpy()
