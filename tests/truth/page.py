@@ -71,8 +71,8 @@ RELATIONS = """## Relations
 No number is expected in `tests/truth/test_relations.py`; a training told in another way must predict the same.
 
 - To the bit: columns and the target in other units (powers of two), other names of columns and of categories, a
-  constant column, a column of the other sign, and the same table as CSV (with and without a byte order mark, UTF-16,
-  gzip, quotes, tabs), Parquet, JSON lines and SQLite.
+  constant column, a column of the other sign, rows to predict in two files with columns in another order, and the same
+  table as CSV (with and without a byte order mark, UTF-16, gzip, quotes, tabs), Parquet, JSON lines and SQLite.
 - To the rounding of float32: rows, columns, categories and classes in another order, every row twice, a target from
   another zero.
 

@@ -87,7 +87,17 @@ def judge(group, name, read, expected):
         return Case(group, name, "crashed", f"{type(error).__name__}: {error}")
     if expected is not REFUSED and found == expected:
         return Case(group, name, "right")
-    return Case(group, name, "wrong", f"read as {shorten(found)}, expected {shorten(expected)}")
+    if isinstance(found, list) and isinstance(expected, list):
+        found, expected = first_difference(found, expected)
+    return Case(group, name, "wrong", f"read {shorten(found)}, expected {shorten(expected)}")
+
+
+def first_difference(found, expected):
+    """The first items of two lists that differ, of rows their first cells that do."""
+    pair = next(((a, b) for a, b in zip(found, expected, strict=False) if a != b), None)
+    if pair is None:
+        return f"{len(found)} rows", f"{len(expected)} rows"
+    return first_difference(*pair) if all(isinstance(one, list) for one in pair) else pair
 
 
 def shorten(value):

@@ -118,6 +118,14 @@ def test_a_column_that_never_changes(fit, predicted):
     assert_frame_equal(fit(TRAIN.with_columns(d=pl.lit(5)), NEW_ROWS.with_columns(d=pl.lit(7))), predicted)
 
 
+def test_new_rows_in_two_files(fit):
+    whole = fit()
+    for name, part in {"head.csv": NEW_ROWS[:5], "rest.csv": NEW_ROWS[5:].select("y", "group", "c", "b", "a")}.items():
+        part.write_csv(name)
+        mlcli("predict", name, "-o", f"{name}.parquet")
+    assert_frame_equal(pl.concat([pl.read_parquet("head.csv.parquet"), pl.read_parquet("rest.csv.parquet")]), whole)
+
+
 def test_rows_in_another_order(fit, predicted):
     assert_frame_equal(fit(TRAIN.sample(fraction=1, shuffle=True, seed=1)), predicted, **ROUNDING)
 
