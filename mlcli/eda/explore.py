@@ -73,7 +73,8 @@ def explore_table(
         distinct=distinct_counts(frame),
         targets=tuple(_target(frame[column.name], classes) for column in table.targets),
     )
-    features = [describe_column(rows, column, is_target=False) for column in chosen if column in table.features]
+    named = [target.name for target in table.targets]
+    features = [describe_column(rows, column, is_target=False) for column in chosen if column.name not in named]
     if not asked:
         features.sort(key=lambda column: -column.strength)
     known = pl.all_horizontal(pl.col([column.name for column in table.features]).is_not_null())
@@ -81,7 +82,7 @@ def explore_table(
         looked_at=frame.height,
         complete=int(frame.select(known.sum()).item()),
         targets=tuple(
-            describe_column(rows, column, is_target=True) for column in table.targets if not asked or column in chosen
+            describe_column(rows, own, is_target=True) for own in table.targets if not asked or own.name in asked
         ),
         columns=tuple(features),
         correlations=_correlations(frame, table, features),

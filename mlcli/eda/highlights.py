@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 
 from mlcli.data.notes import show_cell
 from mlcli.data.profile import is_imbalanced
 from mlcli.eda.columns import ColumnDistribution
 from mlcli.eda.explore import ExploredImages, ExploredTable
-from mlcli.io.text import shorten, show_percent
+from mlcli.io.text import shorten, show_percent, some_of
 
 MEASURES = {
     "pearson": "r of numbers with numbers",
@@ -138,8 +137,7 @@ def _shapes(columns: Sequence[ColumnDistribution]) -> Iterator[str]:
 
 
 def _listed(parts: Sequence[str]) -> str:
-    more = f" and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
-    return ", ".join(islice(parts, LISTED)) + more
+    return some_of(parts, LISTED)
 
 
 def _name(text: str) -> str:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from mlcli.errors import ArtefactError, ResourceError
+from mlcli.errors import ArtefactError, DataError, ResourceError
 from mlcli.io import disk
-from mlcli.io.json import REMEDY, check_version, encode_json, read_json
+from mlcli.io.json import LIMIT, REMEDY, check_version, encode_json, read_json
 from mlcli.reporter import Reporter
 
 T = TypeVar("T")
@@ -107,8 +107,14 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically, as `encode_json` has it."""
-    write_file(path, encode_json(value))
+    """Write JSON atomically, as `encode_json` has it; DataError for more than `read_json` reads."""
+    content = encode_json(value)
+    if len(content) > LIMIT:
+        raise DataError(
+            f"{path.name} would be {len(content) >> 20} MiB, more than the {LIMIT >> 20} MiB that can be read again: "
+            "there are too many columns, or their names are too long; leave columns out of the file, or by dataset.drop"
+        )
+    write_file(path, content)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeVar, cast
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REMEDY = "restore it or create it again"
-_LIMIT = 64 << 20
+LIMIT = 64 << 20
+# Longer documents are on one line: they are not for readers, and a third as long.
+_LONG = 1 << 20
 
 
 def refuse_symlink(path: Path) -> Path:
@@ -61,7 +63,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def read_json(path: Path, limit: int = _LIMIT) -> object:
+def read_json(path: Path, limit: int = LIMIT) -> object:
     """Read a JSON document; raises ArtefactError when it is missing, damaged or larger than `limit` bytes."""
     content = read_limited(path, limit)
     try:
@@ -166,4 +168,6 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 def encode_json(value: object) -> bytes:
     """JSON, keys in their own order, objects by `to_json`; raises ValueError for NaN and infinities."""
-    return f"{json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=to_json)}\n".encode()
+    encode = partial(json.dumps, value, ensure_ascii=False, allow_nan=False, default=to_json)
+    text = encode()
+    return f"{text if len(text) > _LONG else encode(indent=2)}\n".encode()

@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlcli.config.loading.load import load_config, parse_config
+from mlcli.config.loading.load import MAX_BYTES, load_config, parse_config
 from mlcli.config.reference.json_schema import SCHEMA_NAME, editor_line, is_schema, save_schema
+from mlcli.config.sections.config import Config
 from mlcli.data.sources import read_source
-from mlcli.errors import UsageError
+from mlcli.errors import ConfigError, DataError, UsageError, config_error
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
-from mlcli.io.text import nearest
+from mlcli.io.text import nearest, some_of
 from mlcli.suggest.columns import ColumnRole
 from mlcli.suggest.source import TableFound, find_source
-from mlcli.suggest.suggest_config import suggest_config
+from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
 
 PACKAGE = Path(__file__).parent.parent
 DEFAULT_OUTPUT = Path("mlcli.yaml")
@@ -56,10 +57,24 @@ def init(data: str, target: str | None, output: Path, choose_target: ChooseTarge
         raise UsageError(f"--target: {data} has no named columns, and its labels are the target; leave the option out")
     suggested = suggest_config(found, target or "", editor_line(Path(SCHEMA_NAME)))
     # Reading the data as training will refuses now what training would refuse later.
-    read_source(parse_config(suggested.text, str(output), output.stem).dataset)
+    read_source(_written(suggested, data, output).dataset)
     save_schema(schema)
     write_file(output, suggested.text.encode())
     return InitResult(output, schema, suggested.summary, suggested.columns)
+
+
+def _written(suggested: SuggestedConfig, data: str, output: Path) -> Config:
+    """The configuration as it will be read; DataError where it would have to name too many columns."""
+    try:
+        if len(suggested.text.encode()) > MAX_BYTES:
+            raise config_error("", f"it would be larger than {MAX_BYTES >> 20} MiB")
+        return parse_config(suggested.text, str(output), output.stem)
+    except ConfigError as error:
+        dropped = some_of([role.name for role in suggested.columns if role.use == "drop"], 3)
+        raise DataError(
+            f"{data}: a configuration cannot name so many columns ({error.problems[0].message}); leave out of the file "
+            f"what is not a feature: {dropped}"
+        ) from error
 
 
 def examples_folder() -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mlcli.config.loading.dump import changes_of
-from mlcli.config.loading.yaml import read_yaml, read_yaml_value
+from mlcli.config.loading.yaml import MAX_VALUES, read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
 from mlcli.config.rules.training import check_search_space, check_task, check_training
 from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, construct_config, expand_shorthand, find_issues
@@ -40,7 +40,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises ConfigError with all problems when the file cannot be read or is not valid.
     """
-    return parse_config(_read_text(path), str(path), path.stem, overrides)
+    return _build(_read_tree(path), path.stem, overrides)
 
 
 def parse_config(text: str, source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
@@ -58,9 +58,10 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises ConfigError with all problems where the file has been changed since and is not valid.
     """
+    # Defaults have been added to what the user wrote within the limits.
+    tree = _read_tree(path, times=2)
     if overrides:
-        return load_config(path, overrides)
-    tree = read_yaml(_read_text(path), str(path))
+        return _build(tree, path.stem, overrides)
     try:
         return Config.model_validate(tree.value, strict=True)
     except ValidationError:
@@ -169,14 +170,19 @@ def _in_order(problems: Iterable[Problem]) -> list[Problem]:
     return [*ordered[:MAX_PROBLEMS], more]
 
 
-def _read_text(path: Path) -> str:
+def _read_tree(path: Path, times: int = 1) -> Tree:
+    """The tree of a file; times : how many times as long as a user's file it may be."""
+    return read_yaml(_read_text(path, times * MAX_BYTES), str(path), times * MAX_VALUES)
+
+
+def _read_text(path: Path, limit: int) -> str:
     if path.suffix.lower() in TABLES and path.is_file():
         raise _unreadable(path, f"a table; write a configuration for it with: mlcli init {path} --target COLUMN")
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise _unreadable(path, "a pipe or a device; name a regular file")
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(limit + 1)
     except FileNotFoundError:
         near = nearest(path.name, (entry.name for entry in path.parent.glob("*.y*ml")))
         advice = f"did you mean '{path.with_name(near)}'?" if near else "name a YAML file that exists"
@@ -185,8 +191,8 @@ def _read_text(path: Path) -> str:
         raise _unreadable(path, "a folder; name the YAML file in it") from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > MAX_BYTES:
-        raise _unreadable(path, "larger than 1 MiB; a configuration is a few hundred lines at most")
+    if len(content) > limit:
+        raise _unreadable(path, f"larger than {limit >> 20} MiB; a configuration is a few hundred lines at most")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

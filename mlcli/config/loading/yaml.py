@@ -41,10 +41,10 @@ _GLUED = re.compile(r"^[^#\n]*[^\s#]#", re.MULTILINE)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-def read_yaml(text: str, source: str) -> Tree:
-    """Tree of a whole file; raises ConfigError when it cannot be read as one mapping."""
+def read_yaml(text: str, source: str, most: int = MAX_VALUES) -> Tree:
+    """Tree of a whole file of at most so many values; raises ConfigError when it cannot be read as one mapping."""
     _refuse_control(text, source)
-    reader = _Reader(source, text)
+    reader = _Reader(source, text, most)
     value = reader.document()
     if not isinstance(value, dict):
         raise ConfigError(reader.problems or [_not_a_mapping(value, reader.values.get((), Place(source, 1, 1)))])
@@ -98,6 +98,7 @@ class _Reader:
 
     source: str
     text: str
+    most: int = MAX_VALUES
     values: dict[KeyPath, Place] = field(default_factory=dict)
     keys: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -149,8 +150,8 @@ class _Reader:
         if len(path) > MAX_DEPTH:
             raise self._stopped_at(event, TOO_DEEP)
         self.n_values += 1
-        if self.n_values > MAX_VALUES:
-            message = f"there are more than {MAX_VALUES:,} values; a configuration is a few hundred lines at most"
+        if self.n_values > self.most:
+            message = f"there are more than {self.most:,} values; a configuration is a few hundred lines at most"
             raise self._stopped_at(event, message)
         if isinstance(event, yaml.AliasEvent):
             return self._omit(path, event, f"aliases are not allowed: *{event.anchor}; repeat the value")
