@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +28,14 @@ from mlcli.training.callbacks import Callback, stop_rules
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs, make_context
 from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
+from mlcli.training.optimizers import lr_factor
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import Stopped, TrainingState
 
 # For the digits in place of MNIST, with the optimizer of configs/mnist.yaml: chosen on validation rows of five seeds.
 STAND_IN_EPOCHS, STAND_IN_BATCH, STAND_IN_PATIENCE = 20, 16, 10
+# As a share of optimizer.lr: smaller steps hardly change the weights.
+TINY_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def resume(
     run: Run, sets: Sequence[str], reporter: Reporter, callbacks: Sequence[Callback], interruption: Interruption
 ) -> TrainResult:
     """Continue a run as if it had never stopped; its epochs may be extended."""
-    config = extended_config(run, sets)
+    before, config = read_resolved(run.config).training.epochs, extended_config(run, sets)
     if (members := run.read_manifest().members) > 1:
         raise UsageError(f"run {run} is an ensemble of {members} networks, which are trained to their end")
     with run.lock():
@@ -110,6 +114,8 @@ def resume(
         snapshot = load_checkpoint(run.checkpoints, reporter)
         state = new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
         reporter.say(f"Resuming {run} after {state.epoch} epochs and {state.step} steps")
+        for text in warn_of_rates(context, state, before):
+            reporter.warn(text)
         run.save_config(dump_config(config))
         return fit_run(run, context, state, inputs, callbacks, interruption)
 
@@ -202,6 +208,31 @@ def extended_config(run: Run, sets: Sequence[str]) -> Config:
     if after.training.epochs < before.training.epochs:
         raise UsageError(f"training.epochs: a run can be extended, not shortened; it has {before.training.epochs}")
     return after
+
+
+def warn_of_rates(context: TrainingContext, state: TrainingState, epochs_before: int) -> Iterator[str]:
+    """What more epochs make of the learning rate: another course of the schedule, or steps too small to learn from.
+
+    epochs_before : that the steps done so far were scheduled for
+    """
+    schedule, epochs, steps = context.config.optimizer.schedule, context.config.training.epochs, context.steps_per_epoch
+    if epochs == epochs_before or not state.step:
+        return
+    totals = epochs_before * steps, context.total_steps
+    planned, now = (lr_factor(schedule, state.step, steps, total, state.history) for total in totals)
+    last = lr_factor(schedule, state.step - 1, steps, totals[0], state.history)
+    again = f"a run that had {epochs} epochs from the start: mlcli train CONFIG -S training.epochs={epochs}"
+    rate = f"{context.lr * now:.3g}, {now:.2g} × optimizer.lr"
+    if not math.isclose(planned, now, rel_tol=1e-9):
+        yield (
+            f"optimizer.schedule {schedule.name} runs over all {epochs} epochs now: the learning rate was "
+            f"{context.lr * last:.3g} in the last step and goes on at {rate}; this is not the same as {again}"
+        )
+    elif now < TINY_RATE:
+        yield (
+            f"optimizer.schedule {schedule.name} has come to its end: the further epochs start at a learning rate of "
+            f"{rate}, and hardly change the weights; choose another factor for {again}"
+        )
 
 
 def explain_divergence(run: Run, context: TrainingContext, trained: TrainedModel) -> str:

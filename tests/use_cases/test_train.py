@@ -1,0 +1,52 @@
+"""What more epochs make of the learning rate."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from mlcli.config.sections.config import Config
+from mlcli.use_cases.train import warn_of_rates
+
+
+def lines(schedule, before=10, after=20, epochs_done=10):
+    optimizer = {"name": "adam", "lr": 0.1, "schedule": schedule}
+    config = Config.model_validate(
+        {"name": "x", "dataset": {"name": "iris"}, "optimizer": optimizer, "training": {"epochs": after}}
+    )
+    context = SimpleNamespace(config=config, lr=0.1, steps_per_epoch=5, total_steps=5 * after)
+    state = SimpleNamespace(step=5 * epochs_done, history=[])
+    return list(warn_of_rates(context, state, before))
+
+
+def test_a_cosine_that_had_come_to_0_goes_on_at_half_the_rate():
+    [text] = lines({"name": "cosine"})
+    factor = (1 + math.cos(math.pi * 50 / 99)) / 2
+    assert "runs over all 20 epochs now: the learning rate was 1e-13 in the last step" in text
+    assert f"goes on at {0.1 * factor:.3g}, {factor:.2g} × optimizer.lr" in text
+    assert "mlcli train CONFIG -S training.epochs=20" in text
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"name": "constant"}, False),
+        ({"name": "exponential", "factor": 0.9}, False),  # 0.9^10 = 0.35
+        ({"name": "exponential", "factor": 0.3}, True),  # 0.3^10 = 6e-6
+        ({"name": "step", "every": 2, "factor": 0.1}, True),
+        ({"name": "step", "every": 5, "factor": 0.1}, False),
+    ],
+)
+def test_steps_too_small_to_learn_from(schedule, told):
+    found = lines(schedule)
+    assert ["has come to its end" in text for text in found] == [True] * told
+
+
+@pytest.mark.parametrize("schedule", [{"name": "one_cycle"}, {"name": "constant", "warmup": 0.9}])
+def test_what_depends_on_the_number_of_epochs_is_said(schedule):
+    assert "runs over all 20 epochs now" in lines(schedule, epochs_done=8)[0]
+
+
+def test_nothing_is_said_of_a_plain_resume_or_before_the_first_step():
+    assert lines({"name": "cosine"}, before=20) == []
+    assert lines({"name": "cosine"}, epochs_done=0) == []
