@@ -192,13 +192,13 @@ def find_delimiter(text: TextFile) -> str:
     return found if _fit(text, found)[-1] > 1 else ","
 
 
-def _fit(text: TextFile, delimiter: str) -> tuple[bool, bool, bool, int, int]:
-    """How well lines fit: all of one width; no number, then no other delimiter in the first; their number and width."""
+def _fit(text: TextFile, delimiter: str) -> tuple[bool, float, bool, bool, int]:
+    """How well lines fit: all of one width; the share that is; no number or other delimiter in the first; width."""
     records = [cells for _, cells in first_records(text, delimiter) if cells]
     width = usual_width([(0, cells) for cells in records])
     table = [cells for cells in records if len(cells) == width]
     if width < 2:
-        return False, False, False, 0, width
+        return False, 0.0, False, False, width
     named = all(kind_of_cell(cell) == "text" for cell in table[0])
     clean = not any(other in cell for cell in table[0] for other in DELIMITERS[1:-1] if other != delimiter)
-    return len(table) == len(records), named, clean, len(table), width
+    return len(table) == len(records), round(len(table) / len(records), 1), named, clean, width

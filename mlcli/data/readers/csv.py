@@ -164,7 +164,7 @@ def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Col
     source: str | bytes
     if blanks.size:
         source = np.delete(text.data[: layout.end], blanks).tobytes()
-    elif text.path is None or len(text.buffer) - layout.end > len("\r\n"):
+    elif text.path is None or bytes(text.buffer[layout.end :]) not in (b"", b"\n", b"\r\n"):
         source = bytes(text.buffer[: layout.end])
     else:
         source = str(text.path)

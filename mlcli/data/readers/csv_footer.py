@@ -97,22 +97,21 @@ def _label_of(row: Cells) -> int | None:
 
 def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
     """By a label in a column of other things, by empty cells, or by numbers that are sums, means or the largest."""
-    at = _label_of(row)
-    given = [cell for cell in row if cell]
+    at, given, numbers = _label_of(row), list(filter(None, row)), _numbers_of(row)
     if not given or at is None:
         return True
+    recurs = _column_has(body, at, row[at])  # as a category does
+    if any(_is_near(numbers[one], body.to_series(one), mean=not recurs) for one in list(numbers)[:_MOST_SUMS]):
+        return True
+    if recurs:
+        return False
     column = sample.to_series(at).cast(pl.String).drop_nulls()
-    with_digits = column.str.contains(r"\d").sum()
-    if not re.search(r"\d", row[at]) and int(with_digits) >= _USUAL * max(1, int((column != "").sum())):
+    with_digits, n_cells = (int(mask.sum()) for mask in (column.str.contains(r"\d"), column != ""))
+    if not re.search(r"\d", row[at]) and with_digits >= _USUAL * max(1, n_cells):
         return True
     n_filled = sum(int(column.cast(pl.String).fill_null("").ne("").sum()) for column in sample)
-    if len(given) <= n_filled / sample.height / 2:
-        return True
-    numbers = _numbers_of(row)
-    if any(_is_near(numbers[one], body.to_series(one), _NEAR, mean=True) for one in list(numbers)[:_MOST_SUMS]):
-        return True
-    is_sum = re.fullmatch(_ONE_SUM, row[at]) is not None
-    return is_sum and bool(numbers) and all(_exceeds(sample.to_series(one), numbers[one]) for one in numbers)
+    largest = bool(numbers) and all(_exceeds(sample.to_series(one), numbers[one]) for one in numbers)
+    return len(given) <= n_filled / sample.height / 2 or (largest and re.fullmatch(_ONE_SUM, row[at]) is not None)
 
 
 def _is_sum(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
@@ -123,7 +122,7 @@ def _is_sum(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
         return False
     if not all(_exceeds(sample.to_series(at), number) for at, number in numbers.items()):
         return False
-    return all(_is_near(numbers[at], body.to_series(at), _EXACT) for at in list(numbers)[:_MOST_SUMS])
+    return all(_is_near(numbers[at], body.to_series(at), tolerance=_EXACT) for at in list(numbers)[:_MOST_SUMS])
 
 
 def _numbers_of(row: Cells) -> dict[int, float]:
@@ -139,7 +138,7 @@ def _as_numbers(column: pl.Series) -> pl.Series:
     return with_points.cast(pl.Float64, strict=False).fill_nan(None)
 
 
-def _is_near(number: float, column: pl.Series, tolerance: float, *, mean: bool = False) -> bool:
+def _is_near(number: float, column: pl.Series, *, mean: bool = False, tolerance: float = _NEAR) -> bool:
     """Whether a number is the column's sum, or else its mean, within a share of it."""
     numbers = _as_numbers(column).drop_nulls()
     total = float(numbers.sum())

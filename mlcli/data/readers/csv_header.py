@@ -96,10 +96,10 @@ def check_top(text: TextFile, dialect: Dialect) -> list[str]:
 def _may_be_header(records: Sequence[Record], at: int, width: int) -> bool:
     """Whether a record has the table's width, or one less where rows end in a delimiter, and is no title."""
     cells = records[at][1]
-    following = next((cells for _, cells in records[at + 1 :] if len(cells) == width), [])
+    following = next((cells for _, cells in records[at + 1 :] if len(cells) == width and any(cells)), [])
     if len(cells) == width - 1 and following:
         return not following[-1] or at == 0
-    if len(cells) != width:
+    if len(cells) != width or not any(cells):
         return False
     n_given = sum(map(bool, cells))
     title = n_given <= width / 2 and all(cells[:n_given]) and all(kind_of_cell(cell) == "text" for cell in following)
