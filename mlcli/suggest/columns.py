@@ -56,11 +56,14 @@ _FEW = 20
 
 @dataclass(frozen=True)
 class CellsFound:
-    """The decimal mark, markers of missing cells, each with the column that shows it, and formats of numbers."""
+    """The decimal mark, markers of missing cells, each with the column that shows it, and text that is to be numbers.
+
+    numbers : the format by column; None for plain numbers
+    """
 
     decimal: Decimal
     markers: dict[str, str]
-    numbers: dict[str, NumberFormat]
+    numbers: dict[str, NumberFormat | None]
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -80,7 +83,7 @@ def find_cells(frame: pl.DataFrame, delimiter: str, *, is_text: bool) -> CellsFo
     words = [text.name for text, number, _ in columns if number.null_count() > text.null_count() or not is_text]
     readings = dict(read_texts(texts, words, decimal))
     found: dict[str, str] = {}
-    formats = {}
+    formats: dict[str, NumberFormat | None] = {}
     for text, number, least in columns:
         reading = readings.get(text.name)
         markers = [*_markers(reading)] if reading else []
@@ -88,8 +91,9 @@ def find_cells(frame: pl.DataFrame, delimiter: str, *, is_text: bool) -> CellsFo
             markers += _sentinels(text, number)
         for marker in markers:
             found.setdefault(marker, text.name)
-        if reading and (form := _number_format(reading, markers, is_text=is_text)):
-            formats[text.name] = form
+        if reading and _is_number(reading, markers, is_text=is_text):
+            (form,) = reading.formats
+            formats[text.name] = form if isinstance(form, NumberFormat) else None
     return CellsFound(decimal, found, formats)
 
 
@@ -112,24 +116,23 @@ def _decimal(texts: pl.DataFrame, delimiter: str) -> Decimal:
     return "," if any(column.str.contains(_ONLY_DECIMAL).any() for column in only) else "."
 
 
-def _number_format(reading: Reading, markers: Sequence[str], *, is_text: bool) -> NumberFormat | None:
-    """The format to declare, where it reads every cell but markers."""
+def _is_number(reading: Reading, markers: Sequence[str], *, is_text: bool) -> bool:
+    """Whether the format of the numbers is to be declared: it reads every cell but markers."""
     if reading.kind != "number" or len(reading.formats) != 1 or not set(reading.others["cell"]) <= set(markers):
-        return None
+        return False
     distinct = reading.cells["cell"].filter(reading.fits)
-    is_plain = reading.formats == (NumberFormat(),) and not as_numbers(distinct.to_frame(), ".").to_series().has_nulls()
-    if is_plain and (is_text or len(distinct) <= MANY_NUMBERS or distinct.str.contains(_LEADING_ZERO).any()):
-        return None
-    form = reading.formats[0]
-    return form if isinstance(form, NumberFormat) else None
+    is_code = len(distinct) <= MANY_NUMBERS or distinct.str.contains(_LEADING_ZERO).any()
+    return reading.formats != (None,) or not (is_text or is_code)
 
 
 def _markers(reading: Reading) -> Iterator[str]:
     """Markers among the cells that are not read: common ones, or a few others among many; and far dates."""
     others = reading.others["cell"].to_list()
-    usual = all(cell.lower() in USUAL_MARKERS for cell in others)
-    few = len(others) <= _MOST_OTHERS and reading.n_fits >= max(ENOUGH, NEARLY * reading.n_cells)
-    if usual or few:
+    units = [form.unit or "" for form in reading.formats if isinstance(form, NumberFormat)]
+    usual = all({cell.lower(), *(cell.replace(unit, "").strip() for unit in units)} & USUAL_MARKERS for cell in others)
+    are_many = reading.kind == "date" or reading.n_fits >= NEARLY * reading.n_cells
+    few = len(others) <= _MOST_OTHERS and reading.n_fits >= ENOUGH and are_many
+    if reading.formats and (usual or few):
         yield from others
     if reading.kind == "date" and len(reading.formats) == 1 and not isinstance(reading.formats[0], NumberFormat):
         cells = reading.cells["cell"]
@@ -207,7 +210,7 @@ def _role(
     if found and found.sure:
         return ColumnRole(column.name, "drop", why, choices=tuple(_choices(column.name, reading, cells.decimal)))
     role = _text_role(column, known)
-    return replace(role, why=why) if role.use == "category" else role
+    return replace(role, why=why) if found else role
 
 
 def _choices(name: str, reading: Reading, decimal: Decimal) -> Iterator[tuple[str, Value]]:
@@ -220,8 +223,10 @@ def _choices(name: str, reading: Reading, decimal: Decimal) -> Iterator[tuple[st
 
 def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series, form: NumberFormat | None) -> ColumnRole:
     name, n_distinct = column.name, known.n_unique()
-    if form is not None and not (_like_phones(raw, form) or has_code_name(name)):
-        return ColumnRole(name, "number", f"numbers, written as in {raw.drop_nulls()[0]!r}")
+    if form is not None and _like_phones(raw, form):
+        return _code_role(name, n_distinct, len(known), "digits in groups, of one length, like phone numbers")
+    if form is not None and not has_code_name(name):
+        return ColumnRole(name, "number", f"numbers, written as in {raw.filter(column.is_not_null())[0]!r}")
     if form is None and are_compact_dates(known):
         return _date_role(column, "%Y%m%d")
     if days := spreadsheet_dates(known):

@@ -10,6 +10,7 @@ from typing import get_args
 import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
+from mlcli.config.sections.rows import NumberFormat
 from mlcli.config.tree import Value
 from mlcli.data.prediction_input import SUFFIXES
 from mlcli.data.readers.csv import CsvSource, read_delimited
@@ -133,7 +134,8 @@ def _read_columns(rows: Rows, cells: CellsFound) -> tuple[list[pl.Series], dict[
     """
     names = rows.frame.columns
     try:
-        config = CellsConfig(cells.missing, {}, {}, cells.decimal, numbers=cells.numbers)
+        numbers = {name: form or NumberFormat() for name, form in cells.numbers.items()}
+        config = CellsConfig(cells.missing, {}, {}, cells.decimal, numbers=numbers)
         return select_cells(rows, names, config, {}, "", plain=set(names)).rows.frame.get_columns(), {}
     except DataError as error:
         if len(names) == 1:

@@ -132,17 +132,19 @@ def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], 
         whys = ["" if one.why in before[i : i + 1] else one.why for i, one in enumerate(dropped)]
         listed = (CommentedKey("", one.name, why) for one, why in zip(dropped, whys, strict=True))
         yield CommentedKey("drop", inside=tuple(listed))
-    if declared := [one for one in roles if one.declared]:
-        yield CommentedKey("types", {one.name: "category" for one in declared}, declared[0].why)
+    read = {data.target, *(one.name for one in roles if one.use == "number")}
+    numbers = {name: form for name, form in found.cells.numbers.items() if name in read}
+    kinds: dict[str, Value] = {one.name: "category" for one in roles if one.declared}
+    kinds |= {name: "number" for name, form in numbers.items() if form is None}
+    if kinds:
+        why = next((one.why for one in roles if one.declared), "numbers as text")
+        yield CommentedKey("types", kinds, why)
     formats: dict[str, Value] = {one.name: one.format for one in roles if one.format}
     if formats:
         yield CommentedKey("dates", formats, "formats of dates")
-    read = {data.target, *(one.name for one in roles if one.use == "number")}
-    numbers: dict[str, Value] = {
-        name: number_keys(form, found.cells.decimal) for name, form in found.cells.numbers.items() if name in read
-    }
-    if numbers:
-        yield CommentedKey("numbers", numbers, "how their cells are written")
+    written: dict[str, Value] = {name: number_keys(form, found.cells.decimal) for name, form in numbers.items() if form}
+    if written:
+        yield CommentedKey("numbers", written, "how their cells are written")
     yield from _missing(found, data)
     yield _SPLIT
     for hint, name in hints_of(roles):

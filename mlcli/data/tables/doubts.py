@@ -31,7 +31,9 @@ _SHORT_CODE = 3
 _FAR = timedelta(days=30 * 365)
 # Whole numbers in these bounds may be dates such as 20240105, or days since 1899-12-30 as spreadsheets count them.
 _COMPACT, _SERIALS = (19000101, 21001231), (36526, 51136)
-_EPOCH = date(1899, 12, 30)
+_EPOCH, _LONGEST_SPAN = date(1899, 12, 30), 25 * 365
+# Dates of two-digit years from here on are hardly meant.
+_FAR_AHEAD = 2040
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
         else:
             yield Doubt(name, f"{found.text} (first at {place})")
     if refused:
-        more = [f"… and {len(refused) - _LISTED} more columns"] if len(refused) > _LISTED else []
-        raise DataError("\n".join([*refused[:_LISTED], *more]))
+        more = [f"and {len(refused) - _LISTED} more columns like these"] if len(refused) > _LISTED else []
+        raise DataError("; also ".join([*refused[:_LISTED], *more]))
 
 
 def describe(
@@ -84,7 +86,7 @@ def describe(
     if not reading.formats:
         return _describe_units(name, reading)
     distinct = reading.cells["cell"].filter(reading.fits)
-    plain, many = reading.formats == (NumberFormat(),), len(distinct) > MANY_NUMBERS
+    plain, many = reading.formats == (None,), len(distinct) > MANY_NUMBERS
     rules = _number_rules(name, reading, decimal, is_text=is_text)
     if reading.n_fits < reading.n_cells:
         such, rule = ("", "") if plain else (f" such as {shown(reading.example)}", f", write {rules}")
@@ -101,12 +103,12 @@ def describe(
 def _number_rules(name: str, reading: Reading, decimal: Decimal, *, is_text: bool) -> str:
     """The lines to write, each with the number that the example then is where there are several."""
     example = pl.select(pl.lit(reading.example))
-    rules = []
+    rules = [f"dataset.types: {flow({name: 'number'})}" for form in reading.formats if form is None]
     for form in (form for form in reading.formats if isinstance(form, NumberFormat)):
         value = example.select(plain_number(pl.first(), form, decimal)).item()
         means = f" for {value}" if len(reading.formats) > 1 else ""
         keys = number_keys(form, decimal)
-        every = " (dataset.decimal for all columns)" if is_text and keys.keys() == {"decimal"} else ""
+        every = " (dataset.decimal for all columns)" if is_text and keys == {"decimal": form.decimal} else ""
         rules.append(f"dataset.numbers: {flow({name: keys})}{every}{means}")
     return ", or ".join(rules)
 
@@ -126,7 +128,7 @@ def _describe_units(name: str, reading: Reading) -> Finding:
         f"column {name!r} has numbers of several units ({units}), such as {shown(reading.example)}; convert them to "
         f"one and name it in dataset.numbers.{name}.unit{_or_category(name)}"
     )
-    are_units = all(not unit.isalpha() or len(unit) > 1 for unit in reading.found if unit)
+    are_units = all(not unit.isalnum() or (unit.isalpha() and len(unit) > 1) for unit in reading.found if unit)
     return Finding(text, are_units and _nearly_all(reading), reading.example)
 
 
@@ -194,7 +196,7 @@ def find_value_doubts(raw: Rows, rows: Rows, names: Sequence[str], formats: Mapp
             yield Doubt(name, f"column {name!r} has {days}", serious=False)
     for name in (name for name, dtype in schema.items() if isinstance(dtype, pl.Datetime)):
         yield from _far_doubts(raw, rows, name)
-        if "%y" in formats.get(name, ""):
+        if "%y" in formats.get(name, "") and rows.frame[name].count():
             yield _century(rows.frame[name])
 
 
@@ -213,7 +215,7 @@ def spreadsheet_dates(numbers: pl.Series) -> str:
     low, high = _ends(known)
     if low is None or low < _SERIALS[0] or high > _SERIALS[1] or (known != known.round()).any():
         return ""
-    if known.n_unique() < ENOUGH or (known % 5 == 0).all():  # round amounts
+    if high - low > _LONGEST_SPAN or known.n_unique() < ENOUGH or (known % 5 == 0).all():  # amounts
         return ""
     first, last = (_EPOCH + timedelta(days=int(day)) for day in (low, high))
     return (
@@ -268,5 +270,8 @@ def _far_doubts(raw: Rows, rows: Rows, name: str) -> Iterator[Doubt]:
 
 def _century(dates: pl.Series) -> Doubt:
     low, high = _ends(dates)
-    text = f"column {dates.name!r}: years of two digits are read as 1969 to 2068; its dates are from {low} to {high}"
-    return Doubt(dates.name, text, serious=False)
+    text = (
+        f"column {dates.name!r}: years of two digits are read as 1969 to 2068; its dates are from {low:%Y-%m-%d} to "
+        f"{high:%Y-%m-%d}"
+    )
+    return Doubt(dates.name, text, serious=high.year >= _FAR_AHEAD)

@@ -14,7 +14,7 @@ import polars as pl
 from mlcli.config.sections.rows import NumberFormat
 from mlcli.data.tables.amounts import in_ascii, plain_number
 from mlcli.data.tables.dates import ISO, MONTHS, as_dates
-from mlcli.data.tables.inference import Decimal, as_numbers
+from mlcli.data.tables.inference import NEARLY, Decimal, as_numbers
 
 _CURRENCIES = (
     "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN NOK NZD PEN PLN RON RUB SEK "
@@ -23,8 +23,8 @@ _CURRENCIES = (
 # Captures the currency in front, the digits with their marks, and the unit behind.
 _PARTS = (
     rf"^[-+( ]*([A-Z]{{0,3}}\p{{Sc}}|{_CURRENCIES.replace(' ', '|')}|Rs\.?|kr\.?|Fr\.?|S/\.?)?[-+( ]*"
-    r"([0-9](?:[0-9.,'_ ]*[0-9])?[.,]?|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?[- )]*"
-    r"([^0-9 .,'_()+:\-][^ )]{0,11}(?: [^0-9 )]{1,11})?)?[- )]*$"
+    r"([0-9](?:[0-9.,'_ ]*[0-9])?[.,]?|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?(?: *- | *\)? *)"
+    r"((?:[^0-9 .,'_()+:/\-]|/[^0-9 ])[^ )]{0,11}(?: [^0-9 )]{1,11})?)?[- )]*$"
 )
 _MOST_UNITS = 5
 HEXADECIMAL = "0x"
@@ -60,8 +60,8 @@ _DIRECTIVES = {"a": "%A", "d": "%d", "m": "%m", "b": "%b", "M": "%M", "S": "%S",
 class Reading:
     """How most cells of a text column can be read.
 
-    formats : every format that reads the most cells, several where they are ambiguous, None for ISO 8601; none where no
-              format reads half of the cells, but several together do
+    formats : every format that reads the most cells, several where they are ambiguous, None for plain numbers and ISO
+              8601; none where no format reads half of the cells, but several together do
     cells   : `cell`, distinct texts, and `n`, how often each occurs
     fits    : Boolean, which of these are read
     found   : the units of numbers, the most frequent first, empty text for none, or HEXADECIMAL; of dates without a
@@ -127,14 +127,20 @@ def read_numbers(cells: pl.DataFrame, decimal: Decimal) -> Reading | None:
     digits = parts["digits"].filter(split & (parts["unit"] == units[0]))
     readings = [(form, _read(text, form, decimal)) for form in _candidates(digits, units[0], decimal)]
     counts = [_weigh(cells, number.is_not_null()) for _, number in readings]
+    if max(counts) < max(half, NEARLY * _weigh(parts, split)) and len(units) <= _MOST_UNITS and units != ("",):
+        return Reading("number", (), split, units, cells)
     if max(counts) < half:
-        return Reading("number", (), split, units, cells) if len(units) <= _MOST_UNITS and units != ("",) else None
+        return None
     best: list[tuple[NumberFormat, pl.Series]] = []
     for (form, number), count in zip(readings, counts, strict=True):
         if count == max(counts) and not any(number.equals(other) for _, other in best):
             best.append((form, number))
+    fits = best[0][1].is_not_null()
     formats = sorted((form for form, _ in best), key=lambda form: form.thousands is None)  # the likelier one first
-    return Reading("number", tuple(formats), best[0][1].is_not_null(), units, cells)
+    is_plain = (
+        formats == [NumberFormat()] and as_numbers(text.filter(fits).to_frame(), decimal).to_series().null_count() == 0
+    )
+    return Reading("number", (None,) if is_plain else tuple(formats), fits, units, cells)
 
 
 def _read(text: pl.Series, form: NumberFormat, decimal: Decimal) -> pl.Series:
