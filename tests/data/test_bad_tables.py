@@ -245,6 +245,10 @@ JSONL = {
     "lists": (b'{"a": [1], "y": "p"}\n{"a": [2], "y": "q"}\n', ["column 'a' has type List;", "dataset.drop"]),
     "lists without end": (b'{"a": ' + b"[" * 700 + b"]" * 700 + b', "y": "p"}\n', ["column 'a' has type List;"]),
     "NaN": (b'{"a": 1, "y": "p"}\n{"a": NaN, "y": "q"}\n', ["t.jsonl:2", "NaN is not a JSON number; write null"]),
+    "long exponent": (
+        b'{"a": 1.5, "y": "2e99999"}\n{"a": 1e-21474836311, "y": "q"}\n',
+        ["t.jsonl:2", "'1e-21474836311' has an exponent beyond float64"],
+    ),
     "not utf-8": (b'{"a": 1, "y": "\xff"}\n', ["t.jsonl:1: byte 15 (0xff) is not UTF-8"]),
     "wide id": (b'{"a": 1, "y": "p"}\n{"a": 9007199254740993, "y": "q"}\n', ["t.jsonl:2: column 'a'", "beyond 2^53"]),
     "wide id among decimals": (

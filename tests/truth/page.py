@@ -20,6 +20,7 @@ this kind. FOLDER has the clones that each section names; nothing of them is par
 
 - right: read as the suite expects,
 - refused: a message and exit code 2, 3 or 4, and nothing read,
+- said: read as something else, with a note that says what was guessed, such as a first line that looks like a row,
 - wrong: read in silence as something else,
 - crashed: an error that mlcli does not expect, exit code 1.
 
@@ -99,7 +100,7 @@ def suite_section(suite, cases, data):
     groups = count(cases)
     rows = [[group, *(found[outcome] or "" for outcome in OUTCOMES)] for group, found in groups.items()]
     wrong = [
-        f"- `{case.name}` ({case.group}) {case.outcome}: {case.note}" for case in cases if case.outcome in OUTCOMES[2:]
+        f"- `{case.name}` ({case.group}) {case.outcome}: {case.note}" for case in cases if case.outcome in OUTCOMES[3:]
     ]
     parts = [
         f"## {suite.title}\n",

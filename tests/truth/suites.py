@@ -9,11 +9,11 @@ from typing import Literal
 
 from mlcli.errors import MlcliError
 
-# right: as the suite expects. refused: with a message, nothing read. wrong: read in silence as something else.
-# crashed: an error that mlcli does not expect (exit 1).
-Outcome = Literal["right", "refused", "wrong", "crashed"]
+# right: as the suite expects. refused: with a message, nothing read. said: read as something else, with a note on what
+# was guessed. wrong: read in silence as something else. crashed: an error that mlcli does not expect (exit 1).
+Outcome = Literal["right", "refused", "said", "wrong", "crashed"]
 SHOWN = 80
-OUTCOMES = ("right", "refused", "wrong", "crashed")
+OUTCOMES = ("right", "refused", "said", "wrong", "crashed")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,14 @@ class Suite:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What was read, with what the user is told of it."""
+
+    value: object
+    notes: tuple[str, ...]
+
+
 class Refused:
     """What a suite expects where nothing may be read."""
 
@@ -85,8 +93,12 @@ def judge(group, name, read, expected):
         return Case(group, name, "crashed" if error.exit_code == 1 else "refused", str(error).splitlines()[0])
     except Exception as error:  # the command would exit with 1
         return Case(group, name, "crashed", f"{type(error).__name__}: {error}")
+    notes = found.notes if isinstance(found, Noted) else ()
+    found = found.value if isinstance(found, Noted) else found
     if expected is not REFUSED and found == expected:
         return Case(group, name, "right")
+    if notes:
+        return Case(group, name, "said", notes[0])
     if isinstance(found, list) and isinstance(expected, list):
         found, expected = first_difference(found, expected)
     return Case(group, name, "wrong", f"read {shorten(found)}, expected {shorten(expected)}")

@@ -8,7 +8,7 @@ from mlcli.config.loading.load import make_config
 from mlcli.data.sources import source_of
 from mlcli.data.tables.rows import BLANKS
 from mlcli.suggest.source import find_source
-from tests.truth.suites import REFUSED, Suite, judge
+from tests.truth.suites import REFUSED, Noted, Suite, judge
 
 TOLD, FOUND = "told", "found by init"
 # Of the suite's names for encodings, those that differ from UTF-8, as mlcli calls them.
@@ -26,10 +26,25 @@ def trimmed(rows):
 
 
 def read_cells(path, **keys):
-    """Header and rows of a file that the config describes."""
+    """Header and rows of a file that the config describes; of one without a header its rows."""
     dataset = {"name": "csv", "path": str(path), "target": "y", **keys}
     source = source_of(make_config({"name": "truth", "dataset": dataset}, "truth", "truth").dataset)
-    return cells_of(source.read_file(path).frame)
+    rows = source.read_file(path)
+    return Noted(cells_of(rows.frame)[keys.get("header") is False :], rows.notes)
+
+
+def find_cells(path):
+    """The same as `mlcli init` finds it."""
+    found = find_source(str(path))
+    return Noted(cells_of(found.raw)[found.keys.get("header") is False :], found.notes)
+
+
+def told_keys(parameters):
+    """Keys of the dataset section for what the suite tells of a file."""
+    header, preamble = int(parameters["header_lines"]), int(parameters["preamble_lines"])
+    keys = {"delimiter": parameters["delimiter"], "encoding": ENCODINGS.get(parameters["encoding"].lower())}
+    keys |= {"skip_rows": preamble, "skip_footer": int(parameters["footnote_lines"])}
+    return {key: value for key, value in keys.items() if value} | ({} if header else {"header": False})
 
 
 def csv_spectrum(folder):
@@ -37,7 +52,7 @@ def csv_spectrum(folder):
         objects = json.loads((folder / "json" / f"{path.stem}.json").read_text())
         expected = trimmed([list(objects[0]), *(list(row.values()) for row in objects)])
         yield judge(TOLD, path.name, lambda path=path: read_cells(path), expected)
-        yield judge(FOUND, path.name, lambda path=path: cells_of(find_source(str(path)).raw), expected)
+        yield judge(FOUND, path.name, lambda path=path: find_cells(path), expected)
 
 
 def csv_test_data(folder):
@@ -58,9 +73,9 @@ def pollock(folder):
             expected = trimmed(csv.reader(clean)) or REFUSED
         told = json.loads((root / "parameters" / f"{path.name}_parameters.json").read_text())
         kind = re.sub(r"(row_\w+?)_?\d.*", r"\1", path.stem) if path.stem.startswith("row") else "file"
-        keys = {"delimiter": told["delimiter"]} if told["delimiter"] else {}
+        keys = told_keys(told)
         yield judge(f"{kind}, {TOLD}", path.name, lambda path=path, keys=keys: read_cells(path, **keys), expected)
-        yield judge(f"{kind}, {FOUND}", path.name, lambda path=path: cells_of(find_source(str(path)).raw), expected)
+        yield judge(f"{kind}, {FOUND}", path.name, lambda path=path: find_cells(path), expected)
 
 
 def pollock_survey(folder):
@@ -68,13 +83,11 @@ def pollock_survey(folder):
     csv.field_size_limit(1 << 30)
     for path in sorted((root / "csv").iterdir()):
         with (root / "clean" / path.name).open(newline="", encoding="utf-8") as clean:
-            expected = trimmed(csv.reader(clean)) or REFUSED
-        told = json.loads((root / "parameters" / f"{path.name}_parameters.json").read_text())
-        keys = {"delimiter": told["delimiter"]} if told["delimiter"] else {}
-        if encoding := ENCODINGS.get(told["encoding"].lower()):
-            keys["encoding"] = encoding
+            rows = trimmed(csv.reader(clean))
+        keys = told_keys(json.loads((root / "parameters" / f"{path.name}_parameters.json").read_text()))
+        expected = rows["header" in keys :] or REFUSED  # the authors named the columns of files without a header
         yield judge(TOLD, path.name, lambda path=path, keys=keys: read_cells(path, **keys), expected)
-        yield judge(FOUND, path.name, lambda path=path: cells_of(find_source(str(path)).raw), expected)
+        yield judge(FOUND, path.name, lambda path=path: find_cells(path), expected)
 
 
 SUITES = (

@@ -24,6 +24,8 @@ Pairs = Callable[[list[tuple[str, object]]], dict[str, object]]
 _HALF_A_PAIR = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
+# An exponent of so many digits wraps round in Polars: 1e-21474836311 is read as 1e169.
+_LONG_EXPONENT = re.compile(rb"\d[eE][+-]?0*[1-9]\d{4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _KEY = re.compile(rb'"\s*:')
 _DOCUMENT = re.compile(rb"\s*(\[|\{\s*\n)")
@@ -56,7 +58,7 @@ def read_jsonl(text: TextFile) -> Rows:
     mixed = _line_error(text, data) if _may_be_mixed(data, frame) else None
     if mixed:
         raise mixed
-    if _may_repeat_keys(data, frame) or _HALF_A_PAIR.search(data):
+    if _may_repeat_keys(data, frame) or _HALF_A_PAIR.search(data) or _LONG_EXPONENT.search(data):
         for number, line in enumerate(data.split(b"\n"), start=1):
             _object(line, f"{text.label}:{number}", _clear_pairs)
     if not frame.columns:
@@ -155,13 +157,19 @@ def _object(line: bytes, place: str, make: Pairs | None = None) -> dict[str, obj
     if not line.strip():
         raise DataError(f"{place}: blank line between rows; delete it")
     try:
-        value = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=make)
+        value = json.loads(line, parse_constant=_refuse_constant, parse_float=_short, object_pairs_hook=make)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else error
         raise DataError(f"{place}: {shown(line.decode().strip())} is not JSON: {reason}") from error
     if not isinstance(value, dict):
         raise DataError(f"{place}: {shown(value)} is not an object; expected one {{…}} a line")
     return value
+
+
+def _short(text: str) -> float:
+    if _LONG_EXPONENT.search(text.encode()):
+        raise ValueError(f"{shown(text)} has an exponent beyond float64; write 0, or null")
+    return float(text)
 
 
 def _refuse_constant(name: str) -> NoReturn:
