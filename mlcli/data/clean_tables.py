@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -12,8 +12,11 @@ from mlcli.data.cleaning import (
     check_classes,
     check_spread,
     distinct_counts,
+    doubt_labels,
+    doubt_words,
     drop_incomplete,
     drop_without_target,
+    how_to_keep,
     mark_duplicates,
     refuse_new_classes,
     sparse_columns,
@@ -21,9 +24,13 @@ from mlcli.data.cleaning import (
 from mlcli.data.selection import CellsConfig, Selected, cells_config, select_cells
 from mlcli.data.tables.doubts import find_text_doubts, find_value_doubts
 from mlcli.data.tables.inference import infer_task
+from mlcli.data.tables.labels import LEADING_ZERO, by_value, like_known
 from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
 from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Doubt, Kind, SourceRead, Table, TaskKind
 from mlcli.errors import DataError
+
+# Columns of more distinct texts are ids or free text, which are not searched for near-duplicates.
+_MOST_LABELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -80,13 +87,17 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     roles = assign_roles(raw, targets, config)
     wanted = wanted_kinds(roles, config)
     cells, plain = cells_config(config), (*targets, config.split.column or "")
-    selected = select_cells(raw, roles.all, cells, wanted, "as the dataset section says", plain=plain)
+    because = "as the dataset section says"
+    selected = select_cells(raw, roles.all, cells, wanted, because, plain=plain, test=raw_test)
+    if codes := _code_targets(raw, selected.rows, targets, config):
+        selected = select_cells(raw, roles.all, cells, {**wanted, **codes}, because, plain=plain, test=raw_test)
     doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)
     task = infer_task(selected.rows, targets, config.task)
     rows, report = _clean(selected, roles, task, config, drop_repeated=config.duplicates == "drop")
+    doubts += tuple(_label_doubts(report, rows, roles, selected, config))
     if task == "classification":
         check_classes(rows, targets[0], asked=config.task == task)
     else:
@@ -110,6 +121,29 @@ def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells
     yield from find_value_doubts(raw, rows, undeclared, config.dates)
 
 
+def _code_targets(raw: Rows, rows: Rows, targets: tuple[str, ...], config: TableConfig) -> dict[str, Kind]:
+    """The target as a category where it is classes written as numbers with leading zeros, of which 01 is not 1."""
+    (target, *others), written = targets, raw.frame[targets[0]]
+    if others or target in config.types or rows.frame.schema[target] != pl.Float64 or written.dtype != pl.String:
+        return {}
+    is_code = written.str.contains(LEADING_ZERO).any()
+    return {target: "category"} if is_code and infer_task(rows, targets, config.task) == "classification" else {}
+
+
+def _label_doubts(
+    report: CleaningReport, rows: Rows, roles: Roles, selected: Selected, config: TableConfig
+) -> Iterator[Doubt]:
+    """What was read as missing or may be misspelt: serious where it is a class."""
+    words, n_dropped = selected.words, report.rows_without_target
+    for name in (name for name in roles.targets if name in words and n_dropped):
+        why = how_to_keep(name, words[name], config.missing)
+        yield Doubt(name, f"{n_dropped:,} rows without a target were dropped: {why}")
+    yield from doubt_words(rows, roles.features, words)
+    for column in report.columns:
+        if column.kind == "category" and column.distinct <= _MOST_LABELS:
+            yield from doubt_labels(rows.frame.get_column(column.name), serious=column.role == "target")
+
+
 def _refuse_gaps(rows: Rows, roles: Roles) -> None:
     if not roles.features:
         raise DataError(f"{rows.origin.label}: no feature columns are left beside {', '.join(roles.targets)}")
@@ -130,20 +164,28 @@ def _clean_test(
     wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.table}
     because = f"as it is in {train.origin.label}"
     selected = select_cells(raw, roles.table, cells_config(config), wanted, because, fitted=True)
-    rows, report = _clean(selected, replace(roles, split=None), task, config, drop_repeated=False)
+    known = train.frame[roles.targets[0]].unique().to_list() if task == "classification" else ()
+    rows, report = _clean(selected, replace(roles, split=None), task, config, known, drop_repeated=False)
     if task == "classification":
         refuse_new_classes(rows, train, roles.targets[0])
     return rows, report
 
 
 def _clean(
-    selected: Selected, roles: Roles, task: TaskKind, config: TableConfig, *, drop_repeated: bool
+    selected: Selected,
+    roles: Roles,
+    task: TaskKind,
+    config: TableConfig,
+    classes: Sequence[str] = (),
+    *,
+    drop_repeated: bool,
 ) -> tuple[Rows, CleaningReport]:
+    """Rows dropped as the configuration says, and classes as text; classes: those of other rows, if there are such."""
     kept = selected.rows.with_frame(selected.rows.frame.select(roles.all))
-    if task == "classification" and kept.frame.schema[roles.targets[0]] != pl.String:
-        kept = kept.with_frame(kept.frame.with_columns(as_text(kept.frame[roles.targets[0]])))
-    known = drop_without_target(kept, roles.targets, config.missing)
-    complete = drop_incomplete(known, roles.features, config.missing)
+    if task == "classification":
+        kept = kept.with_frame(kept.frame.with_columns(_as_labels(kept.frame[roles.targets[0]], classes)))
+    labelled = drop_without_target(kept, roles.targets, config.missing, selected.words)
+    complete = drop_incomplete(labelled, roles.features, config.missing)
     again = mark_duplicates(complete.frame)
     rows = complete.where(~again) if drop_repeated else complete
     columns = _column_reports(kept, rows, roles, selected.replaced)
@@ -155,8 +197,8 @@ def _clean(
         source=rows.origin.label,
         rows_read=selected.n_read,
         rows_kept=len(kept),
-        rows_without_target=len(kept) - len(known),
-        rows_with_missing=len(known) - len(complete),
+        rows_without_target=len(kept) - len(labelled),
+        rows_with_missing=len(labelled) - len(complete),
         duplicates=int(again.sum()),
         duplicates_dropped=len(complete) - len(rows),
         rows=len(rows),
@@ -165,6 +207,11 @@ def _clean(
         constant=tuple(column.name for column in columns if column.role == "feature" and column.distinct <= 1),
         notes=(*rows.notes, *invalid),
     )
+
+
+def _as_labels(target: pl.Series, classes: Sequence[str]) -> pl.Series:
+    labels = target if target.dtype == pl.String else as_text(target)
+    return (like_known(labels, classes) if classes else by_value(labels)).alias(target.name)
 
 
 def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str, int]) -> tuple[ColumnReport, ...]:

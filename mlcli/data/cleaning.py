@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
+from mlcli.config.loading.dump import flow
 from mlcli.config.sections.rows import MissingConfig, OutliersConfig
+from mlcli.config.tree import Value
+from mlcli.data.tables.labels import near_duplicates
 from mlcli.data.tables.rows import Rows
-from mlcli.data.tables.types import Bounds, OutlierReport, Table
+from mlcli.data.tables.types import Bounds, Doubt, OutlierReport, Table
 from mlcli.errors import DataError
-from mlcli.io.text import shown, suggestion
+from mlcli.io.text import shown, some_of, suggestion
 
 # Distinct values are counted exactly in as many rows, and estimated in more.
 _EXACT_ROWS = 100_000
 _FEW_CLASSES = 20
+_LISTED = 6
 
 
 def sparse_columns(rows: Rows, features: Sequence[str], config: MissingConfig) -> dict[str, str]:
@@ -31,17 +35,66 @@ def sparse_columns(rows: Rows, features: Sequence[str], config: MissingConfig) -
     return reasons
 
 
-def drop_without_target(rows: Rows, targets: Sequence[str], config: MissingConfig) -> Rows:
-    """Rows without missing targets; raises DataError for the others unless config drops rows."""
+def drop_without_target(
+    rows: Rows, targets: Sequence[str], config: MissingConfig, words: Mapping[str, Mapping[str, int]]
+) -> Rows:
+    """Rows without missing targets; raises DataError for the others unless config drops rows.
+
+    words : cells that are a word of config.values, by column and word
+    """
     missing = _any_missing(rows.frame, targets)
     n_missing = int(missing.sum())
     if n_missing and not config.drop_rows:
         have = "has" if n_missing == 1 else "have"
+        kept = next((f"{how_to_keep(name, words[name], config)}; else " for name in targets if name in words), "")
         raise DataError(
             f"{rows.place(rows.first(missing))}: {n_missing:,} of {len(rows):,} rows {have} no target "
-            f"({', '.join(targets)}), this one first; fill it in, or set dataset.missing.drop_rows: true"
+            f"({', '.join(targets)}), this one first; {kept}fill it in, or set dataset.missing.drop_rows: true"
         )
     return _require_rows(rows.where(~missing), "every row lacks the target") if n_missing else rows
+
+
+def how_to_keep(name: str, words: Mapping[str, int], config: MissingConfig) -> str:
+    """What a column's words were read as, and how to keep them as values."""
+    others = flow(tuple(token for token in config.values if token not in words))
+    renamed = flow({name: dict[str, Value].fromkeys(words, "NAME")})
+    are, it = ("are", "them") if len(words) > 1 else ("is", "it")
+    return (
+        f"{list_words(words)} of {name!r} {are} read as missing; to keep {it} as a value, "
+        f"set dataset.missing.values: {others}, or rename {it} by dataset.replace: {renamed}"
+    )
+
+
+def doubt_words(rows: Rows, features: Sequence[str], words: Mapping[str, Mapping[str, int]]) -> Iterator[Doubt]:
+    """The words read as missing in columns of categories, where they may be categories."""
+    found = [name for name in features if name in words and rows.frame.get_column(name).dtype == pl.String]
+    if found:
+        listed = some_of([f"{name}: {list_words(words[name])}" for name in found], _LISTED)
+        remedy = "to keep a word as a category, leave it out of dataset.missing.values"
+        yield Doubt(found[0], f"words read as missing cells: {listed}; {remedy}", serious=False)
+
+
+def doubt_labels(column: pl.Series, *, serious: bool) -> Iterator[Doubt]:
+    """Labels of a column that may be meant to be the same, with their counts."""
+    if groups := near_duplicates(column):
+        listed = some_of([list_labels(group) for group in groups], _LISTED)
+        merged: dict[str, Value] = {label: group[0][0] for group in groups[:_LISTED] for label, _ in group[1:]}
+        yield Doubt(
+            column.name,
+            f"values of {column.name!r} that differ only by case, blanks, signs, zeros or Unicode form: {listed}; "
+            f"if they are the same, set dataset.replace: {flow({column.name: merged})}",
+            serious,
+        )
+
+
+def list_labels(counts: Sequence[tuple[str, int]]) -> str:
+    """Labels with their rows: 'a' (90 rows) and 'A' (1 row)."""
+    return " and ".join(f"{label!r} ({count:,} row{'' if count == 1 else 's'})" for label, count in counts)
+
+
+def list_words(words: Mapping[str, int]) -> str:
+    """Words with their counts: 'NA' (94 cells), '?' (1 cell)."""
+    return ", ".join(f"{word!r} ({count:,} cell{'' if count == 1 else 's'})" for word, count in words.items())
 
 
 def drop_incomplete(rows: Rows, features: Sequence[str], config: MissingConfig) -> Rows:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mlcli.data.profile import ColumnProfile, Profile, is_imbalanced
+from mlcli.data.profile import SPLITS, ColumnProfile, Profile, is_imbalanced
 from mlcli.data.tables.types import Kind
 from mlcli.io.text import shorten, show_number, some_lines, some_of
 
@@ -46,6 +46,7 @@ def _rows(profile: Profile) -> Iterator[str]:
         equal = counts[most] == counts[least]
         each = f" of {counts[most]:,} training rows each" if equal else f"; training rows {span}{hint}"
         yield f"{len(counts)} classes{each}"
+    yield from rare_classes(profile)
     for split, count in profile["repeated"].items():
         if count:
             yield f"{count:,} {split} rows are also among the training rows"
@@ -53,6 +54,20 @@ def _rows(profile: Profile) -> Iterator[str]:
     if gaps:
         columns = " columns" if len(gaps) > _LISTED else ""
         yield f"missing cells: {some_of([f'{name} {count:,}' for name, count in gaps], _LISTED)}{columns}"
+
+
+def rare_classes(profile: Profile) -> Iterator[str]:
+    """Classes that are too rare to be in every split that has rows."""
+    classes = profile["classes"] or {}
+    measured = [split for split in SPLITS[1:] if any(classes.get(split, {}).values())]
+    absent = {
+        name: splits
+        for name in classes.get("train", ())
+        if (splits := [split for split in measured if not classes[split][name]])
+    }
+    parts = [f"'{name}' (none in {' and '.join(splits)})" for name, splits in absent.items()]
+    if parts:
+        yield f"rare classes, without rows to measure them on: {some_of(parts, _LISTED)}"
 
 
 def _cleaning(profile: Profile) -> Iterator[str]:

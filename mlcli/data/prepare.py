@@ -17,13 +17,13 @@ from pathlib import Path
 from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
 from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
-from mlcli.data.profile import Profile, profile_splits
+from mlcli.data.profile import SPLITS, Profile, class_counts, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
 from mlcli.data.sources import source_of
 from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
 from mlcli.data.tables.types import Dataset, Images, OutlierReport, SourceRead, Splits, Table
-from mlcli.errors import ArtefactError, ResourceError
+from mlcli.errors import ArtefactError, DataError, ResourceError
 from mlcli.io.atomic import recover_children
 from mlcli.io.network import UnreachableError
 from mlcli.io.paths import prepared_dir
@@ -214,4 +214,21 @@ def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Sp
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers = drop_outliers(train, config.outliers)
     test = take_rows(rows, indices.test) if read.test is None else read.test
-    return Splits(train, take_rows(rows, indices.valid), test, read.task), outliers
+    splits = Splits(train, take_rows(rows, indices.valid), test, read.task)
+    if read.task == "classification":
+        _refuse_unlearned(splits)
+    return splits, outliers
+
+
+def _refuse_unlearned(splits: Splits) -> None:
+    """Raise DataError for a class of the validation or test rows that no training row has."""
+    counts = {name: class_counts(splits[name]) for name in SPLITS}
+    for name in SPLITS[1:]:
+        unlearned = {label: n for label, n in counts[name].items() if n and not counts["train"].get(label)}
+        if unlearned:
+            more = f" and {len(unlearned) - 1:,} more" if len(unlearned) > 1 else ""
+            raise DataError(
+                f"dataset.split: class {next(iter(unlearned))!r}{more} is in {sum(unlearned.values()):,} {name} rows "
+                "and in no training rows, so it cannot be learned; leave such rows out with dataset.keep, or split so "
+                "that every class has training rows, as dataset.split.by: stratified does"
+            )

@@ -122,12 +122,13 @@ def is_imbalanced(counts: Collection[int]) -> bool:
 
 def _count_classes(datasets: Mapping[SplitName, Dataset]) -> dict[SplitName, dict[str, int]]:
     """Every class in every split, by name."""
-    counts = {split: _class_counts(dataset) for split, dataset in datasets.items()}
+    counts = {split: class_counts(dataset) for split, dataset in datasets.items()}
     names = sorted(set().union(*counts.values()))
     return {split: {name: found.get(name, 0) for name in names} for split, found in counts.items()}
 
 
-def _class_counts(dataset: Dataset) -> dict[str, int]:
+def class_counts(dataset: Dataset) -> dict[str, int]:
+    """Rows of each class."""
     if isinstance(dataset, Images):
         labels = np.empty(0, np.int64) if dataset.labels is None else dataset.labels
         counts = np.bincount(labels, minlength=len(dataset.class_names)).tolist()

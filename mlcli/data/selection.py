@@ -12,12 +12,14 @@ from mlcli.config.sections.rows import Cell, MissingConfig, NumberFormat, Source
 from mlcli.data.tables.amounts import parse_amounts
 from mlcli.data.tables.dates import parse_dates
 from mlcli.data.tables.inference import Decimal, parse_booleans, parse_numbers
+from mlcli.data.tables.labels import clean_label, composed, most_similar
 from mlcli.data.tables.rows import Rows, as_cells
 from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
-_LISTED = 8
+# Distinct values, the most frequent, among which a misspelt one is looked for.
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ def cells_config(dataset: SourceConfig) -> CellsConfig:
     """Of a dataset section; the defaults for datasets without cleaning options."""
     decimal = dataset.decimal if isinstance(dataset, CsvConfig) else "."
     if isinstance(dataset, TableConfig):
+        replace = {name: _clean_replacements(texts) for name, texts in dataset.replace.items()}
         markers = dataset.missing.values
-        return CellsConfig(markers, dataset.replace, dataset.keep, decimal, dataset.dates, dataset.numbers)
+        return CellsConfig(markers, replace, dataset.keep, decimal, dataset.dates, dataset.numbers)
     return CellsConfig(MissingConfig().values, {}, {}, decimal)
+
+
+def _clean_replacements(texts: Mapping[str, str]) -> dict[str, str]:
+    return {clean_label(old): clean_label(new) for old, new in texts.items()}
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,14 @@ class Selected:
     n_read   : rows before dataset.keep
     replaced : cells that dataset.replace changed, by column
     invalid  : cells of boolean columns that are neither true nor false and were made missing, by column
+    words    : cells that are a word of dataset.missing.values, not empty, by column of text and word
     """
 
     rows: Rows
     n_read: int
     replaced: dict[str, int]
     invalid: dict[str, int]
+    words: dict[str, dict[str, int]]
 
 
 def select_cells(
@@ -65,22 +74,28 @@ def select_cells(
     *,
     plain: Collection[str] = (),
     fitted: bool = False,
+    test: Rows | None = None,
 ) -> Selected:
     """The named columns of the rows to keep, typed by kind, null where missing.
 
     because : why a column must be of the kind wanted, for messages
     plain   : columns that are numbers or text only, unless they are wanted otherwise
     fitted  : the kinds are those of other rows; cells that are neither true nor false become missing, and are counted
+    test    : test rows, in which texts of dataset.replace may be as well
+
+    Raises DataError where no row has a value of dataset.keep or dataset.replace, unless fitted.
     """
     needed = list(dict.fromkeys([*names, *config.keep]))
-    rows = raw.with_frame(raw.frame.select(needed))
-    as_written: dict[str, Kind] = dict.fromkeys(config.replace, "category")
-    rows = as_cells(rows, {**wanted, **as_written})
+    as_written: dict[str, Kind] = {**wanted, **dict.fromkeys(config.replace, "category")}
+    rows = _read_cells(raw, needed, as_written)
+    if not fitted:
+        _refuse_unused(rows, config, [name for name in config.replace if name in needed], as_written, test)
     here = {name: dict(mapping) for name, mapping in config.replace.items() if name in needed}
     replaced = {name: int(rows.frame[name].is_in(list(mapping)).sum()) for name, mapping in here.items()}
     rows = rows.with_frame(rows.frame.with_columns(pl.col(name).replace(mapping) for name, mapping in here.items()))
-    rows = _keep_rows(rows, config.keep)
+    rows = _keep_rows(rows, config.keep, fitted=fitted)
     rows = rows.with_frame(rows.frame.select(names))
+    before = rows.frame
     rows = _mark_missing(rows, config.missing)
     rows = parse_amounts(rows, config.numbers, config.decimal)
     rows = parse_numbers(rows, wanted, config.decimal, set(names) if raw.is_text else config.replace, because)
@@ -89,7 +104,8 @@ def select_cells(
     rows, invalid = parse_booleans(rows, wanted, undeclared, None if fitted else because)
     formats = {name: form for name, form in config.dates.items() if not raw.frame.get_column(name).dtype.is_temporal()}
     rows = parse_dates(rows, wanted, formats, undeclared, because)
-    return Selected(rows, len(raw), replaced, invalid)
+    words = _count_words(before, rows.frame, config.missing, plain)
+    return Selected(rows, len(raw), replaced, invalid, words)
 
 
 def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
@@ -100,24 +116,52 @@ def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
     return kinds | dict.fromkeys((name for name, dtype in dtypes.items() if dtype == pl.Boolean), "boolean")
 
 
-def _keep_rows(rows: Rows, keep: Mapping[str, Sequence[Cell]]) -> Rows:
+def _read_cells(raw: Rows, names: Sequence[str], wanted: Mapping[str, Kind]) -> Rows:
+    rows = as_cells(raw.with_frame(raw.frame.select(names)), wanted)
+    return rows.with_frame(rows.frame.with_columns(map(composed, rows.frame)))
+
+
+def _refuse_unused(
+    rows: Rows, config: CellsConfig, names: Sequence[str], wanted: Mapping[str, Kind], test: Rows | None
+) -> None:
+    """Raise DataError for a text of dataset.replace that no row has, unless every row has one of the new texts."""
+    for name in names:
+        cells = rows.frame[name]
+        if test is not None and name in test.frame.columns:
+            cells = pl.concat([cells, _read_cells(test, [name], wanted).frame[name]])
+        present = set(cells.drop_nulls().unique())
+        text = next((text for text in config.replace[name] if text not in present), None)
+        if text is not None and not present <= set(config.replace[name].values()):
+            raise DataError(f"{rows.origin.label}: dataset.replace: {_never(cells, text)}")
+
+
+def _keep_rows(rows: Rows, keep: Mapping[str, Sequence[Cell]], *, fitted: bool) -> Rows:
+    """The rows to keep; DataError where there are none or, unless fitted, none with one of the values."""
     for name, values in keep.items():
-        column = rows.frame[name]
-        mask = _matches(column, values)
-        if not mask.any():
-            listed = ", ".join(map(shown, column.drop_nulls().unique(maintain_order=True).head(_LISTED)))
-            raise DataError(
-                f"{rows.origin.label}: dataset.keep leaves no rows: column {name!r} is never "
-                f"{', '.join(map(shown, values))}; its values are {listed}"
-            )
-        rows = rows.where(mask)
-    return rows
+        distinct = rows.frame[name].unique()
+        absent = [value for value in values if not _matches(distinct, [value]).any()]
+        if absent and (len(absent) == len(values) or not fitted):
+            raise DataError(f"{rows.origin.label}: dataset.keep: {_never(rows.frame[name], absent[0])}")
+    masks = [_matches(rows.frame[name], values) for name, values in keep.items()]
+    kept = rows.where(pl.DataFrame(masks).select(pl.all_horizontal(pl.all())).to_series()) if masks else rows
+    if not len(kept):
+        raise DataError(
+            f"{rows.origin.label}: dataset.keep leaves no rows: none has a value kept in each of {list(keep)}"
+        )
+    return kept
+
+
+def _never(column: pl.Series, value: Cell) -> str:
+    """That no cell is the value, with what there is instead: the most frequent first."""
+    counts = column.drop_nulls().value_counts(sort=True).get_column(column.name)
+    present = [shown(one)[1:-1] if isinstance(one, str) else f"{one:g}" for one in counts.head(_LOOKED_AT)]
+    return f"column {column.name!r} is never {shown(value)}; {most_similar(str(value), present)}"
 
 
 def _matches(column: pl.Series, values: Sequence[Cell]) -> pl.Series:
     """Whether a cell is one of the values: text as written, numbers by value, true and false in any case."""
     numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    texts = [value for value in values if isinstance(value, str)]
+    texts = [clean_label(value) for value in values if isinstance(value, str)]
     flags = [str(value).lower() for value in values if isinstance(value, bool)]
     if column.dtype == pl.Float64:
         parsed = pl.Series(texts, dtype=pl.String).cast(pl.Float64, strict=False).drop_nulls()
@@ -138,3 +182,16 @@ def _mark_missing(rows: Rows, tokens: Sequence[str]) -> Rows:
         marked = pl.col([column.name for column in found if column[0]])
         frame = frame.with_columns(pl.when(~marked.is_in(values)).then(marked))
     return rows.with_frame(frame)
+
+
+def _count_words(
+    before: pl.DataFrame, after: pl.DataFrame, tokens: Sequence[str], plain: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """How often each word was marked as missing in the columns of text that are left, and in `plain` ones."""
+    words = {}
+    for column in after:
+        cells = before.get_column(column.name).rename("word")
+        if cells.dtype == pl.String and (column.dtype == pl.String or column.name in plain):
+            marked = cells.filter(cells.is_in([token for token in tokens if token]))
+            words[column.name] = dict(marked.value_counts(sort=True, name="cells").rows())
+    return {name: counts for name, counts in words.items() if counts}

@@ -66,6 +66,7 @@ class Evaluation:
     classes      : empty for regression, as is per_class
     confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
     weights      : those of a model without hidden layers
+    weighting    : how class weights change the probabilities; None where they do not
     seeds, folds : scores of the same training repeated, where it was asked for
     """
 
@@ -81,6 +82,7 @@ class Evaluation:
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...] | None
     weights: WeightsTable | None = None
+    weighting: str | None = None
     seeds: SeedScores | None = None
     folds: FoldScores | None = None
     targets: tuple[TargetScores, ...] = ()
@@ -113,6 +115,7 @@ def evaluate_predictions(
     seed: int = 0,
     stand_in_for: str | None = None,
     weights: WeightsTable | None = None,
+    weighting: str | None = None,
 ) -> Evaluation:
     """Measure predictions and the baselines on the same rows with the same metrics.
 
@@ -145,6 +148,7 @@ def evaluate_predictions(
         stand_in_for=stand_in_for,
         weights=weights,
         targets=measure_targets(task, truth, predictions, config.metrics),
+        weighting=weighting,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mlcli.config.sections.features import Encode as Encoding
+from mlcli.data.tables.labels import by_value, like_known
 from mlcli.errors import DataError
 
 # Encodings in the order in which category columns are grouped.
@@ -63,17 +64,24 @@ class Vocabulary:
 
     def codes(self, cells: pl.Series) -> np.ndarray:
         """Codes of a String column, uint32 (n,)."""
-        physical = cells.fill_null(MISSING).cast(self._enum, strict=False).to_physical()
-        return physical.cast(pl.UInt32).fill_null(self.reserved).to_numpy()
+        categories = cells.fill_null(MISSING).cast(self._enum, strict=False)
+        if categories.null_count():
+            categories = self._categories(cells).cast(self._enum, strict=False)
+        return categories.to_physical().cast(pl.UInt32).fill_null(self.reserved).to_numpy()
 
     def count_unseen(self, cells: pl.Series) -> int:
         """Cells whose category does not occur in the training rows."""
-        return len(cells) - int(cells.fill_null(MISSING).is_in(self._known.implode()).sum())
+        return len(cells) - int(self._categories(cells).is_in(self._known.implode()).sum())
+
+    def _categories(self, cells: pl.Series) -> pl.Series:
+        """The cells, those of training categories as these are written."""
+        known = [category for category in (*self.kept, *self.rare) if category != MISSING]
+        return like_known(cells, known).fill_null(MISSING)
 
 
 def fit_vocabulary(cells: pl.Series, encode: Encoding, max_categories: int) -> Vocabulary:
     """Keep the most frequent categories (ties by name), ordered by name."""
-    counts = cells.fill_null(MISSING).rename("category").value_counts(name="rows")
+    counts = by_value(cells).fill_null(MISSING).rename("category").value_counts(name="rows")
     ranked = counts.sort(["rows", "category"], descending=[True, False])["category"]
     kept = tuple(ranked.head(max_categories).sort())
     rare = tuple(ranked.slice(max_categories, MAX_RARE))
@@ -85,7 +93,8 @@ def ordered_vocabulary(cells: pl.Series, order: tuple[str, ...]) -> Vocabulary:
 
     Missing cells have the reserved code, unless the order lists "(missing)".
     """
-    unlisted = [category for category in cells.unique().drop_nulls().sort() if category not in set(order)]
+    found = like_known(cells.unique().drop_nulls().sort(), order)
+    unlisted = [category for category in found if category not in set(order)]
     if unlisted:
         shown = ", ".join(map(repr, unlisted[:5])) + (", …" if len(unlisted) > 5 else "")
         raise DataError(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.config.sections.model import LossConfig
 from mlcli.metrics.intervals import Floats, Scores, cached_portions
-from mlcli.models.task import Predictions
+from mlcli.models.task import Classification, FittedTask, Predictions
 
 # Calibration bins of equal width; 15 are usual (Guo et al., 2017).
 N_BINS = 15
@@ -53,6 +54,29 @@ def confidence(truth: np.ndarray, probabilities: Floats) -> tuple[Floats, NDArra
     if probabilities.shape[1] == 2:
         return probabilities[:, 1], truth == 1
     return probabilities.max(axis=1), truth == probabilities.argmax(axis=1)
+
+
+def describe_weighting(
+    task: FittedTask, loss: LossConfig, predict: Callable[[], Predictions], truth: np.ndarray | None = None
+) -> str | None:
+    """How far class weights move probabilities, of the class that they move most; None without, or where corrected.
+
+    truth : class indices of the predicted rows; None compares with the shares of the training rows
+    """
+    if not isinstance(task, Classification) or task.divisors or getattr(loss, "class_weights", "none") == "none":
+        return None
+    probabilities = predict().probabilities
+    if probabilities is None or not len(probabilities):
+        return None
+    counts = np.array(task.counts) if truth is None else np.bincount(truth, minlength=len(task.classes))
+    means, shares = probabilities.mean(axis=0), counts / counts.sum()
+    worst = int(np.argmax(means - shares))
+    remedy = "; loss.correct_probabilities: true divides them by the weights"
+    return (
+        f"class weights change the predicted probabilities: the mean of {task.classes[worst]!r} is {means[worst]:.3g}, "
+        f"its share of {'the training rows' if truth is None else 'these rows'} is {shares[worst]:.3g}"
+        f"{remedy if hasattr(loss, 'correct_probabilities') else ''}"
+    )
 
 
 def bins_of(probability: Floats) -> NDArray[np.int64]:

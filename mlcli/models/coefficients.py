@@ -11,7 +11,7 @@ from torch import nn
 
 from mlcli.features.fitted import FittedFeatures
 from mlcli.models.networks import Mlp
-from mlcli.models.task import FittedTask, Regression
+from mlcli.models.task import Classification, FittedTask, Regression
 
 Unit = Literal["target", "log", "log-odds", "score"]
 
@@ -73,6 +73,8 @@ def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTas
     weight, bias = model.output.weight.double().cpu(), model.output.bias.double().cpu()
     weights = (weight @ affine.matrix).numpy()
     intercept = (weight @ affine.offset + bias).numpy()
+    if isinstance(task, Classification):
+        intercept = task.correct(torch.from_numpy(intercept)).numpy()
     if isinstance(task, Regression) and task.output == "exp":
         return LinearWeights(affine.names, task.targets, weights, intercept + np.log(task.std), "log")
     if isinstance(task, Regression):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
@@ -13,6 +14,7 @@ from mlcli.config.rules.training import check_kind
 from mlcli.config.sections.model import LossConfig, ModelConfig, PoissonLoss, QuantileLoss
 from mlcli.config.tree import dotted
 from mlcli.data.tables.frames import collect, column_of
+from mlcli.data.tables.labels import find_label, most_similar
 from mlcli.data.tables.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError, config_error
 from mlcli.io.json import from_json
@@ -149,6 +151,7 @@ class Classification:
 
     counts    : training rows of each class
     threshold : lowest probability at which the second of two classes is predicted
+    divisors  : class weights by which the outputs' probabilities are divided (King and Zeng, 2001); none: not at all
     """
 
     target: str
@@ -158,6 +161,7 @@ class Classification:
     has_probabilities: bool
     threshold: float = 0.5
     kind: Literal["classification"] = "classification"
+    divisors: tuple[float, ...] = ()
 
     @property
     def measured_as(self) -> MeasuredAs:
@@ -195,17 +199,27 @@ class Classification:
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""
-        logits = outputs.cpu().double()
+        logits = self.correct(outputs.cpu().double())
         probabilities = None
         if self.has_probabilities and self.output == "softmax":
             probabilities = logits.softmax(dim=1).numpy()
         elif self.has_probabilities:
             positive = logits[:, 0].sigmoid()
             probabilities = torch.stack([1 - positive, positive], dim=1).numpy()
-        return Predictions(self.predicted_classes(logits).numpy(), probabilities, logits.numpy())
+        return Predictions(self._decide(logits).numpy(), probabilities, logits.numpy())
 
     def predicted_classes(self, outputs: torch.Tensor) -> torch.Tensor:
         """Class indices of raw outputs (n, n_outputs), int64 (n,)."""
+        return self._decide(self.correct(outputs))
+
+    def correct(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits (…, n_outputs) of the probabilities divided by `divisors`: less their logarithms."""
+        if not self.divisors:
+            return logits
+        logs = torch.tensor(self.divisors, dtype=torch.float64).log()
+        return logits - (logs if self.output == "softmax" else logs[1:] - logs[:1]).to(logits)
+
+    def _decide(self, outputs: torch.Tensor) -> torch.Tensor:
         if not self.has_probabilities:
             return (outputs[:, 0] > 0).long()
         if len(self.classes) > 2:
@@ -239,7 +253,30 @@ def fit_task(
     classes = _order_classes(names, positive)
     output, has_probabilities = _resolve_output(len(classes), model, loss)
     target = "label" if isinstance(train, Images) else train.targets[0].name
-    return Classification(target, classes, tuple(counts[name] for name in classes), output, has_probabilities)
+    task = Classification(target, classes, tuple(counts[name] for name in classes), output, has_probabilities)
+    weights = class_weights(loss, task) or ()
+    return replace(task, divisors=weights if getattr(loss, "correct_probabilities", False) else ())
+
+
+def class_weights(loss: LossConfig, task: Classification) -> tuple[float, ...] | None:
+    """The weight of each class in the cost; None without weights. Raises ConfigError for a class that there is not."""
+    chosen: str | dict[str, float] = getattr(loss, "class_weights", "none")
+    if chosen == "none":
+        return None
+    if isinstance(chosen, str):
+        total = sum(task.counts)
+        return tuple(total / (len(task.classes) * max(count, 1)) for count in task.counts)
+    weights = {_class_named(name, task.classes, "loss.class_weights"): weight for name, weight in chosen.items()}
+    if len(weights) < len(chosen):
+        raise config_error("loss.class_weights", f"names a class twice: {', '.join(map(repr, chosen))}")
+    return tuple(weights.get(name, 1.0) for name in task.classes)
+
+
+def _class_named(name: str, classes: Sequence[str], key: str) -> str:
+    found = find_label(name, classes)
+    if found is None:
+        raise config_error(key, f"there is no class {name!r}; {most_similar(name, classes)}")
+    return found
 
 
 def _fit_regression(train: Dataset, loss: LossConfig) -> Regression:
@@ -283,8 +320,9 @@ def _order_classes(names: list[str], positive: str | None) -> tuple[str, ...]:
         raise DataError(f"the training rows contain only one class, {names}; a classifier needs at least two")
     if positive is None:
         return tuple(names)
-    if positive not in names or len(names) != 2:
-        raise config_error("evaluation.positive", f"must be one of two classes; got '{positive}', classes are {names}")
+    if len(names) != 2:
+        raise config_error("evaluation.positive", f"is for two classes; there are {len(names)}, so remove it")
+    positive = _class_named(positive, names, "evaluation.positive")
     return (*(name for name in names if name != positive), positive)
 
 

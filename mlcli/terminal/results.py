@@ -50,6 +50,8 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
         screen.heading(f"{title} before the first epoch ended")
     if result.threshold not in (None, 0.5):
         screen.say(f"Decision threshold chosen on the validation rows: {result.threshold:.4f}")
+    if result.weighting is not None:
+        screen.warn(result.weighting)
 
 
 def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
@@ -94,6 +96,8 @@ def _show_scores(screen: Screen, result: EvaluateResult) -> None:
     screen.table(("metric", "network", f"{evaluation.confidence:.0%} interval"), rows, title=title)
     for footnote in footnotes(evaluation.scores):
         screen.say(f"· {footnote}")
+    if evaluation.weighting is not None:
+        screen.warn(evaluation.weighting)
     _show_targets(screen, evaluation)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from mlcli.config.sections.model import LossConfig
-from mlcli.models.task import Classification, FittedTask
+from mlcli.models.task import Classification, FittedTask, class_weights
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 ValueAndGrad = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -101,20 +101,10 @@ def build_loss(config: LossConfig, task: FittedTask, device: torch.device) -> Lo
     "balanced" leaves the size of the cost as it was.
     """
     row_loss = _row_loss(config, task)
-    if isinstance(task, Classification) and (weights := _class_weights(config, task)) is not None:
-        table = weights.to(device)
+    if isinstance(task, Classification) and (weights := class_weights(config, task)) is not None:
+        table = torch.tensor(weights, device=device)
         return lambda outputs, y: (row_loss(outputs, y) * table[y.long().view(-1)]).mean()
     return lambda outputs, y: row_loss(outputs, y).mean()
-
-
-def _class_weights(config: LossConfig, task: Classification) -> Tensor | None:
-    chosen: str | dict[str, float] = getattr(config, "class_weights", "none")
-    if chosen == "none":
-        return None
-    if isinstance(chosen, str):
-        total = sum(task.counts)
-        return torch.tensor([total / (len(task.classes) * max(count, 1)) for count in task.counts])
-    return torch.tensor([chosen.get(name, 1.0) for name in task.classes])
 
 
 def _row_loss(config: LossConfig, task: FittedTask) -> Loss:

@@ -23,6 +23,7 @@ from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.refit import measure_seeds
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
+from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.coefficients import LinearWeights, WeightsTable
 from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification
@@ -159,6 +160,7 @@ def measure_bundle(
         seed=bundle.config.seed,
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
+        weighting=describe_weighting(bundle.task, bundle.config.loss, lambda: predictions, truth),
     )
     return EvaluatedModel(
         task=bundle.task,

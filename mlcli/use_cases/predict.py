@@ -12,6 +12,7 @@ from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Images
 from mlcli.errors import DataError, UsageError
 from mlcli.features.far_values import FarValues, find_far_values, tell_far_values
+from mlcli.metrics.probabilities import describe_weighting
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
@@ -74,6 +75,8 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     for note in given.notes:
         reporter.warn(note)
     predictions = bundle.predict(given.data)
+    if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
+        reporter.warn(weighting)
     frame = add_input_columns(prediction_frame(bundle.task, predictions), given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():

@@ -12,12 +12,14 @@ from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.tree import JsonValue
+from mlcli.data.notes import rare_classes
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import tune_threshold
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.signals import Interruption
 from mlcli.metrics.measure import build_scorer
+from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
@@ -45,6 +47,7 @@ class TrainResult:
     best_epoch   : whose weights are kept; with training.keep: last, the last one
     train, valid : loss and metrics of these weights; valid is empty without validation rows
     seconds      : of the training loop, in this process
+    weighting    : how class weights change the probabilities; None where they do not
     """
 
     run: Run
@@ -58,6 +61,7 @@ class TrainResult:
     seconds: float
     threshold: float | None
     stand_in_for: str | None
+    weighting: str | None
 
     def to_json(self) -> dict[str, Any]:
         """The document of `train --json`."""
@@ -74,6 +78,7 @@ class TrainResult:
             "seconds": self.seconds,
             "threshold": self.threshold,
             "stand_in_for": self.stand_in_for,
+            "weighting": self.weighting,
         }
 
 
@@ -89,6 +94,8 @@ def train(
     prepared : the data of this config, where step 1 has just been run
     """
     inputs = gather_inputs(config, reporter, prepared)
+    for note in rare_classes(inputs.prepared.profile):
+        reporter.say(note)
     for text in tell_far_values(find_far_values(inputs.features, inputs.prepared.splits.valid), "validation rows: "):
         reporter.warn(text)
     context = make_context(config, inputs)
@@ -152,6 +159,7 @@ def summarise_training(
 ) -> TrainResult:
     """Measure the best weights on the training and validation rows."""
     state = trained.state
+    rows = context.valid if len(context.valid) else context.train
     decided = replace(context, scorer=build_scorer(task, watched_metrics(context.config).values()))
     return TrainResult(
         run=run,
@@ -165,6 +173,11 @@ def summarise_training(
         seconds=seconds,
         threshold=task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None,
         stand_in_for=inputs.prepared.stand_in_for,
+        weighting=describe_weighting(
+            task, context.config.loss, lambda: task.decode(outputs_of(context, rows.x)), task.decode_targets(rows.y)
+        )
+        if state.best_epoch
+        else None,
     )
 
 

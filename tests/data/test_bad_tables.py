@@ -151,7 +151,7 @@ CSV = {
     "unknown split column": (b"a,y\n1,p\n2,q\n", {"split": {"column": "bb"}}, ["split.column: no column 'bb'"]),
     "dropped target": (b"a,y\n1,p\n2,q\n", {"drop": ["y"]}, ["'y' is dataset.target"]),
     # rows and columns that are left
-    "keep leaves nothing": (b"a,y\n1,p\n2,q\n", {"keep": {"a": [3]}}, ["keep leaves no rows", "is never 3", "1", "2"]),
+    "keep leaves nothing": (b"a,y\n1,p\n2,q\n", {"keep": {"a": [3]}}, ["dataset.keep", "is never 3", "1", "2"]),
     "target missing": (
         b"a,y\n1,p\n2,?\n3,\n4,q\n",
         {},

@@ -129,4 +129,8 @@ def test_repeated_rows_are_noted_beside_classes_of_equal_size():
         for a, y in (([1.0, 2.0], ["p", "q"]), ([1.0], ["p"]), ([3.0], ["q"]))
     )
     notes = profile_notes(profile_splits(Splits(train, valid, test, "classification"), None, None))
-    assert notes[1:] == ("2 classes of 1 training rows each", "1 valid rows are also among the training rows")
+    assert notes[1:] == (
+        "2 classes of 1 training rows each",
+        "rare classes, without rows to measure them on: 'p' (none in test), 'q' (none in valid)",
+        "1 valid rows are also among the training rows",
+    )

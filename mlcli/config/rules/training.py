@@ -50,12 +50,24 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
         message = "identity can be negative, which no count is; use auto: exp with loss poisson"
         yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
     yield from _check_quantile_metrics(config)
+    if getattr(config.loss, "correct_probabilities", False):
+        yield from _check_correction(config.loss, config.model)
     task = config.dataset.known_task
     if task is not None:
         yield from check_kind(task, config.model, config.loss)
         yield from _check_metrics(config, task)
     if task == "regression":
         yield from _class_keys(config)
+
+
+def _check_correction(loss: LossConfig, model: ModelConfig) -> Iterator[ConfigIssue]:
+    at = ("loss", "correct_probabilities")
+    if getattr(loss, "class_weights", "none") == "none":
+        message = "corrects for loss.class_weights, which is none; set class weights, or remove it"
+        yield ConfigIssue(at, message, at_key=True, reads=(("loss", "class_weights"),))
+    if model.output == "step":
+        message = "needs probabilities, which model.output: step does not have; remove it"
+        yield ConfigIssue(at, message, at_key=True, reads=(("model", "output"),))
 
 
 def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[ConfigIssue]:

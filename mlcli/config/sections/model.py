@@ -20,6 +20,13 @@ Init = Literal[
 Units = Annotated[int, Field(ge=1, le=1_000_000)]
 
 _SMOOTHING: dict[str, Any] = {"when": "Try 0.05 to 0.1 when labels may be wrong.", "example": 0.1}
+_CORRECTED: bool = key(
+    False,
+    "Divide the predicted probabilities by class_weights and by their sum, so that they estimate how frequent the "
+    "classes are, as without weights (prior correction; King and Zeng, 2001).",
+    "Set it when the probabilities themselves are used. The default threshold then finds fewer rows of rare classes: "
+    "set evaluation.threshold as well.",
+    term="prior correction (corrección de probabilidades a priori)", example=True)
 _LR: dict[str, Any] = {
     "when": "The first number to tune, on a log scale: 1e-2, 1e-3, 1e-4. Lower it when the loss rises; raise it when "
     "it falls slowly.",
@@ -82,7 +89,8 @@ class _ClassLoss(Section):
     class_weights: Literal["none", "balanced"] | dict[ColumnName, Positive] = key(
         "none",
         "Weight of each class in the cost: balanced is n / (K · n_class), as in scikit-learn; or a number per class "
-        "name. Use it when classes are imbalanced.",
+        "name, 1 for those that are not named. Use it when classes are imbalanced. It raises the predicted "
+        "probabilities of the classes of larger weight.",
         term="imbalanced data (datos desbalanceados)", example="balanced")
 
 
@@ -91,6 +99,7 @@ class AutoLoss(_ClassLoss):
 
     name: Literal["auto"] = "auto"
     label_smoothing: OpenShare = key(0.0, "Share of probability spread over the other classes.", **_SMOOTHING)
+    correct_probabilities: bool = _CORRECTED
 
 
 class RegressionLoss(Section):
@@ -128,6 +137,7 @@ class CrossEntropyLoss(_ClassLoss):
 
     name: Literal["bce", "cross_entropy"]
     label_smoothing: OpenShare = key(0.0, "Share of probability spread over the other classes.", **_SMOOTHING)
+    correct_probabilities: bool = _CORRECTED
 
 
 class FocalLoss(_ClassLoss):

@@ -95,12 +95,10 @@ def test_columns_that_give_a_number_away(workspace, kind):
     assert finding.numbers["score"] >= 0.999
 
 
-@pytest.mark.parametrize(("target", "values"), [("label", ("low", "mid")), ("amount", (1.5, 2.5))])
-def test_training_rows_of_one_target_are_given_away_by_nothing(workspace, target, values):
+def test_training_rows_of_one_target_are_given_away_by_nothing(workspace):
     table = split_given(healthy(), 0)
-    split = pl.when(pl.col("part") == "train").then(pl.lit(values[0])).otherwise(pl.lit(values[1]))
-    task = {"label": "classification", "amount": "regression"}[target]
-    assert found(table.with_columns(split.alias(target)), target, workspace, task=task, **GIVEN) == ()
+    split = pl.when(pl.col("part") == "train").then(1.5).otherwise(2.5)
+    assert found(table.with_columns(split.alias("amount")), "amount", workspace, task="regression", **GIVEN) == ()
 
 
 def test_two_leaks_do_not_excuse_each_other(workspace):
