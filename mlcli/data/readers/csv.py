@@ -133,6 +133,8 @@ def _drop_nameless(layout: CsvLayout, frame: pl.DataFrame, width: int) -> tuple[
     width : of the header
     """
     nameless = [name for name in frame.columns if name.startswith(_NAMELESS)]
+    if not nameless:
+        return frame, []
     filled = {name for name in nameless if frame[name].cast(pl.String).fill_null("").ne("").any()}
     if f"{_NAMELESS}{width}" in filled:
         raise DataError(
@@ -143,7 +145,7 @@ def _drop_nameless(layout: CsvLayout, frame: pl.DataFrame, width: int) -> tuple[
     check_header(["" if name in filled else name for name in frame.columns], place)
     count = "a column is" if len(nameless) == 1 else f"{len(nameless)} columns are"
     note = f"{count} not read, without a name or a cell, as where lines end in the delimiter"
-    return frame.drop(nameless), [note] if nameless else []
+    return frame.drop(nameless), [note]
 
 
 def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]) -> pl.DataFrame | None:

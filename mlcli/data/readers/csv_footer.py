@@ -67,20 +67,28 @@ def check_bottom(layout: CsvLayout, dialect: Dialect, frame: pl.DataFrame) -> li
 
     frame : all cells as text, or Float64
     """
-    tail = [["" if cell is None else str(cell).strip(BLANKS) for cell in row] for row in frame.tail(_TAIL).rows()]
-    n_odd = next((n for n, row in enumerate(reversed(tail)) if not _is_odd(row)), len(tail))
-    body = frame.head(frame.height - max(1, n_odd))
-    if dialect.skip_footer == 0 or body.height < _LEAST_ROWS:
+    if dialect.skip_footer == 0 or frame.height <= _LEAST_ROWS:
         return []
+    last, n_odd = _texts(frame.row(-1)), 0
+    if _is_odd(last):
+        tail = map(_texts, reversed(frame.tail(_TAIL).rows()))
+        n_odd = next((n for n, row in enumerate(tail) if not _is_odd(row)), _TAIL)
+    first = frame.height - max(1, n_odd)
+    body = frame.head(first)
     sample = body.head(min(_SAMPLE_ROWS, max(_ROWS_FOR_SUMS, _MOST_CELLS // frame.width)))
-    last, begin = tail[-1], layout.line(frame.height - max(1, n_odd))
     if _is_labelled_total(last, sample, body) if n_odd else _is_sum(last, sample, body):
+        begin = layout.line(first)
         n_lines = 1 + layout.text.line(layout.end) - begin
-        _refuse_footer(layout.text, dialect, f"{layout.text.label}:{begin}", listed(tail[-max(1, n_odd)]), n_lines)
+        _refuse_footer(layout.text, dialect, f"{layout.text.label}:{begin}", listed(_texts(frame.row(first))), n_lines)
     label = _label_of(last)
     if label is None or not re.fullmatch(_ONE_SUM, last[label]) or _column_has(body, label, last[label]):
         return []
-    return [f"line {begin}, {listed(last)}, is read as a row; if it is a total, set dataset.skip_footer: 1"]
+    where = f"line {layout.line(frame.height - 1)}, {listed(last)}"
+    return [f"{where}, is read as a row; if it is a total, set dataset.skip_footer: 1"]
+
+
+def _texts(row: Sequence[object]) -> list[str]:
+    return ["" if cell is None else str(cell).strip(BLANKS) for cell in row]
 
 
 def _is_odd(row: Cells) -> bool:

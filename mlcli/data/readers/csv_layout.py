@@ -130,14 +130,19 @@ class CsvLayout:
             return DataError(f"{place}: blank line between rows; delete it, or write a missing cell as NA")
         cells = "1 cell" if size == 1 else f"{size} cells"
         expected = f"where the header has {width}" if self.header else f"where {width} are expected"
-        return DataError(f"{place}: {cells} {expected}; {_ragged_advice(line, chr(self.delimiter), size - width)}")
+        first = self.text.data[self.start : self.end][:BLOCK].tobytes().split(b"\n")
+        other = first[1 if begin == self.start and len(first) > 1 else 0].rstrip(b"\r")
+        usual = other.endswith(bytes([self.delimiter]))
+        return DataError(
+            f"{place}: {cells} {expected}; {_advice(line, chr(self.delimiter), size - width, usual=usual)}"
+        )
 
 
-def _ragged_advice(line: str, delimiter: str, surplus: int) -> str:
-    """What a row of this text, with so many cells too many, probably needs."""
+def _advice(line: str, delimiter: str, surplus: int, *, usual: bool) -> str:
+    """What a row of this text, with so many cells too many, probably needs; usual: others end in the delimiter, too."""
     if surplus < 0:
         return "complete the row"
-    if surplus == 1 and line.endswith(delimiter):
+    if surplus == 1 and line.endswith(delimiter) and not usual:
         return f"the line ends in {delimiter!r}: delete it there, or put it behind each row"
     if delimiter == " " and "  " in line:
         return "each blank separates cells: write one between two cells"
