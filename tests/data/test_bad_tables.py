@@ -114,6 +114,16 @@ CSV = {
         {},
         ["t.csv:22: column 'a': '2024-02-01 24:00' is not a date", "20 of 21"],
     ),
+    "digits of another script": (
+        "a,y\n2024-01-31 10:00,p\n2024-01-31 0৪:00,q\n".encode(),
+        {"types": {"a": "date"}},
+        ["t.csv:3: column 'a': '2024-01-31 0৪:00' is not a date"],
+    ),
+    "zone beyond a day": (
+        b"a,y\n2024-01-31T10:00+10:60,p\n",
+        {"types": {"a": "date"}},
+        ["t.csv:2: column 'a': '2024-01-31T10:00+10:60' is not a date"],
+    ),
     "another form of date": (
         b"a,y\n31/1/2024,p\n2/14/2024,q\n",
         {"dates": {"a": "%d/%m/%Y"}},

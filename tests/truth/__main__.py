@@ -11,12 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.truth import binaries, documents, numbers, texts
+from tests.truth import binaries, cells, documents, texts
 from tests.truth.page import nist_section, optimizers_section, suite_section, whole_page
 from tests.truth.suites import Suite
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "truth.md"
-SUITES = {suite.name: suite for module in (texts, numbers, documents, binaries) for suite in module.SUITES}
+SUITES = {suite.name: suite for module in (texts, cells, documents, binaries) for suite in module.SUITES}
 NIST = Suite("nist", "NIST", "mathnet/mathnet-numerics", "data/NIST", "", "", iter)
 NAMES = (*SUITES, "nist", "optimizers")
 

@@ -12,9 +12,10 @@ from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
+# Digits are ASCII's; \d has those of every script.
 ISO = (
-    r"^(\d{4}-\d{2}-\d{2})"
-    r"(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?(?:(Z)|([+-])(\d{2}):?(\d{2})))?)?$"
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?(?: ?(?:(Z)|([+-])([0-9]{2}):?([0-9]{2})))?)?$"
 )
 # A format with a four-digit year also reads two digits as a year of the first century.
 _FIRST_YEAR = 1000
@@ -127,6 +128,7 @@ def _iso(text: pl.Series) -> pl.Series:
     east = pl.when(pl.col("sign") == "-").then(-1).otherwise(1)
     micros = (pl.col("fraction").fill_null("") + "000000").str.slice(0, 6).cast(pl.Int64)
     valid = pl.col("day").is_not_null() & (part["hour"] < 24) & (part["minute"] < 60) & (part["second"] < 60)
+    valid &= (part["zone_hours"] < 24) & (part["zone_minutes"] < 60)
     moment = pl.lit(day) + pl.duration(
         hours=part["hour"] - east * part["zone_hours"],
         minutes=part["minute"] - east * part["zone_minutes"],

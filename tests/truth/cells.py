@@ -1,5 +1,6 @@
-"""Texts of numbers with the float64 they must become, to the bit: the collection of Nigel Tao's."""
+"""Suites of cells: numbers with the float64 they must become, to the bit, and dates."""
 
+import datetime
 import json
 import math
 import struct
@@ -10,10 +11,11 @@ from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.csv_dialect import Dialect
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.text_file import read_text
+from mlcli.data.tables.dates import as_dates
 from mlcli.data.tables.inference import as_numbers
 from mlcli.data.tables.rows import EXACT
 from mlcli.errors import DataError
-from tests.truth.suites import Case, Suite
+from tests.truth.suites import REFUSED, Case, Suite, judge
 
 
 def read_suite(folder):
@@ -68,6 +70,33 @@ def judge_all(group, suite, texts, numbers):
             yield Case(group, text, "wrong", f"read {number!r}, expected {expected!r}")
 
 
+def json_schema_dates(folder):
+    for name in ("date", "date-time"):
+        path = folder / "tests" / "draft2020-12" / "optional" / "format" / f"{name}.json"
+        cases = [case for group in json.loads(path.read_text(encoding="utf-8")) for case in group["tests"]]
+        for case in cases:
+            text, expected = case["data"], REFUSED
+            if not isinstance(text, str):
+                continue
+            if case["valid"] or (name == "date" and ":" in text and text[-1] == "Z"):  # a date may have a time
+                expected = instant(text.upper().replace(":60", ":59"))
+            kind = "RFC 3339" if case["valid"] else "not RFC 3339"
+            yield judge(f"{name}, {kind}", text, lambda text=text: read_date(text), expected)
+
+
+def instant(text):
+    """The moment in UTC, to the microsecond."""
+    moment = datetime.datetime.fromisoformat(text)
+    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def read_date(text):
+    found = as_dates(pl.Series("x", [text]))[0]
+    if found is None:
+        raise DataError(f"{text!r} is not a date")
+    return found
+
+
 SUITES = (
     Suite(
         "numbers",
@@ -80,5 +109,16 @@ SUITES = (
         "(all that JSON writes so).",
         "float16 and float32, which mlcli reads no text as.",
         parse_number,
+    ),
+    Suite(
+        "dates",
+        "Dates of the JSON Schema test suite",
+        "json-schema-org/JSON-Schema-Test-Suite",
+        "tests/draft2020-12/optional/format/date.json",
+        "Texts of the formats date and date-time, as cells of a column that is declared as dates without a format: the "
+        "moment in UTC must be the same. mlcli refuses years before 1000, leap seconds, a small t or z and fractions "
+        "of more than nine digits.",
+        "other formats: mlcli reads no times of day, durations or addresses.",
+        json_schema_dates,
     ),
 )
