@@ -94,7 +94,8 @@ def train(
     prepared : the data of this config, where step 1 has just been run
     """
     inputs = gather_inputs(config, reporter, prepared)
-    for note in rare_classes(inputs.prepared.profile):
+    read = (inputs.prepared.profile["cleaning"] or {}).get("notes", ())
+    for note in (*read, *rare_classes(inputs.prepared.profile)):
         reporter.say(note)
     for text in tell_far_values(find_far_values(inputs.features, inputs.prepared.splits.valid), "validation rows: "):
         reporter.warn(text)
