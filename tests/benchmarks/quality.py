@@ -12,9 +12,9 @@ import argparse
 import csv
 import datetime
 import json
-import re
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -139,12 +139,13 @@ def measure(one: Table, contender: str, seed: int, options: argparse.Namespace) 
     """The kept result, or a new one; None where the contender failed, which is said."""
     rows = "development" if options.development else "test"
     asked = () if contender in PEERS else (*options.sets, f"{options.timeout}s")
-    label = re.sub(r"[^\w=.,-]", "_", ",".join((f"{contender}-{seed}", *asked)))
-    kept = FOLDER / rows / one.name / f"{label}.json"
+    changes = f"-{zlib.crc32(repr(asked).encode()):08x}" if asked else ""
+    kept = FOLDER / rows / one.name / f"{contender}-{seed}{changes}.json"
     if contender not in PEERS and options.fresh:
         kept.unlink(missing_ok=True)
     if kept.is_file():
-        return Score(**json.loads(kept.read_text()))
+        found = json.loads(kept.read_text())
+        return Score(found["score"], found["seconds"])
     place = FOLDER / "work" / f"{rows}-{one.name}-{contender}-{seed}"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
@@ -154,7 +155,7 @@ def measure(one: Table, contender: str, seed: int, options: argparse.Namespace) 
         print(f"{one.name}, {contender}, seed {seed}: {error}", file=sys.stderr, flush=True)
         return None
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(asdict(result)))
+    kept.write_text(json.dumps({"asked": asked, **asdict(result)}))
     print(f"{one.name}, {contender}, seed {seed}: {result.score:.6g} in {result.seconds:.0f} s", flush=True)
     return result
 
