@@ -10,6 +10,7 @@ import polars as pl
 
 from mlcli.config.sections.rows import MissingConfig, NumberFormat
 from mlcli.config.tree import Value
+from mlcli.data.cleaning import distinct_counts
 from mlcli.data.quality.checks import has_code_name, has_id_name, is_index
 from mlcli.data.quality.leaks import is_copy
 from mlcli.data.tables.dates import as_dates
@@ -181,24 +182,36 @@ def suggest_roles(
     why = f"determines {target.name}; remove it from drop if it is known when predicting"
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     readings = dict(read_texts(frame, texts, cells.decimal))
-    roles = (_role(frame[name], raw[name], cells, readings.get(name), is_text=is_text) for name in frame.columns)
+    distinct = distinct_counts(frame)
+    settled = {name: ColumnRole(name, "number") for name in _fractions(frame, raw) - cells.numbers.keys()}
+    for name in (name for name, count in distinct.items() if count <= 1):
+        alike = f"{CONSTANT} that has a value" if frame[name].has_nulls() else CONSTANT
+        settled[name] = ColumnRole(name, "drop", alike if distinct[name] else EMPTY)
+    # A copy of classes, all known, has as many values as there are classes; those of many rows are estimated.
+    most = target.n_unique() if target.dtype == pl.String and not target.has_nulls() else frame.height
+    roles = (
+        settled.get(name) or _role(frame[name], raw[name], cells, readings.get(name), is_text=is_text)
+        for name in frame.columns
+    )
     return tuple(
         replace(role, use="drop", why=why, declared=False)
-        if role.use != "drop" and is_copy(frame[role.name], target)
+        if role.use != "drop" and 0.9 * distinct[role.name] <= most and is_copy(frame[role.name], target)
         else role
         for role in roles
     )
+
+
+def _fractions(frame: pl.DataFrame, raw: pl.DataFrame) -> set[str]:
+    """Columns of numbers that are not all whole, and of which none begins with a 0 as codes do."""
+    codes = raw.select(pl.col(pl.String).str.contains(_LEADING_ZERO).any())
+    broken = frame.select(pl.col(pl.Float64)).select((pl.all() != pl.all().round()).any())
+    return {column.name for column in broken if column[0]} - {column.name for column in codes if column[0]}
 
 
 def _role(
     column: pl.Series, raw: pl.Series, cells: CellsFound, reading: Reading | None, *, is_text: bool
 ) -> ColumnRole:
     known = column.drop_nulls()
-    if not len(known):
-        return ColumnRole(column.name, "drop", EMPTY)
-    if known.n_unique() == 1:
-        why = CONSTANT if len(known) == len(column) else f"{CONSTANT} that has a value"
-        return ColumnRole(column.name, "drop", why)
     if column.dtype == pl.Float64:
         return _number_role(column, known, raw, cells.numbers.get(column.name))
     if reading is None:
