@@ -44,10 +44,16 @@ _FOREIGN = {
     b"<?xml": "an XML document; save the table as CSV",
 }
 # UTF-8 read as Latin-1 or cp1252 and saved as UTF-8: Ã or Â before what is no letter.
-_TWICE_ENCODED = re.compile(
-    rb"\xc3[\x82\x83](?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe]|\xc6\x92|\xcb[\x86\x9c]|\xe2[\x80-\x84].)"
-)
-_LOST = "\ufffd".encode()
+# What a wrong encoding left, each with what is said of the word.
+_DAMAGED = {
+    "may be UTF-8 that was read as cp1252 and saved again": re.compile(
+        rb"\xc3[\x82\x83](?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe]|\xc6\x92|\xcb[\x86\x9c]|\xe2[\x80-\x84].)"
+    ),
+    "has the mark U+FFFD of a letter that a wrong encoding lost": re.compile("\ufffd".encode()),
+    "has a control character (U+0080 to U+009F), as of cp1252 that was read as latin-1": re.compile(
+        rb"\xc2[\x80-\x84\x86-\x9f]"  # U+0085 may be a line end
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -114,12 +120,9 @@ class TextFile:
         yield from self.notes
         if self.is_ascii():
             return
-        if found := _TWICE_ENCODED.search(self.buffer):
-            where = f"{self.label}:{self.line(found.start())}"
-            yield f"{where}: {self.word(found.start())} may be UTF-8 that was read as cp1252 and saved again"
-        if (lost := self.buffer.find(_LOST)) >= 0:
-            where = f"{self.label}:{self.line(lost)}"
-            yield f"{where}: {self.word(lost)} has the mark U+FFFD of a letter that a wrong encoding lost"
+        for meaning, damage in _DAMAGED.items():
+            if found := damage.search(self.buffer):
+                yield f"{self.label}:{self.line(found.start())}: {self.word(found.start())} {meaning}"
 
     def word(self, offset: int) -> str:
         """The cell at offset, as far as a message needs it."""

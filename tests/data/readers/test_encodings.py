@@ -100,6 +100,8 @@ def test_wrong_encodings_are_refused(data, encoding, said):
 DOUBTED = {
     "read twice": (table(SPANISH, "utf-8").decode("cp1252").encode(), "utf-8", "t.csv:2: 'aÃ±o' may be UTF-8"),
     "lost letters": ("a,b\nM\ufffdlaga,1\n".encode(), "utf-8", "'M\ufffdlaga' has the mark U+FFFD"),
+    "controls": ("a,b\nx,1\nd\x92Artagnan,2\n".encode(), "utf-8", "t.csv:3: 'd\\x92Artagnan' has a control character"),
+    "controls, declared": (b"a,b\nd\x92Artagnan \xe0 Paris,2\n", "latin-1", "as of cp1252 that was read as latin-1"),
     "another alphabet": (table(RUSSIAN, "koi8-r"), "cp1251", "as koi8-r, город, Москва"),
     "pairs of bytes": (table(SPANISH, "latin-1"), "gbk", "as latin-1, año, Málaga"),
     "none": (table(SPANISH, "latin-1"), "cp1252", ""),
