@@ -131,8 +131,9 @@ def check_initial_loss(experiment: Experiment, context: TrainingContext) -> Chec
 
 
 def _describe_chance(experiment: Experiment, chance: float) -> str:
-    is_entropy = experiment.config.loss.name in ("auto", "bce", "cross_entropy") and experiment.n_classes
-    return f"chance: {f'ln {experiment.n_classes} = ' if is_entropy else ''}{chance:.4g}"
+    classes = experiment.n_classes  # weighted, or by another loss, the chance loss is another
+    is_entropy = classes > 0 and math.isclose(chance, math.log(classes), rel_tol=1e-4)
+    return f"chance: {f'ln {classes} = ' if is_entropy else ''}{chance:.4g}"
 
 
 def check_few_rows(experiment: Experiment) -> Check:

@@ -147,7 +147,8 @@ def _network(model: ModelConfig) -> str:
 def _aim(task: FittedTask) -> str:
     if not isinstance(task, Classification):
         more = f" and {len(task.targets) - 3} more" if len(task.targets) > 3 else ""
-        return f"predicts {', '.join(task.targets[:3])}{more}"
+        quantile = "" if task.q is None else f"the {task.q:g} quantile of "
+        return f"predicts {quantile}{', '.join(task.targets[:3])}{more}"
     if len(task.classes) == 2:
         return f"classifies ‘{task.classes[0]}’ and ‘{task.classes[1]}’"
     return f"predicts one of {len(task.classes)} classes"

@@ -123,9 +123,12 @@ def _model(summary: DataSummary) -> tuple[CommentedKey, ...]:
 def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
     target = summary.frame[summary.target]
     if summary.task == "regression":
+        found = []
         if abs(target.skew() or 0.0) > _SKEWED / 2:
-            return (CommentedKey("loss", {"name": "huber"}, f"{summary.target} is skewed: outliers count less"),)
-        return ()
+            found.append(CommentedKey("loss", {"name": "huber"}, f"{summary.target} is skewed: outliers count less"))
+        if target.min() in (0, 1) and bool((target % 1 == 0).all()):
+            found.append(CommentedKey("loss", "poisson", f"if {summary.target} counts something", off=True))
+        return tuple(found)
     counts = target.value_counts(sort=True)
     rarest, n_rare = counts.row(-1)
     share = n_rare / summary.n_rows

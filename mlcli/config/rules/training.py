@@ -50,6 +50,7 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
         message = "identity can be negative, which no count is; use auto: exp with loss poisson"
         yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
     yield from _check_quantile_metrics(config)
+    yield from _check_searched_quantile(config)
     if getattr(config.loss, "correct_probabilities", False):
         yield from _check_correction(config.loss, config.model)
     task = config.dataset.known_task
@@ -116,6 +117,16 @@ def _check_quantile_metrics(config: Config) -> Iterator[ConfigIssue]:
             yield ConfigIssue(place, message, reads=(("loss", "name"),))
         elif name == "coverage" and place[0] != "evaluation":
             yield ConfigIssue(place, "coverage is right at loss.q, and a constant reaches it; use pinball")
+
+
+def _check_searched_quantile(config: Config) -> Iterator[ConfigIssue]:
+    """Trials of different quantiles, compared by a loss of their own."""
+    early, metric = config.training.early_stopping, str(config.improve.metric)
+    if early is not None and metric == "auto":
+        metric = early.metric
+    if config.loss.name == "quantile" and "loss.q" in config.improve.space and metric in ("auto", "loss", "pinball"):
+        message = "losses of different quantiles are not comparable; train a configuration for each quantile"
+        yield ConfigIssue((*SPACE, "loss.q"), message, at_key=True, reads=(("loss", "name"), ("improve", "metric")))
 
 
 def _check_metrics(config: Config, task: Task) -> Iterator[ConfigIssue]:
