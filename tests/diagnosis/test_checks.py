@@ -2,10 +2,23 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
-from mlcli.diagnosis.checks import RateRange, check_few_rows, check_learning_rate, run_checks, run_range_test
+from mlcli.config.sections.model import PoissonLoss
+from mlcli.diagnosis.checks import (
+    RateRange,
+    check_few_rows,
+    check_initial_loss,
+    check_learning_rate,
+    run_checks,
+    run_range_test,
+)
+from mlcli.diagnosis.experiment import measure_chance
+from mlcli.models.task import Regression
+from mlcli.training.losses import build_cost
 
 
 def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experiment):
@@ -18,6 +31,32 @@ def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experim
     loss = (z.exp().log1p() - y * z).mean().item()
     assert first.passed
     assert first.evidence == f"{loss:.4g} before the first step; chance: ln 2 = {math.log(2):.4g}"
+
+
+PLANE = "dataset={name: plane, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}"
+
+
+def test_chance_is_the_best_constant_of_the_loss(make_experiment):
+    experiment = make_experiment(PLANE, "loss={name: quantile, q: 0.9}")
+    y = experiment.train.y[:, 0].double().numpy()
+    constants = [mean_pinball_loss(y, np.full(len(y), other), alpha=0.9) for other in y]
+    assert experiment.chance(experiment.context()).uniform_loss == pytest.approx(min(constants), rel=1e-5)
+
+
+def test_chance_of_counts_is_half_the_deviance_from_their_mean():
+    task = Regression(("n",), (0.0,), (2.5,), output="exp")
+    counts = np.array([[0.0], [1.0], [3.0], [6.0]])
+    cost = build_cost(PoissonLoss(name="poisson"), task, torch.device("cpu"))
+    expected = mean_poisson_deviance(counts, np.full((4, 1), 2.5)) / (2 * 2.5)
+    assert measure_chance(cost, task, task.standardise(counts)).uniform_loss == pytest.approx(expected)
+
+
+def test_weighted_chance_is_not_called_ln_k(make_experiment):
+    first = make_experiment().task.classes[0]
+    experiment = make_experiment(f"loss={{name: bce, class_weights: {{'{first}': 3}}}}")
+    evidence = check_initial_loss(experiment, experiment.context()).evidence
+    assert "; chance: " in evidence
+    assert "ln 2" not in evidence
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,16 @@ def test_skill(truth, predicted, skill):
     assert skill_of(np.array(truth), np.array(predicted)) == pytest.approx(skill)
 
 
+def test_the_skill_of_a_quantile_is_that_of_its_loss(make_experiment):
+    plane = "dataset={name: plane, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}"
+    experiment = make_experiment(plane, "loss={name: quantile, q: 0.9}", "model.hidden=[]")
+    context = experiment.context()
+    with torch.no_grad():
+        context.model.output.weight.zero_()
+        context.model.output.bias.copy_(experiment.task.outputs_of(experiment.task.best_constant))
+    assert probe_network(experiment, context).skill == pytest.approx(0, abs=1e-5)
+
+
 def test_units_and_gradients_of_a_network(make_experiment):
     experiment = make_experiment("model.activation=relu", "model.hidden=[4, 3]")
     context = experiment.context()

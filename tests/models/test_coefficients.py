@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from sklearn.linear_model import PoissonRegressor
 
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Images, Table
@@ -9,6 +10,8 @@ from mlcli.features.fitted import fit_features
 from mlcli.models.coefficients import tabulate_weights
 from mlcli.models.networks import build_model
 from mlcli.models.task import fit_task
+from mlcli.training.context import TensorDataset, build_context
+from mlcli.training.loop import new_state, train_model
 
 # Seven houses: square metres and euros, and the least-squares line through them.
 SIZES = [42.45, 54.25, 32.5, 62.3, 28.4, 45.69, 58.2]
@@ -81,6 +84,27 @@ def test_seven_houses(scale):
     assert weights.weights[0, 0] == pytest.approx(SLOPE, abs=0.01)
     assert weights.intercept[0] == pytest.approx(INTERCEPT, abs=0.1)
     assert weights.to_json()["outputs"]["price"]["weights"]["size"] == weights.weights[0, 0]
+
+
+def test_a_linear_model_of_counts_is_scikit_learns_poisson_regression():
+    rng = np.random.default_rng(3)
+    x = rng.normal([5.0, -1.0], [2.0, 0.1], size=(300, 2))
+    frame = pl.DataFrame({"a": x[:, 0], "b": x[:, 1], "n": rng.poisson(np.exp(0.2 * x[:, 0] + 3 * x[:, 1] + 4))})
+    data = Table(frame, (Column("a", "number"), Column("b", "number")), (Column("n", "number"),))
+    peer = PoissonRegressor(alpha=0, tol=1e-10, max_iter=1000).fit(x, frame["n"].to_numpy())
+    sections = {
+        "loss": {"name": "poisson"},
+        "optimizer": {"name": "lbfgs"},
+        "training": {"epochs": 60, "batch_size": "full", "precision": "float32"},
+    }
+    features, task, _ = fitted(data, "regression", **sections)
+    rows = TensorDataset(features.transform(data), task.encode(data))
+    context = build_context(config(**sections), task, rows, TensorDataset(rows.x[:0], rows.y[:0]))
+    trained = train_model(context, new_state(context))
+    weights = tabulate_weights(trained.model, features, task)
+    assert (weights.outputs, weights.unit) == (("n",), "log")
+    np.testing.assert_allclose(weights.weights[0], peer.coef_, rtol=1e-3)
+    assert weights.intercept[0] == pytest.approx(peer.intercept_, rel=1e-3)
 
 
 @pytest.mark.parametrize("extra", [{}, {"extract": {"name": "pca", "components": 3}}])

@@ -12,7 +12,13 @@ from mlcli.io.atomic import atomic_folder
 from mlcli.models.task import Classification, Predictions
 from mlcli.reporter import Silent
 from mlcli.runs import predictions as predictions_module
-from mlcli.runs.predictions import SavedPredictions, fingerprint_rows, load_predictions, save_predictions
+from mlcli.runs.predictions import (
+    SavedPredictions,
+    _compare,
+    fingerprint_rows,
+    load_predictions,
+    save_predictions,
+)
 from tests.evaluation.examples import classification, number_predictions, regression, three_classes
 
 
@@ -64,6 +70,28 @@ def test_too_many_are_not_kept_and_the_older_ones_go(tmp_path, monkeypatch):
     save_predictions(tmp_path, three_classes_saved())
     assert load_predictions(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def two_targets_saved(q, error):
+    truth = np.stack([np.arange(50.0), 100 * np.arange(50.0)], axis=1)
+    task = dataclasses.replace(regression(2), q=q, constant=() if q is None else (1.0, 1.0))
+    return SavedPredictions("test", "d" * 64, task, truth, number_predictions(truth + error))
+
+
+@pytest.mark.parametrize(
+    ("q", "names"),
+    [(None, {"rmse of y1": 1.0, "rmse of y2": -4.0}), (0.9, {"pinball of y1": 0.1, "pinball of y2": -0.4})],
+)
+def test_each_of_several_targets_is_compared_by_what_the_loss_stands_for(q, names):
+    ours, theirs = two_targets_saved(q, np.array([3.0, 1.0])), two_targets_saved(q, np.array([2.0, 5.0]))
+    pair = _compare(("b/1", ours), ("a/1", theirs), 0.95)
+    found = {one.name: one.value for one in pair.differences if " of " in one.name}
+    assert found == pytest.approx(names)
+
+
+def test_a_quantile_is_not_compared_with_the_mean():
+    pair = _compare(("b/1", two_targets_saved(0.9, 1.0)), ("a/1", two_targets_saved(None, 1.0)), 0.95)
+    assert pair.reason == "they predict different numbers: the 0.9 quantile and the mean"
 
 
 def test_none_are_kept_where_nothing_was_measured(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.errors import ArtefactError, ResourceError
+from mlcli.errors import ArtefactError, DataError, ResourceError
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import choose_selection_metric
 from mlcli.search.search import Budget, Periodic, Search, SearchCallback, recommended_values
@@ -277,10 +277,23 @@ NUMBER = Regression(("y",), (0.0,), (1.0,))
         (["improve.folds=3"], PAIR, {}, "log_loss"),
         (["improve.folds=3"], NUMBER, {}, "rmse"),
         (["improve.folds=3", "training.early_stopping={metric: f1_macro}"], PAIR, {}, "f1_macro"),
+        (["improve.folds=3"], replace(NUMBER, q=0.9), {}, "pinball"),
+        (["improve.folds=3"], replace(NUMBER, output="exp"), {}, "poisson_deviance"),
+        ([], replace(NUMBER, q=0.9), {"loss.name": 0}, "pinball"),
     ],
 )
 def test_trials_are_compared_by_a_number_that_means_the_same_in_all(make_config, sets, task, searched, metric):
     assert choose_selection_metric(make_config(*sets), task, searched).metric == metric
+
+
+def test_a_metric_without_a_value_on_the_rows_compared_is_refused(make_config, make_search_context):
+    plane = "dataset={name: plane, rows: 40, noise: 0.0, split: {test: 0.2, valid: 1}}"
+    with pytest.raises(
+        DataError, match=r"improve\.metric: r2 cannot be measured on the 1 validation rows: a "
+    ):
+        make_search_context(make_config(plane, "improve.metric=r2"))
+    folds = make_search_context(make_config(plane, "improve.metric=r2", "improve.folds=3")).folds
+    assert len(folds.truth) > 30
 
 
 def trial(number, score, state="complete"):
