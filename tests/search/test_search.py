@@ -288,9 +288,7 @@ def test_trials_are_compared_by_a_number_that_means_the_same_in_all(make_config,
 
 def test_a_metric_without_a_value_on_the_rows_compared_is_refused(make_config, make_search_context):
     plane = "dataset={name: plane, rows: 40, noise: 0.0, split: {test: 0.2, valid: 1}}"
-    with pytest.raises(
-        DataError, match=r"improve\.metric: r2 cannot be measured on the 1 validation rows: a "
-    ):
+    with pytest.raises(DataError, match=r"improve\.metric: r2 cannot be measured on the 1 validation rows: a "):
         make_search_context(make_config(plane, "improve.metric=r2"))
     folds = make_search_context(make_config(plane, "improve.metric=r2", "improve.folds=3")).folds
     assert len(folds.truth) > 30
