@@ -221,3 +221,88 @@ def test_unknown_formats(tmp_path, name, format):
 def test_a_model_of_pictures_takes_no_table():
     with pytest.raises(DataError, match="28 × 28"):
         parse_input("new.csv", Schema(image_shape=(28, 28)), dataset())
+
+
+# Training files with lines that are no rows; new files with and without them.
+LAYOUTS = {
+    "as in training": ({"skip_rows": 2}, "#log 7\n\nsize,color\n1,red\n2,blue\n", []),
+    "plain": ({"skip_rows": 2}, "size,color\n1,red\n2,blue\n", []),
+    "a total": (
+        {"skip_footer": 1},
+        "size,color\n1,red\n2,blue\n1,red\n2,blue\nTotal,\n",
+        ["'Total, ' seems to be a total or a note, not a row; it is not read, as in training"],
+    ),
+    "no total": ({"skip_footer": 1}, "size,color\n1,red\n2,blue\n", []),
+    "units": (
+        {"skip_rows": [2]},
+        "size,color\nm2,\n1,red\n2,blue\n1,red\n2,blue\n",
+        ["'m2, ', without a number where the rows have one"],
+    ),
+    "no units": ({"skip_rows": [2]}, "size,color\n1,red\n2,blue\n1,red\n2,blue\n", []),
+    "names of a file without header": (
+        {"header": False, "columns": ["size", "color", "y"]},
+        "1,red\n2,blue\n",
+        ["the file has no header; its columns are named by position"],
+    ),
+    "with the target": (
+        {"header": False, "columns": ["size", "color", "y"]},
+        "1,red,p\n2,blue,q\n",
+        ["the file has no header"],
+    ),
+    "the target in the middle": (
+        {"header": False, "columns": ["size", "y", "color"]},
+        "1,red\n2,blue\n",
+        ["no header"],
+    ),
+    "a header after all": ({"header": False, "columns": ["size", "color", "y"]}, "color,size\nred,1\nblue,2\n", []),
+}
+
+
+@pytest.mark.parametrize(("keys", "text", "notes"), LAYOUTS.values(), ids=LAYOUTS)
+def test_new_files_may_have_the_lines_of_the_training_file_or_not(tmp_path, keys, text, notes):
+    incoming = read(tmp_path / "new.csv", text, config=dataset(**keys))
+    assert incoming.table.frame.head(2).to_dict(as_series=False) == {"size": [1.0, 2.0], "color": ["red", "blue"]}
+    assert len(incoming.table) == text.count("red") + text.count("blue")
+    assert len(incoming.notes) == len(notes)
+    assert all(part in note for part, note in zip(notes, incoming.notes, strict=True))
+
+
+NUMBERED = Schema((Column("x1", "number"), Column("x3", "category")))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1,p,red\n2,q,blue\n", ""),
+        ("1,red\n2,blue\n", "2 cells without a header, but 3 columns in training, of which the target is not the last"),
+        ("1,p,red,7\n2,q,blue,8\n", ""),
+    ],
+)
+def test_columns_without_names_go_by_position(tmp_path, text, said):
+    (tmp_path / "new.csv").write_text(text)
+    config = dataset(header=False, target="x2")
+    if said:
+        with pytest.raises(DataError, match=said):
+            parse_input(str(tmp_path / "new.csv"), NUMBERED, config)
+        return
+    incoming = parse_input(str(tmp_path / "new.csv"), NUMBERED, config)
+    assert incoming.table.frame.to_dict(as_series=False) == {"x1": [1.0, 2.0], "x3": ["red", "blue"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "1,red\n2,blue\n3,red\n4,blue\n",
+            "looks like a row, not like column names: '1, red'; write the names as the first line: size",
+        ),
+        (
+            "#log\nsize,color\n1,red\n2,blue\n",
+            "'#log' above the table; expected the header. Line 2 seems to be the header",
+        ),
+        ("size,color\n1,red\n2,blue\n3,red\nTotal,\n", "seems to be a total or a note, not a row; delete it"),
+    ],
+)
+def test_lines_that_training_did_not_have_are_refused(tmp_path, text, said):
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "new.csv", text)

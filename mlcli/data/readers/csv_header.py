@@ -96,9 +96,11 @@ def check_top(text: TextFile, dialect: Dialect) -> list[str]:
 def _may_be_header(records: Sequence[Record], at: int, width: int) -> bool:
     """Whether a record has the table's width, or one less where rows end in a delimiter, and is no title."""
     cells = records[at][1]
-    following = next((cells for _, cells in records[at + 1 :] if len(cells) == width and any(cells)), [])
+    below = [cells for _, cells in records[at + 1 :] if len(cells) == width and any(cells)]
+    following = below[0] if below else []
     if len(cells) == width - 1 and following:
-        return not following[-1] or at == 0
+        has_values = any(kind_of_cell(cell) in ("number", "date") for row in below[1:] for cell in row)
+        return not following[-1] or (at == 0 and not (_can_be_names(following) and has_values))
     if len(cells) != width or not any(cells):
         return False
     n_given = sum(map(bool, cells))

@@ -43,6 +43,7 @@ EDGES = {
     ),
     "a title of one cell": (["Monthly report,,,", HEADER, *rows()], 1, {"skip_rows": 1}),
     "a title and empty cells": (["Monthly report,,,", ",,,", HEADER, *rows()], 1, {"skip_rows": 2}),
+    "a title above two columns": (["Report", "t,load", *(f"{i},{i * i}.5" for i in range(9))], 1, {"skip_rows": 1}),
     "blank lines": (["", "", HEADER, *rows()], 1, {"skip_rows": 2}),
     "units": ([HEADER, "yyyy,degC,m/s,", *rows()], 2, {"skip_rows": (2,)}),
     "units and processing": ([HEADER, "TS,Deg C,m/s,", ",Avg,Smp,", *rows()], 2, {"skip_rows": (2, 3)}),
