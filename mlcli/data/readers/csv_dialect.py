@@ -54,7 +54,7 @@ class EdgeError(DataError):
         self.dialect = replace(dialect, **keys)  # type: ignore[arg-type]
         written = ", ".join(f"dataset.{key}: {flow(value)}" for key, value in keys.items())
         self.found = found
-        self.note = f"{found}; so {written} is set"
+        self.note = f"{found}; so {' and '.join(f'dataset.{key}' for key in keys)} is set"
         super().__init__(f"{found}; {advice.format(written)}")
 
 

@@ -71,7 +71,7 @@ def find_encoding(data: bytes | mmap) -> Encoding:
         return Encoding(marked)
     if b"\0" in start:
         return Encoding(_with_nuls(start))
-    return Encoding("utf-8") if decodes(data, "utf-8") else _guess(data)
+    return Encoding("utf-8") if decodes(data, "utf-8", final=True) else _guess(data)
 
 
 def doubt_encoding(data: bytes | mmap, encoding: str) -> Iterator[str]:
@@ -85,12 +85,12 @@ def doubt_encoding(data: bytes | mmap, encoding: str) -> Iterator[str]:
         yield f"as {encoding}, words are {ours}; as {found.name}, {', '.join(found.words)}; see dataset.encoding"
 
 
-def decodes(data: bytes | mmap, encoding: str) -> bool:
-    """Whether data, which may end within a character, is text in this encoding."""
+def decodes(data: bytes | mmap, encoding: str, *, final: bool = False) -> bool:
+    """Whether data is text in this encoding; unless it is final, it may end within a character."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for start in range(0, len(data), BLOCK):
-            decoder.decode(data[start : start + BLOCK])
+            decoder.decode(data[start : start + BLOCK], final and start + BLOCK >= len(data))
     except UnicodeDecodeError:
         return False
     return True
@@ -111,7 +111,7 @@ def _guess(data: bytes | mmap) -> Encoding:
     words = list(dict.fromkeys(_foreign_words(data)))
     valid = [word for word in words if word.decode("utf-8", "ignore").encode() == word]
     if len(valid) >= max(1, _MIXED * len(words)):
-        return Encoding("utf-8", mixed=True)
+        return Encoding("utf-8", mixed=not decodes(data, "utf-8"))
     ranked = sorted(_GUESSED, key=lambda name: -round(_plausibility(words, name), 3))
     found = next((name for name in ranked if decodes(data, name)), "latin-1")
     if found == "cp1252" and not any(0x80 <= byte <= 0x9F for byte in b"".join(words)) and decodes(data, "latin-1"):

@@ -228,9 +228,9 @@ def _decoded(data: bytes | mmap.mmap, label: str, encoding: str) -> bytes:
 def _is_utf8(data: bytes | mmap.mmap, encoding: str) -> bool:
     """Whether text of one byte a letter, or of two or four, is UTF-8 instead, as such text never happens to be."""
     if encoding.lower().startswith("u"):
-        return data.find(b"\0") < 0 and decodes(data, "utf-8")
+        return data.find(b"\0") < 0 and decodes(data, "utf-8", final=True)
     ascii_alone = int(np.frombuffer(data, dtype=np.uint8).max(initial=0)) < _NOT_ASCII
-    return not ascii_alone and len("é".encode(encoding, "replace")) == 1 and decodes(data, "utf-8")
+    return not ascii_alone and len("é".encode(encoding, "replace")) == 1 and decodes(data, "utf-8", final=True)
 
 
 def _first_not_ascii(text: bytes | mmap.mmap) -> int:
