@@ -233,8 +233,8 @@ def _ends(values: pl.Series) -> tuple[Any, Any]:
 def _code_doubts(raw: Rows, numbers: Sequence[str]) -> Iterator[Doubt]:
     """Columns of numbers with cells such as 007 or +34600123456."""
     schema = raw.frame.schema
-    texts = [name for name in numbers if schema[name] == pl.String]
-    found = raw.frame.select(pl.col(name).str.contains(_CODE).any() for name in texts)
+    texts = raw.frame.select(name for name in numbers if schema[name] == pl.String)
+    found = texts.select(pl.all().str.contains(_CODE).any())
     for name in (column.name for column in found if column[0]):
         text = raw.frame[name]
         cells = text.filter(text.str.contains(_CODE))

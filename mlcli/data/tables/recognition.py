@@ -20,9 +20,10 @@ _CURRENCIES = (
     "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN NOK NZD PEN PLN RON RUB SEK "
     "SGD THB TRY UAH USD UYU ZAR"
 )
+_FRONT = rf"[A-Z]{{0,3}}\p{{Sc}}|{_CURRENCIES.replace(' ', '|')}|Rs\.?|kr\.?|Fr\.?|S/\.?"
 # Captures the currency in front, the digits with their marks, and the unit behind.
 _PARTS = (
-    rf"^[-+( ]*([A-Z]{{0,3}}\p{{Sc}}|{_CURRENCIES.replace(' ', '|')}|Rs\.?|kr\.?|Fr\.?|S/\.?)?[-+( ]*"
+    rf"^[-+( ]*({_FRONT})?[-+( ]*"
     r"([0-9](?:[0-9.,'_ ]*[0-9])?[.,]?|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?(?: *- | *\)? *)"
     r"((?:[^0-9 .,'_()+:/\-]|/[^0-9 ])[^ )]{0,11}(?: [^0-9 )]{1,11})?)?[- )]*$"
 )
@@ -51,7 +52,10 @@ _CLOCK = (
     r"(?:(?:[ t]|, )(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?P<f>\.\d+)?)?"
     r"(?: ?(?P<p>[ap](?:m|\. ?m\.)))?(?: ?(?P<z>[+-]\d{2}:?\d{2}))?)?"
 )
-_WEEKDAY = r"(?:(?P<a>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*),? )?"
+_WEEKDAYS = "mon|tue|wed|thu|fri|sat|sun"
+# What a cell begins with that may be a number or a date: most other texts need no second look.
+_BEGINS = rf"^[+(\s\p{{Pd}}\u{{2212}}]*(?:{_FRONT})?[+(\s\p{{Pd}}\u{{2212}}]*\pP?\d|^(?i:{_NAME}|{_WEEKDAYS})"
+_WEEKDAY = rf"(?:(?P<a>(?:{_WEEKDAYS})[a-z]*),? )?"
 _DATES = tuple(re.compile(f"{_WEEKDAY}{order}{_CLOCK}") for order in _ORDERS)
 _DIRECTIVES = {"a": "%A", "d": "%d", "m": "%m", "b": "%b", "M": "%M", "S": "%S", "f": ".%f", "p": "%p", "z": "%z"}
 
@@ -99,10 +103,12 @@ class Reading:
 
 def read_texts(frame: pl.DataFrame, names: Sequence[str], decimal: Decimal) -> Iterator[tuple[str, Reading]]:
     """How text columns may be read as dates or numbers; of those of which half of the known cells can be."""
-    digits = {name: pl.col(name).str.contains(r"\d") & (pl.col(name).str.len_bytes() <= _LONGEST) for name in names}
-    may_be = frame.select((digits[name].sum() * 2 >= pl.col(name).count()) & digits[name].any() for name in names)
-    for name in (column.name for column in may_be if column[0]):
-        known = frame.select(pl.col(name).alias("cell")).drop_nulls()
+    texts = frame.select(names)
+    may_be = pl.all().str.contains(_BEGINS) & (pl.all().str.len_bytes() <= _LONGEST)
+    for text, twice in zip(texts, texts.select(may_be.sum() * 2), strict=True):
+        if twice[0] < max(1, text.count()):
+            continue
+        name, known = text.name, text.drop_nulls().alias("cell").to_frame()
         cells = known.group_by("cell", maintain_order=True).agg(pl.len().alias("n"))
         if (reading := read_dates(cells) or read_numbers(cells, decimal)) is not None:
             yield name, reading
