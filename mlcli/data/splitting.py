@@ -96,6 +96,11 @@ def moved_borders(config: SplitConfig, n_rows: int, n_valid: int, n_test: int, *
     )
 
 
+def dependent_groups(config: SplitConfig, rows: Dataset) -> np.ndarray | None:
+    """The groups of a split by group, whose rows are not independent of each other; None for other splits."""
+    return rows.groups if config.by == "group" and isinstance(rows, Table) else None
+
+
 def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
     """The rows at these places, in this order."""
     if isinstance(rows, Table):

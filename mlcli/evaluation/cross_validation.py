@@ -14,7 +14,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.data.folds import FoldCount, rows_before, split_folds
 from mlcli.data.prepare import Prepared
-from mlcli.data.splitting import effective_seed, join_rows, split_rows, take_rows
+from mlcli.data.splitting import dependent_groups, effective_seed, join_rows, split_rows, take_rows
 from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
 from mlcli.errors import DataError
 from mlcli.evaluation.refit import Spread, announce, refit, spreads_of
@@ -80,14 +80,14 @@ def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> Fol
         measure(folds.task, folds.truth[rows], own, settings.metrics)
         for rows, own in zip(folds.held_out, predictions, strict=True)
     ]
-    pooled = folds.pool(predictions)
+    pooled, groups = folds.pool(predictions), dependent_groups(config.dataset.split, folds.rows)
     return FoldScores(
         n_rows=len(pooled),
         n_folds=folds.n_folds,
         repeats=len(folds.held_out) // folds.n_folds,
         spreads=() if settings.folds == "leave_one_out" and folds.groups is None else spreads_of(scores),
         pooled=tuple(
-            measure(folds.task, folds.pooled_truth, pooled, settings.metrics, settings.confidence, config.seed)
+            measure(folds.task, folds.pooled_truth, pooled, settings.metrics, settings.confidence, config.seed, groups)
         ),
         by=config.dataset.split.by if folds.groups is not None else "",
     )

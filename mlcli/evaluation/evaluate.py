@@ -116,11 +116,12 @@ def evaluate_predictions(
     stand_in_for: str | None = None,
     weights: WeightsTable | None = None,
     weighting: str | None = None,
+    groups: np.ndarray | None = None,
 ) -> Evaluation:
     """Measure predictions and the baselines on the same rows with the same metrics.
 
-    truth : as `task.truth` gives it
-    seed  : of the resamples behind the intervals
+    truth  : as `task.truth` gives it
+    seed   : of the resamples behind the intervals, which are of whole groups where there are groups
 
     Raises ConfigError when config.metrics names a metric that does not suit the task.
     """
@@ -137,8 +138,8 @@ def evaluate_predictions(
     return Evaluation(
         split=split,
         n_rows=len(predictions),
-        scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed)),
-        baselines=tuple(_measure_baseline(task, truth, predictions, own, config, seed) for own in baselines),
+        scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed, groups)),
+        baselines=tuple(_measure_baseline(task, truth, predictions, own, config, seed, groups) for own in baselines),
         classes=classes,
         per_class=per_class,
         confusion=confusion,
@@ -159,10 +160,12 @@ def _measure_baseline(
     baseline: Baseline,
     config: EvaluationConfig,
     seed: int,
+    groups: np.ndarray | None,
 ) -> MeasuredBaseline:
     theirs = baseline.predictions
     scores = measure(task, truth, theirs, config.metrics)
-    differences = compare_predictions(task, truth, predictions, theirs, config.metrics, config.confidence, seed)
+    level = config.confidence
+    differences = compare_predictions(task, truth, predictions, theirs, config.metrics, level, seed, groups)
     return MeasuredBaseline(baseline.name, baseline.text, tuple(scores), tuple(differences))
 
 

@@ -46,21 +46,25 @@ class Resampler:
     seed: int
     n_resamples: int = N_RESAMPLES
 
-    def counts(self, sizes: np.ndarray) -> Iterator[np.ndarray]:
+    def counts(self, sizes: np.ndarray, groups: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """How often each cell is drawn: sizes (m,) of the cells → portions of counts, integers (n_resamples, m).
+
+        groups : (m,) the group of each cell, from 0 without gaps; whole groups are then drawn, as often as there are
+                 groups, since rows of one group are alike (the cluster bootstrap)
 
         Drawing rows with replacement makes the counts multinomial, so the rows themselves are not needed.
         """
         rng = np.random.default_rng(self.seed)
         n_rows, single_rows = int(sizes.sum()), bool((sizes == 1).all())
+        n_drawn = n_rows if groups is None else int(groups.max()) + 1
         portion = max(PORTION, CHUNK // max(len(sizes), 1))
         for start in range(0, self.n_resamples, portion):
             size = min(portion, self.n_resamples - start)
-            if single_rows:
-                drawn = np.empty((size, n_rows), np.int32)
+            if single_rows or groups is not None:
+                drawn = np.empty((size, n_drawn), np.int32)
                 for counts in drawn:
                     _draw_rows(rng, counts)
-                yield drawn
+                yield drawn if groups is None else drawn[:, groups] * sizes
             else:
                 yield rng.multinomial(n_rows, sizes / n_rows, size=size)
 

@@ -50,6 +50,7 @@ def measure(
     names: Literal["auto"] | Sequence[str],
     confidence: float | None = None,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> list[Score]:
     """Score predictions.
 
@@ -58,6 +59,8 @@ def measure(
     confidence : level of the intervals; None computes none. They are percentiles of 1,000 resamples of the
                  rows drawn from `seed`; but accuracy's is Wilson's, ECE's is as wide as its bins' noise, and
                  the largest error, which no resample can exceed, has none
+    groups     : int64 (n,), the group of each row, where rows of one group are alike: resamples are of whole groups,
+                 for accuracy too
 
     Raises ConfigError for a metric that does not suit the task.
     """
@@ -65,14 +68,15 @@ def measure(
     if reason := why_unmeasurable(predictions):
         return [_build_score(task, CATALOG[name], None, reason) for name in chosen]
     resampler = Resampler(seed) if confidence is not None and len(truth) > 1 else None
-    (sample,) = sample_scores(task, truth, [predictions], chosen, resampler)
+    (sample,) = sample_scores(task, truth, [predictions], chosen, resampler, groups)
+    n_independent = len(truth) if groups is None else None
     scores = []
     for facts in map(CATALOG.__getitem__, chosen):
         value = sample.values[facts.name]
         if not math.isfinite(value):
             scores.append(_build_score(task, facts, None, _why_undefined(task, facts, value)))
             continue
-        interval = None if confidence is None else _interval(facts, value, sample.draws, len(truth), confidence)
+        interval = None if confidence is None else _interval(facts, value, sample.draws, n_independent, confidence)
         note = _describe_target(task, facts, interval) or _count_undefined(facts, sample.draws, interval)
         scores.append(_build_score(task, facts, value, None, interval, note))
     return scores
@@ -150,8 +154,11 @@ def why_unmeasurable(predictions: Predictions) -> str | None:
     return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
 
 
-def _interval(facts: MetricFacts, value: float, draws: Scores, n_rows: int, confidence: float) -> Interval | None:
-    if facts.interval == "wilson":
+def _interval(
+    facts: MetricFacts, value: float, draws: Scores, n_rows: int | None, confidence: float
+) -> Interval | None:
+    """n_rows : of rows that are independent; None where they are in groups."""
+    if facts.interval == "wilson" and n_rows is not None:
         return wilson_interval(value, n_rows, confidence)
     if facts.name not in draws or facts.interval == "none":
         return None
@@ -246,11 +253,13 @@ def compare_predictions(
     names: Literal["auto"] | Sequence[str],
     confidence: float,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> list[ScoreDifference]:
     """Differences by a paired bootstrap: each of 1,000 resamples, drawn from `seed`, has the same rows for both.
 
     truth : as `task.truth` gives it
     names : metrics in the order wanted; "auto" is all that suit the task
+    groups : as `measure` takes them
 
     Raises ConfigError for a metric that does not suit the task.
     """
@@ -259,7 +268,7 @@ def compare_predictions(
         undefined = ScoredSample(dict.fromkeys(chosen, math.nan), {})
         return [_difference(name, undefined, undefined, confidence) for name in chosen]
     resampler = Resampler(seed) if len(truth) > 1 else None
-    us, them = sample_scores(task, truth, [ours, theirs], chosen, resampler)
+    us, them = sample_scores(task, truth, [ours, theirs], chosen, resampler, groups)
     return [_difference(name, us, them, confidence) for name in chosen]
 
 

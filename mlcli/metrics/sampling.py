@@ -43,10 +43,14 @@ class ScoredSample:
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Cells of rows that are alike for some metrics: their sizes (m,), and each model's groups of such metrics."""
+    """Cells of rows that are alike for some metrics: their sizes (m,), and each model's groups of such metrics.
+
+    groups : (m,) the group of the rows of each cell, where whole groups are drawn
+    """
 
     sizes: np.ndarray
     models: Sequence[Sequence[MetricGroup]]
+    groups: np.ndarray | None
 
     def scores(self, weights: np.ndarray) -> list[Scores]:
         """Of each model, with the cells counting `weights` times, (r, m)."""
@@ -57,7 +61,8 @@ class _Cells:
 
     def draws(self, resampler: Resampler) -> list[Scores]:
         """Of each model, over the same resamples."""
-        portions = [self.scores(weights) for weights in resampler.counts(self.sizes)] if any(self.models) else []
+        counts = resampler.counts(self.sizes, self.groups) if any(self.models) else []
+        portions = [self.scores(weights) for weights in counts]
         return [
             {name: np.concatenate([scores[name] for scores in of_model]) for name in of_model[0]}
             for of_model in zip(*portions, strict=True)
@@ -70,20 +75,25 @@ def sample_scores(
     models: Sequence[Predictions],
     names: Sequence[str],
     resampler: Resampler | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[ScoredSample]:
     """Measure several models' predictions of the same rows; each resample is of the same rows for all of them.
 
-    truth : as `task.truth` gives it, with one row at least
-    names : metrics that suit the task
+    truth  : as `task.truth` gives it, with one row at least
+    names  : metrics that suit the task
+    groups : int64 (n,), the group of each row, where whole groups are drawn
     """
+    groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
     if resampler and isinstance(task, Classification) and len(task.classes) == 2:
         # By the first model's descending scores, so that its resamples need no sorting.
         order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
         truth, models = truth[order], [model.at(order) for model in models]
+        groups = None if groups is None else groups[order]
     with np.errstate(over="ignore", invalid="ignore"):
-        parts = [_Cells(np.ones(len(truth), np.int32), [_row_groups(task, truth, model, names) for model in models])]
+        of_rows = [_row_groups(task, truth, model, names) for model in models]
+        parts = [_Cells(np.ones(len(truth), np.int32), of_rows, groups)]
         if isinstance(task, Classification):
-            parts.append(_decision_cells(len(task.classes), truth, models, names))
+            parts.append(_decision_cells(len(task.classes), truth, models, names, groups))
         values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
         draws = [cells.draws(resampler) for cells in parts] if resampler else []
     samples = []
@@ -117,13 +127,21 @@ def _row_groups(
     return groups
 
 
-def _decision_cells(n_classes: int, truth: np.ndarray, models: Sequence[Predictions], names: Sequence[str]) -> _Cells:
-    """Cells of rows with the same true and predicted classes."""
+def _decision_cells(
+    n_classes: int,
+    truth: np.ndarray,
+    models: Sequence[Predictions],
+    names: Sequence[str],
+    groups: np.ndarray | None,
+) -> _Cells:
+    """Cells of rows of the same group with the same true and predicted classes."""
     counted = [name for name in names if name in COUNT_METRICS]
     if not counted:
-        return _Cells(np.empty(0, np.int64), [[] for _ in models])
-    labels = np.stack([truth, *(model.values for model in models)])
-    shape = (n_classes,) * len(labels)
+        return _Cells(np.empty(0, np.int64), [[] for _ in models], None)
+    group = np.zeros(len(truth), dtype=np.int64) if groups is None else groups
+    labels = np.stack([truth, *(model.values for model in models), group])
+    shape = (*(n_classes,) * (1 + len(models)), int(group.max()) + 1)
     cells, sizes = np.unique(np.ravel_multi_index(tuple(labels), shape), return_counts=True)
-    true, *predicted = np.unravel_index(cells, shape)
-    return _Cells(sizes, [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted])
+    true, *predicted, of_cell = np.unravel_index(cells, shape)
+    counts = [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted]
+    return _Cells(sizes, counts, None if groups is None else of_cell)

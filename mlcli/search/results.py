@@ -22,6 +22,8 @@ from mlcli.config.loading.dump import (
 )
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
+from mlcli.data.splitting import dependent_groups
+from mlcli.data.tables.types import Dataset
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.metrics.catalog import beats, higher_is_better
@@ -157,7 +159,9 @@ def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> ScoreDi
         before, after = model_cache.get_fold_outputs({}), model_cache.get_fold_outputs(best.values)
         if before is None or after is None:
             return None
-        return _compare(context, folds.task, folds.pooled_truth, folds.task.decode(after), folds.task.decode(before))
+        return _compare(
+            context, folds.task, folds.pooled_truth, folds.task.decode(after), folds.task.decode(before), folds.rows
+        )
     start = model_cache.get({})
     if start is None or best is None:
         return None
@@ -176,16 +180,17 @@ def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, bef
     task, start = context.inputs_for(config)[0].task, context.inputs.task
     if _has_probabilities(start) != _has_probabilities(task):
         return None
-    truth = start.truth(context.inputs.prepared.splits.valid)
-    return _compare(context, start, truth, task.decode(outputs), start.decode(before))
+    valid = context.inputs.prepared.splits.valid
+    return _compare(context, start, start.truth(valid), task.decode(outputs), start.decode(before), valid)
 
 
 def _compare(
-    context: SearchContext, task: FittedTask, truth: np.ndarray, after: Predictions, before: Predictions
+    context: SearchContext, task: FittedTask, truth: np.ndarray, after: Predictions, before: Predictions, rows: Dataset
 ) -> ScoreDifference:
     """Paired comparison by the metric reported for the task."""
-    names, confidence = (reported_metric(task, context.metric),), context.start.evaluation.confidence
-    return compare_predictions(task, truth, after, before, names, confidence, context.start.seed)[0]
+    start, names = context.start, (reported_metric(task, context.metric),)
+    groups = dependent_groups(start.dataset.split, rows)
+    return compare_predictions(task, truth, after, before, names, start.evaluation.confidence, start.seed, groups)[0]
 
 
 def _has_probabilities(task: FittedTask) -> bool:

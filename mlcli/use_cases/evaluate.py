@@ -14,6 +14,7 @@ from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.prepare import Prepared
 from mlcli.data.quality.checks import obtain_findings
 from mlcli.data.quality.sample import DataFinding
+from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset, SplitName
 from mlcli.errors import ConfigError, Problem, UsageError
 from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names, predict_baselines
@@ -81,6 +82,8 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     name, data = choose_split(prepared, split, reporter)
     for text in tell_far_values(find_far_values(bundle.features, data), f"{name} rows: "):
         reporter.warn(text)
+    if (groups := dependent_groups(bundle.config.dataset.split, data)) is not None:
+        reporter.say(f"Intervals resample whole groups: {len(np.unique(groups)):,} of them have the {len(data):,} rows")
     baselines = train_baselines(bundle, prepared, data, reporter)
     seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
@@ -161,6 +164,7 @@ def measure_bundle(
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
         weighting=describe_weighting(bundle.task, bundle.config.loss, lambda: predictions, truth),
+        groups=dependent_groups(bundle.config.dataset.split, data),
     )
     return EvaluatedModel(
         task=bundle.task,

@@ -16,7 +16,7 @@ class Recorded:
         self.rows = np.random.default_rng(7).integers(n_rows, size=(n_resamples, n_rows))
         self.cells = np.unique(np.stack(labels), axis=1, return_inverse=True)[1].ravel() if labels else None
 
-    def counts(self, sizes):
+    def counts(self, sizes, groups=None):
         drawn = self.rows if (sizes == 1).all() else self.cells[self.rows]
         yield from np.array_split([np.bincount(rows, minlength=len(sizes)).astype(np.int32) for rows in drawn], 2)
 
