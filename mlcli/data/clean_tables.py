@@ -89,9 +89,9 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     cells, plain = cells_config(config), (*targets, config.split.column or "")
     because = "as the dataset section says"
     selected = select_cells(raw, roles.all, cells, wanted, because, plain=plain, test=raw_test)
+    doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
     if codes := _code_targets(raw, selected.rows, targets, config):
         selected = select_cells(raw, roles.all, cells, {**wanted, **codes}, because, plain=plain, test=raw_test)
-    doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import polars as pl
@@ -60,16 +60,18 @@ class CellsFound:
     """The decimal mark, markers of missing cells, each with the column that shows it, and text that is to be numbers.
 
     numbers : the format by column; None for plain numbers
+    kept    : markers that are values in this table, each with the column that shows it
     """
 
     decimal: Decimal
     markers: dict[str, str]
     numbers: dict[str, NumberFormat | None]
+    kept: dict[str, str] = field(default_factory=dict)
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The value of dataset.missing.values."""
-        return (*DEFAULT_MARKERS, *self.markers)
+        return tuple(marker for marker in (*DEFAULT_MARKERS, *self.markers) if marker not in self.kept)
 
 
 def find_cells(frame: pl.DataFrame, delimiter: str, *, is_text: bool) -> CellsFound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -47,6 +47,7 @@ class TableFound:
     is_text    : the source has no types
     unreadable : columns that training would refuse, with the reason
     notes      : on what was guessed, and what is not read
+    renamed    : classes of the target whose words mark missing cells elsewhere, with their new names
     """
 
     keys: dict[str, Value]
@@ -56,6 +57,7 @@ class TableFound:
     cells: CellsFound
     unreadable: dict[str, str]
     notes: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

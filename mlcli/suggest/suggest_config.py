@@ -11,6 +11,7 @@ import polars as pl
 from mlcli.config.loading.dump import CommentedKey, flow, write_document
 from mlcli.config.loading.load import experiment_name
 from mlcli.config.tree import Value
+from mlcli.data.cleaning import list_words
 from mlcli.data.tables.doubts import number_keys
 from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
@@ -20,6 +21,7 @@ from mlcli.io.text import some_of
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
 from mlcli.suggest.defaults import DataSummary, array_defaults, table_defaults
 from mlcli.suggest.source import ArraysFound, TableFound
+from mlcli.suggest.words import count_words, keep_words
 
 _LISTED = 6
 _HINTS = {
@@ -61,6 +63,7 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
         raise DataError("; ".join([str(error), *found.notes])) from None
     if target in found.unreadable:
         raise DataError(found.unreadable[target])
+    found = keep_words(found, target)
     labels = found.frame[target]
     task, asked = _task(labels.drop_nulls(), path)
     classes = as_text(labels) if task == "classification" and labels.dtype == pl.Float64 else labels
@@ -80,7 +83,7 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     named = roles if len(idle) <= _MANY_IDLE else [one for one in roles if one.why not in (CONSTANT, EMPTY)]
     said = f"{path}: {found.raw.height:,} rows; columns: {len(kept)} used as features{left_out}."
     alike = f"Training leaves out {len(idle):,} columns without two values: {some_of(idle, _LISTED)}."
-    about = (f"target {target}: {_describe_target(data)}.", *(f"{note}." for note in found.notes))
+    about = (f"target {target}: {_describe_target(data)}.", *(f"{note}." for note in found.notes), *_kept_words(found))
     summary = (said, *about) if named is roles else (said, alike, *about)
     dataset = tuple(_dataset(found, data, named, asked))
     return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data)), summary, roles)
@@ -154,23 +157,31 @@ def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], 
             yield CommentedKey(key, choice, f"one way to read {role.name}; then remove it from drop", off=True)
 
 
+def _kept_words(found: TableFound) -> Iterator[str]:
+    for word, column in found.cells.kept.items():
+        yield f"{flow(word)} is a value of {column} here, not a missing cell."
+    for word, name in found.renamed.items():
+        yield f"{flow(word)} marks missing cells of other columns, so as a class it is called {flow(name)}."
+
+
 def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
-    """Markers beside the default ones, and rows whose target is missing."""
-    inside = []
-    if found.cells.markers:
-        marker, column = next(iter(found.cells.markers.items()))
-        inside.append(
-            CommentedKey("values", found.cells.missing, f"{flow(marker)} marks missing cells, as in {column}")
-        )
-    without = found.raw.height - data.n_rows
-    if without and data.task == "regression":
-        inside.append(
-            CommentedKey(
-                "drop_rows", True, f"{without:,} rows have no target; rows with missing features are dropped too"
-            )
-        )
+    """Markers other than the default ones, and rows whose target is missing."""
+    inside, cells = [], found.cells
+    marking = [f"{flow(marker)} marks missing cells, as in {column}" for marker, column in cells.markers.items()][:1]
+    why = [*marking, *(f"{flow(word)} is a value of {column}" for word, column in cells.kept.items())]
+    if why:
+        inside.append(CommentedKey("values", cells.missing, "; ".join(why)))
+    if found.renamed:
+        yield CommentedKey("replace", {data.target: dict(found.renamed)}, "marks missing cells of other columns")
+    n_without = found.raw.height - data.n_rows
+    words = list_words(count_words(found).get(data.target, {}))
+    without = f"{n_without:,} rows have no target{words and f': {words}'}"
+    if n_without and data.task == "regression":
+        inside.append(CommentedKey("drop_rows", True, f"{without}; rows with missing features are dropped too"))
     if inside:
         yield CommentedKey("missing", inside=tuple(inside))
-    if without and data.task == "classification":
-        classes = tuple(data.frame[data.target].unique().sort())
-        yield CommentedKey("keep", {data.target: classes}, f"{without:,} rows have no target")
+    if n_without and data.task == "classification":
+        classes: tuple[Value, ...] = tuple(data.frame[data.target].unique().sort())
+        if found.frame[data.target].dtype == pl.Float64:  # 1 as 1.0 is written, too
+            classes = tuple(int(label) if label.lstrip("-").isdigit() else float(label) for label in map(str, classes))
+        yield CommentedKey("keep", {data.target: classes}, without)

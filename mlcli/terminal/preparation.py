@@ -69,6 +69,8 @@ def show_started(screen: Screen, result: InitResult) -> None:
         for name in (names if len(names) <= _LISTED else [f"{len(names):,} columns, {some_of(names, _LISTED)}"])
     ):
         screen.say(line)
+    for doubt in result.doubts:
+        (screen.warn if doubt.serious else screen.say)(doubt.text)
     screen.say(f"Configuration: {result.config}; schema for editors: {result.schema}")
 
 

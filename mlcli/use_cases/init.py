@@ -10,6 +10,7 @@ from mlcli.config.loading.load import MAX_BYTES, load_config, parse_config
 from mlcli.config.reference.json_schema import SCHEMA_NAME, editor_line, is_schema, save_schema
 from mlcli.config.sections.config import Config
 from mlcli.data.sources import read_source
+from mlcli.data.tables.types import Doubt
 from mlcli.errors import ConfigError, DataError, UsageError, config_error
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
@@ -32,6 +33,7 @@ class InitResult:
     schema: Path
     summary: tuple[str, ...]
     columns: tuple[ColumnRole, ...]
+    doubts: tuple[Doubt, ...]
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ def init(data: str, target: str | None, output: Path, choose_target: ChooseTarge
         raise UsageError(f"--target: {data} has no named columns, and its labels are the target; leave the option out")
     suggested = suggest_config(found, target or "", editor_line(Path(SCHEMA_NAME)))
     # Reading the data as training will refuses now what training would refuse later.
-    read_source(_written(suggested, data, output).dataset)
+    cleaning = read_source(_written(suggested, data, output).dataset).cleaning
     save_schema(schema)
     write_file(output, suggested.text.encode())
-    return InitResult(output, schema, suggested.summary, suggested.columns)
+    return InitResult(output, schema, suggested.summary, suggested.columns, cleaning.doubts if cleaning else ())
 
 
 def _written(suggested: SuggestedConfig, data: str, output: Path) -> Config:
