@@ -22,7 +22,8 @@ from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify
 from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
 from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.io.text import printable
-from mlcli.metrics.measure import QUICK, ScoreDifference, compare_predictions
+from mlcli.metrics.measure import ScoreDifference, compare_predictions
+from mlcli.metrics.scorer import QUICK
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.evaluation.threshold import tune_threshold
-from mlcli.metrics.measure import build_scorer, measure_outputs
+from mlcli.metrics.scorer import build_scorer, measure_outputs
 from mlcli.models.networks import Ensemble, Mlp, combine_outputs
 from mlcli.models.task import FittedTask, output_of
 from mlcli.runs.bundle import Bundle

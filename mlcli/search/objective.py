@@ -12,7 +12,8 @@ from torch import Tensor
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Metric
 from mlcli.evaluation.cross_validation import Folds
-from mlcli.metrics.measure import QUICK, measure_outputs, metric_names
+from mlcli.metrics.measure import metric_names
+from mlcli.metrics.scorer import QUICK, measure_outputs
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Silent
 from mlcli.search.samplers import HyperbandPruning, MedianPruning, best_curve

@@ -16,7 +16,7 @@ from mlcli.config.sections.training import TrainingConfig
 from mlcli.errors import DataError, config_error
 from mlcli.io.memory import require_memory
 from mlcli.metrics.catalog import higher_is_better
-from mlcli.metrics.measure import Scorer, build_scorer
+from mlcli.metrics.scorer import Scorer, build_scorer
 from mlcli.models.networks import build_model, count_parameters
 from mlcli.models.task import FittedTask
 from mlcli.training.augment import Augmentation

@@ -18,8 +18,8 @@ from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
 from mlcli.evaluation.threshold import tune_threshold
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.signals import Interruption
-from mlcli.metrics.measure import build_scorer
 from mlcli.metrics.probabilities import describe_weighting
+from mlcli.metrics.scorer import build_scorer
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle

@@ -10,7 +10,8 @@ from mlcli.config.sections.training import Metric
 from mlcli.errors import ConfigError
 from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
-from mlcli.metrics.measure import QUICK, compare_predictions, measure, why_never_defined
+from mlcli.metrics.measure import compare_predictions, measure, why_never_defined
+from mlcli.metrics.scorer import QUICK
 from mlcli.models.task import Predictions
 from tests.evaluation.examples import (
     class_predictions,

@@ -1,0 +1,82 @@
+"""The scores measured after every epoch, by raw outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mlcli.config.sections.training import Metric
+from mlcli.metrics.counts import ClassCounts, accuracy
+from mlcli.metrics.measure import measure
+from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
+from mlcli.models.task import Classification, FittedTask, MeasuredAs, Regression
+
+Scorer = Callable[[Tensor, Tensor], dict[str, float]]
+# The metrics measured after every epoch; the first is the one that the loss stands for.
+QUICK: dict[MeasuredAs, tuple[Metric, ...]] = {
+    "classification": ("accuracy",),
+    "regression": ("rmse", "mae", "r2"),
+    "quantile": ("pinball", "coverage"),
+    "counts": ("poisson_deviance", "rmse", "mae", "r2"),
+}
+# Their formulas need what is reduced where the outputs are, so that an epoch makes no copy of the validation rows.
+REDUCED = ("accuracy", "rmse", "mae", "r2")
+
+
+def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
+    """(outputs, encoded targets) of all rows → the watched metrics that are not quick, and the QUICK ones.
+
+    An undefined one is left out.
+    """
+    quick = QUICK[task.measured_as]
+    others = tuple(name for name in watched if name != "loss" and name not in quick)
+
+    def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
+        if not set(quick) <= set(REDUCED):
+            return measure_outputs(task, outputs, y, (*others, *quick))
+        return {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
+
+    return score
+
+
+def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out."""
+    if not names:
+        return {}
+    scores = measure(task, task.decode_targets(y), task.decode(outputs), names)
+    return {score.name: score.value for score in scores if score.value is not None}
+
+
+def _quick_scores(task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
+    if isinstance(task, Classification):
+        if not outputs.sum().isfinite():
+            return {}
+        predicted = task.predicted_classes(outputs)
+        hits = (predicted == y.view(-1).long().to(predicted.device)).sum().item()
+        total = np.array([len(y)])
+        # Accuracy follows from the totals of the classes' counts.
+        return {"accuracy": float(accuracy(ClassCounts(np.array([hits]), total, total)))}
+    means = _error_means(task, outputs, y)
+    scores = {name: float(ERROR_METRICS[name](means)) for name in QUICK["regression"]}
+    return {name: value for name, value in scores.items() if np.isfinite([value, *means.absolute]).all()}
+
+
+def _error_means(task: Regression, outputs: Tensor, y: Tensor) -> ErrorMeans:
+    """Means over all rows in the targets' units, each (n_targets,); relative errors are not measured."""
+    reduced = []
+    for column, target in zip(outputs.unbind(1), y.unbind(1), strict=True):
+        target = target.contiguous()
+        error = column - target
+        reduced.append(torch.stack([error.abs().mean(), error.square_().mean(), target.var(correction=0)]))
+    absolute, squared, variance = torch.stack(reduced, dim=1).cpu().double().numpy()
+    std = np.array(task.std)
+    return ErrorMeans(
+        squared=squared * np.square(std),
+        absolute=absolute * std,
+        relative=np.full(std.shape, np.nan),
+        centred=np.zeros(std.shape),
+        centred_squared=np.where(task.constant_targets(y), 0.0, variance * np.square(std)),
+    )
