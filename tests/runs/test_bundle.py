@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import functools
 import json
 import os
@@ -93,6 +94,8 @@ KINDS = {
         },
     ),
     "pictures": lambda: (pictures(), "classification", {"model": {"hidden": [30]}}),
+    "counts": lambda: (table("price"), "regression", {"loss": {"name": "poisson"}}),
+    "ensemble of counts": lambda: (table("price"), "regression", {"loss": {"name": "poisson"}, "members": ({}, {})}),
     "ensemble of numbers": lambda: (table("price"), "regression", {"members": ({}, {"hidden": (7,), "norm": "layer"})}),
     "ensemble of two classes": lambda: (
         table("pass"),
@@ -115,6 +118,14 @@ def saved(tmp_path):
     """A small bundle on disk."""
     bundle_of(table("kind"), "classification", model={"hidden": [5]}).save(tmp_path / "model")
     return tmp_path / "model"
+
+
+def test_the_quantile_of_an_earlier_bundle_is_that_of_its_configuration(tmp_path):
+    bundle = bundle_of(table("price"), "regression", loss={"name": "quantile", "q": 0.9})
+    assert bundle.task.q == 0.9
+    earlier = dataclasses.replace(bundle, task=dataclasses.replace(bundle.task, q=None, constant=()))
+    earlier.save(tmp_path / "model")
+    assert load_bundle(tmp_path / "model").task == dataclasses.replace(bundle.task, constant=())
 
 
 IMPORTED = """
