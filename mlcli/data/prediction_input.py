@@ -137,7 +137,7 @@ def _read_delimited(text: TextFile, dataset: DatasetConfig, needed: Sequence[str
     dialect = replace(trained, skip_footer=0 if trained.skip_footer == 0 else None)
     first = next(iter(first_records(text, trained.delimiter)), (1, []))[1]
     if set(needed) <= set(first):
-        dialect = replace(dialect, skip_rows=0, header=None if trained.header is False else trained.header, columns=())
+        dialect = replace(dialect, skip_rows=0, header=None if trained.skip_rows else True, columns=())
     elif trained.header is False:
         dialect = replace(dialect, columns=_names_by_position(dataset, needed, len(first)))
         notes.append("the file has no header; its columns are named by position, as in training")

@@ -114,8 +114,11 @@ def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> 
     if recurs:
         return False
     column = sample.to_series(at).cast(pl.String).drop_nulls()
-    with_digits, n_cells = (int(mask.sum()) for mask in (column.str.contains(r"\d"), column != ""))
-    if not re.search(r"\d", row[at]) and with_digits >= _USUAL * max(1, n_cells):
+    n_cells, with_digits, with_letters = (
+        int(mask.sum()) for mask in (column != "", column.str.contains(r"\d"), column.str.contains(r"[^\W\d_]"))
+    )
+    numbers_alone = with_letters <= (1 - _USUAL) * n_cells
+    if (numbers_alone or not re.search(r"\d", row[at])) and with_digits >= _USUAL * max(1, n_cells):
         return True
     n_filled = sum(int(column.cast(pl.String).fill_null("").ne("").sum()) for column in sample)
     largest = bool(numbers) and all(_exceeds(sample.to_series(one), numbers[one]) for one in numbers)

@@ -16,6 +16,7 @@ Record = tuple[int, list[str]]  # the line on which it begins, and its cells
 
 _SAMPLE, _MOST_RECORDS, _MOST_CELLS = 1 << 20, 200, 50_000
 _USUAL, _MOST_BELOW, _LEAST_ROWS = 0.8, 10, 3
+_RULER = re.compile(r"[-+=:|]{3,}")  # as databases print below names
 _YEARS = range(1900, 2101)
 
 
@@ -152,6 +153,8 @@ def _refuse_below(text: TextFile, dialect: Dialect, records: Sequence[Record], k
 
 def _is_no_row(cells: Sequence[str], kinds: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Whether there is text, and neither a number nor a date, in columns of these, and no text of other rows."""
+    if _RULER.fullmatch("".join(cells)):
+        return True
     if len(cells) != len(kinds):
         return False
     found = [kind_of_cell(cell) for cell, kind in zip(cells, kinds, strict=True) if kind != "text"]
@@ -172,8 +175,8 @@ def looks_like_data(names: Sequence[str], kinds: Sequence[str], body: Sequence[S
     again = [any(names[at] == row[at] for row in body) for at, kind in enumerate(kinds) if kind == "text" and names[at]]
     if not values:
         return len(body) >= _LEAST_ROWS and len(again) > 1 and all(again)
-    if any(kind_of_cell(names[at]) != kinds[at] for at in values):
-        return False
+    if n_others := sum(kind_of_cell(names[at]) != kinds[at] for at in values):
+        return any(again) and n_others <= len(values) / 2
     return any(again) or not _is_scale([[row[at] for at in values] for row in (names, *body[:_LEAST_ROWS])])
 
 
