@@ -63,6 +63,7 @@ class Experiment:
     """One configuration and the rows it is trained on.
 
     train, valid : encoded, as the network's inputs
+    groups       : of the training rows in a split by group, as `Table.groups` has them
     """
 
     config: Config
@@ -70,6 +71,7 @@ class Experiment:
     layout: FeatureLayout
     train: TensorDataset
     valid: TensorDataset
+    groups: np.ndarray | None = None
 
     @property
     def n_classes(self) -> int:
@@ -98,8 +100,20 @@ class Experiment:
         """At most so many of the rows, drawn without replacement, the same ones each time."""
         if len(rows) <= most:
             return rows
-        chosen = self.permutation(len(rows))[:most].to(rows.x.device)
+        chosen = self.drawn_rows(len(rows), most).to(rows.x.device)
         return TensorDataset(rows.x.index_select(0, chosen), rows.y.index_select(0, chosen))
+
+    def drawn_rows(self, n: int, most: int) -> Tensor:
+        """The rows that `draw` takes of n."""
+        return torch.arange(n) if n <= most else self.permutation(n)[:most]
+
+    def by_groups(self) -> Tensor:
+        """The training rows shuffled by the seed; those of one group follow each other."""
+        if self.groups is None:
+            return self.permutation(len(self.train))
+        number = np.unique(self.groups, return_inverse=True)[1]
+        rank = self.permutation(int(number.max()) + 1).argsort().numpy()
+        return torch.from_numpy(np.argsort(rank[number], kind="stable"))
 
     def permutation(self, n: int) -> Tensor:
         """The integers below n, shuffled by the seed."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config
+from mlcli.data.folds import group_folds
 from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.evidence import (
     ForestFacts,
@@ -31,7 +32,7 @@ COLUMN_SAMPLE, FOREST_SAMPLE, NETWORK_SAMPLE = 2000, 3000, 1024
 # Neighbours in a column: one follows a target that jumps from value to value, the mean of a few is less noisy.
 NEIGHBOURS = 5
 # Leaves of single rows would fit wrong labels.
-N_TREES, MIN_LEAF = 100, 3
+N_TREES, MIN_LEAF, FOREST_FOLDS = 100, 3, 3
 # Share of predictions that count as confident: overlapping classes have few errors there, wrong labels have some.
 CONFIDENT = 0.25
 # Outside, the slope of a sigmoid or tanh is below a twentieth of its maximum.
@@ -89,43 +90,61 @@ def probe_columns(experiment: Experiment) -> tuple[dict[str, float], dict[str, f
     x, names = rows.x.float().cpu().numpy(), experiment.layout.names
     sizes = np.sqrt(np.square(x[:, : len(names)], dtype=np.float64).mean(axis=0))
     y = experiment.targets(rows.y)
+    half = np.arange(len(y)) % 2 == 0
+    if experiment.groups is not None:
+        half = experiment.groups[experiment.drawn_rows(len(experiment.train), COLUMN_SAMPLE).numpy()] % 2 == 0
     together: dict[str, list[int]] = {}
     for index, name in enumerate((*names, *experiment.layout.embedded)):
         together.setdefault(name.partition("=")[0], []).append(index)
     skills = {}
     for name, at in together.items():
         column = x[:, at[0]] if len(at) == 1 else x[:, at].argmax(axis=1)  # one-hot inputs are joined again
-        skills[name] = _skill_alone(column, y)
+        skills[name] = _skill_alone(column, y, half) if 0 < half.sum() < len(half) else 0.0
     return dict(zip(names, sizes.tolist(), strict=True)), skills
 
 
-def _skill_alone(column: np.ndarray, y: np.ndarray) -> float:
-    """Skill of nearest-neighbour regression on one column: even rows predict odd ones, by 1 or NEIGHBOURS rows."""
-    order = np.argsort(column[::2], kind="stable")
-    values, targets, asked = column[::2][order], y[::2][order], column[1::2]
+def _skill_alone(column: np.ndarray, y: np.ndarray, half: np.ndarray) -> float:
+    """Skill of nearest-neighbour regression on one column: one half predicts the other, by 1 or NEIGHBOURS rows."""
+    order, truth = np.argsort(column[half], kind="stable"), y[~half]
+    values, targets, asked = column[half][order], y[half][order], column[~half]
     middle, last = np.searchsorted(values, asked), len(values) - 1
     below, above = np.clip(middle - 1, 0, last), np.clip(middle, 0, last)
     nearest = np.where(asked - values[below] <= values[above] - asked, below, above)
     near = np.clip(middle[:, None] + np.arange(NEIGHBOURS) - NEIGHBOURS // 2, 0, last)
-    return max(skill_of(y[1::2], targets[nearest]), skill_of(y[1::2], targets[near].mean(axis=1)))
+    return max(skill_of(truth, targets[nearest]), skill_of(truth, targets[near].mean(axis=1)))
 
 
 def grow_forest(experiment: Experiment) -> ForestFacts:
-    """Out-of-bag predictions of a random forest on at most FOREST_SAMPLE training rows."""
+    """Out-of-bag predictions of a random forest on at most FOREST_SAMPLE training rows; by folds of whole groups.
+
+    Out of bag, a row would be predicted by others of its group.
+    """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     rows = experiment.permutation(len(experiment.train))[:FOREST_SAMPLE].sort().values
     x = experiment.train.x.cpu().index_select(0, rows).float().numpy()
     y = experiment.train.y.cpu().index_select(0, rows)
     truth, seed = experiment.targets(y), experiment.config.seed % 2**32
-    options = {"n_estimators": N_TREES, "min_samples_leaf": MIN_LEAF, "oob_score": True, "random_state": seed}
-    if not isinstance(experiment.task, Classification):
-        regressor = RandomForestRegressor(max_features=1 / 3, **options).fit(x, truth.squeeze())
-        return ForestFacts(rows.numpy(), truth, regressor.oob_prediction_.reshape(truth.shape))
-    classifier = RandomForestClassifier(**options).fit(x, experiment.task.decode_targets(y))
-    probabilities = np.zeros(truth.shape)
-    probabilities[:, classifier.classes_] = classifier.oob_decision_function_
-    return ForestFacts(rows.numpy(), truth, probabilities)
+    options = {"n_estimators": N_TREES, "min_samples_leaf": MIN_LEAF, "random_state": seed}
+    classes = isinstance(experiment.task, Classification)
+    forest = RandomForestClassifier(**options) if classes else RandomForestRegressor(max_features=1 / 3, **options)
+    labels = experiment.task.decode_targets(y) if classes else truth.squeeze()
+    groups = None if experiment.groups is None else np.unique(experiment.groups[rows.numpy()], return_inverse=True)[1]
+    predicted = np.zeros(truth.shape)
+    if groups is not None and groups.max() > 0:
+        folds = group_folds(groups, min(FOREST_FOLDS, int(groups.max()) + 1), seed)
+        for inside in (folds == fold for fold in range(int(folds.max()) + 1)):
+            forest.fit(x[~inside], labels[~inside])
+            if classes:
+                predicted[np.ix_(inside, forest.classes_)] = forest.predict_proba(x[inside])
+            else:
+                predicted[inside] = forest.predict(x[inside]).reshape(-1, truth.shape[1])
+        return ForestFacts(rows.numpy(), truth, predicted)
+    forest.set_params(oob_score=True).fit(x, labels)
+    if not classes:
+        return ForestFacts(rows.numpy(), truth, forest.oob_prediction_.reshape(truth.shape))
+    predicted[:, forest.classes_] = forest.oob_decision_function_
+    return ForestFacts(rows.numpy(), truth, predicted)
 
 
 def suspect_labels(forest: ForestFacts) -> LabelFacts:
@@ -204,7 +223,7 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     if allowed < min(steps, FEWEST_STEPS):
         return None
     # Batch size and rate must not depend on the number of rows.
-    config, order = at_constant_rate(context.config), experiment.permutation(len(experiment.train))
+    config, order = at_constant_rate(context.config), experiment.by_groups()
     training = config.training.model_copy(update={"batch_size": context.batch_size, "early_stopping": None})
     optimizer = config.optimizer.model_copy(update={"lr": context.lr})
     config = config.model_copy(update={"training": training, "optimizer": optimizer})

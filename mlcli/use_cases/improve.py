@@ -12,6 +12,7 @@ from typing import Any, get_args
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.data.prepare import Prepared
+from mlcli.data.splitting import dependent_groups
 from mlcli.diagnosis.checks import Checks, run_checks
 from mlcli.diagnosis.diagnose import apply_recommendations, diagnose
 from mlcli.diagnosis.evidence import TrainingEvidence, run_evidence, untrained_evidence
@@ -149,7 +150,8 @@ def improve(
     deadline = budget.deadline()
     inputs = gather_inputs(config, reporter, prepared)
     context = build_search_context(config, inputs, search_space(config))
-    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays)
+    groups = dependent_groups(config.dataset.split, inputs.prepared.splits.train)
+    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups)
     reporter.explain("diagnosis")
     checks = run_checks(experiment)
     for callback in callbacks:

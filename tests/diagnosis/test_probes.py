@@ -1,6 +1,7 @@
 """What the experiments measure, against numbers worked out by hand or by NumPy and autograd."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch.nn import functional
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
 from mlcli.diagnosis.experiment import skill_of
 from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, suspect_labels
+from mlcli.training.context import TensorDataset
 
 
 @pytest.mark.parametrize(
@@ -137,3 +139,20 @@ def test_the_learning_curve_over_rows(make_experiment):
 def test_a_learning_curve_that_would_take_too_long_is_left_out(make_experiment, monkeypatch):
     monkeypatch.setattr("mlcli.diagnosis.experiment.EFFORT", 1000)
     assert measure_rows(make_experiment(), steps=80) is None
+
+
+def test_what_only_tells_a_group_apart_has_no_skill(make_experiment):
+    """30 groups of 10 rows: the inputs are the group's own, and so is the target; neither is that of another group."""
+    rng, plane = np.random.default_rng(0), make_experiment("dataset.name=plane")
+    groups = rng.permutation(np.repeat(np.arange(30), 10))
+    x = torch.from_numpy(rng.normal(size=(30, 2))[groups] + rng.normal(0, 0.01, (300, 2))).float()
+    y = torch.from_numpy(rng.normal(size=(30, 1))[groups]).float()
+    rows = replace(plane, train=TensorDataset(x, y))
+    assert grow_forest(rows).skill > 0.8
+    assert min(probe_columns(rows)[1].values()) > 0.5
+    apart = replace(rows, groups=groups)
+    assert grow_forest(apart).skill < 0.1
+    assert max(probe_columns(apart)[1].values()) < 0.1
+    order = apart.by_groups().numpy()
+    assert sorted(order) == list(range(300))
+    assert (np.diff(groups[order]) != 0).sum() == 29
