@@ -37,7 +37,7 @@ def show_value(score: Score) -> str:
 def describe_direction(score: Score) -> str:
     """Which value is better, or right."""
     if score.higher_is_better is None:
-        return f"{show_number(score.target)} is right"
+        return f"{score.target:g} is right"
     return "higher is better" if score.higher_is_better else "lower is better"
 
 
