@@ -53,6 +53,16 @@ def test_options_of_the_training_file_hold(tmp_path):
     assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.5, None], "color": ["red", "grün"]}
 
 
+def test_numbers_are_written_as_in_the_training_file(tmp_path):
+    config = dataset(numbers={"size": {"thousands": ".", "decimal": ","}})
+    incoming = read(tmp_path / "new.csv", "size,color\n1.234,red\n12,red\n", config=config)
+    assert incoming.table.frame["size"].to_list() == [1234.0, 12.0]
+    with pytest.raises(DataError, match=r"new.csv:2: column 'size': '1.5' is not a number such as '1.234,5'"):
+        read(tmp_path / "new.csv", "size,color\n1.5,red\n", config=config)
+    incoming = read(tmp_path / "new.jsonl", '{"size": 1.5, "color": "red"}\n', config=config)
+    assert incoming.table.frame["size"].to_list() == [1.5]
+
+
 @pytest.mark.parametrize(
     "trained_on", [{"name": "sql", "path": "a.db", "query": "SELECT 1", "target": "y"}, {"name": "xor"}]
 )

@@ -87,6 +87,13 @@ def typo(i, rng):
     return [f"{size:.2f}", "12O" if i == 17 else rooms, f"{value:.0f}"]
 
 
+def amounts(i, rng):
+    size, rooms, value = price(rng)
+    day = f"{1 + i % 28:02}-{('JAN', 'FEB', 'MAR')[i % 3]}-24"
+    cells = ["-" if i % 20 == 3 else f"{size:.1f} m²", f"{100 * rooms:,}.00 $", f"{i % 9 + 1},{i % 1000:03}", day]
+    return [*(f'"{cell}"' for cell in cells), f"{value:.0f}"]
+
+
 HOLES = ["a", "b", "age", "answer"]
 HOUSES = ["tamaño", "habitaciones", "ciudad", "precio"]
 LOG = ["id", "token", "date", "shop_id", "note", "same", "x", "class"]
@@ -130,6 +137,19 @@ NASTY = [
         lines(["size", "rooms", "price"], typo, delimiter="\t").encode(),
         {"delimiter": "\t", "task": "regression"},
         markers={"12O"},
+        least=R2,
+    ),
+    Nasty(
+        "amounts.csv",
+        "price",
+        lines(["size", "rent", "marks", "day", "price"], amounts).encode(),
+        {
+            "task": "regression",
+            "numbers": {"size": {"unit": "m²"}, "rent": {"unit": "$"}},
+            "dates": {"day": "%d-%b-%y"},
+        },
+        dropped=("marks",),
+        markers={"-"},
         least=R2,
     ),
     Nasty(
