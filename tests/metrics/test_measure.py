@@ -4,15 +4,18 @@ from typing import get_args
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+import torch
 from scipy.stats import binomtest
 
+from mlcli.config.sections.model import AutoLoss
 from mlcli.config.sections.training import Metric
 from mlcli.errors import ConfigError
 from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import compare_predictions, measure, why_never_defined
+from mlcli.metrics.probabilities import describe_weighting
 from mlcli.metrics.scorer import QUICK
-from mlcli.models.task import Predictions
+from mlcli.models.task import Classification, Predictions
 from tests.evaluation.examples import (
     class_predictions,
     classification,
@@ -328,3 +331,20 @@ def test_unsuitable_metrics_are_a_config_error(task, name, message):
     with pytest.raises(ConfigError) as caught:
         measure(task, np.zeros((1, 1)), number_predictions([0.0]), ("mae" if task.kind == "regression" else "f1", name))
     assert str(caught.value).startswith(f"evaluation.metrics: {message}")
+
+
+@pytest.mark.parametrize(
+    ("loss", "truth", "said"),
+    [
+        ({"class_weights": {"b": 9}}, None, "the mean of 'b' is 0.5, its share of the training rows is 0.1"),
+        ({"class_weights": {"b": 9}}, [0, 0, 0, 1], "the mean of 'b' is 0.5, its share of these rows is 0.25"),
+        ({}, None, None),
+    ],
+)
+def test_what_class_weights_change_is_said(loss, truth, said):
+    task = Classification("y", ("a", "b"), (90, 10), "sigmoid", has_probabilities=True)
+    predictions = task.decode(torch.zeros(4, 1))
+    text = describe_weighting(task, AutoLoss(**loss), lambda: predictions, None if truth is None else np.array(truth))
+    assert text is None if said is None else said in text
+    corrected = replace(task, divisors=(1.0, 9.0))
+    assert describe_weighting(corrected, AutoLoss(**loss), lambda: predictions) is None

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mean_pinball_loss
 
 from mlcli.config.sections.model import (
@@ -204,3 +205,34 @@ def test_json_round_trip(task):
 def test_json_that_is_no_task_is_refused(value):
     with pytest.raises(ArtefactError, match="here"):
         task_from_json(value, "here")
+
+
+@pytest.mark.parametrize("counts", [(60, 40), (60, 30, 10)])
+def test_corrected_probabilities_are_divided_by_the_weights(counts):
+    labels = np.repeat(list("abc")[: len(counts)], counts).tolist()
+    loss = AutoLoss(class_weights="balanced", correct_probabilities=True)
+    plain = fit_task(classes_table(labels), "classification", MLP, AUTO)
+    task = fit_task(classes_table(labels), "classification", MLP, loss)
+    outputs = torch.randn((5, task.n_outputs), generator=torch.Generator().manual_seed(0))
+    before, after = plain.decode(outputs), task.decode(outputs)
+    expected = before.probabilities * np.array(counts)  # balanced weights are as 1 / n_class
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after.probabilities, expected, rtol=1e-12)
+    np.testing.assert_array_equal(after.values, expected.argmax(axis=1))
+    np.testing.assert_array_equal(task.predicted_classes(outputs).numpy(), after.values)
+    assert task_from_json(json.loads(json.dumps(task_to_json(task))), "t") == task
+
+
+def test_a_weighted_logistic_regression_corrected_is_the_unweighted_one():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20_000, 2))
+    y = rng.random(len(x)) < 1 / (1 + np.exp(3 - x @ [1.0, -0.5]))
+    weighted, unweighted = (
+        LogisticRegression(C=1e6, class_weight=own).fit(x, y) for own in ({False: 1.0, True: 20.0}, None)
+    )
+    loss = AutoLoss(class_weights={"True": 20.0}, correct_probabilities=True)
+    task = fit_task(classes_table(list(map(str, y))), "classification", MLP, loss)
+    corrected = task.decode(torch.from_numpy(weighted.decision_function(x)[:, None])).probabilities[:, 1]
+    assert weighted.predict_proba(x)[:, 1].mean() > 5 * y.mean()
+    assert corrected.mean() == pytest.approx(y.mean(), rel=0.02)
+    np.testing.assert_allclose(corrected, unweighted.predict_proba(x)[:, 1], atol=0.02)

@@ -168,7 +168,7 @@ class TableConfig(SourceConfig):
         "Use it to train on a part of the table.", example={"country": ["ES", "PT"]})
     replace: dict[ColumnName, dict[str, str]] = key(
         {}, "Cell texts to replace, column by column: {label: {'yes.': 'yes'}}.",
-        "Unify different spellings of the same value.", example={"city": {"Sevilla ": "Sevilla"}})
+        "Unify different spellings of the same value.", example={"city": {"Seville": "Sevilla"}})
     missing: MissingConfig = key(
         MissingConfig.model_construct(), "Missing-value policy of step 1.", term="missing values (valores perdidos)")
     duplicates: Literal["keep", "drop"] = key(
