@@ -118,7 +118,7 @@ def _native_kinds(raw: Rows, names: Sequence[str]) -> dict[str, Kind]:
 
 def _read_cells(raw: Rows, names: Sequence[str], wanted: Mapping[str, Kind]) -> Rows:
     rows = as_cells(raw.with_frame(raw.frame.select(names)), wanted)
-    return rows.with_frame(rows.frame.with_columns(map(composed, rows.frame)))
+    return rows.with_frame(composed(rows.frame))
 
 
 def _refuse_unused(
@@ -188,10 +188,10 @@ def _count_words(
     before: pl.DataFrame, after: pl.DataFrame, tokens: Sequence[str], plain: Collection[str]
 ) -> dict[str, dict[str, int]]:
     """How often each word was marked as missing in the columns of text that are left, and in `plain` ones."""
-    words = {}
-    for column in after:
-        cells = before.get_column(column.name).rename("word")
-        if cells.dtype == pl.String and (column.dtype == pl.String or column.name in plain):
-            marked = cells.filter(cells.is_in([token for token in tokens if token]))
-            words[column.name] = dict(marked.value_counts(sort=True, name="cells").rows())
-    return {name: counts for name, counts in words.items() if counts}
+    left = {column.name for column in after if column.dtype == pl.String or column.name in plain}
+    texts = before.select(column for column in before if column.dtype == pl.String and column.name in left)
+    is_word = pl.all().is_in([token for token in tokens if token])
+    found = [column.name for column in texts.select(is_word.any()) if column[0]]
+    marked = texts.select(found).with_columns(pl.when(is_word).then(pl.all()))
+    counts = (column.drop_nulls().rename("word").value_counts(sort=True, name="cells") for column in marked)
+    return {name: dict(own.rows()) for name, own in zip(found, counts, strict=True)}

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlcli.config.sections.rows import SplitConfig
@@ -179,11 +179,17 @@ class TestTime:
     def test_latest_is_test_and_next_latest_validation(self, key):
         assert as_lists(split(5, by="time", column="t", key=key)) == ([0, 2, 4], [1], [3])
 
-    @given(st.lists(st.integers(0, 9), min_size=3, max_size=60), st.integers(1, 20), st.integers(0, 20))
+    @given(
+        st.lists(st.integers(0, 9), min_size=3, max_size=60).filter(lambda times: len(set(times)) >= 3),
+        st.floats(0, 0.99),
+        st.floats(0, 0.99),
+    )
     @settings(max_examples=60, deadline=None)
-    def test_rows_of_one_time_stay_together_and_the_borders_are_the_nearest(self, times, test, valid):
-        n, parts = len(times), 2 + (valid > 0)
-        assume(test + valid < n and len(set(times)) >= parts)
+    def test_rows_of_one_time_stay_together_and_the_borders_are_the_nearest(self, times, test_share, valid_share):
+        n = len(times)
+        test = 1 + int(test_share * (n - 2))
+        valid = int(valid_share * (n - test))
+        parts = 2 + (valid > 0)
         found = split(n, by="time", column="t", key=pl.Series("t", times), test=test, valid=valid)
         assert_partition(found, n)
         own = [[times[row] for row in rows] for rows in as_lists(found)]

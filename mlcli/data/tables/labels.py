@@ -18,11 +18,13 @@ PLAIN_NUMBER = r"^(?:\+|(-))?(0|[1-9]\d*)(?:\.0*|(\.\d*[1-9])0*)?$"
 LEADING_ZERO = r"^[+-]?0\d"
 
 
-def composed(column: pl.Series) -> pl.Series:
-    """Text in Unicode form NFC, in which é is one letter."""
-    if column.dtype != pl.String or column.str.len_bytes().sum() == column.str.len_chars().sum():
-        return column
-    return column.str.normalize("NFC")
+def composed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text columns in Unicode form NFC, in which é is one letter."""
+    texts = frame.select(pl.col(pl.String))
+    # Text of as many bytes as letters is ASCII; all columns are asked at once.
+    longer = texts.select(pl.all().str.len_bytes().sum() != pl.all().str.len_chars().sum())
+    changed = [column.name for column in longer if column[0]]
+    return frame.with_columns(pl.col(changed).str.normalize("NFC")) if changed else frame
 
 
 def clean_label(text: str) -> str:
@@ -45,7 +47,7 @@ def like_known(labels: pl.Series, known: Sequence[str]) -> pl.Series:
     names = pl.Series(known, dtype=pl.String)
     if labels.null_count() == len(labels) or labels.is_in(names.implode()).all():
         return labels
-    forms, cells = composed(names), composed(labels)
+    forms, cells = names.str.normalize("NFC"), labels.str.normalize("NFC")
     if are_numbers(forms):
         forms, cells = _plain_form(forms), _plain_form(cells)
     places: dict[str, str] = dict(zip(reversed(forms.to_list()), reversed(known), strict=True))
