@@ -29,7 +29,7 @@ from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
 from mlcli.io.text import shown
-from mlcli.suggest.columns import CellsFound, find_cells
+from mlcli.suggest.cells import CellsFound, find_cells
 
 DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
 _SPREADSHEETS = {".xls", ".xlsx", ".ods"}

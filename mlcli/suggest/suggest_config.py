@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from mlcli.config.loading.dump import CommentedKey, flow, write_document
 from mlcli.config.loading.load import experiment_name
+from mlcli.config.sections.rows import NumberFormat
 from mlcli.config.tree import Value
 from mlcli.data.cleaning import list_words
 from mlcli.data.tables.doubts import number_keys
@@ -17,7 +18,8 @@ from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
-from mlcli.io.text import some_of
+from mlcli.io.text import shown, some_of
+from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
 from mlcli.suggest.defaults import DataSummary, array_defaults, table_defaults
 from mlcli.suggest.source import ArraysFound, TableFound
@@ -84,6 +86,8 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     said = f"{path}: {found.raw.height:,} rows; columns: {len(kept)} used as features{left_out}."
     alike = f"Training leaves out {len(idle):,} columns without two values: {some_of(idle, _LISTED)}."
     about = (f"target {target}: {_describe_target(data)}.", *(f"{note}." for note in found.notes), *_kept_words(found))
+    used = {target, *(one.name for one in kept if one.use == "number")}
+    about += tuple(_assumed_marks(found.cells, used))
     summary = (said, *about) if named is roles else (said, alike, *about)
     dataset = tuple(_dataset(found, data, named, asked))
     return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data)), summary, roles)
@@ -158,10 +162,20 @@ def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], 
 
 
 def _kept_words(found: TableFound) -> Iterator[str]:
+    for marker, column in found.cells.markers.items():
+        yield f"{flow(marker)} is taken for a missing cell, as in {column}."
     for word, column in found.cells.kept.items():
         yield f"{flow(word)} is a value of {column} here, not a missing cell."
     for word, name in found.renamed.items():
         yield f"{flow(word)} marks missing cells of other columns, so as a class it is called {flow(name)}."
+
+
+def _assumed_marks(cells: CellsFound, used: Collection[str]) -> Iterator[str]:
+    for name, cell in ((name, cell) for name, cell in cells.assumed.items() if name in used):
+        form = cells.numbers[name] or NumberFormat()
+        other = flow({name: number_keys(NumberFormat(decimal=form.thousands, unit=form.unit), cells.decimal)})
+        said = f"{name}: {form.thousands!r} in {shown(cell)} is taken for a thousands mark"
+        yield f"{said}; if it is a decimal mark, write dataset.numbers: {other}."
 
 
 def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:

@@ -145,10 +145,9 @@ NASTY = [
         lines(["size", "rent", "marks", "day", "price"], amounts).encode(),
         {
             "task": "regression",
-            "numbers": {"size": {"unit": "m²"}, "rent": {"unit": "$"}},
+            "numbers": {"size": {"unit": "m²"}, "rent": {"unit": "$"}, "marks": {"thousands": ","}},
             "dates": {"day": "%d-%b-%y"},
         },
-        dropped=("marks",),
         markers={"-"},
         least=R2,
     ),

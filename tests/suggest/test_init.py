@@ -12,7 +12,7 @@ from PIL import Image
 
 from mlcli.config.loading.load import load_config
 from mlcli.config.loading.yaml import read_yaml
-from mlcli.suggest.columns import DEFAULT_MARKERS
+from mlcli.suggest.cells import DEFAULT_MARKERS
 from mlcli.use_cases import check
 from tests.suggest.nasty import NASTY
 
@@ -43,6 +43,35 @@ def test_what_a_table_needs_is_found_out(folder, mlcli, case):
     unsaid = {"delimiter", "encoding", "decimal", "types", "keep", "task"} - set(case.config)
     assert not unsaid & set(dataset) - {"task"}
     assert load_config(folder / "mlcli.yaml").dataset.target == case.target
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cell", "other", "keys", "else_keys"),
+    [
+        (",", '"{0},{1:03}"', "{0}.5", "{a: {thousands: ','}}", "{a: {decimal: ','}}"),
+        (",", '"${0},{1:03}"', "{0}.5", "{a: {thousands: ',', unit: $}}", "{a: {decimal: ',', unit: $}}"),
+        (";", "€{0},{1:03}", "{0}.5", "{a: {thousands: ',', unit: €}}", "{a: {decimal: ',', unit: €}}"),
+        (";", "{0}.{1:03}", "{0},5", "{a: {thousands: .}}", "{a: {decimal: .}}"),
+    ],
+)
+def test_likely_thousands_are_assumed_aloud(folder, mlcli, delimiter, cell, other, keys, else_keys):
+    rows = [delimiter.join([cell.format(i % 31 + 1, 37 * i % 1000), other.format(i)]) for i in range(40)]
+    (folder / "t.csv").write_text("\n".join([f"a{delimiter}y", *rows]) + "\n", encoding="utf-8")
+    done = mlcli("init", "t.csv", "--target", "y")
+    assert done.code == 0
+    assert f"taken for a thousands mark; if it is a decimal mark, write dataset.numbers: {else_keys}." in done.err
+    assert f"numbers: {keys}" in (folder / "mlcli.yaml").read_text(encoding="utf-8")
+    assert mlcli("check", "-q").code == mlcli("check", "-q", "-S", f"dataset.numbers={else_keys}").code == 0
+
+
+@pytest.mark.parametrize(("delimiter", "n"), [(";", 40), (",", 19)])
+def test_marks_that_may_be_either_are_asked_about(folder, mlcli, delimiter, n):
+    rows = [delimiter.join([f'"{i + 1},{37 * i % 1000:03}"', f"{i}.5", str(i % 7)]) for i in range(n)]
+    (folder / "t.csv").write_text("\n".join([delimiter.join("ayz"), *rows]) + "\n")
+    done = mlcli("init", "t.csv", "--target", "y")
+    assert done.code == 0
+    assert "its mark is ambiguous" in done.err
+    assert written(folder)["dataset"]["drop"] == ("a",)
 
 
 def score_of(mlcli, metric):

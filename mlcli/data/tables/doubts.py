@@ -16,15 +16,19 @@ from mlcli.config.tree import Value
 from mlcli.data.tables.amounts import plain_number
 from mlcli.data.tables.dates import as_dates
 from mlcli.data.tables.inference import ENOUGH, NEARLY, Decimal
-from mlcli.data.tables.recognition import HEXADECIMAL, Reading, read_texts
+from mlcli.data.tables.recognition import HEXADECIMAL, MANY_NUMBERS, SIGNED, TIMES, Reading, read_texts
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import Doubt
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
-# Texts with as many distinct numbers are no names of classes or categories.
-MANY_NUMBERS = 20
 _LISTED = 3
+# What cells look like that are not read as numbers.
+_UNREAD = {
+    HEXADECIMAL: "is a hexadecimal number; write it in decimal",
+    SIGNED: "looks like a number with other signs; write plain numbers",
+    TIMES: "looks like a time; write it as a number, such as hours or seconds",
+}
 _LEADING_ZERO = r"^0\d"
 _CODE = r"^(?:0\d|\+\d{8,}$)"
 _SHORT_CODE = 3
@@ -70,8 +74,8 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
         else:
             yield Doubt(name, f"{found.text} (first at {place})")
     if refused:
-        more = [f"and {len(refused) - _LISTED} more columns like these"] if len(refused) > _LISTED else []
-        raise DataError("; also ".join([*refused[:_LISTED], *more]))
+        more = f"; {len(refused) - _LISTED} more columns are like these" if len(refused) > _LISTED else ""
+        raise DataError("; also ".join(refused[:_LISTED]) + more)
 
 
 def describe(
@@ -106,7 +110,7 @@ def _number_rules(name: str, reading: Reading, decimal: Decimal, *, is_text: boo
     rules = [f"dataset.types: {flow({name: 'number'})}" for form in reading.formats if form is None]
     for form in (form for form in reading.formats if isinstance(form, NumberFormat)):
         value = example.select(plain_number(pl.first(), form, decimal)).item()
-        means = f" for {value}" if len(reading.formats) > 1 else ""
+        means = f" for {value}" if value is not None and len(reading.formats) > 1 else ""
         keys = number_keys(form, decimal)
         every = " (dataset.decimal for all columns)" if is_text and keys == {"decimal": form.decimal} else ""
         rules.append(f"dataset.numbers: {flow({name: keys})}{every}{means}")
@@ -120,16 +124,18 @@ def number_keys(form: NumberFormat, decimal: Decimal) -> dict[str, Value]:
 
 
 def _describe_units(name: str, reading: Reading) -> Finding:
-    if reading.found == (HEXADECIMAL,):
-        text = f"column {name!r} has hexadecimal numbers such as {shown(reading.example)}; write them in decimal"
-        return Finding(text + _or_category(name), _nearly_all(reading), reading.example)
+    if len(reading.found) == 1 and reading.found[0] in _UNREAD:
+        text = f"column {name!r}: {shown(reading.example)} {_UNREAD[reading.found[0]]}{_or_category(name)}"
+        return Finding(text, reading.found != (TIMES,) and _nearly_all(reading), reading.example)
     units = " and ".join(repr(unit) if unit else "none" for unit in reading.found)
     text = (
         f"column {name!r} has numbers of several units ({units}), such as {shown(reading.example)}; convert them to "
         f"one and name it in dataset.numbers.{name}.unit{_or_category(name)}"
     )
     are_units = all(not unit.isalnum() or (unit.isalpha() and len(unit) > 1) for unit in reading.found if unit)
-    return Finding(text, are_units and _nearly_all(reading), reading.example)
+    shortest = min(reading.found, key=len)
+    are_plurals = len(shortest) > 1 and all(unit.startswith(shortest) for unit in reading.found)
+    return Finding(text, are_units and not are_plurals and _nearly_all(reading), reading.example)
 
 
 def _describe_dates(name: str, reading: Reading) -> Finding:

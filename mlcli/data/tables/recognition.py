@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -14,7 +15,7 @@ import polars as pl
 from mlcli.config.sections.rows import NumberFormat
 from mlcli.data.tables.amounts import in_ascii, plain_number
 from mlcli.data.tables.dates import ISO, MONTHS, as_dates
-from mlcli.data.tables.inference import NEARLY, Decimal, as_numbers
+from mlcli.data.tables.inference import FEWEST_TEXTS, NEARLY, Decimal, as_numbers
 
 _CURRENCIES = (
     "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN NOK NZD PEN PLN RON RUB SEK "
@@ -28,7 +29,13 @@ _PARTS = (
     r"((?:[^0-9 .,'_()+:/\-]|/[^0-9 ])[^ )]{0,11}(?: [^0-9 )]{1,11})?)?[- )]*$"
 )
 _MOST_UNITS = 5
-HEXADECIMAL = "0x"
+# Texts with as many distinct numbers are no names of classes or categories.
+MANY_NUMBERS = 20
+# Numbers with signs that say no unit: '5.1', ="5.1", ~5, <5, [5], 5 ± 1, 5 1/2.
+_N = r"[-+]?[0-9][0-9.,]*"
+_SIGNED = rf"""^(?:[='"~≈<>≤≥\[{{]+ *{_N}[\]}}"']*|{_N} *(?:±|\+/-) *{_N}|[0-9]+ [0-9]+/[0-9]+)$"""
+_CLOCK_CELL = r"^[0-9]{1,3}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?: ?[aApP]\.?[mM]\.?)?$"
+HEXADECIMAL, SIGNED, TIMES = "0x", "=", ":"
 _SHAPES, _EXAMPLES = 3, 20
 # Bytes of the longest cell that is looked at.
 _LONGEST = 48
@@ -53,8 +60,11 @@ _CLOCK = (
     r"(?: ?(?P<p>[ap](?:m|\. ?m\.)))?(?: ?(?P<z>[+-]\d{2}:?\d{2}))?)?"
 )
 _WEEKDAYS = "mon|tue|wed|thu|fri|sat|sun"
+_FRONT_SIGNS = r"[+(\s\p{Pd}\u{2212}]*"
 # What a cell begins with that may be a number or a date: most other texts need no second look.
-_BEGINS = rf"^[+(\s\p{{Pd}}\u{{2212}}]*(?:{_FRONT})?[+(\s\p{{Pd}}\u{{2212}}]*\pP?\d|^(?i:{_NAME}|{_WEEKDAYS})"
+_BEGINS = (
+    rf"^[+(\s\p{{Pd}}\u{{2212}}]*(?:{_FRONT})?[+(\s\p{{Pd}}\u{{2212}}]*[\pP=~≈<>≤≥]{{0,2}}\d|^(?i:{_NAME}|{_WEEKDAYS})"
+)
 _WEEKDAY = rf"(?:(?P<a>(?:{_WEEKDAYS})[a-z]*),? )?"
 _DATES = tuple(re.compile(f"{_WEEKDAY}{order}{_CLOCK}") for order in _ORDERS)
 _DIRECTIVES = {"a": "%A", "d": "%d", "m": "%m", "b": "%b", "M": "%M", "S": "%S", "f": ".%f", "p": "%p", "z": "%z"}
@@ -68,8 +78,8 @@ class Reading:
               8601; none where no format reads half of the cells, but several together do
     cells   : `cell`, distinct texts, and `n`, how often each occurs
     fits    : Boolean, which of these are read
-    found   : the units of numbers, the most frequent first, empty text for none, or HEXADECIMAL; of dates without a
-              format, a cell of each of their forms
+    found   : the units of numbers, the most frequent first, empty text for none, or how no number is written; of dates
+              without a format, a cell of each of their forms
     """
 
     kind: Literal["number", "date"]
@@ -114,14 +124,31 @@ def read_texts(frame: pl.DataFrame, names: Sequence[str], decimal: Decimal) -> I
             yield name, reading
 
 
+def are_thousands(reading: Reading, delimiter: str) -> bool:
+    """Whether an ambiguous mark is likely one of thousands: where 20 cells have it, and decimals have another one.
+
+    A comma is one in amounts of a currency, and where it also delimits the cells; a point where decimals have commas.
+    """
+    form = reading.formats[0] if len(reading.formats) > 1 else None
+    if not isinstance(form, NumberFormat) or form.thousands not in (",", ".") or form.decimal is not None:
+        return False
+    marked = _weigh(reading.cells, reading.cells["cell"].str.contains(form.thousands, literal=True) & reading.fits)
+    unit = reading.found[0]
+    is_currency = unit in _CURRENCIES.split() or any(unicodedata.category(letter) == "Sc" for letter in unit)
+    return marked >= FEWEST_TEXTS and (form.thousands == "." or delimiter == "," or is_currency)
+
+
 def read_numbers(cells: pl.DataFrame, decimal: Decimal) -> Reading | None:
     """How at least half of the cells are numbers; None where they are not.
 
     cells : `cell`, distinct texts, and `n`, how often each occurs
     """
     text, half = cells["cell"], int(cells["n"].sum()) / 2
-    if _weigh(cells, hexadecimal := text.str.contains(r"^0[xX][0-9a-fA-F]+$")) >= half:
-        return Reading("number", (), hexadecimal, (HEXADECIMAL,), cells)
+    hexadecimal, many = text.str.contains(r"^0[xX][0-9a-fA-F]+$"), len(text) > MANY_NUMBERS
+    times, signed = (text.str.contains(pattern) & many for pattern in (_CLOCK_CELL, _SIGNED))
+    for mask, mark in ((hexadecimal, HEXADECIMAL), (times, TIMES), (signed, SIGNED)):
+        if _weigh(cells, mask) >= half:
+            return Reading("number", (), mask, (mark,), cells)
     groups = cells.select(in_ascii(pl.col("cell")).str.extract_groups(_PARTS)).to_series().struct
     parts = groups.rename_fields(["front", "digits", "behind"]).struct.unnest().with_columns(n=cells["n"])
     parts = parts.with_columns(unit=pl.concat_str("front", "behind", separator=" … ", ignore_nulls=True))

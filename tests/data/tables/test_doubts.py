@@ -33,7 +33,10 @@ REFUSED = {
     "decimal comma": (["1,5", "12,25"], "'12,25' looks", "{a: {decimal: ','}} (dataset.decimal for all columns)"),
     "thousands or decimals": (["1,234", "5,678"], "ambiguous", "{thousands: ','}} for 1234, or dataset.numbers: {a: {decimal: ','}}", "for 1.234"),
     "several units": (["75 kg", "160 lb"], "several units ('kg' and 'lb')", "dataset.numbers.a.unit"),
-    "hexadecimal": (["0x1F", "0xA0"], "2: column 'a' has hexadecimal numbers such as '0x1F'"),
+    "hexadecimal": (["0x1F", "0xA0"], "2: column 'a': '0x1F' is a hexadecimal number"),
+    "signs": ([f"~{i}" for i in range(40)], "2: column 'a': '~10' looks like a number with other signs; write plain numbers"),
+    "numbers in quotes": ([f"'{i}.5'" for i in range(40)], "looks like a number with other signs"),
+    "mixed fractions": ([f"{i} 1/4" for i in range(40)], "looks like a number with other signs"),
     "nearly amounts": ([*AMOUNTS, "free"], "32: column 'a': 'free' is not a number such as '$11,011.50'", "while 39 of 40 cells are", "write dataset.numbers"),
     "nearly numbers": ([*NUMBERS, "x", "x", "z"], "32: column 'a': 'x' is not a number, while 37 of 40 cells are (not: 'x' in 2, 'z' in 1)"),
     "day first": (["31/12/2021", "01/02/2021"], "2: column 'a': '31/12/2021' looks like a date", "dataset.dates: {a: '%d/%m/%Y'}"),
@@ -61,6 +64,8 @@ def test_refused(tmp_path, cells, parts):
 WARNED = {
     "mostly numbers": ([*NUMBERS[:9], "4+", "4+", "4+"], True, "'4+' is not a number, while 31 of 40 cells are (not: '4+' in 9); fix the cells"),
     "letters behind": (["10A", "11B", "12A"], True, "several units ('A' and 'B')"),
+    "plural units": (["1 star", "2 stars"], True, "several units ('star' and 'stars')"),
+    "times": ([f"{i % 24:02}:{i:02}" for i in range(40)], True, "looks like a time; write it as a number, such as hours or seconds"),
     "months": (["2024-01", "2024-02"], True, "write dataset.dates: {a: '%Y-%m'}"),
     "codes": (["01234", "98765"], True, "20 cells such as '01234', which are read as numbers"),
     "phone numbers": (["+34600123456", "+34600123457"], True, "such as '+34600123456'"),
@@ -122,4 +127,4 @@ def test_all_columns_are_named_at_once(tmp_path):
     with pytest.raises(DataError) as error:
         read_source(CONFIG.validate_python({"name": "csv", "path": str(tmp_path / "t.csv"), "target": "y"}))
     assert all(f"column '{name}'" in str(error.value) for name in "abc")
-    assert str(error.value).endswith("and 2 more columns like these")
+    assert str(error.value).endswith("; 2 more columns are like these")
