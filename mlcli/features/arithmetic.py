@@ -90,7 +90,8 @@ def find_edges(column: np.ndarray, count: int) -> np.ndarray:
         others = column[~np.isin(column, shared)]
         quantiles = np.percentile(others, np.linspace(0.0, 100.0, max(1, count - len(shared)) + 1))
         edges = np.unique(np.concatenate([shared, quantiles]))
-    edges = edges[np.append(True, differ(edges[:-1], edges[1:]))]
+    marks = edges.tolist()
+    edges = edges[[True, *itertools.starmap(differ, itertools.pairwise(marks))]]
     return edges if len(edges) > 2 and np.isfinite(np.diff(edges)).all() else np.empty(0)
 
 

@@ -151,11 +151,13 @@ class ScaledColumn:
     column: np.ndarray | None = None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
     """Fit to one training column (n,); of a constant one, but for rounding, the number itself is subtracted."""
-    variance = variance_of(column)
-    if kind != "none" and not varies(column):
-        kind = "standard"
+    varied = varies(column)
+    variance = float(column.var()) if varied else 0.0
+    if not varied and kind != "none":
+        return ScaledColumn("standard", variance, float(column.min()), 1.0)
     if kind == "power":
         return ScaledColumn(kind, variance, column=column)
     if kind == "quantile":
@@ -199,35 +201,32 @@ def varies(column: np.ndarray) -> bool:
 
     scikit-learn's bound grows with the number of rows, so that it takes microseconds since 1970 for a constant.
     """
-    return bool(differ(column.min(), column.max()))
+    return differ(float(column.min()), float(column.max()))
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def differ(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def differ(low: float, high: float) -> bool:
     """Whether high is above low by more than rounding; whole numbers below 2^53 have none."""
-    largest = np.maximum(np.abs(low), np.abs(high))
-    whole = (largest <= EXACT) & (np.floor(low) == low) & (np.floor(high) == high)
-    above: np.ndarray = np.where(whole, high > low, high - low > ROUNDING * largest)
-    return above
+    if not high > low:
+        return False
+    largest = max(abs(low), abs(high))
+    return (largest <= EXACT and low.is_integer() and high.is_integer()) or high - low > ROUNDING * largest
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _mean_and_scale(column: np.ndarray, kind: Scale) -> tuple[float, float]:
-    """What is subtracted from a column (n,), and what it is divided by.
+    """What is subtracted from a column (n,) that varies, and what it is divided by.
 
     Deviations have ddof = 0. A column whose quartiles coincide falls back to its deviation, since
     a scale of 1 would leave its rare values as large as they are.
     """
-    low, high = float(column.min()), float(column.max())
     if kind == "none":
         return 0.0, 1.0
-    if not varies(column):
-        return low, 1.0
     if kind == "minmax":
+        low, high = float(column.min()), float(column.max())
         return low, high - low
     if kind == "robust":
-        q1, median, q3 = np.quantile(column, [0.25, 0.5, 0.75])
-        return float(median), float(q3 - q1 if differ(q1, q3) else column.std()) or 1.0
+        q1, median, q3 = np.quantile(column, [0.25, 0.5, 0.75]).tolist()
+        return median, float(q3 - q1 if differ(q1, q3) else column.std()) or 1.0
     return float(column.mean()), float(column.std()) or 1.0  # squares of the smallest numbers are 0
 
 

@@ -188,7 +188,7 @@ def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
     if found.renamed:
         yield CommentedKey("replace", {data.target: dict(found.renamed)}, "marks missing cells of other columns")
     n_without = found.raw.height - data.n_rows
-    words = list_words(count_words(found).get(data.target, {}))
+    words = list_words(count_words(found, [data.target]).get(data.target, {}))
     without = f"{n_without:,} rows have no target{words and f': {words}'}"
     if n_without and data.task == "regression":
         inside.append(CommentedKey("drop_rows", True, f"{without}; rows with missing features are dropped too"))

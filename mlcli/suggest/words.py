@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -22,11 +22,12 @@ def keep_words(found: TableFound, target: str) -> TableFound:
 
     A class whose word marks missing cells of another column is renamed.
     """
-    words = {name: set(counts) for name, counts in count_words(found).items()}
+    counted = count_words(found)
+    words = {name: set(counts) for name, counts in counted.items()}
     if not words:
         return found
     marking = {word for name, own in words.items() if _needs_markers(found.frame, name) for word in own}
-    classes = set(_class_words(found, target)) if target in words else set()
+    classes = set(_class_words(found, target, counted[target])) if target in words else set()
     renamed = {word: f"class {word}" for word in sorted(classes & marking)}
     kept = dict.fromkeys(sorted(classes - marking), target)
     codes = [name for name, own in words.items() if "NA" in own - marking and _has_codes(found.frame[name])]
@@ -39,10 +40,11 @@ def keep_words(found: TableFound, target: str) -> TableFound:
     return replace(found, frame=frame, cells=cells, renamed=renamed)
 
 
-def count_words(found: TableFound) -> dict[str, dict[str, int]]:
-    """The cells of text that are a word which marks missing cells, by column and word."""
+def count_words(found: TableFound, names: Collection[str] = ()) -> dict[str, dict[str, int]]:
+    """The cells of text that are a word which marks missing cells, by column and word; names: the only columns."""
     markers = [marker for marker in found.cells.missing if marker]
-    texts = found.raw.select(pl.col(pl.String)).drop(found.unreadable, strict=False)
+    texts = (found.raw.select(names) if names else found.raw).select(pl.col(pl.String))
+    texts = texts.drop(found.unreadable, strict=False)
     marked = texts.select(pl.all().is_in(markers).any())
     columns = (texts[column.name].rename("word") for column in marked if column[0])
     names = [column.name for column in marked if column[0]]
@@ -50,7 +52,7 @@ def count_words(found: TableFound) -> dict[str, dict[str, int]]:
     return {name: dict(own.rows()) for name, own in zip(names, counts, strict=True)}
 
 
-def _class_words(found: TableFound, target: str) -> Iterator[str]:
+def _class_words(found: TableFound, target: str, words: Mapping[str, int]) -> Iterator[str]:
     """Words that look like classes.
 
     They do where there would be fewer than two classes, where missing cells are empty, or if as frequent as a class.
@@ -60,7 +62,7 @@ def _class_words(found: TableFound, target: str) -> Iterator[str]:
         return
     counts = labels.value_counts(name="rows")["rows"]
     has_empty = found.raw.select(pl.any_horizontal((pl.col(pl.String) == "").any(), pl.all().is_null().any())).item()
-    for word, n in count_words(found)[target].items():
+    for word, n in words.items():
         if len(counts) < 2 or has_empty or (word not in _UNKNOWN and n >= int(counts.sort()[0])):
             yield word
 

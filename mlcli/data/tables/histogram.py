@@ -41,7 +41,8 @@ def count_bins(column: pl.Series, low: float, q1: float, q3: float, high: float)
     if not (low < high and math.isfinite(high - low)):
         return None
     every = -(-len(column) // MAX_ROWS)
-    values = column.gather_every(every).drop_nulls().to_numpy() if every else np.empty(0)
+    sample = column.gather_every(every) if every > 1 else column
+    values = sample.drop_nulls().to_numpy() if sample.null_count() else sample.to_numpy()
     counts = np.bincount(places_in(np.linspace(low, high, N_BINS + 1), values), minlength=N_BINS)
     return Histogram(low=low, high=high, counts=counts.tolist())
 
