@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError, listed
+from mlcli.data.readers.csv_header import RULER
 from mlcli.data.readers.csv_layout import CsvLayout
 from mlcli.data.readers.text_file import TextFile
 from mlcli.data.tables.rows import BLANKS
@@ -73,10 +74,12 @@ def check_bottom(layout: CsvLayout, dialect: Dialect, frame: pl.DataFrame) -> li
     if _is_odd(last):
         tail = map(_texts, reversed(frame.tail(_TAIL).rows()))
         n_odd = next((n for n, row in enumerate(tail) if not _is_odd(row)), _TAIL)
-    first = frame.height - max(1, n_odd)
+    below = [*map(_texts, frame.tail(_TAIL).rows())] if frame.width > 1 else []
+    ruled = next((len(below) - at for at, row in enumerate(below) if RULER.fullmatch("".join(row))), 0)
+    first = frame.height - max(1, n_odd, ruled)
     body = frame.head(first)
     sample = body.head(min(_SAMPLE_ROWS, max(_ROWS_FOR_SUMS, _MOST_CELLS // frame.width)))
-    if _is_labelled_total(last, sample, body) if n_odd else _is_sum(last, sample, body):
+    if ruled or (_is_labelled_total(last, sample, body) if n_odd else _is_sum(last, sample, body)):
         begin = layout.line(first)
         n_lines = 1 + layout.text.line(layout.end) - begin
         _refuse_footer(layout.text, dialect, f"{layout.text.label}:{begin}", listed(_texts(frame.row(first))), n_lines)

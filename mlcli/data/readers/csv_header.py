@@ -16,7 +16,7 @@ Record = tuple[int, list[str]]  # the line on which it begins, and its cells
 
 _SAMPLE, _MOST_RECORDS, _MOST_CELLS = 1 << 20, 200, 50_000
 _USUAL, _MOST_BELOW, _LEAST_ROWS = 0.8, 10, 3
-_RULER = re.compile(r"[-+=:|]{3,}")  # as databases print below names
+RULER = re.compile(r"[-+=:|]{3,}")  # as databases print below names
 _YEARS = range(1900, 2101)
 
 
@@ -105,7 +105,9 @@ def _may_be_header(records: Sequence[Record], at: int, width: int) -> bool:
     if len(cells) != width or not any(cells):
         return False
     n_given = sum(map(bool, cells))
-    title = n_given <= width / 2 and all(cells[:n_given]) and all(kind_of_cell(cell) == "text" for cell in following)
+    title = (
+        n_given <= width / 2 and all(cells[:n_given]) and all(kind_of_cell(cell) in ("text", "") for cell in following)
+    )
     return not (title and sum(map(bool, following)) > n_given)
 
 
@@ -153,7 +155,7 @@ def _refuse_below(text: TextFile, dialect: Dialect, records: Sequence[Record], k
 
 def _is_no_row(cells: Sequence[str], kinds: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """Whether there is text, and neither a number nor a date, in columns of these, and no text of other rows."""
-    if _RULER.fullmatch("".join(cells)):
+    if RULER.fullmatch("".join(cells)):
         return True
     if len(cells) != len(kinds):
         return False

@@ -170,7 +170,8 @@ def padding(layout: CsvLayout) -> Offsets:
         n_quotes += len(quotes)
         last = int(quotes[-1]) if len(quotes) else last
     if n_quotes & 1:
-        raise DataError(f"{_place(layout, last)}: the quote that opens {_excerpt(layout, last)} is never closed")
+        what = f"the quote that opens {_excerpt(layout, last)} is never closed"
+        raise DataError(f"{_place(layout, last)}: {what}; delete it, or close it behind the cell")
     return np.concatenate(found)
 
 

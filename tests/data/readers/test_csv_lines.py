@@ -51,6 +51,7 @@ EDGES = {
     "a blank line below the header": ([HEADER, "", *rows()], 2, {"skip_rows": (2,)}),
     "the header once more": ([HEADER, *rows(9), HEADER, *rows(9)], 11, {"skip_rows": (11,)}),
     "a total among dates": ([HEADER, *rows(), "Total,,,12345.6"], 32, {"skip_footer": 1}),
+    "a ruler above a total": ([HEADER, *rows(), "---,---,---,---", "1,2,3,4"], 32, {"skip_footer": 2}),
     "a total in German": ([HEADER, *rows(), "Summe:,612.1,99,"], 32, {"skip_footer": 1}),
     "a total with a number": ([HEADER, *rows(), "Total (n=30),100,9.5,"], 32, {"skip_footer": 1}),
     "three statistics": ([HEADER, *rows(), "Sum,600,90,", "Mean,20,4,", "Std,3,1,"], 32, {"skip_footer": 3}),
@@ -188,3 +189,10 @@ def test_names_of_a_file_without_header():
     assert (found.frame.columns, len(found), found.place(4)) == (["length", "width", "kind"], 5, "t.csv:5")
     with pytest.raises(DataError, match=r"t.csv:1: 3 cells where 2 are expected"):
         read_delimited(text(*flat(5)), Dialect(header=False, columns=("length", "width")))
+
+
+def test_a_title_above_rows_that_end_in_the_delimiter():
+    lines = ["Report,2024,,", "a,b,y,", *(f"{i},{i}.5,{i % 7}.1," for i in range(9))]
+    with pytest.raises(EdgeError, match=r"^t\.csv:1: .*dataset\.skip_rows: 1"):
+        read_delimited(text(*lines), Dialect())
+    assert read_delimited(text(*lines), Dialect(skip_rows=1)).frame.columns == ["a", "b", "y"]
