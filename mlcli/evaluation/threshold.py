@@ -45,7 +45,7 @@ def choose_threshold(
     if n_positive in (0, len(truth)):
         raise DataError(
             f"evaluation.threshold: {metric} cannot be maximised on {len(truth)} validation rows of one class; "
-            " enlarge dataset.split.valid, or set evaluation.threshold to a number"
+            "enlarge dataset.split.valid, or set evaluation.threshold to a number"
         )
     levels, inverse = np.unique(positive_probability, return_inverse=True)
     positives = np.bincount(inverse, weights=truth, minlength=len(levels)).astype(np.int64)

@@ -283,7 +283,14 @@ def _fit_regression(train: Dataset, loss: LossConfig) -> Regression:
     targets = () if isinstance(train, Images) else tuple(column.name for column in train.targets)
     raw = Regression(targets, (0.0,) * len(targets), (1.0,) * len(targets))
     truth = raw.truth(train)
-    mean, std = truth.mean(axis=0), truth.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = truth.mean(axis=0), truth.std(axis=0)
+    measured = np.isfinite(std) & ((std > 0) | (truth.min(axis=0) == truth.max(axis=0)))
+    for name in np.array(targets)[~measured]:
+        raise DataError(
+            f"column '{name}': the training rows' numbers are too large or too small to compute their "
+            "standard deviation; give them in another unit"
+        )
     if isinstance(loss, PoissonLoss):
         raw.require_counts(truth)
         for name in np.array(targets)[mean == 0]:

@@ -178,7 +178,8 @@ def load_predictions(parent: Path) -> SavedPredictions | None:
 
 def _narrow(array: np.ndarray) -> np.ndarray:
     """Half as wide where that loses nothing, as with a network's outputs; rounding would create ties."""
-    narrow = np.ascontiguousarray(array.astype(np.int32 if array.dtype.kind == "i" else np.float32))
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(array.astype(np.int32 if array.dtype.kind == "i" else np.float32))
     return narrow if np.array_equal(narrow, array, equal_nan=array.dtype.kind == "f") else np.ascontiguousarray(array)
 
 

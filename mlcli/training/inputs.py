@@ -11,7 +11,7 @@ from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.tables.types import Dataset
-from mlcli.errors import DataError
+from mlcli.errors import DataError, config_error
 from mlcli.features.fitted import FittedFeatures, obtain_features
 from mlcli.io.memory import require_memory
 from mlcli.metrics.measure import metric_names, why_never_defined
@@ -53,11 +53,22 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
         (reporter.warn if finding.serious else reporter.say)(finding.text)
     train = prepared.splits.train
     task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
+    _check_threshold(config, task)
     features = obtain_features(
         prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
     )
     reporter.explain("features", config, features)
     return Inputs(prepared, task, features)
+
+
+def _check_threshold(config: Config, task: FittedTask) -> None:
+    if config.evaluation.threshold == 0.5 or not isinstance(task, Classification):
+        return
+    if len(task.classes) > 2:
+        raise config_error("evaluation.threshold", f"is for two classes; there are {len(task.classes)}, so remove it")
+    if not task.has_probabilities:
+        used = f"loss {config.loss.name}" if config.loss.name != "auto" else f"output {config.model.output}"
+        raise config_error("evaluation.threshold", f"needs probabilities, which {used} does not give; remove it")
 
 
 def make_context(

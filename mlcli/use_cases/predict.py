@@ -12,7 +12,9 @@ from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Images
 from mlcli.errors import DataError, UsageError
 from mlcli.features.far_values import FarValues, find_far_values, tell_far_values
+from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import describe_weighting
+from mlcli.models.task import Predictions
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
@@ -75,6 +77,9 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     for note in given.notes:
         reporter.warn(note)
     predictions = bundle.predict(given.data)
+    shown = predictions.scores if predictions.probabilities is None else predictions.probabilities
+    if len(predictions) and (wrong := why_unmeasurable(Predictions(predictions.values, None, shown))):
+        reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
         reporter.warn(weighting)
     frame = add_input_columns(prediction_frame(bundle.task, predictions), given, request.keep)

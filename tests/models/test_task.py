@@ -46,6 +46,13 @@ def test_regression_standardises_and_returns_to_units():
     np.testing.assert_allclose(task.decode(encoded).values, task.truth(table), rtol=1e-6)
 
 
+@pytest.mark.parametrize("loss", [AUTO, QuantileLoss(name="quantile", q=0.5)])
+@pytest.mark.parametrize("unit", [1e300, 1e-200])  # squares are beyond the numbers of 64 bits
+def test_targets_whose_squares_overflow_are_refused(unit, loss):
+    with pytest.raises(DataError, match="column 'b': the training rows' numbers are too large or too small"):
+        fit_task(numbers_table(a=[1.0, 2.0, 3.0], b=[unit, -2 * unit, 3 * unit]), "regression", MLP, loss)
+
+
 @pytest.mark.parametrize("q", [0.01, 0.3, 0.5, 0.9, 0.99])
 def test_the_constant_of_a_quantile_has_the_lowest_pinball_loss(q):
     rng = np.random.default_rng(1)

@@ -1,5 +1,7 @@
 """What is watched must suit the task and the validation rows, before the first step."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -7,7 +9,8 @@ from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ConfigError, DataError
 from mlcli.models.task import Classification, Regression
-from mlcli.training.inputs import require_watchable
+from mlcli.reporter import Silent
+from mlcli.training.inputs import gather_inputs, require_watchable
 
 TWO = Classification("y", ("a", "b"), (5, 5), "sigmoid", True)
 MARGIN = Classification("y", ("a", "b"), (5, 5), "step", False)
@@ -66,3 +69,20 @@ def test_what_the_rows_cannot_have_is_a_data_error(task, labels, metric, reason)
 def test_what_does_not_suit_the_task_is_a_config_error(task, labels, metric):
     with pytest.raises(ConfigError, match=f"optimizer.schedule.metric: '{metric}' does not suit {task.kind}"):
         watchable(task, labels, optimizer={"name": "adam", "schedule": {"name": "plateau", "metric": metric}})
+
+
+@pytest.mark.parametrize(
+    ("labels", "sections", "reason"),
+    [
+        (["a", "b", "c"], {}, "is for two classes; there are 3, so remove it"),
+        (["a", "b"], {"loss": {"name": "hinge"}}, "needs probabilities, which loss hinge does not give; remove it"),
+        (["a", "b"], {"model": {"hidden": [], "output": "step"}}, "needs probabilities, which output step does not"),
+    ],
+)
+@pytest.mark.parametrize("threshold", [0.3, "f1"])
+def test_a_threshold_that_would_not_be_used_is_refused(workspace, labels, sections, reason, threshold):
+    Path("t.csv").write_text("x,y\n" + "".join(f"{i}.5,{labels[i % len(labels)]}\n" for i in range(60)))
+    dataset = {"name": "csv", "path": "t.csv", "target": "y"}
+    config = {"name": "t", "dataset": dataset, "evaluation": {"threshold": threshold}, **sections}
+    with pytest.raises(ConfigError, match=f"evaluation.threshold: {reason}"):
+        gather_inputs(Config.model_validate(config), Silent())
