@@ -70,6 +70,15 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
     if schema.image_shape:
         shape = " × ".join(map(str, schema.image_shape))
         raise DataError(f"{source}: the model takes images of {shape} pixels, not table rows")
+    try:
+        return _parse(source, schema, dataset, format)
+    except DataError as error:
+        if "dataset." not in str(error):
+            raise
+        raise DataError(f"{error}. New rows are read by the model's configuration: write them as those were") from error
+
+
+def _parse(source: str, schema: Schema, dataset: DatasetConfig, format: str | None) -> ParsedInput:
     wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
     config = replace(cells_config(dataset), keep={})
     # Number columns whose cells may be parsed without being text first: no marker of missing cells is a number.

@@ -15,6 +15,7 @@ from mlcli.config.tree import Value
 from mlcli.data.cleaning import list_words
 from mlcli.data.tables.doubts import number_keys
 from mlcli.data.tables.inference import infer_task
+from mlcli.data.tables.labels import LEADING_ZERO
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
@@ -68,7 +69,7 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     found = keep_words(found, target)
     labels = found.frame[target]
     task, asked = _task(labels.drop_nulls(), path)
-    classes = as_text(labels) if task == "classification" and labels.dtype == pl.Float64 else labels
+    classes = _as_classes(labels, found.raw[target]) if task == "classification" else labels
     features = found.frame.drop(target)
     reasons = {name: f"cannot be read: {why}" for name, why in found.unreadable.items()}
     unreadable = (ColumnRole(name, "drop", why) for name, why in reasons.items())
@@ -88,6 +89,8 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     about = (f"target {target}: {_describe_target(data)}.", *(f"{note}." for note in found.notes), *_kept_words(found))
     used = {target, *(one.name for one in kept if one.use == "number")}
     about += tuple(_assumed_marks(found.cells, used))
+    if task == "classification" and (without := _without_target(found, data)):
+        about += (f"{without}; they are left out.",)
     summary = (said, *about) if named is roles else (said, alike, *about)
     dataset = tuple(_dataset(found, data, named, asked))
     return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data)), summary, roles)
@@ -111,6 +114,13 @@ def _task(labels: pl.Series, path: str) -> tuple[TaskKind, bool]:
     inferred = infer_task(Rows.read(labels.to_frame(), Origin(path)), [labels.name], "auto")
     two = labels.dtype == pl.Float64 and labels.n_unique() == 2 and bool((labels == labels.round()).all())
     return ("classification", True) if inferred == "regression" and two else (inferred, False)
+
+
+def _as_classes(labels: pl.Series, raw: pl.Series) -> pl.Series:
+    """Labels as text, as they are written where one begins with a 0."""
+    if raw.dtype == pl.String and raw.str.contains(LEADING_ZERO).any():
+        return raw.set(labels.is_null(), None)
+    return as_text(labels) if labels.dtype == pl.Float64 else labels
 
 
 def _describe_target(data: DataSummary) -> str:
@@ -178,6 +188,14 @@ def _assumed_marks(cells: CellsFound, used: Collection[str]) -> Iterator[str]:
         yield f"{said}; if it is a decimal mark, write dataset.numbers: {other}."
 
 
+def _without_target(found: TableFound, data: DataSummary) -> str:
+    """How many rows have no target, and the words there; empty where all have one."""
+    if not (n_without := found.raw.height - data.n_rows):
+        return ""
+    words = list_words(count_words(found, [data.target]).get(data.target, {}))
+    return f"{n_without:,} rows have no target{words and f': {words}'}"
+
+
 def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
     """Markers other than the default ones, and rows whose target is missing."""
     inside, cells = [], found.cells
@@ -187,15 +205,14 @@ def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
         inside.append(CommentedKey("values", cells.missing, "; ".join(why)))
     if found.renamed:
         yield CommentedKey("replace", {data.target: dict(found.renamed)}, "marks missing cells of other columns")
-    n_without = found.raw.height - data.n_rows
-    words = list_words(count_words(found, [data.target]).get(data.target, {}))
-    without = f"{n_without:,} rows have no target{words and f': {words}'}"
-    if n_without and data.task == "regression":
+    without = _without_target(found, data)
+    if without and data.task == "regression":
         inside.append(CommentedKey("drop_rows", True, f"{without}; rows with missing features are dropped too"))
     if inside:
         yield CommentedKey("missing", inside=tuple(inside))
-    if n_without and data.task == "classification":
+    if without and data.task == "classification":
         classes: tuple[Value, ...] = tuple(data.frame[data.target].unique().sort())
-        if found.frame[data.target].dtype == pl.Float64:  # 1 as 1.0 is written, too
+        as_written = data.frame[data.target].str.contains(LEADING_ZERO).any()
+        if found.frame[data.target].dtype == pl.Float64 and not as_written:  # 1 as 1.0 is written, too
             classes = tuple(int(label) if label.lstrip("-").isdigit() else float(label) for label in map(str, classes))
         yield CommentedKey("keep", {data.target: classes}, without)

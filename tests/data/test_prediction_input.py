@@ -316,3 +316,9 @@ def test_columns_without_names_go_by_position(tmp_path, text, said):
 def test_lines_that_training_did_not_have_are_refused(tmp_path, text, said):
     with pytest.raises(DataError, match=said):
         read(tmp_path / "new.csv", text)
+
+
+def test_an_error_about_a_key_says_that_the_models_configuration_reads_new_rows(tmp_path):
+    (tmp_path / "new.csv").write_text("a;b\n1;2\n")
+    with pytest.raises(DataError, match=r"dataset\.delimiter: ';'.*New rows are read by the model's configuration"):
+        parse_input(str(tmp_path / "new.csv"), SCHEMA, dataset())

@@ -74,6 +74,21 @@ def test_marks_that_may_be_either_are_asked_about(folder, mlcli, delimiter, n):
     assert written(folder)["dataset"]["drop"] == ("a",)
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["01", "1", "2"], "target k: 3 classes (01 20, 1 20, 2 20)"),
+        (["+1", "1", "2"], "target k: 2 classes (1 40, 2 20)"),
+        (["b", "c", "?"], "20 rows have no target: '?' (20 cells); they are left out."),
+    ],
+)
+def test_classes_are_told_as_training_reads_them(folder, mlcli, cells, said):
+    rows = [f"{i}.5,{i % 7},{cells[i % 3]}" for i in range(60)]
+    (folder / "t.csv").write_text("\n".join(["x,z,k", *rows]) + "\n")
+    assert said in mlcli("init", "t.csv", "--target", "k").err
+    assert mlcli("check", "-q").code == 0
+
+
 def score_of(mlcli, metric):
     assert mlcli("train", "-q").code == 0
     found = mlcli("evaluate", "--json").json["scores"][metric]
