@@ -29,8 +29,13 @@ def digests(folder=RUN):
 
 
 def finish(start, *options):
-    """Go on with the training here to its end, undisturbed; the digests of what it leaves."""
-    assert start(*next_command(*options)).end() == (0, "", "")
+    """Go on with the training here to its end, undisturbed; the digests of what it leaves.
+
+    More epochs stretch the schedule, which is said.
+    """
+    code, out, said = start(*next_command(*options)).end()
+    assert (code, out) == (0, "")
+    assert said == "" or (options and said.startswith("warning: optimizer.schedule cosine runs over all")), said
     assert list(Path("runs/small").iterdir()) == [RUN]
     return digests()
 

@@ -60,9 +60,13 @@ def spelled(text, encoding):
     return spell_out(error)[0]
 
 
+# Signs that mlcli knows from tables and does not write.
+READ = set("∞€£“”°©®§³«»½¿¡∑†")
+
+
 def test_every_sign_that_mlcli_writes_can_be_spelled_out():
     signs = {sign for path in PACKAGE.rglob("*.py") for sign in path.read_text(encoding="utf-8") if not sign.isascii()}
-    for sign in sorted(sign for sign in signs if not unicodedata.category(sign).startswith("L")):
+    for sign in sorted(sign for sign in signs - READ if not unicodedata.category(sign).startswith("L")):
         assert len(spelled(sign, "ascii")) == 1, sign
 
 
