@@ -165,7 +165,7 @@ SUITES = (
         "test-suite",
         "The first frame of every file is compared with the suite's, on a white ground, as with PngSuite; a file "
         "without a frame must be refused.",
-        "further frames: mlcli reads one picture of a file.",
+        "further frames: mlcli refuses files of several.",
         gif_suite,
     ),
     Suite(

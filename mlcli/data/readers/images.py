@@ -145,7 +145,7 @@ class _UnreadableError(Exception):
 
 
 def _decode(path: Path, side: int, color: Color) -> Image:
-    """The first frame in this colour; side : the most pixels that are needed."""
+    """The image in this colour; side : the most pixels that are needed."""
     with resource_errors(path):
         if path.stat().st_size > _FILE_LIMIT:
             raise _UnreadableError(f"more than {_FILE_LIMIT >> 20} MiB")
@@ -174,13 +174,16 @@ def _reason(content: bytes, error: Exception) -> str:
 
 
 def _open(content: io.BytesIO, side: int, mode: str) -> Image:
-    """Check the checksums, then decode; a JPEG much larger than needed is decoded at a fraction of its size."""
+    """Check the checksums and that there is one frame, then decode; a large JPEG at a fraction of its size."""
     from PIL import Image, ImageOps
 
     with Image.open(content, formats=FORMATS) as image:
         image.verify()
     content.seek(0)
     with Image.open(content, formats=FORMATS) as image:
+        n_frames = getattr(image, "n_frames", 1)
+        if n_frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview of itself
+            raise _UnreadableError(f"it has {n_frames} frames; save the one to read as PNG")
         image.draft(mode, (side, side))
         return _on_white(ImageOps.exif_transpose(image)).convert(mode)
 

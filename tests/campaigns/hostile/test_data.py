@@ -148,7 +148,7 @@ ARRIVALS = {
     "tiff of 100,000 x 100,000": (lambda: pictures(payloads.tiff(100_000, 100_000), "tif"), 3),
     "tiff whose strip lies elsewhere": (lambda: pictures(payloads.tiff(64, 64, 1 << 31), "tif"), 3),
     "half a png": (lambda: pictures(payloads.png(64, 64, bytes(65 * 64))[:60]), 3),
-    "animated gif": (lambda: pictures(frames(200), "gif"), 0),
+    "animated gif": (lambda: pictures(frames(200), "gif"), 3),
     "eps as png": (lambda: pictures(EPS), 3),
     "svg as png": (lambda: pictures(SVG), 3),
     "pdf as png": (lambda: pictures(b"%PDF-1.7\n" + EPS), 3),

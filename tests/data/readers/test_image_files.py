@@ -167,7 +167,15 @@ def test_a_mode_without_gray_is_refused(tmp_path):
         read_images([tmp_path / "x.tif"], (4, 4), "gray")
 
 
-def test_the_first_frame_of_an_animation(tmp_path):
+@pytest.mark.parametrize("name", ["x.gif", "x.tif", "x.webp", "x.png"])
+def test_several_frames_are_refused(tmp_path, name):
     frames = [Image.new("L", (4, 4), value) for value in (10, 200)]
-    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-    assert read_images([tmp_path / "x.gif"], (4, 4), "gray")[0, 0, 0] == 10
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match=r"it has 2 frames; save the one to read as PNG"):
+        read_images([tmp_path / name], (4, 4), "gray")
+
+
+def test_a_photograph_with_its_preview_is_one_image(tmp_path):
+    frames = [Image.new("L", (4, 4), value) for value in (10, 200)]
+    frames[0].save(tmp_path / "x.jpg", format="MPO", save_all=True, append_images=frames[1:])
+    assert read_images([tmp_path / "x.jpg"], (4, 4), "gray")[0, 0, 0] == 10
