@@ -183,19 +183,25 @@ def _allot(counts: np.ndarray, most: np.ndarray, n: int, rng: np.random.Generato
 
 def _by_groups(groups: np.ndarray, sizes: _Sizes, rng: np.random.Generator) -> np.ndarray:
     counts = np.bincount(groups)
+    if len(counts) <= (sizes.test > 0) + (sizes.valid > 0):
+        raise _too_few(len(counts), "groups", sizes)
     free = rng.permutation(len(counts))
-    test = _fill(free, counts, sizes.test)
+    test = _fill(free, counts, sizes.test, len(free) - 1 - (sizes.valid > 0))
     free = free[~np.isin(free, test)]
-    valid = _fill(free, counts, sizes.valid)
-    if len(test) + len(valid) >= len(counts):
-        raise DataError(
-            f"dataset.split: {len(counts)} groups cannot fill training, validation and test; "
-            "set dataset.split.test or dataset.split.valid to 0, or split by another column"
-        )
+    valid = _fill(free, counts, sizes.valid, len(free) - 1)
     codes = np.full(len(counts), TRAIN)
     codes[test], codes[valid] = TEST, VALID
     by_row: np.ndarray = codes[groups]
     return by_row
+
+
+def _too_few(n: int, what: str, sizes: _Sizes) -> DataError:
+    """Fewer groups or times than parts that need one."""
+    keys = [f"dataset.split.{name}" for name, size in (("test", sizes.test), ("valid", sizes.valid)) if size]
+    return DataError(
+        f"dataset.split: training and {' and '.join(keys)} need {len(keys) + 1} {what} or more, got {n}; "
+        f"set {(' and ' if n == 1 else ' or ').join(keys)} to 0, or split by another column"
+    )
 
 
 def _numbered(values: pl.Series) -> np.ndarray:
@@ -208,10 +214,7 @@ def _by_times(times: np.ndarray, sizes: _Sizes) -> np.ndarray:
     n_rows = len(times)
     borders = time_borders(times, (n_rows - sizes.test - sizes.valid, n_rows - sizes.test))
     if borders is None:
-        raise DataError(
-            f"dataset.split: {len(np.unique(times))} different times cannot fill training, validation and test; "
-            "set dataset.split.test or dataset.split.valid to 0, or split by another column"
-        )
+        raise _too_few(len(np.unique(times)), "different times", sizes)
     first_valid, first_test = borders
     return np.where(times >= first_test, TEST, np.where(times >= first_valid, VALID, TRAIN))
 
@@ -235,15 +238,16 @@ def time_borders(times: np.ndarray, wanted: Sequence[int]) -> list[int] | None:
     return [found[rows] for rows in wanted]
 
 
-def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int) -> np.ndarray:
-    """Groups in their order, each added when it brings the number of rows nearer to `wanted`; at least one."""
-    taken, missing = [], wanted
+def _fill(groups: np.ndarray, counts: np.ndarray, wanted: int, most: int) -> np.ndarray:
+    """At most `most` groups in their order, each added when it brings the rows nearer to `wanted`; at least one."""
+    taken: list[int] = []
+    missing = wanted
     for group, size in zip(groups.tolist(), counts[groups].tolist(), strict=True):
-        if abs(missing - size) < abs(missing):
+        if len(taken) < most and abs(missing - size) < abs(missing):
             taken.append(group)
             missing -= size
     if wanted and not taken and len(groups):
-        taken = [groups[counts[groups].argmin()]]
+        taken = [int(groups[counts[groups].argmin()])]
     return np.array(taken, dtype=np.int64)
 
 
@@ -294,10 +298,16 @@ def _dates(key: pl.Series) -> pl.Series:
         dates = days.str.to_datetime(strict=False)
     except pl.exceptions.PolarsError:
         dates = pl.Series([None] * len(key), dtype=pl.Datetime)
-    wrong = dates.is_null() | ~days.str.contains(r"^\d{4}[-/]\d{2}[-/]\d{2}")
-    if wrong.any():
-        raise DataError(
-            f"dataset.split.column {key.name!r}: {key.filter(wrong)[0]!r} is neither a number nor a date such as "
-            f"2024-05-31 or 2024-05-31 12:30 ({wrong.sum():,} of {len(key):,} rows); write dates with the year first"
-        )
-    return dates
+    has_form = days.str.contains(r"^\d{4}[-/]\d{2}[-/]\d{2}")
+    wrong = dates.is_null() | ~has_form
+    if not wrong.any():
+        return dates
+    what, remedy = (
+        "is neither a number nor a date such as 2024-05-31 or 2024-05-31 12:30",
+        f"write dates with the year first, or their form in dataset.dates: {{{key.name}: '%d/%m/%Y'}}",
+    )
+    if has_form.all() and not wrong.all():
+        what = f"is no date of the form of {key.filter(~wrong)[0]!r}"
+        remedy = "correct it, and write a time zone in all rows or in none"
+    rows = f"{wrong.sum():,} of {len(key):,} rows"
+    raise DataError(f"dataset.split.column {key.name!r}: {key.filter(wrong)[0]!r} {what} ({rows}); {remedy}")

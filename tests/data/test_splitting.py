@@ -153,9 +153,28 @@ class TestGroup:
             indices = split(100, seed=seed, by="group", column="k", key=key, test=0.1, valid=0.1)
             assert sizes(indices) == (80, 10, 10)
 
-    def test_too_few_groups(self):
-        with pytest.raises(DataError, match="2 groups cannot fill"):
-            split(10, by="group", column="k", key=pl.Series("k", ["a", "b"] * 5))
+    @pytest.mark.parametrize("small", [[25, 25], [10, 10, 10], [1, 1]])
+    def test_small_groups_beside_a_giant_are_shared(self, small):
+        giant = 200 - sum(small)
+        key = pl.Series("k", ["giant"] * giant + [str(n) for n, size in enumerate(small) for _ in range(size)])
+        for seed in range(5):
+            indices = split(200, seed=seed, by="group", column="k", key=key)
+            assert sizes(indices)[0] == giant
+            assert all(size >= min(small) for size in sizes(indices)[1:])
+
+    @pytest.mark.parametrize(
+        ("keys", "sizes", "message"),
+        [
+            ("ab", {}, "training and dataset.split.test and dataset.split.valid need 3 groups or more, got 2; set "
+             "dataset.split.test or dataset.split.valid to 0"),
+            ("a", {}, "need 3 groups or more, got 1; set dataset.split.test and dataset.split.valid to 0"),
+            ("a", {"test": 0}, "training and dataset.split.valid need 2 groups or more, got 1; set "
+             "dataset.split.valid to 0"),
+        ],
+    )  # fmt: skip
+    def test_too_few_groups(self, keys, sizes, message):
+        with pytest.raises(DataError, match=message):
+            split(10, by="group", column="k", key=pl.Series("k", [keys[i % len(keys)] for i in range(10)]), **sizes)
 
     def test_missing_key(self):
         with pytest.raises(DataError, match=r"'k': missing in 1 of 3 rows"):
@@ -206,12 +225,18 @@ class TestTime:
         assert "35 validation and 28 test rows in place of 30 and 30" in text
 
     def test_equal_times_cannot_be_split(self):
-        with pytest.raises(DataError, match="1 different times cannot fill training, validation and test"):
+        with pytest.raises(DataError, match="need 3 different times or more, got 1"):
             split(5, by="time", column="t", key=pl.Series("t", [1, 1, 1, 1, 1]))
 
-    @pytest.mark.parametrize("bad", ["soon", "31/12/2024", "2024-13-01"])
+    @pytest.mark.parametrize("bad", ["2024-13-01", "2024-02-30", "2024-01-02T10:00Z"])
+    def test_a_time_unlike_the_others(self, bad):
+        with pytest.raises(DataError, match=f"'t': '{bad}' is no date of the form of '2024-01-01' "):
+            split(3, by="time", column="t", key=pl.Series("t", ["2024-01-01", bad, "2024-01-03"]))
+
+    @pytest.mark.parametrize("bad", ["soon", "31/12/2024"])
     def test_what_is_no_time(self, bad):
-        with pytest.raises(DataError, match=f"'t': '{bad}' is neither a number nor a date"):
+        remedy = "or their form in dataset.dates: {t: '%d/%m/%Y'}"
+        with pytest.raises(DataError, match=f"'t': '{bad}' is neither a number nor a date.*{remedy}"):
             split(3, by="time", column="t", key=pl.Series("t", ["2024-01-01", bad, "2024-01-03"]))
 
     def test_missing(self):

@@ -118,7 +118,7 @@ def test_too_few_groups_for_a_fold_are_refused():
     data, asked = patients("group"), split_by("group")
     folds = Folds.of(asked, data, "improve.folds", 12)
     everything = np.flatnonzero(folds.groups != 5)
-    with pytest.raises(DataError, match=r"improve.folds: the rows that a fold leaves .* 1 groups cannot fill"):
+    with pytest.raises(DataError, match=r"improve.folds: the rows that a fold leaves .* need 2 groups or more, got 1"):
         folds.inputs_without(everything, asked)
     with pytest.raises(ConfigError, match=r"improve.folds: 13 folds need at least 13 groups, got 12"):
         Folds.of(asked, data, "improve.folds", 13)
