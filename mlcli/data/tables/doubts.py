@@ -60,8 +60,9 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
     """
     schema = rows.frame.schema
     texts = [name for name in names if schema[name] == pl.String]
-    refused = []
+    refused, seen = [], []
     for name, reading in read_texts(rows.frame, texts, decimal):
+        seen.append(name)
         is_target = name in targets
         if is_target and reading.kind == "date":
             continue
@@ -73,9 +74,24 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
             refused.append(f"{place}: {found.text}")
         else:
             yield Doubt(name, f"{found.text} (first at {place})")
+    yield from _unread_doubts(rows, [name for name in texts if name not in (*seen, *targets)])
     if refused:
         more = f"; {len(refused) - _LISTED} more columns are like these" if len(refused) > _LISTED else ""
         raise DataError("; also ".join(refused[:_LISTED]) + more)
+
+
+def _unread_doubts(rows: Rows, names: Sequence[str]) -> Iterator[Doubt]:
+    """Columns of single words with digits, of which few are the same: dates, numbers or ids in forms not read."""
+    texts = rows.frame.select(names)
+    word = pl.all().str.contains(r"^\S*\pN\S*$")
+    for text, share in zip(texts, texts.select(word.mean()), strict=True):
+        known = text.drop_nulls() if (share[0] or 0) >= NEARLY else text.clear()
+        if (distinct := known.n_unique()) > max(MANY_NUMBERS, len(known) / 2):
+            said = (
+                f"column {text.name!r} has {distinct:,} distinct texts with digits, such as {shown(known[0])}, which "
+            )
+            rule = f"are read as categories; if they are numbers or dates, write these plainly{_or_category(text.name)}"
+            yield Doubt(text.name, said + rule, serious=False)
 
 
 def describe(
