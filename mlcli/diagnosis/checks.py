@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mlcli.config.sections.config import Config, usual_rate
-from mlcli.config.sections.model import DECADE, AdamConfig, LbfgsConfig
+from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate
 from mlcli.io.json import strict_json
 from mlcli.training.context import TensorDataset, TrainingContext

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.model import ConstantSchedule
+from mlcli.config.sections.optimizer import ConstantSchedule
 from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
@@ -87,10 +87,7 @@ class Experiment:
 
     def context(self, config: Config | None = None, train: TensorDataset | None = None) -> TrainingContext:
         """A new network with its optimizer; the configuration and the rows are the experiment's own unless given."""
-        config, layout = config or self.config, self.layout
-        return build_context(
-            config, self.task, train or self.train, self.valid, layout.cardinalities, image_shape=layout.image_shape
-        )
+        return build_context(config or self.config, self.task, train or self.train, self.valid, self.layout)
 
     def chance(self, context: TrainingContext) -> ChanceBaseline:
         """The chance loss on the context's training rows."""
@@ -122,7 +119,7 @@ class Experiment:
 
 def affordable_steps(context: TrainingContext, most: int) -> int:
     """Steps within EFFORT, at most so many."""
-    return min(most, max(1, EFFORT // (PASSES * context.batch_size * max(context.n_parameters, 1))))
+    return min(most, max(1, EFFORT // (PASSES * context.batch_size * max(context.multiply_adds, 1))))
 
 
 def at_constant_rate(config: Config) -> Config:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from statistics import fmean
 
-from mlcli.config.sections.model import ConstantSchedule, LbfgsConfig, QuantileLoss
+from mlcli.config.sections.model import QuantileLoss
+from mlcli.config.sections.optimizer import ConstantSchedule, LbfgsConfig
 from mlcli.data.profile import is_imbalanced
 from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.evidence import TrainingEvidence

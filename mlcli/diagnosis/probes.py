@@ -176,7 +176,8 @@ def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFa
     outside = [((layer < low) | (layer > high)).float().mean().item() for layer in layers]
     saturated = tuple(outside) if activation in SATURATED else ()
     context.gradients.compute_gradients(rows.x, rows.y, seed=experiment.config.seed)
-    slopes = [module.weight.grad for module in context.model.modules() if isinstance(module, nn.Linear)]
+    layers_with_weights = (*(one for one in context.model.hidden if isinstance(one, nn.Linear)), context.model.output)
+    slopes = [layer.weight.grad for layer in layers_with_weights]
     gradients = tuple(slope.float().square().mean().sqrt().item() for slope in slopes if slope is not None)
     predicted, skill = _count_and_score(experiment, context, rows)
     return NetworkFacts(gradients, dead, saturated, predicted, skill)

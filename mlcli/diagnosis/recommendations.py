@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mlcli.config.sections.config import Config, usual_rate
-from mlcli.config.sections.model import DECADE, AdamConfig, LbfgsConfig
+from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
 from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue
 from mlcli.diagnosis.evidence import TrainingEvidence

@@ -17,6 +17,8 @@ class FeatureLayout:
     """The columns of the feature matrix: numeric inputs first, then the codes of embedded categories.
 
     names : numeric inputs in order, such as "age", "sex=Male", "age_missing", "pca1", "px0"
+    numbers : positions of those that are numbers of a table without bounds (columns, codes, target means, components);
+        the others are 0/1, pieces, sines, counted words, or pixels
     cardinalities : number of codes of each embedded column; codes are whole numbers from 0
     embedded : names of the embedded columns
     image_shape : of rows that are whole images, (height, width[, channels]); else empty
@@ -26,6 +28,7 @@ class FeatureLayout:
     cardinalities: tuple[int, ...] = ()
     embedded: tuple[str, ...] = ()
     image_shape: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     @property
     def n_numeric(self) -> int:
@@ -36,6 +39,11 @@ class FeatureLayout:
     def width(self) -> int:
         """Columns of the feature matrix."""
         return self.n_numeric + len(self.cardinalities)
+
+
+def layout_of_numbers(count: int) -> FeatureLayout:
+    """The layout of so many numbers without names."""
+    return FeatureLayout(tuple(f"x{i}" for i in range(count)), numbers=tuple(range(count)))
 
 
 def broken(problem: str) -> ArtefactError:

@@ -168,11 +168,21 @@ class TableFeatures:
         embedded = grouped(self.plan.vocabularies)["embedding"]
         project = self.arithmetic.project
         if project is None:
-            assembled = self.names
-            names = tuple(assembled[i] for i in self.arithmetic.select.tolist())
+            assembled, unbounded = self.names, set(self._unbounded())
+            kept = self.arithmetic.select.tolist()
+            names = tuple(assembled[i] for i in kept)
+            numbers = tuple(position for position, i in enumerate(kept) if i in unbounded)
         else:
             names = project.names
-        return FeatureLayout(names, tuple(own.size for own in embedded), tuple(own.name for own in embedded))
+            numbers = tuple(range(len(names)))
+        sizes, columns = (own.size for own in embedded), (own.name for own in embedded)
+        return FeatureLayout(names, tuple(sizes), tuple(columns), numbers=numbers)
+
+    def _unbounded(self) -> Iterator[int]:
+        """Positions, among the assembled features, of numbers without bounds."""
+        bounded = [one for reader in self.plan.readers for one in reader.bounded]
+        n_scaled = len(self.arithmetic.scale.mean)
+        yield from (i for i in range(n_scaled) if i >= len(bounded) or not bounded[i])
 
     @property
     def is_cross_fitted(self) -> bool:

@@ -65,7 +65,7 @@ class LinearWeights:
 @torch.no_grad()
 def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTask) -> LinearWeights | None:
     """Undo the scaling of features and targets; None with hidden layers or features that are not affine."""
-    if not isinstance(model, Mlp) or len(model.hidden):
+    if not isinstance(model, Mlp) or len(model.hidden) or model.numbers is not None:
         return None
     affine = features.affine()
     if affine is None:

@@ -39,7 +39,10 @@ class InferenceModel:
 def rows_per_block(model: nn.Module) -> int:
     """Rows in a block; it depends on the network alone, not on how many rows there are."""
     n_parameters = max(1, sum(parameter.numel() for parameter in model.parameters()))
-    return min(MAX_ROWS, max(ROWS, MULTIPLY_ADDS // n_parameters // ROWS * ROWS))
+    multiply_adds = n_parameters * max(getattr(module, "n_members", 1) for module in model.modules())
+    row_size = max(getattr(module, "row_size", 0) for module in model.modules())
+    rows = MULTIPLY_ADDS // max(multiply_adds, row_size)
+    return min(MAX_ROWS, max(ROWS, rows // ROWS * ROWS))
 
 
 @contextlib.contextmanager

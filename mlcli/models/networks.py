@@ -1,18 +1,22 @@
-"""The multilayer perceptron, linear without hidden layers, and ensembles of networks."""
+"""Networks: the multilayer perceptron, linear without hidden layers; and TabM."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from mlcli.config.sections.model import Activation, Init, MlpConfig
-from mlcli.models.task import Output
+from mlcli.config.sections.model import Activation, Init, ModelConfig, TabmConfig
+from mlcli.features.state import FeatureLayout
+from mlcli.models.embeddings import NumberEmbedding, embed_categories, embed_numbers, embedding_width
+from mlcli.models.ensembles import combine_outputs
+from mlcli.models.task import FittedTask, Output, output_of
 
+# Training rows, evenly spaced, that the bins of numbers are quantiles of.
+ROWS_OF_BINS = 100_000
 HE_FAMILY = ("relu", "leaky_relu", "elu", "celu", "gelu", "silu", "mish", "relu6", "softplus", "hard_swish")
 
 
@@ -50,63 +54,173 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
 }
 
 
-class Mlp(nn.Module):
-    """Fully connected layers: Linear → norm → activation → dropout, then a Linear output layer.
+class Network(nn.Module):
+    """Embedded inputs and hidden layers, Linear → norm → activation → dropout each: what all networks have.
 
-    Input  : float32 (n, n_numeric + len(cardinalities)); the last columns hold category codes
+    Input  : float32 (n, layout.width); the last columns hold category codes
     Output : float32 (n, n_outputs), before any sigmoid or softmax (logits for classes)
 
     Weights are set by `initialise`.
+    n_members : networks of which it consists
+    n_inputs  : of the first layer
     """
 
-    def __init__(self, config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> None:
+    n_members = 1
+    output: nn.Linear | Heads
+    _numbers: Tensor
+    _others: Tensor
+
+    def __init__(self, config: ModelConfig, layout: FeatureLayout) -> None:
         super().__init__()
-        self.n_numeric = n_numeric
-        self.embeddings = nn.ModuleList(_embedding(n) for n in cardinalities)
-        widths = [n_numeric + sum(embedding_width(n) for n in cardinalities), *config.hidden]
-        blocks = (_hidden_layer(config, n_in, n_out) for n_in, n_out in itertools.pairwise(widths))
+        self.n_numeric = layout.n_numeric
+        self.numbers = embed_numbers(config.embedding, len(layout.numbers))
+        self.embeddings = embed_categories(layout.cardinalities)
+        self.chunks = _chunks(self.numbers, layout)
+        self.n_inputs = sum(self.chunks)
+        if self.numbers is not None:
+            others = sorted({*range(layout.n_numeric)}.difference(layout.numbers))
+            for name, at in (("_numbers", layout.numbers), ("_others", others)):
+                with torch.device("cpu"):
+                    self.register_buffer(name, torch.tensor(at, dtype=torch.int64), persistent=False)
+        blocks = (_hidden_layer(config, n_in, n) for n_in, n in itertools.pairwise([self.n_inputs, *config.hidden]))
         self.hidden = nn.Sequential(*(layer for block in blocks for layer in block))
-        self.output = nn.Linear(widths[-1], n_outputs)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether inputs pass through learned vectors before the first layer."""
+        return self.numbers is not None or len(self.embeddings) > 0
+
+    @property
+    def row_size(self) -> int:
+        """Numbers that a row takes in the memory of a step; 0 for a plain MLP, where they are few."""
+        if self.numbers is None and self.n_members == 1:
+            return 0
+        units = sum(layer.out_features for layer in self.hidden if isinstance(layer, nn.Linear))
+        terms = 0 if self.numbers is None else self.numbers.n_terms
+        return self.n_members * (self.n_inputs + units) + terms
+
+    @property
+    def n_joint_weights(self) -> int:
+        """Of the members' scaled first layers, where a step makes them."""
+        first = next((layer.out_features for layer in self.hidden if isinstance(layer, nn.Linear)), 0)
+        return self.n_members * self.n_inputs * first if self.n_members > 1 else 0
+
+    def fit(self, x: Tensor) -> None:
+        """Fit what depends on the training rows x (n, layout.width): the bins of numbers, on at most ROWS_OF_BINS."""
+        if self.numbers is not None:
+            self.numbers.fit(x[:: -(-len(x) // ROWS_OF_BINS)].index_select(1, self._numbers))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Rows as the first layer's inputs (n, n_inputs): embedded numbers, other numbers, embedded categories."""
+        if not self.is_embedded:
+            return x
+        parts = [x[:, : self.n_numeric]]
+        if self.numbers is not None:
+            with torch.autocast(x.device.type, enabled=False):  # bfloat16 cannot tell numbers apart
+                parts = [self.numbers(x.index_select(1, self._numbers)), x.index_select(1, self._others)]
+        codes = x[:, self.n_numeric :].long()
+        parts += [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
+        return torch.cat(parts, dim=1)
+
+    def member_inputs(self, x: Tensor) -> Tensor:
+        """The first layer's inputs of each member, (n · n_members, n_inputs); a row's members are neighbours."""
+        return self.embed(x)
+
+    def member_outputs(self, x: Tensor) -> Tensor:
+        """Outputs of each member, (n · n_members, n_outputs)."""
+        return self.output(self.hidden(self.member_inputs(x)))  # type: ignore[no-any-return]
+
+
+class Mlp(Network):
+    """The multilayer perceptron: a Linear output layer after the hidden ones."""
+
+    output: nn.Linear
+
+    def __init__(self, config: ModelConfig, layout: FeatureLayout, n_outputs: int) -> None:
+        super().__init__(config, layout)
+        self.output = nn.Linear([self.n_inputs, *config.hidden][-1], n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.embeddings:
-            codes = x[:, self.n_numeric :].long()
-            learned = [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
-            x = torch.cat([x[:, : self.n_numeric], *learned], dim=1)
-        return self.output(self.hidden(x))  # type: ignore[no-any-return]
+        return self.member_outputs(x)
 
 
-def build_model(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int, seed: int) -> Mlp:
+class Tabm(Network):
+    """TabM-mini (Gorishniy et al., 2025): members with the same hidden layers.
+
+    scale : (n_members, n_inputs), by which each member multiplies its inputs
+    """
+
+    output: Heads
+
+    def __init__(self, config: TabmConfig, layout: FeatureLayout, n_outputs: int, unit: Output) -> None:
+        super().__init__(config, layout)
+        self.n_members = config.members
+        self.unit = unit
+        self.scale = nn.Parameter(torch.empty(config.members, self.n_inputs))
+        self.output = Heads(config.members, [self.n_inputs, *config.hidden][-1], n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        members = self.member_outputs(x).view(len(x), self.n_members, -1)
+        return combine_outputs(members.transpose(0, 1), self.unit)
+
+    def member_inputs(self, x: Tensor) -> Tensor:
+        """Scaled by each member."""
+        return (self.embed(x).unsqueeze(1) * self.scale).flatten(0, 1)
+
+
+class Heads(nn.Module):
+    """An output layer for each member.
+
+    weight : (n_members · n_outputs, n_in), as of one Linear layer; bias: (n_members · n_outputs,)
+    """
+
+    def __init__(self, n_members: int, n_in: int, n_outputs: int) -> None:
+        super().__init__()
+        self.shape = (n_members, n_outputs, n_in)
+        self.weight = nn.Parameter(torch.empty(n_members * n_outputs, n_in))
+        self.bias = nn.Parameter(torch.empty(n_members * n_outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n · n_members, n_in) → (n · n_members, n_outputs)."""
+        n_members, n_outputs, n_in = self.shape
+        members = x.view(-1, n_members, n_in).transpose(0, 1)
+        weight = self.weight.view(self.shape).transpose(1, 2)
+        outputs = torch.baddbmm(self.bias.view(n_members, 1, n_outputs), members, weight)
+        return outputs.transpose(0, 1).reshape(-1, n_outputs)
+
+
+def make_network(config: ModelConfig, layout: FeatureLayout, task: FittedTask) -> Mlp | Tabm:
+    """The configured network, without initial weights."""
+    if isinstance(config, TabmConfig):
+        return Tabm(config, layout, task.n_outputs, output_of(task))
+    return Mlp(config, layout, task.n_outputs)
+
+
+def build_model(config: ModelConfig, layout: FeatureLayout, task: FittedTask, seed: int) -> Mlp | Tabm:
     """The network with initial weights that depend on the seed alone; the global generator is left unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Mlp(config, n_numeric, cardinalities, n_outputs)
+        model = make_network(config, layout, task)
         initialise(model, config)
         return model
 
 
-def count_parameters(config: MlpConfig, n_numeric: int, cardinalities: Sequence[int], n_outputs: int) -> int:
-    """Trainable parameters of the network, without building it."""
-    embedded = [embedding_width(n) for n in cardinalities]
-    widths = [n_numeric + sum(embedded), *config.hidden, n_outputs]
-    layers = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
-    norms = 0 if config.norm == "none" else 2 * sum(config.hidden)
-    return layers + norms + sum(n * width for n, width in zip(cardinalities, embedded, strict=True))
+def count_parameters(config: ModelConfig, layout: FeatureLayout, task: FittedTask) -> int:
+    """Trainable parameters of the network, without memory for them."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in make_network(config, layout, task).parameters())
 
 
-def embedding_width(n_categories: int) -> int:
-    """Length of the vector learned for each of n categories (the rule of fastai's tabular models)."""
-    return min(50, round(1.6 * math.pow(n_categories, 0.56)))
+def _chunks(numbers: NumberEmbedding | None, layout: FeatureLayout) -> list[int]:
+    """Sizes of the runs of first-layer inputs that belong to one column."""
+    embedded = set(layout.numbers if numbers is not None else ())
+    others = (name for i, name in enumerate(layout.names) if i not in embedded)
+    runs = [len(list(same)) for _, same in itertools.groupby(others, lambda name: name.partition("=")[0])]
+    width = numbers.width if numbers is not None else 0
+    return [*[width] * len(embedded), *runs, *map(embedding_width, layout.cardinalities)]
 
 
-def _embedding(n_categories: int) -> nn.Embedding:
-    """A table without initial weights: drawing them on the meta device would import torch's compiler."""
-    empty = torch.empty(n_categories, embedding_width(n_categories))
-    table: nn.Embedding = nn.Embedding.from_pretrained(empty, freeze=False)  # type: ignore[no-untyped-call]
-    return table
-
-
-def _hidden_layer(config: MlpConfig, n_in: int, n_out: int) -> list[nn.Module]:
+def _hidden_layer(config: ModelConfig, n_in: int, n_out: int) -> list[nn.Module]:
     layers: list[nn.Module] = [nn.Linear(n_in, n_out)]
     if config.norm == "batch":
         layers.append(nn.BatchNorm1d(n_out))
@@ -118,14 +232,19 @@ def _hidden_layer(config: MlpConfig, n_in: int, n_out: int) -> list[nn.Module]:
     return layers
 
 
-def initialise(model: Mlp, config: MlpConfig) -> None:
+def initialise(model: Mlp | Tabm, config: ModelConfig) -> None:
     """Set hidden weights as config.init says, the output layer's by Glorot (unless named), biases to 0.
 
-    Embeddings are drawn from the standard normal distribution.
+    Categories' vectors are drawn from the standard normal distribution. A member's scale of a column is ± 1, or normal
+    where numbers are embedded.
     """
     for table in model.embeddings.modules():
         if isinstance(table, nn.Embedding):
             nn.init.normal_(table.weight)
+    if model.numbers is not None:
+        model.numbers.initialise()
+    if isinstance(model, Tabm):
+        _draw_scales(model)
     init = config.init
     if init == "auto":
         init = "he_normal" if config.activation in HE_FAMILY else "glorot_uniform"
@@ -136,8 +255,18 @@ def initialise(model: Mlp, config: MlpConfig) -> None:
         if isinstance(module, nn.Linear):
             hidden(module.weight)
             nn.init.zeros_(module.bias)
-    output(model.output.weight)
+    for head in model.output.weight.chunk(model.n_members):
+        output(head)
     nn.init.zeros_(model.output.bias)
+
+
+@torch.no_grad()
+def _draw_scales(model: Tabm) -> None:
+    """One number for each member and column."""
+    drawn = torch.randn(model.n_members, len(model.chunks))
+    if model.numbers is None:
+        drawn = drawn.sign()
+    model.scale.copy_(drawn.repeat_interleave(torch.tensor(model.chunks), dim=1))
 
 
 def _initialiser(name: Init, activation: Activation) -> Callable[[Tensor], object]:
@@ -158,40 +287,3 @@ def _initialiser(name: Init, activation: Activation) -> Callable[[Tensor], objec
             return nn.init.zeros_
         case _:
             return nn.init.xavier_uniform_
-
-
-class Ensemble(nn.Module):
-    """The mean of networks with the same inputs and outputs.
-
-    Input  : the same as its members'
-    Output : float32 (n, n_outputs), raw outputs like one network's: those that decode to the mean probability
-             (sigmoid, softmax) or count (exp), or the mean itself (identity, step)
-    """
-
-    def __init__(self, members: Sequence[nn.Module], output: Output) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-        self.output = output
-
-    def forward(self, x: Tensor) -> Tensor:
-        return combine_outputs(torch.stack([member(x) for member in self.members]), self.output)
-
-
-def combine_outputs(outputs: Tensor, output: Output) -> Tensor:
-    """(k, n, n_outputs) of k networks → (n, n_outputs): log p or log-odds of the mean p, computed in float64."""
-    wide = outputs.double()
-    match output:
-        case "softmax":
-            combined = _log_mean(wide.log_softmax(dim=2))
-        case "sigmoid":
-            combined = _log_mean(functional.logsigmoid(wide)) - _log_mean(functional.logsigmoid(-wide))
-        case "exp":
-            combined = _log_mean(wide)
-        case _:
-            combined = wide.mean(dim=0)
-    return combined.to(outputs.dtype)
-
-
-def _log_mean(logs: Tensor) -> Tensor:
-    """Logarithm of the mean over the first dimension of exp(logs)."""
-    return logs.logsumexp(dim=0) - math.log(len(logs))

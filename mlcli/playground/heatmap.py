@@ -14,7 +14,7 @@ from mlcli.config.sections.dataset import DatasetConfig, PlaygroundConfig
 from mlcli.data.tables.frames import collect
 from mlcli.data.tables.types import Splits, Table
 from mlcli.features.fitted import FittedFeatures
-from mlcli.models.networks import Mlp
+from mlcli.models.networks import Network
 from mlcli.models.task import Classification, FittedTask
 
 # Quantiles of the training targets between which a number's colour changes.
@@ -92,20 +92,18 @@ class HeatmapScale:
 
 
 @torch.inference_mode()
-def hidden_outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
-    """Outputs (n, units) of each hidden layer, after its activation, for inputs (n, d)."""
-    if not isinstance(model, Mlp):
-        return []
+def hidden_outputs(model: Network, x: Tensor) -> list[Tensor]:
+    """Outputs (n, units) of each hidden layer, after its activation; the mean of members. x : inputs (n, d)."""
     model.eval()
     outputs: list[Tensor] = []
-    values = x.to(model.output.weight.dtype)
+    values = model.member_inputs(x.to(model.output.weight.dtype))
     for layer in model.hidden:
         values = layer(values)
         if isinstance(layer, nn.Linear):
             outputs.append(values)
         else:
             outputs[-1] = values
-    return outputs
+    return [output.view(len(x), model.n_members, -1).mean(dim=1) for output in outputs]
 
 
 def unit_heatmap(outputs: Tensor) -> Heatmap:

@@ -11,7 +11,7 @@ from mlcli.config.loading.dump import changes_of, commented_keys, write_document
 from mlcli.config.loading.load import load_config, make_config, override_config, parse_config
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig, PlaygroundSet
-from mlcli.config.sections.model import CosineSchedule, OneCycleSchedule
+from mlcli.config.sections.optimizer import CosineSchedule, OneCycleSchedule
 from mlcli.config.sections.rows import TableConfig
 from mlcli.config.tree import JsonValue, Value
 from mlcli.errors import ConfigError, DataError, UsageError

@@ -117,7 +117,7 @@ class Trainer:
             TensorDataset(features.transform_training(train), task.encode(train)),
             TensorDataset(features.transform(valid), task.encode(valid)),
         )
-        context = build_context(config, task, *arrays, features.layout.cardinalities)
+        context = build_context(config, task, *arrays, features.layout)
         torch.set_num_threads(context.threads)
         limits = limits_of(config.dataset, splits, self.columns)
         scale = HeatmapScale.of(task, task.truth(train))

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.model import ModelConfig
+from mlcli.config.sections.model import ModelConfig, TabmConfig
 from mlcli.data.notes import ColumnSummary, profile_notes, summarise_column
 from mlcli.data.profile import Profile
 from mlcli.data.quality.sample import DataFinding
@@ -136,12 +136,15 @@ def describe_training(subject: EvaluatedModel, config: Config, manifest: RunMani
 
 
 def _network(model: ModelConfig) -> str:
-    if not model.hidden:
+    if not model.hidden and model.name == "mlp" and model.embedding.name == "none":
         return "A linear model"
+    kind = f"A TabM of {model.members} members" if isinstance(model, TabmConfig) else "A multilayer perceptron"
+    if not model.hidden:
+        return f"{kind} without hidden layers"
     *first, last = map(str, model.hidden)
     widths = f"{', '.join(first)} and {last}" if first else last
     layers = "hidden layers" if first else "a hidden layer"
-    return f"A multilayer perceptron with {layers} of {widths} {model.activation} units"
+    return f"{kind} with {layers} of {widths} {model.activation} units"
 
 
 def _aim(task: FittedTask) -> str:

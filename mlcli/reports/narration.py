@@ -139,6 +139,10 @@ def _network(context: TrainingContext, task: FittedTask) -> Iterator[str]:
     counted = sum((before + 1) * after for before, after in pairwise(sizes)) == context.n_parameters
     how = f"(inputs + 1 bias) · units, layer by layer: {products} = " if counted else ""
     yield f"{term_of('model')}: {'-'.join(map(str, sizes))} units; parameters to learn: {how}{context.n_parameters:,}."
+    if context.model.n_members > 1:
+        yield about(config, "model.members")
+    if context.model.numbers is not None:
+        yield about(config, "model.embedding.width")
     if config.model.hidden:
         yield about(config, "model.activation")
     yield about(config, "model.output")

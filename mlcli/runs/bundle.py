@@ -21,8 +21,9 @@ from mlcli.io.atomic import atomic_folder, write_json
 from mlcli.io.json import from_json, strict_json
 from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.models.coefficients import LinearWeights, tabulate_weights
+from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel, map_alone, single_thread
-from mlcli.models.networks import Ensemble, Mlp
+from mlcli.models.networks import make_network
 from mlcli.models.task import FittedTask, Predictions, Regression, output_of, task_from_json, task_to_json
 from mlcli.runs.bundle_manifest import KIND, BundleContent, BundleManifest, oldest_schema, read_bundle_manifest
 from mlcli.runs.folder import BUNDLE_FILE
@@ -52,7 +53,8 @@ class Bundle:
         """Write the folder `path`; it replaces one that is there."""
         state, numbers = self.features.to_state()
         members = tuple(member.model_dump(mode="json") for member in self.members)
-        schema, task = oldest_schema(state, len(members)), task_to_json(self.task)
+        networks = self.members or (self.config.model,)
+        schema, task = oldest_schema(state, networks, bool(members)), task_to_json(self.task)
         content = BundleContent(schema, _portable(self.config), dict(state), task, self.facts, members)
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
@@ -176,7 +178,7 @@ def _build(
     """The configured network, or networks, with these weights; shapes are known before memory is taken for them."""
     try:
         with torch.device("meta"):
-            one, *more = [Mlp(c, layout.n_numeric, layout.cardinalities, task.n_outputs) for c in members or (config,)]
+            one, *more = [make_network(one, layout, task) for one in members or (config,)]
             model = Ensemble([one, *more], output_of(task)) if members else one
         for name, expected in model.state_dict().items():
             if name in tensors and tensors[name].dtype != expected.dtype:

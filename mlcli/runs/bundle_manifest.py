@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from mlcli.config.sections.config import Config
+from mlcli.config.sections.model import ModelConfig
 from mlcli.data.prediction_input import parse_images, parse_input
 from mlcli.data.tables.types import Column, Images, Schema, Table
 from mlcli.errors import ArtefactError
@@ -19,9 +20,9 @@ from mlcli.io.json import check_version, from_json, read_json
 from mlcli.runs.folder import BUNDLE_FILE, is_run
 
 KIND = "bundle"
-# Version 2 added ensembles, 3 boolean and date columns and counted words; a bundle without them is written as 1,
-# which every version reads.
-SCHEMA_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 3, 2, 1
+# Version 2 added ensembles, 3 boolean and date columns and counted words, 4 TabM and embedded numbers; a bundle without
+# them is written as 1, which every version reads.
+SCHEMA_VERSION, COLUMNS_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 4, 3, 2, 1
 _FIRST_KINDS = ("number", "category")
 # Of an image: a limit, as rows are read before the weights show that a shape is wrong.
 MAX_PIXELS = 1 << 26
@@ -50,13 +51,15 @@ class BundleContent:
         return values if self.members else {key: value for key, value in values.items() if key != "members"}
 
 
-def oldest_schema(features: Mapping[str, Any], n_members: int) -> int:
-    """The oldest version of bundle.json that can hold these features and members."""
+def oldest_schema(features: Mapping[str, Any], networks: Sequence[ModelConfig], is_ensemble: bool) -> int:
+    """The oldest version of bundle.json that can hold these features and networks."""
+    if any(one.name != "mlp" or one.embedding.name != "none" for one in networks):
+        return SCHEMA_VERSION
     plan = features["plan"]
     newer_kinds = any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
     if newer_kinds or plan.get("texts") or plan.get("pieces"):
-        return SCHEMA_VERSION
-    return ENSEMBLE_VERSION if n_members else SINGLE_VERSION
+        return COLUMNS_VERSION
+    return ENSEMBLE_VERSION if is_ensemble else SINGLE_VERSION
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.evaluation.threshold import tune_threshold
 from mlcli.metrics.scorer import build_scorer, measure_outputs
-from mlcli.models.networks import Ensemble, Mlp, combine_outputs
+from mlcli.models.ensembles import Ensemble, combine_outputs
+from mlcli.models.networks import Network, make_network
 from mlcli.models.task import FittedTask, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run, create_run
@@ -169,9 +170,8 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     return run
 
 
-def build_network(config: Config, cached: CachedNetwork, inputs: Inputs) -> Mlp:
+def build_network(config: Config, cached: CachedNetwork, inputs: Inputs) -> Network:
     """A cached network with its weights, on the CPU."""
-    layout = inputs.features.layout
-    network = Mlp(config.model, layout.n_numeric, layout.cardinalities, inputs.task.n_outputs)
+    network = make_network(config.model, inputs.features.layout, inputs.task)
     network.load_state_dict(cached.state)
     return network.eval()

@@ -12,7 +12,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config, owners, usual_rate
-from mlcli.config.sections.model import DECADE, LbfgsConfig
+from mlcli.config.sections.model import PiecewiseEmbedding
+from mlcli.config.sections.optimizer import DECADE, LbfgsConfig
 from mlcli.config.sections.rows import ImageConfig
 from mlcli.config.sections.training import Choices, LogRange, Searched, Space
 from mlcli.config.tree import JsonValue, dotted, read_key
@@ -28,6 +29,8 @@ L2 = (1e-6, 1e-1)
 SPREAD = 4.0
 # Pieces of the piecewise-linear encoding.
 PIECES = (0, 16, 64)
+# Bins of embedded numbers.
+BINS = (16, 64)
 # Up to so many epochs, more of them are searched as well.
 FEW_EPOCHS, MORE = 10, 2
 
@@ -40,9 +43,9 @@ def search_space(config: Config) -> Space:
 def default_space(config: Config) -> Space:
     """The usual hyper-parameters, around the configuration.
 
-    Learning rate; networks half to four times as wide, or with one layer more or less; their activation and
-    normalisation; dropout; weight decay; for tables the pieces of the piecewise-linear encoding; and the epochs where
-    they are few.
+    Learning rate; networks half to four times as wide, or with one layer more or less; an MLP's activation and
+    normalisation; dropout; weight decay; for tables the pieces of the piecewise-linear encoding, or the bins of
+    embedded numbers; and the epochs where they are few.
     """
     space: Space = {}
     if not isinstance(config.optimizer, LbfgsConfig):  # its line search sets the step length
@@ -51,11 +54,14 @@ def default_space(config: Config) -> Space:
         hidden = config.model.hidden
         scaled = [tuple(max(1, round(factor * units)) for units in hidden) for factor in (1, 0.5, 2, 4)]
         space["model.hidden"] = Choices(choices=_with(*scaled, (*hidden, hidden[-1]), hidden[:-1] or hidden))
-        space["model.activation"] = Choices(choices=_with(config.model.activation, "relu", "silu"))
-        space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
+        if config.model.name == "mlp":
+            space["model.activation"] = Choices(choices=_with(config.model.activation, "relu", "silu"))
+            space["model.norm"] = Choices(choices=_with(config.model.norm, "none", "layer"))
         low, high = config.model.dropout - DROPOUT, config.model.dropout + DROPOUT
         space["model.dropout"] = (round_number(max(0.0, low)), round_number(min(MOST_DROPOUT, high)))
-        if not isinstance(config.dataset, ImageConfig):
+        if isinstance(config.model.embedding, PiecewiseEmbedding):
+            space["model.embedding.bins"] = Choices(choices=_with(config.model.embedding.bins, *BINS))
+        elif not isinstance(config.dataset, ImageConfig):
             space["features.pieces"] = Choices(choices=_with(config.features.pieces, *PIECES))
     if config.training.epochs <= FEW_EPOCHS:
         space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))

@@ -15,7 +15,7 @@ TrialState = Literal["complete", "pruned", "failed"]
 
 # An ensemble's members come from so many trials, which differ in one of these keys.
 CONFIGURATIONS = 4
-ARCHITECTURE = ("model.hidden", "model.activation", "model.norm")
+ARCHITECTURE = ("model.name", "model.hidden", "model.embedding.name", "model.activation", "model.norm")
 # Scores from which the halves of a search are compared.
 MIN_SCORES = 8
 # Share of the whole gain that the second half must bring for more trials to be worth their time.

@@ -8,16 +8,18 @@ from functools import cache
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mlcli.config.sections.config import Config, watched_metrics
-from mlcli.config.sections.model import AdadeltaConfig, LbfgsConfig, OptimizerConfig, normalises_batches
+from mlcli.config.sections.model import normalises_batches
+from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, OptimizerConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.errors import DataError, config_error
+from mlcli.features.state import FeatureLayout, layout_of_numbers
 from mlcli.io.memory import require_memory
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.scorer import Scorer, build_scorer
-from mlcli.models.networks import build_model, count_parameters
+from mlcli.models.networks import Mlp, Tabm, build_model, count_parameters
 from mlcli.models.task import FittedTask
 from mlcli.training.augment import Augmentation
 from mlcli.training.gradients import Gradients, choose_gradients
@@ -26,7 +28,7 @@ from mlcli.training.optimizers import build_optimizer, choose_update
 from mlcli.training.torch_private import Update
 
 # Automatic batch sizes: about fifty steps an epoch within these bounds, above which a row takes no less time, and at
-# most so many multiply-adds (rows × parameters) in a step.
+# most so many multiply-adds (rows × parameters × members) in a step.
 STEPS_PER_EPOCH = 50
 SMALLEST, LARGEST = 16, 8192
 LONGEST_STEP = 2**28
@@ -34,9 +36,13 @@ LONGEST_STEP = 2**28
 REFERENCE = 32
 # Rows scored at once after an epoch: large enough for the matrix units, small enough for the caches.
 SCORING_BATCH = 2048
+# At most so many numbers of `Network.row_size` are scored at once: 256 MiB.
+SCORED_NUMBERS = 2**26
 # Weight, gradient, Adam's two averages and the best weight; and, while a checkpoint is taken, a copy of all but
 # the gradient: nine numbers of four bytes.
 BYTES_PER_PARAMETER = 36
+# A number of `Network.row_size`, its gradient, and what follows from it.
+BYTES_PER_NUMBER = 12
 # Below this many multiply-adds a step, a second thread costs more time than it saves.
 ONE_THREAD_BELOW = 2_000_000
 # From this many multiply-adds a step, bfloat16 saves more time than its conversions cost.
@@ -66,7 +72,7 @@ class TrainingContext:
     """
 
     config: Config
-    model: nn.Module
+    model: Mlp | Tabm
     train: TensorDataset
     valid: TensorDataset
     cost: Cost
@@ -88,9 +94,19 @@ class TrainingContext:
         """Trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
+    @property
+    def multiply_adds(self) -> int:
+        """Of a row, about: each member's parameters."""
+        return self.n_parameters * self.model.n_members
+
     def layer_sizes(self, task: FittedTask) -> tuple[int, ...]:
         """Inputs, units of each hidden layer, outputs."""
         return (self.train.x.shape[1], *self.config.model.hidden, task.n_outputs)
+
+    @property
+    def scoring_batch(self) -> int:
+        """Rows scored at once after an epoch."""
+        return max(1, min(SCORING_BATCH, SCORED_NUMBERS // max(1, self.model.row_size)))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -121,34 +137,39 @@ def build_context(
     task: FittedTask,
     train: TensorDataset,
     valid: TensorDataset,
-    cardinalities: tuple[int, ...] = (),
+    layout: FeatureLayout | None = None,
     threads: int | None = None,
-    image_shape: tuple[int, ...] = (),
 ) -> TrainingContext:
     """The context of a configuration, on its device.
 
     Raises ResourceError for a network too large for the memory, DataError for one row where batches are normalised.
 
-    image_shape : of rows that are whole images, for training.augment
-    threads     : of the CPU, as in a run that is repeated; None chooses by the size of a step
+    layout  : of the rows' columns; None where all are numbers
+    threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
     """
     device = choose_device(config.device)
-    n_numeric = train.x.shape[1] - len(cardinalities)
-    n_parameters = count_parameters(config.model, n_numeric, cardinalities, task.n_outputs)
+    layout = layout or layout_of_numbers(train.x.shape[1])
+    n_parameters = count_parameters(config.model, layout, task)
     needed, what = n_parameters * BYTES_PER_PARAMETER, f"model.hidden: training {n_parameters:,} parameters"
     require_memory(needed, what, "use fewer or smaller hidden layers")
-    model = build_model(config.model, n_numeric, cardinalities, task.n_outputs, config.seed)
+    model = build_model(config.model, layout, task, config.seed)
+    model.fit(train.x)
     model.to(device, train.x.dtype)
-    batch_size = choose_batch_size(config.training.batch_size, len(train), n_parameters)
+    multiply_adds = n_parameters * model.n_members
+    batch_size = choose_batch_size(config.training.batch_size, len(train), multiply_adds)
     if batch_size == 1 and normalises_batches(config.model):
         raise DataError("model.norm: batch needs 2 training rows or more, got 1; use model.norm: layer")
-    hidden = batch_size * sum(p.numel() for p in model.hidden.parameters())
+    hidden = batch_size * model.n_members * sum(p.numel() for p in model.hidden.parameters())
+    if model.row_size:
+        what = f"training.batch_size: a step of {batch_size:,} rows, each of {model.row_size:,} numbers,"
+        needed = (batch_size * model.row_size + model.n_joint_weights) * BYTES_PER_NUMBER
+        require_memory(needed, what, "use a smaller training.batch_size, model.members or model.embedding")
     precision = choose_precision(config.training.precision, device, hidden)
     cost = build_cost(config.loss, task, device)
     gradients = choose_gradients(model, config.model, cost, precision, device)
     optimizer = build_optimizer(config.optimizer, gradients.parameters)
     early, augment = config.training.early_stopping, config.training.augment
-    if augment and not image_shape:
+    if augment and not layout.image_shape:
         reason = "needs whole images; remove features.select and features.extract, or training.augment"
         raise config_error("training.augment", reason)
     return TrainingContext(
@@ -165,23 +186,25 @@ def build_context(
         lr=rate_for_batch(config.optimizer, config.training, batch_size),
         device=device,
         precision=precision,
-        threads=threads or choose_threads(batch_size * n_parameters),
+        threads=threads or choose_threads(batch_size * multiply_adds),
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
-        augment=Augmentation(augment, image_shape) if augment else None,
+        augment=Augmentation(augment, layout.image_shape) if augment else None,
     )
 
 
-def choose_batch_size(configured: int | str, n_rows: int, n_parameters: int) -> int:
+def choose_batch_size(configured: int | str, n_rows: int, multiply_adds: int) -> int:
     """Rows a step: as configured, at most all of them.
 
     auto is the power of two nearest to a fiftieth of the rows, or to the rows that make a step of 2²⁸ multiply-adds
-    (rows × parameters) if those are fewer; within 16–8192.
+    if those are fewer; within 16–8192.
+
+    multiply_adds : of a row
     """
     if configured == "full":
         return n_rows
     if configured == "auto":
-        target = min(n_rows / STEPS_PER_EPOCH, LONGEST_STEP / max(n_parameters, 1))
+        target = min(n_rows / STEPS_PER_EPOCH, LONGEST_STEP / max(multiply_adds, 1))
         target = min(max(target, SMALLEST), LARGEST)
         return min(int(2 ** round(math.log2(target))), n_rows)
     return min(int(configured), n_rows)

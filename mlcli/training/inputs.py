@@ -84,8 +84,7 @@ def make_context(
     """
     require_watchable(config, inputs.task, inputs.prepared.splits.valid)
     train, valid = arrays or inputs.training_arrays()
-    layout = inputs.features.layout
-    context = build_context(config, inputs.task, train, valid, layout.cardinalities, threads, layout.image_shape)
+    context = build_context(config, inputs.task, train, valid, inputs.features.layout, threads)
     torch.set_num_threads(context.threads)
     return context
 

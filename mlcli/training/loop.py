@@ -172,10 +172,11 @@ def outputs_of(context: TrainingContext, x: Tensor) -> Tensor:
 
     Batches are copied into one tensor as they are computed, since separate tensors would fragment the memory.
     """
-    first = context.gradients.outputs(x[:SCORING_BATCH])
+    batch = context.scoring_batch
+    first = context.gradients.outputs(x[:batch])
     outputs = first.new_empty(x.shape[0], first.shape[1])
-    for start in range(0, x.shape[0], SCORING_BATCH):
-        rows = slice(start, start + SCORING_BATCH)
+    for start in range(0, x.shape[0], batch):
+        rows = slice(start, start + batch)
         outputs[rows] = first if start == 0 else context.gradients.outputs(x[rows])
     return outputs
 

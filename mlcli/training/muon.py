@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from mlcli.config.sections.model import MuonConfig
+from mlcli.config.sections.optimizer import MuonConfig
 from mlcli.training.torch_private import Closure, adamw_update
 
 # Of the Newton–Schulz iteration: coefficients of its polynomial, steps, and what is added to the norm.

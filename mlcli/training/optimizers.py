@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn, optim
 
-from mlcli.config.sections.model import (
+from mlcli.config.sections.optimizer import (
     AdadeltaConfig,
     AdagradConfig,
     AdamConfig,
@@ -41,32 +41,44 @@ LOWEST = 1e-12
 CYCLE_START, CYCLE_END = 1 / 25, 1e-5
 
 
+Kind = Literal["hidden", "weight", "other"]
+
+
 @dataclass(frozen=True)
 class Parameters:
-    """What an optimizer updates: weights (two dimensions), the other parameters, and all together.
+    """What an optimizer updates: weights, the other parameters, and all together.
 
     single : the network's own parameters, which may be views of those above
-    hidden : the positions among them of the hidden layers' weights
+    kinds  : of each of them, see `kind_of`
     """
 
     weights: list[nn.Parameter]
     others: list[nn.Parameter]
     together: list[nn.Parameter]
     single: list[nn.Parameter]
-    hidden: frozenset[int]
+    kinds: tuple[Kind, ...]
 
     @classmethod
     def of(cls, model: nn.Module) -> Self:
         """A network's own parameters."""
-        parameters = list(model.parameters())
-        hidden = frozenset(k for k, (name, p) in enumerate(model.named_parameters()) if is_hidden_weight(name, p))
-        weights, others = [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2]
-        return cls(weights, others, parameters, parameters, hidden)
+        own, kinds = list(model.parameters()), tuple(kind_of(name, p) for name, p in model.named_parameters())
+        others = [p for p, kind in zip(own, kinds, strict=True) if kind == "other"]
+        return cls(weights_of(model), others, own, own, kinds)
 
 
-def is_hidden_weight(name: str, parameter: Tensor) -> bool:
-    """Whether a network's parameter is the weight of a hidden layer, which Muon updates."""
-    return name.startswith("hidden.") and parameter.ndim == 2
+def kind_of(name: str, parameter: Tensor) -> Kind:
+    """Whether a network's parameter is the weight of a hidden layer, which Muon updates; another weight; or neither.
+
+    l1, l2 and max_norm act on weights: not on biases, norms, the scales of TabM's members and embedded numbers.
+    """
+    if parameter.ndim < 2 or name == "scale" or name.startswith("numbers."):
+        return "other"
+    return "hidden" if name.startswith("hidden.") else "weight"
+
+
+def weights_of(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are weights."""
+    return [parameter for name, parameter in model.named_parameters() if kind_of(name, parameter) != "other"]
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Optimizer:
@@ -81,9 +93,10 @@ def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Op
             line_search_fn="strong_wolfe",
         )
     if isinstance(config, MuonConfig):
-        rest = [p for k, p in enumerate(parameters.single) if k not in parameters.hidden]
-        hidden = [parameters.single[k] for k in sorted(parameters.hidden)]
-        return Muon(config, hidden, [p for p in rest if p.ndim >= 2], [p for p in rest if p.ndim < 2])
+        kinds: dict[Kind, list[nn.Parameter]] = {"hidden": [], "weight": [], "other": []}
+        for parameter, kind in zip(parameters.single, parameters.kinds, strict=True):
+            kinds[kind].append(parameter)
+        return Muon(config, *kinds.values())
     groups: Any = [{"params": parameters.together, "weight_decay": 0.0}]
     if config.l2 > 0:
         groups = [
@@ -109,11 +122,6 @@ def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> optim.Op
             return kin
 
 
-def weights(model: nn.Module) -> list[Tensor]:
-    """Parameters with two dimensions, which l1, l2 and max_norm act on."""
-    return [p for p in model.parameters() if p.ndim >= 2]
-
-
 def penalty(config: OptimizerConfig, model: nn.Module) -> Tensor | None:
     """The part of regularisation that the optimizer does not apply itself, to be added to the cost; None for none.
 
@@ -122,14 +130,14 @@ def penalty(config: OptimizerConfig, model: nn.Module) -> Tensor | None:
     l2 = config.l2 if isinstance(config, LbfgsConfig) else 0.0
     if config.l1 == 0 and l2 == 0:
         return None
-    terms = [config.l1 * w.abs().sum() + l2 / 2 * w.square().sum() for w in weights(model)]
+    terms = [config.l1 * w.abs().sum() + l2 / 2 * w.square().sum() for w in weights_of(model)]
     return torch.stack(terms).sum()
 
 
 @torch.no_grad()
 def limit_norms(model: nn.Module, max_norm: float) -> None:
     """Scale the incoming weights of each unit down to a Euclidean norm of at most max_norm."""
-    for weight in weights(model):
+    for weight in weights_of(model):
         weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=max_norm))
 
 

@@ -15,7 +15,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.features.report import Dropped, FeatureReport
 from mlcli.io.memory import available_memory
 from mlcli.io.text import some_of
-from mlcli.models.networks import Mlp
+from mlcli.models.networks import Mlp, Tabm
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.runs.folder import next_folder
@@ -118,7 +118,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
     """
     inputs = gather_inputs(config, reporter, prepared)
     context = make_context(config, inputs)
-    layers = tuple(_layers(context.model)) if isinstance(context.model, Mlp) else ()
+    layers = tuple(_layers(context.model))
     pace = measure_step_time(context, MEASURED_SECONDS)
     available = available_memory()
     splits, n_inputs = inputs.prepared.splits, context.train.x.numel() + context.valid.x.numel()
@@ -157,10 +157,15 @@ def _describe_context(context: TrainingContext) -> TrainingPlan:
     )
 
 
-def _layers(model: Mlp) -> Iterator[LayerPlan]:
+def _layers(model: Mlp | Tabm) -> Iterator[LayerPlan]:
     """Layers in order; a norm's parameters count with the layer before it."""
+    if (numbers := model.numbers) is not None:
+        n_numbers, n_parameters = len(numbers.weight), sum(p.numel() for p in numbers.parameters())
+        yield LayerPlan("embedded numbers", n_numbers, n_numbers * numbers.width, n_parameters)
     if tables := list(model.embeddings.parameters()):
         yield LayerPlan("embeddings", len(tables), sum(t.shape[1] for t in tables), sum(t.numel() for t in tables))
+    if isinstance(model, Tabm):
+        yield LayerPlan(f"scales of {model.n_members} members", model.n_inputs, model.n_inputs, model.scale.numel())
     found: list[LayerPlan] = []
     for module in model.hidden:
         own = sum(parameter.numel() for parameter in module.parameters())
@@ -170,8 +175,9 @@ def _layers(model: Mlp) -> Iterator[LayerPlan]:
             last = found.pop()
             found.append(LayerPlan(last.name, last.inputs, last.units, last.parameters + own))
     yield from found
-    n_output = sum(parameter.numel() for parameter in model.output.parameters())
-    yield LayerPlan("output", model.output.in_features, model.output.out_features, n_output)
+    (units, n_inputs), biases = model.output.weight.shape, model.output.bias.numel()
+    members = f" of {model.n_members} members" if model.n_members > 1 else ""
+    yield LayerPlan(f"output{members}", n_inputs, units // model.n_members, units * n_inputs + biases)
 
 
 def _columns(inputs: Inputs) -> Iterator[PlannedColumn]:

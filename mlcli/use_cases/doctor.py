@@ -17,7 +17,8 @@ import torch
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import PlaygroundConfig
-from mlcli.config.sections.model import AdamConfig, MlpConfig
+from mlcli.config.sections.model import MlpConfig
+from mlcli.config.sections.optimizer import AdamConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.data.readers.playground import draw_points
 from mlcli.errors import DivergedError, MlcliError, ResourceError

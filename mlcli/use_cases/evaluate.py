@@ -190,7 +190,7 @@ def saved_predictions(prepared: Prepared, split: SplitName, subject: EvaluatedMo
 
 def shown_weights(bundle: Bundle) -> dict[str, Any]:
     """The weights that a figure can show: those of pixels as images, those of a linear model as bars."""
-    if not isinstance(bundle.model, Mlp):
+    if not isinstance(bundle.model, Mlp) or bundle.model.is_embedded:
         return {}
     linear = not bundle.config.model.hidden
     weights = next(p for p in bundle.model.parameters() if p.ndim == 2).detach().numpy()
@@ -199,7 +199,7 @@ def shown_weights(bundle: Bundle) -> dict[str, Any]:
             return {}
         names = bundle.task.classes if linear and isinstance(bundle.task, Classification) else ()
         return {"first_layer": weights.reshape(-1, *shape), "unit_names": names[-len(weights) :]}
-    if not linear or bundle.features.layout.embedded:
+    if not linear:
         return {}
     return {"input_weights": weights.T, "input_names": bundle.features.layout.names}
 

@@ -203,6 +203,8 @@ def stand_in_settings(config: Config, sets: Sequence[str]) -> dict[str, JsonValu
 def describe_context(context: TrainingContext, inputs: Inputs) -> str:
     """One line: the network's shape, its size, and on how many rows it is trained."""
     shape = "-".join(map(str, context.layer_sizes(inputs.task)))
+    if context.model.n_members > 1:
+        shape = f"{context.model.n_members} × {shape}"
     precision = str(context.precision).removeprefix("torch.")
     return (
         f"{shape} network, {context.n_parameters:,} parameters, {len(context.train):,} rows in batches of "

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mlcli.config.loading.load import load_config
-from mlcli.config.sections.model import AdamConfig, OneCycleSchedule
+from mlcli.config.sections.optimizer import AdamConfig, OneCycleSchedule
 from mlcli.models.task import Classification
 from mlcli.reporter import Silent
 from mlcli.training.context import TrainingContext

@@ -58,7 +58,7 @@ NAMES = [
     (CSV + "optimizer:\n  schedule: {warmup: 0.1}", "optimizer.schedule.name", 3, 3, "is required: constant, step,"),
     (CSV + "optimizer: {schedule: cosin}", "optimizer.schedule.name", 2, 23, "unknown schedule 'cosin'; did you mean 'cosine'?"),
     (CSV + "loss: {name: bcee}", "loss.name", 2, 14, "unknown loss 'bcee'; did you mean 'bce'?"),
-    (CSV + "model: {name: cnn}", "model.name", 2, 15, "unknown model 'cnn' (valid: mlp)"),
+    (CSV + "model: {name: cnn}", "model.name", 2, 15, "unknown model 'cnn' (valid: mlp, tabm)"),
     (CSV + "features: {extract: pcaa}", "features.extract.name", 2, 21, "did you mean 'pca'?"),
     (CSV + "features: {extract: {components: 2}}", "features.extract.name", 2, 12, 'is required: "pca"'),
     ("dataset: {name: iris, outliers: iqrr}", "dataset.outliers.name", 1, 33, "did you mean 'iqr'?"),

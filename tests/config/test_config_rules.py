@@ -79,6 +79,7 @@ ROWS = [
     ("dataset: diabetes\nloss: quantile\nevaluation: {baselines: [knn]}", "evaluation.baselines[0]", 3, 26, "knn does not suit regression", "dataset: diabetes\nloss: quantile\nevaluation: {baselines: [quantile, linear]}"),
     ("dataset: iris\noptimizer: lbfgs", "optimizer.name", 2, 12, 'lbfgs needs training.batch_size: "full"; it is auto', "dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full}"),
     ("dataset: iris\noptimizer: lbfgs\ntraining: {batch_size: full, clip_norm: 1}", "training.clip_norm", 3, 41, "lbfgs chooses its own step length", "dataset: iris\noptimizer: adam\ntraining: {batch_size: full, clip_norm: 1}"),
+    ("dataset: digits\nmodel: {embedding: piecewise}", "model.embedding", 2, 20, "is for the numbers of a table, and dataset.name is digits; use none", "dataset: digits\nmodel: {embedding: none}"),
     ("dataset: iris\ntraining: {augment: {shift: 1}}", "training.augment", 2, 12, "is for images, and dataset.name is iris", "dataset: digits\ntraining: {augment: {shift: 1}}"),
     ("dataset: iris\ntraining: {keep: last, early_stopping: {}}", "training.keep", 2, 18, "last keeps the weights of the last epoch", "dataset: iris\ntraining: {keep: last}"),
 ]  # fmt: skip

@@ -75,6 +75,10 @@ OTHERS = {
     "evaluation": "evaluation: {metrics: [f1, mcc], threshold: f1, positive: '1', seeds: 3, folds: 5, repeats: 2}",
     "space": "improve: {space: {optimizer.lr: {log: [1e-4, 1]}, model.dropout: [0, 0.5], training.batch_size: {log: [16, 512]},"
     " model.hidden: {choices: [[], [8, 8]]}, training.clip_norm: {choices: [null, 1, 2.5]}, model.norm: {choices: [none, batch]}}}",
+    "tabm": "model: {name: tabm, members: 8, hidden: [], embedding: {name: periodic, sigma: 0.5}}",
+    "embedding": "model: {embedding: piecewise, dropout: 0.3}",
+    "networks": "improve: {space: {model.name: {choices: [mlp, tabm]}, model.members: {choices: [4, 8]},"
+    " model.embedding.name: {choices: [none, piecewise]}, model.embedding.bins: [8, 64]}}",
     "names": "name: a-b_C9\nseed: 9223372036854775807\ndevice: cuda:1",
 }
 

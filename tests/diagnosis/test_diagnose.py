@@ -51,6 +51,7 @@ CLEAN = [
     ["dataset.name=plane", "optimizer={name: sgd, lr: 0.01}", "model.activation=relu"],
     ["training.early_stopping={patience: 5}", "training.epochs=100"],
     ["model.dropout=0.1", "training.epochs=80"],
+    ["model={name: tabm, members: 4, hidden: [16], embedding: piecewise}", "training.epochs=40"],
     ["dataset.name=gauss", "optimizer={name: lbfgs}", "training.batch_size=full", "training.epochs=4"],
 ]
 

@@ -27,7 +27,7 @@ def fitted(data, kind, **sections):
     """Features, task, and a network whose weights are drawn."""
     own = config(**sections)
     features, task = fit_features(data, own.features, 0), fit_task(data, kind, own.model, own.loss)
-    model = build_model(own.model, features.layout.n_numeric, features.layout.cardinalities, task.n_outputs, 0)
+    model = build_model(own.model, features.layout, task, 0)
     with torch.no_grad():
         model.output.bias.copy_(torch.randn(task.n_outputs, generator=torch.Generator().manual_seed(3)))
     return features, task, model.eval()

@@ -6,7 +6,7 @@ import torch
 
 from mlcli.config.sections.model import Activation, MlpConfig
 from mlcli.models.inference import InferenceModel, map_alone, rows_per_block, single_thread
-from mlcli.models.networks import build_model
+from tests.models.builders import build_network
 
 N = 700
 
@@ -21,7 +21,7 @@ def threads(request):
 
 def network(d, hidden, n_outputs, cardinalities=(), **config):
     """A network whose every number matters: no weight, bias or running statistic is 0 or 1."""
-    model = build_model(MlpConfig(hidden=hidden, **config), d, cardinalities, n_outputs, seed=0)
+    model = build_network(MlpConfig(hidden=hidden, **config), d, cardinalities, n_outputs, seed=0)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for tensor in model.state_dict().values():

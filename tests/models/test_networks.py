@@ -7,14 +7,10 @@ import pytest
 import torch
 
 from mlcli.config.sections.model import Activation, Init, MlpConfig
-from mlcli.models.networks import (
-    ACTIVATIONS,
-    Ensemble,
-    build_model,
-    combine_outputs,
-    count_parameters,
-    embedding_width,
-)
+from mlcli.models.embeddings import embedding_width
+from mlcli.models.ensembles import Ensemble, combine_outputs
+from mlcli.models.networks import ACTIVATIONS, count_parameters
+from tests.models.builders import build_network, layout_of, task_of
 
 E = np.exp
 FORMULAS = {
@@ -65,7 +61,7 @@ def test_step_passes_a_gradient_through():
     ("hidden", "parameters"), [((), 4 * 3 + 3), ((5,), 4 * 5 + 5 + 5 * 3 + 3), ((5, 2), 25 + 12 + 9)]
 )
 def test_parameters_are_counted_as_by_hand(hidden, parameters):
-    model = build_model(MlpConfig(hidden=hidden), 4, (), 3, seed=0)
+    model = build_network(MlpConfig(hidden=hidden), 4, (), 3, seed=0)
     assert sum(p.numel() for p in model.parameters()) == parameters
     assert model(torch.zeros(7, 4)).shape == (7, 3)
 
@@ -74,18 +70,19 @@ def test_parameters_are_counted_as_by_hand(hidden, parameters):
 @pytest.mark.parametrize(("hidden", "cardinalities"), [((), ()), ((7,), (3,)), ((5, 6, 2), (4, 9))])
 def test_parameters_are_counted_without_a_network(norm, hidden, cardinalities):
     config = MlpConfig(hidden=hidden, norm=norm)
-    model = build_model(config, 4, cardinalities, 3, seed=0)
-    assert count_parameters(config, 4, cardinalities, 3) == sum(one.numel() for one in model.parameters())
+    model = build_network(config, 4, cardinalities, 3, seed=0)
+    counted = count_parameters(config, layout_of(4, cardinalities), task_of(3))
+    assert counted == sum(one.numel() for one in model.parameters())
 
 
 def test_without_hidden_layers_the_output_is_linear():
-    model = build_model(MlpConfig(hidden=()), 4, (), 1, seed=0)
+    model = build_network(MlpConfig(hidden=()), 4, (), 1, seed=0)
     x = torch.randn(9, 4)
     torch.testing.assert_close(model(x), x @ model.output.weight.T + model.output.bias)
 
 
 def test_last_columns_are_looked_up_as_codes():
-    model = build_model(MlpConfig(hidden=()), 1, (3, 2), 1, seed=0)
+    model = build_network(MlpConfig(hidden=()), 1, (3, 2), 1, seed=0)
     first, second = model.embeddings
     x = torch.tensor([[0.5, 2.0, 1.0]])
     joined = torch.cat([torch.tensor([[0.5]]), first.weight[2:3], second.weight[1:2]], dim=1)
@@ -111,7 +108,7 @@ def test_embedding_width(n, width):
     ],
 )
 def test_initial_weights_have_the_variance_of_their_source(init, activation, std):
-    model = build_model(MlpConfig(hidden=(400,), init=init, activation=activation), 300, (), 2, seed=1)
+    model = build_network(MlpConfig(hidden=(400,), init=init, activation=activation), 300, (), 2, seed=1)
     weight = model.hidden[0].weight
     assert weight.std().item() == pytest.approx(std, rel=0.02)
     assert weight.mean().item() == pytest.approx(0.0, abs=1e-3)
@@ -120,13 +117,13 @@ def test_initial_weights_have_the_variance_of_their_source(init, activation, std
 
 @pytest.mark.parametrize("init", get_args(Init))
 def test_every_init_builds(init):
-    assert build_model(MlpConfig(hidden=(4,), init=init), 3, (), 2, seed=0)(torch.zeros(1, 3)).isfinite().all()
+    assert build_network(MlpConfig(hidden=(4,), init=init), 3, (), 2, seed=0)(torch.zeros(1, 3)).isfinite().all()
 
 
 def test_weights_depend_on_the_seed_alone():
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    one, same, other = (build_model(MlpConfig(), 4, (), 1, seed) for seed in (1, 1, 2))
+    one, same, other = (build_network(MlpConfig(), 4, (), 1, seed) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(one.output.weight, same.output.weight)
     assert not torch.equal(one.output.weight, other.output.weight)
@@ -134,7 +131,7 @@ def test_weights_depend_on_the_seed_alone():
 
 @pytest.mark.parametrize("norm", ["batch", "layer"])
 def test_norm_stands_before_the_activation(norm):
-    model = build_model(MlpConfig(hidden=(4,), norm=norm, dropout=0.5), 3, (), 1, seed=0)
+    model = build_network(MlpConfig(hidden=(4,), norm=norm, dropout=0.5), 3, (), 1, seed=0)
     kinds = [type(layer).__name__ for layer in model.hidden]
     assert kinds == ["Linear", {"batch": "BatchNorm1d", "layer": "LayerNorm"}[norm], "ReLU", "Dropout"]
 

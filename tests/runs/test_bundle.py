@@ -22,7 +22,8 @@ from mlcli.errors import ArtefactError, MlcliError
 from mlcli.features.fitted import fit_features
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder
-from mlcli.models.networks import Ensemble, build_model
+from mlcli.models.ensembles import Ensemble
+from mlcli.models.networks import build_model
 from mlcli.models.task import fit_task, output_of
 from mlcli.runs.bundle import Bundle, load_bundle
 from tests.counting import count_calls
@@ -71,8 +72,7 @@ def bundle_of(data, kind, members=(), **sections):
 
 
 def build(config, features, task, seed):
-    layout = features.layout
-    return build_model(config, layout.n_numeric, layout.cardinalities, task.n_outputs, seed).eval()
+    return build_model(config, features.layout, task, seed).eval()
 
 
 KINDS = {
@@ -92,6 +92,20 @@ KINDS = {
             "features": {"scale": "quantile", "indicator": True, "derive": {"log_income": "log(income)"}},
             "model": {"activation": "gelu", "norm": "layer"},
         },
+    ),
+    "tabm": lambda: (table("price"), "regression", {"model": {"name": "tabm", "members": 3, "hidden": [7]}}),
+    "tabm with embeddings": lambda: (
+        table("kind"),
+        "classification",
+        {
+            "features": {"encode": "embedding"},
+            "model": {"name": "tabm", "members": 3, "embedding": {"name": "piecewise", "bins": 4, "width": 3}},
+        },
+    ),
+    "embedded numbers": lambda: (
+        table("pass"),
+        "classification",
+        {"model": {"hidden": [7], "embedding": {"name": "periodic", "frequencies": 4, "sigma": 0.1, "width": 3}}},
     ),
     "pictures": lambda: (pictures(), "classification", {"model": {"hidden": [30]}}),
     "counts": lambda: (table("price"), "regression", {"loss": {"name": "poisson"}}),
@@ -407,7 +421,7 @@ class TestForged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (put("schema", value=4), "newer mlcli .*upgrade"),
+            (put("schema", value=5), "newer mlcli .*upgrade"),
             (put("schema", value=0), "format 0"),
             (put("schema", value=True), "format True"),
             (put("members", value=[{"hidden": [5]}, {"hidden": [5]}]), "do not fit the configured network"),
@@ -418,8 +432,8 @@ class TestForged:
             (put("config", "optimiser", value={}), "config: optimiser"),
             (put("config", "model", "hidden", value=[6]), "do not fit the configured network"),
             (put("config", "model", "hidden", value=[10**6, 10**6]), "do not fit"),
-            (put("config", "model", "hidden", value=[10**9, 10**9]), r"model\.hidden\.0"),
-            (put("config", "model", "hidden", value=[2**70]), r"model\.hidden\.0"),
+            (put("config", "model", "hidden", value=[10**9, 10**9]), r"model\.mlp\.hidden\.0"),
+            (put("config", "model", "hidden", value=[2**70]), r"model\.mlp\.hidden\.0"),
             (put("config", "model", "hidden", value=[-1]), "hidden"),
             (put("config", "model", "activation", value="os.system"), "activation"),
             (put("config", "dataset", "name", value="pickle"), "dataset"),

@@ -128,6 +128,19 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
         resume(run, (), Silent(), [], Interruption())
 
 
+def test_an_ensemble_of_networks_of_two_kinds(make_config):
+    grid, space = (
+        "improve.sampler=grid",
+        "improve.space={model.name: {choices: [mlp, tabm]}, model.embedding.name: {choices: [none, piecewise]}}",
+    )
+    result = improve(make_config(grid, space, "model.hidden=[4]", "training.epochs=4"), trials=4, ensemble=3)
+    bundle = load_bundle(result.results.ensemble.run.model)
+    predictions = bundle.predict(prepare_data_of(result.results.ensemble.run, Silent()).splits.valid)
+    assert np.isfinite(predictions.probabilities).all()
+    assert {trial.values.get("model.name", "mlp") for trial in result.trials} == {"mlp", "tabm"}
+    assert not [trial for trial in result.trials if trial.state == "failed"]
+
+
 def test_an_ensemble_is_scored_by_what_its_trials_are_compared_by(make_config):
     watching = "training.early_stopping={metric: roc_auc, patience: 30}"
     result = improve(make_config(*ALIKE, watching), trials=2, ensemble=2)

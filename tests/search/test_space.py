@@ -15,6 +15,11 @@ NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "f
         ([], ["optimizer.lr", *NETWORK, "optimizer.l2"]),
         (["training.epochs=3"], ["optimizer.lr", *NETWORK, "training.epochs", "optimizer.l2"]),
         (["model.hidden=[]"], ["optimizer.lr", "optimizer.l2"]),
+        (["model=tabm"], ["optimizer.lr", "model.hidden", "model.dropout", "features.pieces", "optimizer.l2"]),
+        (
+            ["model={name: tabm, embedding: piecewise}"],
+            ["optimizer.lr", "model.hidden", "model.dropout", "model.embedding.bins", "optimizer.l2"],
+        ),
         (
             ["optimizer={name: lbfgs}", "training.batch_size=full"],
             [*NETWORK, "optimizer.l2"],
@@ -54,6 +59,22 @@ SPACE = """improve.space={
   optimizer.lr: {log: [1.0e-4, 0.1]}, model.dropout: [0.0, 0.5], training.epochs: {log: [4, 64]},
   training.batch_size: [8, 32], model.activation: {choices: [tanh, relu]}, model.hidden: {choices: [[4], [8, 8]]},
   training.clip_norm: {choices: [null, 1.0]}}"""
+
+
+@pytest.mark.parametrize(
+    ("space", "values"),
+    [
+        ("{optimizer.schedule.name: {choices: [constant, cosine]}}", {"optimizer.schedule.name": "cosine"}),
+        (
+            "{model.name: {choices: [mlp, tabm]}, model.embedding.name: {choices: [none, piecewise]}, "
+            "model.members: [4, 8], model.embedding.bins: [8, 64]}",
+            {"model.name": "tabm", "model.embedding.name": "none", "model.members": 4},
+        ),
+    ],
+)
+def test_names_within_sections_are_searched(make_config, space, values):
+    config = config_with(make_config(f"improve.space={space}"), values)
+    assert {key: value_at(config, key) for key in values} == values
 
 
 def test_the_configs_own_space_comes_first(make_config):

@@ -1,11 +1,14 @@
 """Small trainings."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import torch
 
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Table
+from mlcli.features.state import layout_of_numbers
 from mlcli.models.task import fit_task
 from mlcli.training.context import TensorDataset, build_context
 
@@ -31,4 +34,5 @@ def make_context(kind="classification", classes=2, valid=True, n=60, image_shape
     rows = TensorDataset(torch.tensor(x, dtype=torch.float32), task.encode(table))
     n_valid = 20 if valid else 0
     valid_rows = TensorDataset(rows.x[:n_valid], rows.y[:n_valid])
-    return build_context(config, task, rows, valid_rows, image_shape=image_shape)
+    layout = replace(layout_of_numbers(4), image_shape=image_shape)
+    return build_context(config, task, rows, valid_rows, layout)

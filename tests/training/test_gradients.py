@@ -10,8 +10,10 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import MlpConfig
 from mlcli.models.networks import build_model
 from mlcli.models.task import Classification, Regression
-from mlcli.training.gradients import ACTIVATIONS, Autograd, Backprop, choose_gradients, is_plain
+from mlcli.training.backprop import ACTIVATIONS, Backprop, is_plain
+from mlcli.training.gradients import Autograd, choose_gradients
 from mlcli.training.losses import build_cost
+from tests.models.builders import build_network, layout_of
 
 CPU = torch.device("cpu")
 BINARY = Classification("y", ("no", "yes"), (30, 10), "sigmoid", True)
@@ -49,7 +51,7 @@ def batch(task, n=24):
 def engines(task, loss, dtype=torch.float64, precision=torch.float32, **model):
     """Both ways for equal networks."""
     config = MlpConfig.model_validate({"hidden": [7, 6], **model})
-    network = build_model(config, 5, (), task.n_outputs, seed=2).to(dtype)
+    network = build_model(config, layout_of(5), task, seed=2).to(dtype)
     loss_config = _loss(loss)
     cost = build_cost(loss_config, task, CPU)
     twin = copy.deepcopy(network)
@@ -158,8 +160,8 @@ def test_bfloat16_is_accurate_to_its_digits(task):
 )
 def test_plain_networks_on_the_cpu_do_without_autograd(model, plain):
     config = MlpConfig.model_validate(model)
-    network = build_model(config, 5, (), 3, seed=0)
+    network = build_network(config, 5, (), 3, seed=0)
     assert is_plain(network, config) == plain
-    assert not is_plain(build_model(config, 4, (9,), 3, seed=0), config)
+    assert not is_plain(build_network(config, 4, (9,), 3, seed=0), config)
     chosen = choose_gradients(network, config, build_cost(_loss({}), THREE, CPU), torch.float32, CPU)
     assert isinstance(chosen, Backprop if plain else Autograd)

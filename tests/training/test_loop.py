@@ -133,6 +133,28 @@ def test_resume_equals_never_interrupted(make_context, optimizer, steps):
     assert states_equal(resumed.state.best, expected.state.best)
 
 
+@pytest.mark.parametrize("embedding", ["none", "piecewise", "periodic"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("kind", ["tabm", "mlp"])
+def test_resume_with_embedded_numbers(make_context, kind, optimizer, embedding):
+    """From any step, with averaged weights; and a second whole training is equal to the bit."""
+    members = {"members": 3} if kind == "tabm" else {}
+    sections = {
+        "model": {"name": kind, "hidden": [6], "dropout": 0.3, "embedding": {"name": embedding}, **members},
+        "optimizer": {"name": optimizer, "l2": 0.01},
+        "training": {"epochs": 3, "batch_size": 16, "average": 0.9, "clip_norm": 1.0},
+    }
+    whole, again = make_context(**sections), make_context(**sections)
+    expected, repeated = train_model(whole, new_state(whole)), train_model(again, new_state(again))
+    assert states_equal(repeated.model.state_dict(), expected.model.state_dict())
+    first, second, keeper = make_context(**sections), make_context(**sections), KeepSnapshot()
+    train_model(first, new_state(first), [keeper], interrupted=StopAt(5))
+    resumed = train_model(second, restore_snapshot(second, keeper.snapshot))
+    assert resumed.state.history == expected.state.history
+    assert states_equal(resumed.model.state_dict(), expected.model.state_dict())
+    assert expected.state.history[-1].train_loss < expected.state.history[0].train_loss
+
+
 def test_epochs_extended_on_resume_equal_one_longer_run(make_context):
     def sections(epochs):
         return {"model": {"hidden": [6], "dropout": 0.3}, "training": {"epochs": epochs, "batch_size": 16}}

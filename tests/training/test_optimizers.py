@@ -8,7 +8,7 @@ import torch
 from torch import nn, optim
 
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.model import (
+from mlcli.config.sections.optimizer import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,

@@ -85,7 +85,7 @@ def test_adam_without_its_kernels_takes_the_optimizers_own_steps(make_context, m
 TRAIN = """
 import sys, torch
 from torch import optim
-from mlcli.config.sections.model import AdamConfig
+from mlcli.config.sections.optimizer import (AdamConfig)
 from mlcli.training.optimizers import Parameters, build_optimizer, choose_update
 def cost():
     value = model(torch.ones(1, 2)).sum()

@@ -116,6 +116,22 @@ def test_embedded_categories_are_a_layer(table, mlcli):
     assert {column["name"]: column["inputs"] for column in plan["columns"]}["c"] == 1
 
 
+def test_the_layers_of_a_tabm(table, mlcli):
+    model = "model={name: tabm, members: 4, hidden: [6], embedding: {name: piecewise, bins: 5, width: 3}}"
+    plan = mlcli("check", "t.yaml", "-S", model, "--json").json
+    numbers, scales, hidden, output = plan["layers"]
+    assert (numbers["name"], numbers["parameters"]) == ("embedded numbers", numbers["inputs"] * (6 * 3 + 3))
+    assert scales["parameters"] == 4 * hidden["inputs"]
+    assert (output["name"], output["inputs"]) == ("output of 4 members", 6)
+    assert output["parameters"] == 4 * output["units"] * 7
+    assert plan["parameters"] == sum(layer["parameters"] for layer in plan["layers"])
+    trained = mlcli("train", "t.yaml", "-S", model, "-S", "training.epochs=2", "--verbose")
+    assert trained.code == 0
+    assert "Training t/001: 4 × " in trained.err
+    assert "Members of the network" in trained.err
+    assert mlcli("evaluate", "-q").code == 0
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

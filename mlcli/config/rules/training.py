@@ -9,7 +9,8 @@ from typing import get_args
 from mlcli.config.rules.messages import join_or, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import ANY, Config, all_keys, find_keys, owners, watched_metrics
-from mlcli.config.sections.model import LbfgsConfig, LossConfig, ModelConfig, SgdConfig, normalises_batches
+from mlcli.config.sections.model import LossConfig, ModelConfig, normalises_batches
+from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
 from mlcli.config.sections.rows import ImageConfig, Task
 from mlcli.config.sections.training import (
     Choices,
@@ -151,6 +152,9 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
     if training.augment and not isinstance(config.dataset, ImageConfig):
         message = f"is for images, and dataset.name is {config.dataset.name}; remove it"
         yield ConfigIssue(("training", "augment"), message, at_key=True, reads=(("dataset", "name"),))
+    if config.model.embedding.name != "none" and isinstance(config.dataset, ImageConfig):
+        message = f"is for the numbers of a table, and dataset.name is {config.dataset.name}; use none"
+        yield ConfigIssue(("model", "embedding"), message, reads=(("dataset", "name"),))
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         message = "needs optimizer.momentum > 0, such as 0.9"
         yield ConfigIssue(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))
@@ -176,9 +180,10 @@ def check_search_space(config: ImproveConfig, written: dict[str, Value]) -> Iter
     """
     space = config.space
     rest = {key: value for key, value in written.items() if key != "improve"}
-    for text in space:  # a searched key replaces the written one
+    for text in space:  # a searched key replaces the written one; a section in a section needs its name
         with contextlib.suppress(ValueError):
-            rest = without_value(rest, read_key(text))
+            path = read_key(text)
+            rest = rest if path[2:] and path[-1] == "name" else without_value(rest, path)
     if config.sampler == "grid":
         yield from _check_grid(space)
     for text, searched in space.items():

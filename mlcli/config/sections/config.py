@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from mlcli.config.sections.base import ErrorHint, Section, ValueType, field_type, key, names_of
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.features import FeaturesConfig
-from mlcli.config.sections.model import AdamConfig, AutoLoss, LossConfig, ModelConfig, OptimizerConfig, PlateauSchedule
+from mlcli.config.sections.model import AutoLoss, LossConfig, MlpConfig, ModelConfig
+from mlcli.config.sections.optimizer import AdamConfig, OptimizerConfig, PlateauSchedule
 from mlcli.config.sections.training import EvaluationConfig, ImproveConfig, TrainingConfig, Watched
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
@@ -41,7 +42,7 @@ class Config(Section):
         FeaturesConfig.model_construct(), "Step 2: how columns become inputs.",
         term="step 2, feature engineering (ingeniería de características)")
     model: ModelConfig = key(
-        ModelConfig.model_construct(), "Step 3: the network.", term="multilayer perceptron (perceptrón multicapa)")
+        MlpConfig.model_construct(), "Step 3: the network.", term="multilayer perceptron (perceptrón multicapa)")
     loss: LossConfig = key(
         AutoLoss.model_construct(), "Step 3: the loss that is minimised.",
         term="loss of one example, cost of a set (pérdida, coste)")
