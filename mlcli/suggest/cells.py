@@ -10,7 +10,7 @@ import polars as pl
 from mlcli.config.sections.rows import MissingConfig, NumberFormat
 from mlcli.data.tables.dates import as_dates
 from mlcli.data.tables.doubts import far_dates
-from mlcli.data.tables.inference import ENOUGH, NEARLY, Decimal, as_numbers
+from mlcli.data.tables.inference import ENOUGH, FEWEST_TEXTS, NEARLY, Decimal, as_numbers
 from mlcli.data.tables.recognition import MANY_NUMBERS, Reading, are_thousands, read_texts
 
 DEFAULT_MARKERS: tuple[str, ...] = MissingConfig().values
@@ -36,7 +36,7 @@ class CellsFound:
 
     numbers : the format by column; None for plain numbers
     kept    : markers that are values in this table, each with the column that shows it
-    assumed : a cell of each column whose commas are taken for thousands marks and could be decimal marks
+    assumed : a cell of each column whose marks are taken for thousands or decimal marks and could be the other
     """
 
     decimal: Decimal
@@ -76,6 +76,8 @@ def find_cells(frame: pl.DataFrame, delimiter: str, *, is_text: bool) -> CellsFo
             form, *others = reading.formats
             formats[text.name] = form if isinstance(form, NumberFormat) else None
             assumed |= {text.name: reading.example} if others else {}
+        elif delimiter == ";" and decimal == "." and reading is None and _may_have_thousands(text):
+            assumed[text.name] = text.filter(text.str.contains(_GROUPED))[0]
     return CellsFound(decimal, found, formats, assumed=assumed)
 
 
@@ -92,14 +94,17 @@ def _decimal(texts: pl.DataFrame, delimiter: str) -> Decimal:
         [0 < number.count() >= few for number, few in zip(as_numbers(texts, mark), least, strict=True)]
         for mark in _MARKS
     )
-    # Of 12.345, the point may be a thousands mark.
-    grouped = (
-        column.str.contains(_GROUPED).any() and column.str.contains(rf"{_GROUPED}|^[^.]*$").all() for column in texts
-    )
-    if sum(by_comma) <= sum(one and not alike for one, alike in zip(by_point, grouped, strict=True)):
+    surely = (one and not _may_have_thousands(column) for column, one in zip(texts, by_point, strict=True))
+    if sum(by_comma) <= sum(surely):
         return "."
     only = [column for column, one, other in zip(texts, by_comma, by_point, strict=True) if one and not other]
     return "," if any(column.str.contains(_ONLY_DECIMAL).any() for column in only) else "."
+
+
+def _may_have_thousands(column: pl.Series) -> bool:
+    """Whether every point, in 20 cells at least, may be a thousands mark, as that of 12.345."""
+    grouped = column.str.contains(_GROUPED)
+    return (grouped.sum() or 0) >= FEWEST_TEXTS and (grouped | ~column.str.contains(".", literal=True)).all()
 
 
 def _is_number(reading: Reading, markers: Sequence[str], delimiter: str, *, is_text: bool) -> bool:

@@ -182,10 +182,14 @@ def _kept_words(found: TableFound) -> Iterator[str]:
 
 def _assumed_marks(cells: CellsFound, used: Collection[str]) -> Iterator[str]:
     for name, cell in ((name, cell) for name, cell in cells.assumed.items() if name in used):
-        form = cells.numbers[name] or NumberFormat()
-        other = flow({name: number_keys(NumberFormat(decimal=form.thousands, unit=form.unit), cells.decimal)})
-        said = f"{name}: {form.thousands!r} in {shown(cell)} is taken for a thousands mark"
-        yield f"{said}; if it is a decimal mark, write dataset.numbers: {other}."
+        form = cells.numbers.get(name)
+        mark, taken, meant = ".", "decimal", "thousands"
+        other = NumberFormat(thousands=".", decimal=",")
+        if form and form.thousands in (",", "."):
+            mark, taken, meant = form.thousands, "thousands", "decimal"
+            other = NumberFormat(decimal=form.thousands, unit=form.unit)
+        said = f"{name}: {mark!r} in {shown(cell)} is taken for a {taken} mark; if it is a {meant} mark"
+        yield f"{said}, write dataset.numbers: {flow({name: number_keys(other, cells.decimal)})}."
 
 
 def _without_target(found: TableFound, data: DataSummary) -> str:

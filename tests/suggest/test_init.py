@@ -64,6 +64,19 @@ def test_likely_thousands_are_assumed_aloud(folder, mlcli, delimiter, cell, othe
     assert mlcli("check", "-q").code == mlcli("check", "-q", "-S", f"dataset.numbers={else_keys}").code == 0
 
 
+def test_points_that_may_be_thousands_marks_are_told(folder, mlcli):
+    rows = [f"{i + 1}.{37 * i % 1000:03};{i % 7};{i}" for i in range(40)]
+    (folder / "t.csv").write_text("\n".join(["a;x;y", *rows]) + "\n")
+    said = mlcli("init", "t.csv", "--target", "y").err
+    other = "{a: {thousands: ., decimal: ','}}"
+    assert (
+        f"a: '.' in '1.000' is taken for a decimal mark; if it is a thousands mark, write dataset.numbers: {other}."
+        in said
+    )
+    assert "numbers" not in written(folder)["dataset"]
+    assert mlcli("check", "-q").code == mlcli("check", "-q", "-S", f"dataset.numbers={other}").code == 0
+
+
 @pytest.mark.parametrize(("delimiter", "n"), [(";", 40), (",", 19)])
 def test_marks_that_may_be_either_are_asked_about(folder, mlcli, delimiter, n):
     rows = [delimiter.join([f'"{i + 1},{37 * i % 1000:03}"', f"{i}.5", str(i % 7)]) for i in range(n)]
