@@ -105,6 +105,8 @@ def _show_next_after_diagnosis(screen: Screen, outcome: ImproveResult) -> None:
         screen.warn("no search: trials cannot be compared without validation rows")
     if outcome.applied is not None:
         screen.next_step(f"mlcli train {outcome.applied}")
+    elif not outcome.n_valid and (split := outcome.config.dataset.split).by == "given":
+        screen.next_step(f"write valid into column {split.column} of some training rows; then the same command")
     elif not outcome.n_valid:
         screen.next_step("the same command with -S dataset.split.valid=0.2")
     elif any(finding.patch for finding in outcome.findings if finding.level != "note"):

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from mlcli.cli.session import Session
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
+from mlcli.config.sections.rows import SplitConfig
 from mlcli.errors import LockedError, UsageError
 from mlcli.io.json import to_json
 from mlcli.io.signals import Interruption
@@ -240,6 +241,10 @@ def test_without_validation_rows_only_the_diagnosis(make_config, shown):
     assert result.trials == ()
     assert result.results is None
     assert "dataset.split.valid=0.2" in shown(result)
+    split = SplitConfig(by="given", column="part")
+    given = result.config.model_copy(update={"dataset": result.config.dataset.model_copy(update={"split": split})})
+    told = " ".join(shown(replace(result, config=given)).split())
+    assert "write valid into column part of some training rows; then the same command" in told
 
 
 class Interrupt(SearchCallback):
