@@ -81,15 +81,13 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
 
 
 def _unread_doubts(rows: Rows, names: Sequence[str]) -> Iterator[Doubt]:
-    """Columns of single words with digits, of which few are the same: dates, numbers or ids in forms not read."""
+    """Columns of words that begin with a digit, of which few are the same: dates, numbers or ids in forms not read."""
     texts = rows.frame.select(names)
-    word = pl.all().str.contains(r"^\S*\pN\S*$")
+    word = pl.all().str.contains(r"^\pN\S*$")
     for text, share in zip(texts, texts.select(word.mean()), strict=True):
         known = text.drop_nulls() if (share[0] or 0) >= NEARLY else text.clear()
         if (distinct := known.n_unique()) > max(MANY_NUMBERS, len(known) / 2):
-            said = (
-                f"column {text.name!r} has {distinct:,} distinct texts with digits, such as {shown(known[0])}, which "
-            )
+            said = f"column {text.name!r} has {distinct:,} distinct texts such as {shown(known[0])}, which "
             rule = f"are read as categories; if they are numbers or dates, write these plainly{_or_category(text.name)}"
             yield Doubt(text.name, said + rule, serious=False)
 
