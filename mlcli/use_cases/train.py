@@ -249,6 +249,11 @@ def warn_of_rates(context: TrainingContext, state: TrainingState, epochs_before:
             f"optimizer.schedule {schedule.name} has come to its end: the further epochs start at a learning rate of "
             f"{rate}, and hardly change the weights; choose another factor for {again}"
         )
+    elif schedule.warmup:
+        yield (
+            f"optimizer.schedule.warmup was {schedule.warmup:g} of {epochs_before} epochs and is over; the learning "
+            f"rate goes on at {rate}; this is not the same as {again}"
+        )
 
 
 def explain_divergence(run: Run, context: TrainingContext, trained: TrainedModel) -> str:

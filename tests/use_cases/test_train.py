@@ -47,6 +47,12 @@ def test_what_depends_on_the_number_of_epochs_is_said(schedule):
     assert "runs over all 20 epochs now" in lines(schedule, epochs_done=8)[0]
 
 
+def test_a_warmup_that_is_over_was_shorter_than_it_would_be():
+    [text] = lines({"name": "constant", "warmup": 0.2})
+    assert "warmup was 0.2 of 10 epochs and is over; the learning rate goes on at 0.1, 1 × optimizer.lr" in text
+    assert "not the same as a run that had 20 epochs from the start" in text
+
+
 def test_nothing_is_said_of_a_plain_resume_or_before_the_first_step():
     assert lines({"name": "cosine"}, before=20) == []
     assert lines({"name": "cosine"}, epochs_done=0) == []
