@@ -36,6 +36,7 @@ _OUTPUT_LOSSES = {
     "softmax": ("auto", "cross_entropy", "focal"),
     "step": ("auto", "perceptron", "hinge"),
 }
+_OF_THE_MIDDLE = tuple(name for name in _REGRESSION_METRICS if name not in get_args(QuantileMetric))
 SPACE = ("improve", "space")
 LARGEST_GRID = 100_000
 SEARCHED = ("features", "model", "loss", "optimizer", "training")
@@ -118,6 +119,14 @@ def _check_quantile_metrics(config: Config) -> Iterator[ConfigIssue]:
             yield ConfigIssue(place, message, reads=(("loss", "name"),))
         elif name == "coverage" and place[0] != "evaluation":
             yield ConfigIssue(place, "coverage is right at loss.q, and a constant reaches it; use pinball")
+        elif place[0] != "evaluation" and name in _OF_THE_MIDDLE and _is_outer_quantile(config):
+            message = f"{name} judges predictions of the middle, and loss.q asks for another quantile; use pinball"
+            yield ConfigIssue(place, message, reads=(("loss", "name"), ("loss", "q")))
+
+
+def _is_outer_quantile(config: Config) -> bool:
+    """Whether the loss asks for one quantile other than the median."""
+    return getattr(config.loss, "q", 0.5) != 0.5 and "loss.q" not in config.improve.space
 
 
 def _check_searched_quantile(config: Config) -> Iterator[ConfigIssue]:
