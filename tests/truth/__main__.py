@@ -6,6 +6,7 @@ FOLDER has clones of the suites; of one that is not there, the command that fetc
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import sys
 import tempfile
@@ -55,6 +56,9 @@ def main():
     ]
     for name in absent:
         print(f"{name}: left out; in {data}: {fetched[name].fetch}", file=sys.stderr)
+    if "parquet" in names and "parquet" not in absent and importlib.util.find_spec("pyarrow") is None:
+        absent.append("parquet")
+        print("parquet: left out; pip install pyarrow", file=sys.stderr)
     if asked.write and (absent or set(names) != set(NAMES)):
         parser.error("the page needs all suites")
     os.environ["MLCLI_OFFLINE"] = "1"
