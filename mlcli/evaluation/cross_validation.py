@@ -22,7 +22,8 @@ from mlcli.features.fitted import fit_features
 from mlcli.io.json import named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
-from mlcli.models.task import Classification, FittedTask, Predictions, fit_task
+from mlcli.models.fit_task import fit_task
+from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Reporter, Silent
 from mlcli.training.callbacks import Callback
 from mlcli.training.inputs import Inputs

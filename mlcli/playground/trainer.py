@@ -15,7 +15,8 @@ from mlcli.data.sources import read_source
 from mlcli.data.tables.types import SourceRead, Splits, Table
 from mlcli.errors import DataError
 from mlcli.features.fitted import fit_features
-from mlcli.models.task import Classification, FittedTask, fit_task
+from mlcli.models.fit_task import fit_task
+from mlcli.models.task import Classification, FittedTask
 from mlcli.playground.heatmap import (
     Heatmap,
     HeatmapScale,

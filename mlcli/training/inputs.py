@@ -15,7 +15,8 @@ from mlcli.errors import DataError, config_error
 from mlcli.features.fitted import FittedFeatures, obtain_features
 from mlcli.io.memory import require_memory
 from mlcli.metrics.measure import metric_names, why_never_defined
-from mlcli.models.task import Classification, FittedTask, fit_task
+from mlcli.models.fit_task import fit_task
+from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from mlcli.config.sections.model import LossConfig
-from mlcli.models.task import Classification, FittedTask, class_weights
+from mlcli.models.fit_task import class_weights
+from mlcli.models.task import Classification, FittedTask
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 ValueAndGrad = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

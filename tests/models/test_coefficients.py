@@ -8,8 +8,8 @@ from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.features.fitted import fit_features
 from mlcli.models.coefficients import tabulate_weights
+from mlcli.models.fit_task import fit_task
 from mlcli.models.networks import build_model
-from mlcli.models.task import fit_task
 from mlcli.training.context import TensorDataset, build_context
 from mlcli.training.loop import new_state, train_model
 

@@ -23,8 +23,9 @@ from mlcli.features.fitted import fit_features
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder
 from mlcli.models.ensembles import Ensemble
+from mlcli.models.fit_task import fit_task
 from mlcli.models.networks import build_model
-from mlcli.models.task import fit_task, output_of
+from mlcli.models.task import output_of
 from mlcli.runs.bundle import Bundle, load_bundle
 from tests.counting import count_calls
 

@@ -9,7 +9,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Table
 from mlcli.features.state import layout_of_numbers
-from mlcli.models.task import fit_task
+from mlcli.models.fit_task import fit_task
 from mlcli.training.context import TensorDataset, build_context
 
 
