@@ -134,16 +134,12 @@ def mean_words(known: pl.Series) -> float:
 
 def as_numbers(texts: pl.DataFrame, decimal: Decimal) -> pl.DataFrame:
     """Text columns as finite numbers, null where a cell is not a number."""
-    numbers = texts.select(_number(name, decimal) for name in texts.columns)
+    cell = pl.all()
+    if decimal == ",":
+        cell = pl.when(~cell.str.contains(".", literal=True)).then(cell.str.replace(",", ".", literal=True))
+    numbers = texts.select(cell.cast(pl.Float64, strict=False))
     infinite = [column.name for column in numbers.select(pl.all().is_finite().all()) if not column[0]]
     return numbers.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in infinite)
-
-
-def _number(name: str, decimal: Decimal) -> pl.Expr:
-    text = pl.col(name)
-    if decimal == ",":
-        text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", ".", literal=True))
-    return text.cast(pl.Float64, strict=False).alias(name)
 
 
 def _settle(rows: Rows, number: pl.Series, wanted: Kind | None, because: str) -> pl.Series:
