@@ -258,7 +258,7 @@ def numbers_of(frame: Frame, name: str) -> pl.Series:
     column = _column(frame, name)
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise DataError(f"column '{name}': numbers were expected as in training, got {column.dtype}")
-    return column.cast(pl.Float64)
+    return column if column.dtype == pl.Float64 else column.cast(pl.Float64)
 
 
 def dates_of(frame: Frame, name: str) -> pl.Series:

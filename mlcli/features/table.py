@@ -56,7 +56,7 @@ class TablePlan:
     fold_seed: int | None = None
     spans: tuple[tuple[float, float], ...] = ()
 
-    @property
+    @cached_property
     def readers(self) -> tuple[Reader, ...]:
         """The columns that are read as numbers."""
         readers: dict[str, Reader] = {own.name: own for own in self.dates}
