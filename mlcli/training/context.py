@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 import torch
@@ -108,7 +108,7 @@ class TrainingContext:
         """Rows scored at once after an epoch."""
         return max(1, min(SCORING_BATCH, SCORED_NUMBERS // max(1, self.model.row_size)))
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training rows.
 
