@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -120,10 +121,9 @@ def _read(source: str, schema: Schema, dataset: DatasetConfig, format: Format, n
     piped = sys.stdin.buffer.read() if source == "-" else None
     label = "stdin" if piped is not None else source
     path = find_path(source) if piped is None else Path()
-    encoding = dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8"
     match format:
         case "csv":
-            text = open_text(path, encoding) if piped is None else read_text(piped, label, encoding)
+            text = _open_text(path, piped, label, dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8")
             return _read_delimited(text, dataset, [column.name for column in schema.columns], numbers)
         case "jsonl":
             return read_jsonl(open_text(path) if piped is None else read_text(piped, label))
@@ -135,6 +135,21 @@ def _read(source: str, schema: Schema, dataset: DatasetConfig, format: Format, n
             if x.ndim != 2:
                 raise DataError(f"{label}: the feature array has shape {x.shape}; expected (n, d)")
             return Rows.read(feature_frame(x, label), Origin(label))
+
+
+def _open_text(path: Path, piped: bytes | None, label: str, encoding: str) -> TextFile:
+    """In the encoding of the training file; in UTF-8 where that one is refused."""
+
+    def read(encoding: str) -> TextFile:
+        return open_text(path, encoding) if piped is None else read_text(piped, label, encoding)
+
+    try:
+        return read(encoding)
+    except DataError as error:
+        with contextlib.suppress(DataError):
+            note = f"{label} is UTF-8, unlike the training file, whose encoding is {encoding}; it is read as UTF-8"
+            return replace(read("utf-8"), notes=(note,))
+        raise error from None
 
 
 def _read_delimited(text: TextFile, dataset: DatasetConfig, needed: Sequence[str], numbers: Sequence[str]) -> Rows:

@@ -53,6 +53,17 @@ def test_options_of_the_training_file_hold(tmp_path):
     assert incoming.table.frame.to_dict(as_series=False) == {"size": [1.5, None], "color": ["red", "grün"]}
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "koi8-r", "utf-16"])
+def test_utf8_is_read_as_such_and_told_where_the_training_file_had_another_encoding(tmp_path, encoding):
+    path = tmp_path / "new.csv"
+    path.write_bytes("size,color\n1,grün\n".encode())
+    incoming = parse_input(str(path), SCHEMA, dataset(encoding=encoding))
+    assert incoming.table.frame["color"].to_list() == ["grün"]
+    assert incoming.notes == (
+        f"{path} is UTF-8, unlike the training file, whose encoding is {encoding}; it is read as UTF-8",
+    )
+
+
 def test_numbers_are_written_as_in_the_training_file(tmp_path):
     config = dataset(numbers={"size": {"thousands": ".", "decimal": ","}})
     incoming = read(tmp_path / "new.csv", "size,color\n1.234,red\n12,red\n", config=config)
