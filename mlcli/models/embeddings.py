@@ -66,7 +66,7 @@ class Piecewise(nn.Module):
         return torch.baddbmm(self.bias.unsqueeze(1), terms, self.weight).transpose(0, 1).flatten(1)
 
 
-class Periodic(nn.Module):
+class PeriodicFeatures(nn.Module):
     """A vector of each number from its sines and cosines at learned frequencies (PLR, lite: Gorishniy et al., 2022).
 
     emb(x) = relu(linear([cos 2πfx, sin 2πfx])); the columns share `linear`.
@@ -101,14 +101,14 @@ class Periodic(nn.Module):
         return torch.relu(self.linear(waves.flatten(0, 1))).view(len(x), -1)
 
 
-NumberEmbedding = Piecewise | Periodic
+NumberEmbedding = Piecewise | PeriodicFeatures
 
 
 def embed_numbers(config: EmbeddingConfig, n_columns: int) -> NumberEmbedding | None:
     """The configured embedding, without initial weights; None for none, or for no column."""
     if isinstance(config, PiecewiseEmbedding) and n_columns:
         return Piecewise(config, n_columns)
-    return Periodic(config, n_columns) if isinstance(config, PeriodicEmbedding) and n_columns else None
+    return PeriodicFeatures(config, n_columns) if isinstance(config, PeriodicEmbedding) and n_columns else None
 
 
 def embedding_width(n_categories: int) -> int:

@@ -15,7 +15,7 @@ from mlcli.data.quality.checks import has_code_name, has_id_name, is_index
 from mlcli.data.quality.leaks import is_copy
 from mlcli.data.tables.doubts import (
     are_compact_dates,
-    describe,
+    describe_texts,
     number_keys,
     spreadsheet_dates,
 )
@@ -103,7 +103,7 @@ def _role(
         return _text_role(column, known)
     if reading.kind == "date" and len(reading.formats) == 1 and reading.n_fits == reading.n_cells:
         return _date_role(column, reading.formats[0])
-    found = describe(column.name, reading, cells.decimal, is_text=is_text)
+    found = describe_texts(column.name, reading, cells.decimal, is_text=is_text)
     why = found.text.removeprefix(f"column {column.name!r}").lstrip(": ") if found else ""
     if found and found.sure:
         return ColumnRole(column.name, "drop", why, choices=tuple(_choices(column.name, reading, cells.decimal)))

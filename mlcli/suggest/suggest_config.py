@@ -24,7 +24,7 @@ from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
 from mlcli.suggest.defaults import DataSummary, array_defaults, table_defaults
 from mlcli.suggest.source import ArraysFound, TableFound
-from mlcli.suggest.words import count_words, keep_words
+from mlcli.suggest.words import count_markers, keep_words
 
 _LISTED = 6
 _HINTS = {
@@ -196,7 +196,7 @@ def _without_target(found: TableFound, data: DataSummary) -> str:
     """How many rows have no target, and the words there; empty where all have one."""
     if not (n_without := found.raw.height - data.n_rows):
         return ""
-    words = list_words(count_words(found, [data.target]).get(data.target, {}))
+    words = list_words(count_markers(found, [data.target]).get(data.target, {}))
     return f"{n_without:,} rows have no target{words and f': {words}'}"
 
 

@@ -22,7 +22,7 @@ def keep_words(found: TableFound, target: str) -> TableFound:
 
     A class whose word marks missing cells of another column is renamed.
     """
-    counted = count_words(found)
+    counted = count_markers(found)
     words = {name: set(counts) for name, counts in counted.items()}
     if not words:
         return found
@@ -40,7 +40,7 @@ def keep_words(found: TableFound, target: str) -> TableFound:
     return replace(found, frame=frame, cells=cells, renamed=renamed)
 
 
-def count_words(found: TableFound, names: Collection[str] = ()) -> dict[str, dict[str, int]]:
+def count_markers(found: TableFound, names: Collection[str] = ()) -> dict[str, dict[str, int]]:
     """The cells of text that are a word which marks missing cells, by column and word; names: the only columns."""
     markers = [marker for marker in found.cells.missing if marker]
     texts = (found.raw.select(names) if names else found.raw).select(pl.col(pl.String))

@@ -13,7 +13,7 @@ from torch import Tensor
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.model import normalises_batches
 from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, OptimizerConfig
-from mlcli.config.sections.training import TrainingConfig
+from mlcli.config.sections.training import AugmentConfig, TrainingConfig
 from mlcli.errors import DataError, config_error
 from mlcli.features.state import FeatureLayout, layout_of_numbers
 from mlcli.io.memory import require_memory
@@ -168,10 +168,7 @@ def build_context(
     cost = build_cost(config.loss, task, device)
     gradients = choose_gradients(model, config.model, cost, precision, device)
     optimizer = build_optimizer(config.optimizer, gradients.parameters)
-    early, augment = config.training.early_stopping, config.training.augment
-    if augment and not layout.image_shape:
-        reason = "needs whole images; remove features.select and features.extract, or training.augment"
-        raise config_error("training.augment", reason)
+    early = config.training.early_stopping
     return TrainingContext(
         config=config,
         model=model,
@@ -189,8 +186,15 @@ def build_context(
         threads=threads or choose_threads(batch_size * multiply_adds),
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
-        augment=Augmentation(augment, layout.image_shape) if augment else None,
+        augment=_build_augmentation(config.training.augment, layout),
     )
+
+
+def _build_augmentation(config: AugmentConfig | None, layout: FeatureLayout) -> Augmentation | None:
+    if config is not None and not layout.image_shape:
+        reason = "needs whole images; remove features.select and features.extract, or training.augment"
+        raise config_error("training.augment", reason)
+    return Augmentation(config, layout.image_shape) if config is not None else None
 
 
 def choose_batch_size(configured: int | str, n_rows: int, multiply_adds: int) -> int:

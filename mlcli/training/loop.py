@@ -136,6 +136,9 @@ def update_average(state: TrainingState, model: nn.Module, decay: float) -> None
 @contextmanager
 def averaged_weights(context: TrainingContext, state: TrainingState) -> Iterator[None]:
     """Within it the network has the averaged parameters, where there are any."""
+    if not state.average:
+        yield
+        return
     own = {name: context.model.get_parameter(name).detach().clone() for name in state.average}
     context.model.load_state_dict(state.average, strict=False)
     yield

@@ -41,7 +41,7 @@ _FAR_AHEAD = 2040
 
 
 @dataclass(frozen=True)
-class Finding:
+class TextDoubt:
     """What a column looks like.
 
     cell : the cell that the text names, for its line
@@ -66,7 +66,7 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
         is_target = name in targets
         if is_target and reading.kind == "date":
             continue
-        found = describe(name, reading, decimal, is_text=rows.is_text, is_target=is_target)
+        found = describe_texts(name, reading, decimal, is_text=rows.is_text, is_target=is_target)
         if found is None:
             continue
         place = rows.place(rows.first(rows.frame.get_column(name) == found.cell))
@@ -92,9 +92,9 @@ def _unread_doubts(rows: Rows, names: Sequence[str]) -> Iterator[Doubt]:
             yield Doubt(text.name, said + rule, serious=False)
 
 
-def describe(
+def describe_texts(
     name: str, reading: Reading, decimal: Decimal, *, is_text: bool, is_target: bool = False
-) -> Finding | None:
+) -> TextDoubt | None:
     """What these cells look like and what to declare; None for text that may as well be meant as text.
 
     is_text : the source has no types, so that plain numbers would have been read as numbers
@@ -115,7 +115,7 @@ def describe(
     if len(reading.formats) > 1:
         looks += ", but its mark is ambiguous"
     text = f"column {name!r}: {shown(reading.example)} {looks}; write {rules}{_or_category(name)}"
-    return Finding(text, many or not plain or is_text, reading.example)
+    return TextDoubt(text, many or not plain or is_text, reading.example)
 
 
 def _number_rules(name: str, reading: Reading, decimal: Decimal, *, is_text: bool) -> str:
@@ -137,10 +137,10 @@ def number_keys(form: NumberFormat, decimal: Decimal) -> dict[str, Value]:
     return keys or {"decimal": decimal}
 
 
-def _describe_units(name: str, reading: Reading) -> Finding:
+def _describe_units(name: str, reading: Reading) -> TextDoubt:
     if len(reading.found) == 1 and reading.found[0] in _UNREAD:
         text = f"column {name!r}: {shown(reading.example)} {_UNREAD[reading.found[0]]}{_or_category(name)}"
-        return Finding(text, reading.found != (TIMES,) and _nearly_all(reading), reading.example)
+        return TextDoubt(text, reading.found != (TIMES,) and _nearly_all(reading), reading.example)
     units = " and ".join(repr(unit) if unit else "none" for unit in reading.found)
     text = (
         f"column {name!r} has numbers of several units ({units}), such as {shown(reading.example)}; convert them to "
@@ -149,10 +149,10 @@ def _describe_units(name: str, reading: Reading) -> Finding:
     are_units = all(not unit.isalnum() or (unit.isalpha() and len(unit) > 1) for unit in reading.found if unit)
     shortest = min(reading.found, key=len)
     are_plurals = len(shortest) > 1 and all(unit.startswith(shortest) for unit in reading.found)
-    return Finding(text, are_units and not are_plurals and _nearly_all(reading), reading.example)
+    return TextDoubt(text, are_units and not are_plurals and _nearly_all(reading), reading.example)
 
 
-def _describe_dates(name: str, reading: Reading) -> Finding:
+def _describe_dates(name: str, reading: Reading) -> TextDoubt:
     forms = [form for form in reading.formats if isinstance(form, str)]
     rules = ", or ".join(f"dataset.dates: {flow({name: form})}" for form in forms)
     if not reading.formats:
@@ -161,7 +161,7 @@ def _describe_dates(name: str, reading: Reading) -> Finding:
         text = f"{shown(one)} is day first and {shown(other)} month first; write them in one order"
         if not orders:
             text = f"{shown(one)} and {shown(other)} are dates of two forms; write them in one"
-        return Finding(f"column {name!r}: {text}{_or_category(name)}", sure=True, cell=one)
+        return TextDoubt(f"column {name!r}: {text}{_or_category(name)}", sure=True, cell=one)
     if reading.n_fits < reading.n_cells:
         such = shown(reading.example) if rules else "2024-05-31 or 2024-05-31T12:30"
         rule = f", write {rules}" if rules else ""
@@ -170,10 +170,10 @@ def _describe_dates(name: str, reading: Reading) -> Finding:
     if len(reading.formats) > 1:
         looks += ", but the order of day and month is ambiguous"
     has_days = all("%d" in form for form in forms)
-    return Finding(f"{looks}; write {rules}{_or_category(name)}", has_days, reading.example)
+    return TextDoubt(f"{looks}; write {rules}{_or_category(name)}", has_days, reading.example)
 
 
-def _describe_others(name: str, reading: Reading, wanted: str, rule: str, *, sure: bool) -> Finding:
+def _describe_others(name: str, reading: Reading, wanted: str, rule: str, *, sure: bool) -> TextDoubt:
     others = reading.others
     cell, listed = others["cell"][0], others.rows()[:_LISTED]
     more = f" and {len(others) - _LISTED:,} other texts" if len(others) > _LISTED else ""
@@ -182,7 +182,7 @@ def _describe_others(name: str, reading: Reading, wanted: str, rule: str, *, sur
         f"column {name!r}: {shown(cell)} is not {wanted}, while {reading.n_fits:,} of {reading.n_cells:,} cells are "
         f"(not: {cells}{more}); fix the cells, list them in dataset.missing.values{rule}{_or_category(name)}"
     )
-    return Finding(text, sure or _nearly_all(reading), cell)
+    return TextDoubt(text, sure or _nearly_all(reading), cell)
 
 
 def _nearly_all(reading: Reading) -> bool:
