@@ -97,10 +97,11 @@ def _suspects(
     inputs = set(source.arithmetic.select.tolist()) - set(plan.quantile)
     watched = [i for i, _ in enumerate(names) if i in inputs and not limited[i]]
     plain = [names[i] for i in watched if names[i] in readers and isinstance(readers[names[i]][0], NumberColumn)]
-    lowest, highest = (
-        dict(zip(plain, collect(rows.select(ends)).row(0), strict=True)) if plain else {}
-        for ends in (pl.col(plain).cast(pl.Float64).min(), pl.col(plain).cast(pl.Float64).max())
-    )
+    numbers = pl.col(plain).cast(pl.Float64)
+    # Both in one pass, since rows may be read from a file.
+    ends = collect(rows.select(numbers.min().name.suffix(" min"), numbers.max().name.suffix(" max")))
+    known = ends.row(0) if plain else ()
+    lowest, highest = (dict(zip(plain, part, strict=True)) for part in (known[: len(plain)], known[len(plain) :]))
     for i in watched:
         name = names[i]
         bottom, top = lowest.get(name, -np.inf), highest.get(name, np.inf)
