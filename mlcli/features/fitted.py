@@ -30,7 +30,7 @@ from mlcli.reporter import Reporter
 
 KIND = "features"
 # Part of every fingerprint; raised when the same config comes to mean other numbers.
-VERSION = 2
+VERSION = 3
 MAX_SIZE = 4096
 
 

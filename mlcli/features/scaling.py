@@ -80,15 +80,19 @@ class Power(nn.Module):
 class Quantile(nn.Module):
     """Maps the columns `at` to a normal distribution by ranks.
 
-    quantiles : float64 (len(at), m), ascending, at m evenly spaced shares from 0 to 1
+    quantiles : float64 (len(at), m), ascending, at m evenly spaced shares of the training rows from 0 to 1
+    shares    : float64 (len(at), 2, m), shares of the training rows below each quantile, and below or equal to it;
+        earlier versions have none: ties are then as wide as the quantiles say, and both ends are at ±5.199
     """
 
     quantiles: torch.Tensor
+    shares: torch.Tensor | None
 
-    def __init__(self, at: Sequence[int], quantiles: torch.Tensor) -> None:
+    def __init__(self, at: Sequence[int], quantiles: torch.Tensor, shares: torch.Tensor | None) -> None:
         super().__init__()
         self.at = tuple(at)
         self.register_buffer("quantiles", quantiles)
+        self.register_buffer("shares", shares)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, s) → (n, s)."""
@@ -96,8 +100,9 @@ class Quantile(nn.Module):
             return x
         out = x.clone()
         # One column at a time: how a long array is shared out among threads must not change its bits.
-        for i, quantiles in zip(self.at, self.quantiles, strict=True):
-            out[:, i] = normal_score(x[:, i].contiguous(), quantiles)
+        for k, i in enumerate(self.at):
+            shares = None if self.shares is None else self.shares[k]
+            out[:, i] = normal_score(x[:, i].contiguous(), self.quantiles[k], shares)
         return out
 
 
@@ -109,25 +114,30 @@ def yeo_johnson(x: torch.Tensor, exponents: torch.Tensor) -> torch.Tensor:
     return torch.where(x >= 0, grown, -grown)
 
 
-def normal_score(x: torch.Tensor, quantiles: torch.Tensor) -> torch.Tensor:
-    """The normal deviate of the rank of x (n,) among quantiles (m,).
+def normal_score(x: torch.Tensor, quantiles: torch.Tensor, shares: torch.Tensor | None) -> torch.Tensor:
+    """The normal deviate of the rank of x (n,) among quantiles (m,) with shares (2, m), as in `Quantile`.
 
-    Tied quantiles give the middle of their ranks: the mean of interpolating from below and from above.
+    Equal numbers have the middle of their ranks; beyond both ends, numbers have the score of the end.
     """
-    shares = torch.linspace(0.0, 1.0, len(quantiles), dtype=x.dtype)
-    below = torch.searchsorted(quantiles, x, right=True).clamp(1, len(quantiles) - 1)
-    above = torch.searchsorted(quantiles, x).clamp(1, len(quantiles) - 1)
-    share = 0.5 * (_interpolate(x, below, quantiles, shares) + _interpolate(x, above, quantiles, shares))
-    share = torch.where(x + _MARGIN > quantiles[-1], 1.0, share)
-    share = torch.where(x - _MARGIN < quantiles[0], 0.0, share)
+    if shares is None:
+        even = torch.linspace(0.0, 1.0, len(quantiles), dtype=x.dtype)
+        shares, ends = torch.stack([even, even]), [0.0, 1.0]
+        low, high = x - _MARGIN < quantiles[0], x + _MARGIN > quantiles[-1]
+    else:
+        ends = shares[:, [0, -1]].mean(dim=0).tolist()
+        low, high = x <= quantiles[0], x >= quantiles[-1]
+    right = torch.searchsorted(quantiles, x, right=True).clamp(1, len(quantiles) - 1)
+    left = torch.searchsorted(quantiles, x).clamp(1, len(quantiles) - 1)
+    share = 0.5 * (_interpolate(x, right, quantiles, shares) + _interpolate(x, left, quantiles, shares))
+    share = torch.where(low, ends[0], torch.where(high, ends[1], share))
     edge = torch.tensor([_MARGIN - np.spacing(1), 1 - (_MARGIN - np.spacing(1))], dtype=x.dtype)
     deviate: torch.Tensor = torch.special.ndtri(share.clamp(edge[0], edge[1]))
     return deviate
 
 
-def _interpolate(x: torch.Tensor, right: torch.Tensor, xs: torch.Tensor, ys: torch.Tensor) -> torch.Tensor:
-    """The line through the points right − 1 and right, at x; the edges beyond them."""
-    x0, x1, y0, y1 = xs[right - 1], xs[right], ys[right - 1], ys[right]
+def _interpolate(x: torch.Tensor, right: torch.Tensor, xs: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """The line from above the quantile right − 1 to below the quantile right, at x; the edges beyond them."""
+    x0, x1, y0, y1 = xs[right - 1], xs[right], shares[1, right - 1], shares[0, right]
     width = x1 - x0
     part = torch.where(width > 0, (x - x0) / torch.where(width > 0, width, 1.0), (x >= x1).to(x.dtype))
     return y0 + part.clamp(0.0, 1.0) * (y1 - y0)
@@ -139,7 +149,7 @@ class ScaledColumn:
 
     variance    : before scaling, with ddof 0
     mean, scale : not for power, whose columns are measured after the transform
-    quantiles   : for quantile, float64 (m,)
+    ranks       : for quantile, float64 (3, m): quantiles and shares, as `Quantile` has them
     column      : for power, the column itself: the exponents of such columns are found together
     """
 
@@ -147,7 +157,7 @@ class ScaledColumn:
     variance: float
     mean: float = 0.0
     scale: float = 1.0
-    quantiles: np.ndarray | None = None
+    ranks: np.ndarray | None = None
     column: np.ndarray | None = None
 
 
@@ -161,17 +171,14 @@ def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
     if kind == "power":
         return ScaledColumn(kind, variance, column=column)
     if kind == "quantile":
-        # Percentiles, as in scikit-learn: shares in 0 … 1 round otherwise, which moves the edges of ties.
-        quantiles = np.percentile(column, np.linspace(0.0, 1.0, n_quantiles(len(column))) * 100)
-        # Interpolation may round a quantile below its neighbour.
-        return ScaledColumn(kind, variance, quantiles=np.maximum.accumulate(quantiles))
+        return ScaledColumn(kind, variance, ranks=_measure_ranks(column))
     return ScaledColumn(kind, variance, *_mean_and_scale(column, kind))
 
 
 def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None, names: Sequence[str]) -> Scaler:
     """The scaler of columns of these names that were measured one by one on n_rows training rows."""
     power, lines = _fit_powers(columns, names)
-    ranked = {i: own.quantiles for i, own in enumerate(columns) if own.quantiles is not None}
+    ranked = {i: own.ranks for i, own in enumerate(columns) if own.ranks is not None}
     pairs = [lines.get(i, (own.mean, own.scale)) for i, own in enumerate(columns)]
     mean, scale = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     if not np.isfinite(scale).all():
@@ -179,11 +186,11 @@ def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None,
             f"features.scale: column '{names[int(np.isfinite(scale).argmin())]}' has numbers too large to compute its "
             "scale; rescale or drop it"
         )
-    quantiles = np.array([*ranked.values()]).reshape(len(ranked), n_quantiles(n_rows))
+    ranks = torch.from_numpy(np.array([*ranked.values()]).reshape(len(ranked), 3, n_quantiles(n_rows)))
     limit = [LARGEST if own.kind == "none" or clip is None else clip for own in columns]
     return Scaler(
         power,
-        Quantile(tuple(ranked), torch.from_numpy(quantiles)),
+        Quantile(tuple(ranked), ranks[:, 0].contiguous(), ranks[:, 1:].contiguous()),
         torch.from_numpy(mean.copy()),
         torch.from_numpy(scale.copy()),
         torch.tensor(limit, dtype=torch.float64),
@@ -253,6 +260,14 @@ def _fit_powers(columns: Sequence[ScaledColumn], names: Sequence[str]) -> tuple[
         )
     lines = (_mean_and_scale(column, "power") for column in transformed.numpy().T)
     return Power(tuple(kept), exponents), dict(zip(kept, lines, strict=True))
+
+
+def _measure_ranks(column: np.ndarray) -> np.ndarray:
+    """Quantiles of a column (n,), numbers of it, and the shares of its rows below each, and below or equal: (3, m)."""
+    ordered = np.sort(column)
+    quantiles = ordered[np.linspace(0, len(column) - 1, n_quantiles(len(column))).round().astype(np.int64)]
+    ranks = [ordered.searchsorted(quantiles), ordered.searchsorted(quantiles, side="right")]
+    return np.stack([quantiles, *(own / len(column) for own in ranks)])
 
 
 def n_quantiles(n_rows: int) -> int:

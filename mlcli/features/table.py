@@ -291,9 +291,13 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     if any(not 0 <= i < n_scaled for i in (*plan.power, *plan.quantile)):
         raise broken("a scale belongs to no column")
     power = Power(plan.power, reader.take("scale.power.exponents", len(plan.power)))
-    quantile = Quantile(plan.quantile, reader.take("scale.quantile.quantiles", len(plan.quantile), None))
-    if plan.quantile and quantile.quantiles.shape[1] < 2:
+    quantiles = reader.take("scale.quantile.quantiles", len(plan.quantile), None)
+    if plan.quantile and quantiles.shape[1] < 2:
         raise broken("'scale.quantile.quantiles' needs at least two quantiles")
+    # Features fitted by earlier versions have no shares.
+    has_shares = reader.has("scale.quantile.shares")
+    shares = reader.take("scale.quantile.shares", len(quantiles), 2, quantiles.shape[1]) if has_shares else None
+    quantile = Quantile(plan.quantile, quantiles, shares)
     mean = reader.take("scale.centre", n_scaled)
     scale, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)

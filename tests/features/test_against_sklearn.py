@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import norm, rankdata
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import RFE, SelectKBest, VarianceThreshold, f_classif, f_regression
@@ -22,7 +24,7 @@ from sklearn.preprocessing import (
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.features.encoding import cross_fitting_folds
-from mlcli.features.fitted import fit_features
+from mlcli.features.fitted import FittedFeatures, fit_features
 from tests.features.feature_tables import mixed_table, pictures, table_of
 
 N = 400
@@ -64,7 +66,6 @@ SCALERS = {
     "minmax": MinMaxScaler(),
     "robust": RobustScaler(),
     "power": PowerTransformer(),
-    "quantile": QuantileTransformer(n_quantiles=N, output_distribution="normal", subsample=None),
 }
 
 
@@ -75,11 +76,39 @@ def test_scales(scale):
     np.testing.assert_allclose(ours(train, rows, {"scale": scale}), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_many_rows_have_a_thousand_quantiles():
+def normal_ranks(x):
+    """SciPy's normal scores of ranks, in which equal numbers share the mean of their ranks."""
+    return norm.ppf((rankdata(x, axis=0) - 0.5) / len(x))
+
+
+def test_quantile_gives_normal_scores_of_mean_ranks():
+    flags = np.stack([np.arange(N) % 2, np.arange(N) == 7, np.arange(N) * 1e-9], axis=1)
+    train = np.hstack([numbers(), flags])
+    got = ours(train, train, {"scale": "quantile"})
+    np.testing.assert_allclose(got, normal_ranks(train), rtol=1e-6, atol=1e-6)
+    assert sorted({*got[:, 5].tolist()}) == pytest.approx([-0.67448975, 0.67448975])
+    beyond = ours(train, np.stack([train.min(axis=0) - 1, train.max(axis=0) + 1]), {"scale": "quantile"})
+    np.testing.assert_allclose(beyond, np.stack([got.min(axis=0), got.max(axis=0)]))
+
+
+def test_many_rows_have_a_thousand_quantiles_and_their_ties_are_exact():
     train = numbers(3000)
-    scaler = QuantileTransformer(n_quantiles=1000, output_distribution="normal", subsample=None)
-    expected = scaler.fit(train).transform(numbers(seed=1))
-    np.testing.assert_allclose(ours(train, numbers(seed=1), {"scale": "quantile"}), expected, rtol=1e-6, atol=1e-6)
+    got, expected = ours(train, train, {"scale": "quantile"}), normal_ranks(train)
+    np.testing.assert_allclose(norm.cdf(got), norm.cdf(expected), atol=2 / 3000)
+    tied = train[:, 4] == 0
+    np.testing.assert_allclose(got[tied, 4], expected[tied, 4], rtol=1e-6)
+    np.testing.assert_allclose(got[:, 3], expected[:, 3], rtol=1e-6)
+
+
+def test_quantiles_of_earlier_versions_have_no_shares_and_give_scikit_learns_numbers():
+    train, rows = numbers(), np.concatenate([numbers(seed=1), [[9.0, 0.0, 50.0, 99.0, -1.0]], numbers()[:3]])
+    features = fit_features(as_table(train), FeaturesConfig(scale="quantile"), 0)
+    state, tensors = features.to_state()
+    scaler = QuantileTransformer(n_quantiles=N, output_distribution="normal", subsample=None).fit(train)
+    del tensors["scale.quantile.shares"]
+    tensors["scale.quantile.quantiles"] = torch.from_numpy(scaler.quantiles_.T.copy())
+    got = FittedFeatures.from_state(state, tensors).transform(as_table(rows)).numpy()
+    np.testing.assert_allclose(got, scaler.transform(rows), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("impute", ["mean", "median", "constant"])

@@ -91,6 +91,7 @@ DAMAGES = {
     "spread is 0": replace("scale.spread", with_value(0.0)),
     "limit is negative": replace("scale.limit", with_value(-1.0)),
     "one quantile": replace("scale.quantile.quantiles", lambda tensor: tensor[:, :1]),
+    "no share above": replace("scale.quantile.shares", lambda tensor: tensor[:, :1]),
     "position beyond": replace("select", with_value(10**6)),
     "position below": replace("select", lambda tensor: tensor - 10**6),
     "positions turned": replace("select", lambda tensor: tensor.flip(0)),
