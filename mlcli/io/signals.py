@@ -49,7 +49,7 @@ def _leave_at_once(number: int) -> NoReturn:
 
 
 class Interruption:
-    """Within the context, true once a signal has come.
+    """Within the context, which may be entered again inside itself, true once a signal has come.
 
     >>> with Interruption() as interrupted:
     ...     interrupted()
@@ -58,19 +58,24 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._depth = 0
         self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         return self.signal is not None
 
     def __enter__(self) -> Self:
-        for number in NUMBERS:
-            self._previous[number] = signal.signal(number, self._receive)
+        self._depth += 1
+        if self._depth == 1:
+            for number in NUMBERS:
+                self._previous[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._depth -= 1
+        if not self._depth:
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:

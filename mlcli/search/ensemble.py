@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from mlcli.config.loading.dump import dump_config
-from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.config.sections.config import Config
+from mlcli.evaluation.out_of_fold import score_outputs
 from mlcli.evaluation.threshold import tune_threshold
-from mlcli.metrics.scorer import build_scorer, measure_outputs
+from mlcli.metrics.scorer import measure_outputs
 from mlcli.models.ensembles import Ensemble, combine_outputs
 from mlcli.models.networks import Network, make_network
-from mlcli.models.task import FittedTask, output_of
+from mlcli.models.task import output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
@@ -134,13 +135,6 @@ def form_ensemble(
     if context.metric not in scores:
         scores |= measure_outputs(inputs.task, outputs, valid.y, (context.metric,))
     return TrainedEnsemble(trained, scores, outputs)
-
-
-def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
-    """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as recorded after an epoch."""
-    loss = build_loss(config.loss, task, y.device)
-    scorer = build_scorer(task, watched_metrics(config).values())
-    return {"loss": loss(outputs, y).item(), **scorer(outputs, y)}
 
 
 def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> Run:

@@ -23,8 +23,8 @@ from mlcli.terminal.screen import Screen
 if TYPE_CHECKING:
     from mlcli.evaluation.evaluate import Evaluation
     from mlcli.use_cases.evaluate import EvaluateResult
+    from mlcli.use_cases.fit import TrainResult
     from mlcli.use_cases.predict import PredictResult
-    from mlcli.use_cases.train import TrainResult
 
 # Blanks between two columns of a table.
 GAP = 3
@@ -43,7 +43,10 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
     title = f"{result.run}: {STOPPED.get(result.stopped, result.stopped)}"
     if names:
         rows = [(split, *(show_number(scores.get(name)) for name in names)) for split, scores in splits]
-        title += f", {result.keep} epoch {result.best_epoch} of {result.epochs}, {result.seconds:.1f} s"
+        kept = f"{result.keep} epoch {result.best_epoch} of {result.epochs}"
+        if result.networks > 1:
+            kept = f"mean of {result.networks} networks of up to {result.epochs} epochs"
+        title += f", {kept}, {result.seconds:.1f} s"
         screen.table(("split", *names), rows, title=title)
         screen.say(f"Model: {result.run.model}")
     else:

@@ -60,12 +60,13 @@ class LiveView(Callback):
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.curves = {"train": Curve(), "valid": Curve()}
+        self.curves: dict[str, Curve] = {}
         self.first_step = 0
         self.started = 0.0
         self.alt_screen: AltScreen | None = None
 
     def on_train_begin(self, context: TrainingContext, state: TrainingState) -> None:
+        self.curves = {"train": Curve(), "valid": Curve()}
         for record in state.history:
             add_losses(self.curves, record)
         self.first_step = state.step

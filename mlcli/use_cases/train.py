@@ -3,83 +3,35 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
-from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
 from mlcli.data.notes import rare_classes
 from mlcli.data.prepare import Prepared
-from mlcli.errors import ConfigError, DivergedError, Problem, UsageError
-from mlcli.evaluation.threshold import tune_threshold
+from mlcli.errors import ConfigError, Problem, UsageError
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.signals import Interruption
-from mlcli.metrics.probabilities import describe_weighting
-from mlcli.metrics.scorer import build_scorer
-from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
-from mlcli.runs.bundle import Bundle
 from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import Run, create_run
-from mlcli.runs.recorder import RunRecorder, bundle_facts, manifest_of, require_same_data
-from mlcli.training.callbacks import Callback, stop_rules
+from mlcli.runs.recorder import manifest_of, require_same_data
+from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs, make_context
-from mlcli.training.loop import TrainedModel, best_scores, new_state, outputs_of, train_model
+from mlcli.training.loop import new_state
 from mlcli.training.optimizers import lr_factor
 from mlcli.training.snapshot import restore_snapshot
-from mlcli.training.state import Stopped, TrainingState
+from mlcli.training.state import TrainingState
+from mlcli.use_cases.ensemble import fit_ensemble
+from mlcli.use_cases.fit import TrainResult, fit_run
 
 # For the digits in place of MNIST, with the optimizer of configs/mnist.yaml: chosen on validation rows of five seeds.
 STAND_IN_EPOCHS, STAND_IN_BATCH, STAND_IN_PATIENCE = 20, 16, 10
 # As a share of optimizer.lr: smaller steps hardly change the weights.
 TINY_RATE = 1e-3
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a training ended.
-
-    best_epoch   : whose weights are kept; with training.keep: last, the last one
-    train, valid : loss and metrics of these weights; valid is empty without validation rows
-    seconds      : of the training loop, in this process
-    weighting    : how class weights change the probabilities; None where they do not
-    """
-
-    run: Run
-    stopped: Stopped
-    epochs: int
-    best_epoch: int
-    keep: str
-    n_parameters: int
-    train: dict[str, float]
-    valid: dict[str, float]
-    seconds: float
-    threshold: float | None
-    stand_in_for: str | None
-    weighting: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `train --json`."""
-        return {
-            "run": str(self.run),
-            "folder": self.run.folder,
-            "model": self.run.model if self.best_epoch else None,
-            "stopped": self.stopped,
-            "epochs": self.epochs,
-            "best_epoch": self.best_epoch,
-            "parameters": self.n_parameters,
-            "train": self.train,
-            "valid": self.valid,
-            "seconds": self.seconds,
-            "threshold": self.threshold,
-            "stand_in_for": self.stand_in_for,
-            "weighting": self.weighting,
-        }
 
 
 def train(
@@ -104,6 +56,8 @@ def train(
     run = create_run(config.name, dump_config(config), manifest_of(context, inputs))
     reporter.say(f"Training {run}: {describe_context(context, inputs)}")
     with run.lock():
+        if config.training.ensemble > 1:
+            return fit_ensemble(run, inputs, reporter, callbacks, interruption)
         return fit_run(run, context, new_state(context), inputs, callbacks, interruption)
 
 
@@ -117,6 +71,9 @@ def resume(
     with run.lock():
         inputs = gather_inputs(config, reporter)
         require_same_data(run, inputs.prepared)
+        if config.training.ensemble > 1:
+            reporter.say(f"Resuming {run}")
+            return fit_ensemble(run, inputs, reporter, callbacks, interruption)
         context = make_context(config, inputs, threads=run.read_manifest().threads)
         reporter.explain("training", context, inputs.task)
         snapshot = load_checkpoint(run.checkpoints, reporter)
@@ -126,60 +83,6 @@ def resume(
             reporter.warn(text)
         run.save_config(dump_config(config))
         return fit_run(run, context, state, inputs, callbacks, interruption)
-
-
-def fit_run(
-    run: Run,
-    context: TrainingContext,
-    state: TrainingState,
-    inputs: Inputs,
-    callbacks: Sequence[Callback],
-    interruption: Interruption,
-) -> TrainResult:
-    """Train, and save the history, the last checkpoint and the bundle of the best weights."""
-    recorder = RunRecorder(run, state, context.config.training.checkpoint_seconds)
-    started = time.perf_counter()
-    with interruption:
-        trained = train_model(context, state, [recorder, *callbacks], stop_rules(context.config.training), interruption)
-    seconds = time.perf_counter() - started
-    task = tune_threshold(
-        inputs.task, context.config.evaluation, lambda: outputs_of(context, context.valid.x), context.valid.y
-    )
-    result = summarise_training(run, context, trained, task, inputs, seconds)
-    if state.best_epoch:
-        facts = bundle_facts(inputs, result.best_epoch, result.train, result.valid)
-        Bundle(context.config, inputs.features, task, context.model.cpu().eval(), facts).save(run.model)
-    run.update_manifest(status=trained.stopped, timings={"train": seconds})
-    if trained.stopped == "diverged":
-        raise DivergedError(explain_divergence(run, context, trained))
-    return result
-
-
-def summarise_training(
-    run: Run, context: TrainingContext, trained: TrainedModel, task: FittedTask, inputs: Inputs, seconds: float
-) -> TrainResult:
-    """Measure the best weights on the training and validation rows."""
-    state = trained.state
-    rows = context.valid if len(context.valid) else context.train
-    decided = replace(context, scorer=build_scorer(task, watched_metrics(context.config).values()))
-    return TrainResult(
-        run=run,
-        stopped=trained.stopped,
-        epochs=state.epoch,
-        best_epoch=state.best_epoch,
-        keep=context.config.training.keep,
-        n_parameters=context.n_parameters,
-        train=best_scores(decided, state, context.train),
-        valid=best_scores(decided, state, context.valid),
-        seconds=seconds,
-        threshold=task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None,
-        stand_in_for=inputs.prepared.stand_in_for,
-        weighting=describe_weighting(
-            task, context.config.loss, lambda: task.decode(outputs_of(context, rows.x)), task.decode_targets(rows.y)
-        )
-        if state.best_epoch
-        else None,
-    )
 
 
 def stand_in_settings(config: Config, sets: Sequence[str]) -> dict[str, JsonValue]:
@@ -254,15 +157,3 @@ def warn_of_rates(context: TrainingContext, state: TrainingState, epochs_before:
             f"optimizer.schedule.warmup was {schedule.warmup:g} of {epochs_before} epochs and is over; the learning "
             f"rate goes on at {rate}; this is not the same as {again}"
         )
-
-
-def explain_divergence(run: Run, context: TrainingContext, trained: TrainedModel) -> str:
-    """The message: what happened, what was saved and what to try."""
-    step, state = trained.diverged_step or 0, trained.state
-    best = f"the best weights, of epoch {state.best_epoch}, are in {run.model}"
-    kept = best if state.best_epoch else "no weights were saved"
-    return (
-        f"run {run} diverged: the loss is no longer a finite number at step {step} (last finite step {step - 1}, "
-        f"epoch {state.epoch + 1}); {kept}. Try a lower optimizer.lr (now {context.config.optimizer.lr:g}), "
-        "training.clip_norm: 1, or features.scale: standard"
-    )

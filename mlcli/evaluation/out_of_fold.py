@@ -1,0 +1,112 @@
+"""Networks of one run with validation rows of their own: those rows are predicted out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.data.folds import split_folds
+from mlcli.data.splitting import effective_seed
+from mlcli.data.tables.types import Images, Table
+from mlcli.metrics.scorer import build_scorer
+from mlcli.models.ensembles import Ensemble
+from mlcli.models.inference import InferenceModel
+from mlcli.models.task import Classification, FittedTask, Output, output_of
+from mlcli.training.context import TensorDataset
+from mlcli.training.inputs import Inputs
+from mlcli.training.losses import build_loss
+
+ENSEMBLE = "training.ensemble"
+# Splits whose validation rows are no random ones: every network has the same.
+FIXED = ("time", "given")
+
+
+@dataclass(frozen=True, eq=False)
+class MemberRows:
+    """The training and validation rows of each network of training.ensemble.
+
+    whole    : the run's training rows, then its validation rows
+    n_train  : how many of them are the run's training rows
+    output   : of the task
+    held_out : ascending positions of each network's validation rows, which no two networks share; None where all
+               networks have the run's own: a split by time or by a column, or no validation rows
+    """
+
+    whole: TensorDataset
+    n_train: int
+    output: Output
+    held_out: tuple[np.ndarray, ...] | None
+
+    @classmethod
+    def of(cls, config: Config, inputs: Inputs) -> MemberRows:
+        """Raises ConfigError where the rows, or groups, are too few for so many networks."""
+        train, valid = inputs.training_arrays()
+        whole = TensorDataset(torch.cat([train.x, valid.x]), torch.cat([train.y, valid.y]))
+        return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs))
+
+    def of_member(self, number: int) -> tuple[TensorDataset, TensorDataset]:
+        """Training and validation rows of a network, counted from 0."""
+        if self.held_out is None:
+            return self._at(np.arange(self.n_train)), self._at(np.arange(self.n_train, len(self.whole)))
+        own = self.held_out[number]
+        return self._at(np.setdiff1d(np.arange(len(self.whole)), own)), self._at(own)
+
+    def out_of_fold(self) -> TensorDataset:
+        """The rows that are some network's validation rows, network by network; the run's own where all share them."""
+        if self.held_out is None:
+            return self._at(np.arange(self.n_train, len(self.whole)))
+        return self._at(np.concatenate(self.held_out))
+
+    def outputs_out_of_fold(self, models: Sequence[nn.Module]) -> Tensor:
+        """Raw outputs for the rows of `out_of_fold`: each network's for its own; their mean where all share them."""
+        if self.held_out is None:
+            return _outputs(Ensemble(models, self.output), self.out_of_fold().x)
+        parts = zip(models, self.held_out, strict=True)
+        return torch.cat([_outputs(model, self._at(own).x) for model, own in parts])
+
+    def _at(self, places: np.ndarray) -> TensorDataset:
+        rows = torch.from_numpy(places)
+        return TensorDataset(self.whole.x.index_select(0, rows), self.whole.y.index_select(0, rows))
+
+
+def _outputs(model: nn.Module, x: Tensor) -> Tensor:
+    return InferenceModel(model).outputs(x.float())[: len(x)]
+
+
+def held_out_rows(config: Config, inputs: Inputs) -> tuple[np.ndarray, ...] | None:
+    """`MemberRows.held_out`: folds of about as many rows as the run's validation rows, whole groups by group."""
+    splits, count = inputs.prepared.splits, config.training.ensemble
+    by, n_valid = config.dataset.split.by, len(splits.valid)
+    if count == 1 or by in FIXED or not n_valid:
+        return None
+    n_rows = len(splits.train) + n_valid
+    truth = np.concatenate([inputs.task.truth(splits.train), inputs.task.truth(splits.valid)])
+    classes = truth if isinstance(inputs.task, Classification) else None
+    groups, n_folds = _groups(splits.train, splits.valid), max(count, round(n_rows / n_valid))
+    if groups is not None:
+        n_folds = max(count, min(n_folds, len(np.unique(groups))))
+    seed = effective_seed(config.dataset.split, config.seed)
+    return tuple(split_folds(ENSEMBLE, n_rows, n_folds, 1, seed, classes, groups)[0][:count])
+
+
+def _groups(train: Table | Images, valid: Table | Images) -> np.ndarray | None:
+    both = [own.groups for own in (train, valid) if isinstance(own, Table) and own.groups is not None]
+    return np.concatenate(both) if len(both) == 2 else None
+
+
+def member_config(config: Config, number: int) -> Config:
+    """The configuration of a network, counted from 0: a single one with a seed of its own."""
+    training = config.training.model_copy(update={"ensemble": 1})
+    return config.model_copy(update={"seed": config.seed + number, "training": training})
+
+
+def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
+    """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as recorded after an epoch."""
+    loss = build_loss(config.loss, task, y.device)
+    scorer = build_scorer(task, watched_metrics(config).values())
+    return {"loss": loss(outputs, y).item(), **scorer(outputs, y)}
