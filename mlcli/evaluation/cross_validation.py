@@ -17,6 +17,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import dependent_groups, effective_seed, join_rows, split_rows, take_rows
 from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
 from mlcli.errors import DataError
+from mlcli.evaluation.out_of_fold import join_predictions
 from mlcli.evaluation.refit import Spread, announce, refit, spreads_of
 from mlcli.features.fitted import fit_features
 from mlcli.io.json import named_to_json
@@ -223,13 +224,7 @@ def with_all_classes(whole: FittedTask, own: FittedTask, predictions: Prediction
 
 def pool(predictions: Sequence[Predictions], folds: Sequence[np.ndarray]) -> Predictions:
     """The folds' predictions as those for all rows, in the rows' order."""
-    order = np.argsort(np.concatenate(folds))
-    probabilities = [own.probabilities for own in predictions if own.probabilities is not None]
-    return Predictions(
-        np.concatenate([own.values for own in predictions])[order],
-        np.concatenate(probabilities)[order] if len(probabilities) == len(predictions) else None,
-        np.concatenate([own.scores for own in predictions])[order],
-    )
+    return join_predictions(predictions).at(np.argsort(np.concatenate(folds)))
 
 
 def _fit_task(config: Config, train: Dataset, kind: TaskKind) -> FittedTask:

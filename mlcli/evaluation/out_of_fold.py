@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.folds import split_folds
-from mlcli.data.splitting import effective_seed
-from mlcli.data.tables.types import Images, Table
+from mlcli.data.prepare import Prepared
+from mlcli.data.splitting import effective_seed, join_rows, take_rows
+from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel
-from mlcli.models.task import Classification, FittedTask, Output, output_of
+from mlcli.models.task import Classification, FittedTask, Output, Predictions, output_of
+from mlcli.runs.bundle import Bundle
 from mlcli.training.context import TensorDataset
 from mlcli.training.inputs import Inputs
 from mlcli.training.losses import build_loss
@@ -69,6 +71,22 @@ class MemberRows:
         parts = zip(models, self.held_out, strict=True)
         return torch.cat([_outputs(model, self._at(own).x) for model, own in parts])
 
+    def predict(self, bundle: Bundle) -> Predictions:
+        """For the rows of `take`, by a bundle of these networks."""
+        networks = bundle.model.members if isinstance(bundle.model, Ensemble) else [bundle.model]
+        return bundle.task.decode(self.outputs_out_of_fold(list(networks)))
+
+    def take(self, prepared: Prepared) -> Dataset:
+        """The rows of `out_of_fold` as step 1 has them."""
+        rows = join_rows(prepared.splits.train, prepared.splits.valid)
+        return rows if self.held_out is None else take_rows(rows, np.concatenate(self.held_out))
+
+    def splits(self, prepared: Prepared) -> list[tuple[Dataset, Dataset]]:
+        """Training and validation rows of each network as step 1 has them."""
+        rows = join_rows(prepared.splits.train, prepared.splits.valid)
+        places = np.arange(len(rows))
+        return [(take_rows(rows, np.setdiff1d(places, own)), take_rows(rows, own)) for own in self.held_out or ()]
+
     def _at(self, places: np.ndarray) -> TensorDataset:
         rows = torch.from_numpy(places)
         return TensorDataset(self.whole.x.index_select(0, rows), self.whole.y.index_select(0, rows))
@@ -76,6 +94,16 @@ class MemberRows:
 
 def _outputs(model: nn.Module, x: Tensor) -> Tensor:
     return InferenceModel(model).outputs(x.float())[: len(x)]
+
+
+def join_predictions(parts: Sequence[Predictions]) -> Predictions:
+    """Predictions for the rows of one part after another."""
+    probabilities = [own.probabilities for own in parts if own.probabilities is not None]
+    return Predictions(
+        np.concatenate([own.values for own in parts]),
+        np.concatenate(probabilities) if len(probabilities) == len(parts) else None,
+        np.concatenate([own.scores for own in parts]),
+    )
 
 
 def held_out_rows(config: Config, inputs: Inputs) -> tuple[np.ndarray, ...] | None:

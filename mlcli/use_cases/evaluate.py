@@ -21,13 +21,14 @@ from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names, pred
 from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
+from mlcli.evaluation.out_of_fold import MemberRows, join_predictions
 from mlcli.evaluation.refit import measure_seeds
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.coefficients import LinearWeights, WeightsTable
 from mlcli.models.networks import Mlp
-from mlcli.models.task import Classification
+from mlcli.models.task import Classification, Predictions
 from mlcli.reporter import Reporter
 from mlcli.reports.evaluation_page import gather_facts, render_report
 from mlcli.reports.figures.style import svg_text
@@ -38,6 +39,7 @@ from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
 from mlcli.runs.predictions import SavedPredictions, fingerprint_rows
 from mlcli.runs.recorder import prepare_data_of
+from mlcli.training.inputs import Inputs
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # Keys of `evaluation` that training uses.
@@ -79,15 +81,22 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_data_of(run, reporter)
-    name, data = choose_split(prepared, split, reporter)
+    rows = member_rows(config, bundle, prepared)
+    name, data = choose_split(prepared, split, reporter, out_of_fold=rows is not None)
+    if name != "valid":
+        rows = None
+    if rows is not None:
+        data = rows.take(prepared)
+        reporter.say(f"Each of the {len(data):,} rows is predicted by the network that was not trained on it")
     for text in tell_far_values(find_far_values(bundle.features, data), f"{name} rows: "):
         reporter.warn(text)
     if (groups := dependent_groups(bundle.config.dataset.split, data)) is not None:
         reporter.say(f"Intervals resample whole groups: {len(np.unique(groups)):,} of them have the {len(data):,} rows")
-    baselines = train_baselines(bundle, prepared, data, reporter)
+    baselines = train_baselines(bundle, prepared, data, reporter, rows)
     seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
-    subject = measure_bundle(run, bundle, data, baselines, name, looks)
+    predictions = bundle.predict(data) if rows is None else rows.predict(bundle)
+    subject = measure_bundle(run, bundle, data, predictions, baselines, name, looks)
     subject = replace(subject, evaluation=replace(subject.evaluation, seeds=seeds, folds=folds))
     reporter.explain("scores", bundle.config, subject.evaluation)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
@@ -124,13 +133,28 @@ def require_single_network(run: Run, manifest: RunManifest, config: EvaluationCo
         )
 
 
-def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[SplitName, Dataset]:
-    """The rows to measure on: those of the split or, where it is empty, of another, with a warning."""
+def member_rows(config: Config, bundle: Bundle, prepared: Prepared) -> MemberRows | None:
+    """The rows of each network of training.ensemble; None for a single one, and where all have the same."""
+    if config.training.ensemble == 1:
+        return None
+    rows = MemberRows.of(config, Inputs(prepared, bundle.task, bundle.features))
+    return None if rows.held_out is None else rows
+
+
+def choose_split(
+    prepared: Prepared, split: str, reporter: Reporter, *, out_of_fold: bool = False
+) -> tuple[SplitName, Dataset]:
+    """The rows to measure on: those of the split or, where it is empty, of another, with a warning.
+
+    out_of_fold : validation rows are predicted by networks that were not trained on them
+    """
     if split not in SPLITS:
         raise UsageError(f"--split: must be one of {', '.join(SPLITS)}; got '{split}'")
     order: list[SplitName] = [name for name in SPLITS if name == split] + [n for n in ("valid", "train") if n != split]
     name = next(name for name in order if len(prepared.splits[name]))
-    if name != split:
+    if name == "valid" != split and out_of_fold:
+        reporter.say(f"There are no {split} rows (dataset.split): measuring on the validation rows of all networks")
+    elif name != split:
         reporter.warn(
             f"there are no {split} rows (dataset.split); measuring on the {name} rows instead, "
             "which says little about new data"
@@ -138,19 +162,38 @@ def choose_split(prepared: Prepared, split: str, reporter: Reporter) -> tuple[Sp
     return name, prepared.splits[name]
 
 
-def train_baselines(bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter) -> tuple[Baseline, ...]:
-    """The baselines' predictions on the rows to measure, fitted on the inputs of the network's training rows."""
+def train_baselines(
+    bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter, rows: MemberRows | None = None
+) -> tuple[Baseline, ...]:
+    """The baselines' predictions on the rows to measure, fitted on the inputs of the network's training rows.
+
+    rows : of each network, where these differ: the baselines are then fitted on each network's training rows
+    """
     names = baseline_names(bundle.task, bundle.config.evaluation.baselines)
     if set(names) - set(CONSTANTS):
         reporter.say(f"Training the baselines: {', '.join(names)}")
-    return predict_baselines(bundle.task, bundle.features, prepared.splits.train, data, names, bundle.config.seed)
+    pairs = [(prepared.splits.train, data)] if rows is None else rows.splits(prepared)
+    fitted = [
+        predict_baselines(bundle.task, bundle.features, train, measured, names, bundle.config.seed)
+        for train, measured in pairs
+    ]
+    return tuple(
+        replace(own[0], predictions=join_predictions([one.predictions for one in own]))
+        for own in zip(*fitted, strict=True)
+    )
 
 
 def measure_bundle(
-    run: Run, bundle: Bundle, data: Dataset, baselines: Sequence[Baseline], split: SplitName, looks: int
+    run: Run,
+    bundle: Bundle,
+    data: Dataset,
+    predictions: Predictions,
+    baselines: Sequence[Baseline],
+    split: SplitName,
+    looks: int,
 ) -> EvaluatedModel:
-    """Predict the rows and measure; the result has all that the figures need."""
-    truth, predictions = bundle.task.truth(data), bundle.predict(data)
+    """Measure the predictions for the rows; the result has all that the figures need."""
+    truth = bundle.task.truth(data)
     weights = bundle.weights()
     evaluation = evaluate_predictions(
         bundle.task,
