@@ -22,8 +22,8 @@ from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from mlcli.evaluation.evaluate import Evaluation
+    from mlcli.evaluation.fit import TrainResult
     from mlcli.use_cases.evaluate import EvaluateResult
-    from mlcli.use_cases.fit import TrainResult
     from mlcli.use_cases.predict import PredictResult
 
 # Blanks between two columns of a table.

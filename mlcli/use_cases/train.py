@@ -12,6 +12,8 @@ from mlcli.config.tree import JsonValue
 from mlcli.data.notes import rare_classes
 from mlcli.data.prepare import Prepared
 from mlcli.errors import ConfigError, Problem, UsageError
+from mlcli.evaluation.fit import TrainResult, fit_run
+from mlcli.evaluation.fit_ensemble import fit_ensemble
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.signals import Interruption
 from mlcli.reporter import Reporter
@@ -25,8 +27,6 @@ from mlcli.training.loop import new_state
 from mlcli.training.optimizers import lr_factor
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import TrainingState
-from mlcli.use_cases.ensemble import fit_ensemble
-from mlcli.use_cases.fit import TrainResult, fit_run
 
 # For the digits in place of MNIST, with the optimizer of configs/mnist.yaml: chosen on validation rows of five seeds.
 STAND_IN_EPOCHS, STAND_IN_BATCH, STAND_IN_PATIENCE = 20, 16, 10

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
 from mlcli.errors import DivergedError
+from mlcli.evaluation.fit import TrainResult, binary_threshold, fit_run
 from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
 from mlcli.evaluation.refit import announce
 from mlcli.evaluation.threshold import tune_threshold
@@ -30,7 +31,6 @@ from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import new_state
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import Stopped
-from mlcli.use_cases.fit import TrainResult, binary_threshold, fit_run
 
 FOLDER = "members"
 
