@@ -38,7 +38,7 @@ class ChanceBaseline:
 def measure_chance(loss: Loss, task: FittedTask, y: Tensor) -> ChanceBaseline:
     """The baseline on the rows of the encoded targets `y`."""
     flat = torch.zeros(len(y), task.n_outputs, device=y.device)
-    if not isinstance(task, Classification):
+    if not isinstance(task, Classification) and task.q is not None:
         flat += task.outputs_of(task.best_constant).to(y.device)
     uniform = loss(flat, y).item()
     if not isinstance(task, Classification):

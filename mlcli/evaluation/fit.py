@@ -9,7 +9,7 @@ from typing import Any
 
 from mlcli.config.sections.config import watched_metrics
 from mlcli.errors import DivergedError
-from mlcli.evaluation.threshold import tune_threshold
+from mlcli.evaluation.threshold import tune_decoding
 from mlcli.io.signals import Interruption
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.metrics.scorer import build_scorer
@@ -83,9 +83,8 @@ def fit_run(
     with interruption:
         trained = train_model(context, state, [recorder, *callbacks], stop_rules(context.config.training), interruption)
     seconds = time.perf_counter() - started
-    task = tune_threshold(
-        inputs.task, context.config.evaluation, lambda: outputs_of(context, context.valid.x), context.valid.y
-    )
+    rows = context.valid if len(context.valid) else context.train
+    task = tune_decoding(inputs.task, context.config.evaluation, lambda: outputs_of(context, rows.x), rows.y)
     result = summarise_training(run, context, trained, task, inputs, seconds)
     if state.best_epoch:
         facts = bundle_facts(inputs, result.best_epoch, result.train, result.valid)

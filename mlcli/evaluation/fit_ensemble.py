@@ -12,7 +12,7 @@ from mlcli.errors import DivergedError
 from mlcli.evaluation.fit import TrainResult, binary_threshold, fit_run
 from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
 from mlcli.evaluation.refit import announce
-from mlcli.evaluation.threshold import tune_threshold
+from mlcli.evaluation.threshold import tune_decoding
 from mlcli.io.atomic import create_folder, remove_folder
 from mlcli.io.json import encode_json, refuse_symlink
 from mlcli.io.signals import Interruption
@@ -97,8 +97,9 @@ def _save_mean(run: Run, rows: MemberRows, inputs: Inputs, seconds: float) -> Tr
     model = Ensemble([bundle.model for bundle in bundles], output_of(inputs.task)).eval()
     valid = rows.out_of_fold()
     outputs = rows.outputs_out_of_fold([bundle.model for bundle in bundles])
-    task = tune_threshold(inputs.task, config.evaluation, lambda: outputs, valid.y)
     whole = InferenceModel(model).outputs(rows.whole.x.float())[: len(rows.whole)]
+    measured, y = (outputs, valid.y) if len(valid) else (whole, rows.whole.y)
+    task = tune_decoding(inputs.task, config.evaluation, lambda: measured, y)
     train_scores = score_outputs(config, task, whole, rows.whole.y)
     valid_scores = score_outputs(config, task, outputs, valid.y) if len(valid) else {}
     first, histories = bundles[0], [read_metrics(member) for member in members]

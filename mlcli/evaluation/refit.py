@@ -11,7 +11,7 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
-from mlcli.evaluation.threshold import tune_threshold
+from mlcli.evaluation.threshold import tune_decoding
 from mlcli.io.json import named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
@@ -99,7 +99,8 @@ def refit(
             f"no scores were computed. Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
             "training.clip_norm: 1"
         )
-    task = tune_threshold(inputs.task, config.evaluation, lambda: outputs_of(context, context.valid.x), context.valid.y)
+    rows = context.valid if len(context.valid) else context.train
+    task = tune_decoding(inputs.task, config.evaluation, lambda: outputs_of(context, rows.x), rows.y)
     return Bundle(config, inputs.features, task, context.model.cpu().eval(), {})
 
 

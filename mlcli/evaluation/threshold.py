@@ -1,4 +1,4 @@
-"""The probability from which the second of two classes is predicted."""
+"""What of the decoding is fitted on validation rows: a threshold, or the mean of a transformed number."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from torch import Tensor
 
 from mlcli.config.sections.training import EvaluationConfig
 from mlcli.errors import DataError
-from mlcli.models.task import Classification, FittedTask
+from mlcli.models.task import FittedTask, Regression
 
 
-def tune_threshold(task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor) -> FittedTask:
-    """The task with the decision threshold of the config, or the best one on the validation rows.
+def tune_decoding(task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor) -> FittedTask:
+    """The task with the config's decision threshold, or the best one on these rows, or with means corrected by them.
 
-    outputs : gives the raw outputs for the validation rows; called only where they are needed
+    outputs : gives the raw outputs for the validation rows, or for the training rows where there are none; called only
+        where they are needed
     y       : the encoded targets of these rows
     """
+    if isinstance(task, Regression):
+        return task if task.smearing is None else task.measure_smearing(outputs(), y)
     chosen = config.threshold
-    if not isinstance(task, Classification) or len(task.classes) != 2:
+    if len(task.classes) != 2:
         return task
     if isinstance(chosen, float):
         return task.with_threshold(chosen)

@@ -171,7 +171,7 @@ def measure_column(column: np.ndarray, kind: Scale) -> ScaledColumn:
     if kind == "power":
         return ScaledColumn(kind, variance, column=column)
     if kind == "quantile":
-        return ScaledColumn(kind, variance, ranks=_measure_ranks(column))
+        return ScaledColumn(kind, variance, ranks=measure_ranks(column))
     return ScaledColumn(kind, variance, *_mean_and_scale(column, kind))
 
 
@@ -262,7 +262,7 @@ def _fit_powers(columns: Sequence[ScaledColumn], names: Sequence[str]) -> tuple[
     return Power(tuple(kept), exponents), dict(zip(kept, lines, strict=True))
 
 
-def _measure_ranks(column: np.ndarray) -> np.ndarray:
+def measure_ranks(column: np.ndarray) -> np.ndarray:
     """Quantiles of a column (n,), numbers of it, and the shares of its rows below each, and below or equal: (3, m)."""
     ordered = np.sort(column)
     quantiles = ordered[np.linspace(0, len(column) - 1, n_quantiles(len(column))).round().astype(np.int64)]

@@ -35,7 +35,7 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
     others = tuple(name for name in watched if name != "loss" and name not in quick)
 
     def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
-        if not set(quick) <= set(REDUCED):
+        if not set(quick) <= set(REDUCED) or (isinstance(task, Regression) and task.transforms):
             return measure_outputs(task, outputs, y, (*others, *quick))
         return {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
 
@@ -43,9 +43,14 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
 
 
 def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, names: Sequence[str]) -> dict[str, float]:
-    """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out."""
+    """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out.
+
+    Means that are not corrected yet are corrected by these rows.
+    """
     if not names:
         return {}
+    if isinstance(task, Regression) and not task.smearing:
+        task = task.measure_smearing(outputs, y)
     scores = measure(task, task.decode_targets(y), task.decode(outputs), names)
     return {score.name: score.value for score in scores if score.value is not None}
 

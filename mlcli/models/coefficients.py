@@ -77,6 +77,8 @@ def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTas
         intercept = task.correct(torch.from_numpy(intercept)).numpy()
     if isinstance(task, Regression) and task.output == "exp":
         return LinearWeights(affine.names, task.targets, weights, intercept + np.log(task.std), "log")
+    if isinstance(task, Regression) and task.transforms:
+        return None
     if isinstance(task, Regression):
         weights = weights * np.array(task.std)[:, np.newaxis]
         intercept = intercept * np.array(task.std) + np.array(task.mean)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from mlcli.data.tables.frames import column_of
 from mlcli.data.tables.labels import find_label, most_similar
 from mlcli.data.tables.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError, config_error
+from mlcli.models.target_transform import fit_transform
 from mlcli.models.task import MARGIN_LOSSES, Classification, FittedTask, Output, Regression
 
 
@@ -73,6 +75,10 @@ def _fit_regression(train: Dataset, loss: LossConfig) -> Regression:
             raise DataError(f"column '{name}': all {len(truth):,} training rows are 0; loss poisson needs a count")
         return replace(raw, std=tuple(mean.tolist()), output="exp")
     task = replace(raw, mean=tuple(mean.tolist()), std=tuple(np.where(std > 0, std, 1.0).tolist()))
+    kind: Literal["none", "log", "quantile"] = getattr(loss, "target", "none")
+    if kind != "none":
+        transforms = tuple(fit_transform(kind, column, name) for name, column in zip(targets, truth.T, strict=True))
+        task = replace(task, transforms=transforms, smearing=() if loss.name in ("auto", "mse") else None)
     if not isinstance(loss, QuantileLoss):
         return task
     # Of all quantiles, the one with the lowest pinball loss: the smallest value that q of the rows do not exceed.

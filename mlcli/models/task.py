@@ -13,6 +13,7 @@ from mlcli.data.tables.frames import collect, column_of
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError
 from mlcli.io.json import from_json
+from mlcli.models.target_transform import TargetTransform
 
 Output = Literal["identity", "exp", "sigmoid", "softmax", "step"]
 # What predictions are measured as: classes; the mean of a number, a quantile of it, or the mean of a count.
@@ -54,8 +55,11 @@ class Regression:
     Counts have a log link, the output exp: they are divided by their mean (in `std`; `mean` is 0), so that a raw
     output of 0 predicts the mean, and the network learns the logarithm of a multiple of it.
 
-    q        : the quantile that is predicted; None for the mean
-    constant : the q-quantile of the training rows, the best prediction without features; empty for the mean
+    q          : the quantile that is predicted; None for the mean
+    constant   : the q-quantile of the training rows, the best prediction without features; empty for the mean
+    transforms : of each target, in place of mean and std; empty for none
+    smearing   : the residuals of each target over which predictions are averaged to means (`TargetTransform.predict`);
+        empty before they are measured; None where the loss predicts no mean
     """
 
     targets: tuple[str, ...]
@@ -65,6 +69,8 @@ class Regression:
     output: Literal["identity", "exp"] = "identity"
     q: float | None = None
     constant: tuple[float, ...] = ()
+    transforms: tuple[TargetTransform, ...] = ()
+    smearing: tuple[tuple[float, ...], ...] | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -85,8 +91,8 @@ class Regression:
 
     def of_target(self, index: int) -> Self:
         """The task of one of the targets."""
-        own = {name: getattr(self, name)[index : index + 1] for name in ("targets", "mean", "std", "constant")}
-        return replace(self, **own)
+        names = ("targets", "mean", "std", "constant", "transforms", *(("smearing",) if self.smearing else ()))
+        return replace(self, **{name: getattr(self, name)[index : index + 1] for name in names})
 
     def truth(self, data: Dataset) -> np.ndarray:
         """Targets in their own units, float64 (n, n_targets)."""
@@ -112,6 +118,9 @@ class Regression:
 
     def standardise(self, truth: np.ndarray) -> torch.Tensor:
         """Targets in their own units (n, n_targets) as the network learns them, float32."""
+        if self.transforms:
+            columns = [own.apply(y) for own, y in zip(self.transforms, truth.T, strict=True)]
+            return torch.from_numpy(np.stack(columns, axis=1)).float()
         return torch.from_numpy((truth - np.array(self.mean)) / np.array(self.std)).float()
 
     def constant_targets(self, y: torch.Tensor) -> np.ndarray:
@@ -123,6 +132,9 @@ class Regression:
 
     def decode_targets(self, y: torch.Tensor) -> np.ndarray:
         """The inverse of `encode`; 0 where float32 cannot distinguish the value from 0."""
+        if self.transforms:
+            columns = zip(self.transforms, y.cpu().double().numpy().T, strict=True)
+            return np.stack([own.undo(z) for own, z in columns], axis=1)
         centred = y.cpu().double().numpy() * np.array(self.std)
         values = centred + np.array(self.mean)
         return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(centred), 0.0, values)
@@ -131,11 +143,26 @@ class Regression:
         """Outputs (n, n_targets) in the targets' units; of a count, infinite where exp exceeds float64."""
         scores = outputs.cpu().double().numpy()
         with np.errstate(over="ignore"):
+            if self.transforms:
+                residuals = self.smearing or ((0.0,),) * len(self.transforms)
+                columns = zip(self.transforms, scores.T, residuals, strict=True)
+                return Predictions(np.stack([own.predict(z, of) for own, z, of in columns], axis=1), None, scores)
             numbers = np.exp(scores) if self.output == "exp" else scores
             return Predictions(numbers * np.array(self.std) + np.array(self.mean), None, scores)
 
+    def measure_smearing(self, outputs: torch.Tensor, y: torch.Tensor) -> Self:
+        """The task whose predictions are means by the residuals of these rows; itself where no mean is predicted.
+
+        outputs, y : raw outputs (n, n_targets) and encoded targets
+        """
+        residuals = (y.double() - outputs.to(y.device).double()).cpu().numpy()
+        if self.smearing is None or not len(residuals) or not np.isfinite(residuals).all():
+            return self
+        pairs = zip(self.transforms, residuals.T, strict=True)
+        return replace(self, smearing=tuple(own.summarise_residuals(column) for own, column in pairs))
+
     def outputs_of(self, values: np.ndarray) -> torch.Tensor:
-        """Raw outputs, float32 (n, n_targets), that decode to these values."""
+        """Raw outputs, float32 (n, n_targets), that decode to these values, before means are corrected."""
         standardised = self.standardise(values)
         return standardised.clamp(min=torch.finfo(torch.float32).tiny).log() if self.output == "exp" else standardised
 

@@ -54,7 +54,8 @@ class Bundle:
         state, numbers = self.features.to_state()
         members = tuple(member.model_dump(mode="json") for member in self.members)
         networks = self.members or (self.config.model,)
-        schema, task = oldest_schema(state, networks, bool(members)), task_to_json(self.task)
+        task = task_to_json(self.task)
+        schema = oldest_schema(state, task, networks, bool(members))
         content = BundleContent(schema, _portable(self.config), dict(state), task, self.facts, members)
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
@@ -159,6 +160,8 @@ def _check_task(task: FittedTask) -> FittedTask:
         lengths = {len(task.targets), len(task.mean), len(task.std)}
         sound = len(lengths) == 1 and 0 not in lengths and all(std > 0 for std in task.std)
         sound = sound and len(task.constant) in (0, *lengths) and (task.q is None or 0 < task.q < 1)
+        sound = sound and all(len(own) in (0, *lengths) for own in (task.transforms, task.smearing or ()))
+        sound = sound and all(own.is_sound for own in task.transforms)
     else:
         n_classes = len(set(task.classes))
         paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0

@@ -20,9 +20,9 @@ from mlcli.io.json import check_version, from_json, read_json
 from mlcli.runs.folder import BUNDLE_FILE, is_run
 
 KIND = "bundle"
-# Version 2 added ensembles, 3 boolean and date columns and counted words, 4 TabM and embedded numbers; a bundle without
-# them is written as 1, which every version reads.
-SCHEMA_VERSION, COLUMNS_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 4, 3, 2, 1
+# Version 2 added ensembles, 3 boolean and date columns and counted words, 4 TabM and embedded numbers, 5 transformed
+# targets and shares of ranks; a bundle without them is written as 1, which every version reads.
+SCHEMA_VERSION, NETWORKS_VERSION, COLUMNS_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 5, 4, 3, 2, 1
 _FIRST_KINDS = ("number", "category")
 # Of an image: a limit, as rows are read before the weights show that a shape is wrong.
 MAX_PIXELS = 1 << 26
@@ -51,10 +51,14 @@ class BundleContent:
         return values if self.members else {key: value for key, value in values.items() if key != "members"}
 
 
-def oldest_schema(features: Mapping[str, Any], networks: Sequence[ModelConfig], is_ensemble: bool) -> int:
-    """The oldest version of bundle.json that can hold these features and networks."""
-    if any(one.name != "mlp" or one.embedding.name != "none" for one in networks):
+def oldest_schema(
+    features: Mapping[str, Any], task: Mapping[str, Any], networks: Sequence[ModelConfig], is_ensemble: bool
+) -> int:
+    """The oldest version of bundle.json that can hold these features, task and networks."""
+    if task.get("transforms") or features["plan"].get("quantile"):
         return SCHEMA_VERSION
+    if any(one.name != "mlp" or one.embedding.name != "none" for one in networks):
+        return NETWORKS_VERSION
     plan = features["plan"]
     newer_kinds = any(column["kind"] not in _FIRST_KINDS for column in plan.get("columns", ()))
     if newer_kinds or plan.get("texts") or plan.get("pieces"):

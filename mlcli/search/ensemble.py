@@ -14,7 +14,7 @@ from torch import Tensor
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config
 from mlcli.evaluation.out_of_fold import score_outputs
-from mlcli.evaluation.threshold import tune_threshold
+from mlcli.evaluation.threshold import tune_decoding
 from mlcli.metrics.scorer import measure_outputs
 from mlcli.models.ensembles import Ensemble, combine_outputs
 from mlcli.models.networks import Network, make_network
@@ -144,7 +144,7 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     inputs, (train, valid) = context.inputs_for(config)
     networks = [build_network(member.config, network, inputs) for member, network in ensemble.members]
     model = Ensemble(networks, output_of(inputs.task)).eval()
-    task = tune_threshold(inputs.task, config.evaluation, lambda: ensemble.valid, valid.y)
+    task = tune_decoding(inputs.task, config.evaluation, lambda: ensemble.valid, valid.y)
     with torch.inference_mode():
         outputs = torch.cat([model(part) for part in torch.split(train.x, SCORING_BATCH)])
     train_scores = score_outputs(config, task, outputs, train.y)

@@ -110,6 +110,12 @@ KINDS = {
     ),
     "pictures": lambda: (pictures(), "classification", {"model": {"hidden": [30]}}),
     "counts": lambda: (table("price"), "regression", {"loss": {"name": "poisson"}}),
+    "logarithms": lambda: (table("price"), "regression", {"loss": {"name": "mse", "target": "log"}}),
+    "quantiles of numbers": lambda: (
+        table("price"),
+        "regression",
+        {"loss": {"name": "mae", "target": "quantile"}, "features": {"scale": "quantile"}},
+    ),
     "ensemble of counts": lambda: (table("price"), "regression", {"loss": {"name": "poisson"}, "members": ({}, {})}),
     "ensemble of numbers": lambda: (table("price"), "regression", {"members": ({}, {"hidden": (7,), "norm": "layer"})}),
     "ensemble of two classes": lambda: (
@@ -422,7 +428,7 @@ class TestForged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (put("schema", value=5), "newer mlcli .*upgrade"),
+            (put("schema", value=6), "newer mlcli .*upgrade"),
             (put("schema", value=0), "format 0"),
             (put("schema", value=True), "format True"),
             (put("members", value=[{"hidden": [5]}, {"hidden": [5]}]), "do not fit the configured network"),

@@ -81,6 +81,9 @@ def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[Con
             "dataset.task: regression where the classes are numbers"
         )
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
+    if task == "classification" and loss.name == "auto" and loss.target != "none":
+        message = f"{loss.target} is for regression, and the target is classes; remove it"
+        yield ConfigIssue(("loss", "target"), message, reads=_READS)
     if task == "regression" and loss.name not in ("auto", *_REGRESSION_LOSSES):
         losses = join_or(("auto", *_REGRESSION_LOSSES))
         message = f"{loss.name} is for classification, and the target is numbers; use {losses}"

@@ -148,7 +148,19 @@ class _ClassLoss(Section):
         term="imbalanced data (datos desbalanceados)", example="balanced")
 
 
-class AutoLoss(_ClassLoss):
+class _NumberLoss(Section):
+    target: Literal["none", "log", "quantile"] = key(
+        "none",
+        "What is learned of a number: log, its natural logarithm, of 1 more where training rows are 0; quantile, its "
+        "normal score by ranks. Predictions and metrics are in the number's own units: with auto or mse they estimate "
+        "the mean, by averaging over the residuals of the validation rows (smearing; Duan, 1983); with the other "
+        "losses they are transformed back alone, so that quantiles stay quantiles.",
+        "log for amounts that spread over powers of ten and whose errors count in percent; compare them by validation "
+        "rows: improve.space: {loss.target: {choices: [none, log, quantile]}}.",
+        term="transformed target (transformación del objetivo)", example="log")
+
+
+class AutoLoss(_ClassLoss, _NumberLoss):
     """mse for regression, bce for two classes, cross_entropy for more, perceptron for a step output."""
 
     name: Literal["auto"] = "auto"
@@ -156,13 +168,13 @@ class AutoLoss(_ClassLoss):
     correct_probabilities: bool = _CORRECTED
 
 
-class RegressionLoss(Section):
+class RegressionLoss(_NumberLoss):
     """mse: mean squared error; mae: mean absolute error."""
 
     name: Literal["mse", "mae"]
 
 
-class HuberLoss(Section):
+class HuberLoss(_NumberLoss):
     """Squared near zero, absolute beyond delta: robust to outliers (Huber, 1964)."""
 
     name: Literal["huber"]
@@ -171,7 +183,7 @@ class HuberLoss(Section):
         "Lower it to reduce the influence of extreme targets.", example=0.5)
 
 
-class QuantileLoss(Section):
+class QuantileLoss(_NumberLoss):
     """Pinball loss: predicts a quantile of the target instead of its mean."""
 
     name: Literal["quantile"]
