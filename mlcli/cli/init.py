@@ -23,6 +23,9 @@ def init(
     example: Annotated[
         str | None, typer.Option(metavar="NAME", help="Copy an example of mlcli instead, such as iris.")
     ] = None,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, metavar="MINUTES", help="That training a table may take, on one core of a laptop.")
+    ] = 2.0,
     output: Annotated[Path | None, output_option("Write here. Default: mlcli.yaml.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -39,7 +42,7 @@ def init(
             copied = copy_example(example, output)
             session.finish(copied, show_example, f"mlcli train {copied.config}")
         elif data is not None:
-            result = run_init(data, target, output or DEFAULT_OUTPUT, partial(choose_target, session.screen))
+            result = run_init(data, target, output or DEFAULT_OUTPUT, partial(choose_target, session.screen), minutes)
             session.finish(
                 result, show_started, "mlcli check, or mlcli train" if output is None else f"mlcli train {output}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,17 +11,25 @@ from mlcli.config.loading.dump import CommentedKey
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.tree import Value
 from mlcli.data.tables.types import TaskKind
-from mlcli.io.text import some_of
 from mlcli.suggest.columns import ColumnRole
 
 SMALL, LARGE = 500, 5_000
-_SKEWED = 2.0
 _MANY_CATEGORIES = 50
 _RARE = 0.1
+_SKEWED = 1.0
 # Features are selected where there are more than so many, and so many times as many as rows.
 _WIDE, _TIMES_ROWS, _K_BEST = 500, 10, 50
-# Bins of the piecewise-linear encoding, the rows from which it helps, and the most inputs that it may add.
-_PIECES, _ROWS_TO_CUT, _MOST_PIECES = 32, 2_000, 2_000
+# TabM: members, units of its two hidden layers, length of a number's vector and its pieces; features of a date.
+_MEMBERS, _UNITS, _WIDTH, _BINS, _DATE_PARTS = 16, 128, 12, 32, 6
+# Seconds of a step: at least, and by rows × parameters (one thread, 2 × 16 × 3 operations each).
+_STEP_SECONDS, _SECONDS_PER_NUMBER = 0.003, 6e-10
+# Share of the time allowed that training is planned to take: machines differ, and commands begin and end.
+_PLANNED = 0.7
+# Steps that a network is trained for, as far as the epochs allow; the most networks, and those that are worth fewer
+# epochs.
+_STEPS, _EPOCHS, _NETWORKS, _FEWEST = 4_000, (25, 150), 5, 3
+# Rows from which the batches are larger (Gorishniy et al., 2025).
+_BATCHES = ((32_000, 512), (6_400, 256), (4_500, 128), (2_800, 64), (0, 32))
 
 
 @dataclass(frozen=True)
@@ -42,16 +51,69 @@ class DataSummary:
         return self.frame.height
 
 
-def table_defaults(summary: DataSummary) -> tuple[CommentedKey, ...]:
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How much training the time allows.
+
+    networks   : with validation rows of their own; 0 where even one TabM would take too long
+    epochs     : of each, at most
+    batch_size : rows a step
+    """
+
+    networks: int
+    epochs: int
+    batch_size: int
+
+    @property
+    def split(self) -> CommentedKey:
+        """The rows to set apart: each of several networks validates, and measures, other rows."""
+        if self.networks > 1:
+            why = "no test rows: each network is measured on the rows that it was not trained on"
+            return CommentedKey("split", {"test": 0, "valid": 0.1}, why)
+        return CommentedKey(
+            "split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping"
+        )
+
+
+NO_PLAN = TrainingPlan(0, 0, 0)
+
+
+def plan_training(summary: DataSummary, minutes: float) -> TrainingPlan:
+    """Several networks of a few thousand steps; fewer networks, then fewer epochs, where rows and inputs are many."""
+    batch_size = next(size for rows, size in _BATCHES if summary.n_rows >= rows)
+    steps = math.ceil(summary.n_rows * 0.9 / batch_size)
+    epoch = steps * (_STEP_SECONDS + _SECONDS_PER_NUMBER * batch_size * _parameters(summary))
+    low, high = _EPOCHS
+    epochs = min(high, max(low, _STEPS // steps))
+    allowed = 60 * minutes * _PLANNED / epoch
+    if allowed < _FEWEST * epochs:
+        epochs = max(low, int(allowed / _FEWEST))
+    if low / 2 <= allowed < epochs:
+        epochs = int(allowed)
+    return TrainingPlan(min(_NETWORKS, int(allowed / epochs)), epochs, batch_size)
+
+
+def _parameters(summary: DataSummary) -> int:
+    """Of TabM, about."""
+    uses = [one.use for one in summary.features]
+    numbers = uses.count("number") + uses.count("boolean") + _DATE_PARTS * uses.count("date")
+    categories = summary.frame.select(one.name for one in summary.features if one.use == "category")
+    one_hot = sum(min(column.n_unique(), _MANY_CATEGORIES) for column in categories)
+    outputs = summary.frame[summary.target].n_unique() if summary.task == "classification" else 1
+    width, heads = _WIDTH * numbers + one_hot, _MEMBERS * _UNITS * (1 if outputs == 2 else outputs)
+    return numbers * _WIDTH * _BINS + (width + _UNITS) * (_UNITS + 1) + _MEMBERS * width + heads
+
+
+def table_defaults(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
     """The sections after `dataset`."""
+    sections = (_tabm, _muon, _tabm_training) if plan.networks else (_mlp, _adamw, _mlp_training)
+    model, optimizer, training = (section(summary, plan) for section in sections)
     return (
-        CommentedKey("features", inside=_features(summary)),
-        CommentedKey("model", inside=_model(summary)),
+        CommentedKey("features", inside=_features(summary, plan)),
+        CommentedKey("model", inside=model),
         *_loss(summary),
-        CommentedKey("optimizer", inside=_optimizer(summary.n_rows)),
-        CommentedKey(
-            "training", inside=_training(100 if summary.n_rows < SMALL else 60 if summary.n_rows < LARGE else 30)
-        ),
+        CommentedKey("optimizer", inside=optimizer),
+        CommentedKey("training", inside=training),
     )
 
 
@@ -66,34 +128,25 @@ def array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
     )
     return (
         CommentedKey("model", inside=model),
-        CommentedKey("optimizer", inside=_optimizer(n_rows)),
-        CommentedKey("training", inside=_training(epochs)),
+        CommentedKey("optimizer", inside=_adam(n_rows)),
+        CommentedKey("training", inside=_epochs(epochs)),
     )
 
 
-def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
-    numbers = [one.name for one in summary.features if one.use == "number"]
-    skew = summary.frame.select(pl.col(numbers).skew())
-    skewed = [column.name for column in skew if abs(column[0] or 0.0) > _SKEWED]
-    scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
-    if skewed and summary.n_rows >= SMALL:
-        scale = CommentedKey("scale", "quantile", f"{_first(skewed)} strongly skewed")
-    elif skewed:
-        scale = CommentedKey("scale", "robust", f"{_first(skewed)} strongly skewed")
-    pieces: tuple[CommentedKey, ...] = ()
-    if summary.n_rows >= _ROWS_TO_CUT and 0 < _PIECES * len(numbers) <= _MOST_PIECES:
-        pieces = (CommentedKey("pieces", _PIECES, "piecewise-linear encoding of numbers, in bins at quantiles"),)
+def _features(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+    scale = CommentedKey("scale", "quantile", "numbers by their rank, as a normal distribution has them")
+    if summary.n_rows < SMALL and not plan.networks:
+        scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
+    entries = [scale]
     categories = [one.name for one in summary.features if one.use == "category"]
     distinct = summary.frame.select(pl.col(categories).n_unique())
     wide = [column.name for column in distinct if column[0] > _MANY_CATEGORIES]
     columns: dict[str, Value] = {name: {"encode": "embedding"} for name in wide}
-    entries = [scale, *pieces]
     if categories:
         entries.append(CommentedKey("encode", "one_hot", "a column of 0 and 1 for each category"))
     if any(one.use == "date" for one in summary.features):
-        entries.append(
-            CommentedKey("dates", FeaturesConfig().dates, "features of dates; also month_cycle, weekday_cycle")
-        )
+        parts = (*FeaturesConfig().dates, "day_of_year")
+        entries.append(CommentedKey("dates", parts, "features of dates; also month_cycle, weekday_cycle"))
     if columns:
         entries.append(CommentedKey("columns", columns, "many categories: a learned vector for each"))
     if len(summary.features) > max(_WIDE, _TIMES_ROWS * summary.n_rows):
@@ -102,21 +155,25 @@ def _features(summary: DataSummary) -> tuple[CommentedKey, ...]:
     return tuple(entries)
 
 
-def _first(names: list[str]) -> str:
-    return f"{some_of(names, 1)} {'are' if len(names) > 1 else 'is'}"
+def _tabm(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+    return (
+        CommentedKey(
+            "name", "tabm", f"{_MEMBERS} networks in one, which share hidden layers; mlp is a single plain one"
+        ),
+        CommentedKey("hidden", (_UNITS, _UNITS), "units of each hidden layer"),
+        CommentedKey("dropout", 0.1, "raise it if the validation loss rises while the training loss falls"),
+        CommentedKey("embedding", "piecewise", "each number as a learned vector, so that jumps and slopes are easy"),
+    )
 
 
-def _model(summary: DataSummary) -> tuple[CommentedKey, ...]:
+def _mlp(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
     large = summary.n_rows >= LARGE
     hidden = (128, 64) if large else (64, 32) if summary.n_rows >= SMALL else (32,)
-    if summary.task == "classification":
-        activation, dropout = "relu", 0.3 if large else 0.1
-    else:
-        activation, dropout = "silu" if large else "relu", 0.05 if large else 0.0
     return (
         CommentedKey("hidden", hidden, "units of each hidden layer; more if both losses stay high"),
-        CommentedKey("activation", activation),
-        CommentedKey("dropout", dropout, "raise it if the validation loss rises while the training loss falls"),
+        CommentedKey("activation", "silu"),
+        CommentedKey("norm", "layer"),
+        CommentedKey("dropout", 0.1, "raise it if the validation loss rises while the training loss falls"),
     )
 
 
@@ -124,7 +181,7 @@ def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
     target = summary.frame[summary.target]
     if summary.task == "regression":
         found = []
-        if abs(target.skew() or 0.0) > _SKEWED / 2:
+        if abs(target.skew() or 0.0) > _SKEWED:
             found.append(CommentedKey("loss", {"name": "huber"}, f"{summary.target} is skewed: outliers count less"))
         if target.min() in (0, 1) and bool((target % 1 == 0).all()):
             found.append(CommentedKey("loss", "poisson", f"if {summary.target} counts something", off=True))
@@ -138,7 +195,21 @@ def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
     return ()
 
 
-def _optimizer(n_rows: int) -> tuple[CommentedKey, ...]:
+def _muon(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+    return (
+        CommentedKey("name", "muon", "orthogonalised steps for hidden layers, AdamW for the others"),
+        CommentedKey("lr", 0.017, "of hidden layers; tune it first: try a third and three times this"),
+        CommentedKey("adamw_lr", 0.001),
+        CommentedKey("schedule", "cosine", "both rates fall to nearly 0 at the last epoch"),
+        CommentedKey("l2", 0.003, "weight decay, against overfitting"),
+    )
+
+
+def _adamw(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+    return _adam(summary.n_rows)
+
+
+def _adam(n_rows: int) -> tuple[CommentedKey, ...]:
     return (
         CommentedKey("name", "adamw"),
         CommentedKey("lr", 0.003 if n_rows >= SMALL else 0.005, "tune it first: try a third and three times this"),
@@ -147,10 +218,26 @@ def _optimizer(n_rows: int) -> tuple[CommentedKey, ...]:
     )
 
 
-def _training(epochs: int) -> tuple[CommentedKey, ...]:
+def _tabm_training(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+    several: tuple[CommentedKey, ...] = ()
+    if plan.networks > 1:
+        why = "networks, each with other validation rows; the model is their mean. 1 is faster"
+        several = (CommentedKey("ensemble", plan.networks, why),)
+    return (
+        *several,
+        CommentedKey("batch_size", plan.batch_size),
+        CommentedKey("clip_norm", 1),
+        *_epochs(plan.epochs),
+    )
+
+
+def _mlp_training(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+    return _epochs(100 if summary.n_rows < SMALL else 60 if summary.n_rows < LARGE else 30)
+
+
+def _epochs(epochs: int) -> tuple[CommentedKey, ...]:
+    early: dict[str, Value] = {"metric": "loss", "patience": max(5, epochs // 3)}
     return (
         CommentedKey("epochs", epochs, "at most"),
-        CommentedKey(
-            "early_stopping", {"metric": "loss", "patience": epochs // 3}, "restores the best epoch's weights"
-        ),
+        CommentedKey("early_stopping", early, "restores the best epoch's weights"),
     )

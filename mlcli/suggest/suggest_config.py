@@ -22,7 +22,7 @@ from mlcli.errors import DataError
 from mlcli.io.text import shown, some_of
 from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
-from mlcli.suggest.defaults import DataSummary, array_defaults, table_defaults
+from mlcli.suggest.defaults import NO_PLAN, DataSummary, TrainingPlan, array_defaults, plan_training, table_defaults
 from mlcli.suggest.source import ArraysFound, TableFound
 from mlcli.suggest.words import count_markers, keep_words
 
@@ -31,8 +31,9 @@ _HINTS = {
     "group": "instead, to keep all rows of one {0} in one split; remove it from drop",
     "time": "instead, to test on the latest rows; {0} is then not a feature",
 }
-_SPLIT = CommentedKey("split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping")
 _VALID = CommentedKey("split", {"valid": 0.2}, "share of the training rows for early stopping")
+# That training may take where no other time is asked for.
+MINUTES = 2.0
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
 # Where so many columns say nothing, training leaves them out by itself: they are not named.
 _MANY_IDLE = 20
@@ -47,18 +48,26 @@ class SuggestedConfig:
     columns: tuple[ColumnRole, ...] = ()
 
 
-def suggest_config(found: TableFound | ArraysFound, target: str, head: str) -> SuggestedConfig:
-    """The configuration that predicts `target`; head: its first line. Raises DataError where nothing can be learned."""
+def suggest_config(
+    found: TableFound | ArraysFound, target: str, head: str, minutes: float = MINUTES
+) -> SuggestedConfig:
+    """The configuration that predicts `target`.
+
+    head    : its first line
+    minutes : that training may take on a laptop, one thread; of tables
+
+    Raises DataError where nothing can be learned.
+    """
     if isinstance(found, ArraysFound):
         kind = "images" if found.keys["name"] == "images" else "rows"
         summary = (f"{found.keys['path']}: {found.n_rows:,} {kind}.", *found.notes)
-        split = _VALID if "test_path" in found.keys else _SPLIT
+        split = _VALID if "test_path" in found.keys else NO_PLAN.split
         dataset = (*(CommentedKey(key, value) for key, value in found.keys.items()), split)
         return SuggestedConfig(_document(head, summary, found.keys, dataset, array_defaults(found.n_rows)), summary)
-    return _suggest_table(found, target, head)
+    return _suggest_table(found, target, head, minutes)
 
 
-def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig:
+def _suggest_table(found: TableFound, target: str, head: str, minutes: float) -> SuggestedConfig:
     path = str(found.keys["path"])
     try:
         require_columns([target], found.raw.columns, "--target", path)
@@ -92,8 +101,9 @@ def _suggest_table(found: TableFound, target: str, head: str) -> SuggestedConfig
     if task == "classification" and (without := _without_target(found, data)):
         about += (f"{without}; they are left out.",)
     summary = (said, *about) if named is roles else (said, alike, *about)
-    dataset = tuple(_dataset(found, data, named, asked))
-    return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data)), summary, roles)
+    plan = plan_training(data, minutes)
+    dataset = tuple(_dataset(found, data, named, asked, plan))
+    return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data, plan)), summary, roles)
 
 
 def _document(
@@ -132,7 +142,9 @@ def _describe_target(data: DataSummary) -> str:
     return f"{len(counts)} classes ({some_of([f'{name} {count:,}' for name, count in counts], _LISTED)})"
 
 
-def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool) -> Iterator[CommentedKey]:
+def _dataset(
+    found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool, plan: TrainingPlan
+) -> Iterator[CommentedKey]:
     for key, value in found.keys.items():
         yield CommentedKey(key, value, "found in the file" if key not in ("name", "path") else "")
     yield CommentedKey("target", data.target, "column to predict")
@@ -163,9 +175,9 @@ def _dataset(found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], 
     if written:
         yield CommentedKey("numbers", written, "how their cells are written")
     yield from _missing(found, data)
-    yield _SPLIT
+    yield plan.split
     for hint, name in hints_of(roles):
-        yield CommentedKey("split", {"by": hint, "column": name}, _HINTS[hint].format(name), off=True)
+        yield CommentedKey("split", {"by": hint, "column": name, "test": 0.2}, _HINTS[hint].format(name), off=True)
     for role in roles:
         for key, choice in role.choices:
             yield CommentedKey(key, choice, f"one way to read {role.name}; then remove it from drop", off=True)

@@ -17,7 +17,7 @@ from mlcli.io.paths import refuse_overwriting
 from mlcli.io.text import nearest, some_of
 from mlcli.suggest.columns import ColumnRole
 from mlcli.suggest.source import TableFound, find_source
-from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
+from mlcli.suggest.suggest_config import MINUTES, SuggestedConfig, suggest_config
 
 PACKAGE = Path(__file__).parent.parent
 DEFAULT_OUTPUT = Path("mlcli.yaml")
@@ -45,9 +45,12 @@ class ExampleResult:
     tables: tuple[Path, ...]
 
 
-def init(data: str, target: str | None, output: Path, choose_target: ChooseTarget) -> InitResult:
+def init(
+    data: str, target: str | None, output: Path, choose_target: ChooseTarget, minutes: float = MINUTES
+) -> InitResult:
     """Inspect the data, and write a configuration and its schema; no other file is overwritten.
 
+    minutes       : that training a table may take
     choose_target : called for the target where the data has columns and none is named
     """
     schema = output.with_name(SCHEMA_NAME)
@@ -57,7 +60,7 @@ def init(data: str, target: str | None, output: Path, choose_target: ChooseTarge
         target = target or choose_target(data, found)
     elif target is not None:
         raise UsageError(f"--target: {data} has no named columns, and its labels are the target; leave the option out")
-    suggested = suggest_config(found, target or "", editor_line(Path(SCHEMA_NAME)))
+    suggested = suggest_config(found, target or "", editor_line(Path(SCHEMA_NAME)), minutes)
     # Reading the data as training will refuses now what training would refuse later.
     cleaning = read_source(_written(suggested, data, output).dataset).cleaning
     save_schema(schema)
