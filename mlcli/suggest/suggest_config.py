@@ -177,7 +177,7 @@ def _dataset(
     yield from _missing(found, data)
     yield plan.split
     for hint, name in hints_of(roles):
-        yield CommentedKey("split", {"by": hint, "column": name, "test": 0.2}, _HINTS[hint].format(name), off=True)
+        yield CommentedKey("split", {"by": hint, "column": name}, _HINTS[hint].format(name), off=True)
     for role in roles:
         for key, choice in role.choices:
             yield CommentedKey(key, choice, f"one way to read {role.name}; then remove it from drop", off=True)
