@@ -1,39 +1,39 @@
-"""Baselines that a model must beat: constant predictions, and scikit-learn's models on the same inputs."""
+"""Baselines that a model must beat: constant predictions, and scikit-learn's models of the same rows, kept on disk."""
 
 from __future__ import annotations
 
-import math
+import hashlib
+import json
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
+import torch
 
 from mlcli.config.sections.training import ClassBaseline, NumberBaseline, QuantileBaseline
 from mlcli.data.tables.types import Dataset
-from mlcli.errors import config_error
-from mlcli.evaluation.training_sample import TrainingSample, draw_training_sample, input_portions, n_model_outputs
+from mlcli.errors import ArtefactError, config_error
+from mlcli.evaluation.estimators import fit_estimator, outputs_of
+from mlcli.evaluation.training_sample import draw_training_sample, input_portions
 from mlcli.features.fitted import FittedFeatures
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.features.table import TableFeatures
+from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
+from mlcli.io.json import from_json, read_json, to_json
+from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_to_json
+from mlcli.reporter import Reporter
 
 CONSTANTS = ("majority", "mean", "quantile")
-MAX_ITERATIONS = 500  # of logistic and Poisson regression
-# Rows of linear quantile regression, a linear program whose time grows with their square; rows × inputs.
-MAX_PROGRAM_ROWS, MIN_PROGRAM_ROWS, MAX_PROGRAM = 2_000, 200, 200_000
-N_NEIGHBOURS = 5
-# Distances of nearest neighbours: training rows × measured rows × inputs.
-MAX_DISTANCES = 40_000_000_000
-MIN_NEIGHBOUR_ROWS = 200
-MIN_LEAF_ROWS = 5
-# Cost of the histograms of boosting: rounds × inputs × outputs.
-MAX_HISTOGRAMS = 60_000
-MIN_ROUNDS, MAX_ROUNDS = 8, 100
-MAX_BINS = 63
-
 THREADS = "OMP_NUM_THREADS"
+KIND = "baselines"
+# Changes with what a baseline is, so that those of earlier versions are fitted again.
+VERSION = 1
+# Predictions of more bytes are not kept.
+MAX_KEPT = 256 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,8 @@ def baseline_names(task: FittedTask, chosen: Literal["auto", "none"] | Sequence[
     Raises ConfigError for one that does not suit the task.
     """
     suitable: tuple[str, ...] = get_args(_SUITABLE.get(task.measured_as, NumberBaseline))
+    if task.measured_as == "counts":  # ridge predicts negative ones
+        suitable = tuple(name for name in suitable if name != "ridge")
     if chosen == "none":
         return ()
     if chosen == "auto":
@@ -74,12 +76,67 @@ def predict_baselines(
     seed: int,
 ) -> tuple[Baseline, ...]:
     """The named baselines' predictions for the measured rows, all fitted on training rows."""
-    trained = [name for name in names if name not in CONSTANTS]
     found = {name: constant_baseline(task, len(measured)) for name in names if name in CONSTANTS}
-    if trained:
-        sample = draw_training_sample(task, features, train, seed)
-        found |= {own.name: own for own in _trained_baselines(task, features, sample, measured, trained, seed)}
+    if trained := [name for name in names if name not in CONSTANTS]:
+        found |= {own.name: own for own in _trained_baselines(task, features, train, measured, trained, seed)}
     return tuple(found[name] for name in names)
+
+
+def obtain_baselines(
+    folder: Path, task: FittedTask, names: Sequence[str], fit: Callable[[], tuple[Baseline, ...]], reporter: Reporter
+) -> tuple[Baseline, ...]:
+    """The baselines kept in the folder; else those that `fit` gives, which are kept there."""
+
+    def load(kept: Path) -> tuple[Baseline, ...]:
+        return _load(kept, task, names)
+
+    if (cached := load_cached(folder, load, reporter, "training the baselines again")) is not None:
+        return cached
+    fitted = fit()
+    arrays = {own.name: torch.from_numpy(np.ascontiguousarray(_answers(own))) for own in fitted}
+    if sum(tensor.nbytes for tensor in arrays.values()) <= MAX_KEPT:
+        with atomic_folder(folder, KIND) as new:
+            write_json(new / "texts.json", {own.name: own.text for own in fitted})
+            write_tensors(new / "predictions.safetensors", arrays)
+    return fitted
+
+
+def fingerprint_baselines(
+    task: FittedTask, features: FittedFeatures, rows: Sequence[str], names: Sequence[str], seed: int
+) -> str:
+    """Hexadecimal, of all that the predictions follow from. rows : what identifies the training and measured rows."""
+    import sklearn
+
+    read: list[object] = [features.schema, rows, names, seed, VERSION, sklearn.__version__]
+    if isinstance(features.source, TableFeatures):
+        read += [features.source.plan.derived, features.source.plan.dates, features.source.plan.texts]
+        read += [features.source.plan.vocabularies]
+    text = json.dumps([*map(to_json, read), task_to_json(task)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _answers(baseline: Baseline) -> np.ndarray:
+    """From which all of its predictions follow: probabilities, or numbers in the target's units."""
+    found = baseline.predictions
+    return found.values if found.probabilities is None else found.probabilities
+
+
+def _load(folder: Path, task: FittedTask, names: Sequence[str]) -> tuple[Baseline, ...]:
+    verify_folder(folder, KIND)
+    place = folder / "texts.json"
+    texts = from_json(dict[str, str], read_json(place), place)
+    arrays = {name: tensor.numpy() for name, tensor in read_tensors(folder / "predictions.safetensors").items()}
+    width = len(task.classes) if isinstance(task, Classification) else task.n_outputs
+    if set(texts) != set(names) or set(arrays) != set(names) or any(a.shape[1:] != (width,) for a in arrays.values()):
+        raise ArtefactError(f"{folder}: not the predictions of {', '.join(names)}")
+    return tuple(Baseline(name, texts[name], _predictions(task, arrays[name])) for name in names)
+
+
+def _predictions(task: FittedTask, answers: np.ndarray) -> Predictions:
+    """From what `_answers` gives."""
+    if isinstance(task, Classification):
+        return _class_predictions(answers)
+    return Predictions(answers, None, (answers - np.array(task.mean)) / np.array(task.std))
 
 
 def constant_baseline(task: FittedTask, n_rows: int) -> Baseline:
@@ -102,26 +159,20 @@ def _class_predictions(probabilities: np.ndarray) -> Predictions:
 
 
 def _trained_baselines(
-    task: FittedTask,
-    features: FittedFeatures,
-    sample: TrainingSample,
-    measured: Dataset,
-    names: Sequence[str],
-    seed: int,
+    task: FittedTask, features: FittedFeatures, train: Dataset, measured: Dataset, names: Sequence[str], seed: int
 ) -> Iterator[Baseline]:
     with _one_thread():
-        fitted = {name: _fit(name, task, sample, len(measured), seed) for name in names}
+        sample = draw_training_sample(task, features, train, seed)
+        fitted = {name: fit_estimator(name, task, sample, len(measured), seed) for name in names}
         outputs: dict[str, list[np.ndarray]] = {name: [] for name in names}
         for x in input_portions(features, measured):
             for name, (estimator, _) in fitted.items():
-                outputs[name].append(_outputs(estimator, task, x))
+                outputs[name].append(outputs_of(estimator, task, x))
     for name, (_, text) in fitted.items():
         found = np.concatenate(outputs[name])
-        if isinstance(task, Classification):
-            yield Baseline(name, text, _class_predictions(found))
-        else:
-            numbers = found * np.array(task.std) + np.array(task.mean)
-            yield Baseline(name, text, Predictions(numbers, None, found))
+        if not isinstance(task, Classification):
+            found = found * np.array(task.std) + np.array(task.mean)
+        yield Baseline(name, text, _predictions(task, found))
 
 
 @contextmanager
@@ -142,113 +193,3 @@ def _one_thread() -> Iterator[None]:
             del os.environ[THREADS]
         else:
             os.environ[THREADS] = before
-
-
-def _fit(name: str, task: FittedTask, sample: TrainingSample, n_measured: int, seed: int) -> tuple[Any, str]:
-    """The fitted estimator, and what it does."""
-    n_inputs = sample.x.shape[1]
-    if name == "linear" and task.measured_as == "quantile":
-        n_rows = max(MIN_PROGRAM_ROWS, min(MAX_PROGRAM_ROWS, MAX_PROGRAM // n_inputs))
-        sample = sample.part(n_rows, seed)
-    if name == "knn":
-        sample = sample.part(max_neighbour_rows(n_inputs, n_measured), seed)
-    estimator, text = make_estimator(name, task, n_inputs, len(sample.x), seed)
-    with warnings.catch_warnings(record=True) as raised:
-        warnings.simplefilter("always")
-        estimator.fit(sample.x, sample.y[:, 0] if sample.y.shape[1:] == (1,) else sample.y)
-    if len(sample.x) < sample.n_rows:
-        text += f"; trained on {len(sample.x):,} of {sample.n_rows:,} rows"
-    if any("converge" in str(warning.message) for warning in raised):
-        text += f"; stopped before it converged, after {MAX_ITERATIONS} steps"
-    return estimator, text
-
-
-def max_neighbour_rows(n_inputs: int, n_measured: int) -> int:
-    """Training rows of nearest neighbours: every measured row is compared with each."""
-    return max(MIN_NEIGHBOUR_ROWS, MAX_DISTANCES // (n_inputs * n_measured))
-
-
-def make_estimator(name: str, task: FittedTask, n_inputs: int, n_rows: int, seed: int) -> tuple[Any, str]:
-    """scikit-learn's estimator before it is fitted, and what it does."""
-    from sklearn import linear_model, neighbors, tree
-
-    classes = isinstance(task, Classification)
-    match name:
-        case "logistic":
-            text = "logistic regression on standardised inputs (L2 penalty, C = 1)"
-            return _on_standardised(linear_model.LogisticRegression(max_iter=MAX_ITERATIONS)), text
-        case "linear" if task.measured_as == "quantile":
-            text = f"linear regression of the {_quantile(task):g} quantile on standardised inputs (L1 penalty of 1)"
-            linear = linear_model.QuantileRegressor(quantile=_quantile(task), alpha=1 / n_rows)
-            return _on_standardised(_for_each_target(linear, task)), text
-        case "linear" if task.measured_as == "counts":
-            linear = linear_model.PoissonRegressor(alpha=1 / n_rows, max_iter=MAX_ITERATIONS)
-            text = "Poisson regression on standardised inputs (L2 penalty of 1)"
-            return _on_standardised(_for_each_target(linear, task)), text
-        case "linear":
-            return _on_standardised(linear_model.Ridge()), "linear regression on standardised inputs (L2 penalty of 1)"
-        case "knn":
-            knn = neighbors.KNeighborsClassifier if classes else neighbors.KNeighborsRegressor
-            k = min(N_NEIGHBOURS, n_rows)
-            return knn(k), f"predicts the average of the {k} nearest training rows"
-        case "tree":
-            tree_of = tree.DecisionTreeClassifier if classes else tree.DecisionTreeRegressor
-            text = f"a decision tree with {MIN_LEAF_ROWS} training rows or more in each leaf"
-            criterion = {"criterion": "poisson"} if task.measured_as == "counts" else {}
-            return tree_of(min_samples_leaf=MIN_LEAF_ROWS, random_state=seed % 2**32, **criterion), text
-    rounds = boosting_rounds(n_inputs, n_model_outputs(task))
-    return _boosting(task, rounds, seed), f"gradient boosting of trees, {rounds} rounds"
-
-
-def _on_standardised(estimator: Any) -> Any:  # noqa: ANN401
-    """Gradient descent converges, and a penalty treats all inputs alike, where the inputs have one scale."""
-    from sklearn import pipeline, preprocessing
-
-    return pipeline.make_pipeline(preprocessing.StandardScaler(), estimator)
-
-
-def boosting_rounds(n_inputs: int, n_outputs: int) -> int:
-    """Trees one after the other; every round makes histograms of all inputs, for each output."""
-    return min(MAX_ROUNDS, max(MIN_ROUNDS, MAX_HISTOGRAMS // (n_inputs * n_outputs)))
-
-
-def _quantile(task: FittedTask) -> float:
-    """Of a task that predicts one."""
-    return (isinstance(task, Regression) and task.q) or math.nan
-
-
-def _for_each_target(estimator: Any, task: FittedTask) -> Any:  # noqa: ANN401
-    """Of an estimator that predicts one number, one for each target."""
-    from sklearn import multioutput
-
-    several = isinstance(task, Regression) and task.n_outputs > 1
-    return multioutput.MultiOutputRegressor(estimator) if several else estimator
-
-
-def _boosting(task: FittedTask, rounds: int, seed: int) -> Any:  # noqa: ANN401
-    from sklearn import ensemble
-
-    classes = isinstance(task, Classification)
-    boosting = ensemble.HistGradientBoostingClassifier if classes else ensemble.HistGradientBoostingRegressor
-    losses: dict[str, dict[str, Any]] = {
-        "quantile": {"loss": "quantile", "quantile": _quantile(task)},
-        "counts": {"loss": "poisson"},
-    }
-    one = boosting(
-        max_iter=rounds,
-        learning_rate=min(0.3, 10 / rounds),
-        max_bins=MAX_BINS,
-        early_stopping=False,
-        random_state=seed % 2**32,
-        **losses.get(task.measured_as, {}),
-    )
-    return _for_each_target(one, task)
-
-
-def _outputs(estimator: Any, task: FittedTask, x: np.ndarray) -> np.ndarray:  # noqa: ANN401
-    """Probabilities (n, K), 0 for classes that the sample lacked; or standardised numbers (n, n_targets)."""
-    if not isinstance(task, Classification):
-        return np.asarray(estimator.predict(x)).reshape(-1, task.n_outputs)
-    probabilities = np.zeros((len(x), len(task.classes)))
-    probabilities[:, estimator.classes_] = estimator.predict_proba(x)
-    return probabilities

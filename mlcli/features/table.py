@@ -208,6 +208,20 @@ class TableFeatures:
             part.copy_(self.arithmetic.scale_and_select(*self.arithmetic.assemble(*inputs))[: len(part)])
         return out.numpy()
 
+    @torch.no_grad()
+    def raw_inputs(self, frame: Frame) -> np.ndarray:
+        """The columns before they are filled, scaled and encoded: numbers, NaN where missing, then codes of categories.
+
+        float64 (n, raw and derived numbers + vocabularies), the codes in the order of `plan.vocabularies`
+        """
+        n_numbers = len(self.plan.raw) + len(self.plan.derived)
+        out = np.empty((height_of(frame), n_numbers + len(self.plan.vocabularies)))
+        for rows, (numbers, codes, _) in self._portions(frame, None):
+            part = out[rows]
+            part[:, :n_numbers] = self.arithmetic.derive(numbers)[: len(part)].numpy()
+            part[:, n_numbers:] = codes[: len(part)].numpy()
+        return out
+
     def unseen(self, frame: Frame) -> dict[str, int]:
         """Cells whose category does not occur in the training rows, for the columns that have any."""
         owns = self.plan.vocabularies

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.sections.model import LossConfig
+from mlcli.metrics.blocks import BlockRanking, Blocks, block_ranking
 from mlcli.metrics.intervals import Floats, Scores, cached_portions
 from mlcli.models.task import Classification, FittedTask, Predictions
 
@@ -87,9 +88,9 @@ def bins_of(probability: Floats) -> NDArray[np.int64]:
 def calibration_columns(truth: np.ndarray, probabilities: Floats) -> Floats:
     """Predicted probability minus outcome (0 or 1) of each row, in its bin's column, (n, N_BINS)."""
     probability, occurred = confidence(truth, probabilities)
-    columns = np.zeros((len(truth), N_BINS))
-    columns[np.arange(len(truth)), bins_of(probability)] = probability - occurred
-    return columns
+    columns = np.zeros((N_BINS, len(truth)))
+    columns[bins_of(probability), np.arange(len(truth))] = probability - occurred
+    return columns.T
 
 
 def _mean(means: Floats) -> Floats:
@@ -118,11 +119,13 @@ class ProbabilityMetrics:
 
     columns : (n, c), those of each metric side by side, ECE's last
     widths  : how many each has
+    means   : (c,), over the rows
     """
 
     columns: Floats
     widths: tuple[int, ...]
     names: tuple[str, ...]
+    means: Floats
 
     def scores(self, weights: np.ndarray) -> Scores:
         means = weights @ self.columns / weights.sum(axis=1, keepdims=True)
@@ -130,14 +133,19 @@ class ProbabilityMetrics:
         scores = {name: PROBABILITY_METRICS[name][1](part) for name, part in zip(self.names, parts, strict=True)}
         if "ece" in scores:
             bins = parts[self.names.index("ece")]
-            scores[ECE_NOISE] = np.abs(bins - self.columns[:, -N_BINS:].mean(axis=0)).sum(axis=1)
+            scores[ECE_NOISE] = np.abs(bins - self.means[-N_BINS:]).sum(axis=1)
         return scores
+
+    def in_blocks(self, blocks: Blocks) -> ProbabilityMetrics:
+        """Of blocks of rows in place of rows."""
+        return replace(self, columns=blocks.means(self.columns))
 
 
 def probability_metrics(truth: np.ndarray, probabilities: Floats, names: Sequence[str]) -> ProbabilityMetrics:
     """truth: (n,) class indices; probabilities: (n, K); names: of PROBABILITY_METRICS."""
     parts = [PROBABILITY_METRICS[name][0](truth, probabilities).reshape(len(truth), -1) for name in names]
-    return ProbabilityMetrics(np.hstack(parts), tuple(part.shape[1] for part in parts), tuple(names))
+    columns = np.concatenate([part.T for part in parts]).T  # each column in one piece of memory
+    return ProbabilityMetrics(columns, tuple(part.shape[1] for part in parts), tuple(names), columns.mean(axis=0))
 
 
 def ranking_scores(predictions: Predictions) -> np.ndarray:
@@ -189,6 +197,11 @@ class Ranking:
         np.divide(precision, n_hits, out=areas[1], where=pairs > 0)
         return areas
 
+    def in_blocks(self, blocks: Blocks) -> BlockRanking:
+        """Of blocks of rows in place of rows."""
+        order = np.arange(len(blocks.of_row)) if self.order is None else self.order
+        return block_ranking(blocks, order, self.positives, self.positives if self.ties is None else self.ties[1])
+
 
 def rank_class(truth: np.ndarray, scores: np.ndarray) -> Ranking:
     """truth: (n,) whether a row is of the class; scores: (n,)."""
@@ -220,7 +233,7 @@ class RankMetrics:
     With more classes, each is ranked against the others, and the mean is over those for which the area is defined.
     """
 
-    rankings: tuple[Ranking, ...]
+    rankings: tuple[Ranking | BlockRanking, ...]
 
     def scores(self, weights: np.ndarray) -> Scores:
         areas = np.array([ranking.areas(weights) for ranking in self.rankings])
@@ -231,6 +244,10 @@ class RankMetrics:
         with np.errstate(invalid="ignore"):
             roc, precision = np.where(defined, areas, 0).sum(axis=0) / defined.sum(axis=0)
         return dict(zip(RANK_METRICS, (roc, precision), strict=True))
+
+    def in_blocks(self, blocks: Blocks) -> RankMetrics:
+        """Of blocks of rows in place of rows."""
+        return RankMetrics(tuple(own.in_blocks(blocks) for own in self.rankings if isinstance(own, Ranking)))
 
 
 def rank_metrics(truth: np.ndarray, scores: np.ndarray) -> RankMetrics:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.metrics.blocks import BlockOrder, Blocks, block_order
 from mlcli.metrics.intervals import Floats, Scores, cached_portions
 
 
@@ -72,6 +73,10 @@ class ErrorMetrics:
         means = error_means(weights @ self.columns / weights.sum(axis=1, keepdims=True))
         return {name: ERROR_METRICS[name](means) for name in self.names}
 
+    def in_blocks(self, blocks: Blocks) -> ErrorMetrics:
+        """Of blocks of rows in place of rows."""
+        return ErrorMetrics(blocks.means(self.columns), self.names)
+
 
 def _poisson_deviance(truth: Floats, values: Floats) -> Floats:
     """2 (y ln(y / μ) − y + μ) of each row; NaN where μ is not above 0 or y is negative, as in scikit-learn."""
@@ -100,6 +105,10 @@ class RowMetrics:
         means = weights @ self.columns / weights.sum(axis=1, keepdims=True)
         return dict(zip(self.names, means.T, strict=True))
 
+    def in_blocks(self, blocks: Blocks) -> RowMetrics:
+        """Of blocks of rows in place of rows."""
+        return RowMetrics(blocks.means(self.columns), self.names)
+
 
 def row_metrics(truth: Floats, values: Floats, names: Sequence[str], q: float) -> RowMetrics:
     """truth, values: (n, t)."""
@@ -121,6 +130,23 @@ class OrderMetrics:
         ]
         median, largest = np.concatenate(portions).mean(axis=2).T
         return {"median_ae": median, "max_error": largest}
+
+    def in_blocks(self, blocks: Blocks) -> BlockOrderMetrics:
+        """Of blocks of rows in place of rows."""
+        targets = zip(self.order.T, self.errors.T, strict=True)
+        return BlockOrderMetrics(tuple(block_order(blocks, *own) for own in targets), self.errors[-1].mean())
+
+
+@dataclass(frozen=True, eq=False)
+class BlockOrderMetrics:
+    """Of blocks of rows: each target's sorted errors, and the mean of their largest errors, which does not vary."""
+
+    targets: tuple[BlockOrder, ...]
+    largest: float
+
+    def scores(self, weights: np.ndarray) -> Scores:
+        median = np.mean([own.median(weights) for own in self.targets], axis=0)
+        return {"median_ae": median, "max_error": np.full(len(weights), self.largest)}
 
 
 def _median_and_largest(weights: np.ndarray, errors: Floats) -> Floats:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from mlcli.metrics.blocks import MAX_SINGLE_ROWS, Blocks
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.counts import COUNT_METRICS, CountMetrics
 from mlcli.metrics.intervals import MetricGroup, Resampler, Scores
@@ -46,11 +47,22 @@ class _Cells:
     """Cells of rows that are alike for some metrics: their sizes (m,), and each model's groups of such metrics.
 
     groups : (m,) the group of the rows of each cell, where whole groups are drawn
+    shifts : what each model's scores of cells lack, since these count rows of nearly equal rank as tied
     """
 
     sizes: np.ndarray
     models: Sequence[Sequence[MetricGroup]]
     groups: np.ndarray | None
+    shifts: Sequence[Scores] = field(default=())
+
+    def in_blocks(self, blocks: Blocks, values: Sequence[Scores]) -> _Cells:
+        """Blocks of rows in place of rows; values: of each model, with each row counting once."""
+        models = [[group.in_blocks(blocks) for group in groups] for groups in self.models]  # type: ignore[attr-defined]
+        cells = _Cells(blocks.sizes, models, np.arange(len(blocks.sizes)))
+        rough = cells.scores(blocks.sizes[np.newaxis])
+        pairs = zip(values, rough, strict=True)
+        shifts = [{name: own[name] - near[name] for name in near} for own, near in pairs]
+        return _Cells(cells.sizes, models, cells.groups, shifts)
 
     def scores(self, weights: np.ndarray) -> list[Scores]:
         """Of each model, with the cells counting `weights` times, (r, m)."""
@@ -63,10 +75,14 @@ class _Cells:
         """Of each model, over the same resamples."""
         counts = resampler.counts(self.sizes, self.groups) if any(self.models) else []
         portions = [self.scores(weights) for weights in counts]
-        return [
+        drawn: list[Scores] = [
             {name: np.concatenate([scores[name] for scores in of_model]) for name in of_model[0]}
             for of_model in zip(*portions, strict=True)
         ] or [{} for _ in self.models]
+        if not self.shifts:
+            return drawn
+        pairs = zip(drawn, self.shifts, strict=True)
+        return [{name: scores[name] + shift[name] for name in scores} for scores, shift in pairs]
 
 
 def sample_scores(
@@ -84,7 +100,10 @@ def sample_scores(
     groups : int64 (n,), the group of each row, where whole groups are drawn
     """
     groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    if resampler and isinstance(task, Classification) and len(task.classes) == 2:
+    blocks = Blocks.draw(len(truth), groups, resampler.seed) if resampler and len(truth) > MAX_SINGLE_ROWS else None
+    if blocks is not None and groups is not None:
+        groups = blocks.of_row
+    if resampler and not blocks and isinstance(task, Classification) and len(task.classes) == 2:
         # By the first model's descending scores, so that its resamples need no sorting.
         order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
         truth, models = truth[order], [model.at(order) for model in models]
@@ -95,6 +114,8 @@ def sample_scores(
         if isinstance(task, Classification):
             parts.append(_decision_cells(len(task.classes), truth, models, names, groups))
         values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
+        if blocks is not None and of_rows[0]:
+            parts[0] = parts[0].in_blocks(blocks, values[0])
         draws = [cells.draws(resampler) for cells in parts] if resampler else []
     samples = []
     for model in range(len(models)):

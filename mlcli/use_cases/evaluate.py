@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,14 @@ from mlcli.data.quality.sample import DataFinding
 from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset, SplitName
 from mlcli.errors import ConfigError, Problem, UsageError
-from mlcli.evaluation.baselines import CONSTANTS, Baseline, baseline_names, predict_baselines
+from mlcli.evaluation.baselines import (
+    CONSTANTS,
+    Baseline,
+    baseline_names,
+    fingerprint_baselines,
+    obtain_baselines,
+    predict_baselines,
+)
 from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
@@ -92,7 +100,7 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
         reporter.warn(text)
     if (groups := dependent_groups(bundle.config.dataset.split, data)) is not None:
         reporter.say(f"Intervals resample whole groups: {len(np.unique(groups)):,} of them have the {len(data):,} rows")
-    baselines = train_baselines(bundle, prepared, data, reporter, rows)
+    baselines = train_baselines(bundle, prepared, data, reporter, rows, name)
     seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     predictions = bundle.predict(data) if rows is None else rows.predict(bundle)
@@ -163,24 +171,40 @@ def choose_split(
 
 
 def train_baselines(
-    bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter, rows: MemberRows | None = None
+    bundle: Bundle,
+    prepared: Prepared,
+    data: Dataset,
+    reporter: Reporter,
+    rows: MemberRows | None = None,
+    split: SplitName = "test",
 ) -> tuple[Baseline, ...]:
-    """The baselines' predictions on the rows to measure, fitted on the inputs of the network's training rows.
+    """The baselines' predictions on the rows to measure, which are fitted on the network's training rows once.
 
-    rows : of each network, where these differ: the baselines are then fitted on each network's training rows
+    rows  : of each network, where these differ: the baselines are then fitted on each network's training rows
+    split : of the rows to measure
     """
     names = baseline_names(bundle.task, bundle.config.evaluation.baselines)
-    if set(names) - set(CONSTANTS):
-        reporter.say(f"Training the baselines: {', '.join(names)}")
-    pairs = [(prepared.splits.train, data)] if rows is None else rows.splits(prepared)
-    fitted = [
-        predict_baselines(bundle.task, bundle.features, train, measured, names, bundle.config.seed)
-        for train, measured in pairs
-    ]
-    return tuple(
-        replace(own[0], predictions=join_predictions([one.predictions for one in own]))
-        for own in zip(*fitted, strict=True)
-    )
+    parts = [split] if rows is None else [sha256(own.tobytes()).hexdigest() for own in rows.held_out or ()]
+
+    def fit() -> tuple[Baseline, ...]:
+        if set(names) - set(CONSTANTS):
+            reporter.say(f"Training the baselines: {', '.join(names)}")
+        pairs = [(prepared.splits.train, data)] if rows is None else rows.splits(prepared)
+        fitted = [
+            predict_baselines(bundle.task, bundle.features, train, measured, names, bundle.config.seed)
+            for train, measured in pairs
+        ]
+        return tuple(
+            replace(own[0], predictions=join_predictions([one.predictions for one in own]))
+            for own in zip(*fitted, strict=True)
+        )
+
+    if not set(names) - set(CONSTANTS):
+        return fit()
+    identity = (prepared.fingerprint, *parts)
+    key = fingerprint_baselines(bundle.task, bundle.features, identity, names, bundle.config.seed)
+    folder = prepared.folder.with_name(f"{prepared.folder.name}-baselines-{key}")
+    return obtain_baselines(folder, bundle.task, names, fit, reporter)
 
 
 def measure_bundle(

@@ -19,9 +19,9 @@ NumberMetric = Literal[
     "rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape", QuantileMetric, "poisson_deviance",
 ]
 Metric = Literal[ClassMetric, NumberMetric]
-ClassBaseline = Literal["majority", "logistic", "knn", "tree", "boosting"]
+ClassBaseline = Literal["majority", "logistic", "knn", "tree", "forest", "boosting"]
 QuantileBaseline = Literal["quantile", "linear", "boosting"]
-NumberBaseline = Literal["mean", "linear", "knn", "tree", "boosting"]
+NumberBaseline = Literal["mean", "linear", "ridge", "knn", "tree", "forest", "boosting"]
 Watched = Literal["loss", Metric]
 
 
@@ -113,10 +113,12 @@ class EvaluationConfig(Section):
         term="accuracy, precision, recall, ROC, R² (exactitud, precisión, exhaustividad)", example=["f1", "pr_auc"])
     baselines: Literal["auto", "none"] | tuple[ClassBaseline | NumberBaseline | QuantileBaseline, ...] = key(
         "auto",
-        "Baselines trained on the same inputs, to see whether the network is better: majority or mean, logistic or "
-        "linear regression, knn (5 nearest neighbours), tree, boosting (histogram-based gradient boosting). With loss "
-        "quantile: the rows' quantile, linear and boosting, all of that quantile; with loss poisson, linear, tree and "
-        "boosting minimise the Poisson deviance. auto: all; none: none, for a quick evaluation.")
+        "Baselines trained on the same rows and columns, to see whether the network is better: majority or mean, "
+        "logistic or linear regression (least squares), ridge (least squares with an L2 penalty), knn (5 nearest "
+        "neighbours), tree, forest (100 trees), boosting (histogram-based gradient boosting, stopped early). Trees see "
+        "columns as they are, with missing cells. With loss quantile: the rows' quantile, linear and boosting, all of "
+        "that quantile; with loss poisson there is no ridge, and the others but knn minimise the Poisson deviance. "
+        "auto: all; none: none, for a quick evaluation.")
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "balanced_accuracy"] = key(
         0.5,
         "Two classes: probability from which the second class is predicted, or the metric that the threshold maximises "
