@@ -98,8 +98,7 @@ def _save_mean(run: Run, rows: MemberRows, inputs: Inputs, seconds: float) -> Tr
     valid = rows.out_of_fold()
     outputs = rows.outputs_out_of_fold([bundle.model for bundle in bundles])
     whole = InferenceModel(model).outputs(rows.whole.x.float())[: len(rows.whole)]
-    measured, y = (outputs, valid.y) if len(valid) else (whole, rows.whole.y)
-    task = tune_decoding(inputs.task, config.evaluation, lambda: measured, y)
+    task = tune_decoding(inputs.task, config.evaluation, *rows.decoding_rows([bundle.model for bundle in bundles]))
     train_scores = score_outputs(config, task, whole, rows.whole.y)
     valid_scores = score_outputs(config, task, outputs, valid.y) if len(valid) else {}
     first, histories = bundles[0], [read_metrics(member) for member in members]

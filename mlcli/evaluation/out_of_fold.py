@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ from mlcli.training.inputs import Inputs
 from mlcli.training.losses import build_loss
 
 ENSEMBLE = "training.ensemble"
+# At most so many seeds follow one another in evaluation.seeds.
+SEEDS_APART = 100
 # Splits whose validation rows are no random ones: every network has the same.
 FIXED = ("time", "given")
 
@@ -35,8 +37,9 @@ class MemberRows:
     whole    : the run's training rows, then its validation rows
     n_train  : how many of them are the run's training rows
     output   : of the task
-    held_out : ascending positions of each network's validation rows, which no two networks share; None where all
-               networks have the run's own: a split by time or by a column, or no validation rows
+    held_out : ascending positions of the networks' validation rows, which no two share; of more networks than these,
+               the first ones again. None where all networks have the run's own: a split by time or by a column, or
+               no validation rows
     """
 
     whole: TensorDataset
@@ -45,9 +48,11 @@ class MemberRows:
     held_out: tuple[np.ndarray, ...] | None
 
     @classmethod
-    def of(cls, config: Config, inputs: Inputs) -> MemberRows:
-        """Raises ConfigError where the rows, or groups, are too few for so many networks."""
-        train, valid = inputs.training_arrays()
+    def of(
+        cls, config: Config, inputs: Inputs, arrays: tuple[TensorDataset, TensorDataset] | None = None
+    ) -> MemberRows:
+        """Arrays are the inputs' training arrays, if they exist already."""
+        train, valid = arrays or inputs.training_arrays()
         whole = TensorDataset(torch.cat([train.x, valid.x]), torch.cat([train.y, valid.y]))
         return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs))
 
@@ -55,7 +60,7 @@ class MemberRows:
         """Training and validation rows of a network, counted from 0."""
         if self.held_out is None:
             return self._at(np.arange(self.n_train)), self._at(np.arange(self.n_train, len(self.whole)))
-        own = self.held_out[number]
+        own = self.held_out[number % len(self.held_out)]
         return self._at(np.setdiff1d(np.arange(len(self.whole)), own)), self._at(own)
 
     def out_of_fold(self) -> TensorDataset:
@@ -65,11 +70,19 @@ class MemberRows:
         return self._at(np.concatenate(self.held_out))
 
     def outputs_out_of_fold(self, models: Sequence[nn.Module]) -> Tensor:
-        """Raw outputs for the rows of `out_of_fold`: each network's for its own; their mean where all share them."""
+        """Raw outputs for the rows of `out_of_fold`: the mean of the networks that they were held out from."""
         if self.held_out is None:
             return _outputs(Ensemble(models, self.output), self.out_of_fold().x)
-        parts = zip(models, self.held_out, strict=True)
-        return torch.cat([_outputs(model, self._at(own).x) for model, own in parts])
+        count = len(self.held_out)
+        parts = ((Ensemble(models[k::count], self.output), self._at(own).x) for k, own in enumerate(self.held_out))
+        return torch.cat([_outputs(model, x) for model, x in parts])
+
+    def decoding_rows(self, models: Sequence[nn.Module]) -> tuple[Callable[[], Tensor], Tensor]:
+        """Raw outputs, when called, and targets that fit the decoding: out of fold, or of all rows where none are."""
+        valid = self.out_of_fold()
+        if len(valid):
+            return lambda: self.outputs_out_of_fold(models), valid.y
+        return lambda: _outputs(Ensemble(models, self.output), self.whole.x), self.whole.y
 
     def predict(self, bundle: Bundle) -> Predictions:
         """For the rows of `take`, by a bundle of these networks."""
@@ -115,9 +128,11 @@ def held_out_rows(config: Config, inputs: Inputs) -> tuple[np.ndarray, ...] | No
     n_rows = len(splits.train) + n_valid
     truth = np.concatenate([inputs.task.truth(splits.train), inputs.task.truth(splits.valid)])
     classes = truth if isinstance(inputs.task, Classification) else None
-    groups, n_folds = _groups(splits.train, splits.valid), max(count, round(n_rows / n_valid))
+    groups, n_folds = _groups(splits.train, splits.valid), max(2, round(n_rows / n_valid))
     if groups is not None:
-        n_folds = max(count, min(n_folds, len(np.unique(groups))))
+        n_folds = min(n_folds, len(np.unique(groups)))
+    elif classes is not None:
+        n_folds = min(n_folds, int(np.bincount(classes).max()))
     seed = effective_seed(config.dataset.split, config.seed)
     return tuple(split_folds(ENSEMBLE, n_rows, n_folds, 1, seed, classes, groups)[0][:count])
 
@@ -128,9 +143,9 @@ def _groups(train: Table | Images, valid: Table | Images) -> np.ndarray | None:
 
 
 def member_config(config: Config, number: int) -> Config:
-    """The configuration of a network, counted from 0: a single one with a seed of its own."""
+    """The configuration of a network, counted from 0: a single one, with a seed that evaluation.seeds does not use."""
     training = config.training.model_copy(update={"ensemble": 1})
-    return config.model_copy(update={"seed": config.seed + number, "training": training})
+    return config.model_copy(update={"seed": config.seed + SEEDS_APART * number, "training": training})
 
 
 def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:

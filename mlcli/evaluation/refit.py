@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from torch import nn
 
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
+from mlcli.evaluation.out_of_fold import MemberRows, member_config
 from mlcli.evaluation.threshold import tune_decoding
 from mlcli.io.json import named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
+from mlcli.models.ensembles import Ensemble
+from mlcli.models.task import output_of
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
 from mlcli.training.callbacks import Callback, stop_rules
@@ -83,7 +88,7 @@ def refit(
     callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Bundle:
-    """The network that `mlcli train` would train on these inputs, with its best weights.
+    """The network, or the ensemble, that `mlcli train` would train on these inputs, with its best weights.
 
     key         : the configuration key that causes it, for messages
     arrays      : the inputs' training arrays, if they exist already
@@ -91,6 +96,8 @@ def refit(
 
     Raises DivergedError.
     """
+    if config.training.ensemble > 1:
+        return _refit_ensemble(config, inputs, key, callbacks, interrupted)
     context = make_context(config, inputs, arrays)
     trained = train_model(context, new_state(context), callbacks, stop_rules(config.training), interrupted)
     if trained.stopped == "diverged":
@@ -102,6 +109,22 @@ def refit(
     rows = context.valid if len(context.valid) else context.train
     task = tune_decoding(inputs.task, config.evaluation, lambda: outputs_of(context, rows.x), rows.y)
     return Bundle(config, inputs.features, task, context.model.cpu().eval(), {})
+
+
+def _refit_ensemble(
+    config: Config, inputs: Inputs, key: str, callbacks: Sequence[Callback], interrupted: Callable[[], bool]
+) -> Bundle:
+    rows, networks = MemberRows.of(config, inputs), list[nn.Module]()
+    for number in range(config.training.ensemble):
+        own = member_config(config, number)
+        networks.append(refit(own, inputs, key, rows.of_member(number), callbacks, interrupted).model)
+        if interrupted():
+            break
+    else:
+        outputs, y = rows.decoding_rows(networks)
+        inputs = replace(inputs, task=tune_decoding(inputs.task, config.evaluation, outputs, y))
+    model, members = Ensemble(networks, output_of(inputs.task)).eval(), (config.model,) * len(networks)
+    return Bundle(config, inputs.features, inputs.task, model, {}, members)
 
 
 def announce(reporter: Reporter, what: str, number: int, total: int) -> None:

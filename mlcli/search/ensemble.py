@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config
-from mlcli.evaluation.out_of_fold import score_outputs
+from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
 from mlcli.evaluation.threshold import tune_decoding
 from mlcli.metrics.scorer import measure_outputs
 from mlcli.models.ensembles import Ensemble, combine_outputs
@@ -30,76 +29,78 @@ from mlcli.search.trial import Trial, distinct_trials
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import SCORING_BATCH
 from mlcli.training.inputs import Inputs, make_context
-from mlcli.training.losses import Loss, build_loss
+from mlcli.training.losses import build_loss
 
-# Standard errors of the rows' loss differences from which a trial is significantly worse than the best.
-SIGNIFICANT = 2.0
+# As improve.ensemble allows.
+MOST_MEMBERS = 100
 
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """A network of an ensemble: a trial's configuration with its own seed.
+    """A network of an ensemble: a trial's configuration with a seed, and validation rows, of its own.
 
-    values : that its network is cached under; the trial's own where the seed is the trial's
+    number : from 0
+    values : that its network is cached under
     """
 
     config: Config
-    seed: int
+    number: int
     values: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedEnsemble:
-    """Trained members, that of the best trial first.
+    """Trained members, of which the first has the best trial's configuration.
 
-    scores : loss and metrics on the validation rows
-    valid  : combined raw outputs there, float32 (n, n_outputs)
+    scores : loss and metrics on the members' validation rows, each predicted by those that it was held out from
     """
 
     members: tuple[tuple[EnsembleMember, CachedNetwork], ...]
+    rows: MemberRows
+    outputs: Tensor
     scores: dict[str, float]
-    valid: Tensor
 
 
 def plan_members(
     context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, count: int
 ) -> list[EnsembleMember]:
-    """The best trial and those not significantly worse, in turn, each member with another seed.
+    """The best trial, then those that lower the loss of the mean most, with replacement (Caruana et al., 2004).
 
-    With the same seed, initial weights, row order and dropout would be the same, and the errors correlated.
+    They are selected on the validation rows, among the best trials with the same inputs as the best.
     """
-    members = []
-    trials_in_turn = itertools.cycle(_not_worse_than_best(context, trials, model_cache))
-    for k, (trial, config) in zip(range(count), trials_in_turn, strict=False):
-        values = {**trial.values, "seed": config.seed + k} if k else trial.values
-        members.append(EnsembleMember(config, config.seed + k, values))
+    found = _candidates(context, trials, model_cache)
+    members = list[EnsembleMember]()
+    for number, chosen in enumerate(_select(context, found, count) if found else ()):
+        trial, config, _ = found[chosen]
+        config = member_config(config, number)
+        members.append(EnsembleMember(config, number, {**trial.values, "seed": config.seed, "network": number}))
     return members
 
 
-def _not_worse_than_best(
-    context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache
-) -> list[tuple[Trial, Config]]:
-    """The best trials of different architectures with the same inputs as the best, unless significantly worse."""
-    distinct = distinct_trials(trials, context.metric)
-    ranked = [(trial, config_with(context.start, trial.values)) for trial in distinct]
-    if not ranked:
-        return []
-    best, config = ranked[0]
+Candidate = tuple[Trial, Config, CachedNetwork | None]
+
+
+def _candidates(context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache) -> list[Candidate]:
+    """The best trial, and others of different architectures with its inputs whose networks are cached."""
+    ranked = [(trial, config_with(context.start, trial.values)) for trial in distinct_trials(trials, context.metric)]
+    cached = [(trial, config, model_cache.get(trial.values)) for trial, config in ranked]
+    return [one for one in cached if one is cached[0] or (one[2] and same_inputs(one[1], cached[0][1]))]
+
+
+def _select(context: SearchContext, found: Sequence[Candidate], count: int) -> list[int]:
+    config = found[0][1]
     inputs, (_, valid) = context.inputs_for(config)
-    loss, top = build_loss(config.loss, inputs.task, valid.y.device), model_cache.get(best.values)
-    chosen = [ranked[0]]
-    for trial, other in ranked[1:]:
-        network = model_cache.get(trial.values) if same_inputs(other, config) else None
-        if top and network and not _is_worse(loss, network.valid, top.valid, valid.y):
-            chosen.append((trial, other))
+    loss, output = build_loss(config.loss, inputs.task, valid.y.device), output_of(inputs.task)
+    networks, y = [network.valid for _, _, network in found if network], valid.y
+    if len(networks) < len(found):  # the best network is no longer cached
+        return [0] * count
+    chosen = [0]
+    while len(chosen) < count:
+        together = [torch.stack([networks[k] for k in (*chosen, one)]) for one in range(len(found))]
+        losses = [loss(combine_outputs(outputs, output), y).item() for outputs in together]
+        # Of equally good ones, one that is in already.
+        chosen.append(min(range(len(found)), key=lambda one: (losses[one], one not in chosen, one)))
     return chosen
-
-
-def _is_worse(loss: Loss, outputs: Tensor, best: Tensor, y: Tensor) -> bool:
-    """Whether the rows' losses are significantly higher than the best network's."""
-    row_loss = torch.func.vmap(lambda one, truth: loss(one.unsqueeze(0), truth.unsqueeze(0)))
-    more = (row_loss(outputs, y) - row_loss(best, y)).double()
-    return bool(more.mean() > SIGNIFICANT * more.std() / math.sqrt(len(more)))
 
 
 def train_members(
@@ -110,48 +111,65 @@ def train_members(
     stopped: Callable[[], bool],
 ) -> None:
     """Train the members that are not cached, in turn, until `stopped` returns True."""
+    if not members:
+        return
+    rows = member_rows(context, members[0].config)
     for member in members:
         if stopped():
             return
         if model_cache.get(member.values) is None:
-            config = member.config.model_copy(update={"seed": member.seed})
-            trial_run = train_trial(context, config, (), callbacks, stopped)
+            trial_run = train_trial(context, member.config, (), callbacks, stopped, rows.of_member(member.number))
             if trial_run.trained.stopped != "interrupted" and trial_run.trained.state.best_epoch:
                 model_cache.put(member.values, network_of(trial_run))
+
+
+def member_rows(context: SearchContext, config: Config) -> MemberRows:
+    """The rows of each network of an ensemble, as training.ensemble has them: of at most so many as it can be."""
+    inputs, arrays = context.inputs_for(config)
+    return MemberRows.of(ensemble_config(context.start, MOST_MEMBERS), inputs, arrays)
+
+
+def ensemble_config(config: Config, count: int) -> Config:
+    """The configuration that trains so many networks."""
+    return config.model_copy(update={"training": config.training.model_copy(update={"ensemble": count})})
 
 
 def form_ensemble(
     context: SearchContext, members: Sequence[EnsembleMember], model_cache: ModelCache
 ) -> TrainedEnsemble | None:
-    """The ensemble of all members that are cached; None without any."""
-    found = [(member, model_cache.get(member.values)) for member in members]
-    trained = tuple((member, network) for member, network in found if network is not None)
+    """The ensemble of the first members that are cached, up to one that is not; None without any."""
+    found = ((member, model_cache.get(member.values)) for member in members)
+    trained = [(member, network) for member, network in itertools.takewhile(lambda one: one[1], found) if network]
     if not trained:
         return None
-    config = trained[0][0].config
-    inputs, (_, valid) = context.inputs_for(config)
-    outputs = combine_outputs(torch.stack([network.valid for _, network in trained]), output_of(inputs.task))
-    scores = score_outputs(config, inputs.task, outputs, valid.y)
+    config, inputs = trained[0][0].config, context.inputs_for(trained[0][0].config)[0]
+    every = member_rows(context, config)
+    held_out = None if every.held_out is None else every.held_out[: len(trained)]
+    rows = replace(every, held_out=held_out)
+    outputs = rows.outputs_out_of_fold([build_network(member.config, network, inputs) for member, network in trained])
+    y = rows.out_of_fold().y
+    scores = score_outputs(config, inputs.task, outputs, y)
     if context.metric not in scores:
-        scores |= measure_outputs(inputs.task, outputs, valid.y, (context.metric,))
-    return TrainedEnsemble(trained, scores, outputs)
+        scores |= measure_outputs(inputs.task, outputs, y, (context.metric,))
+    return TrainedEnsemble(tuple(trained), rows, outputs, scores)
 
 
 def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> Run:
-    """A run whose model is the ensemble; its history is that of the best member."""
+    """A run as one of training.ensemble: its model is the ensemble, its history that of the first member."""
     member, first = ensemble.members[0]
-    config = member.config
-    inputs, (train, valid) = context.inputs_for(config)
+    inputs, arrays = context.inputs_for(member.config)
+    config = ensemble_config(member.config, len(ensemble.members))
     networks = [build_network(member.config, network, inputs) for member, network in ensemble.members]
-    model = Ensemble(networks, output_of(inputs.task)).eval()
-    task = tune_decoding(inputs.task, config.evaluation, lambda: ensemble.valid, valid.y)
+    model, valid = Ensemble(networks, output_of(inputs.task)).eval(), ensemble.rows.out_of_fold()
+    task = tune_decoding(inputs.task, config.evaluation, lambda: ensemble.outputs, valid.y)
+    whole = ensemble.rows.whole
     with torch.inference_mode():
-        outputs = torch.cat([model(part) for part in torch.split(train.x, SCORING_BATCH)])
-    train_scores = score_outputs(config, task, outputs, train.y)
-    valid_scores = score_outputs(config, task, ensemble.valid, valid.y)
+        outputs = torch.cat([model(part) for part in torch.split(whole.x, SCORING_BATCH)])
+    train_scores = score_outputs(config, task, outputs, whole.y)
+    valid_scores = score_outputs(config, task, ensemble.outputs, valid.y)
     facts = bundle_facts(inputs, first.best_epoch, train_scores, valid_scores)
     manifest = replace(
-        manifest_of(make_context(config, inputs, (train, valid)), inputs),
+        manifest_of(make_context(config, inputs, arrays), inputs),
         status="finished",
         members=len(networks),
         n_parameters=sum(parameter.numel() for parameter in model.parameters()),

@@ -161,10 +161,14 @@ def train_trial(
     earlier: Sequence[Trial],
     callbacks: Sequence[Callback],
     interrupted: Callable[[], bool],
+    rows: tuple[TensorDataset, TensorDataset] | None = None,
 ) -> TrialRun:
-    """Train a configuration; a pruning rule may stop it by comparison with earlier trials."""
+    """Train a configuration; a pruning rule may stop it by comparison with earlier trials.
+
+    rows : training and validation rows; None for the run's
+    """
     inputs, arrays = search_context.inputs_for(config)
-    context = make_context(config, inputs, arrays)
+    context = make_context(config, inputs, rows or arrays)
     own = stop_rules(config.training)
     pruning = pruning_rules(search_context, config, earlier)
     started = time.perf_counter()

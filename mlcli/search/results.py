@@ -43,7 +43,7 @@ MIN_TRIALS = 10
 
 @dataclass(frozen=True)
 class SavedEnsemble:
-    """An ensemble's run, the number of its networks, and its selection metric on the validation rows."""
+    """An ensemble's run, the number of its networks, and its selection metric on their validation rows."""
 
     run: Run
     members: int
@@ -60,7 +60,7 @@ class Results:
 
     proposal    : file of the best configuration; None without a complete trial
     ensemble    : None for a budget of one network
-    difference  : of the ensemble, or else of the best network, to the start's; None where the start is the best
+    difference  : of the best network to the start's; None where the start is the best
     n_rows      : rows that the difference was measured on
     best_so_far : the best score up to each trial; None before the first complete one
     importance  : share of the variance of the scores that each key explains, the largest first
@@ -100,8 +100,8 @@ def write_results(folder: Path, search: Search, ensemble: TrainedEnsemble | None
     results = Results(
         proposal=proposal,
         ensemble=save_ensemble(context, ensemble),
-        difference=find_difference(search, ensemble),
-        n_rows=context.n_compared if ensemble is None else len(context.arrays[1]),
+        difference=find_difference(search),
+        n_rows=context.n_compared,
         best_so_far=best,
         importance=importance,
         outlook=describe_progress(best, context.metric),
@@ -126,7 +126,7 @@ def write_proposal(
         lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]
     if best.origin == "remedy":
         lines.append("Reason: it follows the recommendations for the problems found.")
-    elif best.origin == "search":
+    elif best.origin in ("recipe", "search"):
         lines.append(f"Reason: trial {best.number} is the best of {len(trials)} on the validation rows.")
     lines += [f"Found: {finding.course_term}: {finding.evidence}." for finding in findings]
     return write_document(lines, commented_keys(plain_section(config), {}))
@@ -151,11 +151,11 @@ def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> S
     return SavedEnsemble(run, len(ensemble.members), ensemble.scores.get(context.metric, math.nan))
 
 
-def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> ScoreDifference | None:
-    """Of the ensemble, or else the best network, to the start's; an ensemble is compared on the validation rows."""
+def find_difference(search: Search) -> ScoreDifference | None:
+    """Of the best network to the start's, on the rows that trials are compared on; None where it is the start."""
     context, model_cache, best = search.context, search.model_cache, best_trial(search.trials, search.context.metric)
     folds = context.folds
-    if folds is not None and ensemble is None and best is not None and best.origin != "start":
+    if folds is not None and best is not None and best.origin != "start":
         before, after = model_cache.get_fold_outputs({}), model_cache.get_fold_outputs(best.values)
         if before is None or after is None:
             return None
@@ -166,8 +166,6 @@ def find_difference(search: Search, ensemble: TrainedEnsemble | None) -> ScoreDi
     if start is None or best is None:
         return None
     config = config_with(context.start, best.values)
-    if ensemble is not None:
-        return compare_outputs(context, config, ensemble.valid, start.valid)
     network = None if best.origin == "start" else model_cache.get(best.values)
     return None if network is None else compare_outputs(context, config, network.valid, start.valid)
 

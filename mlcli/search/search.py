@@ -1,4 +1,4 @@
-"""The search: the unchanged configuration first, then the recommendations, then the sampler's proposals."""
+"""The search: the unchanged configuration, recommendations, networks of other kinds, then the sampler's proposals."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
+from mlcli.evaluation.out_of_fold import member_config
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
-from mlcli.search.space import config_with
+from mlcli.search.space import config_with, recipes
 from mlcli.search.storage import HEARTBEAT, ModelCache
 from mlcli.search.study import AskedTrial, Study
 from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials
@@ -31,7 +32,9 @@ from mlcli.training.state import TrainingState
 # Sections that recommendations may change in a trial: rows and loss stay the same, so that scores are comparable.
 COMPARABLE = ("model.", "optimizer.", "training.")
 # Time reserved for the ensemble, as a multiple of what the trials' trainings took.
-RESERVE = 1.1
+RESERVE, RESERVED = 1.1, 0.6
+# Trials that no search comes to.
+MANY = 100_000
 # Seconds between two readings of the study during a training.
 POLL_SECONDS = 1.0
 
@@ -40,7 +43,7 @@ POLL_SECONDS = 1.0
 class Budget:
     """How long to search.
 
-    trials   : of the whole search, those of earlier commands included
+    trials   : of the whole search, those of earlier commands included; MANY where the time alone limits it
     timeout  : seconds of this command, its ensemble included
     ensemble : networks of the ensemble; 1 for none
     jobs     : processes that train at the same time
@@ -50,6 +53,11 @@ class Budget:
     timeout: float | None = None
     ensemble: int = 1
     jobs: int = 1
+
+    @property
+    def n_trials(self) -> str:
+        """Their number and the word, or the word alone where the time is the limit."""
+        return "trials" if self.trials >= MANY else f"{self.trials} trials"
 
     def deadline(self) -> float:
         """When a timeout that starts now ends, in seconds of the monotonic clock; infinite without one."""
@@ -117,6 +125,7 @@ class Search:
     deadline : in seconds of the monotonic clock
     leads    : whether it tries the start and the recommendations; one of several processes does
     trials   : those that have ended, in all processes, as last read from the study
+    recipes  : values of networks of other kinds, tried once each before the sampler's proposals
     """
 
     context: SearchContext
@@ -128,9 +137,11 @@ class Search:
     leads: bool = True
     diagnose: Diagnose = diagnose_history
     trials: list[Trial] = field(init=False)
+    recipes: tuple[dict[str, JsonValue], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.trials = self.study.trials()
+        self.recipes = recipes(self.context.start)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -169,14 +180,14 @@ class Search:
             callback.on_poll(self.study.n_running())
 
     def reserve(self) -> float:
-        """Seconds that the ensemble's networks will take, by the best trials' own; at most half of the timeout."""
+        """Seconds that the ensemble's networks will take, by the best trials' own; at most RESERVED of the timeout."""
         seconds = [trial.seconds for trial in distinct_trials(self.trials, self.context.metric)]
         if not seconds or self.budget.timeout is None:
             return 0.0
         folds = self.context.folds
         per_network = mean(seconds) / (1 + (len(folds.held_out) if folds else 0))  # one is trained on the split
-        needed = RESERVE * (self.budget.ensemble - 1) * per_network / self.budget.jobs
-        return min(needed, self.budget.timeout / 2)
+        needed = RESERVE * self.budget.ensemble * per_network / self.budget.jobs if self.budget.ensemble > 1 else 0.0
+        return min(needed, self.budget.timeout * RESERVED)
 
     def _next_trial(self) -> tuple[Trial, AskedTrial | None]:
         """The next trial before its training, with the sampler's proposal, or None."""
@@ -187,6 +198,9 @@ class Search:
             values = recommended_values(self.context.start, self.findings)
             if values:
                 return Trial(number, "remedy", values, "failed"), None
+        tried = sum(trial.origin == "recipe" for trial in self.trials)
+        if self.leads and tried < len(self.recipes):
+            return Trial(number, "recipe", self.recipes[tried], "failed"), None
         asked = self.study.ask(len(self.trials))
         return Trial(number, "search", asked.values, "failed"), asked
 
@@ -252,7 +266,7 @@ class Search:
             return trial
         started = time.perf_counter()
         try:
-            predictions = folds.predict(config, callbacks, stopped)
+            predictions = folds.predict(member_config(config, 0), callbacks, stopped)
         except DivergedError:
             return replace(trial, state="failed", score=None, reason="the training on one of the folds diverged")
         if predictions is None:

@@ -31,6 +31,7 @@ SPREAD = 4.0
 PIECES = (0, 16, 64)
 # Bins of embedded numbers.
 BINS = (16, 64)
+SCALES = ("standard", "quantile")
 # Up to so many epochs, more of them are searched as well.
 FEW_EPOCHS, MORE = 10, 2
 
@@ -44,15 +45,16 @@ def default_space(config: Config) -> Space:
     """The usual hyper-parameters, around the configuration.
 
     Learning rate; networks half to four times as wide, or with one layer more or less; an MLP's activation and
-    normalisation; dropout; weight decay; for tables the pieces of the piecewise-linear encoding, or the bins of
-    embedded numbers; and the epochs where they are few.
+    normalisation; dropout; weight decay; for tables their scaling and the pieces of the piecewise-linear encoding, or
+    the bins of embedded numbers; and the epochs where they are few.
     """
     space: Space = {}
     if not isinstance(config.optimizer, LbfgsConfig):  # its line search sets the step length
         space["optimizer.lr"] = LogRange(log=_rates(config))
     if config.model.hidden:
         hidden = config.model.hidden
-        scaled = [tuple(max(1, round(factor * units)) for units in hidden) for factor in (1, 0.5, 2, 4)]
+        factors = (1, 0.5, 2, 4) if config.model.name == "mlp" else (1, 0.5, 2)
+        scaled = [tuple(max(1, round(factor * units)) for units in hidden) for factor in factors]
         space["model.hidden"] = Choices(choices=_with(*scaled, (*hidden, hidden[-1]), hidden[:-1] or hidden))
         if config.model.name == "mlp":
             space["model.activation"] = Choices(choices=_with(config.model.activation, "relu", "silu"))
@@ -63,9 +65,24 @@ def default_space(config: Config) -> Space:
             space["model.embedding.bins"] = Choices(choices=_with(config.model.embedding.bins, *BINS))
         elif not isinstance(config.dataset, ImageConfig):
             space["features.pieces"] = Choices(choices=_with(config.features.pieces, *PIECES))
+        if not isinstance(config.dataset, ImageConfig):
+            space["features.scale"] = Choices(choices=_with(config.features.scale, *SCALES))
     if config.training.epochs <= FEW_EPOCHS:
         space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))
     return space | {"optimizer.l2": LogRange(log=L2)}
+
+
+def recipes(config: Config) -> tuple[dict[str, JsonValue], ...]:
+    """Values of networks of other kinds than the configuration's; of tables, where improve.space is empty."""
+    if config.improve.space or isinstance(config.dataset, ImageConfig) or not config.model.hidden:
+        return ()
+    embedded: dict[str, JsonValue] = {"model.embedding": "piecewise", "model.hidden": [128, 128], "model.dropout": 0.1}
+    muon: dict[str, JsonValue] = {"optimizer.name": "muon", "optimizer.lr": 0.017, "training.clip_norm": 1}
+    adamw: dict[str, JsonValue] = {"optimizer.name": "adamw", "optimizer.lr": 0.002, "training.clip_norm": 1}
+    normed: dict[str, JsonValue] = {"model.name": "mlp", "model.norm": "layer", "model.activation": "silu"}
+    kinds = (("tabm", "muon", muon), ("mlp", "muon", muon | normed), ("tabm", "adamw", adamw))
+    own = (config.model.name, config.optimizer.name)
+    return tuple({"model.name": model, **embedded, **more} for model, name, more in kinds if (model, name) != own)
 
 
 def _with(own: T, *usual: T) -> tuple[T, ...]:

@@ -35,7 +35,7 @@ class Trial:
     """
 
     number: int
-    origin: Literal["start", "remedy", "search"]
+    origin: Literal["start", "remedy", "recipe", "search"]
     values: dict[str, Any]
     state: TrialState
     score: float | None = None

@@ -12,6 +12,7 @@ from mlcli.diagnosis.checks import Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.text import show_number, show_signed
 from mlcli.reports.scores import VERDICTS
+from mlcli.search.search import MANY
 from mlcli.search.trial import rank_trials
 from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
@@ -181,4 +182,5 @@ def _show_next(screen: Screen, outcome: ImproveResult, results: Results) -> None
     elif outcome.improved:
         screen.next_step(f"mlcli train {results.proposal}")
     else:
-        screen.next_step(f"the same command with --trials {2 * outcome.budget.trials}, or another improve.space")
+        longer = f"--trials {2 * outcome.budget.trials}" if outcome.budget.trials < MANY else "a longer --timeout"
+        screen.next_step(f"the same command with {longer}, or another improve.space")

@@ -181,9 +181,10 @@ def show_checked(screen: Screen, result: CheckResult) -> None:
 
 def _show_cost(screen: Screen, result: CheckResult) -> None:
     context = result.context
+    networks = f"{context.networks} networks of " if context.networks > 1 else ""
     free = f" of {shown_size(result.available)} free" if result.available is not None else ""
     lines = {
-        "steps": f"{context.steps:,}: at most {context.epochs:,} epochs of {context.steps_per_epoch:,}, "
+        "steps": f"{networks}{context.steps:,}: at most {context.epochs:,} epochs of {context.steps_per_epoch:,}, "
         f"{context.batch_size:,} rows each, lr {context.lr:.3g}",
         "on": f"{context.device}, {context.precision}, threads: {context.threads}",
         "memory": f"about {shown_size(result.memory)}{free}, plus PyTorch's own",

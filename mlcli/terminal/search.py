@@ -14,7 +14,7 @@ from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import Checks
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.metrics.catalog import higher_is_better
-from mlcli.search.search import Budget, SearchCallback
+from mlcli.search.search import MANY, Budget, SearchCallback
 from mlcli.search.trial import Trial, best_so_far, best_trial, rank_trials
 from mlcli.terminal.improve import describe_values, show_checks
 from mlcli.terminal.live import AltScreen
@@ -37,7 +37,8 @@ def describe_trial(trial: Trial, best: Trial | None, budget: Budget) -> str:
     result = trial.reason if trial.state == "failed" else show_number(trial.score)
     pruned = " (pruned)" if trial.state == "pruned" else ""
     so_far = f"  best {show_number(best.score)} (trial {best.number})" if best is not None else ""
-    return f"trial {trial.number}/{budget.trials}  {result}{pruned}{so_far}  {describe_values(trial.values)}"
+    of = f"/{budget.trials}" if budget.trials < MANY else ""
+    return f"trial {trial.number}{of}  {result}{pruned}{so_far}  {describe_values(trial.values)}"
 
 
 class PlainSearchView(SearchCallback):
@@ -216,7 +217,7 @@ def describe_counts(status: SearchStatus) -> str:
     counts = Counter(trial.state for trial in status.trials)
     ended = ", ".join(f"{counts[state]} {state}" for state in ("complete", "pruned", "failed"))
     running = max(status.running, int(status.current is not None))
-    return f"{len(status.trials)} of {status.budget.trials} trials: {ended}   {running} running"
+    return f"{len(status.trials)} of {status.budget.n_trials}: {ended}   {running} running"
 
 
 def describe_time(status: SearchStatus) -> str:
@@ -235,7 +236,8 @@ def _draw_scores(status: SearchStatus, width: int, height: int) -> Text:
     scores = sorted((score for _, score in single), reverse=higher_is_better(status.metric))
     shown = [*scores[: -(-len(scores) // 2)], *(score for _, score in best)]
     apart = [point for place, score in single for point in ((place, score), (place, math.nan))]
-    leader, last = best_trial(status.trials, status.metric), status.budget.trials
+    leader = best_trial(status.trials, status.metric)
+    last = status.budget.trials if status.budget.trials < MANY else max(10, len(status.trials))
     title, curves = f"validation {printable(status.metric)}", {"trials": apart, "best so far": best}
     across, ends, mark = AxisScale(1, max(2, last)), ("1", "trial", str(last)), leader.number if leader else None
     return draw_chart(title, curves, across, ends, width, height, mark, shown)

@@ -53,8 +53,9 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How the network would be trained."""
+    """How the network, or each of several networks, would be trained."""
 
+    networks: int
     epochs: int
     batch_size: int
     steps_per_epoch: int
@@ -131,7 +132,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
         context=_describe_context(context),
         memory=n_inputs * BYTES_PER_INPUT + context.n_parameters * BYTES_PER_PARAMETER,
         available=None if available is None else available.size,
-        seconds=pace.epoch(context) * config.training.epochs,
+        seconds=pace.epoch(context) * config.training.epochs * config.training.ensemble,
         seconds_per_epoch=pace.epoch(context),
         prepared=inputs.prepared,
         run=next_folder(config.name),
@@ -146,6 +147,7 @@ def _describe_task(task: FittedTask) -> str:
 
 def _describe_context(context: TrainingContext) -> TrainingPlan:
     return TrainingPlan(
+        networks=context.config.training.ensemble,
         epochs=context.config.training.epochs,
         batch_size=context.batch_size,
         steps_per_epoch=context.steps_per_epoch,

@@ -11,7 +11,6 @@ import numpy as np
 
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
-from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.prepare import Prepared
 from mlcli.data.quality.checks import obtain_findings
 from mlcli.data.quality.sample import DataFinding
@@ -84,7 +83,7 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     """Measure a run's model on one split, beside baselines; write metrics, figures and report."""
     config = evaluated_config(run, sets)
     manifest = run.read_manifest()
-    require_single_network(run, manifest, config.evaluation)
+    require_trainable(run, manifest, config)
     bundle = load_bundle(run.model)
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
@@ -132,9 +131,10 @@ def evaluated_config(run: Run, sets: Sequence[str]) -> Config:
     return after
 
 
-def require_single_network(run: Run, manifest: RunManifest, config: EvaluationConfig) -> None:
-    """Raise UsageError where an ensemble would have to be trained again."""
-    if manifest.members > 1 and (config.seeds > 1 or config.folds is not None):
+def require_trainable(run: Run, manifest: RunManifest, config: Config) -> None:
+    """Raise UsageError where the ensemble of a search would have to be trained again."""
+    again = config.evaluation.seeds > 1 or config.evaluation.folds is not None
+    if manifest.members > 1 and config.training.ensemble == 1 and again:
         raise UsageError(
             f"run {run} is an ensemble of {manifest.members} networks; evaluation.seeds and evaluation.folds train "
             "a single one again: evaluate a run of mlcli train"

@@ -31,7 +31,7 @@ from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
 from mlcli.search.objective import build_search_context
 from mlcli.search.results import Results, describe_next, write_results
-from mlcli.search.search import Budget, Search, SearchCallback
+from mlcli.search.search import MANY, Budget, Search, SearchCallback
 from mlcli.search.space import config_with, search_space
 from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
 from mlcli.search.workers import WorkerTask, open_search, run_task, search_in_parallel, train_ensemble
@@ -58,9 +58,10 @@ class ImproveRequest:
         """The search's budget; one trial, the start, without a search."""
         if not self.search:
             return Budget(trials=1)
-        return Budget(
-            self.trials or config.trials, self.timeout or config.timeout, self.ensemble or config.ensemble, self.jobs
-        )
+        timeout, trials = self.timeout or config.timeout, self.trials or config.trials
+        if timeout and not self.trials and config.trials == ImproveConfig().trials:  # the time named is used
+            trials = MANY
+        return Budget(trials, timeout, self.ensemble or config.ensemble, self.jobs)
 
 
 @dataclass(frozen=True)
@@ -247,4 +248,4 @@ def describe_search(search: Search, folder: Path) -> str:
     if done >= search.budget.trials:
         return f"All {done} trials are already done, in {folder}; increase --trials to continue"
     continued = f", {done} of them already done" if done else ""
-    return f"Searching {keys} with {search.budget.trials} trials{continued}, in {folder}"
+    return f"Searching {keys} with {search.budget.n_trials}{continued}, in {folder}"

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
+from torch import nn
 
 from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.splitting import join_rows
-from mlcli.errors import ConfigError
 from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions, member_config
 from mlcli.evaluation.refit import refit
 from mlcli.io.signals import Interruption
@@ -80,10 +81,23 @@ def test_a_split_by_time_keeps_the_validation_rows(write):
     assert valid.y.equal(own_valid.y)
 
 
-def test_more_networks_than_groups_are_refused(write):
-    config, inputs = inputs_of(write("{test: 0, valid: 0.2, by: group, column: g}", ensemble=16))
-    with pytest.raises(ConfigError, match=r"training\.ensemble: 16 folds need at least 16 groups, got 15"):
-        held_out_rows(config, inputs)
+def test_more_networks_than_folds_hold_out_the_first_ones_again(write):
+    config, inputs = inputs_of(write(ensemble=6))
+    rows = MemberRows.of(config, inputs)
+    assert len(rows.held_out) == 4
+    assert rows.of_member(5)[1].y.equal(rows.of_member(1)[1].y)
+    models = [Constant(value) for value in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
+    outputs = rows.outputs_out_of_fold(models)
+    assert outputs.flatten().tolist() == [3.0] * 30 + [4.0] * 30 + [3.0] * 30 + [4.0] * 30
+
+
+class Constant(nn.Module):
+    def __init__(self, value):
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(value))
+
+    def forward(self, x):
+        return self.value.expand(len(x), 1)
 
 
 @pytest.mark.parametrize("target", ["number", "class"])

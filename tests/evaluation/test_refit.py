@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mlcli.config.sections.training import EvaluationConfig
+from mlcli.config.sections.config import Config
 from mlcli.errors import UsageError
-from mlcli.use_cases.evaluate import require_single_network
+from mlcli.use_cases.evaluate import require_trainable
 
 TRAIN = ("train", "configs/iris.yaml", "-q", "-S", "training.epochs=4", "-S", "evaluation.baselines=none")
 
@@ -78,8 +78,14 @@ def test_what_cannot_be_set_is_refused_in_a_line(run, mlcli, setting, message):
 
 
 @pytest.mark.parametrize("asked", [{"seeds": 2}, {"folds": 5}])
-def test_an_ensemble_is_not_trained_again(asked):
-    require_single_network("x/001", SimpleNamespace(members=3), EvaluationConfig())
-    require_single_network("x/001", SimpleNamespace(members=1), EvaluationConfig(**asked))
+def test_the_ensemble_of_a_search_is_not_trained_again(asked):
+    def config(evaluation, ensemble=1):
+        dataset = {"name": "iris"}
+        sections = {"evaluation": evaluation, "training": {"ensemble": ensemble}}
+        return Config.model_validate({"name": "x", "dataset": dataset, **sections})
+
+    require_trainable("x/001", SimpleNamespace(members=3), config({}))
+    require_trainable("x/001", SimpleNamespace(members=1), config(asked))
+    require_trainable("x/001", SimpleNamespace(members=3), config(asked, ensemble=3))
     with pytest.raises(UsageError, match="run x/001 is an ensemble of 3 networks"):
-        require_single_network("x/001", SimpleNamespace(members=3), EvaluationConfig(**asked))
+        require_trainable("x/001", SimpleNamespace(members=3), config(asked))

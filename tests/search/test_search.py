@@ -143,15 +143,16 @@ def test_what_is_left_of_a_timeout(timeout, left):
     [
         (Budget(9), 0.0),
         (Budget(9, 100.0), 0.0),
-        (Budget(9, 100.0, ensemble=3), 2 * 1.1 * 6.0),
-        (Budget(9, 100.0, ensemble=3, jobs=2), 1.1 * 6.0),
-        (Budget(9, 100.0, ensemble=50), 50.0),
+        (Budget(9, 100.0, ensemble=3), 3 * 1.1 * 6.0),
+        (Budget(9, 100.0, ensemble=3, jobs=2), 1.5 * 1.1 * 6.0),
+        (Budget(9, 100.0, ensemble=50), 60.0),
     ],
 )
-def test_time_for_the_ensemble_is_reserved(budget, reserve):
+def test_time_for_the_ensemble_is_reserved(make_config, budget, reserve):
     trials = [Trial(n, "search", {"model.hidden": [n]}, "complete", n / 10, seconds=s) for n, s in ((1, 4.0), (2, 8.0))]
     study = SimpleNamespace(trials=lambda: trials)
-    search = Search(SimpleNamespace(metric="loss", folds=None), study, budget, (), None)
+    context = SimpleNamespace(metric="loss", folds=None, start=make_config())
+    search = Search(context, study, budget, (), None)
     assert search.reserve() == pytest.approx(reserve)
 
 

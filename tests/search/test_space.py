@@ -4,9 +4,9 @@ from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.training import Choices, LogRange
 from mlcli.search.samplers import grid_of
-from mlcli.search.space import config_with, default_space, draw, known_params, read_params, search_space
+from mlcli.search.space import config_with, default_space, draw, known_params, read_params, recipes, search_space
 
-NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "features.pieces"]
+NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "features.pieces", "features.scale"]
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,13 @@ NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "f
         ([], ["optimizer.lr", *NETWORK, "optimizer.l2"]),
         (["training.epochs=3"], ["optimizer.lr", *NETWORK, "training.epochs", "optimizer.l2"]),
         (["model.hidden=[]"], ["optimizer.lr", "optimizer.l2"]),
-        (["model=tabm"], ["optimizer.lr", "model.hidden", "model.dropout", "features.pieces", "optimizer.l2"]),
+        (
+            ["model=tabm"],
+            ["optimizer.lr", "model.hidden", "model.dropout", "features.pieces", "features.scale", "optimizer.l2"],
+        ),
         (
             ["model={name: tabm, embedding: piecewise}"],
-            ["optimizer.lr", "model.hidden", "model.dropout", "model.embedding.bins", "optimizer.l2"],
+            ["optimizer.lr", "model.hidden", "model.dropout", "model.embedding.bins", "features.scale", "optimizer.l2"],
         ),
         (
             ["optimizer={name: lbfgs}", "training.batch_size=full"],
@@ -146,3 +149,14 @@ def test_value_at_a_key(make_config):
     assert value_at(config, "optimizer.lr") == 0.03
     assert value_at(config, "model.hidden") == (8,)
     assert value_at(config, "training.early_stopping.patience") is None
+
+
+def test_recipes_are_networks_of_other_kinds(make_config):
+    kinds = [
+        (one.model.name, one.optimizer.name) for one in (config_with(make_config(), v) for v in recipes(make_config()))
+    ]
+    assert kinds == [("tabm", "muon"), ("mlp", "muon"), ("tabm", "adamw")]
+    tabm = make_config("model=tabm", "optimizer.name=muon")
+    assert [(v["model.name"], v["optimizer.name"]) for v in recipes(tabm)] == [("mlp", "muon"), ("tabm", "adamw")]
+    assert recipes(make_config("model.hidden=[]")) == ()
+    assert recipes(make_config("improve.space={optimizer.lr: [0.1, 0.2]}")) == ()
