@@ -76,7 +76,7 @@ def recipes(config: Config) -> tuple[dict[str, JsonValue], ...]:
     """Values of networks of other kinds than the configuration's; of tables, where improve.space is empty."""
     if config.improve.space or isinstance(config.dataset, ImageConfig) or not config.model.hidden:
         return ()
-    embedded: dict[str, JsonValue] = {"model.embedding": "piecewise", "model.hidden": [128, 128], "model.dropout": 0.1}
+    embedded: dict[str, JsonValue] = {"model.embedding": "piecewise", "model.hidden": [128, 128], "model.dropout": 0.0}
     muon: dict[str, JsonValue] = {"optimizer.name": "muon", "optimizer.lr": 0.017, "training.clip_norm": 1}
     adamw: dict[str, JsonValue] = {"optimizer.name": "adamw", "optimizer.lr": 0.002, "training.clip_norm": 1}
     normed: dict[str, JsonValue] = {"model.name": "mlp", "model.norm": "layer", "model.activation": "silu"}

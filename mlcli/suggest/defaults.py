@@ -161,7 +161,7 @@ def _tabm(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
             "name", "tabm", f"{_MEMBERS} networks in one, which share hidden layers; mlp is a single plain one"
         ),
         CommentedKey("hidden", (_UNITS, _UNITS), "units of each hidden layer"),
-        CommentedKey("dropout", 0.1, "raise it if the validation loss rises while the training loss falls"),
+        CommentedKey("dropout", 0.0, "raise it if the validation loss rises while the training loss falls"),
         CommentedKey("embedding", "piecewise", "each number as a learned vector, so that jumps and slopes are easy"),
     )
 
