@@ -27,6 +27,7 @@ from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.labels import LEADING_ZERO, by_value, like_known
 from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
 from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Doubt, Kind, SourceRead, Table, TaskKind
+from mlcli.data.tables.zeros import find_zero_doubts
 from mlcli.errors import DataError
 
 # Columns of more distinct texts are ids or free text, which are not searched for near-duplicates.
@@ -119,6 +120,8 @@ def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells
     yield from find_text_doubts(rows, names, targets, cells.decimal)
     undeclared = [name for name in names if name not in config.replace and name not in roles.targets]
     yield from find_value_doubts(raw, rows, undeclared, config.dates)
+    numbers = [name for name in undeclared if rows.frame.schema[name] == pl.Float64]
+    yield from find_zero_doubts(raw, rows, numbers)
 
 
 def _code_targets(raw: Rows, rows: Rows, targets: tuple[str, ...], config: TableConfig) -> dict[str, Kind]:

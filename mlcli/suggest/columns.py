@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Literal
 
 import polars as pl
@@ -13,6 +14,7 @@ from mlcli.config.tree import Value
 from mlcli.data.cleaning import distinct_counts
 from mlcli.data.quality.checks import has_code_name, has_id_name, is_index
 from mlcli.data.quality.leaks import is_copy
+from mlcli.data.quality.sample import FEWEST_ROWS
 from mlcli.data.tables.doubts import (
     are_compact_dates,
     describe_texts,
@@ -34,6 +36,8 @@ Hint = Literal["", "group", "time"]
 EMPTY, CONSTANT = "every cell is missing", "the same in every row"
 _PHONE = 9
 _FEW = 20
+# Rows that are compared first.
+_COMPARED = 1_000
 _LEADING_ZERO = r"^0\d+$"
 
 
@@ -78,12 +82,62 @@ def suggest_roles(
         settled.get(name) or _role(frame[name], raw[name], cells, readings.get(name), is_text=is_text)
         for name in frame.columns
     )
-    return tuple(
+    own = tuple(
         replace(role, use="drop", why=why, declared=False)
         if role.use != "drop" and 0.9 * distinct[role.name] <= most and is_copy(frame[role.name], target)
         else role
         for role in roles
     )
+    copies = find_copies(frame.select(role.name for role in own if role.use != "drop"))
+    return tuple(ColumnRole(role.name, "drop", copies[role.name]) if role.name in copies else role for role in own)
+
+
+def find_copies(frame: pl.DataFrame) -> dict[str, str]:
+    """Columns that say what an earlier one says, each with the reason: equal in every row, or one to one with it.
+
+    Numbers that are one to one, of three values or more, are no copies: one may be the square of the other. Other
+    columns are, where each value has two rows on average: First, Second and Third for 1, 2 and 3.
+
+    frame : Float64 and String columns, null where missing
+    """
+    if frame.height < FEWEST_ROWS:
+        return {}
+    candidates = frame.columns
+    for rows in (frame.head(_COMPARED), frame):  # few rows tell most columns apart
+        alike: dict[bytes, list[str]] = {}
+        for name in candidates:
+            alike.setdefault(_pattern(rows[name]), []).append(name)
+        candidates = [name for names in alike.values() if len(names) > 1 for name in names]
+    found = dict[str, str]()
+    for names in alike.values():
+        kept: list[str] = []
+        for name in names:
+            copied = next((one for one in kept if _say_the_same(frame[one], frame[name])), None)
+            if copied is None:
+                kept.append(name)
+            else:
+                equal = frame[copied].dtype == frame[name].dtype and frame[copied].eq_missing(frame[name]).all()
+                found[name] = f"a copy of {copied}: {'equal to it in every row' if equal else 'one to one with it'}"
+    return found
+
+
+def _pattern(column: pl.Series) -> bytes:
+    """Equal for columns that are one to one; for numbers of many values, only for equal ones."""
+    first = column.to_frame("x").with_row_index("i").select(pl.col("i").first().over("x")).to_series()
+    digest = blake2b(first.to_numpy().tobytes())
+    if column.dtype == pl.Float64 and 2 * first.n_unique() > len(first):
+        digest.update(column.fill_null(float("nan")).to_numpy().tobytes())
+    return digest.digest()
+
+
+def _say_the_same(one: pl.Series, other: pl.Series) -> bool:
+    """Of two columns that are one to one, of which the first is kept: a missing number is no value of its own."""
+    if one.dtype == other.dtype and one.eq_missing(other).all():
+        return True
+    if one.dtype == pl.Float64 and one.has_nulls():
+        return False
+    n_distinct = one.n_unique()
+    return n_distinct == 2 or (2 * n_distinct <= len(one) and not one.dtype == other.dtype == pl.Float64)
 
 
 def _fractions(frame: pl.DataFrame, raw: pl.DataFrame) -> set[str]:
