@@ -138,6 +138,9 @@ def _features(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, .
     if summary.n_rows < SMALL and not plan.networks:
         scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
     entries = [scale]
+    amounts = [one.name for one in summary.features if one.use in ("number", "boolean", "date")]
+    if gaps := [name for name in amounts if summary.frame[name].has_nulls()]:
+        entries.append(CommentedKey("indicator", True, f"0/1: whether a cell is missing, as in {gaps[0]}"))
     categories = [one.name for one in summary.features if one.use == "category"]
     distinct = summary.frame.select(pl.col(categories).n_unique())
     wide = [column.name for column in distinct if column[0] > _MANY_CATEGORIES]

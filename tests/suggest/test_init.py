@@ -280,3 +280,11 @@ def test_on_a_terminal_the_target_is_asked_for(folder):
         assert process.wait() == 0, shown.decode()
     assert b"'nope' is not a column" in shown
     assert written(folder)["dataset"]["target"] == "y"
+
+
+@pytest.mark.parametrize("cell", ["", "7"])
+def test_missing_cells_of_numbers_are_an_input_of_their_own(folder, mlcli, cell):
+    rows = "".join(f"{i * 7 % 50},{'ab'[i % 2]}\n" for i in range(60))
+    (folder / "gaps.csv").write_text(f"x,y\n{cell},a\n{rows}")
+    assert mlcli("init", "gaps.csv", "--target", "y").code == 0
+    assert written(folder)["features"].get("indicator", False) is (cell == "")
