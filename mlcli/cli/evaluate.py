@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from mlcli.cli.options import JsonOption, QuietOption, RunArgument, SetOption, StrictOption, VerboseOption
+from mlcli.cli.options import (
+    IntervalOption,
+    JsonOption,
+    QuietOption,
+    RunArgument,
+    SetOption,
+    StrictOption,
+    ThresholdOption,
+    VerboseOption,
+)
 from mlcli.cli.session import Session
 from mlcli.errors import BoundMissedError
 
@@ -18,6 +27,11 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="METRIC=VALUE", help="Exit 8 if the metric is worse than this. Repeatable."),
     ] = None,
+    threshold: ThresholdOption = None,
+    save_threshold: Annotated[
+        bool, typer.Option("--save-threshold", help="Keep the threshold in the model, for later commands.")
+    ] = False,
+    interval: IntervalOption = None,
     strict: StrictOption = False,
     sets: SetOption = None,
     as_json: JsonOption = False,
@@ -29,10 +43,12 @@ def evaluate(
         from mlcli.runs.folder import find_run
 
         found = find_run(run)
+        from mlcli.evaluation.certainty import Certainty
         from mlcli.terminal.results import show_evaluation
         from mlcli.use_cases.evaluate import evaluate as run_evaluate
 
-        result = run_evaluate(found, split, fail_under or (), sets or (), session.screen)
+        certainty = Certainty(threshold, save_threshold, interval)
+        result = run_evaluate(found, split, fail_under or (), sets or (), session.screen, certainty)
         session.finish(result, show_evaluation, "mlcli improve, or mlcli predict NEW_ROWS")
         session.refuse(result.serious if strict else ())
         if result.misses:

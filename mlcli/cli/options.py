@@ -51,6 +51,18 @@ SetOption = Annotated[
         autocompletion=completion.settings,
     ),
 ]
+ThresholdOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULE",
+        help="Two classes: a number, or chosen on the validation rows: f1, balanced_accuracy, recall=0.9, "
+        "precision=0.9, cost=fp:1,fn:5.",
+    ),
+]
+IntervalOption = Annotated[
+    float | None,
+    typer.Option(metavar="LEVEL", help="Intervals, or sets of classes, that hold the truth this often, such as 0.9."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
 VerboseOption = Annotated[

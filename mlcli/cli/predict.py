@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlcli.cli import completion
-from mlcli.cli.options import JsonOption, QuietOption, VerboseOption, output_option
+from mlcli.cli.options import IntervalOption, JsonOption, QuietOption, ThresholdOption, VerboseOption, output_option
 from mlcli.cli.session import Session, import_torch_beside
 
 
@@ -35,6 +35,8 @@ def predict(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Copy this input column beside the prediction. Repeatable."),
     ] = None,
+    threshold: ThresholdOption = None,
+    interval: IntervalOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -53,5 +55,5 @@ def predict(
         from mlcli.use_cases.predict import PredictRequest
         from mlcli.use_cases.predict import predict as run_predict
 
-        request = PredictRequest(given, output, file_format, tuple(keep or ()))
+        request = PredictRequest(given, output, file_format, tuple(keep or ()), threshold, interval)
         session.finish(run_predict(bundle, found, request, session.screen), show_predictions)

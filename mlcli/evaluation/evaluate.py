@@ -21,6 +21,7 @@ from mlcli.io.atomic import atomic_folder, write_file, write_json
 from mlcli.io.json import fields_to_json, named_to_json
 from mlcli.io.text import nearest
 from mlcli.metrics.catalog import Score, names_for
+from mlcli.metrics.conformal import Coverage
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import ScoreDifference, TargetScores, compare_predictions, measure, measure_targets
 from mlcli.models.coefficients import WeightsTable
@@ -67,6 +68,8 @@ class Evaluation:
     confusion    : rows = truth, columns = prediction; None for regression and for over 200 classes
     weights      : those of a model without hidden layers
     weighting    : how class weights change the probabilities; None where they do not
+    interval     : level of the intervals, or sets of classes, whose coverage was asked for
+    coverage     : theirs
     seeds, folds : scores of the same training repeated, where it was asked for
     """
 
@@ -86,6 +89,8 @@ class Evaluation:
     seeds: SeedScores | None = None
     folds: FoldScores | None = None
     targets: tuple[TargetScores, ...] = ()
+    interval: float | None = None
+    coverage: tuple[Coverage, ...] = ()
 
     @property
     def headline(self) -> int:

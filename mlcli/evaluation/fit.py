@@ -9,7 +9,7 @@ from typing import Any
 
 from mlcli.config.sections.config import watched_metrics
 from mlcli.errors import DivergedError
-from mlcli.evaluation.threshold import tune_decoding
+from mlcli.evaluation.calibration import calibrate
 from mlcli.io.signals import Interruption
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.metrics.scorer import build_scorer
@@ -31,6 +31,7 @@ class TrainResult:
     best_epoch   : whose weights are kept; with training.keep: last, the last one
     train, valid : loss and metrics of these weights; valid is empty without validation rows
     seconds      : of the training loop, in this process
+    temperature  : by which logits are divided; None for numbers
     weighting    : how class weights change the probabilities; None where they do not
     networks     : of the ensemble that the model is the mean of; epochs are then the most that one took
     """
@@ -45,6 +46,7 @@ class TrainResult:
     valid: dict[str, float]
     seconds: float
     threshold: float | None
+    temperature: float | None
     stand_in_for: str | None
     weighting: str | None
     networks: int = 1
@@ -63,6 +65,7 @@ class TrainResult:
             "valid": self.valid,
             "seconds": self.seconds,
             "threshold": self.threshold,
+            "temperature": self.temperature,
             "stand_in_for": self.stand_in_for,
             "weighting": self.weighting,
             "networks": self.networks,
@@ -83,12 +86,13 @@ def fit_run(
     with interruption:
         trained = train_model(context, state, [recorder, *callbacks], stop_rules(context.config.training), interruption)
     seconds = time.perf_counter() - started
-    rows = context.valid if len(context.valid) else context.train
-    task = tune_decoding(inputs.task, context.config.evaluation, lambda: outputs_of(context, rows.x), rows.y)
+    rows, valid = context.valid if len(context.valid) else context.train, inputs.prepared.splits.valid
+    task, validation = calibrate(inputs.task, context.config, lambda: outputs_of(context, rows.x), rows.y, valid)
     result = summarise_training(run, context, trained, task, inputs, seconds)
     if state.best_epoch:
         facts = bundle_facts(inputs, result.best_epoch, result.train, result.valid)
-        Bundle(context.config, inputs.features, task, context.model.cpu().eval(), facts).save(run.model)
+        model = context.model.cpu().eval()
+        Bundle(context.config, inputs.features, task, model, facts, validation=validation).save(run.model)
     run.update_manifest(status=trained.stopped, timings={"train": seconds})
     if trained.stopped == "diverged":
         raise DivergedError(explain_divergence(run, context, trained))
@@ -113,6 +117,7 @@ def summarise_training(
         valid=best_scores(decided, state, context.valid),
         seconds=seconds,
         threshold=binary_threshold(task),
+        temperature=task.temperature if isinstance(task, Classification) else None,
         stand_in_for=inputs.prepared.stand_in_for,
         weighting=describe_weighting(
             task, context.config.loss, lambda: task.decode(outputs_of(context, rows.x)), task.decode_targets(rows.y)

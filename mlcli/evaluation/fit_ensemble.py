@@ -9,17 +9,17 @@ from dataclasses import asdict, replace
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
 from mlcli.errors import DivergedError
+from mlcli.evaluation.calibration import calibrate
 from mlcli.evaluation.fit import TrainResult, binary_threshold, fit_run
 from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
 from mlcli.evaluation.refit import announce
-from mlcli.evaluation.threshold import tune_decoding
 from mlcli.io.atomic import create_folder, remove_folder
 from mlcli.io.json import encode_json, refuse_symlink
 from mlcli.io.signals import Interruption
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel
-from mlcli.models.task import output_of
+from mlcli.models.task import Classification, output_of
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.checkpoint import load_checkpoint
@@ -98,14 +98,15 @@ def _save_mean(run: Run, rows: MemberRows, inputs: Inputs, seconds: float) -> Tr
     valid = rows.out_of_fold()
     outputs = rows.outputs_out_of_fold([bundle.model for bundle in bundles])
     whole = InferenceModel(model).outputs(rows.whole.x.float())[: len(rows.whole)]
-    task = tune_decoding(inputs.task, config.evaluation, *rows.decoding_rows([bundle.model for bundle in bundles]))
+    held_out, networks = rows.take(inputs.prepared), [bundle.model for bundle in bundles]
+    task, validation = calibrate(inputs.task, config, *rows.decoding_rows(networks), held_out)
     train_scores = score_outputs(config, task, whole, rows.whole.y)
     valid_scores = score_outputs(config, task, outputs, valid.y) if len(valid) else {}
     first, histories = bundles[0], [read_metrics(member) for member in members]
     facts = bundle_facts(inputs, first.facts["best_epoch"], train_scores, valid_scores)
     MetricsLog(run.metrics).rewrite(histories[0])
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    Bundle(config, inputs.features, task, model, facts, (config.model,) * len(bundles)).save(run.model)
+    Bundle(config, inputs.features, task, model, facts, (config.model,) * len(bundles), validation).save(run.model)
     stopped: Stopped = "early" if any(member.read_manifest().status == "early" for member in members) else "finished"
     run.update_manifest(status=stopped, timings={"train": seconds}, members=len(bundles), n_parameters=n_parameters)
     for member in members:
@@ -122,6 +123,7 @@ def _save_mean(run: Run, rows: MemberRows, inputs: Inputs, seconds: float) -> Tr
         valid=valid_scores,
         seconds=seconds,
         threshold=binary_threshold(task),
+        temperature=task.temperature if isinstance(task, Classification) else None,
         stand_in_for=inputs.prepared.stand_in_for,
         weighting=describe_weighting(task, config.loss, lambda: task.decode(outputs), task.decode_targets(valid.y))
         if len(valid)

@@ -91,8 +91,9 @@ class MemberRows:
 
     def take(self, prepared: Prepared) -> Dataset:
         """The rows of `out_of_fold` as step 1 has them."""
-        rows = join_rows(prepared.splits.train, prepared.splits.valid)
-        return rows if self.held_out is None else take_rows(rows, np.concatenate(self.held_out))
+        if self.held_out is None:
+            return prepared.splits.valid
+        return take_rows(join_rows(prepared.splits.train, prepared.splits.valid), np.concatenate(self.held_out))
 
     def splits(self, prepared: Prepared) -> list[tuple[Dataset, Dataset]]:
         """Training and validation rows of each network as step 1 has them."""

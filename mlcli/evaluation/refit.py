@@ -13,8 +13,8 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
+from mlcli.evaluation.calibration import calibrate
 from mlcli.evaluation.out_of_fold import MemberRows, member_config
-from mlcli.evaluation.threshold import tune_decoding
 from mlcli.io.json import named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
@@ -106,8 +106,8 @@ def refit(
             f"no scores were computed. Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
             "training.clip_norm: 1"
         )
-    rows = context.valid if len(context.valid) else context.train
-    task = tune_decoding(inputs.task, config.evaluation, lambda: outputs_of(context, rows.x), rows.y)
+    rows, valid = context.valid if len(context.valid) else context.train, inputs.prepared.splits.valid
+    task, _ = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x), rows.y, valid)
     return Bundle(config, inputs.features, task, context.model.cpu().eval(), {})
 
 
@@ -122,7 +122,8 @@ def _refit_ensemble(
             break
     else:
         outputs, y = rows.decoding_rows(networks)
-        inputs = replace(inputs, task=tune_decoding(inputs.task, config.evaluation, outputs, y))
+        valid = rows.take(inputs.prepared)
+        inputs = replace(inputs, task=calibrate(inputs.task, config, outputs, y, valid)[0])
     model, members = Ensemble(networks, output_of(inputs.task)).eval(), (config.model,) * len(networks)
     return Bundle(config, inputs.features, inputs.task, model, {}, members)
 

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.config.sections.training import EvaluationConfig
-from mlcli.errors import DataError
-from mlcli.models.task import FittedTask, Regression
+from mlcli.config.sections.training import THRESHOLD_RULE, EvaluationConfig
+from mlcli.errors import DataError, UsageError
+from mlcli.metrics.conformal import ValidationScores
+from mlcli.models.task import Classification, FittedTask, Regression
+
+KEY = "evaluation.threshold"
+EXPECTED = (
+    "expected a number between 0 and 1, f1, balanced_accuracy, recall=0.9, precision=0.9 or cost=fp:1,fn:5 (what a "
+    "false positive and a false negative cost)"
+)
+
+
+def parse_threshold(text: str) -> float | str:
+    """A number, or a rule as evaluation.threshold has it. Raises UsageError."""
+    wanted = text.replace(" ", "")
+    if re.fullmatch(THRESHOLD_RULE, wanted):
+        return wanted
+    try:
+        number = float(wanted)
+    except ValueError:
+        number = np.nan
+    if not 0 < number < 1:
+        raise UsageError(f"--threshold '{text}': {EXPECTED}")
+    return number
 
 
 def tune_decoding(task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor) -> FittedTask:
@@ -33,41 +56,115 @@ def tune_decoding(task: FittedTask, config: EvaluationConfig, outputs: Callable[
     return task.with_threshold(choose_threshold(task.decode_targets(y), probabilities[:, 1], chosen))
 
 
-def choose_threshold(
-    truth: np.ndarray, positive_probability: np.ndarray, metric: Literal["f1", "balanced_accuracy"]
-) -> float:
-    """The cut t that maximises the metric when `probability >= t` means positive, among all cuts there are.
+def rechoose_threshold(task: FittedTask, kept: ValidationScores | None, text: str) -> Classification:
+    """The task with the threshold of `--threshold`. Raises UsageError and DataError."""
+    chosen = parse_threshold(text)
+    if not isinstance(task, Classification) or len(task.classes) != 2:
+        what = f"{len(task.classes)} classes" if isinstance(task, Classification) else "numbers"
+        raise UsageError(f"--threshold is for two classes; this model predicts {what}")
+    if not task.has_probabilities:
+        raise UsageError("--threshold needs probabilities, which this model does not give; train with another loss")
+    if isinstance(chosen, float):
+        return task.with_threshold(chosen)
+    kept = require_scores(kept, f"--threshold {text}")
+    return task.with_threshold(choose_threshold(kept.truth, kept.scores[:, 0], chosen, "--threshold"))
+
+
+def require_scores(kept: ValidationScores | None, option: str) -> ValidationScores:
+    """Raise UsageError where a bundle has nothing to choose by."""
+    if kept is None:
+        raise UsageError(
+            f"{option}: the model keeps no validation scores, by which it is chosen: an earlier version made it, or it "
+            "was trained without validation rows or without probabilities; train it again with dataset.split.valid "
+            "above 0"
+        )
+    return kept
+
+
+def check_level(level: float | None) -> None:
+    """Raise UsageError for an --interval that is no share."""
+    if level is not None and not 0 < level < 1:
+        raise UsageError(f"--interval: must be between 0 and 1, such as 0.9; got {level:g}")
+
+
+def describe_threshold(task: Classification, rule: float | str, kept: ValidationScores | None) -> str:
+    """The threshold, how it was chosen, and the class that it is for."""
+    chosen = "" if isinstance(rule, float) or kept is None else f", by {rule} on {len(kept.truth):,} validation rows"
+    return f"Threshold: {task.classes[1]!r} is predicted from a probability of {task.threshold:.4g} on{chosen}"
+
+
+class Counts(NamedTuple):
+    """At each cut, the rows predicted positive and those of them that are; whole numbers, so that ties are exact.
+
+    chosen, hits : int64 (n_cuts,)
+    positives    : of all n_rows
+    """
+
+    chosen: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    positives: int
+    n_rows: int
+
+
+def choose_threshold(truth: np.ndarray, positive_probability: np.ndarray, rule: str, key: str = KEY) -> float:
+    """The best cut t by the rule when `probability >= t` means positive, among all cuts there are.
 
     truth                : (n,) of 0 and 1
     positive_probability : (n,) in [0, 1]
+    rule                 : f1 or balanced_accuracy, which is maximised; recall=R, the highest cut with at least this
+                           recall; precision=P, the one of the highest recall with at least this precision;
+                           cost=fp:A,fn:B, the lowest cost of false positives and negatives
+    key                  : that asks for it, for messages
 
     A cut is midway between two neighbouring probabilities, or between 0 or 1 and the outermost; of equally
-    good ones, the nearest to 0.5 is chosen. Raises DataError when one class has no rows.
+    good ones, the nearest to 0.5 is chosen. Raises DataError when one class has no rows, or no cut is precise enough.
     """
     n_positive = int(truth.sum())
     if n_positive in (0, len(truth)):
         raise DataError(
-            f"evaluation.threshold: {metric} cannot be maximised on {len(truth)} validation rows of one class; "
-            "enlarge dataset.split.valid, or set evaluation.threshold to a number"
+            f"{key}: {rule} cannot be optimised on {len(truth)} validation rows of one class; "
+            "enlarge dataset.split.valid, or set the threshold to a number"
         )
     levels, inverse = np.unique(positive_probability, return_inverse=True)
     positives = np.bincount(inverse, weights=truth, minlength=len(levels)).astype(np.int64)
     hits = n_positive - np.concatenate([[0], positives.cumsum()])
     chosen = len(truth) - np.concatenate([[0], np.bincount(inverse, minlength=len(levels)).cumsum()])
-    if metric == "f1":
-        quality = 2 * hits / (chosen + n_positive)
-    else:  # balanced accuracy times 2 · P · N: whole numbers, so that ties are exact
-        n_negative = len(truth) - n_positive
-        quality = hits * n_negative + (n_negative - (chosen - hits)) * n_positive
-    best = _cuts(levels)[quality == quality.max()]
+    quality = _judge(Counts(chosen, hits, n_positive, len(truth)), rule, key)
+    if levels[-1] == 1:  # no cut leaves it below
+        quality = quality[:-1]
+    best = _cuts(levels)[: len(quality)][quality == quality.max()]
     return float(best[np.abs(best - 0.5).argmin()])
+
+
+def _judge(cuts: Counts, rule: str, key: str) -> NDArray[Any]:
+    """How good each cut is, (n_cuts,); the higher the better."""
+    name, *numbers = re.split("[=:,]", rule)
+    chosen, hits, n_positive, n_rows = cuts
+    false_positives = chosen - hits
+    if name == "f1":
+        return 2 * hits / (chosen + n_positive)
+    if name == "balanced_accuracy":  # times 2 · P · N
+        n_negative = n_rows - n_positive
+        return hits * n_negative + (n_negative - false_positives) * n_positive
+    if name == "cost":
+        costs = dict(zip(numbers[::2], map(float, numbers[1::2]), strict=True))
+        return -(costs["fp"] * false_positives + costs["fn"] * (n_positive - hits))
+    wanted = float(numbers[0]) - 1e-12
+    if name == "recall":
+        return np.where(hits >= wanted * n_positive, -chosen, -n_rows - 1)
+    enough = (hits >= wanted * chosen) & (hits > 0)
+    if not enough.any():
+        highest = (hits / np.maximum(chosen, 1)).max()
+        raise DataError(
+            f"{key}: {rule}: no threshold is so precise on the validation rows; the highest precision is {highest:.3g}"
+        )
+    return np.where(enough, hits * (n_rows + 1) - chosen, -1)
 
 
 def _cuts(levels: np.ndarray) -> np.ndarray:
     """Cut i leaves the i lowest of the ascending distinct levels below it.
 
-    None can leave a level of 1 below; the last cut then does not, which is harmless because predicting
-    no row positive is never better than predicting all so.
+    None can leave a level of 1 below; the last cut then does not.
     """
     edges = np.concatenate([[0.0], levels, [1.0]])
     middle = (edges[:-1] + edges[1:]) / 2

@@ -139,6 +139,11 @@ def show_signed(value: float | None) -> str:
     return f"{'−' if value < 0 else '+' if value > 0 else ''}{show_number(abs(value))}"
 
 
+def count(n: int, noun: str) -> str:
+    """1 row, 1,234 rows."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def show_percent(share: float) -> str:
     """12.3 %; what is more than nothing is never shown as 0."""
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"

@@ -74,7 +74,7 @@ def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTas
     weights = (weight @ affine.matrix).numpy()
     intercept = (weight @ affine.offset + bias).numpy()
     if isinstance(task, Classification):
-        intercept = task.correct(torch.from_numpy(intercept)).numpy()
+        intercept, weights = task.correct(torch.from_numpy(intercept)).numpy(), weights / task.temperature
     if isinstance(task, Regression) and task.output == "exp":
         return LinearWeights(affine.names, task.targets, weights, intercept + np.log(task.std), "log")
     if isinstance(task, Regression) and task.transforms:

@@ -171,9 +171,11 @@ class Regression:
 class Classification:
     """Classes in the order of the outputs; with two, the second is the positive one.
 
-    counts    : training rows of each class
-    threshold : lowest probability at which the second of two classes is predicted
-    divisors  : class weights by which the outputs' probabilities are divided (King and Zeng, 2001); none: not at all
+    counts      : training rows of each class
+    threshold   : lowest probability at which the second of two classes is predicted
+    divisors    : class weights by which the outputs' probabilities are divided (King and Zeng, 2001); none: not at all
+    temperature : by which the logits are then divided
+    uniform     : share of 1 / K in the probabilities, the rest of it being the softmax's
     """
 
     target: str
@@ -184,6 +186,8 @@ class Classification:
     threshold: float = 0.5
     kind: Literal["classification"] = "classification"
     divisors: tuple[float, ...] = ()
+    temperature: float = 1.0
+    uniform: float = 0.0
 
     @property
     def measured_as(self) -> MeasuredAs:
@@ -222,12 +226,7 @@ class Classification:
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""
         logits = self.correct(outputs.cpu().double())
-        probabilities = None
-        if self.has_probabilities and self.output == "softmax":
-            probabilities = logits.softmax(dim=1).numpy()
-        elif self.has_probabilities:
-            positive = logits[:, 0].sigmoid()
-            probabilities = torch.stack([1 - positive, positive], dim=1).numpy()
+        probabilities = self._probabilities(logits).numpy() if self.has_probabilities else None
         return Predictions(self._decide(logits).numpy(), probabilities, logits.numpy())
 
     def predicted_classes(self, outputs: torch.Tensor) -> torch.Tensor:
@@ -235,20 +234,27 @@ class Classification:
         return self._decide(self.correct(outputs))
 
     def correct(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits (…, n_outputs) of the probabilities divided by `divisors`: less their logarithms."""
-        if not self.divisors:
-            return logits
-        logs = torch.tensor(self.divisors, dtype=torch.float64).log()
-        return logits - (logs if self.output == "softmax" else logs[1:] - logs[:1]).to(logits)
+        """Logits (…, n_outputs) of the probabilities divided by `divisors`, less their logarithms, by `temperature`."""
+        if self.divisors:
+            logs = torch.tensor(self.divisors, dtype=torch.float64).log()
+            logits = logits - (logs if self.output == "softmax" else logs[1:] - logs[:1]).to(logits)
+        return logits if self.temperature == 1 else logits / self.temperature
+
+    def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Of corrected logits, float64 (n, n_outputs): float64 (n, K)."""
+        if self.output == "softmax":
+            shares = logits.softmax(dim=1)
+        else:
+            positive = logits[:, 0].sigmoid()
+            shares = torch.stack([1 - positive, positive], dim=1)
+        return shares if not self.uniform else shares * (1 - self.uniform) + self.uniform / len(self.classes)
 
     def _decide(self, outputs: torch.Tensor) -> torch.Tensor:
         if not self.has_probabilities:
             return (outputs[:, 0] > 0).long()
         if len(self.classes) > 2:
             return outputs.argmax(dim=1)
-        logits = outputs.cpu().double()
-        positive = logits.softmax(dim=1)[:, 1] if self.output == "softmax" else logits[:, 0].sigmoid()
-        return (positive >= self.threshold).long()
+        return (self._probabilities(outputs.cpu().double())[:, 1] >= self.threshold).long()
 
     def with_threshold(self, threshold: float) -> Self:
         """The same task with another decision threshold."""

@@ -16,11 +16,11 @@ from mlcli.data.tables.types import Images, SplitName
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import Mistakes, find_mistakes
-from mlcli.io.text import show_seconds
+from mlcli.io.text import count, show_seconds
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reports.gallery import EvaluatedModel
 from mlcli.reports.html import render
-from mlcli.reports.scores import view_scores
+from mlcli.reports.scores import coverage_table, describe_coverage, view_scores
 from mlcli.runs.manifest import RunManifest
 
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
@@ -80,6 +80,8 @@ def render_report(facts: ReportFacts) -> str:
         evaluation=facts.evaluation,
         split=SPLIT_NAMES[facts.evaluation.split],
         view=view_scores(facts.evaluation),
+        coverage_title=describe_coverage(facts.evaluation),
+        coverage=coverage_table(facts.evaluation),
         figures=figures,
         max_open_rows=MAX_OPEN_ROWS,
     )
@@ -131,7 +133,7 @@ def describe_training(subject: EvaluatedModel, config: Config, manifest: RunMani
         inputs = f"images of {' × '.join(map(str, subject.data.pixels.shape[1:]))} pixels"
     else:
         n = len(subject.data.features)
-        inputs = f"{n:,} column{'' if n == 1 else 's'}"
+        inputs = count(n, "column")
     return f"{_network(config.model)} that {_aim(subject.task)} from {inputs} of {source}{stand_in}."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,8 @@ from mlcli.evaluation.importance import Importances
 from mlcli.metrics.catalog import CATALOG, higher_is_better
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import ranking_scores
+from mlcli.models.coefficients import LinearWeights, WeightsTable
+from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
 from mlcli.reports.figures.columns import draw_first_layer, draw_importance, draw_weights
@@ -28,6 +30,7 @@ from mlcli.reports.figures.learning import (
 )
 from mlcli.reports.figures.probabilities import draw_calibration, draw_thresholds
 from mlcli.reports.figures.regression import draw_decision_boundary, draw_heat_map, draw_line_fit, draw_residuals
+from mlcli.runs.bundle import Bundle
 from mlcli.training.state import EpochRecord
 
 if TYPE_CHECKING:
@@ -144,3 +147,31 @@ def _of_inputs(subject: EvaluatedModel) -> dict[str, Figure]:
         case (first, second), Classification(classes=classes):
             return {"decision_boundary": draw_decision_boundary(answers, points, truth, (first, second), classes)}
     return {}
+
+
+def shown_weights(bundle: Bundle) -> dict[str, Any]:
+    """The weights that a figure can show: those of pixels as images, those of a linear model as bars."""
+    if not isinstance(bundle.model, Mlp) or bundle.model.is_embedded:
+        return {}
+    linear = not bundle.config.model.hidden
+    weights = next(p for p in bundle.model.parameters() if p.ndim == 2).detach().numpy()
+    if shape := bundle.features.schema.image_shape:
+        if weights.shape[1] != np.prod(shape):
+            return {}
+        names = bundle.task.classes if linear and isinstance(bundle.task, Classification) else ()
+        return {"first_layer": weights.reshape(-1, *shape), "unit_names": names[-len(weights) :]}
+    if not linear:
+        return {}
+    return {"input_weights": weights.T, "input_names": bundle.features.layout.names}
+
+
+def describe_weights(table: LinearWeights) -> WeightsTable:
+    """A linear model's weights for the report."""
+    summed = {"target": "prediction", "log": "logarithm of the prediction"}.get(table.unit, table.unit)
+    return WeightsTable(
+        features=table.features,
+        outputs=table.outputs,
+        weights=tuple(map(tuple, table.weights.T.tolist())),
+        bias=tuple(table.intercept.tolist()),
+        caption=f"Weights in the data's own units: what one more unit of a feature adds to the {summed}.",
+    )

@@ -17,6 +17,7 @@ from mlcli.data.tables.types import SplitName
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.report import FeatureReport, feature_notes
+from mlcli.io.text import count
 from mlcli.metrics.catalog import CATALOG
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Step
@@ -101,7 +102,7 @@ def narrate_features(config: Config, features: FittedFeatures) -> Iterator[str]:
     yield f"Everything is fitted on the {report.rows:,} training rows alone."
     yield from (about(config, key) for key in _transform_keys(report))
     yield from (f"{_capitalised(note)}." for note in feature_notes(report))
-    yield f"Dimension (dimensión): {features.layout.width:,} inputs of the network per row."
+    yield f"Dimension (dimensión): {count(features.layout.width, 'input')} of the network per row."
 
 
 def _transform_keys(report: FeatureReport) -> Iterator[str]:

@@ -79,6 +79,28 @@ def describe_folds(folds: FoldScores) -> str:
     return f"Cross-validation: {folds.n_folds} folds of {rows}{how}{repeats}"
 
 
+def describe_coverage(evaluation: Evaluation) -> str:
+    """What is covered, as a heading."""
+    what = "sets of classes" if evaluation.classes else "intervals"
+    return f"{100 * (evaluation.interval or 0):.4g} % {what} on {evaluation.n_rows:,} {evaluation.split} rows"
+
+
+def coverage_table(evaluation: Evaluation) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Columns and rows: how often the truth is contained, of each target, or of all rows and each class."""
+    rows = [
+        (
+            own.name or "all rows",
+            show_number(own.value),
+            f"{show_number(own.low)} – {show_number(own.high)}",
+            show_number(own.mean_size),
+            f"{own.n_rows:,}",
+        )
+        for own in evaluation.coverage
+    ]
+    size = "mean classes" if evaluation.classes else "mean width"
+    return ("", "contain the truth", f"{evaluation.confidence:.0%} interval", size, "rows"), rows
+
+
 def show_difference(difference: ScoreDifference) -> str:
     """The difference with its sign, and its interval in brackets where there is one."""
     sides = () if difference.low is None or difference.high is None else (difference.low, difference.high)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,15 +21,23 @@ from mlcli.features.state import FeatureLayout
 from mlcli.io.atomic import atomic_folder, write_json
 from mlcli.io.json import from_json, strict_json
 from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.metrics.conformal import ValidationScores
 from mlcli.models.coefficients import LinearWeights, tabulate_weights
 from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel, map_alone, single_thread
 from mlcli.models.networks import make_network
 from mlcli.models.task import FittedTask, Predictions, Regression, output_of, task_from_json, task_to_json
-from mlcli.runs.bundle_manifest import KIND, BundleContent, BundleManifest, oldest_schema, read_bundle_manifest
+from mlcli.runs.bundle_manifest import (
+    KIND,
+    BundleContent,
+    BundleManifest,
+    oldest_schema,
+    read_bundle_manifest,
+)
 from mlcli.runs.folder import BUNDLE_FILE
 
-WEIGHTS = "weights.safetensors"
+# Versions that know nothing of VALIDATION leave it alone.
+WEIGHTS, VALIDATION = "weights.safetensors", "validation.safetensors"
 # Numbers of the inputs that one thread takes at a time: 16 MiB.
 PORTION = 2**22
 PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", "origin"}
@@ -38,8 +47,9 @@ PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", 
 class Bundle:
     """A trained model with the features and the task it belongs to.
 
-    facts   : `bundle_facts`; numbers that are not finite are read back as text
-    members : the configuration of each network, where the model is an `Ensemble`; else empty
+    facts      : `bundle_facts`; numbers that are not finite are read back as text
+    members    : the configuration of each network, where the model is an `Ensemble`; else empty
+    validation : what thresholds and intervals are chosen by; None where there is nothing, as in earlier versions
     """
 
     config: Config
@@ -48,6 +58,7 @@ class Bundle:
     model: nn.Module
     facts: dict[str, Any]
     members: tuple[ModelConfig, ...] = ()
+    validation: ValidationScores | None = None
 
     def save(self, path: Path) -> None:
         """Write the folder `path`; it replaces one that is there."""
@@ -62,6 +73,9 @@ class Bundle:
         with atomic_folder(path, KIND) as new:
             write_json(new / BUNDLE_FILE, strict_json(content.to_json()))
             write_tensors(new / WEIGHTS, tensors)
+            if self.validation is not None:
+                numbers = {name: torch.from_numpy(array) for name, array in vars(self.validation).items()}
+                write_tensors(new / VALIDATION, numbers)
 
     def outputs(self, data: Dataset) -> Tensor:
         """Raw outputs, float32 (n, n_outputs); a row's are the same to the bit, whatever the other rows are."""
@@ -111,9 +125,28 @@ def load_weights(manifest: BundleManifest) -> Bundle:
         task = _check_task(_read_task(content.task, config))
         members = from_json(tuple[ModelConfig, ...], content.members, "members")
         model = _build(config.model, members, features.layout, task, parts["model"])
+        validation = _read_validation(manifest.folder / VALIDATION, task)
     except ArtefactError as error:
         raise ArtefactError(f"{manifest.folder}: {error}") from None
-    return Bundle(config, features, task, model, content.facts, members)
+    return Bundle(config, features, task, model, content.facts, members, validation)
+
+
+def _read_validation(path: Path, task: FittedTask) -> ValidationScores | None:
+    """None where the bundle has none."""
+    if not path.exists():
+        return None
+    tensors = read_tensors(path)
+    wanted = {"scores": torch.float64, "truth": torch.int64, "weights": torch.float64}
+    if {name: tensor.dtype for name, tensor in tensors.items()} != wanted:
+        raise ArtefactError(f"{VALIDATION}: expected {', '.join(wanted)}; train again")
+    scores, truth, weights = (tensors[name].numpy() for name in wanted)
+    n_columns, n_classes = (task.n_outputs, 1) if isinstance(task, Regression) else (1, len(task.classes))
+    sound = scores.shape == (len(truth), n_columns) and weights.shape == truth.shape == (len(truth),) and len(truth)
+    if not sound or not np.isfinite(scores).all() or not ((weights > 0) & (weights <= 1)).all():
+        raise ArtefactError(f"{VALIDATION}: its numbers do not fit together; train again")
+    if truth.min() < 0 or truth.max() >= n_classes:
+        raise ArtefactError(f"{VALIDATION}: a class that the model does not have; train again")
+    return ValidationScores(scores, truth, weights)
 
 
 def _portable(config: Config) -> dict[str, Any]:
@@ -166,6 +199,7 @@ def _check_task(task: FittedTask) -> FittedTask:
         n_classes = len(set(task.classes))
         paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0
         sound = paired and n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
+        sound = sound and task.temperature > 0 and 0 <= task.uniform < 1
     if not sound:
         raise ArtefactError("the task's targets or classes do not fit together; train again")
     return task

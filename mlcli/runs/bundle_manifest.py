@@ -21,7 +21,7 @@ from mlcli.runs.folder import BUNDLE_FILE, is_run
 
 KIND = "bundle"
 # Version 2 added ensembles, 3 boolean and date columns and counted words, 4 TabM and embedded numbers, 5 transformed
-# targets and shares of ranks; a bundle without them is written as 1, which every version reads.
+# targets, shares of ranks and temperatures; a bundle without them is written as 1, which every version reads.
 SCHEMA_VERSION, NETWORKS_VERSION, COLUMNS_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 5, 4, 3, 2, 1
 _FIRST_KINDS = ("number", "category")
 # Of an image: a limit, as rows are read before the weights show that a shape is wrong.
@@ -55,7 +55,7 @@ def oldest_schema(
     features: Mapping[str, Any], task: Mapping[str, Any], networks: Sequence[ModelConfig], is_ensemble: bool
 ) -> int:
     """The oldest version of bundle.json that can hold these features, task and networks."""
-    if task.get("transforms") or features["plan"].get("quantile"):
+    if task.get("transforms") or features["plan"].get("quantile") or task.get("temperature", 1.0) != 1:
         return SCHEMA_VERSION
     if any(one.name != "mlp" or one.embedding.name != "none" for one in networks):
         return NETWORKS_VERSION

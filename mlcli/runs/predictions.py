@@ -1,35 +1,27 @@
-"""Predictions: as a table in a file, saved beside a run's scores, and compared with another run's."""
+"""Predictions saved beside a run's scores, and compared with another run's."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
 from mlcli.data.tables.types import SplitName
-from mlcli.errors import ArtefactError, UsageError
-from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify_folder, write_file, write_json
+from mlcli.errors import ArtefactError
+from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify_folder, write_json
 from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.text import printable
 from mlcli.metrics.measure import ScoreDifference, compare_predictions
 from mlcli.metrics.scorer import QUICK
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord
-
-Format = Literal["csv", "parquet", "jsonl"]
-FORMATS: tuple[str, ...] = get_args(Format)
-SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 FOLDER = KIND = "predictions"
 FACTS, NUMBERS = "predictions.json", "predictions.safetensors"
@@ -38,66 +30,6 @@ SCHEMA_VERSION = 1
 MAX_BYTES = 64 << 20
 # Level of the intervals where no run was measured.
 CONFIDENCE = 0.95
-
-
-def prediction_frame(task: FittedTask, predictions: Predictions) -> pl.DataFrame:
-    """One row a prediction.
-
-    Classes: `prediction` and, where the model has them, `probability_<class>`. Numbers: `prediction`, or
-    `prediction_<target>` for several targets, in the target's units.
-    """
-    if isinstance(task, Classification):
-        names = pl.Series("prediction", list(task.classes), dtype=pl.String)
-        columns = [names.gather(predictions.values)]
-        if predictions.probabilities is not None:
-            shares = predictions.probabilities
-            columns += [pl.Series(f"probability_{name}", shares[:, k]) for k, name in enumerate(task.classes)]
-        return pl.DataFrame(columns)
-    several = len(task.targets) > 1
-    return pl.DataFrame(
-        [
-            pl.Series(f"prediction_{name}" if several else "prediction", predictions.values[:, k])
-            for k, name in enumerate(task.targets)
-        ]
-    )
-
-
-def choose_format(path: Path | None, asked: str | None) -> Format:
-    """The format asked for, else that of the suffix, else CSV on stdout. Raises UsageError."""
-    if asked is not None:
-        if asked not in FORMATS:
-            raise UsageError(f"--format: must be one of {', '.join(FORMATS)}; got '{asked}'")
-        return next(known for known in get_args(Format) if known == asked)
-    if path is None or str(path) == "-":
-        return "csv"
-    if (known := SUFFIXES.get(path.suffix.lower())) is None:
-        raise UsageError(f"{path}: unknown suffix; use {', '.join(SUFFIXES)}, or name it with --format")
-    return known
-
-
-def write_predictions(frame: pl.DataFrame, path: Path | None, file_format: Format) -> None:
-    """Write to a file, whole or not at all, or to stdout: on a terminal without control characters."""
-    content = _render(frame, file_format)
-    if path is not None:
-        write_file(path, content)
-        return
-    if sys.stdout.isatty():
-        content = memoryview(printable(bytes(content).decode(errors="replace"), keep="\n\t").encode())
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
-
-
-def _render(frame: pl.DataFrame, file_format: Format) -> memoryview:
-    """The file's bytes. Polars never sees the file: its messages about a full disk or a closed pipe are vague."""
-    buffer = io.BytesIO()
-    match file_format:
-        case "csv":
-            frame.write_csv(buffer)
-        case "jsonl":
-            frame.write_ndjson(buffer)
-        case "parquet":
-            frame.write_parquet(buffer)
-    return buffer.getbuffer()
 
 
 @dataclass(frozen=True, eq=False)

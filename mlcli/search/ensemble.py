@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config
+from mlcli.evaluation.calibration import calibrate
 from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
-from mlcli.evaluation.threshold import tune_decoding
 from mlcli.metrics.scorer import measure_outputs
 from mlcli.models.ensembles import Ensemble, combine_outputs
 from mlcli.models.networks import Network, make_network
@@ -161,7 +161,8 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     config = ensemble_config(member.config, len(ensemble.members))
     networks = [build_network(member.config, network, inputs) for member, network in ensemble.members]
     model, valid = Ensemble(networks, output_of(inputs.task)).eval(), ensemble.rows.out_of_fold()
-    task = tune_decoding(inputs.task, config.evaluation, lambda: ensemble.outputs, valid.y)
+    held_out = ensemble.rows.take(inputs.prepared)
+    task, validation = calibrate(inputs.task, config, lambda: ensemble.outputs, valid.y, held_out)
     whole = ensemble.rows.whole
     with torch.inference_mode():
         outputs = torch.cat([model(part) for part in torch.split(whole.x, SCORING_BATCH)])
@@ -178,7 +179,7 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     with run.lock():
         MetricsLog(run.metrics).rewrite(first.history)
         members = tuple(member.config.model for member, _ in ensemble.members)
-        Bundle(config, inputs.features, task, model, facts, members).save(run.model)
+        Bundle(config, inputs.features, task, model, facts, members, validation).save(run.model)
     return run
 
 

@@ -12,7 +12,7 @@ import typer
 from mlcli.data.notes import profile_notes
 from mlcli.errors import UsageError
 from mlcli.io.memory import shown_size
-from mlcli.io.text import printable, some_lines, some_of
+from mlcli.io.text import count, printable, some_lines, some_of
 from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def show_features(screen: Screen, result: FeaturesResult) -> None:
     for note in feature_notes(features.report):
         screen.say(f"· {note}")
     embedded = f" and {len(layout.embedded)} embedded categories" if layout.embedded else ""
-    screen.heading(f"{layout.n_numeric} numeric inputs{embedded} for the network")
+    screen.heading(f"{count(layout.n_numeric, 'numeric input')}{embedded} for the network")
 
 
 def show_checked(screen: Screen, result: CheckResult) -> None:

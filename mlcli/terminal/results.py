@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from mlcli.io.text import show_number
+from mlcli.io.text import count, show_number
 from mlcli.reports.scores import (
     VERDICTS,
+    coverage_table,
+    describe_coverage,
     describe_folds,
     footnotes,
     show_difference,
@@ -53,6 +55,8 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
         screen.heading(f"{title} before the first epoch ended")
     if result.threshold not in (None, 0.5):
         screen.say(f"Decision threshold chosen on the validation rows: {result.threshold:.4f}")
+    if result.temperature not in (None, 1.0):
+        screen.say(f"Temperature of the probabilities, of the lowest validation log loss: {result.temperature:.3f}")
     if result.weighting is not None:
         screen.warn(result.weighting)
 
@@ -63,6 +67,8 @@ def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
     _warn_of_stand_in(screen, evaluation.stand_in_for)
     _show_scores(screen, result)
     _show_baselines(screen, evaluation)
+    if evaluation.coverage:
+        screen.table(*coverage_table(evaluation), title=describe_coverage(evaluation))
     _show_seeds(screen, evaluation)
     _show_folds(screen, evaluation)
     if evaluation.per_class:
@@ -79,17 +85,20 @@ def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
 def show_predictions(screen: Screen, result: PredictResult) -> None:
     """A few rows and where all are; nothing when they went to stdout."""
     if result.path is None:
-        screen.say(f"{result.n_rows:,} rows predicted")
+        screen.say(f"{count(result.n_rows, 'row')} predicted")
         return
     columns = result.preview.columns
-    rows = [
-        [show_number(value) if isinstance(value, float) else str(value) for value in row]
-        for row in result.preview.rows()
-    ]
+    rows = [list(map(_show_cell, row)) for row in result.preview.rows()]
     shown = _fitting(columns, rows, screen.stderr.width)
     screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
     more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
     screen.say(f"All {result.n_rows:,} predictions: {result.path}{more}")
+
+
+def _show_cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return show_number(value) if isinstance(value, float) else str(value)
 
 
 def _show_scores(screen: Screen, result: EvaluateResult) -> None:

@@ -54,7 +54,7 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
         (reporter.warn if finding.serious else reporter.say)(finding.text)
     train = prepared.splits.train
     task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
-    _check_threshold(config, task)
+    _check_probability_keys(config, task)
     features = obtain_features(
         prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
     )
@@ -62,14 +62,16 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
     return Inputs(prepared, task, features)
 
 
-def _check_threshold(config: Config, task: FittedTask) -> None:
-    if config.evaluation.threshold == 0.5 or not isinstance(task, Classification):
+def _check_probability_keys(config: Config, task: FittedTask) -> None:
+    if not isinstance(task, Classification):
         return
-    if len(task.classes) > 2:
+    settings = config.evaluation
+    wanted = {"threshold": settings.threshold != 0.5, "calibration": settings.calibration == "temperature"}
+    if wanted["threshold"] and len(task.classes) > 2:
         raise config_error("evaluation.threshold", f"is for two classes; there are {len(task.classes)}, so remove it")
-    if not task.has_probabilities:
+    for name in [name for name, is_used in wanted.items() if is_used and not task.has_probabilities]:
         used = f"loss {config.loss.name}" if config.loss.name != "auto" else f"output {config.model.output}"
-        raise config_error("evaluation.threshold", f"needs probabilities, which {used} does not give; remove it")
+        raise config_error(f"evaluation.{name}", f"needs probabilities, which {used} does not give; remove it")
 
 
 def make_context(

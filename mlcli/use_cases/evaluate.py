@@ -25,6 +25,7 @@ from mlcli.evaluation.baselines import (
     obtain_baselines,
     predict_baselines,
 )
+from mlcli.evaluation.certainty import NOTHING_ASKED, Certainty, cover, decide_threshold, with_evaluation
 from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
@@ -33,14 +34,12 @@ from mlcli.evaluation.refit import measure_seeds
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
 from mlcli.metrics.probabilities import describe_weighting
-from mlcli.models.coefficients import LinearWeights, WeightsTable
-from mlcli.models.networks import Mlp
-from mlcli.models.task import Classification, Predictions
+from mlcli.models.task import Predictions
 from mlcli.reporter import Reporter
 from mlcli.reports.evaluation_page import gather_facts, render_report
 from mlcli.reports.figures.style import svg_text
-from mlcli.reports.gallery import EvaluatedModel, draw_gallery
-from mlcli.runs.bundle import Bundle, load_bundle
+from mlcli.reports.gallery import EvaluatedModel, describe_weights, draw_gallery, shown_weights
+from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
@@ -50,7 +49,7 @@ from mlcli.training.inputs import Inputs
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # Keys of `evaluation` that training uses.
-TRAINED_WITH = ("threshold", "positive")
+TRAINED_WITH = ("threshold", "positive", "calibration")
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,20 @@ class EvaluateResult:
         }
 
 
-def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], reporter: Reporter) -> EvaluateResult:
+def evaluate(
+    run: Run,
+    split: str,
+    bounds: Sequence[str],
+    sets: Sequence[str],
+    reporter: Reporter,
+    certainty: Certainty = NOTHING_ASKED,
+) -> EvaluateResult:
     """Measure a run's model on one split, beside baselines; write metrics, figures and report."""
     config = evaluated_config(run, sets)
     manifest = run.read_manifest()
     require_trainable(run, manifest, config)
-    bundle = load_bundle(run.model)
+    bundle = decide_threshold(run, certainty, reporter)
+    config = with_evaluation(config, threshold=bundle.config.evaluation.threshold)
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_data_of(run, reporter)
@@ -104,7 +111,9 @@ def evaluate(run: Run, split: str, bounds: Sequence[str], sets: Sequence[str], r
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     predictions = bundle.predict(data) if rows is None else rows.predict(bundle)
     subject = measure_bundle(run, bundle, data, predictions, baselines, name, looks)
-    subject = replace(subject, evaluation=replace(subject.evaluation, seeds=seeds, folds=folds))
+    covered = cover(bundle, data, predictions, certainty.interval, name, reporter)
+    evaluation = replace(subject.evaluation, seeds=seeds, folds=folds, interval=certainty.interval, coverage=covered)
+    subject = replace(subject, evaluation=evaluation)
     reporter.explain("scores", bundle.config, subject.evaluation)
     figures = {title: svg_text(figure) for title, figure in draw_gallery(subject).items()}
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
@@ -253,31 +262,3 @@ def saved_predictions(prepared: Prepared, split: SplitName, subject: EvaluatedMo
     """The predictions row by row, with the fingerprint of the rows."""
     rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
     return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions)
-
-
-def shown_weights(bundle: Bundle) -> dict[str, Any]:
-    """The weights that a figure can show: those of pixels as images, those of a linear model as bars."""
-    if not isinstance(bundle.model, Mlp) or bundle.model.is_embedded:
-        return {}
-    linear = not bundle.config.model.hidden
-    weights = next(p for p in bundle.model.parameters() if p.ndim == 2).detach().numpy()
-    if shape := bundle.features.schema.image_shape:
-        if weights.shape[1] != np.prod(shape):
-            return {}
-        names = bundle.task.classes if linear and isinstance(bundle.task, Classification) else ()
-        return {"first_layer": weights.reshape(-1, *shape), "unit_names": names[-len(weights) :]}
-    if not linear:
-        return {}
-    return {"input_weights": weights.T, "input_names": bundle.features.layout.names}
-
-
-def describe_weights(table: LinearWeights) -> WeightsTable:
-    """A linear model's weights for the report."""
-    summed = {"target": "prediction", "log": "logarithm of the prediction"}.get(table.unit, table.unit)
-    return WeightsTable(
-        features=table.features,
-        outputs=table.outputs,
-        weights=tuple(map(tuple, table.weights.T.tolist())),
-        bias=tuple(table.intercept.tolist()),
-        caption=f"Weights in the data's own units: what one more unit of a feature adds to the {summed}.",
-    )

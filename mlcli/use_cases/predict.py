@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,29 @@ import polars as pl
 from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Images
 from mlcli.errors import DataError, UsageError
+from mlcli.evaluation.fit import binary_threshold
+from mlcli.evaluation.threshold import (
+    check_level,
+    describe_threshold,
+    parse_threshold,
+    rechoose_threshold,
+    require_scores,
+)
 from mlcli.features.far_values import FarValues, find_far_values, tell_far_values
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import describe_weighting
-from mlcli.models.task import Predictions
+from mlcli.models.task import Classification, Predictions
 from mlcli.reporter import Reporter
-from mlcli.runs.bundle import load_weights
+from mlcli.runs.bundle import Bundle, load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
-from mlcli.runs.predictions import choose_format, prediction_frame, write_predictions
+from mlcli.runs.prediction_frame import (
+    choose_format,
+    interval_frame,
+    prediction_frame,
+    require_separable,
+    write_predictions,
+)
 from mlcli.runs.recorder import prepare_data_of
 
 PREVIEW_ROWS = 5
@@ -32,33 +46,47 @@ class PredictRequest:
     given  : None for the run's test rows
     output : None writes to stdout, or for the test rows to the run's folder
     keep   : input columns copied beside the predictions
+    threshold, interval : of `--threshold` and `--interval`
     """
 
     given: PredictionInput | None
     output: Path | None
     file_format: str | None
     keep: tuple[str, ...]
+    threshold: str | None = None
+    interval: float | None = None
 
 
 @dataclass(frozen=True)
 class PredictResult:
-    """The number of rows predicted, and the file; None for stdout. far : cells far from the training rows'."""
+    """The number of rows predicted, and the file; None for stdout. far : cells far from the training rows'.
 
+    model     : the run, or the bundle's folder
+    threshold : of two classes with probabilities
+    interval  : level of the intervals or sets
+    """
+
+    model: str
     n_rows: int
     path: Path | None
     unseen: dict[str, int]
     far: tuple[FarValues, ...]
     preview: pl.DataFrame
     stand_in_for: str | None
+    threshold: float | None
+    interval: float | None
 
     def to_json(self) -> dict[str, Any]:
         """The document of `predict --json`."""
         return {
+            "model": self.model,
             "rows": self.n_rows,
             "file": self.path,
             "unseen_categories": self.unseen,
             "far_values": self.far,
             "stand_in_for": self.stand_in_for,
+            "threshold": self.threshold,
+            "interval": self.interval,
         }
 
 
@@ -67,7 +95,10 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
 
     run : the one that the bundle belongs to, when it has one
     """
-    where, bundle = outline.folder, load_weights(outline)
+    where, model = outline.folder, str(run or outline.folder)
+    reporter.say(f"Model: {model}")
+    bundle = _with_threshold(load_weights(outline), request.threshold, reporter)
+    check_level(request.interval)
     stand_in_for = bundle.facts.get("stand_in_for")
     if stand_in_for:
         reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
@@ -82,7 +113,13 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
         reporter.warn(weighting)
-    frame = add_input_columns(prediction_frame(bundle.task, predictions), given, request.keep)
+    frame = prediction_frame(bundle.task, predictions)
+    if request.interval is not None:
+        kept = require_scores(bundle.validation, f"--interval {request.interval:g}")
+        frame = pl.concat([frame, interval_frame(bundle.task, kept, predictions, request.interval)], how="horizontal")
+        if file_format == "csv" and isinstance(bundle.task, Classification):
+            require_separable(bundle.task)
+    frame = add_input_columns(frame, given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():
         reporter.warn(f"column '{column}': {count} cells have values unseen in training")
@@ -95,7 +132,26 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     elif str(path) == "-":
         path = None
     write_predictions(frame, path, file_format)
-    return PredictResult(len(predictions), path, unseen, far, frame.head(PREVIEW_ROWS), stand_in_for)
+    return PredictResult(
+        model=model,
+        n_rows=len(predictions),
+        path=path,
+        unseen=unseen,
+        far=far,
+        preview=frame.head(PREVIEW_ROWS),
+        stand_in_for=stand_in_for,
+        threshold=binary_threshold(bundle.task),
+        interval=request.interval,
+    )
+
+
+def _with_threshold(bundle: Bundle, text: str | None, reporter: Reporter) -> Bundle:
+    """The bundle with the threshold of `--threshold`."""
+    if text is None:
+        return bundle
+    task = rechoose_threshold(bundle.task, bundle.validation, text)
+    reporter.say(describe_threshold(task, parse_threshold(text), bundle.validation))
+    return replace(bundle, task=task)
 
 
 def read_test_rows(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:

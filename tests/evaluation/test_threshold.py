@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from mlcli.errors import DataError
-from mlcli.evaluation.threshold import choose_threshold
+from mlcli.errors import DataError, UsageError
+from mlcli.evaluation.threshold import choose_threshold, parse_threshold
 
 SCORES = {"f1": f1_score, "balanced_accuracy": balanced_accuracy_score}
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=14).filter(
@@ -57,5 +57,47 @@ def test_neighbouring_floats_are_told_apart(low, high, metric):
 
 @pytest.mark.parametrize("truth", [[0, 0], [1, 1], []])
 def test_one_class_leaves_nothing_to_choose(truth):
-    with pytest.raises(DataError, match=r"f1 cannot be maximised on \d validation rows"):
+    with pytest.raises(DataError, match=r"f1 cannot be optimised on \d validation rows"):
         choose_threshold(np.array(truth, dtype=int), np.full(len(truth), 0.5), "f1")
+
+
+# How good false and true positives are among n positive rows, by the rule; None where they are not allowed.
+RULES = {
+    "recall=0.7": lambda fp, tp, n: (-fp - tp,) if tp >= 0.7 * n else None,
+    "recall=1": lambda fp, tp, n: (-fp,) if tp == n else None,
+    "precision=0.6": lambda fp, tp, n: (tp, -fp) if tp and tp >= 0.6 * (tp + fp) else None,
+    "cost=fp:1,fn:5": lambda fp, tp, n: (-fp - 5 * (n - tp),),
+    "cost=fn:1,fp:7.5": lambda fp, tp, n: (-7.5 * fp - (n - tp),),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=30, deadline=None)
+@given(rows=ROWS)
+def test_rules_find_the_best_of_all_cuts(rows, rule):
+    truth, probability = np.array([t for t, _ in rows]), np.array([p / 9 for _, p in rows])  # none is 1
+
+    def judge(cut):
+        chosen = probability >= cut
+        return RULES[rule]((chosen & (truth == 0)).sum(), (chosen & (truth == 1)).sum(), truth.sum())
+
+    able = [judge(cut) for cut in {0.0, *probability, 1.0} if judge(cut) is not None]
+    if not able:
+        with pytest.raises(DataError, match="no threshold is so precise"):
+            choose_threshold(truth, probability, rule)
+    else:
+        assert judge(choose_threshold(truth, probability, rule)) == max(able)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.3", 0.3), ("f1", "f1"), ("recall=.9", "recall=.9"), ("cost=fp:1, fn:5", "cost=fp:1,fn:5")],
+)
+def test_a_threshold_is_a_number_or_a_rule(text, value):
+    assert parse_threshold(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "1", "1.5", "nan", "F2", "recall=1.2", "recall", "cost=fp:1", "cost=fp:-1,fn:2"])
+def test_other_thresholds_are_refused(text):
+    with pytest.raises(UsageError, match="expected a number between 0 and 1, f1"):
+        parse_threshold(text)

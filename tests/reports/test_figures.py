@@ -159,7 +159,7 @@ def test_names_reach_the_picture_as_text():
         ("rate", "The learning rate peaks at 0.2 in epoch 2"),
         ("rate, falling", "The learning rate changes from 0.2 to 0.1"),
         ("calibration, no rows", "Calibration: undefined without rows"),
-        ("thresholds", "F1 is 0.667 at the threshold 0.5; its maximum is 1.000 at 0.205"),
+        ("thresholds", "F1 is 0.667 at the threshold 0.5; its maximum is 1.000 at 0.4"),
         ("thresholds, one class", "Thresholds: undefined for rows of one class"),
         ("importance", "Most important for accuracy: x0"),
         ("importance, unsure", "No column is significantly important"),
@@ -188,8 +188,9 @@ def test_threshold_curves_are_those_of_scikit_learn():
     from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score
 
     truth, probabilities = scored(2, 80)
-    curves = trace_thresholds(truth, probabilities[:, 1])
-    for at in (0, 37, 100, 150):
+    curves = trace_thresholds(truth, probabilities[:, 1], 0.4)
+    assert set(curves.thresholds) == {0.0, 0.4, 1.0, *probabilities[:, 1]}
+    for at in (0, 20, 40, 60):
         chosen = probabilities[:, 1] >= curves.thresholds[at]
         for name, score in (
             ("precision", precision_score),

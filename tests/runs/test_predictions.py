@@ -169,4 +169,4 @@ def test_evaluate_keeps_what_predict_says(workspace, mlcli):
     assert mlcli("predict", "-o", "told.jsonl").code == 0
     told = [json.loads(line) for line in Path("told.jsonl").read_text().splitlines()]
     assert [kept.task.classes[value] for value in kept.predictions.values] == [row["prediction"] for row in told]
-    assert [row["probability_setosa"] for row in told] == kept.predictions.probabilities[:, 0].tolist()
+    assert [row["probability_setosa"] for row in told] == pytest.approx(kept.predictions.probabilities[:, 0], rel=1e-7)

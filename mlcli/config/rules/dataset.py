@@ -172,6 +172,8 @@ def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
     if isinstance(config.evaluation.threshold, str):
         message = f"choosing the threshold by {config.evaluation.threshold} {needs}"
         yield ConfigIssue(("evaluation", "threshold"), message, reads=reads)
+    if config.evaluation.calibration == "temperature":
+        yield ConfigIssue(("evaluation", "calibration"), f"temperature scaling {needs}", reads=reads)
 
 
 def check_columns(config: Config) -> Iterator[ConfigIssue]:

@@ -100,6 +100,7 @@ def _class_keys(config: Config) -> Iterator[ConfigIssue]:
         ("loss", "class_weights"): for_numbers and getattr(config.loss, "class_weights", "none") != "none",
         ("loss", "label_smoothing"): config.loss.name == "auto" and getattr(config.loss, "label_smoothing", 0) > 0,
         ("evaluation", "threshold"): config.evaluation.threshold != 0.5,
+        ("evaluation", "calibration"): config.evaluation.calibration == "temperature",
         ("evaluation", "positive"): config.evaluation.positive is not None,
     }
     message = "is for classification, and the target is numbers; remove it"

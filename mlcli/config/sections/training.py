@@ -23,6 +23,12 @@ ClassBaseline = Literal["majority", "logistic", "knn", "tree", "forest", "boosti
 QuantileBaseline = Literal["quantile", "linear", "boosting"]
 NumberBaseline = Literal["mean", "linear", "ridge", "knn", "tree", "forest", "boosting"]
 Watched = Literal["loss", Metric]
+_COST = r"\d+(\.\d+)?"
+# Rules by which a threshold is chosen on validation rows.
+THRESHOLD_RULE = (
+    r"^(f1|balanced_accuracy|(recall|precision)=(0?\.\d+|1(\.0+)?)"
+    rf"|cost=(fp:{_COST},fn:{_COST}|fn:{_COST},fp:{_COST}))$"
+)
 
 
 class EarlyStoppingConfig(Section):
@@ -119,11 +125,24 @@ class EvaluationConfig(Section):
         "columns as they are, with missing cells. With loss quantile: the rows' quantile, linear and boosting, all of "
         "that quantile; with loss poisson there is no ridge, and the others but knn minimise the Poisson deviance. "
         "auto: all; none: none, for a quick evaluation.")
-    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "balanced_accuracy"] = key(
+    threshold: Annotated[
+        Annotated[float, Field(gt=0.0, lt=1.0)] | Annotated[str, Field(pattern=THRESHOLD_RULE)],
+        ErrorHint("a number > 0 and < 1, f1, balanced_accuracy, recall=0.9, precision=0.9 or cost=fp:1,fn:5"),
+    ] = key(
         0.5,
-        "Two classes: probability from which the second class is predicted, or the metric that the threshold maximises "
-        "on the validation rows.",
-        "Lower it to find more of the rare class, at the cost of false alarms.", term="threshold (umbral)", example=0.3)
+        "Two classes: probability from which the second class is predicted, or how it is chosen on validation rows. "
+        "f1, balanced_accuracy: the metric is maximised. recall=0.9: the highest threshold with at least this recall. "
+        "precision=0.9: the highest recall with at least this precision. cost=fp:1,fn:5: the lowest cost, where a "
+        "false positive costs 1 and a false negative 5.",
+        "Lower it to find more of the rare class, at the cost of false alarms. evaluate --threshold tries others after "
+        "training.", term="threshold (umbral)", example=0.3)
+    calibration: Literal["auto", "temperature", "none"] = key(
+        "auto",
+        "Temperature scaling (Guo et al., 2017): the logits are divided by the number of the lowest log loss on the "
+        "validation rows, and the softmax is mixed with 1 / (n + 1) of the uniform distribution. auto: only where "
+        "the log loss falls by at least 1 % and three standard errors, and class weights do not change the "
+        "probabilities. The predicted classes stay the same.",
+        "temperature where probabilities are used and the calibration figure shows that they are too bold or too shy.")
     positive: str | None = key(
         None, "Two classes: the positive class of precision, recall and F1; null is the last by name.",
         "Set it to the class that is to be found.", term="positive class (clase positiva)", example="fraud")

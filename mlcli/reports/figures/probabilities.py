@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-# Steps of the threshold from 0 to 1.
-N_STEPS = 200
+# Thresholds that are drawn, at most: more are not told apart.
+MAX_DRAWN = 1_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequ
 
 @dataclass(frozen=True)
 class ThresholdCurves:
-    """Scores of the second class by the threshold from which it is predicted, (N_STEPS + 1,) each; NaN: undefined."""
+    """Scores of the second class by the threshold from which it is predicted, (n_thresholds,) each; NaN: undefined."""
 
     thresholds: Floats
     precision: Floats
@@ -104,9 +104,12 @@ class ThresholdCurves:
     balanced_accuracy: Floats
 
 
-def trace_thresholds(truth: np.ndarray, positive_probability: np.ndarray) -> ThresholdCurves:
-    """Scores at evenly spaced thresholds: truth (n,) of 0 and 1 that holds both, positive_probability (n,)."""
-    thresholds = np.linspace(0, 1, N_STEPS + 1)
+def trace_thresholds(truth: np.ndarray, positive_probability: np.ndarray, used: float) -> ThresholdCurves:
+    """Scores at all thresholds where they change, at 0, at 1 and at the one in use; nothing changes between them.
+
+    truth : (n,) of 0 and 1, that holds both    positive_probability : (n,)
+    """
+    thresholds = np.unique(np.concatenate([positive_probability, [0.0, used, 1.0]]))
     positives, negatives = (np.sort(positive_probability[truth == k]) for k in (1, 0))
     hits = len(positives) - np.searchsorted(positives, thresholds)
     alarms = len(negatives) - np.searchsorted(negatives, thresholds)
@@ -126,10 +129,11 @@ def draw_thresholds(
     truth: np.ndarray, positive_probability: np.ndarray, classes: Sequence[str], threshold: float
 ) -> Figure:
     """Precision, recall, F1 and balanced accuracy by threshold, with the one in use; see `trace_thresholds`."""
-    curves = trace_thresholds(truth, positive_probability) if 0 < truth.sum() < len(truth) else None
+    both = 0 < truth.sum() < len(truth)
+    curves = trace_thresholds(truth, positive_probability, threshold) if both else None
     title = "Thresholds: undefined for rows of one class"
     if curves is not None:
-        best, now = int(curves.f1.argmax()), float(np.interp(threshold, curves.thresholds, curves.f1))
+        best, now = int(curves.f1.argmax()), curves.f1[np.searchsorted(curves.thresholds, threshold)]
         highest = f"{curves.f1[best]:.3f} at {curves.thresholds[best]:.3g}"
         title = f"F1 is {now:.3f} at the threshold {threshold:.3g}; its maximum is {highest}"
     figure = new_figure(
@@ -153,9 +157,10 @@ def _draw_curves(axes: Axes, curves: ThresholdCurves, threshold: float) -> None:
         ("F1", curves.f1, PALETTE[2]),
         ("balanced acc.", curves.balanced_accuracy, PALETTE[3]),
     )
-    labels = []
+    n_thresholds, labels = len(curves.thresholds), []
+    drawn = np.unique(np.linspace(0, n_thresholds - 1, min(n_thresholds, MAX_DRAWN)).astype(int))
     for name, heights, color in named:
-        axes.plot(curves.thresholds, heights, color=color)
+        axes.plot(curves.thresholds[drawn], heights[drawn], color=color, drawstyle="steps-pre")
         last = heights[np.isfinite(heights)][-1]
         labels.append(((float(last) + 0.02) / 1.04, name, color))
     label_at_right(axes, labels)
