@@ -20,14 +20,16 @@ from mlcli.errors import DataError
 from mlcli.evaluation.out_of_fold import join_predictions
 from mlcli.evaluation.refit import Spread, announce, refit, spreads_of
 from mlcli.features.fitted import fit_features
-from mlcli.io.json import named_to_json
+from mlcli.io.json import named_to_json, strict_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
 from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Reporter, Silent
 from mlcli.training.callbacks import Callback
+from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs
+from mlcli.training.state import EpochRecord, TrainingState
 
 EVALUATION_FOLDS = "evaluation.folds"
 
@@ -41,6 +43,7 @@ class FoldScores:
     repeats : how often the rows were split into folds
     spreads : of the folds of all repeats; empty for leave one out, as most metrics need several rows
     pooled  : of the predictions for all these rows in the first repeat, with intervals
+    curves  : the validation loss after each epoch, of each training
     by      : "group" where every fold has whole groups, "time" where it is trained on earlier rows, else ""
     """
 
@@ -50,6 +53,7 @@ class FoldScores:
     spreads: tuple[Spread, ...]
     pooled: tuple[Score, ...]
     by: str = ""
+    curves: tuple[tuple[float | None, ...], ...] = ()
 
     @property
     def leaves_one_out(self) -> bool:
@@ -65,6 +69,7 @@ class FoldScores:
             "metrics": named_to_json(self.spreads),
             "pooled": named_to_json(self.pooled),
             "by": self.by,
+            "curves": strict_json(self.curves),
         }
 
 
@@ -77,7 +82,8 @@ def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> Fol
     if settings.folds is None:
         return None
     folds = Folds.of(config, prepared, EVALUATION_FOLDS, settings.folds, settings.repeats)
-    predictions = list(folds.predict_each(config, reporter))
+    recorder = _CurveRecorder()
+    predictions = list(folds.predict_each(config, reporter, [recorder]))
     scores = [
         measure(folds.task, folds.truth[rows], own, settings.metrics)
         for rows, own in zip(folds.held_out, predictions, strict=True)
@@ -92,7 +98,20 @@ def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> Fol
             measure(folds.task, folds.pooled_truth, pooled, settings.metrics, settings.confidence, config.seed, groups)
         ),
         by=config.dataset.split.by if folds.groups is not None else "",
+        curves=tuple(map(tuple, recorder.curves)),
     )
+
+
+class _CurveRecorder(Callback):
+    """The validation loss of one training after another."""
+
+    def __init__(self) -> None:
+        self.curves: list[list[float | None]] = []
+
+    def on_epoch_end(self, context: TrainingContext, state: TrainingState, record: EpochRecord) -> None:
+        if record.epoch == 1:
+            self.curves.append([])
+        self.curves[-1].append(record.valid_loss)
 
 
 @dataclass(frozen=True, eq=False)

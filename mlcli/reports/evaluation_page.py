@@ -28,7 +28,7 @@ SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 MAX_OPEN_ROWS = 20
 # The section of the page that a figure belongs to; all others belong to `answers`.
 SECTIONS = {
-    **dict.fromkeys(("learning_curve", "metric_curve", "learning_rate"), "training"),
+    **dict.fromkeys(("learning_curve", "metric_curve", "fold_curves", "learning_rate"), "training"),
     "importance": "importance",
     **dict.fromkeys(("line_fit", "heat_map", "decision_boundary", "weights", "first_layer"), "learned"),
 }

@@ -24,6 +24,7 @@ from mlcli.reports.figures.columns import draw_first_layer, draw_importance, dra
 from mlcli.reports.figures.learning import (
     draw_learning_curve,
     draw_metric_curve,
+    draw_overlay,
     draw_rate_curve,
     rate_moved,
     shown_metric,
@@ -36,6 +37,8 @@ from mlcli.training.state import EpochRecord
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Folds whose curves are drawn, at most.
+MAX_CURVES = 20
 # Targets whose residuals are drawn, at most.
 MAX_TARGETS = 6
 
@@ -102,6 +105,10 @@ def _of_training(subject: EvaluatedModel) -> dict[str, Figure]:
     metric = shown_metric(history, headline)
     if metric and (metric not in CATALOG or CATALOG[metric].higher_is_better is not None):
         figures["metric_curve"] = draw_metric_curve(history, metric, higher_is_better(metric), subject.best_epoch)
+    folds = subject.evaluation.folds
+    if folds is not None and 0 < len(folds.curves) <= MAX_CURVES and any(folds.curves[0]):
+        named = {f"fold {number}": curve for number, curve in enumerate(folds.curves, 1)}
+        figures["fold_curves"] = draw_overlay("validation loss", "Each fold's training, after each epoch.", named)
     if rate_moved(history):
         figures["learning_rate"] = draw_rate_curve(history)
     return figures
