@@ -44,6 +44,8 @@ def test_seeds_and_folds_are_measured_and_shown(run, mlcli):
         assert own["mean"] == pytest.approx(np.mean(own["values"]))
         assert own["sd"] == pytest.approx(np.std(own["values"], ddof=1))
     assert folds["n_rows"] == 120
+    assert len(folds["curves"]) == 3
+    assert "Validation loss by epoch" in page
     assert folds["pooled"].keys() == folds["metrics"].keys() == found["scores"].keys()
     assert sorted(path.name for path in Path("runs/iris").iterdir()) == ["001"]
     mlcli(*TRAIN, "-S", "seed=2", "-S", "dataset.split.seed=0")  # the last of the seeds, as a run of its own
