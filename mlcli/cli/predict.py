@@ -37,6 +37,9 @@ def predict(
     ] = None,
     threshold: ThresholdOption = None,
     interval: IntervalOption = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Images: make dark pixels light and light ones dark, as in a negative.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -55,5 +58,5 @@ def predict(
         from mlcli.use_cases.predict import PredictRequest
         from mlcli.use_cases.predict import predict as run_predict
 
-        request = PredictRequest(given, output, file_format, tuple(keep or ()), threshold, interval)
+        request = PredictRequest(given, output, file_format, tuple(keep or ()), threshold, interval, invert)
         session.finish(run_predict(bundle, found, request, session.screen), show_predictions)

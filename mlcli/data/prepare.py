@@ -19,7 +19,7 @@ from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import SPLITS, Profile, class_counts, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
-from mlcli.data.sources import source_of
+from mlcli.data.sources import read_source, source_of
 from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
 from mlcli.data.tables.types import Dataset, Images, OutlierReport, SourceRead, Splits, Table
@@ -80,8 +80,9 @@ def _of_rows(config: DatasetConfig) -> dict[str, object]:
 
 
 def _without_later(section: dict[str, object]) -> dict[str, object]:
-    """Without later keys that are not used, so that older data keeps its fingerprint."""
-    return {key: value for key, value in section.items() if value or value is False or key not in _LATER_KEYS}
+    """Without later keys that are not used, so that older data keeps its fingerprint. `keep` is a list for images."""
+    later = (*_LATER_KEYS, "keep") if section.get("keep") == [] else _LATER_KEYS
+    return {key: value for key, value in section.items() if value or value is False or key not in later}
 
 
 def _digest(value: object) -> str:
@@ -125,13 +126,13 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     if not any(prepared_dir().glob(f"{_label(config)}-*")):  # before a large file is read for its fingerprint
         source.require_memory()
     content = source.content()
-    read = source.read() if content is None else None
+    read = read_source(config) if content is None else None
     marks = fingerprints(config, seed, [_hash_rows(read.rows)] if read else content or ())
     folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
     stored = _load(folder, config.split, reporter)
     if stored is None:
         source.require_memory()
-        read = read or source.read()
+        read = read or read_source(config)
         splits, outliers = split_source(config, seed, read)
         new = StoredData(splits, profile_splits(splits, read.cleaning, outliers))
         if (moved := _moved_borders(config.split, new)) and new.profile["cleaning"] is not None:
@@ -161,7 +162,8 @@ def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig,
         # Numbers of rows are meant for MNIST's 60,000: as shares.
         counts = {key: value for key in ("test", "valid") if isinstance(value := getattr(dataset.split, key), int)}
         shares = {key: min(0.3, count / _MNIST_ROWS) for key, count in counts.items()}
-        return DigitsConfig(name="digits", split=dataset.split.model_copy(update=shares)), dataset.name
+        split = dataset.split.model_copy(update=shares)
+        return DigitsConfig(name="digits", split=split, keep=dataset.keep), dataset.name
     return dataset, None
 
 

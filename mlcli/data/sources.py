@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
 
 from mlcli.config.sections.dataset import (
     BundledConfig,
@@ -19,6 +23,7 @@ from mlcli.config.sections.dataset import (
     SqlConfig,
     Stl10Config,
 )
+from mlcli.config.sections.rows import ImageConfig
 from mlcli.data.readers.bundled import BundledSource, DigitsSource
 from mlcli.data.readers.csv import CsvSource
 from mlcli.data.readers.idx import IdxSource
@@ -31,7 +36,11 @@ from mlcli.data.readers.playground import PlaygroundSource
 from mlcli.data.readers.source import Source
 from mlcli.data.readers.sql import SqlSource
 from mlcli.data.readers.stl10 import Stl10Source
-from mlcli.data.tables.types import SourceRead
+from mlcli.data.tables.labels import find_label, most_similar
+from mlcli.data.tables.types import Dataset, Images, SourceRead
+from mlcli.errors import DataError
+
+Rows = TypeVar("Rows", bound=Dataset | None)
 
 _SOURCES: dict[type[Any], type[Source[Any]]] = {
     CsvConfig: CsvSource,
@@ -56,4 +65,23 @@ def source_of(config: DatasetConfig) -> Source[Any]:
 
 def read_source(config: DatasetConfig) -> SourceRead:
     """Read and clean all rows of a dataset whose files are here; raises DataError."""
-    return source_of(config).read()
+    read = source_of(config).read()
+    keep = config.keep if isinstance(config, ImageConfig) else ()
+    return replace(read, rows=_keep_classes(read.rows, keep), test=_keep_classes(read.test, keep)) if keep else read
+
+
+def _keep_classes(rows: Rows, keep: Sequence[str | int]) -> Rows:
+    """Images of these classes alone, which keep the order of all; raises DataError for a class that there is not."""
+    if not isinstance(rows, Images) or rows.labels is None:
+        return rows
+    names, wanted = rows.class_names, set[str]()
+    for name in map(str, keep):
+        if (found := find_label(name, names)) is None:
+            raise DataError(f"dataset.keep: there is no class {name!r}; {most_similar(name, names)}")
+        wanted.add(found)
+    if len(wanted) < 2:
+        raise DataError(f"dataset.keep: {', '.join(wanted)} is one class; keep two or more")
+    codes = [index for index, name in enumerate(names) if name in wanted]
+    chosen = np.isin(rows.labels, codes)
+    labels = np.searchsorted(codes, rows.labels[chosen])
+    return replace(rows, pixels=rows.pixels[chosen], labels=labels, class_names=tuple(names[code] for code in codes))

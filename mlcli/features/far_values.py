@@ -12,6 +12,7 @@ import torch
 from mlcli.data.tables.frames import Frame, collect
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.features.fitted import FittedFeatures
+from mlcli.features.pixels import PixelFeatures, mean_pixels
 from mlcli.features.readers import NumberColumn
 from mlcli.features.scaling import LARGEST, ROUNDING
 from mlcli.features.table import TableFeatures
@@ -20,6 +21,8 @@ from mlcli.io.text import show_number
 # Beyond the least or the greatest training value, in training ranges: wrong units go so far, and chance hardly ever.
 FAR = 2
 _SHOWN = 5
+# The brightest pixel.
+WHITE = 255
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,34 @@ class FarValues:
         )
 
 
+@dataclass(frozen=True)
+class FarBrightness(FarValues):
+    """Images whose mean pixel is far away.
+
+    inverted : whether dark pixels made light would bring most of them near
+    """
+
+    inverted: bool = False
+
+    def __str__(self) -> str:
+        """One line."""
+        images = "1 image is" if self.count == 1 else f"{self.count:,} images are"
+        remedy = "dark on light? use mlcli predict --invert" if self.inverted else "are they of the same kind?"
+        than = "brighter" if self.value > self.high else "darker"
+        return (
+            f"{images} far {than} than the training rows (the first: mean pixel "
+            f"{self.value:.0f} in row {self.row:,}; training rows: {self.low:.0f} to {self.high:.0f}); {remedy}"
+        )
+
+
 def find_far_values(features: FittedFeatures, data: Dataset) -> tuple[FarValues, ...]:
     """The numbers, read or derived, that have values more than FAR training ranges outside of these.
 
-    Not those that clip or quantiles limit, or that are no input of the network; none for images.
+    Not those that clip or quantiles limit, or that are no input of the network. Of images, the brightness.
     """
     source = features.source
+    if isinstance(data, Images) and isinstance(source, PixelFeatures):
+        return _find_far_brightness(source.plan.brightness, data)
     if isinstance(data, Images) or not isinstance(source, TableFeatures) or not source.plan.spans:
         return ()
     low, high = np.array(source.plan.spans).T
@@ -70,6 +95,24 @@ def find_far_values(features: FittedFeatures, data: Dataset) -> tuple[FarValues,
             row = int(far.argmax())
             found.append(FarValues(name, int(far.sum()), row + 1, float(column[row]), float(low[i]), float(high[i])))
     return tuple(found)
+
+
+def _find_far_brightness(known: tuple[float, ...], images: Images) -> tuple[FarValues, ...]:
+    """Images whose mean pixel is more than half of the training images' range outside of it.
+
+    known : lowest and highest mean pixel of a training image; empty where it is not known
+    """
+    if not known or not len(images):
+        return ()
+    (low, high), means = known, mean_pixels(images)
+    reach = (high - low) / 2
+    far = (means < low - reach) | (means > high + reach)
+    if not far.any():
+        return ()
+    mirrored = WHITE - means[far]
+    inverted = bool(((mirrored >= low - reach) & (mirrored <= high + reach)).mean() > 0.5)
+    row = int(far.argmax())
+    return (FarBrightness("brightness", int(far.sum()), row + 1, float(means[row]), low, high, inverted),)
 
 
 def tell_far_values(found: tuple[FarValues, ...], where: str) -> Iterator[str]:

@@ -26,9 +26,13 @@ _CELLS = 2**20
 
 @dataclass(frozen=True)
 class PixelPlan:
-    """The shape of the images: (height, width) or (height, width, channels)."""
+    """The shape of the images: (height, width) or (height, width, channels).
+
+    brightness : lowest and highest mean pixel of a training image; empty where an earlier version fitted it
+    """
 
     shape: tuple[int, ...]
+    brightness: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:
@@ -119,6 +123,8 @@ class PixelFeatures:
     def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> PixelFeatures:
         """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
         plan = from_json(PixelPlan, state, PLACE)
+        if len(plan.brightness) not in (0, 2):
+            raise broken(f"{plan.brightness} is not the lowest and the highest brightness")
         if len(plan.shape) not in (2, 3) or min(plan.shape) < 1:
             raise broken(f"{plan.shape} is not the shape of an image")
         reader = TensorReader(tensors)
@@ -155,7 +161,9 @@ def fit_pixels(
     A variance bound of 0 keeps constant pixels, so that an image keeps its size; a higher one applies.
     """
     _check_config(config)
-    plan = PixelPlan(tuple(int(size) for size in train.pixels.shape[1:]))
+    means = mean_pixels(train)
+    shape = tuple(int(size) for size in train.pixels.shape[1:])
+    plan = PixelPlan(shape, (float(means.min()), float(means.max())))
     names = tuple(f"px{i}" for i in range(plan.size))
     line = fit_line(train.pixels, config.scale, config.clip)
     varied = FeatureSelection(np.arange(plan.size))
@@ -173,6 +181,12 @@ def fit_pixels(
         explained_variance=selection.explained_variance,
     )
     return features, report
+
+
+def mean_pixels(images: Images) -> np.ndarray:
+    """Mean of each image's pixels, float64 (n,)."""
+    means: np.ndarray = images.pixels.mean(axis=tuple(range(1, images.pixels.ndim)))
+    return means
 
 
 def _check_config(config: FeaturesConfig) -> None:

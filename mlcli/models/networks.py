@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mlcli.config.sections.model import Activation, Init, ModelConfig, TabmConfig
+from mlcli.config.sections.model import Activation, Init, ModelConfig, TabmConfig, UniformInit
 from mlcli.features.state import FeatureLayout
 from mlcli.models.embeddings import NumberEmbedding, embed_categories, embed_numbers, embedding_width
 from mlcli.models.ensembles import combine_outputs
@@ -269,10 +269,12 @@ def _draw_scales(model: Tabm) -> None:
     model.scale.copy_(drawn.repeat_interleave(torch.tensor(model.chunks), dim=1))
 
 
-def _initialiser(name: Init, activation: Activation) -> Callable[[Tensor], object]:
+def _initialiser(init: Init | UniformInit, activation: Activation) -> Callable[[Tensor], object]:
     """Sources: He et al. 2015, Glorot and Bengio 2010, LeCun et al. 1998, Saxe et al. 2014."""
+    if isinstance(init, UniformInit):
+        return lambda weight: nn.init.uniform_(weight, init.low, init.high)
     slope = 0.01 if activation == "leaky_relu" else 0.0
-    match name:
+    match init:
         case "he_normal":
             return lambda weight: nn.init.kaiming_normal_(weight, a=slope)
         case "he_uniform":

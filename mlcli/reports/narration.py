@@ -123,7 +123,8 @@ def narrate_training(context: TrainingContext, task: FittedTask) -> Iterator[str
     config = context.config
     yield term_of("training")
     yield from _network(context, task)
-    yield f"{term_of('loss')}: {about_member('loss', loss_name(config.loss, task))}; the cost is the rows' mean."
+    loss, reduction = about_member("loss", loss_name(config.loss, task)), config.loss.reduction
+    yield f"{term_of('loss')}: {loss}; the cost is the rows' {reduction}."
     yield f"{term_of('optimizer')}: by {about_member('optimizer', config.optimizer.name)}."
     yield about(config, "optimizer.lr", context.lr)
     batches = "all rows" if context.steps_per_epoch == 1 else f"mini-batches of {context.batch_size:,} rows"

@@ -194,7 +194,14 @@ def _build_augmentation(config: AugmentConfig | None, layout: FeatureLayout) -> 
     if config is not None and not layout.image_shape:
         reason = "needs whole images; remove features.select and features.extract, or training.augment"
         raise config_error("training.augment", reason)
-    return Augmentation(config, layout.image_shape) if config is not None else None
+    if config is None:
+        return None
+    side = min(layout.image_shape[:2])
+    for key, largest in (("shift", side / 2), ("elastic", side / 4)):
+        if (value := getattr(config, key)) > largest:
+            reason = f"{value:g} pixels would leave little of images of {side} pixels; use {largest:g} or less"
+            raise config_error(f"training.augment.{key}", reason)
+    return Augmentation(config, layout.image_shape)
 
 
 def choose_batch_size(configured: int | str, n_rows: int, multiply_adds: int) -> int:

@@ -105,6 +105,8 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
     def cost() -> Tensor:
         value = context.gradients.compute_gradients(x, batch.y, seed)
         state.losses[state.batch] = value
+        if config.loss.reduction == "sum":
+            value = sum_over_rows(context, value, len(batch))
         extra = penalty(config.optimizer, context.model)
         if extra is not None:
             extra.backward()  # type: ignore[no-untyped-call]
@@ -120,6 +122,14 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
     state.batch += 1
     if config.training.average is not None:
         update_average(state, context.model, config.training.average)
+
+
+def sum_over_rows(context: TrainingContext, mean: Tensor, n_rows: int) -> Tensor:
+    """The sum of the rows' losses, from their mean; the gradients, which are the mean's, become the sum's."""
+    for parameter in context.gradients.parameters.together:
+        if parameter.grad is not None:
+            parameter.grad.mul_(n_rows)
+    return mean * n_rows
 
 
 @torch.no_grad()

@@ -44,6 +44,8 @@ def _closed_form(config: LossConfig, task: FittedTask) -> ValueAndGrad | None:
         return None
     smoothing: float = getattr(config, "label_smoothing", 0.0)
     match loss_name(config, task):
+        case "mse" if isinstance(task, Classification):
+            return _squared_probability_grad
         case "mse":
             return _squared_error_grad
         case "bce" | "cross_entropy" if isinstance(task, Classification) and task.output == "sigmoid":
@@ -66,6 +68,13 @@ def _differentiate(value: Loss) -> ValueAndGrad:
 def _squared_error_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     error = z - y
     return error.square().mean(), error * (2 / error.numel())
+
+
+def _squared_probability_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """∂/∂z of (p − y)² is 2 (p − y) p (1 − p), with p the sigmoid of z."""
+    p = z.sigmoid()
+    error = p - y
+    return error.square().mean(), error * p * (1 - p) * (2 / error.numel())
 
 
 def _sigmoid_grad(smoothing: float) -> ValueAndGrad:
@@ -111,6 +120,8 @@ def build_loss(config: LossConfig, task: FittedTask, device: torch.device) -> Lo
 def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
     """Loss of each row: (outputs, targets) → (n,)."""
     match loss_name(config, task):
+        case "mse" if isinstance(task, Classification):
+            return lambda z, y: (z.sigmoid() - y).square().view(-1)
         case "mse":
             return lambda z, y: F.mse_loss(z, y, reduction="none").mean(dim=1)
         case "mae":

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from mlcli.data.tables.rows import readable
-from mlcli.data.tables.types import Images
+from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
 from mlcli.evaluation.fit import binary_threshold
 from mlcli.evaluation.threshold import (
@@ -19,7 +19,7 @@ from mlcli.evaluation.threshold import (
     rechoose_threshold,
     require_scores,
 )
-from mlcli.features.far_values import FarValues, find_far_values, tell_far_values
+from mlcli.features.far_values import WHITE, FarValues, find_far_values, tell_far_values
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.task import Classification, Predictions
@@ -47,6 +47,7 @@ class PredictRequest:
     output : None writes to stdout, or for the test rows to the run's folder
     keep   : input columns copied beside the predictions
     threshold, interval : of `--threshold` and `--interval`
+    invert : light pixels become dark, and dark ones light
     """
 
     given: PredictionInput | None
@@ -55,6 +56,7 @@ class PredictRequest:
     keep: tuple[str, ...]
     threshold: str | None = None
     interval: float | None = None
+    invert: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     file_format = choose_format(request.output, request.file_format)
     reporter.explain("prediction", bundle.task)
     given = request.given or read_test_rows(where, run, reporter)
+    if request.invert:
+        given = replace(given, data=invert_images(given.data))
     for note in given.notes:
         reporter.warn(note)
     predictions = bundle.predict(given.data)
@@ -152,6 +156,13 @@ def _with_threshold(bundle: Bundle, text: str | None, reporter: Reporter) -> Bun
     task = rechoose_threshold(bundle.task, bundle.validation, text)
     reporter.say(describe_threshold(task, parse_threshold(text), bundle.validation))
     return replace(bundle, task=task)
+
+
+def invert_images(data: Dataset) -> Images:
+    """Images with each pixel replaced by 255 minus it; raises UsageError for a table."""
+    if not isinstance(data, Images):
+        raise UsageError("--invert: is for images, and this model takes rows of a table; leave it out")
+    return replace(data, pixels=WHITE - data.pixels)
 
 
 def read_test_rows(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:

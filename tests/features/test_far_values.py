@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from mlcli.config.sections.features import FeaturesConfig
-from mlcli.data.tables.types import Table
+from mlcli.data.tables.types import Images, Table
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.pixels import PixelFeatures
 from tests.features.feature_tables import table_of
 
 TRAIN = {"a": [0.0, 10.0, None, 4.0], "b": [1.0, 2.0, 2.5, 3.0]}
@@ -90,3 +91,28 @@ def test_features_of_earlier_versions_know_no_range():
     del state["plan"]["spans"]
     assert find_far_values(FittedFeatures.from_state(state, tensors), far) == ()
     assert np.isfinite(FittedFeatures.from_state(state, tensors).transform(far).numpy()).all()
+
+
+LIGHT_ON_DARK = np.array([[0, 40], [0, 20], [10, 50], [0, 60]], np.uint8).reshape(4, 2, 1)  # means 20, 10, 30, 30
+
+
+@pytest.mark.parametrize(
+    ("pixels", "count", "row", "remedy"),
+    [
+        ([[0, 80], [0, 0]], 0, 0, ""),  # half of the range 10 to 30 beyond either end
+        ([[0, 82], [0, 60]], 1, 1, "are they of the same kind?"),
+        ([[0, 60], [255, 215], [235, 255]], 2, 2, "mlcli predict --invert"),
+        ([[0, 100], [255, 0]], 2, 1, "are they of the same kind?"),
+    ],
+)
+def test_images_of_another_brightness(pixels, count, row, remedy):
+    images = Images(LIGHT_ON_DARK, np.array([0, 1, 0, 1]), ("a", "b"))
+    features = fit_features(images, FeaturesConfig(scale="minmax"), 0)
+    far = find_far_values(features, Images(np.array(pixels, np.uint8).reshape(-1, 2, 1), None, ()))
+    assert [(own.count, own.row, own.low, own.high) for own in far] == [(count, row, 10, 30)] * bool(count)
+    assert all(remedy in text for text in tell_far_values(far, ""))
+    restored = PixelFeatures.from_state(*features.source.to_state())
+    assert restored.plan == features.source.plan
+    state, tensors = features.source.to_state()
+    earlier = PixelFeatures.from_state({"shape": state["shape"]}, tensors)
+    assert not find_far_values(FittedFeatures.of(earlier, features.report), images)

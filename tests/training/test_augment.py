@@ -97,3 +97,23 @@ def test_a_resumed_training_sees_the_same_images():
 def test_features_that_are_no_whole_images_are_refused():
     with pytest.raises(ConfigError, match=r"training\.augment: needs whole images"):
         make_context(training={"augment": {"shift": 1}})
+
+
+@pytest.mark.parametrize("key", ["shift", "elastic"])
+def test_changes_larger_than_the_image_are_refused(key):
+    largest = {"shift": 1, "elastic": 0.5}[key]
+    make_context(image_shape=(2, 2), training={"augment": {key: largest}})
+    with pytest.raises(
+        ConfigError, match=rf"training\.augment\.{key}: 1\.5 pixels .* images of 2 pixels; use {largest}"
+    ):
+        make_context(image_shape=(2, 2), training={"augment": {key: 1.5}})
+
+
+def test_each_image_is_changed_in_its_own_way_and_a_batch_as_one():
+    """Images are independent: with the same draws, one alone is changed as it is in a batch."""
+    x = torch.rand(6, 30)
+    augment = Augmentation(AugmentConfig(**ALL), (6, 5))
+    equal = augment(x[:1].expand(6, -1), seed=4)
+    assert len(equal.unique(dim=0)) == 6
+    other = torch.cat([torch.rand(5, 30), x[5:]])
+    assert torch.equal(augment(x, seed=4)[5], augment(other, seed=4)[5])

@@ -74,3 +74,19 @@ def test_a_bundle_without_validation_scores_says_what_to_do(workspace, mlcli):
         assert "keeps no validation scores" in told.err
         assert "train it again with dataset.split.valid above 0" in told.err
     assert mlcli("predict", "--threshold", "0.3", "-q").code == 0
+
+
+def test_dark_on_light_is_said_and_inverted(workspace, mlcli):
+    rng = np.random.default_rng(0)
+    for name, pixels in (("x", rng.integers(0, 90, (60, 4, 4))), ("y", rng.integers(0, 2, 60))):
+        header = bytes([0, 0, 8, pixels.ndim]) + b"".join(size.to_bytes(4, "big") for size in pixels.shape)
+        (workspace / name).write_bytes(header + pixels.astype(np.uint8).tobytes())
+        (workspace / f"negative_{name}").write_bytes(header + (255 - pixels).astype(np.uint8).tobytes())
+    (workspace / "c.yaml").write_text("dataset: {name: idx, images: x, labels: y}\ntraining: {epochs: 2}\n")
+    assert mlcli("train", "c.yaml", "-q").code == 0
+    plain, negative = mlcli("predict", "x", "-o", "-"), mlcli("predict", "negative_x", "-o", "-")
+    inverted = mlcli("predict", "negative_x", "--invert", "-o", "-")
+    assert "60 images are far brighter than the training rows" in negative.err
+    assert "--invert" in negative.err
+    assert "brighter" not in inverted.err + plain.err
+    assert inverted.out == plain.out != negative.out

@@ -9,7 +9,7 @@ from typing import get_args
 from mlcli.config.rules.messages import join_or, shown_value
 from mlcli.config.rules.values import ConfigIssue, expand_shorthand, find_issues
 from mlcli.config.sections.config import ANY, Config, all_keys, find_keys, owners, watched_metrics
-from mlcli.config.sections.model import LossConfig, ModelConfig, normalises_batches
+from mlcli.config.sections.model import LossConfig, ModelConfig, UniformInit, normalises_batches
 from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
 from mlcli.config.sections.rows import ImageConfig, Task
 from mlcli.config.sections.training import (
@@ -32,7 +32,7 @@ _READS = (("dataset", "name"), ("dataset", "task"), ("dataset", "target"))
 _REGRESSION_LOSSES = ("mse", "mae", "huber", "quantile", "poisson")
 _REGRESSION_METRICS = get_args(NumberMetric)
 _OUTPUT_LOSSES = {
-    "sigmoid": ("auto", "bce", "focal"),
+    "sigmoid": ("auto", "bce", "focal", "mse"),
     "softmax": ("auto", "cross_entropy", "focal"),
     "step": ("auto", "perceptron", "hinge"),
 }
@@ -75,10 +75,12 @@ def _check_correction(loss: LossConfig, model: ModelConfig) -> Iterator[ConfigIs
 
 def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[ConfigIssue]:
     """A loss and an output for the other kind of target; with `task: auto`, only the data decides."""
-    if task == "classification" and loss.name in _REGRESSION_LOSSES:
+    of_probability = loss.name == "mse" and model.output == "sigmoid"
+    if task == "classification" and loss.name in _REGRESSION_LOSSES and not of_probability:
         message = (
             f"{loss.name} is for regression, and the target is classes; use auto, bce or cross_entropy, or "
             "dataset.task: regression where the classes are numbers"
+            + ("; or model.output: sigmoid, for the squared error of two classes' probability" * (loss.name == "mse"))
         )
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
     if task == "classification" and loss.name == "auto" and loss.target != "none":
@@ -168,6 +170,11 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
     if config.model.embedding.name != "none" and isinstance(config.dataset, ImageConfig):
         message = f"is for the numbers of a table, and dataset.name is {config.dataset.name}; use none"
         yield ConfigIssue(("model", "embedding"), message, reads=(("dataset", "name"),))
+    yield from _check_sums(config)
+    init = config.model.init
+    if isinstance(init, UniformInit) and init.low >= init.high:
+        message = f"must be above model.init.low; got {init.low:g} to {init.high:g}"
+        yield ConfigIssue(("model", "init", "high"), message, reads=(("model", "init", "low"),))
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         message = "needs optimizer.momentum > 0, such as 0.9"
         yield ConfigIssue(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))
@@ -184,6 +191,14 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
         if training.clip_norm is not None:
             message = "lbfgs chooses its own step length; remove clip_norm, or use another optimizer"
             yield ConfigIssue(("training", "clip_norm"), message, reads=(("optimizer", "name"),))
+
+
+def _check_sums(config: Config) -> Iterator[ConfigIssue]:
+    if config.loss.reduction == "sum" and config.training.batch_size == "auto":
+        message = (
+            "sum grows with the rows of a step, which training.batch_size: auto chooses; set that to a number or full"
+        )
+        yield ConfigIssue(("loss", "reduction"), message, reads=(("training", "batch_size"),))
 
 
 def check_search_space(config: ImproveConfig, written: dict[str, Value]) -> Iterator[ConfigIssue]:

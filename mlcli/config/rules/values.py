@@ -159,7 +159,8 @@ def _section(section: type[Section], value: dict[str, Value]) -> dict[str, Value
 def _expand(expected: ValueType, value: Value) -> Value:
     sections = expected.sections()
     by_name = {name: section for section in sections for name in names_of(section)}
-    if isinstance(value, str) and by_name:
+    takes_words = any(option.words for option in expected.options())
+    if isinstance(value, str) and (value in by_name or (by_name and not takes_words)):
         return {"name": value}
     if not sections or not isinstance(value, dict):
         return value

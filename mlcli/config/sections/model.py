@@ -67,6 +67,14 @@ class PeriodicEmbedding(Section):
 EmbeddingConfig = Annotated[NoEmbedding | PiecewiseEmbedding | PeriodicEmbedding, Field(discriminator="name")]
 
 
+class UniformInit(Section):
+    """Weights drawn evenly between two numbers."""
+
+    name: Literal["uniform"]
+    low: float = key(-1.0, "Lowest initial weight.", example=-0.5)
+    high: float = key(1.0, "Highest initial weight.", example=0.5)
+
+
 class _Network(Section):
     name: str
     hidden: Hidden = key(
@@ -95,8 +103,10 @@ class _Network(Section):
         "Normalisation before each activation. Helps deep networks. batch needs steps of two rows or more: a single "
         "row that is left over joins the step before it.",
         "Try batch when more than three layers train badly.")
-    init: Init = key(
-        "auto", "Initial weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others.",
+    init: Init | UniformInit = key(
+        "auto",
+        "Initial weights. auto: He for the ReLU family, LeCun for selu, Glorot for the others; or {name: uniform, low: "
+        "-1, high: 1}. Biases start at 0.",
         "Rarely needed: auto suits the activation.", term="initialisation: He, Glorot (inicialización)",
         example="glorot_uniform")
     max_norm: Positive | None = key(
@@ -139,7 +149,16 @@ def normalises_batches(config: ModelConfig) -> bool:
     return config.norm == "batch" and len(config.hidden) > 0
 
 
-class _ClassLoss(Section):
+class _Loss(Section):
+    reduction: Literal["mean", "sum"] = key(
+        "mean",
+        "Cost of a step: the mean over its rows, or their sum, whose gradient is so many times as long. Losses are "
+        "reported as means either way.",
+        "sum as in gradient descent written by hand; lr is then that many times lower.",
+        term="loss and cost (pérdida, coste)", example="sum")
+
+
+class _ClassLoss(_Loss):
     class_weights: Literal["none", "balanced"] | dict[ColumnName, Positive] = key(
         "none",
         "Weight of each class in the cost: balanced is n / (K · n_class), as in scikit-learn; or a number per class "
@@ -148,7 +167,7 @@ class _ClassLoss(Section):
         term="imbalanced data (datos desbalanceados)", example="balanced")
 
 
-class _NumberLoss(Section):
+class _NumberLoss(_Loss):
     target: Literal["none", "log", "quantile"] = key(
         "none",
         "What is learned of a number: log, its natural logarithm, of 1 more where training rows are 0; quantile, its "
@@ -169,7 +188,7 @@ class AutoLoss(_ClassLoss, _NumberLoss):
 
 
 class RegressionLoss(_NumberLoss):
-    """mse: mean squared error; mae: mean absolute error."""
+    """mse: mean squared error, of two classes' probability with model.output: sigmoid; mae: mean absolute error."""
 
     name: Literal["mse", "mae"]
 
@@ -192,7 +211,7 @@ class QuantileLoss(_NumberLoss):
         example=0.9)
 
 
-class PoissonLoss(Section):
+class PoissonLoss(_Loss):
     """Poisson regression, for counts: the output is exp (a log link), the loss half the deviance."""
 
     name: Literal["poisson"]

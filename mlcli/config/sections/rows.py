@@ -127,6 +127,10 @@ class SourceConfig(Section):
 class ImageConfig(SourceConfig):
     """Keys common to sources of images, which are classified and have no columns."""
 
+    keep: tuple[str | int, ...] = key(
+        (), "Keep only images of these classes; empty keeps all.", "Two classes make a problem for one sigmoid unit.",
+        example=[0, 1])
+
     @property
     def known_task(self) -> Task:
         return "classification"

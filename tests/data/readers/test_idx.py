@@ -142,3 +142,24 @@ class TestImages:
         (folder / "labels").write_bytes(idx_bytes(LABELS[:0]))
         with pytest.raises(DataError, match="no pixels"):
             read_images(IdxConfig(name="idx", images="images", labels="labels"))
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [([9, "3"], ("3", "9")), ([4], "there is no class '4'"), ([3], "is one class")],
+)
+def test_images_of_the_classes_to_keep(tmp_path, monkeypatch, keep, expected):
+    monkeypatch.chdir(tmp_path)
+    labels = np.array([9, 3, 7, 3, 9, 7], np.uint8)
+    (tmp_path / "x").write_bytes(idx_bytes(np.arange(24, dtype=np.uint8).reshape(6, 2, 2)))
+    (tmp_path / "y").write_bytes(idx_bytes(labels))
+    files = {"images": "x", "labels": "y", "test_images": "x", "test_labels": "y"}
+    config = IdxConfig.model_validate({"name": "idx", **files, "keep": [str(name) for name in keep]})
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=expected):
+            read_source(config)
+        return
+    for found in read_images(config):
+        assert found.class_names == expected
+        assert found.labels.tolist() == [1, 0, 0, 1]
+        assert found.pixels[:, 0, 0].tolist() == [0, 4, 12, 16]
