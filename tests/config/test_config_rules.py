@@ -61,6 +61,7 @@ ROWS = [
     (f"{CSV}, task: regression}}\nloss: {{name: focal}}", "loss.name", 2, 14, "focal is for classification", f"{CSV}, task: classification}}\nloss: {{name: focal}}"),
     ("dataset: {name: csv, path: a, target: [y, z]}\nloss: hinge", "loss.name", 2, 7, "hinge is for classification", "dataset: {name: csv, path: a, target: [y, z]}\nloss: mae"),
     ("dataset: iris\nmodel: {init: {name: uniform, low: 1, high: 1}}", "model.init.high", 2, 45, "must be above model.init.low; got 1 to 1", "dataset: iris\nmodel: {init: {name: uniform, low: 0, high: 1}}"),
+    ("dataset: mnist\nmodel: {output: sigmoid}\nloss: {name: mse, target: log}", "loss.target", 3, 27, "log is for regression", "dataset: mnist\nmodel: {output: sigmoid}\nloss: mse"),
     ("dataset: iris\nloss: {reduction: sum}", "loss.reduction", 2, 19, "sum grows with the rows of a step", "dataset: iris\nloss: {reduction: sum}\ntraining: {batch_size: 9}"),
     ("dataset: mnist\nloss: mse", "loss.name", 2, 7, "mse is for regression", "dataset: mnist\nmodel: {output: sigmoid}\nloss: mse"),
     ("dataset: mnist\nloss: mse", "loss.name", 2, 7, "mse is for regression, and the target is classes; use auto, bce or cross_entropy", "dataset: plane\nloss: mse"),

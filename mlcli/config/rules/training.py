@@ -83,8 +83,9 @@ def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[Con
             + ("; or model.output: sigmoid, for the squared error of two classes' probability" * (loss.name == "mse"))
         )
         yield ConfigIssue(("loss", "name"), message, reads=_READS)
-    if task == "classification" and loss.name == "auto" and loss.target != "none":
-        message = f"{loss.target} is for regression, and the target is classes; remove it"
+    transform = getattr(loss, "target", "none")
+    if task == "classification" and (loss.name == "auto" or of_probability) and transform != "none":
+        message = f"{transform} is for regression, and the target is classes; remove it"
         yield ConfigIssue(("loss", "target"), message, reads=_READS)
     if task == "regression" and loss.name not in ("auto", *_REGRESSION_LOSSES):
         losses = join_or(("auto", *_REGRESSION_LOSSES))
