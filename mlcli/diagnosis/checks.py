@@ -16,8 +16,8 @@ from mlcli.io.json import strict_json
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, optimizer_step, outputs_of, row_order, take_batch, train_model
 
-# Initial loss as a multiple of the chance loss: initial weights alone cost a few, large inputs hundreds.
-INITIAL_LOSS = 10.0
+# Initial loss as a multiple of the chance loss: initial weights alone cost up to two, outliers and large inputs more.
+INITIAL_LOSS = 3.0
 INITIAL_SAMPLE = 2048
 # Rows to overfit: no more than the network can fit with so many parameters for each output.
 MOST_ROWS, FEWEST_ROWS = 20, 2

@@ -25,6 +25,8 @@ RULES: tuple[Callable[[TrainingEvidence], Finding | None], ...] = (
     history.rate_too_high,
     history.rate_too_low,
     history.still_improving,
+    probes.outliers,
+    probes.worse_than_linear,
     probes.label_noise,
     history.underfitting,
     probes.dead_units,
@@ -40,14 +42,17 @@ _BAD_FIT = ("underfitting", "plateau", "class_collapse")
 _BAD_UNITS = ("exploding_gradients", "vanishing_gradients", "dead_units", "saturated_units")
 # Findings that another one explains; they are not reported beside it.
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "unscaled_inputs": (*_BAD_FIT, *_BAD_UNITS, "learning_rate_too_high", "still_improving"),
+    "unscaled_inputs": (*_BAD_FIT, *_BAD_UNITS, "learning_rate_too_high", "still_improving", "worse_than_linear"),
     "no_signal": (*_BAD_FIT, "overfitting", "too_little_data", "label_noise"),
-    "exploding_gradients": (*_BAD_FIT, "learning_rate_too_high"),
-    "learning_rate_too_high": (*_BAD_FIT, "overfitting", "too_little_data"),
-    "learning_rate_too_low": (*_BAD_FIT, "overfitting", "too_little_data"),
-    "vanishing_gradients": (*_BAD_FIT, "saturated_units", "learning_rate_too_low"),
+    "exploding_gradients": (*_BAD_FIT, "learning_rate_too_high", "worse_than_linear"),
+    "learning_rate_too_high": (*_BAD_FIT, "overfitting", "too_little_data", "worse_than_linear", "outliers"),
+    "learning_rate_too_low": (*_BAD_FIT, "overfitting", "too_little_data", "worse_than_linear"),
+    "vanishing_gradients": (*_BAD_FIT, "saturated_units", "learning_rate_too_low", "worse_than_linear"),
     "label_noise": ("too_little_data",),
-    "underfitting": ("plateau",),
+    "underfitting": ("plateau", "overfitting", "worse_than_linear"),
+    "still_improving": ("worse_than_linear",),
+    "overfitting": ("worse_than_linear",),
+    "imbalance_ignored": ("class_collapse", "underfitting"),
 }
 
 

@@ -106,13 +106,13 @@ class LabelFacts:
 
     error_rate  : of the most confident quarter of the predictions
     n_confident : rows of that quarter
-    share       : of labels that are wrong by confident learning
+    all_errors  : error rate of all predictions
     suspects    : their rows among the training rows, from 1, the most confident prediction first
     """
 
     error_rate: float
     n_confident: int
-    share: float
+    all_errors: float
     suspects: tuple[int, ...]
 
 
@@ -159,6 +159,8 @@ class ProbeResults:
     curve              : None where training and validation loss are close, or where it would take too long
     valid_counts       : validation rows of each class; empty for regression
     valid_deviation    : standard error of the loss on the validation rows; 0 where there are fewer than two
+    worst_share        : share of that loss in the worst hundredth of the rows; 0 where there are fewer than 100
+    linear, network    : skill on the validation rows of ridge regression and of the network
     """
 
     rates: RateRange | None
@@ -171,6 +173,9 @@ class ProbeResults:
     curve: RowCurve | None
     valid_counts: tuple[int, ...]
     valid_deviation: float
+    worst_share: float = 0.0
+    linear: float = 0.0
+    network: float = 0.0
 
 
 def untrained_evidence(context: TrainingContext, task: FittedTask) -> TrainingEvidence:

@@ -30,6 +30,8 @@ from mlcli.diagnosis.recommendations import (
 # Losses below are shares of the chance loss.
 # Initial weights alone can cost a few; a training that starts above this and does not get far has overshot.
 FIRST_EPOCH = 2.0
+# Last loss as a multiple of the first and of the lowest one that shows divergence.
+RISEN = 1.5
 # Mini-batches and dropout change an epoch's mean by a few hundredths.
 JUMP = 0.1
 # Share of epochs with a jump; single ones happen in good trainings too, with dropout more often.
@@ -99,6 +101,9 @@ def overshooting(evidence: TrainingEvidence) -> str:
     if losses[0] > FIRST_EPOCH and _is_near_chance(evidence) and _falling_share(losses) < STEADY:
         first, last = evidence.history[0].train_loss, evidence.history[-1].train_loss
         return f"the training loss is {first:.4g} in the first epoch and {last:.4g} in the last ({chance})"
+    if losses[-1] > max(FIRST_EPOCH, RISEN * losses[0], RISEN * min(losses)):
+        lowest, last = min(record.train_loss for record in evidence.history), evidence.history[-1].train_loss
+        return f"the training loss rises to {last:.4g} in the last epoch; the lowest is {lowest:.4g} ({chance})"
     jumps = [after - before for before, after in pairwise(losses) if after - before > JUMP]
     if len(jumps) >= max(2, JUMPY_SHARE * len(losses)):
         highest = max(jumps) * evidence.chance.uniform_loss

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mlcli.config.sections.model import QuantileLoss
 from mlcli.data.quality.leaks import leading_column
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import (
@@ -17,8 +18,10 @@ from mlcli.diagnosis.recommendations import (
     clip_gradients,
     correct_labels,
     drop_column,
+    regularise,
     replace_relu,
     replace_saturating,
+    resist_outliers,
     scale_inputs,
     stratify,
 )
@@ -30,8 +33,18 @@ LARGE_INPUT = 10.0
 NO_SKILL = 0.05
 # Lower bound of the error rate among the most confident predictions; overlapping classes leave hardly any there.
 NOISE, NOISE_CONFIDENCE = 0.05, 0.95
+# Errors of all predictions as a multiple of those of the confident ones: wrong labels are as frequent everywhere, while
+# classes that overlap have their errors among the less confident.
+EVEN_ERRORS = 1.6
+# Skill of the forest below which overlapping classes and wrong labels cannot be told apart.
+NOISE_SKILL = 0.2
 # Expected decrease of the validation loss with twice the rows, as a share of the chance loss.
 WORTH_MORE_ROWS = 0.03
+# Errors of the network as a multiple of those of a linear model, and the least difference of their skills.
+WORSE, CLEARLY_WORSE = 1.3, 0.1
+# Share of the loss in the worst hundredth of the rows (8% with normal errors), and the validation loss as a multiple
+# of the training loss.
+OUTLIERS, OUTLYING = 0.5, 2.0
 # Row numbers of suspect labels that are listed.
 SHOWN = 8
 # First layer's gradient as a share of the last one's; below it the first layers keep their initial weights.
@@ -102,15 +115,16 @@ def no_signal(evidence: TrainingEvidence) -> Finding | None:
 def label_noise(evidence: TrainingEvidence) -> Finding | None:
     """Labels that contradict confident out-of-bag predictions."""
     labels = evidence.probes.labels if evidence.probes is not None else None
-    if labels is None or not labels.suspects or evidence.probes is None or evidence.probes.forest.skill <= NO_SKILL:
+    if labels is None or not labels.suspects or evidence.probes is None or evidence.probes.forest.skill <= NOISE_SKILL:
         return None
     low, _ = wilson_interval(labels.error_rate, labels.n_confident, NOISE_CONFIDENCE)
-    if low < NOISE:
+    if low < NOISE or labels.all_errors > EVEN_ERRORS * labels.error_rate:
         return None
     shown = ", ".join(map(str, labels.suspects[:SHOWN]))
     reason = (
-        f"about {labels.share:.0%} of the labels look wrong: {labels.error_rate:.0%} of the {labels.n_confident:,} "
-        "most confident out-of-bag predictions of a random forest differ from the label (suspect training rows, "
+        f"about {labels.error_rate:.0%} of the labels look wrong: so many of the {labels.n_confident:,} "
+        f"most confident out-of-bag predictions of a forest differ from the label, {labels.all_errors:.0%} in all "
+        "(suspects, as rows of the training split, not of the file, "
         f"from 1: {shown}{', …' if len(labels.suspects) > SHOWN else ''})"
     )
     return Finding("label_noise", "wrong labels", reason, *correct_labels(evidence.config))
@@ -131,6 +145,34 @@ def too_little_data(evidence: TrainingEvidence) -> Finding | None:
         f"about {curve.gain:.2g}"
     )
     return Finding("too_little_data", "too little data", reason, *add_rows(evidence.config), "note")
+
+
+def worse_than_linear(evidence: TrainingEvidence) -> Finding | None:
+    """A linear model that is clearly better on the validation rows."""
+    probes = evidence.probes
+    if probes is None or isinstance(evidence.config.loss, QuantileLoss) or not evidence.config.model.hidden:
+        return None
+    if not 1 - probes.network > WORSE * (1 - probes.linear) or probes.linear - max(probes.network, 0.0) < CLEARLY_WORSE:
+        return None
+    reason = (
+        f"compared with chance, a linear model reduces the squared error on validation rows by {probes.linear:.0%}, "
+        f"and the network by {probes.network:.0%}"
+    )
+    return Finding("worse_than_linear", "worse than a linear model", reason, *regularise(evidence.config))
+
+
+def outliers(evidence: TrainingEvidence) -> Finding | None:
+    """A few validation rows with most of the loss, which is far above that on the training rows."""
+    probes = evidence.probes
+    if probes is None or evidence.counts or not evidence.valid or not evidence.train:
+        return None
+    if probes.worst_share < OUTLIERS or evidence.valid["loss"] < evidence.train["loss"] * OUTLYING:
+        return None
+    reason = (
+        f"1% of the validation rows have {probes.worst_share:.0%} of their loss; it is {evidence.train['loss']:.4g} on "
+        f"the training rows and {evidence.valid['loss']:.4g} on the validation rows"
+    )
+    return Finding("outliers", "outliers in the target", reason, *resist_outliers())
 
 
 def exploding_gradients(evidence: TrainingEvidence) -> Finding | None:

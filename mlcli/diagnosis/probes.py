@@ -46,6 +46,10 @@ MOST_STEPS, FEWEST_STEPS = 500, 200
 GAP = 0.05
 # Validation rows whose losses are measured one by one.
 SAMPLE = 500
+# Share of them whose part in the loss shows outliers.
+WORST = 0.01
+# Validation rows from which the network is compared with a linear model.
+FEWEST_COMPARED = 50
 
 
 def run_probes(
@@ -57,6 +61,8 @@ def run_probes(
     context : of the training, with the best weights in its network
     """
     n_classes, valid = experiment.n_classes, experiment.valid
+    deviation, worst_share = _spread_of_losses(context, experiment.draw(context.valid, SAMPLE))
+    linear, network = compare_with_linear(experiment, context)
     forest, (sizes, skills) = grow_forest(experiment), probe_columns(experiment)
     gap = evidence.valid["loss"] - evidence.train["loss"] if evidence.train and evidence.valid else 0.0
     has_gap = gap > GAP * evidence.chance.uniform_loss
@@ -70,18 +76,38 @@ def run_probes(
         labels=suspect_labels(forest) if n_classes else None,
         curve=measure_rows(experiment, evidence.history[-1].step) if has_gap else None,
         valid_counts=tuple(valid.y.long().view(-1).bincount(minlength=n_classes).tolist()) if n_classes else (),
-        valid_deviation=_standard_error(context, experiment.draw(context.valid, SAMPLE)),
+        valid_deviation=deviation,
+        worst_share=worst_share,
+        linear=linear,
+        network=network,
     )
     return replace(evidence, probes=probes)
 
 
-def _standard_error(context: TrainingContext, rows: TensorDataset) -> float:
-    """Of the mean of the rows' losses."""
+def _spread_of_losses(context: TrainingContext, rows: TensorDataset) -> tuple[float, float]:
+    """Standard error of the mean of the rows' losses, and the share of their sum in the worst WORST of the rows."""
     if len(rows) < 2:
-        return 0.0
+        return 0.0, 0.0
     outputs = outputs_of(context, rows.x)
     losses = [context.cost(outputs[at : at + 1], rows.y[at : at + 1]).item() for at in range(len(rows))]
-    return stdev(losses) / math.sqrt(len(context.valid)) if all(map(math.isfinite, losses)) else 0.0
+    if not all(map(math.isfinite, losses)):
+        return 0.0, 0.0
+    worst, total = sorted(losses)[len(losses) - int(WORST * len(losses)) :], sum(losses)
+    return stdev(losses) / math.sqrt(len(context.valid)), sum(worst) / total if total > 0 else 0.0
+
+
+def compare_with_linear(experiment: Experiment, context: TrainingContext) -> tuple[float, float]:
+    """Skill on the validation rows of ridge regression on the numeric and one-hot inputs, and of the network."""
+    from sklearn.linear_model import Ridge
+
+    valid, n_inputs = experiment.draw(experiment.valid, FOREST_SAMPLE), len(experiment.layout.names)
+    if len(valid) < FEWEST_COMPARED or not n_inputs:
+        return 0.0, 0.0
+    rows, truth = experiment.draw(experiment.train, FOREST_SAMPLE), experiment.targets(valid.y)
+    inputs, asked = (part.x[:, :n_inputs].cpu().double().numpy() for part in (rows, valid))
+    fitted = Ridge(alpha=1.0).fit(inputs, experiment.targets(rows.y).reshape(len(rows), -1))
+    predicted = fitted.predict(asked).reshape(truth.shape)
+    return skill_of(truth, predicted), _count_and_score(experiment, context, valid)[1]
 
 
 def probe_columns(experiment: Experiment) -> tuple[dict[str, float], dict[str, float]]:
@@ -163,7 +189,8 @@ def suspect_labels(forest: ForestFacts) -> LabelFacts:
     n_confident = max(1, round(CONFIDENT * len(labels)))
     confident = np.argsort(-probabilities.max(axis=1), kind="stable")[:n_confident]
     error_rate = float((probabilities[confident].argmax(axis=1) != labels[confident]).mean())
-    return LabelFacts(error_rate, n_confident, float(wrong.mean()), suspects)
+    all_errors = float((probabilities.argmax(axis=1) != labels).mean())
+    return LabelFacts(error_rate, n_confident, all_errors, suspects)
 
 
 def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFacts:

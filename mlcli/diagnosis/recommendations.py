@@ -116,6 +116,16 @@ def regularise(config: Config) -> Recommendation:
     return tuple(advice), patch
 
 
+def resist_outliers() -> Recommendation:
+    """A loss on which single rows weigh less."""
+    advice = (
+        "loss.name: huber, on which single rows weigh less",
+        "loss.target: log, where the target is positive and skewed",
+        "features.clip: 5, against outliers in columns",
+    )
+    return advice, {"loss": {"name": "huber"}}
+
+
 def decay_rate() -> Recommendation:
     """A lower learning rate once the loss is constant."""
     advice = (

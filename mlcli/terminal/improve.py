@@ -37,12 +37,14 @@ def show_checks(screen: Screen, checks: Checks, lr: float) -> None:
         screen.say(f"{marks[check.passed]} {check.title}")
         _say(screen, check.evidence, indent="  ")
     if checks.rates is not None:
-        for line in plot_rates(checks.rates, lr, BLOCKS if _draws(screen) else ASCII_BLOCKS):
+        passed = any(check.name == "learning_rate" and check.passed for check in checks.checks)
+        suggested = None if passed else checks.rates.suggested
+        for line in plot_rates(checks.rates, lr, suggested, BLOCKS if _draws(screen) else ASCII_BLOCKS):
             screen.say(f"  {line}")
 
 
-def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
-    """Loss over learning rate in a line, the rates below, and marks at the configured and the suggested one."""
+def plot_rates(rates: RateRange, lr: float, suggested: float | None, blocks: str) -> list[str]:
+    """Loss over learning rate in a line, the rates below, and marks at the configured and any suggested one."""
     width = min(PLOT, len(rates.rates))
     low, high = math.log10(rates.rates[0]), math.log10(rates.rates[-1])
 
@@ -51,14 +53,15 @@ def plot_rates(rates: RateRange, lr: float, blocks: str) -> list[str]:
         return min(max(round(share * (width - 1)), 0), width - 1)
 
     marks = [" "] * width
-    marks[column(rates.suggested)] = "s"
+    if suggested is not None:
+        marks[column(suggested)] = "s"
     marks[column(lr)] = "^"
     left, right = f"{rates.rates[0]:.0e}", f"{rates.rates[-1]:.0e}"
     return [
         f"loss {sparkline([min(loss, rates.start) for loss in rates.losses], width, blocks=blocks)}",
         f"     {''.join(marks)}".rstrip(),
         f"rate {left}{right.rjust(width - len(left))}",
-        f"     ^ configured: {lr:g}   s suggested: {rates.suggested:.1g}",
+        f"     ^ configured: {lr:g}{'' if suggested is None else f'   s suggested: {suggested:.1g}'}",
     ]
 
 

@@ -111,6 +111,7 @@ RISING = [1.0, 0.5, 0.3] + [0.3 + 0.01 * epoch for epoch in range(27)]
         (["overfitting"], ["training.early_stopping={}"], LEARNED, [loss + 0.25 for loss in LEARNED], {}),
         (["learning_rate_too_high"], [], LEARNED, [], {"diverged": True}),
         (["learning_rate_too_high"], [], [0.5, 0.9] * 15, [], {}),
+        (["learning_rate_too_high"], [], [5.8] * 28 + [5.0, 15631.0], [], {}),
         ([], [], [3.0, *LEARNED[1:]], [], {}),
         (["imbalance_ignored"], [], LEARNED, [], {"counts": (900, 100)}),
         ([], [], LEARNED, [], {"counts": (899, 100)}),

@@ -118,7 +118,7 @@ def test_wrong_labels_by_confident_learning():
     forest = ForestFacts(np.arange(8) + 10, np.eye(2)[labels], probabilities)
     facts = suspect_labels(forest)
     assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, counted from 1 among all
-    assert facts.share == pytest.approx(2 / 8)
+    assert facts.all_errors == pytest.approx(2 / 8)  # rows 1 and 4; row 2 is undecided
     assert facts.n_confident == 2
     assert facts.error_rate == pytest.approx(0.5)  # the most confident are rows 0, right, and 1, wrong
 

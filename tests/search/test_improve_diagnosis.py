@@ -70,13 +70,14 @@ RATES = RateRange(2.0, tuple(10.0**power for power in range(-5, 3)), (2.0, 2.0, 
 
 
 def test_the_curve_as_text():
-    assert plot_rates(RATES, 1e-4, BLOCKS) == [
+    assert plot_rates(RATES, 1e-4, 0.01, BLOCKS) == [
         "loss ██▇▄▂▁▃█",
         "      ^ s",
         "rate 1e-051e+02",
         "     ^ configured: 0.0001   s suggested: 0.01",
     ]
-    assert plot_rates(RATES, 1e-4, ASCII_BLOCKS)[0].isascii()
+    assert plot_rates(RATES, 1e-4, None, ASCII_BLOCKS)[0].isascii()
+    assert "suggested" not in "".join(plot_rates(RATES, 1e-4, None, BLOCKS))
 
 
 @pytest.mark.parametrize(
