@@ -196,7 +196,8 @@ def obtain_features(
     """
     train = prepared.splits.train
     targets = hashlib.sha256(np.ascontiguousarray(y).data).hexdigest()
-    text = f"{VERSION} {prepared.fingerprint} {targets} {seed} {config.model_dump_json()}"
+    version = f"{VERSION}.1" if isinstance(train, Images) else VERSION  # from which on they have a brightness
+    text = f"{version} {prepared.fingerprint} {targets} {seed} {config.model_dump_json()}"
     fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
     folder = prepared.folder.with_name(f"{prepared.folder.name}-features-{fingerprint}")
     if (cached := load_cached(folder, _load, reporter, "fitting the features again")) is not None:
