@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlcli.evaluation.training_sample import TrainingSample, n_model_outputs
+from mlcli.metrics.measure import is_imbalanced
 from mlcli.models.task import Classification, FittedTask, Regression
 
 MAX_ITERATIONS = 500  # of logistic and Poisson regression
@@ -185,7 +186,7 @@ def _fit_boosting(task: FittedTask, sample: TrainingSample, seed: int) -> tuple[
     trained = getattr(found, "estimators_", [found])
     best = [_best_round(own) for own in trained]
     rounds = round(float(np.mean(best)))
-    text = f"gradient boosting of trees, {rounds} rounds, chosen on a tenth of its rows"
+    text = f"gradient boosting of trees, {rounds} round{'s' * (rounds > 1)}, chosen on a tenth of its rows"
     if len(sample.x) <= MAX_REFITTED_ROWS:
         found = _boosting(task, sample, rounds, seed, rate=_rate(limit)).fit(sample.x, _answers(sample))
         text += ", then fitted on all of them"
@@ -232,6 +233,8 @@ def _boosting(
         learning_rate=rate or _rate(rounds),
         max_bins=bins,
         categorical_features=codes or None,
+        # Without a penalty the first rounds of imbalanced classes have leaves so far out that none is an improvement.
+        l2_regularization=1.0 if is_imbalanced(task) else 0.0,
         random_state=seed % 2**32,
         **{"early_stopping": False, **settings},
         **losses.get(task.measured_as, {}),

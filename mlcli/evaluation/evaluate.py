@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,9 @@ def evaluate_predictions(
         split=split,
         n_rows=len(predictions),
         scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed, groups)),
-        baselines=tuple(_measure_baseline(task, truth, predictions, own, config, seed, groups) for own in baselines),
+        baselines=tuple(
+            _measure_baseline(task, truth, predictions, own, config, seed, groups, split) for own in baselines
+        ),
         classes=classes,
         per_class=per_class,
         confusion=confusion,
@@ -166,11 +168,15 @@ def _measure_baseline(
     config: EvaluationConfig,
     seed: int,
     groups: np.ndarray | None,
+    split: SplitName,
 ) -> MeasuredBaseline:
+    """Without intervals, and so without a verdict, on training rows: all models were fitted to them."""
     theirs = baseline.predictions
     scores = measure(task, truth, theirs, config.metrics)
     level = config.confidence
     differences = compare_predictions(task, truth, predictions, theirs, config.metrics, level, seed, groups)
+    if split == "train":
+        differences = [replace(own, low=None, high=None) for own in differences]
     return MeasuredBaseline(baseline.name, baseline.text, tuple(scores), tuple(differences))
 
 

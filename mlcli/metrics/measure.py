@@ -26,6 +26,9 @@ from mlcli.metrics.probabilities import ECE_NOISE
 from mlcli.metrics.sampling import ScoredSample, sample_scores
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
+# Classes are imbalanced where the rarest has less than this part of an even share.
+EVEN = 0.2
+
 Verdict = Literal["better", "worse", "no difference", "undefined"]
 
 
@@ -97,7 +100,7 @@ def metric_names(
 ) -> tuple[str, ...]:
     """The metrics to compute. Raises ConfigError, naming the key, for one that does not suit the task."""
     if names == "auto":
-        return auto_names(task.measured_as, n_classes_of(task))
+        return _rare_first(task, auto_names(task.measured_as, n_classes_of(task)))
     suitable = names_for(task.measured_as)
     for name in names:
         if name in suitable:
@@ -110,6 +113,28 @@ def metric_names(
             problem += f"did you mean '{near}'? "
         raise config_error(key, f"{problem}choose from {', '.join(suitable)}")
     return tuple(dict.fromkeys(names))
+
+
+def is_imbalanced(task: FittedTask) -> bool:
+    """Whether the rarest class of the training rows has less than a fifth of an even share: a tenth, of two classes."""
+    return isinstance(task, Classification) and min(task.counts) * len(task.classes) < EVEN * sum(task.counts)
+
+
+def rare_metrics(task: FittedTask) -> tuple[Metric, ...]:
+    """By which imbalanced classes are judged, the headline first; empty for other tasks.
+
+    Of two classes, ranking and F1 are the positive one's, which says nothing of a rare negative one.
+    """
+    if not isinstance(task, Classification) or not is_imbalanced(task):
+        return ()
+    if len(task.classes) == 2 and task.counts[0] < task.counts[1]:
+        return ("f1_macro", "mcc")
+    return ("pr_auc", "f1")
+
+
+def _rare_first(task: FittedTask, names: tuple[str, ...]) -> tuple[str, ...]:
+    first = rare_metrics(task)
+    return (*first, *(name for name in names if name not in first))
 
 
 def why_never_defined(task: FittedTask, truth: np.ndarray, name: str) -> str | None:

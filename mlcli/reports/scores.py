@@ -26,6 +26,7 @@ VERDICTS: dict[Verdict, str] = {
 # Margin at both ends of the axis, as a share of its span.
 MARGIN = 0.06
 # The worst first, with what connects it to the baselines' names.
+TREES = ("tree", "forest", "boosting")
 PREPOSITIONS: dict[Verdict, str] = {"worse": "than", "no difference": "from", "better": "than"}
 
 
@@ -145,6 +146,7 @@ class ScoresView:
 
     worst   : the verdict against the strongest baseline
     verdict : against all baselines, a sentence without its full stop; "" without baselines
+    advice  : as `advise` gives it
     """
 
     rows: tuple[MetricRow, ...]
@@ -154,6 +156,25 @@ class ScoresView:
     level: str
     worst: Verdict
     verdict: str
+    advice: str
+
+
+def advise(evaluation: Evaluation) -> str:
+    """What the comparison with the baselines asks for; "" where nothing, and where there are none."""
+    if not evaluation.baselines:
+        return ""
+    if evaluation.split == "train":
+        return "No verdict: all models were fitted to these rows; rows that they have not seen decide"
+    at = evaluation.headline
+    worse = [own.name for own in evaluation.baselines if own.differences[at].verdict == "worse"]
+    if not worse:
+        return ""
+    trees = [name for name in worse if name in TREES]
+    suited = f", or use trees, which suit this table better ({', '.join(trees)})" if trees else ""
+    return (
+        f"The network is worse than {_join_names(worse, len(evaluation.baselines))} by {evaluation.scores[at].name}: "
+        f"search for a better one with mlcli improve CONFIG{suited}"
+    )
 
 
 def view_scores(evaluation: Evaluation) -> ScoresView:
@@ -190,6 +211,7 @@ def view_scores(evaluation: Evaluation) -> ScoresView:
         level=f"{100 * evaluation.confidence:.4g} %",
         worst=next((verdict for verdict in PREPOSITIONS if verdict in found), "undefined"),
         verdict=_describe_verdicts(baselines),
+        advice=advise(evaluation),
     )
 
 

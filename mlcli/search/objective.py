@@ -12,7 +12,7 @@ from torch import Tensor
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Metric
 from mlcli.evaluation.cross_validation import Folds
-from mlcli.metrics.measure import metric_names
+from mlcli.metrics.measure import metric_names, rare_metrics
 from mlcli.metrics.scorer import QUICK, measure_outputs
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Silent
@@ -51,7 +51,7 @@ class SelectionMetric:
 
 
 def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> SelectionMetric:
-    """improve.metric; else the metric of the start's early stopping.
+    """improve.metric; else the metric of the start's early stopping, or of imbalanced classes in place of the loss.
 
     Losses of different kinds, and of different folds, are not comparable: a metric then replaces the loss.
     Raises ConfigError for a metric that does not suit the task.
@@ -61,6 +61,8 @@ def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[s
     if asked != "auto":
         metric_names(task, (asked,), "improve.metric")
         return SelectionMetric(asked, asked if asked in (*QUICK[task.measured_as], watched) else watched)
+    if watched == "loss" and (rare := rare_metrics(task)):
+        return SelectionMetric(rare[0], watched)
     if watched == "loss" and any(key.startswith(("loss.", "model.output")) for key in searched):
         watched = QUICK[task.measured_as][0]
     return SelectionMetric(reported_metric(task, watched) if start.improve.folds else watched, watched)

@@ -114,6 +114,7 @@ def table_defaults(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedK
         *_loss(summary),
         CommentedKey("optimizer", inside=optimizer),
         CommentedKey("training", inside=training),
+        *_evaluation(summary),
     )
 
 
@@ -189,9 +190,7 @@ def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
         if target.min() in (0, 1) and bool((target % 1 == 0).all()):
             found.append(CommentedKey("loss", "poisson", f"if {summary.target} counts something", off=True))
         return tuple(found)
-    counts = target.value_counts(sort=True)
-    rarest, n_rare = counts.row(-1)
-    share = n_rare / summary.n_rows
+    rarest, share = _rarest(summary)
     if share < _RARE:
         what = f"{rarest} is {share:.1%} of the rows; raises its recall at the cost of precision"
         return (CommentedKey("loss", {"class_weights": "balanced"}, what, off=True),)
@@ -219,6 +218,30 @@ def _adam(n_rows: int) -> tuple[CommentedKey, ...]:
         CommentedKey("schedule", "one_cycle", "lr rises, then falls to nearly 0 at the last epoch"),
         CommentedKey("l2", 0.01, "weight decay, against overfitting"),
     )
+
+
+def _rarest(summary: DataSummary) -> tuple[str, float]:
+    """The rarest class, and its share of the rows."""
+    rarest, n_rare = summary.frame[summary.target].value_counts(sort=True).row(-1)
+    return str(rarest), n_rare / summary.n_rows
+
+
+def _has_rare_positive(summary: DataSummary) -> bool:
+    """Whether one of two classes is rare: it is then the positive one."""
+    if summary.task == "regression" or summary.frame[summary.target].n_unique() != 2:
+        return False
+    return _rarest(summary)[1] < _RARE
+
+
+def _evaluation(summary: DataSummary) -> tuple[CommentedKey, ...]:
+    if not _has_rare_positive(summary):
+        return ()
+    rarest, share = _rarest(summary)
+    inside = (
+        CommentedKey("positive", rarest, f"the class to find, {share:.1%} of the rows"),
+        CommentedKey("threshold", "f1", "chosen on the validation rows: at 0.5 a rare class is hardly ever predicted"),
+    )
+    return (CommentedKey("evaluation", inside=inside),)
 
 
 def _tabm_training(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlcli.io.text import count, show_number
 from mlcli.reports.scores import (
     VERDICTS,
+    advise,
     coverage_table,
     describe_coverage,
     describe_folds,
@@ -143,6 +144,8 @@ def _show_baselines(screen: Screen, evaluation: Evaluation) -> None:
         reason = baseline.scores[headline].reason
         undefined = f"; its {first.name} is undefined: {reason}" if reason else ""
         screen.say(f"· {baseline.name}: {baseline.text}{undefined}")
+    if advice := advise(evaluation):
+        screen.warn(advice)
 
 
 def _show_seeds(screen: Screen, evaluation: Evaluation) -> None:

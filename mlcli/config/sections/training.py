@@ -204,8 +204,9 @@ class ImproveConfig(Section):
         "network. 1 saves none.")
     metric: Literal["auto"] | Metric = key(
         "auto",
-        "Metric by which trials are compared. auto: the one that early stopping monitors, by default the loss; over "
-        "folds, the loss's own metric (log loss, rmse, pinball, poisson_deviance).",
+        "Metric by which trials are compared. auto: the one that early stopping monitors, by default the loss, or "
+        "pr_auc where a class is rare (f1_macro where that is the negative one); over folds, the loss's own metric "
+        "(log loss, rmse, pinball, poisson_deviance).",
         "f1_macro or mcc when classes are imbalanced.", example="roc_auc")
     folds: Annotated[int, Field(ge=2, le=100)] | None = key(
         None,
