@@ -36,3 +36,6 @@ class Silent:
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         """Drop the figure."""
+
+
+SILENT = Silent()

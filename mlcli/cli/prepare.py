@@ -43,7 +43,7 @@ def prepare(
         paths = configs or [*Path().glob("mlcli.yaml"), *sorted(Path("configs").glob("*.yaml"))]
         if not paths:
             raise UsageError("no configuration given, and neither mlcli.yaml nor configs/*.yaml here; name a YAML file")
-        loaded = [load_config(path, sets or ()) for path in paths]
+        loaded = [load_config(path, sets or (), session.screen) for path in paths]
         from mlcli.terminal.preparation import show_prepared
         from mlcli.use_cases.prepare import prepare as run_prepare
 

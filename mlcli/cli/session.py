@@ -59,8 +59,8 @@ class Session:
         from mlcli.config.loading.load import load_config, read_resolved
 
         if path is None and not Path("mlcli.yaml").is_file():
-            return read_resolved(self._latest_config(), sets or ())
-        return load_config(path or Path("mlcli.yaml"), sets or ())
+            return read_resolved(self._latest_config(), sets or (), self.screen)
+        return load_config(path or Path("mlcli.yaml"), sets or (), self.screen)
 
     def training_config(
         self, config: Config, target: Path | str | None, sets: Sequence[str] | None
@@ -90,7 +90,7 @@ class Session:
             config = self.config(Path(target) if target else None, sets)
             return config, latest_run(config.name)
         run = find_run(target)
-        return read_resolved(run.config, sets or ()), run
+        return read_resolved(run.config, sets or (), self.screen), run
 
     def exit_if(self, interruption: Interruption) -> None:
         """Leave with the signal's exit code where one came."""

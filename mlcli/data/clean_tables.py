@@ -29,6 +29,7 @@ from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
 from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Doubt, Kind, SourceRead, Table, TaskKind
 from mlcli.data.tables.zeros import find_zero_doubts
 from mlcli.errors import DataError
+from mlcli.io.text import counted
 
 # Columns of more distinct texts are ids or free text, which are not searched for near-duplicates.
 _MOST_LABELS = 10_000
@@ -140,7 +141,8 @@ def _label_doubts(
     words, n_dropped = selected.words, report.rows_without_target
     for name in (name for name in roles.targets if name in words and n_dropped):
         why = how_to_keep(name, words[name], config.missing)
-        yield Doubt(name, f"{n_dropped:,} rows without a target were dropped: {why}")
+        dropped = counted(n_dropped, "row without a target was", "rows without a target were")
+        yield Doubt(name, f"{dropped} dropped: {why}")
     yield from doubt_words(rows, roles.features, words)
     for column in report.columns:
         if column.kind == "category" and column.distinct <= _MOST_LABELS:
@@ -193,7 +195,8 @@ def _clean(
     rows = complete.where(~again) if drop_repeated else complete
     columns = _column_reports(kept, rows, roles, selected.replaced)
     invalid = (
-        f"column {name!r}: {count:,} cells are neither true nor false, unlike the training rows', and are missing"
+        f"column {name!r}: {counted(count, 'cell is', 'cells are')} neither true nor false, unlike the training rows', "
+        f"and {'is' if count == 1 else 'are'} missing"
         for name, count in selected.invalid.items()
     )
     return rows, CleaningReport(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mlcli.data.profile import SPLITS, ColumnProfile, Profile, is_imbalanced
 from mlcli.data.tables.types import Kind
-from mlcli.io.text import shorten, show_number, some_lines, some_of
+from mlcli.io.text import counted, shorten, show_number, some_lines, some_of
 
 _CONTENT: Mapping[Kind, str] = {
     "number": "numbers",
@@ -27,7 +27,7 @@ def profile_notes(profile: Profile) -> tuple[str, ...]:
     outliers = profile["outliers"]
     if outliers is not None and outliers["name"] != "none":
         found = sum(bounds["cells"] for bounds in outliers["bounds"].values())
-        dropped = f"{outliers['dropped']:,} rows dropped"
+        dropped = f"{counted(outliers['dropped'], 'row')} dropped"
         notes.append(f"{found:,} outlying cells in the training rows ({outliers['name']}); {dropped}")
     return tuple(notes)
 
@@ -37,19 +37,20 @@ def _rows(profile: Profile) -> Iterator[str]:
     if features:
         kinds = Counter(column["kind"] for column in features)
         shown = (kind for kind in _CONTENT if kinds[kind] or kind in _ALWAYS)
-        yield f"{len(features)} feature columns: {', '.join(f'{kinds[kind]} of {_CONTENT[kind]}' for kind in shown)}"
+        each = ", ".join(f"{kinds[kind]} of {_CONTENT[kind]}" for kind in shown)
+        yield f"{counted(len(features), 'feature column')}: {each}"
     counts = (profile["classes"] or {}).get("train", {})
     if counts:
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         hint = "; consider loss.class_weights: balanced" if is_imbalanced(counts.values()) else ""
         span = f"from {counts[least]:,} ('{least}') to {counts[most]:,} ('{most}')"
         equal = counts[most] == counts[least]
-        each = f" of {counts[most]:,} training rows each" if equal else f"; training rows {span}{hint}"
+        each = f" of {counted(counts[most], 'training row')} each" if equal else f"; training rows {span}{hint}"
         yield f"{len(counts)} classes{each}"
     yield from rare_classes(profile)
     for split, count in profile["repeated"].items():
         if count:
-            yield f"{count:,} {split} rows are also among the training rows"
+            yield f"{counted(count, f'{split} row is', f'{split} rows are')} also among the training rows"
     gaps = [(c["name"], sum(c["missing"].values())) for c in profile["columns"] if any(c["missing"].values())]
     if gaps:
         columns = " columns" if len(gaps) > _LISTED else ""
@@ -87,7 +88,7 @@ def _cleaning(profile: Profile) -> Iterator[str]:
         yield f"{cleaning['duplicates']:,} {are} equal to an earlier one (dataset.duplicates: drop leaves one of each)"
     left_out = cleaning["rows_read"] - cleaning["rows_kept"]
     if left_out:
-        yield f"{left_out:,} rows were filtered out by dataset.keep"
+        yield f"{counted(left_out, 'row was', 'rows were')} filtered out by dataset.keep"
     yield from _of_columns(cleaning["dropped_columns"], "was dropped: {}", "were dropped: {}")
     constant = dict.fromkeys(cleaning["constant"], "the same value everywhere")
     yield from _of_columns(constant, "has {}", "have {}")

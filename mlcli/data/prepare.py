@@ -27,6 +27,7 @@ from mlcli.errors import ArtefactError, DataError, ResourceError
 from mlcli.io.atomic import recover_children
 from mlcli.io.network import UnreachableError
 from mlcli.io.paths import prepared_dir
+from mlcli.io.text import counted
 from mlcli.reporter import Reporter
 
 PREPARE_FORMAT = 1
@@ -230,7 +231,8 @@ def _refuse_unlearned(splits: Splits) -> None:
         if unlearned:
             more = f" and {len(unlearned) - 1:,} more" if len(unlearned) > 1 else ""
             raise DataError(
-                f"dataset.split: class {next(iter(unlearned))!r}{more} is in {sum(unlearned.values()):,} {name} rows "
-                "and in no training rows, so it cannot be learned; leave such rows out with dataset.keep, or split so "
-                "that every class has training rows, as dataset.split.by: stratified does"
+                f"dataset.split: class {next(iter(unlearned))!r}{more} is in "
+                f"{counted(sum(unlearned.values()), f'{name} row')} and in no training rows, so it cannot be "
+                "learned; leave such rows out with dataset.keep, or split so that every class has training rows, as "
+                "dataset.split.by: stratified does"
             )

@@ -12,6 +12,7 @@ import polars as pl
 from mlcli.config.sections.rows import SplitConfig
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import DataError
+from mlcli.io.text import counted
 
 TRAIN, VALID, TEST = np.arange(3, dtype=np.int8)
 _CODES = {"train": TRAIN, "valid": VALID, "test": TEST}
@@ -275,8 +276,9 @@ def _given_splits(key: pl.Series, *, test_given: bool) -> np.ndarray:
     if wrong.any():
         also = " (the test rows come from dataset.test_path)" if test_given else ""
         raise DataError(
-            f"dataset.split.column {key.name!r}: {wrong.sum():,} rows have another value than "
-            f"{', '.join(allowed)}{also}, the first is {names.filter(wrong)[0]!r}; correct them with dataset.replace"
+            f"dataset.split.column {key.name!r}: {counted(int(wrong.sum()), 'row has', 'rows have')} another value "
+            f"than {', '.join(allowed)}{also}, the first is {names.filter(wrong)[0]!r}; correct them with "
+            "dataset.replace"
         )
     if not (names == "train").any():
         raise DataError(f"dataset.split.column {key.name!r}: none of {len(key):,} rows is marked train; mark some")

@@ -13,6 +13,7 @@ from mlcli.config.sections.config import Config, usual_rate
 from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate
 from mlcli.io.json import strict_json
+from mlcli.io.text import counted
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import new_state, optimizer_step, outputs_of, row_order, take_batch, train_model
 
@@ -148,7 +149,9 @@ def check_few_rows(experiment: Experiment) -> Check:
         return Check(name, title, None, f"{len(rows)} distinct rows are too few, or their chance loss is 0")
     history = train_model(context, new_state(context)).state.history
     lowest = min((record.train_loss for record in history), default=math.nan)
-    reached = f"loss {lowest:.2g} on {len(rows)} rows after {len(history)} steps without regularisation"
+    reached = (
+        f"loss {lowest:.2g} on {counted(len(rows), 'row')} after {counted(len(history), 'step')} without regularisation"
+    )
     return Check(name, title, lowest <= FITTED * chance, f"{reached}; {_describe_chance(experiment, chance)}")
 
 

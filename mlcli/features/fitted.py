@@ -26,7 +26,7 @@ from mlcli.features.table import TableFeatures
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import fields_to_json, from_json, read_json
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.io.text import count
+from mlcli.io.text import counted
 from mlcli.reporter import Reporter
 
 KIND = "features"
@@ -203,7 +203,7 @@ def obtain_features(
     if (cached := load_cached(folder, _load, reporter, "fitting the features again")) is not None:
         return cached
     features = fit_features(train, config, seed, y, classification)
-    reporter.say(f"Features fitted on {len(train):,} training rows: {count(features.layout.width, 'input')}")
+    reporter.say(f"Features fitted on {counted(len(train), 'training row')}: {counted(features.layout.width, 'input')}")
     state, tensors = features.to_state()
     with atomic_folder(folder, KIND) as new:
         write_json(new / "features.json", state)

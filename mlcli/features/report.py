@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlcli.config.sections.features import Encode, Impute, Scale
-from mlcli.io.text import some_lines, some_of
+from mlcli.io.text import counted, some_lines, some_of
 
 _LISTED = 6  # names of dropped features in a note
 
@@ -121,9 +121,9 @@ def _feature_notes(report: FeatureReport) -> Iterator[str]:
     yield from some_lines(_encoded(name, encoded) for name, encoded in report.encoded.items())
     for scale, count in Counter(scaled.scale for scaled in report.scaled.values()).items():
         if scale != "none":
-            yield f"scaled {count} columns: {scale}"
+            yield f"scaled {counted(count, 'column')}: {scale}"
     if report.pieces:
-        yield f"cut {len(report.pieces)} number columns into {sum(report.pieces.values()):,} pieces"
+        yield f"cut {counted(len(report.pieces), 'number column')} into {sum(report.pieces.values()):,} pieces"
     for key in dict.fromkeys(dropped.key for dropped in report.dropped):
         names = [dropped.name for dropped in report.dropped if dropped.key == key]
         yield f"dropped by {key}: {some_of(names, _LISTED)}"
@@ -133,4 +133,4 @@ def _feature_notes(report: FeatureReport) -> Iterator[str]:
 
 def _encoded(name: str, encoded: Encoded) -> str:
     rare = f", {encoded.rare} rare ones share a code" if encoded.rare else ""
-    return f"encoded {name} as {encoded.encode}: {len(encoded.kept)} categories{rare}"
+    return f"encoded {name} as {encoded.encode}: {counted(len(encoded.kept), 'category', 'categories')}{rare}"

@@ -83,6 +83,11 @@ def suggestion(name: str, valid: Sequence[str]) -> str:
     return f"there are: {', '.join(valid[:_LISTED])}{more}" if valid else "there are none"
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 input` or `1,200 inputs`; many: the plural, where it is more than an s at the end."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def some_of(names: Sequence[str], most: int) -> str:
     """`a, b, c and 5 more`: at most this many of them, and how many are left."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
@@ -137,11 +142,6 @@ def show_signed(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{'−' if value < 0 else '+' if value > 0 else ''}{show_number(abs(value))}"
-
-
-def count(n: int, noun: str) -> str:
-    """1 row, 1,234 rows."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def show_percent(share: float) -> str:

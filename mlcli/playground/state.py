@@ -17,7 +17,7 @@ from mlcli.config.tree import JsonValue, Value
 from mlcli.errors import ConfigError, DataError, UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
-from mlcli.io.text import nearest
+from mlcli.io.text import counted, nearest
 from mlcli.playground.inputs import choose_columns, reduce_to
 from mlcli.reporter import Reporter
 
@@ -98,7 +98,7 @@ def start_play(asked: PlayRequest, reporter: Reporter) -> PlayState:
     if what in PLAYGROUND_SETS:
         config = playground_config(what, asked.sets)
     elif what.endswith(CONFIG_ENDINGS):
-        config = load_config(Path(what), asked.sets)
+        config = load_config(Path(what), asked.sets, reporter)
     else:
         config = _table_config(what, asked, reporter)
     return PlayState(*_playable(config, asked, reporter))
@@ -166,11 +166,12 @@ def describe_played(config: Config, epochs: int, rates: Sequence[tuple[int, floa
 
     rates : learning rates, each with the epoch after which it was set
     """
-    head = [f"Played with mlcli play for {epochs:,} epochs; mlcli train gives the same numbers."]
+    played = counted(epochs, "epoch")
+    head = [f"Played with mlcli play for {played}; mlcli train gives the same numbers."]
     if len(rates) > 1:
         way = ", ".join(f"{rate:g} after epoch {epoch}" for epoch, rate in rates[1:])
         head = [
-            f"Played with mlcli play for {epochs:,} epochs, with a learning rate of {rates[0][1]:g}, and {way}.",
+            f"Played with mlcli play for {played}, with a learning rate of {rates[0][1]:g}, and {way}.",
             "mlcli train uses the last learning rate from the start, so its numbers differ.",
         ]
     tree = {"name": config.name, **changes_of(played_config(config, epochs))}

@@ -16,7 +16,7 @@ from mlcli.data.tables.types import Images, SplitName
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import Mistakes, find_mistakes
-from mlcli.io.text import count, show_seconds
+from mlcli.io.text import counted, show_seconds
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reports.gallery import EvaluatedModel
 from mlcli.reports.html import render
@@ -133,7 +133,7 @@ def describe_training(subject: EvaluatedModel, config: Config, manifest: RunMani
         inputs = f"images of {' × '.join(map(str, subject.data.pixels.shape[1:]))} pixels"
     else:
         n = len(subject.data.features)
-        inputs = count(n, "column")
+        inputs = counted(n, "column")
     return f"{_network(config.model)} that {_aim(subject.task)} from {inputs} of {source}{stand_in}."
 
 

@@ -17,7 +17,7 @@ from mlcli.data.tables.types import SplitName
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.report import FeatureReport, feature_notes
-from mlcli.io.text import count
+from mlcli.io.text import counted
 from mlcli.metrics.catalog import CATALOG
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Step
@@ -102,7 +102,7 @@ def narrate_features(config: Config, features: FittedFeatures) -> Iterator[str]:
     yield f"Everything is fitted on the {report.rows:,} training rows alone."
     yield from (about(config, key) for key in _transform_keys(report))
     yield from (f"{_capitalised(note)}." for note in feature_notes(report))
-    yield f"Dimension (dimensión): {count(features.layout.width, 'input')} of the network per row."
+    yield f"Dimension (dimensión): {counted(features.layout.width, 'input')} of the network per row."
 
 
 def _transform_keys(report: FeatureReport) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _regularisation_keys(context: TrainingContext) -> Iterator[str]:
 def narrate_scores(config: Config, evaluation: Evaluation) -> Iterator[str]:
     """The rows measured, and the meaning of each metric."""
     yield term_of("evaluation")
-    yield f"{evaluation.n_rows:,} {evaluation.split} rows: {ROWS[evaluation.split]}."
+    yield f"{counted(evaluation.n_rows, f'{evaluation.split} row')}: {ROWS[evaluation.split]}."
     for score in evaluation.scores:
         yield f"{score.name}: {CATALOG[score.name].meaning}; {describe_direction(score)}."
     yield about(config, "evaluation.confidence")

@@ -26,6 +26,7 @@ from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
+from mlcli.io.text import counted
 from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.measure import ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions
@@ -120,7 +121,7 @@ def write_proposal(
     before, after = ("none" if score is None else f"{score:.6g}" for score in scores)
     lines = [f"Validation {metric}: {before} before, {after} with this configuration."]
     if best.origin == "start":
-        lines = [f"Unchanged: none of {len(trials)} trials has a better validation {metric} than {after}."]
+        lines = [f"Unchanged: none of {counted(len(trials), 'trial')} has a better validation {metric} than {after}."]
     changes = differing_keys([start, config])
     if changes:
         lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]

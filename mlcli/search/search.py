@@ -20,6 +20,7 @@ from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
 from mlcli.evaluation.out_of_fold import member_config
+from mlcli.io.text import counted
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
 from mlcli.search.space import config_with, recipes
 from mlcli.search.storage import HEARTBEAT, ModelCache
@@ -57,7 +58,7 @@ class Budget:
     @property
     def n_trials(self) -> str:
         """Their number and the word, or the word alone where the time is the limit."""
-        return "trials" if self.trials >= MANY else f"{self.trials} trials"
+        return "trials" if self.trials >= MANY else counted(self.trials, "trial")
 
     def deadline(self) -> float:
         """When a timeout that starts now ends, in seconds of the monotonic clock; infinite without one."""

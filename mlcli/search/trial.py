@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Literal
 
 from mlcli.io.json import strict_json
+from mlcli.io.text import counted
 from mlcli.metrics.catalog import beats, higher_is_better
 
 TrialState = Literal["complete", "pruned", "failed"]
@@ -97,7 +98,9 @@ def describe_progress(best: Sequence[float | None], metric: str) -> str:
     total, late = abs(known[-1] - known[0]), abs(known[-1] - known[len(known) // 2])
     half = f"the second half of {len(best)} trials"
     if total == 0:
-        return f"None of {len(best)} trials beat the first: try another improve.space rather than more trials"
+        return (
+            f"None of {counted(len(best), 'trial')} beat the first: try another improve.space rather than more trials"
+        )
     if late == 0:
         return f"No improvement in {half}: more trials are unlikely to help"
     gain = f"T{half[1:]} brought {late:.3g} of {total:.3g} in {metric}"

@@ -19,7 +19,7 @@ from mlcli.data.tables.labels import LEADING_ZERO
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
-from mlcli.io.text import shown, some_of
+from mlcli.io.text import counted, shown, some_of
 from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
 from mlcli.suggest.defaults import NO_PLAN, DataSummary, TrainingPlan, array_defaults, plan_training, table_defaults
@@ -209,7 +209,7 @@ def _without_target(found: TableFound, data: DataSummary) -> str:
     if not (n_without := found.raw.height - data.n_rows):
         return ""
     words = list_words(count_markers(found, [data.target]).get(data.target, {}))
-    return f"{n_without:,} rows have no target{words and f': {words}'}"
+    return f"{counted(n_without, 'row has', 'rows have')} no target{words and f': {words}'}"
 
 
 def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlcli.diagnosis.checks import Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.io.text import show_number, show_signed
+from mlcli.io.text import counted, show_number, show_signed
 from mlcli.reports.scores import VERDICTS
 from mlcli.search.search import MANY
 from mlcli.search.trial import rank_trials
@@ -125,7 +125,7 @@ def _show_trials(screen: Screen, outcome: ImproveResult) -> None:
         epochs = f"{trial.best_epoch} of {trial.epochs}"
         rows.append((str(trial.number), show_number(trial.score), epochs, describe_values(trial.values)))
     if rows:
-        title = f"Best of {len(outcome.trials)} trials on {describe_rows(outcome)}"
+        title = f"Best of {counted(len(outcome.trials), 'trial')} on {describe_rows(outcome)}"
         screen.table(("trial", outcome.metric, "best epoch", "changed"), rows, title=title)
     counts = f"{outcome.count('complete')} complete, {outcome.count('pruned')} pruned, {outcome.count('failed')} failed"
     screen.say(f"Trials: {counts}")

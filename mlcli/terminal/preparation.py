@@ -12,7 +12,7 @@ import typer
 from mlcli.data.notes import profile_notes
 from mlcli.errors import UsageError
 from mlcli.io.memory import shown_size
-from mlcli.io.text import count, printable, some_lines, some_of
+from mlcli.io.text import counted, printable, some_lines, some_of
 from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def show_features(screen: Screen, result: FeaturesResult) -> None:
     for note in feature_notes(features.report):
         screen.say(f"· {note}")
     embedded = f" and {len(layout.embedded)} embedded categories" if layout.embedded else ""
-    screen.heading(f"{count(layout.n_numeric, 'numeric input')}{embedded} for the network")
+    screen.heading(f"{counted(layout.n_numeric, 'numeric input')}{embedded} for the network")
 
 
 def show_checked(screen: Screen, result: CheckResult) -> None:
@@ -184,8 +184,8 @@ def _show_cost(screen: Screen, result: CheckResult) -> None:
     networks = f"{context.networks} networks of " if context.networks > 1 else ""
     free = f" of {shown_size(result.available)} free" if result.available is not None else ""
     lines = {
-        "steps": f"{networks}{context.steps:,}: at most {context.epochs:,} epochs of {context.steps_per_epoch:,}, "
-        f"{context.batch_size:,} rows each, lr {context.lr:.3g}",
+        "steps": f"{networks}{context.steps:,}: at most {counted(context.epochs, 'epoch')} of "
+        f"{context.steps_per_epoch:,}, {context.batch_size:,} rows each, lr {context.lr:.3g}",
         "on": f"{context.device}, {context.precision}, threads: {context.threads}",
         "memory": f"about {shown_size(result.memory)}{free}, plus PyTorch's own",
         "time": f"at most about {_seconds(result.seconds)} here ({_seconds(result.seconds_per_epoch)} per epoch)",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from mlcli.io.text import count, show_number
+from mlcli.io.text import counted, show_number
 from mlcli.reports.scores import (
     VERDICTS,
     advise,
@@ -48,7 +48,7 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
         rows = [(split, *(show_number(scores.get(name)) for name in names)) for split, scores in splits]
         kept = f"{result.keep} epoch {result.best_epoch} of {result.epochs}"
         if result.networks > 1:
-            kept = f"mean of {result.networks} networks of up to {result.epochs} epochs"
+            kept = f"mean of {result.networks} networks of up to {counted(result.epochs, 'epoch')}"
         title += f", {kept}, {result.seconds:.1f} s"
         screen.table(("split", *names), rows, title=title)
         screen.say(f"Model: {result.run.model}")
@@ -86,7 +86,7 @@ def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
 def show_predictions(screen: Screen, result: PredictResult) -> None:
     """A few rows and where all are; nothing when they went to stdout."""
     if result.path is None:
-        screen.say(f"{count(result.n_rows, 'row')} predicted")
+        screen.say(f"{counted(result.n_rows, 'row')} predicted")
         return
     columns = result.preview.columns
     rows = [list(map(_show_cell, row)) for row in result.preview.rows()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.explore import ClassImages, ExploredImages, ExploredTable
 from mlcli.eda.highlights import SPLITS
-from mlcli.io.text import count, shorten, show_percent
+from mlcli.io.text import counted, shorten, show_percent
 from mlcli.terminal.drawing import (
     BAR,
     COLOURS,
@@ -111,7 +111,7 @@ def _describe_extent(result: ShowResult) -> str:
         return f", {len(found.classes):,} classes"
     some = f" (charts of {found.looked_at:,} of them)" if found.looked_at < result.rows else ""
     n = len(found.columns)
-    return some if result.asked else f"{some}, {count(n, 'feature column')}"
+    return some if result.asked else f"{some}, {counted(n, 'feature column')}"
 
 
 def _targets(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator[Text]:

@@ -14,7 +14,7 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.features.report import Dropped, FeatureReport
 from mlcli.io.memory import available_memory
-from mlcli.io.text import some_of
+from mlcli.io.text import counted, some_of
 from mlcli.models.networks import Mlp, Tabm
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
@@ -215,7 +215,7 @@ def _becomes(name: str, kind: str, report: FeatureReport, lost: Sequence[Dropped
         parts.append(", ".join(number.removeprefix(f"{name}_") for number in dated.numbers))
     if (encoded := report.encoded.get(name)) is not None:
         rare = f", {encoded.rare} rare together" if encoded.rare else ""
-        parts.append(f"{encoded.encode}: {len(encoded.kept)} categories{rare}")
+        parts.append(f"{encoded.encode}: {counted(len(encoded.kept), 'category', 'categories')}{rare}")
     numbers = dated.numbers if dated is not None else (name,)
     if (imputed := report.imputed.get(numbers[0])) is not None and imputed.missing:
         each = "each number's " if len(numbers) > 1 else ""

@@ -24,6 +24,7 @@ from mlcli.io.disk import make_folder
 from mlcli.io.json import refuse_symlink
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
+from mlcli.io.text import counted
 from mlcli.reporter import Reporter, Silent
 from mlcli.reports.figures.learning import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
@@ -218,7 +219,7 @@ def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
     headline = f"After the diagnosis of {result.diagnosed}."
     if asked.search and best is not None:
         config = config_with(start, best.values)
-        headline = f"The best of {len(result.trials)} trials: validation {result.metric} {best.score:.6g}."
+        headline = f"The best of {counted(len(result.trials), 'trial')}: validation {result.metric} {best.score:.6g}."
     if asked.apply is None or config == start:
         return result
     write_file(asked.apply, describe_next(start, config, headline, causes).encode())

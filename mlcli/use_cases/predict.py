@@ -20,6 +20,7 @@ from mlcli.evaluation.threshold import (
     require_scores,
 )
 from mlcli.features.far_values import WHITE, FarValues, find_far_values, tell_far_values
+from mlcli.io.text import counted
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.task import Classification, Predictions
@@ -126,7 +127,9 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     frame = add_input_columns(frame, given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():
-        reporter.warn(f"column '{column}': {count} cells have values unseen in training")
+        reporter.warn(
+            f"column '{column}': {counted(count, 'cell has a value', 'cells have values')} unseen in training"
+        )
     far = find_far_values(bundle.features, given.data)
     for text in tell_far_values(far, ""):
         reporter.warn(text)

@@ -16,6 +16,7 @@ from mlcli.evaluation.fit import TrainResult, fit_run
 from mlcli.evaluation.fit_ensemble import fit_ensemble
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.signals import Interruption
+from mlcli.io.text import counted
 from mlcli.reporter import Reporter
 from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import Run, create_run
@@ -78,7 +79,7 @@ def resume(
         reporter.explain("training", context, inputs.task)
         snapshot = load_checkpoint(run.checkpoints, reporter)
         state = new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
-        reporter.say(f"Resuming {run} after {state.epoch} epochs and {state.step} steps")
+        reporter.say(f"Resuming {run} after {counted(state.epoch, 'epoch')} and {counted(state.step, 'step')}")
         for text in warn_of_rates(context, state, before):
             reporter.warn(text)
         run.save_config(dump_config(config))

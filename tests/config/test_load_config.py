@@ -12,6 +12,7 @@ from mlcli.config.sections.base import field_type, names_of
 from mlcli.config.sections.config import Config, find_keys
 from mlcli.config.sections.training import Choices, ImproveConfig
 from mlcli.errors import ConfigError
+from mlcli.reporter import Silent
 from tests.config.valid_configs import CONFIGS, CSV, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
 
 
@@ -199,6 +200,45 @@ def test_another_optimizer_takes_its_own_defaults() -> None:
     assert (changed.optimizer.name, changed.optimizer.lr, changed.optimizer.l2) == ("sgd", 0.01, 0.1)
     with pytest.raises(ConfigError, match=r"beta1 belongs to adam, .*; optimizer.name is sgd"):
         override_config(parse(CSV + "optimizer: {beta1: 0.5}\n"), {"optimizer.name": "sgd"})
+
+
+@pytest.mark.parametrize(
+    ("section", "overrides", "expected", "told"),
+    [
+        ("optimizer: {name: sgd, lr: 0.1, momentum: 0.9}", ["optimizer.name=adam"], "adam", ["optimizer.momentum"]),
+        ("optimizer: {name: sgd, momentum: 0.0}", ["optimizer.name=adam"], "adam", []),
+        ("optimizer: {name: sgd, momentum: 0.9}", ["optimizer.name=rmsprop"], "rmsprop", []),
+        ("optimizer: {name: sgd, momentum: 0.9}", ["optimizer=adam"], "adam", []),
+        ("optimizer: {beta1: 0.5}", ["optimizer.name=sgd", "optimizer.momentum=0.9"], "sgd", ["optimizer.beta1"]),
+        (
+            "optimizer: {name: sgd, schedule: {name: one_cycle, peak: 0.2}}",
+            ["optimizer.schedule.name=step"],
+            "sgd",
+            ["optimizer.schedule.peak"],
+        ),
+    ],
+)
+def test_another_name_leaves_out_the_keys_of_the_file_that_it_has_not(section, overrides, expected, told, tmp_path):
+    path, said = tmp_path / "t.yaml", []
+    path.write_text(CSV + section)
+    reporter = Silent()
+    reporter.say = said.append
+    assert load_config(path, overrides, reporter).optimizer.name == expected
+    assert [line.split(": ")[1].split(" of the file")[0] for line in said] == told
+
+
+@pytest.mark.parametrize(
+    ("section", "overrides", "message"),
+    [
+        ("", ["optimizer.name=sgd", "optimizer.momentum=0.9", "optimizer.name=adam"], "momentum belongs to sgd"),
+        ("optimizer: {momentun: 1}", ["optimizer.name=sgd"], "did you mean 'momentum'"),
+        ("", ["optimizer.name=foo", "optimizer.schedule.name=step"], "unknown optimizer 'foo'"),
+        ("", ["optimizer.schedule.name=[1]"], "unknown"),
+    ],
+)
+def test_another_name_hides_no_mistake(section, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(CSV + section, *overrides)
 
 
 def test_values_of_a_trial_are_validated() -> None:

@@ -130,7 +130,7 @@ def test_repeated_rows_are_noted_beside_classes_of_equal_size():
     )
     notes = profile_notes(profile_splits(Splits(train, valid, test, "classification"), None, None))
     assert notes[1:] == (
-        "2 classes of 1 training rows each",
+        "2 classes of 1 training row each",
         "rare classes, without rows to measure them on: 'p' (none in test), 'q' (none in valid)",
-        "1 valid rows are also among the training rows",
+        "1 valid row is also among the training rows",
     )

@@ -264,7 +264,7 @@ def test_test_rows_that_are_neither_true_nor_false_count_as_missing(tmp_path):
     found = read(tmp_path, column(["yes", "no"] * 5), test_path=str(tmp_path / "test.csv"))
     assert found.test.frame["a"].to_list() == [True, None, False, None]
     assert found.cleaning.test.notes == (
-        "column 'a': 1 cells are neither true nor false, unlike the training rows', and are missing",
+        "column 'a': 1 cell is neither true nor false, unlike the training rows', and is missing",
     )
 
 

@@ -31,7 +31,7 @@ PARTS = Dated(("day_year", "day_elapsed"), "2020-01-31")
         ),
         (
             {"encoded": {"a": Encoded("one_hot", ("x", "y"), 3, 0), "b": Encoded("target", ("u",), 0, 1)}},
-            ["encoded a as one_hot: 2 categories, 3 rare ones share a code", "encoded b as target: 1 categories"],
+            ["encoded a as one_hot: 2 categories, 3 rare ones share a code", "encoded b as target: 1 category"],
         ),
         (
             {

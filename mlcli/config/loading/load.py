@@ -13,11 +13,19 @@ from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.yaml import MAX_VALUES, read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
 from mlcli.config.rules.training import check_search_space, check_task, check_training
-from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, construct_config, expand_shorthand, find_issues
+from mlcli.config.rules.values import (
+    MAX_PROBLEMS,
+    ConfigIssue,
+    construct_config,
+    expand_shorthand,
+    find_issues,
+    left_over_keys,
+)
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import (
     JsonValue,
     KeyPath,
+    NamePath,
     Place,
     Tree,
     Value,
@@ -29,18 +37,22 @@ from mlcli.config.tree import (
 )
 from mlcli.errors import ConfigError, Problem
 from mlcli.io.text import nearest
+from mlcli.reporter import SILENT, Reporter
 
 MAX_BYTES = 2**20
 # Files that a user may name by mistake where a configuration is expected.
 TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz"}
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: Path, overrides: Sequence[str] = (), reporter: Reporter = SILENT) -> Config:
     """Configuration of a file, with `--set` overrides; a name left out is the file's.
+
+    Where an override names another section, such as optimizer.name=adam, the file's keys that this one has not are
+    left out; the reporter is told.
 
     Raises ConfigError with all problems when the file cannot be read or is not valid.
     """
-    return _build(_read_tree(path), path.stem, overrides)
+    return _build(_read_tree(path), path.stem, overrides, reporter)
 
 
 def parse_config(text: str, source: str, default_name: str, overrides: Sequence[str] = ()) -> Config:
@@ -53,7 +65,7 @@ def make_config(values: dict[str, Value], source: str, default_name: str, overri
     return _build(Tree(values, {(): Place(source)}), default_name, overrides)
 
 
-def read_resolved(path: Path, overrides: Sequence[str] = ()) -> Config:
+def read_resolved(path: Path, overrides: Sequence[str] = (), reporter: Reporter = SILENT) -> Config:
     """Configuration of a file that `dump_config` wrote; without overrides several times as fast as `load_config`.
 
     Raises ConfigError with all problems where the file has been changed since and is not valid.
@@ -61,7 +73,7 @@ def read_resolved(path: Path, overrides: Sequence[str] = ()) -> Config:
     # Defaults have been added to what the user wrote within the limits.
     tree = _read_tree(path, times=2)
     if overrides:
-        return _build(tree, path.stem, overrides)
+        return _build(tree, path.stem, overrides, reporter)
     try:
         return Config.model_validate(tree.value, strict=True)
     except ValidationError:
@@ -92,14 +104,17 @@ def experiment_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64] or "run"
 
 
-def apply_overrides(tree: Tree, overrides: Sequence[str]) -> Tree:
+def apply_overrides(tree: Tree, overrides: Sequence[str], reporter: Reporter = SILENT) -> Tree:
     """Tree with the values of all overrides, later ones winning; the malformed ones join its problems."""
     problems: list[Problem] = []
     for override in overrides:
         source = f"--set {override}"
         try:
             path, value = _read_override(override, source)
-            tree = replace(tree, value=expand_shorthand(tree.value)).with_value(path, value, Place(source))
+            tree = replace(tree, value=expand_shorthand(tree.value))
+            if path[-1] == "name":
+                tree = _rename_section(tree, path[:-1], value, source, reporter)
+            tree = tree.with_value(path, value, Place(source))
         except ConfigError as error:
             problems.extend(error.problems)
         except ValueError as error:
@@ -141,9 +156,18 @@ def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[Co
     yield from check_search_space(config.improve, written)
 
 
-def _build(tree: Tree, default_name: str, overrides: Sequence[str]) -> Config:
-    tree = apply_overrides(tree, overrides)
+def _build(tree: Tree, default_name: str, overrides: Sequence[str], reporter: Reporter = SILENT) -> Config:
+    tree = apply_overrides(tree, overrides, reporter)
     return build_config(replace(tree, value={"name": experiment_name(default_name), **tree.value}))
+
+
+def _rename_section(tree: Tree, path: NamePath, name: Value, source: str, reporter: Reporter) -> Tree:
+    """The tree without the keys of the file that the section has not under another name; the command line's stay."""
+    gone = left_over_keys(tree.value, path, name)
+    in_file = {key: told for key, told in gone.items() if tree.place_of_key((*path, key)).line is not None}
+    if told := [dotted((*path, key)) for key, differs in in_file.items() if differs]:
+        reporter.say(f"{source}: {', '.join(told)} of the file left out, which {name} has not")
+    return replace(tree, value=reduce(without_value, ((*path, key) for key in in_file), tree.value))
 
 
 def _read_override(override: str, source: str) -> tuple[tuple[str, ...], Value]:

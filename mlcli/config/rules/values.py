@@ -101,6 +101,25 @@ def chosen_section(expected: ValueType, value: dict[str, Value], path: KeyPath) 
     return ConfigIssue((*path, "name"), unknown_name(name, path, tuple(by_name)))
 
 
+def left_over_keys(config: dict[str, Value], path: KeyPath, name: Value) -> dict[str, bool]:
+    """Keys of the section at a path that it has not under another name, each with whether it differs from its default.
+
+    config : its shorthand is expanded. There are none where the path, the present name or the other is not valid.
+    """
+    expected, value = ValueType(Config), config
+    for key in path:
+        section = chosen_section(expected, value, path)
+        inner = value.get(str(key))
+        if isinstance(section, ConfigIssue) or key not in section.model_fields or not isinstance(inner, dict):
+            return {}
+        expected, value = field_type(section.model_fields[str(key)]), inner
+    before, after = (chosen_section(expected, {**value, "name": one}, path) for one in (value.get("name"), name))
+    if isinstance(before, ConfigIssue) or isinstance(after, ConfigIssue):
+        return {}
+    gone = [key for key in value if key in before.model_fields and key not in after.model_fields]
+    return {key: value[key] != before.model_fields[key].default for key in gone}
+
+
 def _wanted(field: FieldInfo) -> str:
     """What a required key takes: the words or names to choose from, else its description."""
     expected = field_type(field)

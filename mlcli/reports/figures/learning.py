@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.io.text import shorten, show_number
+from mlcli.io.text import counted, shorten, show_number
 from mlcli.reports.figures.style import (
     FAINT,
     INK,
@@ -180,7 +180,8 @@ def _learning_title(epochs: Floats, train: Floats, valid: Floats, best_epoch: in
     if not np.isfinite(train).any():
         return "No epoch ended with a finite loss"
     if not np.isfinite(valid).any():
-        return f"Training loss changes from {show_number(train[0])} to {show_number(train[-1])} in {len(epochs)} epochs"
+        ends = f"from {show_number(train[0])} to {show_number(train[-1])}"
+        return f"Training loss changes {ends} in {counted(len(epochs), 'epoch')}"
     lowest = int(np.nanargmin(valid))
     text = f"Validation loss is lowest after epoch {int(epochs[lowest])}"
     if int(epochs[lowest]) == best_epoch:
@@ -211,7 +212,7 @@ def draw_search(scores: Sequence[float | None], best: Sequence[float | None], me
     title = "No trial was completed"
     if reached:
         ends = f"from {show_number(reached[0])} to {show_number(reached[-1])}"
-        title = f"Validation {metric} {ends} in {len(best)} trials"
+        title = f"Validation {metric} {ends} in {counted(len(best), 'trial')}"
     figure = new_figure(title, verdict or "Each dot is a trial, measured on the validation rows.")
     axes = figure.add_subplot(xlabel="trial", ylabel=f"validation {metric}")
     if not known:

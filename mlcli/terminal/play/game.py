@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mlcli.errors import MlcliError
 from mlcli.io.paths import free_path
-from mlcli.io.text import printable
+from mlcli.io.text import counted, printable
 from mlcli.playground.controls import CONTROLS, apply_key
 from mlcli.playground.heatmap import Points
 from mlcli.playground.state import PlayState, Speed, describe_played, write_played
@@ -77,7 +77,7 @@ class Game:
         trainer = self.trainer
         numbers = describe_numbers(trainer.record) if trainer.record else "not trained"
         self.screen.heading(f"{trainer.config.name}: {describe_network(trainer)}")
-        self.screen.say(f"{trainer.epoch:,} epochs: {numbers}")
+        self.screen.say(f"{counted(trainer.epoch, 'epoch')}: {numbers}")
 
     @property
     def _moving(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.text import Text
 
 from mlcli.config.sections.dataset import PlaygroundConfig
-from mlcli.io.text import printable, show_number, show_seconds
+from mlcli.io.text import counted, printable, show_number, show_seconds
 from mlcli.playground.controls import penalty_of
 from mlcli.playground.inputs import count_others, play_inputs
 from mlcli.playground.state import PlayState
@@ -55,7 +55,7 @@ def show_played(screen: Screen, result: PlayResult) -> None:
     trainer = result.trainer
     screen.heading(f"{trainer.config.name}: {describe_network(trainer)}")
     numbers = describe_numbers(trainer.record) if trainer.record else "not trained"
-    screen.say(f"{trainer.epoch:,} epochs in {show_seconds(result.seconds)}: {numbers}")
+    screen.say(f"{counted(trainer.epoch, 'epoch')} in {show_seconds(result.seconds)}: {numbers}")
     console, _ = standard_output()
     palette = Palette.of(console)
     heatmap = trainer.plane(*points_in(palette, WIDTH, HEIGHT))
