@@ -82,7 +82,7 @@ def _spread(task: Regression, values: Floats) -> Floats:
 def conformal_quantile(scores: Floats, weights: Floats, level: float) -> float:
     """What the score of a new row exceeds with a probability of at most 1 − level; infinite where the rows are too few.
 
-    scores, weights : (n,). Of independent rows it is the ⌈(n + 1)·level⌉-th lowest score; of G groups with weights
+    scores, weights : (n,). Of independent rows it is the ceil((n + 1)·level)-th lowest score; of G groups with weights
     1 / rows of the group, the lowest score whose weights below sum to (G + 1)·level (Lee, Barber and Willett, 2023).
     """
     order = np.argsort(scores)

@@ -267,7 +267,7 @@ class Search:
             return trial
         started = time.perf_counter()
         try:
-            predictions = folds.predict(member_config(config, 0), callbacks, stopped)
+            predictions = folds.predict(plain_config(config), callbacks, stopped)
         except DivergedError:
             return replace(trial, state="failed", score=None, reason="the training on one of the folds diverged")
         if predictions is None:
@@ -276,6 +276,12 @@ class Search:
         if trial.origin == "start" or scored in rank_trials([*self.trials, scored], self.context.metric)[:1]:
             self.model_cache.put_fold_outputs(trial.values, folds.outputs_of(predictions))
         return scored
+
+
+def plain_config(config: Config) -> Config:
+    """A single network's, whose probabilities are those of its outputs, as they are compared afterwards."""
+    evaluation = config.evaluation.model_copy(update={"calibration": "none"})
+    return member_config(config, 0).model_copy(update={"evaluation": evaluation})
 
 
 def _is_the_trials_fault(error: Exception) -> bool:

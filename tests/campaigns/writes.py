@@ -23,7 +23,8 @@ from mlcli.runs.checkpoint import load_checkpoint, save_checkpoint
 from mlcli.runs.folder import create_run, run_folders
 from mlcli.runs.history import MetricsLog, read_metrics
 from mlcli.runs.manifest import RunManifest
-from mlcli.runs.predictions import SUFFIXES, SavedPredictions, load_predictions, write_predictions
+from mlcli.runs.prediction_frame import SUFFIXES, write_predictions
+from mlcli.runs.predictions import SavedPredictions, load_predictions
 from mlcli.training.state import EpochRecord, Snapshot
 from tests.runs.test_bundle import bundle_of, table
 

@@ -52,7 +52,7 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
     assert len(folds.truth) == search.context.n_compared == 160
     expected = log_loss(folds.truth, outputs[:, 0].double().sigmoid().numpy())
     assert best.score == pytest.approx(expected, rel=1e-5)
-    difference = find_difference(search, None)
+    difference = find_difference(search)
     assert best.origin != "start"
     assert difference.value == pytest.approx(best.score - trials[0].score, rel=1e-4)
 

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import polars as pl
 import yaml
 
-from mlcli.runs.predictions import write_predictions
+from mlcli.runs.prediction_frame import write_predictions
 from tests.campaigns.hostile.cases import cases
 from tests.campaigns.hostile.conftest import CONTROL
 from tests.campaigns.hostile.payloads import png

@@ -34,7 +34,7 @@ def test_what_auto_comes_to_is_told_in_its_place():
 @pytest.mark.parametrize(
     ("section", "name", "expected"),
     [
-        ("loss", "mse", "mse: mean squared error"),
+        ("loss", "mse", "mse: mean squared error, of two classes' probability with model.output: sigmoid"),
         ("loss", "perceptron", "perceptron: max(0, −y·z), Rosenblatt's rule"),
         ("optimizer", "adam", "adam (Kingma and Ba, 2015)"),
         ("optimizer", "adamw", "adamw (Loshchilov and Hutter, 2019)"),
