@@ -97,6 +97,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, of one thread each (1)")
     parser.add_argument("--development", action="store_true", help="predict a fifth of train.csv instead of test.csv")
     parser.add_argument("--fresh", action="store_true", help="measure mlcli anew; what the peers came to is kept")
+    parser.add_argument("--looks", type=int, default=1, help="how often the test rows have been predicted (1)")
     parser.add_argument("--write", action="store_true", help="write docs/quality.md")
     return parser.parse_args()
 
@@ -225,11 +226,12 @@ def describe(tables: Sequence[Table], results: Results, options: argparse.Namesp
     head = ("contender", "mean rank", f"mean gap to {BESIDE}", "median gap", "wins", "seconds a table")
     summary = [summarise(name, tables, scores, results, options) for name in names]
     seeds = ", ".join(map(str, options.seeds))
+    looks = "" if options.development else f"Looks at the test rows so far: {options.looks}. "
     return f"""# How well networks predict tables
 
 Made by `python -m tests.benchmarks.quality` on {datetime.date.today():%d %B %Y}. Root mean squared error, or log loss,
 of {"rows held out of the training rows" if options.development else "the test rows"}; means of the seeds {seeds}.
-One thread each. A gap is the score over {BESIDE}'s, less one; negative is better.
+{looks}One thread each. A gap is the score over {BESIDE}'s, less one; negative is better.
 
 {table(head, summary)}
 {table(("table", *names), rows)}
