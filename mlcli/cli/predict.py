@@ -37,6 +37,10 @@ def predict(
     ] = None,
     threshold: ThresholdOption = None,
     interval: IntervalOption = None,
+    explain: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Add each row's K largest contributions of columns to its prediction."),
+    ] = None,
     invert: Annotated[
         bool, typer.Option("--invert", help="Images: make dark pixels light and light ones dark, as in a negative.")
     ] = False,
@@ -58,5 +62,5 @@ def predict(
         from mlcli.use_cases.predict import PredictRequest
         from mlcli.use_cases.predict import predict as run_predict
 
-        request = PredictRequest(given, output, file_format, tuple(keep or ()), threshold, interval, invert)
+        request = PredictRequest(given, output, file_format, tuple(keep or ()), threshold, interval, invert, explain)
         session.finish(run_predict(bundle, found, request, session.screen), show_predictions)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mlcli.io.text import counted, show_number
+from mlcli.io.text import counted, show_number, show_signed
 from mlcli.reports.scores import (
     VERDICTS,
     advise,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Blanks between two columns of a table.
 GAP = 3
+# Rows whose contributions are shown, and contributions of each.
+SHOWN_ROWS, SHOWN_PARTS = 5, 5
 STOPPED = {
     "finished": "all epochs done",
     "early": "stopped early without further improvement",
@@ -94,6 +96,21 @@ def show_predictions(screen: Screen, result: PredictResult) -> None:
     screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
     more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
     screen.say(f"All {result.n_rows:,} predictions: {result.path}{more}")
+    if result.explanation is not None:
+        _show_contributions(screen, result.explanation)
+    if result.page is not None:
+        screen.say(f"Heat maps: {result.page}")
+
+
+def _show_contributions(screen: Screen, explanation: Mapping[str, Any]) -> None:
+    """From base to output, the largest contributions of the first rows."""
+    screen.heading(f"Contributions to the {explanation['quantity']}")
+    for row in explanation["rows"][:SHOWN_ROWS]:
+        added = [f"{one['column']} {show_signed(one['contribution'])}" for one in row["contributions"][:SHOWN_PARTS]]
+        target = f", {row['target']}" if "target" in row else ""
+        rest = row["others"] + sum(one["contribution"] for one in row["contributions"][SHOWN_PARTS:])
+        steps = [show_number(row["base"]), *added, *([f"others {show_signed(rest)}"] if rest else [])]
+        screen.say(f"row {row['row'] + 1}{target}: {', '.join(steps)} → {show_number(row['output'])}")
 
 
 def _show_cell(value: object) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
+from mlcli.evaluation.contributions import Contributions, draw_background, explain_rows, name_parts
 from mlcli.evaluation.fit import binary_threshold
 from mlcli.evaluation.threshold import (
     check_level,
@@ -20,11 +21,13 @@ from mlcli.evaluation.threshold import (
     require_scores,
 )
 from mlcli.features.far_values import WHITE, FarValues, find_far_values, tell_far_values
+from mlcli.io.atomic import write_file
 from mlcli.io.text import counted
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.models.task import Classification, Predictions
 from mlcli.reporter import Reporter
+from mlcli.reports.contributions_page import render_contributions
 from mlcli.runs.bundle import Bundle, load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
@@ -38,6 +41,8 @@ from mlcli.runs.prediction_frame import (
 from mlcli.runs.recorder import prepare_data_of
 
 PREVIEW_ROWS = 5
+# Rows at least that others are compared with.
+MIN_BACKGROUND = 10
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class PredictRequest:
     keep   : input columns copied beside the predictions
     threshold, interval : of `--threshold` and `--interval`
     invert : light pixels become dark, and dark ones light
+    explain : columns, or patches of an image, whose contributions are told; None for none
     """
 
     given: PredictionInput | None
@@ -58,6 +64,7 @@ class PredictRequest:
     threshold: str | None = None
     interval: float | None = None
     invert: bool = False
+    explain: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class PredictResult:
     model     : the run, or the bundle's folder
     threshold : of two classes with probabilities
     interval  : level of the intervals or sets
+    explanation : contributions of columns as JSON; page : of the heat maps of images
     """
 
     model: str
@@ -78,6 +86,8 @@ class PredictResult:
     stand_in_for: str | None
     threshold: float | None
     interval: float | None
+    explanation: dict[str, Any] | None = None
+    page: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document of `predict --json`."""
@@ -90,6 +100,8 @@ class PredictResult:
             "stand_in_for": self.stand_in_for,
             "threshold": self.threshold,
             "interval": self.interval,
+            "explanation": self.explanation,
+            "page": self.page,
         }
 
 
@@ -102,6 +114,8 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     reporter.say(f"Model: {model}")
     bundle = _with_threshold(load_weights(outline), request.threshold, reporter)
     check_level(request.interval)
+    if request.explain is not None and request.explain < 1:
+        raise UsageError(f"--explain: the number of columns must be at least 1, got {request.explain}")
     stand_in_for = bundle.facts.get("stand_in_for")
     if stand_in_for:
         reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
@@ -124,6 +138,9 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         frame = pl.concat([frame, interval_frame(bundle.task, kept, predictions, request.interval)], how="horizontal")
         if file_format == "csv" and isinstance(bundle.task, Classification):
             require_separable(bundle.task)
+    explained = None if request.explain is None else _explain(bundle, run, given, reporter)
+    if explained is not None and request.explain is not None:
+        frame = pl.concat([frame, explained.frame(request.explain)], how="horizontal")
     frame = add_input_columns(frame, given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
     for column, count in unseen.items():
@@ -139,6 +156,7 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     elif str(path) == "-":
         path = None
     write_predictions(frame, path, file_format)
+    page = _write_page(explained, given.data, frame, path, reporter)
     return PredictResult(
         model=model,
         n_rows=len(predictions),
@@ -149,7 +167,40 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         stand_in_for=stand_in_for,
         threshold=binary_threshold(bundle.task),
         interval=request.interval,
+        explanation=None if explained is None or request.explain is None else explained.to_json(request.explain),
+        page=page,
     )
+
+
+def _explain(bundle: Bundle, run: Run | None, given: PredictionInput, reporter: Reporter) -> Contributions:
+    """The contributions to each row, compared with training rows or, without a run, with the rows given."""
+    if run is None and len(given.data) < MIN_BACKGROUND:
+        raise UsageError(
+            f"--explain: compares with training rows, which a bundle without its run lacks, or with the rows given: "
+            f"{MIN_BACKGROUND} at least, got {len(given.data)}; give more rows, or name the run with --run"
+        )
+    rows, kind = (given.data, "given") if run is None else (prepare_data_of(run, reporter).splits.train, "training")
+    background = draw_background(rows, len(name_parts(given.data)), bundle.config.seed)
+    found = explain_rows(bundle.task, given.data, background, bundle.predict, bundle.config.seed, reporter)
+    reporter.say(
+        f"Explained: {found.quantity} = base + contributions (Shapley values); "
+        f"base: the mean over {len(background)} {kind} rows"
+    )
+    return found
+
+
+def _write_page(
+    explained: Contributions | None, data: Dataset, frame: pl.DataFrame, path: Path | None, reporter: Reporter
+) -> Path | None:
+    """Write the heat maps of images beside the predictions; returns the page."""
+    if explained is None or not isinstance(data, Images):
+        return None
+    if path is None:
+        reporter.warn("--explain: heat maps are written beside a file of predictions; name one with -o FILE")
+        return None
+    page = path.with_name(f"{path.stem}-explained.html")
+    write_file(page, render_contributions(explained, data, frame["prediction"].to_list()).encode())
+    return page
 
 
 def _with_threshold(bundle: Bundle, text: str | None, reporter: Reporter) -> Bundle:

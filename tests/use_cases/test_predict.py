@@ -90,3 +90,26 @@ def test_dark_on_light_is_said_and_inverted(workspace, mlcli):
     assert "--invert" in negative.err
     assert "brighter" not in inverted.err + plain.err
     assert inverted.out == plain.out != negative.out
+    explained = mlcli("predict", "x", "--explain", "2", "--json", "-o", "p.csv")
+    page = (workspace / explained.json["page"]).read_text()
+    assert page.count("data:image/png") == 120
+    assert explained.json["explanation"]["rows"][0]["contributions"][0]["column"].startswith("rows ")
+
+
+def test_contributions_are_written_beside_the_predictions(workspace, mlcli):
+    write_rare(workspace)
+    assert mlcli("train", "t.yaml", "-q", "-S", "training.epochs=3").code == 0
+    document = mlcli("predict", "--explain", "1", "--json", "-o", "e.csv").json["explanation"]
+    rows = pl.read_csv(workspace / "e.csv")
+    assert document["quantity"] == "probability of 'yes'"
+    assert rows["explain_output"].to_numpy() == pytest.approx(rows["probability_yes"].to_numpy(), abs=1e-9)
+    total = rows["explain_base"] + rows["explain_contribution_1"] + rows["explain_others"]
+    assert total.to_numpy() == pytest.approx(rows["explain_output"].to_numpy(), abs=1e-14)
+    assert [one["contributions"][0]["column"] for one in document["rows"]] == rows["explain_column_1"].to_list()
+    told = mlcli("predict", "--explain", "1")
+    assert "base: the mean over 100 training rows" in told.err
+    assert mlcli("predict", "--explain", "0").code == 2
+    (workspace / "runs/t/001/model").rename(workspace / "bundle")
+    (workspace / "new.csv").write_text("a,b\n1,2\n")
+    refused = mlcli("predict", "new.csv", "--run", "bundle", "--explain", "1")
+    assert (refused.code, "10 at least, got 1" in refused.err) == (2, True)
