@@ -114,13 +114,17 @@ def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
 def join_rows(first: Dataset, second: Dataset) -> Dataset:
     """The rows of two splits of one dataset, those of the first before those of the second."""
     if isinstance(first, Table) and isinstance(second, Table):
-        both = [own.groups for own in (first, second) if own.groups is not None]
-        groups = np.concatenate(both) if len(both) == 2 else None
-        return replace(first, rows=pl.concat([first.frame, second.frame]), groups=groups)
+        return replace(first, rows=pl.concat([first.frame, second.frame]), groups=join_groups(first, second))
     if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:
         labels = first.labels if second.labels is None else np.concatenate([first.labels, second.labels])
         return Images(np.concatenate([first.pixels, second.pixels]), labels, first.class_names)
     raise TypeError("only splits of one dataset can be joined")
+
+
+def join_groups(first: Dataset, second: Dataset) -> np.ndarray | None:
+    """The groups of the rows of two splits, those of the first before those of the second; None where one has none."""
+    both = [own.groups for own in (first, second) if isinstance(own, Table) and own.groups is not None]
+    return np.concatenate(both) if len(both) == 2 else None
 
 
 def _sizes(n_rows: int, config: SplitConfig, *, test_given: bool) -> _Sizes:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.folds import split_folds
 from mlcli.data.prepare import Prepared
-from mlcli.data.splitting import effective_seed, join_rows, take_rows
-from mlcli.data.tables.types import Dataset, Images, Table
+from mlcli.data.splitting import effective_seed, join_groups, join_rows, take_rows
+from mlcli.data.tables.types import Dataset
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel
@@ -72,17 +72,17 @@ class MemberRows:
     def outputs_out_of_fold(self, models: Sequence[nn.Module]) -> Tensor:
         """Raw outputs for the rows of `out_of_fold`: the mean of the networks that they were held out from."""
         if self.held_out is None:
-            return _outputs(Ensemble(models, self.output), self.out_of_fold().x)
+            return outputs_alone(Ensemble(models, self.output), self.out_of_fold().x)
         count = len(self.held_out)
         parts = ((Ensemble(models[k::count], self.output), self._at(own).x) for k, own in enumerate(self.held_out))
-        return torch.cat([_outputs(model, x) for model, x in parts])
+        return torch.cat([outputs_alone(model, x) for model, x in parts])
 
     def decoding_rows(self, models: Sequence[nn.Module]) -> tuple[Callable[[], Tensor], Tensor]:
         """Raw outputs, when called, and targets that fit the decoding: out of fold, or of all rows where none are."""
         valid = self.out_of_fold()
         if len(valid):
             return lambda: self.outputs_out_of_fold(models), valid.y
-        return lambda: _outputs(Ensemble(models, self.output), self.whole.x), self.whole.y
+        return lambda: outputs_alone(Ensemble(models, self.output), self.whole.x), self.whole.y
 
     def predict(self, bundle: Bundle) -> Predictions:
         """For the rows of `take`, by a bundle of these networks."""
@@ -106,7 +106,8 @@ class MemberRows:
         return TensorDataset(self.whole.x.index_select(0, rows), self.whole.y.index_select(0, rows))
 
 
-def _outputs(model: nn.Module, x: Tensor) -> Tensor:
+def outputs_alone(model: nn.Module, x: Tensor) -> Tensor:
+    """Raw outputs of rows, float32 (n, n_outputs): each the same to the bit, whatever the others are."""
     return InferenceModel(model).outputs(x.float())[: len(x)]
 
 
@@ -129,18 +130,13 @@ def held_out_rows(config: Config, inputs: Inputs) -> tuple[np.ndarray, ...] | No
     n_rows = len(splits.train) + n_valid
     truth = np.concatenate([inputs.task.truth(splits.train), inputs.task.truth(splits.valid)])
     classes = truth if isinstance(inputs.task, Classification) else None
-    groups, n_folds = _groups(splits.train, splits.valid), max(2, round(n_rows / n_valid))
+    groups, n_folds = join_groups(splits.train, splits.valid), max(2, round(n_rows / n_valid))
     if groups is not None:
         n_folds = min(n_folds, len(np.unique(groups)))
     elif classes is not None:
         n_folds = min(n_folds, int(np.bincount(classes).max()))
     seed = effective_seed(config.dataset.split, config.seed)
     return tuple(split_folds(ENSEMBLE, n_rows, n_folds, 1, seed, classes, groups)[0][:count])
-
-
-def _groups(train: Table | Images, valid: Table | Images) -> np.ndarray | None:
-    both = [own.groups for own in (train, valid) if isinstance(own, Table) and own.groups is not None]
-    return np.concatenate(both) if len(both) == 2 else None
 
 
 def member_config(config: Config, number: int) -> Config:

@@ -12,16 +12,15 @@ from torch import Tensor
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config
-from mlcli.evaluation.calibration import calibrate
+from mlcli.evaluation.fit_ensemble import ensemble_bundle
 from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
 from mlcli.metrics.scorer import measure_outputs
 from mlcli.models.ensembles import Ensemble, combine_outputs
 from mlcli.models.networks import Network, make_network
 from mlcli.models.task import output_of
-from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
-from mlcli.runs.recorder import bundle_facts, manifest_of
+from mlcli.runs.recorder import manifest_of
 from mlcli.search.objective import SearchContext, network_of, same_inputs, train_trial
 from mlcli.search.space import config_with
 from mlcli.search.storage import CachedNetwork, ModelCache
@@ -160,15 +159,11 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     inputs, arrays = context.inputs_for(member.config)
     config = ensemble_config(member.config, len(ensemble.members))
     networks = [build_network(member.config, network, inputs) for member, network in ensemble.members]
-    model, valid = Ensemble(networks, output_of(inputs.task)).eval(), ensemble.rows.out_of_fold()
-    held_out = ensemble.rows.take(inputs.prepared)
-    task, validation = calibrate(inputs.task, config, lambda: ensemble.outputs, valid.y, held_out)
-    whole = ensemble.rows.whole
+    model = Ensemble(networks, output_of(inputs.task)).eval()
     with torch.inference_mode():
-        outputs = torch.cat([model(part) for part in torch.split(whole.x, SCORING_BATCH)])
-    train_scores = score_outputs(config, task, outputs, whole.y)
-    valid_scores = score_outputs(config, task, ensemble.outputs, valid.y)
-    facts = bundle_facts(inputs, first.best_epoch, train_scores, valid_scores)
+        of_all = torch.cat([model(part) for part in torch.split(ensemble.rows.whole.x, SCORING_BATCH)])
+    members, outputs = [one.config.model for one, _ in ensemble.members], (ensemble.outputs, of_all)
+    bundle = ensemble_bundle(config, inputs, ensemble.rows, model, members, outputs, first.best_epoch)
     manifest = replace(
         manifest_of(make_context(config, inputs, arrays), inputs),
         status="finished",
@@ -178,8 +173,7 @@ def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> R
     run = create_run(config.name, dump_config(config), manifest)
     with run.lock():
         MetricsLog(run.metrics).rewrite(first.history)
-        members = tuple(member.config.model for member, _ in ensemble.members)
-        Bundle(config, inputs.features, task, model, facts, members, validation).save(run.model)
+        bundle.save(run.model)
     return run
 
 

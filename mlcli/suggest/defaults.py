@@ -52,7 +52,7 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class EnsemblePlan:
     """How much training the time allows.
 
     networks   : with validation rows of their own; 0 where even one TabM would take too long
@@ -75,10 +75,10 @@ class TrainingPlan:
         )
 
 
-NO_PLAN = TrainingPlan(0, 0, 0)
+NO_PLAN = EnsemblePlan(0, 0, 0)
 
 
-def plan_training(summary: DataSummary, minutes: float) -> TrainingPlan:
+def plan_training(summary: DataSummary, minutes: float) -> EnsemblePlan:
     """Several networks of a few thousand steps; fewer networks, then fewer epochs, where rows and inputs are many."""
     batch_size = next(size for rows, size in _BATCHES if summary.n_rows >= rows)
     steps = math.ceil(summary.n_rows * 0.9 / batch_size)
@@ -90,7 +90,7 @@ def plan_training(summary: DataSummary, minutes: float) -> TrainingPlan:
         epochs = max(low, int(allowed / _FEWEST))
     if low / 2 <= allowed < epochs:
         epochs = int(allowed)
-    return TrainingPlan(min(_NETWORKS, int(allowed / epochs)), epochs, batch_size)
+    return EnsemblePlan(min(_NETWORKS, int(allowed / epochs)), epochs, batch_size)
 
 
 def _parameters(summary: DataSummary) -> int:
@@ -104,10 +104,12 @@ def _parameters(summary: DataSummary) -> int:
     return numbers * _WIDTH * _BINS + (width + _UNITS) * (_UNITS + 1) + _MEMBERS * width + heads
 
 
-def table_defaults(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+def table_defaults(summary: DataSummary, plan: EnsemblePlan) -> tuple[CommentedKey, ...]:
     """The sections after `dataset`."""
-    sections = (_tabm, _muon, _tabm_training) if plan.networks else (_mlp, _adamw, _mlp_training)
-    model, optimizer, training = (section(summary, plan) for section in sections)
+    n_rows = summary.n_rows
+    model, optimizer, training = _mlp(n_rows), _adamw(n_rows), _mlp_training(n_rows)
+    if plan.networks:
+        model, optimizer, training = _tabm(), _muon(), _tabm_training(plan)
     return (
         CommentedKey("features", inside=_features(summary, plan)),
         CommentedKey("model", inside=model),
@@ -129,12 +131,12 @@ def array_defaults(n_rows: int) -> tuple[CommentedKey, ...]:
     )
     return (
         CommentedKey("model", inside=model),
-        CommentedKey("optimizer", inside=_adam(n_rows)),
+        CommentedKey("optimizer", inside=_adamw(n_rows)),
         CommentedKey("training", inside=_epochs(epochs)),
     )
 
 
-def _features(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+def _features(summary: DataSummary, plan: EnsemblePlan) -> tuple[CommentedKey, ...]:
     scale = CommentedKey("scale", "quantile", "numbers by their rank, as a normal distribution has them")
     if summary.n_rows < SMALL and not plan.networks:
         scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
@@ -159,7 +161,7 @@ def _features(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, .
     return tuple(entries)
 
 
-def _tabm(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+def _tabm() -> tuple[CommentedKey, ...]:
     return (
         CommentedKey(
             "name", "tabm", f"{_MEMBERS} networks in one, which share hidden layers; mlp is a single plain one"
@@ -170,9 +172,9 @@ def _tabm(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
     )
 
 
-def _mlp(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
-    large = summary.n_rows >= LARGE
-    hidden = (128, 64) if large else (64, 32) if summary.n_rows >= SMALL else (32,)
+def _mlp(n_rows: int) -> tuple[CommentedKey, ...]:
+    large = n_rows >= LARGE
+    hidden = (128, 64) if large else (64, 32) if n_rows >= SMALL else (32,)
     return (
         CommentedKey("hidden", hidden, "units of each hidden layer; more if both losses stay high"),
         CommentedKey("activation", "silu"),
@@ -197,7 +199,7 @@ def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
     return ()
 
 
-def _muon(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+def _muon() -> tuple[CommentedKey, ...]:
     return (
         CommentedKey("name", "muon", "orthogonalised steps for hidden layers, AdamW for the others"),
         CommentedKey("lr", 0.017, "of hidden layers; tune it first: try a third and three times this"),
@@ -207,11 +209,7 @@ def _muon(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
     )
 
 
-def _adamw(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
-    return _adam(summary.n_rows)
-
-
-def _adam(n_rows: int) -> tuple[CommentedKey, ...]:
+def _adamw(n_rows: int) -> tuple[CommentedKey, ...]:
     return (
         CommentedKey("name", "adamw"),
         CommentedKey("lr", 0.003 if n_rows >= SMALL else 0.005, "tune it first: try a third and three times this"),
@@ -244,7 +242,7 @@ def _evaluation(summary: DataSummary) -> tuple[CommentedKey, ...]:
     return (CommentedKey("evaluation", inside=inside),)
 
 
-def _tabm_training(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
+def _tabm_training(plan: EnsemblePlan) -> tuple[CommentedKey, ...]:
     several: tuple[CommentedKey, ...] = ()
     if plan.networks > 1:
         why = "networks, each with other validation rows; the model is their mean. 1 is faster"
@@ -257,8 +255,8 @@ def _tabm_training(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedK
     )
 
 
-def _mlp_training(summary: DataSummary, plan: TrainingPlan) -> tuple[CommentedKey, ...]:
-    return _epochs(100 if summary.n_rows < SMALL else 60 if summary.n_rows < LARGE else 30)
+def _mlp_training(n_rows: int) -> tuple[CommentedKey, ...]:
+    return _epochs(100 if n_rows < SMALL else 60 if n_rows < LARGE else 30)
 
 
 def _epochs(epochs: int) -> tuple[CommentedKey, ...]:

@@ -22,7 +22,7 @@ from mlcli.errors import DataError
 from mlcli.io.text import counted, shown, some_of
 from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
-from mlcli.suggest.defaults import NO_PLAN, DataSummary, TrainingPlan, array_defaults, plan_training, table_defaults
+from mlcli.suggest.defaults import NO_PLAN, DataSummary, EnsemblePlan, array_defaults, plan_training, table_defaults
 from mlcli.suggest.source import ArraysFound, TableFound
 from mlcli.suggest.words import count_markers, keep_words
 
@@ -143,7 +143,7 @@ def _describe_target(data: DataSummary) -> str:
 
 
 def _dataset(
-    found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool, plan: TrainingPlan
+    found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool, plan: EnsemblePlan
 ) -> Iterator[CommentedKey]:
     for key, value in found.keys.items():
         yield CommentedKey(key, value, "found in the file" if key not in ("name", "path") else "")

@@ -160,10 +160,7 @@ def build_context(
     if batch_size == 1 and normalises_batches(config.model):
         raise DataError("model.norm: batch needs 2 training rows or more, got 1; use model.norm: layer")
     hidden = batch_size * model.n_members * sum(p.numel() for p in model.hidden.parameters())
-    if model.row_size:
-        what = f"training.batch_size: a step of {batch_size:,} rows, each of {model.row_size:,} numbers,"
-        needed = (batch_size * model.row_size + model.n_joint_weights) * BYTES_PER_NUMBER
-        require_memory(needed, what, "use a smaller training.batch_size, model.members or model.embedding")
+    _require_step_memory(model, batch_size)
     precision = choose_precision(config.training.precision, device, hidden)
     cost = build_cost(config.loss, task, device)
     gradients = choose_gradients(model, config.model, cost, precision, device)
@@ -188,6 +185,13 @@ def build_context(
         min_delta=early.min_delta if early else 0.0,
         augment=_build_augmentation(config.training.augment, layout),
     )
+
+
+def _require_step_memory(model: Mlp | Tabm, batch_size: int) -> None:
+    if model.row_size:
+        what = f"training.batch_size: a step of {batch_size:,} rows, each of {model.row_size:,} numbers,"
+        needed = (batch_size * model.row_size + model.n_joint_weights) * BYTES_PER_NUMBER
+        require_memory(needed, what, "use a smaller training.batch_size, model.members or model.embedding")
 
 
 def _build_augmentation(config: AugmentConfig | None, layout: FeatureLayout) -> Augmentation | None:

@@ -29,7 +29,7 @@ from mlcli.evaluation.certainty import NOTHING_ASKED, Certainty, cover, decide_t
 from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
-from mlcli.evaluation.out_of_fold import MemberRows, join_predictions
+from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions
 from mlcli.evaluation.refit import measure_seeds
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
@@ -95,10 +95,10 @@ def evaluate(
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_data_of(run, reporter)
-    rows = member_rows(config, bundle, prepared)
-    name, data = choose_split(prepared, split, reporter, out_of_fold=rows is not None)
-    if name != "valid":
-        rows = None
+    inputs = Inputs(prepared, bundle.task, bundle.features)
+    out_of_fold = held_out_rows(config, inputs) is not None
+    name, data = choose_split(prepared, split, reporter, out_of_fold=out_of_fold)
+    rows = MemberRows.of(config, inputs) if out_of_fold and name == "valid" else None
     if rows is not None:
         data = rows.take(prepared)
         reporter.say(f"Each of the {len(data):,} rows is predicted by the network that was not trained on it")
@@ -148,14 +148,6 @@ def require_trainable(run: Run, manifest: RunManifest, config: Config) -> None:
             f"run {run} is an ensemble of {manifest.members} networks; evaluation.seeds and evaluation.folds train "
             "a single one again: evaluate a run of mlcli train"
         )
-
-
-def member_rows(config: Config, bundle: Bundle, prepared: Prepared) -> MemberRows | None:
-    """The rows of each network of training.ensemble; None for a single one, and where all have the same."""
-    if config.training.ensemble == 1:
-        return None
-    rows = MemberRows.of(config, Inputs(prepared, bundle.task, bundle.features))
-    return None if rows.held_out is None else rows
 
 
 def choose_split(

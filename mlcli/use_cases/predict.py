@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from mlcli.runs.bundle import Bundle, load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
 from mlcli.runs.prediction_frame import (
+    Format,
     choose_format,
     interval_frame,
     prediction_frame,
@@ -132,29 +134,15 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
         reporter.warn(weighting)
-    frame = prediction_frame(bundle.task, predictions)
-    if request.interval is not None:
-        kept = require_scores(bundle.validation, f"--interval {request.interval:g}")
-        frame = pl.concat([frame, interval_frame(bundle.task, kept, predictions, request.interval)], how="horizontal")
-        if file_format == "csv" and isinstance(bundle.task, Classification):
-            require_separable(bundle.task)
+    frame = _with_interval(bundle, predictions, request.interval, file_format)
     explained = None if request.explain is None else _explain(bundle, run, given, reporter)
     if explained is not None and request.explain is not None:
         frame = pl.concat([frame, explained.frame(request.explain)], how="horizontal")
     frame = add_input_columns(frame, given, request.keep)
     unseen = {**bundle.features.unseen(given.data), **given.invalid}
-    for column, count in unseen.items():
-        reporter.warn(
-            f"column '{column}': {counted(count, 'cell has a value', 'cells have values')} unseen in training"
-        )
     far = find_far_values(bundle.features, given.data)
-    for text in tell_far_values(far, ""):
-        reporter.warn(text)
-    path = request.output
-    if path is None and request.given is None:
-        path = where.parent / f"predictions.{file_format}"
-    elif str(path) == "-":
-        path = None
+    _tell_odd_cells(unseen, far, reporter)
+    path = _output_path(request, where, file_format)
     write_predictions(frame, path, file_format)
     page = _write_page(explained, given.data, frame, path, reporter)
     return PredictResult(
@@ -170,6 +158,36 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         explanation=None if explained is None or request.explain is None else explained.to_json(request.explain),
         page=page,
     )
+
+
+def _with_interval(bundle: Bundle, predictions: Predictions, level: float | None, file_format: Format) -> pl.DataFrame:
+    """The predictions' columns, with those of an interval where a level is asked for."""
+    frame = prediction_frame(bundle.task, predictions)
+    if level is None:
+        return frame
+    kept = require_scores(bundle.validation, f"--interval {level:g}")
+    frame = pl.concat([frame, interval_frame(bundle.task, kept, predictions, level)], how="horizontal")
+    if file_format == "csv" and isinstance(bundle.task, Classification):
+        require_separable(bundle.task)
+    return frame
+
+
+def _tell_odd_cells(unseen: Mapping[str, int], far: tuple[FarValues, ...], reporter: Reporter) -> None:
+    """Warn of cells that no training row is like."""
+    for column, count in unseen.items():
+        reporter.warn(
+            f"column '{column}': {counted(count, 'cell has a value', 'cells have values')} unseen in training"
+        )
+    for text in tell_far_values(far, ""):
+        reporter.warn(text)
+
+
+def _output_path(request: PredictRequest, where: Path, file_format: Format) -> Path | None:
+    """Where the predictions are written; None for the standard output."""
+    path = request.output
+    if path is None and request.given is None:
+        return where.parent / f"predictions.{file_format}"
+    return None if str(path) == "-" else path
 
 
 def _explain(bundle: Bundle, run: Run | None, given: PredictionInput, reporter: Reporter) -> Contributions:

@@ -290,7 +290,7 @@ def bundled(name):
 
 @pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "friedman", "rare", "mixed"])
 def test_trees_are_as_good_as_scikit_learns_defaults(name):
-    """By log loss or squared error; within 5 %, which is less than their spread over seeds."""
+    """By log loss or squared error; within 5 %."""
     if name == "mixed":
         frames = mixed(1500, 1), mixed(1000, 2)
         features, classes, peer_x = MIXED, False, [frame.select("a", "b", "c").to_dummies("b") for frame in frames]
