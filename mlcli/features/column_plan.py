@@ -2,8 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
-from mlcli.config.sections.features import ColumnConfig, Encode, FeaturesConfig, Impute, Scale
+from mlcli.config.sections.features import (
+    CalendarPart,
+    ColumnConfig,
+    Encode,
+    FeaturesConfig,
+    Impute,
+    Scale,
+)
 from mlcli.data.tables.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
 from mlcli.features.readers import DateColumn, NumberColumn, Reader, TextColumn, dates_of_each, first_day, fit_date
@@ -43,12 +51,15 @@ class CategorySettings:
 
     order  : from lowest to highest, for ordinal codes
     chosen : whether the configuration names the encoding of this column
+    part   : of a column of dates, the part that is a category
     """
 
+    column: str
     encode: Encode
     scale: Scale
     order: tuple[str, ...] | None
     chosen: bool
+    part: CalendarPart | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class ColumnPlan:
 
     readers : the columns that are read as numbers
     derived : number columns computed from others
+    categories : by the name of their features
     """
 
     readers: tuple[Reader, ...]
@@ -92,7 +104,8 @@ def plan_columns(table: Table, config: FeaturesConfig) -> ColumnPlan:
             column.name: _category_settings(column.name, config)
             for column in table.features
             if column.kind == "category" and column.name not in read
-        },
+        }
+        | dict(_calendar_settings(table, config)),
     )
 
 
@@ -135,13 +148,14 @@ def kinds_of_operands(columns: Sequence[Column], readers: Sequence[Reader]) -> d
     for reader in readers:
         for name in reader.numbers:
             if name != reader.name and name in kinds:
-                is_date = isinstance(reader, DateColumn)
-                also = f", or leave it out of features.columns.{reader.name}.dates" if is_date else ""
-                raise DataError(
-                    f"column '{name}' has the name of a number computed from '{reader.name}'; rename one of them{also}"
-                )
+                raise _name_taken(name, reader.name, is_date=isinstance(reader, DateColumn))
             kinds.setdefault(name, "number")
     return kinds
+
+
+def _name_taken(name: str, source: str, *, is_date: bool) -> DataError:
+    also = f", or leave it out of features.columns.{source}.dates" if is_date else ""
+    return DataError(f"column '{name}' has the name of what is computed from '{source}'; rename one of them{also}")
 
 
 def plan_derivations(
@@ -220,5 +234,17 @@ def _number_settings(name: str, config: FeaturesConfig) -> NumberSettings:
 def _category_settings(name: str, config: FeaturesConfig) -> CategorySettings:
     own = config.columns.get(name) or ColumnConfig()
     return CategorySettings(
-        own.encode or config.encode, own.scale or config.scale, own.order, chosen=own.encode is not None
+        name, own.encode or config.encode, own.scale or config.scale, own.order, chosen=own.encode is not None
     )
+
+
+def _calendar_settings(table: Table, config: FeaturesConfig) -> Iterator[tuple[str, CategorySettings]]:
+    """Of the parts of dates that are categories: each has a one-hot column."""
+    names = {column.name for column in table.features}
+    for name in (column.name for column in table.features if column.kind == "date"):
+        own = config.columns.get(name) or ColumnConfig()
+        for part in get_args(CalendarPart):
+            if part in (own.dates or config.dates):
+                if f"{name}_{part}" in names:
+                    raise _name_taken(f"{name}_{part}", name, is_date=True)
+                yield f"{name}_{part}", CategorySettings(name, "one_hot", "none", None, chosen=True, part=part)

@@ -11,6 +11,7 @@ import polars as pl
 import torch
 from torch import nn
 
+from mlcli.config.sections.features import CalendarPart
 from mlcli.config.sections.features import Encode as Encoding
 from mlcli.data.tables.labels import by_value, like_known
 from mlcli.errors import DataError
@@ -30,6 +31,7 @@ class Vocabulary:
 
     rare : training categories that are not kept, the most frequent 10,000
     with_other : whether training rows have the reserved code
+    part : of a column of dates, the part that is a category
     Missing cells are the category "(missing)".
     """
 
@@ -38,6 +40,12 @@ class Vocabulary:
     kept: tuple[str, ...]
     rare: tuple[str, ...] = ()
     with_other: bool = False
+    part: CalendarPart | None = None
+
+    @property
+    def label(self) -> str:
+        """Name of the features."""
+        return f"{self.name}_{self.part}" if self.part else self.name
 
     @property
     def reserved(self) -> int:
@@ -239,7 +247,7 @@ def fit_encode(
     vocabularies: Sequence[Vocabulary], codes: np.ndarray, target: Target | None, folds: np.ndarray | None
 ) -> Encode:
     """Fit the tables to training codes (n, q); folds are those of `cross_fitting_folds`."""
-    columns = dict(zip((own.name for own in vocabularies), codes.T, strict=True))
+    columns = dict(zip((own.label for own in vocabularies), codes.T, strict=True))
     groups = grouped(vocabularies)
     ordinal = [_ordinal_values(columns[own.name], own) for own in groups["ordinal"]]
     y, means = np.empty((len(codes), 0)), []

@@ -42,6 +42,8 @@ from mlcli.features.selection import FeatureSelection, by_variance, fit_selectio
 from mlcli.features.table import TableFeatures, TablePlan
 
 MAX_PIECES = 10_000
+# Days of a year, and weekdays of the months by their place in these, are fewer.
+MAX_DAYS = 500
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,18 @@ def _fit_vocabularies(rows: Frame, columns: ColumnPlan, max_categories: int) -> 
     def fit(cells: pl.Series, own: CategorySettings) -> Vocabulary:
         if not own.chosen and is_free_text(cells):
             raise _free_text(cells, own.encode)
-        return ordered_vocabulary(cells, own.order) if own.order else fit_vocabulary(cells, own.encode, max_categories)
+        if own.order:
+            return ordered_vocabulary(cells, own.order)
+        fitted = fit_vocabulary(cells, own.encode, MAX_DAYS if own.part else max_categories)
+        return replace(fitted, part=own.part)
 
-    ranked = sorted(columns.categories.items(), key=lambda item: ENCODES.index(item[1].encode))
-    cells = cells_of_each(rows, [name for name, _ in ranked])
-    return tuple(fit(column, own) for column, (_, own) in zip(cells, ranked, strict=True))
+    ranked = sorted(columns.categories.values(), key=lambda own: ENCODES.index(own.encode))
+    cells = cells_of_each(rows, [own.column for own in ranked], [own.part for own in ranked])
+    return tuple(fit(column, own) for column, own in zip(cells, ranked, strict=True))
+
+
+def _cells_of(rows: Frame, vocabularies: Sequence[Vocabulary]) -> Iterator[pl.Series]:
+    return cells_of_each(rows, [own.name for own in vocabularies], [own.part for own in vocabularies])
 
 
 def _free_text(cells: pl.Series, encode: Encode) -> DataError:
@@ -134,7 +143,7 @@ def _assemble(
     folds: np.ndarray | None,
 ) -> _Assembled:
     numbers = [_fit_number(column, own) for column, own in _number_columns(train.rows, columns)]
-    cells = cells_of_each(train.rows, [own.name for own in vocabularies])
+    cells = _cells_of(train.rows, vocabularies)
     codes = np.array([own.codes(column) for own, column in zip(vocabularies, cells, strict=True)], dtype=np.int64)
     codes = codes.reshape(len(vocabularies), len(train)).T
     encode = fit_encode(vocabularies, codes, target, folds)
@@ -262,7 +271,7 @@ def _report(
     names = (*plan.raw, *plan.derived)
     hashed = {number for own in plan.texts for number in own.numbers}
     numbers = zip(columns.numbers.items(), assembled.numbers, strict=True)
-    cells = cells_of_each(train.rows, [own.name for own in plan.vocabularies])
+    cells = _cells_of(train.rows, plan.vocabularies)
     scaled = zip(features.names, assembled.scales, scaler.mean.tolist(), scaler.scale.tolist(), strict=False)
     return FeatureReport(
         rows=len(train),
@@ -276,7 +285,7 @@ def _report(
             if name not in hashed
         },
         encoded={
-            own.name: Encoded(own.encode, own.kept, len(own.rare), column.null_count())
+            own.label: Encoded(own.encode, own.kept, len(own.rare), column.null_count())
             for own, column in zip(plan.vocabularies, cells, strict=True)
         },
         pieces={names[i]: count for i, count in Counter(plan.pieces).items()},

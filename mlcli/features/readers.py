@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlcli.config.sections.features import DatePart
+from mlcli.config.sections.features import CalendarPart, DatePart
 from mlcli.data.tables.frames import PORTION, Frame, frames_with
 from mlcli.data.tables.rows import DTYPES, as_days
 from mlcli.errors import DataError
@@ -30,6 +30,7 @@ _CYCLES: dict[DatePart, str] = {
 # Days of a year of the Gregorian calendar, on average.
 _YEAR = 365.2425
 _OF_THE_CLOCK: tuple[DatePart, ...] = ("hour", "hour_cycle")
+_ORDINALS = ("1st", "2nd", "3rd", "4th", "5th")
 _EPOCH = date(1970, 1, 1)
 _SIGN = 1 << 63
 
@@ -155,11 +156,12 @@ def first_day(columns: Iterable[pl.Series]) -> str:
 
 
 def fit_date(dates: pl.Series, parts: Sequence[DatePart], origin: str) -> DateColumn:
-    """Parts of the clock are left out where all training dates are at midnight."""
+    """Parts of the clock are left out where all training dates are at midnight, and those that are categories."""
     known = dates.drop_nulls()
     has_times = bool((known != known.dt.date().cast(known.dtype)).any())
     kept = tuple(part for part in parts if has_times or part not in _OF_THE_CLOCK)
-    return DateColumn(dates.name, kept or ("elapsed",), origin)
+    numbers = tuple(part for part in kept if part not in get_args(CalendarPart))
+    return DateColumn(dates.name, numbers if kept else ("elapsed",), origin)
 
 
 def _hours(dates: pl.Series) -> pl.Series:
@@ -269,17 +271,30 @@ def dates_of(frame: Frame, name: str) -> pl.Series:
     return column.cast(DTYPES["date"])
 
 
-def cells_of(frame: Frame, name: str) -> pl.Series:
-    """The column of this name as String; DataError where it is absent or holds no text."""
+def cells_of(frame: Frame, name: str, part: CalendarPart | None = None) -> pl.Series:
+    """The column of this name as String, or a part of its dates; DataError where it is absent or holds no such."""
+    if part:
+        return _calendar(dates_of(frame, name), part)
     column = _column(frame, name)
     if column.dtype not in (pl.String, pl.Null, pl.Categorical, pl.Enum):
         raise DataError(f"column '{name}': categories (text) were expected as in training, got {column.dtype}")
     return column.cast(pl.String)
 
 
-def cells_of_each(frame: Frame, names: Sequence[str]) -> Iterator[pl.Series]:
-    """The columns of these names in turn, as `cells_of` returns them."""
-    return map(cells_of, frames_with(frame, names), names)
+def _calendar(dates: pl.Series, part: CalendarPart) -> pl.Series:
+    """Such as 12-25, or 4th Thu of Nov."""
+    if part == "month_day":
+        return dates.dt.strftime("%m-%d")
+    frame = dates.to_frame("date")
+    nth = ((pl.col("date").dt.day() - 1) // 7).replace_strict(dict(enumerate(_ORDINALS)), return_dtype=pl.String)
+    return frame.select(pl.format("{} {}", nth, pl.col("date").dt.strftime("%a of %b")).alias(dates.name)).to_series()
+
+
+def cells_of_each(
+    frame: Frame, names: Sequence[str], parts: Sequence[CalendarPart | None] | None = None
+) -> Iterator[pl.Series]:
+    """The columns of these names in turn, or parts of their dates, as `cells_of` returns them."""
+    return map(cells_of, frames_with(frame, names), names, parts or [None] * len(names))
 
 
 def dates_of_each(frame: Frame, names: Sequence[str]) -> Iterator[pl.Series]:

@@ -100,7 +100,8 @@ def feature_notes(report: FeatureReport) -> tuple[str, ...]:
 def _column_notes(report: FeatureReport) -> Iterator[str]:
     for name, dated in report.dated.items():
         since = f", in days since {dated.origin}" if f"{name}_elapsed" in dated.numbers else ""
-        yield f"dates of {name} became {', '.join(dated.numbers)}{since}"
+        if dated.numbers:
+            yield f"dates of {name} became {', '.join(dated.numbers)}{since}"
     for name, buckets in report.hashed.items():
         yield f"counted the words of {name} in {buckets:,} buckets"
     for name, formula in report.derived.items():

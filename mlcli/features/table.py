@@ -87,7 +87,7 @@ class TablePlan:
     def unscaled(self) -> Pairs:
         """The one-hot, indicator and piece features, each with its column; pieces count from 1 in each number."""
         one_hot = grouped(self.vocabularies)["one_hot"]
-        hot = ((f"{own.name}={value}", own.name) for own in one_hot for value in own.features)
+        hot = ((f"{own.label}={value}", own.name) for own in one_hot for value in own.features)
         return (*hot, *((name, column) for _, name, column in self._indicators_and_pieces()))
 
     def features_of(self, numbers: Collection[str]) -> set[str]:
@@ -120,12 +120,20 @@ def check_plan(plan: TablePlan) -> None:
         raise broken("a piece belongs to no column")
     if [own.name for own in plan.dates] != plan.names_of("date"):
         raise broken("the dates do not match the columns")
-    if any(not own.parts or len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
-        raise broken("a date has no parts, one twice, or no origin")
+    if any(len(set(own.parts)) < len(own.parts) or not _is_day(own.origin) for own in plan.dates):
+        raise broken("a date has a part twice, or no origin")
+    calendar = [own for own in plan.vocabularies if own.part]
+    if {own.name for own in calendar} - {*plan.names_of("date")} or any(own.encode != "one_hot" for own in calendar):
+        raise broken("the parts of dates do not match the columns")
+    if {own.name for own in plan.dates if not own.parts} - {own.name for own in calendar}:
+        raise broken("a date has no parts")
+    if len({own.label for own in plan.vocabularies}) < len(plan.vocabularies):
+        raise broken("a part of a date is listed twice")
     texts = [own.name for own in plan.texts]
     if texts != [name for name in plan.names_of("category") if name in texts]:
         raise broken("the texts do not match the columns")
-    if sorted(own.name for own in plan.vocabularies) != sorted({*plan.names_of("category")} - {*texts}):
+    categories = sorted(own.name for own in plan.vocabularies if not own.part)
+    if categories != sorted({*plan.names_of("category")} - {*texts}):
         raise broken("the categories do not match the columns")
     if any(len(set(own.kept)) < len(own.kept) for own in plan.vocabularies):
         raise broken("a category is listed twice")
@@ -224,7 +232,7 @@ class TableFeatures:
 
     def unseen(self, frame: Frame) -> dict[str, int]:
         """Cells whose category does not occur in the training rows, for the columns that have any."""
-        owns = self.plan.vocabularies
+        owns = [own for own in self.plan.vocabularies if not own.part]
         cells = cells_of_each(frame, [own.name for own in owns])
         counts = {own.name: own.count_unseen(column) for own, column in zip(owns, cells, strict=True)}
         return {name: count for name, count in counts.items() if count}
@@ -267,7 +275,7 @@ class TableFeatures:
         step = min(_MAX_ROWS, max(BLOCK, _CELLS // fitted // BLOCK * BLOCK))
         for first, part in portions(frame):
             readings = [(len(reader.numbers), reader.read(part)) for reader in self.plan.readers]
-            codes = [own.codes(cells_of(part, own.name)) for own in self.plan.vocabularies]
+            codes = [own.codes(cells_of(part, own.name, own.part)) for own in self.plan.vocabularies]
             for start in range(0, part.height, step):
                 rows = slice(start, min(start + step, part.height))
                 height = -(-(rows.stop - start) // BLOCK) * BLOCK

@@ -92,7 +92,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda text: tuple(map(int, text.split(","))), default=(0,), metavar="0,…")
     parser.add_argument("--timeout", type=int, default=120, help="seconds of improve (120)")
     parser.add_argument(
-        "--sets", action="append", default=[], metavar="KEY=VALUE", help="a change of init's config; repeatable"
+        "--sets",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a change of the config of init, improve or ten_lines; repeatable",
     )
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, of one thread each (1)")
     parser.add_argument("--development", action="store_true", help="predict a fifth of train.csv instead of test.csv")
@@ -183,7 +187,7 @@ def train_ours(one: Table, contender: str, seed: int, place: Path, options: argp
     if contender == "ten_lines":
         task = "regression" if one.task == "regression" else "classification"
         config.write_text(TEN_LINES.format(path=one.train, target=one.target, task=task))
-        yield mlcli("train", config, "-q", "-S", f"seed={seed}")
+        yield mlcli("train", config, "-q", *changes)
     else:
         yield mlcli("init", one.train, "--target", one.target, "-o", config)
         if contender == "init":

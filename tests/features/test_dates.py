@@ -60,6 +60,32 @@ def test_parts_are_called_after_their_column_and_hours_need_times():
     assert set(days.columns_of_features.values()) == {"d"}
 
 
+HOLIDAYS = {
+    datetime(2023, 11, 23): ("11-23", "4th Thu of Nov"),
+    datetime(2024, 5, 27): ("05-27", "4th Mon of May"),
+    datetime(2024, 2, 29): ("02-29", "5th Thu of Feb"),
+    datetime(2025, 1, 1): ("01-01", "1st Wed of Jan"),
+    None: ("(missing)", "(missing)"),
+}
+
+
+def test_days_of_the_calendar_are_categories():
+    days = table_of({"d": [*HOLIDAYS]})
+    features = fit({"d": [*HOLIDAYS]}, dates=["nth_weekday", "month_day"], indicator=True)
+    names = [f"d_{part}={value}" for part, i in (("month_day", 0), ("nth_weekday", 1)) for value in sorted(
+        pair[i] for pair in HOLIDAYS.values())]  # fmt: skip
+    assert features.layout.names == tuple(names)
+    x = features.transform(days)
+    assert [tuple(names[i] for i in row.nonzero()[:, 0]) for row in x] == [
+        (f"d_month_day={day}", f"d_nth_weekday={nth}") for day, nth in HOLIDAYS.values()
+    ]
+    assert set(features.columns_of_features.values()) == {"d"}
+    again = FittedFeatures.from_state(*features.to_state())
+    assert (again.transform(days) == x).all()
+    # A day that no training row has is none of theirs, and no unseen category of a column.
+    assert fit({"d": DAYS}, dates=["month_day"]).transform(table_of({"d": [datetime(2000, 7, 4)]})).sum() == 0
+
+
 def test_a_missing_date_has_the_fill_of_each_part_and_one_indicator():
     features = fit({"d": [*DAYS[1:], None]}, dates=["year", "month"], impute="mean", indicator=True)
     assert features.layout.names == ("d_year", "d_month", "d_missing")
@@ -94,6 +120,7 @@ def test_formulas_take_parts():
         ({"d": DAYS}, {"drop": ["d"]}, ["features.drop", "'d' holds dates", "dataset.drop"]),
         ({"d": DAYS, "d_year": [1.0] * 4}, {}, ["column 'd_year'", "computed from 'd'", "columns.d.dates"]),
         ({"d": DAYS}, {"columns": {"d": {"encode": "one_hot"}}}, ["columns.d.encode", "holds dates", "{d: category}"]),
+        ({"d": DAYS, "d_month_day": ["a"] * 4}, {"dates": ["month_day"]}, ["'d_month_day'", "from 'd'", "d.dates"]),
         ({"x": [1.0, 2.0]}, {"columns": {"x": {"dates": ["year"]}}}, ["columns.x.dates", "holds numbers", "{x: date}"]),
         ({"c": ["a", "b"]}, {"columns": {"c": {"dates": ["year"]}}}, ["columns.c.dates", "categories", "%d/%m/%Y"]),
     ],

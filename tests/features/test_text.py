@@ -134,7 +134,7 @@ def test_settings_that_do_not_fit(sections, parts):
 
 
 def test_a_column_called_like_a_bucket_is_refused():
-    with pytest.raises(DataError, match="'note#2' has the name of a number computed from 'note'"):
+    with pytest.raises(DataError, match="'note#2' has the name of what is computed from 'note'"):
         fit({"note#2": [1.0, 2.0], "note": ["a", "b"]})
 
 

@@ -1,5 +1,6 @@
 """`mlcli init`: what it writes trains well as it is, whatever the table looks like."""
 
+import datetime
 import os
 import pty
 import subprocess
@@ -141,6 +142,16 @@ FRAME = pl.DataFrame(
         "grade": ["abc"[i % 3] for i in range(60)],
     }
 )
+
+
+@pytest.mark.parametrize(("n_days", "learned"), [(4 * 730, True), (4 * 720, False)])
+def test_days_of_the_calendar_are_learned_from_years_of_rows(folder, mlcli, n_days, learned):
+    first = datetime.date(2023, 1, 1)
+    days = [first + datetime.timedelta(days=i // 4) for i in range(n_days + 10)]
+    pl.DataFrame({"when": days, "y": [i * 7 % 31 + 0.5 for i in range(len(days))]}).write_csv(folder / "t.csv")
+    assert mlcli("init", "t.csv", "--target", "y").code == 0
+    assert ({"month_day", "nth_weekday"} <= {*written(folder)["features"]["dates"]}) is learned
+    assert mlcli("check", "-q").code == 0
 
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl"])

@@ -13,8 +13,10 @@ Impute = Literal["mean", "median", "constant"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile", "power"]
 DatePart = Literal[
     "year", "month", "day", "day_of_year", "weekday", "hour", "elapsed", "year_cycle", "month_cycle", "weekday_cycle",
-    "hour_cycle",
+    "hour_cycle", "month_day", "nth_weekday",
 ]
+# Parts of dates that are categories.
+CalendarPart = Literal["month_day", "nth_weekday"]
 Encode = Literal["one_hot", "ordinal", "embedding", "target", "hash"]
 DateParts = Annotated[tuple[DatePart, ...], Field(min_length=1)]
 
@@ -130,11 +132,13 @@ class FeaturesConfig(Section):
         "Lower it where rare categories add noise.", example=20)
     dates: DateParts = key(
         ("year", "month", "day", "weekday", "hour", "elapsed"),
-        "The numbers that dates become: year; month; day; day_of_year, from 1; weekday, from 1 for Monday; hour, where "
-        "there are times of day; elapsed, days since the first date of the training rows in any column. year_cycle (of "
-        "the day of the year), month_cycle, weekday_cycle and hour_cycle are a sine and a cosine each, so that "
-        "December is close to January.",
-        "Cycles when season, weekday or hour matters; elapsed when the data drifts over time.",
+        "What dates become: year; month; day; day_of_year, from 1; weekday, from 1 for Monday; hour, where there are "
+        "times of day; elapsed, days since the first date of the training rows in any column. year_cycle (of the day "
+        "of the year), month_cycle, weekday_cycle and hour_cycle are a sine and a cosine each, so that December is "
+        "close to January. month_day (12-25) and nth_weekday (4th Thu of Nov) are categories, one-hot, for what "
+        "happens on holidays.",
+        "Cycles when season, weekday or hour matters; elapsed when the data drifts over time; month_day and "
+        "nth_weekday for several years of daily rows.",
         example=["month_cycle", "weekday", "elapsed"])
     select: SelectConfig = key(
         SelectConfig.model_construct(), "Feature selection.", term="feature selection (selección de características)")

@@ -48,7 +48,9 @@ def frames_with(rows: Frame, names: Sequence[str]) -> Iterator[pl.DataFrame]:
     known, size = set(rows.collect_schema().names()), max(1, CELLS // max(1, height_of(rows)))
     for start in range(0, len(names), size):
         block = names[start : start + size]
-        yield from itertools.repeat(collect(rows.select(name for name in block if name in known)), len(block))
+        yield from itertools.repeat(
+            collect(rows.select(name for name in dict.fromkeys(block) if name in known)), len(block)
+        )
 
 
 def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:

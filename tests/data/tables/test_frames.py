@@ -1,5 +1,7 @@
 """Rows in a file are those in memory, however few are read at a time."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,11 +15,13 @@ from mlcli.errors import ArtefactError
 from mlcli.features.fitted import fit_features
 
 N_ROWS = 1000
-FEATURES = (Column("a", "number"), Column("c", "category"))
+FEATURES = (Column("a", "number"), Column("c", "category"), Column("d", "date"))
+DATES = ("month", "hour", "month_day", "nth_weekday")
 FRAME = pl.DataFrame(
     {
         "a": [None if i % 7 == 0 else i**1.5 for i in range(N_ROWS)],
         "c": [None if i % 11 == 0 else "pqrs"[i % 4] for i in range(N_ROWS)],
+        "d": [None if i % 13 == 0 else datetime(2024, 1, 1) + timedelta(hours=5 * i) for i in range(N_ROWS)],
     }
 )
 
@@ -53,12 +57,12 @@ def test_rows_at_places(stored, places):
 @pytest.mark.parametrize("rows", [FRAME, FRAME.lazy()])
 def test_no_rows_are_one_portion(rows):
     ((first, part),) = portions(rows.clear())
-    assert (first, part.height, part.columns) == (0, 0, ["a", "c"])
+    assert (first, part.height, part.columns) == (0, 0, ["a", "c", "d"])
 
 
 @pytest.mark.parametrize("encode", ["one_hot", "target"])
 def test_features_are_the_same_to_the_bit(stored, encode):
-    y, config = torch.arange(N_ROWS).double().sin().numpy(), FeaturesConfig(encode=encode, indicator=True)
+    y, config = torch.arange(N_ROWS).double().sin().numpy(), FeaturesConfig(encode=encode, indicator=True, dates=DATES)
     from_memory, from_file = (fit_features(table, config, 0, y) for table in (Table(FRAME, FEATURES, ()), stored))
     assert from_file.report == from_memory.report
     memory = Table(FRAME, FEATURES, ())
