@@ -60,9 +60,17 @@ class Piecewise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, columns) → (n, columns · width)."""
+        return self.combine(self.terms(x))
+
+    def terms(self, x: Tensor) -> Tensor:
+        """(n, columns) → the pieces and x itself, (columns, n, bins + 1)."""
         terms = (x.t().unsqueeze(2) - self.low.unsqueeze(1)).mul_(self.slope.unsqueeze(1))
         terms[:, :, : self.bins - 1].clamp_(max=1.0)
         terms[:, :, 1 : self.bins].clamp_(min=0.0)
+        return terms
+
+    def combine(self, terms: Tensor) -> Tensor:
+        """(columns, n, bins + 1) → (n, columns · width)."""
         return torch.baddbmm(self.bias.unsqueeze(1), terms, self.weight).transpose(0, 1).flatten(1)
 
 

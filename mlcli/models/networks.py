@@ -99,12 +99,6 @@ class Network(nn.Module):
         terms = 0 if self.numbers is None else self.numbers.n_terms
         return self.n_members * (self.n_inputs + units) + terms
 
-    @property
-    def n_joint_weights(self) -> int:
-        """Of the members' scaled first layers, where a step makes them."""
-        first = next((layer.out_features for layer in self.hidden if isinstance(layer, nn.Linear)), 0)
-        return self.n_members * self.n_inputs * first if self.n_members > 1 else 0
-
     def fit(self, x: Tensor) -> None:
         """Fit what depends on the training rows x (n, layout.width): the bins of numbers, on at most ROWS_OF_BINS."""
         if self.numbers is not None:
@@ -114,13 +108,19 @@ class Network(nn.Module):
         """Rows as the first layer's inputs (n, n_inputs): embedded numbers, other numbers, embedded categories."""
         if not self.is_embedded:
             return x
-        parts = [x[:, : self.n_numeric]]
+        numbers, others, codes = self.split(x)
+        parts = [others, *(table(codes[:, i]) for i, table in enumerate(self.embeddings))]
         if self.numbers is not None:
             with torch.autocast(x.device.type, enabled=False):  # bfloat16 cannot tell numbers apart
-                parts = [self.numbers(x.index_select(1, self._numbers)), x.index_select(1, self._others)]
-        codes = x[:, self.n_numeric :].long()
-        parts += [table(codes[:, i]) for i, table in enumerate(self.embeddings)]
+                parts.insert(0, self.numbers(numbers))
         return torch.cat(parts, dim=1)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The columns of rows: numbers to embed, other numbers, and codes of categories, int64."""
+        codes = x[:, self.n_numeric :].long()
+        if self.numbers is None:
+            return x[:, :0], x[:, : self.n_numeric], codes
+        return x.index_select(1, self._numbers), x.index_select(1, self._others), codes
 
     def member_inputs(self, x: Tensor) -> Tensor:
         """The first layer's inputs of each member, (n · n_members, n_inputs); a row's members are neighbours."""

@@ -14,7 +14,7 @@ from mlcli.config.sections.model import ModelConfig
 from mlcli.models.networks import Heads, Mlp
 from mlcli.training.losses import Cost
 from mlcli.training.optimizers import Parameters, weights_of
-from mlcli.training.torch_private import derivative
+from mlcli.training.torch_private import derivative, linear_relu
 
 # Each parameter starts at a multiple of this many numbers: of 64 bytes, in bfloat16 too.
 ALIGNMENT = 32
@@ -189,16 +189,23 @@ class Backprop:
             self._low_precision.copy_(self._values)
 
 
-def layer_of(flat: FlatParameters, layer: nn.Linear | Heads, values: Tensor) -> Layer:
-    """A layer's parameters, as views of `values`, and their gradients."""
-    weight = flat.part(values, layer.weight)
-    gradients = (flat.part(flat.gradients, parameter) for parameter in (layer.weight, layer.bias))
-    return Layer(weight, weight.t(), flat.part(values, layer.bias), *gradients)
+def layer_of(flat: FlatParameters, layer: nn.Linear | Heads, values: Tensor, gradients: Tensor | None = None) -> Layer:
+    """A layer's parameters, as views of `values`, and their gradients, as views of `gradients` or the flat ones."""
+    weight, bias = (flat.part(values, parameter) for parameter in (layer.weight, layer.bias))
+    gradients = flat.gradients if gradients is None else gradients
+    return Layer(weight, weight.t(), bias, flat.part(gradients, layer.weight), flat.part(gradients, layer.bias))
 
 
 def forward(layer: Layer, inputs: Tensor) -> Tensor:
     """Outputs of the layer, before its activation."""
     return torch.addmm(layer.bias, inputs, layer.transposed)
+
+
+def fused_linear(activation: str, dtype: torch.dtype) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """(inputs, weight, bias) → outputs of a Linear layer after its activation; by one kernel where torch has one."""
+    kernel = linear_relu(dtype) if activation == "relu" else None
+    own = ACTIVATIONS[activation].forward
+    return kernel or (lambda inputs, weight, bias: own(torch.addmm(bias, inputs, weight.t())))
 
 
 def store_gradients(layer: Layer, grad: Tensor, inputs: Tensor) -> None:

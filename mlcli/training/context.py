@@ -16,7 +16,7 @@ from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, Optimiz
 from mlcli.config.sections.training import AugmentConfig, TrainingConfig
 from mlcli.errors import DataError, config_error
 from mlcli.features.state import FeatureLayout, layout_of_numbers
-from mlcli.io.memory import require_memory
+from mlcli.io.memory import keep_freed_memory, require_memory
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.scorer import Scorer, build_scorer
 from mlcli.models.networks import Mlp, Tabm, build_model, count_parameters
@@ -148,6 +148,7 @@ def build_context(
     threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
     """
     device = choose_device(config.device)
+    keep_freed_memory()
     layout = layout or layout_of_numbers(train.x.shape[1])
     n_parameters = count_parameters(config.model, layout, task)
     needed, what = n_parameters * BYTES_PER_PARAMETER, f"model.hidden: training {n_parameters:,} parameters"
@@ -190,8 +191,11 @@ def build_context(
 def _require_step_memory(model: Mlp | Tabm, batch_size: int) -> None:
     if model.row_size:
         what = f"training.batch_size: a step of {batch_size:,} rows, each of {model.row_size:,} numbers,"
-        needed = (batch_size * model.row_size + model.n_joint_weights) * BYTES_PER_NUMBER
-        require_memory(needed, what, "use a smaller training.batch_size, model.members or model.embedding")
+        require_memory(
+            batch_size * model.row_size * BYTES_PER_NUMBER,
+            what,
+            "use a smaller training.batch_size, model.members or model.embedding",
+        )
 
 
 def _build_augmentation(config: AugmentConfig | None, layout: FeatureLayout) -> Augmentation | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mlcli.training.callbacks import Callback, StopRule
 from mlcli.training.context import SCORING_BATCH, TensorDataset, TrainingContext
-from mlcli.training.optimizers import limit_norms, lr_factor, penalty
+from mlcli.training.optimizers import clip_gradients, limit_norms, lr_factor, penalty
 from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
 # Seconds between two calls of on_batch_end.
@@ -112,7 +112,7 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
             extra.backward()  # type: ignore[no-untyped-call]
             value = value + extra.detach()
         if config.training.clip_norm is not None:
-            nn.utils.clip_grad_norm_(context.model.parameters(), config.training.clip_norm)
+            clip_gradients(context.gradients.parameters.together, config.training.clip_norm)
         return value
 
     context.update(cost)

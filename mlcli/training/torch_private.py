@@ -32,6 +32,19 @@ def derivative(name: str) -> Callable[..., Tensor]:
     return kernel
 
 
+def linear_relu(dtype: torch.dtype) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
+    """The kernel of relu(inputs · weightᵀ + bias) of oneDNN on the CPU; None where it is missing."""
+    kernel = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    if kernel is None or dtype not in (torch.float32, torch.bfloat16):
+        return None
+    one = torch.ones(1, 1, dtype=dtype)
+    try:
+        kernel(one, one, one[0], "relu", [], "")
+    except RuntimeError:  # a processor or a build without it
+        return None
+    return lambda inputs, weight, bias: kernel(inputs, weight, bias, "relu", [], "")
+
+
 def skip_compiler() -> None:
     """Let optimizers be built and saved without importing the compiler.
 

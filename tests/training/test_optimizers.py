@@ -21,7 +21,7 @@ from mlcli.config.sections.optimizer import (
 from mlcli.training.callbacks import Callback
 from mlcli.training.loop import new_state, train_model
 from mlcli.training.muon import orthogonalise
-from mlcli.training.optimizers import Parameters, build_optimizer, lr_factor, penalty
+from mlcli.training.optimizers import Parameters, build_optimizer, clip_gradients, lr_factor, penalty
 from mlcli.training.state import EpochRecord
 
 
@@ -95,6 +95,20 @@ def test_plateau_watches_a_metric_that_can_be_undefined(scores, drops):
     ]
     config = PlateauSchedule(name="plateau", factor=0.5, patience=2, metric="f1")
     assert factor(config, 0, history=history) == 0.5**drops
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 5.0, 50.0])
+def test_clipped_gradients_are_those_of_torch(max_norm):
+    ours, theirs = (
+        [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(1))] for _ in "ab"
+    )
+    for both in (ours, theirs):
+        both[0].grad, both[1].grad = torch.tensor([3.0, 0.0]), torch.tensor([0.0, -4.0, 12.0])  # of norm 13
+    clip_gradients(ours, max_norm)
+    nn.utils.clip_grad_norm_(theirs, max_norm)
+    for mine, his in zip(ours[:2], theirs, strict=False):
+        torch.testing.assert_close(mine.grad, his.grad)
+    assert torch.cat([p.grad for p in ours[:2]]).norm().item() == pytest.approx(min(13, max_norm), rel=1e-5)
 
 
 def newton_schulz(matrix):

@@ -12,9 +12,10 @@ from torch import nn, optim
 
 from mlcli.config.sections.config import Config
 from mlcli.training import torch_private
+from mlcli.training.backprop import fused_linear
 from mlcli.training.loop import new_state, train_model
 from mlcli.training.optimizers import Parameters, build_optimizer, choose_update
-from mlcli.training.torch_private import DERIVATIVES, derivative, fused_adam
+from mlcli.training.torch_private import DERIVATIVES, derivative, fused_adam, linear_relu
 
 CPU = torch.device("cpu")
 OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "muon", "lbfgs"]
@@ -80,6 +81,26 @@ def test_adam_without_its_kernels_takes_the_optimizers_own_steps(make_context, m
     monkeypatch.setattr(torch_private, "ADAM_KERNELS", {"adam": None, "adamw": None})
     assert fused_adam(optimizer_for("adam", network())).__qualname__.startswith("plain_step")
     torch.testing.assert_close(trained(), expected)
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_the_kernel_of_a_layer_is_its_formula(dtype, digits):
+    kernel = linear_relu(dtype)
+    if kernel is None:
+        pytest.skip("torch has no such kernel here")
+    x, weight, bias = (torch.randn(shape, generator=torch.Generator().manual_seed(1)) for shape in ((9, 7), (5, 7), 5))
+    expected = (x @ weight.T + bias).clamp(min=0)
+    torch.testing.assert_close(
+        kernel(*(t.to(dtype) for t in (x, weight, bias))).float(), expected, rtol=digits, atol=digits
+    )
+
+
+def test_a_layer_without_its_kernel_is_computed_by_its_formula(monkeypatch):
+    assert linear_relu(torch.float64) is None
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    assert linear_relu(torch.float32) is None
+    x, weight, bias = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 1.0], [-3.0, 1.0]]), torch.tensor([0.5, 0.5])
+    assert fused_linear("relu", torch.float32)(x, weight, bias).tolist() == [[5.5, 0.0]]
 
 
 TRAIN = """
