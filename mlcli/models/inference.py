@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mlcli.models.networks import Heads
+
 T = TypeVar("T")
 
 # Rows in a block are a multiple of 64, which fills vector registers; 64 rows take a millisecond in 784-512-10.
@@ -26,7 +28,7 @@ class InferenceModel:
 
     def __init__(self, model: nn.Module) -> None:
         self.rows = rows_per_block(model)
-        self.model = _pad_linear_layers(copy.deepcopy(model).float().cpu().eval())
+        self.model = _pad_layers(copy.deepcopy(model).float().cpu().eval())
 
     def outputs(self, x: Tensor) -> Tensor:
         """Float32 (n, d) → outputs for n rows, then for the rows of zeros that fill up the last block."""
@@ -66,22 +68,23 @@ def map_alone(work: Callable[[T], Tensor], items: Sequence[T]) -> list[Tensor]:
             return list(threads.map(work, items))
 
 
-class _PaddedLinear(nn.Module):
-    """A Linear layer whose inputs are padded with zeros, so that every row is aligned to vector registers."""
+class _PaddedLayer(nn.Module):
+    """A layer whose inputs are padded with zeros, so that every row is aligned to vector registers."""
 
-    def __init__(self, layer: nn.Linear) -> None:
+    def __init__(self, layer: nn.Linear | Heads) -> None:
         super().__init__()
-        self.missing = -layer.in_features % LANES
-        self.weight = nn.Parameter(functional.pad(layer.weight.detach(), (0, self.missing)), requires_grad=False)
-        self.bias = layer.bias
+        self.layer = layer
+        self.missing = -layer.weight.shape[1] % LANES
+        layer.weight = nn.Parameter(functional.pad(layer.weight.detach(), (0, self.missing)), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(functional.pad(x, (0, self.missing)), self.weight, self.bias)
+        padded: Tensor = self.layer(functional.pad(x, (0, self.missing)))
+        return padded
 
 
-def _pad_linear_layers(model: nn.Module) -> nn.Module:
+def _pad_layers(model: nn.Module) -> nn.Module:
     for parent in list(model.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, nn.Linear) and child.in_features % LANES:
-                setattr(parent, name, _PaddedLinear(child))
+            if isinstance(child, nn.Linear | Heads) and child.weight.shape[1] % LANES:
+                setattr(parent, name, _PaddedLayer(child))
     return model

@@ -176,17 +176,16 @@ class Heads(nn.Module):
 
     def __init__(self, n_members: int, n_in: int, n_outputs: int) -> None:
         super().__init__()
-        self.shape = (n_members, n_outputs, n_in)
+        self.n_members = n_members
         self.weight = nn.Parameter(torch.empty(n_members * n_outputs, n_in))
         self.bias = nn.Parameter(torch.empty(n_members * n_outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n · n_members, n_in) → (n · n_members, n_outputs)."""
-        n_members, n_outputs, n_in = self.shape
-        members = x.view(-1, n_members, n_in).transpose(0, 1)
-        weight = self.weight.view(self.shape).transpose(1, 2)
-        outputs = torch.baddbmm(self.bias.view(n_members, 1, n_outputs), members, weight)
-        return outputs.transpose(0, 1).reshape(-1, n_outputs)
+        members = x.view(-1, self.n_members, x.shape[1]).transpose(0, 1)
+        weight, bias = (own.view(self.n_members, -1, n) for own, n in ((self.weight, x.shape[1]), (self.bias, 1)))
+        outputs = torch.baddbmm(bias.transpose(1, 2), members, weight.transpose(1, 2))
+        return outputs.transpose(0, 1).flatten(0, 1)
 
 
 def make_network(config: ModelConfig, layout: FeatureLayout, task: FittedTask) -> Mlp | Tabm:
