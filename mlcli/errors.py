@@ -84,6 +84,12 @@ class BoundMissedError(MlcliError):
     exit_code = 8
 
 
+class ProcessesError(MlcliError):
+    """Of the processes of one training, one ended, did not answer, or computed something else than the others."""
+
+    exit_code = 9
+
+
 def config_error(path: str, message: str) -> ConfigError:
     """A configuration that its data, or this machine, does not allow; found after the file was read."""
     return ConfigError([Problem(path, message, source="")])

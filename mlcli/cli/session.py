@@ -32,10 +32,14 @@ Result = TypeVar("Result")
 
 
 class Session:
-    """The context every command runs in; no traceback leaves it."""
+    """The context every command runs in; no traceback leaves it.
+
+    is_silent : whether errors are not shown, as by the processes of a training of which the first reports
+    """
 
     def __init__(self, as_json: bool, quiet: bool, verbose: bool = False) -> None:
         self.screen = Screen(quiet=quiet or as_json, as_json=as_json, verbose=verbose and not quiet)
+        self.is_silent = False
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +127,8 @@ class Session:
         if known is None and (number := signal_received()) is not None:
             return 128 + number
         shown = known or log_bug(error)
-        self.screen.error(shown)
+        if not self.is_silent:
+            self.screen.error(shown)
         return shown.exit_code
 
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import ConfigArgument, JsonOption, QuietOption, SetOption, VerboseOption
 from mlcli.cli.session import FILE_ENDINGS, Session
+from mlcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlcli.config.sections.config import Config
+    from mlcli.io.programs import Launch
+    from mlcli.runs.folder import Run
+    from mlcli.training.processes import Processes
 
 # The value of `--resume` alone.
 LATEST = "(latest)"
+# Seconds that the other processes may take to end after the first has written all.
+GRACE = 5.0
 
 
 def train(
@@ -26,19 +38,30 @@ def train(
         ),
     ] = None,
     sets: SetOption = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes", metavar="N", min=1, help="Train on N processes of this machine; N divides training.shards."
+        ),
+    ] = 1,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Step 3: build the network, minimise its cost by gradient descent, keep the best weights."""
-    with Session(as_json, quiet, verbose) as session:
-        if resume is None:
-            loaded, prepared = session.training_config(session.config(config, sets), config, sets)
-        else:
-            from mlcli.runs.folder import find_run
+    from mlcli.io.programs import how_launched
 
-            latest = session.config(config, ()).name if config is not None and resume == LATEST else None
-            run = find_run(latest if resume == LATEST else resume)
+    with Session(as_json, quiet, verbose) as session, _with_others(processes, launch := how_launched()) as together:
+        if launch.rank:
+            _follow(session, together)
+            return
+        run = None if resume is None else _run_to_resume(session, config, resume)
+        read = session.config(config, sets) if run is None else read_config(run)
+        require_shards(read, max(launch.size, processes))
+        if run is None and launch.restarts:
+            run = unfinished_run(read.name)
+        if run is None:
+            loaded, prepared = session.training_config(read, config, sets)
         from mlcli.io.signals import Interruption
         from mlcli.terminal.results import show_trained
         from mlcli.terminal.train import training_view
@@ -46,13 +69,99 @@ def train(
         from mlcli.use_cases.train import train as run_train
 
         interruption, views = Interruption(), [training_view(session.screen)]
-        if resume is None:
-            result = run_train(loaded, session.screen, views, interruption, prepared)
-        else:
-            result = run_resume(run, sets or (), session.screen, views, interruption)
+        with together() as group:
+            if run is None:
+                result = run_train(loaded, session.screen, views, interruption, prepared, group)
+            else:
+                result = run_resume(run, sets or (), session.screen, views, interruption, group)
         resume_command = f"mlcli train --resume {result.run}"
         session.finish(result, show_trained, resume_command if interruption() else "mlcli evaluate")
         session.exit_if(interruption)
+
+
+@contextmanager
+def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]]:
+    """Start the other processes of --processes, which import torch while this one prepares the data.
+
+    Yields what makes the processes known to each other, and needs torch.
+    """
+
+    def launched() -> Processes:
+        from mlcli.io.programs import stall_seconds
+        from mlcli.training.processes import Processes
+
+        return Processes() if launch.size == 1 else Processes.of_environment(stall_seconds())
+
+    if count == 1:
+        yield launched
+        return
+    if launch.size > 1:
+        raise UsageError(f"--processes {count}: torchrun has started {launch.size} already; use one of them")
+    from mlcli.io.network import listen_on_loopback
+    from mlcli.io.programs import describe_ended, places, running, stall_seconds, stay_on_loopback
+
+    stay_on_loopback()
+    socket = listen_on_loopback()
+    commands = [(["train", "--quiet"], place) for place in places(count, socket[1])]
+    with running(commands, GRACE) as others:
+
+        def started() -> Processes:
+            from mlcli.training.processes import Processes
+
+            return Processes.of_machine(count, socket, stall_seconds(), lambda: describe_ended(others))
+
+        yield started
+
+
+def _follow(session: Session, together: Callable[[], Processes]) -> None:
+    """One of several processes, of which the first reports and writes."""
+    session.is_silent = True
+    from mlcli.io.signals import Interruption
+    from mlcli.use_cases.train import follow
+
+    interruption = Interruption()
+    with together() as group:
+        follow(group, interruption)
+    session.exit_if(interruption)
+
+
+def _run_to_resume(session: Session, config: Path | None, resume: str) -> Run:
+    from mlcli.runs.folder import find_run
+
+    latest = session.config(config, ()).name if config is not None and resume == LATEST else None
+    return find_run(latest if resume == LATEST else resume)
+
+
+def read_config(run: Run) -> Config:
+    """The configuration of a run."""
+    from mlcli.config.loading.load import read_resolved
+
+    return read_resolved(run.config)
+
+
+def unfinished_run(name: str) -> Run | None:
+    """The latest run of the name, where its training was cut off."""
+    from mlcli.runs.folder import latest_run
+
+    run = latest_run(name)
+    return run if run is not None and run.read_manifest().status == "running" else None
+
+
+def require_shards(config: Config, size: int) -> None:
+    """Raise UsageError where so many processes cannot share what is trained."""
+    shards = config.training.shards
+    if size > 1 and shards % size:
+        usable = ", ".join(str(number) for number in (1, 2, 4, 8, 16, 32, 64) if number <= shards)
+        remedy = f"use {usable} of them" if shards > 1 else "they share shards"
+        raise UsageError(
+            f"{size} processes do not divide training.shards, which is {shards}; {remedy}, or set more shards, as in "
+            "-S training.shards=4: the result depends on the shards, not on the processes"
+        )
+    if size > 1 and config.training.ensemble > 1:
+        raise UsageError(
+            f"training.ensemble: {config.training.ensemble} networks are trained one after another by one process; "
+            "remove it, or train without --processes"
+        )
 
 
 def give_resume_a_value(arguments: list[str]) -> list[str]:

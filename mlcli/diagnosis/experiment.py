@@ -14,8 +14,8 @@ from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
-from mlcli.training.loop import derive_seed
 from mlcli.training.losses import Loss
+from mlcli.training.state import derive_seed
 
 # Multiply-adds of one experiment: some seconds.
 EFFORT = 2**36

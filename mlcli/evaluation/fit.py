@@ -21,6 +21,7 @@ from mlcli.training.callbacks import Callback, stop_rules
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs
 from mlcli.training.loop import TrainedModel, best_scores, outputs_of, train_model
+from mlcli.training.processes import Processes
 from mlcli.training.state import Stopped, TrainingState
 
 
@@ -83,9 +84,8 @@ def fit_run(
     """Train, and save the history, the last checkpoint and the bundle of the best weights."""
     recorder = RunRecorder(run, state, context.config.training.checkpoint_seconds)
     started = time.perf_counter()
-    with interruption:
-        trained = train_model(context, state, [recorder, *callbacks], stop_rules(context.config.training), interruption)
-    seconds = time.perf_counter() - started
+    trained = fit_network(context, state, [recorder, *callbacks], interruption)
+    seconds, context = time.perf_counter() - started, replace(context, processes=Processes())
     rows, valid = context.valid if len(context.valid) else context.train, inputs.prepared.splits.valid
     task, validation = calibrate(inputs.task, context.config, lambda: outputs_of(context, rows.x), rows.y, valid)
     result = summarise_training(run, context, trained, task, inputs, seconds)
@@ -97,6 +97,19 @@ def fit_run(
     if trained.stopped == "diverged":
         raise DivergedError(explain_divergence(run, context, trained))
     return result
+
+
+def fit_network(
+    context: TrainingContext, state: TrainingState, callbacks: Sequence[Callback], interruption: Interruption
+) -> TrainedModel:
+    """Train from a state on, in this process or in several, of which all know the signal that came to one."""
+    processes = context.processes
+    processes.wants_stop = interruption
+    with interruption:
+        trained = train_model(context, state, callbacks, stop_rules(context.config.training), processes.interrupted)
+        if trained.stopped == "interrupted":
+            interruption.signal = processes.largest(interruption.signal or 0)
+    return trained
 
 
 def summarise_training(

@@ -1,10 +1,11 @@
-"""Downloads from several mirrors, resumed and checked; and `${NAME}` in an address."""
+"""Downloads from several mirrors, resumed and checked; `${NAME}` in an address; a port of this machine alone."""
 
 import contextlib
 import hashlib
 import http.client
 import os
 import re
+import socket
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +120,13 @@ def _receive(response: http.client.HTTPResponse, part: Path, done: int, remote: 
 
 def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
+
+
+def listen_on_loopback() -> tuple[int, int]:
+    """The descriptor and the port of a new socket that listens to this machine alone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return server.detach(), port
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")

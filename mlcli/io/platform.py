@@ -30,6 +30,8 @@ if sys.platform == "win32":
         **{"I": "\x1b[5~", "Q": "\x1b[6~", "R": "\x1b[2~", "S": "\x1b[3~"},
     }
 
+    # The name of the network interface that reaches this machine alone; empty where it has none.
+    LOOPBACK = ""
     OPENS_FOLDERS = False
     OPEN_UNLINKED = os.O_RDWR | os.O_CREAT | os.O_BINARY
     OPEN_TO_READ = os.O_RDONLY | os.O_BINARY
@@ -124,6 +126,7 @@ else:
     import select
     import termios
 
+    LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
     OPENS_FOLDERS = True
     OPEN_UNLINKED = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     OPEN_TO_READ = OPEN_TO_SYNC = OPEN_TO_LOCK = os.O_RDONLY | os.O_NONBLOCK

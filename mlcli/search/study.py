@@ -20,7 +20,7 @@ from mlcli.search.samplers import GridSampler, build_sampler
 from mlcli.search.space import distributions, draw, known_params, search_space
 from mlcli.search.storage import JOURNAL, calm, open_storage, reading
 from mlcli.search.trial import Trial, TrialState
-from mlcli.training.loop import derive_seed
+from mlcli.training.state import derive_seed
 
 RECORD, FINDINGS = "trial", "findings"
 

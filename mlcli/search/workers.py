@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.json import from_json
 from mlcli.io.platform import usable_cores
+from mlcli.io.programs import PATIENCE, Process, running
 from mlcli.io.signals import Interruption
 from mlcli.search.ensemble import EnsembleMember, TrainedEnsemble, form_ensemble, plan_members, train_members
 from mlcli.search.objective import SearchContext
@@ -32,8 +32,8 @@ from mlcli.search.study import Study
 from mlcli.search.trial import start_trial
 
 Phase = Literal["search", "ensemble"]
-# Seconds that processes may take to end by a signal that they received, and between two polls.
-PATIENCE, PAUSE = 1.0, 0.1
+# Seconds between two polls.
+PAUSE = 0.1
 # Seconds that a process takes to start; it is not started with less left.
 START_SECONDS = 3.0
 
@@ -135,34 +135,22 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
     torch.set_num_threads(threads)
     config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
-    processes = [
-        subprocess.Popen(  # noqa: S603 (this very program)
-            _command(config, search.budget, WorkerTask(worker, phase, search.deadline)),
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-            stdin=subprocess.PIPE,  # closed when this process ends, however it does
-            stdout=subprocess.DEVNULL,
-        )
-        for worker in range(1, search.budget.jobs)
-    ]
-    try:
+    tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]
+    variables = {"OMP_NUM_THREADS": str(threads)}
+    with running([(_arguments(config, search.budget, task), variables) for task in tasks]) as processes:
         yield
         _wait(processes, interrupted, search.poll)
-    finally:
-        for process in processes:
-            with process:
-                process.terminate()
 
 
-def _command(config: Path, budget: Budget, task: WorkerTask) -> list[str]:
-    """-P: no module is imported from the working directory."""
+def _arguments(config: Path, budget: Budget, task: WorkerTask) -> list[str]:
     numbers = {"--trials": budget.trials, "--ensemble": budget.ensemble, "--jobs": budget.jobs}
     options = [text for option, value in numbers.items() for text in (option, str(value))]
     if budget.timeout is not None:
         options += ["--timeout", str(budget.timeout)]
-    return [sys.executable, "-P", "-m", "mlcli", "improve", str(config), "--quiet", "--worker", task.write(), *options]
+    return ["improve", str(config), "--quiet", "--worker", task.write(), *options]
 
 
-def _wait(processes: list[subprocess.Popen[bytes]], interrupted: Callable[[], bool], poll: Callable[[], None]) -> None:
+def _wait(processes: list[Process], interrupted: Callable[[], bool], poll: Callable[[], None]) -> None:
     """Until all have ended, or for PATIENCE seconds after an interruption."""
     interrupted_at: float | None = None
     while any(process.poll() is None for process in processes):

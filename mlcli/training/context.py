@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Literal
 
@@ -25,6 +25,8 @@ from mlcli.training.augment import Augmentation
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optimizers import build_optimizer, choose_update
+from mlcli.training.processes import Processes
+from mlcli.training.sharded import Sharded
 from mlcli.training.torch_private import Update
 
 # Automatic batch sizes: about fifty steps an epoch within these bounds, above which a row takes no less time, and at
@@ -41,6 +43,8 @@ SCORED_NUMBERS = 2**26
 # Weight, gradient, Adam's two averages and the best weight; and, while a checkpoint is taken, a copy of all but
 # the gradient: nine numbers of four bytes.
 BYTES_PER_PARAMETER = 36
+# A sum of the gradients of some shards.
+BYTES_PER_SUM = 4
 # A number of `Network.row_size`, its gradient, and what follows from it.
 BYTES_PER_NUMBER = 12
 # Below this many multiply-adds a step, a second thread costs more time than it saves.
@@ -65,10 +69,11 @@ class TrainingContext:
     """All fixed parts of one training; `mlcli.training.loop` runs it.
 
     update    : the optimizer's step
-    augment   : of each batch of images
+    augment   : of each batch of images, where `gradients` does not change them
     lr        : learning rate that the schedule multiplies
     watch     : "loss" or the metric that decides which epoch is best
     min_delta : smallest improvement of it that counts
+    processes : that train together
     """
 
     config: Config
@@ -76,7 +81,7 @@ class TrainingContext:
     train: TensorDataset
     valid: TensorDataset
     cost: Cost
-    gradients: Gradients
+    gradients: Gradients | Sharded
     scorer: Scorer
     optimizer: torch.optim.Optimizer
     update: Update
@@ -88,6 +93,7 @@ class TrainingContext:
     watch: str
     min_delta: float
     augment: Augmentation | None = None
+    processes: Processes = field(default_factory=Processes)
 
     @property
     def n_parameters(self) -> int:
@@ -112,12 +118,12 @@ class TrainingContext:
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training rows.
 
-        The last one takes the rows that are left. A single one joins the step before it where batches are normalised:
-        one row has no variance.
+        The last one takes the rows that are left. Where batches are normalised, rows too few for two in each shard join
+        the step before it: one row has no variance.
         """
         steps, left = divmod(len(self.train), self.batch_size)
-        alone = left == 1 and normalises_batches(self.config.model)
-        return steps + (left > 0 and not alone)
+        too_few = left < 2 * self.config.training.shards and normalises_batches(self.config.model)
+        return steps + (left > 0 and not too_few)
 
     @property
     def total_steps(self) -> int:
@@ -139,32 +145,42 @@ def build_context(
     valid: TensorDataset,
     layout: FeatureLayout | None = None,
     threads: int | None = None,
+    processes: Processes | None = None,
 ) -> TrainingContext:
     """The context of a configuration, on its device.
 
     Raises ResourceError for a network too large for the memory, DataError for one row where batches are normalised.
 
     layout  : of the rows' columns; None where all are numbers
-    threads : of the CPU, as in a run that is repeated; None chooses by the size of a step
+    threads : of the CPU, as in a run that is repeated; None chooses by the size of a step; one where there are shards
+    processes : that train together; None for this one alone
     """
-    device = choose_device(config.device)
+    device, shards, processes = choose_device(config.device), config.training.shards, processes or Processes()
+    if processes.size > 1 and device.type != "cpu":
+        raise config_error("device", f"several processes train on CPUs, and this is {device}; use cpu, or one process")
     keep_freed_memory()
     layout = layout or layout_of_numbers(train.x.shape[1])
     n_parameters = count_parameters(config.model, layout, task)
-    needed, what = n_parameters * BYTES_PER_PARAMETER, f"model.hidden: training {n_parameters:,} parameters"
+    each = BYTES_PER_PARAMETER + BYTES_PER_SUM * (shards.bit_length() + 1 if shards > 1 else 0)
+    needed, what = n_parameters * each, f"model.hidden: training {n_parameters:,} parameters"
     require_memory(needed, what, "use fewer or smaller hidden layers")
     model = build_model(config.model, layout, task, config.seed)
     model.fit(train.x)
     model.to(device, train.x.dtype)
     multiply_adds = n_parameters * model.n_members
     batch_size = choose_batch_size(config.training.batch_size, len(train), multiply_adds)
-    if batch_size == 1 and normalises_batches(config.model):
-        raise DataError("model.norm: batch needs 2 training rows or more, got 1; use model.norm: layer")
+    if batch_size < 2 * shards and normalises_batches(config.model):
+        own = "" if shards == 1 else ", two for each of training.shards"
+        raise DataError(
+            f"model.norm: batch needs {2 * shards} training rows or more{own}, got {batch_size}; use model.norm: layer"
+        )
     hidden = batch_size * model.n_members * sum(p.numel() for p in model.hidden.parameters())
     _require_step_memory(model, batch_size)
     precision = choose_precision(config.training.precision, device, hidden)
     cost = build_cost(config.loss, task, device)
-    gradients = choose_gradients(model, config.model, cost, precision, device)
+    augment = _build_augmentation(config.training.augment, layout)
+    plain = choose_gradients(model, config.model, cost, precision, device)
+    gradients = plain if shards == 1 else Sharded(plain, model, shards, processes, augment)
     optimizer = build_optimizer(config.optimizer, gradients.parameters)
     early = config.training.early_stopping
     return TrainingContext(
@@ -181,21 +197,19 @@ def build_context(
         lr=rate_for_batch(config.optimizer, config.training, batch_size),
         device=device,
         precision=precision,
-        threads=threads or choose_threads(batch_size * multiply_adds),
+        threads=threads or (choose_threads(batch_size * multiply_adds) if shards == 1 else 1),
         watch=early.metric if early else "loss",
         min_delta=early.min_delta if early else 0.0,
-        augment=_build_augmentation(config.training.augment, layout),
+        augment=augment if shards == 1 else None,
+        processes=processes,
     )
 
 
 def _require_step_memory(model: Mlp | Tabm, batch_size: int) -> None:
     if model.row_size:
         what = f"training.batch_size: a step of {batch_size:,} rows, each of {model.row_size:,} numbers,"
-        require_memory(
-            batch_size * model.row_size * BYTES_PER_NUMBER,
-            what,
-            "use a smaller training.batch_size, model.members or model.embedding",
-        )
+        remedy = "use a smaller training.batch_size, model.members or model.embedding"
+        require_memory(batch_size * model.row_size * BYTES_PER_NUMBER, what, remedy)
 
 
 def _build_augmentation(config: AugmentConfig | None, layout: FeatureLayout) -> Augmentation | None:

@@ -19,6 +19,7 @@ from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
+from mlcli.training.processes import Processes
 
 # float32, and a temporary quarter while they are made.
 BYTES_PER_INPUT = 5
@@ -79,15 +80,16 @@ def make_context(
     inputs: Inputs,
     arrays: tuple[TensorDataset, TensorDataset] | None = None,
     threads: int | None = None,
+    processes: Processes | None = None,
 ) -> TrainingContext:
     """The context of a configuration on its inputs; torch is set to the context's threads.
 
-    arrays  : the inputs' training arrays, if already computed
-    threads : see `build_context`
+    arrays             : the inputs' training arrays, if already computed
+    threads, processes : see `build_context`
     """
     require_watchable(config, inputs.task, inputs.prepared.splits.valid)
     train, valid = arrays or inputs.training_arrays()
-    context = build_context(config, inputs.task, train, valid, inputs.features.layout, threads)
+    context = build_context(config, inputs.task, train, valid, inputs.features.layout, threads, processes)
     torch.set_num_threads(context.threads)
     return context
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mlcli.training.callbacks import Callback, StopRule
 from mlcli.training.context import SCORING_BATCH, TensorDataset, TrainingContext
 from mlcli.training.optimizers import clip_gradients, limit_norms, lr_factor, penalty
-from mlcli.training.state import EpochRecord, Stopped, TrainingState
+from mlcli.training.state import EpochRecord, Stopped, TrainingState, derive_seed
 
 # Seconds between two calls of on_batch_end.
 TICK_SECONDS = 0.1
@@ -52,6 +52,7 @@ def train_model(
     Ends after the last epoch, when a stop rule says so, after a step when `interrupted` returns true, or at the end of
     an epoch with a non-finite loss.
     """
+    context.processes.require_same("weights", context.model.state_dict().values())
     for callback in callbacks:
         callback.on_train_begin(context, state)
     end: tuple[Stopped, int | None] | None = None
@@ -59,6 +60,8 @@ def train_model(
         early = any(rule.should_stop(state) for rule in stop_rules)
         end = ("early", None) if early else run_epoch(context, state, callbacks, interrupted)
     stopped, diverged_step = end or ("finished", None)
+    if stopped == "interrupted":
+        context.processes.require_same("weights", context.model.state_dict().values())
     for callback in callbacks:
         callback.on_train_end(context, state, stopped)
     if state.best:
@@ -159,13 +162,14 @@ def close_epoch(context: TrainingContext, state: TrainingState, callbacks: Seque
     """Measure the epoch, keep the weights if they are the best so far, and call the callbacks."""
     with averaged_weights(context, state):
         record = _keep_best(context, state)
+    context.processes.require_same("weights", context.model.state_dict().values())
     for callback in callbacks:
         callback.on_epoch_end(context, state, record)
 
 
 def _keep_best(context: TrainingContext, state: TrainingState) -> EpochRecord:
-    train_loss = mean_loss(context, state)
-    valid_loss, metrics = score(context, context.valid) if len(context.valid) else (None, {})
+    train_loss, has_rows = mean_loss(context, state), len(context.valid) > 0
+    valid_loss, metrics = context.processes.share(lambda: score(context, context.valid)) if has_rows else (None, {})
     state.epoch += 1
     state.batch = 0
     record = EpochRecord(state.epoch, state.step, state.lr, train_loss, valid_loss, metrics)
@@ -287,11 +291,3 @@ def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: fl
         action()
         n, elapsed = n + 1, now() - started
     return elapsed / n
-
-
-def derive_seed(seed: int, counter: int) -> int:
-    """A seed of 63 bits for each (seed, counter) (splitmix64's finaliser)."""
-    z = (seed * 0x9E3779B97F4A7C15 + counter + 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    return (z ^ (z >> 31)) >> 1

@@ -75,3 +75,11 @@ class Snapshot:
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     progress: dict[str, Any]
+
+
+def derive_seed(seed: int, counter: int) -> int:
+    """A seed of 63 bits for each (seed, counter) (splitmix64's finaliser)."""
+    z = (seed * 0x9E3779B97F4A7C15 + counter + 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+    return (z ^ (z >> 31)) >> 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
@@ -11,21 +12,24 @@ from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
 from mlcli.data.notes import rare_classes
 from mlcli.data.prepare import Prepared
-from mlcli.errors import ConfigError, Problem, UsageError
-from mlcli.evaluation.fit import TrainResult, fit_run
+from mlcli.errors import ConfigError, Problem, ProcessesError, UsageError
+from mlcli.evaluation.fit import TrainResult, fit_network, fit_run
 from mlcli.evaluation.fit_ensemble import fit_ensemble
 from mlcli.features.far_values import find_far_values, tell_far_values
+from mlcli.io.json import from_json
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
-from mlcli.reporter import Reporter
+from mlcli.reporter import SILENT, Reporter
 from mlcli.runs.checkpoint import load_checkpoint
-from mlcli.runs.folder import Run, create_run
+from mlcli.runs.folder import Run, create_run, open_run
+from mlcli.runs.manifest import package_versions
 from mlcli.runs.recorder import manifest_of, require_same_data
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs, make_context
 from mlcli.training.loop import new_state
 from mlcli.training.optimizers import lr_factor
+from mlcli.training.processes import Processes
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import TrainingState
 
@@ -41,10 +45,12 @@ def train(
     callbacks: Sequence[Callback],
     interruption: Interruption,
     prepared: Prepared | None = None,
+    processes: Processes | None = None,
 ) -> TrainResult:
     """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved.
 
-    prepared : the data of this config, where step 1 has just been run
+    prepared  : the data of this config, where step 1 has just been run
+    processes : that train with this one, which `follow`; None for this one alone
     """
     inputs = gather_inputs(config, reporter, prepared)
     read = (inputs.prepared.profile["cleaning"] or {}).get("notes", ())
@@ -52,8 +58,9 @@ def train(
         reporter.say(note)
     for text in tell_far_values(find_far_values(inputs.features, inputs.prepared.splits.valid), "validation rows: "):
         reporter.warn(text)
-    context = make_context(config, inputs)
+    context = make_context(config, inputs, processes=processes)
     reporter.explain("training", context, inputs.task)
+    _gather_processes(context)
     run = create_run(config.name, dump_config(config), manifest_of(context, inputs))
     reporter.say(f"Training {run}: {describe_context(context, inputs)}")
     with run.lock():
@@ -63,9 +70,14 @@ def train(
 
 
 def resume(
-    run: Run, sets: Sequence[str], reporter: Reporter, callbacks: Sequence[Callback], interruption: Interruption
+    run: Run,
+    sets: Sequence[str],
+    reporter: Reporter,
+    callbacks: Sequence[Callback],
+    interruption: Interruption,
+    processes: Processes | None = None,
 ) -> TrainResult:
-    """Continue a run as if it had never stopped; its epochs may be extended."""
+    """Continue a run as if it had never stopped, on any number of processes; its epochs may be extended."""
     before, config = read_resolved(run.config).training.epochs, extended_config(run, sets)
     if (members := run.read_manifest().members) > 1:
         raise UsageError(f"run {run} is an ensemble of {members} networks, which are trained to their end")
@@ -75,15 +87,55 @@ def resume(
         if config.training.ensemble > 1:
             reporter.say(f"Resuming {run}")
             return fit_ensemble(run, inputs, reporter, callbacks, interruption)
-        context = make_context(config, inputs, threads=run.read_manifest().threads)
+        context = make_context(config, inputs, threads=run.read_manifest().threads, processes=processes)
         reporter.explain("training", context, inputs.task)
-        snapshot = load_checkpoint(run.checkpoints, reporter)
-        state = new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
+        state = _last_state(run, context, reporter)
+        _gather_processes(context, run)
         reporter.say(f"Resuming {run} after {counted(state.epoch, 'epoch')} and {counted(state.step, 'step')}")
         for text in warn_of_rates(context, state, before):
             reporter.warn(text)
         run.save_config(dump_config(config))
         return fit_run(run, context, state, inputs, callbacks, interruption)
+
+
+def follow(processes: Processes, interruption: Interruption) -> None:
+    """Train as one of several processes what process 0 trains, which alone writes and reports.
+
+    Raises ProcessesError, with the exit code of process 0 where that one failed.
+    """
+    job = processes.receive()
+    if job["versions"] != package_versions():
+        raise ProcessesError(f"versions differ: {package_versions()}, and {job['versions']} in process 0")
+    config = from_json(Config, job["config"], "the configuration of process 0")
+    inputs = gather_inputs(config, SILENT)
+    context = make_context(config, inputs, threads=job["threads"], processes=processes)
+    state = _last_state(open_run(Path(job["run"])), context, SILENT) if job["run"] else new_state(context)
+    processes.answer()
+    _require_same_rows(context)
+    fit_network(context, state, (), interruption)
+    processes.await_end()
+
+
+def _gather_processes(context: TrainingContext, run: Run | None = None) -> None:
+    """Have the other processes ready to train. run : that is continued."""
+    job = {
+        "config": context.config.model_dump(mode="json"),
+        "run": run and str(run.folder.absolute()),
+        "threads": context.threads,
+        "versions": package_versions(),
+    }
+    context.processes.publish(job)
+    _require_same_rows(context)
+
+
+def _require_same_rows(context: TrainingContext) -> None:
+    context.processes.require_same("training rows", (context.train.x, context.train.y))
+
+
+def _last_state(run: Run, context: TrainingContext, reporter: Reporter) -> TrainingState:
+    """Of the last checkpoint, restored; that before the first step where there is none."""
+    snapshot = load_checkpoint(run.checkpoints, reporter)
+    return new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
 
 
 def stand_in_settings(config: Config, sets: Sequence[str]) -> dict[str, JsonValue]:
@@ -112,8 +164,14 @@ def describe_context(context: TrainingContext, inputs: Inputs) -> str:
     precision = str(context.precision).removeprefix("torch.")
     return (
         f"{shape} network, {context.n_parameters:,} parameters, {len(context.train):,} rows in batches of "
-        f"{context.batch_size:,} on {context.device} ({precision}, threads: {context.threads})"
+        f"{context.batch_size:,} on {context.device} ({precision}, threads: {context.threads}"
+        f"{_describe_shards(context)})"
     )
+
+
+def _describe_shards(context: TrainingContext) -> str:
+    shards, size = context.config.training.shards, context.processes.size
+    return f", shards: {shards}, processes: {size}" if shards > 1 else ""
 
 
 def extended_config(run: Run, sets: Sequence[str]) -> Config:

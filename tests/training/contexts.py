@@ -18,7 +18,7 @@ def table_of(labels):
     return Table(pl.DataFrame({"y": labels}), (), (Column("y", kind),))
 
 
-def make_context(kind="classification", classes=2, valid=True, n=60, image_shape=(), **sections):
+def make_context(kind="classification", classes=2, valid=True, n=60, image_shape=(), processes=None, **sections):
     """A context on 60 seeded rows with 4 inputs; keyword arguments are config sections."""
     rng = np.random.default_rng(7)
     x = rng.normal(size=(n, 4))
@@ -35,4 +35,4 @@ def make_context(kind="classification", classes=2, valid=True, n=60, image_shape
     n_valid = 20 if valid else 0
     valid_rows = TensorDataset(rows.x[:n_valid], rows.y[:n_valid])
     layout = replace(layout_of_numbers(4), image_shape=image_shape)
-    return build_context(config, task, rows, valid_rows, layout)
+    return build_context(config, task, rows, valid_rows, layout, processes=processes)

@@ -14,7 +14,6 @@ from mlcli.training.callbacks import Callback, EarlyStopping
 from mlcli.training.context import SCORING_BATCH
 from mlcli.training.loop import (
     StepTiming,
-    derive_seed,
     mean_loss,
     measure_step_time,
     new_state,
@@ -25,6 +24,7 @@ from mlcli.training.loop import (
     train_model,
 )
 from mlcli.training.snapshot import restore_snapshot, take_snapshot
+from mlcli.training.state import derive_seed
 
 OPTIMIZERS = ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "adamax", "nadam", "radam", "muon", "lbfgs"]
 CLASS_LOSSES = ["auto", "bce", "cross_entropy", "focal", "hinge", "perceptron"]

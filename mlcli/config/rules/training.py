@@ -179,9 +179,15 @@ def check_training(config: Config) -> Iterator[ConfigIssue]:
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         message = "needs optimizer.momentum > 0, such as 0.9"
         yield ConfigIssue(("optimizer", "nesterov"), message, reads=(("optimizer", "momentum"),))
-    if training.batch_size == 1 and normalises_batches(config.model):
-        message = "one row has no variance for model.norm: batch; use 2 or more, or model.norm: layer"
-        yield ConfigIssue(("training", "batch_size"), message, reads=(("model", "norm"), ("model", "hidden")))
+    if training.shards & (training.shards - 1):
+        message = f"must be a power of two, so that sums are in one order; got {training.shards}"
+        yield ConfigIssue(("training", "shards"), message)
+    least = 2 * training.shards
+    if isinstance(training.batch_size, int) and training.batch_size < least and normalises_batches(config.model):
+        each = "" if training.shards == 1 else " in each of training.shards"
+        message = f"one row{each} has no variance for model.norm: batch; use {least} or more, or model.norm: layer"
+        reads = (("model", "norm"), ("model", "hidden"), ("training", "shards"))
+        yield ConfigIssue(("training", "batch_size"), message, reads=reads)
     if training.keep == "last" and training.early_stopping is not None:
         message = "last keeps the weights of the last epoch, and early stopping those of the best; remove one of them"
         yield ConfigIssue(("training", "keep"), message, reads=(("training", "early_stopping"),))

@@ -73,6 +73,12 @@ class TrainingConfig(Section):
         'lr is for 32 rows and is multiplied by √(batch size / 32).',
         "Smaller batches give noisier steps and often better weights; larger ones take less time per row.",
         term="batch and mini-batch gradient descent (descenso por lotes, mini-lotes)", example=64)
+    shards: Annotated[int, Field(ge=1, le=64)] = key(
+        1,
+        "Parts into which each batch is cut, a power of two, so that several processes can train. Each is computed on "
+        "one thread, draws its own dropout and, with model.norm: batch, is normalised by itself. The result depends on "
+        "how many shards there are, and not on how many processes share them.",
+        "Set it to the most processes that the run may ever have: mlcli train --processes.", example=4)
     shuffle: bool = key(True, "New row order every epoch.", "Turn it off only to see the effect of row order.")
     early_stopping: EarlyStoppingConfig | None = key(
         None, "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",

@@ -1,0 +1,101 @@
+"""Gradients of a batch in shards, the same bits for any number of processes that compute them.
+
+The shards' gradients are added in the order of one binary tree, whose leaves they are: a process adds those of its own
+shards, and the processes' sums are added as the tree's upper levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mlcli.training.augment import Augmentation
+from mlcli.training.gradients import Gradients
+from mlcli.training.processes import MULTIPLE, Processes
+from mlcli.training.state import derive_seed
+
+
+class Sharded:
+    """Costs and gradients of batches that are cut into shards, of which each process computes an equal part.
+
+    Norms take their statistics from each shard; the running ones become the mean over the shards.
+
+    augment : of the images of each shard
+    """
+
+    def __init__(
+        self,
+        gradients: Gradients,
+        model: nn.Module,
+        shards: int,
+        processes: Processes,
+        augment: Augmentation | None = None,
+    ) -> None:
+        self.parameters, self.input_dtype, self.outputs = gradients.parameters, gradients.input_dtype, gradients.outputs
+        self._gradients, self._shards, self._processes, self._augment = gradients, shards, processes, augment
+        norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+        self._counts = [count for norm in norms if (count := norm.num_batches_tracked) is not None]
+        self._statistics = [
+            statistic for norm in norms for statistic in (norm.running_mean, norm.running_var) if statistic is not None
+        ]
+        self._own = shards // processes.size
+        like = self.parameters.together[0]
+        length = sum(tensor.numel() for tensor in (*self.parameters.together, *self._statistics)) + 2
+        length = -(-length // MULTIPLE) * MULTIPLE
+        self._sums = [like.detach().new_zeros(length) for _ in range(self._own.bit_length())]
+
+    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+        """As `Autograd.compute_gradients`, of the whole batch, in every process."""
+        before = [statistic.clone() for statistic in (*self._statistics, *self._counts)]
+
+        def add_shards(first: int, count: int, depth: int) -> None:
+            if count == 1:
+                self._compute_shard(first, x, y, seed, before, self._sums[depth])
+                return
+            add_shards(first, count // 2, depth)
+            add_shards(first + count // 2, count // 2, depth + 1)
+            self._sums[depth].add_(self._sums[depth + 1])
+
+        add_shards(self._processes.rank * self._own, self._own, 0)
+        self._processes.add_all(self._sums[0])
+        return self._take(self._sums[0], before[len(self._statistics) :])
+
+    def _compute_shard(
+        self, shard: int, x: Tensor, y: Tensor, seed: int, before: Sequence[Tensor], found: Tensor
+    ) -> None:
+        """Put the shard's part of the gradients, of the statistics and, last but one, of the cost into `found`."""
+        start, end = (index * len(x) // self._shards for index in (shard, shard + 1))
+        if start == end:
+            found.zero_()
+            return
+        for statistic, value in zip((*self._statistics, *self._counts), before, strict=True):
+            statistic.copy_(value)
+        seed = derive_seed(seed, shard)
+        rows = x[start:end] if self._augment is None else self._augment(x[start:end], seed)
+        value = self._gradients.compute_gradients(rows, y[start:end], seed)
+        share = (end - start) / len(x)
+        with torch.no_grad():
+            for part, tensor in self._parts(found):
+                torch.mul(tensor, share, out=part)
+            found[-2] = value * share
+
+    @torch.no_grad()
+    def _take(self, total: Tensor, counts: Sequence[Tensor]) -> Tensor:
+        """Set gradients and statistics from the sum; returns the cost. counts : of batches before this one."""
+        for part, tensor in self._parts(total):
+            tensor.copy_(part)
+        for count, before in zip(self._counts, counts, strict=True):
+            count.copy_(before + 1)
+        return total[-2].clone()
+
+    def _parts(self, vector: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each gradient and statistic, with its place in a vector, in its shape."""
+        start = 0
+        for parameter in self.parameters.together:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        for tensor in (*(p.grad for p in self.parameters.together if p.grad is not None), *self._statistics):
+            yield vector[start : start + tensor.numel()].view(tensor.shape), tensor
+            start += tensor.numel()
