@@ -145,7 +145,7 @@ class Processes:
             raise error
 
     def interrupted(self) -> bool:
-        """Whether a signal came to any of them; all learn of it in the same step."""
+        """Whether a signal came to one of them; all learn of it in the same step."""
         return self._stopping if self.size > 1 else self.wants_stop()
 
     def largest(self, number: int) -> int:
