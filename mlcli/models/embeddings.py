@@ -25,6 +25,8 @@ class Piecewise(nn.Module):
 
     low: Tensor
     slope: Tensor
+    _least: Tensor
+    _most: Tensor
 
     def __init__(self, config: PiecewiseEmbedding, n_columns: int) -> None:
         super().__init__()
@@ -33,6 +35,11 @@ class Piecewise(nn.Module):
         self.bias = nn.Parameter(torch.empty(n_columns, config.width))
         for name in ("low", "slope"):
             self.register_buffer(name, torch.zeros(n_columns, config.bins + 1))
+        with torch.device("cpu"):
+            least = torch.tensor([-math.inf, *[0.0] * (config.bins - 1), -math.inf])
+            most = torch.tensor([*[1.0] * (config.bins - 1), math.inf, math.inf])
+        self.register_buffer("_least", least, persistent=False)
+        self.register_buffer("_most", most, persistent=False)
 
     @property
     def n_terms(self) -> int:
@@ -65,9 +72,7 @@ class Piecewise(nn.Module):
     def terms(self, x: Tensor) -> Tensor:
         """(n, columns) → the pieces and x itself, (columns, n, bins + 1)."""
         terms = (x.t().unsqueeze(2) - self.low.unsqueeze(1)).mul_(self.slope.unsqueeze(1))
-        terms[:, :, : self.bins - 1].clamp_(max=1.0)
-        terms[:, :, 1 : self.bins].clamp_(min=0.0)
-        return terms
+        return terms.clamp_(self._least, self._most)
 
     def combine(self, terms: Tensor) -> Tensor:
         """(columns, n, bins + 1) → (n, columns · width)."""

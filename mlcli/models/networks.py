@@ -102,7 +102,7 @@ class Network(nn.Module):
     def fit(self, x: Tensor) -> None:
         """Fit what depends on the training rows x (n, layout.width): the bins of numbers, on at most ROWS_OF_BINS."""
         if self.numbers is not None:
-            self.numbers.fit(x[:: -(-len(x) // ROWS_OF_BINS)].index_select(1, self._numbers))
+            self.numbers.fit(self.split(x[:: -(-len(x) // ROWS_OF_BINS)])[0])
 
     def embed(self, x: Tensor) -> Tensor:
         """Rows as the first layer's inputs (n, n_inputs): embedded numbers, other numbers, embedded categories."""

@@ -138,8 +138,9 @@ def penalty(config: OptimizerConfig, model: nn.Module) -> Tensor | None:
 def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> None:
     """Scale all gradients down together to a Euclidean norm of at most max_norm, as `clip_grad_norm_` does."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-    factor = (max_norm / (torch.linalg.vector_norm(norms) + 1e-6)).clamp_(max=1.0)
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
+    factor = (max_norm / (norm + 1e-6)).clamp_(max=1.0)
     for gradient in gradients:
         gradient.mul_(factor)
 

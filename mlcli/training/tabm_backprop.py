@@ -61,6 +61,7 @@ class TabmBackprop:
         self._scale, self._scale_gradient = (flat.part(x, model.scale) for x in (flat.values, flat.gradients))
         self._linear = fused_linear(config.activation, self._dtype)
         self._activation = ACTIVATIONS[config.activation]
+        self._is_relu = config.activation == "relu"  # whose slope is 0 already where dropout made a unit 0
 
     @torch.no_grad()
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
@@ -73,8 +74,7 @@ class TabmBackprop:
         targets = y.expand(self._n_members, *y.shape).flatten(0, 1)
         value, grad = self._cost.value_and_grad(self._outputs(last, weight).flatten(0, 1), targets)
         grad = self._by_member(grad)
-        slope = torch.bmm(grad.to(self._dtype), weight.to(self._dtype)).flatten(0, 1)
-        slope = self._backward(inputs, masks, slope)
+        slope = self._backward(inputs, masks, torch.bmm(grad, weight).to(self._dtype).flatten(0, 1))
         self._store_gradients()
         self._backward_heads(last, grad)
         self._backward_scale(rows, self._by_member(slope))
@@ -110,14 +110,20 @@ class TabmBackprop:
 
     def _forward(self, rows: Tensor, random: np.random.SFC64 | None) -> tuple[list[Tensor], list[Tensor]]:
         """The inputs of each layer, the heads last, and the dropout masks. random : None without dropout."""
-        inputs, masks = [(rows * self._scale.unsqueeze(1)).flatten(0, 1).to(self._dtype)], []
-        for layer in self._layers:
+        inputs = [(rows * self._scale.unsqueeze(1)).flatten(0, 1).to(self._dtype)]
+        masks = [] if random is None else self._draw_masks(len(inputs[0]), random)
+        for index, layer in enumerate(self._layers):
             units = self._linear(inputs[-1], layer.weight, layer.bias)
-            if random is not None:
-                masks.append(draw_mask(units, self._keep, random))
-                units.view(masks[-1].dtype).bitwise_and_(masks[-1])
+            if masks:
+                units.view(masks[index].dtype).bitwise_and_(masks[index])
             inputs.append(units)
         return inputs, masks
+
+    def _draw_masks(self, n: int, random: np.random.SFC64) -> list[Tensor]:
+        """A dropout mask for the units (n, …) of each hidden layer."""
+        widths = [len(layer.bias) for layer in self._layers]
+        mask = draw_mask(torch.empty(n * sum(widths), dtype=self._dtype), self._keep, random)
+        return [part.view(n, -1) for part in torch.split(mask, [n * width for width in widths])]
 
     def _outputs(self, last: Tensor, weight: Tensor) -> Tensor:
         """Outputs (n_members, n, n_outputs), from the last units (n_members, n, n_in) and the heads' weights."""
@@ -126,7 +132,7 @@ class TabmBackprop:
     def _backward(self, inputs: list[Tensor], masks: list[Tensor], grad: Tensor) -> Tensor:
         """The hidden layers' gradients; returns that of the scaled rows. grad : of the last units."""
         for index in reversed(range(len(self._layers))):
-            if masks:
+            if masks and not self._is_relu:
                 grad.view(masks[index].dtype).bitwise_and_(masks[index])
             grad = self._activation.backward(grad, inputs[index + 1])
             store_gradients(self._layers[index], grad, inputs[index])

@@ -97,18 +97,16 @@ def test_plateau_watches_a_metric_that_can_be_undefined(scores, drops):
     assert factor(config, 0, history=history) == 0.5**drops
 
 
+@pytest.mark.parametrize("gradients", [[[3.0, 0.0, -4.0, 12.0]], [[3.0, 0.0], [0.0, -4.0, 12.0], None]], ids=str)
 @pytest.mark.parametrize("max_norm", [0.5, 5.0, 50.0])
-def test_clipped_gradients_are_those_of_torch(max_norm):
-    ours, theirs = (
-        [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(1))] for _ in "ab"
-    )
-    for both in (ours, theirs):
-        both[0].grad, both[1].grad = torch.tensor([3.0, 0.0]), torch.tensor([0.0, -4.0, 12.0])  # of norm 13
-    clip_gradients(ours, max_norm)
-    nn.utils.clip_grad_norm_(theirs, max_norm)
-    for mine, his in zip(ours[:2], theirs, strict=False):
-        torch.testing.assert_close(mine.grad, his.grad)
-    assert torch.cat([p.grad for p in ours[:2]]).norm().item() == pytest.approx(min(13, max_norm), rel=1e-5)
+def test_gradients_are_clipped_by_their_joint_norm(max_norm, gradients):
+    parameters = [nn.Parameter(torch.zeros(len(own or [0]))) for own in gradients]
+    for parameter, own in zip(parameters, gradients, strict=True):
+        parameter.grad = None if own is None else torch.tensor(own)
+    clip_gradients(parameters, max_norm)
+    factor = min(1, max_norm / 13)  # the norm of 3, 4 and 12
+    for parameter, own in zip(parameters, gradients, strict=True):
+        assert own is None or parameter.grad.tolist() == pytest.approx([factor * value for value in own], rel=1e-5)
 
 
 def newton_schulz(matrix):
