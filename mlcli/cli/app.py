@@ -25,6 +25,7 @@ from mlcli.cli.prepare import features, prepare
 from mlcli.cli.runs import runs_group
 from mlcli.cli.show import show
 from mlcli.cli.train import give_resume_a_value, train
+from mlcli.io.load import begin_watching
 from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
 from mlcli.io.text import spell_out
 from mlcli.terminal.help import Command, Group, examples
@@ -134,6 +135,7 @@ def run_process() -> None:
     """Entry point of the `mlcli` program: `main` in a process of its own."""
     # Imports make many objects and no garbage; with the usual threshold they are searched over and over.
     gc.set_threshold(100_000, 50, 50)
+    begin_watching()
     codecs.register_error("spell_out", spell_out)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

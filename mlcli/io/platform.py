@@ -94,6 +94,10 @@ if sys.platform == "win32":
         """Processors that this process may run on."""
         return os.cpu_count() or 1
 
+    def busy_seconds() -> float | None:
+        """Seconds for which the processors of this process have worked for any program; None where it is unknown."""
+        return None
+
     def in_foreground(fd: int) -> bool:
         """Whether the terminal is this program's, not the shell's that runs it in the background."""
         return True
@@ -190,6 +194,17 @@ else:
         if sys.platform == "darwin":
             return os.cpu_count() or 1
         return len(os.sched_getaffinity(0))
+
+    def busy_seconds() -> float | None:
+        """Seconds for which the processors of this process have worked for any program; None where it is unknown."""
+        try:
+            lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+            own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        except (OSError, AttributeError):  # AttributeError: macOS
+            return None
+        counts = [list(map(int, rest[:8])) for name, *rest in map(str.split, lines) if name in own]
+        # user, nice, system, idle, waiting for a disk, interrupts, soft interrupts, taken by the host
+        return sum(sum(count) - count[3] - count[4] for count in counts) / os.sysconf("SC_CLK_TCK")
 
     def in_foreground(fd: int) -> bool:
         """Whether the terminal is this program's, not the shell's that runs it in the background."""

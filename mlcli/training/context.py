@@ -16,6 +16,7 @@ from mlcli.config.sections.optimizer import AdadeltaConfig, LbfgsConfig, Optimiz
 from mlcli.config.sections.training import AugmentConfig, TrainingConfig
 from mlcli.errors import DataError, config_error
 from mlcli.features.state import FeatureLayout, layout_of_numbers
+from mlcli.io.load import free_cores
 from mlcli.io.memory import keep_freed_memory, require_memory
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.scorer import Scorer, build_scorer
@@ -43,8 +44,7 @@ SCORED_NUMBERS = 2**26
 # Weight, gradient, Adam's two averages and the best weight; and, while a checkpoint is taken, a copy of all but
 # the gradient: nine numbers of four bytes.
 BYTES_PER_PARAMETER = 36
-# A sum of the gradients of some shards.
-BYTES_PER_SUM = 4
+BYTES_PER_SUM = 4  # of the gradients of some shards
 # A number of `Network.row_size`, its gradient, and what follows from it.
 BYTES_PER_NUMBER = 12
 # Below this many multiply-adds a step, a second thread costs more time than it saves.
@@ -161,7 +161,7 @@ def build_context(
     keep_freed_memory()
     layout = layout or layout_of_numbers(train.x.shape[1])
     n_parameters = count_parameters(config.model, layout, task)
-    each = BYTES_PER_PARAMETER + BYTES_PER_SUM * (shards.bit_length() + 1 if shards > 1 else 0)
+    each = BYTES_PER_PARAMETER + (shards > 1) * BYTES_PER_SUM * (shards.bit_length() + 1)
     needed, what = n_parameters * each, f"model.hidden: training {n_parameters:,} parameters"
     require_memory(needed, what, "use fewer or smaller hidden layers")
     model = build_model(config.model, layout, task, config.seed)
@@ -170,7 +170,7 @@ def build_context(
     multiply_adds = n_parameters * model.n_members
     batch_size = choose_batch_size(config.training.batch_size, len(train), multiply_adds)
     if batch_size < 2 * shards and normalises_batches(config.model):
-        own = "" if shards == 1 else ", two for each of training.shards"
+        own = ", two for each of training.shards" * (shards > 1)
         raise DataError(
             f"model.norm: batch needs {2 * shards} training rows or more{own}, got {batch_size}; use model.norm: layer"
         )
@@ -284,15 +284,15 @@ def choose_precision(
 
 
 def choose_threads(multiply_adds: int) -> int:
-    """Threads for steps of this many multiply-adds: one for tiny networks, else torch's own choice."""
+    """Threads for steps of this many multiply-adds: one for tiny networks, else those of `available_threads`."""
     available = available_threads()  # asked first, before torch is set to one
     return 1 if multiply_adds < ONE_THREAD_BELOW else available
 
 
 @cache
 def available_threads() -> int:
-    """Torch's threads when this is first called; fewer threads for one training do not change it."""
-    return torch.get_num_threads()
+    """Torch's threads when this is first called; fewer where others keep processors busy, as all wait for the last."""
+    return min(torch.get_num_threads(), free_cores())
 
 
 def cpu_capabilities() -> dict[str, object]:

@@ -24,6 +24,7 @@ from mlcli.data.readers.playground import draw_points
 from mlcli.errors import DivergedError, MlcliError, ResourceError
 from mlcli.features.fitted import fit_features
 from mlcli.io.atomic import try_writing
+from mlcli.io.load import free_cores
 from mlcli.io.memory import available_memory, shown_size
 from mlcli.io.paths import data_dir, prepared_dir, runs_dir
 from mlcli.io.platform import usable_cores
@@ -114,7 +115,7 @@ def _machine() -> Iterator[tuple[str, str]]:
     )
     here = ", ".join(name for name in INSTRUCTIONS if capabilities.get(name)) or "none of " + ", ".join(INSTRUCTIONS)
     yield "instructions", here
-    yield "threads", f"{torch.get_num_threads()} of torch"
+    yield "threads", f"{torch.get_num_threads()} of torch; other programs leave {free_cores()} cores free"
     device = choose_device("auto")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     yield "device", f"{device} {name}".strip()
