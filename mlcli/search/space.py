@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from mlcli.config.loading.dump import value_at
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config, owners, usual_rate
-from mlcli.config.sections.model import PiecewiseEmbedding
+from mlcli.config.sections.model import HuberLoss, PiecewiseEmbedding
 from mlcli.config.sections.optimizer import DECADE, LbfgsConfig
 from mlcli.config.sections.rows import ImageConfig
 from mlcli.config.sections.training import Choices, LogRange, Searched, Space
@@ -24,7 +24,7 @@ T = TypeVar("T")
 # Distance from the config's dropout; farther values win by chance on few validation rows.
 DROPOUT = 0.2
 MOST_DROPOUT = 0.7
-L2 = (1e-6, 1e-1)
+L2 = (1e-6, 0.3)
 # Learning rates are searched from lr / SPREAD to lr · SPREAD.
 SPREAD = 4.0
 # Pieces of the piecewise-linear encoding.
@@ -46,7 +46,8 @@ def default_space(config: Config) -> Space:
 
     Learning rate; networks half to four times as wide, or with one layer more or less; an MLP's activation and
     normalisation; dropout; weight decay; for tables their scaling and the pieces of the piecewise-linear encoding, or
-    the bins of embedded numbers; and the epochs where they are few.
+    the bins of embedded numbers; the transform of a target with outliers, which loss: huber stands for; and the epochs
+    where they are few.
     """
     space: Space = {}
     if not isinstance(config.optimizer, LbfgsConfig):  # its line search sets the step length
@@ -67,6 +68,8 @@ def default_space(config: Config) -> Space:
             space["features.pieces"] = Choices(choices=_with(config.features.pieces, *PIECES))
         if not isinstance(config.dataset, ImageConfig):
             space["features.scale"] = Choices(choices=_with(config.features.scale, *SCALES))
+    if isinstance(config.loss, HuberLoss):
+        space["loss.target"] = Choices(choices=_with(config.loss.target, "none", "quantile"))
     if config.training.epochs <= FEW_EPOCHS:
         space["training.epochs"] = Choices(choices=(config.training.epochs, MORE * config.training.epochs))
     return space | {"optimizer.l2": LogRange(log=L2)}

@@ -16,7 +16,7 @@ from mlcli.data.tables.types import TaskKind
 from mlcli.suggest.columns import ColumnRole
 
 SMALL, LARGE = 500, 5_000
-_MANY_CATEGORIES = 50
+_MANY_CATEGORIES = 100
 _RARE = 0.1
 _SKEWED = 1.0
 # Features are selected where there are more than so many, and so many times as many as rows.
@@ -74,8 +74,9 @@ class EnsemblePlan:
         if self.networks > 1:
             why = "no test rows: each network is measured on the rows that it was not trained on"
             return CommentedKey("split", {"test": 0, "valid": 0.1}, why)
+        valid = 0.1 if self.networks else 0.2
         return CommentedKey(
-            "split", {"test": 0.2, "valid": 0.2}, "shares of the rows for the test and for early stopping"
+            "split", {"test": 0.2, "valid": valid}, "shares of the rows for the test and for early stopping"
         )
 
 

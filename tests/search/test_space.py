@@ -15,6 +15,7 @@ NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "f
         ([], ["optimizer.lr", *NETWORK, "optimizer.l2"]),
         (["training.epochs=3"], ["optimizer.lr", *NETWORK, "training.epochs", "optimizer.l2"]),
         (["model.hidden=[]"], ["optimizer.lr", "optimizer.l2"]),
+        (["loss=huber"], ["optimizer.lr", *NETWORK, "loss.target", "optimizer.l2"]),
         (
             ["model=tabm"],
             ["optimizer.lr", "model.hidden", "model.dropout", "features.pieces", "features.scale", "optimizer.l2"],
