@@ -9,15 +9,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.data.profile import is_imbalanced
 from mlcli.io.text import show_number
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-Measure = Literal["pearson", "correlation_ratio", "cramers_v"]
+Measure = Literal["pearson", "correlation_ratio", "cramers_v", "auc"]
 # Classes that columns are counted by, the most frequent where there are more.
 MAX_CLASSES = 10
 # Of a column's variance, what rounding may leave where it is constant.
 ROUNDING = 1e-12
+# Parts of the rows, of which each is ranked by what the others say of a category.
+FOLDS = 5
 # Columns of the matrix at most: those with the strongest association with the target.
 MAX_COLUMNS = 60
 # Points drawn, at most.
@@ -45,6 +48,11 @@ class TargetColumn:
     def shown(self) -> tuple[str, ...]:
         """The classes that columns are counted by."""
         return self.classes[:MAX_CLASSES]
+
+    @property
+    def has_rare_class(self) -> bool:
+        """Whether a class has so few rows that it moves no variance and no χ²; columns are then judged by AUC."""
+        return is_imbalanced(self.class_rows)
 
 
 def class_order(rows: Mapping[str, int]) -> tuple[str, ...]:
@@ -99,6 +107,63 @@ def cramers_v(first: Codes, second: Codes) -> float | None:
     return float(np.sqrt(min(1.0, phi / least))) if least > 0 else 0.0
 
 
+def number_auc(values: Floats, codes: Codes) -> float | None:
+    """The mean over the classes of the AUC of numbers as scores of a class against the rest, 0.5 to 1.
+
+    A class may be at either end: an AUC below 0.5 is counted as 1 less it. codes : -1 where missing. None where there
+    are no two classes.
+    """
+    known = np.isfinite(values) & (codes >= 0)
+    _, places = np.unique(values[known], return_inverse=True)
+    classes, groups = np.unique(codes[known], return_inverse=True)
+    if len(classes) < 2:
+        return None
+    counts = np.array([np.bincount(places[groups == k], minlength=places.max() + 1) for k in range(len(classes))])
+    areas = _ranked_areas(counts, counts.sum(axis=0) - counts)
+    return float(np.maximum(areas, 1 - areas).mean())
+
+
+def category_auc(categories: Codes, codes: Codes) -> float | None:
+    """The same of categories, each ranked by a class's share of its rows; at least 0.5, None as for numbers.
+
+    The share, smoothed by one row of the usual share, is that of four fifths of the rows, and the AUC is measured on
+    the last fifth, five times: categories of few rows would separate the classes of their own rows by chance.
+    """
+    known = (categories >= 0) & (codes >= 0)
+    classes, groups = np.unique(codes[known], return_inverse=True)
+    if len(classes) < 2:
+        return None
+    names, places = np.unique(categories[known], return_inverse=True)
+    order = np.argsort(groups, kind="stable")
+    folds = np.empty(len(order), dtype=np.int64)
+    folds[order] = np.arange(len(order)) % FOLDS
+    cells = (groups * FOLDS + folds) * len(names) + places
+    counts = np.bincount(cells, minlength=len(classes) * FOLDS * len(names)).reshape(len(classes), FOLDS, len(names))
+    areas = [_held_out_areas(counts[:, fold], counts.sum(axis=1) - counts[:, fold]) for fold in range(FOLDS)]
+    measured = np.array([one[np.isfinite(one)].mean() for one in np.transpose(areas) if np.isfinite(one).any()])
+    return max(0.5, float(measured.mean())) if len(measured) else None
+
+
+def _held_out_areas(rows: Codes, others: Codes) -> Floats:
+    """Of each class against the rest in rows (K, C), categories ranked by the share in others (K, C); (K,)."""
+    usual = others.sum(axis=1, keepdims=True) / max(1, others.sum())
+    shares = (others + usual) / (others.sum(axis=0) + 1)
+    areas = np.empty(len(rows))
+    for k, share in enumerate(shares):
+        _, ranks = np.unique(share, return_inverse=True)
+        own, all_ = (np.bincount(ranks, weights=counted) for counted in (rows[k], rows.sum(axis=0)))
+        areas[k] = _ranked_areas(own[np.newaxis], (all_ - own)[np.newaxis])[0]
+    return areas
+
+
+def _ranked_areas(positive: Floats | Codes, negative: Floats | Codes) -> Floats:
+    """AUC of each line from the rows of both kinds at each rank, (n, n_ranks) each; NaN where a kind has none."""
+    below = np.cumsum(negative, axis=1) - negative / 2
+    with np.errstate(invalid="ignore"):
+        areas: Floats = (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
+    return areas
+
+
 def _standardised(columns: Floats) -> Floats:
     """Less the mean, in standard deviations; 0 where missing or constant. Largest numbers do not overflow."""
     known = np.isfinite(columns)
@@ -119,11 +184,19 @@ class Association:
     measure: Measure
     value: float
 
+    @property
+    def strength(self) -> float:
+        """From 0 for none to 1; an AUC of 0.5 is none."""
+        return 2 * self.value - 1 if self.measure == "auc" else abs(self.value)
+
 
 def number_associations(values: Floats, targets: Sequence[TargetColumn]) -> Iterator[Association]:
-    """Pearson's r with numbers, the correlation ratio with classes; none where it is not defined."""
+    """Pearson's r with numbers, the correlation ratio with classes, the AUC with a rare one; none where undefined."""
     for target in targets:
-        if target.classes:
+        if target.has_rare_class:
+            if (area := number_auc(values, target.codes)) is not None:
+                yield Association(target.name, "auc", area)
+        elif target.classes:
             if (ratio := correlation_ratio(values, target.codes)) is not None:
                 yield Association(target.name, "correlation_ratio", ratio)
         elif not np.isnan(r := float(pearson(np.column_stack([values, target.numbers]))[0, 1])):
@@ -131,9 +204,12 @@ def number_associations(values: Floats, targets: Sequence[TargetColumn]) -> Iter
 
 
 def category_associations(codes: Codes, targets: Sequence[TargetColumn]) -> Iterator[Association]:
-    """The correlation ratio with numbers, Cramér's V with classes; none where it is not defined."""
+    """The correlation ratio with numbers, Cramér's V with classes, the AUC with a rare one; none where undefined."""
     for target in targets:
-        if target.classes:
+        if target.has_rare_class:
+            if (area := category_auc(codes, target.codes)) is not None:
+                yield Association(target.name, "auc", area)
+        elif target.classes:
             if (v := cramers_v(codes, target.codes)) is not None:
                 yield Association(target.name, "cramers_v", v)
         elif (ratio := correlation_ratio(target.numbers, codes)) is not None:

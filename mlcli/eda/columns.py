@@ -117,7 +117,7 @@ class ColumnDistribution:
     @property
     def association(self) -> Association | None:
         """The strongest."""
-        return max(self.associations, key=lambda one: abs(one.value), default=None)
+        return max(self.associations, key=lambda one: one.strength, default=None)
 
     @property
     def target_trend(self) -> tuple[float | None, ...]:
@@ -131,8 +131,8 @@ class ColumnDistribution:
 
     @property
     def strength(self) -> float:
-        """Of the strongest association, without its sign; -1 where none is defined."""
-        return -1.0 if self.association is None else abs(self.association.value)
+        """Of the strongest association; -1 where none is defined."""
+        return -1.0 if self.association is None else self.association.strength
 
     def to_json(self) -> dict[str, Any]:
         """The fields; associations are called ties there."""

@@ -15,6 +15,7 @@ MEASURES = {
     "pearson": "r of numbers with numbers",
     "correlation_ratio": "correlation ratio of numbers by groups",
     "cramers_v": "Cramér's V of categories",
+    "auc": "AUC of the column alone as a score of a class against the rest",
 }
 SPLITS = {"train": "training", "valid": "validation"}
 # Two columns are highly correlated from this |r| on, a column is nearly constant from this share of its mode on, and
@@ -51,6 +52,15 @@ def show_column_value(column: ColumnDistribution, value: float) -> str:
 def show_association(column: ColumnDistribution) -> str:
     """The strongest association with a target, with its sign."""
     return "–" if column.association is None else _signed(column.association.value)
+
+
+def describe_associations(columns: Sequence[ColumnDistribution]) -> tuple[str, str]:
+    """A title of the columns' associations with the target, and what they are."""
+    found = {column.association.measure for column in columns if column.association is not None}
+    if found == {"auc"}:
+        return "AUC", f"{MEASURES['auc']}, since one is rare: 0.5 is chance, 1 separates the classes"
+    named = ", ".join(text for name, text in MEASURES.items() if name in found)
+    return "assoc", f"association of the column with the target, 0 to 1 ({named})"
 
 
 def range_of(column: ColumnDistribution) -> tuple[str, str]:

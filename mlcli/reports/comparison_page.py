@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ SHORT = 12
 # Differences below this share of their interval's size are rounding errors.
 ROUNDING = 1e-9
 NO_BREAK = "\u00a0"
+# Rows of a table that the page shows without unfolding.
+MAX_OPEN_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,15 @@ class TextTable:
 
 
 def tables_of(comparison: Comparison) -> list[TextTable]:
-    """The runs, the differences between their configurations, data and environments, their scores, and paired tests."""
+    """The runs; the differences between their configurations, data and environments, their scores, and paired tests."""
     return [
         _runs(comparison),
         _differing("Configuration", comparison.keys, comparison.names),
         _data(comparison),
         _differing("Environment", comparison.environment, comparison.names),
         _scores(comparison),
-        *map(_pair, comparison.pairs),
+        *(_pair(pair) for pair in comparison.pairs if pair.reason is None),
+        *_not_paired(comparison.pairs),
     ]
 
 
@@ -51,6 +54,7 @@ def _runs(comparison: Comparison) -> TextTable:
     pairs = list(zip(comparison.records, comparison.manifests, strict=True))
     seconds = [manifest.timings.get("train") for manifest in comparison.manifests]
     rows = [
+        *([("note", *(manifest.note or "–" for _, manifest in pairs))] if any(m.note for _, m in pairs) else []),
         ("status", *(record.status for record, _ in pairs)),
         ("created", *(manifest.created[:16].replace("T", " ") for _, manifest in pairs)),
         ("data", *(manifest.dataset for _, manifest in pairs)),
@@ -93,6 +97,9 @@ def _scores(comparison: Comparison) -> TextTable:
         return TextTable("Scores", note="no run has been evaluated; evaluate one with: mlcli evaluate RUN")
     places = tuple("–" if one is None else f"{one.n_rows:,} {one.split} rows" for one in measured)
     rows = [("measured on", *places)]
+    thresholds = [record.moved_threshold for record in comparison.records]
+    if any(one is not None for one in thresholds):
+        rows.append(("threshold", *map(show_number, thresholds)))
     rows += [(name, *map(_score, scores)) for name, scores in comparison.scores.items()]
     return TextTable("Scores", ("", *comparison.names), tuple(rows))
 
@@ -105,9 +112,6 @@ def _score(score: Score | None) -> str:
 
 
 def _pair(pair: Pair) -> TextTable:
-    title = f"{pair.ours} against {pair.theirs}"
-    if pair.reason is not None:
-        return TextTable(title, note=f"not compared row by row: {pair.reason}")
     columns = ("", "difference", f"{100 * pair.confidence:.4g} % interval", f"{pair.ours} is")
     rows = []
     for one in pair.differences:
@@ -116,7 +120,17 @@ def _pair(pair: Pair) -> TextTable:
         size = max(abs(one.low or 0.0), abs(one.high or 0.0))
         value = 0.0 if one.value is not None and abs(one.value) < ROUNDING * size else one.value
         rows.append((one.name, show_signed(value), interval, VERDICTS[one.verdict]))
+    title = f"{pair.ours} against {pair.theirs}"
     return TextTable(f"{title}, on the same {pair.n_rows:,} {pair.split} rows", columns, tuple(rows))
+
+
+def _not_paired(pairs: Sequence[Pair]) -> Iterator[TextTable]:
+    """Runs that are not compared with the first row by row: a note for each reason."""
+    reasons = dict.fromkeys(pair.reason for pair in pairs if pair.reason is not None)
+    for reason in reasons:
+        apart = [pair for pair in pairs if pair.reason == reason]
+        title = f"{', '.join(pair.ours for pair in apart)} against {apart[0].theirs}"
+        yield TextTable(title, note=f"not compared row by row: {reason}")
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -134,4 +148,12 @@ def render_comparison(comparison: Comparison) -> str:
     for quantity, series in curves_of(comparison).items():
         when = "Mean over the rows during the epoch." if quantity == "training loss" else "After each epoch."
         figures[quantity] = svg_text(draw_overlay(quantity, when, series))
-    return render("comparison.html.j2", names=comparison.names, tables=tables_of(comparison), figures=figures)
+    runs, configuration, *others = tables_of(comparison)
+    return render(
+        "comparison.html.j2",
+        labels=dict(zip(comparison.names, comparison.labels, strict=True)),
+        before=(runs, configuration),
+        after=others,
+        figures=figures,
+        max_open_rows=MAX_OPEN_ROWS,
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlcli.eda.association import MAX_CLASSES, Scatter, class_order
 from mlcli.eda.columns import ColumnDistribution
 from mlcli.eda.explore import ExploredImages, ExploredTable, ShowResult
-from mlcli.eda.highlights import MEASURES, SPLITS, range_of, show_association, show_column_value
+from mlcli.eda.highlights import MEASURES, SPLITS, describe_associations, range_of, show_association, show_column_value
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
 from mlcli.io.text import show_number, show_percent
@@ -80,6 +80,7 @@ def render_data_page(result: ShowResult) -> str:
         classes=class_levels(explored.classes, coloured=table is not None),
         targets=[card_of(column, table) for column in table.targets if not table.classes] if table else [],
         cards=[card_of(column, table) for column in table.columns[:MAX_CARDS]] if table else [],
+        associations=describe_associations(table.columns[:MAX_CARDS])[1] if table else "",
         left_out=max(0, len(table.columns) - MAX_CARDS) if table else 0,
         figures=_figures(table) if table else {},
         projections={name: _plane(points) for name, points in result.projections.items()},

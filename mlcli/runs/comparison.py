@@ -41,6 +41,12 @@ class Comparison:
         return tuple(str(record.run) for record in self.records)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What each run is called beside a curve: its note, or its name where it has none; names unless all differ."""
+        labels = tuple(one.note or name for name, one in zip(self.names, self.manifests, strict=True))
+        return labels if len(set(labels)) == len(labels) else self.names
+
+    @property
     def same_data(self) -> bool:
         """Whether all were trained on the same prepared data, and so on the same split of it."""
         return len({manifest.data_fingerprint for manifest in self.manifests}) == 1
@@ -93,12 +99,19 @@ def compare_runs(specs: Sequence[str]) -> Comparison:
     )
 
 
+# Of one quantity, each run's values epoch by epoch.
 Series = Mapping[str, Sequence[float | None]]
 
 
+def runs_beyond(series: Series, span: tuple[float, float]) -> list[str]:
+    """The runs that have finite values outside the span, or none but infinite ones."""
+    low, high = span
+    return [run for run, values in series.items() if any(one is not None and not low <= one <= high for one in values)]
+
+
 def curves_of(comparison: Comparison) -> dict[str, Series]:
-    """By quantity, each run's values epoch by epoch; quantities that no run has are left out."""
-    histories = dict(zip(comparison.names, comparison.histories, strict=True))
+    """By quantity, each run's values epoch by epoch, by its label; quantities that no run has are left out."""
+    histories = dict(zip(comparison.labels, comparison.histories, strict=True))
     metrics = dict.fromkeys(
         name for history in histories.values() for name in (history[0].valid_metrics if history else ())
     )

@@ -21,6 +21,8 @@ from mlcli.runs.history import LastEpoch, read_last_epoch
 from mlcli.runs.manifest import RunManifest
 
 T = TypeVar("T")
+# From which probability the second of two classes is predicted, unless another is chosen.
+USUAL_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class MeasuredScores:
     scores: tuple[Score, ...]
     confidence: float = 0.95
     test_looks: int = 0
+    threshold: float | None = None
 
     @property
     def headline(self) -> Score | None:
@@ -100,6 +103,13 @@ class RunRecord:
     def test(self) -> Score | None:
         """The headline on the test rows."""
         return self.measured.headline if self.measured is not None and self.measured.split == "test" else None
+
+    @property
+    def moved_threshold(self) -> float | None:
+        """Of two classes, the threshold of the scores on the test rows, where it is not the usual 0.5."""
+        if self.measured is None or self.test is None or self.measured.threshold == USUAL_THRESHOLD:
+            return None
+        return self.measured.threshold
 
     @property
     def headline(self) -> tuple[str, float] | None:
@@ -246,4 +256,5 @@ def _test_to_json(record: RunRecord) -> dict[str, Any] | None:
         "confidence": measured.confidence,
         "n_rows": measured.n_rows,
         "looks": measured.test_looks,
+        "threshold": measured.threshold,
     }

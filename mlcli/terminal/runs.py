@@ -6,19 +6,19 @@ import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
-from math import isfinite
 from pathlib import PurePath
 from textwrap import wrap
 
 import typer
 
 from mlcli.config.loading.dump import show_setting
-from mlcli.io.text import printable, show_number, show_seconds
+from mlcli.io.text import printable, show_number, show_seconds, some_of
 from mlcli.reports.comparison_page import TextTable, tables_of
+from mlcli.reports.scales import scale_for, typical_range
 from mlcli.reports.scores import show_interval
-from mlcli.runs.comparison import Comparison, Series, curves_of
+from mlcli.runs.comparison import Comparison, Series, curves_of, runs_beyond
 from mlcli.runs.listing import Changes, ListedRun, Listing, RunRecord
-from mlcli.terminal.plot import scale_for, sparkline
+from mlcli.terminal.plot import sparkline
 from mlcli.terminal.screen import Screen
 from mlcli.use_cases.runs import Deleted, Labels
 
@@ -119,6 +119,8 @@ def _more(entry: ListedRun, width: int, now: datetime) -> list[str]:
             data = f"{manifest.dataset} in place of {manifest.stand_in_for}"
         labels = [f"[{tag}]" for tag in manifest.tags] + ([manifest.note] if manifest.note else [])
         facts = [*labels, show_age(manifest.created, now), data, f"{manifest.n_parameters:,} parameters"]
+    if (threshold := entry.record.moved_threshold) is not None:
+        facts.append(f"test at threshold {show_number(threshold)}")
     facts += entry.record.problems
     if entry.changes is not None:
         facts.append(describe_changes(entry.changes))
@@ -182,7 +184,7 @@ def render_table(table: TextTable, width: int) -> Iterator[str]:
 
 
 def render_curves(quantity: str, series: Series, width: int) -> Iterator[str]:
-    """A sparkline per run, all on the same two scales, with the first and the last value."""
+    """A sparkline per run, all on the same two scales, with the first and the last value; and which go beyond it."""
     names = {run: printable(run) for run in series}
     left = min(max(map(len, names.values())), width // 3)
     bars = sparklines(series, max(MIN_COLUMN, min(BARS, width - left - ENDS)))
@@ -191,13 +193,21 @@ def render_curves(quantity: str, series: Series, width: int) -> Iterator[str]:
         if known := [value for value in values if value is not None]:
             ends = f"{show_number(known[0])} → {show_number(known[-1])}"
             yield f"  {cut_middle(names[run], left).ljust(left)}{GAP}{bars[run]}{GAP}{ends}"
+    span = typical_range(series.values())
+    if span is not None and (beyond := runs_beyond(series, span)):
+        yield from (f"  {line}" for line in wrap(printable(describe_scale(span, beyond)), width - 2))
     yield ""
+
+
+def describe_scale(span: tuple[float, float], beyond: Sequence[str]) -> str:
+    """The scale's ends, where runs go beyond them."""
+    return f"scale: {show_number(span[0])} to {show_number(span[1])}; beyond it: {some_of(beyond, 3)}"
 
 
 def sparklines(series: Series, width: int) -> dict[str, str]:
     """The sparkline of each run: the longest run takes at most `width` characters, shorter ones their share of them."""
-    known = {value for values in series.values() for value in values if value is not None and isfinite(value)}
-    scale = scale_for(known) if len(known) > 1 else None
+    span = typical_range(series.values())
+    scale = scale_for(span) if span is not None and span[0] < span[1] else None
     longest = max(map(len, series.values()))
     each = -(-longest // width)
     return {run: sparkline(values, -(-len(values) // each), scale) for run, values in series.items()}

@@ -14,11 +14,12 @@ from mlcli.config.sections.config import Config
 from mlcli.diagnosis.checks import Checks
 from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.metrics.catalog import higher_is_better
+from mlcli.reports.scales import AxisScale
 from mlcli.search.search import MANY, Budget, SearchCallback
 from mlcli.search.trial import Trial, best_so_far, best_trial, rank_trials
 from mlcli.terminal.improve import describe_values, show_checks
 from mlcli.terminal.live import AltScreen
-from mlcli.terminal.plot import FRAME_ROWS, AxisScale, Point, draw_chart
+from mlcli.terminal.plot import FRAME_ROWS, Point, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.training.context import TrainingContext
 from mlcli.training.state import EpochRecord, Stopped, TrainingState

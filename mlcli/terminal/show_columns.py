@@ -10,7 +10,14 @@ from mlcli.data.tables.histogram import N_BINS
 from mlcli.eda.association import MAX_CLASSES, class_order
 from mlcli.eda.columns import ColumnDistribution, NumberStatistics
 from mlcli.eda.explore import ExploredTable
-from mlcli.eda.highlights import MEASURES, range_of, show_association, show_column_value, summarise_distribution
+from mlcli.eda.highlights import (
+    MEASURES,
+    describe_associations,
+    range_of,
+    show_association,
+    show_column_value,
+    summarise_distribution,
+)
 from mlcli.io.text import shorten, show_number, show_percent
 from mlcli.terminal.drawing import (
     BAR,
@@ -161,10 +168,9 @@ def draw_table(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator
     if left := len(table.columns) - len(shown):
         text = f"… and {left:,} more columns; --all shows them, --column NAME shows one in detail"
         yield line((cut_to(text, canvas.width), FAINT))
-    if any(part.title == "assoc" for part in parts):
-        measures = {column.association.measure for column in shown if column.association is not None}
-        named = ", ".join(text for measure, text in MEASURES.items() if measure in measures)
-        for text in wrapped(f"assoc: association of the column with the target, 0 to 1 ({named})", canvas.width):
+    title, meaning = describe_associations(shown)
+    if any(part.title == title for part in parts):
+        for text in wrapped(f"{title}: {meaning}", canvas.width):
             yield line((text, FAINT))
 
 
@@ -181,7 +187,8 @@ def _lay_out(columns: Sequence[ColumnDistribution], table: ExploredTable, canvas
     if any(column.missing for column in columns):
         right.append(Part("missing", MISSING, _show_missing, right=True))
     if any(column.associations for column in columns):
-        right.append(Part("assoc", ASSOCIATION, lambda one: (show_association(one), ""), right=True))
+        title, _ = describe_associations(columns)
+        right.append(Part(title, ASSOCIATION, lambda one: (show_association(one), ""), right=True))
         if canvas.width >= ROOM_FOR_BAR:
             right.append(Part("", STRENGTH, lambda one: (draw_bar(max(0.0, one.strength), STRENGTH), BAR)))
     room = canvas.width - sum(part.width + len(GAP) for part in (named, *left, *right))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from mlcli.eda.association import Correlations, Scatter
 from mlcli.io.text import shorten
+from mlcli.reports.scales import AxisScale, round_numbers, show_ticks
 from mlcli.terminal.drawing import COLOURS, FAINT, HEADING, MARKS, Canvas, cut_to, fitted, line, longest
-from mlcli.terminal.plot import AxisScale, Cell, draw_dots, round_numbers, show_ticks, tick_labels
+from mlcli.terminal.plot import Cell, draw_dots, tick_labels
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlcli.io.text import printable, show_seconds
+from mlcli.reports.scales import AxisScale
 from mlcli.terminal.live import AltScreen
-from mlcli.terminal.plot import AxisScale, Curve, draw_chart
+from mlcli.terminal.plot import Curve, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext

@@ -98,7 +98,7 @@ def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:
     """Apply `require_measurable` to the watched metrics on the validation rows."""
     for place, metric in watched_metrics(config).items():
         if metric != "loss":
-            require_measurable(task, task.truth(valid), metric, ".".join(place))
+            require_measurable(task, task.truth(valid), metric, ".".join(map(str, place)))
 
 
 def require_measurable(

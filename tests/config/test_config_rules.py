@@ -22,6 +22,8 @@ ROWS = [
     ("dataset: {name: diabetes, split: {by: stratified}}", "dataset.split.by", 1, 39, "stratified needs classes", "dataset: {name: iris, split: {by: stratified}}"),
     (f"{CSV}, split: {{test: 0.5, valid: 0.5}}}}", "dataset.split", 1, 46, "test 0.5 and valid 0.5 leave no rows to train on", f"{CSV}, split: {{test: 0.5, valid: 0.4}}}}"),
     (f"{CSV}, split: {{test: 0.5, valid: 0.5}}}}", "dataset.split", 1, 46, "leave no rows", f"{CSV}, test_path: b.csv, split: {{test: 0.5, valid: 0.5}}}}"),
+    ("dataset: {name: iris, split: {valid: 0}}\ntraining: {watch: [f1]}", "training.watch", 2, 12, "to measure metrics after each epoch needs validation rows, and dataset.split.valid is 0", "dataset: {name: iris, split: {valid: 30}}\ntraining: {watch: [f1]}"),
+    ("dataset: iris\ntraining: {watch: [accuracy, mae]}", "training.watch[1]", 2, 30, "mae does not suit classification; remove it", "dataset: iris\ntraining: {watch: [accuracy, f1]}"),
     ("dataset: {name: iris, split: {valid: 0}}\ntraining: {early_stopping: {patience: 3}}", "training.early_stopping", 2, 12, "early stopping needs validation rows, and dataset.split.valid is 0", "dataset: {name: iris, split: {valid: 30}}\ntraining: {early_stopping: {}}"),
     ("dataset: {name: iris, split: {valid: 0}}\noptimizer: {schedule: plateau}", "optimizer.schedule.name", 2, 23, "plateau needs validation rows", "dataset: {name: iris, split: {valid: 0}}\noptimizer: {schedule: cosine}"),
     ("dataset: iris\nevaluation: {repeats: 3}", "evaluation.repeats", 2, 23, "needs a number of folds; evaluation.folds is null", "dataset: iris\nevaluation: {repeats: 3, folds: 5}"),

@@ -1,11 +1,11 @@
 """Curves in braille, of which the cells are worked out by hand."""
 
 import math
-import random
 
 import pytest
 
-from mlcli.terminal.plot import KEPT, AxisScale, Curve, draw_dots, round_numbers, scale_for, spread_labels, tick_labels
+from mlcli.reports.scales import AxisScale
+from mlcli.terminal.plot import KEPT, Curve, draw_dots, spread_labels, tick_labels
 
 NAN, UNIT = math.nan, AxisScale(0, 1)
 # Two cells side by side are 4 × 4 dots.
@@ -30,27 +30,6 @@ def test_cells(curves, expected):
 def test_a_cell_belongs_to_the_last_curve_in_it():
     (row,) = draw_dots([[(0, 0), (1, 0)], [(0, 0)]], UNIT, UNIT, 2, 1)
     assert [owner for _, owner in row] == [1, 0]
-
-
-SCALES = {
-    "near": ([1.0, 2.0], (1.0, 2.0, False)),
-    "far apart": ([0.01, 1.0], (0.01, 1.0, True)),
-    "with a zero": ([0.0, 0.01, 1.0], (0.01, 1.0, True)),
-    "negative": ([-1.0, 100.0], (-1.0, 100.0, False)),
-    "equal": ([2.0, 2.0], (1.0, 3.0, False)),
-    "zeros": ([0.0, 0.0], (-0.5, 0.5, False)),
-    "nothing": ([NAN, math.inf], (-0.5, 0.5, False)),
-    "deep": ([1e-300, 1.0], (1e-9, 1.0, True)),
-    "huge": ([-1e308, 1e308], (-1e308, 1e308, False)),
-}
-
-
-@pytest.mark.parametrize(("values", "expected"), SCALES.values(), ids=SCALES)
-def test_scales(values, expected):
-    scale = scale_for(values)
-    assert (scale.low, scale.high, scale.log) == expected
-    assert scale(scale.low) == pytest.approx(0)
-    assert scale(scale.high) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("n", [1, KEPT - 1, KEPT, 100_000])
@@ -102,14 +81,3 @@ def test_labels(scale, height, expected):
 
 def test_a_label_stands_in_the_row_of_its_number():
     assert tick_labels(AxisScale(0, 1), 5) == ["1.0", "   ", "0.5", "   ", "0.0"]
-
-
-def test_whatever_the_scale_there_are_two_labels_within_it():
-    draw = random.Random(0)
-    for _ in range(2000):
-        ends = [draw.choice([-1, 1]) * 10 ** draw.uniform(-12, 12) for _ in range(2)]
-        scale, most = scale_for(ends), draw.randint(3, 20)
-        numbers = round_numbers(scale, most)
-        assert 2 <= len(numbers) <= most + 1
-        assert numbers == sorted(numbers)
-        assert scale.low <= numbers[0] < numbers[-1] <= scale.high

@@ -37,7 +37,7 @@ COLUMN = {
                 "type": "object",
                 "required": ["target", "measure", "value"],
                 "properties": {
-                    "measure": {"enum": ["pearson", "correlation_ratio", "cramers_v"]},
+                    "measure": {"enum": ["pearson", "correlation_ratio", "cramers_v", "auc"]},
                     "value": {"type": "number", "minimum": -1, "maximum": 1},
                 },
             },
@@ -151,6 +151,34 @@ def test_data_that_has_changed_since_a_run_is_told(workspace, mlcli):
         file.write("99,yes\n")
     assert "the data has changed since a was trained" in mlcli("show", "a").err
     assert "warning" not in mlcli("show", "a.yaml").err
+
+
+def test_with_a_rare_class_columns_are_ranked_by_auc(workspace, mlcli):
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    fraud = np.arange(600) % 50 == 0
+    table = {"part": ["train"] * 400 + ["valid"] * 100 + ["test"] * 100, "noise": rng.random(600)}
+    table |= {"amount": rng.normal(size=600) - 2 * fraud, "fraud": np.where(fraud, "yes", "no")}
+    pl.DataFrame(table).write_csv("rare.csv")
+    (workspace / "rare.yaml").write_text(
+        "dataset: {name: csv, path: rare.csv, target: fraud, split: {by: given, column: part}}\n"
+    )
+    document = mlcli("show", "rare.yaml", "--json").json
+    jsonschema.validate(document, schema(OF_TABLE))
+    best, other = document["columns"]
+    expected = roc_auc_score(fraud[:400], -table["amount"][:400])
+    assert (best["name"], best["ties"]) == (
+        "amount",
+        [{"target": "fraud", "measure": "auc", "value": pytest.approx(expected)}],
+    )
+    assert other["ties"][0]["value"] < 0.7
+    shown = mlcli("show", "rare.yaml", "-o", "rare.html").out
+    assert f"{expected:.2f}" in shown
+    assert "AUC: AUC of the column alone as a score of a class against the rest, since one is rare" in shown
+    page = (workspace / "rare.html").read_text()
+    assert f'title="AUC of the column alone as a score of a class against the rest">{expected:.2f}<' in page
+    assert "0.5 is chance" in page
 
 
 def test_columns_asked_for_are_shown_in_detail(workspace, mlcli):

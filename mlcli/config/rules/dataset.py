@@ -167,6 +167,10 @@ def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
     reads = ((*SPLIT, "valid"),)
     if config.training.early_stopping is not None:
         yield ConfigIssue(("training", "early_stopping"), f"early stopping {needs}", at_key=True, reads=reads)
+    if config.training.watch:
+        yield ConfigIssue(
+            ("training", "watch"), f"to measure metrics after each epoch {needs}", at_key=True, reads=reads
+        )
     if config.optimizer.schedule.name == "plateau":
         yield ConfigIssue(("optimizer", "schedule", "name"), f"plateau {needs}", reads=reads)
     if isinstance(config.evaluation.threshold, str):

@@ -124,9 +124,11 @@ def _check_quantile_metrics(config: Config) -> Iterator[ConfigIssue]:
         if name in get_args(QuantileMetric) and config.loss.name != "quantile":
             message = f"{name} needs loss.name: quantile; it is {config.loss.name}"
             yield ConfigIssue(place, message, reads=(("loss", "name"),))
-        elif name == "coverage" and place[0] != "evaluation":
+        elif place[1] in ("metrics", "watch"):
+            continue
+        elif name == "coverage":
             yield ConfigIssue(place, "coverage is right at loss.q, and a constant reaches it; use pinball")
-        elif place[0] != "evaluation" and name in _OF_THE_MIDDLE and _is_outer_quantile(config):
+        elif name in _OF_THE_MIDDLE and _is_outer_quantile(config):
             message = f"{name} judges predictions of the middle, and loss.q asks for another quantile; use pinball"
             yield ConfigIssue(place, message, reads=(("loss", "name"), ("loss", "q")))
 
@@ -159,7 +161,8 @@ def _check_metrics(config: Config, task: Task) -> Iterator[ConfigIssue]:
                 yield ConfigIssue(("evaluation", key, index), message, reads=_READS)
     for place, watched in watched_metrics(config).items():
         if watched != "loss" and (watched in _REGRESSION_METRICS) != for_numbers:
-            yield ConfigIssue(place, f"{watched} does not suit {task}; use loss", reads=_READS)
+            remedy = "remove it" if place[1] == "watch" else "use loss"
+            yield ConfigIssue(place, f"{watched} does not suit {task}; {remedy}", reads=_READS)
 
 
 def check_training(config: Config) -> Iterator[ConfigIssue]:

@@ -63,9 +63,11 @@ class Config(Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def watched_metrics(config: Config) -> dict[tuple[str, ...], Watched]:
+def watched_metrics(config: Config) -> dict[tuple[str | int, ...], Watched]:
     """What training watches after each epoch, by the key that asks for it."""
-    watched: dict[tuple[str, ...], Watched] = {}
+    watched: dict[tuple[str | int, ...], Watched] = {
+        ("training", "watch", index): name for index, name in enumerate(config.training.watch)
+    }
     if config.training.early_stopping is not None:
         watched["training", "early_stopping", "metric"] = config.training.early_stopping.metric
     if isinstance(config.optimizer.schedule, PlateauSchedule):

@@ -87,6 +87,11 @@ class TrainingConfig(Section):
     keep: Literal["best", "last"] = key(
         "best", "Weights that are kept: those of the best epoch by the validation rows, or those of the last epoch.",
         "last shows what training without early stopping comes to, as when regularisations are compared.")
+    watch: tuple[Metric, ...] = key(
+        (),
+        "Metrics measured on the validation rows after each epoch, besides the loss and the usual metric of the task.",
+        "To see their learning curves, and those of several runs on one page: mlcli runs compare.",
+        example=["roc_auc"])
     ensemble: Annotated[int, Field(ge=1, le=100)] = key(
         1,
         "Networks trained one after another, with seeds that follow and validation rows of their own (folds of as many "

@@ -9,18 +9,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.io.text import plain, shorten
+from mlcli.io.text import shorten
 from mlcli.reports.figures.style import (
+    BELOW,
+    BESIDE,
     FAINT,
     INK,
+    LINE,
+    LONGEST_ROW,
     MUTED,
     PALETTE,
     PAPER,
     SMALL_SIZE,
+    WIDTH,
     color_of,
     label_at_right,
+    label_cells,
+    label_rows,
     new_figure,
+    shorten_to,
+    size_in_cells,
     style,
+    widest,
     write_note,
 )
 
@@ -28,8 +38,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Above these many classes cells hold no counts, and not every class has a label.
-MAX_COUNTED, MAX_LABELLED = 16, 30
+# With more classes their cells have no edges. Inches of the matrix's sides, for up to five classes and for more.
+MAX_EDGED, SMALL_SIDE, LARGE_SIDE = 30, 2.4, 3.4
 EDGE = "#dfe4e8"
 # More curves than this are drawn in grey, the lowest of them in colour.
 MAX_NAMED = 8
@@ -49,20 +59,26 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Figure:
     shares = np.divide(confusion, support, out=np.zeros(confusion.shape), where=support > 0)
     n_rows, right = int(confusion.sum()), int(np.trace(confusion))
     title = f"{right:,} of {n_rows:,} rows are classified correctly ({100 * right / max(n_rows, 1):.1f} %)"
-    figure = new_figure(title, _most_frequent_error(confusion, classes), height=3.7 if n_classes <= 5 else 5.0)
+    size = SMALL_SIZE if n_classes <= 12 else 7.0
+    names = [shorten_to(shorten(name), LONGEST_ROW, size) for name in classes]
+    side = min(SMALL_SIDE if n_classes <= 5 else LARGE_SIDE, WIDTH - BESIDE - widest(names, size))
+    deepest = size * LINE + widest(names, size)
+    figure = new_figure(title, _most_frequent_error(confusion, classes), plot=side + deepest + BELOW)
     axes = figure.add_subplot(xlabel="predicted", ylabel="true")
     shading = LinearSegmentedColormap.from_list("shares", [PAPER, PALETTE[0]])
     axes.imshow(shares, cmap=shading, vmin=0, vmax=1, interpolation="nearest")
-    if n_classes <= MAX_LABELLED:
+    if n_classes <= MAX_EDGED:
         edges = np.arange(n_classes + 1) - 0.5
         axes.vlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
         axes.hlines(edges, -0.5, n_classes - 0.5, color=EDGE, linewidth=0.6)
     axes.set_anchor("W")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    _label_classes(axes, classes)
-    if n_classes <= MAX_COUNTED:
-        _write_counts(axes, confusion, shares)
+    label_cells(axes, names, side / n_classes, size)
+    label_rows(axes, names, side / n_classes, size)
+    axes.tick_params(labelcolor=INK)
+    axes.xaxis.label.set_color(MUTED)
+    _write_counts(axes, confusion, shares, side / n_classes)
     return figure
 
 
@@ -77,31 +93,13 @@ def _most_frequent_error(confusion: np.ndarray, classes: Sequence[str]) -> str:
     return f"{text} Most frequent error: {pair} ({errors.max():,} {'row' if errors.max() == 1 else 'rows'})."
 
 
-def _label_classes(axes: Axes, classes: Sequence[str]) -> None:
-    n_classes = len(classes)
-    every = -(-n_classes // MAX_LABELLED)
-    ticks = np.arange(0, n_classes, every)
-    names = [shorten(classes[i]) for i in ticks.tolist()]
-    letters = sum(len(plain(name)) for name in names)
-    slanted = letters > 36 or (n_classes > 12 and max(map(len, names)) > 2)
-    angle = 0 if not slanted else 40 if n_classes <= 12 else 90
-    size = 8.5 if n_classes <= 12 else 7.0
-    axes.set_xticks(ticks, names, rotation=angle, ha="right" if angle == 40 else "center", size=size)
-    axes.set_yticks(ticks, names, size=size)
-    for label in axes.get_xticklabels() if angle == 40 else ():
-        label.set_rotation_mode("anchor")
-    axes.tick_params(labelcolor=INK)
-    axes.xaxis.label.set_color(MUTED)
-
-
-def _write_counts(axes: Axes, confusion: np.ndarray, shares: NDArray[np.float64]) -> None:
-    n_classes = len(confusion)
-    size = 11 if n_classes <= 5 else 9 if n_classes <= 10 else 7
-    if confusion.max() > 999 and n_classes > 5:
-        size -= 2
-    for row, column in zip(*confusion.nonzero(), strict=True):
+def _write_counts(axes: Axes, confusion: np.ndarray, shares: Floats, cell: float) -> None:
+    """Rows of each cell that has any, where they fit into cells of so many inches."""
+    grouped = "," if len(confusion) <= 5 else ""
+    size = size_in_cells([f"{confusion.max():{grouped}}"], cell, cell, 11 if len(confusion) <= 5 else 9)
+    for row, column in zip(*confusion.nonzero(), strict=True) if size else ():
         color = PAPER if shares[row, column] > 0.5 else INK
-        count = f"{confusion[row, column]:,}" if n_classes <= 5 else str(confusion[row, column])
+        count = f"{confusion[row, column]:{grouped}}"
         axes.text(column, row, count, ha="center", va="center", color=color, size=size)
 
 

@@ -9,17 +9,27 @@ import numpy as np
 
 from mlcli.io.text import plain, shorten, show_number
 from mlcli.reports.figures.style import (
+    BELOW,
     FAINT,
+    FILLED,
     INK,
+    LINE,
+    LONGEST_ROW,
     PALETTE,
     PAPER,
     SMALL_SIZE,
     WIDTH,
+    axis_name,
     color_of,
     label_at_right,
+    label_cells,
+    label_rows,
     new_figure,
     shorten_ticks,
+    shorten_to,
+    size_in_cells,
     style,
+    widest,
 )
 
 if TYPE_CHECKING:
@@ -29,50 +39,51 @@ if TYPE_CHECKING:
 
     from mlcli.evaluation.importance import Importance, Importances
 
-# With more columns their cells hold no numbers.
-MAX_WRITTEN = 14
-# Characters of a column's name.
-LETTERS = 22
-# Inches a column, and the figure's height at least and at most.
-CELL, LEAST, MOST = 0.3, 3.2, 9.0
-# Groups named at the right, columns with an importance, features with weights and units, at most; units in a row.
-MAX_NAMED, MAX_COLUMNS, MAX_FEATURES, MAX_UNITS, UNITS_IN_ROW = 14, 20, 20, 36, 6
+# With more columns their names are smaller.
+MAX_LARGE = 14
+# Inches a row of correlations, and of all rows at least and at most; beside cells that have no name at their side.
+CELL, LEAST, MOST, MARGIN = 0.3, 1.8, 7.2, 0.3
+# Inches that upright names of outputs may take.
+MOST_DOWN = 1.0
+# Columns with an importance, features with weights and units, at most; units in a row.
+MAX_COLUMNS, MAX_FEATURES, MAX_UNITS, UNITS_IN_ROW = 20, 20, 36, 6
 
 
 @style()
 def draw_correlations(names: Sequence[str], r: Sequence[Sequence[float | None]]) -> Figure:
     """Pearson's r of each pair, below the diagonal; two columns at least, None where there is no r."""
     n = len(names)
-    size = min(MOST, max(LEAST, 1.6 + CELL * n))
+    size = SMALL_SIZE if n <= MAX_LARGE else 6.5
+    names = [shorten_to(name, LONGEST_ROW, size) for name in names]
     pairs = [(abs(one), i, j) for i, row in enumerate(r) for j, one in enumerate(row[:i]) if one is not None]
     title = "No correlation is defined"
     if pairs:
         strongest, i, j = max(pairs)
-        title = f"Strongest correlation: {shorten(names[i], 24)} and {shorten(names[j], 24)} ({strongest:.2f})"
-    figure = new_figure(title, "Pearson's r: blue is positive, orange is negative.", height=size)
+        title = f"Strongest correlation: {names[i]} and {names[j]} ({strongest:.2f})"
+    high, broad = min(MOST, max(LEAST, CELL * n)), WIDTH - MARGIN - widest(names, size)
+    plot = high + size * LINE + widest(names, size)
+    figure = new_figure(title, "Pearson's r: blue is positive, orange is negative.", plot=plot)
     axes = figure.add_subplot()
     known = np.array([[np.nan if one is None else one for one in row] for row in r], dtype=float)
     shown = np.where(np.tri(n, k=-1, dtype=bool), known, np.nan)[1:, :-1]
-    _draw_correlation_cells(axes, shown)
-    axes.set_xticks(range(n - 1), [shorten(name, LETTERS) for name in names[:-1]], rotation=40, ha="right")
-    for label in axes.get_xticklabels():
-        label.set_rotation_mode("anchor")
-    axes.set_yticks(range(n - 1), [shorten(name, LETTERS) for name in names[1:]])
-    axes.tick_params(labelcolor=INK, labelsize=SMALL_SIZE if n <= MAX_WRITTEN else 6.5)
+    axes.imshow(shown, cmap=_diverging(), vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+    _write_correlations(axes, shown, broad / (n - 1), high / (n - 1))
+    label_cells(axes, names[:-1], broad / (n - 1), size)
+    label_rows(axes, names[1:], high / (n - 1), size)
+    axes.tick_params(labelcolor=INK)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     return figure
 
 
-def _draw_correlation_cells(axes: Axes, shown: np.ndarray) -> None:
-    axes.imshow(shown, cmap=_diverging(), vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
-    if len(shown) >= MAX_WRITTEN:
-        return
-    for row, column in zip(*np.isfinite(shown).nonzero(), strict=True):
+def _write_correlations(axes: Axes, shown: np.ndarray, width: float, height: float) -> None:
+    """Each r, where they fit into cells of so many inches."""
+    size = size_in_cells(["−.99"], width, height, SMALL_SIZE - 0.5)
+    for row, column in zip(*np.isfinite(shown).nonzero(), strict=True) if size else ():
         value = float(shown[row, column])
         color = PAPER if abs(value) > 0.6 else INK
         text = f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
-        axes.text(column, row, text, ha="center", va="center", size=SMALL_SIZE - 0.5, color=color)
+        axes.text(column, row, text, ha="center", va="center", size=size, color=color)
 
 
 @style()
@@ -96,12 +107,12 @@ def draw_plane(
         f"{drawn}. Colours: {shorten(by, 40)}." if by else f"{drawn}.",
         height=4.2,
     )
-    axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
+    axes = figure.add_subplot(xlabel=axis_name(names[0]), ylabel=axis_name(names[1]))
     palette = np.array([color_of(k, len(groups)) for k in range(len(groups))] or [PALETTE[0]])
     colours = palette[np.array(group, dtype=int)] if groups else palette[0]
     size = 26 if len(x) <= 300 else 12
     axes.scatter(x, y, c=colours, s=size, edgecolors=PAPER, linewidths=0.5, alpha=0.85)
-    keys = [(0.97 - 0.065 * k, shorten(name), str(palette[k])) for k, name in enumerate(groups[:MAX_NAMED])]
+    keys = [(1 - k / max(1, len(groups)), shorten(name), str(palette[k])) for k, name in enumerate(groups)]
     label_at_right(axes, keys)
     for axis in (axes.xaxis, axes.yaxis):
         shorten_ticks(axis)
@@ -122,7 +133,7 @@ def draw_importance(found: Importances) -> Figure:
     )
     axes = figure.add_subplot(xlabel=f"loss of {found.metric}{f', {plain(found.unit)}' if found.unit else ''}")
     _draw_importance_bars(axes, shown)
-    axes.set_yticks(range(len(shown)), [shorten(column.name, 26) for column in shown])
+    axes.set_yticks(range(len(shown)), [shorten_to(column.name, LONGEST_ROW, SMALL_SIZE) for column in shown])
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines[:].set_visible(False)
     axes.grid(visible=False, axis="y")
@@ -143,7 +154,7 @@ def _draw_importance_bars(axes: Axes, columns: Sequence[Importance]) -> None:
     span = right - left or 1.0
     axes.set_xlim(left - 0.03 * span, right + 0.2 * span)
     axes.axvline(0, color=INK, linewidth=1)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=4)
     shorten_ticks(axes.xaxis)
 
 
@@ -157,17 +168,19 @@ def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence
     figure = new_figure(
         f"Largest weight: {top}",
         f"{some}Weights of the scaled inputs: blue is positive, orange is negative.",
-        height=1.5 + 0.24 * max(len(order), 3),
+        plot=0.24 * max(len(order), 3) + BELOW + (MOST_DOWN if weights.shape[1] > 1 else 0),
     )
     axes = figure.add_subplot()
-    names = [shorten(features[i], 26) for i in order]
+    names = [shorten_to(features[i], LONGEST_ROW, SMALL_SIZE) for i in order]
     if weights.shape[1] == 1:
         single = weights[order, 0]
         bars = axes.barh(range(len(names)), single, color=np.where(single >= 0, *PALETTE[:2]), height=0.68)
-        axes.bar_label(bars, [_show(weight) for weight in single.tolist()], padding=4, size=SMALL_SIZE)
+        labels = [_show(weight) for weight in single.tolist()]
+        axes.bar_label(bars, labels, padding=4, size=SMALL_SIZE)
+        axes.set_xlim(*_limits(single, WIDTH - MARGIN - widest(names, SMALL_SIZE), widest(labels, SMALL_SIZE) + 0.1))
         axes.set_yticks(range(len(names)), names)
         axes.axvline(0, color=INK, linewidth=1)
-        axes.margins(x=0.16, y=0.02)
+        axes.margins(y=0.02)
         axes.grid(visible=False, axis="y")
         axes.invert_yaxis()
     else:
@@ -177,20 +190,26 @@ def draw_weights(features: Sequence[str], weights: np.ndarray, outputs: Sequence
     return figure
 
 
+def _limits(weights: np.ndarray, broad: float, label: float) -> tuple[float, float]:
+    """Ends of an axis of so many inches that leave room for labels of so many inches at the ends of the bars."""
+    low, high = min(0.0, float(weights.min(initial=0))), max(0.0, float(weights.max(initial=0)))
+    sides = label * (low < 0), label * (high > 0)
+    inch = ((high - low) or 1.0) / max(0.2, broad - sum(sides))
+    return low - inch * sides[0], high + inch * sides[1]
+
+
 def _draw_weight_cells(axes: Axes, names: list[str], weights: np.ndarray, outputs: Sequence[str]) -> None:
     largest = float(np.abs(weights).max()) or 1.0
     axes.imshow(weights, cmap=_diverging(), vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(names)), names)
-    labels = [shorten(name, 14) for name in outputs]
-    slanted = sum(map(len, labels)) > 44
-    axes.set_xticks(range(len(outputs)), labels, rotation=40 if slanted else 0, ha="right" if slanted else "center")
+    cell = (WIDTH - MARGIN - widest(names, SMALL_SIZE)) / len(outputs)
+    label_cells(axes, [shorten(name, 14) for name in outputs], cell, SMALL_SIZE)
     axes.grid(visible=False)
-    if len(outputs) > 8:
-        return
-    for row, column in np.ndindex(*weights.shape):
+    size = size_in_cells([_show(weight) for weight in weights.ravel().tolist()], cell, 0.2, SMALL_SIZE - 0.5)
+    for row, column in np.ndindex(*weights.shape) if size else ():
         weight = float(weights[row, column])
         color = PAPER if abs(weight) > 0.6 * largest else INK
-        axes.text(column, row, _show(weight), ha="center", va="center", size=SMALL_SIZE - 0.5, color=color)
+        axes.text(column, row, _show(weight), ha="center", va="center", size=size, color=color)
 
 
 def _show(weight: float) -> str:
@@ -217,7 +236,7 @@ def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
     what = "outputs" if names else "units of the first layer"
     sorting = "" if names else " The largest weights come first."
     n_columns = min(UNITS_IN_ROW, len(order))
-    n_rows = -(-len(order) // n_columns)
+    n_rows, cell = -(-len(order) // n_columns), FILLED * WIDTH / n_columns - 0.1
     figure = new_figure(
         f"Weights of {some}{len(flat)} {what}",
         f"Blue: positive weight. Orange: negative weight.{sorting}",
@@ -230,5 +249,5 @@ def draw_first_layer(weights: np.ndarray, names: Sequence[str] = ()) -> Figure:
         largest = float(np.abs(flat[unit]).max()) or 1.0
         axes.imshow(flat[unit], cmap=_diverging(), vmin=-largest, vmax=largest, interpolation="nearest")
         if names:
-            axes.set_title(shorten(names[unit], 14), size=SMALL_SIZE, pad=3)
+            axes.set_title(shorten_to(names[unit], cell, SMALL_SIZE), size=SMALL_SIZE, pad=3)
     return figure

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.io.text import counted, shorten, show_number
+from mlcli.io.text import counted, shorten, show_number, some_of
 from mlcli.reports.figures.style import (
+    BELOW,
     FAINT,
     INK,
+    LINE,
     MUTED,
     PALETTE,
     SMALL_SIZE,
     color_of,
     label_at_right,
+    label_log,
     new_figure,
     style,
     write_note,
 )
+from mlcli.reports.scales import typical_range
+from mlcli.runs.comparison import runs_beyond
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,12 +68,14 @@ def plot_curves(axes: Axes, epochs: Floats, curves: Sequence[EpochCurve], log_sp
     if len(epochs) == 1:
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
     _set_scale(axes, np.concatenate([curve.heights for curve in curves]), log_span)
-    axes.autoscale_view()
     entries = []
     for curve in curves:
         finite = np.flatnonzero(np.isfinite(curve.heights))
         if len(finite):
-            entries.append((_height(axes, epochs[finite[-1]], curve.heights[finite[-1]]), curve.name, curve.color))
+            end = epochs[finite[-1]], curve.heights[finite[-1]]
+            entries.append((_height(axes, *end), curve.name, curve.color))
+            if end[0] < epochs[-1]:  # the label is far from it
+                axes.plot(*end, "o", color=curve.color, markersize=4)
     label_at_right(axes, entries)
 
 
@@ -89,17 +96,18 @@ def mark_best(axes: Axes, epochs: Floats, heights: Floats, best_epoch: int) -> N
 
 
 def _set_scale(axes: Axes, heights: Floats, log_span: float) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.margins(x=0.01)
     finite = heights[np.isfinite(heights)]
-    if len(finite) and finite.min() > 0 and finite.max() > log_span * finite.min():
+    is_log = bool(len(finite) and finite.min() > 0 and finite.max() > log_span * finite.min())
+    if is_log:
         axes.set_yscale("log")
         axes.set_ylabel(f"{axes.get_ylabel()} (log scale)")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda height, _: f"{height:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.autoscale_view()
+    if is_log:
+        label_log(axes.yaxis)
 
 
 def _height(axes: Axes, x: float, y: float) -> float:
@@ -191,15 +199,23 @@ def _learning_title(epochs: Floats, train: Floats, valid: Floats, best_epoch: in
 
 @style()
 def draw_overlay(quantity: str, subtitle: str, runs: Mapping[str, Sequence[float | None]]) -> Figure:
-    """One quantity of each run after each epoch, from the first on; None where a run has no such number."""
-    figure = new_figure(f"{quantity[0].upper()}{quantity[1:]} by epoch", subtitle)
+    """One quantity of each run after each epoch, from the first on; None where a run has no such number.
+
+    What a run that diverged has beyond the others' range is drawn at its edge.
+    """
+    span = typical_range(runs.values())
+    beyond = runs_beyond(runs, span) if span is not None else []
+    off = f" Off the scale: {some_of([shorten(name) for name in beyond], 3)}." if beyond else ""
+    plot = max(2.7, BELOW + SMALL_SIZE * LINE * len(runs))
+    figure = new_figure(f"{quantity[0].upper()}{quantity[1:]} by epoch", f"{subtitle}{off}", plot=plot)
     axes = figure.add_subplot(xlabel="epoch", ylabel=quantity)
     # Runs differ in length; where one has ended there is nothing to draw.
     heights = np.array([drawable(column) for column in zip_longest(*runs.values())]).T
     if not np.isfinite(heights).any():
         write_note(axes, "No finite values.")
         return figure
-    curves = [EpochCurve(shorten(name), heights[i], color_of(i, len(runs))) for i, name in enumerate(runs)]
+    heights = np.clip(heights, *span) if span is not None else heights
+    curves = [EpochCurve(shorten(name, 20), heights[i], color_of(i, len(runs))) for i, name in enumerate(runs)]
     plot_curves(axes, np.arange(1.0, heights.shape[1] + 1), curves)
     return figure
 
@@ -240,10 +256,16 @@ def draw_rates(rates: RateRange, lr: float) -> Figure:
     )
     axes = figure.add_subplot(xlabel="optimizer.lr (log scale)", ylabel="loss", xscale="log")
     axes.plot(rates.rates, [min(loss, 1.2 * rates.start) for loss in rates.losses], color=PALETTE[0])
-    for rate, text, color in ((lr, "configured", INK), (rates.suggested, "suggested", PALETTE[1])):
+    marks = ((lr, "configured", INK), (rates.suggested, "suggested", PALETTE[1]))
+    for rate, _, color in marks:
         axes.axvline(rate, color=color, linewidth=1, linestyle=(0, (4, 3)))
+    axes.autoscale_view()
+    label_log(axes.xaxis)
+    for place, (rate, text, _) in enumerate(marks):
+        late = axes.transAxes.inverted().transform(axes.transData.transform((rate, rates.start)))[0] > 0.5
         axes.annotate(
-            f"{text} {rate:.2g}", (rate, 1 if color == INK else 0.92), xycoords=("data", "axes fraction"),
-            xytext=(4, -2), textcoords="offset points", va="top", size=SMALL_SIZE, color=MUTED,
+            f"{text} {rate:.2g}", (rate, 1), xycoords=("data", "axes fraction"),
+            xytext=(-4 if late else 4, -2 - 72 * SMALL_SIZE * LINE * place), textcoords="offset points",
+            ha="right" if late else "left", va="top", size=SMALL_SIZE, color=MUTED,
         )  # fmt: skip
     return figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.io.text import plain, shorten, show_number
+from mlcli.io.text import shorten, show_number
 from mlcli.reports.figures.style import (
     FAINT,
     INK,
@@ -16,6 +16,7 @@ from mlcli.reports.figures.style import (
     PALETTE,
     PAPER,
     SMALL_SIZE,
+    axis_name,
     color_of,
     label_at_right,
     new_figure,
@@ -58,7 +59,7 @@ def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str, q: flo
     _compare(left, truth, predicted)
     _count(right, residuals)
     for axes in (left, right):
-        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="x", nbins=3)
         shorten_ticks(axes.xaxis)
         shorten_ticks(axes.yaxis)
     return figure
@@ -137,7 +138,7 @@ def draw_decision_boundary(
         f"Background: predicted class, paler where less probable. Points: {_how_many(shown, points)}.",
         height=4.2,
     )
-    axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
+    axes = figure.add_subplot(xlabel=axis_name(names[0]), ylabel=axis_name(names[1]))
     palette = np.array([to_rgb(color_of(k, len(classes))) for k in range(len(classes))])
     image = _shade_classes(answers, palette).reshape(GRID_CELLS, GRID_CELLS, 3)
     axes.imshow(image, extent=sides, origin="lower", aspect="auto", interpolation="bilinear")
@@ -148,7 +149,8 @@ def draw_decision_boundary(
     x, y = points[shown].T
     axes.scatter(x, y, c=palette[truth[shown]], s=_point_size(len(shown)), edgecolors=PAPER, linewidths=0.6)
     # Also a class without points here has its colour in the legend.
-    keys = [(0.97 - 0.065 * k, shorten(name), color_of(k, len(classes))) for k, name in enumerate(classes[:14])]
+    n_classes = len(classes)
+    keys = [(1 - k / n_classes, shorten(name), color_of(k, n_classes)) for k, name in enumerate(classes)]
     label_at_right(axes, keys)
     return figure
 
@@ -171,7 +173,7 @@ def draw_heat_map(
         f"Background: predictions. Points: {_how_many(shown, points)}, true values on the same scale.",
         height=4.2,
     )
-    axes = figure.add_subplot(xlabel=plain(names[0]), ylabel=plain(names[1]))
+    axes = figure.add_subplot(xlabel=axis_name(names[0]), ylabel=axis_name(names[1]))
     shading = LinearSegmentedColormap.from_list("values", [PALETTE[1], "#f6f4f1", PALETTE[0]])
     limits = np.quantile(truth, [0.01, 0.99]) if len(truth) else (answers.min(), answers.max())
     scale = Normalize(*limits)
@@ -199,7 +201,7 @@ def draw_line_fit(predict: Predict, x: np.ndarray, truth: np.ndarray, name: str,
         f"Predicted {shorten(target, 20)} by {shorten(name, 20)}",
         f"Line: predictions. Points: {_how_many(shown, x)}.",
     )
-    axes = figure.add_subplot(xlabel=plain(name), ylabel=plain(target))
+    axes = figure.add_subplot(xlabel=axis_name(name), ylabel=axis_name(target))
     axes.scatter(x[shown], truth[shown], s=_point_size(len(shown)), color=PALETTE[0], alpha=0.5, linewidths=0)
     axes.plot(inputs, curve, color=PALETTE[1], linewidth=2.2)
     axes.set_xlim(low, high)

@@ -12,9 +12,10 @@ from mlcli.playground.controls import penalty_of
 from mlcli.playground.inputs import count_others, play_inputs
 from mlcli.playground.state import PlayState
 from mlcli.playground.trainer import Trainer
+from mlcli.reports.scales import AxisScale
 from mlcli.terminal.drawing import FAINT, HEADING, cut_to, fitted, line, paint, standard_output
 from mlcli.terminal.play.plane import Palette, draw_heatmap, points_in
-from mlcli.terminal.plot import AxisScale, Curve, Point, draw_chart
+from mlcli.terminal.plot import Curve, Point, draw_chart
 from mlcli.terminal.screen import Screen
 from mlcli.terminal.train import add_losses, describe_numbers
 from mlcli.use_cases.play import PlayResult

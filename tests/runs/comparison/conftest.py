@@ -66,11 +66,12 @@ def make_run():
 def measure():
     """Leaves the scores of an evaluation in a run."""
 
-    def leave(run, split="test", **values):
+    def leave(run, split="test", threshold=None, **values):
         scores = {
             name: {"value": value, "reason": None, "low": low, "high": high, "higher_is_better": True, "unit": ""}
             for name, (value, low, high) in values.items()
         }
-        write_json(run.evaluation / "metrics.json", {"split": split, "n_rows": 30, "test_looks": 2, "scores": scores})
+        measured = {"split": split, "n_rows": 30, "test_looks": 2, "threshold": threshold, "scores": scores}
+        write_json(run.evaluation / "metrics.json", measured)
 
     return leave

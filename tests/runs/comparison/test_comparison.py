@@ -8,12 +8,15 @@ import pytest
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.text import printable
 from mlcli.metrics.measure import compare_predictions
-from mlcli.reports.comparison_page import tables_of
+from mlcli.reports.comparison_page import tables_of, write_comparison
+from mlcli.reports.figures.learning import draw_overlay
+from mlcli.reports.figures.style import svg_text
 from mlcli.runs.comparison import compare_runs, curves_of
 from mlcli.runs.history import MetricsLog
 from mlcli.runs.predictions import SavedPredictions, save_predictions
 from mlcli.terminal.runs import render_curves, render_table, sparklines
 from mlcli.training.state import EpochRecord
+from tests.browser import find_browser, open_browser
 from tests.evaluation.examples import class_predictions, classification
 
 NASTY = "<script>alert(1)</script>"
@@ -155,6 +158,64 @@ def test_curves_share_their_scales(make_run):
 )
 def test_sparklines(values, bars):
     assert sparklines({"run": values}, 10) == {"run": bars}
+
+
+def test_a_run_that_diverged_flattens_no_other_and_is_named():
+    series = {"a": [0.5, 0.3, 0.2], "b": [8e22, 1e5, 11.0]}
+    shown = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in render_curves("training loss", series, 80)]
+    assert shown == [
+        "Training loss", "  a  ▃▂▁  0.5000 → 0.2000", "  b  ███  8e+22 → 11.00",
+        "  scale: 0.2000 to 11.00; beyond it: b", "",
+    ]  # fmt: skip
+    svg = svg_text(draw_overlay("training loss", "Mean.", series))
+    assert "Off the scale: b." in svg
+    heights = draw_overlay("training loss", "Mean.", series).axes[0].get_lines()[1].get_ydata()
+    assert heights.tolist() == [11.0, 11.0, 11.0]
+
+
+def test_curves_are_called_by_the_notes_of_their_runs(make_run):
+    make_run(note="none")
+    make_run(note="L1")
+    make_run()
+    names = ["iris/001", "iris/002", "iris/003"]
+    assert list(curves_of(compare_runs(names))["training loss"]) == ["none", "L1", "iris/003"]
+    assert tables(*names)["Runs"].rows[0] == ("note", "none", "L1", "–")
+    make_run(note="L1")
+    assert compare_runs(["iris/002", "iris/004"]).labels == ("iris/002", "iris/004")
+
+
+def test_runs_that_are_not_compared_for_one_reason_are_told_at_once(make_run):
+    for _ in range(3):
+        make_run()
+    [title] = [title for title in tables("iris/001", "iris/002", "iris/003") if "against" in title]
+    assert title == "iris/002, iris/003 against iris/001"
+
+
+def test_scores_at_another_threshold_say_so(make_run, measure):
+    measure(make_run(), accuracy=(0.9, 0.8, 0.95))
+    measure(make_run(), threshold=0.2, accuracy=(0.8, 0.7, 0.85))
+    assert ("threshold", "–", "0.2000") in tables("iris/001", "iris/002")["Scores"].rows
+
+
+def test_many_runs_of_many_metrics_fit_a_phone_and_are_folded(make_run, measure, tmp_path):
+    if find_browser() is None:
+        pytest.skip("there is no Chromium here to show the page")
+    for number in range(6):
+        scores = {f"a_metric_of_a_long_name_{at}": (0.5 + number / 100, 0.1, 0.9) for at in range(70)}
+        measure(make_run(note=f"a long note on run {number}"), **scores)
+    path = tmp_path / "page.html"
+    write_comparison(compare_runs([f"iris/{number}" for number in range(1, 7)]), path)
+    assert "Show 55 more" in path.read_text()
+    with open_browser(tmp_path / "browser") as tab:
+        for width in (1280, 390):
+            tab.open(path, width, phone=width < 500)
+            tab.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            wider = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth).length"
+            assert width > 500 or tab.evaluate(wider) == 0  # nothing has to be moved aside on a phone
+        cells = "[...document.querySelectorAll('tr:last-child td')].at(-1)"
+        label = tab.evaluate(f"getComputedStyle({cells}, '::before').content")
+        assert label == '"a long note on run 5"'
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -147,6 +147,13 @@ def test_lines(make_run, measure):
     ]
 
 
+@pytest.mark.parametrize(("threshold", "hint"), [(None, ""), (0.5, ""), (0.125, " · test at threshold 0.1250")])
+def test_a_threshold_that_moved_the_test_scores_is_said(make_run, measure, threshold, hint):
+    measure(make_run(), threshold=threshold, accuracy=(0.4, 0.3, 0.5))
+    assert lines(100)[-1] == f"  29 min ago · iris · 1,234 parameters{hint}"
+    assert listed()[0]["test"]["threshold"] == threshold
+
+
 def test_names_of_strangers_do_not_reach_the_terminal(make_run):
     make_run(dataset="\x1b[2Jx", created="\x1b]0;owned\x07")
     shown = "".join(render_runs(list_entries(None, 0), 100, NOW))
