@@ -1,7 +1,7 @@
 import pytest
 
 from mlcli.config.loading.dump import value_at
-from mlcli.config.loading.load import override_config
+from mlcli.config.loading.load import override_config, parse_config
 from mlcli.config.sections.training import Choices, LogRange
 from mlcli.search.samplers import grid_of
 from mlcli.search.space import config_with, default_space, draw, known_params, read_params, recipes, search_space
@@ -15,7 +15,6 @@ NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "f
         ([], ["optimizer.lr", *NETWORK, "optimizer.l2"]),
         (["training.epochs=3"], ["optimizer.lr", *NETWORK, "training.epochs", "optimizer.l2"]),
         (["model.hidden=[]"], ["optimizer.lr", "optimizer.l2"]),
-        (["loss=huber"], ["optimizer.lr", *NETWORK, "loss.target", "optimizer.l2"]),
         (
             ["model=tabm"],
             ["optimizer.lr", "model.hidden", "model.dropout", "features.pieces", "features.scale", "optimizer.l2"],
@@ -32,6 +31,12 @@ NETWORK = ["model.hidden", "model.activation", "model.norm", "model.dropout", "f
 )
 def test_default_space_has_the_keys_that_fit(make_config, sets, keys):
     assert list(default_space(make_config(*sets))) == keys
+
+
+def test_targets_with_outliers_are_searched_transformed():
+    dataset = "{name: csv, path: t.csv, target: y, task: regression}"
+    space = default_space(parse_config(f"dataset: {dataset}\nloss: {{name: huber, target: log}}\n", "test", "t"))
+    assert space["loss.target"] == Choices(choices=("log", "none", "quantile"))
 
 
 @pytest.mark.parametrize(
