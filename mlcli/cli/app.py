@@ -17,6 +17,7 @@ from mlcli.cli import completion
 from mlcli.cli.check import check, doctor
 from mlcli.cli.evaluate import evaluate
 from mlcli.cli.explain import explain, schema
+from mlcli.cli.export import export
 from mlcli.cli.improve import improve
 from mlcli.cli.init import init
 from mlcli.cli.play import play
@@ -84,6 +85,7 @@ STEPS: dict[Callable[..., None], str] = {
     predict: examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
 }
 OTHERS: dict[Callable[..., None], str] = {
+    export: examples("export", "export iris/002 -o iris.onnx"),
     play: examples(
         "play",
         'play spiral -S "model.hidden=[8,8]"',

@@ -21,17 +21,17 @@ from mlcli.errors import DataError
 from mlcli.io.text import suggestion
 
 # Parts that are a place on a circle, and so are two numbers between −1 and 1.
-_CYCLES: dict[DatePart, str] = {
+CYCLES: dict[DatePart, str] = {
     "year_cycle": "day_of_year",
     "month_cycle": "month",
     "weekday_cycle": "weekday",
     "hour_cycle": "hour",
 }
 # Days of a year of the Gregorian calendar, on average.
-_YEAR = 365.2425
+DAYS_OF_YEAR = 365.2425
 _OF_THE_CLOCK: tuple[DatePart, ...] = ("hour", "hour_cycle")
 _ORDINALS = ("1st", "2nd", "3rd", "4th", "5th")
-_EPOCH = date(1970, 1, 1)
+EPOCH = date(1970, 1, 1)
 _SIGN = 1 << 63
 
 
@@ -111,12 +111,12 @@ class DateColumn:
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        ends = ((f"{_CYCLES[part]}_sin", f"{_CYCLES[part]}_cos") if part in _CYCLES else (part,) for part in self.parts)
+        ends = ((f"{CYCLES[part]}_sin", f"{CYCLES[part]}_cos") if part in CYCLES else (part,) for part in self.parts)
         return tuple(f"{self.name}_{end}" for pair in ends for end in pair)
 
     @property
     def bounded(self) -> tuple[bool, ...]:
-        return tuple(part in _CYCLES for part in self.parts for _ in range(1 + (part in _CYCLES)))
+        return tuple(part in CYCLES for part in self.parts for _ in range(1 + (part in CYCLES)))
 
     def read(self, rows: Frame) -> Columns:
         """DataError where the column is absent or holds no dates."""
@@ -138,9 +138,9 @@ class DateColumn:
             case "hour":
                 yield _hours(dates)
             case "elapsed":
-                yield as_days(dates) - float((date.fromisoformat(self.origin) - _EPOCH).days)
+                yield as_days(dates) - float((date.fromisoformat(self.origin) - EPOCH).days)
             case "year_cycle":
-                yield from _circle((dates.dt.ordinal_day() - 1) / _YEAR)
+                yield from _circle((dates.dt.ordinal_day() - 1) / DAYS_OF_YEAR)
             case "month_cycle":
                 yield from _circle((dates.dt.month() - 1) / 12)
             case "weekday_cycle":
@@ -152,7 +152,7 @@ class DateColumn:
 def first_day(columns: Iterable[pl.Series]) -> str:
     """The earliest of all these dates (ISO 8601)."""
     firsts = (column.drop_nulls().dt.date().min() for column in columns)
-    return str(min((first for first in firsts if isinstance(first, date)), default=_EPOCH))
+    return str(min((first for first in firsts if isinstance(first, date)), default=EPOCH))
 
 
 def fit_date(dates: pl.Series, parts: Sequence[DatePart], origin: str) -> DateColumn:
@@ -274,14 +274,14 @@ def dates_of(frame: Frame, name: str) -> pl.Series:
 def cells_of(frame: Frame, name: str, part: CalendarPart | None = None) -> pl.Series:
     """The column of this name as String, or a part of its dates; DataError where it is absent or holds no such."""
     if part:
-        return _calendar(dates_of(frame, name), part)
+        return calendar_cells(dates_of(frame, name), part)
     column = _column(frame, name)
     if column.dtype not in (pl.String, pl.Null, pl.Categorical, pl.Enum):
         raise DataError(f"column '{name}': categories (text) were expected as in training, got {column.dtype}")
     return column.cast(pl.String)
 
 
-def _calendar(dates: pl.Series, part: CalendarPart) -> pl.Series:
+def calendar_cells(dates: pl.Series, part: CalendarPart) -> pl.Series:
     """Such as 12-25, or 4th Thu of Nov."""
     if part == "month_day":
         return dates.dt.strftime("%m-%d")

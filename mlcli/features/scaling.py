@@ -17,7 +17,7 @@ from mlcli.errors import DataError
 LARGEST = float(np.finfo(np.float32).max)
 MAX_QUANTILES = 1000
 # scikit-learn keeps the tails this far, in probability, from 0 and 1: ±5.199 standard deviations.
-_MARGIN = 1e-7
+MARGIN = 1e-7
 # Relative difference up to which numbers differ by the rounding of what computed them. Whole numbers are exact.
 ROUNDING = 2.0**12 * float(np.finfo(np.float64).eps)
 
@@ -122,7 +122,7 @@ def normal_score(x: torch.Tensor, quantiles: torch.Tensor, shares: torch.Tensor 
     if shares is None:
         even = torch.linspace(0.0, 1.0, len(quantiles), dtype=x.dtype)
         shares, ends = torch.stack([even, even]), [0.0, 1.0]
-        low, high = x - _MARGIN < quantiles[0], x + _MARGIN > quantiles[-1]
+        low, high = x - MARGIN < quantiles[0], x + MARGIN > quantiles[-1]
     else:
         ends = shares[:, [0, -1]].mean(dim=0).tolist()
         low, high = x <= quantiles[0], x >= quantiles[-1]
@@ -130,7 +130,7 @@ def normal_score(x: torch.Tensor, quantiles: torch.Tensor, shares: torch.Tensor 
     left = torch.searchsorted(quantiles, x).clamp(1, len(quantiles) - 1)
     share = 0.5 * (_interpolate(x, right, quantiles, shares) + _interpolate(x, left, quantiles, shares))
     share = torch.where(low, ends[0], torch.where(high, ends[1], share))
-    edge = torch.tensor([_MARGIN - np.spacing(1), 1 - (_MARGIN - np.spacing(1))], dtype=x.dtype)
+    edge = torch.tensor([MARGIN - np.spacing(1), 1 - (MARGIN - np.spacing(1))], dtype=x.dtype)
     deviate: torch.Tensor = torch.special.ndtri(share.clamp(edge[0], edge[1]))
     return deviate
 

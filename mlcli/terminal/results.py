@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from mlcli.io.memory import shown_size
 from mlcli.io.text import counted, show_number, show_signed
 from mlcli.reports.scores import (
     VERDICTS,
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from mlcli.evaluation.evaluate import Evaluation
     from mlcli.evaluation.fit import TrainResult
     from mlcli.use_cases.evaluate import EvaluateResult
+    from mlcli.use_cases.export import ExportResult
     from mlcli.use_cases.predict import PredictResult
 
+SHOWN_INPUTS = 12
 # Blanks between two columns of a table.
 GAP = 3
 # Rows whose contributions are shown, and contributions of each.
@@ -100,6 +103,19 @@ def show_predictions(screen: Screen, result: PredictResult) -> None:
         _show_contributions(screen, result.explanation)
     if result.page is not None:
         screen.say(f"Heat maps: {result.page}")
+
+
+def show_exported(screen: Screen, result: ExportResult) -> None:
+    """What the file takes and gives, and what it was verified by."""
+    ports = [("input", one) for one in result.inputs[:SHOWN_INPUTS]] + [("output", one) for one in result.outputs]
+    rows = [
+        (kind, one.name, f"{one.type} (rows, {', '.join(map(str, one.shape))})", one.meaning) for kind, one in ports
+    ]
+    screen.table(("", "name", "type", "meaning"), rows, title=f"{result.path}: {shown_size(result.bytes)}, ONNX")
+    if (more := len(result.inputs) - SHOWN_INPUTS) > 0:
+        screen.say(f"and {counted(more, 'more input')}")
+    compared = " and ".join(counted(count, f"{kind} row") for kind, count in result.rows.items())
+    screen.say(f"Verified with onnxruntime on {compared}: the largest difference is {result.difference:.1e}")
 
 
 def _show_contributions(screen: Screen, explanation: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ _MAX_CLASSES = 20
 _ROWS_PER_CLASS = 10
 _PAIRS = (("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"))
 # 0 and 1 are numbers, but in a column that is declared boolean they are false and true.
-_VALUES = {word: word in pair[1:] for pair in (*_PAIRS, ("0", "1"), ("0.0", "1.0")) for word in pair}
+BOOLEANS = {word: word in pair[1:] for pair in (*_PAIRS, ("0", "1"), ("0.0", "1.0")) for word in pair}
 # With fewer texts, all of them being distinct proves nothing.
 FEWEST_TEXTS = 20
 WORDS = 5
@@ -68,7 +68,7 @@ def parse_booleans(
     ]
     # By any pair of words, since rows to predict may use another; null for other cells.
     parsed = rows.frame.select(
-        pl.col(name).str.to_lowercase().replace_strict(_VALUES, default=None, return_dtype=pl.Boolean)
+        pl.col(name).str.to_lowercase().replace_strict(BOOLEANS, default=None, return_dtype=pl.Boolean)
         for name in chosen
     )
     counts = {column.name: column.null_count() - rows.frame[column.name].null_count() for column in parsed}
@@ -86,7 +86,7 @@ def parse_booleans(
 def looks_boolean(text: pl.Series) -> bool:
     """Whether the cells are both words of one pair, in any case, and nothing else."""
     known = text.drop_nulls()
-    if not len(known) or known[0].lower() not in _VALUES:
+    if not len(known) or known[0].lower() not in BOOLEANS:
         return False
     words = set(known.unique().str.to_lowercase())
     return any(words == set(pair) for pair in _PAIRS)
