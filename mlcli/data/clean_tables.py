@@ -111,7 +111,8 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
     report = replace(report, dropped_columns=reasons, doubts=doubts, test=test_report)
     split_key = rows.frame[roles.split] if roles.split else None
-    return SourceRead(_table(rows, roles), test, task, split_key, report)
+    numbers = rows.numbers.cast(pl.Int64).to_numpy() + 1
+    return SourceRead(_table(rows, roles), test, task, split_key, report, numbers)
 
 
 def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells: CellsConfig) -> Iterator[Doubt]:

@@ -128,15 +128,16 @@ def mark_duplicates(frame: pl.DataFrame) -> pl.Series:
     return pl.Series(marks)
 
 
-def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierReport]:
-    """Drop training rows with a number feature out of bounds, or make those cells missing.
+def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierReport, np.ndarray]:
+    """Drop training rows with a number feature out of bounds, or make those cells missing; bool (n,): the rows kept.
 
     iqr    : quartiles by linear interpolation; [q1 − t·(q3 − q1), q3 + t·(q3 − q1)]; columns whose
              quartiles are equal are left alone, for every other value would be an outlier
     zscore : [mean − t·std, mean + t·std] with the population's std (ddof 0)
     """
+    all_rows = np.ones(len(train), dtype=bool)
     if config.name == "none" or len(train) == 0:
-        return train, OutlierReport(config.name, {}, (), 0)
+        return train, OutlierReport(config.name, {}, (), 0), all_rows
     bands = {c.name: _band(train.frame[c.name].drop_nulls(), config) for c in train.features if c.kind == "number"}
     flat = tuple(name for name, (low, high) in bands.items() if low == high)
     outside = {
@@ -147,14 +148,14 @@ def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierR
     bounds = {name: Bounds(*bands[name], int(mask.sum())) for name, mask in outside.items()}
     if config.action == "missing":
         cells = [pl.when(~mask).then(pl.col(name)).alias(name) for name, mask in outside.items()]
-        return replace(train, rows=train.frame.with_columns(cells)), OutlierReport(config.name, bounds, flat, 0)
-    rows = pl.DataFrame(outside).select(~pl.any_horizontal(pl.all())).to_series() if outside else None
-    frame = train.frame if rows is None else train.frame.filter(rows)
-    if frame.height == 0:
+        masked = replace(train, rows=train.frame.with_columns(cells))
+        return masked, OutlierReport(config.name, bounds, flat, 0), all_rows
+    inside = ~pl.DataFrame(outside).select(pl.any_horizontal(pl.all())).to_series().to_numpy() if outside else all_rows
+    if not inside.any():
         raise DataError("dataset.outliers: every training row is an outlier; raise threshold, or set action: missing")
-    groups = None if train.groups is None or rows is None else train.groups[rows.to_numpy()]
-    kept = replace(train, rows=frame, groups=train.groups if rows is None else groups)
-    return kept, OutlierReport(config.name, bounds, flat, len(train) - frame.height)
+    groups = None if train.groups is None else train.groups[inside]
+    kept = replace(train, rows=train.frame.filter(inside), groups=groups)
+    return kept, OutlierReport(config.name, bounds, flat, len(train) - len(kept)), inside
 
 
 def _band(values: pl.Series, config: OutliersConfig) -> tuple[float, float]:

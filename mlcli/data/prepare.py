@@ -191,9 +191,13 @@ def _load(folder: Path, split: SplitConfig, reporter: Reporter) -> StoredData | 
     except ArtefactError as error:
         reporter.warn(f"{error}: preparing the data again")
         return None
-    rows = stored.splits.train
+    rows, lacking = stored.splits.train, ""
     if split.by in ("group", "time") and isinstance(rows, Table) and rows.groups is None:
-        reporter.warn(f"{folder}: an earlier version did not store each row's {split.by}: preparing the data again")
+        lacking = split.by
+    elif stored.splits.numbers is None:
+        lacking = "number"
+    if lacking:
+        reporter.warn(f"{folder}: an earlier version did not store each row's {lacking}: preparing the data again")
         return None
     return stored
 
@@ -214,10 +218,12 @@ def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Sp
     if isinstance(rows, Table):
         rows = replace(rows, groups=indices.groups)
     train, outliers = take_rows(rows, indices.train), None
+    numbers = indices.train + 1 if read.numbers is None else read.numbers[indices.train]
     if isinstance(train, Table) and isinstance(config, TableConfig):
-        train, outliers = drop_outliers(train, config.outliers)
+        train, outliers, kept = drop_outliers(train, config.outliers)
+        numbers = numbers[kept]
     test = take_rows(rows, indices.test) if read.test is None else read.test
-    splits = Splits(train, take_rows(rows, indices.valid), test, read.task)
+    splits = Splits(train, take_rows(rows, indices.valid), test, read.task, numbers)
     if read.task == "classification":
         _refuse_unlearned(splits)
     return splits, outliers

@@ -67,13 +67,19 @@ def read_source(config: DatasetConfig) -> SourceRead:
     """Read and clean all rows of a dataset whose files are here; raises DataError."""
     read = source_of(config).read()
     keep = config.keep if isinstance(config, ImageConfig) else ()
-    return replace(read, rows=_keep_classes(read.rows, keep), test=_keep_classes(read.test, keep)) if keep else read
+    if not keep:
+        return read
+    rows, numbers = _keep_classes(read.rows, keep)
+    return replace(read, rows=rows, test=_keep_classes(read.test, keep)[0], numbers=numbers)
 
 
-def _keep_classes(rows: Rows, keep: Sequence[str | int]) -> Rows:
-    """Images of these classes alone, which keep the order of all; raises DataError for a class that there is not."""
+def _keep_classes(rows: Rows, keep: Sequence[str | int]) -> tuple[Rows, np.ndarray | None]:
+    """Images of these classes alone, which keep the order of all, and their numbers among all, from 1.
+
+    Raises DataError for a class that there is not.
+    """
     if not isinstance(rows, Images) or rows.labels is None:
-        return rows
+        return rows, None
     names, wanted = rows.class_names, set[str]()
     for name in map(str, keep):
         if (found := find_label(name, names)) is None:
@@ -84,4 +90,5 @@ def _keep_classes(rows: Rows, keep: Sequence[str | int]) -> Rows:
     codes = [index for index, name in enumerate(names) if name in wanted]
     chosen = np.isin(rows.labels, codes)
     labels = np.searchsorted(codes, rows.labels[chosen])
-    return replace(rows, pixels=rows.pixels[chosen], labels=labels, class_names=tuple(names[code] for code in codes))
+    kept = replace(rows, pixels=rows.pixels[chosen], labels=labels, class_names=tuple(names[code] for code in codes))
+    return kept, np.flatnonzero(chosen) + 1

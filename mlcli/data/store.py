@@ -30,6 +30,7 @@ from mlcli.io.atomic import atomic_folder, verify_folder, write_json
 from mlcli.io.json import from_json, read_json
 
 KIND = "prepared"
+NUMBERS = "train_numbers.npy"
 # Raised when columns that were categories become a kind of their own.
 KINDS = 3
 
@@ -69,6 +70,8 @@ def save_prepared(folder: Path, data: StoredData) -> None:
     with atomic_folder(folder, KIND) as temporary:
         for name in SPLITS:
             _save_rows(temporary, name, data.splits[name])
+        if data.splits.numbers is not None:
+            _save_array(temporary / NUMBERS, data.splits.numbers)
         write_json(temporary / "profile.json", data.profile)
         train, task = data.splits.train, data.splits.task
         described: _TableMeta | _ImagesMeta
@@ -86,6 +89,7 @@ def load_prepared(folder: Path) -> StoredData:
         meta = _Meta.model_validate(read_json(folder / "meta.json"))
         _refuse_outdated(meta)
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
+        numbers = _load_numbers(folder / NUMBERS, len(train), least=1)
     except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
     place = folder / "profile.json"
@@ -93,7 +97,7 @@ def load_prepared(folder: Path) -> StoredData:
     for kind, report in ((CleaningReport, profile["cleaning"]), (OutlierReport, profile["outliers"])):
         if report is not None:
             from_json(kind, report, place)
-    return StoredData(Splits(train, valid, test, meta.task), profile)
+    return StoredData(Splits(train, valid, test, meta.task, numbers), profile)
 
 
 def _refuse_outdated(meta: _Meta) -> None:
@@ -131,20 +135,22 @@ def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) ->
             expected = {column.name: DTYPES[column.kind] for column in meta.features + meta.targets}
             if dict(rows.collect_schema()) != expected:
                 raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
-            return _with_groups(Table(rows, meta.features, meta.targets), folder / f"{name}_groups.npy")
+            table = Table(rows, meta.features, meta.targets)
+            return replace(table, groups=_load_numbers(folder / f"{name}_groups.npy", len(table), least=0))
         case _ImagesMeta():
             pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
             return _checked_images(Images(pixels, labels, meta.class_names))
 
 
-def _with_groups(table: Table, path: Path) -> Table:
+def _load_numbers(path: Path, n_rows: int, *, least: int) -> np.ndarray | None:
+    """A whole number for each row, mapped; None where an earlier version stored none."""
     if not path.exists():
-        return table
-    groups = np.load(path, mmap_mode="r", allow_pickle=False)
-    if groups.dtype != np.int64 or groups.shape != (len(table),) or (len(groups) and groups.min() < 0):
-        raise ValueError(f"groups {groups.dtype} {groups.shape}, expected int64 numbers of {len(table)} rows")
-    return replace(table, groups=groups)
+        return None
+    numbers: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    if numbers.dtype != np.int64 or numbers.shape != (n_rows,) or (n_rows and numbers.min() < least):
+        raise ValueError(f"{path.name} {numbers.dtype} {numbers.shape}, expected int64 from {least} for {n_rows} rows")
+    return numbers
 
 
 def _checked_images(images: Images) -> Images:

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import torch
 
 from mlcli.config.sections.config import Config, usual_rate
+from mlcli.config.sections.model import FocalLoss
 from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
-from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate
+from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance
 from mlcli.io.json import strict_json
 from mlcli.io.text import counted
+from mlcli.models.task import FittedTask, Regression
 from mlcli.training.context import TensorDataset, TrainingContext
-from mlcli.training.loop import new_state, optimizer_step, outputs_of, row_order, take_batch, train_model
+from mlcli.training.loop import (
+    derive_seed,
+    new_state,
+    optimizer_step,
+    outputs_of,
+    row_order,
+    take_batch,
+    train_model,
+)
+from mlcli.training.losses import loss_name
 
-# Initial loss as a multiple of the chance loss: initial weights alone cost up to two, outliers and large inputs more.
-INITIAL_LOSS = 3.0
-INITIAL_SAMPLE = 2048
+# Initial weights that are drawn, and rows: by a single draw the loss may be several times the chance loss.
+DRAWS, INITIAL_SAMPLE = 32, 512
+# Variance of the outputs before the training: Glorot's last layer doubles the mean square of its inputs, which is 1.
+OUTPUT_VARIANCE = 2.0
+# Initial loss as a multiple of the loss of such outputs, and chance loss as a multiple of it, that still count as near.
+NEAR = 4 / 3
 # Rows to overfit: no more than the network can fit with so many parameters for each output.
 MOST_ROWS, FEWEST_ROWS = 20, 2
 PARAMETERS_PER_ROW = 2
@@ -107,9 +123,15 @@ class Checks:
     checks: tuple[Check, ...]
     rates: RateRange | None
 
+    @property
+    def suggested_rate(self) -> float | None:
+        """The range test's suggestion; None without a test, and where the configured rate passes."""
+        passed = any(check.name == "learning_rate" and check.passed for check in self.checks)
+        return None if passed or self.rates is None else self.rates.suggested
+
     def to_json(self) -> dict[str, Any]:
         """The checks in a JSON document."""
-        test = None if self.rates is None else {**asdict(self.rates), "suggested": self.rates.suggested}
+        test = None if self.rates is None else {**asdict(self.rates), "suggested": self.suggested_rate}
         return {"checks": [asdict(check) for check in self.checks], "learning_rate_test": strict_json(test)}
 
 
@@ -121,20 +143,59 @@ def run_checks(experiment: Experiment) -> Checks:
 
 
 def check_initial_loss(experiment: Experiment, context: TrainingContext) -> Check:
-    """Whether the loss of a network with its initial weights is near the chance loss."""
+    """Whether networks with initial weights have about the chance loss, or that of small outputs without any skill."""
     name, title = "first_loss", "initial loss is near chance"
-    chance = experiment.chance(context).uniform_loss
+    rows = experiment.draw(context.train, INITIAL_SAMPLE)
+    chance = measure_chance(context.cost, experiment.task, rows.y).uniform_loss
     if not chance > 0:
         return Check(name, title, None, f"with loss {experiment.config.loss.name} the chance loss is 0")
-    loss = _loss(context, experiment.draw(context.train, INITIAL_SAMPLE))
-    reason = f"{loss:.4g} before the first step; {_describe_chance(experiment, chance)}"
-    return Check(name, title, loss <= INITIAL_LOSS * chance, reason)
+    loss, highest = fmean(_initial_losses(experiment, rows)), NEAR * _loss_of_small_outputs(experiment, context, rows)
+    reason = f"{loss:.4g} before the first step, the mean over {DRAWS} draws of the initial weights"
+    formula = describe_chance(experiment, chance)
+    return Check(name, title, chance / NEAR <= loss <= highest, f"{reason}; {formula}, near: up to {highest:.3g}")
 
 
-def _describe_chance(experiment: Experiment, chance: float) -> str:
-    classes = experiment.n_classes  # weighted, or by another loss, the chance loss is another
-    is_entropy = classes > 0 and math.isclose(chance, math.log(classes), rel_tol=1e-4)
-    return f"chance: {f'ln {classes} = ' if is_entropy else ''}{chance:.4g}"
+def _initial_losses(experiment: Experiment, rows: TensorDataset) -> Iterator[float]:
+    """The loss with each of DRAWS initial weights."""
+    for draw in range(DRAWS):
+        seed = derive_seed(experiment.config.seed, draw)
+        yield _loss(experiment.context(experiment.config.model_copy(update={"seed": seed}), rows), rows)
+
+
+def _loss_of_small_outputs(experiment: Experiment, context: TrainingContext, rows: TensorDataset) -> float:
+    """The loss of normal outputs of OUTPUT_VARIANCE that do not depend on the row."""
+    generator = torch.Generator().manual_seed(derive_seed(experiment.config.seed, DRAWS))
+    targets = rows.y.repeat(DRAWS, *[1] * (rows.y.dim() - 1))
+    drawn = torch.randn(len(targets), experiment.task.n_outputs, generator=generator) * math.sqrt(OUTPUT_VARIANCE)
+    return context.cost(drawn.to(targets.device), targets).item()
+
+
+def describe_chance(experiment: Experiment, chance: float) -> str:
+    """The chance loss with the formula that gives it."""
+    formula = _class_formula(experiment, chance) if experiment.n_classes else _number_formula(experiment.task)
+    return f"chance: {formula}{chance:.4g}"
+
+
+def _class_formula(experiment: Experiment, chance: float) -> str:
+    """Of equal probabilities: −ln 1/K, or what the loss makes of it, times the mean class weight of the rows."""
+    n, config = experiment.n_classes, experiment.config.loss
+    name, one = loss_name(config, experiment.task), f"ln {n}"
+    value = math.log(n)
+    if isinstance(config, FocalLoss):
+        one, value = f"(1 − 1/{n})^{config.gamma:g} × ln {n}", (1 - 1 / n) ** config.gamma * value
+    elif name in ("mse", "hinge"):
+        one, value = {"mse": ("(1 − 1/2)²", 0.25), "hinge": ("max(0, 1 − 0)", 1.0)}[name]
+    if getattr(config, "class_weights", "none") == "none":
+        return f"{one} = "
+    return f"{one} × {chance / value:.4g}, the mean class weight, = "
+
+
+def _number_formula(task: FittedTask) -> str:
+    """Of the best constant."""
+    if not isinstance(task, Regression) or task.output == "exp":
+        return "half the mean deviance from the mean count = "
+    target = "transformed target" if task.transforms else "standardised target"
+    return f"the loss of 0 for the {target} = " if task.q is None else f"the loss of the {task.q:g}-quantile = "
 
 
 def check_few_rows(experiment: Experiment) -> Check:
@@ -152,7 +213,7 @@ def check_few_rows(experiment: Experiment) -> Check:
     reached = (
         f"loss {lowest:.2g} on {counted(len(rows), 'row')} after {counted(len(history), 'step')} without regularisation"
     )
-    return Check(name, title, lowest <= FITTED * chance, f"{reached}; {_describe_chance(experiment, chance)}")
+    return Check(name, title, lowest <= FITTED * chance, f"{reached}; {describe_chance(experiment, chance)}")
 
 
 def _distinct_rows(experiment: Experiment) -> TensorDataset:

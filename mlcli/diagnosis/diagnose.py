@@ -24,8 +24,9 @@ RULES: tuple[Callable[[TrainingEvidence], Finding | None], ...] = (
     probes.vanishing_gradients,
     history.rate_too_high,
     history.rate_too_low,
-    history.still_improving,
     probes.outliers,
+    history.imbalance_ignored,
+    history.still_improving,
     probes.worse_than_linear,
     probes.label_noise,
     history.underfitting,
@@ -35,7 +36,6 @@ RULES: tuple[Callable[[TrainingEvidence], Finding | None], ...] = (
     history.overfitting,
     probes.too_little_data,
     history.plateau,
-    history.imbalance_ignored,
 )
 
 _BAD_FIT = ("underfitting", "plateau", "class_collapse")
@@ -45,14 +45,17 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "unscaled_inputs": (*_BAD_FIT, *_BAD_UNITS, "learning_rate_too_high", "still_improving", "worse_than_linear"),
     "no_signal": (*_BAD_FIT, "overfitting", "too_little_data", "label_noise"),
     "exploding_gradients": (*_BAD_FIT, "learning_rate_too_high", "worse_than_linear"),
-    "learning_rate_too_high": (*_BAD_FIT, "overfitting", "too_little_data", "worse_than_linear", "outliers"),
+    "learning_rate_too_high": (
+        *(*_BAD_FIT, "overfitting", "too_little_data", "worse_than_linear", "outliers"),
+        *("learning_rate_too_low", "still_improving"),
+    ),
     "learning_rate_too_low": (*_BAD_FIT, "overfitting", "too_little_data", "worse_than_linear"),
     "vanishing_gradients": (*_BAD_FIT, "saturated_units", "learning_rate_too_low", "worse_than_linear"),
+    "outliers": ("no_signal", "underfitting", "overfitting", "too_little_data", "plateau"),
     "label_noise": ("too_little_data",),
-    "underfitting": ("plateau", "overfitting", "worse_than_linear"),
+    "underfitting": ("plateau", "overfitting", "too_little_data", "worse_than_linear"),
     "still_improving": ("worse_than_linear",),
-    "overfitting": ("worse_than_linear",),
-    "imbalance_ignored": ("class_collapse", "underfitting"),
+    "imbalance_ignored": ("class_collapse", "underfitting", "label_noise"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -99,6 +100,20 @@ class ForestFacts:
         """0 is chance and 1 perfect."""
         return skill_of(self.truth, self.predicted)
 
+    def ranking(self, rare: int) -> tuple[float, float]:
+        """ROC AUC of a class against the others, and its standard error where ranks are random (Mann and Whitney).
+
+        (0.5, 0.5) where the rows are of one side only.
+        """
+        from sklearn.metrics import roc_auc_score
+
+        positive = self.truth[:, rare] > 0
+        n, n_rare = len(positive), int(positive.sum())
+        if n_rare in (0, n):
+            return 0.5, 0.5
+        deviation = math.sqrt((n + 1) / (12 * n_rare * (n - n_rare)))
+        return float(roc_auc_score(positive, self.predicted[:, rare])), deviation
+
 
 @dataclass(frozen=True)
 class LabelFacts:
@@ -107,7 +122,7 @@ class LabelFacts:
     error_rate  : of the most confident quarter of the predictions
     n_confident : rows of that quarter
     all_errors  : error rate of all predictions
-    suspects    : their rows among the training rows, from 1, the most confident prediction first
+    suspects    : their row numbers in the file, the most confident prediction first
     """
 
     error_rate: float
@@ -159,7 +174,7 @@ class ProbeResults:
     curve              : None where training and validation loss are close, or where it would take too long
     valid_counts       : validation rows of each class; empty for regression
     valid_deviation    : standard error of the loss on the validation rows; 0 where there are fewer than two
-    worst_share        : share of that loss in the worst hundredth of the rows; 0 where there are fewer than 100
+    worst_share        : share of the loss in the worst hundredth of the training rows, and of the validation rows
     linear, network    : skill on the validation rows of ridge regression and of the network
     """
 
@@ -173,7 +188,7 @@ class ProbeResults:
     curve: RowCurve | None
     valid_counts: tuple[int, ...]
     valid_deviation: float
-    worst_share: float = 0.0
+    worst_share: tuple[float, float] = (0.0, 0.0)
     linear: float = 0.0
     network: float = 0.0
 

@@ -64,6 +64,7 @@ class Experiment:
 
     train, valid : encoded, as the network's inputs
     groups       : of the training rows in a split by group, as `Table.groups` has them
+    numbers      : of the training rows in their file, as `Splits.numbers` has them
     """
 
     config: Config
@@ -72,6 +73,12 @@ class Experiment:
     train: TensorDataset
     valid: TensorDataset
     groups: np.ndarray | None = None
+    numbers: np.ndarray | None = None
+
+    @property
+    def row_numbers(self) -> np.ndarray:
+        """Of the training rows in the file, from 1: int64 (n,); without one, as they come."""
+        return np.arange(1, len(self.train) + 1) if self.numbers is None else self.numbers
 
     @property
     def n_classes(self) -> int:

@@ -64,6 +64,8 @@ HIGHER, LOWER, CLEARLY = 10.0, 2.0, 0.1
 FALLING = 0.1
 # Skill of a forest on out-of-bag rows minus that of the network on its training rows.
 FOREST_LEAD = 0.3
+# Lead of a forest or a linear model below which a network has learned what can be learned.
+MATCHED = 0.1
 # Change of the training loss over the second half of the epochs.
 FLAT = 0.01
 # A constant loss below this has most likely converged.
@@ -80,6 +82,8 @@ def no_validation_rows(evidence: TrainingEvidence) -> Finding | None:
 
 def rate_too_high(evidence: TrainingEvidence) -> Finding | None:
     """The loss jumps, diverges, starts far above chance, or gets lower in a range test at a lower rate."""
+    if is_restrained(evidence):
+        return None
     reason, test = overshooting(evidence), evidence.rates
     if not reason:
         if test is None or not evidence.train or evidence.config.optimizer.lr < LOWER * test.best_rate:
@@ -181,14 +185,19 @@ def is_improving(evidence: TrainingEvidence) -> bool:
 
 
 def underfitting(evidence: TrainingEvidence) -> Finding | None:
-    """Low skill and no longer improving, or a random forest that is much better on rows that it was not fitted on."""
+    """Little is learned: a forest is much better, weights are held back, or skill is low that no forest has either."""
     probes = evidence.probes
-    if probes is not None and _lags_behind_forest(evidence) and not _still_learns(evidence):
+    if is_restrained(evidence):
+        lowest, last = min(record.train_loss for record in evidence.history), evidence.history[-1].train_loss
+        reason = (
+            f"the training loss rises from {lowest:.4g} to {last:.4g} and stays there, where l1 and l2 hold the weights"
+        )
+    elif probes is not None and _lags_behind_forest(evidence) and not _still_learns(evidence):
         reason = (
             f"compared with chance, the network reduces the error by {max(probes.trained.skill, 0.0):.0%} on its "
             f"training rows, and a random forest by {probes.forest.skill:.0%} on out-of-bag rows"
         )
-    elif is_underfitting(evidence):
+    elif is_underfitting(evidence) and not _matches_forest(evidence):
         skills = [(max(evidence.skill(scores), 0.0), split) for scores, split in _scored_splits(evidence)]
         reductions = " and ".join(f"{skill:.0%} on the {split} rows" for skill, split in skills)
         reason = (
@@ -198,6 +207,23 @@ def underfitting(evidence: TrainingEvidence) -> Finding | None:
     else:
         return None
     return Finding("underfitting", "underfitting (high bias)", reason, *grow_network(evidence.config))
+
+
+def is_restrained(evidence: TrainingEvidence) -> bool:
+    """Whether weight decay raises the training loss again, to where it stays."""
+    losses, optimizer = evidence.losses, evidence.config.optimizer
+    if len(losses) < MIN_EPOCHS or evidence.diverged or max(optimizer.l1, optimizer.l2) == 0:
+        return False
+    tail = losses[-max(2, round(TAIL * len(losses))) :]
+    return min(tail) - min(losses) > JUMP and max(tail) - min(tail) < JUMP and tail[-1] < FIRST_EPOCH
+
+
+def _matches_forest(evidence: TrainingEvidence) -> bool:
+    """Whether no forest nor linear model is clearly better on other rows: classes overlap, or much is noise."""
+    probes = evidence.probes
+    if probes is None or not evidence.valid or isinstance(evidence.config.loss, QuantileLoss):
+        return False
+    return max(probes.forest.skill, probes.linear) - max(probes.network, probes.trained.skill) < MATCHED
 
 
 def is_underfitting(evidence: TrainingEvidence) -> bool:

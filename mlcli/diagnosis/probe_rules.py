@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlcli.config.sections.model import QuantileLoss
+from mlcli.data.profile import is_imbalanced
 from mlcli.data.quality.leaks import leading_column
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import (
@@ -18,33 +19,36 @@ from mlcli.diagnosis.recommendations import (
     clip_gradients,
     correct_labels,
     drop_column,
-    regularise,
     replace_relu,
     replace_saturating,
     resist_outliers,
     scale_inputs,
+    straighten,
     stratify,
 )
 from mlcli.metrics.intervals import wilson_interval
 
 # Root mean square of an input; initial weights are drawn for 1.
 LARGE_INPUT = 10.0
-# Skill below which predictions are no better than chance.
+# Skill below which predictions are no better than chance; for a rare class, ROC AUC with so many standard errors.
 NO_SKILL = 0.05
+RANKED, DEVIATIONS = 0.6, 2.0
+# On few validation rows, skill may be so high by chance.
+MOST_BY_CHANCE = 0.15
 # Lower bound of the error rate among the most confident predictions; overlapping classes leave hardly any there.
-NOISE, NOISE_CONFIDENCE = 0.05, 0.95
+NOISE, NOISE_CONFIDENCE = 0.075, 0.95
 # Errors of all predictions as a multiple of those of the confident ones: wrong labels are as frequent everywhere, while
 # classes that overlap have their errors among the less confident.
-EVEN_ERRORS = 1.6
+EVEN_ERRORS = 1.8
 # Skill of the forest below which overlapping classes and wrong labels cannot be told apart.
 NOISE_SKILL = 0.2
 # Expected decrease of the validation loss with twice the rows, as a share of the chance loss.
 WORTH_MORE_ROWS = 0.03
 # Errors of the network as a multiple of those of a linear model, and the least difference of their skills.
 WORSE, CLEARLY_WORSE = 1.3, 0.1
-# Share of the loss in the worst hundredth of the rows (8% with normal errors), and the validation loss as a multiple
-# of the training loss.
-OUTLIERS, OUTLYING = 0.5, 2.0
+# Share of the loss in the worst hundredth of the rows (8% with normal errors), and their least part in it as a share
+# of the chance loss.
+OUTLIERS, COSTLY = 0.5, 0.1
 # Row numbers of suspect labels that are listed.
 SHOWN = 8
 # First layer's gradient as a share of the last one's; below it the first layers keep their initial weights.
@@ -102,14 +106,26 @@ def no_signal(evidence: TrainingEvidence) -> Finding | None:
     """Neither the network nor a random forest is better than chance on rows it was not fitted on."""
     if evidence.probes is None or not evidence.valid or evidence.probes.forest.skill > NO_SKILL:
         return None
-    skill = evidence.skill(evidence.valid)
-    if skill > NO_SKILL:
+    skill, deviation = evidence.skill(evidence.valid), evidence.probes.valid_deviation
+    by_chance = DEVIATIONS * deviation / evidence.chance.prior_loss if evidence.chance.prior_loss > 0 else 0.0
+    if skill > min(max(NO_SKILL, by_chance), MOST_BY_CHANCE) or _rare_class_may_rank(evidence):
         return None
     reason = (
         f"compared with chance, the network reduces the error by {max(skill, 0.0):.0%} on validation rows and a random "
         f"forest by {max(evidence.probes.forest.skill, 0.0):.0%} out of bag"
     )
     return Finding("no_signal", "features that are not informative", reason, *add_features())
+
+
+def _rare_class_may_rank(evidence: TrainingEvidence) -> bool:
+    """Whether classes are imbalanced, and the forest may rank the rarest one's rows above the others.
+
+    Its probabilities are low for all rows, so that the error hardly tells.
+    """
+    if evidence.probes is None or not is_imbalanced(evidence.counts):
+        return False
+    ranking, deviation = evidence.probes.forest.ranking(evidence.counts.index(min(evidence.counts)))
+    return ranking + DEVIATIONS * deviation > RANKED
 
 
 def label_noise(evidence: TrainingEvidence) -> Finding | None:
@@ -124,8 +140,8 @@ def label_noise(evidence: TrainingEvidence) -> Finding | None:
     reason = (
         f"about {labels.error_rate:.0%} of the labels look wrong: so many of the {labels.n_confident:,} "
         f"most confident out-of-bag predictions of a forest differ from the label, {labels.all_errors:.0%} in all "
-        "(suspects, as rows of the training split, not of the file, "
-        f"from 1: {shown}{', …' if len(labels.suspects) > SHOWN else ''})"
+        f"(suspects, as rows of the file, the first of which is 1: {shown}"
+        f"{', …' if len(labels.suspects) > SHOWN else ''})"
     )
     return Finding("label_noise", "wrong labels", reason, *correct_labels(evidence.config))
 
@@ -158,21 +174,23 @@ def worse_than_linear(evidence: TrainingEvidence) -> Finding | None:
         f"compared with chance, a linear model reduces the squared error on validation rows by {probes.linear:.0%}, "
         f"and the network by {probes.network:.0%}"
     )
-    return Finding("worse_than_linear", "worse than a linear model", reason, *regularise(evidence.config))
+    return Finding("worse_than_linear", "worse than a linear model", reason, *straighten(evidence.config))
 
 
 def outliers(evidence: TrainingEvidence) -> Finding | None:
-    """A few validation rows with most of the loss, which is far above that on the training rows."""
-    probes = evidence.probes
+    """A few rows with most of the training loss, or of the validation loss, where that is not small."""
+    probes, chance = evidence.probes, evidence.chance.uniform_loss
     if probes is None or evidence.counts or not evidence.valid or not evidence.train:
         return None
-    if probes.worst_share < OUTLIERS or evidence.valid["loss"] < evidence.train["loss"] * OUTLYING:
-        return None
-    reason = (
-        f"1% of the validation rows have {probes.worst_share:.0%} of their loss; it is {evidence.train['loss']:.4g} on "
-        f"the training rows and {evidence.valid['loss']:.4g} on the validation rows"
-    )
-    return Finding("outliers", "outliers in the target", reason, *resist_outliers())
+    scored = zip(probes.worst_share, (evidence.train, evidence.valid), ("training", "validation"), strict=True)
+    for share, scores, split in scored:
+        if share >= OUTLIERS and share * scores["loss"] >= COSTLY * chance:
+            reason = (
+                f"1% of the {split} rows have {share:.0%} of their loss; it is {evidence.train['loss']:.4g} on the "
+                f"training rows and {evidence.valid['loss']:.4g} on the validation rows"
+            )
+            return Finding("outliers", "outliers in target or columns", reason, *resist_outliers())
+    return None
 
 
 def exploding_gradients(evidence: TrainingEvidence) -> Finding | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from statistics import stdev
@@ -44,11 +45,11 @@ SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 MOST_STEPS, FEWEST_STEPS = 500, 200
 # Validation loss above training loss, as a share of the chance loss, from which more rows may help.
 GAP = 0.05
-# Validation rows whose losses are measured one by one.
+# Training rows, and validation rows, whose losses are measured one by one.
 SAMPLE = 500
 # Share of them whose part in the loss shows outliers.
 WORST = 0.01
-# Validation rows from which the network is compared with a linear model.
+# Rows from which the worst are looked for, and from which the network is compared with a linear model.
 FEWEST_COMPARED = 50
 
 
@@ -61,7 +62,7 @@ def run_probes(
     context : of the training, with the best weights in its network
     """
     n_classes, valid = experiment.n_classes, experiment.valid
-    deviation, worst_share = _spread_of_losses(context, experiment.draw(context.valid, SAMPLE))
+    losses = [_row_losses(context, experiment.draw(rows, SAMPLE)) for rows in (context.train, context.valid)]
     linear, network = compare_with_linear(experiment, context)
     forest, (sizes, skills) = grow_forest(experiment), probe_columns(experiment)
     gap = evidence.valid["loss"] - evidence.train["loss"] if evidence.train and evidence.valid else 0.0
@@ -73,27 +74,32 @@ def run_probes(
         sizes=sizes,
         skills=skills,
         forest=forest,
-        labels=suspect_labels(forest) if n_classes else None,
+        labels=suspect_labels(forest, experiment.row_numbers) if n_classes else None,
         curve=measure_rows(experiment, evidence.history[-1].step) if has_gap else None,
         valid_counts=tuple(valid.y.long().view(-1).bincount(minlength=n_classes).tolist()) if n_classes else (),
-        valid_deviation=deviation,
-        worst_share=worst_share,
+        valid_deviation=stdev(losses[1]) / math.sqrt(len(context.valid)) if len(losses[1]) > 1 else 0.0,
+        worst_share=(share_of_worst(losses[0]), share_of_worst(losses[1])),
         linear=linear,
         network=network,
     )
     return replace(evidence, probes=probes)
 
 
-def _spread_of_losses(context: TrainingContext, rows: TensorDataset) -> tuple[float, float]:
-    """Standard error of the mean of the rows' losses, and the share of their sum in the worst WORST of the rows."""
-    if len(rows) < 2:
-        return 0.0, 0.0
+def _row_losses(context: TrainingContext, rows: TensorDataset) -> list[float]:
+    """The loss of each row; empty where one is not a finite number."""
+    if not len(rows):
+        return []
     outputs = outputs_of(context, rows.x)
     losses = [context.cost(outputs[at : at + 1], rows.y[at : at + 1]).item() for at in range(len(rows))]
-    if not all(map(math.isfinite, losses)):
-        return 0.0, 0.0
-    worst, total = sorted(losses)[len(losses) - int(WORST * len(losses)) :], sum(losses)
-    return stdev(losses) / math.sqrt(len(context.valid)), sum(worst) / total if total > 0 else 0.0
+    return losses if all(map(math.isfinite, losses)) else []
+
+
+def share_of_worst(losses: Sequence[float]) -> float:
+    """Share of the sum in the largest WORST of the losses, one at least; 0 for fewer than FEWEST_COMPARED."""
+    total = sum(losses)
+    if len(losses) < FEWEST_COMPARED or not total > 0:
+        return 0.0
+    return sum(sorted(losses)[-math.ceil(WORST * len(losses)) :]) / total
 
 
 def compare_with_linear(experiment: Experiment, context: TrainingContext) -> tuple[float, float]:
@@ -173,8 +179,10 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
     return ForestFacts(rows.numpy(), truth, predicted)
 
 
-def suspect_labels(forest: ForestFacts) -> LabelFacts:
+def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray) -> LabelFacts:
     """Confident learning (Northcutt et al., 2021) on out-of-bag probabilities (n, K).
+
+    row_numbers : of the training rows in the file
 
     A row counts for class j where its probability of j is at least the mean of the rows labelled j; it is suspect where
     the most probable of these classes is not its label.
@@ -185,7 +193,7 @@ def suspect_labels(forest: ForestFacts) -> LabelFacts:
     above = np.where(probabilities >= means, probabilities, 0.0)
     wrong = (above.max(axis=1) > 0) & (above.argmax(axis=1) != labels)
     order = np.argsort(own - probabilities.max(axis=1), kind="stable")
-    suspects = tuple(int(forest.rows[at]) + 1 for at in order if wrong[at])
+    suspects = tuple(row_numbers[forest.rows[order[wrong[order]]]].tolist())
     n_confident = max(1, round(CONFIDENT * len(labels)))
     confident = np.argsort(-probabilities.max(axis=1), kind="stable")[:n_confident]
     error_rate = float((probabilities[confident].argmax(axis=1) != labels[confident]).mean())

@@ -37,9 +37,7 @@ def show_checks(screen: Screen, checks: Checks, lr: float) -> None:
         screen.say(f"{marks[check.passed]} {check.title}")
         _say(screen, check.evidence, indent="  ")
     if checks.rates is not None:
-        passed = any(check.name == "learning_rate" and check.passed for check in checks.checks)
-        suggested = None if passed else checks.rates.suggested
-        for line in plot_rates(checks.rates, lr, suggested, BLOCKS if _draws(screen) else ASCII_BLOCKS):
+        for line in plot_rates(checks.rates, lr, checks.suggested_rate, BLOCKS if _draws(screen) else ASCII_BLOCKS):
             screen.say(f"  {line}")
 
 

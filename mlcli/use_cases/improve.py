@@ -153,7 +153,8 @@ def improve(
     inputs = gather_inputs(config, reporter, prepared)
     context = build_search_context(config, inputs, search_space(config))
     groups = dependent_groups(config.dataset.split, inputs.prepared.splits.train)
-    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups)
+    numbers = inputs.prepared.splits.numbers
+    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers)
     reporter.explain("diagnosis")
     checks = run_checks(experiment)
     for callback in callbacks:
@@ -209,7 +210,7 @@ def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequ
     """Write diagnosis.json and, as learning_rate.svg, the curve of the range test."""
     write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": findings})
     if checks.rates is not None:
-        save_svg(draw_rates(checks.rates, config.optimizer.lr), folder / "learning_rate.svg")
+        save_svg(draw_rates(checks.rates, config.optimizer.lr, checks.suggested_rate), folder / "learning_rate.svg")
 
 
 def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:

@@ -6,10 +6,24 @@ Each is a function of the seed to a configuration; damaged rows are written to a
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
-import sklearn.datasets
 
 from mlcli.config.loading.load import parse_config
+from tests.campaigns.planted_tables import (
+    bundled_rows,
+    card_payments,
+    imbalanced,
+    leaking,
+    mislabelled,
+    mistyped,
+    passengers,
+    patients,
+    shuffled,
+    stretched,
+    tasted_wines,
+    taxi_rides,
+    unmeasured,
+    write_table,
+)
 
 SPLIT = "split: {test: 0.2, valid: 0.2}"
 STOPPED = "{epochs: 100, batch_size: 16, early_stopping: {metric: loss, patience: 15}}"
@@ -45,43 +59,12 @@ class Field:
     def __init__(self, folder):
         self.folder = folder
 
-    def write(self, name, seed, damage=lambda x, y, rng: (x, y, {})):
-        """The bundled table's rows in a new order, after `damage`; its path."""
-        bunch = getattr(sklearn.datasets, f"load_{name}")()
+    def write(self, name, seed, draw, damage=None):
+        """The rows that `draw` draws, after `damage`; the path of the table."""
         rng = np.random.default_rng(seed)
-        order = rng.permutation(len(bunch.target))
-        x, y, more = damage(bunch.data[order], bunch.target[order], rng)
-        columns = {f"x{at}": x[:, at] for at in range(x.shape[1])}
-        path = self.folder / f"{name}-{damage.__name__}-{seed}.csv"
-        pl.DataFrame(columns | more | {"target": [f"class {label}" for label in y]}).write_csv(path)
-        return path
-
-
-def shuffled(x, y, rng):
-    rng.shuffle(y)
-    return x, y, {}
-
-
-def mislabelled(x, y, rng):
-    """A fifth of the labels are another class's."""
-    n_classes = y.max() + 1
-    wrong = rng.random(len(y)) < 0.2
-    return x, np.where(wrong, (y + rng.integers(1, n_classes, len(y))) % n_classes, y), {}
-
-
-def leaking(x, y, rng):
-    return x, y, {"code": 1.5 * y + rng.normal(0, 0.05, len(y))}
-
-
-def imbalanced(x, y, rng):
-    kept = (y == 1) | (np.cumsum(y == 0) <= 15)
-    return x[kept], y[kept], {}
-
-
-def unmeasured(x, y, rng):
-    """No row of the last class is a validation row."""
-    part = np.where((rng.random(len(y)) < 0.3) & (y != y.max()), "valid", "train")
-    return x, y, {"part": part}
+        x, y, *drawn = draw(rng)
+        x, y, more = damage(x, y, rng) if damage else (x, y, *(drawn or [{}]))
+        return write_table(self.folder / f"{name}-{damage.__name__ if damage else 'whole'}-{seed}.csv", x, y, more)
 
 
 @dataclass(frozen=True)
@@ -104,13 +87,28 @@ def plant(problem, *arguments, quick=False, **options):
 def damaged(problem, table, damage, split=SPLIT, quick=False, **options):
     """A training on a damaged table."""
     return PlantedProblem(
-        problem, lambda field, seed: training(csv(field.write(table, seed, damage), split), **options), quick
+        problem,
+        lambda field, seed: training(csv(field.write(table, seed, bundled_rows(table), damage), split), **options),
+        quick,
+    )
+
+
+def drawn(problem, draw, *arguments, split=SPLIT, quick=False, **options):
+    """A training on a table that is drawn from the seed."""
+    return PlantedProblem(
+        problem,
+        lambda field, seed: training(csv(field.write(draw.__name__, seed, draw), split), *arguments, **options),
+        quick,
     )
 
 
 HIGH, LOW = "learning_rate_too_high", "learning_rate_too_low"
 DEEP = "[16, 16, 16, 16, 16, 16, 16, 16]"
 SHORT = "{epochs: 15, batch_size: 32}"
+PATIENT = "{epochs: 60, batch_size: 32, early_stopping: {metric: loss, patience: 10}}"
+FEW_STEPS = "{epochs: 12, batch_size: 64, early_stopping: {metric: loss, patience: 4}}"
+PARTS = "split: {by: given, column: part}"
+CALM = "{name: adam, lr: 0.002}"
 PLANTED = {
     "high, cancer, adam": plant(HIGH, bundled("breast_cancer"), optimizer="{name: adam, lr: 3.0}"),
     "high, wine, sgd": plant(HIGH, bundled("wine"), optimizer="{name: sgd, lr: 30.0}", quick=True),
@@ -135,6 +133,27 @@ PLANTED = {
     "too small, digits": plant("underfitting", bundled("digits"), "[1]", "tanh"),
     "too small, spiral": plant("underfitting", bundled("spiral"), "[2]", "tanh"),
     "restrained, cancer": plant("underfitting", bundled("breast_cancer"), optimizer="{name: adam, lr: 0.01, l2: 1.0}"),
+    "restrained, plane": plant(
+        "underfitting",
+        "{name: plane, rows: 400, split: {test: 0.2, valid: 0.2}}",
+        optimizer="{name: adam, lr: 0.01, l2: 1.0}",
+    ),
+    "restrained, diabetes": plant("underfitting", bundled("diabetes"), optimizer="{name: adam, lr: 0.01, l2: 2.0}"),
+    "restrained, wine": plant("underfitting", bundled("wine"), optimizer="{name: adam, lr: 0.01, l2: 2.0}"),
+    "shuffled, diabetes": damaged("no_signal", "diabetes", shuffled, training=PATIENT),
+    "shuffled, diabetes, small": damaged("no_signal", "diabetes", shuffled, hidden="[8]", training=STOPPED),
+    "stopped, diabetes": plant(
+        "still_improving",
+        bundled("diabetes"),
+        optimizer="{name: adam, lr: 0.001}",
+        training="{epochs: 6, batch_size: 16}",
+    ),
+    "stopped, circle": plant(
+        "still_improving",
+        "{name: circle, rows: 500, split: {test: 0.2, valid: 0.2}}",
+        optimizer="{name: adam, lr: 0.003}",
+        training="{epochs: 6, batch_size: 32}",
+    ),
     "unrestrained, 100 rows, diabetes": plant(
         "overfitting",
         "{name: diabetes, split: {test: 200, valid: 142}}",
@@ -241,6 +260,12 @@ PLANTED = {
     "wrong labels, cancer": damaged("label_noise", "breast_cancer", mislabelled, training=STOPPED),
     "wrong labels, digits": damaged("label_noise", "digits", mislabelled, training=STOPPED),
     "wrong labels, iris": damaged("label_noise", "iris", mislabelled, training=SHORT, quick=True),
+    "taxi rides": drawn("outliers", taxi_rides, "[16]", "tanh", split=PARTS, training=PATIENT, quick=True),
+    "taxi rides, 60 epochs": drawn("outliers", taxi_rides, "[64, 64]", "tanh", CALM, split=PARTS),
+    "mistyped targets, diabetes": damaged("outliers", "diabetes", mistyped, hidden="[16]", training=PATIENT),
+    "stretched rows, diabetes": damaged("outliers", "diabetes", stretched, PARTS, hidden="[16]", training=PATIENT),
+    "card payments": drawn("imbalance_ignored", card_payments, training=FEW_STEPS, quick=True),
+    "card payments, long": drawn("imbalance_ignored", card_payments, optimizer=CALM, training=FEW_STEPS),
 }
 
 CLEAN = {
@@ -277,4 +302,7 @@ CLEAN = {
     ),
     "wine, deep": plant("", bundled("wine"), "[32, 32, 32, 32]", "tanh", "{name: adam, lr: 0.001}", STOPPED),
     "cancer, sigmoid": plant("", bundled("breast_cancer"), "[16]", "sigmoid", training=STOPPED),
+    "passengers": drawn("", passengers, hidden="[8]", optimizer=CALM, training=PATIENT, quick=True),
+    "patients": drawn("", patients, hidden="[8]", optimizer=CALM, training=PATIENT),
+    "tasted wines": drawn("", tasted_wines, hidden="[8]", optimizer=CALM, training=PATIENT),
 }

@@ -5,14 +5,7 @@ Other findings are counted: the closing table is the confusion matrix, a line fo
 
 import pytest
 
-from mlcli.diagnosis.checks import run_range_test
-from mlcli.diagnosis.diagnose import diagnose
-from mlcli.diagnosis.evidence import training_evidence
-from mlcli.diagnosis.experiment import Experiment
-from mlcli.diagnosis.probes import run_probes
-from mlcli.reporter import Silent
-from mlcli.search.objective import build_search_context, train_trial
-from mlcli.training.inputs import gather_inputs
+from tests.campaigns.diagnosis import find_problems
 from tests.campaigns.planted_problems import CLEAN, PLANTED, Field
 
 # Of five seeds; a problem may not show in so few rows.
@@ -27,17 +20,7 @@ def find(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / folder))
     monkeypatch.delenv("MLCLI_PREPARED_DIR", raising=False)
 
-    def train(plant, seed):
-        config = plant.config(Field(tmp_path), seed)
-        search_context = build_search_context(config, gather_inputs(config, Silent()), {})
-        trial_run = train_trial(search_context, config, [], [], lambda: False)
-        experiment = Experiment(
-            config, search_context.inputs.task, search_context.inputs.features.layout, *search_context.arrays
-        )
-        evidence = training_evidence(trial_run.context, trial_run.task, trial_run.trained)
-        return diagnose(run_probes(experiment, run_range_test(experiment), evidence, trial_run.context))
-
-    return train
+    return lambda plant, seed: find_problems(plant.config(Field(tmp_path), seed))
 
 
 def chosen(plants):

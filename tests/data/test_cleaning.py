@@ -43,7 +43,7 @@ def test_outliers(rule, band):
     kept = ~(wrong["a"] | wrong["b"])
     assert 0 < kept.sum() < len(A)
 
-    dropped, report = drop_outliers(TABLE, OutliersConfig(name=name, threshold=threshold))
+    dropped, report, _ = drop_outliers(TABLE, OutliersConfig(name=name, threshold=threshold))
     assert dropped.frame.equals(TABLE.frame.filter(pl.Series(kept)))
     assert report.dropped == (~kept).sum()
     for column, mask in wrong.items():
@@ -51,7 +51,7 @@ def test_outliers(rule, band):
         assert bounds.cells == mask.sum()
         np.testing.assert_allclose((bounds.low, bounds.high), bands[column], rtol=1e-12)
 
-    masked, report = drop_outliers(TABLE, OutliersConfig(name=name, threshold=threshold, action="missing"))
+    masked, report, _ = drop_outliers(TABLE, OutliersConfig(name=name, threshold=threshold, action="missing"))
     assert report.dropped == 0
     for column, mask in wrong.items():
         np.testing.assert_array_equal(masked.frame[column].is_null().to_numpy(), mask)
@@ -60,14 +60,14 @@ def test_outliers(rule, band):
 
 def test_columns_without_spread_have_no_outliers():
     table = Table(pl.DataFrame({"a": [0.0] * 9 + [1.0]}), (Column("a", "number"),), ())
-    kept, report = drop_outliers(table, OutliersConfig(name="iqr"))
+    kept, report, _ = drop_outliers(table, OutliersConfig(name="iqr"))
     assert len(kept) == 10
     assert report.flat == ("a",)
 
 
 def test_missing_cells_are_no_outliers():
     table = Table(pl.DataFrame({"a": [1.0, 2.0, None, 3.0, 99.0]}), (Column("a", "number"),), ())
-    kept, _ = drop_outliers(table, OutliersConfig(name="iqr", threshold=1.0))
+    kept, _, _ = drop_outliers(table, OutliersConfig(name="iqr", threshold=1.0))
     assert kept.frame["a"].to_list() == [1.0, 2.0, None, 3.0]
 
 

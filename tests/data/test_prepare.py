@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from polars.testing import assert_frame_equal
 from pydantic import TypeAdapter
+from sklearn.datasets import load_digits
 
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.prepare import prepare_dataset
@@ -418,3 +419,61 @@ class TestRealData:
         counts = prepared.profile["classes"]
         assert counts["train"][">50K"] + counts["valid"][">50K"] == 7_841  # as UCI publishes
         assert counts["test"][">50K"] == 3_846
+
+
+class TestRowNumbers:
+    """Column a holds the number of the row in its file."""
+
+    @pytest.mark.parametrize("drawn", [0, 7])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"split": {"test": 0.3, "valid": 0.0}},
+            {"split": {"by": "group", "column": "b"}},
+            {"split": {"by": "time", "column": "c"}},
+            {"missing": {"drop_rows": True}},
+            {"duplicates": "drop", "drop": ["a"]},
+            {"outliers": {"name": "iqr"}},
+            {"keep": {"b": ["g1", "g2", "g3"]}},
+            {"test_path": "test.csv"},
+        ],
+    )
+    def test_training_rows_are_numbered_as_in_the_file(self, here, options, drawn):
+        gaps = "missing" in options
+        rows = [
+            f"{row},g{row % 5},{'' if gaps and row % 11 == 0 else 1e6 if row % 23 == 0 else row % 9 * 0.5},"
+            f"{'' if gaps and row % 7 == 0 else row % 13 / 2}"
+            for row in range(1, 121)
+        ]
+        (here / "t.csv").write_text("\n".join(["a,b,c,y", *rows]))
+        (here / "test.csv").write_text("a,b,c,y\n900,g1,0.5,1.5\n901,g2,0.5,2.5")
+        config = {"name": "csv", "path": "t.csv", "target": "y", **options}
+        made = prepare(seed=drawn, **config).splits
+        assert len(made.numbers) == len(made.train) < 120
+        again = prepare(seed=drawn, **config)
+        assert again.reused
+        np.testing.assert_array_equal(again.splits.numbers, made.numbers)
+        written = [rows[number - 1].split(",") for number in made.numbers]
+        assert made.train.frame["y"].to_list() == [float(row[3]) for row in written]
+        if "a" in made.train.frame.columns:
+            assert made.train.frame["a"].to_list() == made.numbers.tolist()
+
+    def test_images_of_kept_classes_have_the_numbers_of_all(self, here):
+        made = prepare(name="digits", keep=[3, 5]).splits
+        pixels = load_digits().images[made.numbers - 1]
+        np.testing.assert_array_equal(made.train.pixels, pixels)
+
+    def test_data_that_earlier_versions_prepared_without_them_is_prepared_again(self, here):
+        write_csv(here / "t.csv")
+        options = {"name": "csv", "path": "t.csv", "target": "y"}
+        made = prepare(**options)
+        files = {path.name: path.read_bytes() for path in made.folder.iterdir() if path.name != "MANIFEST.json"}
+        with atomic_folder(made.folder, "prepared") as new:
+            for name in files.keys() - {"train_numbers.npy"}:
+                (new / name).write_bytes(files[name])
+        reporter = Collecting()
+        again = prepare(reporter=reporter, **options)
+        assert "an earlier version did not store each row's number" in reporter.warnings[0]
+        assert again.fingerprint == made.fingerprint
+        np.testing.assert_array_equal(again.splits.numbers, made.splits.numbers)

@@ -9,6 +9,9 @@ from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
 from mlcli.config.sections.model import PoissonLoss
 from mlcli.diagnosis.checks import (
+    DRAWS,
+    Check,
+    Checks,
     RateRange,
     check_few_rows,
     check_initial_loss,
@@ -18,22 +21,96 @@ from mlcli.diagnosis.checks import (
 )
 from mlcli.diagnosis.experiment import measure_chance
 from mlcli.models.task import Regression
+from mlcli.reports.figures.learning import draw_rates
+from mlcli.training.loop import derive_seed
 from mlcli.training.losses import build_cost
 
+PLANE = "dataset={name: plane, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}"
+WIDE = "{name: uniform, low: -20, high: 20}"
 
-def test_the_first_loss_is_that_of_an_untrained_network_beside_ln_k(make_experiment):
+
+def test_the_first_loss_is_that_of_untrained_networks_beside_ln_k(make_experiment):
     experiment = make_experiment()
     checks = run_checks(experiment)
     first = checks.checks[0]
-    network = experiment.context().model.eval()
-    with torch.no_grad():
-        z, y = network(experiment.train.x).double(), experiment.train.y.double()
-    loss = (z.exp().log1p() - y * z).mean().item()
+    y, losses = experiment.train.y.double(), []
+    for draw in range(DRAWS):
+        seed = derive_seed(experiment.config.seed, draw)
+        network = experiment.context(experiment.config.model_copy(update={"seed": seed})).model.eval()
+        with torch.no_grad():
+            z = network(experiment.train.x).double()
+        losses.append((z.exp().log1p() - y * z).mean().item())
     assert first.passed
-    assert first.evidence == f"{loss:.4g} before the first step; chance: ln 2 = {math.log(2):.4g}"
+    assert first.evidence.startswith(
+        f"{np.mean(losses):.4g} before the first step, the mean over 32 draws of the initial weights; "
+        f"chance: ln 2 = {math.log(2):.4g}, near: up to "
+    )
 
 
-PLANE = "dataset={name: plane, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}"
+@pytest.mark.parametrize(("loss", "passed"), [(1.0, True), (2.9, True), (5.76, False), (4.5, False), (0.5, False)])
+def test_only_a_first_loss_near_chance_passes(make_experiment, monkeypatch, loss, passed):
+    """Outputs of Glorot's last layer have a variance of 2, so that the squared error is about 1 + 2."""
+    monkeypatch.setattr("mlcli.diagnosis.checks._loss", lambda context, rows: loss)
+    experiment = make_experiment(PLANE)
+    assert check_initial_loss(experiment, experiment.context()).passed is passed
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [["features.scale=none", "model.activation=relu", "features.derive={big: 1000 * x1}"], [f"model.init={WIDE}"]],
+)
+def test_large_inputs_and_initial_weights_do_not_pass(make_experiment, sets):
+    experiment = make_experiment(PLANE, *sets)
+    assert check_initial_loss(experiment, experiment.context()).passed is False
+
+
+@pytest.mark.parametrize("sets", [[], ["model.activation=relu"], ["model.hidden=[]"], ["model.hidden=[32, 32]"]])
+@pytest.mark.parametrize("dataset", ["xor", "plane"])
+def test_initial_weights_of_every_kind_pass(make_experiment, dataset, sets):
+    experiment = make_experiment(f"dataset.name={dataset}", *sets)
+    assert check_initial_loss(experiment, experiment.context()).passed
+
+
+def mean_weight(experiment, weight):
+    """Of rows whose first class has this weight and whose second has 1."""
+    return np.where(experiment.train.y.numpy() == 0, weight, 1.0).mean()
+
+
+@pytest.mark.parametrize(
+    ("sets", "formula", "expected"),
+    [
+        ([], "ln 2", lambda experiment: math.log(2)),
+        (["model.output=softmax"], "ln 2", lambda experiment: math.log(2)),
+        (["loss={name: bce, label_smoothing: 0.2}"], "ln 2", lambda experiment: math.log(2)),
+        (["loss={name: focal, gamma: 2}"], "(1 − 1/2)^2 × ln 2", lambda experiment: math.log(2) / 4),
+        (["loss.name=hinge"], "max(0, 1 − 0)", lambda experiment: 1.0),
+        (["loss.name=mse", "model.output=sigmoid"], "(1 − 1/2)²", lambda experiment: 0.25),
+        (
+            ["loss={name: bce, class_weights: {'-1': 3}}"],
+            "the mean class weight,",
+            lambda experiment: mean_weight(experiment, 3) * math.log(2),
+        ),
+        ([PLANE], "the loss of 0 for the standardised target", lambda experiment: 1.0),
+        (
+            [PLANE, "loss={name: mae}"],
+            "the loss of 0 for the standardised target",
+            lambda experiment: experiment.train.y.abs().mean().item(),
+        ),
+        (
+            [PLANE, "loss={name: quantile, q: 0.9}"],
+            "the loss of the 0.9-quantile",
+            lambda experiment: min(
+                mean_pinball_loss(y, np.full(len(y), other), alpha=0.9)
+                for y in [experiment.train.y[:, 0].double().numpy()]
+                for other in y
+            ),
+        ),
+    ],
+)
+def test_the_chance_loss_stands_beside_its_formula(make_experiment, sets, formula, expected):
+    experiment = make_experiment(*sets)
+    evidence = check_initial_loss(experiment, experiment.context()).evidence
+    assert f"{formula} = {expected(experiment):.4g}, near: up to " in evidence
 
 
 def test_chance_is_the_best_constant_of_the_loss(make_experiment):
@@ -49,14 +126,6 @@ def test_chance_of_counts_is_half_the_deviance_from_their_mean():
     cost = build_cost(PoissonLoss(name="poisson"), task, torch.device("cpu"))
     expected = mean_poisson_deviance(counts, np.full((4, 1), 2.5)) / (2 * 2.5)
     assert measure_chance(cost, task, task.standardise(counts)).uniform_loss == pytest.approx(expected)
-
-
-def test_weighted_chance_is_not_called_ln_k(make_experiment):
-    first = make_experiment().task.classes[0]
-    experiment = make_experiment(f"loss={{name: bce, class_weights: {{'{first}': 3}}}}")
-    evidence = check_initial_loss(experiment, experiment.context()).evidence
-    assert "; chance: " in evidence
-    assert "ln 2" not in evidence
 
 
 @pytest.mark.parametrize(
@@ -130,3 +199,13 @@ def test_an_automatic_batch_size_does_not_move_the_rates(make_experiment):
 
 def test_a_test_that_ends_at_once_still_suggests():
     assert RateRange(2.0, (1e-3, 1.1e-3), (1.5, 1.0), 1.2e-3).suggested == pytest.approx(1.1e-4)
+
+
+@pytest.mark.parametrize(("passed", "shown"), [(True, False), (False, True), (None, True)])
+def test_no_rate_is_suggested_where_the_configured_one_passes(passed, shown):
+    checks = Checks((Check("first_loss", "", True, ""), Check("learning_rate", "", passed, "")), RATES)
+    assert checks.suggested_rate == (RATES.suggested if shown else None)
+    assert checks.to_json()["learning_rate_test"]["suggested"] == checks.suggested_rate
+    assert Checks(checks.checks, None).suggested_rate is None
+    texts = [text.get_text() for text in draw_rates(RATES, 0.01, checks.suggested_rate).axes[0].texts]
+    assert [text.split()[0] for text in texts] == ["configured", *["suggested"] * shown]

@@ -116,8 +116,9 @@ def test_wrong_labels_by_confident_learning():
     usual = [p[labels == 0].mean(), (1 - p)[labels == 1].mean()]
     assert usual == pytest.approx([0.5, 0.7])
     forest = ForestFacts(np.arange(8) + 10, np.eye(2)[labels], probabilities)
-    facts = suspect_labels(forest)
-    assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, counted from 1 among all
+    facts = suspect_labels(forest, np.arange(1, 19))
+    assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, which are 11 and 14 of the training rows, from 0
+    assert suspect_labels(forest, np.arange(100, 1900, 100)).suspects == (1200, 1500)
     assert facts.all_errors == pytest.approx(2 / 8)  # rows 1 and 4; row 2 is undecided
     assert facts.n_confident == 2
     assert facts.error_rate == pytest.approx(0.5)  # the most confident are rows 0, right, and 1, wrong

@@ -1,7 +1,9 @@
 """`mlcli improve --diagnose`: checks, findings and the next configuration."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 
 from mlcli.config.loading.dump import dump_config
@@ -130,3 +132,39 @@ def test_a_run_without_problems_says_so(capsys, make_config, tmp_path):
 def test_names_from_the_data_are_harmless_on_the_screen(capsys):
     show_findings(Screen(), "iris/001", [Finding("a", "b", "column '\x1b[2J\n'", ("drop \x1b[31m it",))])
     assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("drawn", [0, 3])
+def test_suspect_labels_are_rows_of_the_file(mlcli, tmp_path, monkeypatch, drawn):
+    """Two clouds far apart; a fifth of the labels are wrong, and rows without a target are dropped before them."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(drawn)
+    truth, wrong = rng.integers(0, 2, 400), rng.random(400) < 0.2
+    x = rng.normal(4.0 * truth[:, None], 1.0, (400, 2))
+    labels = np.where(np.arange(400) % 10 < 2, "", np.where(truth == wrong, "no", "yes"))
+    rows = [f"{a:.4f},{b:.4f},{label}" for (a, b), label in zip(x, labels, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    (tmp_path / "t.yaml").write_text(
+        "dataset: {name: csv, path: t.csv, target: y, split: {test: 0.1, valid: 0.2}, missing: {drop_rows: true}}\n"
+        "model: {hidden: [4]}\ntraining: {epochs: 5}\n"
+    )
+    found = {
+        one["name"]: one
+        for one in mlcli("improve", "t.yaml", "--diagnose", "--json", "-S", f"seed={drawn}").json["findings"]
+    }
+    listed = re.search(r"the first of which is 1: ([\d, ]+)", found["label_noise"]["evidence"])[1]
+    suspects = [int(number) - 1 for number in listed.rstrip(", ").split(", ")]
+    assert len(suspects) == 8
+    assert wrong[suspects].sum() >= 7
+    assert all(labels[suspects])
+
+
+def test_a_passing_rate_has_no_suggestion_beside_it(mlcli, make_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(dump_config(make_config()))
+    result = mlcli("improve", "small.yaml", "--diagnose", "--json")
+    assert result.json["checks"][2]["passed"] is True
+    assert result.json["learning_rate_test"]["suggested"] is None
+    folder = next((tmp_path / "runs" / "small").glob("improve-*"))
+    assert json.loads((folder / "diagnosis.json").read_text())["learning_rate_test"]["suggested"] is None
+    assert "suggested" not in mlcli("improve", "small.yaml", "--diagnose").err

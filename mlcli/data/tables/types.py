@@ -97,6 +97,7 @@ class SourceRead:
     test      : separate test rows, with the same columns and kinds
     task      : as dataset.task says, or inferred from the target's cells
     split_key : split.column, aligned with rows: Float64, String (ids, names, ISO dates) or Datetime; not a feature
+    numbers   : int64 (n,), the number in its file, from 1, of each of rows; None where rows are all of them, in order
     """
 
     rows: Dataset
@@ -104,16 +105,21 @@ class SourceRead:
     task: TaskKind
     split_key: pl.Series | None = None
     cleaning: CleaningReport | None = None
+    numbers: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The rows of each split; valid and test may have no rows."""
+    """The rows of each split; valid and test may have no rows.
+
+    numbers : int64 (n,), the number in its file, from 1, of each training row; None where rows come from no source
+    """
 
     train: Dataset
     valid: Dataset
     test: Dataset
     task: TaskKind
+    numbers: np.ndarray | None = None
 
     def __getitem__(self, name: SplitName) -> Dataset:
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]

@@ -247,8 +247,8 @@ def draw_search(scores: Sequence[float | None], best: Sequence[float | None], me
 
 
 @style()
-def draw_rates(rates: RateRange, lr: float) -> Figure:
-    """Loss over learning rate, with the configured rate and the suggested one."""
+def draw_rates(rates: RateRange, lr: float, suggested: float | None) -> Figure:
+    """Loss over learning rate, with the configured rate and any suggested one."""
     end = f"diverges at {rates.limit:.2g}" if rates.limit is not None else "does not diverge"
     figure = new_figure(
         f"The loss is lowest at a learning rate of {rates.best_rate:.2g} and {end}",
@@ -256,7 +256,7 @@ def draw_rates(rates: RateRange, lr: float) -> Figure:
     )
     axes = figure.add_subplot(xlabel="optimizer.lr (log scale)", ylabel="loss", xscale="log")
     axes.plot(rates.rates, [min(loss, 1.2 * rates.start) for loss in rates.losses], color=PALETTE[0])
-    marks = ((lr, "configured", INK), (rates.suggested, "suggested", PALETTE[1]))
+    marks = [(lr, "configured", INK)] + ([] if suggested is None else [(suggested, "suggested", PALETTE[1])])
     for rate, _, color in marks:
         axes.axvline(rate, color=color, linewidth=1, linestyle=(0, (4, 3)))
     axes.autoscale_view()
