@@ -80,6 +80,7 @@ model: {{hidden: [32], activation: relu}}
 optimizer: {{name: adam, lr: 0.01}}
 training: {{epochs: 40, batch_size: 32, early_stopping: {{metric: loss, patience: 8}}}}
 """
+PARTS = "{by: given, column: part}"
 WITHOUT_STOPPING = "training.early_stopping=null"
 DEEP = "[{}]".format(", ".join(["24"] * 9))
 
@@ -135,14 +136,14 @@ FAULTS = {
     "shuffled target": Fault(("no_signal",), damage=tables.shuffled),
     "large column": Fault(("unscaled_inputs",), ("features.scale=none",), tables.enlarged),
     "class without validation rows": Fault(
-        ("class_missing",), damage=tables.unmeasured, split="{by: given, column: part}", suits=has_classes
+        ("class_missing",), damage=tables.unmeasured, split=PARTS, suits=has_classes
     ),
     "one row in 21 of a class": Fault(("imbalance_ignored",), damage=tables.outnumbered, suits=has_classes),
     "four epochs": Fault(("still_improving",), ("optimizer.lr=0.002", "training={epochs: 5, batch_size: 32}")),
     "a fifth of the labels": Fault(("label_noise",), damage=tables.mislabelled, suits=lambda table: table.clear),
     "mistyped targets": Fault(("outliers",), damage=tables.mistyped, suits=has_numbers),
     "stretched rows": Fault(
-        ("outliers", "worse_than_linear"), ("model.activation=tanh",), tables.stretched, "{by: given, column: part}", has_numbers
+        ("outliers", "worse_than_linear"), ("model.activation=tanh",), tables.stretched, PARTS, has_numbers
     ),
 }  # fmt: skip
 HEALTHY_NETWORKS = {
