@@ -146,9 +146,11 @@ FAULTS = {
         ("outliers", "worse_than_linear"), ("model.activation=tanh",), tables.stretched, PARTS, has_numbers
     ),
 }  # fmt: skip
+# Early stopping ends these.
+LONG = "training.epochs=150"
 HEALTHY_NETWORKS = {
-    "32 relu": (),
-    "16 tanh": ("model={hidden: [16], activation: tanh}", "optimizer={name: adamw, lr: 0.02, l2: 0.01}"),
+    "32 relu": (LONG,),
+    "16 tanh": ("model={hidden: [16], activation: tanh}", "optimizer={name: adamw, lr: 0.02, l2: 0.01}", LONG),
 }
 
 

@@ -98,7 +98,8 @@ def boundary(n):
 
 def rates(lr, low, high):
     losses = (*np.linspace(1.0, 0.2, 20), *np.linspace(0.2, 5.0, 10))
-    return draw_rates(RateRange(1.0, tuple(np.geomspace(low, high, 30).tolist()), losses, high), lr)
+    rates = RateRange(1.0, tuple(np.geomspace(low, high, 30).tolist()), losses, high)
+    return draw_rates(rates, lr, rates.suggested)
 
 
 def roc(n, draw=draw_roc):
