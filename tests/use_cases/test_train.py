@@ -1,5 +1,6 @@
 """What more epochs make of the learning rate."""
 
+import json
 import math
 from types import SimpleNamespace
 
@@ -56,3 +57,15 @@ def test_a_warmup_that_is_over_was_shorter_than_it_would_be():
 def test_nothing_is_said_of_a_plain_resume_or_before_the_first_step():
     assert lines({"name": "cosine"}, before=20) == []
     assert lines({"name": "cosine"}, epochs_done=0) == []
+
+
+def test_metrics_are_watched_after_each_epoch(workspace, mlcli):
+    """The log loss is the mean cross-entropy, which is the validation loss."""
+    watch = ["-S", "training.watch=[log_loss, roc_auc]"]
+    assert mlcli("train", "configs/iris.yaml", "-q", "-S", "training.epochs=2", *watch).code == 0
+    lines = (workspace / "runs/iris/001/metrics.jsonl").read_text().splitlines()
+    epochs = [json.loads(line) for line in lines]
+    assert len(epochs) == 2
+    for epoch in epochs:
+        assert list(epoch["valid_metrics"]) == ["log_loss", "roc_auc", "accuracy"]
+        assert epoch["valid_metrics"]["log_loss"] == pytest.approx(epoch["valid_loss"], rel=1e-5)
