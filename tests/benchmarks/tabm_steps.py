@@ -1,19 +1,21 @@
 """Steps of TabM a second beside those of its authors' package: python -m tests.benchmarks.tabm_steps.
 
-Both train the same network on the same rows, on one thread; two processes take turns. The time is that of the
-processor, which other processes disturb least. The package is trained in float32 as its page shows: by torch's own
-optimizers, `torch.optim.Muon` with AdamW beside it, and `clip_grad_norm_`. mlcli's precision is its choice: bfloat16
-on processors that multiply it faster, else float32.
+It needs the packages of `pip install .[test]`.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import itertools
 import multiprocessing
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -29,9 +31,12 @@ from mlcli.features.state import FeatureLayout
 from mlcli.models.fit_task import fit_task
 from mlcli.training.context import TensorDataset, TrainingContext, build_context
 from mlcli.training.loop import new_state, optimizer_step, row_order, take_batch
+from tests.benchmarks.folders import ROOT
+from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.table import duration, table
 
 MEMBERS, UNITS, BINS, WIDTH, CLIP = 16, 128, 32, 12, 1.0
+PAGE = ROOT / "docs" / "tabm.md"
 Step = Callable[[], object]
 
 
@@ -54,31 +59,61 @@ SHAPES = (
 
 
 def main() -> None:
-    """Measure every shape with both optimizers, with and without dropout; print a table."""
+    """Measure every shape with both optimizers, with and without dropout; print the page."""
     options = parse_options()
     rows = []
-    with Worker(our_step) as ours, Worker(their_step) as theirs:
-        for shape, optimizer, dropout in itertools.product(SHAPES, ("adamw", "muon"), (0.0, 0.1)):
-            if not shape.name.startswith(options.only):
-                continue
-            for worker in (ours, theirs):
-                worker.ask(shape, optimizer, dropout, options.precision)
-            turns = [(ours.ask(options.seconds), theirs.ask(options.seconds)) for _ in range(options.runs)]
-            cells = [duration(statistics.median(times)) for times in zip(*turns, strict=True)]
-            ratio = statistics.median(b / a for a, b in turns)
-            rows.append([f"{shape.name}, batch {shape.batch}", optimizer, f"{dropout:g}", *cells, f"{ratio:.2f}"])
-            print("  ".join(rows[-1]), flush=True)
-    print(table(("table", "optimizer", "dropout", "mlcli, a step", "tabm", "ratio"), rows))
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(make)) for make in CONTENDERS]
+        for case in itertools.product(SHAPES, ("adamw", "muon"), (0.0, 0.1)):
+            if case[0].name.startswith(options.only):
+                rows.append(measure_case(workers, *case, options.runs, options.seconds))
+                print("  ".join(rows[-1]), file=sys.stderr, flush=True)
+    page = describe(rows, options.runs)
+    print(page)
+    if options.write:
+        PAGE.write_text(page)
 
 
 def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.tabm_steps", description=__doc__)
     parser.add_argument("--only", default="", metavar="NAME", help="the shapes whose names begin so")
-    parser.add_argument("--precision", default="auto", help="mlcli's: float32, bfloat16 or auto (auto)")
     parser.add_argument("--runs", type=int, default=9, help="turns of each (9)")
-    parser.add_argument("--seconds", type=float, default=0.4, help="of a turn (0.4)")
+    parser.add_argument("--seconds", type=float, default=0.2, help="of a turn (0.2)")
+    parser.add_argument("--write", action="store_true", help="write docs/tabm.md")
     return parser.parse_args()
+
+
+def measure_case(
+    workers: Sequence[Worker], shape: Shape, optimizer: str, dropout: float, runs: int, seconds: float
+) -> list[str]:
+    """A row of the table: median times of a step, and medians over the turns of the package's time by mlcli's."""
+    for worker in workers:
+        worker.ask(shape, optimizer, dropout)
+    turns = [[worker.ask(seconds) for worker in workers] for _ in range(runs)]
+    times = [duration(statistics.median(own)) for own in zip(*turns, strict=True)]
+    ratios = [statistics.median(turn[-1] / turn[index] for turn in turns) for index in range(len(workers) - 1)]
+    return [f"{shape.name}, batch {shape.batch}", optimizer, f"{dropout:g}", *times, *(f"{r:.2f}" for r in ratios)]
+
+
+def describe(rows: Iterable[Sequence[str]], runs: int) -> str:
+    """The page: the table, and how it was measured."""
+    head = ("table", "optimizer", "dropout", "mlcli", "in float32", "tabm", "times as fast", "in float32")
+    return f"""# TabM beside its authors' package
+
+Made by `python -m tests.benchmarks.tabm_steps --write` on {datetime.date.today():%d %B %Y}. Time of a training step of
+the same network: {MEMBERS} members, two hidden layers of {UNITS} units, piecewise-linear embeddings (version B, width
+{WIDTH}, {BINS} bins), gradients clipped to a norm of {CLIP:g}.
+
+{table(head, rows)}
+Machine: {describe_machine()}.
+Versions: tabm {version("tabm")}, rtdl_num_embeddings {version("rtdl_num_embeddings")}, torch {torch.__version__}.
+
+Medians of {runs} turns, which three processes take one after the other, on one thread each. The time is that of the
+processor, which other processes disturb least. mlcli chooses the precision of hidden layers: bfloat16 where the
+processor multiplies it faster, else float32, which is measured too. The package is trained in float32 as its page
+shows: by torch's own AdamW, `torch.optim.Muon` beside it (in bfloat16, as it is), and `clip_grad_norm_`.
+"""
 
 
 class Worker:
@@ -133,7 +168,7 @@ def make_rows(shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(x), torch.from_numpy(codes).long(), torch.from_numpy(y)
 
 
-def our_step(shape: Shape, optimizer: str, dropout: float, precision: str) -> Step:
+def our_step(shape: Shape, optimizer: str, dropout: float, precision: str = "auto") -> Step:
     """A step of mlcli's own loop; categories are one-hot, as in the package."""
     x, codes, y = make_rows(shape)
     one_hot = [functional.one_hot(codes[:, i], k).float() for i, k in enumerate(shape.cardinalities)]
@@ -170,7 +205,7 @@ def stepper(context: TrainingContext) -> Step:
     return lambda: optimizer_step(context, state, next(batch))
 
 
-def their_step(shape: Shape, optimizer: str, dropout: float, _: str) -> Step:
+def their_step(shape: Shape, optimizer: str, dropout: float) -> Step:
     """A step of the package's network in a plain loop of torch."""
     x, codes, y = make_rows(shape)
     network = their_network(shape, x, dropout)
@@ -218,6 +253,8 @@ def their_optimizers(network: nn.Module, name: str) -> list[optim.Optimizer]:
     adamw = optim.AdamW(rest, lr=0.002, weight_decay=0.003)
     return [optim.Muon(hidden, lr=0.017, weight_decay=0.003), adamw] if hidden else [adamw]
 
+
+CONTENDERS = (our_step, partial(our_step, precision="float32"), their_step)
 
 if __name__ == "__main__":
     main()
