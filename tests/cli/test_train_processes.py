@@ -90,7 +90,7 @@ def test_processes_of_one_machine_leave_the_bytes_of_one(slow, alone, spawn):
 
 
 def test_killed_on_two_and_resumed_on_four_gives_the_bytes_of_one(slow, spawn, mlcli):
-    longer = ("-q", "-S", "training.epochs=60")
+    longer = ("-q", "-S", "training.epochs=20")
     assert mlcli("train", "slow.yaml", *longer).code == 0
     process = spawn("train", "slow.yaml", *longer, "--processes", 2)
     metrics = slow / "runs/slow/002/metrics.jsonl"
@@ -126,6 +126,16 @@ def test_a_fault_ends_both_with_one_message_and_a_run_that_resumes(slow, alone, 
     assert json.loads((slow / "runs/slow/002/manifest.json").read_text())["status"] in ("running", "interrupted")
     resumed = mlcli("train", "--resume", "slow/002", "-q")
     assert resumed.code == 0, resumed.err
+    assert digests(slow / "runs/slow/002") == alone
+
+
+def test_what_torchrun_starts_again_resumes(slow, alone):
+    fault = "os.environ['TORCHELASTIC_RESTART_COUNT'] == '0' and os.kill(os.getpid(), signal.SIGKILL)"
+    (slow / "program.py").write_text(PROGRAM.format(rank="1", fault=fault))
+    options = ["--standalone", "--max-restarts=1", "--nproc-per-node=2", "--monitor-interval=0.1"]
+    command = [sys.executable, "-m", "torch.distributed.run", *options, "program.py", "train", "slow.yaml", "-q"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=240)
+    assert done.returncode == 0, done.stderr.decode()
     assert digests(slow / "runs/slow/002") == alone
 
 
