@@ -20,6 +20,7 @@ from mlcli.io.text import counted
 from mlcli.models.task import FittedTask, Regression
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import (
+from mlcli.training.state import derive_seed
     derive_seed,
     new_state,
     optimizer_step,
