@@ -20,8 +20,6 @@ from mlcli.io.text import counted
 from mlcli.models.task import FittedTask, Regression
 from mlcli.training.context import TensorDataset, TrainingContext
 from mlcli.training.loop import (
-from mlcli.training.state import derive_seed
-    derive_seed,
     new_state,
     optimizer_step,
     outputs_of,
@@ -30,6 +28,7 @@ from mlcli.training.state import derive_seed
     train_model,
 )
 from mlcli.training.losses import loss_name
+from mlcli.training.state import derive_seed
 
 # Initial weights that are drawn, and rows: by a single draw the loss may be several times the chance loss.
 DRAWS, INITIAL_SAMPLE = 32, 512

@@ -22,8 +22,8 @@ from mlcli.diagnosis.checks import (
 from mlcli.diagnosis.experiment import measure_chance
 from mlcli.models.task import Regression
 from mlcli.reports.figures.learning import draw_rates
-from mlcli.training.loop import derive_seed
 from mlcli.training.losses import build_cost
+from mlcli.training.state import derive_seed
 
 PLANE = "dataset={name: plane, rows: 160, noise: 0.0, split: {test: 0, valid: 0.25}}"
 WIDE = "{name: uniform, low: -20, high: 20}"
