@@ -88,7 +88,7 @@ def test_estimates(campaign, workspace, monkeypatch, name):
         ("model.hidden=[1000000, 1000000]", "model.hidden: training 1,000,0"),
         (
             "model={name: tabm, members: 500, hidden: [20000]}",
-            "training.batch_size: a step of 16 rows, each of 10,001,000 numbers, takes about 2.2 GB",
+            "training.batch_size: a step of 16 rows, each of 10,001,000 numbers, takes about 1.9 GB",
         ),
         ("dataset.rows=10000000", "spiral: reading 10,000,000 points takes about 1.2 GB"),
     ],
