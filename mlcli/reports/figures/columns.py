@@ -112,7 +112,8 @@ def draw_plane(
     colours = palette[np.array(group, dtype=int)] if groups else palette[0]
     size = 26 if len(x) <= 300 else 12
     axes.scatter(x, y, c=colours, s=size, edgecolors=PAPER, linewidths=0.5, alpha=0.85)
-    keys = [(1 - k / max(1, len(groups)), shorten(name), str(palette[k])) for k, name in enumerate(groups)]
+    # Below each other from the top on: labels are pushed apart.
+    keys = [(1 - 1e-6 * k, shorten(name), str(palette[k])) for k, name in enumerate(groups)]
     label_at_right(axes, keys)
     for axis in (axes.xaxis, axes.yaxis):
         shorten_ticks(axis)

@@ -150,7 +150,7 @@ def draw_decision_boundary(
     axes.scatter(x, y, c=palette[truth[shown]], s=_point_size(len(shown)), edgecolors=PAPER, linewidths=0.6)
     # Also a class without points here has its colour in the legend.
     n_classes = len(classes)
-    keys = [(1 - k / n_classes, shorten(name), color_of(k, n_classes)) for k, name in enumerate(classes)]
+    keys = [(1 - 1e-6 * k, shorten(name), color_of(k, n_classes)) for k, name in enumerate(classes)]
     label_at_right(axes, keys)
     return figure
 
