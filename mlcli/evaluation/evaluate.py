@@ -15,6 +15,8 @@ from mlcli.data.tables.types import SplitName
 from mlcli.errors import UsageError
 from mlcli.evaluation.baselines import Baseline
 from mlcli.evaluation.cross_validation import FoldScores
+from mlcli.evaluation.effects import Effects
+from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.refit import SeedScores
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder, write_file, write_json
@@ -71,6 +73,7 @@ class Evaluation:
     interval     : level of the intervals, or sets of classes, whose coverage was asked for
     coverage     : theirs
     seeds, folds : scores of the same training repeated, where it was asked for
+    importances  : of the columns, and effects of the most important ones; None where they were not measured
     """
 
     split: SplitName
@@ -91,6 +94,8 @@ class Evaluation:
     targets: tuple[TargetScores, ...] = ()
     interval: float | None = None
     coverage: tuple[Coverage, ...] = ()
+    importances: Importances | None = None
+    effects: Effects | None = None
 
     @property
     def headline(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from mlcli.data.tables.frames import rows_at
 from mlcli.data.tables.types import Dataset, Images, Table
+from mlcli.evaluation.related import group_related
 from mlcli.metrics.catalog import Score
-from mlcli.metrics.measure import measure
+from mlcli.metrics.measure import is_imbalanced, measure
+from mlcli.metrics.probabilities import ranking_scores
 from mlcli.models.task import FittedTask, Predictions
 
 Predict = Callable[[Dataset], Predictions]
+# Rows, and how many of them are drawn.
+Stratum = tuple[NDArray[np.int64], int]
 # Each repeat draws its own rows and shuffles them anew.
 N_REPEATS = 10
 # Rows predicted at most in a repeat, over all columns and for one column, so that all of it takes seconds.
@@ -27,12 +31,20 @@ T_QUANTILE = 2.262
 
 @dataclass(frozen=True)
 class Importance:
-    """By how much the score worsens without the column: mean over the repeats, and its 95 % interval."""
+    """By how much the score worsens without these columns: mean over the repeats, and its 95 % interval.
 
-    name: str
+    columns : one, or several that are strongly related and were shuffled together
+    """
+
+    columns: tuple[str, ...]
     loss: float
     low: float
     high: float
+
+    @property
+    def name(self) -> str:
+        """All of its columns."""
+        return ", ".join(self.columns)
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Importances:
 
     metric, unit : of the score
     n_rows       : rows drawn in each repeat
+    by_class     : whether rows of rare classes were drawn more often, and count less for it
     """
 
     metric: str
@@ -48,12 +61,26 @@ class Importances:
     n_rows: int
     columns: tuple[Importance, ...]
     reason: str | None = None
+    by_class: bool = False
+
+    @property
+    def related(self) -> tuple[Importance, ...]:
+        """Those of several columns."""
+        return tuple(own for own in self.columns if len(own.columns) > 1)
 
 
 def measure_importance(
-    task: FittedTask, data: Dataset, truth: np.ndarray, predict: Predict, headline: Score, seed: int
+    task: FittedTask,
+    data: Dataset,
+    truth: np.ndarray,
+    predictions: Predictions,
+    predict: Predict,
+    headline: Score,
+    seed: int,
 ) -> Importances:
-    """Shuffle one column after another and measure the headline again.
+    """Shuffle one column, or one group of related columns, after another, and measure the headline again.
+
+    predictions : for the rows of data
 
     Each repeat draws rows with replacement, so that the repeats differ as much as other rows like these would.
     """
@@ -66,21 +93,47 @@ def measure_importance(
         reason = f"{len(data.features):,} columns are too many to shuffle one by one (at most {MAX_COLUMNS})"
     if isinstance(data, Images) or reason:
         return Importances(headline.name, headline.unit, 0, (), reason or "images have no columns")
-    n_rows = min(len(data), MAX_ROWS, MAX_PREDICTED // len(data.features))
     rng = np.random.default_rng(seed)
-    losses = np.stack([_losses(task, data, truth, predict, headline, n_rows, rng) for _ in range(N_REPEATS)])
+    groups = group_related(rows_at(data.rows, rng.permutation(len(data))[:MAX_ROWS]), data.features)
+    strata = draw_strata(task, truth, predictions, min(len(data), MAX_ROWS, MAX_PREDICTED // len(groups)))
+    losses = np.stack([_losses(task, data, truth, predict, headline, strata, groups, rng) for _ in range(N_REPEATS)])
     means = losses.mean(axis=0)
-    # A loss over m of n rows has m / n of its variance when it is taken over all n; the mean of the repeats adds
-    # 1 / N_REPEATS of it, because their number is small.
-    halves = T_QUANTILE * np.sqrt(n_rows / len(data) + 1 / N_REPEATS) * losses.std(axis=0, ddof=1)
+    # A loss over m of n rows has m / n of its variance when it is taken over all n, at most that of the stratum drawn
+    # most of; the mean of the repeats adds 1 / N_REPEATS of it, because their number is small.
+    share = max(count / len(rows) for rows, count in strata)
+    halves = T_QUANTILE * np.sqrt(share + 1 / N_REPEATS) * losses.std(axis=0, ddof=1)
     found = (
-        Importance(column.name, mean, mean - half, mean + half)
-        for column, mean, half in zip(data.features, means.tolist(), halves.tolist(), strict=True)
+        Importance(names, mean, mean - half, mean + half)
+        for names, mean, half in zip(groups, means.tolist(), halves.tolist(), strict=True)
         if np.isfinite(mean)
     )
     columns = tuple(sorted(found, key=lambda column: -column.loss))
     reason = None if columns else f"{headline.name} is undefined on the sampled rows"
-    return Importances(headline.name, headline.unit, n_rows, columns, reason)
+    n_rows = sum(count for _, count in strata)
+    return Importances(headline.name, headline.unit, n_rows, columns, reason, len(strata) > 1)
+
+
+def draw_strata(task: FittedTask, truth: np.ndarray, predictions: Predictions, n_rows: int) -> list[Stratum]:
+    """Which rows to draw about n_rows from: all alike, or those of imbalanced classes by class.
+
+    Each class gives as many rows as it has, up to an even share; the largest one gets two. Of a class that is not
+    drawn whole, half of the rows are the ones that the model takes most for another class: few as they are, they
+    decide the precision of a rare class.
+    """
+    if not is_imbalanced(task):
+        return [(np.arange(len(truth)), n_rows)]
+    own = ranking_scores(predictions)[np.arange(len(truth)), truth]
+    order = np.argsort(own, kind="stable")
+    classes = sorted((order[truth[order] == label] for label in np.unique(truth)), key=len)
+    strata, left = [], n_rows
+    for number, rows in enumerate(classes, 1):
+        shares = len(classes) - number + 2 if number < len(classes) else 1
+        count = min(len(rows), max(left // shares, 1))
+        left -= count
+        hard = count // 2 if count < len(rows) else 0
+        strata += [(rows[:hard], hard)] if hard else []
+        strata.append((rows[hard:], count - hard))
+    return strata
 
 
 def _losses(
@@ -89,16 +142,24 @@ def _losses(
     truth: np.ndarray,
     predict: Predict,
     headline: Score,
-    n_rows: int,
+    strata: Sequence[Stratum],
+    groups: Sequence[Sequence[str]],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """One repeat: by how much the score of the same rows worsens without each column, (n_columns,); NaN: undefined."""
-    places = rng.integers(len(data), size=n_rows)
-    known, frame = truth[places], rows_at(data.rows, places)
-    order = rng.permutation(n_rows)
-    variants = [frame, *(frame.with_columns(pl.col(column.name).gather(order)) for column in data.features)]
+    """One repeat: by how much the score of the same rows worsens without each group, (n_groups,); NaN: undefined.
+
+    The cells that replace a group's are those of rows drawn from all, whatever the strata are.
+    """
+    places = np.concatenate([rows[rng.integers(len(rows), size=count)] for rows, count in strata])
+    weights = np.concatenate([np.full(count, len(rows) / count) for rows, count in strata])
+    n_rows, known = len(places), truth[places]
+    both = rows_at(data.rows, np.concatenate([places, rng.integers(len(data), size=n_rows)]))
+    frame, others = both[:n_rows], both[n_rows:]
+    variants = [frame, *(frame.with_columns(others[name] for name in names) for names in groups)]
     predictions = predict(Table(pl.concat(variants), data.features, ()))
     parts = [predictions.at(slice(start, start + n_rows)) for start in range(0, len(predictions), n_rows)]
-    scores = np.array([measure(task, known, part, [headline.name])[0].value for part in parts], dtype=np.float64)
+    counted = weights if len(strata) > 1 else None
+    found = [measure(task, known, part, [headline.name], weights=counted)[0].value for part in parts]
+    scores = np.array(found, dtype=np.float64)
     losses: NDArray[np.float64] = scores[0] - scores[1:] if headline.higher_is_better else scores[1:] - scores[0]
     return losses

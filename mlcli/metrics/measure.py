@@ -40,6 +40,7 @@ def measure(
     confidence: float | None = None,
     seed: int = 0,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> list[Score]:
     """Score predictions.
 
@@ -50,6 +51,7 @@ def measure(
                  the largest error, which no resample can exceed, has none
     groups     : int64 (n,), the group of each row, where rows of one group are alike: resamples are of whole groups,
                  for accuracy too
+    weights    : float64 (n,), of the rows of classes, 1 at least; without intervals
 
     Raises ConfigError for a metric that does not suit the task.
     """
@@ -57,7 +59,7 @@ def measure(
     if reason := why_unmeasurable(predictions):
         return [_build_score(task, CATALOG[name], None, reason) for name in chosen]
     resampler = Resampler(seed) if confidence is not None and len(truth) > 1 else None
-    (sample,) = sample_scores(task, truth, [predictions], chosen, resampler, groups)
+    (sample,) = sample_scores(task, truth, [predictions], chosen, resampler, groups, weights)
     n_independent = len(truth) if groups is None else None
     scores = []
     for facts in map(CATALOG.__getitem__, chosen):

@@ -92,12 +92,14 @@ def sample_scores(
     names: Sequence[str],
     resampler: Resampler | None = None,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> list[ScoredSample]:
     """Measure several models' predictions of the same rows; each resample is of the same rows for all of them.
 
     truth  : as `task.truth` gives it, with one row at least
     names  : metrics that suit the task
     groups : int64 (n,), the group of each row, where whole groups are drawn
+    weights : float64 (n,), of the rows of classes, 1 at least; without resamples, which draw rows of equal weight
     """
     groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
     blocks = Blocks.draw(len(truth), groups, resampler.seed) if resampler and len(truth) > MAX_SINGLE_ROWS else None
@@ -110,9 +112,9 @@ def sample_scores(
         groups = None if groups is None else groups[order]
     with np.errstate(over="ignore", invalid="ignore"):
         of_rows = [_row_groups(task, truth, model, names) for model in models]
-        parts = [_Cells(np.ones(len(truth), np.int32), of_rows, groups)]
+        parts = [_Cells(np.ones(len(truth), np.int32) if weights is None else weights, of_rows, groups)]
         if isinstance(task, Classification):
-            parts.append(_decision_cells(len(task.classes), truth, models, names, groups))
+            parts.append(_decision_cells(len(task.classes), truth, models, names, groups, weights))
         values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
         if blocks is not None and of_rows[0]:
             parts[0] = parts[0].in_blocks(blocks, values[0])
@@ -154,6 +156,7 @@ def _decision_cells(
     models: Sequence[Predictions],
     names: Sequence[str],
     groups: np.ndarray | None,
+    weights: np.ndarray | None,
 ) -> _Cells:
     """Cells of rows of the same group with the same true and predicted classes."""
     counted = [name for name in names if name in COUNT_METRICS]
@@ -162,7 +165,7 @@ def _decision_cells(
     group = np.zeros(len(truth), dtype=np.int64) if groups is None else groups
     labels = np.stack([truth, *(model.values for model in models), group])
     shape = (*(n_classes,) * (1 + len(models)), int(group.max()) + 1)
-    cells, sizes = np.unique(np.ravel_multi_index(tuple(labels), shape), return_counts=True)
+    cells, places = np.unique(np.ravel_multi_index(tuple(labels), shape), return_inverse=True)
     true, *predicted, of_cell = np.unravel_index(cells, shape)
     counts = [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted]
-    return _Cells(sizes, counts, None if groups is None else of_cell)
+    return _Cells(np.bincount(places, weights), counts, None if groups is None else of_cell)

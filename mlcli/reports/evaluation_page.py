@@ -14,7 +14,6 @@ from mlcli.data.profile import Profile
 from mlcli.data.quality.sample import DataFinding
 from mlcli.data.tables.types import Images, SplitName
 from mlcli.evaluation.evaluate import Evaluation
-from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import Mistakes, find_mistakes
 from mlcli.io.text import counted, show_seconds
 from mlcli.models.task import Classification, FittedTask
@@ -64,16 +63,18 @@ class ReportFacts:
     notes: tuple[str, ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[SplitName, Mapping[str, int]] | None = None
-    importances: Importances | None = None
     mistakes: Mistakes | None = None
     config_name: str = "config"
 
 
 def render_report(facts: ReportFacts) -> str:
     """The page, which loads nothing and runs nothing; all text from the data is escaped."""
-    figures: dict[str, dict[str, str]] = {part: {} for part in ("training", "answers", "importance", "learned")}
+    figures: dict[str, dict[str, str]] = {
+        part: {} for part in ("training", "answers", "importance", "effect", "learned")
+    }
     for name, svg in facts.figures.items():
-        figures[SECTIONS.get(name, "answers")][name] = svg
+        part = "effect" if name.startswith("effect_") else SECTIONS.get(name, "answers")
+        figures[part][name] = svg
     return render(
         "evaluation.html.j2",
         facts=facts,
@@ -97,8 +98,8 @@ def gather_facts(
     figures: Mapping[str, str],
 ) -> ReportFacts:
     """The report of a run called `name`; figures are SVG documents by name."""
-    importances = subject.importances
-    important = [] if importances is None else [column.name for column in importances.columns]
+    importances = subject.evaluation.importances
+    important = [name for own in importances.columns for name in own.columns] if importances else []
     features = [column["name"] for column in profile["columns"] if column["role"] == "feature"]
     return ReportFacts(
         name=name,
@@ -119,7 +120,6 @@ def gather_facts(
         },
         warnings=tuple(finding.text for finding in findings if finding.serious),
         notes=(*(finding.text for finding in findings if not finding.serious), *profile_notes(profile)),
-        importances=importances,
         mistakes=find_mistakes(subject.task, subject.data, subject.truth, subject.predictions, important or features),
     )
 

@@ -12,7 +12,6 @@ import polars as pl
 from mlcli.data.tables.frames import collect
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.evaluation.evaluate import Evaluation
-from mlcli.evaluation.importance import Importances
 from mlcli.metrics.catalog import CATALOG, higher_is_better
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import ranking_scores
@@ -21,6 +20,7 @@ from mlcli.models.networks import Mlp
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
 from mlcli.reports.figures.columns import draw_first_layer, draw_importance, draw_weights
+from mlcli.reports.figures.effects import draw_effect, draw_interaction
 from mlcli.reports.figures.learning import (
     draw_learning_curve,
     draw_metric_curve,
@@ -49,7 +49,6 @@ class EvaluatedModel:
 
     truth         : as `task.truth` gives it
     predict       : predictions for new rows
-    importances   : of the columns, None where they were not measured
     first_layer   : float (n_units, height, width[, channels]), weights of units whose inputs are pixels, else None
     unit_names    : of those units: the classes where there is no hidden layer
     input_weights : float (n_inputs, n_outputs) of a model without hidden layers, per unit of the scaled inputs
@@ -64,7 +63,6 @@ class EvaluatedModel:
     history: Sequence[EpochRecord]
     best_epoch: int
     predict: Callable[[Dataset], Predictions]
-    importances: Importances | None = None
     first_layer: np.ndarray | None = None
     unit_names: tuple[str, ...] = ()
     input_weights: np.ndarray | None = None
@@ -84,8 +82,7 @@ def draw_gallery(subject: EvaluatedModel) -> dict[str, Figure]:
             figures[name] = draw_residuals(
                 subject.truth[:, i], subject.predictions.values[:, i], target, subject.task.q
             )
-    if subject.importances is not None and subject.importances.columns:
-        figures["importance"] = draw_importance(subject.importances)
+    figures |= _of_columns(subject.evaluation)
     figures |= _of_inputs(subject)
     if subject.first_layer is not None:
         figures["first_layer"] = draw_first_layer(subject.first_layer, subject.unit_names)
@@ -126,6 +123,22 @@ def _of_classes(subject: EvaluatedModel, task: Classification) -> dict[str, Figu
         figures["calibration"] = draw_calibration(truth, probabilities, task.classes)
     if probabilities is not None and threshold is not None:
         figures["thresholds"] = draw_thresholds(truth, probabilities[:, 1], task.classes, threshold)
+    return figures
+
+
+def _of_columns(evaluation: Evaluation) -> dict[str, Figure]:
+    """Importances, then effects; those of one output are drawn on the same scale."""
+    figures: dict[str, Figure] = {}
+    if evaluation.importances is not None and evaluation.importances.columns:
+        figures["importance"] = draw_importance(evaluation.importances)
+    if (effects := evaluation.effects) is None:
+        return figures
+    for number, effect in enumerate(effects.columns, 1):
+        alike = [own for own in effects.columns if own.output == effect.output]
+        ends = min(min(own.low + own.mean) for own in alike), max(max(own.high + own.mean) for own in alike)
+        figures[f"effect_{number}"] = draw_effect(effect, ends)
+    if effects.pair is not None:
+        figures["effect_pair"] = draw_interaction(effects.pair)
     return figures
 
 

@@ -27,6 +27,7 @@ from mlcli.evaluation.baselines import (
 )
 from mlcli.evaluation.certainty import NOTHING_ASKED, Certainty, cover, decide_threshold, with_evaluation
 from mlcli.evaluation.cross_validation import measure_folds
+from mlcli.evaluation.effects import measure_effects
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
 from mlcli.evaluation.importance import measure_importance
 from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions
@@ -234,18 +235,18 @@ def measure_bundle(
         weighting=describe_weighting(bundle.task, bundle.config.loss, lambda: predictions, truth),
         groups=dependent_groups(bundle.config.dataset.split, data),
     )
+    headline, seed = evaluation.scores[evaluation.headline], bundle.config.seed
+    importances = measure_importance(bundle.task, data, truth, predictions, bundle.predict, headline, seed)
+    effects = measure_effects(bundle.task, data, bundle.predict, importances, seed)
     return EvaluatedModel(
         task=bundle.task,
         data=data,
         truth=truth,
         predictions=predictions,
-        evaluation=evaluation,
+        evaluation=replace(evaluation, importances=importances, effects=effects),
         history=read_metrics(run),
         best_epoch=bundle.facts.get("best_epoch", 0),
         predict=bundle.predict,
-        importances=measure_importance(
-            bundle.task, data, truth, bundle.predict, evaluation.scores[0], bundle.config.seed
-        ),
         **shown_weights(bundle),
     )
 

@@ -30,7 +30,7 @@ def test_a_linear_model_loses_twice_the_variance_of_what_a_column_adds(n_rows, l
     """Shuffling replaces w·x by w·x' of an independent row: the mean squared error becomes 2·w²·Var(x)."""
     data = table(n_rows, "cba", lazy)
     truth = answer(data).values
-    found = measure_importance(regression(), data, truth, answer, MSE, seed=0)
+    found = measure_importance(regression(), data, truth, answer(data), answer, MSE, seed=0)
     assert (found.metric, found.unit, found.n_rows) == ("mse", "y1²", min(n_rows, 2000))
     assert [column.name for column in found.columns] == ["a", "b", "c"]
     for column, weight in zip(found.columns, (3, 1, 0), strict=True):
@@ -46,7 +46,7 @@ def test_intervals_hold_what_all_rows_would_say_as_often_as_they_promise():
         values = np.random.default_rng(seed).normal(size=(200, 1))
         data = Table(pl.DataFrame({"a": values[:, 0]}), (Column("a", "number"),), ())
         predict = lambda data: number_predictions(data.frame["a"].to_numpy())  # noqa: E731
-        column = measure_importance(regression(), data, values, predict, MSE, seed).columns[0]
+        column = measure_importance(regression(), data, values, predict(data), predict, MSE, seed).columns[0]
         held += column.low <= 2 <= column.high
     assert held >= 51
 
@@ -54,7 +54,7 @@ def test_intervals_hold_what_all_rows_would_say_as_often_as_they_promise():
 def test_classes_lose_accuracy():
     data = table(400, "ab")
     predict = lambda data: class_predictions(np.eye(2)[(data.frame["b"].to_numpy() > 0).astype(int)])  # noqa: E731
-    found = measure_importance(classification(2), data, predict(data).values, predict, ACCURACY, seed=0)
+    found = measure_importance(classification(2), data, predict(data).values, predict(data), predict, ACCURACY, seed=0)
     assert [column.name for column in found.columns] == ["b", "a"]
     assert found.columns[0].loss == pytest.approx(0.5, abs=0.05)
     assert found.columns[1].loss == 0
@@ -63,7 +63,7 @@ def test_classes_lose_accuracy():
 def test_the_same_seed_gives_the_same_numbers():
     data = table(50, "ab")
     one, two, other = (
-        measure_importance(regression(), data, answer(data).values + 1, answer, MSE, s) for s in (1, 1, 2)
+        measure_importance(regression(), data, answer(data).values + 1, answer(data), answer, MSE, s) for s in (1, 1, 2)
     )
     assert one == two != other
 
@@ -77,7 +77,7 @@ def test_rows_that_are_predicted_are_bounded(monkeypatch):
         return answer(data)
 
     data = table(300, "abc")
-    measure_importance(regression(), data, answer(data).values, predict, MSE, seed=0)
+    measure_importance(regression(), data, answer(data).values, answer(data), predict, MSE, seed=0)
     assert sizes == [20 * 4] * importance.N_REPEATS
 
 
@@ -87,5 +87,83 @@ def test_rows_that_are_predicted_are_bounded(monkeypatch):
     (table(3, [f"x{i}" for i in range(201)]), MSE, "201 columns are too many to shuffle one by one (at most 200)"),
 ])  # fmt: skip
 def test_without_importances_there_is_a_reason(data, headline, reason):
-    found = measure_importance(regression(), data, np.zeros((3, 1)), answer, headline, seed=0)
+    found = measure_importance(
+        regression(), data, np.zeros((3, 1)), number_predictions(np.zeros(3)), answer, headline, seed=0
+    )
     assert (found.columns, found.reason) == ((), reason)
+
+
+def rare(n_rows, n_rare, seed=0):
+    """Column a tells the rare class from the other, b says a little of it, c nothing."""
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n_rows) < n_rare
+    values = rng.normal(size=(n_rows, 3)) + truth[:, None] * np.array([3.0, 1.2, 0.0])
+    data = Table(pl.DataFrame(values, schema=list("abc")), tuple(Column(name, "number") for name in "abc"), ())
+    return classification(2, (n_rows - n_rare, n_rare), threshold=0.5), data, truth.astype(int)
+
+
+def odds(data):
+    """The probability of the second class, as its share is 1 : 500."""
+    logits = data.frame.to_numpy() @ np.array([3.0, 1.2, 0.0]) - (3.0**2 + 1.2**2) / 2 - np.log(500)
+    return class_predictions(np.column_stack([1 / (1 + np.exp(logits)), 1 / (1 + np.exp(-logits))]))
+
+
+@pytest.mark.parametrize("name", ["pr_auc", "f1"])
+def test_importance_for_a_class_of_one_row_in_500_is_that_of_all_rows(name):
+    """Against scikit-learn on all 25,000 rows, of which 2,000 are drawn."""
+    from sklearn.metrics import average_precision_score, f1_score
+
+    task, data, truth = rare(25_000, 50)
+
+    def score(data):
+        found = odds(data)
+        return (
+            average_precision_score(truth, found.probabilities[:, 1])
+            if name == "pr_auc"
+            else f1_score(truth, found.values)
+        )
+
+    rng = np.random.default_rng(1)
+    expected = {
+        column: score(data)
+        - np.mean([score(replace(data, rows=data.frame.with_columns(data.frame[column].shuffle(i)))) for i in range(5)])
+        for column in "abc"
+    }
+    headline = Score(name, score(data), None, None, None, True, "")
+    found = measure_importance(task, data, truth, odds(data), odds, headline, seed=int(rng.integers(99)))
+    assert found.by_class
+    assert [own.name for own in found.columns] == ["a", "b", "c"]
+    for own in found.columns:
+        assert own.loss == pytest.approx(expected[own.name], abs=0.06)
+        assert own.low <= expected[own.name] <= own.high
+    assert found.columns[1].low > 0
+
+
+@pytest.mark.parametrize(("sizes", "n_rows", "drawn"), [
+    # The rare class whole, then the rows most like it, as many as of the others.
+    ((25_000, 50), 2000, [(50, 50), (975, 975), (24_025, 975)]),
+    ((5000, 1000, 20), 400, [(20, 20), (63, 63), (937, 63), (127, 127), (4873, 127)]),
+    ((50, 3), 53, [(3, 3), (50, 50)]),
+])  # fmt: skip
+def test_every_class_is_drawn_and_counts_as_often_as_it_is(sizes, n_rows, drawn):
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    shares = np.random.default_rng(0).dirichlet(np.ones(len(sizes)), size=len(truth))
+    strata = importance.draw_strata(classification(len(sizes), sizes), truth, class_predictions(shares), n_rows)
+    assert [(len(rows), count) for rows, count in strata] == drawn
+    assert np.sort(np.concatenate([rows for rows, _ in strata])).tolist() == list(range(len(truth)))
+    if n_rows < len(truth):
+        *_, hard, easy = (shares[rows, truth[rows]] for rows, _ in strata)
+        assert hard.max() <= easy.min()
+
+
+def test_related_columns_are_shuffled_together():
+    """Each copy alone would lose a quarter: 2 · Var(x / 2) against 2 · Var(x)."""
+    x, y = np.random.default_rng(0).normal(size=(2, 1000))
+    data = Table(
+        pl.DataFrame({"x": x, "y": y, "copy": x}), tuple(Column(name, "number") for name in ("x", "y", "copy")), ()
+    )
+    predict = lambda data: number_predictions((data.frame["x"] + data.frame["copy"]).to_numpy() / 2)  # noqa: E731
+    found = measure_importance(regression(), data, x[:, None], predict(data), predict, MSE, seed=0)
+    assert [own.columns for own in found.columns] == [("x", "copy"), ("y",)]
+    assert found.columns[0].loss == pytest.approx(2 * x.var(), rel=0.1)
+    assert found.related == found.columns[:1]

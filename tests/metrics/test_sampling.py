@@ -48,3 +48,23 @@ def test_numbers_of_resampled_rows_agree_with_scikit_learn(n_rows, n_targets):
     for i, rows in enumerate(recorded.rows):
         expected = of_numbers(truth[rows], guess[rows])
         assert {name: sample.draws[name][i] for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weighted_rows_of_classes_agree_with_scikit_learn(n_classes):
+    from sklearn.metrics import average_precision_score, f1_score, log_loss
+
+    truth, probabilities = sampled_classes(n_classes, 200)
+    probabilities = np.round(5 * probabilities) + 0.1  # many rows of equal probability
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    weights, model = np.random.default_rng(0).uniform(1, 50, size=200), class_predictions(probabilities)
+    names, macro = ("pr_auc", "f1_macro", "log_loss"), {"average": "macro", "sample_weight": weights}
+    [sample] = sample_scores(classification(n_classes), truth, [model], names, weights=weights)
+    ranked = probabilities[:, 1] if n_classes == 2 else probabilities
+    assert sample.values == pytest.approx(
+        {
+            "pr_auc": average_precision_score(truth, ranked, **macro),
+            "f1_macro": f1_score(truth, model.values, **macro),
+            "log_loss": log_loss(truth, probabilities, sample_weight=weights),
+        }
+    )

@@ -3,11 +3,13 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from mlcli.evaluation.effects import Effect, Interaction
 from mlcli.evaluation.importance import Importance, Importances
 from mlcli.io.text import shorten
 from mlcli.metrics.measure import measure
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
 from mlcli.reports.figures.columns import draw_correlations, draw_first_layer, draw_importance, draw_plane, draw_weights
+from mlcli.reports.figures.effects import draw_effect, draw_interaction
 from mlcli.reports.figures.learning import (
     draw_learning_curve,
     draw_metric_curve,
@@ -36,9 +38,23 @@ def watched(values, rates):
 
 def importances(n_columns, loss=0.3, name="x"):
     columns = (
-        Importance(f"{name}{i}", loss - i / 100, loss - i / 100 - 0.1, loss - i / 100 + 0.1) for i in range(n_columns)
+        Importance((f"{name}{i}",), loss - i / 100, loss - i / 100 - 0.1, loss - i / 100 + 0.1)
+        for i in range(n_columns)
     )
     return Importances("accuracy", "", 40, tuple(columns))
+
+
+def effect(kind, at, column="x"):
+    mean = np.linspace(-1, 1, len(at))
+    return draw_effect(
+        Effect(column, kind, f"prediction of {NASTY}", at, tuple(mean), tuple(mean - 1), tuple(mean + 1)), (-2, 2)
+    )
+
+
+def interaction(kinds, at):
+    means = np.arange(len(at[0]) * len(at[1]), dtype=float).reshape(len(at[0]), -1).tolist()
+    means[-1][0] = None
+    return draw_interaction(Interaction((NASTY, "y"), kinds, NASTY, at, tuple(map(tuple, means)), 0.25))
 
 
 def scored(n_classes, n_rows=200):
@@ -79,6 +95,13 @@ CASES = {
     "importance": lambda: draw_importance(importances(30)),
     "importance, nasty": lambda: draw_importance(importances(3, name=NASTY)),
     "importance, unsure": lambda: draw_importance(importances(1, loss=0.0)),
+    "effect": lambda: effect("number", (1.0, 2.0, 1e6), NASTY),
+    "effect, date": lambda: effect("date", ("2024-01-01", "2024-02-01T12:00:00", "2025-01-01")),
+    "effect, category": lambda: effect("category", (NASTY, None, "b" * 99)),
+    "effect, boolean": lambda: effect("boolean", ("false", "true")),
+    "interaction": lambda: interaction(("number", "number"), ((1.0, 2.0, 3.0), (0.1, 0.2, 0.3, 0.4))),
+    "interaction, dates": lambda: interaction(("date", "boolean"), (("2024-01-01", "2025-01-01"), ("true", "false"))),
+    "interaction, categories": lambda: interaction(("category", "category"), ((NASTY, "b"), ("c", None))),
     "confusion": lambda: draw_confusion(confusion(3), (NASTY, "b", "c" * 300)),
     "confusion, 12 long names": lambda: draw_confusion(confusion(12), [f"a long name {i}" for i in range(12)]),
     "confusion, 40 classes": lambda: draw_confusion(confusion(40), [str(i) for i in range(40)]),
@@ -163,6 +186,8 @@ def test_names_reach_the_picture_as_text():
         ("thresholds, one class", "Thresholds: undefined for rows of one class"),
         ("importance", "Most important for accuracy: x0"),
         ("importance, unsure", "No column is significantly important"),
+        ("effect, boolean", "x: −1.000 to +1.000"),
+        ("interaction", "with y"),
         ("confusion, 40 classes", "31,980 of 1,279,200 rows are classified correctly (2.5 %)"),
         ("roc, undefined", "ROC curve: undefined for these rows"),
         ("residuals, one", "Half of the predictions are within 1.000 of the truth"),

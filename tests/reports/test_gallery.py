@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.tables.types import Column, Table
+from mlcli.evaluation.effects import Effect, Effects, Interaction
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.importance import Importance, Importances
 from mlcli.models.task import Predictions
@@ -67,11 +70,18 @@ def test_what_training_recorded_is_drawn():
     assert list(gallery) == ["learning_curve", "metric_curve", "learning_rate", "residuals"]
 
 
-def test_importances_are_drawn_where_there_are_some():
-    some, none = (Importances("rmse", "y1", 30, columns) for columns in ((Importance("x0", 1.0, 0.5, 1.5),), ()))
-    for importances, drawn in ((some, True), (none, False)):
-        gallery = draw_gallery(subject(regression(), table(3), X[:, :1], number_answers, importances=importances))
-        assert ("importance" in gallery) == drawn
+def test_importances_and_effects_are_drawn_where_there_are_some():
+    model = subject(regression(), table(3), X[:, :1], number_answers)
+    some, none = (Importances("rmse", "y1", 30, own) for own in ((Importance(("x0",), 1.0, 0.5, 1.5),), ()))
+    one = Effect("x0", "number", "prediction of y1", (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
+    pair = Interaction(("x0", "x1"), ("number", "number"), one.output, (one.at, one.at), (one.mean, one.mean), 0.5)
+    for importances, effects, drawn in (
+        (some, Effects(30, (one, one), pair), ["importance", "effect_1", "effect_2", "effect_pair"]),
+        (some, Effects(30, (one,), None), ["importance", "effect_1"]),
+        (none, Effects(0, (), None, "none"), []),
+    ):
+        evaluation = replace(model.evaluation, importances=importances, effects=effects)
+        assert list(draw_gallery(replace(model, evaluation=evaluation))) == ["learning_curve", "residuals", *drawn]
 
 
 def test_each_of_several_targets_has_its_residuals():

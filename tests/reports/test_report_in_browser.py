@@ -1,5 +1,7 @@
 """The report as a browser shows it; skipped where there is no Chromium."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.notes import ColumnSummary
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.evaluation.baselines import Baseline
+from mlcli.evaluation.effects import Effect, Effects
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.importance import Importance, Importances
 from mlcli.evaluation.mistakes import find_mistakes
@@ -16,6 +19,7 @@ from mlcli.models.task import Classification
 from mlcli.reports.evaluation_page import ReportFacts, render_report
 from mlcli.reports.figures.classification import draw_confusion
 from mlcli.reports.figures.columns import draw_importance
+from mlcli.reports.figures.effects import draw_effect
 from mlcli.reports.figures.style import svg_text
 from tests.browser import find_browser, open_browser
 from tests.evaluation.examples import class_predictions
@@ -43,8 +47,11 @@ def crowded(n_classes, n_columns, data):
     config = EvaluationConfig(metrics=("accuracy", "recall"))
     told = {"test_looks": 3, "stand_in_for": LONG, "weights": weights}
     evaluation = evaluate_predictions(task, truth, predictions, config, split="test", baselines=baselines, **told)
-    importances = Importances("accuracy", "", 9, tuple(Importance(name, 0.2, 0.1, 0.3) for name in columns))
+    importances = Importances("accuracy", "", 9, (Importance(tuple(columns), 0.2, 0.1, 0.3),))
+    effect = Effect(LONG, "category", LONG, (LONG, None), (0.0, 1.0), (0.0, 0.0), (1.0, 1.0))
+    evaluation = replace(evaluation, importances=importances, effects=Effects(9, (effect,), None))
     figures = {
+        "effect_1": svg_text(draw_effect(effect, (0.0, 1.0))),
         "confusion_matrix": svg_text(draw_confusion(np.eye(n_classes, dtype=int), names)),
         "importance": svg_text(draw_importance(importances)),
     }
@@ -61,7 +68,6 @@ def crowded(n_classes, n_columns, data):
         notes=(LONG,),
         numbers={LONG: LONG},
         classes={"train": dict.fromkeys(names, 10**6), "valid": {}, "test": dict.fromkeys(names, 1)},
-        importances=importances,
         mistakes=find_mistakes(task, data, truth, predictions, columns),
         config_name=LONG,
     )
