@@ -23,8 +23,8 @@ Ints = NDArray[np.int64]
 Cell = float | str | None
 # Outputs (n, t) for the rows of a frame.
 Answer = Callable[[pl.DataFrame], Floats]
-# Columns shown, and those of them that are looked at in pairs.
-MAX_COLUMNS, MAX_PAIRED = 6, 5
+# Columns shown, of a group of related ones, and those that are looked at in pairs.
+MAX_COLUMNS, MAX_RELATED, MAX_PAIRED = 6, 2, 5
 # Rows for numbers, for each of MAX_LEVELS categories, and for each cell of POINTS × POINTS.
 MAX_ROWS, LEVEL_ROWS, CELL_ROWS = 1_000, 300, 50
 # Steps of a curve, at most, and rows in each of them at least; share of the rows beyond the curve at either end.
@@ -103,7 +103,6 @@ def measure_effects(task: FittedTask, data: Dataset, predict: Predict, importanc
     """
     if isinstance(data, Images) or importances.reason:
         return Effects(0, (), None, importances.reason or "images have no columns")
-    wanted = [name for own in importances.columns if own.loss > 0 for name in own.columns][:MAX_COLUMNS]
     known = {column.name: column for column in data.features}
     sample = rows_at(data.rows, np.random.default_rng(seed).permutation(len(data))[:MAX_ROWS]).select(list(known))
 
@@ -115,8 +114,9 @@ def measure_effects(task: FittedTask, data: Dataset, predict: Predict, importanc
     outputs = _Outputs(_name_outputs(task), scale, NOTABLE * spread)
     if not np.isfinite(spread).all():
         return Effects(len(sample), (), None, "predictions are not finite numbers")
-    found = [_measure_column(sample, known[name], answer, outputs) for name in wanted]
-    effects = tuple(own for own in found if own is not None)
+    groups = [own.columns[:MAX_COLUMNS] for own in importances.columns if own.high > 0][:MAX_COLUMNS]
+    found = [[_measure_column(sample, known[name], answer, outputs) for name in names] for names in groups]
+    effects = tuple(effect for group in found for effect in _largest(group, outputs))[:MAX_COLUMNS]
     reason = None if effects else "no column is important, or those that are do not vary"
     shown = [known[own.column] for own in effects[:MAX_PAIRED]]
     return Effects(len(sample), effects, _find_interaction(sample, shown, answer, outputs), reason)
@@ -142,6 +142,13 @@ def _measure_column(sample: pl.DataFrame, column: Column, answer: Answer, output
     if column.kind in ("category", "boolean"):
         return _depend_partially(sample, column, answer, outputs)
     return _accumulate(sample, column, answer, outputs)
+
+
+def _largest(effects: list[Effect | None], outputs: _Outputs) -> list[Effect]:
+    """Of a group of related columns, those that move predictions most."""
+    scale = dict(zip(outputs.names, outputs.scale.tolist(), strict=True))
+    known = [own for own in effects if own is not None]
+    return sorted(known, key=lambda own: -np.ptp(own.mean) / scale[own.output])[:MAX_RELATED]
 
 
 def _accumulate(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _Outputs) -> Effect | None:

@@ -175,6 +175,14 @@ def test_few_rows_have_short_curves_or_none(n_rows):
         assert np.diff(effect.mean) == pytest.approx(2 * np.diff(effect.at))
 
 
+def test_of_related_columns_the_two_of_the_largest_effects_are_shown():
+    data = table(x="number", y="number", z="number")
+    importances = Importances("rmse", "", 9, (Importance(("x", "y", "z"), 1.0, 0.5, 1.5),))
+    predict = lambda data: number_predictions(data.frame.to_numpy() @ [1.0, 2.0, 3.0])  # noqa: E731
+    found = measure_effects(regression(), data, predict, importances, 0)
+    assert [own.column for own in found.columns] == ["z", "y"]
+
+
 def test_only_so_many_rows_are_predicted():
     sizes = []
 

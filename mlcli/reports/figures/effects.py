@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcli.io.text import plain, shorten, show_number, show_percent, show_signed
+from mlcli.io.text import plain, shorten, show_number, show_signed
 from mlcli.reports.figures.style import FAINT, INK, PALETTE, label_at_right, new_figure, shorten_ticks, style
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlcli.evaluation.effects import Cell, Effect, Interaction
 
 # Inches of a figure, three of which stand side by side; letters of a category.
-WIDTH, HEIGHT, LETTERS = 3.3, 2.7, 14
+WIDTH, HEIGHT, LETTERS = 3.3, 2.7, 18
 # Values of the second column that have a line.
 MAX_LINES = 3
 
@@ -77,7 +77,7 @@ def draw_interaction(pair: Interaction) -> Figure:
     first, second = (shorten(name, 24) for name in pair.columns)
     figure = new_figure(
         f"{first} with {second}",
-        f"{pair.output}, by {second}; {show_percent(pair.share)} of both effects is interaction",
+        f"{pair.output} by {second}; lines would be parallel without interaction (H² {pair.share:.2f})",
         WIDTH,
         HEIGHT + 0.3,
     )
