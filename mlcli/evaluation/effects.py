@@ -33,7 +33,7 @@ MAX_LEVELS, POINTS = 8, 8
 # Between which eight of ten rows are.
 SPREAD = (0.1, 0.9)
 # Two columns interact where that moves predictions by this share of their standard deviation.
-NOTABLE = 0.05
+NOTABLE = 0.1
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcli.io.text import plain, shorten, show_number, show_signed
+from mlcli.io.text import plain, shorten, show_signed
 from mlcli.reports.figures.style import FAINT, INK, PALETTE, label_at_right, new_figure, shorten_ticks, style
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def draw_interaction(pair: Interaction) -> Figure:
         known = np.flatnonzero(np.isfinite(means[:, place]))
         height = (means[known[-1], place] - low) / ((high - low) or 1.0)
         labels.append((float(height), _name(pair.at[1][place]), color))
-    label_at_right(axes, labels, gap=0.1)
+    label_at_right(axes, labels)
     if categories:
         axes.set_xticks(x.tolist(), [_name(one) for one in pair.at[0]], rotation=40, ha="right")
     else:
@@ -134,4 +134,4 @@ def _mark(axis: Axis, kind: Kind = "number") -> None:
 def _name(value: Cell) -> str:
     if value is None:
         return "(missing)"
-    return show_number(value).replace("-", "−") if isinstance(value, float) else shorten(value, LETTERS)
+    return f"{value:.4g}".replace("-", "−") if isinstance(value, float) else shorten(value, LETTERS)

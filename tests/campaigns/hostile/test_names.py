@@ -40,7 +40,18 @@ NASTY = [
 # What the report itself links to, all within the page.
 PLACES = {
     f"#{name}"
-    for name in ("scores", "baselines", "data", "training", "answers", "importance", "mistakes", "learned", "reproduce")
+    for name in (
+        "scores",
+        "baselines",
+        "data",
+        "training",
+        "answers",
+        "importance",
+        "effects",
+        "mistakes",
+        "learned",
+        "reproduce",
+    )
 }
 
 
