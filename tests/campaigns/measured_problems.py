@@ -139,7 +139,7 @@ FAULTS = {
         ("class_missing",), damage=tables.unmeasured, split=PARTS, suits=has_classes
     ),
     "one row in 21 of a class": Fault(("imbalance_ignored",), damage=tables.outnumbered, suits=has_classes),
-    "four epochs": Fault(("still_improving",), ("optimizer.lr=0.002", "training={epochs: 5, batch_size: 32}")),
+    "five epochs": Fault(("still_improving",), ("optimizer.lr=0.002", "training={epochs: 5, batch_size: 32}")),
     "a fifth of the labels": Fault(("label_noise",), damage=tables.mislabelled, suits=lambda table: table.clear),
     "mistyped targets": Fault(("outliers",), damage=tables.mistyped, suits=has_numbers),
     "stretched rows": Fault(
