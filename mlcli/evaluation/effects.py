@@ -14,22 +14,29 @@ from numpy.typing import NDArray
 from mlcli.data.tables.frames import rows_at
 from mlcli.data.tables.rows import as_shown
 from mlcli.data.tables.types import Column, Dataset, Images, Kind, Table
+from mlcli.evaluation.column_values import (
+    Cell,
+    as_cells,
+    as_numbers,
+    as_texts,
+    distinct_quantiles,
+    levels_of,
+    list_cells,
+)
 from mlcli.evaluation.importance import Importances, Predict
 from mlcli.models.task import FittedTask, Predictions, Regression
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# A number or date is given by its text or value; None is a missing cell.
-Cell = float | str | None
 # Outputs (n, t) for the rows of a frame.
 Answer = Callable[[pl.DataFrame], Floats]
 # Columns shown, of a group of related ones, and those that are looked at in pairs.
 MAX_COLUMNS, MAX_RELATED, MAX_PAIRED = 6, 2, 5
-# Rows for numbers, for each of MAX_LEVELS categories, and for each cell of POINTS × POINTS.
+# Rows for numbers, for each category, and for each cell of POINTS × POINTS.
 MAX_ROWS, LEVEL_ROWS, CELL_ROWS = 1_000, 300, 50
 # Steps of a curve, at most, and rows in each of them at least; share of the rows beyond the curve at either end.
 MAX_STEPS, STEP_ROWS, TAIL = 20, 10, 0.01
-MAX_LEVELS, POINTS = 8, 8
+POINTS = 8
 # Between which eight of ten rows are.
 SPREAD = (0.1, 0.9)
 # Two columns interact where that moves predictions by this share of their standard deviation.
@@ -157,14 +164,14 @@ def _accumulate(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _
     low, high : the sums of the differences that a tenth of the rows of a step are below, and above
     """
     rows = sample.filter(pl.col(column.name).is_not_null())
-    x = _numbers(rows[column.name])
-    edges = _quantiles(x, np.linspace(TAIL, 1 - TAIL, int(np.clip(len(x) // STEP_ROWS, 1, MAX_STEPS)) + 1))
+    x = as_numbers(rows[column.name])
+    edges = distinct_quantiles(x, np.linspace(TAIL, 1 - TAIL, int(np.clip(len(x) // STEP_ROWS, 1, MAX_STEPS)) + 1))
     if len(edges) < 2:
         return None
     inside = (x >= edges[0]) & (x <= edges[-1])
     rows, x = rows.filter(inside), x[inside]
     step = np.maximum(np.searchsorted(edges, x) - 1, 0)
-    ends = [rows.with_columns(_series(edges[step + side], rows[column.name])) for side in (0, 1)]
+    ends = [rows.with_columns(as_cells(edges[step + side], rows[column.name])) for side in (0, 1)]
     below, above = np.split(answer(pl.concat(ends)), 2)
     differences = above - below
     if not np.isfinite(differences).all():
@@ -178,7 +185,7 @@ def _accumulate(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _
     by_step = np.split(differences[order, most], starts[1:])
     three = np.column_stack([means[:, most], [np.quantile(own, SPREAD) for own in by_step]])
     mean, *others = _sum_up(three, step, part)[0].T
-    at = as_shown(_series(edges, rows[column.name])).to_list() if column.kind == "date" else edges.tolist()
+    at = as_shown(as_cells(edges, rows[column.name])).to_list() if column.kind == "date" else edges.tolist()
     return _effect(column, outputs.names[most], at, mean, np.min(others, axis=0), np.max(others, axis=0))
 
 
@@ -194,7 +201,7 @@ def _sum_up(means: Floats, step: Ints, part: Floats) -> tuple[Floats, Floats]:
 
 def _depend_partially(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _Outputs) -> Effect | None:
     """Each row predicted with each of the most frequent categories, less its mean over them."""
-    levels, shares = _levels(sample[column.name])
+    levels, shares = levels_of(sample[column.name])
     if len(levels) < 2:
         return None
     rows, own = sample[:LEVEL_ROWS], sample[column.name]
@@ -206,7 +213,7 @@ def _depend_partially(sample: pl.DataFrame, column: Column, answer: Answer, outp
     means = changes.mean(axis=1)
     most = int(np.argmax(np.sqrt(shares @ means**2) / outputs.scale))
     low, high = np.quantile(changes[:, :, most], SPREAD, axis=1)
-    return _effect(column, outputs.names[most], _texts(levels), means[:, most], low, high)
+    return _effect(column, outputs.names[most], as_texts(levels), means[:, most], low, high)
 
 
 def _effect(column: Column, output: str, at: list[Cell], mean: Floats, low: Floats, high: Floats) -> Effect:
@@ -246,7 +253,7 @@ def _find_interaction(
             columns=(first.name, second.name),
             kinds=(first.kind, second.kind),
             output=outputs.names[most],
-            at=(tuple(_cells(own[0].values)), tuple(_cells(own[1].values))),
+            at=(tuple(list_cells(own[0].values)), tuple(list_cells(own[1].values))),
             mean=tuple(tuple(None if np.isnan(one) else one for one in row) for row in means),
             share=float(shares[most]),
         )
@@ -281,42 +288,12 @@ def _interact(joint: Floats, counts: Ints) -> tuple[Floats, Floats]:
 def _grid_of(values: pl.Series, column: Column) -> _Grid:
     """Numbers: the middles of ranges with as many rows each. Categories: the most frequent, all other rows in none."""
     if column.kind in ("category", "boolean"):
-        levels = _levels(values)[0]
+        levels = levels_of(values)[0]
         places = {level: place for place, level in enumerate(levels)}
         return _Grid(pl.Series(values.name, levels, dtype=values.dtype), np.array([places.get(v, -1) for v in values]))
     known = values.is_not_null().to_numpy()
-    x = _numbers(values.filter(known))
-    points = _quantiles(x, (np.arange(POINTS) + 0.5) / POINTS)
+    x = as_numbers(values.filter(known))
+    points = distinct_quantiles(x, (np.arange(POINTS) + 0.5) / POINTS)
     place = np.full(len(values), -1)
     place[known] = np.searchsorted((points[1:] + points[:-1]) / 2, x)
-    return _Grid(_series(points, values), place)
-
-
-def _levels(values: pl.Series) -> tuple[list[Cell], Floats]:
-    """The most frequent categories, of which missing is one, and their shares of these rows."""
-    counts = values.alias("level").value_counts(name="n").sort(["n", "level"], descending=[True, False])[:MAX_LEVELS]
-    return counts["level"].to_list(), (counts["n"] / counts["n"].sum()).to_numpy()
-
-
-def _quantiles(x: Floats, shares: Floats) -> Floats:
-    """Distinct values of the rows."""
-    return np.unique(np.quantile(x, shares, method="inverted_cdf")) if len(x) else np.empty(0)
-
-
-def _numbers(values: pl.Series) -> Floats:
-    """Dates as their microseconds."""
-    return values.to_physical().cast(pl.Float64).to_numpy()
-
-
-def _series(numbers: Floats, like: pl.Series) -> pl.Series:
-    """The inverse of `_numbers`, with the name and type of another column."""
-    return pl.Series(like.name, numbers).cast(like.to_physical().dtype).cast(like.dtype)
-
-
-def _cells(values: pl.Series) -> list[Cell]:
-    return values.to_list() if values.dtype == pl.Float64 else as_shown(values).to_list()
-
-
-def _texts(levels: list[Cell]) -> list[Cell]:
-    """Booleans in lower case, as in files."""
-    return [str(level).lower() if isinstance(level, bool) else level for level in levels]
+    return _Grid(as_cells(points, values), place)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.data.tables.types import Kind
-    from mlcli.evaluation.effects import Cell, Effect, Interaction
+    from mlcli.evaluation.column_values import Cell
+    from mlcli.evaluation.effects import Effect, Interaction
 
 # Inches of a figure, three of which stand side by side; letters of a category.
 WIDTH, HEIGHT, LETTERS = 3.3, 2.7, 18
