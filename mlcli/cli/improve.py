@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ def improve(
         int | None, typer.Option(metavar="N", min=1, help="Number of trials; overrides the config.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Stop the search after this time.")
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Time that the whole command takes.")
     ] = None,
     ensemble: Annotated[
         int | None,
@@ -41,6 +42,7 @@ def improve(
     verbose: VerboseOption = False,
 ) -> None:
     """Step 5: diagnose the latest training, search for better hyperparameters, propose the next config."""
+    begun = time.monotonic()
     with Session(as_json, quiet, verbose) as session:
         config, run = session.config_or_run(target, sets)
         from mlcli.io.signals import Interruption
@@ -52,7 +54,7 @@ def improve(
 
         interruption, views = Interruption(), [search_view(session.screen)]
         next_config = next_config_path(target, config, output) if apply or output else None
-        asked = ImproveRequest(trials, timeout, ensemble, jobs, search=not diagnose, apply=next_config)
+        asked = ImproveRequest(trials, timeout, ensemble, jobs, search=not diagnose, apply=next_config, begun=begun)
         if worker is not None:
             join_search(config, asked, WorkerTask.read(worker), interruption)
             return

@@ -11,6 +11,7 @@ import typer
 from mlcli.cli.options import JsonOption, QuietOption, output_option
 from mlcli.cli.session import Session
 from mlcli.errors import UsageError
+from mlcli.suggest import MINUTES
 
 
 def init(
@@ -25,7 +26,7 @@ def init(
     ] = None,
     minutes: Annotated[
         float, typer.Option(min=0.1, metavar="MINUTES", help="That training a table may take, on one core of a laptop.")
-    ] = 2.0,
+    ] = MINUTES,
     output: Annotated[Path | None, output_option("Write here. Default: mlcli.yaml.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

@@ -55,6 +55,8 @@ DIVERGED = 2.0
 STRETCH = 0.5
 # Share of the range test's fall that the training must reach in all its steps at its own rate.
 MIN_FALL = 0.5
+# Evidence of a check that the experiment's deadline ended.
+LATE = "the time named does not allow for it"
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,12 @@ class Checks:
 
 
 def run_checks(experiment: Experiment) -> Checks:
-    """Run all checks on networks that are discarded; takes some seconds."""
+    """Run all checks on networks that are discarded; takes some seconds, at most until the experiment's deadline."""
     context, rates = experiment.context(), run_range_test(experiment)
-    checks = (check_initial_loss(experiment, context), check_few_rows(experiment), check_learning_rate(context, rates))
-    return Checks(checks, rates)
+    rate = check_learning_rate(context, rates)
+    if rates is None and experiment.late():
+        rate = replace(rate, evidence=LATE)
+    return Checks((check_initial_loss(experiment, context), check_few_rows(experiment), rate), rates)
 
 
 def check_initial_loss(experiment: Experiment, context: TrainingContext) -> Check:
@@ -208,8 +212,10 @@ def check_few_rows(experiment: Experiment) -> Check:
     chance = experiment.chance(context).uniform_loss
     if len(rows) < FEWEST_ROWS or not chance > 0:
         return Check(name, title, None, f"{len(rows)} distinct rows are too few, or their chance loss is 0")
-    history = train_model(context, new_state(context)).state.history
+    history = train_model(context, new_state(context), interrupted=experiment.late).state.history
     lowest = min((record.train_loss for record in history), default=math.nan)
+    if not lowest <= FITTED * chance and experiment.late():
+        return Check(name, title, None, LATE)
     reached = (
         f"loss {lowest:.2g} on {counted(len(rows), 'row')} after {counted(len(history), 'step')} without regularisation"
     )
@@ -265,7 +271,7 @@ def check_learning_rate(context: TrainingContext, rates: RateRange | None) -> Ch
 def run_range_test(experiment: Experiment) -> RateRange | None:
     """The learning-rate range test (Smith, 2017): a short training of a new network whose rate grows with each step.
 
-    None for L-BFGS, whose line search sets the step length, and where the loss diverges at the lowest rates.
+    None for L-BFGS, whose line search sets the step length, where the loss diverges at the lowest rates, and late.
     """
     if isinstance(experiment.config.optimizer, LbfgsConfig):
         return None
@@ -284,6 +290,8 @@ def run_range_test(experiment: Experiment) -> RateRange | None:
         if state.batch == context.steps_per_epoch:
             state.epoch, state.batch = state.epoch + 1, 0
         loss = _loss(context, sample)
+        if experiment.late():
+            return None
         if not loss <= end:
             break
         losses.append(loss)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +67,7 @@ class Experiment:
     train, valid : encoded, as the network's inputs
     groups       : of the training rows in a split by group, as `Table.groups` has them
     numbers      : of the training rows in their file, as `Splits.numbers` has them
+    deadline     : when short experiments end, in seconds of the monotonic clock
     """
 
     config: Config
@@ -74,11 +77,16 @@ class Experiment:
     valid: TensorDataset
     groups: np.ndarray | None = None
     numbers: np.ndarray | None = None
+    deadline: float = math.inf
 
     @property
     def row_numbers(self) -> np.ndarray:
         """Of the training rows in the file, from 1: int64 (n,); without one, as they come."""
         return np.arange(1, len(self.train) + 1) if self.numbers is None else self.numbers
+
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline
 
     @property
     def n_classes(self) -> int:

@@ -56,11 +56,13 @@ FEWEST_COMPARED = 50
 def run_probes(
     experiment: Experiment, rates: RateRange | None, evidence: TrainingEvidence, context: TrainingContext
 ) -> TrainingEvidence:
-    """The evidence with the results of all probes.
+    """The evidence with the results of all probes; unchanged where it is late for them.
 
     rates   : of the experiment's range test
     context : of the training, with the best weights in its network
     """
+    if experiment.late():
+        return evidence
     n_classes, valid = experiment.n_classes, experiment.valid
     losses = [_row_losses(context, experiment.draw(rows, SAMPLE)) for rows in (context.train, context.valid)]
     linear, network = compare_with_linear(experiment, context)
@@ -252,7 +254,7 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     """A learning curve: trainings on growing shares of the rows, all with the same number of steps.
 
     steps : of the training in question. The features stay fitted on all training rows. None where it would take too
-    long, where the smallest share is a single row, or where a training reaches no finite loss.
+    long, where the smallest share is a single row, or where a training reaches no finite loss in time.
     """
     context = experiment.context()
     allowed = affordable_steps(context, MOST_STEPS)
@@ -275,5 +277,7 @@ def _lowest_loss(experiment: Experiment, config: Config, rows: TensorDataset, st
     epochs = math.ceil(steps / math.ceil(len(rows) / min(int(config.training.batch_size), len(rows))))
     training = config.training.model_copy(update={"epochs": epochs})
     context = experiment.context(config.model_copy(update={"training": training}), rows)
-    history = train_model(context, new_state(context)).state.history
+    history = train_model(context, new_state(context), interrupted=experiment.late).state.history
+    if experiment.late():
+        return math.inf
     return min((record.valid_loss for record in history if record.valid_loss is not None), default=math.inf)

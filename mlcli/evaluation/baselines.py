@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -31,7 +32,7 @@ CONSTANTS = ("majority", "mean", "quantile")
 THREADS = "OMP_NUM_THREADS"
 KIND = "baselines"
 # Changes with what a baseline is, so that those of earlier versions are fitted again.
-VERSION = 1
+VERSION = 2
 # Predictions of more bytes are not kept.
 MAX_KEPT = 256 << 20
 
@@ -105,9 +106,7 @@ def fingerprint_baselines(
     task: FittedTask, features: FittedFeatures, rows: Sequence[str], names: Sequence[str], seed: int
 ) -> str:
     """Hexadecimal, of all that the predictions follow from. rows : what identifies the training and measured rows."""
-    import sklearn
-
-    read: list[object] = [features.schema, rows, names, seed, VERSION, sklearn.__version__]
+    read: list[object] = [features.schema, rows, names, seed, VERSION, version("scikit-learn")]
     if isinstance(features.source, TableFeatures):
         read += [features.source.plan.derived, features.source.plan.dates, features.source.plan.texts]
         read += [features.source.plan.vocabularies]

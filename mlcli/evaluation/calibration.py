@@ -37,8 +37,6 @@ def calibrate(
     if not len(valid):
         return tune_decoding(task, config.evaluation, outputs, y), None
     found, groups = outputs(), dependent_groups(config.dataset.split, valid)
-    if len(valid) != len(y):  # a network of training.ensemble, whose own calibration nobody uses
-        groups = None
     if isinstance(task, Classification):
         task = tune_temperature(task, config, found, y, groups)
     task = tune_decoding(task, config.evaluation, lambda: found, y)

@@ -46,6 +46,8 @@ def fit_estimator(name: str, task: FittedTask, sample: TrainingSample, n_measure
         else:
             estimator, text = make_estimator(name, task, sample, n_measured, seed)
             estimator.fit(sample.x, _answers(sample))
+    if sample.block > 1:
+        text += f"; on means of {sample.block} × {sample.block} pixels"
     if len(sample.x) < sample.n_rows:
         text += f"; trained on {len(sample.x):,} of {sample.n_rows:,} rows"
     if any("converge" in str(warning.message) for warning in raised):

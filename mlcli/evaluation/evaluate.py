@@ -25,7 +25,8 @@ from mlcli.io.text import nearest
 from mlcli.metrics.catalog import Score, names_for
 from mlcli.metrics.conformal import Coverage
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
-from mlcli.metrics.measure import ScoreDifference, TargetScores, compare_predictions, measure, measure_targets
+from mlcli.metrics.measure import TargetScores, measure, measure_targets
+from mlcli.metrics.paired import ScoreDifference, compare_with_each
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.predictions import SavedPredictions, save_predictions
@@ -149,9 +150,7 @@ def evaluate_predictions(
         split=split,
         n_rows=len(predictions),
         scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed, groups)),
-        baselines=tuple(
-            _measure_baseline(task, truth, predictions, own, config, seed, groups, split) for own in baselines
-        ),
+        baselines=_measure_baselines(task, truth, predictions, baselines, config, seed, groups, split),
         classes=classes,
         per_class=per_class,
         confusion=confusion,
@@ -165,24 +164,27 @@ def evaluate_predictions(
     )
 
 
-def _measure_baseline(
+def _measure_baselines(
     task: FittedTask,
     truth: np.ndarray,
     predictions: Predictions,
-    baseline: Baseline,
+    baselines: Sequence[Baseline],
     config: EvaluationConfig,
     seed: int,
     groups: np.ndarray | None,
     split: SplitName,
-) -> MeasuredBaseline:
+) -> tuple[MeasuredBaseline, ...]:
     """Without intervals, and so without a verdict, on training rows: all models were fitted to them."""
-    theirs = baseline.predictions
-    scores = measure(task, truth, theirs, config.metrics)
-    level = config.confidence
-    differences = compare_predictions(task, truth, predictions, theirs, config.metrics, level, seed, groups)
+    theirs = [own.predictions for own in baselines]
+    found = compare_with_each(task, truth, predictions, theirs, config.metrics, config.confidence, seed, groups)
     if split == "train":
-        differences = [replace(own, low=None, high=None) for own in differences]
-    return MeasuredBaseline(baseline.name, baseline.text, tuple(scores), tuple(differences))
+        found = [[replace(own, low=None, high=None) for own in differences] for differences in found]
+    return tuple(
+        MeasuredBaseline(
+            own.name, own.text, tuple(measure(task, truth, own.predictions, config.metrics)), tuple(differences)
+        )
+        for own, differences in zip(baselines, found, strict=True)
+    )
 
 
 def write_evaluation(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlcli.config.sections.config import watched_metrics
+from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
 from mlcli.evaluation.calibration import calibrate
 from mlcli.io.signals import Interruption
@@ -80,13 +81,18 @@ def fit_run(
     inputs: Inputs,
     callbacks: Sequence[Callback],
     interruption: Interruption,
+    valid: Dataset | None = None,
 ) -> TrainResult:
-    """Train, and save the history, the last checkpoint and the bundle of the best weights."""
+    """Train, and save the history, the last checkpoint and the bundle of the best weights.
+
+    valid : the context's validation rows, where they are not the run's
+    """
     recorder = RunRecorder(run, state, context.config.training.checkpoint_seconds)
     started = time.perf_counter()
     trained = fit_network(context, state, [recorder, *callbacks], interruption)
     seconds, context = time.perf_counter() - started, replace(context, processes=Processes())
-    rows, valid = context.valid if len(context.valid) else context.train, inputs.prepared.splits.valid
+    rows = context.valid if len(context.valid) else context.train
+    valid = inputs.prepared.splits.valid if valid is None else valid
     task, validation = calibrate(inputs.task, context.config, lambda: outputs_of(context, rows.x), rows.y, valid)
     result = summarise_training(run, context, trained, task, inputs, seconds)
     if state.best_epoch:

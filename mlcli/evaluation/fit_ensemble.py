@@ -30,7 +30,6 @@ from mlcli.runs.folder import CONFIG_FILE, MANIFEST_FILE, Run, is_run, open_run
 from mlcli.runs.history import MetricsLog, read_metrics
 from mlcli.runs.recorder import bundle_facts, manifest_of
 from mlcli.training.callbacks import Callback
-from mlcli.training.context import TensorDataset
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import new_state
 from mlcli.training.snapshot import restore_snapshot
@@ -57,8 +56,7 @@ def fit_ensemble(
             announce(reporter, "network", number + 1, count)
             try:
                 own = member_config(config, number)
-                arrays = rows.of_member(number)
-                result = _fit_member(run, number, own, arrays, inputs, reporter, callbacks, interruption)
+                result = _fit_member(run, number, own, rows, inputs, reporter, callbacks, interruption)
             except DivergedError:
                 run.update_manifest(status="diverged")
                 raise
@@ -81,13 +79,14 @@ def _fit_member(
     run: Run,
     number: int,
     config: Config,
-    arrays: tuple[TensorDataset, TensorDataset],
+    rows: MemberRows,
     inputs: Inputs,
     reporter: Reporter,
     callbacks: Sequence[Callback],
     interruption: Interruption,
 ) -> TrainResult:
     """Train a network from its last checkpoint on, or from the start."""
+    arrays, valid = rows.of_member(number), rows.valid_rows(inputs.prepared, number)
     context, member = make_context(config, inputs, arrays, run.read_manifest().threads), _member_run(run, number)
     if member is None:
         manifest = asdict(manifest_of(context, inputs))
@@ -95,7 +94,7 @@ def _fit_member(
         member = open_run(create_folder(run.folder / FOLDER, lambda: _name(number), files))
     snapshot = load_checkpoint(member.checkpoints, reporter)
     state = new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
-    return fit_run(member, context, state, inputs, callbacks, interruption)
+    return fit_run(member, context, state, inputs, callbacks, interruption, valid)
 
 
 def ensemble_bundle(

@@ -95,6 +95,13 @@ class MemberRows:
             return prepared.splits.valid
         return take_rows(join_rows(prepared.splits.train, prepared.splits.valid), np.concatenate(self.held_out))
 
+    def valid_rows(self, prepared: Prepared, number: int) -> Dataset:
+        """Validation rows of a network, counted from 0, as step 1 has them."""
+        if self.held_out is None:
+            return prepared.splits.valid
+        own = self.held_out[number % len(self.held_out)]
+        return take_rows(join_rows(prepared.splits.train, prepared.splits.valid), own)
+
     def splits(self, prepared: Prepared) -> list[tuple[Dataset, Dataset]]:
         """Training and validation rows of each network as step 1 has them."""
         rows = join_rows(prepared.splits.train, prepared.splits.valid)

@@ -87,12 +87,14 @@ def refit(
     arrays: tuple[TensorDataset, TensorDataset] | None = None,
     callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
+    valid: Dataset | None = None,
 ) -> Bundle:
     """The network, or the ensemble, that `mlcli train` would train on these inputs, with its best weights.
 
     key         : the configuration key that causes it, for messages
     arrays      : the inputs' training arrays, if they exist already
     interrupted : ends the training early once it is true; the network is then not fully trained
+    valid       : the arrays' validation rows, where they are not the run's
 
     Raises DivergedError.
     """
@@ -106,7 +108,8 @@ def refit(
             f"no scores were computed. Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
             "training.clip_norm: 1"
         )
-    rows, valid = context.valid if len(context.valid) else context.train, inputs.prepared.splits.valid
+    rows = context.valid if len(context.valid) else context.train
+    valid = inputs.prepared.splits.valid if valid is None else valid
     task, _ = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x), rows.y, valid)
     return Bundle(config, inputs.features, task, context.model.cpu().eval(), {})
 
@@ -117,7 +120,8 @@ def _refit_ensemble(
     rows, networks = MemberRows.of(config, inputs), list[nn.Module]()
     for number in range(config.training.ensemble):
         own = member_config(config, number)
-        networks.append(refit(own, inputs, key, rows.of_member(number), callbacks, interrupted).model)
+        valid = rows.valid_rows(inputs.prepared, number)
+        networks.append(refit(own, inputs, key, rows.of_member(number), callbacks, interrupted, valid).model)
         if interrupted():
             break
     else:

@@ -36,12 +36,14 @@ class TrainingSample:
     y             : classes int64 (n,); numbers float64 (n, n_targets), standardised
     n_rows        : number of training rows
     cardinalities : number of codes of each of the last columns, which are categories
+    block         : side of the squares over which the pixels of images are averaged
     """
 
     x: np.ndarray
     y: np.ndarray
     n_rows: int
     cardinalities: tuple[int, ...] = ()
+    block: int = 1
 
     @property
     def n_inputs(self) -> int:
@@ -78,7 +80,10 @@ def draw_training_sample(task: FittedTask, features: FittedFeatures, train: Data
     y = truth[kept]
     if not isinstance(task, Classification):
         y = (y - np.array(task.mean)) / np.array(task.std)
-    rows = take_rows(train, kept) if isinstance(train, Images) else replace(train, rows=rows_at(train.rows, kept))
+    if isinstance(train, Images):
+        block = pixel_block(train.pixels.shape[1:])
+        return TrainingSample(raw_inputs(features, take_rows(train, kept)), y, len(train), sizes, block)
+    rows = replace(train, rows=rows_at(train.rows, kept))
     return TrainingSample(raw_inputs(features, rows), y, len(train), sizes)
 
 

@@ -1,4 +1,4 @@
-"""Scores of predictions, differences between two models' scores, and the scores measured after every epoch."""
+"""Scores of predictions, with their intervals."""
 
 from __future__ import annotations
 
@@ -23,13 +23,11 @@ from mlcli.metrics.intervals import (
     wilson_interval,
 )
 from mlcli.metrics.probabilities import ECE_NOISE
-from mlcli.metrics.sampling import ScoredSample, sample_scores
+from mlcli.metrics.sampling import sample_scores
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 
 # Classes are imbalanced where the rarest has less than this part of an even share.
 EVEN = 0.2
-
-Verdict = Literal["better", "worse", "no difference", "undefined"]
 
 
 def measure(
@@ -229,69 +227,3 @@ def _build_score(
         if len(task.targets) == 1 and facts.in_units:
             unit = task.targets[0] + "²" * (facts.in_units == 2)
     return Score(facts.name, value, reason, low, high, facts.higher_is_better, unit, target, note)
-
-
-@dataclass(frozen=True)
-class ScoreDifference:
-    """A metric of our predictions minus that of theirs on the same rows; None where one of them is undefined.
-
-    low, high : percentile interval over resampled rows; None where no sound one is known
-    """
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    higher_is_better: bool | None
-
-    @property
-    def verdict(self) -> Verdict:
-        """Ours against theirs: better or worse where the interval excludes 0; undefined without a direction."""
-        if self.low is None or self.high is None or self.higher_is_better is None:
-            return "undefined"
-        if self.low <= 0 <= self.high:
-            return "no difference"
-        return "better" if (self.low > 0) == self.higher_is_better else "worse"
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field but the name, with the verdict in place of the direction."""
-        return {"value": self.value, "low": self.low, "high": self.high, "verdict": self.verdict}
-
-
-def compare_predictions(
-    task: FittedTask,
-    truth: np.ndarray,
-    ours: Predictions,
-    theirs: Predictions,
-    names: Literal["auto"] | Sequence[str],
-    confidence: float,
-    seed: int = 0,
-    groups: np.ndarray | None = None,
-) -> list[ScoreDifference]:
-    """Differences by a paired bootstrap: each of 1,000 resamples, drawn from `seed`, has the same rows for both.
-
-    truth : as `task.truth` gives it
-    names : metrics in the order wanted; "auto" is all that suit the task
-    groups : as `measure` takes them
-
-    Raises ConfigError for a metric that does not suit the task.
-    """
-    chosen = metric_names(task, names)
-    if why_unmeasurable(ours) or why_unmeasurable(theirs):
-        undefined = ScoredSample(dict.fromkeys(chosen, math.nan), {})
-        return [_difference(name, undefined, undefined, confidence) for name in chosen]
-    resampler = Resampler(seed) if len(truth) > 1 else None
-    us, them = sample_scores(task, truth, [ours, theirs], chosen, resampler, groups)
-    return [_difference(name, us, them, confidence) for name in chosen]
-
-
-def _difference(name: str, us: ScoredSample, them: ScoredSample, confidence: float) -> ScoreDifference:
-    facts, value = CATALOG[name], us.values[name] - them.values[name]
-    if not math.isfinite(value):
-        return ScoreDifference(name, None, None, None, facts.higher_is_better)
-    low, high = None, None
-    if name in us.draws and facts.interval in ("percentile", "wilson"):
-        draws = us.draws[name] - them.draws[name]
-        # Models with equal scores in all resamples have the interval 0 to 0.
-        low, high = (percentile_interval(draws, confidence) or (None, None)) if draws.any() else (0.0, 0.0)
-    return ScoreDifference(name, value, low, high, facts.higher_is_better)

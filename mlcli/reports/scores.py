@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlcli.evaluation.cross_validation import FoldScores
     from mlcli.evaluation.evaluate import Evaluation
     from mlcli.evaluation.refit import Spread
-    from mlcli.metrics.measure import ScoreDifference, Verdict
+    from mlcli.metrics.paired import ScoreDifference, Verdict
 
 # How one model is compared with another on the same rows: "the network is …".
 VERDICTS: dict[Verdict, str] = {

@@ -18,7 +18,7 @@ from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify_folder, write_json
 from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
 from mlcli.io.tensors import read_tensors, write_tensors
-from mlcli.metrics.measure import ScoreDifference, compare_predictions
+from mlcli.metrics.paired import ScoreDifference, compare_predictions
 from mlcli.metrics.scorer import QUICK
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord
@@ -38,6 +38,7 @@ class SavedPredictions:
 
     rows  : the `fingerprint_rows` of these rows
     truth : as `task.truth` gives it
+    groups : int64 (n,), the group of each row, where rows of one group are alike
     """
 
     split: SplitName
@@ -45,6 +46,7 @@ class SavedPredictions:
     task: FittedTask
     truth: np.ndarray
     predictions: Predictions
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def save_predictions(parent: Path, saved: SavedPredictions) -> None:
     arrays = {"truth": saved.truth, "values": found.values, "scores": found.scores}
     if found.probabilities is not None:
         arrays["probabilities"] = found.probabilities
+    if saved.groups is not None:
+        arrays["groups"] = saved.groups
     numbers = {name: torch.from_numpy(_narrow(array)) for name, array in arrays.items()}
     if sum(tensor.nbytes for tensor in numbers.values()) > MAX_BYTES:
         if os.path.lexists(parent / FOLDER):
@@ -105,7 +109,7 @@ def load_predictions(parent: Path) -> SavedPredictions | None:
     if not _fit(task, arrays):
         raise ArtefactError(f"{folder}: the numbers do not fit the task; measure again with: mlcli evaluate")
     predictions = Predictions(arrays["values"], arrays.get("probabilities"), arrays["scores"])
-    return SavedPredictions(facts.split, facts.rows, task, arrays["truth"], predictions)
+    return SavedPredictions(facts.split, facts.rows, task, arrays["truth"], predictions, arrays.get("groups"))
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:
@@ -126,6 +130,10 @@ def _fit(task: FittedTask, arrays: dict[str, np.ndarray]) -> bool:
     expected = {"truth": shape, "values": shape, "scores": (*rows, task.n_outputs)}
     if isinstance(task, Classification) and task.has_probabilities:
         expected["probabilities"] = (*rows, len(task.classes))
+    if "groups" in arrays:
+        expected["groups"] = rows
+        if arrays["groups"].dtype.kind != "i":
+            return False
     if {name: array.shape for name, array in arrays.items()} != expected:
         return False
     if not isinstance(task, Classification):
@@ -172,7 +180,9 @@ def _compare(
         return Pair(name, other, level, f"{missing} has no saved predictions; run: mlcli evaluate {missing}")
     if reason := _why_not_comparable(us, them):
         return Pair(name, other, level, reason)
-    found = compare_predictions(them.task, them.truth, us.predictions, them.predictions, "auto", level)
+    found = compare_predictions(
+        them.task, them.truth, us.predictions, them.predictions, "auto", level, groups=them.groups
+    )
     found += _compare_targets(us, them, level)
     return Pair(name, other, level, None, them.split, len(them.truth), tuple(found))
 
@@ -185,7 +195,7 @@ def _compare_targets(us: SavedPredictions, them: SavedPredictions, level: float)
     metric, differences = QUICK[task.measured_as][0], []
     for at, name in enumerate(task.targets):
         truth, both = them.truth[:, at : at + 1], (us.predictions.of_target(at), them.predictions.of_target(at))
-        (own,) = compare_predictions(task.of_target(at), truth, *both, (metric,), level)
+        (own,) = compare_predictions(task.of_target(at), truth, *both, (metric,), level, groups=them.groups)
         differences.append(replace(own, name=f"{metric} of {name}"))
     return differences
 

@@ -38,13 +38,15 @@ MOST_MEMBERS = 100
 class EnsembleMember:
     """A network of an ensemble: a trial's configuration with a seed, and validation rows, of its own.
 
-    number : from 0
-    values : that its network is cached under
+    number  : from 0
+    values  : that its network is cached under
+    seconds : that its trial trained a network
     """
 
     config: Config
     number: int
     values: dict[str, Any]
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,9 @@ def plan_members(
     members = list[EnsembleMember]()
     for number, chosen in enumerate(_select(context, found, count) if found else ()):
         trial, config, _ = found[chosen]
-        config = member_config(config, number)
-        members.append(EnsembleMember(config, number, {**trial.values, "seed": config.seed, "network": number}))
+        config, values = member_config(config, number), dict(trial.values)
+        seconds = trial.seconds / (1 + (len(context.folds.held_out) if context.folds else 0))
+        members.append(EnsembleMember(config, number, {**values, "seed": config.seed, "network": number}, seconds))
     return members
 
 
@@ -105,14 +108,12 @@ def _select(context: SearchContext, found: Sequence[Candidate], count: int) -> l
 def train_members(
     context: SearchContext,
     members: Sequence[EnsembleMember],
+    rows: MemberRows,
     model_cache: ModelCache,
     callbacks: Sequence[Callback],
     stopped: Callable[[], bool],
 ) -> None:
     """Train the members that are not cached, in turn, until `stopped` returns True."""
-    if not members:
-        return
-    rows = member_rows(context, members[0].config)
     for member in members:
         if stopped():
             return
@@ -134,15 +135,17 @@ def ensemble_config(config: Config, count: int) -> Config:
 
 
 def form_ensemble(
-    context: SearchContext, members: Sequence[EnsembleMember], model_cache: ModelCache
+    context: SearchContext, members: Sequence[EnsembleMember], every: MemberRows, model_cache: ModelCache
 ) -> TrainedEnsemble | None:
-    """The ensemble of the first members that are cached, up to one that is not; None without any."""
+    """The ensemble of the first members that are cached, up to one that is not; None without any.
+
+    every : the rows of as many networks as an ensemble can be of
+    """
     found = ((member, model_cache.get(member.values)) for member in members)
     trained = [(member, network) for member, network in itertools.takewhile(lambda one: one[1], found) if network]
     if not trained:
         return None
     config, inputs = trained[0][0].config, context.inputs_for(trained[0][0].config)[0]
-    every = member_rows(context, config)
     held_out = None if every.held_out is None else every.held_out[: len(trained)]
     rows = replace(every, held_out=held_out)
     outputs = rows.outputs_out_of_fold([build_network(member.config, network, inputs) for member, network in trained])

@@ -28,7 +28,7 @@ from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.text import counted
 from mlcli.metrics.catalog import beats, higher_is_better
-from mlcli.metrics.measure import ScoreDifference, compare_predictions
+from mlcli.metrics.paired import ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.folder import Run
 from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
@@ -126,7 +126,8 @@ def write_proposal(
     if changes:
         lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]
     if best.origin == "remedy":
-        lines.append("Reason: it follows the recommendations for the problems found.")
+        reason = "it follows the recommendations for the problems found" if findings else "the time was short"
+        lines.append(f"Reason: {reason}.")
     elif best.origin in ("recipe", "search"):
         lines.append(f"Reason: trial {best.number} is the best of {len(trials)} on the validation rows.")
     lines += [f"Found: {finding.course_term}: {finding.evidence}." for finding in findings]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from statistics import mean
 
 import torch
 
@@ -20,49 +19,23 @@ from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
 from mlcli.evaluation.out_of_fold import member_config
-from mlcli.io.text import counted
+from mlcli.search.budget import START, Budget
+from mlcli.search.ensemble import plan_members
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
 from mlcli.search.space import config_with, recipes
 from mlcli.search.storage import HEARTBEAT, ModelCache
 from mlcli.search.study import AskedTrial, Study
-from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials
+from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials, start_trial
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.state import TrainingState
 
 # Sections that recommendations may change in a trial: rows and loss stay the same, so that scores are comparable.
 COMPARABLE = ("model.", "optimizer.", "training.")
-# Time reserved for the ensemble, as a multiple of what the trials' trainings took.
+# Time kept for the ensemble, as a multiple of what its trials' trainings took; at most this share of the timeout.
 RESERVE, RESERVED = 1.1, 0.6
-# Trials that no search comes to.
-MANY = 100_000
 # Seconds between two readings of the study during a training.
 POLL_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to search.
-
-    trials   : of the whole search, those of earlier commands included; MANY where the time alone limits it
-    timeout  : seconds of this command, its ensemble included
-    ensemble : networks of the ensemble; 1 for none
-    jobs     : processes that train at the same time
-    """
-
-    trials: int
-    timeout: float | None = None
-    ensemble: int = 1
-    jobs: int = 1
-
-    @property
-    def n_trials(self) -> str:
-        """Their number and the word, or the word alone where the time is the limit."""
-        return "trials" if self.trials >= MANY else counted(self.trials, "trial")
-
-    def deadline(self) -> float:
-        """When a timeout that starts now ends, in seconds of the monotonic clock; infinite without one."""
-        return math.inf if self.timeout is None else time.monotonic() + self.timeout
 
 
 class SearchCallback(Callback):
@@ -125,6 +98,7 @@ class Search:
 
     deadline : in seconds of the monotonic clock
     leads    : whether it tries the start and the recommendations; one of several processes does
+    spare    : whether this is time that the ensemble left
     trials   : those that have ended, in all processes, as last read from the study
     recipes  : values of networks of other kinds, tried once each before the sampler's proposals
     """
@@ -137,8 +111,11 @@ class Search:
     deadline: float = math.inf
     leads: bool = True
     diagnose: Diagnose = diagnose_history
+    spare: bool = False
     trials: list[Trial] = field(init=False)
     recipes: tuple[dict[str, JsonValue], ...] = field(init=False)
+    _available: float = field(init=False, default=0.0)
+    _planned: tuple[int, list[Trial], float] = field(init=False, default=(0, [], 0.0))
 
     def __post_init__(self) -> None:
         self.trials = self.study.trials()
@@ -155,6 +132,7 @@ class Search:
         def stopped() -> bool:
             return interrupted() or self.seconds_left() <= self.reserve()
 
+        self._available, self._planned = self.seconds_left(), (0, [], 0.0)
         for callback in self.callbacks:
             callback.on_search(self.trials, self.context.metric, self.budget)
         while not self.study.exhausted and not stopped():
@@ -165,6 +143,14 @@ class Search:
             if not self._run_trial(*self._next_trial(), stopped, interrupted):
                 break
             self.poll()
+
+    @property
+    def fewer_epochs(self) -> dict[str, JsonValue]:
+        """Half of the epochs that the start came to, where the time was too short for all; empty where it was not."""
+        start = start_trial(self.trials)
+        if self.budget.timeout is None or start is None or start.state != "pruned":
+            return {}
+        return {"training.epochs": max(1, start.epochs // 2)}
 
     def seconds_left(self) -> float:
         """Until the deadline."""
@@ -181,29 +167,52 @@ class Search:
             callback.on_poll(self.study.n_running())
 
     def reserve(self) -> float:
-        """Seconds that the ensemble's networks will take, by the best trials' own; at most RESERVED of the timeout."""
-        seconds = [trial.seconds for trial in distinct_trials(self.trials, self.context.metric)]
-        if not seconds or self.budget.timeout is None:
+        """Seconds kept for what comes later: for other trials while the start is trained, then for the ensemble.
+
+        None for the ensemble before a trial beyond the start is complete, so that one surely is.
+        """
+        if self.budget.timeout is None:
             return 0.0
-        folds = self.context.folds
-        per_network = mean(seconds) / (1 + (len(folds.held_out) if folds else 0))  # one is trained on the split
-        needed = RESERVE * self.budget.ensemble * per_network / self.budget.jobs if self.budget.ensemble > 1 else 0.0
-        return min(needed, self.budget.timeout * RESERVED)
+        if not self.trials:
+            return START * self._available
+        if self.budget.ensemble == 1:
+            return 0.0
+        n_trials, known, seconds = self._planned
+        if n_trials != len(self.trials):
+            beyond = any(trial.state == "complete" and trial.origin != "start" for trial in self.trials)
+            best = distinct_trials(self.trials, self.context.metric) if beyond else []
+            if best != known:
+                seconds = self._ensemble_seconds(self.budget.timeout) if best else 0.0
+            self._planned = len(self.trials), best, seconds
+        return self._planned[2]
+
+    def _ensemble_seconds(self, timeout: float) -> float:
+        """That the networks of the ensemble still to be trained will take, by the trials that they are chosen from.
+
+        In the time that an ensemble left, another is trained whole or not at all: 0 where that would take longer.
+        """
+        members = plan_members(self.context, self.trials, self.model_cache, self.budget.ensemble)
+        missing = sum(one.seconds for one in members if not self.model_cache.holds(one.values))
+        needed = RESERVE * missing / self.budget.jobs
+        if self.spare:
+            return needed if needed <= self.seconds_left() else 0.0
+        return min(needed, RESERVED * timeout)
 
     def _next_trial(self) -> tuple[Trial, AskedTrial | None]:
         """The next trial before its training, with the sampler's proposal, or None."""
         number, origins = len(self.trials) + 1, {trial.origin for trial in self.trials}
+        fewer = self.fewer_epochs
         if self.leads and "start" not in origins:
             return Trial(number, "start", {}, "failed"), None
         if self.leads and "remedy" not in origins:
-            values = recommended_values(self.context.start, self.findings)
+            values = fewer or recommended_values(self.context.start, self.findings)
             if values:
                 return Trial(number, "remedy", values, "failed"), None
         tried = sum(trial.origin == "recipe" for trial in self.trials)
         if self.leads and tried < len(self.recipes):
-            return Trial(number, "recipe", self.recipes[tried], "failed"), None
+            return Trial(number, "recipe", {**self.recipes[tried], **fewer}, "failed"), None
         asked = self.study.ask(len(self.trials))
-        return Trial(number, "search", asked.values, "failed"), asked
+        return Trial(number, "search", {**asked.values, **fewer}, "failed"), asked
 
     def _run_trial(
         self, blank: Trial, asked: AskedTrial | None, stopped: Callable[[], bool], interrupted: Callable[[], bool]
@@ -234,7 +243,7 @@ class Search:
     ) -> Trial | None:
         """The trial with its result; None when it was interrupted.
 
-        A trial that the timeout stops counts as pruned, with the score it had reached; the start as interrupted.
+        A trial that the timeout stops counts as pruned, with the score it had reached.
         """
         callbacks: list[Callback] = [*self.callbacks]
         if asked is not None:
@@ -244,7 +253,7 @@ class Search:
             callbacks.append(Periodic(self.poll, POLL_SECONDS))
         trial_run = train_trial(self.context, config, self.trials, callbacks, stopped)
         late, is_start = trial_run.trained.stopped == "interrupted", blank.origin == "start"
-        if late and (interrupted() or is_start or not trial_run.trained.state.best_epoch):
+        if late and (interrupted() or not trial_run.trained.state.best_epoch):
             return None
         judged = judge(trial_run, self.context.selection_metric, blank)
         trial = self._score_on_folds(judged, config, callbacks, stopped)
@@ -253,7 +262,7 @@ class Search:
         best = distinct_trials([*self.trials, trial], self.context.metric)
         if trial.state == "complete" and (is_start or trial in best):
             self.model_cache.put(trial.values, network_of(trial_run))
-        if is_start and self.study.findings() is None:
+        if is_start and not late and self.study.findings() is None:
             evidence = training_evidence(trial_run.context, trial_run.task, trial_run.trained)
             self.study.store_findings(self.diagnose(evidence, trial_run.context))
         return trial

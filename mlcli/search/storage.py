@@ -200,6 +200,10 @@ class ModelCache:
         except (ArtefactError, KeyError):
             return None
 
+    def holds(self, values: Mapping[str, JsonValue]) -> bool:
+        """Whether there is a network of these values, be it damaged."""
+        return self._place(values).is_dir()
+
     def get(self, values: Mapping[str, JsonValue]) -> CachedNetwork | None:
         """The network of these values; None where it is missing or damaged."""
         place = self._place(values)

@@ -19,19 +19,28 @@ import torch
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.errors import ArtefactError, UsageError
+from mlcli.evaluation.out_of_fold import MemberRows
 from mlcli.io.atomic import write_file
 from mlcli.io.json import from_json
 from mlcli.io.platform import usable_cores
 from mlcli.io.programs import PATIENCE, Process, running
 from mlcli.io.signals import Interruption
-from mlcli.search.ensemble import EnsembleMember, TrainedEnsemble, form_ensemble, plan_members, train_members
+from mlcli.search.budget import Budget
+from mlcli.search.ensemble import (
+    EnsembleMember,
+    TrainedEnsemble,
+    form_ensemble,
+    member_rows,
+    plan_members,
+    train_members,
+)
 from mlcli.search.objective import SearchContext
-from mlcli.search.search import Budget, Diagnose, Search, SearchCallback, diagnose_history
+from mlcli.search.search import Diagnose, Search, SearchCallback, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
 from mlcli.search.trial import start_trial
 
-Phase = Literal["search", "ensemble"]
+Phase = Literal["search", "spare", "ensemble"]
 # Seconds between two polls.
 PAUSE = 0.1
 # Seconds that a process takes to start; it is not started with less left.
@@ -43,6 +52,7 @@ class WorkerTask:
     """The task of a worker process.
 
     worker   : from 1; 0 leads
+    phase    : spare is a search in the time that the ensemble left
     deadline : in seconds of the machine's monotonic clock; infinite without one
     """
 
@@ -77,22 +87,48 @@ def open_search(
     return Search(context, study, budget, callbacks, ModelCache(folder / "kept"), deadline, worker == 0, diagnose)
 
 
+def search_and_train(search: Search, folder: Path, interruption: Interruption) -> TrainedEnsemble | None:
+    """Search, then train an ensemble of the best trials; what is left of a timeout goes to more trials, and so on."""
+    ensemble: TrainedEnsemble | None = None
+    while True:
+        n_trials = len(search.trials)
+        search_in_parallel(search, folder, interruption)
+        if search.spare and len(search.trials) == n_trials:
+            return ensemble
+        ensemble = train_ensemble(search, folder, interruption, ensemble)
+        if ensemble is None or search.budget.timeout is None:
+            return ensemble
+        search.spare = True
+
+
 def search_in_parallel(search: Search, folder: Path, interruption: Interruption) -> None:
     """Search with budget.jobs processes; if one died, this one runs the trials that are left."""
-    with worker_pool(search, folder, "search", interruption):
+    with worker_pool(search, folder, "spare" if search.spare else "search", interruption):
         search.run(interruption)
     search.study.settle_orphans()
     if search.budget.jobs > 1:
         search.run(interruption)
 
 
-def train_ensemble(search: Search, folder: Path, interruption: Interruption) -> TrainedEnsemble | None:
-    """An ensemble of the best trials' networks; None for a budget of one network, and before the start has ended."""
+def train_ensemble(
+    search: Search, folder: Path, interruption: Interruption, known: TrainedEnsemble | None = None
+) -> TrainedEnsemble | None:
+    """An ensemble of the best trials' networks; None for a budget of one network, and before the start has ended.
+
+    known : an earlier one, which stays where the best trials are the same, or time is too short for as many networks
+    """
     if search.budget.ensemble == 1 or interruption() or start_trial(search.trials) is None:
-        return None
+        return known
+    members = members_of(search)
+    if not members or (known is not None and [own for own, _ in known.members] == members):
+        return known
+    rows = member_rows(search.context, members[0].config)
     with worker_pool(search, folder, "ensemble", interruption):
-        train_members_of_worker(search, 0, interruption)
-    return None if interruption() else form_ensemble(search.context, members_of(search), search.model_cache)
+        train_members_of_worker(search, members, rows, 0, interruption)
+    found = None if interruption() else form_ensemble(search.context, members, rows, search.model_cache)
+    if found is None or (known is not None and len(found.members) < len(known.members)):
+        return known
+    return found
 
 
 def run_task(search: Search, task: WorkerTask, interruption: Interruption) -> None:
@@ -102,10 +138,12 @@ def run_task(search: Search, task: WorkerTask, interruption: Interruption) -> No
     def interrupted() -> bool:
         return interruption() or abandoned.is_set()
 
-    if task.phase == "search":
+    if task.phase != "ensemble":
+        search.spare = task.phase == "spare"
         search.run(interrupted)
-    else:
-        train_members_of_worker(search, task.worker, interrupted)
+    elif members := members_of(search):
+        rows = member_rows(search.context, members[0].config)
+        train_members_of_worker(search, members, rows, task.worker, interrupted)
 
 
 def members_of(search: Search) -> list[EnsembleMember]:
@@ -113,7 +151,9 @@ def members_of(search: Search) -> list[EnsembleMember]:
     return plan_members(search.context, search.trials, search.model_cache, search.budget.ensemble)
 
 
-def train_members_of_worker(search: Search, worker: int, interrupted: Callable[[], bool]) -> None:
+def train_members_of_worker(
+    search: Search, members: Sequence[EnsembleMember], rows: MemberRows, worker: int, interrupted: Callable[[], bool]
+) -> None:
     """Train the members worker, worker + jobs, worker + 2 · jobs, … until the deadline."""
 
     def stopped() -> bool:
@@ -121,8 +161,8 @@ def train_members_of_worker(search: Search, worker: int, interrupted: Callable[[
 
     for callback in search.callbacks:
         callback.on_ensemble()
-    members = members_of(search)[worker :: search.budget.jobs]
-    train_members(search.context, members, search.model_cache, search.callbacks, stopped)
+    own = members[worker :: search.budget.jobs]
+    train_members(search.context, own, rows, search.model_cache, search.callbacks, stopped)
 
 
 @contextmanager

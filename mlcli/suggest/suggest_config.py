@@ -20,6 +20,7 @@ from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
 from mlcli.io.text import counted, shown, some_of
+from mlcli.suggest import MINUTES
 from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, hints_of, suggest_roles
 from mlcli.suggest.defaults import NO_PLAN, DataSummary, EnsemblePlan, array_defaults, plan_training, table_defaults
@@ -32,8 +33,6 @@ _HINTS = {
     "time": "instead, to test on the latest rows; {0} is then not a feature",
 }
 _VALID = CommentedKey("split", {"valid": 0.2}, "share of the training rows for early stopping")
-# That training may take where no other time is asked for.
-MINUTES = 2.0
 ADVICE = "What a key does: mlcli explain KEY. What training would do: mlcli check. Then: mlcli train."
 # Where so many columns say nothing, training leaves them out by itself: they are not named.
 _MANY_IDLE = 20

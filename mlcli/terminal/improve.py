@@ -12,13 +12,12 @@ from mlcli.diagnosis.checks import Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.text import counted, show_number, show_signed
 from mlcli.reports.scores import VERDICTS
-from mlcli.search.search import MANY
 from mlcli.search.trial import rank_trials
 from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen
 
 if TYPE_CHECKING:
-    from mlcli.metrics.measure import ScoreDifference
+    from mlcli.metrics.paired import ScoreDifference
     from mlcli.search.results import Results
     from mlcli.use_cases.improve import ImproveResult
 
@@ -147,7 +146,8 @@ def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None
     before, ensemble = show_number(outcome.before), results.ensemble
     where = "Cross-validated" if outcome.config.improve.folds else "Validation"
     if outcome.best is None:
-        screen.heading("No trial was completed")
+        late = f" within {outcome.budget.timeout:g} seconds" if outcome.out_of_time else ""
+        screen.heading(f"No trial was completed{late}")
         return
     if outcome.improved:
         screen.heading(f"{where} {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
@@ -155,7 +155,9 @@ def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None
         screen.heading(f"No trial is better than your configuration ({where.lower()} {outcome.metric} {before})")
     if ensemble is not None:
         score = f"validation {outcome.metric} {show_number(ensemble.score)}"
-        screen.heading(f"{ensemble.run}: ensemble of {ensemble.members} networks, {score}")
+        screen.heading(f"{ensemble.run}: ensemble of {counted(ensemble.members, 'network')}, {score}")
+    if outcome.out_of_time and (asked := outcome.budget.ensemble) > (have := ensemble.members if ensemble else 0):
+        screen.warn(f"there was time for {have} of the {asked} networks of the ensemble: a longer --timeout trains all")
     if results.difference is not None:
         screen.say(describe_difference(results.difference, results.n_rows))
     if outcome.improved:
@@ -182,6 +184,7 @@ def _show_next(screen: Screen, outcome: ImproveResult, results: Results) -> None
         screen.next_step(f"mlcli evaluate {results.ensemble.run}")
     elif outcome.improved:
         screen.next_step(f"mlcli train {results.proposal}")
+    elif outcome.out_of_time and (timeout := outcome.budget.timeout) is not None:
+        screen.next_step(f"the same command with a longer --timeout, such as {2 * timeout:g}, goes on")
     else:
-        longer = f"--trials {2 * outcome.budget.trials}" if outcome.budget.trials < MANY else "a longer --timeout"
-        screen.next_step(f"the same command with {longer}, or another improve.space")
+        screen.next_step(f"the same command with --trials {2 * outcome.budget.trials}, or another improve.space")

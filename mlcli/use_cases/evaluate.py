@@ -120,7 +120,9 @@ def evaluate(
     findings = obtain_findings(prepared, bundle.config.dataset, reporter)
     facts = gather_facts(str(run), subject, bundle.config, manifest, prepared.profile, findings, figures)
     report = render_report(facts)
-    write_evaluation(run.evaluation, subject.evaluation, saved_predictions(prepared, name, subject), figures, report)
+    write_evaluation(
+        run.evaluation, subject.evaluation, saved_predictions(prepared, name, subject, groups), figures, report
+    )
     scores = measure(bundle.task, subject.truth, subject.predictions, [metric for metric, _ in asked])
     return EvaluateResult(run, subject.evaluation, find_misses(asked, scores), findings)
 
@@ -219,7 +221,7 @@ def measure_bundle(
     looks: int,
 ) -> EvaluatedModel:
     """Measure the predictions for the rows; the result has all that the figures need."""
-    truth = bundle.task.truth(data)
+    truth, groups = bundle.task.truth(data), dependent_groups(bundle.config.dataset.split, data)
     weights = bundle.weights()
     evaluation = evaluate_predictions(
         bundle.task,
@@ -233,7 +235,7 @@ def measure_bundle(
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
         weighting=describe_weighting(bundle.task, bundle.config.loss, lambda: predictions, truth),
-        groups=dependent_groups(bundle.config.dataset.split, data),
+        groups=groups,
     )
     headline, seed = evaluation.scores[evaluation.headline], bundle.config.seed
     importances = measure_importance(bundle.task, data, truth, predictions, bundle.predict, headline, seed)
@@ -251,7 +253,9 @@ def measure_bundle(
     )
 
 
-def saved_predictions(prepared: Prepared, split: SplitName, subject: EvaluatedModel) -> SavedPredictions:
+def saved_predictions(
+    prepared: Prepared, split: SplitName, subject: EvaluatedModel, groups: np.ndarray | None
+) -> SavedPredictions:
     """The predictions row by row, with the fingerprint of the rows."""
     rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
-    return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions)
+    return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions, groups)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -30,12 +31,13 @@ from mlcli.reports.figures.learning import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
+from mlcli.search.budget import MANY, Budget
 from mlcli.search.objective import build_search_context
 from mlcli.search.results import Results, describe_next, write_results
-from mlcli.search.search import MANY, Budget, Search, SearchCallback
+from mlcli.search.search import Search, SearchCallback
 from mlcli.search.space import config_with, search_space
 from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
-from mlcli.search.workers import WorkerTask, open_search, run_task, search_in_parallel, train_ensemble
+from mlcli.search.workers import WorkerTask, open_search, run_task, search_and_train
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs, gather_inputs
 
@@ -46,6 +48,7 @@ class ImproveRequest:
 
     search : False for checks and diagnosis alone
     apply  : file for the next configuration, which does not exist yet; None for none
+    begun  : when the command began, in seconds of the monotonic clock
     """
 
     trials: int | None = None
@@ -54,6 +57,7 @@ class ImproveRequest:
     jobs: int = 1
     search: bool = True
     apply: Path | None = None
+    begun: float = field(default_factory=time.monotonic)
 
     def budget(self, config: ImproveConfig) -> Budget:
         """The search's budget; one trial, the start, without a search."""
@@ -103,6 +107,11 @@ class ImproveResult:
         return start.score if start else None
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether the timeout ended the search, before all trials were done."""
+        return self.budget.timeout is not None and len(self.trials) < self.budget.trials
+
+    @property
     def improved(self) -> bool:
         """Whether a trial beat the start."""
         return self.best is not None and self.best.origin != "start"
@@ -149,17 +158,19 @@ def improve(
     prepared : the data of this config, where step 1 has just been run
     """
     budget = asked.budget(config.improve)
-    deadline = budget.deadline()
+    deadline = budget.deadline(asked.begun)
     inputs = gather_inputs(config, reporter, prepared)
     context = build_search_context(config, inputs, search_space(config))
     groups = dependent_groups(config.dataset.split, inputs.prepared.splits.train)
     numbers = inputs.prepared.splits.numbers
     experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers)
     reporter.explain("diagnosis")
-    checks = run_checks(experiment)
+    begun = time.monotonic()
+    checks = run_checks(replace(experiment, deadline=begun + budget.checks))
+    left = budget.checks - (time.monotonic() - begun)
     for callback in callbacks:
         callback.on_checks(config, checks)
-    diagnose_training = partial(probe_and_diagnose, experiment, checks)
+    diagnose_training = partial(probe_and_diagnose, experiment, checks, left)
     of_run = run_evidence(run, config, inputs, context.arrays) if run is not None else None
     diagnosed = str(run) if of_run is not None else "the unchanged configuration"
     folder, n_valid = search_folder(config, inputs), len(context.arrays[1])
@@ -170,6 +181,8 @@ def improve(
         return write_next(replace(result, findings=tuple(findings)), asked)
     make_folder(refuse_symlink(folder))
     with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
+        if checks.rates is not None:  # before the search, whose end a timeout names
+            save_svg(draw_rates(checks.rates, config.optimizer.lr, checks.suggested_rate), folder / "learning_rate.svg")
         search = open_search(context, folder, budget, deadline, callbacks, diagnose=diagnose_training)
         if of_run is not None and search.study.findings() is None:
             search.study.store_findings(diagnose_training(*of_run))
@@ -180,14 +193,15 @@ def improve(
             if of_run is None:
                 search.run(interruption)
         result = replace(result, trials=tuple(search.trials), findings=search.findings)
-        write_diagnosis(folder, config, checks, result.findings)
+        write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": result.findings})
     return write_next(replace(result, interrupted=interruption.signal is not None), asked)
 
 
 def probe_and_diagnose(
-    experiment: Experiment, checks: Checks, evidence: TrainingEvidence, context: TrainingContext
+    experiment: Experiment, checks: Checks, seconds: float, evidence: TrainingEvidence, context: TrainingContext
 ) -> list[Finding]:
-    """The findings on a training, with the results of all probes."""
+    """The findings on a training, with the results of the probes that take so many seconds."""
+    experiment = replace(experiment, deadline=time.monotonic() + seconds)
     return diagnose(run_probes(experiment, checks.rates, evidence, context))
 
 
@@ -197,20 +211,12 @@ def search_better(
     """Search, train the ensemble, and write the results in the folder."""
     reporter.explain("search", result.config, result.metric, list(search.study.space))
     reporter.say(describe_search(search, result.folder))
-    search_in_parallel(search, result.folder, interruption)
-    ensemble = train_ensemble(search, result.folder, interruption)
+    ensemble = search_and_train(search, result.folder, interruption)
     results = write_results(result.folder, search, ensemble)
     scores = [trial.score if trial.state == "complete" else None for trial in search.trials]
     figure = draw_search(scores, results.best_so_far, result.metric, results.outlook)
     save_svg(figure, result.folder / "search.svg")
     return replace(result, results=results)
-
-
-def write_diagnosis(folder: Path, config: Config, checks: Checks, findings: Sequence[Finding]) -> None:
-    """Write diagnosis.json and, as learning_rate.svg, the curve of the range test."""
-    write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": findings})
-    if checks.rates is not None:
-        save_svg(draw_rates(checks.rates, config.optimizer.lr, checks.suggested_rate), folder / "learning_rate.svg")
 
 
 def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:

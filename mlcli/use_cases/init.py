@@ -15,9 +15,10 @@ from mlcli.errors import ConfigError, DataError, UsageError, config_error
 from mlcli.io.atomic import write_file
 from mlcli.io.paths import refuse_overwriting
 from mlcli.io.text import nearest, some_of
+from mlcli.suggest import MINUTES
 from mlcli.suggest.columns import ColumnRole
 from mlcli.suggest.source import TableFound, find_source
-from mlcli.suggest.suggest_config import MINUTES, SuggestedConfig, suggest_config
+from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
 
 PACKAGE = Path(__file__).parent.parent
 DEFAULT_OUTPUT = Path("mlcli.yaml")

@@ -78,9 +78,14 @@ def resume(
     processes: Processes | None = None,
 ) -> TrainResult:
     """Continue a run as if it had never stopped, on any number of processes; its epochs may be extended."""
-    before, config = read_resolved(run.config).training.epochs, extended_config(run, sets)
+    before, config = read_resolved(run.config), extended_config(run, sets)
     if (members := run.read_manifest().members) > 1:
         raise UsageError(f"run {run} is an ensemble of {members} networks, which are trained to their end")
+    if config.training.ensemble > 1 and config != before:
+        raise UsageError(
+            f"run {run} is an ensemble, whose networks are trained with the settings of the first; leave out --set, "
+            "or start a new run with: mlcli train"
+        )
     with run.lock():
         inputs = gather_inputs(config, reporter)
         require_same_data(run, inputs.prepared)
@@ -92,7 +97,7 @@ def resume(
         state = _last_state(run, context, reporter)
         _gather_processes(context, run)
         reporter.say(f"Resuming {run} after {counted(state.epoch, 'epoch')} and {counted(state.step, 'step')}")
-        for text in warn_of_rates(context, state, before):
+        for text in warn_of_rates(context, state, before.training.epochs):
             reporter.warn(text)
         run.save_config(dump_config(config))
         return fit_run(run, context, state, inputs, callbacks, interruption)

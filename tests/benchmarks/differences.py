@@ -7,7 +7,8 @@ import sys
 from dataclasses import asdict
 
 from mlcli.data.tables.types import Dataset
-from mlcli.metrics.measure import compare_predictions, measure
+from mlcli.metrics.measure import measure
+from mlcli.metrics.paired import compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle

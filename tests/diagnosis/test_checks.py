@@ -1,6 +1,7 @@
 """What is checked before a search, on tiny real trainings; expected losses are computed by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 from mlcli.config.sections.model import PoissonLoss
 from mlcli.diagnosis.checks import (
     DRAWS,
+    LATE,
     Check,
     Checks,
     RateRange,
@@ -167,6 +169,17 @@ def test_lbfgs_has_no_rate_to_test(make_experiment):
     experiment = make_experiment("optimizer={name: lbfgs}", "training.batch_size=full")
     assert run_range_test(experiment) is None
     assert check_learning_rate(experiment.context(), None).passed is None
+
+
+def test_what_the_time_named_does_not_allow_is_left_out(make_experiment):
+    late = replace(make_experiment(), deadline=0.0)
+    found = run_checks(late)
+    assert found.rates is None
+    assert {check.name: (check.passed, check.evidence == LATE) for check in found.checks} == {
+        "first_loss": (True, False),
+        "handful": (None, True),
+        "learning_rate": (None, True),
+    }
 
 
 def test_the_range_tests_numbers():

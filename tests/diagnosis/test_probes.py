@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
 from mlcli.diagnosis.experiment import skill_of
-from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, suspect_labels
+from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, run_probes, suspect_labels
 from mlcli.training.context import TensorDataset
 
 
@@ -157,3 +157,11 @@ def test_what_only_tells_a_group_apart_has_no_skill(make_experiment):
     order = apart.by_groups().numpy()
     assert sorted(order) == list(range(300))
     assert (np.diff(groups[order]) != 0).sum() == 29
+
+
+def test_probes_that_are_late_are_left_out(make_experiment, trained_evidence):
+    experiment = make_experiment()
+    evidence = trained_evidence(experiment.config)
+    late = replace(experiment, deadline=0.0)
+    assert run_probes(late, None, evidence, experiment.context()) == evidence
+    assert measure_rows(late, 300) is None

@@ -1,5 +1,6 @@
 """Baselines that are trained, against scikit-learn on the same arrays."""
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,13 +15,15 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, QuantileRegressor, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
 from mlcli.config.sections.features import FeaturesConfig
-from mlcli.data.tables.types import Column, Table
+from mlcli.data.tables.types import Column, Images, Table
 from mlcli.errors import ConfigError
-from mlcli.evaluation.baselines import baseline_names, obtain_baselines, predict_baselines
+from mlcli.evaluation.baselines import baseline_names, fingerprint_baselines, obtain_baselines, predict_baselines
 from mlcli.evaluation.estimators import boosting_rounds, max_neighbour_rows
 from mlcli.evaluation.training_sample import MAX_ROWS, MIN_ROWS, average_pixels, sample_rows, sample_size
 from mlcli.features.fitted import fit_features
@@ -251,6 +254,18 @@ def test_pixels_are_averaged_until_few_enough_are_left():
     assert (average_pixels(pixels[:, :8, :8, 0]) == pixels[:, :8, :8, 0].reshape(2, 64)).all()
 
 
+def test_averaged_pixels_are_said():
+    """32 × 32 pixels are more than 256; 8 × 8 are not."""
+    labels = np.arange(30) % 2
+    for side, told in ((32, "; on means of 2 × 2 pixels"), (8, "")):
+        pixels = np.random.default_rng(0).integers(0, 128, (30, side, side), np.uint8) + labels[:, None, None] * 127
+        images = Images(pixels.astype(np.uint8), labels, ("a", "b"))
+        task = Classification("label", ("a", "b"), (15, 15), "sigmoid", True)
+        features = fit_features(images, FeaturesConfig(), 0, labels, classification=True)
+        [found] = predict_baselines(task, features, images, images, ["tree"], seed=0)
+        assert found.text == f"a decision tree with 5 training rows or more in each leaf{told}"
+
+
 def mixed(n, seed):
     """A category without order decides, a number is missing where it would be high."""
     rng = np.random.default_rng(seed)
@@ -266,13 +281,24 @@ MIXED = (Column("a", "number"), Column("b", "category"), Column("c", "number"))
 
 
 def own_peers(classes):
-    """scikit-learn's defaults, used well: categories one-hot, boosting stopped early where it is by default."""
-    forest, boosting = (
-        (RandomForestClassifier, HistGradientBoostingClassifier)
-        if classes
-        else (ExtraTreesRegressor, HistGradientBoostingRegressor)
-    )
-    return {"forest": forest(random_state=0), "boosting": boosting(random_state=0)}
+    """scikit-learn's defaults, used well: inputs on one scale where that matters, boosting stopped early."""
+    scaled = lambda peer: make_pipeline(StandardScaler(), peer)  # noqa: E731
+    if classes:
+        return {
+            "logistic": scaled(LogisticRegression()),
+            "knn": scaled(KNeighborsClassifier()),
+            "tree": DecisionTreeClassifier(random_state=0),
+            "forest": RandomForestClassifier(random_state=0),
+            "boosting": HistGradientBoostingClassifier(random_state=0),
+        }
+    return {
+        "linear": scaled(LinearRegression()),
+        "ridge": scaled(Ridge()),
+        "knn": scaled(KNeighborsRegressor()),
+        "tree": DecisionTreeRegressor(random_state=0),
+        "forest": ExtraTreesRegressor(random_state=0),
+        "boosting": HistGradientBoostingRegressor(random_state=0),
+    }
 
 
 def bundled(name):
@@ -289,7 +315,7 @@ def bundled(name):
 
 
 @pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "friedman", "rare", "mixed"])
-def test_trees_are_as_good_as_scikit_learns_defaults(name):
+def test_each_is_as_good_as_scikit_learns_defaults(name):
     """By log loss or squared error; within 5 %."""
     if name == "mixed":
         frames = mixed(1500, 1), mixed(1000, 2)
@@ -310,8 +336,9 @@ def test_trees_are_as_good_as_scikit_learns_defaults(name):
     else:
         task = Regression(("y",), (answers[0].mean(),), (answers[0].std(),))
     fit = fit_features(train, FeaturesConfig(), 0, task.truth(train), classes)
-    for found in predict_baselines(task, fit, train, new, ["forest", "boosting"], seed=0):
-        peer = own_peers(classes)[found.name].fit(np.nan_to_num(peer_x[0], nan=-9), answers[0])
+    peers = own_peers(classes)
+    for found in predict_baselines(task, fit, train, new, list(peers), seed=0):
+        peer = peers[found.name].fit(np.nan_to_num(peer_x[0], nan=-9), answers[0])
         if classes:
             shares = np.arange(2) == task.truth(new)[:, None]
             theirs = peer.predict_proba(peer_x[1])
@@ -322,7 +349,7 @@ def test_trees_are_as_good_as_scikit_learns_defaults(name):
         assert losses[0] <= 1.05 * losses[1], (found.name, losses)
 
 
-def test_baselines_are_kept_and_damage_is_repaired(frames, tmp_path):
+def test_baselines_are_kept_and_damage_is_repaired(frames, tmp_path, monkeypatch):
     task = Classification("kind", KINDS, (1, 1, 1), "softmax", True)
     train, features = fitted(task, frames[0], "kind")
     names, calls, warned = ("majority", "tree"), [], []
@@ -339,6 +366,12 @@ def test_baselines_are_kept_and_damage_is_repaired(frames, tmp_path):
         assert (one.name, one.text) == (other.name, other.text)
         np.testing.assert_array_equal(one.predictions.probabilities, other.predictions.probabilities)
         np.testing.assert_array_equal(one.predictions.scores, other.predictions.scores)
+    with monkeypatch.context() as patch:  # whose import takes longer than all else
+        patch.setitem(sys.modules, "sklearn", None)
+        key = fingerprint_baselines(task, features, ("rows", "test"), names, 7)
+        obtain_baselines(tmp_path / "kept", task, names, fit, reporter)
+    assert key != fingerprint_baselines(task, features, ("others", "test"), names, 7)
+    assert calls == [1]
     (tmp_path / "kept" / "texts.json").write_text("{}")
     obtain_baselines(tmp_path / "kept", task, names, fit, reporter)
     assert calls == [1, 1]

@@ -10,17 +10,21 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
 from torch import nn
 
+from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.splitting import join_rows
+from mlcli.errors import UsageError
 from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions, member_config
 from mlcli.evaluation.refit import refit
 from mlcli.io.signals import Interruption
 from mlcli.models.ensembles import Ensemble
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
-from mlcli.runs.folder import find_run
-from mlcli.training.inputs import gather_inputs
+from mlcli.runs.folder import create_run, find_run
+from mlcli.runs.recorder import manifest_of
+from mlcli.training.inputs import gather_inputs, make_context
+from mlcli.use_cases.train import resume
 
 CONFIG = """\
 name: x
@@ -157,3 +161,20 @@ def test_prepared_rows_are_not_lost(write):
     rows = MemberRows.of(config, inputs)
     assert len(rows.take(prepared)) == 120
     assert [len(valid) for _, valid in rows.splits(prepared)] == [30] * 4
+
+
+def test_validation_rows_of_a_network_are_those_it_holds_out(write):
+    config, inputs = inputs_of(write("{test: 0, valid: 0.2, by: group, column: g}", ensemble=6))
+    rows = MemberRows.of(config, inputs)
+    for number in range(6):
+        own = rows.valid_rows(inputs.prepared, number)
+        held_out = inputs.task.decode_targets(rows.of_member(number)[1].y)
+        np.testing.assert_allclose(inputs.task.truth(own), held_out, rtol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["training.epochs=9", "training.checkpoint_seconds=0"])
+def test_networks_of_an_ensemble_are_resumed_with_their_settings(write, change):
+    config, inputs = inputs_of(write())
+    run = create_run(config.name, dump_config(config), manifest_of(make_context(config, inputs), inputs))
+    with pytest.raises(UsageError, match="are trained with the settings of the first; leave out --set"):
+        resume(run, [change], Silent(), [], Interruption())

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mlcli.metrics.measure import compare_predictions, measure
+from mlcli.metrics.measure import measure
+from mlcli.metrics.paired import compare_predictions
 from tests.evaluation.examples import (
     class_predictions,
     classification,

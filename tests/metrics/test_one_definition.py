@@ -12,7 +12,8 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.metrics.catalog import names_for
-from mlcli.metrics.measure import compare_predictions, measure, measure_targets
+from mlcli.metrics.measure import measure, measure_targets
+from mlcli.metrics.paired import compare_predictions
 from mlcli.metrics.scorer import QUICK, build_scorer
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import SelectionMetric

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from mlcli.metrics.catalog import CATALOG
-from mlcli.metrics.measure import ScoreDifference, compare_predictions
+from mlcli.metrics.paired import ScoreDifference, compare_predictions, compare_with_each
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 
 
@@ -134,3 +134,16 @@ def test_one_row_says_nothing_about_its_spread():
         regression(), np.ones((1, 1)), number_predictions([1.0]), number_predictions([3.0]), ("mae",), 0.95
     )
     assert (mae.value, mae.low, mae.verdict) == (-2, None, "undefined")
+
+
+def test_several_models_are_compared_as_each_alone():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=90)
+    ours, *others = (class_predictions(rng.dirichlet([1, 1], size=90)) for _ in range(4))
+    broken = class_predictions(np.full((90, 2), np.nan))
+    others = [*others, broken]
+    task, groups = classification(2), np.arange(90) // 3
+    found = compare_with_each(task, truth, ours, others, "auto", 0.9, 3, groups)
+    assert found == [compare_predictions(task, truth, ours, own, "auto", 0.9, 3, groups) for own in others]
+    assert {own.value for own in found[-1]} == {None}
+    assert all(own.low is not None for own in found[0] if own.name in ("roc_auc", "accuracy", "log_loss"))

@@ -16,7 +16,7 @@ from mlcli.evaluation.evaluate import MeasuredBaseline, evaluate_predictions, wr
 from mlcli.evaluation.importance import Importances
 from mlcli.evaluation.mistakes import find_mistakes
 from mlcli.io.text import shorten, show_number
-from mlcli.metrics.measure import ScoreDifference
+from mlcli.metrics.paired import ScoreDifference
 from mlcli.models.coefficients import WeightsTable
 from mlcli.models.task import Classification
 from mlcli.reports.evaluation_page import ReportFacts, render_report

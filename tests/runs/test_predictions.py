@@ -9,6 +9,7 @@ from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder
+from mlcli.metrics.paired import compare_predictions
 from mlcli.models.task import Classification, Predictions
 from mlcli.reporter import Silent
 from mlcli.runs import predictions as predictions_module
@@ -170,3 +171,20 @@ def test_evaluate_keeps_what_predict_says(workspace, mlcli):
     told = [json.loads(line) for line in Path("told.jsonl").read_text().splitlines()]
     assert [kept.task.classes[value] for value in kept.predictions.values] == [row["prediction"] for row in told]
     assert [row["probability_setosa"] for row in told] == pytest.approx(kept.predictions.probabilities[:, 0], rel=1e-7)
+
+
+def test_groups_are_kept_and_drawn_whole(tmp_path):
+    rng, groups = np.random.default_rng(0), np.arange(60) // 6
+    truth = np.repeat(rng.normal(size=10), 6)[:, None]
+    ours, theirs = (
+        SavedPredictions("test", "e" * 64, regression(), truth, number_predictions(truth + error), groups)
+        for error in (0.5, np.repeat(rng.normal(size=10), 6)[:, None])
+    )
+    save_predictions(tmp_path, ours)
+    again = load_predictions(tmp_path)
+    assert again.groups.tolist() == groups.tolist()
+    expected = compare_predictions(regression(), truth, again.predictions, theirs.predictions, "auto", 0.95, 0, groups)
+    assert _compare(("b/1", again), ("a/1", theirs), 0.95).differences == tuple(expected)
+    save_predictions(tmp_path, dataclasses.replace(ours, groups=np.zeros(59, np.int64)))
+    with pytest.raises(ArtefactError, match="do not fit the task"):
+        load_predictions(tmp_path)

@@ -22,6 +22,7 @@ from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
 from mlcli.runs.recorder import prepare_data_of
+from mlcli.search.budget import MANY, Budget
 from mlcli.search.search import SearchCallback
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen
@@ -174,13 +175,17 @@ def test_networks_that_are_not_cached_are_trained_again(make_config):
 
 def test_a_search_ends_at_its_timeout(make_config):
     config = make_config(*BAD_RATE, "training.epochs=100000")
-    result = improve(config, trials=3, timeout=0.5)
-    assert result.trials == ()
+    start, *others = improve(config, trials=3, timeout=3.0).trials
+    assert (start.origin, start.state) == ("start", "pruned")
+    assert others[0].state == "complete"
+    assert others[0].values == {"training.epochs": start.epochs // 2}
+    assert others[0].epochs == start.epochs // 2
     config = make_config(*BAD_RATE, "improve.space={training.epochs: [90000, 100000]}", "optimizer.lr=0.03")
     late = improve(config, trials=3, timeout=1.5)
     *whole, cut = late.trials
     assert {trial.state for trial in whole} == {"complete"}
-    assert (cut.state, cut.origin) == ("pruned", "search")
+    assert cut.state == "pruned"
+    assert cut.origin != "start"
     assert cut.epochs < 90000
     assert late.best != cut
 
@@ -193,6 +198,22 @@ def test_nothing_better_is_said_plainly(make_config, shown):
     text = shown(result)
     assert "No trial is better than your configuration" in text
     assert "--trials 6" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"budget": Budget(30, 60.0)}, ["the same command with a longer --timeout, such as 120"]),
+        ({"budget": Budget(MANY, 60.0)}, ["the same command with a longer --timeout, such as 120"]),
+        ({"budget": Budget(3, 60.0)}, ["the same command with --trials 6"]),
+        ({"budget": Budget(MANY, 60.0), "trials": ()}, ["No trial was completed within 60 seconds", "such as 120"]),
+        ({"budget": Budget(MANY, 60.0, ensemble=4)}, ["time for 0 of the 4 networks", "such as 120"]),
+    ],
+)
+def test_what_is_advised_fits_what_ended_the_search(make_config, shown, changes, told):
+    config = make_config("improve.space={optimizer.lr: [1.0e-5, 2.0e-5]}", "training.epochs=2")
+    text = shown(replace(improve(config, trials=3), **changes))
+    assert [part for part in told if part not in " ".join(text.split())] == []
 
 
 def test_the_search_goes_on_in_its_folder_and_others_have_their_own(make_config):

@@ -10,7 +10,7 @@ from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
 from mlcli.diagnosis.checks import Check, Checks, RateRange
 from mlcli.diagnosis.recommendations import Finding
-from mlcli.search.search import Budget
+from mlcli.search.budget import Budget
 from mlcli.terminal.improve import plot_rates, show_checks, show_findings, show_improved
 from mlcli.terminal.plot import ASCII_BLOCKS, BLOCKS, sparkline
 from mlcli.terminal.screen import Screen

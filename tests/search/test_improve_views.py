@@ -4,7 +4,7 @@ import pytest
 
 from mlcli.io.signals import Interruption
 from mlcli.reporter import Silent
-from mlcli.search.search import Budget
+from mlcli.search.budget import Budget
 from mlcli.search.trial import Trial
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen

@@ -1,6 +1,5 @@
 """A search on real, tiny trainings: it improves, goes on after a kill, and survives bad trials."""
 
-import math
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,8 +10,9 @@ import torch
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ArtefactError, DataError, ResourceError
 from mlcli.models.task import Classification, Regression
+from mlcli.search.budget import Budget
 from mlcli.search.objective import choose_selection_metric
-from mlcli.search.search import Budget, Periodic, Search, SearchCallback, recommended_values
+from mlcli.search.search import Periodic, Search, SearchCallback, recommended_values
 from mlcli.search.space import search_space
 from mlcli.search.storage import JOURNAL, ModelCache
 from mlcli.search.study import Study
@@ -61,7 +61,7 @@ def search(make_search_context, tmp_path):
         context = contexts.setdefault(config.fingerprint(), make_search_context(config, search_space(config)))
         study, budget = Study(tmp_path / folder, config, context.metric), Budget(trials, timeout)
         model_cache = ModelCache(tmp_path / folder / "kept")
-        opened = Search(context, study, budget, callbacks, model_cache, budget.deadline())
+        opened = Search(context, study, budget, callbacks, model_cache, budget.deadline(time.monotonic()))
         opened.run(interrupted)
         return opened
 
@@ -131,29 +131,6 @@ def test_an_interrupted_trial_leaves_no_trace(make_config, search, tmp_path):
 
 def test_no_trial_starts_after_the_timeout(make_config, search):
     assert len(search(make_config(*QUICK), 5, timeout=1e-9).trials) == 0
-
-
-@pytest.mark.parametrize(("timeout", "left"), [(None, math.inf), (10.0, 10.0)])
-def test_what_is_left_of_a_timeout(timeout, left):
-    assert Budget(1, timeout).deadline() - time.monotonic() == pytest.approx(left, abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("budget", "reserve"),
-    [
-        (Budget(9), 0.0),
-        (Budget(9, 100.0), 0.0),
-        (Budget(9, 100.0, ensemble=3), 3 * 1.1 * 6.0),
-        (Budget(9, 100.0, ensemble=3, jobs=2), 1.5 * 1.1 * 6.0),
-        (Budget(9, 100.0, ensemble=50), 60.0),
-    ],
-)
-def test_time_for_the_ensemble_is_reserved(make_config, budget, reserve):
-    trials = [Trial(n, "search", {"model.hidden": [n]}, "complete", n / 10, seconds=s) for n, s in ((1, 4.0), (2, 8.0))]
-    study = SimpleNamespace(trials=lambda: trials)
-    context = SimpleNamespace(metric="loss", folds=None, start=make_config())
-    search = Search(context, study, budget, (), None)
-    assert search.reserve() == pytest.approx(reserve)
 
 
 def test_trials_that_diverge_or_clash_are_failed_with_their_reason(make_config, search):

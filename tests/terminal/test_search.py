@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mlcli.search.search import Budget
+from mlcli.search.budget import Budget
 from mlcli.search.trial import Trial
 from mlcli.terminal.search import (
     CurrentTrial,

@@ -207,7 +207,9 @@ class ImproveConfig(Section):
         30, "Number of configurations tried.", "Returns diminish: stop when further trials are not worth their time.",
         example=60)
     timeout: Positive | None = key(
-        None, "Seconds after which no new trial starts, and the running one is stopped as pruned.",
+        None,
+        "Seconds that the whole command takes, with its checks and ensemble; without trials, as many are tried as fit. "
+        "A trial that the end stops counts as pruned.",
         "Set it to the time that you can wait.", example=600)
     ensemble: Annotated[int, Field(ge=1, le=100)] = key(
         1,

@@ -7,7 +7,7 @@ import pytest
 
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.text import printable
-from mlcli.metrics.measure import compare_predictions
+from mlcli.metrics.paired import compare_predictions
 from mlcli.reports.comparison_page import tables_of, write_comparison
 from mlcli.reports.figures.learning import draw_overlay
 from mlcli.reports.figures.style import svg_text
