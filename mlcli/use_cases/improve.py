@@ -26,6 +26,7 @@ from mlcli.io.json import refuse_symlink
 from mlcli.io.paths import runs_dir
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
+from mlcli.metrics.catalog import beats
 from mlcli.reporter import Reporter, Silent
 from mlcli.reports.figures.learning import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
@@ -114,7 +115,10 @@ class ImproveResult:
     @property
     def improved(self) -> bool:
         """Whether a trial beat the start."""
-        return self.best is not None and self.best.origin != "start"
+        if self.best is None or self.best.score is None or self.best.origin == "start":
+            return False
+        # A start that the timeout cut has a score, and is not complete.
+        return self.before is None or beats(self.best.score, self.before, self.metric)
 
     def count(self, state: TrialState) -> int:
         """Trials that ended in a state."""
