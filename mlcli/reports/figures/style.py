@@ -42,6 +42,8 @@ SMALL_SIZE = 8.5
 TITLE_LINE, SUBTITLE_LINE, HEADROOM = 0.2, 0.165, 0.1
 # Height of a line of text, and of the ticks and the name below a plot, and the width of those beside it, in inches.
 LINE, BELOW, BESIDE = 1.25 / 72, 0.5, 0.65
+# Width of the narrowest letter, in sizes of the text.
+NARROWEST = 0.2
 # Degrees that names slant by where level ones would overlap; share of a cell's sides that text in it may take.
 SLANT, FILLED = 40, 0.9
 # Inches of a name along an axis, and of one beside a row, at most.
@@ -176,8 +178,9 @@ def widest(texts: Sequence[str], size: float, weight: str = "normal") -> float:
 
 def shorten_to(text: str, inches: float, size: float) -> str:
     """The text, cut in the middle until it is at most so wide; a single letter at least."""
+    most = min(len(text), math.ceil(72 * inches / (NARROWEST * size)))
     return next(
-        (short for letters in range(len(text), 1, -1) if text_width(short := shorten(text, letters), size) <= inches),
+        (short for letters in range(most, 1, -1) if text_width(short := shorten(text, letters), size) <= inches),
         plain(text)[:1],
     )
 
