@@ -147,8 +147,9 @@ def describe_usage(message: str, command: str) -> str:
             break
     from mlcli.config.tree import key_words
 
-    option = re.fullmatch(r"no such option: --([\w-]+)", message)
+    option = re.match(r"no such option: --([\w-]+)", message)
     name = option[1].replace("-", "_") if option else ""
     keys = [key for key in key_words() if key.rpartition(".")[2] == name]
-    as_key = f"; the configuration's {keys[0]} is set by -S {keys[0]}=…" if keys else ""
-    return f"{message}{as_key}{'' if message.endswith('?') else ';'} see {command} --help"
+    if option and keys:
+        message = f"{option[0]}; the configuration's {keys[0]} is set by -S {keys[0]}=…"
+    return f"{message}{'' if message.endswith('?') else ';'} see {command} --help"
