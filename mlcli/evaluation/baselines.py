@@ -24,12 +24,12 @@ from mlcli.features.fitted import FittedFeatures
 from mlcli.features.table import TableFeatures
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import from_json, read_json, to_json
+from mlcli.io.load import THREADS
 from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_to_json
 from mlcli.reporter import Reporter
 
 CONSTANTS = ("majority", "mean", "quantile")
-THREADS = "OMP_NUM_THREADS"
 KIND = "baselines"
 # Changes with what a baseline is, so that those of earlier versions are fitted again.
 VERSION = 2

@@ -26,13 +26,13 @@ def distinct_quantiles(x: Floats, shares: Floats) -> Floats:
     return np.unique(np.quantile(x, shares, method="inverted_cdf")) if len(x) else np.empty(0)
 
 
-def as_numbers(values: pl.Series) -> Floats:
+def to_numbers(values: pl.Series) -> Floats:
     """Dates as their microseconds."""
     return values.to_physical().cast(pl.Float64).to_numpy()
 
 
-def as_cells(numbers: Floats, like: pl.Series) -> pl.Series:
-    """The inverse of `as_numbers`, with the name and type of another column."""
+def to_cells(numbers: Floats, like: pl.Series) -> pl.Series:
+    """The inverse of `to_numbers`, with the name and type of another column."""
     return pl.Series(like.name, numbers).cast(like.to_physical().dtype).cast(like.dtype)
 
 

@@ -178,13 +178,16 @@ def _explained(
 
 
 def _name_class(task: Classification) -> str:
-    what = "probability" if task.has_probabilities else "score"
-    return f"{what} of '{task.classes[1]}'" if len(task.classes) == 2 else f"{what} of the predicted class"
+    return (
+        f"{task.quantity} of '{task.classes[1]}'"
+        if len(task.classes) == 2
+        else f"{task.quantity} of the predicted class"
+    )
 
 
 def _of_class(task: Classification, classes: NDArray[np.int64], found: Predictions, rows: NDArray[np.int64]) -> Floats:
     """The probability, or the score, of the second of two classes or of the class predicted for the row."""
-    shares = found.scores if found.probabilities is None else found.probabilities
+    shares = found.probabilities_or_scores
     if len(task.classes) == 2:
         return np.asarray(shares[:, -1:])
     return np.asarray(np.take_along_axis(shares, classes[rows, None], axis=1))

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from mlcli.data.tables.frames import rows_at
 from mlcli.data.tables.rows import as_shown
-from mlcli.data.tables.types import Column, Dataset, Images, Kind, Table
+from mlcli.data.tables.types import DISCRETE, Column, Dataset, Images, Kind, Table
 from mlcli.evaluation.column_values import (
     Cell,
-    as_cells,
-    as_numbers,
     as_texts,
     distinct_quantiles,
     levels_of,
     list_cells,
+    to_cells,
+    to_numbers,
 )
 from mlcli.evaluation.importance import Importances, Predict
 from mlcli.models.task import FittedTask, Predictions, Regression
@@ -133,20 +133,21 @@ def _outputs_of(task: FittedTask, predictions: Predictions) -> Floats:
     """Predictions of the targets, or the probabilities, else scores, of the second of two classes or of all."""
     if isinstance(task, Regression):
         return predictions.values
-    shares = predictions.scores if predictions.probabilities is None else predictions.probabilities
+    shares = predictions.probabilities_or_scores
     return shares[:, -1:] if len(task.classes) == 2 else shares
 
 
 def _name_outputs(task: FittedTask) -> tuple[str, ...]:
     if isinstance(task, Regression):
         return tuple(f"prediction of {name}" for name in task.targets)
-    what = "probability" if task.has_probabilities else "score"
-    return tuple(f"{what} of '{name}'" for name in (task.classes[1:] if len(task.classes) == 2 else task.classes))
+    return tuple(
+        f"{task.quantity} of '{name}'" for name in (task.classes[1:] if len(task.classes) == 2 else task.classes)
+    )
 
 
 def _measure_column(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _Outputs) -> Effect | None:
     """None for a column that does not vary, or moves predictions beyond all numbers."""
-    if column.kind in ("category", "boolean"):
+    if column.kind in DISCRETE:
         return _depend_partially(sample, column, answer, outputs)
     return _accumulate(sample, column, answer, outputs)
 
@@ -164,14 +165,14 @@ def _accumulate(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _
     low, high : the sums of the differences that a tenth of the rows of a step are below, and above
     """
     rows = sample.filter(pl.col(column.name).is_not_null())
-    x = as_numbers(rows[column.name])
+    x = to_numbers(rows[column.name])
     edges = distinct_quantiles(x, np.linspace(TAIL, 1 - TAIL, int(np.clip(len(x) // STEP_ROWS, 1, MAX_STEPS)) + 1))
     if len(edges) < 2:
         return None
     inside = (x >= edges[0]) & (x <= edges[-1])
     rows, x = rows.filter(inside), x[inside]
     step = np.maximum(np.searchsorted(edges, x) - 1, 0)
-    ends = [rows.with_columns(as_cells(edges[step + side], rows[column.name])) for side in (0, 1)]
+    ends = [rows.with_columns(to_cells(edges[step + side], rows[column.name])) for side in (0, 1)]
     below, above = np.split(answer(pl.concat(ends)), 2)
     differences = above - below
     if not np.isfinite(differences).all():
@@ -185,7 +186,7 @@ def _accumulate(sample: pl.DataFrame, column: Column, answer: Answer, outputs: _
     by_step = np.split(differences[order, most], starts[1:])
     three = np.column_stack([means[:, most], [np.quantile(own, SPREAD) for own in by_step]])
     mean, *others = _sum_up(three, step, part)[0].T
-    at = as_shown(as_cells(edges, rows[column.name])).to_list() if column.kind == "date" else edges.tolist()
+    at = as_shown(to_cells(edges, rows[column.name])).to_list() if column.kind == "date" else edges.tolist()
     return _effect(column, outputs.names[most], at, mean, np.min(others, axis=0), np.max(others, axis=0))
 
 
@@ -235,7 +236,7 @@ def _find_interaction(
     grids = {column.name: _grid_of(sample[column.name], column) for column in columns}
     best, found = 0.0, None
     for pair in combinations(columns, 2):
-        first, second = sorted(pair, key=lambda column: column.kind in ("category", "boolean"))
+        first, second = sorted(pair, key=lambda column: column.kind in DISCRETE)
         own = grids[first.name], grids[second.name]
         shape = len(own[0].values), len(own[1].values)
         places = own[0].place * shape[1] + own[1].place
@@ -287,13 +288,13 @@ def _interact(joint: Floats, counts: Ints) -> tuple[Floats, Floats]:
 
 def _grid_of(values: pl.Series, column: Column) -> _Grid:
     """Numbers: the middles of ranges with as many rows each. Categories: the most frequent, all other rows in none."""
-    if column.kind in ("category", "boolean"):
+    if column.kind in DISCRETE:
         levels = levels_of(values)[0]
         places = {level: place for place, level in enumerate(levels)}
         return _Grid(pl.Series(values.name, levels, dtype=values.dtype), np.array([places.get(v, -1) for v in values]))
     known = values.is_not_null().to_numpy()
-    x = as_numbers(values.filter(known))
+    x = to_numbers(values.filter(known))
     points = distinct_quantiles(x, (np.arange(POINTS) + 0.5) / POINTS)
     place = np.full(len(values), -1)
     place[known] = np.searchsorted((points[1:] + points[:-1]) / 2, x)
-    return _Grid(as_cells(points, values), place)
+    return _Grid(to_cells(points, values), place)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlcli.data.tables.types import Column
+from mlcli.data.tables.types import DISCRETE, Column
 
 # Share of a column's variance that a related one explains, 0.9² as of two numbers; rows that both must know.
 SHARE, FEWEST_ROWS = 0.8, 20
@@ -49,7 +49,7 @@ def group_related(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[tuple
 
 def _encode(values: pl.Series, column: Column) -> _Cells:
     known = values.is_not_null().to_numpy()
-    if column.kind in ("category", "boolean"):
+    if column.kind in DISCRETE:
         codes = np.unique(values.cast(pl.String).fill_null("").to_numpy()[known], return_inverse=True)[1]
         return _Cells(_with_missing(codes, known), None, known)
     ranks = values.rank("average").fill_null(0.0).cast(pl.Float64).to_numpy()

@@ -27,18 +27,18 @@ from mlcli.formulas.parse import parse_formula
 Numbers = Mapping[str, NDArray[Any]]
 
 
-class Inputs(NamedTuple):
+class NetworkInputs(NamedTuple):
     """Of the network: float32 (n, k), None where there are none, and the codes of embedded categories, int64 (n, 1)."""
 
     numeric: str | None
     codes: list[str]
 
 
-def write_features(graph: Graph, features: FittedFeatures, config: Config) -> Inputs:
+def write_features(graph: Graph, features: FittedFeatures, config: Config) -> NetworkInputs:
     """Raises ConfigError for features that ONNX has no operators for."""
     numbers = {name: np.asarray(tensor) for name, tensor in features.to_state()[1].items()}
     if isinstance(features.source, PixelFeatures):
-        return Inputs(_write_pixels(graph, features.source, numbers), [])
+        return NetworkInputs(_write_pixels(graph, features.source, numbers), [])
     return _write_table(graph, features.source, numbers, config)
 
 
@@ -65,7 +65,7 @@ def _project(graph: Graph, features: str, numbers: Numbers) -> str:
     return graph.cast(graph.node("MatMul", centred, numbers["project.components"]), FLOAT)
 
 
-def _write_table(graph: Graph, source: TableFeatures, numbers: Numbers, config: Config) -> Inputs:
+def _write_table(graph: Graph, source: TableFeatures, numbers: Numbers, config: Config) -> NetworkInputs:
     plan, cells = source.plan, cells_config(config.dataset)
     raw, codes = _read_columns(graph, plan, cells, config)
     known = _derive(graph, plan, raw)
@@ -84,11 +84,11 @@ def _write_table(graph: Graph, source: TableFeatures, numbers: Numbers, config: 
     parts = [_scale(graph, graph.concat(scaled), plan, numbers)] if scaled else []
     embedded = [codes[own.name] for own in groups["embedding"]]
     if not len(numbers["select"]):
-        return Inputs(None, embedded)
+        return NetworkInputs(None, embedded)
     features = graph.concat([*parts, *unscaled])
     if len(numbers["select"]) < len(source.names):
         features = graph.columns(features, numbers["select"].astype(np.int64))
-    return Inputs(_project(graph, features, numbers), embedded)
+    return NetworkInputs(_project(graph, features, numbers), embedded)
 
 
 def _read_columns(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.sections.model import Activation, ModelConfig
-from mlcli.export.features import Inputs
+from mlcli.export.features import NetworkInputs
 from mlcli.export.graph import DOUBLE, FLOAT, Graph
 from mlcli.features.state import FeatureLayout
 from mlcli.models.task import Output
@@ -20,7 +20,12 @@ _NORM_EPS = 1e-5
 
 
 def write_networks(
-    graph: Graph, inputs: Inputs, networks: Sequence[ModelConfig], layout: FeatureLayout, weights: Weights, unit: Output
+    graph: Graph,
+    inputs: NetworkInputs,
+    networks: Sequence[ModelConfig],
+    layout: FeatureLayout,
+    weights: Weights,
+    unit: Output,
 ) -> str:
     """Raw outputs of one network, or of the mean of several (whose weights are named members.0.…): float64 (n, o)."""
     if "members.0.output.weight" not in weights:
@@ -35,7 +40,7 @@ def write_networks(
 
 
 def _write_network(
-    graph: Graph, inputs: Inputs, config: ModelConfig, layout: FeatureLayout, weights: Weights, unit: Output
+    graph: Graph, inputs: NetworkInputs, config: ModelConfig, layout: FeatureLayout, weights: Weights, unit: Output
 ) -> str:
     x = _embed(graph, inputs, layout, weights)
     scale = weights.get("scale")
@@ -46,7 +51,7 @@ def _write_network(
     return _combine(graph, _heads(graph, hidden, len(scale), weights), unit)
 
 
-def _embed(graph: Graph, inputs: Inputs, layout: FeatureLayout, weights: Weights) -> str:
+def _embed(graph: Graph, inputs: NetworkInputs, layout: FeatureLayout, weights: Weights) -> str:
     """The first layer's inputs: embedded numbers, other numbers, embedded categories."""
     parts = []
     if inputs.numeric is not None and "numbers.weight" in weights:

@@ -70,7 +70,7 @@ def _numbers(plan: TablePlan, name: str) -> list[float | None]:
     return [*within.tolist(), low - reach, high + reach, 0.0, -1e-9, 1e-9, None, None, None]
 
 
-def compare(task: FittedTask, expected: Predictions, found: Outputs, inputs: Sequence[str]) -> float:
+def require_equal(task: FittedTask, expected: Predictions, found: Outputs, inputs: Sequence[str]) -> float:
     """The largest difference of probabilities, or of numbers in parts of the number and the training rows' deviation.
 
     Raises ArtefactError where one is above TOLERANCE, or a class is another one and not by a tie within it.

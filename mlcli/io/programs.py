@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlcli.errors import UsageError
+from mlcli.io.load import THREADS
 from mlcli.io.platform import LOOPBACK
 
 Process = subprocess.Popen[bytes]
@@ -47,7 +48,7 @@ def how_launched() -> Launch:
 
 def places(size: int, port: int) -> list[dict[str, str]]:
     """The environment of each process of this machine but process 0, which listens on a port of the loopback."""
-    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), THREADS: "1"}
     return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(1, size)]
 
 

@@ -37,6 +37,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def probabilities_or_scores(self) -> np.ndarray:
+        """Probabilities where there are any, else scores."""
+        return self.scores if self.probabilities is None else self.probabilities
+
     def of_target(self, index: int) -> Predictions:
         """Those of one of several numbers."""
         own = slice(index, index + 1)
@@ -188,6 +193,11 @@ class Classification:
     divisors: tuple[float, ...] = ()
     temperature: float = 1.0
     uniform: float = 0.0
+
+    @property
+    def quantity(self) -> str:
+        """What each class is predicted with."""
+        return "probability" if self.has_probabilities else "score"
 
     @property
     def measured_as(self) -> MeasuredAs:

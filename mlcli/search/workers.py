@@ -22,6 +22,7 @@ from mlcli.errors import ArtefactError, UsageError
 from mlcli.evaluation.out_of_fold import MemberRows
 from mlcli.io.atomic import write_file
 from mlcli.io.json import from_json
+from mlcli.io.load import THREADS
 from mlcli.io.platform import usable_cores
 from mlcli.io.programs import PATIENCE, Process, running
 from mlcli.io.signals import Interruption
@@ -176,7 +177,7 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
     config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
     tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]
-    variables = {"OMP_NUM_THREADS": str(threads)}
+    variables = {THREADS: str(threads)}
     with running([(_arguments(config, search.budget, task), variables) for task in tasks]) as processes:
         yield
         _wait(processes, interrupted, search.poll)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import get_args
 
 import polars as pl
 
 from mlcli.config.loading.dump import CommentedKey
-from mlcli.config.sections.features import FeaturesConfig
+from mlcli.config.sections.features import CalendarPart, FeaturesConfig
 from mlcli.config.tree import Value
 from mlcli.data.tables.dates import as_dates
 from mlcli.data.tables.types import TaskKind
@@ -24,7 +26,7 @@ _WIDE, _TIMES_ROWS, _K_BEST = 500, 10, 50
 # TabM: members, units of its two hidden layers, length of a number's vector and its pieces; features of a date.
 _MEMBERS, _UNITS, _WIDTH, _BINS, _DATE_PARTS = 16, 128, 12, 32, 6
 # Parts of dates that are categories, from so many rows over so long; how many inputs they have.
-_CALENDAR, _ROWS_OF_DAYS, _TWO_YEARS, _DAYS = ("month_day", "nth_weekday"), 8 * 366, timedelta(days=730), 366 + 420
+_ROWS_OF_DAYS, _TWO_YEARS, _DAYS = 8 * 366, timedelta(days=730), 366 + 420
 # Seconds of a step: at least, and by rows × parameters (one thread, 2 × 16 × 3 operations each).
 _STEP_SECONDS, _SECONDS_PER_NUMBER = 0.003, 6e-10
 # Share of the time allowed that training is planned to take: machines differ, and commands begin and end.
@@ -53,6 +55,14 @@ class DataSummary:
     def n_rows(self) -> int:
         """Rows of all splits."""
         return self.frame.height
+
+    @cached_property
+    def repeats_days(self) -> bool:
+        """Whether rows are enough to learn days of the calendar from: eight of each, over two years in every date."""
+        named = [one for one in self.features if one.use == "date" and self.frame[one.name].dtype == pl.String]
+        if self.n_rows < _ROWS_OF_DAYS or not named:
+            return False
+        return all(_spans(as_dates(self.frame[one.name], one.format), _TWO_YEARS) for one in named)
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ def _parameters(summary: DataSummary) -> int:
     numbers = uses.count("number") + uses.count("boolean") + _DATE_PARTS * uses.count("date")
     categories = summary.frame.select(one.name for one in summary.features if one.use == "category")
     one_hot = sum(min(column.n_unique(), _MANY_CATEGORIES) for column in categories)
-    one_hot += _DAYS * uses.count("date") * calendar_days(summary)
+    one_hot += _DAYS * uses.count("date") * summary.repeats_days
     outputs = summary.frame[summary.target].n_unique() if summary.task == "classification" else 1
     width, heads = _WIDTH * numbers + one_hot, _MEMBERS * _UNITS * (1 if outputs == 2 else outputs)
     return numbers * _WIDTH * _BINS + (width + _UNITS) * (_UNITS + 1) + _MEMBERS * width + heads
@@ -157,8 +167,8 @@ def _features(summary: DataSummary, plan: EnsemblePlan) -> tuple[CommentedKey, .
     if categories:
         entries.append(CommentedKey("encode", "one_hot", "a column of 0 and 1 for each category"))
     if any(one.use == "date" for one in summary.features):
-        daily = "; the last two learn holidays" if calendar_days(summary) else "; also month_cycle, weekday_cycle"
-        parts = (*FeaturesConfig().dates, "day_of_year", *(_CALENDAR if calendar_days(summary) else ()))
+        daily = "; the last two learn holidays" if summary.repeats_days else "; also month_cycle, weekday_cycle"
+        parts = (*FeaturesConfig().dates, "day_of_year", *(get_args(CalendarPart) if summary.repeats_days else ()))
         entries.append(CommentedKey("dates", parts, f"features of dates{daily}"))
     if columns:
         entries.append(CommentedKey("columns", columns, "many categories: a learned vector for each"))
@@ -166,18 +176,6 @@ def _features(summary: DataSummary, plan: EnsemblePlan) -> tuple[CommentedKey, .
         why = f"of {len(summary.features):,} columns for {summary.n_rows:,} rows: the best, each by itself"
         entries.append(CommentedKey("select", {"k_best": _K_BEST}, why))
     return tuple(entries)
-
-
-def calendar_days(summary: DataSummary) -> bool:
-    """Whether rows are enough to learn days of the calendar from: eight of each, over two years in every date."""
-    dates = [
-        as_dates(summary.frame[one.name], one.format) for one in summary.features if _is_written_date(one, summary)
-    ]
-    return summary.n_rows >= _ROWS_OF_DAYS and bool(dates) and all(_spans(column, _TWO_YEARS) for column in dates)
-
-
-def _is_written_date(role: ColumnRole, summary: DataSummary) -> bool:
-    return role.use == "date" and summary.frame[role.name].dtype == pl.String
 
 
 def _spans(dates: pl.Series, length: timedelta) -> bool:

@@ -61,7 +61,7 @@ def export(outline: BundleManifest, run: Run | None, output: Path | None, report
     _require_packages()
     from mlcli.export.graph import OPSET
     from mlcli.export.model import build_onnx, feeds, ports_of
-    from mlcli.export.verify import compare, open_session
+    from mlcli.export.verify import open_session, require_equal
 
     bundle = load_weights(outline)
     if stand_in_for := bundle.facts.get("stand_in_for"):
@@ -74,7 +74,7 @@ def export(outline: BundleManifest, run: Run | None, output: Path | None, report
     rows, differences = {}, []
     for kind, data in _rows_to_verify(bundle.features, run, reporter):
         given = feeds(bundle, data)
-        differences.append(compare(bundle.task, bundle.predict(data), predict(given), [*given]))
+        differences.append(require_equal(bundle.task, bundle.predict(data), predict(given), [*given]))
         rows[kind] = len(data)
     write_file(path, content)
     return ExportResult(str(run or outline.folder), path, len(content), OPSET, inputs, outputs, rows, max(differences))

@@ -129,8 +129,8 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     for note in given.notes:
         reporter.warn(note)
     predictions = bundle.predict(given.data)
-    shown = predictions.scores if predictions.probabilities is None else predictions.probabilities
-    if len(predictions) and (wrong := why_unmeasurable(Predictions(predictions.values, None, shown))):
+    shown = Predictions(predictions.values, None, predictions.probabilities_or_scores)
+    if len(predictions) and (wrong := why_unmeasurable(shown)):
         reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
         reporter.warn(weighting)

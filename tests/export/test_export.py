@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mlcli.export import graph as graphs
-from mlcli.export.verify import compare, make_rows, open_session
+from mlcli.export.verify import make_rows, open_session, require_equal
 from mlcli.runs.bundle import load_bundle
 from mlcli.use_cases import export as use_case
 from tests.export.graphs import run_both
@@ -195,10 +195,10 @@ def test_other_classes_count_unless_they_are_a_tie():
     expected = bundle.predict(rows)
     shares, classes = expected.probabilities, np.array(bundle.task.classes, dtype=object)
     labels = classes[expected.values].reshape(-1, 1)
-    assert compare(bundle.task, expected, {"prediction": labels, "probabilities": shares}, []) == 0.0
+    assert require_equal(bundle.task, expected, {"prediction": labels, "probabilities": shares}, []) == 0.0
     other = labels.copy()
     other[3] = [name for name in classes if name != labels[3, 0]]
     with pytest.raises(Exception, match=r"1 of 256 classes differ \(the first: row 4"):
-        compare(bundle.task, expected, {"prediction": other, "probabilities": shares}, [])
+        require_equal(bundle.task, expected, {"prediction": other, "probabilities": shares}, [])
     tie = bundle.task.with_threshold(float(shares[3, 1]))
-    assert compare(tie, expected, {"prediction": other, "probabilities": shares}, []) == 0.0
+    assert require_equal(tie, expected, {"prediction": other, "probabilities": shares}, []) == 0.0

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from mlcli.config.sections.model import MlpConfig, ModelConfig, TabmConfig
-from mlcli.export.features import Inputs
+from mlcli.export.features import NetworkInputs
 from mlcli.export.graph import DOUBLE, FLOAT, INT64, Graph
 from mlcli.export.networks import write_networks
 from mlcli.export.predictions import output_names, write_predictions
-from mlcli.export.verify import compare
+from mlcli.export.verify import require_equal
 from mlcli.models.ensembles import Ensemble
 from mlcli.models.networks import ACTIVATIONS
 from mlcli.models.target_transform import fit_transform
@@ -40,7 +40,7 @@ def outputs_of(networks, model, x, unit):
     graph = Graph({"x", "codes", "y"})
     given = graph.add_input("x", FLOAT, [n_numeric], "")
     codes = graph.add_input("codes", INT64, [len(CARDINALITIES)], "")
-    inputs = Inputs(given, [graph.columns(codes, [i]) for i in range(len(CARDINALITIES))])
+    inputs = NetworkInputs(given, [graph.columns(codes, [i]) for i in range(len(CARDINALITIES))])
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     y = write_networks(graph, inputs, networks, layout_of(n_numeric, CARDINALITIES), weights, unit)
     graph.add_output("y", y, DOUBLE, ["outputs"], "")
@@ -143,7 +143,7 @@ def test_decoding(name):
     write_predictions(graph, given, task, names)
     found = run_both(model_of(graph), {"z": outputs.numpy()})
     expected = task.decode(outputs)
-    assert compare(task, expected, found, ["z"]) < 1e-12
+    assert require_equal(task, expected, found, ["z"]) < 1e-12
     if task.kind == "classification":
         assert found["prediction"][:, 0].tolist() == [task.classes[i] for i in expected.values]
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Kind = Literal["number", "category", "boolean", "date"]
 TaskKind = Literal["regression", "classification"]
 SplitName = Literal["train", "valid", "test"]
+# Kinds whose values are not amounts.
+DISCRETE: tuple[Kind, ...] = ("category", "boolean")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlcli.data.tables.types import DISCRETE
 from mlcli.io.text import plain, shorten, show_signed
 from mlcli.reports.figures.style import FAINT, INK, PALETTE, label_at_right, new_figure, shorten_ticks, style
 
@@ -36,7 +37,7 @@ def draw_effect(effect: Effect, ends: tuple[float, float]) -> Figure:
     axes = figure.add_subplot()
     margin = 0.06 * (ends[1] - ends[0]) or 1.0
     limits = ends[0] - margin, ends[1] + margin
-    if effect.kind in ("category", "boolean"):
+    if effect.kind in DISCRETE:
         _draw_levels(axes, effect)
         axes.set_xlim(*limits)
         _mark(axes.xaxis)
@@ -84,7 +85,7 @@ def draw_interaction(pair: Interaction) -> Figure:
     )
     axes = figure.add_subplot(xlabel=plain(shorten(pair.columns[0], 30)))
     means = np.array([[np.nan if one is None else one for one in row] for row in pair.mean], dtype=float)
-    categories = pair.kinds[0] in ("category", "boolean")
+    categories = pair.kinds[0] in DISCRETE
     x = np.arange(len(pair.at[0])) if categories else _positions(pair.at[0], pair.kinds[0])
     labels = []
     low, high = np.nanmin(means), np.nanmax(means)
@@ -106,7 +107,7 @@ def draw_interaction(pair: Interaction) -> Figure:
 def _lines(means: np.ndarray, kind: Kind) -> list[int]:
     """Columns of the means (a, b) to draw: the first, which are the most frequent categories, or evenly spread ones."""
     known: list[int] = np.flatnonzero(np.isfinite(means).any(axis=0)).tolist()
-    if kind in ("category", "boolean") or len(known) <= MAX_LINES:
+    if kind in DISCRETE or len(known) <= MAX_LINES:
         return known[:MAX_LINES]
     return [known[place] for place in np.linspace(0, len(known) - 1, MAX_LINES).round().astype(int).tolist()]
 
