@@ -10,6 +10,10 @@ class MlcliError(Exception):
     exit_code = 1
 
 
+class MlcliWarning(UserWarning):
+    """What a user of the Python interface should not miss; the command line prints it."""
+
+
 class UsageError(MlcliError):
     """A wrong command line: unknown option, missing argument, no such run."""
 

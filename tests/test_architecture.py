@@ -70,7 +70,7 @@ def calls(path):
 
 
 def test_every_folder_has_its_layer():
-    assert {folder_of(path) for path in MODULES} - {"__init__"} == set(LAYER_OF)
+    assert {folder_of(path) for path in MODULES} == set(LAYER_OF)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -19,4 +19,4 @@ def purposes() -> list[tuple[str, str]]:
     """Each folder with its purpose; the modules at the top of the package are left out."""
     rows = ROW.finditer(PAGE.read_text(encoding="utf-8"))
     told = [(name, row["purpose"].strip()) for row in rows for name in re.findall(r"`(\w+)`", row["layer"])]
-    return [(name, purpose) for name, purpose in told if name not in ("errors", "reporter", "__main__")]
+    return [(name, purpose) for name, purpose in told if name not in ("errors", "reporter", "__main__", "__init__")]

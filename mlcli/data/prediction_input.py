@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -71,24 +71,37 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
     if schema.image_shape:
         shape = " × ".join(map(str, schema.image_shape))
         raise DataError(f"{source}: the model takes images of {shape} pixels, not table rows")
+    config = cells_config(dataset)
+    # Number columns whose cells may be parsed without being text first: no marker of missing cells is a number.
+    as_text = config.decimal != "." or any(map(_is_number, config.missing))
+    changed = {*config.replace, *config.numbers}
+    plain = (column.name for column in schema.columns if column.kind == "number" and column.name not in changed)
+    with _read_as_in_training():
+        raw = _read(source, schema, dataset, _format(source, format), [] if as_text else list(plain))
+        return _select(raw, schema, dataset)
+
+
+def parse_rows(raw: Rows, schema: Schema, dataset: DatasetConfig) -> ParsedInput:
+    """Rows in memory, such as a data frame's, read as those of a file; raises DataError."""
+    with _read_as_in_training():
+        return _select(raw, schema, dataset)
+
+
+@contextlib.contextmanager
+def _read_as_in_training() -> Iterator[None]:
+    """Say of errors that name keys of the dataset section whose section it is."""
     try:
-        return _parse(source, schema, dataset, format)
+        yield
     except DataError as error:
         if "dataset." not in str(error):
             raise
         raise DataError(f"{error}. New rows are read by the model's configuration: write them as those were") from error
 
 
-def _parse(source: str, schema: Schema, dataset: DatasetConfig, format: str | None) -> ParsedInput:
+def _select(raw: Rows, schema: Schema, dataset: DatasetConfig) -> ParsedInput:
     wanted: dict[str, Kind] = {column.name: column.kind for column in schema.columns}
-    config = replace(cells_config(dataset), keep={})
-    # Number columns whose cells may be parsed without being text first: no marker of missing cells is a number.
-    as_text = config.decimal != "." or any(map(_is_number, config.missing))
-    changed = {*config.replace, *config.numbers}
-    plain = (name for name, kind in wanted.items() if kind == "number" and name not in changed)
-    numbers = [] if as_text else list(plain)
-    raw = _read(source, schema, dataset, _format(source, format), numbers)
     _require(raw, schema)
+    config = replace(cells_config(dataset), keep={})
     cells = select_cells(raw, list(wanted), config, wanted, "as it was when the model was trained", fitted=True)
     table = Table(cells.rows.frame, schema.columns, ())
     extra = raw.frame.select(name for name in raw.frame.columns if name not in wanted)
@@ -238,9 +251,9 @@ def parse_images(source: str, shape: tuple[int, ...], *, array: str = "x") -> Pa
     with resource_errors(path), path.open("rb") as file:
         start = file.read(4)
     if start[:3] == b"\0\0\x08" or start[:2] == b"\x1f\x8b":
-        return _from_array(path, read_idx(path, 3), shape)
+        return take_images(str(path), read_idx(path, 3), shape)
     if start == b"PK\x03\x04":
-        return _from_array(path, read_arrays(path, str(path), (array,))[0], shape)
+        return take_images(str(path), read_arrays(path, str(path), (array,))[0], shape)
     return _from_files([path], shape, (path.name,))
 
 
@@ -251,11 +264,12 @@ def _from_files(files: Sequence[Path], shape: tuple[int, ...], names: tuple[str,
     return ParsedImages(Images(pixels.reshape(len(files), *shape), None, ()), names)
 
 
-def _from_array(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> ParsedImages:
+def take_images(label: str, pixels: np.ndarray, shape: tuple[int, ...]) -> ParsedImages:
+    """Images of an array, uint8 (n, height, width[, channels]) or one of them; raises DataError for another shape."""
     fits = pixels.dtype == np.uint8 and pixels.ndim > 1 and (pixels.shape == shape or pixels.shape[1:] == shape)
     if not fits:
         raise DataError(
-            f"{path}: {pixels.dtype} of shape {pixels.shape}, but the model takes uint8 of shape (n, "
+            f"{label}: {pixels.dtype} of shape {pixels.shape}, but the model takes uint8 of shape (n, "
             f"{', '.join(map(str, shape))}); give images of that size, or image files, which are resized"
         )
     rows = pixels.reshape(-1, *shape)

@@ -8,11 +8,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from mlcli.config.sections.config import Config
+from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.model import ModelConfig
-from mlcli.data.prediction_input import parse_images, parse_input
+from mlcli.data.prediction_input import (
+    ParsedImages,
+    ParsedInput,
+    parse_images,
+    parse_input,
+    parse_rows,
+    take_images,
+)
+from mlcli.data.readers.memory import read_memory
 from mlcli.data.tables.types import Column, Images, Schema, Table
 from mlcli.errors import ArtefactError
 from mlcli.io.atomic import recover_folder, verify_folder
@@ -124,8 +134,24 @@ class PredictionInput:
 def read_prediction_input(manifest: BundleManifest, source: str, input_format: str | None) -> PredictionInput:
     """Rows from a file, a folder of images or stdin ("-")."""
     if manifest.rows.image_shape:
-        parsed = parse_images(source, manifest.rows.image_shape)
-        return PredictionInput(parsed.images, pl.DataFrame({"picture": parsed.names}), ("picture",))
-    rows = parse_input(source, manifest.rows, manifest.config.dataset, input_format)
+        return _of_images(parse_images(source, manifest.rows.image_shape))
+    return _of_rows(parse_input(source, manifest.rows, manifest.config.dataset, input_format))
+
+
+def take_prediction_input(schema: Schema, dataset: DatasetConfig, data: object) -> PredictionInput:
+    """Rows in memory, as `read_memory` takes them; images as uint8 (n, height, width[, channels]). Raises DataError.
+
+    dataset : by which the model's rows were read
+    """
+    if schema.image_shape:
+        return _of_images(take_images("the rows", np.asarray(data), schema.image_shape))
+    return _of_rows(parse_rows(read_memory(data, [column.name for column in schema.columns]), schema, dataset))
+
+
+def _of_images(parsed: ParsedImages) -> PredictionInput:
+    return PredictionInput(parsed.images, pl.DataFrame({"picture": parsed.names}), ("picture",))
+
+
+def _of_rows(rows: ParsedInput) -> PredictionInput:
     columns = pl.concat([rows.extra, rows.table.frame.with_columns(rows.words)], how="horizontal")
     return PredictionInput(rows.table, columns, invalid=rows.invalid, notes=rows.notes)

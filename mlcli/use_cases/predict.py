@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -126,12 +125,7 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     given = request.given or read_test_rows(where, run, reporter)
     if request.invert:
         given = replace(given, data=invert_images(given.data))
-    for note in given.notes:
-        reporter.warn(note)
-    predictions = bundle.predict(given.data)
-    shown = Predictions(predictions.values, None, predictions.probabilities_or_scores)
-    if len(predictions) and (wrong := why_unmeasurable(shown)):
-        reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
+    predictions, unseen, far = predict_rows(bundle, given, reporter)
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
         reporter.warn(weighting)
     frame = _with_interval(bundle, predictions, request.interval, file_format)
@@ -139,9 +133,6 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     if explained is not None and request.explain is not None:
         frame = pl.concat([frame, explained.frame(request.explain)], how="horizontal")
     frame = add_input_columns(frame, given, request.keep)
-    unseen = {**bundle.features.unseen(given.data), **given.invalid}
-    far = find_far_values(bundle.features, given.data)
-    _tell_odd_cells(unseen, far, reporter)
     path = _output_path(request, where, file_format)
     write_predictions(frame, path, file_format)
     page = _write_page(explained, given.data, frame, path, reporter)
@@ -160,6 +151,29 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     )
 
 
+def predict_rows(
+    bundle: Bundle, given: PredictionInput, reporter: Reporter
+) -> tuple[Predictions, dict[str, int], tuple[FarValues, ...]]:
+    """Predict rows; the reporter is warned of what is odd in them.
+
+    Returns the predictions, the cells unseen in training by column, and those far from the training rows'.
+    """
+    for note in given.notes:
+        reporter.warn(note)
+    predictions = bundle.predict(given.data)
+    shown = Predictions(predictions.values, None, predictions.probabilities_or_scores)
+    if len(predictions) and (wrong := why_unmeasurable(shown)):
+        reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
+    unseen, far = {**bundle.features.unseen(given.data), **given.invalid}, find_far_values(bundle.features, given.data)
+    for column, count in unseen.items():
+        reporter.warn(
+            f"column '{column}': {counted(count, 'cell has a value', 'cells have values')} unseen in training"
+        )
+    for text in tell_far_values(far, ""):
+        reporter.warn(text)
+    return predictions, unseen, far
+
+
 def _with_interval(bundle: Bundle, predictions: Predictions, level: float | None, file_format: Format) -> pl.DataFrame:
     """The predictions' columns, with those of an interval where a level is asked for."""
     frame = prediction_frame(bundle.task, predictions)
@@ -170,16 +184,6 @@ def _with_interval(bundle: Bundle, predictions: Predictions, level: float | None
     if file_format == "csv" and isinstance(bundle.task, Classification):
         require_separable(bundle.task)
     return frame
-
-
-def _tell_odd_cells(unseen: Mapping[str, int], far: tuple[FarValues, ...], reporter: Reporter) -> None:
-    """Warn of cells that no training row is like."""
-    for column, count in unseen.items():
-        reporter.warn(
-            f"column '{column}': {counted(count, 'cell has a value', 'cells have values')} unseen in training"
-        )
-    for text in tell_far_values(far, ""):
-        reporter.warn(text)
 
 
 def _output_path(request: PredictRequest, where: Path, file_format: Format) -> Path | None:
