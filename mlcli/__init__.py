@@ -9,9 +9,10 @@
 
 TYPE_CHECKING = False  # typing's, which is not imported either
 if TYPE_CHECKING:
+    from mlcli.api.estimators import MlpClassifier, MlpRegressor
     from mlcli.api.model import Model, load
 
-__all__ = ["Model", "load"]
+__all__ = ["MlpClassifier", "MlpRegressor", "Model", "load"]
 
 
 def __getattr__(name: str) -> object:
@@ -19,6 +20,10 @@ def __getattr__(name: str) -> object:
         from mlcli.api import model
 
         return getattr(model, name)
+    if name in ("MlpClassifier", "MlpRegressor"):
+        from mlcli.api import estimators
+
+        return getattr(estimators, name)
     raise AttributeError(f"module 'mlcli' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 

@@ -7,18 +7,21 @@ A block's language says what is done with it, the title behind it (`title=FILE`)
   machine. A command that nothing stands below may print what it likes. `exit=3` behind the language: how the last
   command leaves, if not with 0.
 - yaml: a configuration, or sections of one. - csv: rows of equal length. - python: runs.
+- pycon: statements behind `>>> `, in one session a page, with what they print.
 - diff: a change of mlcli, made in a copy of it that the page's later commands run.
 - sh: for the reader's machine alone, such as what installs; - text, json: shown.
 """
 
 import csv
+import doctest
+import io
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +126,7 @@ class Reader:
 
     def __init__(self, run_here, anew=None):
         self.run_here, self.folder, self.changed, self.anew = run_here, Path.cwd(), False, anew
+        self.session = {"__name__": "page"}
 
     def follow(self, block):
         """Do what one block says; what it shows that is not so fails."""
@@ -174,6 +178,12 @@ class Reader:
     def _python(self, block):
         self._keep(block)
         exec(compile(block.text, block.place, "exec"), {"__name__": "page"})
+
+    def _pycon(self, block):
+        for example in doctest.DocTestParser().get_examples(block.text):
+            with redirect_stdout(io.StringIO()) as printed:
+                exec(compile(example.source, block.place, "single"), self.session)
+            assert agrees(example.want.splitlines(), printed.getvalue()), f"{block.place}: {printed.getvalue()}"
 
     def _diff(self, block):
         """Change a copy of mlcli."""

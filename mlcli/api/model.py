@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,24 +18,25 @@ from mlcli.io.json import strict_json
 from mlcli.models.task import Classification, Predictions, Regression
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import Bundle, load_bundle
-from mlcli.runs.bundle_manifest import PredictionInput, take_prediction_input
+from mlcli.runs.bundle_manifest import take_prediction_input
 from mlcli.runs.folder import find_bundle, is_run, open_run
 from mlcli.runs.listing import MeasuredScores, read_measured
 from mlcli.use_cases.predict import predict_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
-
-# Of the calls between the user's line and `warnings.warn`.
-_CALLS = 5
 
 
 class Warner(Silent):
-    """A Reporter that warns as Python does, by `MlcliWarning`."""
+    """A Reporter that warns as Python does, by `MlcliWarning`, in the line that called mlcli."""
 
     def warn(self, text: str) -> None:
         """Warn of it."""
-        warnings.warn(text, MlcliWarning, stacklevel=_CALLS)
+        depth, frame = 1, inspect.currentframe()
+        while frame is not None and str(frame.f_globals.get("__name__")).startswith("mlcli."):
+            depth, frame = depth + 1, frame.f_back
+        warnings.warn(text, MlcliWarning, stacklevel=depth)
 
 
 def load(run: str | PathLike[str] | None = None) -> Model:
@@ -71,7 +74,7 @@ class Model:
         Warns, by MlcliWarning, of categories unseen in training and of numbers far outside the training rows'.
         Raises DataError where the rows are not like those of training.
         """
-        values = self._predict(rows).values
+        values = self.decode(rows).values
         if isinstance(self._bundle.task, Classification):
             names: NDArray[np.str_] = np.array(self.classes)[values]
             return names
@@ -85,7 +88,7 @@ class Model:
         """
         if not getattr(self._bundle.task, "has_probabilities", False):
             raise UsageError(f"{self.name}: the model gives no probabilities, as only classifiers without margins do")
-        return np.asarray(self._predict(rows).probabilities)
+        return np.asarray(self.decode(rows).probabilities)
 
     @property
     def task(self) -> Literal["regression", "classification"]:
@@ -135,12 +138,17 @@ class Model:
             raise UsageError(f"{folder} already exists and is not overwritten; name another folder")
         self._bundle.save(Path(folder))
 
-    def _predict(self, rows: object) -> Predictions:
-        given = self._read(rows)
-        return predict_rows(self._bundle, given, Warner())[0]
+    def decode(self, rows: object) -> Predictions:
+        """Classes as indices or numbers, probabilities, and raw outputs; rows, warnings and errors as `predict` has."""
+        bundle = self._bundle
+        given = take_prediction_input(bundle.features.schema, bundle.config.dataset, rows)
+        return predict_rows(bundle, given, Warner())[0]
 
-    def _read(self, rows: object) -> PredictionInput:
-        return take_prediction_input(self._bundle.features.schema, self._bundle.config.dataset, rows)
+    def rename_classes(self, names: Sequence[str]) -> None:
+        """Call the classes otherwise, in their order."""
+        task = self._bundle.task
+        if isinstance(task, Classification):
+            self._bundle = replace(self._bundle, task=replace(task, classes=tuple(names)))
 
     def __repr__(self) -> str:
         what = f"{len(self.classes)} classes" if self.classes else self.task

@@ -101,7 +101,7 @@ def _hash_rows(rows: Dataset) -> str:
 class Prepared:
     """A dataset ready for step 2.
 
-    folder : where it is stored
+    folder : where it is stored; an empty path for rows in memory, which are not
     fingerprint, rows_fingerprint : as `Fingerprints` has them, of the data and of its rows
     reused : it was stored already
     dataset, stand_in_for : the dataset that was read, and the configured one where that is another
@@ -146,6 +146,14 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     return Prepared(
         data.splits, folder, fingerprint, marks.rows, data.profile, stored is not None, config.name, stand_in_for
     )
+
+
+def prepare_in_memory(config: DatasetConfig, seed: int, read: SourceRead) -> Prepared:
+    """Rows that were not read by their configuration, split and described as it says; nothing is stored."""
+    splits, outliers = split_source(config, seed, read)
+    fingerprint = _hash_rows(read.rows)
+    profile = profile_splits(splits, read.cleaning, outliers)
+    return Prepared(splits, Path(), fingerprint, fingerprint, profile, False, config.name, None)
 
 
 def _acquire(dataset: DatasetConfig, reporter: Reporter) -> tuple[DatasetConfig, str | None]:

@@ -22,10 +22,11 @@ from mlcli.models.ensembles import Ensemble
 from mlcli.models.task import output_of
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
+from mlcli.runs.recorder import bundle_facts
 from mlcli.training.callbacks import Callback, stop_rules
 from mlcli.training.context import TensorDataset
 from mlcli.training.inputs import Inputs, make_context
-from mlcli.training.loop import new_state, outputs_of, train_model
+from mlcli.training.loop import best_scores, new_state, outputs_of, train_model
 
 # Up to so many trainings each is announced; of more, every tenth part.
 MAX_ANNOUNCED = 20
@@ -104,14 +105,16 @@ def refit(
     trained = train_model(context, new_state(context), callbacks, stop_rules(config.training), interrupted)
     if trained.stopped == "diverged":
         raise DivergedError(
-            f"{key}: a training (seed {config.seed}) diverged at step {trained.diverged_step}, unlike the run's own; "
-            f"no scores were computed. Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
+            f"{key}: a training (seed {config.seed}) diverged at step {trained.diverged_step}, so there are no scores. "
+            f"Train with a lower optimizer.lr (now {config.optimizer.lr:g}) or "
             "training.clip_norm: 1"
         )
     rows = context.valid if len(context.valid) else context.train
     valid = inputs.prepared.splits.valid if valid is None else valid
-    task, _ = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x), rows.y, valid)
-    return Bundle(config, inputs.features, task, context.model.cpu().eval(), {})
+    task, validation = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x), rows.y, valid)
+    scores = (best_scores(context, trained.state, own) for own in (context.train, context.valid))
+    facts = bundle_facts(inputs, trained.state.best_epoch, *scores)
+    return Bundle(config, inputs.features, task, context.model.cpu().eval(), facts, validation=validation)
 
 
 def _refit_ensemble(

@@ -12,7 +12,7 @@ from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DataError, config_error
-from mlcli.features.fitted import FittedFeatures, obtain_features
+from mlcli.features.fitted import FittedFeatures, fit_features, obtain_features
 from mlcli.io.memory import require_memory
 from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.models.fit_task import fit_task
@@ -53,14 +53,26 @@ def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None 
     reporter.explain("data", config, prepared)
     for finding in find_cell_doubts(prepared.profile):
         (reporter.warn if finding.serious else reporter.say)(finding.text)
-    train = prepared.splits.train
-    task = fit_task(train, prepared.splits.task, config.model, config.loss, config.evaluation.positive)
-    _check_probability_keys(config, task)
+    train, task = prepared.splits.train, _fit_task(config, prepared)
     features = obtain_features(
         prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
     )
     reporter.explain("features", config, features)
     return Inputs(prepared, task, features)
+
+
+def fit_inputs(config: Config, prepared: Prepared) -> Inputs:
+    """Task and features fitted on prepared rows that are stored nowhere; nor are the features."""
+    train, task = prepared.splits.train, _fit_task(config, prepared)
+    is_classes = isinstance(task, Classification)
+    return Inputs(prepared, task, fit_features(train, config.features, config.seed, task.truth(train), is_classes))
+
+
+def _fit_task(config: Config, prepared: Prepared) -> FittedTask:
+    splits = prepared.splits
+    task = fit_task(splits.train, splits.task, config.model, config.loss, config.evaluation.positive)
+    _check_probability_keys(config, task)
+    return task
 
 
 def _check_probability_keys(config: Config, task: FittedTask) -> None:

@@ -1,0 +1,139 @@
+"""scikit-learn judges the estimators; and they train what `mlcli train` trains."""
+
+import inspect
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import mlcli as package
+from mlcli import MlpClassifier, MlpRegressor
+from mlcli.api.estimators import KEYS
+from mlcli.config.loading.dump import value_at
+from mlcli.config.loading.load import make_config
+from mlcli.errors import ConfigError, DataError
+
+QUICK = {"hidden": (8,), "lr": 0.05, "batch_size": 32}
+X, Y = load_iris(return_X_y=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
+# No check is expected to fail.
+@parametrize_with_checks([MlpClassifier(epochs=10, **QUICK), MlpRegressor(epochs=20, **QUICK)])
+@pytest.mark.filterwarnings("ignore")
+def test_what_scikit_learn_expects_of_estimators(estimator, check):
+    check(estimator)
+
+
+def test_defaults_are_those_of_the_configuration():
+    config = make_config({"dataset": {"name": "iris", "split": {"test": 0, "valid": 0}}}, "test", "test")
+    defaults = {name: one.default for name, one in inspect.signature(MlpClassifier).parameters.items()}
+    expected = {name: value_at(config, key) for name, key in KEYS.items()}
+    assert {name: defaults[name] for name in KEYS} == {**expected, "lr": None}
+    assert inspect.signature(MlpRegressor) == inspect.signature(MlpClassifier)
+
+
+@pytest.mark.parametrize("valid", [0.0, 0.25])
+def test_it_trains_what_the_command_trains(workspace, mlcli, valid):
+    frame = pl.DataFrame({"a": X[:, 0], "b": X[:, 2], "c": [f"t{i % 3}" for i in range(150)]})
+    frame = frame.with_columns(pl.when(pl.arange(150) % 7 > 0).then(pl.col("a")).alias("a"))
+    frame.with_columns(species=NAMES[Y]).write_parquet("rows.parquet")
+    dataset = f"{{name: parquet, path: rows.parquet, target: species, split: {{test: 0, valid: {valid}}}}}"
+    (workspace / "r.yaml").write_text(
+        f"dataset: {dataset}\nseed: 3\nmodel: {{hidden: [8]}}\nfeatures: {{scale: robust}}"
+    )
+    assert mlcli("train", "r.yaml", "-q", "-S", "training.epochs=4").code == 0
+    settings = {"features.scale": "robust"}
+    estimator = MlpClassifier((8,), epochs=4, valid=valid, random_state=3, settings=settings)
+    estimator.fit(frame, NAMES[Y])
+    trained = package.load()
+    assert estimator.classes_.tolist() == list(trained.classes)
+    assert np.array_equal(estimator.predict_proba(frame), trained.predict_proba(frame))
+    assert estimator.model_.scores == trained.scores
+    estimator.model_.save("own")
+    assert np.array_equal(package.load("own").predict(frame), estimator.predict(frame))
+    assert sorted(path.name for path in (workspace / "runs").iterdir()) == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [(np.array([10, 2, 33]), "i"), (np.array(["b", " a", "NA"]), "U"), (np.array([False, True, True]), "b")],
+)
+def test_classes_keep_their_type_and_their_text(labels, kind):
+    y = labels[Y]
+    fitted = MlpClassifier(epochs=3, random_state=0, **QUICK).fit(X, y)
+    assert fitted.predict(X).dtype.kind == kind
+    assert set(fitted.predict(X).tolist()) <= set(labels.tolist())
+    assert fitted.model_.classes == tuple(map(str, np.unique(labels)))
+
+
+def test_columns_of_pandas_may_be_categories_with_gaps():
+    pandas = pytest.importorskip("pandas")
+    color = pandas.Categorical([None if i % 10 == 9 else ("red", "blue")[i % 2] for i in range(100)])
+    frame = pandas.DataFrame({"color": color, "size": np.linspace(0, 1, 100)})
+    y = np.where(np.arange(100) % 2, 3.0, -3.0)
+    fitted = MlpRegressor(epochs=60, random_state=0, **QUICK).fit(frame, y)
+    assert fitted.feature_names_in_.tolist() == ["color", "size"]
+    assert fitted.model_.features == {"color": "category", "size": "number"}
+    known = frame.color.notna().to_numpy()
+    assert np.abs(fitted.predict(frame)[known] - y[known]).max() < 1
+    backwards = fitted.predict(frame.iloc[::-1])
+    assert np.array_equal(backwards[::-1], fitted.predict(frame))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        fitted.predict(frame[["size", "color"]])
+
+
+def test_training_stops_early_and_repeats_itself():
+    settings = {"training.early_stopping.min_delta": 10.0}
+    stopping = MlpClassifier(epochs=50, patience=2, valid=0.2, random_state=1, settings=settings, **QUICK)
+    first, again = clone(stopping).fit(X, Y), clone(stopping).fit(X, Y)
+    assert first.n_iter_ == len(first.loss_curve_) == 3
+    assert np.array_equal(first.predict_proba(X), again.predict_proba(X))
+    other = clone(stopping).set_params(random_state=2).fit(X, Y)
+    assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
+    assert set(first.model_.scores) == {"train", "valid"}
+
+
+def test_they_are_parts_of_searches_and_pipelines():
+    pipeline = make_pipeline(StandardScaler(), MlpClassifier(epochs=10, random_state=0, **QUICK))
+    search = GridSearchCV(pipeline, {"mlpclassifier__lr": [1e-6, 0.05]}, cv=3).fit(X, Y)
+    assert search.best_params_ == {"mlpclassifier__lr": 0.05}
+    assert search.score(X, Y) > 0.9
+
+
+def test_several_numbers_are_predicted_together():
+    y = np.column_stack([X[:, 0], 10 * X[:, 2]])
+    fitted = MlpRegressor(epochs=40, random_state=0, **QUICK).fit(X, y)
+    assert fitted.predict(X).shape == (150, 2)
+    assert fitted.score(X, y) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("parameters", "y", "told", "cause"),
+    [
+        ({"lr": -1.0}, Y, "optimizer.lr.*must be a number > 0", ConfigError),
+        ({"patience": 3}, Y, "early_stopping.*needs validation rows", ConfigError),
+        ({"settings": {"modle.hidden": [3]}}, Y, "did you mean 'model'", ConfigError),
+        ({}, np.zeros(150), "y has one class", DataError),
+        ({}, Y[:100], "X has 150 rows but y has 100", None),
+    ],
+)
+def test_what_does_not_fit_is_a_value_error(parameters, y, told, cause):
+    with pytest.raises(ValueError, match=told) as raised:
+        MlpClassifier(**parameters).fit(X, y)
+    assert cause is None or isinstance(raised.value.__cause__, cause)
+
+
+def test_before_fit_there_is_no_answer():
+    with pytest.raises(NotFittedError):
+        MlpClassifier().predict(X)
+    without = MlpClassifier(epochs=1, settings={"model.output": "step"}).fit(X[:100], Y[:100])
+    with pytest.raises(AttributeError, match="gives no probabilities"):
+        without.predict_proba(X)
