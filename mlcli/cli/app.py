@@ -70,6 +70,7 @@ STEPS: dict[Callable[..., None], str] = {
         "train -S training.epochs=20",
         "train --resume",
         "train --resume mnist/002 -S training.epochs=30",
+        "train new_rows.yaml --from income/003",
     ),
     evaluate: examples(
         "evaluate",

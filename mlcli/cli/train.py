@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +37,15 @@ def train(
             autocompletion=completion.runs,
         ),
     ] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Start from a run's weights, with new rows of its columns; CONFIG is by default the run's.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     sets: SetOption = None,
     processes: Annotated[
         int,
@@ -55,8 +64,16 @@ def train(
         if launch.rank:
             _follow(session, together)
             return
+        if resume is not None and parent is not None:
+            raise UsageError("--from starts a new run and --resume continues one; use one of them")
         run = None if resume is None else _run_to_resume(session, config, resume)
-        read = session.config(config, sets) if run is None else read_config(run)
+        start = None if parent is None else _find_start(parent)
+        if run is not None:
+            read = read_config(run)
+        elif start is not None and config is None:
+            read = _config_of(start, sets, session)
+        else:
+            read = session.config(config, sets)
         require_shards(read, max(launch.size, processes))
         if run is None and launch.restarts:
             run = unfinished_run(read.name)
@@ -71,7 +88,7 @@ def train(
         interruption, views = Interruption(), [training_view(session.screen)]
         with together() as group:
             if run is None:
-                result = run_train(loaded, session.screen, views, interruption, prepared, group)
+                result = run_train(loaded, session.screen, views, interruption, prepared, group, start)
             else:
                 result = run_resume(run, sets or (), session.screen, views, interruption, group)
         resume_command = f"mlcli train --resume {result.run}"
@@ -130,6 +147,23 @@ def _run_to_resume(session: Session, config: Path | None, resume: str) -> Run:
 
     latest = session.config(config, ()).name if config is not None and resume == LATEST else None
     return find_run(latest if resume == LATEST else resume)
+
+
+def _find_start(spec: str) -> Path:
+    """The bundle whose weights are the first ones."""
+    from mlcli.runs.folder import find_bundle
+
+    return find_bundle(spec)
+
+
+def _config_of(bundle: Path, sets: Sequence[str] | None, session: Session) -> Config:
+    """The configuration of the run that a bundle belongs to."""
+    from mlcli.config.loading.load import read_resolved
+    from mlcli.runs.folder import is_run, open_run
+
+    if not is_run(bundle.parent):
+        raise UsageError(f"--from {bundle}: a bundle without its run; name the configuration of the new rows as well")
+    return read_resolved(open_run(bundle.parent).config, sets or (), session.screen)
 
 
 def read_config(run: Run) -> Config:

@@ -69,6 +69,11 @@ class Run:
         return refuse_symlink(self.folder / "model")
 
     @property
+    def start(self) -> Path:
+        """Folder of the bundle that the training started from; there is none where it started anew."""
+        return refuse_symlink(self.folder / "start")
+
+    @property
     def evaluation(self) -> Path:
         """Folder of scores, predictions and figures."""
         return refuse_symlink(self.folder / "evaluation")

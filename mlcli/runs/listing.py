@@ -185,6 +185,7 @@ class ListedRun:
             "stand_in_for": manifest and manifest.stand_in_for,
             "tags": list(record.tags),
             "note": manifest and manifest.note,
+            "parent": manifest and manifest.parent,
             "parameters": manifest and manifest.n_parameters,
             "rows": manifest and manifest.rows,
             "seconds": manifest and manifest.timings.get("train"),

@@ -49,6 +49,7 @@ class RunManifest:
     test_looks   : how often the test split was evaluated
     members      : networks of the model; more than 1 is an ensemble
     tags, note   : the user's own words on the run
+    parent       : the run whose features and weights the training started from; None for none
     """
 
     seed: int
@@ -67,6 +68,7 @@ class RunManifest:
     members: int = 1
     tags: tuple[str, ...] = ()
     note: str = ""
+    parent: str | None = None
     created: str = field(default_factory=utc_now)
     versions: dict[str, str] = field(default_factory=package_versions)
     platform: str = field(default_factory=describe_platform)

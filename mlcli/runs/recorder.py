@@ -35,6 +35,7 @@ def manifest_of(context: TrainingContext, inputs: Inputs) -> RunManifest:
         n_parameters=context.n_parameters,
         rows={name: len(splits[name]) for name in ("train", "valid", "test")},
         stand_in_for=inputs.prepared.stand_in_for,
+        parent=inputs.parent,
     )
 
 
@@ -50,6 +51,7 @@ def bundle_facts(
         "best_epoch": best_epoch,
         "train": train,
         "valid": valid,
+        **({"parent": inputs.parent} if inputs.parent else {}),
     }
 
 

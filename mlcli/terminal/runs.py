@@ -118,6 +118,7 @@ def _more(entry: ListedRun, width: int, now: datetime) -> list[str]:
         if manifest.stand_in_for:
             data = f"{manifest.dataset} in place of {manifest.stand_in_for}"
         labels = [f"[{tag}]" for tag in manifest.tags] + ([manifest.note] if manifest.note else [])
+        labels += [f"from {manifest.parent}"] if manifest.parent else []
         facts = [*labels, show_age(manifest.created, now), data, f"{manifest.n_parameters:,} parameters"]
     if (threshold := entry.record.moved_threshold) is not None:
         facts.append(f"test at threshold {show_number(threshold)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +29,15 @@ FEWER_INPUTS = "use fewer rows or features (features.max_categories, buckets, se
 
 @dataclass(frozen=True)
 class Inputs:
-    """Prepared data with the task and features fitted on its training rows."""
+    """Prepared data with the task and features fitted on its training rows.
+
+    parent : the run, or the bundle, that the features and the first weights come from instead; None for none
+    """
 
     prepared: Prepared
     task: FittedTask
     features: FittedFeatures
+    parent: str | None = None
 
     def training_arrays(self) -> tuple[TensorDataset, TensorDataset]:
         """Training and validation rows as the network's inputs."""
@@ -40,20 +45,29 @@ class Inputs:
         n_numbers = (len(train) + len(valid)) * self.features.layout.width
         require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
         y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, while there is memory for it
-        x = self.features.transform_training(train)
+        # Features of other rows have no folds of these.
+        x = self.features.transform_training(train) if self.parent is None else self.features.transform(train)
         return TensorDataset(x, y), TensorDataset(self.features.transform(valid), valid_y)
 
 
-def gather_inputs(config: Config, reporter: Reporter, prepared: Prepared | None = None) -> Inputs:
+def gather_inputs(
+    config: Config,
+    reporter: Reporter,
+    prepared: Prepared | None = None,
+    inherit: Callable[[Prepared, FittedTask], Inputs] | None = None,
+) -> Inputs:
     """Run steps 1 and 2, or load their results if still valid.
 
     prepared : the result of step 1 for this config, if already computed
+    inherit  : takes the features from elsewhere, given the task fitted on the training rows
     """
     prepared = prepared or prepare_dataset(config.dataset, config.seed, reporter)
     reporter.explain("data", config, prepared)
     for finding in find_cell_doubts(prepared.profile):
         (reporter.warn if finding.serious else reporter.say)(finding.text)
     train, task = prepared.splits.train, _fit_task(config, prepared)
+    if inherit is not None:
+        return inherit(prepared, task)
     features = obtain_features(
         prepared, config.features, config.seed, task.truth(train), isinstance(task, Classification), reporter
     )

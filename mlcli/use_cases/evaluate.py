@@ -151,6 +151,11 @@ def require_trainable(run: Run, manifest: RunManifest, config: Config) -> None:
             f"run {run} is an ensemble of {manifest.members} networks; evaluation.seeds and evaluation.folds train "
             "a single one again: evaluate a run of mlcli train"
         )
+    if manifest.parent and again:
+        raise UsageError(
+            f"run {run} started from the weights of {manifest.parent}; evaluation.seeds and evaluation.folds train "
+            "with new ones, which says nothing about it: leave them out"
+        )
 
 
 def choose_split(

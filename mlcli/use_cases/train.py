@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from mlcli.config.loading.dump import dump_config
@@ -19,9 +20,12 @@ from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.json import from_json
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
+from mlcli.models.task import FittedTask
 from mlcli.reporter import SILENT, Reporter
+from mlcli.runs.bundle import load_bundle
 from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import Run, create_run, open_run
+from mlcli.runs.lineage import Start, inherit_inputs, load_start, tell_differences
 from mlcli.runs.manifest import package_versions
 from mlcli.runs.recorder import manifest_of, require_same_data
 from mlcli.training.callbacks import Callback
@@ -46,24 +50,32 @@ def train(
     interruption: Interruption,
     prepared: Prepared | None = None,
     processes: Processes | None = None,
+    parent: Path | None = None,
 ) -> TrainResult:
     """Train a new run. Raises DivergedError at a non-finite loss, with the best weights saved.
 
     prepared  : the data of this config, where step 1 has just been run
     processes : that train with this one, which `follow`; None for this one alone
+    parent    : the bundle whose features and weights are the first ones; None for new ones
     """
-    inputs = gather_inputs(config, reporter, prepared)
+    start = None if parent is None else load_start(parent)
+    inputs = gather_inputs(config, reporter, prepared, _inherit(start, config))
+    if start is not None and parent is not None:
+        tell_differences(parent, inputs, reporter)
     read = (inputs.prepared.profile["cleaning"] or {}).get("notes", ())
     for note in (*read, *rare_classes(inputs.prepared.profile)):
         reporter.say(note)
     for text in tell_far_values(find_far_values(inputs.features, inputs.prepared.splits.valid), "validation rows: "):
         reporter.warn(text)
     context = make_context(config, inputs, processes=processes)
+    _set_weights(context, start)
     reporter.explain("training", context, inputs.task)
     _gather_processes(context)
     run = create_run(config.name, dump_config(config), manifest_of(context, inputs))
     reporter.say(f"Training {run}: {describe_context(context, inputs)}")
     with run.lock():
+        if start is not None:
+            start.bundle.save(run.start)
         if config.training.ensemble > 1:
             return fit_ensemble(run, inputs, reporter, callbacks, interruption)
         return fit_run(run, context, new_state(context), inputs, callbacks, interruption)
@@ -86,13 +98,15 @@ def resume(
             f"run {run} is an ensemble, whose networks are trained with the settings of the first; leave out --set, "
             "or start a new run with: mlcli train"
         )
+    start = None if (parent := run.read_manifest().parent) is None else Start(load_bundle(run.start), parent)
     with run.lock():
-        inputs = gather_inputs(config, reporter)
+        inputs = gather_inputs(config, reporter, inherit=_inherit(start, config))
         require_same_data(run, inputs.prepared)
         if config.training.ensemble > 1:
             reporter.say(f"Resuming {run}")
             return fit_ensemble(run, inputs, reporter, callbacks, interruption)
         context = make_context(config, inputs, threads=run.read_manifest().threads, processes=processes)
+        _set_weights(context, start)
         reporter.explain("training", context, inputs.task)
         state = _last_state(run, context, reporter)
         _gather_processes(context, run)
@@ -119,6 +133,19 @@ def follow(processes: Processes, interruption: Interruption) -> None:
     _require_same_rows(context)
     fit_network(context, state, (), interruption)
     processes.await_end()
+
+
+def _inherit(start: Start | None, config: Config) -> Callable[[Prepared, FittedTask], Inputs] | None:
+    return None if start is None else partial(inherit_inputs, start, config)
+
+
+def _set_weights(context: TrainingContext, start: Start | None) -> None:
+    """Begin with the weights of another model, where there is one; raises UsageError for several processes."""
+    if start is None:
+        return
+    if context.processes.size > 1:
+        raise UsageError(f"a training from the weights of {start.name} takes one process; leave out --processes")
+    context.model.load_state_dict(start.bundle.model.state_dict())
 
 
 def _gather_processes(context: TrainingContext, run: Run | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -28,7 +28,7 @@ from mlcli.data.quality.sample import (
     encode,
 )
 from mlcli.data.tables.frames import frames_with, portions
-from mlcli.data.tables.types import Kind, SplitName, Splits, Table
+from mlcli.data.tables.types import Dataset, Kind, SplitName, Splits, Table
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import check_version, from_json, read_json
 from mlcli.io.text import some_of
@@ -101,7 +101,10 @@ def find_all(prepared: Prepared, config: DatasetConfig) -> tuple[DataFinding, ..
     found += find_repeated_rows(splits, sample, ids, separate_test=separate)
     found += find_leaks(sample)
     if separate or by in ("time", "group", "given"):
-        found += find_shift(splits, ids, expected=by in ("time", "group") and not separate)
+        expected = by in ("time", "group") and not separate
+        why = "expected from a split by time or group" if expected else SHIFT_REMEDY
+        shift = find_shift(splits.train, splits.test, ids, ("training rows", "test rows"), why)
+        found += [replace(one, serious=not expected) for one in shift]
     return tuple(found)
 
 
@@ -237,19 +240,22 @@ def _hashes(table: Table, names: Sequence[str]) -> pl.Series:
     return pl.concat([part.select(names).hash_rows() for _, part in portions(table.rows.select(names))])
 
 
-def find_shift(splits: Splits, ids: Collection[str], *, expected: bool) -> Iterator[DataFinding]:
-    """Covariate shift: whether a classifier separates test rows from training rows.
+def find_shift(
+    before: Dataset, after: Dataset, ids: Collection[str], names: tuple[str, str], why: str, most: int = 1
+) -> Iterator[DataFinding]:
+    """Covariate shift: whether a classifier separates the rows after from those before.
 
-    ids      : columns that number or name the rows, which are left out
-    expected : the split puts later rows, or other groups, in test
+    ids   : columns that number or name the rows, which are left out
+    names : of the rows before and after, for the message; why : what ends it
+    most  : columns named; those beyond the first separate the rows alone
     """
-    train, test = splits.train, splits.test
-    if not (isinstance(train, Table) and isinstance(test, Table)) or min(len(train), len(test)) < FEWEST_ROWS:
+    if not (isinstance(before, Table) and isinstance(after, Table)) or min(len(before), len(after)) < FEWEST_ROWS:
         return
-    features = [column for column in train.features if column.name not in ids]
+    features = [column for column in before.features if column.name not in ids]
     if not features:
         return
-    parts = [draw_sample_rows(table, MOST_ROWS).select(column.name for column in features) for table in (train, test)]
+    tables = before, after
+    parts = [draw_sample_rows(table, MOST_ROWS).select(column.name for column in features) for table in tables]
     both, is_test = parts[0].vstack(parts[1]), np.repeat([False, True], [len(part) for part in parts])
     # A tree uses ranks alone; those of missing values come last.
     ranks = {column.name: np.unique(encode(both[column.name], column), return_inverse=True)[1] for column in features}
@@ -258,11 +264,23 @@ def find_shift(splits: Splits, ids: Collection[str], *, expected: bool) -> Itera
     p_value = _p_value(auc, is_test)
     if auc < LEAST_AUC or p_value > LEVEL:
         return
-    column = max(columns, key=lambda name: abs(_auc(columns[name], is_test) - 0.5))
+    alone = {one.name: abs(_auc_alone(one.kind, columns[one.name], is_test) - 0.5) for one in features}
+    best, *others = sorted(alone, key=lambda name: -alone[name])
+    named = [best, *(name for name in others if alone[name] >= LEAST_AUC - 0.5)][:most]
     chance = f"p {p_value:.1g}" if p_value > 1e-6 else "p below 1e-6"
-    what = f"a classifier separates test rows from training rows (AUC {auc:.2f}, {chance}), best by column '{column}'"
-    why = "expected from a split by time or group" if expected else SHIFT_REMEDY
-    yield DataFinding("shift", f"{what}; {why}", (column,), {"auc": auc, "p_value": p_value}, serious=not expected)
+    by = f"column{'s' * (len(named) > 1)} {', '.join(map(repr, named))}"
+    what = f"a classifier separates {names[1]} from {names[0]} (AUC {auc:.2f}, {chance}), best by {by}"
+    yield DataFinding("shift", f"{what}; {why}", tuple(named), {"auc": auc, "p_value": p_value})
+
+
+def _auc_alone(kind: Kind, ranks: Floats, is_test: NDArray[np.bool_]) -> float:
+    """AUC of one column; of categories, which have no order, by their shares in the other half of the rows."""
+    if kind != "category":
+        return _auc(ranks, is_test)
+    codes, half = ranks.astype(np.int64), np.arange(len(ranks)) % 2 == 0
+    count, after = (np.bincount(codes[half], weights, codes.max() + 1) for weights in (None, is_test[half]))
+    shares = np.where(count > 0, after / np.maximum(count, 1), 0.5)
+    return _auc(shares[codes[~half]], is_test[~half])
 
 
 def _separability(rows: Floats, is_test: NDArray[np.bool_]) -> float:
