@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,15 @@ def folder_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def nodes(path):
+    """Every node of a module's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path):
     """Names of the modules that a module imports, type-checking and lazy ones included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -56,17 +63,17 @@ def module_name(path):
 
 def own_imports(path):
     """Modules of mlcli that a module imports, `from mlcli.io import disk` as mlcli.io.disk."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "mlcli":
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 yield full if full in NAMES else node.module
 
 
+@cache
 def calls(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+    """Every call of a module, by the name of what is called."""
+    return tuple((ast.unparse(node.func), node) for node in nodes(path) if isinstance(node, ast.Call))
 
 
 def test_every_folder_has_its_layer():
@@ -163,7 +170,7 @@ def test_the_one_program_that_is_started_is_this_one():
     (command,) = [ast.unparse(node.args[0].func) for node in started]
     (made,) = [
         node.value.elts
-        for function in ast.walk(ast.parse((PACKAGE / ENTITLED_TO_PROGRAMS).read_text()))
+        for function in nodes(PACKAGE / ENTITLED_TO_PROGRAMS)
         if isinstance(function, ast.FunctionDef) and function.name == command
         for node in ast.walk(function)
         if isinstance(node, ast.Return)
@@ -205,7 +212,7 @@ SYSTEM_NAMES = {
 def system_questions(path):
     """What a module asks or wants of the system, by name."""
     yield from SYSTEM_MODULES & {name.split(".")[0] for name in imports(path)}
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         name = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
         if name in SYSTEM_NAMES:
             yield name
@@ -237,12 +244,9 @@ def opens_to_write(node):
     return any(set(text) <= set("rwxabt+") and set(text) & set("wxa+") for text in texts)
 
 
-def writes(tree):
-    """Calls by which a syntax tree changes the disk, each as its name."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        name = ast.unparse(node.func)
+def writes(calls):
+    """Those of (name, call) that change the disk, by name."""
+    for name, node in calls:
         method = name.rpartition(".")[2]
         if ast.unparse(node).startswith("os.open(os.devnull"):
             continue
@@ -282,14 +286,23 @@ def is_column_rename(node, method):
     ],
 )
 def test_what_counts_as_writing(code, caught):
-    assert bool(list(writes(ast.parse(code)))) is caught
+    assert (
+        bool(
+            list(
+                writes(
+                    (ast.unparse(node.func), node) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)
+                )
+            )
+        )
+        is caught
+    )
 
 
 def test_the_disk_is_changed_through_one_seam_alone():
     for path in MODULES:
         name = str(path.relative_to(PACKAGE))
         if name != "io/disk.py":
-            found = {(name, call) for call in writes(ast.parse(path.read_text()))}
+            found = {(name, call) for call in writes(calls(path))}
             assert found <= WRITES_BY_ITSELF, f"{name} changes the disk by itself; mlcli/io has what it needs"
 
 

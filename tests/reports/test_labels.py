@@ -13,7 +13,7 @@ from mlcli.reports.figures.columns import draw_correlations, draw_first_layer, d
 from mlcli.reports.figures.learning import draw_learning_curve, draw_overlay, draw_rates
 from mlcli.reports.figures.probabilities import draw_thresholds
 from mlcli.reports.figures.regression import draw_decision_boundary
-from mlcli.reports.figures.style import label_log, new_figure, style
+from mlcli.reports.figures.style import label_log, lay_out, new_figure, style
 from tests.evaluation.examples import sampled_classes
 from tests.reports.test_figures import CASES, history, importances
 
@@ -64,7 +64,7 @@ def misplaced(figure):
     """Pairs of texts that overlap, and texts that leave the figure."""
     with style():
         canvas = FigureCanvasAgg(figure)
-        figure.draw_without_rendering()
+        lay_out(figure)
         canvas.draw()
         renderer, size = canvas.get_renderer(), figure.get_size_inches() * figure.dpi
         boxes = [(text.get_text(), corners(text, renderer)) for text in drawn_texts(figure)]

@@ -41,7 +41,7 @@ def test_calls_grow_with_the_columns_and_not_with_their_square(folder, mlcli):
         "init": ("init", "{}.csv", "--target", "status", "-o", "{}.yaml"),
         "check": ("check", "{}.yaml", "-q"),
         "show": ("show", "{}.yaml", "-q"),
-        "train": ("train", "{}.yaml", "-q", "-S", "training.epochs=1"),
+        "train": ("train", "{}.yaml", "-q", "-S", "training.epochs=1", "-S", "training.ensemble=1"),
         "predict": ("predict", "{}.csv", "--run", "{}", "-q", "-o", "{}.out.csv"),
     }
     counts = {name: [] for name in commands}
@@ -64,7 +64,7 @@ def test_the_whole_way(folder, mlcli):
     assert "480 columns without two values: g0, g1, g2, g3, g4, g5 and 474 more" in text
     assert load_config(folder / "mlcli.yaml").dataset.drop == ("sample",)
     assert mlcli("check", "-q").code == 0
-    assert mlcli("train", "-q").code == 0
+    assert mlcli("train", "-q", "-S", "training.ensemble=1").code == 0
     predicted = mlcli("predict", "genes.csv", "-q").out.splitlines()[1:]
     assert np.mean([line.split(",")[0] for line in predicted] == labels) > 0.9
 
@@ -73,7 +73,7 @@ def test_selection_is_fitted_in_each_fold(folder, mlcli):
     """Selected on all rows, 20 of 700 columns of noise would tell the class of most rows held out (Ambroise 2002)."""
     write_genes(folder / "noise.csv", 500, telling=0)
     assert mlcli("init", "noise.csv", "--target", "status").code == 0
-    changes = ("features.select.k_best=20", "training.epochs=10", "evaluation.baselines=[]")
+    changes = ("features.select.k_best=20", "training.epochs=10", "training.ensemble=1", "evaluation.baselines=[]")
     assert mlcli("train", "-q", *(word for change in changes for word in ("-S", change))).code == 0
     found = mlcli("evaluate", "--json", "-S", "evaluation.folds=3").json
     assert found["folds"]["metrics"]["accuracy"]["mean"] < 0.75

@@ -262,6 +262,13 @@ def _plot_height(axes: Axes, beside: float) -> float:
     return float(height if axes.get_aspect() == "auto" else min(height, width - BESIDE - beside))
 
 
+def lay_out(figure: Figure) -> None:
+    """Lay out a figure before it is drawn: the labels around a plot of fixed proportions need a second pass."""
+    layout = figure.get_layout_engine()
+    if layout and any(axes.get_aspect() != "auto" for axes in figure.axes):
+        layout.execute(figure)
+
+
 def svg_text(figure: Figure) -> str:
     """The figure as an SVG document, without date or tool version."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -269,6 +276,7 @@ def svg_text(figure: Figure) -> str:
     buffer = io.StringIO()
     no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with style():
+        lay_out(figure)
         # savefig draws once more beforehand, and lays everything out each time.
         FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
