@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import ModelConfig, QuantileLoss
-from mlcli.data.tables.types import Dataset
-from mlcli.errors import ArtefactError
+from mlcli.data.tables.types import Dataset, SplitName
+from mlcli.errors import ArtefactError, LockedError
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.state import FeatureLayout
+from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder, write_json
 from mlcli.io.json import from_json, strict_json
 from mlcli.io.tensors import read_tensors, write_tensors
@@ -34,7 +35,8 @@ from mlcli.runs.bundle_manifest import (
     oldest_schema,
     read_bundle_manifest,
 )
-from mlcli.runs.folder import BUNDLE_FILE
+from mlcli.runs.folder import BUNDLE_FILE, Run
+from mlcli.runs.model_card import CARD_FILE, write_card
 
 # Versions that know nothing of VALIDATION leave it alone.
 WEIGHTS, VALIDATION = "weights.safetensors", "validation.safetensors"
@@ -67,12 +69,22 @@ class Bundle:
         networks = self.members or (self.config.model,)
         task = task_to_json(self.task)
         schema = oldest_schema(state, task, networks, bool(members))
-        content = BundleContent(schema, _portable(self.config), dict(state), task, self.facts, members)
+        portable = _portable(self.config)
+        content = BundleContent(schema, portable, dict(state), task, self.facts, members)
+        card = write_card(
+            from_json(Config, portable, "the configuration"),
+            self.features.schema,
+            self.task,
+            self.facts,
+            sum(weights.numel() for weights in self.model.parameters()),
+            len(networks),
+        )
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
         with atomic_folder(path, KIND) as new:
             write_json(new / BUNDLE_FILE, strict_json(content.to_json()))
             write_tensors(new / WEIGHTS, tensors)
+            disk.write_new(new / CARD_FILE, card.encode())
             if self.validation is not None:
                 numbers = {name: torch.from_numpy(array) for name, array in vars(self.validation).items()}
                 write_tensors(new / VALIDATION, numbers)
@@ -129,6 +141,23 @@ def load_weights(manifest: BundleManifest) -> Bundle:
     except ArtefactError as error:
         raise ArtefactError(f"{manifest.folder}: {error}") from None
     return Bundle(config, features, task, model, content.facts, members, validation)
+
+
+def note_scores(run: Run, bundle: Bundle, split: SplitName, scores: Mapping[str, float | None]) -> bool:
+    """Add the scores of an evaluation to the run's bundle and its card.
+
+    False where another process trains the run, or has saved another model since `bundle` was read.
+    """
+    try:
+        with run.lock():
+            now = load_bundle(run.model)
+            if now.facts.get("created") != bundle.facts.get("created"):
+                return False
+            if now.facts.get(split) != scores:
+                replace(now, facts={**now.facts, split: dict(scores)}).save(run.model)
+    except LockedError:
+        return False
+    return True
 
 
 def _read_validation(path: Path, task: FittedTask) -> ValidationScores | None:

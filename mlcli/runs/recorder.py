@@ -8,6 +8,7 @@ from typing import Any
 
 from mlcli.config.loading.load import read_resolved
 from mlcli.data.prepare import Prepared, prepare_dataset
+from mlcli.data.profile import SPLITS
 from mlcli.errors import DataError
 from mlcli.reporter import Reporter
 from mlcli.runs.checkpoint import save_checkpoint
@@ -33,7 +34,7 @@ def manifest_of(context: TrainingContext, inputs: Inputs) -> RunManifest:
         data_fingerprint=inputs.prepared.fingerprint,
         dataset=inputs.prepared.dataset,
         n_parameters=context.n_parameters,
-        rows={name: len(splits[name]) for name in ("train", "valid", "test")},
+        rows={name: len(splits[name]) for name in SPLITS},
         stand_in_for=inputs.prepared.stand_in_for,
         parent=inputs.parent,
     )
@@ -48,6 +49,7 @@ def bundle_facts(
         "versions": package_versions(),
         "data_fingerprint": inputs.prepared.fingerprint,
         "stand_in_for": inputs.prepared.stand_in_for,
+        "rows": {name: len(inputs.prepared.splits[name]) for name in SPLITS},
         "best_epoch": best_epoch,
         "train": train,
         "valid": valid,

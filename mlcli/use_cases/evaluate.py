@@ -40,7 +40,7 @@ from mlcli.reporter import Reporter
 from mlcli.reports.evaluation_page import gather_facts, render_report
 from mlcli.reports.figures.style import svg_text
 from mlcli.reports.gallery import EvaluatedModel, describe_weights, draw_gallery, shown_weights
-from mlcli.runs.bundle import Bundle
+from mlcli.runs.bundle import Bundle, note_scores
 from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
@@ -123,6 +123,10 @@ def evaluate(
     write_evaluation(
         run.evaluation, subject.evaluation, saved_predictions(prepared, name, subject, groups), figures, report
     )
+    if name == "test":
+        values = {score.name: score.value for score in subject.evaluation.scores}
+        if not note_scores(run, bundle, name, values):
+            reporter.say(f"The model card of {run} is left as it is: another process trains the run")
     scores = measure(bundle.task, subject.truth, subject.predictions, [metric for metric, _ in asked])
     return EvaluateResult(run, subject.evaluation, find_misses(asked, scores), findings)
 
