@@ -6,6 +6,7 @@ import pytest
 
 from docs.generate.commands import commands_page
 from docs.generate.keys import keys_page
+from docs.generate.llms import llms_text
 from tests.conftest import CONFIGS, ROOT
 from tests.pages import PAGES, STAND_INS, WIDTH, Reader, agrees, blocks_of, run_in_process
 
@@ -41,9 +42,11 @@ def test_its_links_lead_to_files(page):
         assert "://" in target or (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize(("page", "make"), [("commands", commands_page), ("keys", keys_page)])
+@pytest.mark.parametrize(
+    ("page", "make"), [("commands.md", commands_page), ("keys.md", keys_page), ("llms.txt", llms_text)]
+)
 def test_what_comes_from_the_program_is_up_to_date(page, make):
-    assert (ROOT / f"docs/{page}.md").read_text() == make(), "write it anew: python -m docs.generate"
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == make(), "write it anew: python -m docs.generate"
 
 
 def test_the_gallery_shows_every_config():

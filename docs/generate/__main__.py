@@ -12,6 +12,7 @@ from docs.generate.completion import completion_table
 from docs.generate.gallery import write_gallery
 from docs.generate.keys import keys_page
 from docs.generate.layers import purposes
+from docs.generate.llms import llms_text
 from docs.generate.places import DOCS
 from docs.generate.play import picture_game
 from docs.generate.terminal import draw_terminal
@@ -20,6 +21,7 @@ from mlcli.config.tree import KEY_TABLE
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
     (DOCS / "keys.md").write_text(keys_page())
+    (DOCS / "llms.txt").write_text(llms_text(), encoding="utf-8")
     KEY_TABLE.write_text(completion_table(), encoding="utf-8")
     (DOCS / "pictures" / "architecture.svg").write_text(draw_architecture(purposes()))
     if "--gallery" in sys.argv[1:]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -34,10 +35,18 @@ def explain(
 
 
 def schema(
-    output: Annotated[Path | None, output_option("Write here. Default: stdout.")] = None, quiet: QuietOption = False
+    context: typer.Context,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Describe all commands, their options and exit codes instead, as JSON.")
+    ] = False,
+    output: Annotated[Path | None, output_option("Write here. Default: stdout.")] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Write the JSON Schema by which editors complete, explain and check the YAML file."""
     with Session(as_json=False, quiet=quiet) as session:
+        if commands:
+            _describe(context, output)
+            return
         from mlcli.config.reference.json_schema import editor_line, save_schema, schema_text
 
         if output is None:
@@ -46,3 +55,20 @@ def schema(
         save_schema(output)
         session.screen.say(f"Schema: {output}. To use it in an editor, begin the configuration with the line")
         session.screen.heading(editor_line(Path(output.name)))
+
+
+def _describe(context: typer.Context, output: Path | None) -> None:
+    """Write what the commands are, as JSON, to a file that is not there yet or to stdout."""
+    from mlcli.cli.describe import describe_commands
+    from mlcli.io.atomic import write_file
+    from mlcli.io.paths import refuse_overwriting
+
+    document = (
+        json.dumps(describe_commands(cast("typer.Context", context.find_root())), ensure_ascii=False, indent=2) + "\n"
+    )
+    if output is None:
+        typer.echo(printable_json(document, sys.stdout.encoding), nl=False)
+    elif output.exists():
+        refuse_overwriting(output)
+    else:
+        write_file(output, document.encode())

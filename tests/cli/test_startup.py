@@ -111,7 +111,8 @@ def test_config_errors_import_nothing_heavy(workspace, command):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("explain",), ("explain", "optimizer.lr"), ("explain", "optimizer.lrr"), ("schema",)]
+    "arguments",
+    [("explain",), ("explain", "optimizer.lr"), ("explain", "optimizer.lrr"), ("schema",), ("schema", "--commands")],
 )
 def test_what_is_told_of_keys_imports_nothing_heavy(workspace, arguments):
     code, modules, _ = run(*arguments)
