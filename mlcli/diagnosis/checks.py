@@ -18,7 +18,8 @@ from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant
 from mlcli.io.json import strict_json
 from mlcli.io.text import counted
 from mlcli.models.task import FittedTask, Regression
-from mlcli.training.context import TensorDataset, TrainingContext
+from mlcli.training.context import TrainingContext
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import (
     new_state,
     optimizer_step,

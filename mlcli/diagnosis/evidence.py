@@ -19,7 +19,8 @@ from mlcli.models.task import Classification, FittedTask
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
-from mlcli.training.context import TensorDataset, TrainingContext
+from mlcli.training.context import TrainingContext
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import TrainedModel, best_scores
 from mlcli.training.state import EpochRecord

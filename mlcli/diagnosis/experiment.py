@@ -15,7 +15,8 @@ from mlcli.config.sections.optimizer import ConstantSchedule
 from mlcli.features.state import FeatureLayout
 from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
-from mlcli.training.context import TensorDataset, TrainingContext, build_context
+from mlcli.training.context import TrainingContext, build_context
+from mlcli.training.datasets import Rows, TensorDataset
 from mlcli.training.losses import Loss
 from mlcli.training.state import derive_seed
 
@@ -108,12 +109,9 @@ class Experiment:
         """The chance loss on the context's training rows."""
         return measure_chance(context.cost, self.task, context.train.y)
 
-    def draw(self, rows: TensorDataset, most: int) -> TensorDataset:
+    def draw(self, rows: Rows, most: int) -> TensorDataset:
         """At most so many of the rows, drawn without replacement, the same ones each time."""
-        if len(rows) <= most:
-            return rows
-        chosen = self.drawn_rows(len(rows), most).to(rows.x.device)
-        return TensorDataset(rows.x.index_select(0, chosen), rows.y.index_select(0, chosen))
+        return rows[:] if len(rows) <= most else rows.at(self.drawn_rows(len(rows), most).to(rows.y.device))
 
     def drawn_rows(self, n: int, most: int) -> Tensor:
         """The rows that `draw` takes of n."""

@@ -25,7 +25,8 @@ from mlcli.diagnosis.evidence import (
 )
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance, skill_of
 from mlcli.models.task import Classification, Regression
-from mlcli.training.context import TensorDataset, TrainingContext
+from mlcli.training.context import TrainingContext
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, outputs_of, train_model
 
 # Rows looked at for the columns, for the forest and for the network.

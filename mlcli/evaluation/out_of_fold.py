@@ -19,7 +19,7 @@ from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel
 from mlcli.models.task import Classification, FittedTask, Output, Predictions, output_of
 from mlcli.runs.bundle import Bundle
-from mlcli.training.context import TensorDataset
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs
 from mlcli.training.losses import build_loss
 

@@ -24,7 +24,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.recorder import bundle_facts
 from mlcli.training.callbacks import Callback, stop_rules
-from mlcli.training.context import TensorDataset
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import best_scores, new_state, outputs_of, train_model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,19 @@ class FittedFeatures:
         """
         return self._transform(data, training=True)
 
+    @torch.no_grad()
+    def blocks(self, data: Dataset, *, training: bool) -> Iterator[torch.Tensor]:
+        """What `transform` or, for training rows, `transform_training` gives, some rows at a time."""
+        match self.source:
+            case TableFeatures() as source if not isinstance(data, Images):
+                yield from source.blocks(data, training=training)
+            case PixelFeatures() as source if isinstance(data, Images):
+                yield from map(source.transform, source.portions(data.pixels))
+            case TableFeatures():
+                raise DataError("the features were fitted on a table, but the rows are images; give a table")
+            case _:
+                raise DataError("the features were fitted on images, but the rows are a table; give images")
+
     @property
     def is_cross_fitted(self) -> bool:
         """Whether a training row's inputs depend on its place among them: where targets were encoded."""
@@ -135,15 +148,13 @@ class FittedFeatures:
                 raise broken(f"rows must be table or pictures, got {other!r}")
 
     def _transform(self, data: Dataset, *, training: bool) -> torch.Tensor:
-        match self.source:
-            case TableFeatures() as source if not isinstance(data, Images):
-                return source.transform(data, training=training)
-            case PixelFeatures() as source if isinstance(data, Images):
-                return source.transform(data.pixels)
-            case TableFeatures():
-                raise DataError("the features were fitted on a table, but the rows are images; give a table")
-            case _:
-                raise DataError("the features were fitted on images, but the rows are a table; give images")
+        if isinstance(self.source, PixelFeatures) and isinstance(data, Images):
+            return self.source.transform(data.pixels)
+        out, start = torch.empty(len(data), self.layout.width, dtype=torch.float32), 0
+        for block in self.blocks(data, training=training):
+            out[start : start + len(block)] = block
+            start += len(block)
+        return out
 
 
 def _probe(stage: Callable[[torch.Tensor], torch.Tensor], names: tuple[str, ...]) -> AffineMap | None:

@@ -101,6 +101,10 @@ class PixelFeatures:
             out[rows] = self.arithmetic(padded)[: len(part)].to(torch.float32)
         return out
 
+    def portions(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
+        """Images in order, some at a time."""
+        return (pixels[rows] for rows in self._portions(len(pixels)))
+
     def scaled_features(self, pixels: np.ndarray) -> np.ndarray:
         """The scaled pixels in float64, for fitting what comes after scaling."""
         return self._scaled(self.flatten(pixels), torch.float64).numpy()

@@ -197,16 +197,13 @@ class TableFeatures:
         """Whether a training row's features depend on its fold: where targets are encoded."""
         return any(own.encode == "target" for own in self.plan.vocabularies)
 
-    def transform(self, table: Table, *, training: bool) -> torch.Tensor:
-        """Float32 (n, width)."""
+    def blocks(self, table: Table, *, training: bool) -> Iterator[torch.Tensor]:
+        """Float32 (·, width), some rows at a time."""
         frame, folds = table.rows, None
         if training and self.is_cross_fitted:
             folds = cross_fitting_folds(len(table), self.plan.fold_seed, table.groups)
-        out = torch.empty(height_of(frame), self.layout.width, dtype=torch.float32)
         for rows, inputs in self._portions(frame, folds):
-            part = out[rows]
-            part.copy_(self.arithmetic(*inputs)[: len(part)])
-        return out
+            yield self.arithmetic(*inputs)[: rows.stop - rows.start]
 
     def scaled_features(self, frame: Frame, folds: np.ndarray | None) -> np.ndarray:
         """The numeric features of training rows in float64 (n, k), for fitting what comes after scaling."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mlcli.config.sections.model import Activation, Init, ModelConfig, TabmConfig, UniformInit
 from mlcli.features.state import FeatureLayout
+from mlcli.io.row_file import RowFile
 from mlcli.models.embeddings import NumberEmbedding, embed_categories, embed_numbers, embedding_width
 from mlcli.models.ensembles import combine_outputs
 from mlcli.models.task import FittedTask, Output, output_of
@@ -99,7 +100,7 @@ class Network(nn.Module):
         terms = 0 if self.numbers is None else self.numbers.n_terms
         return self.n_members * (self.n_inputs + units) + terms
 
-    def fit(self, x: Tensor) -> None:
+    def fit(self, x: Tensor | RowFile) -> None:
         """Fit what depends on the training rows x (n, layout.width): the bins of numbers, on at most ROWS_OF_BINS."""
         if self.numbers is not None:
             self.numbers.fit(self.split(x[:: -(-len(x) // ROWS_OF_BINS)])[0])

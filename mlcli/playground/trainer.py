@@ -26,7 +26,8 @@ from mlcli.playground.heatmap import (
     points_of,
     unit_heatmap,
 )
-from mlcli.training.context import TensorDataset, TrainingContext, build_context, rate_for_batch
+from mlcli.training.context import TrainingContext, build_context, rate_for_batch
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, outputs_of, run_epoch
 from mlcli.training.state import EpochRecord, TrainingState
 
@@ -102,7 +103,7 @@ class Trainer:
     def _grid(self, width: int, height: int) -> torch.Tensor:
         if (width, height) not in self._grids:
             inputs = grid_inputs(self.features, self.columns, self.limits, width, height)
-            self._grids[width, height] = inputs.to(self.context.train.x)
+            self._grids[width, height] = inputs.to(self.context.train.y.device, self.context.train.x.dtype)
         return self._grids[width, height]
 
     def _begin(self, config: Config) -> None:

@@ -47,6 +47,7 @@ class RunManifest:
     rows         : rows of each split
     timings      : seconds, by activity
     test_looks   : how often the test split was evaluated
+    on_disk      : its rows were read from a file, in another order than from memory
     members      : networks of the model; more than 1 is an ensemble
     tags, note   : the user's own words on the run
     parent       : the run whose features and weights the training started from; None for none
@@ -65,6 +66,7 @@ class RunManifest:
     status: RunStatus = "running"
     timings: dict[str, float] = field(default_factory=dict)
     test_looks: int = 0
+    on_disk: bool = False
     members: int = 1
     tags: tuple[str, ...] = ()
     note: str = ""

@@ -29,6 +29,7 @@ def manifest_of(context: TrainingContext, inputs: Inputs) -> RunManifest:
         seed=context.config.seed,
         device=str(context.device),
         threads=context.threads,
+        on_disk=context.on_disk,
         precision=str(context.precision).removeprefix("torch."),
         config_fingerprint=context.config.fingerprint(),
         data_fingerprint=inputs.prepared.fingerprint,

@@ -20,7 +20,8 @@ from mlcli.search.samplers import HyperbandPruning, MedianPruning, best_curve
 from mlcli.search.storage import CachedNetwork
 from mlcli.search.trial import Trial
 from mlcli.training.callbacks import Callback, StopRule, stop_rules
-from mlcli.training.context import TensorDataset, TrainingContext
+from mlcli.training.context import TrainingContext
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs, gather_inputs, make_context, require_measurable
 from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
 from mlcli.training.state import EpochRecord

@@ -188,6 +188,7 @@ def _show_cost(screen: Screen, result: CheckResult) -> None:
         f"{context.steps_per_epoch:,}, {context.batch_size:,} rows each, lr {context.lr:.3g}",
         "on": f"{context.device}, {context.precision}, threads: {context.threads}",
         "memory": f"about {shown_size(result.memory)}{free}, plus PyTorch's own",
+        **({"disk": f"{shown_size(result.disk)} of rows, which are read as they are needed"} if result.disk else {}),
         "time": f"at most about {_seconds(result.seconds)} here ({_seconds(result.seconds_per_epoch)} per epoch)",
         "data": f"{result.prepared.folder}",
         "run": f"{result.run} (not created yet)",

@@ -8,7 +8,6 @@ from functools import cache, cached_property
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.config.sections.model import normalises_batches
@@ -23,6 +22,7 @@ from mlcli.metrics.scorer import Scorer, build_scorer
 from mlcli.models.networks import Mlp, Tabm, build_model, count_parameters
 from mlcli.models.task import FittedTask
 from mlcli.training.augment import Augmentation
+from mlcli.training.datasets import FileDataset, Rows
 from mlcli.training.gradients import Gradients, choose_gradients
 from mlcli.training.losses import Cost, build_cost
 from mlcli.training.optimizers import build_optimizer, choose_update
@@ -54,17 +54,6 @@ BFLOAT16_FROM = 10_000_000
 
 
 @dataclass(frozen=True)
-class TensorDataset:
-    """Rows as the network's inputs: x (n, d) in the precision of its first layer, y as the task encodes it."""
-
-    x: Tensor
-    y: Tensor
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
-@dataclass(frozen=True)
 class TrainingContext:
     """All fixed parts of one training; `mlcli.training.loop` runs it.
 
@@ -78,8 +67,8 @@ class TrainingContext:
 
     config: Config
     model: Mlp | Tabm
-    train: TensorDataset
-    valid: TensorDataset
+    train: Rows
+    valid: Rows
     cost: Cost
     gradients: Gradients | Sharded
     scorer: Scorer
@@ -108,6 +97,11 @@ class TrainingContext:
     def layer_sizes(self, task: FittedTask) -> tuple[int, ...]:
         """Inputs, units of each hidden layer, outputs."""
         return (self.train.x.shape[1], *self.config.model.hidden, task.n_outputs)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the training rows are read from a file, and so in another order."""
+        return isinstance(self.train, FileDataset)
 
     @property
     def scoring_batch(self) -> int:
@@ -141,8 +135,8 @@ class TrainingContext:
 def build_context(
     config: Config,
     task: FittedTask,
-    train: TensorDataset,
-    valid: TensorDataset,
+    train: Rows,
+    valid: Rows,
     layout: FeatureLayout | None = None,
     threads: int | None = None,
     processes: Processes | None = None,
@@ -186,8 +180,8 @@ def build_context(
     return TrainingContext(
         config=config,
         model=model,
-        train=TensorDataset(train.x.to(device, gradients.input_dtype), train.y.to(device)),
-        valid=TensorDataset(valid.x.to(device, gradients.input_dtype), valid.y.to(device)),
+        train=train.to(device, gradients.input_dtype),
+        valid=valid.to(device, gradients.input_dtype),
         cost=cost,
         gradients=gradients,
         scorer=build_scorer(task, watched_metrics(config).values()),

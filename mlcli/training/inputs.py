@@ -14,12 +14,14 @@ from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DataError, config_error
 from mlcli.features.fitted import FittedFeatures, fit_features, obtain_features
-from mlcli.io.memory import require_memory
+from mlcli.features.stored import obtain_input_files
+from mlcli.io.memory import available_memory, require_memory
 from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask
-from mlcli.reporter import Reporter
-from mlcli.training.context import TensorDataset, TrainingContext, build_context
+from mlcli.reporter import SILENT, Reporter
+from mlcli.training.context import TrainingContext, build_context
+from mlcli.training.datasets import FileDataset, TensorDataset
 from mlcli.training.processes import Processes
 
 # float32, and a temporary quarter while they are made.
@@ -39,11 +41,28 @@ class Inputs:
     features: FittedFeatures
     parent: str | None = None
 
+    @property
+    def n_numbers(self) -> int:
+        """Numbers of the training and validation rows."""
+        return (len(self.prepared.splits.train) + len(self.prepared.splits.valid)) * self.features.layout.width
+
+    def on_disk(self, config: Config) -> bool:
+        """Whether a single network reads its rows from a file: as training.rows says, or as memory allows."""
+        if config.training.rows != "auto" or config.training.ensemble > 1:
+            return config.training.rows == "disk"
+        available = available_memory()
+        return available is not None and self.n_numbers * BYTES_PER_INPUT > available.size
+
+    def training_files(self, reporter: Reporter) -> tuple[FileDataset, FileDataset]:
+        """Training and validation rows whose inputs are in files."""
+        train, valid = self.prepared.splits.train, self.prepared.splits.valid
+        x, valid_x = obtain_input_files(self.prepared, self.features, reporter, cross_fitted=self.parent is None)
+        return FileDataset(x, self.task.encode(train)), FileDataset(valid_x, self.task.encode(valid))
+
     def training_arrays(self) -> tuple[TensorDataset, TensorDataset]:
         """Training and validation rows as the network's inputs."""
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
-        n_numbers = (len(train) + len(valid)) * self.features.layout.width
-        require_memory(n_numbers * BYTES_PER_INPUT, f"training on {n_numbers:,} numbers", FEWER_INPUTS)
+        require_memory(self.n_numbers * BYTES_PER_INPUT, f"training on {self.n_numbers:,} numbers", FEWER_INPUTS)
         y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, while there is memory for it
         # Features of other rows have no folds of these.
         x = self.features.transform_training(train) if self.parent is None else self.features.transform(train)
@@ -107,15 +126,21 @@ def make_context(
     arrays: tuple[TensorDataset, TensorDataset] | None = None,
     threads: int | None = None,
     processes: Processes | None = None,
+    on_disk: bool = False,
+    reporter: Reporter = SILENT,
 ) -> TrainingContext:
     """The context of a configuration on its inputs; torch is set to the context's threads.
 
     arrays             : the inputs' training arrays, if already computed
     threads, processes : see `build_context`
+    on_disk            : the rows are read from files, which are written where there are none, as the reporter is told
     """
     require_watchable(config, inputs.task, inputs.prepared.splits.valid)
-    train, valid = arrays or inputs.training_arrays()
+    train, valid = arrays or (inputs.training_files(reporter) if on_disk else inputs.training_arrays())
     context = build_context(config, inputs.task, train, valid, inputs.features.layout, threads, processes)
+    if context.on_disk and context.steps_per_epoch == 1:
+        n_numbers, remedy = len(train) * inputs.features.layout.width, "use a smaller training.batch_size"
+        require_memory(n_numbers * BYTES_PER_INPUT, f"one step of {n_numbers:,} numbers", remedy)
     torch.set_num_threads(context.threads)
     return context
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from mlcli.io.row_file import RowFile
 from mlcli.training.callbacks import Callback, StopRule
-from mlcli.training.context import SCORING_BATCH, TensorDataset, TrainingContext
+from mlcli.training.context import SCORING_BATCH, TrainingContext
+from mlcli.training.datasets import FileDataset, Rows, TensorDataset
 from mlcli.training.optimizers import clip_gradients, limit_norms, lr_factor, penalty
 from mlcli.training.state import EpochRecord, Stopped, TrainingState, derive_seed
+from mlcli.training.windows import WindowedOrder, WindowPlan
 
 # Seconds between two calls of on_batch_end.
 TICK_SECONDS = 0.1
@@ -184,7 +187,7 @@ def _keep_best(context: TrainingContext, state: TrainingState) -> EpochRecord:
 
 
 @torch.inference_mode()
-def outputs_of(context: TrainingContext, x: Tensor) -> Tensor:
+def outputs_of(context: TrainingContext, x: Tensor | RowFile) -> Tensor:
     """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout.
 
     Batches are copied into one tensor as they are computed, since separate tensors would fragment the memory.
@@ -198,13 +201,13 @@ def outputs_of(context: TrainingContext, x: Tensor) -> Tensor:
     return outputs
 
 
-def score(context: TrainingContext, rows: TensorDataset) -> tuple[float, dict[str, float]]:
+def score(context: TrainingContext, rows: Rows) -> tuple[float, dict[str, float]]:
     """Cost (without penalties) and metrics over all rows."""
     outputs = outputs_of(context, rows.x)
     return context.cost(outputs, rows.y).item(), context.scorer(outputs, rows.y)
 
 
-def best_scores(context: TrainingContext, state: TrainingState, rows: TensorDataset) -> dict[str, float]:
+def best_scores(context: TrainingContext, state: TrainingState, rows: Rows) -> dict[str, float]:
     """Cost and metrics of the best weights, once the network has them; empty without such, or without rows."""
     if not state.best_epoch or not len(rows):
         return {}
@@ -212,26 +215,27 @@ def best_scores(context: TrainingContext, state: TrainingState, rows: TensorData
     return {"loss": loss, **metrics}
 
 
-def row_order(context: TrainingContext, epoch: int) -> Tensor | None:
-    """Indices of the training rows in the order of this epoch; None for their own order."""
-    if not context.config.training.shuffle or context.steps_per_epoch == 1:
+def row_order(context: TrainingContext, epoch: int) -> Tensor | WindowedOrder | None:
+    """Indices of the training rows in the order of this epoch, or their windows; None for their own order in memory."""
+    shuffle, seed = context.config.training.shuffle, derive_seed(context.config.seed, epoch)
+    if isinstance(context.train, FileDataset) and context.steps_per_epoch > 1:
+        plan = WindowPlan.of(*context.train.x.shape, context.batch_size)
+        return WindowedOrder(context.train, plan, seed if shuffle else None)
+    if not shuffle or context.steps_per_epoch == 1:
         return None
-    generator = torch.Generator().manual_seed(derive_seed(context.config.seed, epoch))
+    generator = torch.Generator().manual_seed(seed)
     n_rows = len(context.train)
     narrow = torch.int32 if n_rows < 2**31 else torch.int64  # the same order in half the memory
     return torch.randperm(n_rows, generator=generator, dtype=narrow).to(context.device)
 
 
-def take_batch(context: TrainingContext, order: Tensor | None, batch: int) -> TensorDataset:
+def take_batch(context: TrainingContext, order: Tensor | WindowedOrder | None, batch: int) -> TensorDataset:
     """The rows of one step."""
-    if context.steps_per_epoch == 1:
-        return context.train
     is_last = batch == context.steps_per_epoch - 1
-    span = slice(batch * context.batch_size, None if is_last else (batch + 1) * context.batch_size)
-    if order is None:
-        return TensorDataset(context.train.x[span], context.train.y[span])
-    rows = order[span]
-    return TensorDataset(context.train.x.index_select(0, rows), context.train.y.index_select(0, rows))
+    span = slice(batch * context.batch_size, len(context.train) if is_last else (batch + 1) * context.batch_size)
+    if isinstance(order, WindowedOrder):
+        return order.take(span.start, span.stop)
+    return context.train[span] if order is None else context.train.at(order[span])
 
 
 def mean_loss(context: TrainingContext, state: TrainingState) -> float:
@@ -263,7 +267,7 @@ def measure_step_time(
     clock : seconds since any moment
     """
     state, order = new_state(context), row_order(context, 0)
-    some = TensorDataset(context.valid.x[:SCORED], context.valid.y[:SCORED])
+    some = context.valid[:SCORED]
     sampled = replace(context, valid=some)
 
     def step() -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.features.report import Dropped, FeatureReport
+from mlcli.io import row_file
 from mlcli.io.memory import available_memory
 from mlcli.io.text import counted, some_of
 from mlcli.models.networks import Mlp, Tabm
@@ -22,6 +23,7 @@ from mlcli.runs.folder import next_folder
 from mlcli.training.context import BYTES_PER_PARAMETER, TrainingContext
 from mlcli.training.inputs import BYTES_PER_INPUT, Inputs, gather_inputs, make_context
 from mlcli.training.loop import measure_step_time
+from mlcli.training.windows import WINDOW
 
 MEASURED_SECONDS = 0.5
 _LISTED = 5
@@ -71,6 +73,7 @@ class CheckResult:
     """The plan.
 
     memory    : estimated bytes of rows and network in training; available: free bytes
+    disk      : bytes of the files that the rows are read from; 0 where they are in memory
     seconds   : of all epochs, from the time of a few steps on this machine; early stopping may end them before
     """
 
@@ -81,6 +84,7 @@ class CheckResult:
     layers: tuple[LayerPlan, ...]
     context: TrainingPlan
     memory: int
+    disk: int
     available: int | None
     seconds: float
     seconds_per_epoch: float
@@ -104,6 +108,7 @@ class CheckResult:
             **asdict(self.context),
             "memory": self.memory,
             "memory_available": self.available,
+            "disk": self.disk,
             "seconds": self.seconds,
             "seconds_per_epoch": self.seconds_per_epoch,
             "data": self.prepared.folder,
@@ -118,11 +123,12 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
     prepared : the data of this config, where step 1 has just been run
     """
     inputs = gather_inputs(config, reporter, prepared)
-    context = make_context(config, inputs)
+    on_disk = inputs.on_disk(config)
+    context = make_context(config, inputs, on_disk=on_disk, reporter=reporter)
     layers = tuple(_layers(context.model))
     pace = measure_step_time(context, MEASURED_SECONDS)
     available = available_memory()
-    splits, n_inputs = inputs.prepared.splits, context.train.x.numel() + context.valid.x.numel()
+    splits = inputs.prepared.splits
     return CheckResult(
         config=config.name,
         task=_describe_task(inputs.task),
@@ -130,7 +136,9 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
         columns=tuple(_columns(inputs)),
         layers=layers,
         context=_describe_context(context),
-        memory=n_inputs * BYTES_PER_INPUT + context.n_parameters * BYTES_PER_PARAMETER,
+        memory=(2 * WINDOW if on_disk else inputs.n_numbers * BYTES_PER_INPUT)
+        + context.n_parameters * BYTES_PER_PARAMETER,
+        disk=inputs.n_numbers * row_file.BYTES if on_disk else 0,
         available=None if available is None else available.size,
         seconds=pace.epoch(context) * config.training.epochs * config.training.ensemble,
         seconds_per_epoch=pace.epoch(context),

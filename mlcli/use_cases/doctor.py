@@ -30,7 +30,8 @@ from mlcli.io.paths import data_dir, prepared_dir, runs_dir
 from mlcli.io.platform import usable_cores
 from mlcli.models.fit_task import fit_task
 from mlcli.runs.manifest import describe_platform
-from mlcli.training.context import TensorDataset, build_context, choose_device, cpu_capabilities
+from mlcli.training.context import build_context, choose_device, cpu_capabilities
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, score, train_model
 
 PACKAGES = (

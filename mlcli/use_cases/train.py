@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from mlcli.evaluation.fit import TrainResult, fit_network, fit_run
 from mlcli.evaluation.fit_ensemble import fit_ensemble
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.json import from_json
+from mlcli.io.row_file import RowFile
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
 from mlcli.models.task import FittedTask
@@ -30,12 +32,14 @@ from mlcli.runs.manifest import package_versions
 from mlcli.runs.recorder import manifest_of, require_same_data
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
+from mlcli.training.datasets import FileDataset
 from mlcli.training.inputs import Inputs, gather_inputs, make_context
 from mlcli.training.loop import new_state
 from mlcli.training.optimizers import lr_factor
 from mlcli.training.processes import Processes
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import TrainingState
+from mlcli.training.windows import WindowPlan
 
 # For the digits in place of MNIST, with the optimizer of configs/mnist.yaml: chosen on validation rows of five seeds.
 STAND_IN_EPOCHS, STAND_IN_BATCH, STAND_IN_PATIENCE = 20, 16, 10
@@ -67,7 +71,8 @@ def train(
         reporter.say(note)
     for text in tell_far_values(find_far_values(inputs.features, inputs.prepared.splits.valid), "validation rows: "):
         reporter.warn(text)
-    context = make_context(config, inputs, processes=processes)
+    on_disk = inputs.on_disk(config)
+    context = make_context(config, inputs, processes=processes, on_disk=on_disk, reporter=reporter)
     _set_weights(context, start)
     reporter.explain("training", context, inputs.task)
     _gather_processes(context)
@@ -105,7 +110,8 @@ def resume(
         if config.training.ensemble > 1:
             reporter.say(f"Resuming {run}")
             return fit_ensemble(run, inputs, reporter, callbacks, interruption)
-        context = make_context(config, inputs, threads=run.read_manifest().threads, processes=processes)
+        manifest = run.read_manifest()
+        context = make_context(config, inputs, None, manifest.threads, processes, manifest.on_disk, reporter)
         _set_weights(context, start)
         reporter.explain("training", context, inputs.task)
         state = _last_state(run, context, reporter)
@@ -127,7 +133,7 @@ def follow(processes: Processes, interruption: Interruption) -> None:
         raise ProcessesError(f"versions differ: {package_versions()}, and {job['versions']} in process 0")
     config = from_json(Config, job["config"], "the configuration of process 0")
     inputs = gather_inputs(config, SILENT)
-    context = make_context(config, inputs, threads=job["threads"], processes=processes)
+    context = make_context(config, inputs, None, job["threads"], processes, job["on_disk"])
     state = _last_state(open_run(Path(job["run"])), context, SILENT) if job["run"] else new_state(context)
     processes.answer()
     _require_same_rows(context)
@@ -154,6 +160,7 @@ def _gather_processes(context: TrainingContext, run: Run | None = None) -> None:
         "config": context.config.model_dump(mode="json"),
         "run": run and str(run.folder.absolute()),
         "threads": context.threads,
+        "on_disk": context.on_disk,
         "versions": package_versions(),
     }
     context.processes.publish(job)
@@ -161,7 +168,9 @@ def _gather_processes(context: TrainingContext, run: Run | None = None) -> None:
 
 
 def _require_same_rows(context: TrainingContext) -> None:
-    context.processes.require_same("training rows", (context.train.x, context.train.y))
+    x = context.train.x
+    inputs = x.portions() if isinstance(x, RowFile) else [x]
+    context.processes.require_same("training rows", itertools.chain(inputs, [context.train.y]))
 
 
 def _last_state(run: Run, context: TrainingContext, reporter: Reporter) -> TrainingState:
@@ -197,7 +206,17 @@ def describe_context(context: TrainingContext, inputs: Inputs) -> str:
     return (
         f"{shape} network, {context.n_parameters:,} parameters, {len(context.train):,} rows in batches of "
         f"{context.batch_size:,} on {context.device} ({precision}, threads: {context.threads}"
-        f"{_describe_shards(context)})"
+        f"{_describe_shards(context)}){_describe_file(context)}"
+    )
+
+
+def _describe_file(context: TrainingContext) -> str:
+    if not isinstance(context.train, FileDataset):
+        return ""
+    plan = WindowPlan.of(*context.train.x.shape, context.batch_size)
+    return (
+        f"; the rows are read from {context.train.x.path}, in an order of blocks of {plan.block:,} neighbours that are "
+        f"shuffled {plan.window:,} rows at a time (training.rows)"
     )
 
 

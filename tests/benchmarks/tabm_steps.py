@@ -29,7 +29,8 @@ from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Table
 from mlcli.features.state import FeatureLayout
 from mlcli.models.fit_task import fit_task
-from mlcli.training.context import TensorDataset, TrainingContext, build_context
+from mlcli.training.context import TrainingContext, build_context
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, optimizer_step, row_order, take_batch
 from tests.benchmarks.folders import ROOT
 from tests.benchmarks.machine import describe_machine

@@ -11,7 +11,7 @@ from torch.nn import functional
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
 from mlcli.diagnosis.experiment import skill_of
 from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, run_probes, suspect_labels
-from mlcli.training.context import TensorDataset
+from mlcli.training.datasets import TensorDataset
 
 
 @pytest.mark.parametrize(

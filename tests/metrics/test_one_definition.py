@@ -18,7 +18,8 @@ from mlcli.metrics.scorer import QUICK, build_scorer
 from mlcli.models.task import Classification, Regression
 from mlcli.search.objective import SelectionMetric
 from mlcli.terminal.train import describe_epoch
-from mlcli.training.context import TensorDataset, build_context
+from mlcli.training.context import build_context
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, outputs_of, train_model
 from mlcli.training.state import EpochRecord
 from tests.metrics.peers import of_classes, of_numbers

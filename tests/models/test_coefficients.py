@@ -10,7 +10,8 @@ from mlcli.features.fitted import fit_features
 from mlcli.models.coefficients import tabulate_weights
 from mlcli.models.fit_task import fit_task
 from mlcli.models.networks import build_model
-from mlcli.training.context import TensorDataset, build_context
+from mlcli.training.context import build_context
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, train_model
 
 # Seven houses: square metres and euros, and the least-squares line through them.

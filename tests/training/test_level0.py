@@ -8,7 +8,8 @@ import torch
 
 from mlcli.config.loading.load import load_config
 from mlcli.reporter import Silent
-from mlcli.training.context import TensorDataset, build_context
+from mlcli.training.context import build_context
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import gather_inputs
 from mlcli.training.loop import new_state, optimizer_step, outputs_of, take_batch, train_model
 from tests.training.contexts import make_context

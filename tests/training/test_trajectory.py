@@ -9,7 +9,8 @@ import torch
 
 from mlcli.config.sections.config import Config
 from mlcli.models.task import Regression
-from mlcli.training.context import TensorDataset, build_context
+from mlcli.training.context import build_context
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, train_model
 
 STEPS = 10

@@ -79,6 +79,13 @@ class TrainingConfig(Section):
         "one thread, draws its own dropout and, with model.norm: batch, is normalised by itself. The result depends on "
         "how many shards there are, and not on how many processes share them.",
         "Set it to the most processes that the run may ever have: mlcli train --processes.", example=4)
+    rows: Literal["auto", "memory", "disk"] = key(
+        "auto",
+        "Where the training and validation rows are, as the network's inputs: in memory, or in a file beside the "
+        "prepared data that is read window by window. auto: in memory where they fit it. From a file, the order of an "
+        "epoch shuffles blocks of up to 4,096 neighbours, then the rows of some blocks together, so the weights differ "
+        "from those of rows in memory.",
+        "disk for tables that do not fit the memory of every machine that trains on them.", example="disk")
     shuffle: bool = key(True, "New row order every epoch.", "Turn it off only to see the effect of row order.")
     early_stopping: EarlyStoppingConfig | None = key(
         None, "{metric: loss, patience: 15}; needs validation rows. null trains all epochs.",
