@@ -29,6 +29,7 @@ from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import CONFIG_FILE, MANIFEST_FILE, Run, is_run, open_run
 from mlcli.runs.history import MetricsLog, read_metrics
 from mlcli.runs.recorder import bundle_facts, manifest_of
+from mlcli.runs.tracking import tracked
 from mlcli.training.callbacks import Callback
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import new_state
@@ -94,6 +95,7 @@ def _fit_member(
         member = open_run(create_folder(run.folder / FOLDER, lambda: _name(number), files))
     snapshot = load_checkpoint(member.checkpoints, reporter)
     state = new_state(context) if snapshot is None else restore_snapshot(context, snapshot)
+    callbacks = tracked(config, member, reporter, callbacks)
     return fit_run(member, context, state, inputs, callbacks, interruption, valid)
 
 

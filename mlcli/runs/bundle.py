@@ -69,10 +69,10 @@ class Bundle:
         networks = self.members or (self.config.model,)
         task = task_to_json(self.task)
         schema = oldest_schema(state, task, networks, bool(members))
-        portable = _portable(self.config)
-        content = BundleContent(schema, portable, dict(state), task, self.facts, members)
+        portable = portable_config(self.config)
+        content = BundleContent(schema, portable.model_dump(mode="json"), dict(state), task, self.facts, members)
         card = write_card(
-            from_json(Config, portable, "the configuration"),
+            portable,
             self.features.schema,
             self.task,
             self.facts,
@@ -178,8 +178,8 @@ def _read_validation(path: Path, task: FittedTask) -> ValidationScores | None:
     return ValidationScores(scores, truth, weights)
 
 
-def _portable(config: Config) -> dict[str, Any]:
-    """The config as JSON, without the data's place on this machine and without logins."""
+def portable_config(config: Config) -> Config:
+    """The config without the data's place on this machine and without logins."""
     values = config.model_dump(mode="json")
     dataset = values["dataset"]
     for key in PATHS & dataset.keys():
@@ -188,7 +188,7 @@ def _portable(config: Config) -> dict[str, Any]:
         dataset["url"] = dataset["url"].split("://")[0] + "://"
     if values["improve"]["storage"]:
         values["improve"]["storage"] = values["improve"]["storage"].split("://")[0] + "://"
-    return values
+    return from_json(Config, values, "the configuration")
 
 
 def _portable_path(path: str) -> str:

@@ -17,7 +17,7 @@ from mlcli.training.optimizers import build_optimizer
 from mlcli.training.state import EpochRecord, Snapshot, TrainingState
 from mlcli.training.torch_private import plain_step
 
-EXTENDABLE = ("training.epochs", "training.checkpoint_seconds")
+EXTENDABLE = ("training.epochs", "training.checkpoint_seconds", "training.track")
 SECTIONS = ("features", "model", "loss", "optimizer", "training", "evaluation")
 SCALARS = ("epoch", "batch", "step", "lr", "best_epoch", "best_score")
 FRACTIONS = ("lr", "best_score")

@@ -30,6 +30,7 @@ from mlcli.runs.folder import Run, create_run, open_run
 from mlcli.runs.lineage import Start, inherit_inputs, load_start, tell_differences
 from mlcli.runs.manifest import package_versions
 from mlcli.runs.recorder import manifest_of, require_same_data
+from mlcli.runs.tracking import require_tracking, tracked
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.datasets import FileDataset
@@ -62,6 +63,7 @@ def train(
     processes : that train with this one, which `follow`; None for this one alone
     parent    : the bundle whose features and weights are the first ones; None for new ones
     """
+    require_tracking(config)
     start = None if parent is None else load_start(parent)
     inputs = gather_inputs(config, reporter, prepared, _inherit(start, config))
     if start is not None and parent is not None:
@@ -83,6 +85,7 @@ def train(
             start.bundle.save(run.start)
         if config.training.ensemble > 1:
             return fit_ensemble(run, inputs, reporter, callbacks, interruption)
+        callbacks = tracked(config, run, reporter, callbacks)
         return fit_run(run, context, new_state(context), inputs, callbacks, interruption)
 
 
@@ -96,6 +99,7 @@ def resume(
 ) -> TrainResult:
     """Continue a run as if it had never stopped, on any number of processes; its epochs may be extended."""
     before, config = read_resolved(run.config), extended_config(run, sets)
+    require_tracking(config)
     if (members := run.read_manifest().members) > 1:
         raise UsageError(f"run {run} is an ensemble of {members} networks, which are trained to their end")
     if config.training.ensemble > 1 and config != before:
@@ -120,6 +124,7 @@ def resume(
         for text in warn_of_rates(context, state, before.training.epochs):
             reporter.warn(text)
         run.save_config(dump_config(config))
+        callbacks = tracked(config, run, reporter, callbacks)
         return fit_run(run, context, state, inputs, callbacks, interruption)
 
 
@@ -226,9 +231,9 @@ def _describe_shards(context: TrainingContext) -> str:
 
 
 def extended_config(run: Run, sets: Sequence[str]) -> Config:
-    """The run's config with the changes that a resume allows: more epochs, other checkpoint intervals."""
+    """The run's config with the changes that a resume allows: more epochs, other checkpoint intervals, tracking."""
     before, after = read_resolved(run.config), read_resolved(run.config, sets)
-    free = {"epochs": before.training.epochs, "checkpoint_seconds": before.training.checkpoint_seconds}
+    free = {name: getattr(before.training, name) for name in ("epochs", "checkpoint_seconds", "track")}
     core = after.model_copy(update={"training": after.training.model_copy(update=free)})
     changed = [name for name in Config.model_fields if getattr(core, name) != getattr(before, name)]
     if changed:

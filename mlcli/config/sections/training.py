@@ -121,6 +121,12 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = key(
         "auto", "auto: bfloat16 arithmetic where the hardware has matrix units for it, else float32.",
         "float32 for results that agree to the last digit.", example="float32")
+    track: Literal["tensorboard", "mlflow"] | None = key(
+        None,
+        "Other programs in which the epochs are shown as well: tensorboard writes runs/NAME/001/tensorboard; mlflow "
+        "sends them to the server, or the database, that the environment variable MLFLOW_TRACKING_URI names, which "
+        "keeps logins out of the file. Each is an extra: mlcli[tensorboard], mlcli[mlflow].",
+        "Set it where a team looks at runs there; mlcli runs lists them without it.", example="tensorboard")
     checkpoint_seconds: NonNegative = key(
         10.0, "Seconds between two checkpoints, which are saved at the end of an epoch; 0 saves one every epoch.",
         "Raise it on a slow disk; set 0 to be able to resume from any epoch.", example=60)
