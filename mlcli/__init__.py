@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["MlpClassifier", "MlpRegressor", "Model", "load"]
 
 
-def __getattr__(name: str) -> object:
-    if name in ("Model", "load"):
-        from mlcli.api import model
+if not TYPE_CHECKING:  # to which any name would exist
 
-        return getattr(model, name)
-    if name in ("MlpClassifier", "MlpRegressor"):
-        from mlcli.api import estimators
+    def __getattr__(name: str) -> object:
+        if name in ("Model", "load"):
+            from mlcli.api import model
 
-        return getattr(estimators, name)
-    raise AttributeError(f"module 'mlcli' has no attribute {name!r}; it has {', '.join(__all__)}")
+            return getattr(model, name)
+        if name in ("MlpClassifier", "MlpRegressor"):
+            from mlcli.api import estimators
+
+            return getattr(estimators, name)
+        raise AttributeError(f"module 'mlcli' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 
 def __dir__() -> list[str]:

@@ -90,6 +90,12 @@ def test_columns_of_pandas_may_be_categories_with_gaps():
         fitted.predict(frame[["size", "color"]])
 
 
+def test_nothing_is_left_on_the_disk(workspace):
+    before = sorted(workspace.rglob("*"))
+    MlpClassifier(epochs=1, **QUICK).fit(X, Y).predict(X)
+    assert sorted(workspace.rglob("*")) == before
+
+
 def test_training_stops_early_and_repeats_itself():
     settings = {"training.early_stopping.min_delta": 10.0}
     stopping = MlpClassifier(epochs=50, patience=2, valid=0.2, random_state=1, settings=settings, **QUICK)

@@ -1,7 +1,9 @@
 """A loaded model: the answers of the command line, for rows in memory."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,6 +11,7 @@ import pytest
 
 import mlcli as package
 from mlcli.errors import ArtefactError, DataError, MlcliWarning, UsageError
+from tests.conftest import ROOT
 
 ROWS = [
     {"petal_width": 0.2, "petal_length": 1.4, "sepal_width": 3.5, "sepal_length": 5.1},
@@ -107,6 +110,33 @@ def test_the_card_is_small_escaped_and_loads_nothing(iris):
     assert not [word for word in ("<script", "<style", "http", "src=", "url(") if word in card]
     for told in ("setosa, versicolor, virginica", "petal_width", "accuracy", "parameters"):
         assert told in card
+
+
+@pytest.mark.parametrize("folder", ["runs/table/001", "bundles/pictures", "bundles/line", "bundles/remarks"])
+def test_models_of_earlier_versions_have_a_card(folder):
+    model = package.load(ROOT / "tests/golden" / folder)
+    assert model.targets[0] in model._repr_html_()
+    assert model.name in repr(model)
+    assert bool(model.features) != bool(model.image_shape)
+
+
+def test_images_are_arrays_of_bytes():
+    model = package.load(ROOT / "tests/golden/bundles/pictures")
+    pixels = np.load(ROOT / "tests/golden/data/pictures.npz", allow_pickle=False)["x"]
+    several = model.predict_proba(pixels)
+    assert several.shape == (len(pixels), len(model.classes))
+    assert np.array_equal(model.predict_proba(pixels[0]), several[:1])
+    with pytest.raises(DataError, match=r"float64 of shape .* but the model takes uint8"):
+        model.predict(pixels / 255)
+
+
+def test_type_checkers_are_told_of_every_name():
+    place = Path(package.__file__)
+    tree = ast.parse(place.read_text())
+    told = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert set(package.__all__) <= set(told)
+    assert all(getattr(package, name).__name__ == name for name in package.__all__)
+    assert (place.parent / "py.typed").is_file()
 
 
 def test_a_regression_has_numbers_and_no_probabilities(workspace, mlcli):
