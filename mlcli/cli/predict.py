@@ -29,7 +29,7 @@ def predict(
     ] = None,
     input_format: Annotated[
         str | None,
-        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl or npz; needed without a suffix. stdin is CSV."),
+        typer.Option(metavar="FORMAT", help="csv, parquet, jsonl, npz, excel; needed without a suffix. stdin is CSV."),
     ] = None,
     keep: Annotated[
         list[str] | None,

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
 
-from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, NpzConfig
+from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, ExcelConfig, NpzConfig
+from mlcli.data.readers import compression, excel
 from mlcli.data.readers.csv import dialect_of, read_delimited
 from mlcli.data.readers.csv_dialect import EdgeError
 from mlcli.data.readers.csv_header import first_records
@@ -32,15 +33,16 @@ from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
 from mlcli.io.text import some_of, suggestion
 
-Format = Literal["csv", "parquet", "jsonl", "npz"]
+Format = Literal["csv", "parquet", "jsonl", "npz", "excel"]
 
 SUFFIXES: Mapping[str, Format] = {
     **dict.fromkeys((".csv", ".tsv", ".txt", ".data", ".test"), "csv"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
     ".npz": "npz",
+    **dict.fromkeys(excel.SUFFIXES, "excel"),
 }
-_FORMATS = ("csv", "parquet", "jsonl", "npz")
+_FORMATS = get_args(Format)
 _LISTED = 5
 
 
@@ -110,10 +112,12 @@ def _select(raw: Rows, schema: Schema, dataset: DatasetConfig) -> ParsedInput:
 
 
 def _format(source: str, asked: str | None) -> Format:
-    name = source.removesuffix(".gz")
-    known: str | None = asked or ("csv" if source == "-" else SUFFIXES.get(Path(name).suffix.lower()))
+    suffixes = [suffix.lower() for suffix in Path(source).suffixes]
+    while suffixes and suffixes[-1] in compression.SUFFIXES:
+        suffixes.pop()
+    known: str | None = asked or ("csv" if source == "-" else SUFFIXES.get("".join(suffixes[-1:])))
     match known:
-        case "csv" | "parquet" | "jsonl" | "npz":
+        case "csv" | "parquet" | "jsonl" | "npz" | "excel":
             return known
         case None:
             raise UsageError(f"{source}: unknown format; set --input-format to one of {', '.join(_FORMATS)}")
@@ -142,6 +146,9 @@ def _read(source: str, schema: Schema, dataset: DatasetConfig, format: Format, n
             return read_jsonl(open_text(path) if piped is None else read_text(piped, label))
         case "parquet":
             return read_parquet(path if piped is None else piped, label)
+        case "excel":
+            where = (dataset.sheet, dataset.header_row) if isinstance(dataset, ExcelConfig) else (None, None)
+            return excel.read_sheet(path if piped is None else piped, *where, label)
         case "npz":
             name = dataset.x if isinstance(dataset, NpzConfig) else "x"
             (x,) = read_arrays(path if piped is None else piped, label, (name,))

@@ -13,6 +13,7 @@ from mlcli.config.sections.dataset import (
     CsvConfig,
     DatasetConfig,
     DigitsConfig,
+    ExcelConfig,
     IdxConfig,
     ImagesConfig,
     JsonlConfig,
@@ -26,6 +27,7 @@ from mlcli.config.sections.dataset import (
 from mlcli.config.sections.rows import ImageConfig
 from mlcli.data.readers.bundled import BundledSource, DigitsSource
 from mlcli.data.readers.csv import CsvSource
+from mlcli.data.readers.excel import ExcelSource
 from mlcli.data.readers.idx import IdxSource
 from mlcli.data.readers.images import ImagesSource
 from mlcli.data.readers.jsonl import JsonlSource
@@ -45,6 +47,7 @@ Rows = TypeVar("Rows", bound=Dataset | None)
 _SOURCES: dict[type[Any], type[Source[Any]]] = {
     CsvConfig: CsvSource,
     ParquetConfig: ParquetSource,
+    ExcelConfig: ExcelSource,
     JsonlConfig: JsonlSource,
     SqlConfig: SqlSource,
     NpzConfig: NpzSource,

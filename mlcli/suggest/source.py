@@ -13,16 +13,18 @@ from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
 from mlcli.config.sections.rows import NumberFormat
 from mlcli.config.tree import Value
 from mlcli.data.prediction_input import SUFFIXES
+from mlcli.data.readers.compression import unpack
 from mlcli.data.readers.csv import CsvSource, read_delimited
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError, kind_of_cell
 from mlcli.data.readers.csv_header import first_records, usual_width
 from mlcli.data.readers.encodings import find_encoding
+from mlcli.data.readers.excel import read_sheet
 from mlcli.data.readers.image_folders import list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
-from mlcli.data.readers.text_file import TextFile, open_text, unpack
+from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.tables.rows import Rows
 from mlcli.errors import DataError
@@ -32,7 +34,6 @@ from mlcli.io.text import shown
 from mlcli.suggest.cells import CellsFound, find_cells
 
 DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
-_SPREADSHEETS = {".xls", ".xlsx", ".ods"}
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
 
@@ -75,13 +76,13 @@ def find_source(path: str) -> TableFound | ArraysFound:
     if place.is_dir():
         return _images(path)
     suffixes = {suffix.lower() for suffix in place.suffixes}
-    if suffixes & _SPREADSHEETS:
-        raise DataError(f"{place}: a spreadsheet; save the sheet as CSV")
     kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
     if "parquet" in kinds:
         return _table({"name": "parquet", "path": path}, read_parquet(place), ",")
     if "jsonl" in kinds:
         return _table({"name": "jsonl", "path": path}, read_jsonl(open_text(place)), ",")
+    if "excel" in kinds:
+        return _table({"name": "excel", "path": path}, read_sheet(place, None, None), ",")
     return _arrays(path, place) if "npz" in kinds else _delimited(path, place)
 
 

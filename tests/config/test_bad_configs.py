@@ -53,7 +53,7 @@ NAMES = [
     (CSV + "optimizer: {name: 3}", "optimizer.name", 2, 19, "unknown optimizer 3 (valid: sgd"),
     (CSV + "optimizer: {name: ADAM}", "optimizer.name", 2, 19, "did you mean 'adam'?"),
     (CSV + "optimizer:", "optimizer", 2, 11, "got null"),
-    ("dataset: excel", "dataset.name", 1, 10, "(valid: csv, parquet, jsonl, sql,"),
+    ("dataset: arff", "dataset.name", 1, 10, "(valid: csv, parquet, excel, jsonl, sql,"),
     ("dataset: {path: a.csv}", "dataset.name", 1, 1, "is required: csv, parquet"),
     (CSV + "optimizer:\n  schedule: {warmup: 0.1}", "optimizer.schedule.name", 3, 3, "is required: constant, step,"),
     (CSV + "optimizer: {schedule: cosin}", "optimizer.schedule.name", 2, 23, "unknown schedule 'cosin'; did you mean 'cosine'?"),

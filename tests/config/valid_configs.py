@@ -6,6 +6,7 @@ DATASETS = {
     "csv": "{name: csv, path: a.csv, target: y, delimiter: '\t', drop: [id], types: {zip: category}, keep: {a: [1, x, true]}}",
     "several_targets": "{name: csv, path: a.csv, target: [y, z], test_path: b.csv, decimal: '.', origin: 'http://x: y'}",
     "parquet": "{name: parquet, path: a.parquet, target: y, duplicates: drop, outliers: iqr}",
+    "excel": "{name: excel, path: a.xlsx, sheet: '2024', header_row: 3, target: y}",
     "jsonl": "{name: jsonl, path: a.jsonl, target: y, missing: {values: ['-999', '1e-3'], drop_rows: true}}",
     "sql": "{name: sql, path: a.db, query: SELECT 1, target: y, replace: {y: {'yes.': 'yes'}}}",
     "sql_url": "{name: sql, url: 'postgresql://u:${PW}@h/d', query: SELECT 1, target: y}",

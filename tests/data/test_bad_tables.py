@@ -46,7 +46,7 @@ CSV = {
     "utf-16 without mark": ("a,y\n1,p\n".encode("utf-16-le"), {}, ["t.csv:1: NUL character at byte 1"]),
     "NUL": (b"a,y\n1,p\n2,q\0\n", {}, ["t.csv:3: NUL character at byte 11"]),
     "damaged gzip": (gzip.compress(b"a,y\n1,p\n" * 99)[:-12], {}, ["damaged gzip file"]),
-    "zip": (b"PK\x03\x04rest", {}, ["zip archive or an Excel workbook; save the sheet as CSV"]),
+    "zip": (b"PK\x03\x04rest", {}, ["t.csv: damaged zip file"]),
     "parquet": (b"PAR1rest", {}, ["a Parquet file; set dataset.name: parquet"]),
     "database": (b"SQLite format 3\0rest", {}, ["an SQLite database; set dataset.name: sql"]),
     "old Mac line ends": (b"a,y\r1,p\r2,q\r", {}, ["t.csv:1", "carriage return alone"]),
@@ -55,7 +55,7 @@ CSV = {
     # the header
     "repeated name": (b"a,y,a\n1,p,2\n", {}, ["t.csv:1: columns 1 and 3 are both called 'a'"]),
     "repeated after trimming": (b"a, a,y\n1,2,p\n", {}, ["columns 1 and 2 are both called 'a'"]),
-    "empty name": (b",a,y\n0,1,p\n", {}, ["t.csv:1: column 1 of 3 has no name", "to_csv(index=False)"]),
+    "empty name": (b",a,y\n7,1,p\n", {}, ["t.csv:1: column 1 of 3 has no name", "to_csv(index=False)"]),
     "semicolons": (b"a;y\n1;p\n", {}, ["one column only, called 'a;y'", "set dataset.delimiter: ';'?"]),
     "tabs": (b"a\ty\n1\tp\n", {}, [r"set dataset.delimiter: '\t'?"]),
     # the shape

@@ -233,7 +233,7 @@ def test_absent_file():
         parse_input("nowhere.csv", SCHEMA, dataset())
 
 
-@pytest.mark.parametrize(("name", "format"), [("new.xlsx", None), ("new.csv", "xml")])
+@pytest.mark.parametrize(("name", "format"), [("new.arff", None), ("new.csv", "xml")])
 def test_unknown_formats(tmp_path, name, format):
     with pytest.raises(UsageError, match="csv, parquet, jsonl, npz"):
         read(tmp_path / name, "size,color\n1,red\n", format=format)

@@ -41,7 +41,7 @@ from mlcli.reporter import SILENT, Reporter
 
 MAX_BYTES = 2**20
 # Files that a user may name by mistake where a configuration is expected.
-TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz"}
+TABLES = {".csv", ".tsv", ".parquet", ".jsonl", ".npz", ".xlsx", ".xls", ".ods"}
 
 
 def load_config(path: Path, overrides: Sequence[str] = (), reporter: Reporter = SILENT) -> Config:

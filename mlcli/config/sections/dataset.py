@@ -64,6 +64,19 @@ class ParquetConfig(_File):
     name: Literal["parquet"]
 
 
+class ExcelConfig(_File):
+    """A sheet of an Excel or OpenDocument workbook: .xlsx, .xlsm, .xlsb, .xls, .ods (needs the `files` extra)."""
+
+    name: Literal["excel"]
+    sheet: Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)] | None = key(
+        None, "Name of the sheet, or its number from 1. null takes the first one of two rows or more, and says so.",
+        "Set it where the workbook has several sheets.", example="2024")
+    header_row: Count | None = key(
+        None, "Row of the sheet, from 1, with the names of the columns; null takes the first row that has "
+        "cells in half of the columns.",
+        "Set it where titles stand above the table.", example=3)
+
+
 class JsonlConfig(_File):
     """JSON lines: one flat object a line."""
 
@@ -186,7 +199,7 @@ class PlaygroundConfig(SourceConfig):
 
 
 DatasetConfig = Annotated[
-    CsvConfig | ParquetConfig | JsonlConfig | SqlConfig | NpzConfig | IdxConfig | ImagesConfig | Stl10Config
-    | BundledConfig | DigitsConfig | MnistConfig | PlaygroundConfig,
+    CsvConfig | ParquetConfig | ExcelConfig | JsonlConfig | SqlConfig | NpzConfig | IdxConfig | ImagesConfig
+    | Stl10Config | BundledConfig | DigitsConfig | MnistConfig | PlaygroundConfig,
     Field(discriminator="name"),
 ]

@@ -141,11 +141,21 @@ def _drop_nameless(layout: CsvLayout, frame: pl.DataFrame, width: int) -> tuple[
             f"{layout.text.label}:{layout.line(0)}: {width + 1} cells where the header has {width}, as in all rows; "
             "write a name for each column, or the file without row names (R: row.names = FALSE)"
         )
+    if filled == {frame.columns[0]} and _counts_rows(frame.to_series(0)):
+        note = "the first column, without a name, counts the rows, as the index of a data frame does; it is not read"
+        return frame.drop(nameless), [note]
     place = f"{layout.text.label}:{layout.text.line(0)}"
     check_header(["" if name in filled else name for name in frame.columns], place)
     count = "a column is" if len(nameless) == 1 else f"{len(nameless)} columns are"
     note = f"{count} not read, without a name or a cell, as where lines end in the delimiter"
     return frame.drop(nameless), [note]
+
+
+def _counts_rows(column: pl.Series) -> bool:
+    """Whether its cells are the numbers of the rows, from 0 or from 1."""
+    numbers = column.cast(pl.String).cast(pl.Int64, strict=False)
+    first = numbers[0]
+    return first in (0, 1) and numbers.equals(pl.int_range(first, first + len(numbers), eager=True))
 
 
 def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]) -> pl.DataFrame | None:

@@ -9,8 +9,8 @@ from typing import NoReturn
 import numpy as np
 
 from mlcli.config.sections.dataset import IdxConfig
+from mlcli.data.readers.compression import GZIP
 from mlcli.data.readers.source import MemoryNeed, Source, find_files, first_bytes, pixels_need, unpacked_size
-from mlcli.data.readers.text_file import GZIP
 from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mlcli.config.sections.dataset import NpzConfig
 from mlcli.data.clean_tables import clean_tables
+from mlcli.data.readers.compression import bomb_error, unpacked_limit
 from mlcli.data.readers.source import CELL, PIXEL, MemoryNeed, Source, find_files
-from mlcli.data.readers.text_file import bomb_error, unpacked_limit
 from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError, ResourceError

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from mlcli.config.sections.dataset import CsvConfig, JsonlConfig, ParquetConfig
+from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, ParquetConfig
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
-from mlcli.data.readers.text_file import GZIP, unpack_start
+from mlcli.data.readers import compression
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
@@ -25,7 +25,7 @@ from mlcli.io.paths import find_path
 from mlcli.reporter import Reporter
 
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)
-FileConfigT = TypeVar("FileConfigT", CsvConfig, JsonlConfig, ParquetConfig)
+FileConfigT = TypeVar("FileConfigT", CsvConfig, ExcelConfig, JsonlConfig, ParquetConfig)
 
 # Measured: the peak of step 1, over its cells, bytes of text or pixels.
 CELL = 40
@@ -33,7 +33,8 @@ TEXT = 4
 PIXEL = 3
 
 _SAMPLE = 1 << 16
-_SMALLEST_GZIP = 18
+_MAGIC = 8
+_USUAL_SHARE = 0.15  # of the bytes of a table that end a cell
 _REMEDY = "use fewer rows or columns, or a machine with more memory"
 
 
@@ -128,7 +129,7 @@ def find_files(origin: str | None, *paths: str | None) -> tuple[Path, ...]:
 def text_need(path: Path, cell_ends: tuple[bytes, ...]) -> MemoryNeed:
     """By the number of cells that the start of the file has for its length; cell_ends: what ends a cell."""
     sample, size = first_bytes(path), unpacked_size(path)
-    share = sum(map(sample.count, cell_ends)) / max(1, len(sample))
+    share = sum(map(sample.count, cell_ends)) / len(sample) if sample else _USUAL_SHARE
     n_cells = int(size * share)
     return MemoryNeed(str(path), CELL * n_cells + TEXT * size, f"{size:,} bytes of about {n_cells:,} cells")
 
@@ -142,14 +143,13 @@ def first_bytes(path: Path) -> bytes:
     """The first 64 KiB of a file, unpacked; fewer where it is damaged, which its reader reports."""
     with resource_errors(path), path.open("rb") as file:
         start = file.read(_SAMPLE)
-    return unpack_start(start, _SAMPLE) if start.startswith(GZIP) else start
+    return compression.unpack_start(start, _SAMPLE)
 
 
 def unpacked_size(path: Path) -> int:
-    """Size in bytes; of a gzip file, what its last four bytes say, which is modulo 4 GiB."""
+    """Size in bytes, of a compressed file as far as it says."""
     size = path.stat().st_size
     with resource_errors(path), path.open("rb") as file:
-        if file.read(2) != GZIP or size < _SMALLEST_GZIP:
-            return size
-        file.seek(-4, 2)
-        return max(size, int.from_bytes(file.read(4), "little"))
+        start = file.read(_MAGIC)
+        file.seek(max(0, size - _MAGIC))
+        return compression.unpacked_size(start, file.read(), size)

@@ -1,13 +1,11 @@
-"""Text files as valid UTF-8, and limits on the size of unpacked files."""
+"""Text files as valid UTF-8."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import mmap
 import re
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,26 +13,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.data.readers.compression import unpack
 from mlcli.data.readers.encodings import BLOCK, Encoding, decodes, doubt_encoding, find_encoding
 from mlcli.errors import DataError, ResourceError
 from mlcli.io.text import shown
 
-GZIP = b"\x1f\x8b"
-# Files may unpack to this size, or to this many times their own.
-_ALWAYS = 256 << 20
-_FACTOR = 100
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE = 10
 _NOT_ASCII = 128
 _FOREIGN = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook; save the sheet as CSV, or unpack it",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls); save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls); set dataset.name: excel",
     b"PAR1": "a Parquet file; set dataset.name: parquet",
     b"SQLite format 3": "an SQLite database; set dataset.name: sql",
     b"\x93NUMPY": "a NumPy array; save it with numpy.savez and set dataset.name: npz",
-    b"BZh": "a bzip2 archive; unpack it (bunzip2)",
-    b"\xfd7zXZ": "an xz archive; unpack it (unxz)",
-    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it (unzstd)",
     b"7z\xbc\xaf": "a 7-Zip archive; unpack it",
     b"ARROW1": "an Arrow (Feather) file; save it as Parquet and set dataset.name: parquet",
     b"\x89HDF": "an HDF5 file; save the table as CSV or Parquet",
@@ -131,7 +122,7 @@ class TextFile:
 
 
 def open_text(path: Path, encoding: str = "utf-8") -> TextFile:
-    """Map or decode a file, gzipped or plain; raise DataError naming line and byte where it is not text."""
+    """Map or decode a file, compressed or plain; raise DataError naming line and byte where it is not text."""
     label = str(path)
     if path.is_dir():
         raise DataError(f"{label}: a folder; name the file in it")
@@ -156,42 +147,6 @@ def read_text(data: bytes | mmap.mmap, label: str, encoding: str = "utf-8", path
     if data[: len(_BOM)] == _BOM:
         data = data[len(_BOM) :]
     return _validated(TextFile(label, data, path if isinstance(data, mmap.mmap) else None))
-
-
-def unpacked_limit(packed: int) -> int:
-    """Largest size that so many compressed bytes may unpack to; tables and images rarely shrink to a twentieth."""
-    return max(_ALWAYS, _FACTOR * packed)
-
-
-def unpack_start(packed: bytes, most: int) -> bytes:
-    """The first bytes of an unpacked gzip file; none where it is damaged, which its reader reports."""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(packed, most)
-    except zlib.error:
-        return b""
-
-
-def bomb_error(label: str, packed: int) -> DataError:
-    """The error for a file that would become larger."""
-    return DataError(
-        f"{label}: {packed:,} compressed bytes unpack to more than {unpacked_limit(packed):,}, as no valid data does; "
-        "if you trust it, unpack it yourself and name the unpacked file"
-    )
-
-
-def unpack(data: bytes | mmap.mmap, label: str) -> bytes | mmap.mmap:
-    """What a gzip file holds; other data as they are."""
-    if data[: len(GZIP)] != GZIP:
-        return data
-    limit = unpacked_limit(len(data))
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            unpacked = file.read(limit + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{label}: damaged gzip file ({error}); copy or download it again") from error
-    if len(unpacked) > limit:
-        raise bomb_error(label, len(data))
-    return unpacked
 
 
 def _refuse_foreign(data: bytes | mmap.mmap, label: str) -> None:

@@ -85,8 +85,8 @@ REFUSED = {
     "two encodings, the cause": (MIXED, "utf-8", "other words are UTF-8, so the file mixes encodings"),
     "cut": (table(SPANISH, "utf-8") + b"x,1\n\xc3", "utf-8", "the file ends within a letter"),
     "a web page": (b"<!DOCTYPE html><html></html>", "utf-8", "a web page, perhaps of a failed download"),
-    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1", "cp1252", "an old Excel workbook"),
-    "bzip2": (b"BZh91AY", "utf-8", "bunzip2"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1", "cp1252", "an Excel workbook"),
+    "bzip2": (b"BZh91AY", "utf-8", "damaged bzip2 file"),
 }
 
 
