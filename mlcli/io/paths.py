@@ -1,11 +1,15 @@
 """The folders mlcli reads from and writes to."""
 
+import glob
 import itertools
 import os
+import re
 from pathlib import Path
 
 from mlcli.errors import DataError, ResourceError, UsageError
 from mlcli.io.text import printable, suggestion
+
+_DIGITS = re.compile(r"(\d+)")
 
 
 def data_dir() -> Path:
@@ -29,7 +33,7 @@ def find_path(path: str, origin: str | None = None) -> Path:
     Raises DataError naming both places, the nearest names there, and origin (where the data is available); and for
     pipes and devices, which would be waited for or read without end.
     """
-    places = [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
+    places = _places(path)
     for place in places:
         if _exists(place):
             if not (place.is_file() or place.is_dir()):
@@ -38,6 +42,30 @@ def find_path(path: str, origin: str | None = None) -> Path:
     tried = " and ".join(str(place) for place in places)
     advice = f"; it is available from {origin}" if origin else ""
     raise DataError(f"{path}: no such file or folder (tried {tried}); {_nearest(path, places)}{advice}")
+
+
+def find_paths(path: str, origin: str | None = None) -> tuple[Path, ...]:
+    """The file of that name, the files in a folder of that name, or those that a pattern such as `2024/*.csv` matches.
+
+    In the order of their names, numbers in them by size; hidden files and those that begin with _ are left out.
+    Raises DataError where there are none.
+    """
+    matching: list[Path] = []
+    if glob.has_magic(path) and not any(_exists(place) for place in _places(path)):
+        for place in _places(path):
+            matching = matching or [Path(found) for found in glob.glob(str(place), recursive=True)]  # noqa: PTH207
+    else:
+        place = find_path(path, origin)
+        if place.is_file():
+            return (place,)
+        matching = list(place.iterdir())
+    found = [one for one in matching if one.is_file() and not one.name.startswith((".", "_"))]
+    if not found:
+        tried = " and ".join(str(place) for place in _places(path))
+        raise DataError(
+            f"{path}: {'no file matches' if glob.has_magic(path) else 'a folder without files'} (tried {tried})"
+        )
+    return tuple(sorted(found, key=lambda one: [(part.isdigit(), part.zfill(20)) for part in _DIGITS.split(str(one))]))
 
 
 def free_path(path: Path) -> Path:
@@ -50,6 +78,10 @@ def refuse_overwriting(path: Path, advice: str = "name another file with -o") ->
     """Raise UsageError where there is a file already."""
     if os.path.lexists(path):
         raise UsageError(f"{path} already exists and is not overwritten; {advice}")
+
+
+def _places(path: str) -> list[Path]:
+    return [Path(path)] if Path(path).is_absolute() else [Path(path), data_dir() / path]
 
 
 def _exists(place: Path) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, cast, get_args
 
 import polars as pl
 
-from mlcli.config.sections.dataset import CsvConfig, ImagesConfig
+from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, ImagesConfig, JsonlConfig, ParquetConfig
 from mlcli.config.sections.rows import NumberFormat
 from mlcli.config.tree import Value
 from mlcli.data.prediction_input import SUFFIXES
@@ -24,16 +25,19 @@ from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.parquet import read_parquet
+from mlcli.data.readers.source import FileSource
 from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import CellsConfig, select_cells
+from mlcli.data.sources import source_of
 from mlcli.data.tables.rows import Rows
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
-from mlcli.io.paths import find_path
+from mlcli.io.paths import find_path, find_paths
 from mlcli.io.text import shown
 from mlcli.suggest.cells import CellsFound, find_cells
 
 DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
+_FILES: dict[str, Any] = {"csv": CsvConfig, "parquet": ParquetConfig, "jsonl": JsonlConfig, "excel": ExcelConfig}
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
 
@@ -71,10 +75,28 @@ class ArraysFound:
 
 
 def find_source(path: str) -> TableFound | ArraysFound:
-    """Inspect a file or folder; raises DataError where nothing can be trained on it."""
-    place = find_path(path)
-    if place.is_dir():
+    """Inspect a file, a folder of pictures, or the files of one table; DataError where nothing can be trained on it."""
+    if not glob.has_magic(path) and find_path(path).is_dir() and not _is_table(find_path(path)):
         return _images(path)
+    places = find_paths(path)
+    found = _find_file(path, places[0])
+    if len(places) == 1:
+        return found
+    if not isinstance(found, TableFound):
+        raise DataError(f"{path}: {len(places)} files of arrays; name one of them")
+    config = _FILES[str(found.keys["name"])].model_validate(found.keys | {"target": "unknown as yet"})
+    source = cast("FileSource[Any]", source_of(config))
+    return _table(found.keys, source.read_files(path), str(found.keys.get("delimiter", ",")))
+
+
+def _is_table(folder: Path) -> bool:
+    """Whether there are files of tables in it, and no folders as of pictures."""
+    entries = list(folder.iterdir())
+    kinds = {SUFFIXES.get(suffix.lower()) for entry in entries if entry.is_file() for suffix in entry.suffixes}
+    return bool(kinds - {None, "npz"}) and not any(entry.is_dir() for entry in entries)
+
+
+def _find_file(path: str, place: Path) -> TableFound | ArraysFound:
     suffixes = {suffix.lower() for suffix in place.suffixes}
     kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
     if "parquet" in kinds:
@@ -87,7 +109,7 @@ def find_source(path: str) -> TableFound | ArraysFound:
 
 
 def _delimited(path: str, place: Path) -> TableFound:
-    CsvSource(CsvConfig(name="csv", path=path, target="unknown as yet")).require_memory()
+    CsvSource(CsvConfig(name="csv", path=str(place), target="unknown as yet")).require_memory()
     text, encoding, notes = _open(place)
     delimiter = find_delimiter(text)
     rows, dialect, found = _read(text, Dialect(delimiter))

@@ -451,7 +451,7 @@ def test_npy_for_npz(tmp_path):
 
 @pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
 def test_a_folder_is_no_file(tmp_path, name):
-    refuse({"name": name, "path": str(tmp_path), "target": "y"}, ["a folder; name the file in it"])
+    refuse({"name": name, "path": str(tmp_path), "target": "y"}, ["a folder without files"])
 
 
 def test_an_absent_file_names_both_places_and_its_origin(tmp_path, monkeypatch):

@@ -28,9 +28,10 @@ _COLOR: dict[str, Any] = {"when": "Use rgb when colour distinguishes the classes
 
 class _File(OwnTableConfig):
     path: str = key(
-        ..., "File, relative to the working directory or else to the data folder.", min_length=1, example="people.csv")
+        ..., "File, relative to the working directory or else to the data folder; or several that are one table: a "
+        "pattern such as sales/*.csv, or a folder of files.", min_length=1, example="people.csv")
     test_path: str | None = key(
-        None, "A separate file of test rows; `split.test` is then not used.", min_length=1, **_TEST_PATH)
+        None, "A separate file of test rows, or several; `split.test` is then not used.", min_length=1, **_TEST_PATH)
 
 
 class CsvConfig(_File):

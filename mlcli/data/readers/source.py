@@ -15,13 +15,13 @@ from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, P
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers import compression
-from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.rows import Rows, join_rows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
 from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import resource_errors
 from mlcli.io.memory import require_memory
-from mlcli.io.paths import find_path
+from mlcli.io.paths import find_path, find_paths
 from mlcli.reporter import Reporter
 
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)
@@ -75,8 +75,10 @@ class Source(ABC, Generic[ConfigT]):
 
     def require_memory(self) -> None:
         """Raise ResourceError, before anything is read, where reading needs more memory than there is."""
-        for label, size, basis in self.memory_needs():
+        needs = list(self.memory_needs())
+        for label, size, basis in needs:
             require_memory(size, f"{label}: reading {basis}", _REMEDY)
+        require_memory(sum(need.size for need in needs), f"reading {len(needs)} files", _REMEDY)
 
     def is_available(self) -> bool:
         """Whether its files are on this machine, or it needs none; a database on a server counts as available."""
@@ -99,19 +101,24 @@ class Source(ABC, Generic[ConfigT]):
 
 
 class FileSource(Source[FileConfigT]):
-    """A table in a file, with test rows in a second file or none."""
+    """A table in one file or several, with test rows in others or none."""
 
     @abstractmethod
     def read_file(self, path: Path) -> Rows:
         """All rows of one file."""
 
     def files(self) -> tuple[Path, ...]:
-        return find_files(self.config.origin, self.config.path, self.config.test_path)
+        paths = filter(None, (self.config.path, self.config.test_path))
+        return tuple(one for path in paths for one in find_paths(path, self.config.origin))
+
+    def read_files(self, path: str) -> Rows:
+        """All rows of the file, or files, that a path names."""
+        return join_rows(path, [self.read_file(one) for one in find_paths(path, self.config.origin)])
 
     def read(self) -> SourceRead:
         config = self.config
-        test = self.read_file(find_path(config.test_path, config.origin)) if config.test_path else None
-        return clean_tables(self.read_file(find_path(config.path, config.origin)), test, config.target_names, config)
+        test = self.read_files(config.test_path) if config.test_path else None
+        return clean_tables(self.read_files(config.path), test, config.target_names, config)
 
 
 def find_files(origin: str | None, *paths: str | None) -> tuple[Path, ...]:

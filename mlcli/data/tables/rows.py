@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -47,13 +48,18 @@ class Origin:
     """Where rows come from, as messages name it.
 
     line_of : line, counted from 1, on which a row (counted from 0) begins; None for sources without lines
+    parts   : of several files, the first row of each and where it comes from; in the order of the rows
     """
 
     label: str
     line_of: Callable[[int], int] | None = None
+    parts: tuple[tuple[int, Origin], ...] = ()
 
     def place(self, row: int) -> str:
         """`file:line` or `file: row n`."""
+        for first, part in reversed(self.parts):
+            if row >= first:
+                return part.place(row - first)
         return f"{self.label}: row {row + 1}" if self.line_of is None else f"{self.label}:{self.line_of(row)}"
 
 
@@ -101,6 +107,40 @@ class Rows:
     def with_frame(self, frame: pl.DataFrame, *notes: str) -> Rows:
         """The same rows with other columns, and notes about them."""
         return replace(self, frame=frame, notes=self.notes + notes)
+
+
+def join_rows(label: str, parts: Sequence[Rows]) -> Rows:
+    """The rows of several files as those of one; raises DataError where their columns differ.
+
+    label : how messages name all of them
+    """
+    if len(parts) == 1:
+        return parts[0]
+    names, first = parts[0].frame.columns, parts[0].origin.label
+    for part in parts[1:]:
+        if unlike := sorted(set(names) ^ set(part.frame.columns)):
+            has = part.origin.label if unlike[0] in part.frame.columns else first
+            raise DataError(
+                f"{label}: column {unlike[0]!r} is in {has} and not in {first if has != first else part.origin.label}; "
+                "the files of one table have the same columns"
+            )
+    for name in names:
+        types = {part.frame[name].dtype: part.origin.label for part in parts if part.frame[name].dtype != pl.Null}
+        if len(types) > 1 and not all(dtype.is_numeric() for dtype in types):
+            told = ", ".join(f"{dtype} in {where}" for dtype, where in list(types.items())[:4])
+            raise DataError(f"{label}: column {name!r} differs in type ({told}); write one kind of values")
+    frame = pl.concat((part.frame.select(names) for part in parts), how="vertical_relaxed")
+    starts = list(itertools.accumulate((len(part) for part in parts[:-1]), initial=0))
+    origin = Origin(label, parts=tuple(zip(starts, (part.origin for part in parts), strict=True)))
+    rounded = {
+        name: (start + row, cell)
+        for start, part in zip(reversed(starts), reversed(parts), strict=True)
+        for name, (row, cell) in part.rounded.items()
+    }
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    note = f"{label}: {len(parts)} files with {frame.height:,} rows in all"
+    joined = Rows.read(frame, origin, is_text=parts[0].is_text)
+    return replace(joined, notes=(note, *notes), rounded=rounded)
 
 
 DTYPES: Mapping[Kind, pl.DataType] = {
