@@ -86,8 +86,8 @@ def test_the_ensemble_of_a_search_is_not_trained_again(asked):
         sections = {"evaluation": evaluation, "training": {"ensemble": ensemble}}
         return Config.model_validate({"name": "x", "dataset": dataset, **sections})
 
-    require_trainable("x/001", SimpleNamespace(members=3), config({}))
-    require_trainable("x/001", SimpleNamespace(members=1), config(asked))
-    require_trainable("x/001", SimpleNamespace(members=3), config(asked, ensemble=3))
+    require_trainable("x/001", SimpleNamespace(members=3, parent="x/000"), config({}))
+    require_trainable("x/001", SimpleNamespace(members=1, parent=None), config(asked))
+    require_trainable("x/001", SimpleNamespace(members=3, parent=None), config(asked, ensemble=3))
     with pytest.raises(UsageError, match="run x/001 is an ensemble of 3 networks"):
-        require_trainable("x/001", SimpleNamespace(members=3), config(asked))
+        require_trainable("x/001", SimpleNamespace(members=3, parent=None), config(asked))
