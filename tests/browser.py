@@ -45,11 +45,11 @@ class Tab:
         assert "error" not in answer, (method, answer["error"])
         return answer["result"]
 
-    def open(self, path, width, height=900, phone=False):
-        """Load a file at a width in CSS pixels and wait until it is laid out."""
+    def open(self, page, width, height=900, phone=False):
+        """Load a file, or an address, at a width in CSS pixels and wait until it is laid out."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         self.events.clear()
-        self.send("Page.navigate", url=path.resolve().as_uri())
+        self.send("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
 

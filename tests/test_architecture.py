@@ -187,6 +187,13 @@ def test_code_is_imported_by_names_that_are_written_in_the_code():
                 assert all(named), path
 
 
+def test_one_folder_knows_of_servers():
+    """The packages of an extra, which nothing else may need."""
+    for path in MODULES:
+        used = {name.split(".")[0] for name in imports(path)} & {"uvicorn", "starlette", "httptools", "uvloop"}
+        assert not used or folder_of(path) == "serve", (path, used)
+
+
 def test_one_module_knows_the_network():
     for path in MODULES:
         used = {name for name in imports(path) if name.split(".")[0] in NETWORK_MODULES} - HARMLESS

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mlcli.config.loading.dump import plain_section
 from mlcli.data.tables.types import Kind
 from mlcli.errors import MlcliWarning, UsageError
+from mlcli.evaluation.answers import predict_rows
 from mlcli.io.json import strict_json
 from mlcli.models.task import Classification, Predictions, Regression
 from mlcli.reporter import Silent
@@ -21,7 +22,6 @@ from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.bundle_manifest import take_prediction_input
 from mlcli.runs.folder import find_bundle, is_run, open_run
 from mlcli.runs.listing import MeasuredScores, read_measured
-from mlcli.use_cases.predict import predict_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

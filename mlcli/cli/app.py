@@ -24,6 +24,7 @@ from mlcli.cli.play import play
 from mlcli.cli.predict import predict
 from mlcli.cli.prepare import features, prepare
 from mlcli.cli.runs import runs_group
+from mlcli.cli.serve import serve
 from mlcli.cli.show import show
 from mlcli.cli.train import give_resume_a_value, train
 from mlcli.io.load import begin_watching
@@ -87,6 +88,7 @@ STEPS: dict[Callable[..., None], str] = {
 }
 OTHERS: dict[Callable[..., None], str] = {
     export: examples("export", "export iris/002 -o iris.onnx"),
+    serve: examples("serve", "serve iris adult=runs/adult/003 --port 9000"),
     play: examples(
         "play",
         'play spiral -S "model.hidden=[8,8]"',

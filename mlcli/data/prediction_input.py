@@ -64,8 +64,12 @@ class ParsedInput:
     notes: tuple[str, ...] = ()
 
 
-def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None) -> ParsedInput:
+def parse_input(
+    source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None, content: bytes | None = None
+) -> ParsedInput:
     """Rows of a file, or of stdin ("-"), in this format or else that of the file's suffix (stdin: CSV).
+
+    content : the bytes, where they are in no file; source then names them in messages
 
     Delimiter, encoding, decimal mark, missing values and replacements are those of the training
     dataset. Raises DataError for absent columns and for text in number columns.
@@ -79,7 +83,10 @@ def parse_input(source: str, schema: Schema, dataset: DatasetConfig, format: str
     changed = {*config.replace, *config.numbers}
     plain = (column.name for column in schema.columns if column.kind == "number" and column.name not in changed)
     with _read_as_in_training():
-        raw = _read(source, schema, dataset, _format(source, format), [] if as_text else list(plain))
+        label, piped = source, content
+        if source == "-" and content is None:
+            label, piped = "stdin", sys.stdin.buffer.read()
+        raw = _read(label, piped, schema, dataset, _format(source, format), [] if as_text else list(plain))
         return _select(raw, schema, dataset)
 
 
@@ -133,11 +140,11 @@ def _is_number(token: str) -> bool:
         return False
 
 
-def _read(source: str, schema: Schema, dataset: DatasetConfig, format: Format, numbers: Sequence[str]) -> Rows:
-    """All columns as they are in the file; the columns `numbers` of delimited text are parsed where possible."""
-    piped = sys.stdin.buffer.read() if source == "-" else None
-    label = "stdin" if piped is not None else source
-    path = find_path(source) if piped is None else Path()
+def _read(
+    label: str, piped: bytes | None, schema: Schema, dataset: DatasetConfig, format: Format, numbers: Sequence[str]
+) -> Rows:
+    """All columns as they are in the file or the bytes; `numbers` of delimited text are parsed where possible."""
+    path = find_path(label) if piped is None else Path()
     match format:
         case "csv":
             text = _open_text(path, piped, label, dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8")

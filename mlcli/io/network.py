@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from mlcli.errors import DataError, MlcliError
+from mlcli.errors import DataError, MlcliError, UsageError
 from mlcli.io import disk
 from mlcli.io.disk import make_folder, resource_errors
 from mlcli.reporter import Reporter
 
 SECONDS_TO_ANSWER = 5.0
+# Numbers of ports, and connections that wait to be accepted.
+PORTS, BACKLOG = 1 << 16, 1024
 _PORTION = 1 << 18
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
 
@@ -127,6 +129,18 @@ def listen_on_loopback() -> tuple[int, int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return server.detach(), port
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A new socket that listens at an address of this machine; port 0 is any free one. Raises UsageError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port < PORTS:
+        raise UsageError(f"--port {port}: ports go from 0, any free one, to {PORTS - 1}")
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"--host {host} --port {port}: {reason}; choose another port, or 0 for any free one") from None
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")

@@ -39,6 +39,8 @@ if sys.platform == "win32":
     OPEN_TO_LOCK = OPEN_UNLINKED
     # Ctrl-Z and what continues a stopped process.
     SUSPEND_SIGNALS: tuple[int, ...] = ()
+    # What has a server read its files again.
+    RELOAD_SIGNALS: tuple[int, ...] = ()
 
     def lock(descriptor: int, *, wait: bool = False) -> bool:
         """Lock an open file until it is closed; False where another has it. Raises OSError where locking fails."""
@@ -135,6 +137,7 @@ else:
     OPEN_UNLINKED = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     OPEN_TO_READ = OPEN_TO_SYNC = OPEN_TO_LOCK = os.O_RDONLY | os.O_NONBLOCK
     SUSPEND_SIGNALS = (signal.SIGTSTP, signal.SIGCONT)
+    RELOAD_SIGNALS = (signal.SIGHUP,)
 
     def lock(descriptor: int, *, wait: bool = False) -> bool:
         """Lock an open file until it is closed; False where another has it. Raises OSError where locking fails."""

@@ -131,11 +131,16 @@ class PredictionInput:
     notes: tuple[str, ...] = ()
 
 
-def read_prediction_input(manifest: BundleManifest, source: str, input_format: str | None) -> PredictionInput:
-    """Rows from a file, a folder of images or stdin ("-")."""
+def read_prediction_input(
+    manifest: BundleManifest, source: str, input_format: str | None, content: bytes | None = None
+) -> PredictionInput:
+    """Rows from a file, a folder of images or stdin ("-").
+
+    content : the bytes of a table's rows, where they are in no file; source then names them in messages
+    """
     if manifest.rows.image_shape:
         return _of_images(parse_images(source, manifest.rows.image_shape))
-    return _of_rows(parse_input(source, manifest.rows, manifest.config.dataset, input_format))
+    return _of_rows(parse_input(source, manifest.rows, manifest.config.dataset, input_format, content))
 
 
 def take_prediction_input(schema: Schema, dataset: DatasetConfig, data: object) -> PredictionInput:

@@ -1,4 +1,4 @@
-"""The results of train, evaluate and predict."""
+"""The results of train, evaluate, predict and others."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlcli.use_cases.evaluate import EvaluateResult
     from mlcli.use_cases.export import ExportResult
     from mlcli.use_cases.predict import PredictResult
+    from mlcli.use_cases.serve import Serving
 
 SHOWN_INPUTS = 12
 # Blanks between two columns of a table.
@@ -116,6 +117,14 @@ def show_exported(screen: Screen, result: ExportResult) -> None:
         screen.say(f"and {counted(more, 'more input')}")
     compared = " and ".join(counted(count, f"{kind} row") for kind, count in result.rows.items())
     screen.say(f"Verified with onnxruntime on {compared}: the largest difference is {result.difference:.1e}")
+
+
+def show_serving(screen: Screen, serving: Serving) -> None:
+    """Where the models are served."""
+    named = ", ".join(f"{name} ({source})" for name, source in serving.models.items())
+    screen.heading(f"Serving {named} at {serving.url}")
+    token = "requests need the token; " if serving.has_token else ""
+    screen.say(f"{token}POST rows to {serving.url}predict, or open the page to try the model; Ctrl-C stops")
 
 
 def _show_contributions(screen: Screen, explanation: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
+from mlcli.evaluation.answers import answer_frame, predict_rows
 from mlcli.evaluation.contributions import Contributions, draw_background, explain_rows, name_parts
 from mlcli.evaluation.fit import binary_threshold
 from mlcli.evaluation.threshold import (
@@ -18,14 +19,11 @@ from mlcli.evaluation.threshold import (
     describe_threshold,
     parse_threshold,
     rechoose_threshold,
-    require_scores,
 )
-from mlcli.features.far_values import WHITE, FarValues, find_far_values, tell_far_values
+from mlcli.features.far_values import WHITE, FarValues
 from mlcli.io.atomic import write_file
-from mlcli.io.text import counted
-from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import describe_weighting
-from mlcli.models.task import Classification, Predictions
+from mlcli.models.task import Classification
 from mlcli.reporter import Reporter
 from mlcli.reports.contributions_page import render_contributions
 from mlcli.runs.bundle import Bundle, load_weights
@@ -34,8 +32,6 @@ from mlcli.runs.folder import Run
 from mlcli.runs.prediction_frame import (
     Format,
     choose_format,
-    interval_frame,
-    prediction_frame,
     require_separable,
     write_predictions,
 )
@@ -128,7 +124,9 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     predictions, unseen, far = predict_rows(bundle, given, reporter)
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
         reporter.warn(weighting)
-    frame = _with_interval(bundle, predictions, request.interval, file_format)
+    frame = answer_frame(bundle, predictions, request.interval)
+    if request.interval is not None and file_format == "csv" and isinstance(bundle.task, Classification):
+        require_separable(bundle.task)
     explained = None if request.explain is None else _explain(bundle, run, given, reporter)
     if explained is not None and request.explain is not None:
         frame = pl.concat([frame, explained.frame(request.explain)], how="horizontal")
@@ -149,41 +147,6 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         explanation=None if explained is None or request.explain is None else explained.to_json(request.explain),
         page=page,
     )
-
-
-def predict_rows(
-    bundle: Bundle, given: PredictionInput, reporter: Reporter
-) -> tuple[Predictions, dict[str, int], tuple[FarValues, ...]]:
-    """Predict rows; the reporter is warned of what is odd in them.
-
-    Returns the predictions, the cells unseen in training by column, and those far from the training rows'.
-    """
-    for note in given.notes:
-        reporter.warn(note)
-    predictions = bundle.predict(given.data)
-    shown = Predictions(predictions.values, None, predictions.probabilities_or_scores)
-    if len(predictions) and (wrong := why_unmeasurable(shown)):
-        reporter.warn(f"{wrong}: the inputs of these rows are too large for the network")
-    unseen, far = {**bundle.features.unseen(given.data), **given.invalid}, find_far_values(bundle.features, given.data)
-    for column, count in unseen.items():
-        reporter.warn(
-            f"column '{column}': {counted(count, 'cell has a value', 'cells have values')} unseen in training"
-        )
-    for text in tell_far_values(far, ""):
-        reporter.warn(text)
-    return predictions, unseen, far
-
-
-def _with_interval(bundle: Bundle, predictions: Predictions, level: float | None, file_format: Format) -> pl.DataFrame:
-    """The predictions' columns, with those of an interval where a level is asked for."""
-    frame = prediction_frame(bundle.task, predictions)
-    if level is None:
-        return frame
-    kept = require_scores(bundle.validation, f"--interval {level:g}")
-    frame = pl.concat([frame, interval_frame(bundle.task, kept, predictions, level)], how="horizontal")
-    if file_format == "csv" and isinstance(bundle.task, Classification):
-        require_separable(bundle.task)
-    return frame
 
 
 def _output_path(request: PredictRequest, where: Path, file_format: Format) -> Path | None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 STEPS = ["prepare", "features", "train", "evaluate", "improve", "predict"]
-COMMANDS = [*STEPS, "export", "play", "init", "show", "check", "explain", "schema", "doctor", "runs"]
+COMMANDS = [*STEPS, "export", "serve", "play", "init", "show", "check", "explain", "schema", "doctor", "runs"]
 WIDTH = 80
 HEAVY = {"torch", "sklearn", "scipy", "polars", "numpy", "matplotlib", "optuna", "PIL", "jinja2"}
 # What neither help nor completion needs, besides: smaller libraries, large parts of Python's own, and what commands do.

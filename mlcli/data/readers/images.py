@@ -95,6 +95,17 @@ def read_images(paths: Sequence[Path], size: tuple[int, int], color: Color) -> n
     return pixels
 
 
+def read_image(content: bytes, label: str, size: tuple[int, int], color: Color) -> np.ndarray:
+    """One image of these bytes, as `read_images` reads a file of them; label names it in the DataError."""
+    with _strict_pillow():
+        try:
+            return np.asarray(_fit(_decode_bytes(content, max(size), color), size))
+        except _UnreadableError as error:
+            raise DataError(
+                f"{label}: cannot be read as an image ({error}); send one of {', '.join(FORMATS)}"
+            ) from error
+
+
 def inspect_image(path: Path) -> tuple[int, int, bool]:
     """Height, width, and whether any pixel is not gray; raises DataError where the image cannot be read."""
     with _strict_pillow():
@@ -149,13 +160,16 @@ def _decode(path: Path, side: int, color: Color) -> Image:
     with resource_errors(path):
         if path.stat().st_size > _FILE_LIMIT:
             raise _UnreadableError(f"more than {_FILE_LIMIT >> 20} MiB")
-        content = path.read_bytes()
-        try:
-            return _open(io.BytesIO(content), side, _MODES[color])
-        except MemoryError:
-            raise
-        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error…
-            raise _UnreadableError(_reason(content, error)) from error
+        return _decode_bytes(path.read_bytes(), side, color)
+
+
+def _decode_bytes(content: bytes, side: int, color: Color) -> Image:
+    try:
+        return _open(io.BytesIO(content), side, _MODES[color])
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error…
+        raise _UnreadableError(_reason(content, error)) from error
 
 
 def _reason(content: bytes, error: Exception) -> str:

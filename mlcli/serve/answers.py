@@ -1,0 +1,104 @@
+"""Rows in, predictions out: of one request, or of waiting requests together with the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from mlcli.errors import UsageError
+from mlcli.evaluation.answers import answer_frame, predict_rows
+from mlcli.evaluation.contributions import explain_rows
+from mlcli.evaluation.threshold import check_level
+from mlcli.reporter import Reporter, Silent
+from mlcli.runs.bundle_manifest import PredictionInput
+from mlcli.runs.prediction_frame import SEPARATOR
+from mlcli.serve.models import ServedModel
+from mlcli.serve.rows import Body, read_rows
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a request asks for besides predictions.
+
+    interval : the level of intervals or sets
+    explain  : columns, or patches, whose contributions are told
+    """
+
+    interval: float | None = None
+    explain: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for."""
+        return self.interval is None and self.explain is None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One row a prediction, as `predict` writes them; warnings of rows unlike those of training."""
+
+    frame: pl.DataFrame
+    warnings: tuple[str, ...] = ()
+    explanation: dict[str, Any] | None = None
+
+
+def answer(model: ServedModel, body: Body, options: Options, most_rows: int, reporter: Reporter) -> Answer:
+    """The answer to one request. Raises DataError, UsageError and RequestError."""
+    check_level(options.interval)
+    if options.explain is not None and options.explain < 1:
+        raise UsageError(f"explain: the number of columns must be at least 1, got {options.explain}")
+    given = read_rows(model, body, most_rows)
+    found = _predict(model, given, options.interval)
+    if options.explain is None:
+        return found
+    background, bundle = model.rows_to_compare(reporter), model.bundle
+    explained = explain_rows(bundle.task, given.data, background, bundle.predict, bundle.config.seed, reporter)
+    return replace(found, explanation=explained.to_json(options.explain))
+
+
+def answer_together(model: ServedModel, bodies: Sequence[Body]) -> list[Answer | Exception]:
+    """The answers to requests of one row each, whose kinds are equal; the same as each alone.
+
+    They are read and predicted together, which is exact by row; each alone where anything is to be told of one.
+    """
+    if len(bodies) > 1:
+        joined = replace(bodies[0], content=b"\n".join(body.content for body in bodies))
+        try:
+            found = _predict(model, read_rows(model, joined, len(bodies)), None)
+        except Exception:  # one of them cannot be read; alone it says so
+            found = Answer(pl.DataFrame())
+        if not found.warnings and found.frame.height == len(bodies):
+            return [Answer(found.frame.slice(i, 1)) for i in range(len(bodies))]
+    return [_answer_alone(model, body) for body in bodies]
+
+
+def _answer_alone(model: ServedModel, body: Body) -> Answer | Exception:
+    try:
+        return _predict(model, read_rows(model, body, 1), None)
+    except Exception as error:
+        return error
+
+
+def _predict(model: ServedModel, given: PredictionInput, level: float | None) -> Answer:
+    told = _Notes()
+    predictions, *_ = predict_rows(model.bundle, given, told)
+    return Answer(answer_frame(model.bundle, predictions, level), tuple(told.warnings))
+
+
+class _Notes(Silent):
+    """A Reporter that keeps warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def to_csv(frame: pl.DataFrame) -> bytes:
+    """As `predict` writes CSV; classes of a set are separated as there."""
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(pl.col(name).list.join(SEPARATOR) for name in lists).write_csv().encode()
