@@ -16,6 +16,7 @@ from mlcli.reporter import Reporter, Silent
 from mlcli.runs.bundle_manifest import PredictionInput
 from mlcli.runs.prediction_frame import SEPARATOR
 from mlcli.serve.models import ServedModel
+from mlcli.serve.plain import Cells
 from mlcli.serve.rows import Body, read_rows
 
 
@@ -59,27 +60,18 @@ def answer(model: ServedModel, body: Body, options: Options, most_rows: int, rep
     return replace(found, explanation=explained.to_json(options.explain))
 
 
-def answer_together(model: ServedModel, bodies: Sequence[Body]) -> list[Answer | Exception]:
-    """The answers to requests of one row each, whose kinds are equal; the same as each alone.
+def answer_together(model: ServedModel, rows: Sequence[Cells]) -> list[Answer]:
+    """The answers to requests of one row each that need no reading; the same as each alone.
 
-    They are read and predicted together, which is exact by row; each alone where anything is to be told of one.
+    They are predicted together, which is exact by row; by halves where there is something to tell of one.
     """
-    if len(bodies) > 1:
-        joined = replace(bodies[0], content=b"\n".join(body.content for body in bodies))
-        try:
-            found = _predict(model, read_rows(model, joined, len(bodies)), None)
-        except Exception:  # one of them cannot be read; alone it says so
-            found = Answer(pl.DataFrame())
-        if not found.warnings and found.frame.height == len(bodies):
-            return [Answer(found.frame.slice(i, 1)) for i in range(len(bodies))]
-    return [_answer_alone(model, body) for body in bodies]
-
-
-def _answer_alone(model: ServedModel, body: Body) -> Answer | Exception:
-    try:
-        return _predict(model, read_rows(model, body, 1), None)
-    except Exception as error:
-        return error
+    found = _predict(model, PredictionInput(model.plain.table(rows), pl.DataFrame()), None)
+    if len(rows) == 1:
+        return [found]
+    if found.warnings:
+        middle = len(rows) // 2
+        return answer_together(model, rows[:middle]) + answer_together(model, rows[middle:])
+    return [Answer(found.frame.slice(i, 1)) for i in range(len(rows))]
 
 
 def _predict(model: ServedModel, given: PredictionInput, level: float | None) -> Answer:

@@ -121,8 +121,8 @@ class Api:
         return work() if len(content) <= AT_ONCE else await self._in_thread(work)
 
     async def _predict(self, model: ServedModel, body: Body, options: Options) -> Answer:
-        if body.kinds is not None and options.is_plain:
-            found = await self._batcher.submit(model, body)
+        if body.cells is not None and options.is_plain:
+            found = await self._batcher.submit(model, body.cells)
         else:
             most = self._limits.rows if options.explain is None else min(MOST_EXPLAINED, self._limits.rows)
             found = await self._in_thread(partial(answer, model, body, options, most, self._reporter))

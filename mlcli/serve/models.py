@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from mlcli.data.tables.types import Dataset
@@ -15,6 +16,7 @@ from mlcli.runs.bundle_manifest import BundleManifest, read_bundle_manifest
 from mlcli.runs.folder import BUNDLE_FILE, Run, find_bundle, is_run, open_run
 from mlcli.runs.recorder import prepare_data_of
 from mlcli.serve.errors import UNAVAILABLE, RequestError
+from mlcli.serve.plain import PlainRows
 
 Stamp = tuple[str, int, int]
 
@@ -36,6 +38,11 @@ class ServedModel:
     run: Run | None
     stamp: Stamp
     background: list[Dataset] = field(default_factory=list)
+
+    @cached_property
+    def plain(self) -> PlainRows:
+        """Which rows need no reading."""
+        return PlainRows(self.manifest.rows, self.manifest.config.dataset)
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 
 from mlcli.data.readers.images import FORMATS, read_image
-from mlcli.data.tables.rows import EXACT
-from mlcli.data.tables.types import Images, Schema
+from mlcli.data.tables.types import Images
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 from mlcli.runs.bundle_manifest import PredictionInput, read_prediction_input
 from mlcli.serve.errors import BAD_REQUEST, TOO_LARGE, UNPROCESSABLE, UNSUPPORTED, RequestError
 from mlcli.serve.models import ServedModel
+from mlcli.serve.plain import Cells
 
 MEDIA: Mapping[str, Literal["csv", "jsonl", "json"]] = {
     "application/json": "json",
@@ -38,14 +38,14 @@ class Body:
     """Rows as text in a format of `predict`.
 
     label  : how messages name it
-    kinds  : of one row, its keys and the kinds of their values: rows of equal kinds may be read together; else None
+    cells  : of one row that needs no reading; else None
     images : in place of text, for models that take these
     """
 
     label: str
     format: Literal["csv", "jsonl"]
     content: bytes
-    kinds: Hashable = None
+    cells: Cells | None = None
     images: Images | None = None
 
 
@@ -83,8 +83,8 @@ def body_of_objects(model: ServedModel, objects: list[tuple[str, Any]], most_row
             )
     if model.image_shape:
         return Body("rows", "jsonl", b"", images=_read_pixels(model, [value for _, value in objects]))
-    kinds = _kinds_of(objects[0][1], model.manifest.rows) if len(objects) == 1 else None
-    return Body("rows", "jsonl", "\n".join(text for text, _ in objects).encode(), kinds)
+    cells = model.plain.cells(*objects[0]) if len(objects) == 1 else None
+    return Body("rows", "jsonl", "\n".join(text for text, _ in objects).encode(), cells)
 
 
 def read_rows(model: ServedModel, body: Body, most_rows: int) -> PredictionInput:
@@ -108,8 +108,20 @@ def read_objects(content: bytes) -> list[tuple[str, Any]]:
         ) from error
 
 
+class _Repeating(dict[str, Any]):
+    """An object with a key twice, which the readers refuse."""
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Repeating(found)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_make_object)
+
+
 def _objects(text: str) -> Iterator[tuple[str, Any]]:
-    decode, at = json.JSONDecoder().raw_decode, _skip(text, 0)
+    decode, at = _DECODER.raw_decode, _skip(text, 0)
     is_array = text.startswith("[", at)
     if is_array:
         at = _skip(text, at + 1)
@@ -130,29 +142,6 @@ def _objects(text: str) -> Iterator[tuple[str, Any]]:
 def _skip(text: str, at: int) -> int:
     found = _BLANKS.match(text, at)
     return found.end() if found else at
-
-
-def _kinds_of(row: Mapping[str, object], schema: Schema) -> Hashable:
-    """Keys and kinds of values by which rows may be read together, each as if it were alone; None for none.
-
-    Whole numbers may stand beside others in a column of numbers alone, and where float64 has them all.
-    """
-    numbers = {column.name for column in schema.columns if column.kind == "number"}
-    needed = {column.name for column in schema.columns}
-    kinds = []
-    for key, value in row.items():
-        kind = type(value)
-        if kind is int or kind is float:
-            if kind is int and abs(row[key]) >= EXACT:  # type: ignore[arg-type]
-                return None
-            if key in numbers:
-                kind = float
-            elif key in needed and kind is float:
-                return None
-        elif kind is not str and kind is not bool and value is not None:
-            return None
-        kinds.append((key, kind))
-    return tuple(kinds)
 
 
 def _read_picture(model: ServedModel, content: bytes) -> Images:
