@@ -11,6 +11,8 @@ from mlcli.serve.answers import Answer, answer_together
 from mlcli.serve.models import ServedModel
 from mlcli.serve.plain import Cells
 
+_Waiting = tuple[ServedModel, Cells, asyncio.Future[Answer]]
+
 # Rows predicted together at most.
 MOST = 256
 
@@ -23,7 +25,7 @@ class Batcher:
 
     def __init__(self, executor: Executor, told: Callable[[int], None]) -> None:
         self._executor, self._told = executor, told
-        self._waiting: deque[tuple[ServedModel, Cells, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._is_busy = False
 
     def submit(self, model: ServedModel, cells: Cells) -> asyncio.Future[Answer]:
@@ -43,10 +45,12 @@ class Batcher:
         if not self._waiting:
             self._is_busy = False
             return
-        model, taken, left = self._waiting[0][0], [], []
+        model = self._waiting[0][0]
+        taken: list[_Waiting] = []
+        left: deque[_Waiting] = deque()
         for item in self._waiting:
             (taken if item[0] is model and len(taken) < MOST else left).append(item)
-        self._waiting = deque(left)
+        self._waiting = left
         done = loop.run_in_executor(self._executor, answer_together, model, [cells for _, cells, _ in taken])
         done.add_done_callback(lambda found: self._finish(loop, [future for *_, future in taken], found))
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from mlcli.data.readers.compression import SIGNATURES
 from mlcli.data.readers.images import FORMATS, read_image
 from mlcli.data.tables.types import Images
 from mlcli.errors import DataError
@@ -30,7 +31,6 @@ IMAGES = tuple(f"image/{name.lower()}" for name in FORMATS)
 # The name of an image in a row, as in exported models.
 IMAGE = "image"
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_PACKED = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def parse_body(model: ServedModel, media: str, content: bytes, most_rows: int) -
         raise RequestError(
             UNSUPPORTED, "Content-Type", shown(media), " or ".join(known), "send the rows in one of them, not packed"
         )
-    if content[:2] == _PACKED:
-        raise RequestError(UNSUPPORTED, "body", "gzip data", "text", "send it unpacked")
+    if format is not None and content.startswith(SIGNATURES):
+        raise RequestError(UNSUPPORTED, "body", "packed data", "text", "send it unpacked")
     if format is None:
         return Body("body", "csv", b"", images=_read_picture(model, content))
     if format != "json":

@@ -139,3 +139,5 @@ _OPENERS: Mapping[bytes, tuple[str, _Opener]] = {
     b"\x28\xb5\x2f\xfd": ("Zstandard", _open_zstd),
     ZIP: ("zip", _open_zip),
 }
+# How packed data begin.
+SIGNATURES = tuple(_OPENERS)
