@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from mlcli.data.tables.frames import Frame, collect
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.pixels import PixelFeatures, mean_pixels
-from mlcli.features.readers import NumberColumn
+from mlcli.features.readers import NumberColumn, Reader
 from mlcli.features.scaling import LARGEST, ROUNDING
 from mlcli.features.table import TableFeatures
 from mlcli.io.text import show_number
@@ -122,12 +122,36 @@ def tell_far_values(found: tuple[FarValues, ...], where: str) -> Iterator[str]:
         yield f"{where}{len(found) - _SHOWN:,} more columns have such cells"
 
 
-def _suspects(
-    source: TableFeatures, rows: Frame, least: np.ndarray, greatest: np.ndarray
-) -> Iterator[tuple[int, str, np.ndarray]]:
-    """Position, name and values, NaN where missing, of each number that may have far ones."""
-    plan, derived = source.plan, source.arithmetic.derive.derived
-    readers = {name: (reader, i) for reader in plan.readers for i, name in enumerate(reader.numbers)}
+def widen(features: FittedFeatures, train: Dataset) -> FittedFeatures:
+    """The same features, by which the values of these training rows, too, are not far."""
+    source = features.source
+    if isinstance(train, Images) and isinstance(source, PixelFeatures) and source.plan.brightness:
+        means = mean_pixels(train)
+        ends = (min(source.plan.brightness[0], means.min()), max(source.plan.brightness[1], means.max()))
+        plan = replace(source.plan, brightness=tuple(map(float, ends)))
+        return FittedFeatures.of(PixelFeatures(plan, source.arithmetic), features.report)
+    if isinstance(train, Images) or not isinstance(source, TableFeatures) or not source.plan.spans:
+        return features
+    names = (*source.plan.raw, *source.plan.derived)
+    columns = (_values(source, train.rows, name) for name in names)
+    known = (column[np.isfinite(column)] for column in columns)
+    spans = tuple(_join(span, values) for span, values in zip(source.plan.spans, known, strict=True))
+    return FittedFeatures.of(TableFeatures(replace(source.plan, spans=spans), source.arithmetic), features.report)
+
+
+def _join(span: tuple[float, float], values: np.ndarray) -> tuple[float, float]:
+    low, high = span
+    return float(values.min(initial=low)), float(values.max(initial=high))
+
+
+def _readers_of(source: TableFeatures) -> dict[str, tuple[Reader, int]]:
+    """For each number that is read, its reader and its place among the reader's numbers."""
+    return {name: (reader, i) for reader in source.plan.readers for i, name in enumerate(reader.numbers)}
+
+
+def _values(source: TableFeatures, rows: Frame, name: str) -> np.ndarray:
+    """A number, read or derived, float64 (n,), NaN where missing."""
+    derived, readers = source.arithmetic.derive.derived, _readers_of(source)
 
     def values(name: str) -> torch.Tensor:
         if name in derived:
@@ -135,6 +159,14 @@ def _suspects(
         reader, i = readers[name]
         return torch.from_numpy(reader.read(rows).column(i).to_numpy(writable=True))
 
+    return values(name).numpy()
+
+
+def _suspects(
+    source: TableFeatures, rows: Frame, least: np.ndarray, greatest: np.ndarray
+) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Position, name and values, NaN where missing, of each number that may have far ones."""
+    plan, readers = source.plan, _readers_of(source)
     names = (*plan.raw, *plan.derived)
     limited = (source.arithmetic.scale.limit < LARGEST).tolist()
     inputs = set(source.arithmetic.select.tolist()) - set(plan.quantile)
@@ -149,4 +181,4 @@ def _suspects(
         name = names[i]
         bottom, top = lowest.get(name, -np.inf), highest.get(name, np.inf)
         if bottom is not None and (bottom < least[i] or top > greatest[i]):
-            yield i, name, values(name).numpy()
+            yield i, name, _values(source, rows, name)

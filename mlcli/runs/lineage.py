@@ -13,7 +13,7 @@ from mlcli.data.quality.checks import find_repeated_rows, find_shift, find_usele
 from mlcli.data.quality.sample import SAMPLED, DataFinding, draw_sample
 from mlcli.data.tables.types import Dataset, Images, Schema, Splits, Table
 from mlcli.errors import ConfigError, DataError, MlcliError, Problem, UsageError
-from mlcli.features.far_values import find_far_values, tell_far_values
+from mlcli.features.far_values import find_far_values, tell_far_values, widen
 from mlcli.io.text import counted, some_of
 from mlcli.models.task import Classification, FittedTask, Regression
 from mlcli.reporter import Reporter
@@ -63,7 +63,8 @@ def inherit_inputs(start: Start, config: Config, prepared: Prepared, task: Fitte
         values = ((one.key, *map(show_setting, reversed(one.values))) for one in changed)
         raise ConfigError([Problem(key, text.format(now, then, start.name), "--from") for key, now, then in values])
     _require_same_columns(before.features.schema, prepared.splits.train, start.name)
-    return Inputs(prepared, _as_before(before.task, task, start.name), before.features, start.name)
+    features = widen(before.features, prepared.splits.train)
+    return Inputs(prepared, _as_before(before.task, task, start.name), features, start.name)
 
 
 def _require_same_columns(schema: Schema, train: Dataset, name: str) -> None:
@@ -119,9 +120,9 @@ def _describe(task: FittedTask) -> str:
     return f"{task.kind} of {', '.join(names)} by {task.output}"
 
 
-def tell_differences(folder: Path, inputs: Inputs, reporter: Reporter) -> None:
-    """Warn of training rows that are unlike those of the model in this folder, with their columns."""
-    train, features, name = inputs.prepared.splits.train, inputs.features, inputs.parent
+def tell_differences(folder: Path, start: Start, inputs: Inputs, reporter: Reporter) -> None:
+    """Warn of training rows that are unlike those of the model, which is in this folder, with their columns."""
+    train, features, name = inputs.prepared.splits.train, start.bundle.features, start.name
     for column, count in features.unseen(train).items():
         cells = counted(count, "training cell has a category", "training cells have categories")
         reporter.warn(f"column '{column}': {cells} unknown to {name}, which its features keep as unknown")
@@ -139,7 +140,7 @@ def tell_differences(folder: Path, inputs: Inputs, reporter: Reporter) -> None:
         return
     useless = find_useless_columns(train, inputs.prepared.profile)
     ids = {column for finding in useless if finding.check == "id" for column in finding.columns}
-    for finding in _compare(before.splits, inputs.prepared.splits, ids, name or ""):
+    for finding in _compare(before.splits, inputs.prepared.splits, ids, name):
         reporter.warn(finding.text)
 
 

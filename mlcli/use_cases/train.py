@@ -67,7 +67,7 @@ def train(
     start = None if parent is None else load_start(parent)
     inputs = gather_inputs(config, reporter, prepared, _inherit(start, config))
     if start is not None and parent is not None:
-        tell_differences(parent, inputs, reporter)
+        tell_differences(parent, start, inputs, reporter)
     read = (inputs.prepared.profile["cleaning"] or {}).get("notes", ())
     for note in (*read, *rare_classes(inputs.prepared.profile)):
         reporter.say(note)

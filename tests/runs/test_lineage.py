@@ -1,10 +1,13 @@
 """A training that goes on from another: what it takes over, what it refuses, what it says of new rows."""
 
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
 
 import mlcli as package
+from tests.conftest import clear_settings
 
 N = 120
 CONFIG = """dataset: {{name: csv, path: {path}, target: y}}
@@ -27,13 +30,27 @@ def write_rows(path, seed=0, move=0.0, **columns):
     frame.with_columns(**{name: pl.Series(name, values) for name, values in columns.items()}).write_csv(path)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run `old`, its rows, and other rows."""
+    from mlcli.cli.app import main
+
+    folder = tmp_path_factory.mktemp("old")
+    for seed, name in enumerate(("old", "new")):
+        write_rows(folder / f"{name}.csv", seed)
+        (folder / f"{name}.yaml").write_text(CONFIG.format(path=f"{name}.csv", more=""))
+    with pytest.MonkeyPatch.context() as patch:
+        clear_settings(patch)
+        patch.chdir(folder)
+        with pytest.raises(SystemExit) as leaving:
+            main(["train", "old.yaml", "-q"])
+    assert not leaving.value.code
+    return folder
+
+
 @pytest.fixture
-def parent(workspace, mlcli):
-    write_rows(workspace / "old.csv")
-    write_rows(workspace / "new.csv", seed=1)
-    for name in ("old", "new"):
-        (workspace / f"{name}.yaml").write_text(CONFIG.format(path=f"{name}.csv", more=""))
-    assert mlcli("train", "old.yaml", "-q").code == 0
+def parent(workspace, trained):
+    shutil.copytree(trained, workspace, dirs_exist_ok=True)
     return workspace
 
 
@@ -108,6 +125,15 @@ def test_rows_that_have_shifted_are_told_with_their_columns(parent, mlcli):
     assert "column 'color': 72 training cells have categories unknown to old/001" in told
     (parent / "old.csv").unlink()
     assert "Not compared with the rows of old/001" in mlcli("train", "new.yaml", "--from", "old").err
+
+
+def test_values_of_either_rows_are_not_far(parent, mlcli):
+    write_rows(parent / "new.csv", seed=1, move=100.0)
+    assert "column 'size': 72 cells are far outside" in mlcli("train", "new.yaml", "--from", "old").err
+    pl.DataFrame({"size": [0.0, 100.0], "color": ["red", "blue"]}).write_csv("rows.csv")
+    assert "far outside" in mlcli("predict", "rows.csv", "--run", "old").err
+    assert "far outside" not in mlcli("predict", "rows.csv", "--run", "new").err
+    assert mlcli("train", "--resume", "new", "-q", "-S", "training.epochs=4").code == 0
 
 
 def test_rows_to_measure_on_that_were_trained_on_are_told(parent, mlcli):
