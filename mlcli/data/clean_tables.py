@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ from mlcli.data.tables.doubts import find_text_doubts, find_value_doubts
 from mlcli.data.tables.inference import infer_task
 from mlcli.data.tables.labels import LEADING_ZERO, by_value, like_known
 from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
+from mlcli.data.tables.staged import StagedRows
 from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Doubt, Kind, SourceRead, Table, TaskKind
 from mlcli.data.tables.zeros import find_zero_doubts
 from mlcli.errors import DataError
@@ -58,9 +60,9 @@ class Roles:
         return replace(self, features=tuple(name for name in self.features if name not in names))
 
 
-def assign_roles(rows: Rows, targets: tuple[str, ...], config: TableConfig) -> Roles:
+def assign_roles(rows: Rows | StagedRows, targets: tuple[str, ...], config: TableConfig) -> Roles:
     """Every column that has no other role is a feature; unknown names raise DataError."""
-    columns, label = rows.frame.columns, rows.origin.label
+    columns, label = rows.columns, rows.origin.label
     split = config.split.column
     named = {"target": targets, "split.column": [split] if split else []}
     named |= {key: getattr(config, key) for key in ("drop", "types", "dates", "numbers", "keep", "replace")}
@@ -81,19 +83,19 @@ def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
     return kinds
 
 
-def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig) -> SourceRead:
+def clean_tables(
+    raw: Rows | StagedRows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig
+) -> SourceRead:
     """Select and infer cells, infer the task, and clean; separate test rows take the columns and kinds of the others.
 
     Classes are text, whatever they were: '3', 'true'. Raises DataError where data and config do not fit.
     """
     roles = assign_roles(raw, targets, config)
     wanted = wanted_kinds(roles, config)
-    cells, plain = cells_config(config), (*targets, config.split.column or "")
-    because = "as the dataset section says"
-    selected = select_cells(raw, roles.all, cells, wanted, because, plain=plain, test=raw_test)
-    doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
-    if codes := _code_targets(raw, selected.rows, targets, config):
-        selected = select_cells(raw, roles.all, cells, {**wanted, **codes}, because, plain=plain, test=raw_test)
+    if isinstance(raw, Rows):
+        selected, doubts = _select(raw, roles, wanted, config, raw_test)
+    else:
+        selected, doubts = _select_by_column(raw, roles, wanted, config)
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)
@@ -113,6 +115,40 @@ def clean_tables(raw: Rows, raw_test: Rows | None, targets: tuple[str, ...], con
     split_key = rows.frame[roles.split] if roles.split else None
     numbers = rows.numbers.cast(pl.Int64).to_numpy() + 1
     return SourceRead(_table(rows, roles), test, task, split_key, report, numbers)
+
+
+def _select(
+    raw: Rows, roles: Roles, wanted: Mapping[str, Kind], config: TableConfig, test: Rows | None = None
+) -> tuple[Selected, tuple[Doubt, ...]]:
+    """The columns with a role, typed, and what is doubtful of them."""
+    cells, plain, because = cells_config(config), (*roles.targets, roles.split or ""), "as the dataset section says"
+    cells = replace(cells, dates={name: form for name, form in cells.dates.items() if name in raw.columns})
+    selected = select_cells(raw, roles.all, cells, wanted, because, plain=plain, test=test)
+    doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
+    if roles.targets and (codes := _code_targets(raw, selected.rows, roles.targets, config)):
+        selected = select_cells(raw, roles.all, cells, {**wanted, **codes}, because, plain=plain, test=test)
+    return selected, doubts
+
+
+def _select_by_column(
+    raw: StagedRows, roles: Roles, wanted: Mapping[str, Kind], config: TableConfig
+) -> tuple[Selected, tuple[Doubt, ...]]:
+    """`_select` of each column in turn, all targets together."""
+    blocks = [Roles((name,), (), None) for name in roles.features] + [Roles((), roles.targets, None)]
+    blocks += [Roles((), (), roles.split)] if roles.split else []
+    columns, notes, parts, doubts = list[pl.Series](), dict[str, None](), list[Selected](), list[Doubt]()
+    for block in blocks:
+        raw.spill.require_memory(len(raw), f"reading {block.all[0]!r}, a column of {len(raw):,} rows,")
+        part, found = _select(raw.read((*block.all, *config.keep)), block, wanted, config)
+        columns += map(raw.spill.keep, part.rows.frame)
+        notes |= dict.fromkeys(part.rows.notes)
+        parts.append(replace(part, rows=part.rows.with_frame(pl.DataFrame())))
+        doubts += found
+    rows = replace(parts[0].rows, frame=pl.DataFrame(columns).select(roles.all), notes=tuple(notes), spill=raw.spill)
+    joined = (ChainMap(*maps) for maps in zip(*((own.replaced, own.invalid) for own in parts), strict=True))
+    replaced, invalid = map(dict, joined)
+    words = dict(ChainMap(*(own.words for own in parts)))
+    return Selected(rows, parts[0].n_read, replaced, invalid, words), tuple(doubts)
 
 
 def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells: CellsConfig) -> Iterator[Doubt]:

@@ -22,9 +22,12 @@ from mlcli.data.readers.mnist import COLLECTIONS
 from mlcli.data.sources import read_source, source_of
 from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
+from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Dataset, Images, OutlierReport, SourceRead, Splits, Table
 from mlcli.errors import ArtefactError, DataError, ResourceError
-from mlcli.io.atomic import recover_children
+from mlcli.io import disk
+from mlcli.io.atomic import claimed, recover_children
+from mlcli.io.memory import shown_size
 from mlcli.io.network import UnreachableError
 from mlcli.io.paths import prepared_dir
 from mlcli.io.text import counted
@@ -124,28 +127,52 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     """
     config, stand_in_for = _acquire(dataset, reporter)
     source = source_of(config)
-    if not any(prepared_dir().glob(f"{_label(config)}-*")):  # before a large file is read for its fingerprint
-        source.require_memory()
+    by_column = source.can_spill and not source.fits_memory()
+    if not by_column and not any(prepared_dir().glob(f"{_label(config)}-*")):
+        source.require_memory()  # before a large file is read for its fingerprint
     content = source.content()
     read = read_source(config) if content is None else None
     marks = fingerprints(config, seed, [_hash_rows(read.rows)] if read else content or ())
     folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
     stored = _load(folder, config.split, reporter)
     if stored is None:
-        source.require_memory()
-        read = read or read_source(config)
-        splits, outliers = split_source(config, seed, read)
-        new = StoredData(splits, profile_splits(splits, read.cleaning, outliers))
-        if (moved := _moved_borders(config.split, new)) and new.profile["cleaning"] is not None:
-            new.profile["cleaning"]["notes"].append(moved)
-            reporter.say(moved)
-        _save(folder, new)
+        if by_column:
+            _prepare_by_column(config, seed, folder, reporter)
+        else:
+            source.require_memory()
+            _prepare(config, seed, folder, reporter, read or read_source(config))
     data = stored or load_prepared(folder)
     moved = _moved_borders(config.split, data)
     fingerprint = with_later(marks.data, data.splits.train, moved)
     return Prepared(
         data.splits, folder, fingerprint, marks.rows, data.profile, stored is not None, config.name, stand_in_for
     )
+
+
+def _prepare(
+    config: DatasetConfig, seed: int, folder: Path, reporter: Reporter, read: SourceRead, spill: Spill | None = None
+) -> None:
+    """Split, describe and store what was read."""
+    splits, outliers = split_source(config, seed, read, spill)
+    new = StoredData(splits, profile_splits(splits, read.cleaning, outliers))
+    if (moved := _moved_borders(config.split, new)) and new.profile["cleaning"] is not None:
+        new.profile["cleaning"]["notes"].append(moved)
+        reporter.say(moved)
+    _save(folder, new)
+
+
+def _prepare_by_column(config: DatasetConfig, seed: int, folder: Path, reporter: Reporter) -> None:
+    """`_prepare` a table that memory does not hold, by way of files beside the folder."""
+    needs = " and ".join(
+        f"{label} takes about {shown_size(size)}" for label, size, _ in source_of(config).memory_needs()
+    )
+    reporter.say(f"{needs} of memory, more than there is: it is prepared column by column, by way of files")
+    columns = folder.with_name(f"{folder.name}-columns")
+    with disk.resource_errors(columns):
+        disk.make_folder(columns.parent)
+        with claimed(columns, disk.mkdir) as temporary:
+            spill = Spill(temporary, getattr(config, "path", config.name))
+            _prepare(config, seed, folder, reporter, read_source(config, spill), spill)
 
 
 def prepare_in_memory(config: DatasetConfig, seed: int, read: SourceRead) -> Prepared:
@@ -217,21 +244,26 @@ def _save(folder: Path, data: StoredData) -> None:
         raise ResourceError(f"{error}; MLCLI_PREPARED_DIR names another folder for prepared data") from error
 
 
-def split_source(config: DatasetConfig, seed: int, read: SourceRead) -> tuple[Splits, OutlierReport | None]:
-    """The splits, and the outliers dropped from the training rows; nothing is stored."""
+def split_source(
+    config: DatasetConfig, seed: int, read: SourceRead, spill: Spill | None = None
+) -> tuple[Splits, OutlierReport | None]:
+    """The splits, and the outliers dropped from the training rows; nothing is stored.
+
+    spill : for a table that memory does not hold
+    """
     rows, classes = read.rows, None
     if read.task == "classification":
         classes = rows.labels if isinstance(rows, Images) else rows.frame[rows.targets[0].name].rank("dense").to_numpy()
     indices = split_rows(len(rows), config.split, seed, classes, read.split_key, test_given=read.test is not None)
     if isinstance(rows, Table):
         rows = replace(rows, groups=indices.groups)
-    train, outliers = take_rows(rows, indices.train), None
+    train, outliers = take_rows(rows, indices.train, spill), None
     numbers = indices.train + 1 if read.numbers is None else read.numbers[indices.train]
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers, kept = drop_outliers(train, config.outliers)
         numbers = numbers[kept]
-    test = take_rows(rows, indices.test) if read.test is None else read.test
-    splits = Splits(train, take_rows(rows, indices.valid), test, read.task, numbers)
+    test = take_rows(rows, indices.test, spill) if read.test is None else read.test
+    splits = Splits(train, take_rows(rows, indices.valid, spill), test, read.task, numbers)
     if read.task == "classification":
         _refuse_unlearned(splits)
     return splits, outliers

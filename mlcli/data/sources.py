@@ -39,6 +39,7 @@ from mlcli.data.readers.source import Source
 from mlcli.data.readers.sql import SqlSource
 from mlcli.data.readers.stl10 import Stl10Source
 from mlcli.data.tables.labels import find_label, most_similar
+from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Dataset, Images, SourceRead
 from mlcli.errors import DataError
 
@@ -66,9 +67,14 @@ def source_of(config: DatasetConfig) -> Source[Any]:
     return _SOURCES[type(config)](config)
 
 
-def read_source(config: DatasetConfig) -> SourceRead:
-    """Read and clean all rows of a dataset whose files are here; raises DataError."""
-    read = source_of(config).read()
+def read_source(config: DatasetConfig, spill: Spill | None = None) -> SourceRead:
+    """Read and clean all rows of a dataset whose files are here; raises DataError.
+
+    spill : for a table that memory does not hold
+    """
+    source = source_of(config)
+    source.spill = spill
+    read = source.read()
     keep = config.keep if isinstance(config, ImageConfig) else ()
     if not keep:
         return read

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from mlcli.config.sections.rows import SplitConfig
+from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import DataError
 from mlcli.io.text import counted
@@ -102,11 +103,12 @@ def dependent_groups(config: SplitConfig, rows: Dataset) -> np.ndarray | None:
     return rows.groups if config.by == "group" and isinstance(rows, Table) else None
 
 
-def take_rows(rows: Dataset, indices: np.ndarray) -> Dataset:
-    """The rows at these places, in this order."""
+def take_rows(rows: Dataset, indices: np.ndarray, spill: Spill | None = None) -> Dataset:
+    """The rows at these places, in this order; spill : for a table that memory does not hold."""
     if isinstance(rows, Table):
         groups = None if rows.groups is None else rows.groups[indices]
-        return replace(rows, rows=rows.frame[indices], groups=groups)
+        frame = rows.frame[indices] if spill is None else spill.at(rows.frame, indices)
+        return replace(rows, rows=frame, groups=groups)
     labels = None if rows.labels is None else rows.labels[indices]
     return Images(rows.pixels[indices], labels, rows.class_names)
 

@@ -1,6 +1,5 @@
 """Prepared datasets on disk: Parquet for tables, NumPy arrays (memory-mapped) for images, JSON for the rest."""
 
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,8 +10,8 @@ from pydantic import Field, ValidationError
 
 from mlcli.config.sections.base import Section
 from mlcli.data.profile import SPLITS, Profile
-from mlcli.data.tables.frames import PORTION
 from mlcli.data.tables.rows import DTYPES
+from mlcli.data.tables.spill import save_array, write_parquet
 from mlcli.data.tables.types import (
     CleaningReport,
     Column,
@@ -25,7 +24,6 @@ from mlcli.data.tables.types import (
     TaskKind,
 )
 from mlcli.errors import ArtefactError
-from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder, verify_folder, write_json
 from mlcli.io.json import from_json, read_json
 
@@ -71,7 +69,7 @@ def save_prepared(folder: Path, data: StoredData) -> None:
         for name in SPLITS:
             _save_rows(temporary, name, data.splits[name])
         if data.splits.numbers is not None:
-            _save_array(temporary / NUMBERS, data.splits.numbers)
+            save_array(temporary / NUMBERS, data.splits.numbers)
         write_json(temporary / "profile.json", data.profile)
         train, task = data.splits.train, data.splits.task
         described: _TableMeta | _ImagesMeta
@@ -110,22 +108,12 @@ def _refuse_outdated(meta: _Meta) -> None:
 def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
     match rows:
         case Table():
-            packed = io.BytesIO()
-            rows.frame.write_parquet(packed, compression="lz4", row_group_size=PORTION)
-            disk.write_new(folder / f"{name}.parquet", packed.getbuffer())
+            write_parquet(folder / f"{name}.parquet", rows.frame)
             if rows.groups is not None:
-                _save_array(folder / f"{name}_groups.npy", rows.groups)
+                save_array(folder / f"{name}_groups.npy", rows.groups)
         case Images():
-            _save_array(folder / f"{name}.npy", rows.pixels)
-            _save_array(folder / f"{name}_labels.npy", np.empty(0, np.int64) if rows.labels is None else rows.labels)
-
-
-def _save_array(path: Path, array: np.ndarray) -> None:
-    """Like np.save, whose errors do not say that the disk is full."""
-    contiguous = np.ascontiguousarray(array)
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(contiguous))
-    disk.write_new(path, header.getbuffer(), contiguous.reshape(-1).view(np.uint8).data)
+            save_array(folder / f"{name}.npy", rows.pixels)
+            save_array(folder / f"{name}_labels.npy", np.empty(0, np.int64) if rows.labels is None else rows.labels)
 
 
 def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) -> Dataset:

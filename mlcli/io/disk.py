@@ -2,11 +2,14 @@
 
 import contextlib
 import errno
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from typing_extensions import Buffer
 
 from mlcli.errors import ResourceError
 from mlcli.io import platform
@@ -145,6 +148,40 @@ def append(path: Path, *parts: bytes | memoryview) -> None:
 def open_end(path: Path) -> BinaryIO:
     """A file, created where missing, for `write` to add to; unbuffered, so that each write is done at once."""
     return path.open("ab", buffering=0)
+
+
+def fill_new(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Create a file that another library fills, whose own errors do not say that the disk is full."""
+    touch(path)
+    with open_end(path) as file:
+        stream = _Stream(file)
+        try:
+            fill(cast("BinaryIO", stream))
+        except Exception:
+            if stream.error is not None:
+                raise stream.error from None
+            raise
+
+
+class _Stream(io.RawIOBase):
+    """Passes on what is written, by `write`, and keeps the error of a write that failed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        content = memoryview(data)
+        try:
+            write(self._file, content)
+        except OSError as error:
+            self.error = error
+            raise
+        return len(content)
 
 
 def touch(path: Path) -> None:

@@ -58,7 +58,8 @@ def available_memory() -> Available | None:
 
 def _limits() -> Iterator[Available]:
     if setting := os.environ.get(SETTING):
-        yield Available(max(0, _read_size(setting) - _own("VmRSS")), f"{SETTING} is {setting}")
+        own = _own("RssAnon") or _own("VmRSS")  # pages of files count as free, as in a control group
+        yield Available(max(0, _read_size(setting) - own), f"{SETTING} is {setting}")
     if (free := _figures(Path("/proc/meminfo")).get("MemAvailable")) is not None:
         yield Available(free, "free on this machine")
     yield from _cgroup_limits()

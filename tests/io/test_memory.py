@@ -47,6 +47,8 @@ def test_setting_counts_what_is_taken_already(monkeypatch):
     monkeypatch.setenv("MLCLI_MEMORY", "2MB")
     files(monkeypatch, status="Name:\tpython\nVmRSS:\t    1000 kB\n")
     assert available_memory().size == 2_000_000 - 1_024_000
+    files(monkeypatch, status="VmRSS:\t 9000 kB\nRssAnon:\t 500 kB\nRssFile:\t 8500 kB\n")
+    assert available_memory().size == 2_000_000 - 512_000
     files(monkeypatch, status="VmRSS:\t    9000 kB\n")
     assert available_memory().size == 0
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,10 @@ from mlcli.data.readers.csv_header import check_top, refuse_repeated_header
 from mlcli.data.readers.csv_layout import CsvLayout, padding, refuse_lone_returns
 from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
 from mlcli.data.readers.text_file import TextFile, open_text
+from mlcli.data.tables.frames import Frame, collect, column_of, height_of
 from mlcli.data.tables.rows import BLANKS, EXACT, Origin, Rows, check_header
+from mlcli.data.tables.spill import Spill
+from mlcli.data.tables.staged import StagedRows
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
@@ -32,6 +36,9 @@ class CsvSource(FileSource[CsvConfig]):
 
     def read_file(self, path: Path) -> Rows:
         return read_delimited(open_text(path, self.config.encoding), dialect_of(self.config))
+
+    def stage_file(self, path: Path, spill: Spill) -> StagedRows:
+        return stage_delimited(open_text(path, self.config.encoding), dialect_of(self.config), spill)
 
     def memory_needs(self) -> Iterator[MemoryNeed]:
         cell_ends = (self.config.delimiter.encode(), b"\n")
@@ -52,6 +59,22 @@ def read_delimited(text: TextFile, dialect: Dialect, numbers: Collection[str] = 
 
     Raises EdgeError for lines above, below and between that are no rows, and DataError for a file that is no table.
     """
+    frame, text, line_of, notes = _read(text, dialect, numbers, None)
+    frame = collect(frame)
+    rows = Rows.read(frame, Origin(text.label, line_of), is_text=True)
+    return rows.with_frame(frame, *notes)
+
+
+def stage_delimited(text: TextFile, dialect: Dialect, spill: Spill) -> StagedRows:
+    """As `read_delimited`, with the cells in a file."""
+    frame, text, line_of, notes = _read(text, dialect, (), spill)
+    return StagedRows(frame.lazy(), Origin(text.label, line_of), is_text=True, spill=spill, notes=tuple(notes))
+
+
+def _read(
+    text: TextFile, dialect: Dialect, numbers: Collection[str], spill: Spill | None
+) -> tuple[Frame, TextFile, Callable[[int], int], list[str]]:
+    """The cells, the text that they are in, the line of a row, and notes."""
     if _JSON.match(text.buffer[:99]):
         raise DataError(f"{text.label}: is JSON, not delimited text; set dataset.name: jsonl, or name the file .jsonl")
     text, dialect, notes = split_sep(text, dialect)
@@ -69,15 +92,23 @@ def read_delimited(text: TextFile, dialect: Dialect, numbers: Collection[str] = 
     # Whether a cell may begin or end with a blank.
     has_blanks = not text.is_ascii() or any(map(text.contains, (b'"', b" ", b"\t", b"\r")))
     known = None if has_blanks else _parse_numbers(layout, names, numbers)
-    frame = _parse(layout, names, blanks) if known is None else known
-    if frame.height != n_rows:
-        raise DataError(f"{text.label}: {n_rows} rows were counted but {frame.height} parsed; the file is not regular")
-    if has_blanks:
-        frame = frame.select(pl.all().str.strip_chars(BLANKS))
-    notes += check_bottom(layout, dialect, frame)
+    frame: Frame = known if known is not None else _cells(layout, names, blanks, spill, has_blanks=has_blanks)
+    if (parsed := height_of(frame)) != n_rows:
+        raise DataError(f"{text.label}: {n_rows} rows were counted but {parsed} parsed; the file is not regular")
+    notes += check_bottom(layout, dialect, frame, n_rows)
     frame, without_names = _drop_nameless(layout, frame, width)
-    rows = Rows.read(frame, Origin(text.label, layout.line), is_text=True)
-    return rows.with_frame(frame, *notes, *without_names)
+    return frame, text, layout.line, [*notes, *without_names]
+
+
+def _cells(layout: CsvLayout, names: list[str], blanks: np.ndarray, spill: Spill | None, *, has_blanks: bool) -> Frame:
+    """All cells as text without blanks around it, in memory or in a file."""
+    stripped = pl.all().str.strip_chars(BLANKS) if has_blanks else pl.all()
+    if spill is None:
+        return _parse(layout, names, blanks).select(stripped)
+    try:
+        return spill.stage(pl.scan_csv(_source(layout, blanks), **_options(layout, names)).select(stripped))
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{layout.text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
 
 
 def _names(layout: CsvLayout, dialect: Dialect) -> list[str]:
@@ -127,25 +158,26 @@ def _count_rows(layout: CsvLayout, dialect: Dialect, names: list[str]) -> tuple[
     return n_rows, names
 
 
-def _drop_nameless(layout: CsvLayout, frame: pl.DataFrame, width: int) -> tuple[pl.DataFrame, list[str]]:
+def _drop_nameless(layout: CsvLayout, frame: Frame, width: int) -> tuple[Frame, list[str]]:
     """Without the columns that have neither a name nor a cell, and a note on them; others are an error.
 
     width : of the header
     """
-    nameless = [name for name in frame.columns if name.startswith(_NAMELESS)]
+    names = frame.collect_schema().names()
+    nameless = [name for name in names if name.startswith(_NAMELESS)]
     if not nameless:
         return frame, []
-    filled = {name for name in nameless if frame[name].cast(pl.String).fill_null("").ne("").any()}
+    filled = {name for name in nameless if column_of(frame, name).cast(pl.String).fill_null("").ne("").any()}
     if f"{_NAMELESS}{width}" in filled:
         raise DataError(
             f"{layout.text.label}:{layout.line(0)}: {width + 1} cells where the header has {width}, as in all rows; "
             "write a name for each column, or the file without row names (R: row.names = FALSE)"
         )
-    if filled == {frame.columns[0]} and _counts_rows(frame.to_series(0)):
+    if filled == {names[0]} and _counts_rows(column_of(frame, names[0])):
         note = "the first column, without a name, counts the rows, as the index of a data frame does; it is not read"
         return frame.drop(nameless), [note]
     place = f"{layout.text.label}:{layout.text.line(0)}"
-    check_header(["" if name in filled else name for name in frame.columns], place)
+    check_header(["" if name in filled else name for name in names], place)
     count = "a column is" if len(nameless) == 1 else f"{len(nameless)} columns are"
     note = f"{count} not read, without a name or a cell, as where lines end in the delimiter"
     return frame.drop(nameless), [note]
@@ -172,23 +204,28 @@ def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]
 
 
 def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Collection[str] = ()) -> pl.DataFrame:
-    text = layout.text
-    source: str | bytes
-    if blanks.size:
-        source = np.delete(text.data[: layout.end], blanks).tobytes()
-    elif text.path is None or bytes(text.buffer[layout.end :]) not in (b"", b"\n", b"\r\n"):
-        source = bytes(text.buffer[: layout.end])
-    else:
-        source = str(text.path)
     try:
-        return pl.read_csv(
-            source,
-            has_header=False,
-            skip_rows=1 if layout.header else 0,
-            schema={name: pl.Float64 if name in numbers else pl.String for name in names},
-            separator=chr(layout.delimiter),
-            quote_char='"' if layout.quoted else None,
-            glob=False,
-        )
+        return pl.read_csv(_source(layout, blanks), **_options(layout, names, numbers))
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{layout.text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
+
+
+def _source(layout: CsvLayout, blanks: np.ndarray) -> str | bytes:
+    text = layout.text
+    if blanks.size:
+        return np.delete(text.data[: layout.end], blanks).tobytes()
+    if text.path is None or bytes(text.buffer[layout.end :]) not in (b"", b"\n", b"\r\n"):
+        return bytes(text.buffer[: layout.end])
+    return str(text.path)
+
+
+def _options(layout: CsvLayout, names: list[str], numbers: Collection[str] = ()) -> dict[str, Any]:
+    """How Polars is to read the cells."""
+    return {
+        "has_header": False,
+        "skip_rows": 1 if layout.header else 0,
+        "schema": {name: pl.Float64 if name in numbers else pl.String for name in names},
+        "separator": chr(layout.delimiter),
+        "quote_char": '"' if layout.quoted else None,
+        "glob": False,
+    }

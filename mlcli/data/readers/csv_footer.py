@@ -12,6 +12,7 @@ from mlcli.data.readers.csv_dialect import Dialect, EdgeError, listed
 from mlcli.data.readers.csv_header import RULER
 from mlcli.data.readers.csv_layout import CsvLayout
 from mlcli.data.readers.text_file import TextFile
+from mlcli.data.tables.frames import Frame, collect
 from mlcli.data.tables.rows import BLANKS
 
 Cells = Sequence[str]
@@ -63,30 +64,31 @@ def _refuse_footer(text: TextFile, dialect: Dialect, place: str, what: str, n_li
     )
 
 
-def check_bottom(layout: CsvLayout, dialect: Dialect, frame: pl.DataFrame) -> list[str]:
+def check_bottom(layout: CsvLayout, dialect: Dialect, frame: Frame, n_rows: int) -> list[str]:
     """Raise EdgeError for last rows that are totals, notes or empty; a note on one that may be a total.
 
-    frame : all cells as text, or Float64
+    frame : n_rows, all cells as text, or Float64
     """
-    if dialect.skip_footer == 0 or frame.height <= _LEAST_ROWS:
+    if dialect.skip_footer == 0 or n_rows <= _LEAST_ROWS:
         return []
-    last, n_odd = _texts(frame.row(-1)), 0
+    bottom = [*map(_texts, collect(frame.slice(max(0, n_rows - _TAIL), _TAIL)).rows())]
+    last, n_odd, width = bottom[-1], 0, len(bottom[-1])
     if _is_odd(last):
-        tail = map(_texts, reversed(frame.tail(_TAIL).rows()))
-        n_odd = next((n for n, row in enumerate(tail) if not _is_odd(row)), _TAIL)
-    below = [*map(_texts, frame.tail(_TAIL).rows())] if frame.width > 1 else []
+        n_odd = next((n for n, row in enumerate(reversed(bottom)) if not _is_odd(row)), _TAIL)
+    below = bottom if width > 1 else []
     ruled = next((len(below) - at for at, row in enumerate(below) if RULER.fullmatch("".join(row))), 0)
-    first = frame.height - max(1, n_odd, ruled)
+    first = n_rows - max(1, n_odd, ruled)
     body = frame.head(first)
-    sample = body.head(min(_SAMPLE_ROWS, max(_ROWS_FOR_SUMS, _MOST_CELLS // frame.width)))
+    sample = collect(body.head(min(_SAMPLE_ROWS, max(_ROWS_FOR_SUMS, _MOST_CELLS // width))))
     if ruled or (_is_labelled_total(last, sample, body) if n_odd else _is_sum(last, sample, body)):
         begin = layout.line(first)
         n_lines = 1 + layout.text.line(layout.end) - begin
-        _refuse_footer(layout.text, dialect, f"{layout.text.label}:{begin}", listed(_texts(frame.row(first))), n_lines)
+        what = listed(_texts(collect(frame.slice(first, 1)).row(0)))
+        _refuse_footer(layout.text, dialect, f"{layout.text.label}:{begin}", what, n_lines)
     label = _label_of(last)
     if label is None or not re.fullmatch(_ONE_SUM, last[label]) or _column_has(body, label, last[label]):
         return []
-    where = f"line {layout.line(frame.height - 1)}, {listed(last)}"
+    where = f"line {layout.line(n_rows - 1)}, {listed(last)}"
     return [f"{where}, is read as a row; if it is a total, set dataset.skip_footer: 1"]
 
 
@@ -106,13 +108,17 @@ def _label_of(row: Cells) -> int | None:
     return next((at for at, cell in enumerate(row[:_MOST_LABELS]) if _TOTAL.fullmatch(cell)), None)
 
 
-def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
+def _column(body: Frame, at: int) -> pl.Series:
+    return collect(body.select(pl.nth(at))).to_series()
+
+
+def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: Frame) -> bool:
     """By a label in a column of other things, by empty cells, or by numbers that are sums, means or the largest."""
     at, given, numbers = _label_of(row), list(filter(None, row)), _numbers_of(row)
     if not given or at is None:
         return True
     recurs = _column_has(body, at, row[at])  # as a category does
-    if any(_is_near(numbers[one], body.to_series(one), mean=not recurs) for one in list(numbers)[:_MOST_SUMS]):
+    if any(_is_near(numbers[one], _column(body, one), mean=not recurs) for one in list(numbers)[:_MOST_SUMS]):
         return True
     if recurs:
         return False
@@ -128,15 +134,15 @@ def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> 
     return len(given) <= n_filled / sample.height / 2 or (largest and re.fullmatch(_ONE_SUM, row[at]) is not None)
 
 
-def _is_sum(row: Cells, sample: pl.DataFrame, body: pl.DataFrame) -> bool:
+def _is_sum(row: Cells, sample: pl.DataFrame, body: Frame) -> bool:
     """Whether all numbers of a row without a label are sums of their columns, and larger than each number in them."""
     numbers = _numbers_of(row)
     empty = len(numbers) == len([cell for cell in row if cell])
-    if len(numbers) < (1 if empty and len(row) > 1 else 2) or body.height < _ROWS_FOR_SUMS:
+    if len(numbers) < (1 if empty and len(row) > 1 else 2) or sample.height < _ROWS_FOR_SUMS:
         return False
     if not all(_exceeds(sample.to_series(at), number) for at, number in numbers.items()):
         return False
-    return all(_is_near(numbers[at], body.to_series(at), tolerance=_EXACT) for at in list(numbers)[:_MOST_SUMS])
+    return all(_is_near(numbers[at], _column(body, at), tolerance=_EXACT) for at in list(numbers)[:_MOST_SUMS])
 
 
 def _numbers_of(row: Cells) -> dict[int, float]:
@@ -165,5 +171,5 @@ def _exceeds(column: pl.Series, number: float) -> bool:
     return isinstance(largest, float) and abs(number) > largest
 
 
-def _column_has(body: pl.DataFrame, at: int, cell: str) -> bool:
-    return bool((body.to_series(at).cast(pl.String) == cell).any())
+def _column_has(body: Frame, at: int, cell: str) -> bool:
+    return bool((_column(body, at).cast(pl.String) == cell).any())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,10 @@ import polars as pl
 
 from mlcli.config.sections.dataset import ParquetConfig
 from mlcli.data.readers.source import CELL, TEXT, FileSource, MemoryNeed
+from mlcli.data.tables.frames import height_of
 from mlcli.data.tables.rows import Origin, Rows, check_header
+from mlcli.data.tables.spill import Spill
+from mlcli.data.tables.staged import StagedRows
 from mlcli.errors import DataError, ResourceError
 
 # A file of a few kilobytes can claim billions of equal cells.
@@ -27,6 +30,14 @@ class ParquetSource(FileSource[ParquetConfig]):
     def read_file(self, path: Path) -> Rows:
         return read_parquet(path)
 
+    def stage_file(self, path: Path, spill: Spill) -> StagedRows:
+        with _parquet_errors(str(path)):
+            _refuse_bomb(path, str(path))
+            frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            n_rows = height_of(frame)
+        _check_table(frame.collect_schema().names(), n_rows, str(path))
+        return StagedRows(frame, Origin(str(path)), is_text=False, spill=spill)
+
     def memory_needs(self) -> Iterator[MemoryNeed]:
         for path in self.regular_files():
             n_cells = _count_cells(path)
@@ -38,20 +49,31 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
     label = label or str(path)
     if isinstance(path, Path) and path.is_dir():
         raise DataError(f"{label}: a folder; name the file in it")
+    with _parquet_errors(label):
+        _refuse_bomb(path, label)
+        frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
+    _check_table(frame.columns, frame.height, label)
+    return Rows.read(frame, Origin(label))
+
+
+@contextmanager
+def _parquet_errors(label: str) -> Iterator[None]:
+    """Raise what Polars says of a file as a DataError or a ResourceError."""
     try:
         with contained_panics():
-            _refuse_bomb(path, label)
-            frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
+            yield
     except FileNotFoundError as error:
         raise DataError(f"{label}: no such file") from error
     except OSError as error:
         raise ResourceError(f"{label}: cannot be read: {error.strerror or error}") from error
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise DataError(f"{label}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
-    check_header(frame.columns, label)
-    if frame.height == 0:
+
+
+def _check_table(names: Sequence[str], n_rows: int, label: str) -> None:
+    check_header(names, label)
+    if n_rows == 0:
         raise DataError(f"{label}: the table has no rows")
-    return Rows.read(frame, Origin(label))
 
 
 def _refuse_bomb(path: Path | bytes, label: str) -> None:

@@ -15,12 +15,14 @@ from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, P
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers import compression
-from mlcli.data.tables.rows import Rows, join_rows
+from mlcli.data.tables.rows import Rows, StagedRows, join_rows
+from mlcli.data.tables.spill import Spill
+from mlcli.data.tables.staged import StagedRows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
 from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import resource_errors
-from mlcli.io.memory import require_memory
+from mlcli.io.memory import available_memory, require_memory
 from mlcli.io.paths import find_path, find_paths
 from mlcli.reporter import Reporter
 
@@ -53,8 +55,15 @@ class MemoryNeed(NamedTuple):
 class Source(ABC, Generic[ConfigT]):
     """A data source as it is configured."""
 
+    spill: Spill | None = None
+
     def __init__(self, config: ConfigT) -> None:
         self.config = config
+
+    @property
+    def can_spill(self) -> bool:
+        """Whether a table that memory does not hold is read column by column, once there is a `spill`."""
+        return False
 
     @abstractmethod
     def read(self) -> SourceRead:
@@ -79,6 +88,11 @@ class Source(ABC, Generic[ConfigT]):
         for label, size, basis in needs:
             require_memory(size, f"{label}: reading {basis}", _REMEDY)
         require_memory(sum(need.size for need in needs), f"reading {len(needs)} files", _REMEDY)
+
+    def fits_memory(self) -> bool:
+        """Whether reading needs no more memory than there is."""
+        available = available_memory()
+        return available is None or sum(need.size for need in self.memory_needs()) <= available.size
 
     def is_available(self) -> bool:
         """Whether its files are on this machine, or it needs none; a database on a server counts as available."""
@@ -107,6 +121,16 @@ class FileSource(Source[FileConfigT]):
     def read_file(self, path: Path) -> Rows:
         """All rows of one file."""
 
+    def stage_file(self, path: Path, spill: Spill) -> StagedRows:
+        """The same in a file of which columns can be read one by one."""
+        raise NotImplementedError
+
+    @property
+    def can_spill(self) -> bool:
+        own = type(self).stage_file is not FileSource.stage_file
+        plain = self.config.test_path is None and self.config.outliers.name == "none"
+        return own and plain and len(self.files()) == 1
+
     def files(self) -> tuple[Path, ...]:
         paths = filter(None, (self.config.path, self.config.test_path))
         return tuple(one for path in paths for one in find_paths(path, self.config.origin))
@@ -118,7 +142,8 @@ class FileSource(Source[FileConfigT]):
     def read(self) -> SourceRead:
         config = self.config
         test = self.read_files(config.test_path) if config.test_path else None
-        return clean_tables(self.read_files(config.path), test, config.target_names, config)
+        rows = self.read_files(config.path) if self.spill is None else self.stage_file(self.files()[0], self.spill)
+        return clean_tables(rows, test, config.target_names, config)
 
 
 def find_files(origin: str | None, *paths: str | None) -> tuple[Path, ...]:

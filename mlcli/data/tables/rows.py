@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
 from mlcli.io.text import shown, suggestion
@@ -72,6 +73,7 @@ class Rows:
     numbers : UInt32, the row in the source (from 0) of each row of frame
     notes   : how the rows were read, for the report
     rounded : the first row and number by column in which reading changed a whole number beyond EXACT
+    spill   : where columns are kept that memory does not hold; None for rows in memory
     """
 
     frame: pl.DataFrame
@@ -80,14 +82,21 @@ class Rows:
     numbers: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt32))
     notes: tuple[str, ...] = ()
     rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    spill: Spill | None = None
 
     @classmethod
-    def read(cls, frame: pl.DataFrame, origin: Origin, *, is_text: bool = False) -> Rows:
+    def read(cls, frame: pl.DataFrame, origin: Origin, *, is_text: bool = False, spill: Spill | None = None) -> Rows:
         """All rows of a source, numbered in order."""
-        return cls(frame, origin, is_text, pl.int_range(0, frame.height, dtype=pl.UInt32, eager=True))
+        numbers = pl.int_range(0, frame.height, dtype=pl.UInt32, eager=True)
+        return cls(frame, origin, is_text, numbers, spill=spill)
 
     def __len__(self) -> int:
         return self.frame.height
+
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+        return self.frame.columns
 
     def place(self, row: int) -> str:
         """`file:line` or `file: row n` of the row at this position in frame."""
@@ -102,7 +111,8 @@ class Rows:
 
     def where(self, mask: pl.Series) -> Rows:
         """The rows where mask is true."""
-        return replace(self, frame=self.frame.filter(mask), numbers=self.numbers.filter(mask))
+        frame = self.frame.filter(mask) if self.spill is None else self.spill.where(self.frame, mask)
+        return replace(self, frame=frame, numbers=self.numbers.filter(mask))
 
     def with_frame(self, frame: pl.DataFrame, *notes: str) -> Rows:
         """The same rows with other columns, and notes about them."""

@@ -1,0 +1,81 @@
+"""Columns of a table that memory does not hold: read one at a time, and kept in files from which they are mapped."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mlcli.data.tables.frames import PORTION
+from mlcli.io import disk
+from mlcli.io.memory import require_memory
+
+# Measured: what reading, typing and dropping rows of one column takes a row, text of a dozen letters being the most.
+ROW = 80
+_MAPPED = (pl.Float64, pl.Datetime("us"))
+
+
+class Spill:
+    """Files of columns in a folder, which is deleted after them.
+
+    Numbers and dates of which none is missing are mapped; other columns stay in memory: text takes 16 bytes a row and
+    the letters beyond twelve, numbers of which some are missing 8.
+
+    label : of the table, for messages
+    """
+
+    def __init__(self, folder: Path, label: str) -> None:
+        self._folder = folder
+        self._label = label
+        self._numbers = itertools.count(1)
+
+    def stage(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The same rows in a file of which columns can be read one by one; they go through memory in portions."""
+        path = self._new("arrow")
+        disk.fill_new(path, lambda file: rows.sink_ipc(file, compression="lz4"))
+        return pl.scan_ipc(path, glob=False)
+
+    def keep(self, column: pl.Series) -> pl.Series:
+        """The same column, mapped from a file where it can be."""
+        if column.dtype not in _MAPPED or column.null_count() or not len(column):
+            return column
+        path = self._new("npy")
+        save_array(path, column.rechunk().to_physical().to_numpy())
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        return pl.Series(column.name, mapped).cast(column.dtype)
+
+    def where(self, frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+        """The rows where mask is true."""
+        return self._by_column(column.filter(mask) for column in frame)
+
+    def at(self, frame: pl.DataFrame, places: np.ndarray) -> pl.DataFrame:
+        """The rows at these places, in this order."""
+        return self._by_column(column.gather(places) for column in frame)
+
+    def require_memory(self, n_rows: int, what: str) -> None:
+        """Raise ResourceError where memory does not hold what reading one more column of n_rows takes."""
+        remedy = "drop columns of text that are not needed (dataset.drop), or use a machine with more memory"
+        require_memory(ROW * n_rows, f"{self._label}: {what}", remedy)
+
+    def _by_column(self, columns: Iterator[pl.Series]) -> pl.DataFrame:
+        return pl.DataFrame([self.keep(column) for column in columns])
+
+    def _new(self, ending: str) -> Path:
+        return self._folder / f"{next(self._numbers)}.{ending}"
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Like np.save, whose errors do not say that the disk is full."""
+    contiguous = np.ascontiguousarray(array)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(contiguous))
+    disk.write_new(path, header.getbuffer(), contiguous.reshape(-1).view(np.uint8).data)
+
+
+def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """A new file of the rows, in groups of PORTION; raises OSError as `disk.write_new` does."""
+    disk.fill_new(path, lambda file: frame.write_parquet(file, compression="lz4", row_group_size=PORTION))
