@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
+# Scores that a card shows; `scores` has all.
+CARD_SCORES = 6
+
 
 class Warner(Silent):
     """A Reporter that warns as Python does, by `MlcliWarning`, in the line that called mlcli."""
@@ -168,7 +171,7 @@ class Model:
             created=str(facts.get("created", ""))[:10],
             version=facts.get("versions", {}).get("mlcli", ""),
             stand_in_for=facts.get("stand_in_for"),
-            metrics=list(dict.fromkeys(name for own in self.scores.values() for name in own)),
+            metrics=list(dict.fromkeys(name for own in self.scores.values() for name in own))[:CARD_SCORES],
         )
 
 

@@ -15,7 +15,7 @@ from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, P
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers import compression
-from mlcli.data.tables.rows import Rows, StagedRows, join_rows
+from mlcli.data.tables.rows import Rows, join_rows
 from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.staged import StagedRows
 from mlcli.data.tables.types import SourceRead
