@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.loading.dump import plain_section
+from mlcli.data.profile import SPLITS
 from mlcli.data.tables.types import Kind
 from mlcli.errors import MlcliWarning, UsageError
 from mlcli.evaluation.answers import predict_rows
@@ -122,9 +123,9 @@ class Model:
 
     @property
     def scores(self) -> dict[str, dict[str, float | None]]:
-        """Loss and metrics on the training and the validation rows; and, once evaluated, on the rows of that split."""
+        """Loss and metrics on the training and the validation rows; and those that `mlcli evaluate` has measured."""
         facts = self._bundle.facts
-        found = {name: dict(facts[name]) for name in ("train", "valid") if facts.get(name)}
+        found: dict[str, dict[str, Any]] = {name: dict(facts[name]) for name in SPLITS if facts.get(name)}
         if self._measured is not None:
             own = {score.name: score.value for score in self._measured.scores}
             found[self._measured.split] = {**found.get(self._measured.split, {}), **own}

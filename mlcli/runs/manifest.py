@@ -78,9 +78,10 @@ class RunManifest:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Versions, platform and device, on which the run's numbers depend as well."""
+        """Versions, platform, device and first weights, on which the run's numbers depend as well."""
         device = {"device": self.device, "threads": self.threads, "precision": self.precision}
-        return {**self.versions, "platform": self.platform, **device}
+        first = {"parent": self.parent} if self.parent else {}
+        return {**self.versions, "platform": self.platform, **device, **first}
 
 
 def manifest_from_json(value: object, place: object) -> RunManifest:

@@ -64,6 +64,8 @@ def test_it_starts_from_the_weights_and_the_fitted_numbers(parent, mlcli):
     assert "  from old/001 · just now" in mlcli("runs").out
     assert mlcli("train", "--from", "old", "-q").code == 0
     assert mlcli("runs", "--json").json["runs"][0]["run"] == "old/002"
+    compared = mlcli("runs", "compare", "old/001", "old/002", "--json").json
+    assert compared["environment"] == [{"key": "parent", "values": [None, "old/001"], "set": [False, True]}]
     again = mlcli("evaluate", "new", "-S", "evaluation.seeds=2")
     assert (again.code, "started from the weights of old/001" in again.err) == (2, True)
 

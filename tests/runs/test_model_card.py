@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
+import mlcli as package
 from mlcli.runs.bundle import load_bundle, note_scores
 from mlcli.runs.folder import find_run
 
@@ -48,6 +49,9 @@ def test_scores_of_the_test_rows_are_added_by_evaluate(iris, mlcli):
     of_test = next(one for one in head["model-index"][0]["results"] if one["dataset"]["split"] == "test")
     assert {one["type"]: one["value"] for one in of_test["metrics"]} == {k: own["value"] for k, own in told.items()}
     assert "not been evaluated" not in body
+    (iris / "model").rename("elsewhere")
+    assert package.load("elsewhere").scores["test"]["accuracy"] == told["accuracy"]["value"]
+    (iris.parent.parent.parent / "elsewhere").rename(iris / "model")
     assert (iris / "model/weights.safetensors").read_bytes() == before["weights.safetensors"]
     run = find_run("iris")
     with run.lock():
