@@ -44,6 +44,8 @@ KEYS = {
     "patience": "training.early_stopping.patience",
     "valid": "dataset.split.valid",
 }
+# Keys that have no meaning without a file.
+OF_FILES = {f"dataset.{key}" for key in ("name", "path", "test_path", "target", "task", "origin")}
 # What `dataset.path` of a model says whose rows came from no file.
 IN_MEMORY = "(in memory)"
 
@@ -125,13 +127,12 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
             "types": {targets[0]: "category"} if self._task == "classification" else {},
             "split": {"test": 0, "valid": 0},
         }
-        values: dict[str, JsonValue] = {
-            key: getattr(self, own) for own, key in KEYS.items() if getattr(self, own) is not None
-        }
-        values = {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
-        values["model.hidden"] = [int(units) for units in self.hidden]
-        values["seed"] = int(seed)
-        return override_config(make_config({"dataset": dataset}, name, name), {**values, **(self.settings or {})})
+        given = {key: getattr(self, own) for own, key in KEYS.items() if getattr(self, own) is not None}
+        settings = {**given, "seed": int(seed), **(self.settings or {})}
+        if unused := sorted(OF_FILES & settings.keys()):
+            raise DataError(f"settings: {unused[0]} is for rows that are read, and `fit` is given them; leave it out")
+        values = {key: _plain(value) for key, value in settings.items()}
+        return override_config(make_config({"dataset": dataset}, name, name), values, source=name)
 
     def _fit(self, frame: pl.DataFrame, answers: Sequence[pl.Series], *, warns: bool) -> Model:
         """Train; `model_`, `n_iter_` and `loss_curve_` are what comes of it."""
@@ -255,6 +256,14 @@ class MlpRegressor(RegressorMixin, _Mlp):  # type: ignore[misc]
         with _as_value_errors():
             numbers: NDArray[np.float64] = self.model_.predict(self._to_frame(X, reset=False))
         return numbers
+
+
+def _plain(value: Any) -> JsonValue:  # noqa: ANN401
+    """Python's value of NumPy's, and lists of sequences."""
+    if isinstance(value, tuple | list | np.ndarray):
+        return [_plain(one) for one in value]
+    plain: JsonValue = value.item() if isinstance(value, np.generic) else value
+    return plain
 
 
 def _require_y(estimator: _Mlp, y: Any) -> None:  # noqa: ANN401

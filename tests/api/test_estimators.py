@@ -124,7 +124,10 @@ def test_several_numbers_are_predicted_together():
 @pytest.mark.parametrize(
     ("parameters", "y", "told", "cause"),
     [
-        ({"lr": -1.0}, Y, "optimizer.lr.*must be a number > 0", ConfigError),
+        ({"lr": -1.0}, Y, "MlpClassifier optimizer.lr=-1.0 .*must be a number > 0", ConfigError),
+        ({"hidden": 5}, Y, "model.hidden: must be", ConfigError),
+        ({"hidden": (5.5,)}, Y, "model.hidden", ConfigError),
+        ({"settings": {"dataset.path": "x.csv"}}, Y, "dataset.path is for rows that are read", DataError),
         ({"patience": 3}, Y, "early_stopping.*needs validation rows", ConfigError),
         ({"settings": {"modle.hidden": [3]}}, Y, "did you mean 'model'", ConfigError),
         ({}, np.zeros(150), "y has one class", DataError),

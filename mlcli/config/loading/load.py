@@ -80,18 +80,21 @@ def read_resolved(path: Path, overrides: Sequence[str] = (), reporter: Reporter 
         return build_config(tree)
 
 
-def override_config(config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = ()) -> Config:
+def override_config(
+    config: Config, values: Mapping[str, JsonValue], without: Iterable[str] = (), source: str = "override"
+) -> Config:
     """Configuration with other values at dotted keys, and without some keys, validated as a file is.
 
     A key that equals its default counts as not set: another optimizer.name has that optimizer's own defaults,
-    and is refused when a key that differs from its default does not exist there. Raises ConfigError.
+    and is refused when a key that differs from its default does not exist there. Raises ConfigError, whose messages
+    begin with `source`.
     """
     written = changes_of(config)
     for key in without:
         written = without_value(written, read_key(key))
-    tree = Tree(written, {(): Place("override")})
+    tree = Tree(written, {(): Place(source)})
     for key, value in values.items():
-        place = Place(f"override {key}={value}")
+        place = Place(f"{source} {key}={value}")
         try:
             tree = tree.with_value(read_key(key), freeze(value), place)
         except ValueError as error:
