@@ -89,6 +89,20 @@ def trained_iris(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server for the session, of Debian's package."""
+    from tests.postgres import PROGRAMS, PostgresServer
+
+    if PROGRAMS is None:
+        pytest.skip("needs PostgreSQL: apt-get install postgresql")
+    for package in ("sqlalchemy", "psycopg"):
+        pytest.importorskip(package)
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command left: exit code and both streams."""

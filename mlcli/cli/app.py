@@ -83,6 +83,7 @@ STEPS: dict[Callable[..., None], str] = {
         "improve configs/adult.yaml --trials 20",
         "improve --timeout 300 --ensemble 8",
         "improve iris/001 --diagnose --apply",
+        "improve configs/adult.yaml --status",
     ),
     predict: examples("predict new.csv -o out.csv", "predict - < new.csv", "predict digit.png --run mnist", "predict"),
 }

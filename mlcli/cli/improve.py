@@ -32,6 +32,9 @@ def improve(
     jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train in parallel.")] = 1,
     worker: Annotated[str | None, typer.Option(hidden=True)] = None,
     diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only, without a search.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Show the search's trials, also those that run elsewhere, and leave.")
+    ] = False,
     apply: Annotated[
         bool, typer.Option("--apply", help="Write the next config as NAME-next.yaml, with comments on the changes.")
     ] = False,
@@ -45,6 +48,12 @@ def improve(
     begun = time.monotonic()
     with Session(as_json, quiet, verbose) as session:
         config, run = session.config_or_run(target, sets)
+        if status:
+            from mlcli.terminal.search_status import show_statuses
+            from mlcli.use_cases.improve import search_status
+
+            session.finish(search_status(config), show_statuses)
+            return
         from mlcli.io.signals import Interruption
         from mlcli.search.workers import WorkerTask
         from mlcli.terminal.improve import show_improved

@@ -52,13 +52,13 @@ def places(size: int, port: int) -> list[dict[str, str]]:
     return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(1, size)]
 
 
-def stall_seconds() -> float:
+def stall_seconds(usual: float = 300.0) -> float:
     """Seconds after which a process that does not answer is given up: MLCLI_STALL_SECONDS. Raises UsageError."""
-    text = os.environ.get("MLCLI_STALL_SECONDS") or "300"
+    text = os.environ.get("MLCLI_STALL_SECONDS") or f"{usual:g}"
     with contextlib.suppress(ValueError):
         if 0 < (seconds := float(text)) < math.inf:
             return seconds
-    raise UsageError(f"MLCLI_STALL_SECONDS is {text!r:.40}; set it to a number of seconds, such as 300")
+    raise UsageError(f"MLCLI_STALL_SECONDS is {text!r:.40}; set it to a number of seconds, such as {usual:g}")
 
 
 def stay_on_loopback() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from urllib.parse import quote
 
 # C0 and C1 controls (ESC and CSI start commands), line and paragraph ends, marks that turn the writing direction
 # so that text reads as another, and halves of surrogate pairs, which cannot be written at all.
@@ -23,6 +24,23 @@ ENCODINGS = (
 )
 # They encode names of hosts, or what Python writes, or nothing.
 _NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+
+
+# In a URL: a password behind the user's name, or as an option, that is not an environment variable's.
+_PASSWORD = re.compile(r"(://[^:/@]*:)(?!\$\{\w+\}@).+@|([?&](?:ssl)?passw(?:or)?d=)(?!\$\{\w+\}(?:&|$))[^&]+")
+HIDDEN = "***"
+
+
+def hide_password(text: str) -> str:
+    """A text without the password that is written in a URL; `${NAME}` stays."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}{HIDDEN}@" if found[1] else f"{found[2]}{HIDDEN}", text)
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """The first line of a message without these texts, plain or percent-encoded."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, HIDDEN).replace(quote(secret, safe=""), HIDDEN)
+    return text.splitlines()[0] if text else "no reason given"
 
 
 def is_encoding(name: str) -> bool:

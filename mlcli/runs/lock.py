@@ -33,15 +33,19 @@ def held_lock(path: Path, label: str) -> Iterator[None]:
     """
     with _opened(path) as descriptor:
         _take(descriptor, path, label)
-        # Program and sub-command only: the rest may hold private paths and names.
-        command = " ".join(Path(word).name for word in sys.argv[:2])
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now(), "command": command}
         with resource_errors(path):
-            disk.overwrite(descriptor, json.dumps(holder).encode())
+            disk.overwrite(descriptor, json.dumps(this_process()).encode())
         try:
             yield
         finally:
             disk.overwrite(descriptor, b"")
+
+
+def this_process() -> dict[str, Any]:
+    """What names this process to others, with the time."""
+    # Program and sub-command only: the rest may hold private paths and names.
+    command = " ".join(Path(word).name for word in sys.argv[:2])
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now(), "command": command}
 
 
 def seems_held(path: Path) -> bool:

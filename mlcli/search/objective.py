@@ -12,6 +12,7 @@ from torch import Tensor
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Metric
 from mlcli.evaluation.cross_validation import Folds
+from mlcli.evaluation.out_of_fold import member_config
 from mlcli.metrics.measure import metric_names, rare_metrics
 from mlcli.metrics.scorer import QUICK, measure_outputs
 from mlcli.models.task import Classification, FittedTask, Predictions
@@ -232,3 +233,9 @@ def judge_by_folds(trial: Trial, predictions: Predictions, folds: Folds, metric:
         return replace(trial, state="failed", score=None, reason=f"{metric} over the folds is not a finite number")
     total_seconds = round(trial.seconds + seconds, 3)
     return replace(trial, score=score, metrics={**(trial.metrics or {}), metric: score}, seconds=total_seconds)
+
+
+def plain_config(config: Config) -> Config:
+    """A single network's, whose probabilities are those of its outputs, as they are compared afterwards."""
+    evaluation = config.evaluation.model_copy(update={"calibration": "none"})
+    return member_config(config, 0).model_copy(update={"evaluation": evaluation})

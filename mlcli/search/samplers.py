@@ -76,7 +76,8 @@ class GridSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:  # noqa: ANN401 (a value of its distribution)
         if trial.number not in self.chosen:
-            self.chosen[trial.number] = self.untried(study)[0]
+            # Other processes may have taken the last one; the study then drops this trial.
+            self.chosen[trial.number] = (self.untried(study) or self.grid)[0]
         return self.chosen[trial.number][param_name]
 
     def untried(self, study: Study) -> list[dict[str, Any]]:

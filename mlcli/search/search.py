@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import torch
 
@@ -18,14 +18,13 @@ from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
-from mlcli.evaluation.out_of_fold import member_config
 from mlcli.search.budget import START, Budget
 from mlcli.search.ensemble import plan_members
-from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, train_trial
+from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, plain_config, train_trial
 from mlcli.search.space import config_with, recipes
-from mlcli.search.storage import HEARTBEAT, ModelCache
+from mlcli.search.storage import ModelCache
 from mlcli.search.study import AskedTrial, Study
-from mlcli.search.trial import Trial, best_trial, distinct_trials, rank_trials, start_trial
+from mlcli.search.trial import Origin, Trial, best_trial, distinct_trials, rank_trials, start_trial
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.state import TrainingState
@@ -34,8 +33,8 @@ from mlcli.training.state import TrainingState
 COMPARABLE = ("model.", "optimizer.", "training.")
 # Time kept for the ensemble, as a multiple of what its trials' trainings took; at most this share of the timeout.
 RESERVE, RESERVED = 1.1, 0.6
-# Seconds between two readings of the study during a training.
-POLL_SECONDS = 1.0
+# Seconds between two readings of the study during a training, of a folder and of a database.
+POLL_SECONDS, SHARED_SECONDS = 1.0, 10.0
 
 
 class SearchCallback(Callback):
@@ -135,14 +134,20 @@ class Search:
         self._available, self._planned = self.seconds_left(), (0, [], 0.0)
         for callback in self.callbacks:
             callback.on_search(self.trials, self.context.metric, self.budget)
-        while not self.study.exhausted and not stopped():
-            if len(self.trials) + self.study.n_running() >= self.budget.trials:
-                break
-            for callback in self.callbacks:
-                callback.on_trial_start(len(self.trials) + 1, self.budget)
-            if not self._run_trial(*self._next_trial(), stopped, interrupted):
+        self.poll()
+        while not stopped():
+            if self.study.exhausted or len(self.trials) + self.study.n_running >= self.budget.trials:
+                if not self._awaits_others:
+                    break
+                time.sleep(POLL_SECONDS)
+            elif (begun := self._begin_trial()) and not self._run_trial(*begun, stopped, interrupted):
                 break
             self.poll()
+
+    @property
+    def _awaits_others(self) -> bool:
+        """Whether trials of other machines are to end, of which a process may die: this one then takes its place."""
+        return self.study.shared and self.study.n_running > 0 and len(self.trials) < self.budget.trials
 
     @property
     def fewer_epochs(self) -> dict[str, JsonValue]:
@@ -156,15 +161,20 @@ class Search:
         """Until the deadline."""
         return self.deadline - time.monotonic()
 
-    def poll(self) -> None:
-        """Read the trials that have ended since, here or in other processes."""
-        for trial in self.study.trials()[len(self.trials) :]:
+    def poll(self, patience: float | None = None) -> None:
+        """Read the trials that have ended since, here or in other processes; patience as in `Study.trials`."""
+        for trial in self.study.trials(patience)[len(self.trials) :]:
             self.trials.append(trial)
             best = best_trial(self.trials, self.context.metric)
             for callback in self.callbacks:
                 callback.on_trial_end(trial, best, self.budget)
         for callback in self.callbacks:
-            callback.on_poll(self.study.n_running())
+            callback.on_poll(self.study.n_running)
+
+    def _glance(self) -> None:
+        """Poll during a training, which does not wait for a database that is away."""
+        with suppress(ResourceError):
+            self.poll(patience=0.0)
 
     def reserve(self) -> float:
         """Seconds kept for what comes later: for other trials while the start is trained, then for the ensemble.
@@ -198,59 +208,56 @@ class Search:
             return needed if needed <= self.seconds_left() else 0.0
         return min(needed, RESERVED * timeout)
 
-    def _next_trial(self) -> tuple[Trial, AskedTrial | None]:
-        """The next trial before its training, with the sampler's proposal, or None."""
-        number, origins = len(self.trials) + 1, {trial.origin for trial in self.trials}
+    def _begin_trial(self) -> tuple[Trial, AskedTrial] | None:
+        """The next trial before its training; None where other processes came first."""
+        number, limit = len(self.trials) + 1, self.budget.trials
+        for callback in self.callbacks:
+            callback.on_trial_start(number, self.budget)
+        for planned, origin, values in self._planned_trials() if self.leads else ():
+            if planned not in self.study.planned:
+                asked = self.study.begin(planned, values, limit)
+                return (Trial(number, origin, values, "failed"), asked) if asked else None
+        if (asked := self.study.ask(number - 1, limit)) is None:
+            return None
+        return Trial(number, "search", {**asked.values, **self.fewer_epochs}, "failed"), asked
+
+    def _planned_trials(self) -> Iterator[tuple[str, Origin, dict[str, JsonValue]]]:
+        """Name, origin and values of what is tried once each, by the first to come, before the sampler's proposals."""
         fewer = self.fewer_epochs
-        if self.leads and "start" not in origins:
-            return Trial(number, "start", {}, "failed"), None
-        if self.leads and "remedy" not in origins:
-            values = fewer or recommended_values(self.context.start, self.findings)
-            if values:
-                return Trial(number, "remedy", values, "failed"), None
-        tried = sum(trial.origin == "recipe" for trial in self.trials)
-        if self.leads and tried < len(self.recipes):
-            return Trial(number, "recipe", {**self.recipes[tried], **fewer}, "failed"), None
-        asked = self.study.ask(len(self.trials))
-        return Trial(number, "search", {**asked.values, **fewer}, "failed"), asked
+        yield "start", "start", {}
+        if values := fewer or recommended_values(self.context.start, self.findings):
+            yield "remedy", "remedy", values
+        yield from ((f"recipe {place}", "recipe", {**values, **fewer}) for place, values in enumerate(self.recipes))
 
     def _run_trial(
-        self, blank: Trial, asked: AskedTrial | None, stopped: Callable[[], bool], interrupted: Callable[[], bool]
+        self, blank: Trial, asked: AskedTrial, stopped: Callable[[], bool], interrupted: Callable[[], bool]
     ) -> bool:
         """Train a trial and store the result; False when it was interrupted, which leaves no trace."""
-        config = self.context.start
         trial: Trial | None
-        try:
-            config = config_with(config, blank.values)
-            trial = self._train(blank, config, asked, stopped, interrupted)
-        except (ConfigError, DataError, ResourceError, MemoryError, RuntimeError) as error:
-            if blank.origin == "start" or not _is_the_trials_fault(error):
-                raise
-            trial = replace(blank, reason=str(error) or "out of memory")
-        if trial is not None:
-            self.study.store(trial, config, asked)
-        elif asked is not None:
-            self.study.drop(asked)
+        with self.study.signs_of_life(asked):
+            try:
+                config = config_with(self.context.start, blank.values)
+                trial = self._train(blank, config, stopped, interrupted)
+            except (ConfigError, DataError, ResourceError, MemoryError, RuntimeError) as error:
+                if blank.origin == "start" or not _is_the_trials_fault(error):
+                    raise
+                trial = replace(blank, reason=str(error) or "out of memory")
+            if trial is None:
+                self.study.drop(asked)
+            else:
+                self.study.store(trial, asked)
         return trial is not None
 
     def _train(
-        self,
-        blank: Trial,
-        config: Config,
-        asked: AskedTrial | None,
-        stopped: Callable[[], bool],
-        interrupted: Callable[[], bool],
+        self, blank: Trial, config: Config, stopped: Callable[[], bool], interrupted: Callable[[], bool]
     ) -> Trial | None:
         """The trial with its result; None when it was interrupted.
 
         A trial that the timeout stops counts as pruned, with the score it had reached.
         """
         callbacks: list[Callback] = [*self.callbacks]
-        if asked is not None:
-            self.study.record_heartbeat(asked)
-            callbacks.append(Periodic(partial(self.study.record_heartbeat, asked), HEARTBEAT))
         if self.callbacks and (self.budget.jobs > 1 or self.study.shared):
-            callbacks.append(Periodic(self.poll, POLL_SECONDS))
+            callbacks.append(Periodic(self._glance, SHARED_SECONDS if self.study.shared else POLL_SECONDS))
         trial_run = train_trial(self.context, config, self.trials, callbacks, stopped)
         late, is_start = trial_run.trained.stopped == "interrupted", blank.origin == "start"
         if late and (interrupted() or not trial_run.trained.state.best_epoch):
@@ -285,12 +292,6 @@ class Search:
         if trial.origin == "start" or scored in rank_trials([*self.trials, scored], self.context.metric)[:1]:
             self.model_cache.put_fold_outputs(trial.values, folds.outputs_of(predictions))
         return scored
-
-
-def plain_config(config: Config) -> Config:
-    """A single network's, whose probabilities are those of its outputs, as they are compared afterwards."""
-    evaluation = config.evaluation.model_copy(update={"calibration": "none"})
-    return member_config(config, 0).model_copy(update={"evaluation": evaluation})
 
 
 def _is_the_trials_fault(error: Exception) -> bool:

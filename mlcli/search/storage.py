@@ -9,37 +9,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from torch import Tensor
 
 from mlcli.config.tree import JsonValue
-from mlcli.errors import ArtefactError, UsageError
+from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder, recover_folder, verify_folder, write_file, write_json
 from mlcli.io.disk import locked_folder, make_folder, resource_errors
 from mlcli.io.json import from_json, read_json, read_limited, strict_json
-from mlcli.io.network import fill_variables, offline
-from mlcli.io.paths import runs_dir
 from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.search.database import open_database
 from mlcli.training.state import EpochRecord
-
-if TYPE_CHECKING:
-    import sqlalchemy
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LIMIT = 256 << 20
-# Seconds between heartbeats, and after which a trial without one has failed.
-HEARTBEAT, GRACE = 10, 120
-ATTEMPTS, PAUSE = 4, 0.3
 # Kinds of the cache's folders, and their files.
 KIND = "kept network"
 HISTORY, TENSORS = "history.json", "network.safetensors"
@@ -69,7 +61,7 @@ def open_storage(place: Path, url: str | None, repair: bool) -> tuple[BaseStorag
     repair : cut off a last line that a crash left unfinished; only while no other process has the journal open
     """
     if url is not None:
-        return _database(url), f"{place.parent.parent.name}/{place.parent.name}"
+        return open_database(url), f"{place.parent.parent.name}/{place.parent.name}"
     make_folder(place.parent)
     if repair and place.exists():
         content = read_limited(place, JOURNAL_LIMIT)
@@ -78,51 +70,6 @@ def open_storage(place: Path, url: str | None, repair: bool) -> tuple[BaseStorag
             write_file(place, whole)
     lock: Any = _FolderLock(place.parent)  # Optuna does not export the type
     return JournalStorage(JournalFileBackend(str(place), lock_obj=lock)), "improve"
-
-
-def _database(template: str) -> BaseStorage:
-    """Optuna's tables in a database. Raises UsageError, which shows no password."""
-    try:
-        import sqlalchemy
-    except ImportError as error:
-        raise UsageError(
-            "improve.storage needs SQLAlchemy, which is not installed; run: pip install 'mlcli[sql]'"
-        ) from error
-    try:
-        url = sqlalchemy.make_url(fill_variables(template, "improve.storage", UsageError, encoded=True))
-        _require_reach(url)
-        return _with_tables(url.render_as_string(hide_password=False))
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
-        kind = type(getattr(error, "orig", None) or error).__name__
-        raise UsageError(
-            f"improve.storage: {template.partition('://')[0]}://… cannot be used ({kind}); check address, name and "
-            "password, and that its driver is installed"
-        ) from None
-
-
-def _require_reach(url: sqlalchemy.URL) -> None:
-    """Raise UsageError for a file that a configuration may not write to, and for a server while offline."""
-    if url.get_backend_name() != "sqlite":
-        if offline():
-            raise UsageError("improve.storage: no database server is contacted while MLCLI_OFFLINE is set")
-        return
-    own = (Path(), runs_dir())
-    if url.database and not any(Path(url.database).resolve().is_relative_to(folder.resolve()) for folder in own):
-        raise UsageError(
-            f"improve.storage: '{url.database}' is outside the working directory and the runs folder, the only places "
-            "that a configuration may write to; start mlcli in the file's folder"
-        )
-
-
-def _with_tables(url: str) -> BaseStorage:
-    """The database; tries again where another machine is creating the tables."""
-    from sqlalchemy.exc import DBAPIError
-
-    for _ in range(ATTEMPTS):
-        with contextlib.suppress(DBAPIError):
-            return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
-        time.sleep(PAUSE)
-    return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from mlcli.io.text import counted
 from mlcli.metrics.catalog import beats, higher_is_better
 
 TrialState = Literal["complete", "pruned", "failed"]
+Origin = Literal["start", "remedy", "recipe", "search"]
 
 # An ensemble's members come from so many trials, which differ in one of these keys.
 CONFIGURATIONS = 4
@@ -36,7 +37,7 @@ class Trial:
     """
 
     number: int
-    origin: Literal["start", "remedy", "recipe", "search"]
+    origin: Origin
     values: dict[str, Any]
     state: TrialState
     score: float | None = None

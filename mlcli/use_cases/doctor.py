@@ -36,7 +36,7 @@ from mlcli.training.loop import new_state, score, train_model
 
 PACKAGES = (
     *("mlcli", "torch", "numpy", "polars", "scikit-learn", "scipy", "pydantic", "typer", "rich", "safetensors"),
-    *("matplotlib", "optuna", "jinja2", "pillow", "pyyaml", "sqlalchemy"),
+    *("matplotlib", "optuna", "jinja2", "pillow", "pyyaml", "sqlalchemy", "psycopg"),
 )
 INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "amx_int8")
 # Settings shown with their values; of others, which may contain paths, only the names are shown.

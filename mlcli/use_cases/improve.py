@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from mlcli.diagnosis.evidence import TrainingEvidence, run_evidence, untrained_e
 from mlcli.diagnosis.experiment import Experiment
 from mlcli.diagnosis.probes import run_probes
 from mlcli.diagnosis.recommendations import Finding
+from mlcli.errors import LockedError
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.disk import make_folder
 from mlcli.io.json import refuse_symlink
@@ -37,6 +39,7 @@ from mlcli.search.objective import build_search_context
 from mlcli.search.results import Results, describe_next, write_results
 from mlcli.search.search import Search, SearchCallback
 from mlcli.search.space import config_with, search_space
+from mlcli.search.status import StudyStatus, read_statuses
 from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
 from mlcli.search.workers import WorkerTask, open_search, run_task, search_and_train
 from mlcli.training.context import TrainingContext
@@ -184,7 +187,7 @@ def improve(
         findings = diagnose(untrained) if of_run is None else diagnose_training(*of_run)
         return write_next(replace(result, findings=tuple(findings)), asked)
     make_folder(refuse_symlink(folder))
-    with held_lock(folder / "lock", f"{config.name}/{folder.name}"), interruption:
+    with _own_folder(config, folder), interruption:
         if checks.rates is not None:  # before the search, whose end a timeout names
             save_svg(draw_rates(checks.rates, config.optimizer.lr, checks.suggested_rate), folder / "learning_rate.svg")
         search = open_search(context, folder, budget, deadline, callbacks, diagnose=diagnose_training)
@@ -199,6 +202,19 @@ def improve(
         result = replace(result, trials=tuple(search.trials), findings=search.findings)
         write_json(folder / "diagnosis.json", {**checks.to_json(), "findings": result.findings})
     return write_next(replace(result, interrupted=interruption.signal is not None), asked)
+
+
+@contextmanager
+def _own_folder(config: Config, folder: Path) -> Iterator[None]:
+    """The folder's lock; machines share the trials in a database, and no folder. Raises LockedError."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(held_lock(folder / "lock", f"{config.name}/{folder.name}"))
+        except LockedError as error:
+            if config.improve.storage is None:
+                raise
+            raise LockedError(f"{error}; or set MLCLI_RUNS_DIR to a folder of this process's own") from None
+        yield
 
 
 def probe_and_diagnose(
@@ -244,6 +260,21 @@ def join_search(config: Config, asked: ImproveRequest, task: WorkerTask, interru
     with interruption:
         search = open_search(search_context, folder, asked.budget(config.improve), task.deadline, worker=task.worker)
         run_task(search, task, interruption)
+
+
+@dataclass(frozen=True)
+class FoundSearches:
+    """The searches of a configuration's name. place : where they are."""
+
+    name: str
+    place: str
+    searches: tuple[StudyStatus, ...]
+
+
+def search_status(config: Config) -> FoundSearches:
+    """What --status shows; it needs no data."""
+    place = "improve.storage" if config.improve.storage else str(runs_dir() / config.name)
+    return FoundSearches(config.name, place, tuple(read_statuses(config)))
 
 
 def search_folder(config: Config, inputs: Inputs) -> Path:

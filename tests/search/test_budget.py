@@ -49,7 +49,7 @@ def make_search(monkeypatch):
         monkeypatch.setattr(search_module, "plan_members", plan)
         monkeypatch.setattr(search_module, "recipes", lambda config: ())
         context = SimpleNamespace(metric="loss", start=None)
-        study = SimpleNamespace(trials=lambda: trials, exhausted=False)
+        study = SimpleNamespace(trials=lambda patience=None: trials, exhausted=False, n_running=0)
         return Search(context, study, budget, (), cache, time.monotonic() + left, spare=spare)
 
     return make
@@ -96,7 +96,7 @@ def test_a_start_that_takes_too_long_is_tried_with_fewer_epochs(make_search, tim
     search = make_search(Budget(9, timeout), [start])
     assert search.fewer_epochs == values
     if values:
-        assert search._next_trial() == (Trial(2, "remedy", values, "failed"), None)
+        assert list(search._planned_trials()) == [("start", "start", {}), ("remedy", "remedy", values)]
 
 
 class Steps:

@@ -5,13 +5,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import pytest
 
 from mlcli.config.loading.dump import dump_config
-from mlcli.errors import UsageError
+from mlcli.errors import ConfigError, UsageError
 from mlcli.search.storage import JOURNAL
-from mlcli.search.study import Study
+from mlcli.search.study import RECORD, Study
 from mlcli.search.trial import Trial
 from mlcli.search.workers import WorkerTask, watch_pipe
 
@@ -124,12 +125,18 @@ def test_what_one_machine_tried_the_other_sees(make_config, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
     one, other = (Study(tmp_path / machine / "small" / "improve-0", config, "loss") for machine in "ab")
-    asked = one.ask(0)
-    assert other.n_running() == 1
+    asked = one.ask(0, limit=9)
+    assert (other.trials(), other.n_running) == ([], 1)
     tried = Trial(1, "search", asked.values, "complete", 0.5)
-    one.store(tried, config, asked)
-    assert other.trials() == [tried]
-    assert other.ask(1).values != asked.values
+    one.store(tried, asked)
+    assert (other.trials(), other.n_running) == ([tried], 0)
+    assert other.ask(1, limit=9).values != asked.values
+
+
+def make_silent(tmp_path):
+    """As if no process had given a sign of life for an hour."""
+    with sqlite3.connect(tmp_path / "search.db") as database:
+        database.execute("update trial_heartbeats set heartbeat = datetime('now', '-1 hour')")
 
 
 def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monkeypatch):
@@ -137,21 +144,42 @@ def test_a_trial_of_a_machine_that_died_is_given_up(make_config, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
     study = Study(tmp_path / "small" / "improve-0", config, "loss")
-    study.record_heartbeat(study.ask(0))
-    assert study.n_running() == 1
-    study.trials()
-    assert study.n_running() == 1
+    begun, asked = study.begin("start", {}, limit=2), study.ask(0, limit=2)
+    assert study.begin("start", {}, limit=9) is None
+    assert study.ask(0, limit=2) is None
+    assert (study.trials(), study.n_running, study.planned) == ([], 2, {"start"})
+    # One is killed between its record and its end.
+    record = Trial(1, "search", asked.values, "complete", 0.5)
+    study._storage.set_trial_user_attr(asked.id, RECORD, asdict(record))
+    make_silent(tmp_path)
+    assert (study.trials(), study.n_running, study.planned) == ([record], 0, frozenset())
+    study.store(Trial(1, "start", {}, "complete", 0.25), begun)  # it was alive, and is too late
+    again = study.begin("start", {}, limit=2)
+    study.store(start := Trial(2, "start", {}, "complete", 0.125), again)
+    assert study.trials() == [record, start]
+
+
+def test_a_trial_without_a_sign_of_life_gets_one(make_config, tmp_path, monkeypatch):
+    """Its process may have been killed before it gave the first."""
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.chdir(tmp_path)
+    config = make_config(*SLOW, f"improve.storage=sqlite:///{tmp_path}/search.db")
+    study = Study(tmp_path / "small" / "improve-0", config, "loss")
+    study.ask(0, limit=2)
     with sqlite3.connect(tmp_path / "search.db") as database:
-        database.execute("update trial_heartbeats set heartbeat = datetime('now', '-1 hour')")
+        database.execute("delete from trial_heartbeats")
     study.trials()
-    assert study.n_running() == 0
+    assert study.n_running == 1
+    make_silent(tmp_path)
+    study.trials()
+    assert study.n_running == 0
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         ("nonsense", "improve.storage"),
-        ("oracle://me:secret@host/db", "improve.storage: oracle://"),
+        ("oracle://me@host/db", "the driver .*racle.* for oracle://… is not installed"),
         ("sqlite:///absent/search.db", "improve.storage: sqlite://"),
         ("sqlite:////elsewhere.db", "'/elsewhere.db' is outside the working directory"),
         ("sqlite:///../elsewhere.db", "'../elsewhere.db' is outside the working directory"),
@@ -165,6 +193,37 @@ def test_an_unusable_database_is_reported_without_its_password(make_config, tmp_
     with pytest.raises(UsageError, match=message) as caught:
         Study(tmp_path / "small" / "improve-0", make_config(*SLOW, f"improve.storage={url}"), "loss")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:se/cr:et@secret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:${WORD}secret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=secret&sslmode=require", "?user=me&password=***&sslmode"),
+    ],
+)
+def test_a_password_in_a_configuration_is_refused_and_not_shown(make_config, url, shown):
+    with pytest.raises(ConfigError, match="write \\$\\{NAME\\}") as caught:
+        make_config(f"improve.storage={url}")
+    assert shown in str(caught.value)
+    assert not any(part in str(caught.value) for part in ("secret", "se/cr", "cr:et"))
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:${WORD}@host/db", "postgresql://h/db?password=${WORD}", "${URL}"])
+def test_a_password_of_the_environment_is_a_name_in_the_configuration(make_config, url):
+    assert make_config(f"improve.storage={url}").improve.storage == url
+
+
+def test_a_missing_driver_is_named_with_what_installs_it(make_config, tmp_path, monkeypatch):
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.delenv("MLCLI_OFFLINE", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "mlcli.search.postgres", raising=False)
+    config = make_config(*SLOW, "improve.storage=postgresql+psycopg://me@host/db")
+    with pytest.raises(UsageError, match=r"driver psycopg .* pip install 'mlcli\[postgres\]'"):
+        Study(tmp_path / "small" / "improve-0", config, "loss")
 
 
 def test_no_server_is_asked_while_offline(make_config, tmp_path, monkeypatch):

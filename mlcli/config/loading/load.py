@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.yaml import MAX_VALUES, read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
+from mlcli.config.rules.storage import check_storage
 from mlcli.config.rules.training import check_search_space, check_task, check_training
 from mlcli.config.rules.values import (
     MAX_PROBLEMS,
@@ -36,7 +37,7 @@ from mlcli.config.tree import (
     without_value,
 )
 from mlcli.errors import ConfigError, Problem
-from mlcli.io.text import nearest
+from mlcli.io.text import hide_password, nearest
 from mlcli.reporter import SILENT, Reporter
 
 MAX_BYTES = 2**20
@@ -111,7 +112,7 @@ def apply_overrides(tree: Tree, overrides: Sequence[str], reporter: Reporter = S
     """Tree with the values of all overrides, later ones winning; the malformed ones join its problems."""
     problems: list[Problem] = []
     for override in overrides:
-        source = f"--set {override}"
+        source = f"--set {hide_password(override)}"
         try:
             path, value = _read_override(override, source)
             tree = replace(tree, value=expand_shorthand(tree.value))
@@ -157,6 +158,7 @@ def cross_field_issues(config: Config, written: dict[str, Value]) -> Iterator[Co
     yield from check_task(config)
     yield from check_training(config)
     yield from check_search_space(config.improve, written)
+    yield from check_storage(config.improve)
 
 
 def _build(tree: Tree, default_name: str, overrides: Sequence[str], reporter: Reporter = SILENT) -> Config:

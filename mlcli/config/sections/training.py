@@ -252,9 +252,10 @@ class ImproveConfig(Section):
         "hyperband: all but the best third at a few epochs, for many trials of many epochs.")
     storage: str | None = key(
         None,
-        "Database that several machines share, each running the same command: sqlite:///FILE or postgresql://…, with "
-        "${NAME} for environment variables. null is a journal in the search's folder.",
-        example="sqlite:///search.db")
+        "Database that several machines share, each running the same command: postgresql://… (needs the extra "
+        "mlcli[postgres]) or sqlite:///FILE. A password is written as ${NAME}, an environment variable; ${NAME} alone "
+        "is a whole URL. null is a journal in the search's folder.",
+        "Set it when several machines are to search.", example="postgresql://me:${PASSWORD}@server/searches")
     space: Space = key(
         {},
         "Keys to search: [low, high], {log: [low, high]} or {choices: [...]}. Empty searches learning rate, hidden "

@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import polars as pl
 
@@ -21,7 +19,7 @@ from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError, UsageError
 from mlcli.io.network import VARIABLE, fill_variables, offline
 from mlcli.io.paths import find_path
-from mlcli.io.text import shown
+from mlcli.io.text import hide_password, hide_secrets, shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,7 +31,6 @@ _TYPES: dict[type, pl.DataType] = {
     datetime.date: pl.Date(),
     datetime.time: pl.Time(),
 }
-_HIDDEN = "***"
 _ROWS_AT_ONCE = 64
 _LONGEST_CELL = 1 << 20
 _STEPS_BETWEEN_SIGNALS = 100_000
@@ -194,10 +191,10 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
             result = connection.exec_driver_sql(query)
             return (list(result.keys()), result.fetchall()) if result.returns_rows else ([], [])
     except DataError as error:
-        raise DataError(_without(str(error), secrets)) from None
+        raise DataError(hide_secrets(str(error), secrets)) from None
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
         reason = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
-        raise DataError(f"{_shown_url(template)}: dataset.query failed: {_without(reason, secrets)}") from None
+        raise DataError(f"{_shown_url(template)}: dataset.query failed: {hide_secrets(reason, secrets)}") from None
 
 
 def _require_network(template: str) -> None:
@@ -207,11 +204,4 @@ def _require_network(template: str) -> None:
 
 def _shown_url(template: str) -> str:
     """The URL as configured, without its options and without a password written into it."""
-    bare = template.partition("?")[0]
-    return re.sub(r"(://[^:/@]*:)(?!\$\{\w+\}@).*@", rf"\g<1>{_HIDDEN}@", bare)
-
-
-def _without(text: str, secrets: list[str]) -> str:
-    for secret in filter(None, secrets):
-        text = text.replace(secret, _HIDDEN).replace(quote(secret, safe=""), _HIDDEN)
-    return text.splitlines()[0] if text else "no reason given"
+    return hide_password(template.partition("?")[0])
