@@ -43,7 +43,8 @@ def init(
             copied = copy_example(example, output)
             session.finish(copied, show_example, f"mlcli train {copied.config}")
         elif data is not None:
-            result = run_init(data, target, output or DEFAULT_OUTPUT, partial(choose_target, session.screen), minutes)
+            choose = partial(choose_target, session.screen)
+            result = run_init(data, target, output or DEFAULT_OUTPUT, choose, minutes, session.screen)
             session.finish(
                 result, show_started, "mlcli check, or mlcli train" if output is None else f"mlcli train {output}"
             )

@@ -39,7 +39,7 @@ PREPARE_FORMAT = 1
 # Keys that do not decide which rows are in the validation and test splits.
 _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
 # Keys and kinds of columns of the first version; later ones change a fingerprint only where they are used.
-_LATER_KEYS = ("dates", "numbers", "skip_rows", "skip_footer", "header", "columns")
+_LATER_KEYS = ("sha256", "dates", "numbers", "skip_rows", "skip_footer", "header", "columns")
 _FIRST_KINDS = ("number", "category")
 _MNIST_ROWS = 60_000
 

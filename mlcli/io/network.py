@@ -10,11 +10,14 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mlcli.errors import DataError, MlcliError, UsageError
 from mlcli.io import disk
+from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import make_folder, resource_errors
+from mlcli.io.paths import HTTPS
 from mlcli.reporter import Reporter
 
 SECONDS_TO_ANSWER = 5.0
@@ -118,6 +121,62 @@ def _receive(response: http.client.HTTPResponse, part: Path, done: int, remote: 
             reporter.progress(remote.name, done, remote.size)
     if done < remote.size:
         raise ConnectionError(f"the connection ended after {done:,} of {remote.size:,} bytes")
+
+
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect away from https."""
+
+    def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:  # noqa: ANN401 (as its base has them)
+        if not arguments[-1].startswith(HTTPS):
+            raise _WrongFileError(f"it leads to {arguments[-1]}, which is not https")
+        return super().redirect_request(*arguments)
+
+
+def download_once(url: str, target: Path, sha256: str | None, reporter: Reporter) -> str:
+    """Fetch a file of an https address, unless it is there, and return its SHA-256 in hexadecimal.
+
+    Raises UnreachableError where it cannot be had, and DataError where its SHA-256 is another.
+    """
+    if not target.exists():
+        if offline():
+            raise UnreachableError(f"{url}: not downloaded, because MLCLI_OFFLINE is set; put the file at {target}")
+        make_folder(target.parent)
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        try:
+            _fetch_all(url, part, reporter)
+        except (*_NETWORK_ERRORS, _WrongFileError) as error:
+            disk.delete(part)
+            reason = getattr(error, "reason", None) or error or type(error).__name__
+            raise UnreachableError(f"{url}: cannot be downloaded ({reason}); put the file at {target}") from error
+        with resource_errors(target):
+            disk.sync(part)
+            disk.rename(part, target)
+    found = sha256_file(target)
+    if sha256 is not None and found != sha256.lower():
+        raise DataError(
+            f"{url}: its file {target} has SHA-256 {found}, not {sha256}; if the file was published anew, set "
+            "dataset.sha256 to that, or else delete the file to download it again"
+        )
+    return found
+
+
+def _fetch_all(url: str, part: Path, reporter: Reporter) -> None:
+    """Into a new file; raises ConnectionError where less comes than the server announced."""
+    request = urllib.request.Request(url, headers={"User-Agent": "mlcli"})  # noqa: S310 -- https only
+    opener = urllib.request.build_opener(_HttpsOnly())
+    with contextlib.closing(opener.open(request, timeout=SECONDS_TO_ANSWER)) as response:
+        length = response.headers.get("Content-Length")
+        total, done = int(length) if length else None, 0
+        with resource_errors(part):
+            file = disk.open_end(part)
+        with file:
+            while portion := response.read(_PORTION):
+                done += len(portion)
+                with resource_errors(part):
+                    disk.write(file, portion)
+                reporter.progress(url.rpartition("/")[2], done, total)
+    if total is not None and done < total:
+        raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
 
 
 def _size(part: Path) -> int:

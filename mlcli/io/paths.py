@@ -1,14 +1,17 @@
 """The folders mlcli reads from and writes to."""
 
 import glob
+import hashlib
 import itertools
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlcli.errors import DataError, ResourceError, UsageError
 from mlcli.io.text import printable, suggestion
 
+HTTPS = "https://"
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -44,12 +47,24 @@ def find_path(path: str, origin: str | None = None) -> Path:
     raise DataError(f"{path}: no such file or folder (tried {tried}); {_nearest(path, places)}{advice}")
 
 
+def download_path(url: str) -> Path:
+    """Where the file of an address is kept: in `downloads` of the data folder, named after the address."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", urlsplit(url).path.rpartition("/")[2]) or "file"
+    return data_dir() / "downloads" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name[-80:]}"
+
+
 def find_paths(path: str, origin: str | None = None) -> tuple[Path, ...]:
-    """The file of that name, the files in a folder of that name, or those that a pattern such as `2024/*.csv` matches.
+    """The file of that name or https address, the files in such a folder, or those that match a pattern (`2024/*.csv`).
 
     In the order of their names, numbers in them by size; hidden files and those that begin with _ are left out.
     Raises DataError where there are none.
     """
+    if path.startswith(HTTPS):
+        path = str(download_path(path))
+    elif path.startswith("http://"):
+        raise DataError(
+            f"{path}: plain http lets others change what arrives; use https://, or download the file yourself"
+        )
     matching: list[Path] = []
     if glob.has_magic(path) and not any(_exists(place) for place in _places(path)):
         for place in _places(path):

@@ -32,7 +32,7 @@ from mlcli.data.sources import source_of
 from mlcli.data.tables.rows import Rows
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
-from mlcli.io.paths import find_path, find_paths
+from mlcli.io.paths import HTTPS, find_path, find_paths
 from mlcli.io.text import shown
 from mlcli.suggest.cells import CellsFound, find_cells
 
@@ -76,7 +76,8 @@ class ArraysFound:
 
 def find_source(path: str) -> TableFound | ArraysFound:
     """Inspect a file, a folder of pictures, or the files of one table; DataError where nothing can be trained on it."""
-    if not glob.has_magic(path) and find_path(path).is_dir() and not _is_table(find_path(path)):
+    is_name = not glob.has_magic(path) and not path.startswith(HTTPS)
+    if is_name and find_path(path).is_dir() and not _is_table(find_path(path)):
         return _images(path)
     places = find_paths(path)
     found = _find_file(path, places[0])

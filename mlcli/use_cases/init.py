@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlcli.config.loading.load import MAX_BYTES, load_config, parse_config
@@ -13,8 +13,10 @@ from mlcli.data.sources import read_source
 from mlcli.data.tables.types import Doubt
 from mlcli.errors import ConfigError, DataError, UsageError, config_error
 from mlcli.io.atomic import write_file
-from mlcli.io.paths import refuse_overwriting
+from mlcli.io.network import download_once
+from mlcli.io.paths import HTTPS, download_path, refuse_overwriting
 from mlcli.io.text import nearest, some_of
+from mlcli.reporter import SILENT, Reporter
 from mlcli.suggest import MINUTES
 from mlcli.suggest.columns import ColumnRole
 from mlcli.suggest.source import TableFound, find_source
@@ -47,7 +49,12 @@ class ExampleResult:
 
 
 def init(
-    data: str, target: str | None, output: Path, choose_target: ChooseTarget, minutes: float = MINUTES
+    data: str,
+    target: str | None,
+    output: Path,
+    choose_target: ChooseTarget,
+    minutes: float = MINUTES,
+    reporter: Reporter = SILENT,
 ) -> InitResult:
     """Inspect the data, and write a configuration and its schema; no other file is overwritten.
 
@@ -56,7 +63,10 @@ def init(
     """
     schema = output.with_name(SCHEMA_NAME)
     refuse_existing([output], schema)
+    sha256 = download_once(data, download_path(data), None, reporter) if data.startswith(HTTPS) else None
     found = find_source(data)
+    if sha256 is not None:
+        found = replace(found, keys=found.keys | {"sha256": sha256})
     if isinstance(found, TableFound):
         target = target or choose_target(data, found)
     elif target is not None:

@@ -1,12 +1,15 @@
 import hashlib
 import http.server
 import socket
+import ssl
 import threading
 
 import pytest
+import trustme
 
+from mlcli.errors import DataError
 from mlcli.io import network
-from mlcli.io.network import RemoteFile, UnreachableError, download
+from mlcli.io.network import RemoteFile, UnreachableError, download, download_once
 from mlcli.reporter import Silent
 
 CONTENT = bytes(range(256)) * 4000
@@ -168,3 +171,109 @@ def test_offline_never_asks(serve, tmp_path, monkeypatch):
     with pytest.raises(UnreachableError, match="MLCLI_OFFLINE"):
         download(REMOTE, [server.url], tmp_path, Silent())
     assert server.requests == []
+
+
+class Https:
+    """A server with a certificate of its own; its answers by path: content, or where else to look."""
+
+    def __init__(self, certificate, answers):
+        self.requests = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.requests.append(self.path)
+                answer = answers[self.path]
+                self.send_response(302 if isinstance(answer, str) else 200)
+                self.send_header("Location", answer) if isinstance(answer, str) else None
+                self.send_header(
+                    "Content-Length", "0" if isinstance(answer, str) else str(answers.get("size", len(answer)))
+                )
+                self.end_headers()
+                self.wfile.write(b"" if isinstance(answer, str) else answer)
+
+            def log_message(self, *args):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # a client that goes away
+        listening = {"server_side": True, "do_handshake_on_connect": False}
+        self.server.socket = context.wrap_socket(self.server.socket, **listening)
+        self.url = f"https://localhost:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+
+@pytest.fixture
+def https(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLCLI_OFFLINE", raising=False)
+    monkeypatch.setenv("no_proxy", "localhost")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    servers = []
+
+    def start(**answers):
+        answers = {key if key == "size" else f"/{key}": answer for key, answer in answers.items()}
+        servers.append(Https(authority.issue_cert("localhost"), answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.server.shutdown()
+        server.server.server_close()
+
+
+def test_an_address_is_fetched_once_and_its_file_kept(https, tmp_path):
+    server, target = https(table=b"x,y\n", moved="/table"), tmp_path / "data" / "t.csv"
+    digest = hashlib.sha256(b"x,y\n").hexdigest()
+    for _ in range(2):
+        assert download_once(f"{server.url}moved", target, digest.upper(), Silent()) == digest
+    assert (server.requests, target.read_bytes()) == (["/moved", "/table"], b"x,y\n")
+    assert names(target.parent) == ["t.csv"]
+    with pytest.raises(DataError, match=f"has SHA-256 {digest}, not {'0' * 64}"):
+        download_once(f"{server.url}table", target, "0" * 64, Silent())
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"t": "http://localhost/t"}, "it leads to http://localhost/t, which is not https"),
+        ({"t": "file:///etc/passwd"}, "cannot be downloaded"),
+        ({"t": b"x,y", "size": 9}, "the connection ended after 3 of 9 bytes|IncompleteRead"),
+    ],
+)
+def test_an_address_that_does_not_give_its_file_leaves_nothing(https, tmp_path, answers, message):
+    server = https(**answers)
+    with pytest.raises(UnreachableError, match=message):
+        download_once(f"{server.url}t", tmp_path / "data" / "t", None, Silent())
+    assert names(tmp_path / "data") == []
+
+
+# http.client leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stranger_s_certificate_is_refused(https, tmp_path, monkeypatch):
+    server = https(t=b"x")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(UnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
+        download_once(f"{server.url}t", tmp_path / "t", None, Silent())
+
+
+def test_a_table_of_an_address(https, workspace, mlcli, monkeypatch):
+    monkeypatch.delenv("MLCLI_OFFLINE")
+    rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
+    server = https(**{"t.csv": f"x,z,y\n{rows}".encode()})
+    done = mlcli("init", f"{server.url}t.csv", "--target", "y")
+    assert done.code == 0, done.err
+    assert (
+        f"sha256: {hashlib.sha256(f'x,z,y{chr(10)}{rows}'.encode()).hexdigest()}"
+        in (workspace / "mlcli.yaml").read_text()
+    )
+    monkeypatch.setenv("MLCLI_OFFLINE", "1")
+    assert mlcli("check", "-q").code == 0
+    for file in (workspace / "data" / "downloads").iterdir():
+        file.unlink()
+    refused = mlcli("check", "-q")
+    assert (refused.code, "MLCLI_OFFLINE is set; put the file at data/downloads/" in refused.err) == (3, True)
+    assert server.requests == ["/t.csv"]

@@ -29,9 +29,13 @@ _COLOR: dict[str, Any] = {"when": "Use rgb when colour distinguishes the classes
 class _File(OwnTableConfig):
     path: str = key(
         ..., "File, relative to the working directory or else to the data folder; or several that are one table: a "
-        "pattern such as sales/*.csv, or a folder of files.", min_length=1, example="people.csv")
+        "pattern such as sales/*.csv, or a folder of files. An https:// address is downloaded once.", min_length=1,
+        example="people.csv")
     test_path: str | None = key(
         None, "A separate file of test rows, or several; `split.test` is then not used.", min_length=1, **_TEST_PATH)
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), ErrorHint("64 hexadecimal digits")] | None = key(
+        None, "SHA-256 of the file that `path: https://…` names; another one is refused.",
+        "`init` sets it, so that the rows are the same wherever the configuration is used.", example="0" * 64)
 
 
 class CsvConfig(_File):

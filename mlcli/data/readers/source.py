@@ -23,7 +23,8 @@ from mlcli.errors import DataError
 from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import resource_errors
 from mlcli.io.memory import available_memory, require_memory
-from mlcli.io.paths import find_path, find_paths
+from mlcli.io.network import download_once
+from mlcli.io.paths import HTTPS, download_path, find_path, find_paths
 from mlcli.reporter import Reporter
 
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)
@@ -134,6 +135,23 @@ class FileSource(Source[FileConfigT]):
     def files(self) -> tuple[Path, ...]:
         paths = filter(None, (self.config.path, self.config.test_path))
         return tuple(one for path in paths for one in find_paths(path, self.config.origin))
+
+    def download_size(self) -> str | None:
+        return ", ".join(url for url, _ in self._addresses() if not download_path(url).exists()) or None
+
+    def fetch(self, reporter: Reporter) -> None:
+        for url, sha256 in self._addresses():
+            place = download_path(url)
+            is_new = not place.exists()
+            found = download_once(url, place, sha256, reporter)
+            if is_new:
+                reporter.say(f"Downloaded {url} to {place}; SHA-256 {found}")
+
+    def _addresses(self) -> Iterator[tuple[str, str | None]]:
+        """The https addresses among its paths, with the SHA-256 that their file must have."""
+        for path, sha256 in ((self.config.path, self.config.sha256), (self.config.test_path, None)):
+            if path and path.startswith(HTTPS):
+                yield path, sha256
 
     def read_files(self, path: str) -> Rows:
         """All rows of the file, or files, that a path names."""
