@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,8 @@ from mlcli.metrics.probabilities import ranking_scores
 from mlcli.models.task import FittedTask, Predictions
 
 Predict = Callable[[Dataset], Predictions]
+# Of rows, given the place in the measured data that each stands for.
+PredictAt = Callable[[Dataset, NDArray[np.int64]], Predictions]
 # Rows, and how many of them are drawn.
 Stratum = tuple[NDArray[np.int64], int]
 # Each repeat draws its own rows and shuffles them anew.
@@ -74,15 +77,18 @@ def measure_importance(
     data: Dataset,
     truth: np.ndarray,
     predictions: Predictions,
-    predict: Predict,
+    predict: PredictAt,
     headline: Score,
     seed: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> Importances:
     """Shuffle one column, or one group of related columns, after another, and measure the headline again.
 
     predictions : for the rows of data
+    groups      : (n,) the group of each row, where rows of one group are alike
 
-    Each repeat draws rows with replacement, so that the repeats differ as much as other rows like these would.
+    Each repeat draws rows with replacement, so that the repeats differ as much as other rows like these would: where
+    there are groups, of groups that are drawn first.
     """
     reason = None
     if headline.value is None:
@@ -94,17 +100,24 @@ def measure_importance(
     if isinstance(data, Images) or reason:
         return Importances(headline.name, headline.unit, 0, (), reason or "images have no columns")
     rng = np.random.default_rng(seed)
-    groups = group_related(rows_at(data.rows, rng.permutation(len(data))[:MAX_ROWS]), data.features)
-    strata = draw_strata(task, truth, predictions, min(len(data), MAX_ROWS, MAX_PREDICTED // len(groups)))
-    losses = np.stack([_losses(task, data, truth, predict, headline, strata, groups, rng) for _ in range(N_REPEATS)])
+    related = group_related(rows_at(data.rows, rng.permutation(len(data))[:MAX_ROWS]), data.features)
+    strata = draw_strata(task, truth, predictions, min(len(data), MAX_ROWS, MAX_PREDICTED // len(related)))
+    of_row = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    losses = np.stack(
+        [
+            _losses(task, data, truth, predict, headline, _draw(strata, of_row, len(data), rng), related)
+            for _ in range(N_REPEATS)
+        ]
+    )
     means = losses.mean(axis=0)
     # A loss over m of n rows has m / n of its variance when it is taken over all n, at most that of the stratum drawn
-    # most of; the mean of the repeats adds 1 / N_REPEATS of it, because their number is small.
-    share = max(count / len(rows) for rows, count in strata)
+    # most of, and all of it where whole groups are drawn; the mean of the repeats adds 1 / N_REPEATS of it, because
+    # their number is small.
+    share = max(count / len(rows) for rows, count in strata) if groups is None else 1.0
     halves = T_QUANTILE * np.sqrt(share + 1 / N_REPEATS) * losses.std(axis=0, ddof=1)
     found = (
         Importance(names, mean, mean - half, mean + half)
-        for names, mean, half in zip(groups, means.tolist(), halves.tolist(), strict=True)
+        for names, mean, half in zip(related, means.tolist(), halves.tolist(), strict=True)
         if np.isfinite(mean)
     )
     columns = tuple(sorted(found, key=lambda column: -column.loss))
@@ -136,29 +149,54 @@ def draw_strata(task: FittedTask, truth: np.ndarray, predictions: Predictions, n
     return strata
 
 
+class _Draw(NamedTuple):
+    """Rows of a repeat: their places (m,) and weights (m,), and places (m,) whose cells replace theirs."""
+
+    places: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    others: NDArray[np.int64]
+
+
+def _draw(strata: Sequence[Stratum], groups: NDArray[np.int64] | None, n_rows: int, rng: np.random.Generator) -> _Draw:
+    """Rows of each stratum; others: of all rows, whatever the strata are. Groups, if any, are drawn first."""
+    often = np.ones(n_rows)
+    if groups is not None:
+        n_groups = int(groups.max()) + 1
+        often *= np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)[groups]
+
+    def draw(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """As likely as their groups were drawn; none where none of theirs was."""
+        if groups is None:
+            return rows[rng.integers(len(rows), size=count)]
+        ends = often[rows].cumsum()
+        at = np.searchsorted(ends, rng.random(count if ends[-1] else 0) * ends[-1], side="right")
+        found: NDArray[np.int64] = rows[at]
+        return found
+
+    drawn = [draw(rows, count) for rows, count in strata]
+    weights = [np.full(len(own), often[rows].sum() / count) for own, (rows, count) in zip(drawn, strata, strict=True)]
+    places, weight = np.concatenate(drawn), np.concatenate(weights)
+    return _Draw(places, weight / min(1.0, weight.min()), draw(np.arange(n_rows), len(places)))
+
+
 def _losses(
     task: FittedTask,
     data: Table,
     truth: np.ndarray,
-    predict: Predict,
+    predict: PredictAt,
     headline: Score,
-    strata: Sequence[Stratum],
-    groups: Sequence[Sequence[str]],
-    rng: np.random.Generator,
+    drawn: _Draw,
+    related: Sequence[Sequence[str]],
 ) -> NDArray[np.float64]:
-    """One repeat: by how much the score of the same rows worsens without each group, (n_groups,); NaN: undefined.
-
-    The cells that replace a group's are those of rows drawn from all, whatever the strata are.
-    """
-    places = np.concatenate([rows[rng.integers(len(rows), size=count)] for rows, count in strata])
-    weights = np.concatenate([np.full(count, len(rows) / count) for rows, count in strata])
-    n_rows, known = len(places), truth[places]
-    both = rows_at(data.rows, np.concatenate([places, rng.integers(len(data), size=n_rows)]))
+    """By how much the score of the rows drawn worsens without each group of columns, (n_groups,); NaN: undefined."""
+    n_rows, known = len(drawn.places), truth[drawn.places]
+    both = rows_at(data.rows, np.concatenate([drawn.places, drawn.others]))
     frame, others = both[:n_rows], both[n_rows:]
-    variants = [frame, *(frame.with_columns(others[name] for name in names) for names in groups)]
-    predictions = predict(Table(pl.concat(variants), data.features, ()))
+    variants = [frame, *(frame.with_columns(others[name] for name in names) for names in related)]
+    table = Table(pl.concat(variants), data.features, ())
+    predictions = predict(table, np.tile(drawn.places, len(variants)))
     parts = [predictions.at(slice(start, start + n_rows)) for start in range(0, len(predictions), n_rows)]
-    counted = weights if len(strata) > 1 else None
+    counted = None if (drawn.weights == drawn.weights[0]).all() else drawn.weights
     found = [measure(task, known, part, [headline.name], weights=counted)[0].value for part in parts]
     scores = np.array(found, dtype=np.float64)
     losses: NDArray[np.float64] = scores[0] - scores[1:] if headline.higher_is_better else scores[1:] - scores[0]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config, watched_metrics
@@ -86,8 +87,26 @@ class MemberRows:
 
     def predict(self, bundle: Bundle) -> Predictions:
         """For the rows of `take`, by a bundle of these networks."""
-        networks = bundle.model.members if isinstance(bundle.model, Ensemble) else [bundle.model]
-        return bundle.task.decode(self.outputs_out_of_fold(list(networks)))
+        return bundle.task.decode(self.outputs_out_of_fold(_networks_of(bundle)))
+
+    def predictor(self, bundle: Bundle) -> Callable[[Dataset, NDArray[np.int64]], Predictions]:
+        """Predicts rows in place of those at some places of `take`, each by the networks that these were held out from.
+
+        bundle : of these networks
+        """
+        networks, held_out = _networks_of(bundle), self.held_out or ()
+        count = len(held_out)
+        bundles = [replace(bundle, model=Ensemble(networks[k::count], self.output)) for k in range(count)]
+        fold_of_row = np.repeat(np.arange(count), [len(own) for own in held_out])
+
+        def predict(data: Dataset, places: NDArray[np.int64]) -> Predictions:
+            folds = fold_of_row[places]
+            order = np.argsort(folds, kind="stable")
+            parts = np.split(order, np.cumsum(np.bincount(folds, minlength=count))[:-1])
+            found = [own.predict(take_rows(data, rows)) for own, rows in zip(bundles, parts, strict=True)]
+            return join_predictions(found).at(np.argsort(order))
+
+        return predict
 
     def take(self, prepared: Prepared) -> Dataset:
         """The rows of `out_of_fold` as step 1 has them."""
@@ -111,6 +130,10 @@ class MemberRows:
     def _at(self, places: np.ndarray) -> TensorDataset:
         rows = torch.from_numpy(places)
         return TensorDataset(self.whole.x.index_select(0, rows), self.whole.y.index_select(0, rows))
+
+
+def _networks_of(bundle: Bundle) -> list[nn.Module]:
+    return list(bundle.model.members) if isinstance(bundle.model, Ensemble) else [bundle.model]
 
 
 def outputs_alone(model: nn.Module, x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.data.tables.types import Images
-from mlcli.evaluation.contributions import Contributions, patch_of_pixels
+from mlcli.evaluation.contributions import Contributions
+from mlcli.evaluation.shapley import patch_of_pixels
 from mlcli.reports.figures.style import PALETTE
 from mlcli.reports.html import render
 

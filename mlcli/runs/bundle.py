@@ -111,7 +111,8 @@ class Bundle:
     def _padded_outputs(self, data: Dataset) -> Tensor:
         """Outputs of the rows and of the padding of the last block."""
         inference = self._inference
-        step = inference.rows * max(1, PORTION // self.features.layout.width // inference.rows)
+        share = -(-len(data) // (inference.rows * torch.get_num_threads()))
+        step = inference.rows * max(1, min(share, PORTION // self.features.layout.width // inference.rows))
 
         def outputs(start: int) -> Tensor:
             return inference.outputs(self.features.transform(data.part(start, step)))

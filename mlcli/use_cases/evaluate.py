@@ -29,7 +29,7 @@ from mlcli.evaluation.certainty import NOTHING_ASKED, Certainty, cover, decide_t
 from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.effects import measure_effects
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
-from mlcli.evaluation.importance import measure_importance
+from mlcli.evaluation.importance import PredictAt, measure_importance
 from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions
 from mlcli.evaluation.refit import measure_seeds
 from mlcli.features.far_values import find_far_values, tell_far_values
@@ -111,7 +111,8 @@ def evaluate(
     seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     predictions = bundle.predict(data) if rows is None else rows.predict(bundle)
-    subject = measure_bundle(run, bundle, data, predictions, baselines, name, looks)
+    predict_at = (lambda data, _: bundle.predict(data)) if rows is None else rows.predictor(bundle)
+    subject = measure_bundle(run, bundle, data, predictions, predict_at, baselines, name, looks)
     covered = cover(bundle, data, predictions, certainty.interval, name, reporter)
     evaluation = replace(subject.evaluation, seeds=seeds, folds=folds, interval=certainty.interval, coverage=covered)
     subject = replace(subject, evaluation=evaluation)
@@ -225,11 +226,15 @@ def measure_bundle(
     bundle: Bundle,
     data: Dataset,
     predictions: Predictions,
+    predict_at: PredictAt,
     baselines: Sequence[Baseline],
     split: SplitName,
     looks: int,
 ) -> EvaluatedModel:
-    """Measure the predictions for the rows; the result has all that the figures need."""
+    """Measure the predictions for the rows; the result has all that the figures need.
+
+    predict_at : what predicted the rows, for other cells in their place
+    """
     truth, groups = bundle.task.truth(data), dependent_groups(bundle.config.dataset.split, data)
     weights = bundle.weights()
     evaluation = evaluate_predictions(
@@ -247,7 +252,7 @@ def measure_bundle(
         groups=groups,
     )
     headline, seed = evaluation.scores[evaluation.headline], bundle.config.seed
-    importances = measure_importance(bundle.task, data, truth, predictions, bundle.predict, headline, seed)
+    importances = measure_importance(bundle.task, data, truth, predictions, predict_at, headline, seed, groups)
     effects = measure_effects(bundle.task, data, bundle.predict, importances, seed)
     return EvaluatedModel(
         task=bundle.task,

@@ -12,8 +12,9 @@ from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
 from mlcli.evaluation.answers import answer_frame, predict_rows
-from mlcli.evaluation.contributions import Contributions, draw_background, explain_rows, name_parts
+from mlcli.evaluation.contributions import Contributions
 from mlcli.evaluation.fit import binary_threshold
+from mlcli.evaluation.shapley import draw_background, explain_rows, name_parts
 from mlcli.evaluation.threshold import (
     check_level,
     describe_threshold,

@@ -8,8 +8,8 @@ import pytest
 
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.errors import UsageError
-from mlcli.evaluation import contributions
-from mlcli.evaluation.contributions import draw_background, explain_rows, name_parts, patch_of_pixels
+from mlcli.evaluation import shapley
+from mlcli.evaluation.shapley import draw_background, explain_rows, name_parts, patch_of_pixels
 from mlcli.reporter import Silent
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
@@ -141,13 +141,52 @@ def test_an_image_is_explained_by_its_patches():
     assert found.values[:, :, 0] == pytest.approx(expected, abs=1e-7)
 
 
+@pytest.mark.parametrize("n_columns", [3, 8])
+def test_rows_compared_with_few_background_rows_add_up_and_are_exact_without_interactions(monkeypatch, n_columns):
+    """Of a sum of functions of one column each: the function at the row less its mean over the background."""
+    monkeypatch.setattr(shapley, "PREDICTIONS", 0)
+    x, background = numbers(200, n_columns, 0), numbers(20, n_columns, 1)
+    found = explain(lambda rows: np.sin(rows).sum(axis=1), x, background)
+    assert found.values[:, :, 0] == pytest.approx(np.sin(x) - np.sin(background).mean(axis=0), abs=1e-12)
+    found = explain(curved, x, background)
+    assert found.values.sum(axis=1) == pytest.approx(found.output - found.base, abs=1e-12)
+    assert found.base == pytest.approx(curved(background).mean())
+
+
+def test_rows_compared_with_few_background_rows_are_near_the_definition(monkeypatch):
+    """Of each row with chance, in the mean of many alike without."""
+    x, background = numbers(1, 4, 0), numbers(20, 4, 1)
+    expected = brute_force(curved, x, background)
+    monkeypatch.setattr(shapley, "PREDICTIONS", 0)
+    found = explain(curved, np.repeat(x, 200, axis=0), background).values[:, :, 0]
+    assert 0 < found.std(axis=0).max() < 0.5 * np.abs(expected).max()
+    assert found.mean(axis=0) == pytest.approx(expected[0], abs=4 * found.std(axis=0).max() / np.sqrt(200))
+
+
+def test_the_predicted_class_is_explained_from_few_background_rows(monkeypatch):
+    monkeypatch.setattr(shapley, "PREDICTIONS", 0)
+    x, background = numbers(90, 3, 6), numbers(20, 3, 7)
+    found = explain(lambda rows: rows, x, background, classification(3), class_predictions)
+    best = x.argmax(axis=1)
+    assert found.output[:, 0] == pytest.approx(x.max(axis=1))
+    assert found.values[:, :, 0] == pytest.approx(np.eye(3)[best] * (x - background.mean(axis=0)), abs=1e-12)
+
+
 def test_too_many_rows_are_refused_with_the_number_that_is_not(monkeypatch):
-    monkeypatch.setattr(contributions, "MAX_CELLS", 16 * 8 * 5 * 5)
+    monkeypatch.setattr(shapley, "PREDICTIONS", 0)
+    monkeypatch.setattr(shapley, "MAX_CELLS", 14 * 8 * (5 * 2 + 8 * 7 // 2))
     with pytest.raises(UsageError, match=r"6 rows of 8 columns would take too long; give a file of at most 5"):
-        explain(curved, numbers(6, 8, 0), numbers(5, 8, 1))
+        explain(curved, numbers(6, 8, 0), numbers(8, 8, 1))
     with pytest.raises(UsageError, match="rows of 40 columns are too large"):
         explain(curved, numbers(6, 40, 0), numbers(5, 40, 1))
 
 
 def test_background_rows_are_fewer_where_columns_are_many():
-    assert [len(draw_background(table(numbers(300, 2, 0)), d, 0)) for d in (5, 40, 100, 5000)] == [100, 100, 40, 10]
+    assert [len(draw_background(table(numbers(300, 2, 0)), d, 0)) for d in (1, 5, 6, 8, 40, 5000)] == [
+        64,
+        64,
+        49,
+        64,
+        43,
+        10,
+    ]

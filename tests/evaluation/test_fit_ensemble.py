@@ -13,7 +13,7 @@ from torch import nn
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
-from mlcli.data.splitting import join_rows
+from mlcli.data.splitting import join_rows, take_rows
 from mlcli.errors import UsageError
 from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions, member_config
 from mlcli.evaluation.refit import refit
@@ -150,8 +150,13 @@ def test_without_test_rows_every_row_is_predicted_by_the_network_that_did_not_se
     assert "Each of the 120 rows is predicted by the network that was not trained on it" in told.err
     scores = json.loads(mlcli("evaluate", "--json", "-q", "-S", "evaluation.baselines=[mean, linear]").out)
     assert (scores["split"], scores["n_rows"]) == ("valid", 120)
-    facts = load_bundle(find_run(None).model).facts
-    assert scores["scores"]["rmse"]["value"] == pytest.approx(facts["valid"]["rmse"])
+    bundle = load_bundle(find_run(None).model)
+    assert scores["scores"]["rmse"]["value"] == pytest.approx(bundle.facts["valid"]["rmse"])
+    inputs = gather_inputs(bundle.config, Silent())
+    rows = MemberRows.of(bundle.config, inputs)
+    places = np.random.default_rng(0).integers(120, size=50)
+    found = rows.predictor(bundle)(take_rows(rows.take(inputs.prepared), places), places)
+    assert np.array_equal(found.values, rows.predict(bundle).values[places])
 
 
 def test_prepared_rows_are_not_lost(write):

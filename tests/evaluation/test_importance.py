@@ -6,12 +6,17 @@ import pytest
 
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.evaluation import importance
-from mlcli.evaluation.importance import measure_importance
 from mlcli.metrics.catalog import Score
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
 MSE = Score("mse", 0.0, None, None, None, False, "y1²")
 ACCURACY = Score("accuracy", 1.0, None, None, None, True, "")
+
+
+def measure_importance(task, data, truth, predictions, predict, headline, seed, groups=None):
+    """With a model that does not depend on the rows' places."""
+    predict_at = lambda rows, places: predict(rows)  # noqa: E731
+    return importance.measure_importance(task, data, truth, predictions, predict_at, headline, seed, groups)
 
 
 def table(n_rows, names, lazy=False):
@@ -167,3 +172,45 @@ def test_related_columns_are_shuffled_together():
     assert [own.columns for own in found.columns] == [("x", "copy"), ("y",)]
     assert found.columns[0].loss == pytest.approx(2 * x.var(), rel=0.1)
     assert found.related == found.columns[:1]
+
+
+def test_intervals_are_as_wide_as_other_groups_differ():
+    """All cells of a group are alike, so that 1,000 rows of 40 groups say no more than 40 rows."""
+    held = {"groups": 0, "rows": 0}
+    for seed in range(24):
+        values = np.random.default_rng(seed).normal(size=40).repeat(25)
+        data = Table(pl.DataFrame({"a": values}), (Column("a", "number"),), ())
+        predict = lambda data: number_predictions(data.frame["a"].to_numpy())  # noqa: E731
+        for name, groups in (("groups", np.arange(40).repeat(25)), ("rows", None)):
+            [own] = measure_importance(
+                regression(), data, values[:, None], predict(data), predict, MSE, seed, groups
+            ).columns
+            held[name] += own.low <= 2 <= own.high
+    assert held["groups"] >= 18
+    assert held["rows"] <= 12
+
+
+def test_each_row_keeps_its_place():
+    """The model of a row's place does not use column a in the second half, and so loses half as much."""
+    data = table(1000, "ab")
+    a, b = (data.frame[name].to_numpy() for name in "ab")
+    places = np.arange(1000)
+
+    def predict_at(rows, places):
+        return number_predictions(np.where(places < 500, rows.frame["a"].to_numpy(), b[places]))
+
+    predictions = predict_at(data, places)
+    found = importance.measure_importance(regression(), data, predictions.values, predictions, predict_at, MSE, 0)
+    assert found.columns[0].name == "a"
+    assert found.columns[0].loss == pytest.approx(2 * a.var() / 2, rel=0.1)
+    assert found.columns[1].loss == 0
+
+
+def test_rare_classes_of_few_groups_are_drawn_with_them():
+    """Groups of one class each: a resample without the rare group has no score, the others have weights of the draw."""
+    task, data, truth = rare(2000, 100)
+    found = measure_importance(
+        task, data, truth, odds(data), odds, Score("pr_auc", 0.5, None, None, None, True, ""), 0, np.arange(2000) // 20
+    )
+    assert [own.name for own in found.columns] == ["a", "b", "c"]
+    assert found.columns[0].low > 0.2

@@ -107,7 +107,7 @@ def test_contributions_are_written_beside_the_predictions(workspace, mlcli):
     assert total.to_numpy() == pytest.approx(rows["explain_output"].to_numpy(), abs=1e-14)
     assert [one["contributions"][0]["column"] for one in document["rows"]] == rows["explain_column_1"].to_list()
     told = mlcli("predict", "--explain", "1")
-    assert "base: the mean over 100 training rows" in told.err
+    assert "base: the mean over 64 training rows" in told.err
     assert mlcli("predict", "--explain", "0").code == 2
     (workspace / "runs/t/001/model").rename(workspace / "bundle")
     (workspace / "new.csv").write_text("a,b\n1,2\n")
