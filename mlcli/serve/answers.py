@@ -10,7 +10,7 @@ import polars as pl
 
 from mlcli.errors import UsageError
 from mlcli.evaluation.answers import answer_frame, predict_rows
-from mlcli.evaluation.contributions import explain_rows
+from mlcli.evaluation.shapley import explain_rows
 from mlcli.evaluation.threshold import check_level
 from mlcli.reporter import Reporter, Silent
 from mlcli.runs.bundle_manifest import PredictionInput

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import MlcliError, UsageError
-from mlcli.evaluation.contributions import draw_background, name_parts
+from mlcli.evaluation.shapley import draw_background, name_parts
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, read_bundle_manifest
