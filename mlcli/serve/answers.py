@@ -41,7 +41,7 @@ class Options:
 class Answer:
     """One row a prediction, as `predict` writes them; warnings of rows unlike those of training."""
 
-    frame: pl.DataFrame
+    rows: list[dict[str, Any]]
     warnings: tuple[str, ...] = ()
     explanation: dict[str, Any] | None = None
 
@@ -71,13 +71,13 @@ def answer_together(model: ServedModel, rows: Sequence[Cells]) -> list[Answer]:
     if found.warnings:
         middle = len(rows) // 2
         return answer_together(model, rows[:middle]) + answer_together(model, rows[middle:])
-    return [Answer(found.frame.slice(i, 1)) for i in range(len(rows))]
+    return [Answer([row]) for row in found.rows]
 
 
 def _predict(model: ServedModel, given: PredictionInput, level: float | None) -> Answer:
     told = _Notes()
     predictions, *_ = predict_rows(model.bundle, given, told)
-    return Answer(answer_frame(model.bundle, predictions, level), tuple(told.warnings))
+    return Answer(answer_frame(model.bundle, predictions, level).to_dicts(), tuple(told.warnings))
 
 
 class _Notes(Silent):
@@ -90,7 +90,8 @@ class _Notes(Silent):
         self.warnings.append(text)
 
 
-def to_csv(frame: pl.DataFrame) -> bytes:
+def to_csv(rows: list[dict[str, Any]]) -> bytes:
     """As `predict` writes CSV; classes of a set are separated as there."""
+    frame = pl.DataFrame(rows, infer_schema_length=None)
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     return frame.with_columns(pl.col(name).list.join(SEPARATOR) for name in lists).write_csv().encode()

@@ -98,11 +98,11 @@ class Api:
         found = await self._predict(model, body, options)
         wanted = request.headers.get("accept", "")
         if "text/csv" in wanted or (media == "text/csv" and "json" not in wanted):
-            return Response(to_csv(found.frame), media_type="text/csv")
+            return Response(to_csv(found.rows), media_type="text/csv")
         document: dict[str, Any] = {
             "model": model.name,
             "version": model.version,
-            "predictions": found.frame.to_dicts(),
+            "predictions": found.rows,
             "warnings": found.warnings,
         }
         if found.explanation is not None:
@@ -115,7 +115,7 @@ class Api:
         content = await read_body(request, self._limits)
         asked = await self._parse(content, lambda: parse_inference(model, _load(content), self._limits.rows))
         found = await self._predict(model, asked.body, Options())
-        return _json(inference_document(model, asked, found.frame))
+        return _json(inference_document(model, asked, found.rows))
 
     async def _parse(self, content: bytes, work: Callable[[], T]) -> T:
         return work() if len(content) <= AT_ONCE else await self._in_thread(work)
@@ -126,7 +126,7 @@ class Api:
         else:
             most = self._limits.rows if options.explain is None else min(MOST_EXPLAINED, self._limits.rows)
             found = await self._in_thread(partial(answer, model, body, options, most, self._reporter))
-        self._metrics.rows[(("model", model.name),)] += found.frame.height
+        self._metrics.rows[(("model", model.name),)] += len(found.rows)
         return found
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

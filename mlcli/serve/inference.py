@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from mlcli.data.tables.types import Kind
 from mlcli.io.text import shown, suggestion
@@ -151,15 +150,15 @@ def _chosen(model: ServedModel, document: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def inference_document(model: ServedModel, request: InferenceRequest, frame: pl.DataFrame) -> dict[str, Any]:
+def inference_document(model: ServedModel, request: InferenceRequest, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The response, its tensors flat; numbers that are not finite are null."""
     outputs = _outputs(model.bundle.task)
     tensors = []
     for name in request.outputs:
         datatype, width = outputs[name]
         columns = _columns(model.bundle.task, name)
-        data = [cell for row in frame.select(columns).iter_rows() for cell in row]
-        tensors.append({"name": name, "datatype": datatype, "shape": [frame.height, width], "data": _finite(data)})
+        data = [row[column] for row in rows for column in columns]
+        tensors.append({"name": name, "datatype": datatype, "shape": [len(rows), width], "data": _finite(data)})
     found: dict[str, Any] = {"model_name": model.name, "model_version": model.version, "outputs": tensors}
     return found if request.id is None else found | {"id": request.id}
 

@@ -1,4 +1,4 @@
-"""Rows of JSON that mean what they say: a table is made of them without the readers, which take longer than all else."""
+"""Rows of JSON that mean what they say: a table is made of them without the readers, which take longest."""
 
 from __future__ import annotations
 

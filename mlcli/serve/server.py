@@ -152,7 +152,10 @@ def run_server(
     metrics = ServerMetrics()
     switch = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH)
-    with ThreadPoolExecutor(1, "small") as small, ThreadPoolExecutor(1, "large") as large:
+    with (
+        ThreadPoolExecutor(1, "small", _compute_alone) as small,
+        ThreadPoolExecutor(1, "large", _compute_alone) as large,
+    ):
         api = Api(models, limits, metrics, small, large, reporter)
         seen: set[str] = set()
 
@@ -176,6 +179,15 @@ def run_server(
                 runner.run(serve())
         finally:
             sys.setswitchinterval(switch)
+
+
+def _compute_alone() -> None:
+    """Have this thread compute on one core, where it uses torch.
+
+    Predictions set the number of threads for their time and put it back: two at once would disturb each other.
+    """
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 async def _watch(api: Api, metrics: ServerMetrics, reporter: Reporter) -> None:
