@@ -5,29 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from statistics import fmean
 from typing import Any
 
 import torch
 
-from mlcli.config.sections.config import Config, usual_rate
+from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import FocalLoss
-from mlcli.config.sections.optimizer import DECADE, AdamConfig, LbfgsConfig
-from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance
+from mlcli.config.sections.optimizer import AdamConfig, LbfgsConfig
+from mlcli.diagnosis.experiment import Experiment, mean_loss, measure_chance
+from mlcli.diagnosis.range_test import RateRange, run_range_test
 from mlcli.io.json import strict_json
 from mlcli.io.text import counted
 from mlcli.models.task import FittedTask, Regression
 from mlcli.training.context import TrainingContext
 from mlcli.training.datasets import TensorDataset
-from mlcli.training.loop import (
-    new_state,
-    optimizer_step,
-    outputs_of,
-    row_order,
-    take_batch,
-    train_model,
-)
+from mlcli.training.loop import new_state, train_model
 from mlcli.training.losses import loss_name
 from mlcli.training.state import derive_seed
 
@@ -44,69 +37,10 @@ PARAMETERS_PER_ROW = 2
 STEPS, RATE = 400, 0.01
 # Training loss as a share of the chance loss that counts as fitted.
 FITTED = 0.05
-# Rates of the range test, as multiples of the optimizer's default.
-LOWEST_RATE, HIGHEST_RATE = 1e-3, 1e4
-# Its steps: 20 a decade where they are affordable, at least 6.
-MOST_TEST_STEPS, FEWEST_TEST_STEPS = 140, 42
-# Rows on which it measures the loss after each step.
-TEST_SAMPLE = 512
-# It ends when the loss is so many times the initial one.
-DIVERGED = 2.0
-# Decades over which the steepest descent is measured, so that one lucky step does not decide.
-STRETCH = 0.5
 # Share of the range test's fall that the training must reach in all its steps at its own rate.
 MIN_FALL = 0.5
 # Evidence of a check that the experiment's deadline ended.
 LATE = "the time named does not allow for it"
-
-
-@dataclass(frozen=True)
-class RateRange:
-    """The learning-rate range test: the loss on a fixed sample of training rows as the rate grows.
-
-    start  : the loss before the first step
-    rates  : (n,) values of optimizer.lr, each the same factor above the last
-    losses : (n,) after the step at each rate
-    limit  : the rate at which the loss diverged; None where it did at none
-    """
-
-    start: float
-    rates: tuple[float, ...]
-    losses: tuple[float, ...]
-    limit: float | None
-
-    @cached_property
-    def lowest(self) -> float:
-        """The lowest loss."""
-        return min(self.losses)
-
-    @cached_property
-    def best_rate(self) -> float:
-        """The rate at the lowest loss; beyond it the loss rises."""
-        return self.rates[self.losses.index(self.lowest)]
-
-    @cached_property
-    def suggested(self) -> float:
-        """The rate of the steepest descent, at most a decade below that of the lowest loss."""
-        curve = (self.start, *self.losses)
-        span = min(max(1, round(STRETCH / math.log10(self._growth))), len(self.losses))
-        falls = [before - after for before, after in zip(curve, curve[span:], strict=False)]
-        steepest = self.rates[falls.index(max(falls)) + span // 2]
-        return min(steepest, self.best_rate / DECADE)
-
-    def loss_after(self, lr: float, steps: int) -> float:
-        """The lowest loss of the test up to the point that `steps` steps at one rate reach.
-
-        The length of a descent is the sum of its rates; that of a geometric sequence is its last term ·
-        g / (g − 1), with g the factor between two.
-        """
-        reached = lr * steps * (self._growth - 1) / self._growth
-        passed = [loss for rate, loss in zip(self.rates, self.losses, strict=True) if rate <= reached]
-        return min((self.start, *passed))
-
-    @property
-    def _growth(self) -> float:
-        return self.rates[1] / self.rates[0]
 
 
 @dataclass(frozen=True)
@@ -164,7 +98,7 @@ def _initial_losses(experiment: Experiment, rows: TensorDataset) -> Iterator[flo
     """The loss with each of DRAWS initial weights."""
     for draw in range(DRAWS):
         seed = derive_seed(experiment.config.seed, draw)
-        yield _loss(experiment.context(experiment.config.model_copy(update={"seed": seed}), rows), rows)
+        yield mean_loss(experiment.context(experiment.config.model_copy(update={"seed": seed}), rows), rows)
 
 
 def _loss_of_small_outputs(experiment: Experiment, context: TrainingContext, rows: TensorDataset) -> float:
@@ -267,38 +201,3 @@ def check_learning_rate(context: TrainingContext, rates: RateRange | None) -> Ch
         steps = f"{context.total_steps:,} steps"
         return Check(name, title, False, f"{lr:g} is too low for {steps}: {test}; try {rates.suggested:.1g}")
     return Check(name, title, True, f"{lr:g}; {test}")
-
-
-def run_range_test(experiment: Experiment) -> RateRange | None:
-    """The learning-rate range test (Smith, 2017): a short training of a new network whose rate grows with each step.
-
-    None for L-BFGS, whose line search sets the step length, where the loss diverges at the lowest rates, and late.
-    """
-    if isinstance(experiment.config.optimizer, LbfgsConfig):
-        return None
-    context = experiment.context(at_constant_rate(experiment.config))
-    sample = experiment.draw(context.train, TEST_SAMPLE)
-    start = _loss(context, sample)
-    end = DIVERGED * max(start, experiment.chance(context).uniform_loss)
-    steps = max(FEWEST_TEST_STEPS, affordable_steps(context, MOST_TEST_STEPS))
-    lowest, span = usual_rate(experiment.config) * LOWEST_RATE, HIGHEST_RATE / LOWEST_RATE
-    rates, losses = [lowest * span ** (step / (steps - 1)) for step in range(steps)], list[float]()
-    state = new_state(context)
-    to_context = context.lr / experiment.config.optimizer.lr  # other than 1 with an automatic batch size
-    for rate in rates:
-        batch = take_batch(context, row_order(context, state.epoch), state.batch)
-        optimizer_step(replace(context, lr=rate * to_context), state, batch)
-        if state.batch == context.steps_per_epoch:
-            state.epoch, state.batch = state.epoch + 1, 0
-        loss = _loss(context, sample)
-        if experiment.late():
-            return None
-        if not loss <= end:
-            break
-        losses.append(loss)
-    limit = rates[len(losses)] if len(losses) < len(rates) else None
-    return RateRange(start, tuple(rates[: len(losses)]), tuple(losses), limit) if len(losses) > 1 else None
-
-
-def _loss(context: TrainingContext, rows: TensorDataset) -> float:
-    return context.cost(outputs_of(context, rows.x), rows.y).item()

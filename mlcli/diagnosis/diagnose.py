@@ -7,35 +7,34 @@ from collections.abc import Callable, Iterable, Sequence
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
-from mlcli.diagnosis import history_rules as history
-from mlcli.diagnosis import probe_rules as probes
+from mlcli.diagnosis import curve_rules, fit_rules, network_rules, row_rules
 from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError
 
 # The most severe first: data, then learning, then what can be improved.
 RULES: tuple[Callable[[TrainingEvidence], Finding | None], ...] = (
-    history.no_validation_rows,
-    probes.target_leaked,
-    probes.unscaled_inputs,
-    probes.class_missing,
-    probes.no_signal,
-    probes.exploding_gradients,
-    probes.vanishing_gradients,
-    history.rate_too_high,
-    history.rate_too_low,
-    probes.outliers,
-    history.imbalance_ignored,
-    history.still_improving,
-    probes.worse_than_linear,
-    probes.label_noise,
-    history.underfitting,
-    probes.dead_units,
-    probes.saturated_units,
-    probes.class_collapse,
-    history.overfitting,
-    probes.too_little_data,
-    history.plateau,
+    row_rules.no_validation_rows,
+    row_rules.target_leaked,
+    row_rules.unscaled_inputs,
+    row_rules.class_missing,
+    row_rules.no_signal,
+    network_rules.exploding_gradients,
+    network_rules.vanishing_gradients,
+    curve_rules.rate_too_high,
+    curve_rules.rate_too_low,
+    row_rules.outliers,
+    row_rules.imbalance_ignored,
+    curve_rules.still_improving,
+    fit_rules.worse_than_linear,
+    row_rules.label_noise,
+    fit_rules.underfitting,
+    network_rules.dead_units,
+    network_rules.saturated_units,
+    network_rules.class_collapse,
+    fit_rules.overfitting,
+    fit_rules.too_little_data,
+    fit_rules.plateau,
 )
 
 _BAD_FIT = ("underfitting", "plateau", "class_collapse")

@@ -11,8 +11,8 @@ import numpy as np
 
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
-from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.experiment import ChanceBaseline, measure_chance, skill_of
+from mlcli.diagnosis.range_test import RateRange
 from mlcli.errors import ArtefactError, ConfigError
 from mlcli.io.json import from_json
 from mlcli.models.task import Classification, FittedTask
@@ -124,12 +124,14 @@ class LabelFacts:
     n_confident : rows of that quarter
     all_errors  : error rate of all predictions
     suspects    : their row numbers in the file, the most confident prediction first
+    files       : the same as files of folders of images; empty for other sources
     """
 
     error_rate: float
     n_confident: int
     all_errors: float
     suspects: tuple[int, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from mlcli.metrics.measure import n_classes_of
 from mlcli.models.task import Classification, FittedTask
 from mlcli.training.context import TrainingContext, build_context
 from mlcli.training.datasets import Rows, TensorDataset
+from mlcli.training.loop import outputs_of
 from mlcli.training.losses import Loss
 from mlcli.training.state import derive_seed
 
@@ -68,6 +70,7 @@ class Experiment:
     train, valid : encoded, as the network's inputs
     groups       : of the training rows in a split by group, as `Table.groups` has them
     numbers      : of the training rows in their file, as `Splits.numbers` has them
+    files        : of folders of images, the file of each number, from 1
     deadline     : when short experiments end, in seconds of the monotonic clock
     """
 
@@ -78,6 +81,7 @@ class Experiment:
     valid: TensorDataset
     groups: np.ndarray | None = None
     numbers: np.ndarray | None = None
+    files: Sequence[str] = ()
     deadline: float = math.inf
 
     @property
@@ -128,6 +132,11 @@ class Experiment:
     def permutation(self, n: int) -> Tensor:
         """The integers below n, shuffled by the seed."""
         return torch.randperm(n, generator=torch.Generator().manual_seed(derive_seed(self.config.seed, n)))
+
+
+def mean_loss(context: TrainingContext, rows: TensorDataset) -> float:
+    """The loss of the context's network on rows."""
+    return context.cost(outputs_of(context, rows.x), rows.y).item()
 
 
 def affordable_steps(context: TrainingContext, most: int) -> int:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mlcli.config.sections.config import Config
 from mlcli.data.folds import group_folds
-from mlcli.diagnosis.checks import RateRange
 from mlcli.diagnosis.evidence import (
     ForestFacts,
     LabelFacts,
@@ -24,6 +23,7 @@ from mlcli.diagnosis.evidence import (
     TrainingEvidence,
 )
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance, skill_of
+from mlcli.diagnosis.range_test import RateRange
 from mlcli.models.task import Classification, Regression
 from mlcli.training.context import TrainingContext
 from mlcli.training.datasets import TensorDataset
@@ -77,7 +77,7 @@ def run_probes(
         sizes=sizes,
         skills=skills,
         forest=forest,
-        labels=suspect_labels(forest, experiment.row_numbers) if n_classes else None,
+        labels=suspect_labels(forest, experiment.row_numbers, experiment.files) if n_classes else None,
         curve=measure_rows(experiment, evidence.history[-1].step) if has_gap else None,
         valid_counts=tuple(valid.y.long().view(-1).bincount(minlength=n_classes).tolist()) if n_classes else (),
         valid_deviation=stdev(losses[1]) / math.sqrt(len(context.valid)) if len(losses[1]) > 1 else 0.0,
@@ -182,10 +182,11 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
     return ForestFacts(rows.numpy(), truth, predicted)
 
 
-def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray) -> LabelFacts:
+def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray, files: Sequence[str] = ()) -> LabelFacts:
     """Confident learning (Northcutt et al., 2021) on out-of-bag probabilities (n, K).
 
     row_numbers : of the training rows in the file
+    files       : of folders of images, the file of each number, from 1
 
     A row counts for class j where its probability of j is at least the mean of the rows labelled j; it is suspect where
     the most probable of these classes is not its label.
@@ -201,7 +202,8 @@ def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray) -> LabelFacts:
     confident = np.argsort(-probabilities.max(axis=1), kind="stable")[:n_confident]
     error_rate = float((probabilities[confident].argmax(axis=1) != labels[confident]).mean())
     all_errors = float((probabilities.argmax(axis=1) != labels).mean())
-    return LabelFacts(error_rate, n_confident, all_errors, suspects)
+    names = tuple(files[number - 1] for number in suspects) if files else ()
+    return LabelFacts(error_rate, n_confident, all_errors, suspects, names)
 
 
 def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFacts:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.data.profile import is_imbalanced
 from mlcli.evaluation.training_sample import TrainingSample, n_model_outputs
-from mlcli.metrics.measure import is_imbalanced
 from mlcli.models.task import Classification, FittedTask, Regression
 
 MAX_ITERATIONS = 500  # of logistic and Poisson regression
@@ -236,7 +236,7 @@ def _boosting(
         max_bins=bins,
         categorical_features=codes or None,
         # Without a penalty the first rounds of imbalanced classes have leaves so far out that none is an improvement.
-        l2_regularization=1.0 if is_imbalanced(task) else 0.0,
+        l2_regularization=1.0 if isinstance(task, Classification) and is_imbalanced(task.counts) else 0.0,
         random_state=seed % 2**32,
         **{"early_stopping": False, **settings},
         **losses.get(task.measured_as, {}),

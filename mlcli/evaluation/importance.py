@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mlcli.data.profile import is_imbalanced
 from mlcli.data.tables.frames import rows_at
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.evaluation.related import group_related
 from mlcli.metrics.catalog import Score
-from mlcli.metrics.measure import is_imbalanced, measure
+from mlcli.metrics.measure import measure
 from mlcli.metrics.probabilities import ranking_scores
-from mlcli.models.task import FittedTask, Predictions
+from mlcli.models.task import Classification, FittedTask, Predictions
 
 Predict = Callable[[Dataset], Predictions]
 # Of rows, given the place in the measured data that each stands for.
@@ -133,7 +134,7 @@ def draw_strata(task: FittedTask, truth: np.ndarray, predictions: Predictions, n
     drawn whole, half of the rows are the ones that the model takes most for another class: few as they are, they
     decide the precision of a rare class.
     """
-    if not is_imbalanced(task):
+    if not isinstance(task, Classification) or not is_imbalanced(task.counts):
         return [(np.arange(len(truth)), n_rows)]
     own = ranking_scores(predictions)[np.arange(len(truth)), truth]
     order = np.argsort(own, kind="stable")

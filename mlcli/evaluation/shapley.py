@@ -18,7 +18,7 @@ from mlcli.data.tables.frames import collect
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import UsageError
 from mlcli.evaluation.contributions import Contributions, Floats
-from mlcli.io.text import show_seconds
+from mlcli.io.text import counted, show_seconds
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 from mlcli.reporter import Reporter
 
@@ -126,7 +126,7 @@ def explain_rows(
         np.add.at(values, own[pairs], found / each)
         seconds = (time.monotonic() - begun) * len(own) / pairs.stop
         if not pairs.start and seconds > LONG:
-            reporter.say(f"Explaining {n_rows:,} rows takes about {show_seconds(seconds)}")
+            reporter.say(f"Explaining {counted(n_rows, 'row')} takes about {show_seconds(seconds)}")
     base = np.tile(ends.mean(axis=0), (n_rows, 1))
     if several:
         base, output = (np.take_along_axis(part, predicted.values[:, None], axis=1) for part in (base, output))

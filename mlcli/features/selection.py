@@ -15,6 +15,7 @@ from mlcli.errors import DataError
 from mlcli.features.encoding import Target
 from mlcli.features.report import Dropped
 from mlcli.features.state import TensorReader
+from mlcli.io.text import counted
 
 BLOCK = 64
 _LANES = 16
@@ -223,12 +224,14 @@ def fit_pca(x: np.ndarray, config: PcaConfig, seed: int) -> tuple[Project, tuple
     n, k = x.shape
     if n < 2 or not (x.min(axis=0) < x.max(axis=0)).any():
         raise DataError(
-            f"features.extract: principal components need different rows, got {n} training row(s) of {k} features; "
+            f"features.extract: principal components need different rows, got {counted(n, 'training row')} of "
+            f"{counted(k, 'feature')}; "
             "remove extract"
         )
     if config.components > min(n, k):
         raise DataError(
-            f"features.extract.components: {k} features in {n} training rows have at most {min(n, k)} components, "
+            f"features.extract.components: {counted(k, 'feature')} in {n} training rows have at most "
+            f"{counted(min(n, k), 'component')}, "
             f"got {config.components}; lower it"
         )
     from sklearn.decomposition import PCA

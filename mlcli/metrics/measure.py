@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from mlcli.config.sections.training import Metric, QuantileMetric
+from mlcli.data.profile import is_imbalanced
 from mlcli.errors import config_error
 from mlcli.io.json import named_to_json
 from mlcli.io.text import nearest
@@ -25,9 +26,6 @@ from mlcli.metrics.intervals import (
 from mlcli.metrics.probabilities import ECE_NOISE
 from mlcli.metrics.sampling import sample_scores
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
-
-# Classes are imbalanced where the rarest has less than this part of an even share.
-EVEN = 0.2
 
 
 def measure(
@@ -115,17 +113,12 @@ def metric_names(
     return tuple(dict.fromkeys(names))
 
 
-def is_imbalanced(task: FittedTask) -> bool:
-    """Whether the rarest class of the training rows has less than a fifth of an even share: a tenth, of two classes."""
-    return isinstance(task, Classification) and min(task.counts) * len(task.classes) < EVEN * sum(task.counts)
-
-
 def rare_metrics(task: FittedTask) -> tuple[Metric, ...]:
     """By which imbalanced classes are judged, the headline first; empty for other tasks.
 
     Of two classes, ranking and F1 are the positive one's, which says nothing of a rare negative one.
     """
-    if not isinstance(task, Classification) or not is_imbalanced(task):
+    if not isinstance(task, Classification) or not is_imbalanced(task.counts):
         return ()
     if len(task.classes) == 2 and task.counts[0] < task.counts[1]:
         return ("f1_macro", "mcc")

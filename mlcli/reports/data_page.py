@@ -13,7 +13,7 @@ from mlcli.eda.explore import ExploredImages, ExploredTable, ShowResult
 from mlcli.eda.highlights import MEASURES, SPLITS, describe_associations, range_of, show_association, show_column_value
 from mlcli.errors import UsageError
 from mlcli.io.atomic import write_file
-from mlcli.io.text import show_number, show_percent
+from mlcli.io.text import counted, show_number, show_percent
 from mlcli.reports.figures.columns import draw_correlations, draw_plane
 from mlcli.reports.figures.style import PALETTE, color_of, svg_text
 from mlcli.reports.html import draw_histogram, render
@@ -131,7 +131,7 @@ def card_of(column: ColumnDistribution, table: ExploredTable) -> Card:
         low=low,
         high=high,
         levels=() if column.numbers else tuple(_levels(column, table)),
-        more=f"and {left:,} more of {rest:,} rows" if column.labels and left > 0 else "",
+        more=f"and {left:,} more of {counted(rest, 'row')}" if column.labels and left > 0 else "",
     )
 
 

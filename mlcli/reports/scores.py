@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlcli.io.text import show_number, show_signed
+from mlcli.io.text import counted, show_number, show_signed
 from mlcli.metrics.catalog import CATALOG, Score
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def describe_folds(folds: FoldScores) -> str:
 def describe_coverage(evaluation: Evaluation) -> str:
     """What is covered, as a heading."""
     what = "sets of classes" if evaluation.classes else "intervals"
-    return f"{100 * (evaluation.interval or 0):.4g} % {what} on {evaluation.n_rows:,} {evaluation.split} rows"
+    return f"{100 * (evaluation.interval or 0):.4g} % {what} on {counted(evaluation.n_rows, f'{evaluation.split} row')}"
 
 
 def coverage_table(evaluation: Evaluation) -> tuple[Sequence[str], Sequence[Sequence[str]]]:

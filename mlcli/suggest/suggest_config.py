@@ -92,7 +92,7 @@ def _suggest_table(found: TableFound, target: str, head: str, minutes: float) ->
     left_out = f" and {n_dropped} left out" if n_dropped else ""
     idle = [one.name for one in roles if one.why in (CONSTANT, EMPTY)]
     named = roles if len(idle) <= _MANY_IDLE else [one for one in roles if one.why not in (CONSTANT, EMPTY)]
-    said = f"{path}: {found.raw.height:,} rows; columns: {len(kept)} used as features{left_out}."
+    said = f"{path}: {counted(found.raw.height, 'row')}; columns: {len(kept)} used as features{left_out}."
     alike = f"Training leaves out {len(idle):,} columns without two values: {some_of(idle, _LISTED)}."
     about = (f"target {target}: {_describe_target(data)}.", *(f"{note}." for note in found.notes), *_kept_words(found))
     used = {target, *(one.name for one in kept if one.use == "number")}

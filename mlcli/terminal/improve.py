@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlcli.diagnosis.checks import Checks, RateRange
+from mlcli.diagnosis.checks import Checks
+from mlcli.diagnosis.range_test import RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.text import counted, show_number, show_signed
 from mlcli.reports.scores import VERDICTS
@@ -139,7 +140,7 @@ def describe_values(values: Mapping[str, Any]) -> str:
 def describe_rows(outcome: ImproveResult) -> str:
     """The rows that trials were compared on."""
     folds = outcome.config.improve.folds
-    return f"{outcome.n_rows:,} rows in {folds} folds" if folds else f"{outcome.n_valid:,} validation rows"
+    return f"{outcome.n_rows:,} rows in {folds} folds" if folds else counted(outcome.n_valid, "validation row")
 
 
 def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None:

@@ -173,9 +173,11 @@ def show_checked(screen: Screen, result: CheckResult) -> None:
     if rows:
         screen.table(("column", "role", "kind", "becomes", "inputs"), rows, "Columns")
     if len(result.columns) > len(rows):
-        screen.say(f"… and {len(result.columns) - len(rows)} more columns; --json lists all")
+        screen.say(f"… and {counted(len(result.columns) - len(rows), 'more column')}; --json lists all")
     layers = [(one.name, f"{one.inputs:,}", f"{one.units:,}", f"{one.parameters:,}") for one in result.layers]
-    screen.table(("layer", "inputs", "units", "parameters"), layers, f"Network: {result.n_parameters:,} parameters")
+    screen.table(
+        ("layer", "inputs", "units", "parameters"), layers, f"Network: {counted(result.n_parameters, 'parameter')}"
+    )
     _show_cost(screen, result)
 
 
@@ -185,7 +187,7 @@ def _show_cost(screen: Screen, result: CheckResult) -> None:
     free = f" of {shown_size(result.available)} free" if result.available is not None else ""
     lines = {
         "steps": f"{networks}{context.steps:,}: at most {counted(context.epochs, 'epoch')} of "
-        f"{context.steps_per_epoch:,}, {context.batch_size:,} rows each, lr {context.lr:.3g}",
+        f"{context.steps_per_epoch:,}, {counted(context.batch_size, 'row')} each, lr {context.lr:.3g}",
         "on": f"{context.device}, {context.precision}, threads: {context.threads}",
         "memory": f"about {shown_size(result.memory)}{free}, plus PyTorch's own",
         **({"disk": f"{shown_size(result.disk)} of rows, which are read as they are needed"} if result.disk else {}),

@@ -147,7 +147,7 @@ def _show_cell(value: object) -> str:
 def _show_scores(screen: Screen, result: EvaluateResult) -> None:
     evaluation = result.evaluation
     rows = [(score.name, show_value(score), show_interval(score)) for score in evaluation.scores]
-    title = f"{result.run} on {evaluation.n_rows:,} {evaluation.split} rows"
+    title = f"{result.run} on {counted(evaluation.n_rows, f'{evaluation.split} row')}"
     screen.table(("metric", "network", f"{evaluation.confidence:.0%} interval"), rows, title=title)
     for footnote in footnotes(evaluation.scores):
         screen.say(f"· {footnote}")
@@ -194,7 +194,7 @@ def _show_seeds(screen: Screen, evaluation: Evaluation) -> None:
     if evaluation.seeds is not None:
         seeds = evaluation.seeds.seeds
         rows = [(own.name, show_spread(own), show_range(own)) for own in evaluation.seeds.spreads]
-        same = f"on the same {evaluation.n_rows:,} {evaluation.split} rows"
+        same = f"on the same {counted(evaluation.n_rows, f'{evaluation.split} row')}"
         title = f"Over {len(seeds)} seeds, {seeds[0]} to {seeds[-1]}, {same}"
         screen.table(("metric", "mean ± sd", "lowest – highest"), rows, title=title)
 

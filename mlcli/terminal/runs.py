@@ -12,7 +12,7 @@ from textwrap import wrap
 import typer
 
 from mlcli.config.loading.dump import show_setting
-from mlcli.io.text import printable, show_number, show_seconds, some_of
+from mlcli.io.text import counted, printable, show_number, show_seconds, some_of
 from mlcli.reports.comparison_page import TextTable, tables_of
 from mlcli.reports.scales import scale_for, typical_range
 from mlcli.reports.scores import show_interval
@@ -119,7 +119,7 @@ def _more(entry: ListedRun, width: int, now: datetime) -> list[str]:
             data = f"{manifest.dataset} in place of {manifest.stand_in_for}"
         labels = [f"[{tag}]" for tag in manifest.tags] + ([manifest.note] if manifest.note else [])
         labels += [f"from {manifest.parent}"] if manifest.parent else []
-        facts = [*labels, show_age(manifest.created, now), data, f"{manifest.n_parameters:,} parameters"]
+        facts = [*labels, show_age(manifest.created, now), data, counted(manifest.n_parameters, "parameter")]
     if (threshold := entry.record.moved_threshold) is not None:
         facts.append(f"test at threshold {show_number(threshold)}")
     facts += entry.record.problems

@@ -71,7 +71,7 @@ def explored_lines(result: ShowResult, canvas: Canvas, *, every: bool = False) -
 
 def _lines(result: ShowResult, canvas: Canvas, *, every: bool) -> Iterator[Text]:
     """The target, the highlights and every column; or the columns asked for, each in detail."""
-    heading = f"{result.config}: {result.rows:,} {SPLITS[result.split]} rows"
+    heading = f"{result.config}: {counted(result.rows, f'{SPLITS[result.split]} row')}"
     yield line((cut_to(heading + _describe_extent(result), canvas.width), "bold"))
     match result.explored:
         case ExploredTable() as table if result.asked:
@@ -148,7 +148,8 @@ def draw_classes(classes: Mapping[str, int], canvas: Canvas, *, every: bool, col
         yield line(f"  {fitted(name, label)}  ", (bar, colour), f"  {rows:>{count},}  {show_percent(rows / total):>7}")
     if left := names[len(shown) :]:
         fewest, most = classes[left[-1]], classes[left[0]]
-        text = f"  … and {len(left):,} more classes of {fewest:,} to {most:,} rows; --all shows them"
+        size = counted(most, "row") if fewest == most else f"{fewest:,} to {most:,} rows"
+        text = f"  … and {counted(len(left), 'more class', 'more classes')} of {size}; --all shows them"
         yield line((cut_to(text, canvas.width), FAINT))
 
 

@@ -18,7 +18,7 @@ from mlcli.eda.highlights import (
     show_column_value,
     summarise_distribution,
 )
-from mlcli.io.text import shorten, show_number, show_percent
+from mlcli.io.text import counted, shorten, show_number, show_percent
 from mlcli.terminal.drawing import (
     BAR,
     COLOURS,
@@ -128,7 +128,15 @@ def _category_lines(column: ColumnDistribution, table: ExploredTable, canvas: Ca
         yield line(f"  {fitted(name, label)}  ", (bar, BAR), known, (cut_to(text, canvas.width // 3), SECOND))
     if column.others:
         left = column.distinct - len(column.labels)
-        yield line((cut_to(f"  … and {left:,} more categories of {column.others:,} rows", canvas.width), FAINT))
+        yield line(
+            (
+                cut_to(
+                    f"  … and {counted(left, 'more category', 'more categories')} of {counted(column.others, 'row')}",
+                    canvas.width,
+                ),
+                FAINT,
+            )
+        )
 
 
 def _describe_target(column: ColumnDistribution, place: int, table: ExploredTable) -> str:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.data.prepare import Prepared
+from mlcli.data.readers.image_folders import image_names
 from mlcli.data.splitting import dependent_groups
 from mlcli.diagnosis.checks import Checks, run_checks
 from mlcli.diagnosis.diagnose import apply_recommendations, diagnose
@@ -170,7 +171,8 @@ def improve(
     context = build_search_context(config, inputs, search_space(config))
     groups = dependent_groups(config.dataset.split, inputs.prepared.splits.train)
     numbers = inputs.prepared.splits.numbers
-    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers)
+    files = image_names(config.dataset)
+    experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers, files)
     reporter.explain("diagnosis")
     begun = time.monotonic()
     checks = run_checks(replace(experiment, deadline=begun + budget.checks))
@@ -289,6 +291,7 @@ def describe_search(search: Search, folder: Path) -> str:
     """One line: how many trials over which keys, and how many are done."""
     done, keys = len(search.trials), ", ".join(search.study.space)
     if done >= search.budget.trials:
-        return f"All {done} trials are already done, in {folder}; increase --trials to continue"
+        all_done = "The only trial is" if done == 1 else f"All {done} trials are"
+        return f"{all_done} already done, in {folder}; increase --trials to continue"
     continued = f", {done} of them already done" if done else ""
     return f"Searching {keys} with {search.budget.n_trials}{continued}, in {folder}"

@@ -209,7 +209,8 @@ def describe_context(context: TrainingContext, inputs: Inputs) -> str:
         shape = f"{context.model.n_members} × {shape}"
     precision = str(context.precision).removeprefix("torch.")
     return (
-        f"{shape} network, {context.n_parameters:,} parameters, {len(context.train):,} rows in batches of "
+        f"{shape} network, {counted(context.n_parameters, 'parameter')}, "
+        f"{counted(len(context.train), 'row')} in batches of "
         f"{context.batch_size:,} on {context.device} ({precision}, threads: {context.threads}"
         f"{_describe_shards(context)}){_describe_file(context)}"
     )
@@ -255,7 +256,7 @@ def warn_of_rates(context: TrainingContext, state: TrainingState, epochs_before:
     totals = epochs_before * steps, context.total_steps
     planned, now = (lr_factor(schedule, state.step, steps, total, state.history) for total in totals)
     last = lr_factor(schedule, state.step - 1, steps, totals[0], state.history)
-    again = f"a run that had {epochs} epochs from the start: mlcli train CONFIG -S training.epochs={epochs}"
+    again = f"a run that had {counted(epochs, 'epoch')} from the start: mlcli train CONFIG -S training.epochs={epochs}"
     rate = f"{context.lr * now:.3g}, {now:.2g} × optimizer.lr"
     if not math.isclose(planned, now, rel_tol=1e-9):
         yield (

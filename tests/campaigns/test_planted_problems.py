@@ -5,8 +5,8 @@ Other findings are counted: the closing table is the confusion matrix, a line fo
 
 import pytest
 
-from tests.campaigns.diagnosis import find_problems
-from tests.campaigns.planted_problems import CLEAN, PLANTED, Field
+from tests.campaigns.diagnosis.planted import CLEAN, PLANTED, Field
+from tests.campaigns.diagnosis.trainings import find_problems
 
 # Of five seeds; a problem may not show in so few rows.
 LEAST = 3

@@ -14,14 +14,13 @@ from mlcli.diagnosis.checks import (
     LATE,
     Check,
     Checks,
-    RateRange,
     check_few_rows,
     check_initial_loss,
     check_learning_rate,
     run_checks,
-    run_range_test,
 )
 from mlcli.diagnosis.experiment import measure_chance
+from mlcli.diagnosis.range_test import RateRange, run_range_test
 from mlcli.models.task import Regression
 from mlcli.reports.figures.learning import draw_rates
 from mlcli.training.losses import build_cost
@@ -52,7 +51,7 @@ def test_the_first_loss_is_that_of_untrained_networks_beside_ln_k(make_experimen
 @pytest.mark.parametrize(("loss", "passed"), [(1.0, True), (2.9, True), (5.76, False), (4.5, False), (0.5, False)])
 def test_only_a_first_loss_near_chance_passes(make_experiment, monkeypatch, loss, passed):
     """Outputs of Glorot's last layer have a variance of 2, so that the squared error is about 1 + 2."""
-    monkeypatch.setattr("mlcli.diagnosis.checks._loss", lambda context, rows: loss)
+    monkeypatch.setattr("mlcli.diagnosis.checks.mean_loss", lambda context, rows: loss)
     experiment = make_experiment(PLANE)
     assert check_initial_loss(experiment, experiment.context()).passed is passed
 
@@ -180,38 +179,6 @@ def test_what_the_time_named_does_not_allow_is_left_out(make_experiment):
         "handful": (None, True),
         "learning_rate": (None, True),
     }
-
-
-def test_the_range_tests_numbers():
-    assert RATES.lowest == 0.2
-    assert RATES.best_rate == 0.1
-    assert RATES.suggested == pytest.approx(0.01)  # steepest from 0.9 to 0.4, and a decade below the lowest
-
-
-@pytest.mark.parametrize(("lr", "steps", "loss"), [(1e-5, 10, 1.0), (1e-4, 12, 0.9), (1e-3, 12, 0.4), (1.0, 12, 0.2)])
-def test_how_far_descent_gets_is_the_sum_of_its_rates(lr, steps, loss):
-    """1e-3 · (1 + 0.1 + 0.01 + …) = 1.11e-3 is what the test has gone after its first rate, and so on."""
-    assert RATES.loss_after(lr, steps) == loss
-
-
-def test_the_test_leaves_the_rows_alone_and_is_the_same_each_time(make_experiment):
-    experiment = make_experiment()
-    before = experiment.train.x.clone()
-    first, second = run_range_test(experiment), run_range_test(experiment)
-    assert first == second
-    assert torch.equal(experiment.train.x, before)
-    assert first.lowest < 0.5 * math.log(2)
-    assert 0.003 < first.suggested < 0.3
-
-
-def test_an_automatic_batch_size_does_not_move_the_rates(make_experiment):
-    """lr is meant for 32 rows; the reported rates are those of the configuration."""
-    fixed, auto = (run_range_test(make_experiment(f"training.batch_size={size}")) for size in (16, "auto"))
-    assert auto.rates[: len(fixed.rates)] == pytest.approx(fixed.rates[: len(auto.rates)])
-
-
-def test_a_test_that_ends_at_once_still_suggests():
-    assert RateRange(2.0, (1e-3, 1.1e-3), (1.5, 1.0), 1.2e-3).suggested == pytest.approx(1.1e-4)
 
 
 @pytest.mark.parametrize(("passed", "shown"), [(True, False), (False, True), (None, True)])

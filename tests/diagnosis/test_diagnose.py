@@ -1,25 +1,21 @@
 """Problems are planted in real trainings of tiny networks; a few curves are written down as histories."""
 
+import itertools
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 
 from mlcli.config.loading.load import override_config
 from mlcli.diagnosis.diagnose import diagnose, merge_patches
-from mlcli.diagnosis.evidence import TrainingEvidence
 from mlcli.diagnosis.experiment import ChanceBaseline, measure_chance
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.models.task import Classification, Regression
 from mlcli.training.losses import build_loss
-from mlcli.training.state import EpochRecord
+from tests.campaigns.diagnosis.page import OPPOSITE
+from tests.diagnosis.evidence import FLAT, LABELS, LEARNED, MEMORISED, NUMBERS, RISING, make_evidence, names, probed
 
 CPU = torch.device("cpu")
-
-
-def names(evidence):
-    return [finding.name for finding in diagnose(evidence)]
 
 
 PLANTED = [
@@ -79,24 +75,6 @@ def test_patch_helps(make_config, trained_evidence, sets):
     before = trained_evidence(config)
     after = trained_evidence(override_config(config, merge_patches(diagnose(before))))
     assert 1 - skill(after) < 0.7 * (1 - skill(before))
-
-
-def make_evidence(config, train_losses, valid_losses=(), **changes):
-    """Evidence from losses as shares of the chance loss; the best epoch's are the scores."""
-    valid_losses = list(valid_losses) or list(train_losses)
-    history = [
-        EpochRecord(epoch, epoch, 0.1, train, valid, {})
-        for epoch, (train, valid) in enumerate(zip(train_losses, valid_losses, strict=True), start=1)
-    ]
-    best = min(range(len(history)), key=valid_losses.__getitem__) if history else None
-    scores = ({}, {}) if best is None else ({"loss": train_losses[best]}, {"loss": valid_losses[best]})
-    return replace(TrainingEvidence(config, history, *scores, ChanceBaseline(1.0, 1.0), n_valid=40), **changes)
-
-
-FLAT = [1.0, 0.8] + [0.6] * 28
-LEARNED = [1.0, 0.5, 0.3, 0.2] + [0.1] * 26
-MEMORISED = [1.0, 0.5, 0.3, 0.2] + [0.1 - 0.001 * epoch for epoch in range(26)]
-RISING = [1.0, 0.5, 0.3] + [0.3 + 0.01 * epoch for epoch in range(27)]
 
 
 @pytest.mark.parametrize(
@@ -173,3 +151,20 @@ def test_the_chance_loss_of_the_mean_is_one(make_config):
     task = Regression(("y",), (0.0,), (1.0,))
     y = torch.tensor([[-1.0], [1.0], [1.0], [-1.0]])
     assert measure_chance(build_loss(make_config().loss, task, CPU), task, y) == ChanceBaseline(1.0, 1.0)
+
+
+def test_no_two_findings_advise_opposites(make_config):
+    curves = [(FLAT, FLAT), (LEARNED, LEARNED), (MEMORISED, RISING), ([0.9] * 30, [1.5] * 30), (LEARNED[:4], FLAT[:4])]
+    losses = [(0.1, 0.1), (0.1, 1.2), (0.9, 0.9), (0.7, 1.4)]
+    shares, linears = [(0.1, 0.1), (0.1, 0.7)], [(0.0, 0.0), (0.9, 0.2)]
+    classes = [{}, {"counts": (60, 60), "classes": ("a", "b")}, {"counts": (1000, 9), "classes": ("a", "b")}]
+    for (train, valid), loss, share, (linear, network), more in itertools.product(
+        curves, losses, shares, linears, classes
+    ):
+        forest = LABELS if more else NUMBERS
+        evidence = probed(
+            make_config(), train, valid, losses=loss, worst_share=share, linear=linear, network=network,
+            forest=forest, **more,
+        )  # fmt: skip
+        found = {*names(evidence)}
+        assert not [pair for pair in OPPOSITE if {*pair} <= found], found

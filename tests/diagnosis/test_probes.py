@@ -10,7 +10,16 @@ from torch.nn import functional
 
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
 from mlcli.diagnosis.experiment import skill_of
-from mlcli.diagnosis.probes import grow_forest, measure_rows, probe_columns, probe_network, run_probes, suspect_labels
+from mlcli.diagnosis.probes import (
+    compare_with_linear,
+    grow_forest,
+    measure_rows,
+    probe_columns,
+    probe_network,
+    run_probes,
+    share_of_worst,
+    suspect_labels,
+)
 from mlcli.training.datasets import TensorDataset
 
 
@@ -165,3 +174,23 @@ def test_probes_that_are_late_are_left_out(make_experiment, trained_evidence):
     late = replace(experiment, deadline=0.0)
     assert run_probes(late, None, evidence, experiment.context()) == evidence
     assert measure_rows(late, 300) is None
+
+
+def test_the_share_of_the_worst_rows():
+    assert share_of_worst([1.0] * 99 + [99.0]) == pytest.approx(0.5)
+    assert share_of_worst([1.0] * 149 + [51.0, 100.0]) == pytest.approx(151 / 300)  # two of 151
+    assert share_of_worst([1.0] * 49) == 0.0
+    assert share_of_worst([0.0] * 100) == 0.0
+
+
+def test_a_linear_model_of_a_plane_is_perfect_and_an_untrained_network_is_not(make_experiment):
+    experiment = make_experiment("dataset={name: plane, rows: 240, noise: 0.0, split: {test: 0, valid: 0.25}}")
+    context = experiment.context()
+    linear, network = compare_with_linear(experiment, context)
+    parts = (experiment.train.x, experiment.train.y, experiment.valid.x, experiment.valid.y)
+    x, y, asked, truth = (part.double().numpy() for part in parts)
+    centred, mean = x - x.mean(axis=0), y.mean(axis=0)
+    weights = np.linalg.solve(centred.T @ centred + np.eye(2), centred.T @ (y - mean))  # ridge regression, α = 1
+    error = truth - mean - (asked - x.mean(axis=0)) @ weights
+    assert linear == pytest.approx(1 - np.square(error).sum() / np.square(truth - truth.mean()).sum(), rel=1e-6)
+    assert linear > 0.99 > 0.5 > network

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from mlcli.diagnosis.checks import RateRange
+from mlcli.diagnosis.range_test import RateRange
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
 from mlcli.reports.figures.columns import draw_correlations, draw_first_layer, draw_importance, draw_plane, draw_weights
 from mlcli.reports.figures.learning import draw_learning_curve, draw_overlay, draw_rates

@@ -8,7 +8,8 @@ import pytest
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
-from mlcli.diagnosis.checks import Check, Checks, RateRange
+from mlcli.diagnosis.checks import Check, Checks
+from mlcli.diagnosis.range_test import RateRange
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.search.budget import Budget
 from mlcli.terminal.improve import plot_rates, show_checks, show_findings, show_improved

@@ -94,7 +94,7 @@ def test_more_columns_than_fit_are_counted():
 
 def test_more_classes_than_fit_are_counted():
     result = SHOWN["many classes"]()
-    assert "… and 20 more classes of 2 to 2 rows" in text(result)
+    assert "… and 20 more classes of 2 rows" in text(result)
     assert "more classes" not in text(result, every=True)
 
 

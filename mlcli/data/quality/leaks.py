@@ -23,8 +23,10 @@ COPY_ERROR, EXACT = 0.001, 1e-6
 MOST_SUMMED = 100
 # Correlation from which a number column is the target in another unit.
 LINEAR = 0.99999
-# Skills in a diagnosis, which looks at encoded inputs and fewer rows: of the leak, and its lead over the next column.
+# Skills in a diagnosis, which looks at encoded inputs and fewer rows: of the leak, and its lead over the next column;
+# the second ones where that has CLEARLY times as much wrong.
 LEAKING_SKILL, LEAD = 0.95, 0.1
+ALL_BUT_EXACT, LESS_LEAD = 0.99, 0.05
 
 
 def find_leaks(sample: RowSample) -> Iterator[DataFinding]:
@@ -75,7 +77,9 @@ def leading_column(skills: Mapping[str, float]) -> tuple[str, str] | None:
     if not ranked or skills[ranked[0]] < LEAKING_SKILL:
         return None
     second = ranked[1] if len(ranked) > 1 else ""
-    leads = skills[ranked[0]] - max(skills.get(second, 0.0), 0.0) >= LEAD
+    best, other = skills[ranked[0]], max(skills.get(second, 0.0), 0.0)
+    all_but_exact = best >= ALL_BUT_EXACT and 1 - other >= CLEARLY * (1 - best)
+    leads = best - other >= (LESS_LEAD if all_but_exact else LEAD)
     return (ranked[0], second) if leads else None
 
 

@@ -15,6 +15,7 @@ from mlcli.data.tables.types import Images, SourceRead
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import find_path
+from mlcli.io.text import counted
 
 SIZE_LIMIT = 4 << 30
 _HEADER_LIMIT = 4 + 4 * 255
@@ -100,7 +101,7 @@ def check_pair(images_path: Path, pixels: np.ndarray, labels_path: Path, labels:
     if len(pixels) != len(labels):
         _refuse(
             labels_path,
-            f"{len(labels):,} labels for the {len(pixels):,} images of {images_path}",
+            f"{counted(len(labels), 'label')} for the {counted(len(pixels), 'image')} of {images_path}",
             "check that both files belong together",
         )
 

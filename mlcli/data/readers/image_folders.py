@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlcli.config.sections.dataset import ImagesConfig
+from mlcli.config.sections.dataset import DatasetConfig, ImagesConfig
 from mlcli.data.tables.types import SplitName
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
@@ -51,6 +51,13 @@ def list_image_folders(config: ImagesConfig) -> tuple[ImageFolder, ...]:
             "give both folders the same sub-folders"
         )
     return train, test
+
+
+def image_names(config: DatasetConfig) -> tuple[str, ...]:
+    """The files that are trained on, as cat/004.png, in the order of their rows; empty for other sources."""
+    if not isinstance(config, ImagesConfig):
+        return ()
+    return tuple(f"{path.parent.name}/{path.name}" for path in list_image_folders(config)[0].paths)
 
 
 def list_classes(folder: Path) -> ImageFolder:

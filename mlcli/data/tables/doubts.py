@@ -20,7 +20,7 @@ from mlcli.data.tables.recognition import HEXADECIMAL, MANY_NUMBERS, SIGNED, TIM
 from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import Doubt
 from mlcli.errors import DataError
-from mlcli.io.text import shown
+from mlcli.io.text import counted, shown
 
 _LISTED = 3
 # What cells look like that are not read as numbers.
@@ -260,7 +260,7 @@ def _code_doubts(raw: Rows, numbers: Sequence[str]) -> Iterator[Doubt]:
         cells = text.filter(text.str.contains(_CODE))
         yield Doubt(
             name,
-            f"column {name!r} has {len(cells):,} cells such as {shown(cells[0])}, which are read as numbers; if they "
+            f"column {name!r} has {counted(len(cells), 'cell')} such as {shown(cells[0])}, read as numbers; if they "
             f"are codes, declare dataset.types: {flow({name: 'category'})}, and else number",
             serious=len(cells[0]) > _SHORT_CODE,
         )
@@ -282,9 +282,9 @@ def _far_doubts(raw: Rows, rows: Rows, name: str) -> Iterator[Doubt]:
         cell = shown(str(raw.frame[name][int(rows.numbers[row])]))
         yield Doubt(
             name,
-            f"column {name!r} is {cell} in {dates.count() - len(others):,} cells (first at {rows.place(row)}), far "
-            f"from its other dates ({low:%Y-%m-%d} to {high:%Y-%m-%d}); if it marks missing or open ends, list it in "
-            "dataset.missing.values",
+            f"column {name!r} is {cell} in {counted(dates.count() - len(others), 'cell')} (first at "
+            f"{rows.place(row)}), far from its other dates ({low:%Y-%m-%d} to {high:%Y-%m-%d}); if it marks missing "
+            "or open ends, list it in dataset.missing.values",
         )
 
 

@@ -11,7 +11,7 @@ from mlcli.config.tree import Value
 from mlcli.data.tables.inference import FEWEST_TEXTS
 from mlcli.data.tables.rows import Rows, as_text
 from mlcli.data.tables.types import Doubt
-from mlcli.io.text import some_of
+from mlcli.io.text import counted, some_of
 
 # Numbers other than 0 that are looked at, evenly spaced, and the fewest different ones: ratings and codes have fewer.
 _LOOKED_AT, _FEWEST = 100_000, 10
@@ -37,7 +37,7 @@ def find_zero_doubts(raw: Rows, rows: Rows, names: Sequence[str]) -> list[Doubt]
     for name in found:
         zero = rows.frame[name] == 0
         others = rows.frame[name].filter(~zero)
-        said.append(f"{name} ({int(zero.sum() or 0):,} cells; else from {others.min():g})")  # type: ignore[str-bytes-safe]
+        said.append(f"{name} ({counted(int(zero.sum() or 0), 'cell')}; else from {others.min():g})")  # type: ignore[str-bytes-safe]
         written = raw.frame[name].gather(rows.numbers.filter(zero.fill_null(False))).unique()
         texts = written if written.dtype == pl.String else as_text(written)
         replaced[name] = dict.fromkeys(texts.sort(), "")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mlcli.diagnosis.checks import RateRange
+    from mlcli.diagnosis.range_test import RateRange
     from mlcli.training.state import EpochRecord
 
 Floats = NDArray[np.float64]

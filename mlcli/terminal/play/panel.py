@@ -71,7 +71,7 @@ def show_played(screen: Screen, result: PlayResult) -> None:
 def describe_network(trainer: Trainer) -> str:
     """Sizes of the layers, and the number of parameters."""
     sizes = trainer.context.layer_sizes(trainer.task)
-    return f"{'-'.join(map(str, sizes))} network, {trainer.context.n_parameters:,} parameters"
+    return f"{'-'.join(map(str, sizes))} network, {counted(trainer.context.n_parameters, 'parameter')}"
 
 
 def describe_axes(trainer: Trainer) -> Text:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mlcli.config.sections.dataset import ImagesConfig
-from mlcli.data.readers.image_folders import list_image_folders
+from mlcli.data.readers.image_folders import image_names, list_image_folders
 from mlcli.data.sources import read_source
 from mlcli.errors import DataError
 
@@ -67,6 +67,12 @@ def test_a_class_may_be_called_as_a_split_is(tmp_path, monkeypatch):
 def test_files_to_be_read(pictures):
     (files,) = list_image_folders(ImagesConfig(name="images", path="pictures"))
     assert [str(path.relative_to(files.folder)) for path in files.paths] == ["cat/0.png", "dog/0.png", "dog/1.png"]
+
+
+def test_files_are_named_with_their_class(pictures, tmp_path):
+    make_folder(tmp_path / "test", cat=[1], dog=[2])
+    config = ImagesConfig(name="images", path="pictures", test_path="test")
+    assert image_names(config) == ("cat/0.png", "dog/0.png", "dog/1.png")
 
 
 class TestErrors:

@@ -68,7 +68,7 @@ WARNED = {
     "times": ([f"{i % 24:02}:{i:02}" for i in range(40)], True, "looks like a time; write it as a number, such as hours or seconds"),
     "other dates": ([f"2024-W{i:02}" for i in range(40)], False, "has 40 distinct texts such as '2024-W00', which are read as categories"),
     "months": (["2024-01", "2024-02"], True, "write dataset.dates: {a: '%Y-%m'}"),
-    "codes": (["01234", "98765"], True, "20 cells such as '01234', which are read as numbers"),
+    "codes": (["01234", "98765"], True, "20 cells such as '01234', read as numbers"),
     "phone numbers": (["+34600123456", "+34600123457"], True, "such as '+34600123456'"),
     "short codes": (["01", "12"], False, "such as '01'"),
     "compact dates": (["20240105", "20231231"], True, "look like dates, such as 20231231; write dataset.dates: {a: '%Y%m%d'}"),

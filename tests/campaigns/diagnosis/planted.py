@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcli.config.loading.load import parse_config
-from tests.campaigns.planted_tables import (
+from tests.campaigns.diagnosis.tables import (
     bundled_rows,
     card_payments,
     imbalanced,
@@ -168,8 +168,8 @@ PLANTED = {
         "{name: adam, lr: 0.03}",
         "{epochs: 150, batch_size: 16}",
     ),
-    "unrestrained, 100 rows, digits": plant(
-        "overfitting",
+    "100 rows, digits": plant(
+        "too_little_data",
         "{name: digits, split: {test: 1000, valid: 697}}",
         "[64]",
         optimizer="{name: adam, lr: 0.003}",

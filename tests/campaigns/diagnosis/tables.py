@@ -20,10 +20,10 @@ def bundled_rows(name):
 
 
 def generated(name, **options):
-    """One of scikit-learn's generators."""
+    """One of scikit-learn's generators: draw(rng, n)."""
 
-    def draw(rng):
-        return getattr(sklearn.datasets, f"make_{name}")(random_state=int(rng.integers(2**31)), **options)
+    def draw(rng, n):
+        return getattr(sklearn.datasets, f"make_{name}")(n_samples=n, random_state=int(rng.integers(2**31)), **options)
 
     return draw
 
@@ -99,8 +99,8 @@ def imbalanced(x, y, rng):
 
 
 def outnumbered(x, y, rng):
-    """The first class, with a row for 20 of the second."""
-    kept = (y == 1) | ((y == 0) & (np.cumsum(y == 0) <= max(5, (y == 1).sum() // 20)))
+    """The first class, with a row for 20 of the second; others stay whole."""
+    kept = (y > 0) | (np.cumsum(y == 0) <= max(5, (y == 1).sum() // 20))
     return x[kept], y[kept], {}
 
 

@@ -1,0 +1,1 @@
+"""How often the diagnosis is right: trainings with one planted fault each, and healthy ones."""
