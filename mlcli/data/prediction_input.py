@@ -23,13 +23,15 @@ from mlcli.data.readers.image_folders import list_images, visible
 from mlcli.data.readers.images import Color, read_images
 from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
-from mlcli.data.readers.parquet import read_parquet
+from mlcli.data.readers.parquet import read_parquet, table_need
+from mlcli.data.readers.source import text_need
 from mlcli.data.readers.text_file import TextFile, open_text, read_text
 from mlcli.data.selection import cells_config, select_cells
 from mlcli.data.tables.rows import Origin, Rows
 from mlcli.data.tables.types import Images, Kind, Schema, Table
 from mlcli.errors import DataError, UsageError
 from mlcli.io.disk import resource_errors
+from mlcli.io.memory import require_memory
 from mlcli.io.paths import find_path
 from mlcli.io.text import some_of, suggestion
 
@@ -44,6 +46,8 @@ SUFFIXES: Mapping[str, Format] = {
 }
 _FORMATS = get_args(Format)
 _LISTED = 5
+# Measured: what predicting takes, as a share of what preparing such a file takes.
+SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,8 @@ def _read(
 ) -> Rows:
     """All columns as they are in the file or the bytes; `numbers` of delimited text are parsed where possible."""
     path = find_path(label) if piped is None else Path()
+    if piped is None and path.is_file():
+        _require_memory(path, dataset, format)
     match format:
         case "csv":
             text = _open_text(path, piped, label, dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8")
@@ -162,6 +168,21 @@ def _read(
             if x.ndim != 2:
                 raise DataError(f"{label}: the feature array has shape {x.shape}; expected (n, d)")
             return Rows.read(feature_frame(x, label), Origin(label))
+
+
+def _require_memory(path: Path, dataset: DatasetConfig, format: Format) -> None:
+    """Raise ResourceError, before a file is read, where its rows need more memory than there is."""
+    match format:
+        case "csv":
+            need = text_need(path, (dialect_of(dataset).delimiter.encode(), b"\n"))
+        case "jsonl":
+            need = text_need(path, (b'":',))
+        case "parquet":
+            need = table_need(path)
+        case _:
+            return
+    remedy = "predict the file in parts, or use a machine with more memory"
+    require_memory(int(need.size * SHARE), f"{need.label}: predicting {need.basis}", remedy)
 
 
 def _open_text(path: Path, piped: bytes | None, label: str, encoding: str) -> TextFile:

@@ -1,7 +1,9 @@
 """Tables larger than memory: the commands do with files what they do in memory."""
 
+import polars as pl
 import pytest
 
+from mlcli.io import memory
 from mlcli.io.memory import Available
 from mlcli.runs.folder import open_run
 from mlcli.training import inputs
@@ -56,3 +58,15 @@ def test_auto_reads_rows_from_disk_where_memory_does_not_hold_them(large, mlcli,
     assert ends[0] == ends[1]
     mlcli("train", "t.yaml", "-S", "training.rows=auto")
     assert not open_run(large / "runs/t/003").read_manifest().on_disk
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_a_file_to_predict_that_memory_does_not_hold_is_refused(large, mlcli, monkeypatch, name):
+    pl.read_csv("t.csv").write_parquet("t.parquet")
+    assert mlcli("train", "t.yaml", "-S", "training.epochs=1").code == 0
+    monkeypatch.setattr(memory, "available_memory", lambda: Available(10_000, "a test"))
+    refused = mlcli("predict", name)
+    assert refused.code == 7
+    assert "of memory, and 10 kB are available (a test); predict the file in parts" in refused.err
+    monkeypatch.setattr(memory, "available_memory", lambda: Available(10**9, "a test"))
+    assert len(mlcli("predict", name).out.splitlines()) == 201

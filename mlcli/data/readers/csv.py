@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from mlcli.io.text import shown
 
 _DELIMITERS = ",;\t|"
 _JSON = re.compile(rb"\s*(\{\s*\"[^\"]*\"\s*:|\[\s*[\[{])")
+# Bytes of text that are parsed at a time, of a table that memory does not hold.
+PORTION = 16 << 20
 _NAMELESS = "\0"  # starts the names of columns without one; no cell has it
 
 
@@ -105,10 +108,15 @@ def _cells(layout: CsvLayout, names: list[str], blanks: np.ndarray, spill: Spill
     stripped = pl.all().str.strip_chars(BLANKS) if has_blanks else pl.all()
     if spill is None:
         return _parse(layout, names, blanks).select(stripped)
-    try:
-        return spill.stage(pl.scan_csv(_source(layout, blanks), **_options(layout, names)).select(stripped))
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"{layout.text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
+    options = {**_options(layout, names), "skip_rows": 0}
+
+    def portion(begin: int, end: int) -> pl.DataFrame:
+        first, last = np.searchsorted(blanks, [begin, end])
+        data = np.delete(layout.text.data[begin:end], blanks[first:last] - begin).tobytes()
+        return pl.read_csv(data, **options).select(stripped)
+
+    with _parsed(layout):
+        return spill.stage(portion(*span) for span in layout.portions(PORTION))
 
 
 def _names(layout: CsvLayout, dialect: Dialect) -> list[str]:
@@ -204,8 +212,15 @@ def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]
 
 
 def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Collection[str] = ()) -> pl.DataFrame:
-    try:
+    with _parsed(layout):
         return pl.read_csv(_source(layout, blanks), **_options(layout, names, numbers))
+
+
+@contextmanager
+def _parsed(layout: CsvLayout) -> Iterator[None]:
+    """Raise what Polars says of the text as a DataError."""
+    try:
+        yield
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{layout.text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
 

@@ -81,6 +81,16 @@ class CsvLayout:
                 n_quotes += len(quotes)
             yield positions + start, newline[positions]
 
+    def portions(self, size: int) -> Iterator[tuple[int, int]]:
+        """Offsets of the beginning and end of rows that have together about `size` bytes, one portion after another."""
+        begin = self.start
+        for positions, ends in self.boundaries(begin):
+            if ends.any() and (last := int(positions[ends][-1])) - begin >= size:
+                yield begin, last
+                begin = last + 1
+        if begin < self.end:
+            yield begin, self.end
+
     def count_rows(self, width: int) -> int | None:
         """Rows; None where not every one has `width` cells."""
         if self.start >= self.end:

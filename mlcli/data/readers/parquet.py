@@ -39,9 +39,7 @@ class ParquetSource(FileSource[ParquetConfig]):
         return StagedRows(frame, Origin(str(path)), is_text=False, spill=spill)
 
     def memory_needs(self) -> Iterator[MemoryNeed]:
-        for path in self.regular_files():
-            n_cells = _count_cells(path)
-            yield MemoryNeed(str(path), CELL * n_cells + TEXT * path.stat().st_size, f"{n_cells:,} cells")
+        return map(table_need, self.regular_files())
 
 
 def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
@@ -84,6 +82,12 @@ def _refuse_bomb(path: Path | bytes, label: str) -> None:
         raise DataError(
             f"{label}: {size:,} bytes claim {cells:,} cells, as no valid data does; if you trust it, write it as CSV"
         )
+
+
+def table_need(path: Path) -> MemoryNeed:
+    """By the cells and bytes of a file."""
+    n_cells = _count_cells(path)
+    return MemoryNeed(str(path), CELL * n_cells + TEXT * path.stat().st_size, f"{n_cells:,} cells")
 
 
 def _count_cells(path: Path) -> int:

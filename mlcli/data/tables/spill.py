@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,13 @@ class Spill:
         self._label = label
         self._numbers = itertools.count(1)
 
-    def stage(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """The same rows in a file of which columns can be read one by one; they go through memory in portions."""
-        path = self._new("arrow")
-        disk.fill_new(path, lambda file: rows.sink_ipc(file, compression="lz4"))
-        return pl.scan_ipc(path, glob=False)
+    def stage(self, portions: Iterable[pl.DataFrame]) -> pl.LazyFrame:
+        """The rows of all portions, in files of which columns can be read one by one."""
+        paths = []
+        for rows in portions:
+            paths.append(path := self._new("arrow"))
+            disk.fill_new(path, partial(rows.write_ipc, compression="lz4"))
+        return pl.scan_ipc(paths, glob=False)
 
     def keep(self, column: pl.Series) -> pl.Series:
         """The same column, mapped from a file where it can be."""
