@@ -29,6 +29,8 @@ N_REPEATS = 10
 # Rows predicted at most in a repeat, over all columns and for one column, so that all of it takes seconds.
 MAX_PREDICTED, MAX_ROWS = 40_000, 2_000
 MAX_COLUMNS = 200
+# A mean loss this small beside those of the repeats is what rounding leaves of 0.
+NEGLIGIBLE = 1e-12
 # 97.5 % quantile of Student's t with N_REPEATS − 1 degrees of freedom.
 T_QUANTILE = 2.262
 
@@ -111,6 +113,7 @@ def measure_importance(
         ]
     )
     means = losses.mean(axis=0)
+    means[np.abs(means) < NEGLIGIBLE * np.abs(losses).max(axis=0)] = 0.0  # such as 0.3 − 0.1 − 0.2
     # A loss over m of n rows has m / n of its variance when it is taken over all n, at most that of the stratum drawn
     # most of, and all of it where whole groups are drawn; the mean of the repeats adds 1 / N_REPEATS of it, because
     # their number is small.

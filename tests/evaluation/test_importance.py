@@ -161,6 +161,22 @@ def test_every_class_is_drawn_and_counts_as_often_as_it_is(sizes, n_rows, drawn)
         assert hard.max() <= easy.min()
 
 
+def test_what_rounding_leaves_is_no_loss():
+    """Losses of the repeats that add up to 0, one of them by thirds."""
+    losses = iter([*np.resize([0.1, 0.2, -0.3], 9).tolist(), 0.0])
+    a = table(60, "a")
+
+    def predict_at(rows, places):
+        loss = next(losses)
+        return number_predictions(np.repeat([0.0, np.sqrt(1 + loss) - 1], 60) + 1)
+
+    found = importance.measure_importance(
+        regression(), a, np.zeros((60, 1)), number_predictions(np.ones(60)), predict_at, MSE, 0
+    )
+    assert found.columns[0].loss == 0
+    assert found.columns[0].high > 0
+
+
 def test_related_columns_are_shuffled_together():
     """Each copy alone would lose a quarter: 2 · Var(x / 2) against 2 · Var(x)."""
     x, y = np.random.default_rng(0).normal(size=(2, 1000))

@@ -87,6 +87,7 @@ CASES = {
     "metric, lower": lambda: draw_metric_curve(watched([0.5, None, 0.7], [1, 1, 1]), "accuracy", False, 1),
     "rate": lambda: draw_rate_curve(watched([None] * 3, [0.1, 0.2, 1e-9])),
     "rate, falling": lambda: draw_rate_curve(watched([None] * 2, [0.2, 0.1])),
+    "rate, to nothing": lambda: draw_rate_curve(watched([None] * 3, [0.2, 0.1, 1e-14])),
     "calibration": lambda: draw_calibration(*scored(2), ("no", NASTY)),
     "calibration, 3 classes": lambda: draw_calibration(*scored(3), "abc"),
     "calibration, no rows": lambda: draw_calibration(np.empty(0, int), np.empty((0, 2)), "ab"),
@@ -181,6 +182,7 @@ def test_names_reach_the_picture_as_text():
         ("metric, lower", "Validation accuracy is lowest after epoch 1: 0.5000"),
         ("rate", "The learning rate peaks at 0.2 in epoch 2"),
         ("rate, falling", "The learning rate changes from 0.2 to 0.1"),
+        ("rate, to nothing", "The learning rate changes from 0.2 to nearly 0"),
         ("calibration, no rows", "Calibration: undefined without rows"),
         ("thresholds", "F1 is 0.667 at the threshold 0.5; its maximum is 1.000 at 0.4"),
         ("thresholds, one class", "Thresholds: undefined for rows of one class"),
@@ -197,7 +199,9 @@ def test_names_reach_the_picture_as_text():
     ],
 )
 def test_titles_say_what_is_seen(case, title):
-    assert title in " ".join(texts(svg_text(CASES[case]())))  # a long one has several lines
+    assert title in " ".join(texts(svg_text(CASES[case]()))).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )  # a long one has several lines
 
 
 def test_the_threshold_is_marked_where_the_model_decides():
@@ -303,3 +307,10 @@ def test_save_svg(tmp_path):
 def test_ticks_of_large_numbers_are_short(high, expected):
     figure = draw_line_fit(lambda x: x[:, 0] * high, np.array([0.0, 1.0]), np.array([0.0, high]), "x", "y")
     assert expected in texts(svg_text(figure))
+
+
+@pytest.mark.parametrize(("at", "whole"), [((1.0, 2.0, 3.0), True), ((1.0, 2.5, 3.0), False)])
+def test_ticks_of_whole_numbers_are_whole(at, whole):
+    axes = effect("number", at).axes[0]
+    ticks = [tick for tick in axes.get_xticks() if 1 <= tick <= 3]
+    assert all(tick == round(tick) for tick in ticks) == whole

@@ -56,7 +56,7 @@ def _draw_curve(axes: Axes, effect: Effect) -> None:
     axes.plot(x, effect.mean, color=PALETTE[0])
     # Between two ticks lie as many rows as between others.
     axes.plot(x, np.zeros(len(x)), "|", color=INK, markersize=5, transform=axes.get_xaxis_transform(), clip_on=False)
-    _mark(axes.xaxis, effect.kind)
+    _mark(axes.xaxis, effect.kind, effect.at)
 
 
 def _draw_levels(axes: Axes, effect: Effect) -> None:
@@ -98,7 +98,7 @@ def draw_interaction(pair: Interaction) -> Figure:
     if categories:
         axes.set_xticks(x.tolist(), [_name(one) for one in pair.at[0]], rotation=40, ha="right")
     else:
-        _mark(axes.xaxis, pair.kinds[0])
+        _mark(axes.xaxis, pair.kinds[0], pair.at[0])
     _mark(axes.yaxis)
     axes.spines[:].set_color(FAINT)
     return figure
@@ -119,8 +119,8 @@ def _positions(at: Sequence[Cell], kind: Kind) -> Any:  # noqa: ANN401
     return list(at)
 
 
-def _mark(axis: Axis, kind: Kind = "number") -> None:
-    """Few ticks, short ones."""
+def _mark(axis: Axis, kind: Kind = "number", at: Sequence[Cell] = ()) -> None:
+    """Few ticks, short ones; whole numbers where all values at the axis are."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
@@ -129,7 +129,8 @@ def _mark(axis: Axis, kind: Kind = "number") -> None:
         axis.set_major_locator(locator)
         axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
         return
-    axis.set_major_locator(MaxNLocator(nbins=4))
+    whole = bool(at) and all(isinstance(value, float) and value.is_integer() for value in at)
+    axis.set_major_locator(MaxNLocator(nbins=4, integer=whole, min_n_ticks=1))
     shorten_ticks(axis)
 
 

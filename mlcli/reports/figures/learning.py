@@ -41,6 +41,8 @@ Floats = NDArray[np.float64]
 LOG_SPAN = 30.0
 # Scores farther from the quartiles than this many interquartile ranges are drawn at the edge.
 FAR = 3.0
+# A learning rate this small beside the largest is as good as 0; such a change is rounding.
+NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def draw_rate_curve(history: Sequence[EpochRecord]) -> Figure:
     """The learning rate at each epoch's last step; all are finite."""
     epochs, rates = _epochs(history), drawable([record.lr for record in history])
     peak = int(rates.argmax())
-    title = f"The learning rate changes from {rates[0]:.3g} to {rates[-1]:.3g}"
+    last = "nearly 0" if rates[-1] < NEGLIGIBLE * rates.max() else f"{rates[-1]:.3g}"
+    title = f"The learning rate changes from {rates[0]:.3g} to {last}"
     if 0 < peak < len(rates) - 1:
         title = f"The learning rate peaks at {rates[peak]:.3g} in epoch {epochs[peak]:.0f}"
     figure = new_figure(title, "At the last step of each epoch.")
@@ -177,7 +180,7 @@ def shown_metric(history: Sequence[EpochRecord], headline: str) -> str | None:
 def rate_moved(history: Sequence[EpochRecord]) -> bool:
     """Whether the learning rate differs between epochs, by more than rounding does."""
     rates = drawable([record.lr for record in history])
-    return bool(np.isfinite(rates).all() and len(rates) and np.ptp(rates) > 1e-6 * rates.max())
+    return bool(np.isfinite(rates).all() and len(rates) and np.ptp(rates) > NEGLIGIBLE * rates.max())
 
 
 def _epochs(history: Sequence[EpochRecord]) -> Floats:

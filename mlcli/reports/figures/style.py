@@ -122,9 +122,9 @@ def new_figure(title: str, subtitle: str, height: float = HEIGHT, plot: float | 
 
 
 def _wrap(text: str, size: float, weight: str = "normal") -> list[str]:
-    """Lines no wider than a figure."""
-    letters = int(110 * WIDTH / size)
-    while (lines := textwrap.wrap(plain(text), letters)) and widest(lines, size, weight) > WIDTH - 0.05 and letters > 9:
+    """Lines no wider than a figure; a number stays with its per cent sign."""
+    letters, text = int(110 * WIDTH / size), plain(text).replace(" %", "\N{NO-BREAK SPACE}%")
+    while (lines := textwrap.wrap(text, letters)) and widest(lines, size, weight) > WIDTH - 0.05 and letters > 9:
         letters -= 2
     return lines
 
