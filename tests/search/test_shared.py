@@ -1,11 +1,13 @@
 """Searches that share a PostgreSQL server: processes that die, connections that break, what is said about them."""
 
+import subprocess
 import threading
 import time
 from collections import Counter
 from itertools import count
 
 import pytest
+import yaml
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.errors import ResourceError, UsageError
@@ -18,6 +20,8 @@ from mlcli.search.space import search_space
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
 from mlcli.search.trial import Trial
+from tests.conftest import ROOT
+from tests.pages import blocks_of
 from tests.postgres import PASSWORD, Cable
 
 QUICK = ("training.epochs=2", "improve.pruning=none")
@@ -245,3 +249,21 @@ def test_the_password_is_in_no_file(make_config, postgres_server, folder, monkey
     for secret in (PASSWORD.encode(), b"not%2Fto"):
         assert not [path for path in written if secret in path.read_bytes()]
         assert secret not in (result.out + result.err).encode()
+
+
+def shown_file(name):
+    """A file that the page on searches shows."""
+    (block,) = (one for one in blocks_of(ROOT / "docs/searches.md") if one.options.get("title") == name)
+    return block.text
+
+
+def test_the_files_for_clusters_are_well_formed():
+    batch = shown_file("search.sbatch")
+    assert subprocess.run(["bash", "-n"], input=batch, text=True, capture_output=True).stderr == ""
+    assert batch.startswith("#!/bin/bash\n#SBATCH ")
+    job = yaml.safe_load(shown_file("search-job.yaml"))
+    assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert subprocess.run(["sh", "-n", "-c", container["command"][-1]], capture_output=True).returncode == 0
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]}
