@@ -51,8 +51,8 @@ def make_requests(run, n=256):
     manifest, rng, requests = read_bundle_manifest(find_bundle(run)), np.random.default_rng(0), []
     plan = manifest.content.features["plan"]
     kept = {own["name"]: [text for text in own["kept"] if text != "(missing)"] for own in plan.get("vocabularies", ())}
-    spans = iter(plan["spans"])
-    ends = {own.name: next(spans) for own in manifest.rows.columns if own.kind in ("number", "boolean")}
+    numbers = [own.name for own in manifest.rows.columns if own.kind == "number"]
+    ends = dict(zip(numbers, plan.get("spans") or [(0.0, 1.0)] * len(numbers), strict=False))
     for _ in range(n):
         row = {}
         for column in manifest.rows.columns:
@@ -85,6 +85,9 @@ async def load(port, requests, clients, seconds, rate):
             i += clients
 
     await asyncio.gather(*(drive(place, client) for place, client in enumerate(connections)))
+    for client in connections:
+        client.transport.close()
+    await asyncio.sleep(0)
     return np.array(taken), failed, loop.time() - begun
 
 
