@@ -22,7 +22,9 @@ OPPOSITE = (
 )
 LOOKS = """The thresholds of the diagnosis were set on other tables (iris, wine, breast cancer, digits, diabetes, the
 sets of the Playground, scikit-learn's generators, and drawn tables of taxi rides, payments, passengers, patients and
-wines), with other seeds. The tables below were looked at once."""
+wines), with other seeds. The tables below were looked at once, and nothing was changed after it.
+What counts as harm, as healthy and as a right finding was fixed before. Three faults have two right findings: a large
+network on 70 rows also lacks data, units that die of a high rate have that cause, and a line follows stretched rows."""
 
 
 def is_right(result):
@@ -99,8 +101,9 @@ def healthy_rows(results):
 
 
 def listed(results):
-    """The trainings and what was named."""
-    return "".join(f"; {result['table']}: {' and '.join(result['found']) or 'nothing'}" for result in results)
+    """How often each of the trainings was there, and what was named of it."""
+    named = Counter(f"{one['table']}: {' and '.join(one['found']) or 'nothing'}" for one in results)
+    return ", ".join(f"{count} × {text}" for text, count in sorted(named.items())) or "none"
 
 
 def seeds_of(results):
@@ -134,7 +137,9 @@ formulas (Breiman's waves, norms and digits, a MONK's problem, functions on whic
 
 A changed key counts as a fault where the error on {1000:,} test rows is at least {HARM - 1:.0%} above that of the
 training without it. {len(harmless)} of {len(planted)} did no such harm ({kinds or "none"}); the diagnosis named
-{sum(map(is_right, harmless))} of them all the same.
+{sum(map(is_right, harmless))} of them all the same. Of all {len(planted)}, {
+        rate(sum(map(is_right, planted)), len(planted))
+    } were named first or second.
 
 {table(heads, fault_rows(harmful))}
 ## What the recommendation brings
@@ -146,10 +151,18 @@ recommendation of the right finding makes it lower or higher by more than {CHANG
 ## Healthy trainings
 
 A training without a fault counts as healthy where its error on the test rows is at most {HARM - 1:.0%} above the lower
-one of scikit-learn's forest and linear model. {len(poor)} of {len(whole)} were worse; {sum(map(is_right, poor))} of
-them were left alone{listed(poor)}. Notes, which change nothing, are not counted.
+one of scikit-learn's forest and linear model. {len(poor)} of {len(whole)} were worse
+({listed(poor)});
+{sum(map(is_right, poor))} of them were left alone. Of all {len(whole)}, {rate(sum(map(is_right, whole)), len(whole))}
+were left alone. Notes, which change nothing, are not counted.
 
 {table(("training", "trainings", "left alone", "95 % interval", "named"), healthy_rows(healthy))}
 Findings with opposite advice (underfitting beside overfitting, a rate too high beside one too low) stood together in
 {opposite} of all {len(results)} trainings.
+
+## What is missed
+
+- Wrong labels were named where inputs are wrong instead: in light digits one light in ten is.
+- Label smoothing, which is recommended for wrong labels, lowered the error of no training.
+- Overfitting is named of healthy networks where a forest comes near them.
 """
