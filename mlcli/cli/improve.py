@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from mlcli.cli.options import ConfigOrRunArgument, JsonOption, QuietOption, SetOption, VerboseOption, output_option
 from mlcli.cli.session import Session, is_config_file
+from mlcli.io.load import program_began
 from mlcli.io.paths import free_path, refuse_overwriting
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def improve(
     verbose: VerboseOption = False,
 ) -> None:
     """Step 5: diagnose the latest training, search for better hyperparameters, propose the next config."""
-    begun = time.monotonic()
+    begun = program_began()
     with Session(as_json, quiet, verbose) as session:
         config, run = session.config_or_run(target, sets)
         if status:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from torch import Tensor
+from torch import nn
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
@@ -103,23 +103,25 @@ def ensemble_bundle(
     config: Config,
     inputs: Inputs,
     rows: MemberRows,
-    model: Ensemble,
+    networks: Sequence[nn.Module],
     members: Sequence[ModelConfig],
-    outputs: tuple[Tensor, Tensor],
     best_epoch: int,
+    watched: Sequence[str] = (),
 ) -> Bundle:
     """The mean of networks as a bundle; its validation scores are of rows predicted by networks that they are not of.
 
     members : the configuration of each network
-    outputs : raw ones of the rows of `MemberRows.out_of_fold`, and of all rows
+    watched : metrics that are measured as well
     """
-    (out_of_fold, of_all), valid = outputs, rows.out_of_fold()
+    alone, valid = len(networks) == 1, rows.out_of_fold()
+    model = networks[0].eval() if alone else Ensemble(networks, output_of(inputs.task)).eval()
+    out_of_fold, of_all = rows.outputs_out_of_fold(networks), outputs_alone(model, rows.whole.x)
     measured, y = (out_of_fold, valid.y) if len(valid) else (of_all, rows.whole.y)
     task, validation = calibrate(inputs.task, config, lambda: measured, y, rows.take(inputs.prepared))
     train_scores = score_outputs(config, task, of_all, rows.whole.y)
-    valid_scores = score_outputs(config, task, out_of_fold, valid.y) if len(valid) else {}
+    valid_scores = score_outputs(config, task, out_of_fold, valid.y, watched) if len(valid) else {}
     facts = bundle_facts(inputs, best_epoch, train_scores, valid_scores)
-    return Bundle(config, inputs.features, task, model, facts, tuple(members), validation)
+    return Bundle(config, inputs.features, task, model, facts, () if alone else tuple(members), validation)
 
 
 def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, seconds: float) -> TrainResult:
@@ -127,13 +129,14 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
     members = [open_run(run.folder / FOLDER / _name(number)) for number in range(config.training.ensemble)]
     bundles = [load_bundle(member.model) for member in members]
     networks, best_epoch = [bundle.model for bundle in bundles], bundles[0].facts["best_epoch"]
-    model, valid = Ensemble(networks, output_of(inputs.task)).eval(), rows.out_of_fold()
-    outputs = rows.outputs_out_of_fold(networks), outputs_alone(model, rows.whole.x)
-    bundle = ensemble_bundle(config, inputs, rows, model, [config.model] * len(networks), outputs, best_epoch)
+    bundle, valid = (
+        ensemble_bundle(config, inputs, rows, networks, [config.model] * len(networks), best_epoch),
+        rows.out_of_fold(),
+    )
     task, histories = bundle.task, [read_metrics(member) for member in members]
     MetricsLog(run.metrics).rewrite(histories[0])
     bundle.save(run.model)
-    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    n_parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
     stopped: Stopped = "early" if any(member.read_manifest().status == "early" for member in members) else "finished"
     run.update_manifest(status=stopped, timings={"train": seconds}, members=len(bundles), n_parameters=n_parameters)
     for member in members:
@@ -152,7 +155,7 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
         threshold=binary_threshold(task),
         temperature=task.temperature if isinstance(task, Classification) else None,
         stand_in_for=inputs.prepared.stand_in_for,
-        weighting=describe_weighting(task, config.loss, lambda: task.decode(outputs[0]), task.decode_targets(valid.y))
+        weighting=describe_weighting(task, config.loss, lambda: rows.predict(bundle), task.decode_targets(valid.y))
         if len(valid)
         else None,
         networks=len(bundles),

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.folds import split_folds
 from mlcli.data.prepare import Prepared
-from mlcli.data.splitting import effective_seed, join_groups, join_rows, take_rows
-from mlcli.data.tables.types import Dataset
+from mlcli.data.splitting import effective_seed, join_rows, take_rows
+from mlcli.data.tables.types import Dataset, Images
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.ensembles import Ensemble
 from mlcli.models.inference import InferenceModel
@@ -38,9 +38,9 @@ class MemberRows:
     whole    : the run's training rows, then its validation rows
     n_train  : how many of them are the run's training rows
     output   : of the task
-    held_out : ascending positions of the networks' validation rows, which no two share; of more networks than these,
-               the first ones again. None where all networks have the run's own: a split by time or by a column, or
-               no validation rows
+    held_out : ascending positions of the networks' validation rows, which no two share, the run's own first; of more
+               networks than these, the first ones again. None where all networks have the run's own: a split by time
+               or by a column, or no validation rows
     """
 
     whole: TensorDataset
@@ -152,21 +152,21 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
 
 
 def held_out_rows(config: Config, inputs: Inputs) -> tuple[np.ndarray, ...] | None:
-    """`MemberRows.held_out`: folds of about as many rows as the run's validation rows, whole groups by group."""
-    splits, count = inputs.prepared.splits, config.training.ensemble
-    by, n_valid = config.dataset.split.by, len(splits.valid)
-    if count == 1 or by in FIXED or not n_valid:
+    """`MemberRows.held_out`: the run's validation rows, then folds of about as many training rows, in whole groups."""
+    train, valid, count = inputs.prepared.splits.train, inputs.prepared.splits.valid, config.training.ensemble
+    if count == 1 or config.dataset.split.by in FIXED or not len(valid):
         return None
-    n_rows = len(splits.train) + n_valid
-    truth = np.concatenate([inputs.task.truth(splits.train), inputs.task.truth(splits.valid)])
-    classes = truth if isinstance(inputs.task, Classification) else None
-    groups, n_folds = join_groups(splits.train, splits.valid), max(2, round(n_rows / n_valid))
+    places, n_folds = np.arange(len(train) + len(valid)), round(len(train) / len(valid))
+    classes = inputs.task.truth(train) if isinstance(inputs.task, Classification) else None
+    groups = None if isinstance(train, Images) else train.groups
     if groups is not None:
         n_folds = min(n_folds, len(np.unique(groups)))
     elif classes is not None:
         n_folds = min(n_folds, int(np.bincount(classes).max()))
-    seed = effective_seed(config.dataset.split, config.seed)
-    return tuple(split_folds(ENSEMBLE, n_rows, n_folds, 1, seed, classes, groups)[0][:count])
+    own, others, seed = places[len(train) :], places[: len(train)], effective_seed(config.dataset.split, config.seed)
+    if n_folds < 2:
+        return own, others
+    return (own, *split_folds(ENSEMBLE, len(train), n_folds, 1, seed, classes, groups)[0])[:count]
 
 
 def member_config(config: Config, number: int) -> Config:
@@ -175,8 +175,13 @@ def member_config(config: Config, number: int) -> Config:
     return config.model_copy(update={"seed": config.seed + SEEDS_APART * number, "training": training})
 
 
-def score_outputs(config: Config, task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
-    """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as recorded after an epoch."""
+def score_outputs(
+    config: Config, task: FittedTask, outputs: Tensor, y: Tensor, watched: Sequence[str] = ()
+) -> dict[str, float]:
+    """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as recorded after an epoch.
+
+    watched : further metrics
+    """
     loss = build_loss(config.loss, task, y.device)
-    scorer = build_scorer(task, watched_metrics(config).values())
+    scorer = build_scorer(task, dict.fromkeys((*watched_metrics(config).values(), *watched)))
     return {"loss": loss(outputs, y).item(), **scorer(outputs, y)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from mlcli.io.platform import busy_seconds, usable_cores
+from mlcli.io.platform import busy_seconds, process_age, usable_cores
 
 # Sets the number of threads, whatever else runs.
 THREADS = "OMP_NUM_THREADS"
@@ -18,6 +18,11 @@ _begun: list[tuple[float, float]] = []
 def begin_watching() -> None:
     """Called as the program starts: reading data and importing torch take a while, in which the load is seen."""
     _begun[:] = _look()
+
+
+def program_began() -> float:
+    """When mlcli was started, in seconds of the monotonic clock; now, where it is part of another program."""
+    return time.monotonic() - (process_age() if _begun else 0.0)
 
 
 def free_cores() -> int:

@@ -100,6 +100,10 @@ if sys.platform == "win32":
         """Seconds for which the processors of this process have worked for any program; None where it is unknown."""
         return None
 
+    def process_age() -> float:
+        """Seconds since this process was started; 0 where it is unknown."""
+        return 0.0
+
     def in_foreground(fd: int) -> bool:
         """Whether the terminal is this program's, not the shell's that runs it in the background."""
         return True
@@ -208,6 +212,15 @@ else:
         counts = [list(map(int, rest[:8])) for name, *rest in map(str.split, lines) if name in own]
         # user, nice, system, idle, waiting for a disk, interrupts, soft interrupts, taken by the host
         return sum(sum(count) - count[3] - count[4] for count in counts) / os.sysconf("SC_CLK_TCK")
+
+    def process_age() -> float:
+        """Seconds since this process was started; 0 where it is unknown."""
+        try:
+            behind_name = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        except (OSError, AttributeError):  # AttributeError: macOS
+            return 0.0
+        return max(0.0, since_boot - int(behind_name[19]) / os.sysconf("SC_CLK_TCK"))
 
     def in_foreground(fd: int) -> bool:
         """Whether the terminal is this program's, not the shell's that runs it in the background."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mlcli.config.sections.training import Metric
 from mlcli.metrics.counts import ClassCounts, accuracy
-from mlcli.metrics.measure import measure
+from mlcli.metrics.measure import measure, metric_names
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
 from mlcli.models.task import Classification, FittedTask, MeasuredAs, Regression
 
@@ -27,17 +27,19 @@ REDUCED = ("accuracy", "rmse", "mae", "r2")
 
 
 def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
-    """(outputs, encoded targets) of all rows → the watched metrics that are not quick, and the QUICK ones.
+    """(outputs, encoded targets) of all rows → the QUICK metrics and the watched ones, in the order of step 4.
 
     An undefined one is left out.
     """
-    quick = QUICK[task.measured_as]
-    others = tuple(name for name in watched if name != "loss" and name not in quick)
+    quick, places = QUICK[task.measured_as], {name: at for at, name in enumerate(metric_names(task, "auto"))}
+    others = tuple(dict.fromkeys(name for name in watched if name != "loss" and name not in quick))
 
     def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
         if not set(quick) <= set(REDUCED) or (isinstance(task, Regression) and task.transforms):
-            return measure_outputs(task, outputs, y, (*others, *quick))
-        return {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
+            scores = measure_outputs(task, outputs, y, (*others, *quick))
+        else:
+            scores = {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
+        return {name: scores[name] for name in sorted(scores, key=lambda name: places.get(name, len(places)))}
 
     return score
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.sections.config import Config
 from mlcli.evaluation.fit_ensemble import ensemble_bundle
-from mlcli.evaluation.out_of_fold import MemberRows, member_config, score_outputs
-from mlcli.metrics.scorer import measure_outputs
-from mlcli.models.ensembles import Ensemble, combine_outputs
+from mlcli.evaluation.out_of_fold import MemberRows, member_config
+from mlcli.metrics.catalog import beats, higher_is_better
+from mlcli.models.ensembles import combine_outputs
 from mlcli.models.networks import Network, make_network
 from mlcli.models.task import output_of
 from mlcli.runs.folder import Run, create_run
@@ -26,7 +26,6 @@ from mlcli.search.space import config_with
 from mlcli.search.storage import CachedNetwork, ModelCache
 from mlcli.search.trial import Trial, distinct_trials
 from mlcli.training.callbacks import Callback
-from mlcli.training.context import SCORING_BATCH
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.losses import build_loss
 
@@ -49,34 +48,40 @@ class EnsembleMember:
     seconds: float
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedEnsemble:
-    """Trained members, of which the first has the best trial's configuration.
-
-    scores : loss and metrics on the members' validation rows, each predicted by those that it was held out from
-    """
-
-    members: tuple[tuple[EnsembleMember, CachedNetwork], ...]
-    rows: MemberRows
-    outputs: Tensor
-    scores: dict[str, float]
-
-
 def plan_members(
     context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, count: int
 ) -> list[EnsembleMember]:
     """The best trial, then those that lower the loss of the mean most, with replacement (Caruana et al., 2004).
 
-    They are selected on the validation rows, among the best trials with the same inputs as the best.
+    They are selected on the validation rows, among the best trials with the same inputs as the best. The first member
+    is the best trial's own network; of the others, those that are cached keep their numbers. Where no complete trial
+    is better than a start that the time cut, that one alone.
     """
     found = _candidates(context, trials, model_cache)
-    members = list[EnsembleMember]()
-    for number, chosen in enumerate(_select(context, found, count) if found else ()):
-        trial, config, _ = found[chosen]
-        config, values = member_config(config, number), dict(trial.values)
-        seconds = trial.seconds / (1 + (len(context.folds.held_out) if context.folds else 0))
-        members.append(EnsembleMember(config, number, {**values, "seed": config.seed, "network": number}, seconds))
+    scores = [found[0][0].score] if found else []
+    cut = [trial for trial in trials if trial.origin == "start" and trial.state == "pruned"]
+    for trial in sorted(cut, key=lambda one: one.score or math.inf, reverse=higher_is_better(context.metric))[:1]:
+        if not scores or beats(trial.score or math.nan, scores[0] or math.nan, context.metric):
+            return [_member(context, trial, config_with(context.start, trial.values), 0)]
+    left, members = (
+        [found[chosen] for chosen in _select(context, found, count)] if found else [],
+        list[EnsembleMember](),
+    )
+    for number in range(len(left)):
+        planned = [_member(context, trial, config, number) for trial, config, _ in left]
+        cached = (at for at, one in enumerate(planned) if number and model_cache.holds(one.values))
+        at = next(cached, 0)
+        members.append(planned[at])
+        del left[at]
     return members
+
+
+def _member(context: SearchContext, trial: Trial, config: Config, number: int) -> EnsembleMember:
+    """The first has the rows and the seed of its trial, and so its network."""
+    config, values = member_config(config, number), dict(trial.values)
+    if number:
+        values |= {"seed": config.seed, "network": number}
+    return EnsembleMember(config, number, values, trial.seconds / context.n_trainings)
 
 
 Candidate = tuple[Trial, Config, CachedNetwork | None]
@@ -134,50 +139,37 @@ def ensemble_config(config: Config, count: int) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update={"ensemble": count})})
 
 
-def form_ensemble(
-    context: SearchContext, members: Sequence[EnsembleMember], every: MemberRows, model_cache: ModelCache
-) -> TrainedEnsemble | None:
-    """The ensemble of the first members that are cached, up to one that is not; None without any.
+TrainedMembers = tuple[tuple[EnsembleMember, CachedNetwork], ...]
 
-    every : the rows of as many networks as an ensemble can be of
-    """
+
+def trained_members(members: Sequence[EnsembleMember], model_cache: ModelCache) -> TrainedMembers:
+    """The first members with their networks, up to one that is not cached."""
     found = ((member, model_cache.get(member.values)) for member in members)
-    trained = [(member, network) for member, network in itertools.takewhile(lambda one: one[1], found) if network]
-    if not trained:
-        return None
-    config, inputs = trained[0][0].config, context.inputs_for(trained[0][0].config)[0]
-    held_out = None if every.held_out is None else every.held_out[: len(trained)]
-    rows = replace(every, held_out=held_out)
-    outputs = rows.outputs_out_of_fold([build_network(member.config, network, inputs) for member, network in trained])
-    y = rows.out_of_fold().y
-    scores = score_outputs(config, inputs.task, outputs, y)
-    if context.metric not in scores:
-        scores |= measure_outputs(inputs.task, outputs, y, (context.metric,))
-    return TrainedEnsemble(tuple(trained), rows, outputs, scores)
+    return tuple((member, network) for member, network in itertools.takewhile(lambda one: one[1], found) if network)
 
 
-def save_ensemble_bundle(context: SearchContext, ensemble: TrainedEnsemble) -> Run:
-    """A run as one of training.ensemble: its model is the ensemble, its history that of the first member."""
-    member, first = ensemble.members[0]
+def save_ensemble(context: SearchContext, trained: TrainedMembers) -> tuple[Run, float]:
+    """The mean of the networks as a run like one of training.ensemble, with the history of the first; and its score.
+
+    The score is the selection metric on the members' validation rows, each predicted by those it was held out from.
+    """
+    member, first = trained[0]
     inputs, arrays = context.inputs_for(member.config)
-    config = ensemble_config(member.config, len(ensemble.members))
-    networks = [build_network(member.config, network, inputs) for member, network in ensemble.members]
-    model = Ensemble(networks, output_of(inputs.task)).eval()
-    with torch.inference_mode():
-        of_all = torch.cat([model(part) for part in torch.split(ensemble.rows.whole.x, SCORING_BATCH)])
-    members, outputs = [one.config.model for one, _ in ensemble.members], (ensemble.outputs, of_all)
-    bundle = ensemble_bundle(config, inputs, ensemble.rows, model, members, outputs, first.best_epoch)
+    config = ensemble_config(member.config, len(trained))
+    networks = [build_network(own.config, network, inputs) for own, network in trained]
+    rows, models = MemberRows.of(config, inputs, arrays), [own.config.model for own, _ in trained]
+    bundle = ensemble_bundle(config, inputs, rows, networks, models, first.best_epoch, (context.metric,))
     manifest = replace(
         manifest_of(make_context(config, inputs, arrays), inputs),
         status="finished",
         members=len(networks),
-        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        n_parameters=sum(parameter.numel() for parameter in bundle.model.parameters()),
     )
     run = create_run(config.name, dump_config(config), manifest)
     with run.lock():
         MetricsLog(run.metrics).rewrite(first.history)
         bundle.save(run.model)
-    return run
+    return run, bundle.facts["valid"].get(context.metric, math.nan)
 
 
 def build_network(config: Config, cached: CachedNetwork, inputs: Inputs) -> Network:

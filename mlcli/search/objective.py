@@ -105,6 +105,11 @@ class SearchContext:
         """Rows that trials are compared on."""
         return len(self.folds.pooled_truth) if self.folds else len(self.arrays[1])
 
+    @property
+    def n_trainings(self) -> int:
+        """Trainings of a trial: its own, and one for each fold."""
+        return 1 + (len(self.folds.held_out) if self.folds else 0)
+
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
         """The start's own unless a section that decides them differs; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):
@@ -166,17 +171,19 @@ def train_trial(
     callbacks: Sequence[Callback],
     interrupted: Callable[[], bool],
     rows: tuple[TensorDataset, TensorDataset] | None = None,
+    limits: Sequence[StopRule] = (),
 ) -> TrialRun:
     """Train a configuration; a pruning rule may stop it by comparison with earlier trials.
 
-    rows : training and validation rows; None for the run's
+    rows   : training and validation rows; None for the run's
+    limits : other rules that may prune it
     """
     inputs, arrays = search_context.inputs_for(config)
     context = make_context(config, inputs, rows or arrays)
     own = stop_rules(config.training)
     pruning = pruning_rules(search_context, config, earlier)
     started = time.perf_counter()
-    trained = train_model(context, new_state(context), callbacks, [*own, *pruning], interrupted)
+    trained = train_model(context, new_state(context), callbacks, [*own, *pruning, *limits], interrupted)
     ended_itself = any(rule.should_stop(trained.state) for rule in own)
     pruned = trained.stopped == "interrupted" or (trained.stopped == "early" and not ended_itself)
     return TrialRun(context, trained, inputs.task, pruned, time.perf_counter() - started)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from mlcli.metrics.catalog import beats, higher_is_better
 from mlcli.metrics.paired import ScoreDifference, compare_predictions
 from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.runs.folder import Run
-from mlcli.search.ensemble import TrainedEnsemble, save_ensemble_bundle
+from mlcli.search.ensemble import TrainedMembers, save_ensemble
 from mlcli.search.objective import SearchContext, reported_metric
 from mlcli.search.search import Search
 from mlcli.search.space import config_with, distributions, params_of
@@ -44,11 +43,11 @@ MIN_TRIALS = 10
 
 @dataclass(frozen=True)
 class SavedEnsemble:
-    """An ensemble's run, the number of its networks, and its selection metric on their validation rows."""
+    """An ensemble's run, its selection metric on its networks' validation rows, and their number, which may be 1."""
 
     run: Run
-    members: int
     score: float
+    members: int
 
     def to_json(self) -> dict[str, Any]:
         """The ensemble in a JSON document."""
@@ -60,7 +59,7 @@ class Results:
     """The results of a search.
 
     proposal    : file of the best configuration; None without a complete trial
-    ensemble    : None for a budget of one network
+    ensemble    : None where no network was trained
     difference  : of the best network to the start's; None where the start is the best
     n_rows      : rows that the difference was measured on
     best_so_far : the best score up to each trial; None before the first complete one
@@ -89,7 +88,7 @@ class Results:
         }
 
 
-def write_results(folder: Path, search: Search, ensemble: TrainedEnsemble | None) -> Results:
+def write_results(folder: Path, search: Search, ensemble: TrainedMembers) -> Results:
     """Write trials.json, best.yaml and the ensemble's run."""
     context, trials = search.context, search.trials
     best, importance = best_so_far(trials, context.metric), rank_keys(trials, search.study.space, context.metric)
@@ -100,7 +99,7 @@ def write_results(folder: Path, search: Search, ensemble: TrainedEnsemble | None
         write_file(proposal, text.encode())
     results = Results(
         proposal=proposal,
-        ensemble=save_ensemble(context, ensemble),
+        ensemble=SavedEnsemble(*save_ensemble(context, ensemble), len(ensemble)) if ensemble else None,
         difference=find_difference(search),
         n_rows=context.n_compared,
         best_so_far=best,
@@ -120,14 +119,15 @@ def write_proposal(
     scores = [trial.score if trial else None for trial in (start_trial(trials), best)]
     before, after = ("none" if score is None else f"{score:.6g}" for score in scores)
     lines = [f"Validation {metric}: {before} before, {after} with this configuration."]
-    if best.origin == "start":
+    if config == start:
         lines = [f"Unchanged: none of {counted(len(trials), 'trial')} has a better validation {metric} than {after}."]
     changes = differing_keys([start, config])
     if changes:
         lines += ["Changed:", *(f"  {one.key}: {' -> '.join(map(show_setting, one.values))}" for one in changes)]
-    if best.origin == "remedy":
-        reason = "it follows the recommendations for the problems found" if findings else "the time was short"
-        lines.append(f"Reason: {reason}.")
+    if best.origin == "start" and changes:
+        lines.append("Reason: the time was too short for all epochs.")
+    elif best.origin == "remedy":
+        lines.append("Reason: it follows the recommendations for the problems found.")
     elif best.origin in ("recipe", "search"):
         lines.append(f"Reason: trial {best.number} is the best of {len(trials)} on the validation rows.")
     lines += [f"Found: {finding.course_term}: {finding.evidence}." for finding in findings]
@@ -145,31 +145,23 @@ def describe_next(start: Config, config: Config, headline: str, causes: Mapping[
     return write_document(head, commented_keys({"name": config.name, **changes_of(config)}, comments))
 
 
-def save_ensemble(context: SearchContext, ensemble: TrainedEnsemble | None) -> SavedEnsemble | None:
-    """The ensemble as a run."""
-    if ensemble is None:
-        return None
-    run = save_ensemble_bundle(context, ensemble)
-    return SavedEnsemble(run, len(ensemble.members), ensemble.scores.get(context.metric, math.nan))
-
-
 def find_difference(search: Search) -> ScoreDifference | None:
     """Of the best network to the start's, on the rows that trials are compared on; None where it is the start."""
     context, model_cache, best = search.context, search.model_cache, best_trial(search.trials, search.context.metric)
-    folds = context.folds
-    if folds is not None and best is not None and best.origin != "start":
-        before, after = model_cache.get_fold_outputs({}), model_cache.get_fold_outputs(best.values)
+    folds, first = context.folds, start_trial(search.trials)
+    if first is None or first.state != "complete" or best is None or best.origin == "start":
+        return None
+    if folds is not None:
+        before, after = model_cache.get_fold_outputs(first.values), model_cache.get_fold_outputs(best.values)
         if before is None or after is None:
             return None
         return _compare(
             context, folds.task, folds.pooled_truth, folds.task.decode(after), folds.task.decode(before), folds.rows
         )
-    start = model_cache.get({})
-    if start is None or best is None:
+    start, network = model_cache.get(first.values), model_cache.get(best.values)
+    if start is None or network is None:
         return None
-    config = config_with(context.start, best.values)
-    network = None if best.origin == "start" else model_cache.get(best.values)
-    return None if network is None else compare_outputs(context, config, network.valid, start.valid)
+    return compare_outputs(context, config_with(context.start, best.values), network.valid, start.valid)
 
 
 def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, before: Tensor) -> ScoreDifference | None:

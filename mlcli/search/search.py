@@ -13,21 +13,20 @@ import torch
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
-from mlcli.diagnosis.checks import Checks
 from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
-from mlcli.search.budget import START, Budget
+from mlcli.search.budget import MOST_START, OTHER, START, STARTS, Budget, TooSlow
+from mlcli.search.callbacks import Periodic, SearchCallback
 from mlcli.search.ensemble import plan_members
 from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, plain_config, train_trial
 from mlcli.search.space import config_with, recipes
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import AskedTrial, Study
-from mlcli.search.trial import Origin, Trial, best_trial, distinct_trials, rank_trials, start_trial
+from mlcli.search.trial import Origin, Trial, best_trial, distinct_trials, rank_trials
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
-from mlcli.training.state import TrainingState
 
 # Sections that recommendations may change in a trial: rows and loss stay the same, so that scores are comparable.
 COMPARABLE = ("model.", "optimizer.", "training.")
@@ -35,42 +34,6 @@ COMPARABLE = ("model.", "optimizer.", "training.")
 RESERVE, RESERVED = 1.1, 0.6
 # Seconds between two readings of the study during a training, of a folder and of a database.
 POLL_SECONDS, SHARED_SECONDS = 1.0, 10.0
-
-
-class SearchCallback(Callback):
-    """A callback of a search and of the training of each trial."""
-
-    def on_checks(self, config: Config, checks: Checks) -> None:
-        """Called before the first trial."""
-
-    def on_search(self, trials: Sequence[Trial], metric: str, budget: Budget) -> None:
-        """Called when the search starts or continues, with the trials so far and the metric that compares them."""
-
-    def on_trial_start(self, number: int, budget: Budget) -> None:
-        """Called before each trial."""
-
-    def on_trial_end(self, trial: Trial, best: Trial | None, budget: Budget) -> None:
-        """Called after each trial; best is the best complete one so far."""
-
-    def on_ensemble(self) -> None:
-        """Called before the ensemble's networks are trained."""
-
-    def on_poll(self, running: int) -> None:
-        """Called after each reading of the study, with the number of trials that are running in all processes."""
-
-
-class Periodic(Callback):
-    """Calls `action` during a training, at most once every `seconds`."""
-
-    def __init__(self, action: Callable[[], None], seconds: float) -> None:
-        self.action = action
-        self.seconds = seconds
-        self.next_call = time.monotonic() + seconds
-
-    def on_batch_end(self, context: TrainingContext, state: TrainingState) -> None:
-        if time.monotonic() >= self.next_call:
-            self.action()
-            self.next_call = time.monotonic() + self.seconds
 
 
 Diagnose = Callable[[TrainingEvidence, TrainingContext], list[Finding]]
@@ -114,7 +77,9 @@ class Search:
     trials: list[Trial] = field(init=False)
     recipes: tuple[dict[str, JsonValue], ...] = field(init=False)
     _available: float = field(init=False, default=0.0)
-    _planned: tuple[int, list[Trial], float] = field(init=False, default=(0, [], 0.0))
+    _starts: int = field(init=False, default=0)
+    _kept_from_start: float = field(init=False, default=0.0)
+    _planned: tuple[int, list[Trial], float] = field(init=False, default=(-1, [], 0.0))
 
     def __post_init__(self) -> None:
         self.trials = self.study.trials()
@@ -131,7 +96,7 @@ class Search:
         def stopped() -> bool:
             return interrupted() or self.seconds_left() <= self.reserve()
 
-        self._available, self._planned = self.seconds_left(), (0, [], 0.0)
+        self._available, self._planned = self._available or self.seconds_left(), (-1, [], 0.0)
         for callback in self.callbacks:
             callback.on_search(self.trials, self.context.metric, self.budget)
         self.poll()
@@ -142,6 +107,7 @@ class Search:
                 time.sleep(POLL_SECONDS)
             elif (begun := self._begin_trial()) and not self._run_trial(*begun, stopped, interrupted):
                 break
+            self._kept_from_start = 0.0
             self.poll()
 
     @property
@@ -150,12 +116,29 @@ class Search:
         return self.study.shared and self.study.n_running > 0 and len(self.trials) < self.budget.trials
 
     @property
+    def start_values(self) -> dict[str, JsonValue] | None:
+        """What the start's next training changes: nothing, or the epochs that the time allows; None where it is done.
+
+        A start that an earlier command had too little time for is trained again as soon as there is enough.
+        """
+        tried = [trial for trial in self.trials if trial.origin == "start"]
+        if self._starts == STARTS or any(not trial.values and trial.state != "pruned" for trial in tried):
+            return None
+        fewer = self.fewer_epochs
+        return None if fewer and any(trial.values == fewer for trial in tried) else fewer
+
+    @property
     def fewer_epochs(self) -> dict[str, JsonValue]:
-        """Half of the epochs that the start came to, where the time was too short for all; empty where it was not."""
-        start = start_trial(self.trials)
-        if self.budget.timeout is None or start is None or start.state != "pruned":
+        """As many as a trial has time for, by the start's last training, where that is not all; else empty."""
+        tried, epochs = [trial for trial in self.trials if trial.origin == "start"], self.context.start.training.epochs
+        if not tried or tried[-1].epochs == 0 or any(one.state == "complete" and not one.values for one in tried):
             return {}
-        return {"training.epochs": max(1, start.epochs // 2)}
+        seconds = START * self._available / self.context.n_trainings
+        in_time = seconds * tried[-1].epochs / max(tried[-1].seconds, 1e-3)
+        known = tried[-1].values.get("training.epochs", 0)
+        if in_time >= epochs:
+            return {}
+        return {"training.epochs": known if 2 * known > in_time else max(1, int(in_time))}
 
     def seconds_left(self) -> float:
         """Until the deadline."""
@@ -181,20 +164,27 @@ class Search:
 
         None for the ensemble before a trial beyond the start is complete, so that one surely is.
         """
-        if self.budget.timeout is None:
-            return 0.0
-        if not self.trials:
-            return START * self._available
-        if self.budget.ensemble == 1:
-            return 0.0
+        if self.budget.timeout is None or self._kept_from_start:
+            return self._kept_from_start
         n_trials, known, seconds = self._planned
         if n_trials != len(self.trials):
-            beyond = any(trial.state == "complete" and trial.origin != "start" for trial in self.trials)
-            best = distinct_trials(self.trials, self.context.metric) if beyond else []
-            if best != known:
+            best = distinct_trials(self.trials, self.context.metric) if self._is_beyond_start else []
+            if best != known or not best:
                 seconds = self._ensemble_seconds(self.budget.timeout) if best else 0.0
             self._planned = len(self.trials), best, seconds
         return self._planned[2]
+
+    @property
+    def _is_beyond_start(self) -> bool:
+        """Whether a trial other than the start is complete."""
+        return any(trial.state == "complete" and trial.origin != "start" for trial in self.trials)
+
+    def _limits(self, blank: Trial, config: Config) -> list[TooSlow]:
+        """What ends a trial early that there is no time for: the start, and others until one is complete."""
+        if self.budget.timeout is None or self._is_beyond_start or (blank.origin == "start" and blank.values):
+            return []
+        seconds = START * self._available if blank.origin == "start" else OTHER * self.seconds_left()
+        return [TooSlow(config.training.epochs, seconds / self.context.n_trainings)]
 
     def _ensemble_seconds(self, timeout: float) -> float:
         """That the networks of the ensemble still to be trained will take, by the trials that they are chosen from.
@@ -223,10 +213,12 @@ class Search:
 
     def _planned_trials(self) -> Iterator[tuple[str, Origin, dict[str, JsonValue]]]:
         """Name, origin and values of what is tried once each, by the first to come, before the sampler's proposals."""
-        fewer = self.fewer_epochs
-        yield "start", "start", {}
-        if values := fewer or recommended_values(self.context.start, self.findings):
-            yield "remedy", "remedy", values
+        if (values := self.start_values) is not None:
+            tried = sum(trial.origin == "start" for trial in self.trials)
+            yield f"start {tried + 1}" if tried else "start", "start", values
+        values, fewer = recommended_values(self.context.start, self.findings), self.fewer_epochs
+        if not values.keys() <= fewer.keys():
+            yield "remedy", "remedy", {**values, **fewer}
         yield from ((f"recipe {place}", "recipe", {**values, **fewer}) for place, values in enumerate(self.recipes))
 
     def _run_trial(
@@ -239,7 +231,8 @@ class Search:
                 config = config_with(self.context.start, blank.values)
                 trial = self._train(blank, config, stopped, interrupted)
             except (ConfigError, DataError, ResourceError, MemoryError, RuntimeError) as error:
-                if blank.origin == "start" or not _is_the_trials_fault(error):
+                unchanged = blank.origin == "start" and not blank.values
+                if unchanged or not _is_the_trials_fault(error):
                     raise
                 trial = replace(blank, reason=str(error) or "out of memory")
             if trial is None:
@@ -253,13 +246,17 @@ class Search:
     ) -> Trial | None:
         """The trial with its result; None when it was interrupted.
 
-        A trial that the timeout stops counts as pruned, with the score it had reached.
+        A trial that the time is too short for counts as pruned, with the score it had reached.
         """
         callbacks: list[Callback] = [*self.callbacks]
         if self.callbacks and (self.budget.jobs > 1 or self.study.shared):
             callbacks.append(Periodic(self._glance, SHARED_SECONDS if self.study.shared else POLL_SECONDS))
-        trial_run = train_trial(self.context, config, self.trials, callbacks, stopped)
-        late, is_start = trial_run.trained.stopped == "interrupted", blank.origin == "start"
+        is_start, limits = blank.origin == "start", self._limits(blank, config)
+        if is_start and self.budget.timeout is not None:
+            self._starts, self._kept_from_start = self._starts + 1, MOST_START * self.seconds_left()
+        earlier = () if is_start else self.trials
+        trial_run = train_trial(self.context, config, earlier, callbacks, stopped, None, limits)
+        late = trial_run.trained.stopped == "interrupted"
         if late and (interrupted() or not trial_run.trained.state.best_epoch):
             return None
         judged = judge(trial_run, self.context.selection_metric, blank)
@@ -267,9 +264,9 @@ class Search:
         if trial is None:
             return None
         best = distinct_trials([*self.trials, trial], self.context.metric)
-        if trial.state == "complete" and (is_start or trial in best):
+        if trial.score is not None and (is_start or trial in best):
             self.model_cache.put(trial.values, network_of(trial_run))
-        if is_start and not late and self.study.findings() is None:
+        if is_start and trial.state != "pruned" and self.study.findings() is None:
             evidence = training_evidence(trial_run.context, trial_run.task, trial_run.trained)
             self.study.store_findings(self.diagnose(evidence, trial_run.context))
         return trial

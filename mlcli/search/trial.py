@@ -68,8 +68,14 @@ def distinct_trials(trials: Sequence[Trial], metric: str) -> list[Trial]:
 
 
 def start_trial(trials: Sequence[Trial]) -> Trial | None:
-    """The trial of the unchanged configuration; None before it has ended."""
-    return next((trial for trial in trials if trial.origin == "start"), None)
+    """The trial of the unchanged configuration, or of as many of its epochs as there was time for; None before any.
+
+    One that is complete before one that the time cut.
+    """
+    tried = [trial for trial in trials if trial.origin == "start"]
+    complete = [trial for trial in tried if trial.state == "complete"]
+    whole = [trial for trial in complete if not trial.values]
+    return next((found[-1] for found in (whole, complete, tried) if found), None)
 
 
 def best_trial(trials: Sequence[Trial], metric: str) -> Trial | None:

@@ -19,27 +19,26 @@ import torch
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.errors import ArtefactError, UsageError
-from mlcli.evaluation.out_of_fold import MemberRows
 from mlcli.io.atomic import write_file
 from mlcli.io.json import from_json
 from mlcli.io.load import THREADS
 from mlcli.io.platform import usable_cores
-from mlcli.io.programs import PATIENCE, Process, running
+from mlcli.io.programs import PATIENCE, running
 from mlcli.io.signals import Interruption
 from mlcli.search.budget import Budget
+from mlcli.search.callbacks import SearchCallback
 from mlcli.search.ensemble import (
     EnsembleMember,
-    TrainedEnsemble,
-    form_ensemble,
+    TrainedMembers,
     member_rows,
     plan_members,
     train_members,
+    trained_members,
 )
 from mlcli.search.objective import SearchContext
-from mlcli.search.search import Diagnose, Search, SearchCallback, diagnose_history
+from mlcli.search.search import Diagnose, Search, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
-from mlcli.search.trial import start_trial
 
 Phase = Literal["search", "spare", "ensemble"]
 # Seconds between two polls.
@@ -88,16 +87,16 @@ def open_search(
     return Search(context, study, budget, callbacks, ModelCache(folder / "kept"), deadline, worker == 0, diagnose)
 
 
-def search_and_train(search: Search, folder: Path, interruption: Interruption) -> TrainedEnsemble | None:
+def search_and_train(search: Search, folder: Path, interruption: Interruption) -> TrainedMembers:
     """Search, then train an ensemble of the best trials; what is left of a timeout goes to more trials, and so on."""
-    ensemble: TrainedEnsemble | None = None
+    ensemble: TrainedMembers = ()
     while True:
         n_trials = len(search.trials)
         search_in_parallel(search, folder, interruption)
         if search.spare and len(search.trials) == n_trials:
             return ensemble
         ensemble = train_ensemble(search, folder, interruption, ensemble)
-        if ensemble is None or search.budget.timeout is None:
+        if not ensemble or search.budget.timeout is None:
             return ensemble
         search.spare = True
 
@@ -112,24 +111,21 @@ def search_in_parallel(search: Search, folder: Path, interruption: Interruption)
 
 
 def train_ensemble(
-    search: Search, folder: Path, interruption: Interruption, known: TrainedEnsemble | None = None
-) -> TrainedEnsemble | None:
-    """An ensemble of the best trials' networks; None for a budget of one network, and before the start has ended.
+    search: Search, folder: Path, interruption: Interruption, known: TrainedMembers = ()
+) -> TrainedMembers:
+    """The networks of an ensemble of the best trials, of which a search has at least one; none when interrupted.
 
     known : an earlier one, which stays where the best trials are the same, or time is too short for as many networks
     """
-    if search.budget.ensemble == 1 or interruption() or start_trial(search.trials) is None:
+    members = [] if interruption() else members_of(search)
+    if members == [own for own, _ in known]:
         return known
-    members = members_of(search)
-    if not members or (known is not None and [own for own, _ in known.members] == members):
-        return known
-    rows = member_rows(search.context, members[0].config)
-    with worker_pool(search, folder, "ensemble", interruption):
-        train_members_of_worker(search, members, rows, 0, interruption)
-    found = None if interruption() else form_ensemble(search.context, members, rows, search.model_cache)
-    if found is None or (known is not None and len(found.members) < len(known.members)):
-        return known
-    return found
+    found = trained_members(members, search.model_cache)
+    if len(found) < len(members):
+        with worker_pool(search, folder, "ensemble", interruption):
+            train_members_of_worker(search, members, 0, interruption)
+        found = () if interruption() else trained_members(members, search.model_cache)
+    return known if len(found) < len(known) else found
 
 
 def run_task(search: Search, task: WorkerTask, interruption: Interruption) -> None:
@@ -143,8 +139,7 @@ def run_task(search: Search, task: WorkerTask, interruption: Interruption) -> No
         search.spare = task.phase == "spare"
         search.run(interrupted)
     elif members := members_of(search):
-        rows = member_rows(search.context, members[0].config)
-        train_members_of_worker(search, members, rows, task.worker, interrupted)
+        train_members_of_worker(search, members, task.worker, interrupted)
 
 
 def members_of(search: Search) -> list[EnsembleMember]:
@@ -153,7 +148,7 @@ def members_of(search: Search) -> list[EnsembleMember]:
 
 
 def train_members_of_worker(
-    search: Search, members: Sequence[EnsembleMember], rows: MemberRows, worker: int, interrupted: Callable[[], bool]
+    search: Search, members: Sequence[EnsembleMember], worker: int, interrupted: Callable[[], bool]
 ) -> None:
     """Train the members worker, worker + jobs, worker + 2 · jobs, … until the deadline."""
 
@@ -162,7 +157,7 @@ def train_members_of_worker(
 
     for callback in search.callbacks:
         callback.on_ensemble()
-    own = members[worker :: search.budget.jobs]
+    own, rows = members[worker :: search.budget.jobs], member_rows(search.context, members[0].config)
     train_members(search.context, own, rows, search.model_cache, search.callbacks, stopped)
 
 
@@ -178,9 +173,13 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
     write_file(config, dump_config(search.context.start).encode())
     tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]
     variables = {THREADS: str(threads)}
-    with running([(_arguments(config, search.budget, task), variables) for task in tasks]) as processes:
+    commands = [(_arguments(config, search.budget, task), variables) for task in tasks]
+    with running(commands, grace=PATIENCE) as processes:
         yield
-        _wait(processes, interrupted, search.poll)
+        while not interrupted() and any(process.poll() is None for process in processes):
+            search.poll()
+            time.sleep(PAUSE)
+        search.poll()
 
 
 def _arguments(config: Path, budget: Budget, task: WorkerTask) -> list[str]:
@@ -189,19 +188,6 @@ def _arguments(config: Path, budget: Budget, task: WorkerTask) -> list[str]:
     if budget.timeout is not None:
         options += ["--timeout", str(budget.timeout)]
     return ["improve", str(config), "--quiet", "--worker", task.write(), *options]
-
-
-def _wait(processes: list[Process], interrupted: Callable[[], bool], poll: Callable[[], None]) -> None:
-    """Until all have ended, or for PATIENCE seconds after an interruption."""
-    interrupted_at: float | None = None
-    while any(process.poll() is None for process in processes):
-        if interrupted():
-            interrupted_at = interrupted_at or time.monotonic()
-            if time.monotonic() - interrupted_at > PATIENCE:
-                return
-        poll()
-        time.sleep(PAUSE)
-    poll()
 
 
 def watch_pipe(descriptor: int) -> threading.Event:

@@ -144,19 +144,21 @@ def describe_rows(outcome: ImproveResult) -> str:
 
 
 def _show_gain(screen: Screen, outcome: ImproveResult, results: Results) -> None:
-    before, ensemble = show_number(outcome.before), results.ensemble
+    before, ensemble, epochs = show_number(outcome.before), results.ensemble, outcome.config.training.epochs
     where = "Cross-validated" if outcome.config.improve.folds else "Validation"
     if outcome.best is None:
         late = f" within {outcome.budget.timeout:g} seconds" if outcome.out_of_time else ""
         screen.heading(f"No trial was completed{late}")
-        return
-    if outcome.improved:
+    elif outcome.improved:
         screen.heading(f"{where} {outcome.metric}: {before} before, {show_number(outcome.best.score)} now")
-    elif ensemble is None:
+    else:
         screen.heading(f"No trial is better than your configuration ({where.lower()} {outcome.metric} {before})")
+    if outcome.start is not None and (fewer := outcome.start.values.get("training.epochs")):
+        screen.warn(f"there was time for {fewer} of the {epochs} epochs of each trial: a longer --timeout trains all")
     if ensemble is not None:
         score = f"validation {outcome.metric} {show_number(ensemble.score)}"
-        screen.heading(f"{ensemble.run}: ensemble of {counted(ensemble.members, 'network')}, {score}")
+        what = f"ensemble of {counted(ensemble.members, 'network')}" if ensemble.members > 1 else "the best network"
+        screen.heading(f"{ensemble.run}: {what}, {score}")
     if outcome.out_of_time and (asked := outcome.budget.ensemble) > (have := ensemble.members if ensemble else 0):
         screen.warn(f"there was time for {have} of the {asked} networks of the ensemble: a longer --timeout trains all")
     if results.difference is not None:
@@ -181,10 +183,10 @@ def _show_next(screen: Screen, outcome: ImproveResult, results: Results) -> None
         screen.next_step("the same command again, which continues the search")
     elif outcome.applied is not None:
         screen.next_step(f"mlcli train {outcome.applied}")
-    elif results.ensemble is not None:
+    elif outcome.improved and outcome.budget.ensemble == 1 and outcome.config.training.ensemble > 1:
+        screen.next_step(f"mlcli train {results.proposal}, which trains {outcome.config.training.ensemble} networks")
+    elif results.ensemble is not None and (outcome.improved or results.ensemble.members > 1):
         screen.next_step(f"mlcli evaluate {results.ensemble.run}")
-    elif outcome.improved:
-        screen.next_step(f"mlcli train {results.proposal}")
     elif outcome.out_of_time and (timeout := outcome.budget.timeout) is not None:
         screen.next_step(f"the same command with a longer --timeout, such as {2 * timeout:g}, goes on")
     else:

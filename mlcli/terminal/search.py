@@ -16,7 +16,7 @@ from mlcli.io.text import printable, show_number, show_seconds
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.reports.scales import AxisScale
 from mlcli.search.budget import MANY, Budget
-from mlcli.search.search import SearchCallback
+from mlcli.search.callbacks import SearchCallback
 from mlcli.search.trial import Trial, best_so_far, best_trial, rank_trials
 from mlcli.terminal.improve import describe_values, show_checks
 from mlcli.terminal.live import AltScreen

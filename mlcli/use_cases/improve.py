@@ -35,10 +35,11 @@ from mlcli.reports.figures.learning import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
-from mlcli.search.budget import MANY, Budget
+from mlcli.search.budget import CHECKS, MANY, Budget
+from mlcli.search.callbacks import SearchCallback
 from mlcli.search.objective import build_search_context
 from mlcli.search.results import Results, describe_next, write_results
-from mlcli.search.search import Search, SearchCallback
+from mlcli.search.search import Search
 from mlcli.search.space import config_with, search_space
 from mlcli.search.status import StudyStatus, read_statuses
 from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
@@ -106,10 +107,14 @@ class ImproveResult:
         return best_trial(self.trials, self.metric)
 
     @property
+    def start(self) -> Trial | None:
+        """The trial of the unchanged configuration, or of as many of its epochs as there was time for."""
+        return start_trial(self.trials)
+
+    @property
     def before(self) -> float | None:
         """The start's score; None where it failed or was not tried."""
-        start = start_trial(self.trials)
-        return start.score if start else None
+        return self.start.score if self.start else None
 
     @property
     def out_of_time(self) -> bool:
@@ -166,17 +171,17 @@ def improve(
     prepared : the data of this config, where step 1 has just been run
     """
     budget = asked.budget(config.improve)
-    deadline = budget.deadline(asked.begun)
     inputs = gather_inputs(config, reporter, prepared)
+    deadline = budget.deadline(asked.begun, ready=time.monotonic())
     context = build_search_context(config, inputs, search_space(config))
     groups = dependent_groups(config.dataset.split, inputs.prepared.splits.train)
     numbers = inputs.prepared.splits.numbers
     files = image_names(config.dataset)
     experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers, files)
     reporter.explain("diagnosis")
-    begun = time.monotonic()
-    checks = run_checks(replace(experiment, deadline=begun + budget.checks))
-    left = budget.checks - (time.monotonic() - begun)
+    end_of_checks = time.monotonic() + CHECKS * (deadline - time.monotonic())
+    checks = run_checks(replace(experiment, deadline=end_of_checks))
+    left = end_of_checks - time.monotonic()
     for callback in callbacks:
         callback.on_checks(config, checks)
     diagnose_training = partial(probe_and_diagnose, experiment, checks, left)

@@ -196,6 +196,19 @@ def test_outputs_of_zero_are_decided_alike():
     assert score.value == build_scorer(task)(outputs, encoded(task, truth))["accuracy"] == 0.75
 
 
+@pytest.mark.parametrize(
+    ("counts", "watched", "order"),
+    [
+        ((5, 5), ["roc_auc", "loss"], ["accuracy", "roc_auc"]),
+        ((99, 1), ["roc_auc", "pr_auc"], ["pr_auc", "accuracy", "roc_auc"]),  # a rare class
+    ],
+)
+def test_scores_are_in_the_order_of_an_evaluation(counts, watched, order):
+    task = replace(classes(2, "sigmoid"), counts=counts)
+    outputs, y = torch.tensor([[1.0], [-1.0], [2.0]]), encoded(task, np.array([1, 0, 0]))
+    assert list(build_scorer(task, watched)(outputs, y)) == order
+
+
 def test_errors_of_several_targets_are_averaged_uniformly():
     task = Regression(("u", "v"), (0.0, 0.0), (1.0, 1.0))
     truth = np.array([[0.0, 0.0], [4.0, 4.0]])

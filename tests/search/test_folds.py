@@ -9,8 +9,9 @@ from mlcli.errors import ConfigError
 from mlcli.evaluation.cross_validation import Folds, measure_folds
 from mlcli.reporter import Silent
 from mlcli.search.budget import Budget
+from mlcli.search.callbacks import SearchCallback
 from mlcli.search.results import find_difference
-from mlcli.search.search import Search, SearchCallback
+from mlcli.search.search import Search
 from mlcli.search.space import search_space
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study

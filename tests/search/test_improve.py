@@ -1,8 +1,10 @@
 """The whole step: diagnosis, search, files, and a proposal that trains to the score it promises."""
 
 import json
+import math
 import os
 import signal
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,7 @@ from mlcli.cli.session import Session
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
 from mlcli.config.sections.rows import SplitConfig
+from mlcli.diagnosis.checks import Checks
 from mlcli.errors import LockedError, UsageError
 from mlcli.io.json import to_json
 from mlcli.io.signals import Interruption
@@ -23,7 +26,12 @@ from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
 from mlcli.runs.recorder import prepare_data_of
 from mlcli.search.budget import MANY, Budget
-from mlcli.search.search import SearchCallback
+from mlcli.search.callbacks import SearchCallback
+from mlcli.search.ensemble import plan_members, trained_members
+from mlcli.search.objective import network_of, train_trial
+from mlcli.search.space import config_with
+from mlcli.search.storage import ModelCache
+from mlcli.search.trial import Trial
 from mlcli.terminal.improve import show_improved
 from mlcli.terminal.screen import Screen
 from mlcli.use_cases.evaluate import evaluate
@@ -71,11 +79,15 @@ def test_the_proposal_trains_to_the_score_it_promises(make_config, shown):
     proposed = load_config(result.results.proposal)
     assert proposed.name == "small"
     assert proposed.optimizer.lr == result.best.values["optimizer.lr"]
-    trained = train(proposed)
+    trained, found = train(proposed), result.results.ensemble
     assert trained.valid["loss"] == pytest.approx(result.best.score, rel=1e-6)
+    weights = [(run.model / "weights.safetensors").read_bytes() for run in (found.run, trained.run)]
+    assert weights[0] == weights[1]
+    assert found.score == pytest.approx(result.best.score, rel=1e-6)
     text = shown(result)
     assert "learning rate too low" in text
-    assert f"mlcli train {result.results.proposal}" in text
+    assert "small/001: the best network, validation loss" in text
+    assert "mlcli evaluate small/001" in text
     assert "4 complete, 0 pruned, 0 failed" in text
 
 
@@ -162,7 +174,7 @@ def test_a_network_of_another_seed_sees_the_rows_of_the_start(make_search_contex
 def test_networks_that_are_not_cached_are_trained_again(make_config):
     config = make_config(*ALIKE)
     alone = improve(config, trials=5)
-    assert alone.results.ensemble is None
+    assert alone.results.ensemble.members == 1
     later = improve(config, trials=5, ensemble=3)
     assert later.trials == alone.trials
     again = improve(config, trials=5, ensemble=3)
@@ -173,21 +185,68 @@ def test_networks_that_are_not_cached_are_trained_again(make_config):
     assert (anew.members, np.isfinite(anew.score)) == (3, True)
 
 
-def test_a_search_ends_at_its_timeout(make_config):
+def test_a_search_ends_at_its_timeout(make_config, shown):
     config = make_config(*BAD_RATE, "training.epochs=100000")
-    start, *others = improve(config, trials=3, timeout=3.0).trials
+    short = improve(config, trials=3, timeout=3.0)
+    start, again, *others = short.trials
     assert (start.origin, start.state) == ("start", "pruned")
-    assert others[0].state == "complete"
-    assert others[0].values == {"training.epochs": start.epochs // 2}
-    assert others[0].epochs == start.epochs // 2
+    assert (again.origin, again.state) == ("start", "complete")
+    assert again.values == {"training.epochs": again.epochs}
+    assert {trial.values["training.epochs"] for trial in others} == {again.epochs}
+    assert short.before == again.score
+    assert short.results.ensemble.members == 1
+    assert f"there was time for {again.epochs} of the 100000 epochs of each trial" in " ".join(shown(short).split())
     config = make_config(*BAD_RATE, "improve.space={training.epochs: [90000, 100000]}", "optimizer.lr=0.03")
     late = improve(config, trials=3, timeout=1.5)
-    *whole, cut = late.trials
-    assert {trial.state for trial in whole} == {"complete"}
-    assert cut.state == "pruned"
-    assert cut.origin != "start"
-    assert cut.epochs < 90000
-    assert late.best != cut
+    start, *others = late.trials
+    assert start.state == "complete"
+    assert {(trial.state, trial.epochs < 90000) for trial in others if trial.origin == "search"} <= {("pruned", True)}
+
+
+def test_checks_take_a_quarter_of_the_time_left(make_config, monkeypatch):
+    seconds = []
+
+    def checks(experiment):
+        seconds.append(experiment.deadline - time.monotonic())
+        return Checks((), None)
+
+    monkeypatch.setattr("mlcli.use_cases.improve.run_checks", checks)
+    improve(make_config("training.epochs=1"), trials=1, timeout=400.0)
+    improve(make_config("training.epochs=1"), trials=1)
+    assert seconds == [pytest.approx(99.0, abs=6.0), math.inf]
+
+
+def test_a_start_that_the_time_cut_is_the_model_where_nothing_else_is(make_config, make_search_context, tmp_path):
+    config = make_config("training.epochs=6")
+    context, cache = make_search_context(config), ModelCache(tmp_path / "kept")
+    cut = train_trial(context, config, (), (), lambda: False)
+    cache.put({}, network_of(cut))
+    start = Trial(1, "start", {}, "pruned", 0.5, epochs=6, best_epoch=6)
+    worse, better = (Trial(2, "search", {"optimizer.lr": 0.1}, "complete", score) for score in (0.6, 0.4))
+    short = replace(start, number=2, values={"training.epochs": 1}, state="complete", score=0.7)
+    for trials, values in ([start], {}), ([start, short, worse], {}), ([start, better], better.values):
+        assert plan_members(context, trials, cache, 1)[0].values == values
+    assert (
+        trained_members(plan_members(context, [start], cache, 3), cache)[0][1].best_epoch
+        == cut.trained.state.best_epoch
+    )
+
+
+def test_networks_that_are_trained_stay_in_the_ensemble_where_the_best_trial_changes(
+    make_config, make_search_context, tmp_path
+):
+    config = make_config("training.epochs=2")
+    context, cache = make_search_context(config), ModelCache(tmp_path / "kept")
+    for values in {}, {"model.hidden": [4]}:
+        run = train_trial(context, config_with(config, values), (), (), lambda: False)
+        cache.put(values, network_of(run))
+    first = Trial(1, "start", {}, "complete", 0.5)
+    before = plan_members(context, [first], cache, 4)
+    cache.put(before[2].values, cache.get({}))
+    after = plan_members(context, [first, Trial(2, "search", {"model.hidden": [4]}, "complete", 0.4)], cache, 4)
+    assert after[0].values == {"model.hidden": [4]}
+    if sum("model.hidden" not in member.values for member in after) > 1:
+        assert before[2].values in [member.values for member in after]
 
 
 def test_nothing_better_is_said_plainly(make_config, shown):
@@ -207,7 +266,7 @@ def test_nothing_better_is_said_plainly(make_config, shown):
         ({"budget": Budget(MANY, 60.0)}, ["the same command with a longer --timeout, such as 120"]),
         ({"budget": Budget(3, 60.0)}, ["the same command with --trials 6"]),
         ({"budget": Budget(MANY, 60.0), "trials": ()}, ["No trial was completed within 60 seconds", "such as 120"]),
-        ({"budget": Budget(MANY, 60.0, ensemble=4)}, ["time for 0 of the 4 networks", "such as 120"]),
+        ({"budget": Budget(MANY, 60.0, ensemble=4)}, ["time for 1 of the 4 networks", "such as 120"]),
     ],
 )
 def test_what_is_advised_fits_what_ended_the_search(make_config, shown, changes, told):

@@ -11,8 +11,9 @@ from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ArtefactError, DataError, ResourceError
 from mlcli.models.task import Classification, Regression
 from mlcli.search.budget import Budget
+from mlcli.search.callbacks import Periodic, SearchCallback
 from mlcli.search.objective import choose_selection_metric
-from mlcli.search.search import Periodic, Search, SearchCallback, recommended_values
+from mlcli.search.search import Search, recommended_values
 from mlcli.search.space import search_space
 from mlcli.search.storage import JOURNAL, ModelCache
 from mlcli.search.study import Study
@@ -61,7 +62,9 @@ def search(make_search_context, tmp_path):
         context = contexts.setdefault(config.fingerprint(), make_search_context(config, search_space(config)))
         study, budget = Study(tmp_path / folder, config, context.metric), Budget(trials, timeout)
         model_cache = ModelCache(tmp_path / folder / "kept")
-        opened = Search(context, study, budget, callbacks, model_cache, budget.deadline(time.monotonic()))
+        opened = Search(
+            context, study, budget, callbacks, model_cache, budget.deadline(time.monotonic(), time.monotonic())
+        )
         opened.run(interrupted)
         return opened
 

@@ -101,9 +101,9 @@ class TrainingConfig(Section):
         example=["roc_auc"])
     ensemble: Annotated[int, Field(ge=1, le=100)] = key(
         1,
-        "Networks trained one after another, with seeds that follow and validation rows of their own (folds of as many "
-        "rows as dataset.split.valid asks for; whole groups), so that nearly all rows are learned from. The model is "
-        "the mean of their predictions. A split by time or by a column keeps the same validation rows for all.",
+        "Networks trained one after another, with seeds that follow and validation rows of their own (the first the "
+        "split's, the others folds of about as many rows; whole groups), so that nearly all are learned from. The model"
+        " is their mean prediction. A split by time or by a column keeps the same validation rows for all.",
         "Better than one network on most tables, in so many times as long: 3 to 8.",
         term="ensemble, bagging (conjunto de modelos)", example=5)
     average: Annotated[float, Field(gt=0.0, lt=1.0)] | None = key(
@@ -222,12 +222,12 @@ class ImproveConfig(Section):
     timeout: Positive | None = key(
         None,
         "Seconds that the whole command takes, with its checks and ensemble; without trials, as many are tried as fit. "
-        "A trial that the end stops counts as pruned.",
+        "A trial that the end stops counts as pruned. Where it is too short for all epochs, trials have fewer.",
         "Set it to the time that you can wait.", example=600)
     ensemble: Annotated[int, Field(ge=1, le=100)] = key(
         1,
         "Number of networks of the best trials whose mean prediction is saved as a run, mostly better than the best "
-        "network. 1 saves none.")
+        "network. 1 saves the best network.")
     metric: Literal["auto"] | Metric = key(
         "auto",
         "Metric by which trials are compared. auto: the one that early stopping monitors, by default the loss, or "
