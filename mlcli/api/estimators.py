@@ -28,7 +28,7 @@ from mlcli.errors import ConfigError, DataError
 from mlcli.evaluation.refit import refit
 from mlcli.models.task import Predictions
 from mlcli.training.callbacks import Callback
-from mlcli.training.context import TrainingContext
+from mlcli.training.context import TrainingContext, set_threads
 from mlcli.training.inputs import fit_inputs
 from mlcli.training.state import EpochRecord, TrainingState
 
@@ -74,7 +74,7 @@ def _threads_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        set_threads(before)
 
 
 class _Mlp(BaseEstimator):  # type: ignore[misc]

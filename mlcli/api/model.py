@@ -168,7 +168,7 @@ class Model:
             "model_card.html.j2",
             model=self,
             network=_describe_network(bundle),
-            n_parameters=sum(weights.numel() for weights in bundle.model.parameters()),
+            n_parameters=bundle.model.n_parameters,
             created=str(facts.get("created", ""))[:10],
             version=facts.get("versions", {}).get("mlcli", ""),
             stand_in_for=facts.get("stand_in_for"),

@@ -9,7 +9,7 @@ import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import IntervalOption, JsonOption, QuietOption, ThresholdOption, VerboseOption, output_option
-from mlcli.cli.session import Session, import_torch_beside
+from mlcli.cli.session import Session
 
 
 def predict(
@@ -53,7 +53,6 @@ def predict(
         from mlcli.runs.folder import find_bundle, is_run, open_run
 
         folder = find_bundle(run)
-        import_torch_beside()
         from mlcli.runs.bundle_manifest import read_bundle_manifest, read_prediction_input
 
         bundle, found = read_bundle_manifest(folder), open_run(folder.parent) if is_run(folder.parent) else None

@@ -15,6 +15,7 @@ from mlcli.diagnosis.experiment import ChanceBaseline, measure_chance, skill_of
 from mlcli.diagnosis.range_test import RateRange
 from mlcli.errors import ArtefactError, ConfigError
 from mlcli.io.json import from_json
+from mlcli.models.inference import FittedNetwork
 from mlcli.models.task import Classification, FittedTask
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import Run
@@ -235,8 +236,8 @@ def run_evidence(
     except (ArtefactError, ConfigError):
         return None
     context = make_context(config, inputs, arrays)
-    if bundle is not None:
-        context.model.load_state_dict(bundle.model.state_dict())
+    if bundle is not None and isinstance(bundle.model, FittedNetwork):
+        context.model.load(bundle.model)
     evidence = untrained_evidence(context, inputs.task)
     diverged = manifest.status == "diverged"
     return replace(evidence, history=history, train=train, valid=valid, diverged=diverged), context

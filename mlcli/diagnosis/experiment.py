@@ -44,7 +44,7 @@ def measure_chance(loss: Loss, task: FittedTask, y: Tensor) -> ChanceBaseline:
     """The baseline on the rows of the encoded targets `y`."""
     flat = torch.zeros(len(y), task.n_outputs, device=y.device)
     if not isinstance(task, Classification) and task.q is not None:
-        flat += task.outputs_of(task.best_constant).to(y.device)
+        flat += torch.from_numpy(task.outputs_of(task.best_constant)).to(y.device)
     uniform = loss(flat, y).item()
     if not isinstance(task, Classification):
         return ChanceBaseline(uniform, uniform)
@@ -102,7 +102,7 @@ class Experiment:
         """Encoded targets for `skill_of`: (n, K) classes as ones and zeros, or (n, n_targets) numbers."""
         if not isinstance(self.task, Classification):
             return y.cpu().numpy()
-        targets: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y)]
+        targets: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y.cpu())]
         return targets
 
     def context(self, config: Config | None = None, train: TensorDataset | None = None) -> TrainingContext:

@@ -244,10 +244,10 @@ def _count_and_score(
     truth, outputs = experiment.targets(rows.y), outputs_of(context, rows.x)
     if isinstance(task, Regression):
         if task.q is None:
-            return (), skill_of(truth, task.standardise(task.decode(outputs).values).numpy())
+            return (), skill_of(truth, task.standardise(task.decode(outputs.cpu()).values))
         chance = measure_chance(context.cost, task, rows.y).uniform_loss
         return (), 1 - context.cost(outputs, rows.y).item() / chance if chance > 0 else 1.0
-    decoded = task.decode(outputs)
+    decoded = task.decode(outputs.cpu())
     counts = tuple(np.bincount(decoded.values, minlength=n_classes).tolist())
     certain = np.eye(n_classes)[decoded.values]
     return counts, skill_of(truth, certain if decoded.probabilities is None else decoded.probabilities)

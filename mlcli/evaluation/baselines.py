@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import torch
 
 from mlcli.config.sections.training import ClassBaseline, NumberBaseline, QuantileBaseline
 from mlcli.data.tables.types import Dataset
@@ -22,10 +21,10 @@ from mlcli.evaluation.estimators import fit_estimator, outputs_of
 from mlcli.evaluation.training_sample import draw_training_sample, input_portions
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.table import TableFeatures
+from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import from_json, read_json, to_json
 from mlcli.io.load import THREADS
-from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_to_json
 from mlcli.reporter import Reporter
 
@@ -94,11 +93,11 @@ def obtain_baselines(
     if (cached := load_cached(folder, load, reporter, "training the baselines again")) is not None:
         return cached
     fitted = fit()
-    arrays = {own.name: torch.from_numpy(np.ascontiguousarray(_answers(own))) for own in fitted}
-    if sum(tensor.nbytes for tensor in arrays.values()) <= MAX_KEPT:
+    arrays = {own.name: _answers(own) for own in fitted}
+    if sum(array.nbytes for array in arrays.values()) <= MAX_KEPT:
         with atomic_folder(folder, KIND) as new:
             write_json(new / "texts.json", {own.name: own.text for own in fitted})
-            write_tensors(new / "predictions.safetensors", arrays)
+            write_arrays(new / "predictions.safetensors", arrays)
     return fitted
 
 
@@ -124,7 +123,7 @@ def _load(folder: Path, task: FittedTask, names: Sequence[str]) -> tuple[Baselin
     verify_folder(folder, KIND)
     place = folder / "texts.json"
     texts = from_json(dict[str, str], read_json(place), place)
-    arrays = {name: tensor.numpy() for name, tensor in read_tensors(folder / "predictions.safetensors").items()}
+    arrays = read_arrays(folder / "predictions.safetensors")
     width = len(task.classes) if isinstance(task, Classification) else task.n_outputs
     if set(texts) != set(names) or set(arrays) != set(names) or any(a.shape[1:] != (width,) for a in arrays.values()):
         raise ArtefactError(f"{folder}: not the predictions of {', '.join(names)}")

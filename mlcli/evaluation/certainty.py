@@ -8,7 +8,6 @@ from mlcli.config.sections.config import Config
 from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset, SplitName
 from mlcli.errors import UsageError
-from mlcli.evaluation.fit import binary_threshold
 from mlcli.evaluation.threshold import (
     check_level,
     describe_threshold,
@@ -17,7 +16,7 @@ from mlcli.evaluation.threshold import (
     require_scores,
 )
 from mlcli.metrics.conformal import Coverage, measure_coverage
-from mlcli.models.task import Classification, Predictions
+from mlcli.models.task import Classification, Predictions, binary_threshold
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.folder import Run

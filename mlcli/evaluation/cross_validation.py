@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
+from numpy.typing import NDArray
 
 from mlcli.config.sections.config import Config
 from mlcli.data.folds import FoldCount, rows_before, split_folds
@@ -220,10 +220,10 @@ class Folds:
         """A metric of the predictions for all rows; None where it is undefined."""
         return measure(self.task, self.pooled_truth, predictions, (metric,))[0].value
 
-    def outputs_of(self, predictions: Predictions) -> torch.Tensor:
+    def outputs_of(self, predictions: Predictions) -> NDArray[np.float32]:
         """Predictions as raw outputs of the task, float32 (n, n_outputs): those of different folds on one scale."""
         if isinstance(self.task, Classification):
-            return torch.from_numpy(predictions.scores).float()
+            return predictions.scores.astype(np.float32)
         return self.task.outputs_of(predictions.values)
 
 

@@ -14,7 +14,7 @@ from mlcli.evaluation.calibration import calibrate
 from mlcli.io.signals import Interruption
 from mlcli.metrics.probabilities import describe_weighting
 from mlcli.metrics.scorer import build_scorer
-from mlcli.models.task import Classification, FittedTask
+from mlcli.models.task import Classification, FittedTask, binary_threshold
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run
 from mlcli.runs.recorder import RunRecorder, bundle_facts
@@ -93,11 +93,13 @@ def fit_run(
     seconds, context = time.perf_counter() - started, replace(context, processes=Processes())
     rows = context.valid if len(context.valid) else context.train
     valid = inputs.prepared.splits.valid if valid is None else valid
-    task, validation = calibrate(inputs.task, context.config, lambda: outputs_of(context, rows.x), rows.y, valid)
+    task, validation = calibrate(
+        inputs.task, context.config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid
+    )
     result = summarise_training(run, context, trained, task, inputs, seconds)
     if state.best_epoch:
         facts = bundle_facts(inputs, result.best_epoch, result.train, result.valid)
-        model = context.model.cpu().eval()
+        model = context.model.fitted()
         Bundle(context.config, inputs.features, task, model, facts, validation=validation).save(run.model)
     run.update_manifest(status=trained.stopped, timings={"train": seconds})
     if trained.stopped == "diverged":
@@ -139,16 +141,14 @@ def summarise_training(
         temperature=task.temperature if isinstance(task, Classification) else None,
         stand_in_for=inputs.prepared.stand_in_for,
         weighting=describe_weighting(
-            task, context.config.loss, lambda: task.decode(outputs_of(context, rows.x)), task.decode_targets(rows.y)
+            task,
+            context.config.loss,
+            lambda: task.decode(outputs_of(context, rows.x).cpu()),
+            task.decode_targets(rows.y.cpu()),
         )
         if state.best_epoch
         else None,
     )
-
-
-def binary_threshold(task: FittedTask) -> float | None:
-    """The probability from which the second of two classes is predicted; None for other tasks."""
-    return task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None
 
 
 def explain_divergence(run: Run, context: TrainingContext, trained: TrainedModel) -> str:

@@ -6,23 +6,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from torch import nn
-
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import ModelConfig
 from mlcli.errors import DivergedError
 from mlcli.evaluation.calibration import calibrate
-from mlcli.evaluation.fit import TrainResult, binary_threshold, fit_run
+from mlcli.evaluation.fit import TrainResult, fit_run
 from mlcli.evaluation.out_of_fold import MemberRows, member_config, outputs_alone, score_outputs
 from mlcli.evaluation.refit import announce
 from mlcli.io.atomic import create_folder, remove_folder
 from mlcli.io.json import encode_json, refuse_symlink
 from mlcli.io.signals import Interruption
 from mlcli.metrics.probabilities import describe_weighting
-from mlcli.models.ensembles import Ensemble
-from mlcli.models.task import Classification, output_of
+from mlcli.models.inference import FittedEnsemble, FittedNetwork
+from mlcli.models.task import Classification, binary_threshold, output_of
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.checkpoint import load_checkpoint
@@ -103,7 +101,7 @@ def ensemble_bundle(
     config: Config,
     inputs: Inputs,
     rows: MemberRows,
-    networks: Sequence[nn.Module],
+    networks: Sequence[FittedNetwork],
     members: Sequence[ModelConfig],
     best_epoch: int,
     watched: Sequence[str] = (),
@@ -114,7 +112,7 @@ def ensemble_bundle(
     watched : metrics that are measured as well
     """
     alone, valid = len(networks) == 1, rows.out_of_fold()
-    model = networks[0].eval() if alone else Ensemble(networks, output_of(inputs.task)).eval()
+    model = networks[0] if alone else FittedEnsemble(networks, output_of(inputs.task))
     out_of_fold, of_all = rows.outputs_out_of_fold(networks), outputs_alone(model, rows.whole.x)
     measured, y = (out_of_fold, valid.y) if len(valid) else (of_all, rows.whole.y)
     task, validation = calibrate(inputs.task, config, lambda: measured, y, rows.take(inputs.prepared))
@@ -128,7 +126,8 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
     """Save the bundle of all networks, with the history of the first."""
     members = [open_run(run.folder / FOLDER / _name(number)) for number in range(config.training.ensemble)]
     bundles = [load_bundle(member.model) for member in members]
-    networks, best_epoch = [bundle.model for bundle in bundles], bundles[0].facts["best_epoch"]
+    networks = [bundle.model for bundle in bundles if isinstance(bundle.model, FittedNetwork)]
+    best_epoch = bundles[0].facts["best_epoch"]
     bundle, valid = (
         ensemble_bundle(config, inputs, rows, networks, [config.model] * len(networks), best_epoch),
         rows.out_of_fold(),
@@ -136,7 +135,7 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
     task, histories = bundle.task, [read_metrics(member) for member in members]
     MetricsLog(run.metrics).rewrite(histories[0])
     bundle.save(run.model)
-    n_parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    n_parameters = bundle.model.n_parameters
     stopped: Stopped = "early" if any(member.read_manifest().status == "early" for member in members) else "finished"
     run.update_manifest(status=stopped, timings={"train": seconds}, members=len(bundles), n_parameters=n_parameters)
     for member in members:

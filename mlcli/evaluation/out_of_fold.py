@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.folds import split_folds
@@ -16,8 +16,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import effective_seed, join_rows, take_rows
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.metrics.scorer import build_scorer
-from mlcli.models.ensembles import Ensemble
-from mlcli.models.inference import InferenceModel
+from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
 from mlcli.models.task import Classification, FittedTask, Output, Predictions, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.training.datasets import TensorDataset
@@ -70,20 +69,22 @@ class MemberRows:
             return self._at(np.arange(self.n_train, len(self.whole)))
         return self._at(np.concatenate(self.held_out))
 
-    def outputs_out_of_fold(self, models: Sequence[nn.Module]) -> Tensor:
+    def outputs_out_of_fold(self, models: Sequence[FittedNetwork]) -> Tensor:
         """Raw outputs for the rows of `out_of_fold`: the mean of the networks that they were held out from."""
         if self.held_out is None:
-            return outputs_alone(Ensemble(models, self.output), self.out_of_fold().x)
+            return outputs_alone(FittedEnsemble(models, self.output), self.out_of_fold().x)
         count = len(self.held_out)
-        parts = ((Ensemble(models[k::count], self.output), self._at(own).x) for k, own in enumerate(self.held_out))
+        parts = (
+            (FittedEnsemble(models[k::count], self.output), self._at(own).x) for k, own in enumerate(self.held_out)
+        )
         return torch.cat([outputs_alone(model, x) for model, x in parts])
 
-    def decoding_rows(self, models: Sequence[nn.Module]) -> tuple[Callable[[], Tensor], Tensor]:
+    def decoding_rows(self, models: Sequence[FittedNetwork]) -> tuple[Callable[[], Tensor], Tensor]:
         """Raw outputs, when called, and targets that fit the decoding: out of fold, or of all rows where none are."""
         valid = self.out_of_fold()
         if len(valid):
             return lambda: self.outputs_out_of_fold(models), valid.y
-        return lambda: outputs_alone(Ensemble(models, self.output), self.whole.x), self.whole.y
+        return lambda: outputs_alone(FittedEnsemble(models, self.output), self.whole.x), self.whole.y
 
     def predict(self, bundle: Bundle) -> Predictions:
         """For the rows of `take`, by a bundle of these networks."""
@@ -96,7 +97,7 @@ class MemberRows:
         """
         networks, held_out = _networks_of(bundle), self.held_out or ()
         count = len(held_out)
-        bundles = [replace(bundle, model=Ensemble(networks[k::count], self.output)) for k in range(count)]
+        bundles = [replace(bundle, model=FittedEnsemble(networks[k::count], self.output)) for k in range(count)]
         fold_of_row = np.repeat(np.arange(count), [len(own) for own in held_out])
 
         def predict(data: Dataset, places: NDArray[np.int64]) -> Predictions:
@@ -132,13 +133,13 @@ class MemberRows:
         return TensorDataset(self.whole.x.index_select(0, rows), self.whole.y.index_select(0, rows))
 
 
-def _networks_of(bundle: Bundle) -> list[nn.Module]:
-    return list(bundle.model.members) if isinstance(bundle.model, Ensemble) else [bundle.model]
+def _networks_of(bundle: Bundle) -> tuple[FittedNetwork, ...]:
+    return bundle.model.members if isinstance(bundle.model, FittedEnsemble) else (bundle.model,)
 
 
-def outputs_alone(model: nn.Module, x: Tensor) -> Tensor:
+def outputs_alone(model: FittedModel, x: Tensor) -> Tensor:
     """Raw outputs of rows, float32 (n, n_outputs): each the same to the bit, whatever the others are."""
-    return InferenceModel(model).outputs(x.float())[: len(x)]
+    return torch.from_numpy(model.outputs(x.float().numpy()))
 
 
 def join_predictions(parts: Sequence[Predictions]) -> Predictions:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
-
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset
@@ -18,7 +16,7 @@ from mlcli.evaluation.out_of_fold import MemberRows, member_config
 from mlcli.io.json import named_to_json
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
-from mlcli.models.ensembles import Ensemble
+from mlcli.models.inference import FittedEnsemble, FittedNetwork
 from mlcli.models.task import output_of
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
@@ -111,27 +109,28 @@ def refit(
         )
     rows = context.valid if len(context.valid) else context.train
     valid = inputs.prepared.splits.valid if valid is None else valid
-    task, validation = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x), rows.y, valid)
+    task, validation = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid)
     scores = (best_scores(context, trained.state, own) for own in (context.train, context.valid))
     facts = bundle_facts(inputs, trained.state.best_epoch, *scores)
-    return Bundle(config, inputs.features, task, context.model.cpu().eval(), facts, validation=validation)
+    return Bundle(config, inputs.features, task, context.model.fitted(), facts, validation=validation)
 
 
 def _refit_ensemble(
     config: Config, inputs: Inputs, key: str, callbacks: Sequence[Callback], interrupted: Callable[[], bool]
 ) -> Bundle:
-    rows, networks = MemberRows.of(config, inputs), list[nn.Module]()
+    rows, networks = MemberRows.of(config, inputs), list[FittedNetwork]()
     for number in range(config.training.ensemble):
         own = member_config(config, number)
         valid = rows.valid_rows(inputs.prepared, number)
-        networks.append(refit(own, inputs, key, rows.of_member(number), callbacks, interrupted, valid).model)
+        bundle = refit(own, inputs, key, rows.of_member(number), callbacks, interrupted, valid)
+        networks += [bundle.model] if isinstance(bundle.model, FittedNetwork) else []
         if interrupted():
             break
     else:
         outputs, y = rows.decoding_rows(networks)
         valid = rows.take(inputs.prepared)
         inputs = replace(inputs, task=calibrate(inputs.task, config, outputs, y, valid)[0])
-    model, members = Ensemble(networks, output_of(inputs.task)).eval(), (config.model,) * len(networks)
+    model, members = FittedEnsemble(networks, output_of(inputs.task)), (config.model,) * len(networks)
     return Bundle(config, inputs.features, inputs.task, model, {}, members)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
 from mlcli.config.sections.training import THRESHOLD_RULE, EvaluationConfig
 from mlcli.errors import DataError, UsageError
@@ -36,7 +35,9 @@ def parse_threshold(text: str) -> float | str:
     return number
 
 
-def tune_decoding(task: FittedTask, config: EvaluationConfig, outputs: Callable[[], Tensor], y: Tensor) -> FittedTask:
+def tune_decoding(
+    task: FittedTask, config: EvaluationConfig, outputs: Callable[[], ArrayLike], y: ArrayLike
+) -> FittedTask:
     """The task with the config's decision threshold, or the best one on these rows, or with means corrected by them.
 
     outputs : gives the raw outputs for the validation rows, or for the training rows where there are none; called only

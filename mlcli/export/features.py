@@ -36,7 +36,7 @@ class NetworkInputs(NamedTuple):
 
 def write_features(graph: Graph, features: FittedFeatures, config: Config) -> NetworkInputs:
     """Raises ConfigError for features that ONNX has no operators for."""
-    numbers = {name: np.asarray(tensor) for name, tensor in features.to_state()[1].items()}
+    numbers = features.to_state()[1]
     if isinstance(features.source, PixelFeatures):
         return NetworkInputs(_write_pixels(graph, features.source, numbers), [])
     return _write_table(graph, features.source, numbers, config)

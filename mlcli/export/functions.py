@@ -6,27 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.export.graph import Graph, Value
+from mlcli.features.scaling import CENTRE, TAILS
 
 Floats = NDArray[np.float64]
 
 # Relative, of functions in which runtimes differ in the last digits.
 _ROUNDING = 1e-12
-# Wichura (1988), algorithm AS 241, PPND16: numerators and denominators by powers, about 0.5 and in the tails. Its
-# third pair is for shares below 1e-11, which scaling never gives.
-# fmt: off
-_CENTRE = np.array([
-    (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
-     4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),
-    (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
-     2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3),
-])
-_TAILS = np.array([
-    (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
-     1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4),
-    (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-     1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
-])
-# fmt: on
 
 
 def log1p(graph: Graph, x: str) -> str:
@@ -148,10 +133,10 @@ def normal_deviate(graph: Graph, share: str) -> str:
     """The number below which a normal variable is with this probability (n, k), between 1e-11 and 1 − 1e-11."""
     centred = graph.node("Sub", share, 0.5)
     near = graph.node("Sub", 0.180625, graph.node("Mul", centred, centred))
-    near = graph.node("Mul", centred, _ratio(graph, near, _CENTRE))
+    near = graph.node("Mul", centred, _ratio(graph, near, CENTRE))
     tail = graph.node("Min", share, graph.node("Sub", 1.0, share))
     root = graph.node("Sqrt", graph.node("Neg", graph.node("Log", tail)))
-    far = _ratio(graph, graph.node("Sub", root, 1.6), _TAILS)
+    far = _ratio(graph, graph.node("Sub", root, 1.6), TAILS)
     far = graph.node("Mul", graph.node("Sign", centred), far)
     return graph.node("Where", graph.node("LessOrEqual", graph.node("Abs", centred), 0.425), near, far)
 

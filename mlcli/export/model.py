@@ -42,9 +42,10 @@ def build_onnx(bundle: Bundle, fingerprint: str) -> onnx.ModelProto:
     names = output_names(bundle.task, inputs)
     graph = Graph({*inputs, *names})
     features = write_features(graph, bundle.features, bundle.config)
-    weights = {name: np.asarray(tensor) for name, tensor in bundle.model.state_dict().items()}
     networks = bundle.members or (bundle.config.model,)
-    outputs = write_networks(graph, features, networks, bundle.features.layout, weights, output_of(bundle.task))
+    outputs = write_networks(
+        graph, features, networks, bundle.features.layout, bundle.model.weights, output_of(bundle.task)
+    )
     write_predictions(graph, outputs, bundle.task, names)
     model = graph.to_model(version("mlcli"), TEXT, _metadata(bundle, fingerprint))
     onnx.checker.check_model(model)

@@ -1,41 +1,40 @@
-"""The arithmetic from raw numbers and category codes to the feature matrix, as one torch module."""
+"""The arithmetic from raw numbers and category codes to the feature matrix."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
+from numpy.typing import NDArray
 
 from mlcli.errors import DataError
 from mlcli.features.column_plan import NumberSettings
 from mlcli.features.encoding import Encode
-from mlcli.features.scaling import Scaler, differ
+from mlcli.features.scaling import Floats, Scaler, columns_at, differ
 from mlcli.features.selection import Project
 from mlcli.formulas.program import Formula
 
+Ints = NDArray[np.int64]
 
-class Impute(nn.Module):
+
+@dataclass(frozen=True, eq=False)
+class Impute:
     """Fills the NaN of each column with its statistic.
 
     statistic  : float64 (p,)
     indicators : positions of the m columns that get a 0/1 column, 1 where the number was missing
     """
 
-    statistic: torch.Tensor
+    statistic: Floats
+    indicators: tuple[int, ...]
 
-    def __init__(self, statistic: torch.Tensor, indicators: Sequence[int]) -> None:
-        super().__init__()
-        self.register_buffer("statistic", statistic)
-        self.indicators = tuple(indicators)
-
-    def forward(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, numbers: Floats) -> tuple[Floats, Floats]:
         """(n, p) with NaN → filled (n, p), indicators (n, m)."""
-        missing = numbers.isnan()
-        marks = missing[:, list(self.indicators)].to(numbers.dtype)
-        return torch.where(missing, self.statistic, numbers), marks
+        missing = np.isnan(numbers)
+        return np.where(missing, self.statistic, numbers), columns_at(missing, self.indicators).astype(np.float64)
 
 
 def fit_statistic(column: np.ndarray, settings: NumberSettings) -> float:
@@ -50,7 +49,8 @@ def fit_statistic(column: np.ndarray, settings: NumberSettings) -> float:
     return statistic
 
 
-class PiecewiseLinearEncoding(nn.Module):
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinearEncoding:
     """The place of a number in each piece of its column, from 0 at its lower to 1 at its upper edge and beyond.
 
     Piecewise linear encoding of Gorishniy et al. (2022).
@@ -59,20 +59,16 @@ class PiecewiseLinearEncoding(nn.Module):
     low, width : float64 (k,), where each piece begins and how long it is
     """
 
-    low: torch.Tensor
-    width: torch.Tensor
+    at: tuple[int, ...]
+    low: Floats
+    width: Floats
 
-    def __init__(self, at: Sequence[int], low: torch.Tensor, width: torch.Tensor) -> None:
-        super().__init__()
-        self.at = tuple(at)
-        self.register_buffer("low", low)
-        self.register_buffer("width", width)
-
-    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+    def __call__(self, numbers: Floats) -> Floats:
         """Filled numbers (n, p) → (n, k)."""
         if not self.at:
             return numbers[:, :0]
-        return ((numbers[:, list(self.at)] - self.low) / self.width).clamp(0.0, 1.0)
+        places: Floats = np.clip((columns_at(numbers, self.at) - self.low) / self.width, 0.0, 1.0)
+        return places
 
 
 @np.errstate(over="ignore")
@@ -97,10 +93,10 @@ def find_edges(column: np.ndarray, count: int) -> np.ndarray:
 
 def join_edges(edges: Sequence[np.ndarray]) -> PiecewiseLinearEncoding:
     """The encoding of columns whose edges were found one by one."""
-    at = [i for i, own in enumerate(edges) for _ in own[1:]]
+    at = tuple(i for i, own in enumerate(edges) for _ in own[1:])
     low = np.concatenate([np.empty(0), *(own[:-1] for own in edges)])
     width = np.concatenate([np.empty(0), *(np.diff(own) for own in edges)])
-    return PiecewiseLinearEncoding(at, torch.from_numpy(low), torch.from_numpy(width))
+    return PiecewiseLinearEncoding(at, low, width)
 
 
 def piece_variances(column: np.ndarray, edges: np.ndarray) -> list[float]:
@@ -108,77 +104,82 @@ def piece_variances(column: np.ndarray, edges: np.ndarray) -> list[float]:
     return [float(np.clip((column - low) / (high - low), 0.0, 1.0).var()) for low, high in itertools.pairwise(edges)]
 
 
-class Derive(nn.Module):
+@dataclass(frozen=True, eq=False)
+class Derive:
     """Appends the derived columns; numbers that are not finite count as missing (NaN)."""
 
-    def __init__(self, raw: Sequence[str], derived: Mapping[str, Formula]) -> None:
-        super().__init__()
-        self.raw = tuple(raw)
-        self.derived = dict(derived)
+    raw: tuple[str, ...]
+    derived: Mapping[str, Formula]
 
-    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+    def __call__(self, numbers: Floats) -> Floats:
         """(n, p) → (n, p + derived)."""
-        numbers = torch.where(numbers.isfinite(), numbers, torch.nan)
+        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
         if not self.derived:
             return numbers
-        columns = {name: numbers[:, i].contiguous() for i, name in enumerate(self.raw)}
+        columns = {name: np.ascontiguousarray(numbers[:, i]) for i, name in enumerate(self.raw)}
         for name, formula in self.derived.items():
             columns[name] = formula.evaluate(columns)
-        return torch.stack(list(columns.values())).T
+        return np.stack(list(columns.values())).T
 
 
-class TableArithmetic(nn.Module):
+@dataclass(frozen=True, eq=False)
+class TableArithmetic:
     """Derive, impute, encode and cut; scale; select; project. Float64 within, float32 out.
+
+    Matrices of rows are contiguous column by column.
 
     select : int64 positions kept of the assembled features: numbers, ordinal codes and target
     means (these are scaled), then one-hot columns, indicators and pieces (these are not)
     """
 
-    select: torch.Tensor
+    derive: Derive
+    impute: Impute
+    encode: Encode
+    pieces: PiecewiseLinearEncoding
+    scale: Scaler
+    select: Ints
+    project: Project | None = None
 
-    def __init__(
-        self,
-        derive: Derive,
-        impute: Impute,
-        encode: Encode,
-        pieces: PiecewiseLinearEncoding,
-        scale: Scaler,
-        select: torch.Tensor,
-        project: Project | None = None,
-    ) -> None:
-        super().__init__()
-        self.derive = derive
-        self.impute = impute
-        self.encode = encode
-        self.pieces = pieces
-        self.scale = scale
-        self.project = project
-        self.register_buffer("select", select)
-        self.n_embedded = encode.counts[-1]
+    @property
+    def n_embedded(self) -> int:
+        """Columns whose codes the network embeds."""
+        return self.encode.counts[-1]
 
-    def forward(self, numbers: torch.Tensor, codes: torch.Tensor, folds: torch.Tensor | None = None) -> torch.Tensor:
+    def __call__(self, numbers: Floats, codes: Ints, folds: Ints | None = None) -> NDArray[np.float32]:
         """Float64 numbers (n, p), int64 codes (n, q), int64 folds (n,) or None → float32 (n, width)."""
-        features = self.scale_and_select(*self.assemble(numbers, codes, folds)).to(torch.float32)
+        with np.errstate(all="ignore"):
+            features = self.scale_and_select(*self.assemble(numbers, codes, folds)).astype(np.float32)
         if not self.n_embedded:
             return features
         embedded = codes[:, codes.shape[1] - self.n_embedded :]
-        return torch.cat([features, embedded.to(torch.float32)], dim=1)
+        return np.concatenate([features, embedded.astype(np.float32)], axis=1)
 
-    def assemble(
-        self, numbers: torch.Tensor, codes: torch.Tensor, folds: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The fitted numbers by name."""
+        state: dict[str, NDArray[Any]] = {
+            "select": self.select,
+            "impute.fill": self.impute.statistic,
+            "encode.ordinal": self.encode.ordinal,
+            "encode.target": self.encode.target,
+            **self.scale.state(),
+        }
+        if self.pieces.at:
+            state |= {"pieces.low": self.pieces.low, "pieces.width": self.pieces.width}
+        return state if self.project is None else state | self.project.state()
+
+    def assemble(self, numbers: Floats, codes: Ints, folds: Ints | None = None) -> tuple[Floats, Floats]:
         """Derive, impute, encode and cut: the features to be scaled (n, s) and those that are not (n, u)."""
         filled, indicators = self.impute(self.derive(numbers))
         values, flags = self.encode(codes, folds)
         return _join(filled, values), _join(_join(flags, indicators), self.pieces(filled))
 
-    def scale_and_select(self, scaled: torch.Tensor, unscaled: torch.Tensor) -> torch.Tensor:
+    def scale_and_select(self, scaled: Floats, unscaled: Floats) -> Floats:
         """Scale, select and project: float64 (n, numeric features)."""
         features = _join(self.scale(scaled), unscaled)
         if len(self.select) < features.shape[1]:
-            features = features.index_select(1, self.select)
+            features = columns_at(features, self.select)
         return features if self.project is None else self.project(features)
 
 
-def _join(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    return torch.cat([left, right], dim=1) if right.shape[1] else left
+def _join(left: Floats, right: Floats) -> Floats:
+    return np.concatenate([left, right], axis=1) if right.shape[1] else left

@@ -8,14 +8,15 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-import torch
-from torch import nn
+from numpy.typing import NDArray
 
 from mlcli.config.sections.features import CalendarPart
 from mlcli.config.sections.features import Encode as Encoding
 from mlcli.data.tables.labels import by_value, like_known
 from mlcli.errors import DataError
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 # Encodings in the order in which category columns are grouped.
 ENCODES = ("ordinal", "target", "one_hot", "embedding")
 # Of cross-fitted target means.
@@ -189,53 +190,47 @@ def smoothed_means(codes: np.ndarray, size: int, y: np.ndarray) -> np.ndarray:
     return means
 
 
-class Encode(nn.Module):
+class Encode:
     """Encodes the codes of category columns, which come grouped as in ENCODES.
 
     ordinal : float64 (codes of all ordinal columns,), the value of each code
     target : float64 (6, codes of all target-encoded columns, t), see `cross_fitted_means`
     """
 
-    ordinal: torch.Tensor
-    target: torch.Tensor
-    ordinal_start: torch.Tensor
-    target_start: torch.Tensor
-    one_hot_start: torch.Tensor
-    place: torch.Tensor
-
-    def __init__(self, vocabularies: Sequence[Vocabulary], ordinal: torch.Tensor, target: torch.Tensor) -> None:
-        super().__init__()
+    def __init__(self, vocabularies: Sequence[Vocabulary], ordinal: Floats, target: Floats) -> None:
         groups = grouped(vocabularies)
         self.counts = [len(groups[encode]) for encode in ENCODES]
-        self.register_buffer("ordinal", ordinal)
-        self.register_buffer("target", target)
-        for encode in ENCODES[:3]:
-            sizes = [0, *(own.size for own in groups[encode])]  # where each column's codes start in the joint table
-            starts = torch.tensor(sizes, dtype=torch.int64).cumsum(0)[:-1]
-            self.register_buffer(f"{encode}_start", starts, persistent=False)
-        place, self.n_one_hot = _places(groups["one_hot"])
-        self.register_buffer("place", place, persistent=False)
+        self.ordinal, self.target = ordinal, target
+        self._ends = np.cumsum(self.counts)[:-1]
+        # Where each column's codes start in the joint table of its encoding.
+        self._starts = [np.cumsum([0, *(own.size for own in groups[encode])])[:-1, np.newaxis] for encode in ENCODES]
+        self._place, self.n_one_hot = _places(groups["one_hot"])
 
-    def forward(self, codes: torch.Tensor, folds: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, codes: Ints, folds: Ints | None) -> tuple[Floats, Floats]:
         """Int64 codes (n, q), folds (n,) → ordinal and target values (n, s), one-hot columns (n, h).
 
         folds is None for rows that are not training rows.
         """
         return self.values(codes, folds), self.flags(codes)
 
-    def values(self, codes: torch.Tensor, folds: torch.Tensor | None) -> torch.Tensor:
+    def values(self, codes: Ints, folds: Ints | None) -> Floats:
         """Ordinal values, then target means."""
-        ordinal, target, _, _ = torch.split(codes, self.counts, dim=1)
-        means = self.target[FOLDS if folds is None else folds[:, None], target + self.target_start]
-        return torch.cat([self.ordinal[ordinal + self.ordinal_start], means.flatten(1)], dim=1)
+        ordinal, target, _, _ = self._places_in_tables(codes)
+        means = self.target[FOLDS if folds is None else folds, target].transpose(0, 2, 1)
+        return np.concatenate([self.ordinal[ordinal], means.reshape(-1, len(codes))]).T
 
-    def flags(self, codes: torch.Tensor) -> torch.Tensor:
+    def flags(self, codes: Ints) -> Floats:
         """One-hot columns."""
-        _, _, one_hot, _ = torch.split(codes, self.counts, dim=1)
+        _, _, one_hot, _ = self._places_in_tables(codes)
         # The reserved code of a column without an "(other)" feature lands in a last column, cut off.
-        flags = self.ordinal.new_zeros(codes.shape[0], self.n_one_hot + 1)
-        flags.scatter_(1, self.place[one_hot + self.one_hot_start], 1.0)
-        return flags[:, :-1]
+        flags = np.zeros((self.n_one_hot + 1, len(codes)))
+        flags[self._place[one_hot], np.arange(len(codes))] = 1.0
+        return flags[:-1].T
+
+    def _places_in_tables(self, codes: Ints) -> list[Ints]:
+        """For each encoding, where the codes (n, q) are in the joint table of its columns: (columns, n)."""
+        parts = np.split(codes.T, self._ends)
+        return [part + start for part, start in zip(parts, self._starts, strict=True)]
 
 
 def grouped(vocabularies: Sequence[Vocabulary]) -> dict[str, list[Vocabulary]]:
@@ -258,8 +253,8 @@ def fit_encode(
         means = [cross_fitted_means(columns[own.name], own.size, y, folds) for own in groups["target"]]
     return Encode(
         vocabularies,
-        torch.from_numpy(np.concatenate([np.empty(0), *ordinal])),
-        torch.from_numpy(np.concatenate([np.empty((FOLDS + 1, 0, y.shape[1])), *means], axis=1)),
+        np.concatenate([np.empty(0), *ordinal]),
+        np.concatenate([np.empty((FOLDS + 1, 0, y.shape[1])), *means], axis=1),
     )
 
 
@@ -269,7 +264,7 @@ def _ordinal_values(codes: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
     return np.append(np.arange(vocabulary.reserved, dtype=np.float64), known.mean() if len(known) else 0.0)
 
 
-def _places(vocabularies: Sequence[Vocabulary]) -> tuple[torch.Tensor, int]:
+def _places(vocabularies: Sequence[Vocabulary]) -> tuple[Ints, int]:
     """The one-hot column of every code of every column, and their number, which is the place of none."""
     widths = [len(own.features) for own in vocabularies]
     total = sum(widths)
@@ -278,4 +273,4 @@ def _places(vocabularies: Sequence[Vocabulary]) -> tuple[torch.Tensor, int]:
         np.append(start + np.arange(own.reserved), start + own.reserved if own.with_other else total)
         for own, start in zip(vocabularies, first[:-1], strict=True)
     ]
-    return torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *places])), total
+    return np.concatenate([np.empty(0, dtype=np.int64), *places]), total

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-import torch
 
 from mlcli.data.tables.frames import Frame, collect
 from mlcli.data.tables.types import Dataset, Images
@@ -153,13 +152,13 @@ def _values(source: TableFeatures, rows: Frame, name: str) -> np.ndarray:
     """A number, read or derived, float64 (n,), NaN where missing."""
     derived, readers = source.arithmetic.derive.derived, _readers_of(source)
 
-    def values(name: str) -> torch.Tensor:
+    def values(name: str) -> np.ndarray:
         if name in derived:
             return derived[name].evaluate({used: values(used) for used in derived[name].names})
         reader, i = readers[name]
-        return torch.from_numpy(reader.read(rows).column(i).to_numpy(writable=True))
+        return reader.read(rows).column(i).to_numpy()
 
-    return values(name).numpy()
+    return values(name)
 
 
 def _suspects(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-import torch
 
 from mlcli.config.sections.features import Encode, FeaturesConfig, Scale
 from mlcli.data.tables.frames import Frame, frames_with
@@ -151,8 +150,7 @@ def _assemble(
     _check_pieces(pieces.at)
     settings = _scales(columns, vocabularies, encode.target.shape[2])
     scales = tuple(scale for _, scale in settings)
-    values = encode.values(torch.from_numpy(codes), None if folds is None else torch.from_numpy(folds))
-    coded = zip(values.T.contiguous().numpy(), scales[len(numbers) :], strict=True)
+    coded = zip(np.ascontiguousarray(encode.values(codes, folds).T), scales[len(numbers) :], strict=True)
     scaled = [*(own.scaled for own in numbers), *(measure_column(column, scale) for column, scale in coded)]
     variances = np.concatenate(
         [
@@ -162,14 +160,14 @@ def _assemble(
             np.array([variance for own in numbers for variance in own.variances]),
         ]
     )
-    indicators = [i for i, own in enumerate(numbers) if own.indicator_variance is not None]
+    indicators = tuple(i for i, own in enumerate(numbers) if own.indicator_variance is not None)
     arithmetic = TableArithmetic(
-        Derive(columns.raw, columns.derived),
-        Impute(torch.tensor([own.statistic for own in numbers], dtype=torch.float64), indicators),
+        Derive(tuple(columns.raw), columns.derived),
+        Impute(np.array([own.statistic for own in numbers], dtype=np.float64), indicators),
         encode,
         pieces,
         fit_scaler(scaled, len(train), config.clip, [name for name, _ in settings]),
-        torch.arange(len(variances)),
+        np.arange(len(variances)),
     )
     plan = _table_plan(train, columns, vocabularies, arithmetic)
     plan = replace(plan, fold_seed=fold_seed, spans=tuple(own.span for own in numbers))
@@ -180,7 +178,7 @@ def _number_columns(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarr
     """Raw, then derived columns, float64 (n,) with NaN where missing: one at a time, as memory may not hold all."""
     derived = columns.derived
 
-    def column(name: str) -> torch.Tensor:
+    def column(name: str) -> np.ndarray:
         if name in derived:
             return derived[name].evaluate({used: column(used) for used in derived[name].names})
         reader = readers[name]
@@ -190,14 +188,15 @@ def _number_columns(rows: Frame, columns: ColumnPlan) -> Iterator[tuple[np.ndarr
     for reader, part in zip(columns.readers, frames_with(rows, [one.name for one in columns.readers]), strict=True):
         read = reader.read(part)
         for i, name in enumerate(reader.numbers):
-            yield _finite(read.column(i)).numpy(), columns.numbers[name]
-    yield from ((column(name).numpy(), columns.numbers[name]) for name in derived)
+            yield _finite(read.column(i)), columns.numbers[name]
+    yield from ((column(name), columns.numbers[name]) for name in derived)
 
 
-def _finite(numbers: pl.Series) -> torch.Tensor:
+def _finite(numbers: pl.Series) -> np.ndarray:
     """The numbers, NaN where they are missing or not finite; of their own memory."""
-    column = torch.from_numpy(numbers.to_numpy(writable=True))
-    return column.masked_fill_(~column.isfinite(), torch.nan)
+    column = numbers.to_numpy(writable=True)
+    column[~np.isfinite(column)] = np.nan
+    return column
 
 
 def _fit_number(column: np.ndarray, settings: NumberSettings) -> _Number:
@@ -259,9 +258,8 @@ def _table_plan(
 
 
 def _select(features: TableFeatures, selection: FeatureSelection) -> TableFeatures:
-    whole, keep = features.arithmetic, torch.from_numpy(selection.keep)
-    parts = (whole.derive, whole.impute, whole.encode, whole.pieces, whole.scale)
-    return TableFeatures(features.plan, TableArithmetic(*parts, keep, selection.project))
+    arithmetic = replace(features.arithmetic, select=selection.keep, project=selection.project)
+    return TableFeatures(features.plan, arithmetic)
 
 
 def _report(

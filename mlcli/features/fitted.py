@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset, Images, Schema
 from mlcli.errors import DataError
-from mlcli.features.encoding import Target
+from mlcli.features.encoding import Floats, Target
 from mlcli.features.fit_table import fit_table
 from mlcli.features.pixels import PixelFeatures, fit_pixels
 from mlcli.features.report import FeatureReport
 from mlcli.features.scaling import LARGEST
 from mlcli.features.state import PLACE, FeatureLayout, broken
 from mlcli.features.table import TableFeatures
+from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import fields_to_json, from_json, read_json
-from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.io.text import counted
 from mlcli.reporter import Reporter
 
@@ -44,8 +44,8 @@ class AffineMap:
     target means, one-hot columns, indicators; or pixels
     """
 
-    matrix: torch.Tensor
-    offset: torch.Tensor
+    matrix: NDArray[np.float64]
+    offset: NDArray[np.float64]
     names: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ class FittedFeatures:
 
     layout : what the network sees
     schema : what rows must look like: the columns read, or the shape of an image
-    source : does the work; source.arithmetic is a torch module, which can be exported
+    source : does the work
     """
 
     layout: FeatureLayout
@@ -68,21 +68,18 @@ class FittedFeatures:
         """Wrap what was fitted."""
         return cls(source.layout, source.schema, report, source)
 
-    @torch.no_grad()
-    def transform(self, data: Dataset) -> torch.Tensor:
+    def transform(self, data: Dataset) -> NDArray[np.float32]:
         """Float32 (n, width); DataError where the rows are not like those of training."""
         return self._transform(data, training=False)
 
-    @torch.no_grad()
-    def transform_training(self, data: Dataset) -> torch.Tensor:
+    def transform_training(self, data: Dataset) -> NDArray[np.float32]:
         """As transform, for the rows that the features were fitted on, in their order.
 
         Target encoding then uses, for each row, means fitted without its fold.
         """
         return self._transform(data, training=True)
 
-    @torch.no_grad()
-    def blocks(self, data: Dataset, *, training: bool) -> Iterator[torch.Tensor]:
+    def blocks(self, data: Dataset, *, training: bool) -> Iterator[NDArray[np.float32]]:
         """What `transform` or, for training rows, `transform_training` gives, some rows at a time."""
         match self.source:
             case TableFeatures() as source if not isinstance(data, Images):
@@ -110,7 +107,6 @@ class FittedFeatures:
             return {}
         return self.source.unseen(data.rows)
 
-    @torch.no_grad()
     def affine(self) -> AffineMap | None:
         """From data units to the inputs; None where the map is not affine or has over 4,096 features.
 
@@ -120,51 +116,52 @@ class FittedFeatures:
             pixels = self.source.arithmetic
             names = tuple(f"px{i}" for i in range(self.source.plan.size))
             clips = bool(pixels.line[2] < LARGEST)
-            return None if clips else _probe(lambda x: pixels(x.index_select(1, pixels.select)), names)
+            return None if clips else _probe(lambda x: pixels(x[:, pixels.select]), names)
         table = self.source.arithmetic
         if not table.scale.is_affine or table.n_embedded or table.pieces.at:
             return None
         n_scaled = len(table.scale.mean)
         return _probe(lambda x: table.scale_and_select(x[:, :n_scaled], x[:, n_scaled:]), self.source.names)
 
-    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
-        """All that was fitted: JSON for structure and names, tensors for numbers."""
-        plan, tensors = self.source.to_state()
+    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, NDArray[Any]]]:
+        """All that was fitted: JSON for structure and names, arrays for numbers."""
+        plan, arrays = self.source.to_state()
         rows = "table" if isinstance(self.source, TableFeatures) else "pictures"
-        return {"rows": rows, "plan": plan, "report": fields_to_json(self.report)}, tensors
+        return {"rows": rows, "plan": plan, "report": fields_to_json(self.report)}, arrays
 
     @classmethod
-    def from_state(cls, state: Mapping[str, JsonValue], tensors: Mapping[str, torch.Tensor]) -> FittedFeatures:
+    def from_state(cls, state: Mapping[str, JsonValue], arrays: Mapping[str, NDArray[Any]]) -> FittedFeatures:
         """Rebuild from `to_state`; ArtefactError where the state is damaged."""
         if set(state) != {"rows", "plan", "report"}:
             raise broken("expected the keys rows, plan and report")
         report = from_json(FeatureReport, state["report"], PLACE)
         match state["rows"]:
             case "table":
-                return cls.of(TableFeatures.from_state(state["plan"], tensors), report)
+                return cls.of(TableFeatures.from_state(state["plan"], arrays), report)
             case "pictures":
-                return cls.of(PixelFeatures.from_state(state["plan"], tensors), report)
+                return cls.of(PixelFeatures.from_state(state["plan"], arrays), report)
             case other:
                 raise broken(f"rows must be table or pictures, got {other!r}")
 
-    def _transform(self, data: Dataset, *, training: bool) -> torch.Tensor:
+    def _transform(self, data: Dataset, *, training: bool) -> NDArray[np.float32]:
         if isinstance(self.source, PixelFeatures) and isinstance(data, Images):
             return self.source.transform(data.pixels)
-        out, start = torch.empty(len(data), self.layout.width, dtype=torch.float32), 0
+        out, start = np.empty((len(data), self.layout.width), dtype=np.float32), 0
         for block in self.blocks(data, training=training):
             out[start : start + len(block)] = block
             start += len(block)
         return out
 
 
-def _probe(stage: Callable[[torch.Tensor], torch.Tensor], names: tuple[str, ...]) -> AffineMap | None:
+@np.errstate(all="ignore")
+def _probe(stage: Callable[[Floats], Floats], names: tuple[str, ...]) -> AffineMap | None:
     """Evaluate the stage at 0 and at the unit vectors."""
     k = len(names)
     if k > MAX_SIZE:
         return None
-    offset = stage(torch.zeros(1, k, dtype=torch.float64))[0]
-    matrix = (stage(torch.eye(k, dtype=torch.float64)) - offset).T
-    return AffineMap(matrix.contiguous(), offset, names)
+    offset = stage(np.zeros((1, k)))[0]
+    matrix = (stage(np.eye(k)) - offset).T
+    return AffineMap(np.ascontiguousarray(matrix), offset, names)
 
 
 def fit_features(
@@ -180,11 +177,10 @@ def fit_features(
             "there are no training rows to fit features on; lower dataset.split.test and dataset.split.valid"
         )
     target = None if y is None else Target.of(y, classification=classification)
-    with torch.no_grad():
-        if isinstance(train, Images):
-            features = FittedFeatures.of(*fit_pixels(train, config, seed, target))
-        else:
-            features = FittedFeatures.of(*fit_table(train, config, seed, target))
+    if isinstance(train, Images):
+        features = FittedFeatures.of(*fit_pixels(train, config, seed, target))
+    else:
+        features = FittedFeatures.of(*fit_table(train, config, seed, target))
     if not features.layout.width:
         if config.drop:
             raise DataError(
@@ -215,10 +211,10 @@ def obtain_features(
         return cached
     features = fit_features(train, config, seed, y, classification)
     reporter.say(f"Features fitted on {counted(len(train), 'training row')}: {counted(features.layout.width, 'input')}")
-    state, tensors = features.to_state()
+    state, arrays = features.to_state()
     with atomic_folder(folder, KIND) as new:
         write_json(new / "features.json", state)
-        write_tensors(new / "numbers.safetensors", tensors)
+        write_arrays(new / "numbers.safetensors", arrays)
     return features
 
 
@@ -226,4 +222,4 @@ def _load(folder: Path) -> FittedFeatures:
     verify_folder(folder, KIND)
     place = folder / "features.json"
     state = from_json(dict[str, Any], read_json(place), place)
-    return FittedFeatures.from_state(state, read_tensors(folder / "numbers.safetensors"))
+    return FittedFeatures.from_state(state, read_arrays(folder / "numbers.safetensors"))

@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from pydantic import JsonValue
-from torch import nn
 
 from mlcli.config.sections.features import FeaturesConfig, Scale
 from mlcli.data.tables.types import Images, Schema
 from mlcli.errors import DataError, config_error
-from mlcli.features.encoding import Target
+from mlcli.features.blocks import BLOCK, whole_blocks
+from mlcli.features.encoding import Floats, Ints, Target
 from mlcli.features.report import FeatureReport, Scaled
 from mlcli.features.scaling import LARGEST
-from mlcli.features.selection import BLOCK, FeatureSelection, Project, by_variance, fit_selection
-from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken
+from mlcli.features.selection import FeatureSelection, Project, by_variance, fit_selection
+from mlcli.features.state import PLACE, ArrayReader, FeatureLayout, broken
 from mlcli.io.json import fields_to_json, from_json
 
 _CELLS = 2**20
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -40,29 +42,36 @@ class PixelPlan:
         return math.prod(self.shape)
 
 
-class PixelArithmetic(nn.Module):
+@dataclass(frozen=True, eq=False)
+class PixelArithmetic:
     """(pixel − mean) / scale within ± limit, then the projection.
 
     line : float64 (3,), mean, scale and limit
     select : int64 positions of the pixels kept
     """
 
-    line: torch.Tensor
-    select: torch.Tensor
+    line: Floats
+    select: Ints
+    project: Project | None = None
 
-    def __init__(self, line: torch.Tensor, select: torch.Tensor, project: Project | None = None) -> None:
-        super().__init__()
-        self.register_buffer("line", line)
-        self.register_buffer("select", select)
-        self.project = project
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Float (n, pixels kept), changed in place → the features, in the same precision."""
+    def scale(self, pixels: NDArray[Real]) -> NDArray[Real]:
+        """Float (n, pixels kept), changed in place."""
         mean, scale, limit = self.line.tolist()
-        pixels.sub_(mean).div_(scale)
+        pixels -= mean
+        pixels /= scale
         if limit < LARGEST:
-            pixels.clamp_(-limit, limit)
-        return pixels if self.project is None else self.project(pixels)
+            np.clip(pixels, -limit, limit, out=pixels)
+        return pixels
+
+    def __call__(self, pixels: Floats) -> Floats:
+        """Float (n, pixels kept), changed in place → the features."""
+        scaled = self.scale(pixels)
+        return scaled if self.project is None else self.project(scaled)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The fitted numbers by name."""
+        state: dict[str, NDArray[Any]] = {"line": self.line, "select": self.select}
+        return state if self.project is None else state | self.project.state()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +96,19 @@ class PixelFeatures:
         names = tuple(f"px{i}" for i in self.arithmetic.select.tolist())
         return FeatureLayout(names, image_shape=self.plan.shape if whole else ())
 
-    def transform(self, pixels: np.ndarray) -> torch.Tensor:
+    def transform(self, pixels: np.ndarray) -> NDArray[np.float32]:
         """uint8 (n, *shape) → float32 (n, width)."""
         flat = self.flatten(pixels)
         if self.arithmetic.project is None:
-            return self._scaled(flat, torch.float32)
-        out = torch.empty(len(flat), self.layout.width, dtype=torch.float32)
+            return self._scaled(flat, np.float32)
+        out = np.empty((len(flat), self.layout.width), dtype=np.float32)
         for rows in self._portions(len(flat)):
             part = flat[rows]
             # As for tables, whole blocks give an image the same bits alone and among others.
-            padded = torch.zeros(-(-len(part) // BLOCK) * BLOCK, len(self.arithmetic.select), dtype=torch.float64)
+            padded = np.zeros((whole_blocks(len(part)), len(self.arithmetic.select)))
             self._fill(padded[: len(part)], part)
-            out[rows] = self.arithmetic(padded)[: len(part)].to(torch.float32)
+            with np.errstate(all="ignore"):
+                out[rows] = self.arithmetic(padded)[: len(part)]
         return out
 
     def portions(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
@@ -107,7 +117,7 @@ class PixelFeatures:
 
     def scaled_features(self, pixels: np.ndarray) -> np.ndarray:
         """The scaled pixels in float64, for fitting what comes after scaling."""
-        return self._scaled(self.flatten(pixels), torch.float64).numpy()
+        return self._scaled(self.flatten(pixels), np.float64)
 
     def flatten(self, pixels: np.ndarray) -> np.ndarray:
         """(n, *shape) → (n, pixels), without copying where the memory is in one piece."""
@@ -117,21 +127,19 @@ class PixelFeatures:
             )
         return pixels.reshape(len(pixels), self.plan.size)
 
-    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
-        """The shape as JSON and the fitted numbers as tensors."""
-        return fields_to_json(self.plan), {
-            name: tensor.clone() for name, tensor in self.arithmetic.state_dict().items()
-        }
+    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, NDArray[Any]]]:
+        """The shape as JSON and the fitted numbers as arrays."""
+        return fields_to_json(self.plan), {name: array.copy() for name, array in self.arithmetic.state().items()}
 
     @classmethod
-    def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> PixelFeatures:
+    def from_state(cls, state: JsonValue, arrays: Mapping[str, NDArray[Any]]) -> PixelFeatures:
         """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
         plan = from_json(PixelPlan, state, PLACE)
         if len(plan.brightness) not in (0, 2):
             raise broken(f"{plan.brightness} is not the lowest and the highest brightness")
         if len(plan.shape) not in (2, 3) or min(plan.shape) < 1:
             raise broken(f"{plan.shape} is not the shape of an image")
-        reader = TensorReader(tensors)
+        reader = ArrayReader(arrays)
         line = reader.take("line", 3)
         if not (line[1:] > 0).all():
             raise broken("'line' must have a scale and a limit above 0")
@@ -140,17 +148,16 @@ class PixelFeatures:
         reader.finish()
         return cls(plan, PixelArithmetic(line, select, project))
 
-    def _scaled(self, flat: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
-        out = torch.empty(len(flat), len(self.arithmetic.select), dtype=dtype)
+    def _scaled(self, flat: np.ndarray, dtype: type[Real]) -> NDArray[Real]:
+        out = np.empty((len(flat), len(self.arithmetic.select)), dtype=dtype)
         for rows in self._portions(len(flat)):
             self._fill(out[rows], flat[rows])
-            self.arithmetic(out[rows])
+            self.arithmetic.scale(out[rows])
         return out
 
-    def _fill(self, out: torch.Tensor, part: np.ndarray) -> None:
-        # Through NumPy: torch warns about read-only arrays, which memory-mapped images are.
+    def _fill(self, out: np.ndarray, part: np.ndarray) -> None:
         whole = len(self.arithmetic.select) == self.plan.size
-        np.copyto(out.numpy(), part if whole else part[:, self.arithmetic.select.numpy()])
+        np.copyto(out, part if whole else part[:, self.arithmetic.select])
 
     def _portions(self, n_rows: int) -> Iterator[slice]:
         step = max(BLOCK, _CELLS // self.plan.size // BLOCK * BLOCK)
@@ -173,9 +180,9 @@ def fit_pixels(
     varied = FeatureSelection(np.arange(plan.size))
     if bound := config.select.variance:
         varied = by_variance(pixel_variances(train.pixels.reshape(len(train), -1)), names, bound, len(train))
-    scaled = PixelFeatures(plan, PixelArithmetic(line, torch.from_numpy(varied.keep)))
+    scaled = PixelFeatures(plan, PixelArithmetic(line, varied.keep))
     selection = fit_selection(lambda: scaled.scaled_features(train.pixels), varied, names, config, seed, target)
-    features = PixelFeatures(plan, PixelArithmetic(line, torch.from_numpy(selection.keep), selection.project))
+    features = PixelFeatures(plan, PixelArithmetic(line, selection.keep, selection.project))
     report = FeatureReport(
         rows=len(train),
         columns=names,
@@ -206,7 +213,7 @@ def _check_config(config: FeaturesConfig) -> None:
         )
 
 
-def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tensor:
+def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> Floats:
     """Mean, scale and limit of all pixels together; statistics are exact, from counts of the 256 levels."""
     counts = np.zeros(256, dtype=np.int64)
     for start in range(0, len(pixels), 1024):
@@ -217,7 +224,7 @@ def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tens
     mean = float(levels @ counts / counts.sum())
     deviation = float(np.sqrt((levels - mean) ** 2 @ counts / counts.sum()))
     if scale == "none":
-        return torch.tensor([0.0, 1.0, LARGEST], dtype=torch.float64)
+        return np.array([0.0, 1.0, LARGEST])
     limit = LARGEST if clip is None else clip
     if low == high:
         line = low, 1.0
@@ -228,7 +235,7 @@ def fit_line(pixels: np.ndarray, scale: Scale, clip: float | None) -> torch.Tens
         line = median, (q3 - q1) or deviation
     else:
         line = mean, deviation
-    return torch.tensor([*line, limit], dtype=torch.float64)
+    return np.array([*line, limit])
 
 
 def pixel_variances(flat: np.ndarray) -> np.ndarray:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import nn
+from numpy.typing import NDArray
 
 from mlcli.config.sections.features import Scale
 from mlcli.data.tables.rows import EXACT
@@ -22,62 +22,84 @@ MARGIN = 1e-7
 ROUNDING = 2.0**12 * float(np.finfo(np.float64).eps)
 
 
-class Scaler(nn.Module):
+# Wichura (1988), algorithm AS 241, PPND16: numerators and denominators by powers, about 0.5 and in the tails. Its
+# third pair is for shares below 1e-11, which no rank has.
+# fmt: off
+CENTRE = np.array([
+    (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+     4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),
+    (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+     2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3),
+])
+TAILS = np.array([
+    (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+     1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4),
+    (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+     1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
+])
+# fmt: on
+
+Floats = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
+
+
+def columns_at(x: NDArray[Number], at: Sequence[int] | NDArray[np.int64]) -> NDArray[Number]:
+    """The columns of x (n, p) at these places, contiguous one by one."""
+    return x.T[np.asarray(at, dtype=np.int64)].T
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
     """Power and quantile transforms of some columns, then (x − mean) / scale, then limits to ± limit.
 
     mean, scale, limit : float64 (s,); unscaled columns have 0, 1 and the largest float32
     """
 
-    mean: torch.Tensor
-    scale: torch.Tensor
-    limit: torch.Tensor
-
-    def __init__(
-        self, power: Power, quantile: Quantile, mean: torch.Tensor, scale: torch.Tensor, limit: torch.Tensor
-    ) -> None:
-        super().__init__()
-        self.power = power
-        self.quantile = quantile
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
-        self.register_buffer("limit", limit)
+    power: Power
+    quantile: Quantile
+    mean: Floats
+    scale: Floats
+    limit: Floats
 
     @property
     def is_affine(self) -> bool:
         """Whether the result is a straight line of the input, column by column."""
         return not self.power.at and not self.quantile.at and bool((self.limit == LARGEST).all())
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: Floats) -> Floats:
         """(n, s) → (n, s)."""
-        transformed: torch.Tensor = self.quantile(self.power(x))
-        scaled = (transformed - self.mean) / self.scale
-        return scaled.clamp(-self.limit, self.limit)
+        scaled: Floats = np.clip((self.quantile(self.power(x)) - self.mean) / self.scale, -self.limit, self.limit)
+        return scaled
+
+    def state(self) -> dict[str, Floats]:
+        """The fitted numbers, by the names that they have in files."""
+        state = {"scale.power.exponents": self.power.exponents, "scale.quantile.quantiles": self.quantile.quantiles}
+        if self.quantile.shares is not None:
+            state["scale.quantile.shares"] = self.quantile.shares
+        return state | {"scale.centre": self.mean, "scale.spread": self.scale, "scale.limit": self.limit}
 
 
-class Power(nn.Module):
+@dataclass(frozen=True, eq=False)
+class Power:
     """Yeo-Johnson transform (Yeo and Johnson, 2000) of the columns `at`.
 
     exponents : float64 (len(at),)
     """
 
-    exponents: torch.Tensor
+    at: tuple[int, ...]
+    exponents: Floats
 
-    def __init__(self, at: Sequence[int], exponents: torch.Tensor) -> None:
-        super().__init__()
-        self.at = tuple(at)
-        self.register_buffer("exponents", exponents)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: Floats) -> Floats:
         """(n, s) → (n, s)."""
         if not self.at:
             return x
-        chosen = list(self.at)
-        out = x.clone()
-        out[:, chosen] = yeo_johnson(x[:, chosen], self.exponents)
+        out = x.copy(order="K")
+        out[:, list(self.at)] = yeo_johnson(columns_at(x, self.at), self.exponents)
         return out
 
 
-class Quantile(nn.Module):
+@dataclass(frozen=True, eq=False)
+class Quantile:
     """Maps the columns `at` to a normal distribution by ranks.
 
     quantiles : float64 (len(at), m), ascending, at m evenly spaced shares of the training rows from 0 to 1
@@ -85,62 +107,74 @@ class Quantile(nn.Module):
         earlier versions have none: ties are then as wide as the quantiles say, and both ends are at ±5.199
     """
 
-    quantiles: torch.Tensor
-    shares: torch.Tensor | None
+    at: tuple[int, ...]
+    quantiles: Floats
+    shares: Floats | None
 
-    def __init__(self, at: Sequence[int], quantiles: torch.Tensor, shares: torch.Tensor | None) -> None:
-        super().__init__()
-        self.at = tuple(at)
-        self.register_buffer("quantiles", quantiles)
-        self.register_buffer("shares", shares)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: Floats) -> Floats:
         """(n, s) → (n, s)."""
         if not self.at:
             return x
-        out = x.clone()
-        # One column at a time: how a long array is shared out among threads must not change its bits.
+        out = x.copy(order="K")
         for k, i in enumerate(self.at):
             shares = None if self.shares is None else self.shares[k]
-            out[:, i] = normal_score(x[:, i].contiguous(), self.quantiles[k], shares)
+            out[:, i] = normal_score(np.ascontiguousarray(x[:, i]), self.quantiles[k], shares)
         return out
 
 
-def yeo_johnson(x: torch.Tensor, exponents: torch.Tensor) -> torch.Tensor:
+def yeo_johnson(x: Floats, exponents: Floats) -> Floats:
     """((1 + x)^e − 1) / e for x ≥ 0 and −((1 − x)^(2−e) − 1) / (2 − e) below; logarithms where the divisor is 0."""
-    e = torch.where(x >= 0, exponents, 2.0 - exponents)
-    log = x.abs().log1p()
-    grown = torch.where(e == 0, log, torch.expm1(e * log) / torch.where(e == 0, 1.0, e))
-    return torch.where(x >= 0, grown, -grown)
+    e = np.where(x >= 0, exponents, 2.0 - exponents)
+    log = np.log1p(np.abs(x))
+    grown = np.where(e == 0, log, np.expm1(e * log) / np.where(e == 0, 1.0, e))
+    return np.where(x >= 0, grown, -grown)
 
 
-def normal_score(x: torch.Tensor, quantiles: torch.Tensor, shares: torch.Tensor | None) -> torch.Tensor:
+def normal_score(x: Floats, quantiles: Floats, shares: Floats | None) -> Floats:
     """The normal deviate of the rank of x (n,) among quantiles (m,) with shares (2, m), as in `Quantile`.
 
     Equal numbers have the middle of their ranks; beyond both ends, numbers have the score of the end.
     """
     if shares is None:
-        even = torch.linspace(0.0, 1.0, len(quantiles), dtype=x.dtype)
-        shares, ends = torch.stack([even, even]), [0.0, 1.0]
+        even = np.linspace(0.0, 1.0, len(quantiles))
+        shares, ends = np.stack([even, even]), [0.0, 1.0]
         low, high = x - MARGIN < quantiles[0], x + MARGIN > quantiles[-1]
     else:
-        ends = shares[:, [0, -1]].mean(dim=0).tolist()
+        ends = shares[:, [0, -1]].mean(axis=0).tolist()
         low, high = x <= quantiles[0], x >= quantiles[-1]
-    right = torch.searchsorted(quantiles, x, right=True).clamp(1, len(quantiles) - 1)
-    left = torch.searchsorted(quantiles, x).clamp(1, len(quantiles) - 1)
+    right = np.searchsorted(quantiles, x, side="right").clip(1, len(quantiles) - 1)
+    left = np.searchsorted(quantiles, x).clip(1, len(quantiles) - 1)
     share = 0.5 * (_interpolate(x, right, quantiles, shares) + _interpolate(x, left, quantiles, shares))
-    share = torch.where(low, ends[0], torch.where(high, ends[1], share))
-    edge = torch.tensor([MARGIN - np.spacing(1), 1 - (MARGIN - np.spacing(1))], dtype=x.dtype)
-    deviate: torch.Tensor = torch.special.ndtri(share.clamp(edge[0], edge[1]))
-    return deviate
+    share = np.where(low, ends[0], np.where(high, ends[1], share))
+    edge = MARGIN - np.spacing(1)
+    return normal_deviate(share.clip(edge, 1 - edge))
 
 
-def _interpolate(x: torch.Tensor, right: torch.Tensor, xs: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+def normal_deviate(share: Floats) -> Floats:
+    """The number below which a normal variable is with this probability (n,), between 1e-11 and 1 − 1e-11."""
+    centred = share - 0.5
+    near = centred * _ratio(0.180625 - centred * centred, CENTRE)
+    root = np.sqrt(-np.log(np.minimum(share, 1 - share)))
+    far = np.copysign(_ratio(root - 1.6, TAILS), centred)
+    return np.where(np.abs(centred) <= 0.425, near, far)
+
+
+def _ratio(x: Floats, coefficients: Floats) -> Floats:
+    """Of two polynomials (2, powers) of x (n,)."""
+    above, below = np.zeros((2, *x.shape))
+    for own, other in coefficients.T[::-1]:
+        above, below = above * x + own, below * x + other
+    ratio: Floats = above / below
+    return ratio
+
+
+def _interpolate(x: Floats, right: NDArray[np.int64], xs: Floats, shares: Floats) -> Floats:
     """The line from above the quantile right − 1 to below the quantile right, at x; the edges beyond them."""
     x0, x1, y0, y1 = xs[right - 1], xs[right], shares[1, right - 1], shares[0, right]
     width = x1 - x0
-    part = torch.where(width > 0, (x - x0) / torch.where(width > 0, width, 1.0), (x >= x1).to(x.dtype))
-    return y0 + part.clamp(0.0, 1.0) * (y1 - y0)
+    part = np.where(width > 0, (x - x0) / np.where(width > 0, width, 1.0), x >= x1)
+    line: Floats = y0 + part.clip(0.0, 1.0) * (y1 - y0)
+    return line
 
 
 @dataclass(frozen=True)
@@ -186,14 +220,14 @@ def fit_scaler(columns: Sequence[ScaledColumn], n_rows: int, clip: float | None,
             f"features.scale: column '{names[int(np.isfinite(scale).argmin())]}' has numbers too large to compute its "
             "scale; rescale or drop it"
         )
-    ranks = torch.from_numpy(np.array([*ranked.values()]).reshape(len(ranked), 3, n_quantiles(n_rows)))
+    ranks = np.array([*ranked.values()]).reshape(len(ranked), 3, n_quantiles(n_rows))
     limit = [LARGEST if own.kind == "none" or clip is None else clip for own in columns]
     return Scaler(
         power,
-        Quantile(tuple(ranked), ranks[:, 0].contiguous(), ranks[:, 1:].contiguous()),
-        torch.from_numpy(mean.copy()),
-        torch.from_numpy(scale.copy()),
-        torch.tensor(limit, dtype=torch.float64),
+        Quantile(tuple(ranked), ranks[:, 0].copy(), ranks[:, 1:].copy()),
+        mean.copy(),
+        scale.copy(),
+        np.array(limit, dtype=np.float64),
     )
 
 
@@ -241,16 +275,17 @@ def _fit_powers(columns: Sequence[ScaledColumn], names: Sequence[str]) -> tuple[
     """The exponents of greatest likelihood, and mean and scale of each column transformed by them."""
     kept = {i: own.column for i, own in enumerate(columns) if own.column is not None}
     if not kept:
-        return Power((), torch.empty(0, dtype=torch.float64)), {}
+        return Power((), np.empty(0)), {}
     from sklearn.preprocessing import PowerTransformer
 
     x = np.stack([*kept.values()]).T
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         fitted = PowerTransformer(standardize=False).fit(x.copy(order="K")).lambdas_
-    exponents = torch.from_numpy(np.asarray(fitted, dtype=np.float64))
-    transformed: torch.Tensor = Power(range(len(kept)), exponents)(torch.from_numpy(x))
-    for i, column in zip(kept, transformed.numpy().T, strict=True):
+    exponents = np.asarray(fitted, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        transformed = yeo_johnson(x, exponents)
+    for i, column in zip(kept, transformed.T, strict=True):
         if np.isfinite(column).all() and varies(column):
             continue
         name = names[i]
@@ -258,7 +293,7 @@ def _fit_powers(columns: Sequence[ScaledColumn], names: Sequence[str]) -> tuple[
             f"features.scale: 'power' finds no transform of column '{name}' with finite, different numbers; choose "
             f"another scale for it: features.columns: {{{name}: {{scale: quantile}}}}"
         )
-    lines = (_mean_and_scale(column, "power") for column in transformed.numpy().T)
+    lines = (_mean_and_scale(column, "power") for column in transformed.T)
     return Power(tuple(kept), exponents), dict(zip(kept, lines, strict=True))
 
 

@@ -7,39 +7,30 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import nn
+from numpy.typing import NDArray
 
 from mlcli.config.sections.features import FeaturesConfig, PcaConfig, SelectConfig
 from mlcli.errors import DataError
-from mlcli.features.encoding import Target
+from mlcli.features.blocks import BLOCK, multiply_rows
+from mlcli.features.encoding import Floats, Target
 from mlcli.features.report import Dropped
-from mlcli.features.state import TensorReader
+from mlcli.features.state import ArrayReader
 from mlcli.io.text import counted
 
-BLOCK = 64
-_LANES = 16
 MAX_CORRELATED = 8192
 # Rows of which cross products are taken at a time.
 _ROWS = 8192
 
 
-class Project(nn.Module):
+@dataclass(frozen=True, eq=False)
+class Project:
     """(x − mean) @ components.
 
     mean : float64 (k,); components : float64 (k, c)
     """
 
-    mean: torch.Tensor
-    components: torch.Tensor
-    padded: torch.Tensor
-
-    def __init__(self, mean: torch.Tensor, components: torch.Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("components", components)
-        padding = components.new_zeros(len(components), -components.shape[1] % _LANES)
-        self.register_buffer("padded", torch.cat([components, padding], dim=1), persistent=False)
+    mean: Floats
+    components: Floats
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,23 +38,23 @@ class Project(nn.Module):
         return tuple(f"pca{i + 1}" for i in range(self.components.shape[1]))
 
     @classmethod
-    def read(cls, reader: TensorReader, n_features: int) -> Project | None:
+    def read(cls, reader: ArrayReader, n_features: int) -> Project | None:
         """The projection of a state, if it has one."""
         if not reader.has("project.mean"):
             return None
         return cls(reader.take("project.mean", n_features), reader.take("project.components", n_features, None))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Float64 (n, k) → (n, c); where n is a multiple of 64, a row's result does not depend on the others.
+    def state(self) -> dict[str, Floats]:
+        """The fitted numbers by name."""
+        return {"project.mean": self.mean, "project.components": self.components}
 
-        Matrix products round differently for different shapes; blocks of one shape, with whole
-        vectors of columns, give every row the same arithmetic.
-        """
+    def __call__(self, x: Floats) -> Floats:
+        """Float64 (n, k) → (n, c); where n is a multiple of BLOCK, a row's result does not depend on the others."""
         centred = x - self.mean
-        if torch.compiler.is_exporting() or len(x) % BLOCK:
-            return centred @ self.components
-        blocks = centred.reshape(-1, BLOCK, centred.shape[1])
-        return torch.bmm(blocks, self.padded.expand(len(blocks), -1, -1)).flatten(0, 1)[:, : self.components.shape[1]]
+        product: NDArray[np.float64] = (
+            centred @ self.components if len(x) % BLOCK else multiply_rows(centred, self.components)
+        )
+        return product
 
 
 @dataclass(frozen=True)
@@ -243,5 +234,5 @@ def fit_pca(x: np.ndarray, config: PcaConfig, seed: int) -> tuple[Project, tuple
         # A component that varies by rounding alone would multiply what new rows have of it by millions.
         some = variance > k * np.finfo(np.float64).eps * variance.max()
         components = np.where(some, components / np.sqrt(np.where(some, variance, 1.0)), 0.0)
-    project = Project(torch.from_numpy(pca.mean_), torch.from_numpy(np.ascontiguousarray(components)))
+    project = Project(pca.mean_, np.ascontiguousarray(components))
     return project, tuple(pca.explained_variance_ratio_.tolist())

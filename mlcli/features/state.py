@@ -1,11 +1,13 @@
-"""The layout of the feature matrix, and fitted tensors read back: every value is checked before it is used."""
+"""The layout of the feature matrix, and fitted numbers read back: every value is checked before it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from mlcli.errors import ArtefactError
 
@@ -51,50 +53,50 @@ def broken(problem: str) -> ArtefactError:
     return ArtefactError(f"{PLACE}: {problem}; they are damaged or of another version; fit them again")
 
 
-class TensorReader:
-    """Hands out the tensors of a state, each checked for type, shape and finite values."""
+class ArrayReader:
+    """Hands out the arrays of a state, each checked for type, shape and finite values."""
 
-    def __init__(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        self._tensors = dict(tensors)
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._arrays = dict(arrays)
 
-    def take(self, name: str, *shape: int | None) -> torch.Tensor:
-        """A float64 tensor; None stands for any length."""
-        tensor = self._take(name, torch.float64, shape)
-        if not tensor.isfinite().all():
+    def take(self, name: str, *shape: int | None) -> NDArray[np.float64]:
+        """A float64 array; None stands for any length."""
+        array = self._take(name, "float64", shape)
+        if not np.isfinite(array).all():
             raise broken(f"'{name}' holds values that are not finite")
-        return tensor
+        return array
 
-    def take_positions(self, name: str, below: int) -> torch.Tensor:
+    def take_positions(self, name: str, below: int) -> NDArray[np.int64]:
         """Ascending int64 positions (any number) in 0 … below − 1."""
-        tensor = self._take(name, torch.int64, (None,))
-        if len(tensor) and (tensor[0] < 0 or tensor[-1] >= below or not (tensor.diff() > 0).all()):
+        array = self._take(name, "int64", (None,))
+        if len(array) and (array[0] < 0 or array[-1] >= below or not (array[1:] > array[:-1]).all()):
             raise broken(f"'{name}' must hold ascending positions below {below}")
-        return tensor
+        return array
 
-    def take_positive(self, name: str, *shape: int | None) -> torch.Tensor:
-        """A float64 tensor of numbers above 0."""
-        tensor = self.take(name, *shape)
-        if not (tensor > 0).all():
+    def take_positive(self, name: str, *shape: int | None) -> NDArray[np.float64]:
+        """A float64 array of numbers above 0."""
+        array = self.take(name, *shape)
+        if not (array > 0).all():
             raise broken(f"'{name}' must be above 0")
-        return tensor
+        return array
 
     def has(self, name: str) -> bool:
-        """Whether a tensor is there and not taken yet."""
-        return name in self._tensors
+        """Whether an array is there and not taken yet."""
+        return name in self._arrays
 
     def finish(self) -> None:
         """Refuse what was not asked for."""
-        if self._tensors:
-            raise broken(f"unexpected tensor '{min(self._tensors)}'")
+        if self._arrays:
+            raise broken(f"unexpected array '{min(self._arrays)}'")
 
-    def _take(self, name: str, dtype: torch.dtype, shape: tuple[int | None, ...]) -> torch.Tensor:
-        tensor = self._tensors.pop(name, None)
-        if tensor is None:
-            raise broken(f"tensor '{name}' is missing")
-        fits = tensor.ndim == len(shape) and all(
-            want in (None, got) for want, got in zip(shape, tensor.shape, strict=True)
+    def _take(self, name: str, dtype: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        array = self._arrays.pop(name, None)
+        if array is None:
+            raise broken(f"array '{name}' is missing")
+        fits = array.ndim == len(shape) and all(
+            want in (None, got) for want, got in zip(shape, array.shape, strict=True)
         )
-        if tensor.dtype != dtype or not fits:
+        if array.dtype != dtype or not fits:
             wanted = tuple("any" if size is None else size for size in shape)
-            raise broken(f"'{name}' is {tensor.dtype} {tuple(tensor.shape)}, expected {dtype} {wanted}")
-        return tensor.clone()
+            raise broken(f"'{name}' is {array.dtype} {array.shape}, expected {dtype} {wanted}")
+        return array.copy()

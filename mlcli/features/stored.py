@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from mlcli.data.prepare import Prepared
 from mlcli.data.tables.types import Dataset
 from mlcli.features.fitted import FittedFeatures
@@ -27,10 +29,10 @@ def obtain_input_files(
 
     Raises ResourceError, as for a full disk.
     """
-    state, tensors = features.to_state()
+    state, arrays = features.to_state()
     digest = hashlib.sha256(encode_json(state))
-    for name in sorted(tensors):
-        digest.update(tensors[name].contiguous().numpy().data)
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).data)
     if features.is_cross_fitted and not cross_fitted:
         digest.update(b"new rows")
     folder = prepared.folder.with_name(f"{prepared.folder.name}-inputs-{digest.hexdigest()[:12]}")

@@ -7,27 +7,27 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from mlcli.config.sections.features import MAX_BUCKETS
 from mlcli.data.tables.frames import Frame, height_of, portions
 from mlcli.data.tables.types import Column, Kind, Schema, Table
 from mlcli.errors import ArtefactError, MlcliError
-from mlcli.features.arithmetic import Derive, Impute, PiecewiseLinearEncoding, TableArithmetic
+from mlcli.features.arithmetic import Derive, Impute, Ints, PiecewiseLinearEncoding, TableArithmetic
+from mlcli.features.blocks import BLOCK, whole_blocks
 from mlcli.features.column_plan import kinds_of_operands, plan_derivations
 from mlcli.features.encoding import FOLDS, Encode, Vocabulary, cross_fitting_folds, grouped
 from mlcli.features.readers import DateColumn, NumberColumn, NumberReader, Reader, TextColumn, cells_of, cells_of_each
-from mlcli.features.scaling import Power, Quantile, Scaler
-from mlcli.features.selection import BLOCK, Project
-from mlcli.features.state import PLACE, FeatureLayout, TensorReader, broken
+from mlcli.features.scaling import Floats, Power, Quantile, Scaler
+from mlcli.features.selection import Project
+from mlcli.features.state import PLACE, ArrayReader, FeatureLayout, broken
 from mlcli.io.json import fields_to_json, from_json
 
 Pairs = tuple[tuple[str, str], ...]
-# Tensors that have another name on disk.
-STORED_NAMES = {"impute.statistic": "impute.fill", "scale.mean": "scale.centre", "scale.scale": "scale.spread"}
 _PLAIN = ("number", "boolean")
 # Cells and rows transformed at a time, at most.
 _CELLS = 2**19
@@ -197,7 +197,7 @@ class TableFeatures:
         """Whether a training row's features depend on its fold: where targets are encoded."""
         return any(own.encode == "target" for own in self.plan.vocabularies)
 
-    def blocks(self, table: Table, *, training: bool) -> Iterator[torch.Tensor]:
+    def blocks(self, table: Table, *, training: bool) -> Iterator[NDArray[np.float32]]:
         """Float32 (·, width), some rows at a time."""
         frame, folds = table.rows, None
         if training and self.is_cross_fitted:
@@ -205,15 +205,15 @@ class TableFeatures:
         for rows, inputs in self._portions(frame, folds):
             yield self.arithmetic(*inputs)[: rows.stop - rows.start]
 
+    @np.errstate(all="ignore")
     def scaled_features(self, frame: Frame, folds: np.ndarray | None) -> np.ndarray:
         """The numeric features of training rows in float64 (n, k), for fitting what comes after scaling."""
-        out = torch.empty(height_of(frame), self.layout.n_numeric, dtype=torch.float64)
+        out = np.empty((height_of(frame), self.layout.n_numeric))
         for rows, inputs in self._portions(frame, folds):
-            part = out[rows]
-            part.copy_(self.arithmetic.scale_and_select(*self.arithmetic.assemble(*inputs))[: len(part)])
-        return out.numpy()
+            features = self.arithmetic.scale_and_select(*self.arithmetic.assemble(*inputs))
+            out[rows] = features[: rows.stop - rows.start]
+        return out
 
-    @torch.no_grad()
     def raw_inputs(self, frame: Frame) -> np.ndarray:
         """The columns before they are filled, scaled and encoded: numbers, NaN where missing, then codes of categories.
 
@@ -223,8 +223,8 @@ class TableFeatures:
         out = np.empty((height_of(frame), n_numbers + len(self.plan.vocabularies)))
         for rows, (numbers, codes, _) in self._portions(frame, None):
             part = out[rows]
-            part[:, :n_numbers] = self.arithmetic.derive(numbers)[: len(part)].numpy()
-            part[:, n_numbers:] = codes[: len(part)].numpy()
+            part[:, :n_numbers] = self.arithmetic.derive(numbers)[: len(part)]
+            part[:, n_numbers:] = codes[: len(part)]
         return out
 
     def unseen(self, frame: Frame) -> dict[str, int]:
@@ -234,20 +234,15 @@ class TableFeatures:
         counts = {own.name: own.count_unseen(column) for own, column in zip(owns, cells, strict=True)}
         return {name: count for name, count in counts.items() if count}
 
-    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
-        """The plan as JSON and the fitted numbers as tensors."""
-        tensors = {
-            STORED_NAMES.get(name, name): tensor.clone()
-            for name, tensor in self.arithmetic.state_dict().items()
-            if self.plan.pieces or not name.startswith("pieces.")
-        }
-        return fields_to_json(self.plan), tensors
+    def to_state(self) -> tuple[dict[str, JsonValue], dict[str, NDArray[Any]]]:
+        """The plan as JSON and the fitted numbers as arrays."""
+        return fields_to_json(self.plan), {name: array.copy() for name, array in self.arithmetic.state().items()}
 
     @classmethod
-    def from_state(cls, state: JsonValue, tensors: Mapping[str, torch.Tensor]) -> TableFeatures:
+    def from_state(cls, state: JsonValue, arrays: Mapping[str, NDArray[Any]]) -> TableFeatures:
         """Rebuild from `to_state`; ArtefactError where the two do not fit together."""
         plan = from_json(TablePlan, state, PLACE)
-        reader = TensorReader(tensors)
+        reader = ArrayReader(arrays)
         try:
             check_plan(plan)
             kinds = kinds_of_operands(plan.columns, plan.readers)
@@ -262,7 +257,7 @@ class TableFeatures:
 
     def _portions(
         self, frame: Frame, folds: np.ndarray | None
-    ) -> Iterator[tuple[slice, tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]]:
+    ) -> Iterator[tuple[slice, tuple[Floats, Ints, Ints | None]]]:
         """Rows and their inputs to the arithmetic, padded to whole blocks.
 
         Whole blocks keep every row in full vector lanes, so that a row alone and the same row among
@@ -275,15 +270,15 @@ class TableFeatures:
             codes = [own.codes(cells_of(part, own.name, own.part)) for own in self.plan.vocabularies]
             for start in range(0, part.height, step):
                 rows = slice(start, min(start + step, part.height))
-                height = -(-(rows.stop - start) // BLOCK) * BLOCK
+                height = whole_blocks(rows.stop - start)
                 places = slice(first + start, first + rows.stop)
-                own = None if folds is None else torch.from_numpy(np.resize(folds[places], height))
+                own = None if folds is None else np.resize(folds[places], height)
                 yield places, (*_padded(readings, codes, rows, height), own)
 
 
 def _padded(
     readings: Sequence[tuple[int, NumberReader]], codes: Sequence[np.ndarray], rows: slice, height: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[Floats, Ints]:
     """Numbers float64 (height, p), NaN where missing, and codes int64 (height, q), padded with 0.
 
     readings : each column that is read as numbers, with how many numbers a row has
@@ -298,10 +293,10 @@ def _padded(
     categories = np.zeros((len(codes), height), dtype=np.int64)
     for i, column in enumerate(codes):
         categories[i, :size] = column[rows]
-    return torch.from_numpy(numbers).T, torch.from_numpy(categories).T
+    return numbers.T, categories.T
 
 
-def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> TableArithmetic:
+def _read_arithmetic(plan: TablePlan, derive: Derive, reader: ArrayReader) -> TableArithmetic:
     groups = grouped(plan.vocabularies)
     sizes = {encode: sum(own.size for own in owns) for encode, owns in groups.items()}
     target = reader.take("encode.target", FOLDS + 1, sizes["target"], None)
@@ -321,7 +316,7 @@ def _read_arithmetic(plan: TablePlan, derive: Derive, reader: TensorReader) -> T
     scale, limit = (reader.take_positive(f"scale.{name}", n_scaled) for name in ("spread", "limit"))
     impute = Impute(reader.take("impute.fill", len(plan.raw) + len(plan.derived)), plan.indicators)
     # Features fitted by earlier versions have no pieces.
-    low = width = torch.empty(0, dtype=torch.float64)
+    low = width = np.empty(0)
     if plan.pieces or reader.has("pieces.low"):
         count = len(plan.pieces)
         low, width = reader.take("pieces.low", count), reader.take_positive("pieces.width", count)

@@ -7,12 +7,12 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    import torch
+    from numpy.typing import NDArray
 
-    Evaluate = Callable[..., torch.Tensor]
+    Evaluate = Callable[..., NDArray[Any]]
 
 FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "log1p", "sqrt", "abs", "min", "max")
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -74,25 +74,28 @@ class Formula:
     names: tuple[str, ...]
     program: tuple[Instruction, ...] = field(repr=False)
 
-    def evaluate(self, columns: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def evaluate(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """Compute the formula on float64 (n,) columns; NaN where the result is not a finite number.
 
         A comparison gives 1 or 0, or NaN where an operand is NaN (a missing value).
         """
-        stack: list[torch.Tensor] = []
-        example = columns[self.names[0]]
-        for instruction in self.program:
-            match instruction:
-                case Push(value):
-                    stack.append(example.new_full((), value))
-                case Load(name):
-                    stack.append(columns[name])
-                case Apply(symbol, arity):
-                    operands = stack[-arity:]
-                    stack[-arity:] = [_tensor_operation(symbol)(*operands)]
-        result = stack.pop()
-        # x - x is 0 for a finite x and NaN for an infinite one.
-        return result + (result - result)
+        import numpy as np
+
+        stack: list[Any] = []
+        with np.errstate(all="ignore"):
+            for instruction in self.program:
+                match instruction:
+                    case Push(value):
+                        stack.append(np.float64(value))
+                    case Load(name):
+                        stack.append(columns[name])
+                    case Apply(symbol, arity):
+                        operands = stack[-arity:]
+                        stack[-arity:] = [_array_operation(symbol)(*operands)]
+            result = stack.pop()
+            # x - x is 0 for a finite x and NaN for an infinite one.
+            found: NDArray[Any] = result + (result - result)
+        return found
 
 
 def fold_constants(symbol: str, operands: tuple[float, ...]) -> float:
@@ -108,21 +111,18 @@ def fold_constants(symbol: str, operands: tuple[float, ...]) -> float:
     return float(result)
 
 
-def _tensor_operation(symbol: str) -> Evaluate:
-    import torch
+def _array_operation(symbol: str) -> Evaluate:
+    import numpy as np
 
     if symbol in COMPARISONS:
-
-        def compare(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-            truth = cast("torch.Tensor", COMPARISONS[symbol](cast("float", left), cast("float", right)))
-            return truth.to(left.dtype).masked_fill((left.isnan() | right.isnan()), math.nan)
-
-        return compare
+        compare: Any = COMPARISONS[symbol]
+        return lambda left, right: np.where(np.isnan(left) | np.isnan(right), math.nan, compare(left, right))
     if symbol in ARITHMETIC:
         return cast("Evaluate", ARITHMETIC[symbol])
     if symbol == NEGATE:
-        return torch.neg
+        return np.negative
     if symbol in ("min", "max"):
-        pairwise = torch.minimum if symbol == "min" else torch.maximum
+        pairwise = np.minimum if symbol == "min" else np.maximum
         return lambda *operands: reduce(pairwise, operands)
-    return cast("Evaluate", getattr(torch, symbol))
+    function: Evaluate = getattr(np, symbol)
+    return function

@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 BYTES = 4
 
 
-def write_row_file(path: Path, n_rows: int, width: int, blocks: Iterable[torch.Tensor]) -> None:
+def write_row_file(path: Path, n_rows: int, width: int, blocks: Iterable[np.ndarray]) -> None:
     """Write float32 blocks (·, width), n_rows together, one after another as one NumPy array."""
     header = io.BytesIO()
     described = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, width)}
@@ -29,7 +29,7 @@ def write_row_file(path: Path, n_rows: int, width: int, blocks: Iterable[torch.T
     with disk.resource_errors(path), disk.open_end(path) as file:
         disk.write(file, header.getbuffer())
         for block in blocks:
-            disk.write(file, block.contiguous().numpy().astype("<f4", copy=False).reshape(-1).view(np.uint8).data)
+            disk.write(file, np.ascontiguousarray(block, dtype="<f4").reshape(-1).view(np.uint8).data)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
+from mlcli.io.arrays import NOT_SAFETENSORS, not_safetensors
 from mlcli.io.disk import resource_errors
 
 
@@ -24,17 +24,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors in the order of their names, on the CPU, each in memory of its own.
+    """As `read_arrays`: on the CPU.
 
-    Raises ArtefactError for a file of another kind. The copies matter: a tensor inside the file's bytes
-    may start at an address where the same sum is rounded in another order.
+    The copies matter: a tensor inside the file's bytes may start at an address where the same sum is rounded in another
+    order.
     """
     with resource_errors(path):
         content = path.read_bytes()
     try:
         return {name: tensor.clone() for name, tensor in sorted(safetensors.torch.load(content).items())}
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ArtefactError(f"{path}: not a safetensors file ({error}); restore it or create it again") from None
+    except NOT_SAFETENSORS as error:
+        raise not_safetensors(path, error) from None
 
 
 def pack(value: dict[Any, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mlcli.errors import UsageError
@@ -67,7 +66,7 @@ def score_validation(
 def _errors(task: Regression, truth: Floats, predictions: Predictions) -> Floats:
     """As `ValidationScores` has them."""
     if task.transforms:
-        errors: Floats = task.standardise(truth).double().numpy() - predictions.scores
+        errors: Floats = task.standardise(truth).astype(np.float64) - predictions.scores
     else:
         errors = (truth - predictions.values) / _spread(task, predictions.values)
     return errors
@@ -104,7 +103,7 @@ def predict_intervals(
         raise UsageError(_too_few(kept, level, tails=1 if task.q is None else 2))
     if task.transforms:
         ends = (predictions.scores - reach[:, 0], predictions.scores + reach[:, 1])
-        low, high = (task.decode_targets(torch.from_numpy(end)) for end in ends)
+        low, high = (task.decode_targets(end) for end in ends)
         return low, high
     values, spread = predictions.values, _spread(task, predictions.values)
     low, high = values - reach[:, 0] * spread, values + reach[:, 1] * spread

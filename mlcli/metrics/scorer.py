@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from mlcli.config.sections.training import Metric
 from mlcli.metrics.counts import ClassCounts, accuracy
@@ -14,7 +13,7 @@ from mlcli.metrics.measure import measure, metric_names
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
 from mlcli.models.task import Classification, FittedTask, MeasuredAs, Regression
 
-Scorer = Callable[[Tensor, Tensor], dict[str, float]]
+Scorer = Callable[[ArrayLike, ArrayLike], dict[str, float]]
 # The metrics measured after every epoch; the first is the one that the loss stands for.
 QUICK: dict[MeasuredAs, tuple[Metric, ...]] = {
     "classification": ("accuracy",),
@@ -22,7 +21,7 @@ QUICK: dict[MeasuredAs, tuple[Metric, ...]] = {
     "quantile": ("pinball", "coverage"),
     "counts": ("poisson_deviance", "rmse", "mae", "r2"),
 }
-# Their formulas need what is reduced where the outputs are, so that an epoch makes no copy of the validation rows.
+# Their formulas need means over the rows alone, so that an epoch decodes none.
 REDUCED = ("accuracy", "rmse", "mae", "r2")
 
 
@@ -34,17 +33,18 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
     quick, places = QUICK[task.measured_as], {name: at for at, name in enumerate(metric_names(task, "auto"))}
     others = tuple(dict.fromkeys(name for name in watched if name != "loss" and name not in quick))
 
-    def score(outputs: Tensor, y: Tensor) -> dict[str, float]:
+    def score(outputs: ArrayLike, y: ArrayLike) -> dict[str, float]:
         if not set(quick) <= set(REDUCED) or (isinstance(task, Regression) and task.transforms):
             scores = measure_outputs(task, outputs, y, (*others, *quick))
         else:
-            scores = {**measure_outputs(task, outputs, y, others), **_quick_scores(task, outputs, y)}
+            quick_scores = _quick_scores(task, np.asarray(outputs), np.asarray(y))
+            scores = {**measure_outputs(task, outputs, y, others), **quick_scores}
         return {name: scores[name] for name in sorted(scores, key=lambda name: places.get(name, len(places)))}
 
     return score
 
 
-def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, names: Sequence[str]) -> dict[str, float]:
+def measure_outputs(task: FittedTask, outputs: ArrayLike, y: ArrayLike, names: Sequence[str]) -> dict[str, float]:
     """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out.
 
     Means that are not corrected yet are corrected by these rows.
@@ -57,12 +57,11 @@ def measure_outputs(task: FittedTask, outputs: Tensor, y: Tensor, names: Sequenc
     return {score.name: score.value for score in scores if score.value is not None}
 
 
-def _quick_scores(task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, float]:
+def _quick_scores(task: FittedTask, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
     if isinstance(task, Classification):
-        if not outputs.sum().isfinite():
+        if not np.isfinite(outputs).all():
             return {}
-        predicted = task.predicted_classes(outputs)
-        hits = (predicted == y.view(-1).long().to(predicted.device)).sum().item()
+        hits = int((task.predicted_classes(outputs) == task.decode_targets(y)).sum())
         total = np.array([len(y)])
         # Accuracy follows from the totals of the classes' counts.
         return {"accuracy": float(accuracy(ClassCounts(np.array([hits]), total, total)))}
@@ -71,14 +70,11 @@ def _quick_scores(task: FittedTask, outputs: Tensor, y: Tensor) -> dict[str, flo
     return {name: value for name, value in scores.items() if np.isfinite([value, *means.absolute]).all()}
 
 
-def _error_means(task: Regression, outputs: Tensor, y: Tensor) -> ErrorMeans:
+@np.errstate(all="ignore")
+def _error_means(task: Regression, outputs: np.ndarray, y: np.ndarray) -> ErrorMeans:
     """Means over all rows in the targets' units, each (n_targets,); relative errors are not measured."""
-    reduced = []
-    for column, target in zip(outputs.unbind(1), y.unbind(1), strict=True):
-        target = target.contiguous()
-        error = column - target
-        reduced.append(torch.stack([error.abs().mean(), error.square_().mean(), target.var(correction=0)]))
-    absolute, squared, variance = torch.stack(reduced, dim=1).cpu().double().numpy()
+    error, wide = outputs.astype(np.float64) - y, y.astype(np.float64)
+    absolute, squared, variance = np.abs(error).mean(axis=0), np.square(error).mean(axis=0), wide.var(axis=0)
     std = np.array(task.std)
     return ErrorMeans(
         squared=squared * np.square(std),

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import nn
 
 from mlcli.features.fitted import FittedFeatures
-from mlcli.models.networks import Mlp
+from mlcli.models.inference import FittedModel, FittedNetwork
 from mlcli.models.task import Classification, FittedTask, Regression
 
 Unit = Literal["target", "log", "log-odds", "score"]
@@ -62,19 +60,17 @@ class LinearWeights:
         }
 
 
-@torch.no_grad()
-def tabulate_weights(model: nn.Module, features: FittedFeatures, task: FittedTask) -> LinearWeights | None:
+def tabulate_weights(model: FittedModel, features: FittedFeatures, task: FittedTask) -> LinearWeights | None:
     """Undo the scaling of features and targets; None with hidden layers or features that are not affine."""
-    if not isinstance(model, Mlp) or len(model.hidden) or model.numbers is not None:
+    if not isinstance(model, FittedNetwork) or model.config.hidden or not model.is_plain:
         return None
     affine = features.affine()
     if affine is None:
         return None
-    weight, bias = model.output.weight.double().cpu(), model.output.bias.double().cpu()
-    weights = (weight @ affine.matrix).numpy()
-    intercept = (weight @ affine.offset + bias).numpy()
+    weight, bias = (model.weights[f"output.{name}"].astype(np.float64) for name in ("weight", "bias"))
+    weights, intercept = weight @ affine.matrix, weight @ affine.offset + bias
     if isinstance(task, Classification):
-        intercept, weights = task.correct(torch.from_numpy(intercept)).numpy(), weights / task.temperature
+        intercept, weights = task.correct(intercept), weights / task.temperature
     if isinstance(task, Regression) and task.output == "exp":
         return LinearWeights(affine.names, task.targets, weights, intercept + np.log(task.std), "log")
     if isinstance(task, Regression) and task.transforms:

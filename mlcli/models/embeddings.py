@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mlcli.config.sections.model import EmbeddingConfig, PeriodicEmbedding, PiecewiseEmbedding
 from mlcli.features.arithmetic import find_edges
+from mlcli.models.weights import embedding_width
 
 
 class Piecewise(nn.Module):
@@ -122,11 +123,6 @@ def embed_numbers(config: EmbeddingConfig, n_columns: int) -> NumberEmbedding | 
     if isinstance(config, PiecewiseEmbedding) and n_columns:
         return Piecewise(config, n_columns)
     return PeriodicFeatures(config, n_columns) if isinstance(config, PeriodicEmbedding) and n_columns else None
-
-
-def embedding_width(n_categories: int) -> int:
-    """Length of the vector learned for each of n categories (the rule of fastai's tabular models)."""
-    return min(50, round(1.6 * math.pow(n_categories, 0.56)))
 
 
 def embed_categories(cardinalities: Sequence[int]) -> nn.ModuleList:

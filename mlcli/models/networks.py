@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from mlcli.config.sections.model import Activation, Init, ModelConfig, TabmConfig, UniformInit
 from mlcli.features.state import FeatureLayout
 from mlcli.io.row_file import RowFile
-from mlcli.models.embeddings import NumberEmbedding, embed_categories, embed_numbers, embedding_width
-from mlcli.models.ensembles import combine_outputs
+from mlcli.models.embeddings import NumberEmbedding, embed_categories, embed_numbers
+from mlcli.models.inference import FittedNetwork, combine_outputs
 from mlcli.models.task import FittedTask, Output, output_of
+from mlcli.models.weights import embedding_width
 
 # Training rows, evenly spaced, that the bins of numbers are quantiles of.
 ROWS_OF_BINS = 100_000
@@ -63,16 +64,19 @@ class Network(nn.Module):
 
     Weights are set by `initialise`.
     n_members : networks of which it consists
+    unit      : of the outputs, by which members are combined
     n_inputs  : of the first layer
     """
 
     n_members = 1
+    unit: Output = "identity"
     output: nn.Linear | Heads
     _numbers: Tensor
     _others: Tensor
 
     def __init__(self, config: ModelConfig, layout: FeatureLayout) -> None:
         super().__init__()
+        self.config, self.layout = config, layout
         self.n_numeric = layout.n_numeric
         self.numbers = embed_numbers(config.embedding, len(layout.numbers))
         self.embeddings = embed_categories(layout.cardinalities)
@@ -99,6 +103,15 @@ class Network(nn.Module):
         units = sum(layer.out_features for layer in self.hidden if isinstance(layer, nn.Linear))
         terms = 0 if self.numbers is None else self.numbers.n_terms
         return self.n_members * (self.n_inputs + units) + terms
+
+    def fitted(self) -> FittedNetwork:
+        """The network with its present weights, in their memory where they are on the CPU, for inference."""
+        weights = {name: tensor.detach().cpu().numpy() for name, tensor in self.state_dict().items()}
+        return FittedNetwork(self.config, self.layout, self.unit, weights)
+
+    def load(self, network: FittedNetwork) -> None:
+        """Take the weights of a network of the same configuration."""
+        self.load_state_dict({name: torch.from_numpy(array) for name, array in network.weights.items()})
 
     def fit(self, x: Tensor | RowFile) -> None:
         """Fit what depends on the training rows x (n, layout.width): the bins of numbers, on at most ROWS_OF_BINS."""
@@ -161,8 +174,9 @@ class Tabm(Network):
         self.output = Heads(config.members, [self.n_inputs, *config.hidden][-1], n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        members = self.member_outputs(x).view(len(x), self.n_members, -1)
-        return combine_outputs(members.transpose(0, 1), self.unit)
+        """For inference: training takes the outputs of each member."""
+        members = self.member_outputs(x).detach().to(self.scale.dtype).view(len(x), self.n_members, -1)
+        return torch.from_numpy(combine_outputs(members.transpose(0, 1).cpu().numpy(), self.unit)).to(x.device)
 
     def member_inputs(self, x: Tensor) -> Tensor:
         """Scaled by each member."""

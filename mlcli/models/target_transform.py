@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 
 from mlcli.errors import DataError
-from mlcli.features.scaling import measure_ranks
+from mlcli.features.scaling import measure_ranks, normal_deviate
 
 # Residuals that the mean is taken over; their quantiles stand for all of them.
 _RESIDUALS = 32
@@ -104,7 +103,7 @@ def fit_transform(kind: Literal["log", "quantile"], y: np.ndarray, name: str) ->
     if kind == "quantile":
         quantiles, below, through = measure_ranks(y)
         values, first = np.unique(quantiles, return_index=True)
-        scores = torch.special.ndtri(torch.from_numpy((below + through)[first] / 2)).numpy()
+        scores = normal_deviate((below + through)[first] / 2)
         raw = TargetTransform(kind, tuple(values.tolist()), tuple(scores.tolist()))
     else:
         least = float(y.min())

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
-import torch
+from numpy.typing import ArrayLike, NDArray
 
 from mlcli.data.tables.frames import collect, column_of
 from mlcli.data.tables.types import Dataset, Images
@@ -105,7 +105,7 @@ class Regression:
             raise DataError("regression needs a table; images have classes")
         return collect(data.rows.select(self.targets)).to_numpy().astype(np.float64).reshape(len(data), self.n_outputs)
 
-    def encode(self, data: Dataset) -> torch.Tensor:
+    def encode(self, data: Dataset) -> NDArray[np.float32]:
         """Standardised targets, float32 (n, n_targets). Raises DataError for a negative count."""
         truth = self.truth(data)
         if self.output == "exp":
@@ -121,32 +121,36 @@ class Regression:
                     f"are negative, the lowest is {column.min():g}; correct them, or use loss mse"
                 )
 
-    def standardise(self, truth: np.ndarray) -> torch.Tensor:
+    def standardise(self, truth: np.ndarray) -> NDArray[np.float32]:
         """Targets in their own units (n, n_targets) as the network learns them, float32."""
         if self.transforms:
             columns = [own.apply(y) for own, y in zip(self.transforms, truth.T, strict=True)]
-            return torch.from_numpy(np.stack(columns, axis=1)).float()
-        return torch.from_numpy((truth - np.array(self.mean)) / np.array(self.std)).float()
+            return np.stack(columns, axis=1).astype(np.float32)
+        with np.errstate(over="ignore"):
+            standardised: NDArray[np.float32] = ((truth - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        return standardised
 
-    def constant_targets(self, y: torch.Tensor) -> np.ndarray:
+    def constant_targets(self, y: ArrayLike) -> np.ndarray:
         """Whether all rows (n, n_targets) of standardised targets are the same number, bool (n_targets,).
 
         Compared in float32, so that training and evaluation agree on which scores are undefined.
         """
-        return torch.stack([target.min() == target.max() for target in y.unbind(1)]).cpu().numpy()
+        y = np.asarray(y)
+        constant: np.ndarray = y.min(axis=0) == y.max(axis=0)
+        return constant
 
-    def decode_targets(self, y: torch.Tensor) -> np.ndarray:
+    def decode_targets(self, y: ArrayLike) -> np.ndarray:
         """The inverse of `encode`; 0 where float32 cannot distinguish the value from 0."""
+        wide = np.asarray(y, dtype=np.float64)
         if self.transforms:
-            columns = zip(self.transforms, y.cpu().double().numpy().T, strict=True)
-            return np.stack([own.undo(z) for own, z in columns], axis=1)
-        centred = y.cpu().double().numpy() * np.array(self.std)
+            return np.stack([own.undo(z) for own, z in zip(self.transforms, wide.T, strict=True)], axis=1)
+        centred = wide * np.array(self.std)
         values = centred + np.array(self.mean)
         return np.where(np.abs(values) <= np.finfo(np.float32).eps * np.abs(centred), 0.0, values)
 
-    def decode(self, outputs: torch.Tensor) -> Predictions:
+    def decode(self, outputs: ArrayLike) -> Predictions:
         """Outputs (n, n_targets) in the targets' units; of a count, infinite where exp exceeds float64."""
-        scores = outputs.cpu().double().numpy()
+        scores = np.asarray(outputs, dtype=np.float64)
         with np.errstate(over="ignore"):
             if self.transforms:
                 residuals = self.smearing or ((0.0,),) * len(self.transforms)
@@ -155,21 +159,21 @@ class Regression:
             numbers = np.exp(scores) if self.output == "exp" else scores
             return Predictions(numbers * np.array(self.std) + np.array(self.mean), None, scores)
 
-    def measure_smearing(self, outputs: torch.Tensor, y: torch.Tensor) -> Self:
+    def measure_smearing(self, outputs: ArrayLike, y: ArrayLike) -> Self:
         """The task whose predictions are means by the residuals of these rows; itself where no mean is predicted.
 
         outputs, y : raw outputs (n, n_targets) and encoded targets
         """
-        residuals = (y.double() - outputs.to(y.device).double()).cpu().numpy()
+        residuals = np.asarray(y, dtype=np.float64) - np.asarray(outputs, dtype=np.float64)
         if self.smearing is None or not len(residuals) or not np.isfinite(residuals).all():
             return self
         pairs = zip(self.transforms, residuals.T, strict=True)
         return replace(self, smearing=tuple(own.summarise_residuals(column) for own, column in pairs))
 
-    def outputs_of(self, values: np.ndarray) -> torch.Tensor:
+    def outputs_of(self, values: np.ndarray) -> NDArray[np.float32]:
         """Raw outputs, float32 (n, n_targets), that decode to these values, before means are corrected."""
         standardised = self.standardise(values)
-        return standardised.clamp(min=torch.finfo(torch.float32).tiny).log() if self.output == "exp" else standardised
+        return np.log(np.maximum(standardised, np.finfo(np.float32).tiny)) if self.output == "exp" else standardised
 
 
 @dataclass(frozen=True)
@@ -224,47 +228,55 @@ class Classification:
             )
         return codes.cast(pl.Int64).to_numpy()
 
-    def encode(self, data: Dataset) -> torch.Tensor:
+    def encode(self, data: Dataset) -> NDArray[Any]:
         """Softmax: int64 (n,) indices. One unit: float32 (n, 1) of 0 and 1."""
-        codes = torch.tensor(self.truth(data))
-        return codes if self.output == "softmax" else codes.float().unsqueeze(1)
+        codes = self.truth(data).astype(np.int64)
+        return codes if self.output == "softmax" else codes.astype(np.float32)[:, np.newaxis]
 
-    def decode_targets(self, y: torch.Tensor) -> np.ndarray:
+    def decode_targets(self, y: ArrayLike) -> np.ndarray:
         """The inverse of `encode`: int64 (n,)."""
-        return y.long().cpu().numpy().reshape(-1)
+        return np.asarray(y).astype(np.int64).reshape(-1)
 
-    def decode(self, outputs: torch.Tensor) -> Predictions:
+    @np.errstate(all="ignore")
+    def decode(self, outputs: ArrayLike) -> Predictions:
         """Outputs (n, n_outputs) to classes, with probabilities where the model has them."""
-        logits = self.correct(outputs.cpu().double())
-        probabilities = self._probabilities(logits).numpy() if self.has_probabilities else None
-        return Predictions(self._decide(logits).numpy(), probabilities, logits.numpy())
+        logits = self.correct(np.asarray(outputs, dtype=np.float64))
+        probabilities = self._probabilities(logits) if self.has_probabilities else None
+        return Predictions(self._decide(logits, probabilities), probabilities, logits)
 
-    def predicted_classes(self, outputs: torch.Tensor) -> torch.Tensor:
+    @np.errstate(all="ignore")
+    def predicted_classes(self, outputs: ArrayLike) -> NDArray[np.int64]:
         """Class indices of raw outputs (n, n_outputs), int64 (n,)."""
-        return self._decide(self.correct(outputs))
+        logits = self.correct(np.asarray(outputs))
+        two = self.has_probabilities and len(self.classes) == 2
+        return self._decide(logits, self._probabilities(logits.astype(np.float64)) if two else None)
 
-    def correct(self, logits: torch.Tensor) -> torch.Tensor:
+    def correct(self, logits: NDArray[Any]) -> NDArray[Any]:
         """Logits (…, n_outputs) of the probabilities divided by `divisors`, less their logarithms, by `temperature`."""
         if self.divisors:
-            logs = torch.tensor(self.divisors, dtype=torch.float64).log()
-            logits = logits - (logs if self.output == "softmax" else logs[1:] - logs[:1]).to(logits)
+            logs = np.log(np.array(self.divisors))
+            logits = logits - (logs if self.output == "softmax" else logs[1:] - logs[:1]).astype(logits.dtype)
         return logits if self.temperature == 1 else logits / self.temperature
 
-    def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+    def _probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of corrected logits, float64 (n, n_outputs): float64 (n, K)."""
         if self.output == "softmax":
-            shares = logits.softmax(dim=1)
+            shares: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
+            shares /= shares.sum(axis=1, keepdims=True)
         else:
-            positive = logits[:, 0].sigmoid()
-            shares = torch.stack([1 - positive, positive], dim=1)
+            positive = 1 / (1 + np.exp(-logits[:, 0]))
+            shares = np.stack([1 - positive, positive], axis=1)
         return shares if not self.uniform else shares * (1 - self.uniform) + self.uniform / len(self.classes)
 
-    def _decide(self, outputs: torch.Tensor) -> torch.Tensor:
+    def _decide(self, logits: NDArray[Any], probabilities: NDArray[np.float64] | None) -> NDArray[np.int64]:
+        """Of corrected logits; of two classes, by their probabilities."""
         if not self.has_probabilities:
-            return (outputs[:, 0] > 0).long()
-        if len(self.classes) > 2:
-            return outputs.argmax(dim=1)
-        return (self._probabilities(outputs.cpu().double())[:, 1] >= self.threshold).long()
+            chosen: NDArray[np.int64] = (logits[:, 0] > 0).astype(np.int64)
+        elif probabilities is None or len(self.classes) > 2:
+            chosen = logits.argmax(axis=1)
+        else:
+            chosen = (probabilities[:, 1] >= self.threshold).astype(np.int64)
+        return chosen
 
     def with_threshold(self, threshold: float) -> Self:
         """The same task with another decision threshold."""
@@ -277,6 +289,11 @@ FittedTask = Regression | Classification
 def output_of(task: FittedTask) -> Output:
     """The activation of the task's output units."""
     return task.output
+
+
+def binary_threshold(task: FittedTask) -> float | None:
+    """The probability from which the second of two classes is predicted; None for other tasks."""
+    return task.threshold if isinstance(task, Classification) and len(task.classes) == 2 else None
 
 
 def task_to_json(task: FittedTask) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from mlcli.config.sections.dataset import DatasetConfig, PlaygroundConfig
@@ -65,7 +65,7 @@ class HeatmapScale:
             return self.task.classes
         return (f"{self.low:.3g}", f"{self.high:.3g}")
 
-    def predictions(self, outputs: torch.Tensor) -> Heatmap:
+    def predictions(self, outputs: ArrayLike) -> Heatmap:
         """The heatmap of raw outputs (n, n_outputs)."""
         decoded = self.task.decode(outputs)
         finite = np.isfinite(decoded.scores).all(axis=1)
@@ -170,7 +170,7 @@ def points_of(rows: Table, columns: tuple[str, str], limits: Limits, task: Fitte
 
 def grid_inputs(
     features: FittedFeatures, columns: tuple[str, str], limits: Limits, width: int, height: int
-) -> torch.Tensor:
+) -> NDArray[np.float32]:
     """Inputs at the centres of width × height cells, row by row from the top left."""
     across = limits.left + (np.arange(width) + 0.5) / width * (limits.right - limits.left)
     down = limits.top - (np.arange(height) + 0.5) / height * (limits.top - limits.bottom)

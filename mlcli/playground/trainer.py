@@ -26,7 +26,7 @@ from mlcli.playground.heatmap import (
     points_of,
     unit_heatmap,
 )
-from mlcli.training.context import TrainingContext, build_context, rate_for_batch
+from mlcli.training.context import TrainingContext, build_context, rate_for_batch, set_threads
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, outputs_of, run_epoch
 from mlcli.training.state import EpochRecord, TrainingState
@@ -91,7 +91,7 @@ class Trainer:
 
     def plane(self, width: int, height: int) -> Heatmap:
         """Predictions at the centres of width × height cells, row by row from the top left."""
-        return self.scale.predictions(outputs_of(self.context, self._grid(width, height)))
+        return self.scale.predictions(outputs_of(self.context, self._grid(width, height)).cpu())
 
     def neurons(self, width: int, height: int) -> list[list[Heatmap]]:
         """As `plane`, for each input and each hidden unit: its sign, and its size relative to the largest."""
@@ -103,7 +103,7 @@ class Trainer:
     def _grid(self, width: int, height: int) -> torch.Tensor:
         if (width, height) not in self._grids:
             inputs = grid_inputs(self.features, self.columns, self.limits, width, height)
-            self._grids[width, height] = inputs.to(self.context.train.y.device, self.context.train.x.dtype)
+            self._grids[width, height] = torch.from_numpy(inputs).to(self.context.train.y.device)
         return self._grids[width, height]
 
     def _begin(self, config: Config) -> None:
@@ -116,11 +116,11 @@ class Trainer:
             train, config.features, config.seed, task.truth(train), isinstance(task, Classification)
         )
         arrays = (
-            TensorDataset(features.transform_training(train), task.encode(train)),
-            TensorDataset(features.transform(valid), task.encode(valid)),
+            TensorDataset.of(features.transform_training(train), task.encode(train)),
+            TensorDataset.of(features.transform(valid), task.encode(valid)),
         )
         context = build_context(config, task, *arrays, features.layout)
-        torch.set_num_threads(context.threads)
+        set_threads(context.threads)
         limits = limits_of(config.dataset, splits, self.columns)
         scale = HeatmapScale.of(task, task.truth(train))
         self.training, self.validation = (points_of(rows, self.columns, limits, task, scale) for rows in (train, valid))

@@ -16,7 +16,7 @@ from mlcli.metrics.catalog import CATALOG, higher_is_better
 from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import ranking_scores
 from mlcli.models.coefficients import LinearWeights, WeightsTable
-from mlcli.models.networks import Mlp
+from mlcli.models.inference import FittedNetwork
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
 from mlcli.reports.figures.columns import draw_first_layer, draw_importance, draw_weights
@@ -171,10 +171,10 @@ def _of_inputs(subject: EvaluatedModel) -> dict[str, Figure]:
 
 def shown_weights(bundle: Bundle) -> dict[str, Any]:
     """The weights that a figure can show: those of pixels as images, those of a linear model as bars."""
-    if not isinstance(bundle.model, Mlp) or bundle.model.is_embedded:
+    if not isinstance(bundle.model, FittedNetwork) or not bundle.model.is_plain:
         return {}
     linear = not bundle.config.model.hidden
-    weights = next(p for p in bundle.model.parameters() if p.ndim == 2).detach().numpy()
+    weights = bundle.model.weights["output.weight" if linear else "hidden.0.weight"]
     if shape := bundle.features.schema.image_shape:
         if weights.shape[1] != np.prod(shape):
             return {}

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import ModelConfig, QuantileLoss
 from mlcli.data.tables.types import Dataset, SplitName
 from mlcli.errors import ArtefactError, LockedError
+from mlcli.features.blocks import BLOCK, pad_rows
 from mlcli.features.fitted import FittedFeatures
-from mlcli.features.state import FeatureLayout
 from mlcli.io import disk
+from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, write_json
 from mlcli.io.json import from_json, strict_json
-from mlcli.io.tensors import read_tensors, write_tensors
+from mlcli.io.threads import map_alone, thread_count
 from mlcli.metrics.conformal import ValidationScores
 from mlcli.models.coefficients import LinearWeights, tabulate_weights
-from mlcli.models.ensembles import Ensemble
-from mlcli.models.inference import InferenceModel, map_alone, single_thread
-from mlcli.models.networks import make_network
-from mlcli.models.task import FittedTask, Predictions, Regression, output_of, task_from_json, task_to_json
+from mlcli.models.inference import FittedModel
+from mlcli.models.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
+from mlcli.models.weights import read_model
 from mlcli.runs.bundle_manifest import (
     KIND,
     BundleContent,
@@ -40,8 +38,8 @@ from mlcli.runs.model_card import CARD_FILE, write_card
 
 # Versions that know nothing of VALIDATION leave it alone.
 WEIGHTS, VALIDATION = "weights.safetensors", "validation.safetensors"
-# Numbers of the inputs that one thread takes at a time: 16 MiB.
-PORTION = 2**22
+# Numbers of the inputs that one thread takes at a time: 2 MiB.
+PORTION = 2**19
 PATHS = {"path", "test_path", "images", "labels", "test_images", "test_labels", "origin"}
 
 
@@ -50,14 +48,14 @@ class Bundle:
     """A trained model with the features and the task it belongs to.
 
     facts      : `bundle_facts`; numbers that are not finite are read back as text
-    members    : the configuration of each network, where the model is an `Ensemble`; else empty
+    members    : the configuration of each network, where the model is a `FittedEnsemble`; else empty
     validation : what thresholds and intervals are chosen by; None where there is nothing, as in earlier versions
     """
 
     config: Config
     features: FittedFeatures
     task: FittedTask
-    model: nn.Module
+    model: FittedModel
     facts: dict[str, Any]
     members: tuple[ModelConfig, ...] = ()
     validation: ValidationScores | None = None
@@ -71,53 +69,37 @@ class Bundle:
         schema = oldest_schema(state, task, networks, bool(members))
         portable = portable_config(self.config)
         content = BundleContent(schema, portable.model_dump(mode="json"), dict(state), task, self.facts, members)
-        card = write_card(
-            portable,
-            self.features.schema,
-            self.task,
-            self.facts,
-            sum(weights.numel() for weights in self.model.parameters()),
-            len(networks),
-        )
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"features.{name}": tensor for name, tensor in numbers.items()}
+        card = write_card(portable, self.features.schema, self.task, self.facts, self.model.n_parameters, len(networks))
+        arrays = {f"model.{name}": array for name, array in self.model.weights.items()}
+        arrays |= {f"features.{name}": array for name, array in numbers.items()}
         with atomic_folder(path, KIND) as new:
             write_json(new / BUNDLE_FILE, strict_json(content.to_json()))
-            write_tensors(new / WEIGHTS, tensors)
+            write_arrays(new / WEIGHTS, arrays)
             disk.write_new(new / CARD_FILE, card.encode())
             if self.validation is not None:
-                numbers = {name: torch.from_numpy(array) for name, array in vars(self.validation).items()}
-                write_tensors(new / VALIDATION, numbers)
+                write_arrays(new / VALIDATION, vars(self.validation))
 
-    def outputs(self, data: Dataset) -> Tensor:
+    def outputs(self, data: Dataset) -> NDArray[np.float32]:
         """Raw outputs, float32 (n, n_outputs); a row's are the same to the bit, whatever the other rows are."""
         return self._padded_outputs(data)[: len(data)]
 
     def predict(self, data: Dataset) -> Predictions:
         """Predictions for the rows; a row's is the same to the bit, whatever the other rows are."""
-        outputs = self._padded_outputs(data)
-        with single_thread():
-            predictions = self.task.decode(outputs)
-        return predictions.at(slice(len(data)))
+        return self.task.decode(self._padded_outputs(data)).at(slice(len(data)))
 
     def weights(self) -> LinearWeights | None:
         """The coefficients of a model without hidden layers, in the data's units; None for other models."""
         return tabulate_weights(self.model, self.features, self.task)
 
-    @cached_property
-    def _inference(self) -> InferenceModel:
-        return InferenceModel(self.model)
-
-    def _padded_outputs(self, data: Dataset) -> Tensor:
+    def _padded_outputs(self, data: Dataset) -> NDArray[np.float32]:
         """Outputs of the rows and of the padding of the last block."""
-        inference = self._inference
-        share = -(-len(data) // (inference.rows * torch.get_num_threads()))
-        step = inference.rows * max(1, min(share, PORTION // self.features.layout.width // inference.rows))
+        share = -(-len(data) // (BLOCK * thread_count()))
+        step = BLOCK * max(1, min(share, PORTION // self.features.layout.width // BLOCK))
 
-        def outputs(start: int) -> Tensor:
-            return inference.outputs(self.features.transform(data.part(start, step)))
+        def outputs(start: int) -> NDArray[np.float32]:
+            return self.model.outputs_of_blocks(pad_rows(self.features.transform(data.part(start, step))))
 
-        return torch.cat(map_alone(outputs, range(0, max(1, len(data)), step)))
+        return np.concatenate(map_alone(outputs, range(0, max(1, len(data)), step)))
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -130,14 +112,14 @@ def load_bundle(path: Path) -> Bundle:
 
 def load_weights(manifest: BundleManifest) -> Bundle:
     """The bundle of a manifest with its tensors; raises ArtefactError where they do not fit it."""
-    tensors = read_tensors(manifest.folder / WEIGHTS)
+    arrays = read_arrays(manifest.folder / WEIGHTS)
     content, config = manifest.content, manifest.config
     try:
-        parts = _split(tensors)
+        parts = _split(arrays)
         features = FittedFeatures.from_state(content.features, parts["features"])
         task = _check_task(_read_task(content.task, config))
         members = from_json(tuple[ModelConfig, ...], content.members, "members")
-        model = _build(config.model, members, features.layout, task, parts["model"])
+        model = read_model(members or (config.model,), bool(members), features.layout, task, parts["model"])
         validation = _read_validation(manifest.folder / VALIDATION, task)
     except ArtefactError as error:
         raise ArtefactError(f"{manifest.folder}: {error}") from None
@@ -165,11 +147,11 @@ def _read_validation(path: Path, task: FittedTask) -> ValidationScores | None:
     """None where the bundle has none."""
     if not path.exists():
         return None
-    tensors = read_tensors(path)
-    wanted = {"scores": torch.float64, "truth": torch.int64, "weights": torch.float64}
-    if {name: tensor.dtype for name, tensor in tensors.items()} != wanted:
+    arrays = read_arrays(path)
+    wanted = {"scores": "float64", "truth": "int64", "weights": "float64"}
+    if {name: str(array.dtype) for name, array in arrays.items()} != wanted:
         raise ArtefactError(f"{VALIDATION}: expected {', '.join(wanted)}; train again")
-    scores, truth, weights = (tensors[name].numpy() for name in wanted)
+    scores, truth, weights = (arrays[name] for name in wanted)
     n_columns, n_classes = (task.n_outputs, 1) if isinstance(task, Regression) else (1, len(task.classes))
     sound = scores.shape == (len(truth), n_columns) and weights.shape == truth.shape == (len(truth),) and len(truth)
     if not sound or not np.isfinite(scores).all() or not ((weights > 0) & (weights <= 1)).all():
@@ -200,13 +182,13 @@ def _portable_path(path: str) -> str:
     return path
 
 
-def _split(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "features": {}}
-    for name, tensor in tensors.items():
+def _split(arrays: dict[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[Any]]]:
+    parts: dict[str, dict[str, NDArray[Any]]] = {"model": {}, "features": {}}
+    for name, array in arrays.items():
         part, _, rest = name.partition(".")
         if part not in parts:
             raise ArtefactError(f"{WEIGHTS} holds '{name}', which belongs to neither model nor features; train again")
-        parts[part][rest] = tensor
+        parts[part][rest] = array
     return parts
 
 
@@ -233,24 +215,3 @@ def _check_task(task: FittedTask) -> FittedTask:
     if not sound:
         raise ArtefactError("the task's targets or classes do not fit together; train again")
     return task
-
-
-def _build(
-    config: ModelConfig,
-    members: Sequence[ModelConfig],
-    layout: FeatureLayout,
-    task: FittedTask,
-    tensors: dict[str, Tensor],
-) -> nn.Module:
-    """The configured network, or networks, with these weights; shapes are known before memory is taken for them."""
-    try:
-        with torch.device("meta"):
-            one, *more = [make_network(one, layout, task) for one in members or (config,)]
-            model = Ensemble([one, *more], output_of(task)) if members else one
-        for name, expected in model.state_dict().items():
-            if name in tensors and tensors[name].dtype != expected.dtype:
-                raise ArtefactError(f"weights '{name}' are {tensors[name].dtype}, expected {expected.dtype}")
-        model.load_state_dict(tensors, strict=True, assign=True)
-    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise ArtefactError(f"the weights do not fit the configured network: {error}; train again") from None
-    return model.eval()

@@ -19,7 +19,7 @@ from mlcli.models.task import Classification, FittedTask, Regression
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.folder import is_run, open_run
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 from mlcli.training.inputs import Inputs
 
 # Sections that the weights and the fitted features depend on.

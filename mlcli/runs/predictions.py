@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mlcli.data.tables.types import SplitName
 from mlcli.errors import ArtefactError
+from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify_folder, write_json
 from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
-from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.metrics.paired import ScoreDifference, compare_predictions
 from mlcli.metrics.scorer import QUICK
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
@@ -82,15 +81,15 @@ def save_predictions(parent: Path, saved: SavedPredictions) -> None:
         arrays["probabilities"] = found.probabilities
     if saved.groups is not None:
         arrays["groups"] = saved.groups
-    numbers = {name: torch.from_numpy(_narrow(array)) for name, array in arrays.items()}
-    if sum(tensor.nbytes for tensor in numbers.values()) > MAX_BYTES:
+    numbers = {name: _narrow(array) for name, array in arrays.items()}
+    if sum(array.nbytes for array in numbers.values()) > MAX_BYTES:
         if os.path.lexists(parent / FOLDER):
             remove_folder(parent / FOLDER)
         return
     facts = _Facts(SCHEMA_VERSION, saved.split, saved.rows, task_to_json(saved.task))
     with atomic_folder(parent / FOLDER, KIND) as new:
         write_json(new / FACTS, asdict(facts))
-        write_tensors(new / NUMBERS, numbers)
+        write_arrays(new / NUMBERS, numbers)
 
 
 def load_predictions(parent: Path) -> SavedPredictions | None:
@@ -105,7 +104,7 @@ def load_predictions(parent: Path) -> SavedPredictions | None:
     check_version(value, SCHEMA_VERSION, place)
     facts = from_json(_Facts, value, place)
     task = task_from_json(facts.task, f"{place}: task")
-    arrays = {name: _widen(tensor.numpy()) for name, tensor in read_tensors(folder / NUMBERS).items()}
+    arrays = {name: _widen(array) for name, array in read_arrays(folder / NUMBERS).items()}
     if not _fit(task, arrays):
         raise ArtefactError(f"{folder}: the numbers do not fit the task; measure again with: mlcli evaluate")
     predictions = Predictions(arrays["values"], arrays.get("probabilities"), arrays["scores"])

@@ -1,4 +1,4 @@
-"""What a run records: its manifest, its epochs and its checkpoints; and its data, prepared again and compared."""
+"""What a run records: its manifest, its epochs and its checkpoints."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.config.loading.load import read_resolved
-from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.profile import SPLITS
-from mlcli.errors import DataError
-from mlcli.reporter import Reporter
 from mlcli.runs.checkpoint import save_checkpoint
 from mlcli.runs.folder import Run
 from mlcli.runs.history import MetricsLog
@@ -56,28 +52,6 @@ def bundle_facts(
         "valid": valid,
         **({"parent": inputs.parent} if inputs.parent else {}),
     }
-
-
-def prepare_data_of(run: Run, reporter: Reporter) -> Prepared:
-    """The data that a run was trained on. Raises DataError when it has changed since.
-
-    Its paths are those of the run's own config; the bundle's config has no absolute paths, as bundles may be moved.
-    """
-    config = read_resolved(run.config)
-    prepared = prepare_dataset(config.dataset, config.seed, reporter)
-    require_same_data(run, prepared)
-    return prepared
-
-
-def require_same_data(run: Run, prepared: Prepared) -> None:
-    """Raise DataError unless the prepared data is the one the run was trained on: rows may have changed splits."""
-    before = run.read_manifest().data_fingerprint
-    if before != prepared.fingerprint:
-        raise DataError(
-            f"run {run}: its data has changed since it was trained (fingerprint {before[:12]}, now "
-            f"{prepared.fingerprint[:12]}), so its test rows may differ; restore the data or train a new "
-            "run. New rows can be predicted: mlcli predict FILE"
-        )
 
 
 class RunRecorder(Callback):

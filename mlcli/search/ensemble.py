@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from mlcli.config.loading.dump import dump_config
@@ -15,8 +16,7 @@ from mlcli.config.sections.config import Config
 from mlcli.evaluation.fit_ensemble import ensemble_bundle
 from mlcli.evaluation.out_of_fold import MemberRows, member_config
 from mlcli.metrics.catalog import beats, higher_is_better
-from mlcli.models.ensembles import combine_outputs
-from mlcli.models.networks import Network, make_network
+from mlcli.models.inference import FittedNetwork, combine_outputs
 from mlcli.models.task import output_of
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
@@ -103,8 +103,8 @@ def _select(context: SearchContext, found: Sequence[Candidate], count: int) -> l
         return [0] * count
     chosen = [0]
     while len(chosen) < count:
-        together = [torch.stack([networks[k] for k in (*chosen, one)]) for one in range(len(found))]
-        losses = [loss(combine_outputs(outputs, output), y).item() for outputs in together]
+        together = [np.stack([networks[k] for k in (*chosen, one)]) for one in range(len(found))]
+        losses = [loss(torch.from_numpy(combine_outputs(outputs, output)), y).item() for outputs in together]
         # Of equally good ones, one that is in already.
         chosen.append(min(range(len(found)), key=lambda one: (losses[one], one not in chosen, one)))
     return chosen
@@ -163,7 +163,7 @@ def save_ensemble(context: SearchContext, trained: TrainedMembers) -> tuple[Run,
         manifest_of(make_context(config, inputs, arrays), inputs),
         status="finished",
         members=len(networks),
-        n_parameters=sum(parameter.numel() for parameter in bundle.model.parameters()),
+        n_parameters=bundle.model.n_parameters,
     )
     run = create_run(config.name, dump_config(config), manifest)
     with run.lock():
@@ -172,8 +172,6 @@ def save_ensemble(context: SearchContext, trained: TrainedMembers) -> tuple[Run,
     return run, bundle.facts["valid"].get(context.metric, math.nan)
 
 
-def build_network(config: Config, cached: CachedNetwork, inputs: Inputs) -> Network:
-    """A cached network with its weights, on the CPU."""
-    network = make_network(config.model, inputs.features.layout, inputs.task)
-    network.load_state_dict(cached.state)
-    return network.eval()
+def build_network(config: Config, cached: CachedNetwork, inputs: Inputs) -> FittedNetwork:
+    """A cached network with its weights."""
+    return FittedNetwork(config.model, inputs.features.layout, output_of(inputs.task), cached.state)

@@ -206,8 +206,8 @@ def pruning_rules(search_context: SearchContext, config: Config, earlier: Sequen
 def network_of(trial_run: TrialRun) -> CachedNetwork:
     """The trained network with its best weights."""
     context, state = trial_run.context, trial_run.trained.state
-    weights = {name: tensor.detach().cpu().clone() for name, tensor in context.model.state_dict().items()}
-    return CachedNetwork(weights, trial_run.valid_outputs()[0], state.history, state.best_epoch)
+    weights = {name: array.copy() for name, array in context.model.fitted().weights.items()}
+    return CachedNetwork(weights, trial_run.valid_outputs()[0].numpy(), state.history, state.best_epoch)
 
 
 def judge(trial_run: TrialRun, selection_metric: SelectionMetric, blank: Trial) -> Trial:

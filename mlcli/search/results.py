@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from mlcli.config.loading.dump import (
     changes_of,
@@ -164,7 +164,9 @@ def find_difference(search: Search) -> ScoreDifference | None:
     return compare_outputs(context, config_with(context.start, best.values), network.valid, start.valid)
 
 
-def compare_outputs(context: SearchContext, config: Config, outputs: Tensor, before: Tensor) -> ScoreDifference | None:
+def compare_outputs(
+    context: SearchContext, config: Config, outputs: ArrayLike, before: ArrayLike
+) -> ScoreDifference | None:
     """Comparison with the start on the validation rows; None where only one of them gives probabilities.
 
     config : whose raw outputs are compared with the start's

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from numpy.typing import NDArray
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from torch import Tensor
 
 from mlcli.config.tree import JsonValue
 from mlcli.errors import ArtefactError
+from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, recover_folder, verify_folder, write_file, write_json
 from mlcli.io.disk import locked_folder, make_folder, resource_errors
 from mlcli.io.json import from_json, read_json, read_limited, strict_json
-from mlcli.io.tensors import read_tensors, write_tensors
 from mlcli.search.database import open_database
 from mlcli.training.state import EpochRecord
 
@@ -109,8 +109,8 @@ class CachedNetwork:
     valid : float32 (n, n_outputs), its raw outputs on the validation rows
     """
 
-    state: dict[str, Tensor]
-    valid: Tensor
+    state: Mapping[str, NDArray[Any]]
+    valid: NDArray[Any]
     history: Sequence[EpochRecord]
     best_epoch: int
 
@@ -130,17 +130,17 @@ class ModelCache:
     def put(self, values: Mapping[str, JsonValue], network: CachedNetwork) -> None:
         """Write a network, in place of an earlier one with the same values."""
         with atomic_folder(self._place(values), KIND) as new:
-            state = {f"model.{name}": tensor for name, tensor in network.state.items()}
-            write_tensors(new / TENSORS, {VALID: network.valid, **state})
+            state = {f"model.{name}": array for name, array in network.state.items()}
+            write_arrays(new / TENSORS, {VALID: network.valid, **state})
             history = _History(tuple(network.history), network.best_epoch)
             write_json(new / HISTORY, strict_json(asdict(history)))
 
-    def put_fold_outputs(self, values: Mapping[str, JsonValue], outputs: Tensor) -> None:
+    def put_fold_outputs(self, values: Mapping[str, JsonValue], outputs: NDArray[Any]) -> None:
         """Write the pooled outputs of the networks of all folds, float32 (n, n_outputs)."""
         with atomic_folder(self._place({**values, FOLDS: True}), FOLDS_KIND) as new:
-            write_tensors(new / TENSORS, {VALID: outputs})
+            write_arrays(new / TENSORS, {VALID: outputs})
 
-    def get_fold_outputs(self, values: Mapping[str, JsonValue]) -> Tensor | None:
+    def get_fold_outputs(self, values: Mapping[str, JsonValue]) -> NDArray[Any] | None:
         """What `put_fold_outputs` wrote; None where it is missing or damaged."""
         try:
             return self._read(self._place({**values, FOLDS: True}), FOLDS_KIND)[VALID]
@@ -155,18 +155,18 @@ class ModelCache:
         """The network of these values; None where it is missing or damaged."""
         place = self._place(values)
         try:
-            tensors = self._read(place, KIND)
+            arrays = self._read(place, KIND)
             history = from_json(_History, read_json(place / HISTORY), place / HISTORY)
         except ArtefactError:
             return None
-        valid = tensors.pop(VALID)
-        state = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+        valid = arrays.pop(VALID)
+        state = {name.removeprefix("model."): array for name, array in arrays.items()}
         return CachedNetwork(state, valid, history.epochs, history.best_epoch)
 
-    def _read(self, place: Path, kind: str) -> dict[str, Tensor]:
+    def _read(self, place: Path, kind: str) -> dict[str, NDArray[Any]]:
         recover_folder(place)
         verify_folder(place, kind)
-        return read_tensors(place / TENSORS)
+        return read_arrays(place / TENSORS)
 
     def _place(self, values: Mapping[str, JsonValue]) -> Path:
         """Named by a hash of the values."""

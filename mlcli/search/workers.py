@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-import torch
-
 from mlcli.config.loading.dump import dump_config
 from mlcli.errors import ArtefactError, UsageError
 from mlcli.io.atomic import write_file
@@ -39,6 +37,7 @@ from mlcli.search.objective import SearchContext
 from mlcli.search.search import Diagnose, Search, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
+from mlcli.training.context import set_threads
 
 Phase = Literal["search", "spare", "ensemble"]
 # Seconds between two polls.
@@ -168,7 +167,7 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
         yield
         return
     threads = max(1, usable_cores() // search.budget.jobs)
-    torch.set_num_threads(threads)
+    set_threads(threads)
     config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
     tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]

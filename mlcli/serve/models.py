@@ -14,7 +14,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, read_bundle_manifest
 from mlcli.runs.folder import BUNDLE_FILE, Run, find_bundle, is_run, open_run
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 from mlcli.serve.errors import UNAVAILABLE, RequestError
 from mlcli.serve.plain import PlainRows
 

@@ -147,13 +147,6 @@ class Backprop:
         self._backward(trace, grad)
         return value
 
-    def outputs(self, x: Tensor) -> Tensor:
-        """As `Autograd.outputs`."""
-        self._refresh()
-        for layer in self._hidden:
-            x = self._activation.forward(forward(layer, x))
-        return forward(self._output, x.to(self._values.dtype))
-
     def _trace(self, x: Tensor, seed: int) -> Trace:
         """The forward pass up to the output layer."""
         self._refresh()

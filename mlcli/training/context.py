@@ -17,6 +17,7 @@ from mlcli.errors import DataError, config_error
 from mlcli.features.state import FeatureLayout, layout_of_numbers
 from mlcli.io.load import free_cores
 from mlcli.io.memory import keep_freed_memory, require_memory
+from mlcli.io.threads import use_threads
 from mlcli.metrics.catalog import higher_is_better
 from mlcli.metrics.scorer import Scorer, build_scorer
 from mlcli.models.networks import Mlp, Tabm, build_model, count_parameters
@@ -181,7 +182,7 @@ def build_context(
         config=config,
         model=model,
         train=train.to(device, gradients.input_dtype),
-        valid=valid.to(device, gradients.input_dtype),
+        valid=valid.to(device, train.x.dtype),
         cost=cost,
         gradients=gradients,
         scorer=build_scorer(task, watched_metrics(config).values()),
@@ -275,6 +276,12 @@ def choose_precision(
             units = any(cpu_capabilities().get(unit) for unit in ("amx_bf16", "avx512_bf16"))
         return torch.bfloat16 if units and multiply_adds >= BFLOAT16_FROM else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def set_threads(count: int) -> None:
+    """Set the threads of training and of inference."""
+    torch.set_num_threads(count)
+    use_threads(count)
 
 
 def choose_threads(multiply_adds: int) -> int:

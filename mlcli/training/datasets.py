@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.io.row_file import RowFile
@@ -16,6 +18,11 @@ class TensorDataset:
 
     x: Tensor
     y: Tensor
+
+    @classmethod
+    def of(cls, x: NDArray[Any], y: NDArray[Any]) -> TensorDataset:
+        """From what features and task give."""
+        return cls(torch.from_numpy(x), torch.from_numpy(y))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -38,6 +45,11 @@ class FileDataset:
 
     x: RowFile
     y: Tensor
+
+    @classmethod
+    def of(cls, x: RowFile, y: NDArray[Any]) -> FileDataset:
+        """From a file and what the task gives."""
+        return cls(x, torch.from_numpy(y))
 
     def __len__(self) -> int:
         return len(self.x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from mlcli.training.tabm_backprop import TabmBackprop, is_plain_tabm, repeat_tar
 
 
 class Autograd:
-    """Costs, gradients and outputs of any network, on any device.
+    """Costs and gradients of any network, on any device.
 
     precision   : of the forward pass; outputs are converted to float32, since the cost needs its digits
     parameters  : for the optimizer
@@ -39,21 +38,13 @@ class Autograd:
             (torch.default_generator if x.device.type == "cpu" else torch).manual_seed(seed)
         self._model.train()
         self._model.zero_grad()
-        outputs = self._forward(x, self._model.member_outputs)
+        exact = self._precision is torch.float32
+        with contextlib.nullcontext() if exact else torch.autocast(x.device.type, dtype=self._precision):
+            outputs = self._model.member_outputs(x)
+        outputs = outputs.float() if outputs.dtype is torch.bfloat16 else outputs
         value = self._cost(outputs, repeat_targets(y, self._model.n_members))
         value.backward()  # type: ignore[no-untyped-call]
         return value.detach()
-
-    def outputs(self, x: Tensor) -> Tensor:
-        """The network's raw outputs (n, n_outputs), without dropout."""
-        self._model.eval()
-        return self._forward(x, self._model)
-
-    def _forward(self, x: Tensor, network: Callable[[Tensor], Tensor]) -> Tensor:
-        exact = self._precision is torch.float32
-        with contextlib.nullcontext() if exact else torch.autocast(x.device.type, dtype=self._precision):
-            outputs = network(x)
-        return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
 
 
 Gradients = Autograd | Backprop | TabmBackprop

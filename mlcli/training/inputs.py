@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared, prepare_dataset
@@ -20,7 +19,7 @@ from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import SILENT, Reporter
-from mlcli.training.context import TrainingContext, build_context
+from mlcli.training.context import TrainingContext, build_context, set_threads
 from mlcli.training.datasets import FileDataset, TensorDataset
 from mlcli.training.processes import Processes
 
@@ -57,7 +56,7 @@ class Inputs:
         """Training and validation rows whose inputs are in files."""
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
         x, valid_x = obtain_input_files(self.prepared, self.features, reporter, cross_fitted=self.parent is None)
-        return FileDataset(x, self.task.encode(train)), FileDataset(valid_x, self.task.encode(valid))
+        return FileDataset.of(x, self.task.encode(train)), FileDataset.of(valid_x, self.task.encode(valid))
 
     def training_arrays(self) -> tuple[TensorDataset, TensorDataset]:
         """Training and validation rows as the network's inputs."""
@@ -66,7 +65,7 @@ class Inputs:
         y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, while there is memory for it
         # Features of other rows have no folds of these.
         x = self.features.transform_training(train) if self.parent is None else self.features.transform(train)
-        return TensorDataset(x, y), TensorDataset(self.features.transform(valid), valid_y)
+        return TensorDataset.of(x, y), TensorDataset.of(self.features.transform(valid), valid_y)
 
 
 def gather_inputs(
@@ -129,7 +128,7 @@ def make_context(
     on_disk: bool = False,
     reporter: Reporter = SILENT,
 ) -> TrainingContext:
-    """The context of a configuration on its inputs; torch is set to the context's threads.
+    """The context of a configuration on its inputs; threads are set to its number.
 
     arrays             : the inputs' training arrays, if already computed
     threads, processes : see `build_context`
@@ -141,7 +140,7 @@ def make_context(
     if context.on_disk and context.steps_per_epoch == 1:
         n_numbers, remedy = len(train) * inputs.features.layout.width, "use a smaller training.batch_size"
         require_memory(n_numbers * BYTES_PER_INPUT, f"one step of {n_numbers:,} numbers", remedy)
-    torch.set_num_threads(context.threads)
+    set_threads(context.threads)
     return context
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,6 +23,8 @@ from mlcli.training.windows import WindowedOrder, WindowPlan
 TICK_SECONDS = 0.1
 # Validation rows that are scored to estimate the time for all of them.
 SCORED = 8 * SCORING_BATCH
+# Inputs that are converted to the precision of the weights at a time, at most: 64 MiB.
+CONVERTED = 2**24
 
 
 @dataclass(frozen=True)
@@ -188,23 +190,26 @@ def _keep_best(context: TrainingContext, state: TrainingState) -> EpochRecord:
 
 @torch.inference_mode()
 def outputs_of(context: TrainingContext, x: Tensor | RowFile) -> Tensor:
-    """The network's raw outputs for all rows, float32 (n, n_outputs), without dropout.
+    """The network's raw outputs for all rows, (n, n_outputs), without dropout: on the CPU those of predictions."""
+    if context.device.type == "cpu":
+        network, dtype = context.model.fitted(), next(context.model.parameters()).dtype
+        parts = _parts(x, max(1, CONVERTED // max(1, x.shape[1])))
+        return torch.cat([torch.from_numpy(network.outputs(part.to(dtype).numpy())) for part in parts])
+    model, exact = context.model.eval(), context.precision is torch.float32
+    with nullcontext() if exact else torch.autocast(context.device.type, dtype=context.precision):
+        outputs = [model(part) for part in _parts(x, context.scoring_batch)]
+    return torch.cat(outputs)
 
-    Batches are copied into one tensor as they are computed, since separate tensors would fragment the memory.
-    """
-    batch = context.scoring_batch
-    first = context.gradients.outputs(x[:batch])
-    outputs = first.new_empty(x.shape[0], first.shape[1])
-    for start in range(0, x.shape[0], batch):
-        rows = slice(start, start + batch)
-        outputs[rows] = first if start == 0 else context.gradients.outputs(x[rows])
-    return outputs
+
+def _parts(x: Tensor | RowFile, step: int) -> Iterator[Tensor]:
+    """At most so many rows at a time; no rows are one part."""
+    return (x[start : start + step] for start in range(0, max(1, len(x)), step))
 
 
 def score(context: TrainingContext, rows: Rows) -> tuple[float, dict[str, float]]:
     """Cost (without penalties) and metrics over all rows."""
     outputs = outputs_of(context, rows.x)
-    return context.cost(outputs, rows.y).item(), context.scorer(outputs, rows.y)
+    return context.cost(outputs, rows.y).item(), context.scorer(outputs.cpu(), rows.y.cpu())
 
 
 def best_scores(context: TrainingContext, state: TrainingState, rows: Rows) -> dict[str, float]:

@@ -33,7 +33,7 @@ class Sharded:
         processes: Processes,
         augment: Augmentation | None = None,
     ) -> None:
-        self.parameters, self.input_dtype, self.outputs = gradients.parameters, gradients.input_dtype, gradients.outputs
+        self.parameters, self.input_dtype = gradients.parameters, gradients.input_dtype
         self._gradients, self._shards, self._processes, self._augment = gradients, shards, processes, augment
         norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
         self._counts = [count for norm in norms if (count := norm.num_batches_tracked) is not None]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.config.sections.model import ModelConfig
-from mlcli.models.ensembles import combine_outputs
 from mlcli.models.networks import Tabm
 from mlcli.training.backprop import (
     ACTIVATIONS,
@@ -46,7 +45,7 @@ class TabmBackprop:
         self._flat = flat = FlatParameters(model)
         self.parameters = flat.parameters()
         self.input_dtype = flat.values.dtype
-        self._cost, self._unit, self._n_members = cost, model.unit, model.n_members
+        self._cost, self._n_members = cost, model.n_members
         self._dtype = torch.bfloat16 if precision is torch.bfloat16 else self.input_dtype
         self._embedding = EmbeddingBackprop(model)
         self._keep = 1 - config.dropout
@@ -79,14 +78,6 @@ class TabmBackprop:
         self._backward_heads(last, grad)
         self._backward_scale(rows, self._by_member(slope))
         return value
-
-    @torch.no_grad()
-    def outputs(self, x: Tensor) -> Tensor:
-        """As `Autograd.outputs`."""
-        self._refresh(1.0)
-        inputs, _ = self._forward(self._embedding.forward(x), None)
-        outputs = self._outputs(self._by_member(inputs[-1]), self._by_member(self._heads.weight))
-        return combine_outputs(outputs, self._unit)
 
     def _refresh(self, factor: float) -> None:
         """Copy the parameters to the hidden layers' memory and precision; times `factor`, what follows dropout."""

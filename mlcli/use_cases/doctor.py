@@ -30,7 +30,7 @@ from mlcli.io.paths import data_dir, prepared_dir, runs_dir
 from mlcli.io.platform import usable_cores
 from mlcli.models.fit_task import fit_task
 from mlcli.runs.manifest import describe_platform
-from mlcli.training.context import build_context, choose_device, cpu_capabilities
+from mlcli.training.context import build_context, choose_device, cpu_capabilities, set_threads
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, score, train_model
 
@@ -165,9 +165,9 @@ def _short_training() -> Training:
     rows = draw_points(RINGS)
     task = fit_task(rows, RINGS.known_task, TRAINED.model, TRAINED.loss)
     features = fit_features(rows, TRAINED.features, TRAINED.seed, task.truth(rows), classification=True)
-    arrays = TensorDataset(features.transform(rows), task.encode(rows))
+    arrays = TensorDataset.of(features.transform(rows), task.encode(rows))
     context = build_context(TRAINED, task, arrays, TensorDataset(arrays.x[:0], arrays.y[:0]))
-    torch.set_num_threads(context.threads)
+    set_threads(context.threads)
     state, started = new_state(context), time.perf_counter()
 
     def enough() -> bool:

@@ -45,7 +45,7 @@ from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
 from mlcli.runs.predictions import SavedPredictions, fingerprint_rows
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 from mlcli.training.inputs import Inputs
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")

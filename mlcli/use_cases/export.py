@@ -16,7 +16,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import load_weights
 from mlcli.runs.bundle_manifest import BundleManifest
 from mlcli.runs.folder import Run
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 
 if TYPE_CHECKING:
     from mlcli.export.model import Port

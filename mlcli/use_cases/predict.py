@@ -13,7 +13,6 @@ from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
 from mlcli.evaluation.answers import answer_frame, predict_rows
 from mlcli.evaluation.contributions import Contributions
-from mlcli.evaluation.fit import binary_threshold
 from mlcli.evaluation.shapley import draw_background, explain_rows, name_parts
 from mlcli.evaluation.threshold import (
     check_level,
@@ -24,7 +23,7 @@ from mlcli.evaluation.threshold import (
 from mlcli.features.far_values import WHITE, FarValues
 from mlcli.io.atomic import write_file
 from mlcli.metrics.probabilities import describe_weighting
-from mlcli.models.task import Classification
+from mlcli.models.task import Classification, binary_threshold
 from mlcli.reporter import Reporter
 from mlcli.reports.contributions_page import render_contributions
 from mlcli.runs.bundle import Bundle, load_weights
@@ -36,7 +35,7 @@ from mlcli.runs.prediction_frame import (
     require_separable,
     write_predictions,
 )
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 
 PREVIEW_ROWS = 5
 # Rows at least that others are compared with.

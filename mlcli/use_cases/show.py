@@ -67,7 +67,7 @@ def _projections(config: Config, prepared: Prepared, split: SplitName, reporter:
         return {}
     rows = prepared.splits[split]
     sample = take_rows(rows, np.sort(np.random.default_rng(0).permutation(len(rows))[:MAX_PROJECTED]))
-    x = inputs.features.transform(sample)[:, : inputs.features.layout.n_numeric].double().numpy()
+    x = inputs.features.transform(sample)[:, : inputs.features.layout.n_numeric].astype(np.float64)
     return project_rows(x, target_column(inputs.task, inputs.task.truth(sample)), len(rows))
 
 

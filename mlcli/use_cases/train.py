@@ -22,6 +22,7 @@ from mlcli.io.json import from_json
 from mlcli.io.row_file import RowFile
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
+from mlcli.models.inference import FittedNetwork
 from mlcli.models.task import FittedTask
 from mlcli.reporter import SILENT, Reporter
 from mlcli.runs.bundle import load_bundle
@@ -29,7 +30,8 @@ from mlcli.runs.checkpoint import load_checkpoint
 from mlcli.runs.folder import Run, create_run, open_run
 from mlcli.runs.lineage import Start, inherit_inputs, load_start, tell_differences
 from mlcli.runs.manifest import package_versions
-from mlcli.runs.recorder import manifest_of, require_same_data
+from mlcli.runs.recorder import manifest_of
+from mlcli.runs.rows import require_same_data
 from mlcli.runs.tracking import require_tracking, tracked
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
@@ -156,7 +158,8 @@ def _set_weights(context: TrainingContext, start: Start | None) -> None:
         return
     if context.processes.size > 1:
         raise UsageError(f"a training from the weights of {start.name} takes one process; leave out --processes")
-    context.model.load_state_dict(start.bundle.model.state_dict())
+    if isinstance(start.bundle.model, FittedNetwork):  # `load_start` refuses ensembles
+        context.model.load(start.bundle.model)
 
 
 def _gather_processes(context: TrainingContext, run: Run | None = None) -> None:

@@ -13,7 +13,7 @@ from mlcli.models.task import Classification, FittedTask, Predictions
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import Run, find_run
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 
 CLASSES, NUMBERS = ("log_loss", "accuracy"), ("rmse", "mae")
 

@@ -5,20 +5,20 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
-from torch import nn
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
+from mlcli.config.sections.model import MlpConfig
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.splitting import join_rows, take_rows
 from mlcli.errors import UsageError
 from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions, member_config
 from mlcli.evaluation.refit import refit
+from mlcli.features.state import layout_of_numbers
 from mlcli.io.signals import Interruption
-from mlcli.models.ensembles import Ensemble
+from mlcli.models.inference import FittedEnsemble, FittedNetwork
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import create_run, find_run
@@ -90,18 +90,15 @@ def test_more_networks_than_folds_hold_out_the_first_ones_again(write):
     rows = MemberRows.of(config, inputs)
     assert len(rows.held_out) == 4
     assert rows.of_member(5)[1].y.equal(rows.of_member(1)[1].y)
-    models = [Constant(value) for value in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
+    models = [constant(value, rows.whole.x.shape[1]) for value in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
     outputs = rows.outputs_out_of_fold(models)
     assert outputs.flatten().tolist() == [3.0] * 30 + [4.0] * 30 + [3.0] * 30 + [4.0] * 30
 
 
-class Constant(nn.Module):
-    def __init__(self, value):
-        super().__init__()
-        self.value = nn.Parameter(torch.tensor(value))
-
-    def forward(self, x):
-        return self.value.expand(len(x), 1)
+def constant(value, width):
+    """A network whose output does not depend on its inputs."""
+    weights = {"output.weight": np.zeros((1, width), np.float32), "output.bias": np.array([value], np.float32)}
+    return FittedNetwork(MlpConfig(hidden=()), layout_of_numbers(width), "identity", weights)
 
 
 @pytest.mark.parametrize("target", ["number", "class"])
@@ -109,7 +106,7 @@ def test_the_model_is_the_mean_of_networks_trained_by_themselves(write, mlcli, t
     path = write(target=target)
     assert mlcli("train", path, "-q").code == 0
     bundle = load_bundle(find_run(None).model)
-    assert isinstance(bundle.model, Ensemble)
+    assert isinstance(bundle.model, FittedEnsemble)
     config, inputs = inputs_of(path)
     rows = join_rows(inputs.prepared.splits.train, inputs.prepared.splits.valid)
     held_out, own_rows = held_out_rows(config, inputs), MemberRows.of(config, inputs)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scipy import special, stats
 
 from mlcli.export import functions
@@ -78,8 +77,8 @@ def test_normal_scores_by_ranks(has_shares):
     x = np.concatenate([columns.T[:50], rng.uniform(-1, 6, (200, 2)), [[-1e300, 1e300]]])
     found = compute(lambda graph, name: write_normal_scores(graph, name, quantiles, shares), x)
     for i in range(2):
-        own = None if shares is None else torch.tensor(shares[i])
-        expected = normal_score(torch.tensor(x[:, i]), torch.tensor(quantiles[i]), own)
+        own = None if shares is None else shares[i]
+        expected = normal_score(x[:, i], quantiles[i], own)
         np.testing.assert_allclose(found[:, i], expected, rtol=1e-12, atol=1e-14)
 
 

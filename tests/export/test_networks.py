@@ -1,4 +1,4 @@
-"""Networks and their predictions as nodes, against PyTorch and `decode`."""
+"""Networks and their predictions as nodes, against inference and `decode`."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from mlcli.export.graph import DOUBLE, FLOAT, INT64, Graph
 from mlcli.export.networks import write_networks
 from mlcli.export.predictions import output_names, write_predictions
 from mlcli.export.verify import require_equal
-from mlcli.models.ensembles import Ensemble
+from mlcli.models.inference import FittedEnsemble
 from mlcli.models.networks import ACTIVATIONS
 from mlcli.models.target_transform import fit_transform
 from mlcli.models.task import Classification, Regression
@@ -41,8 +41,7 @@ def outputs_of(networks, model, x, unit):
     given = graph.add_input("x", FLOAT, [n_numeric], "")
     codes = graph.add_input("codes", INT64, [len(CARDINALITIES)], "")
     inputs = NetworkInputs(given, [graph.columns(codes, [i]) for i in range(len(CARDINALITIES))])
-    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    y = write_networks(graph, inputs, networks, layout_of(n_numeric, CARDINALITIES), weights, unit)
+    y = write_networks(graph, inputs, networks, layout_of(n_numeric, CARDINALITIES), model.weights, unit)
     graph.add_output("y", y, DOUBLE, ["outputs"], "")
     feeds = {"x": x[:, :n_numeric].numpy(), "codes": x[:, n_numeric:].long().numpy()}
     return run_both(model_of(graph), feeds)["y"]
@@ -50,9 +49,8 @@ def outputs_of(networks, model, x, unit):
 
 def assert_same(networks, model, unit="identity"):
     x = batch(70)
-    with torch.inference_mode():
-        expected = model(x).numpy()
-    found = outputs_of(networks, model, x, unit)
+    own = model if isinstance(model, FittedEnsemble) else model.fitted()
+    expected, found = own.outputs(x.numpy()), outputs_of(networks, own, x, unit)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=3e-6)
 
 
@@ -101,7 +99,7 @@ def test_ensembles(unit, n_outputs):
     members = [network(config, n_outputs, i, output) for i, config in enumerate(configs)]
     for member in members:
         member.unit = unit
-    assert_same(configs, Ensemble(members, unit), unit)
+    assert_same(configs, FittedEnsemble([member.fitted() for member in members], unit), unit)
 
 
 def classes(count, output, **keys):

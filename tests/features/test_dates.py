@@ -76,7 +76,7 @@ def test_days_of_the_calendar_are_categories():
         pair[i] for pair in HOLIDAYS.values())]  # fmt: skip
     assert features.layout.names == tuple(names)
     x = features.transform(days)
-    assert [tuple(names[i] for i in row.nonzero()[:, 0]) for row in x] == [
+    assert [tuple(names[i] for i in row.nonzero()[0]) for row in x] == [
         (f"d_month_day={day}", f"d_nth_weekday={nth}") for day, nth in HOLIDAYS.values()
     ]
     assert set(features.columns_of_features.values()) == {"d"}

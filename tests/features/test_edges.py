@@ -5,7 +5,6 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-import torch
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
@@ -58,9 +57,9 @@ def test_a_single_training_row(name):
     if "k_best" in str(sections):
         sections["select"] = {"k_best": 1}
     features = fit_features(one, FeaturesConfig.model_validate(sections), 0, np.array([0]), True)
-    assert features.transform(one).isfinite().all()
-    assert features.transform_training(one).isfinite().all()
-    assert features.transform(table).isfinite().all()
+    assert np.isfinite(features.transform(one)).all()
+    assert np.isfinite(features.transform_training(one)).all()
+    assert np.isfinite(features.transform(table)).all()
 
 
 def test_numbers_that_are_not_finite_are_missing():
@@ -93,8 +92,8 @@ def test_clip_limits_scaled_columns_only():
 
 def test_absurd_numbers_stay_finite():
     features = fit({"x": [1.0, 2.0, 4.0]})
-    assert features.transform(rows(x=[1e308, -1e308])).isfinite().all()
-    assert fit({"x": [1.0, 2.0, 4.0]}, scale="none").transform(rows(x=[1e308])).isfinite().all()
+    assert np.isfinite(features.transform(rows(x=[1e308, -1e308]))).all()
+    assert np.isfinite(fit({"x": [1.0, 2.0, 4.0]}, scale="none").transform(rows(x=[1e308]))).all()
     with pytest.raises(DataError, match="too large"):
         fit({"x": [1e308, -1e308]})
     for impute in ("mean", "median"):
@@ -164,7 +163,7 @@ def test_a_dropped_column_is_no_input_and_what_is_derived_from_it_is():
     without = fit_features(table, FeaturesConfig(derive={"log": "log(income)"}, drop=("income",), indicator=True), 0)
     left = [i for i, name in enumerate(kept.layout.names) if name not in ("income", "income_missing")]
     assert without.layout.names == tuple(kept.layout.names[i] for i in left)
-    assert torch.equal(without.transform(table), kept.transform(table)[:, left])
+    assert np.array_equal(without.transform(table), kept.transform(table)[:, left])
     assert {one.name: one.key for one in without.report.dropped}["income"] == "features.drop"
 
 

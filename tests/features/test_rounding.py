@@ -50,7 +50,7 @@ def test_rounding_is_never_scaled_up(scale, variance):
     features = fit_features(table_of({"c": np.tile([0.3, 0.1 + 0.2], 25), "x": OTHER}), config, 0)
     assert ("c" in features.layout.names) is (variance is None)
     new = Table(pl.DataFrame({"c": [0.3, 0.31, 0.35], "x": OTHER[:3]}), (), ())
-    assert features.transform(new).abs().max() < 6
+    assert np.abs(features.transform(new)).max() < 6
 
 
 def test_quartiles_that_differ_by_rounding_are_one():
@@ -70,14 +70,14 @@ def test_whitening_leaves_out_what_varies_by_rounding():
     words = ["a", "b", "c"] * 20
     config = {"extract": {"name": "pca", "components": 3, "whiten": True}}
     features = fit_features(table_of({"w": words}), FeaturesConfig.model_validate(config), 0)
-    known = features.transform(Table(pl.DataFrame({"w": words}), (), ())).numpy()
+    known = features.transform(Table(pl.DataFrame({"w": words}), (), ()))
     np.testing.assert_allclose(known[:, :2].std(axis=0, ddof=1), 1, rtol=1e-6)
-    assert features.transform(Table(pl.DataFrame({"w": ["d"]}), (), ())).abs().max() < 10
+    assert np.abs(features.transform(Table(pl.DataFrame({"w": ["d"]}), (), ()))).max() < 10
 
 
 def test_numbers_whose_squares_are_0_are_not_divided_by_0():
     features = fit_features(table_of({"c": np.tile([0.0, 1e-300], 25), "x": OTHER}), FeaturesConfig(), 0)
-    assert features.transform(table_of({"c": [1e-300], "x": [0.0]})).isfinite().all()
+    assert np.isfinite(features.transform(table_of({"c": [1e-300], "x": [0.0]}))).all()
 
 
 def test_the_column_too_large_to_scale_is_named():
@@ -90,7 +90,7 @@ def test_the_column_too_large_to_scale_is_named():
 @pytest.mark.parametrize("start", [1.7e12, 1e15, -1.7e12])
 def test_large_numbers_are_subtracted_before_they_are_rounded(scale, start):
     features = fit_features(table_of({"c": start + np.arange(97.0)}), FeaturesConfig(scale=scale), 0)
-    x = features.transform(Table(pl.DataFrame({"c": start + np.arange(97.0)}), (), ())).numpy().ravel()
+    x = features.transform(Table(pl.DataFrame({"c": start + np.arange(97.0)}), (), ())).ravel()
     alone = fit_features(table_of({"c": np.arange(97.0)}), FeaturesConfig(scale=scale), 0)
-    small = alone.transform(Table(pl.DataFrame({"c": np.arange(97.0)}), (), ())).numpy().ravel()
+    small = alone.transform(Table(pl.DataFrame({"c": np.arange(97.0)}), (), ())).ravel()
     np.testing.assert_allclose(x, small, atol=1e-6)

@@ -75,12 +75,12 @@ def test_seven_houses(scale):
     frame = pl.DataFrame({"size": SIZES, "price": PRICES})
     houses = Table(frame, (Column("size", "number"),), (Column("price", "number"),))
     features, task, model = fitted(houses, "regression", features={"scale": scale})
-    x, y = features.transform(houses)[:, 0].double().numpy(), task.encode(houses)[:, 0].double().numpy()
+    x, y = features.transform(houses)[:, 0].astype(np.float64), task.encode(houses)[:, 0].astype(np.float64)
     slope = np.cov(x, y)[0, 1] / x.var(ddof=1)
     with torch.no_grad():
         model.output.weight.fill_(slope)
         model.output.bias.fill_(y.mean() - slope * x.mean())
-    weights = tabulate_weights(model, features, task)
+    weights = tabulate_weights(model.fitted(), features, task)
     assert (weights.features, weights.outputs, weights.unit) == (("size",), ("price",), "target")
     assert weights.weights[0, 0] == pytest.approx(SLOPE, abs=0.01)
     assert weights.intercept[0] == pytest.approx(INTERCEPT, abs=0.1)
@@ -99,10 +99,10 @@ def test_a_linear_model_of_counts_is_scikit_learns_poisson_regression():
         "training": {"epochs": 60, "batch_size": "full", "precision": "float32"},
     }
     features, task, _ = fitted(data, "regression", **sections)
-    rows = TensorDataset(features.transform(data), task.encode(data))
+    rows = TensorDataset.of(features.transform(data), task.encode(data))
     context = build_context(config(**sections), task, rows, TensorDataset(rows.x[:0], rows.y[:0]))
     trained = train_model(context, new_state(context))
-    weights = tabulate_weights(trained.model, features, task)
+    weights = tabulate_weights(trained.model.fitted(), features, task)
     assert (weights.outputs, weights.unit) == (("n",), "log")
     np.testing.assert_allclose(weights.weights[0], peer.coef_, rtol=1e-3)
     assert weights.intercept[0] == pytest.approx(peer.intercept_, rel=1e-3)
@@ -112,9 +112,9 @@ def test_a_linear_model_of_counts_is_scikit_learns_poisson_regression():
 def test_several_targets(extra):
     data = table(("price", "rent"))
     features, task, model = fitted(data, "regression", features=extra)
-    weights = tabulate_weights(model, features, task)
+    weights = tabulate_weights(model.fitted(), features, task)
     assert weights.outputs == ("price", "rent")
-    expected = task.decode(model(features.transform(data)).detach()).values
+    expected = task.decode(model.fitted().outputs(features.transform(data))).values
     np.testing.assert_allclose(apply(weights, by_hand(data)), expected, rtol=1e-5)
 
 
@@ -130,17 +130,17 @@ def test_several_targets(extra):
 def test_classes(target, sections, outputs, unit):
     data = table((target,))
     features, task, model = fitted(data, "classification", **sections)
-    weights = tabulate_weights(model, features, task)
+    weights = tabulate_weights(model.fitted(), features, task)
     assert (weights.outputs, weights.unit) == (outputs, unit)
     scores = apply(weights, by_hand(data))
-    np.testing.assert_allclose(scores, task.decode(model(features.transform(data)).detach()).scores, atol=1e-4)
+    np.testing.assert_allclose(scores, task.decode(model.fitted().outputs(features.transform(data))).scores, atol=1e-4)
 
 
 def test_log_odds_are_those_of_the_probabilities():
     data = table(("pass",))
     features, task, model = fitted(data, "classification")
-    p = task.decode(model(features.transform(data)).detach()).probabilities[:, 1]
-    odds = apply(tabulate_weights(model, features, task), by_hand(data))[:, 0]
+    p = task.decode(model.fitted().outputs(features.transform(data))).probabilities[:, 1]
+    odds = apply(tabulate_weights(model.fitted(), features, task), by_hand(data))[:, 0]
     np.testing.assert_allclose(odds, np.log(p / (1 - p)), atol=1e-4)
 
 
@@ -148,10 +148,10 @@ def test_images():
     pixels = np.random.default_rng(0).integers(0, 256, (30, 4, 3), dtype=np.uint8)
     data = Images(pixels, np.arange(30) % 3, ("a", "b", "c"))
     features, task, model = fitted(data, "classification")
-    weights = tabulate_weights(model, features, task)
+    weights = tabulate_weights(model.fitted(), features, task)
     assert weights.weights.shape == (3, 12)
     scores = pixels.reshape(30, 12) @ weights.weights.T + weights.intercept
-    np.testing.assert_allclose(scores, model(features.transform(data)).detach().numpy(), atol=1e-4)
+    np.testing.assert_allclose(scores, model.fitted().outputs(features.transform(data)), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -164,4 +164,5 @@ def test_images():
     ],
 )
 def test_none_where_there_is_no_straight_line(sections):
-    assert tabulate_weights(*(fitted(table(("price",)), "regression", **sections)[i] for i in (2, 0, 1))) is None
+    features, task, model = fitted(table(("price",)), "regression", **sections)
+    assert tabulate_weights(model.fitted(), features, task) is None

@@ -6,10 +6,10 @@ import torch
 from torch.nn import functional
 
 from mlcli.config.sections.model import MlpConfig, TabmConfig
+from mlcli.features.blocks import BLOCK
 from mlcli.features.state import FeatureLayout
 from mlcli.models.embeddings import Piecewise, embed_numbers
-from mlcli.models.ensembles import combine_outputs
-from mlcli.models.inference import InferenceModel, rows_per_block
+from mlcli.models.inference import combine_outputs
 from mlcli.models.networks import ROWS_OF_BINS, build_model, count_parameters
 from tests.models.builders import build_network, layout_of, task_of
 from tests.models.test_inference import assert_rows_stand_alone
@@ -109,7 +109,7 @@ def test_predictions_are_the_mean_of_the_members(output, n_outputs):
     model = build_network(tabm(), 3, (), n_outputs, 0, output).eval()
     x = rows(20, 3)
     members = model.member_outputs(x).view(20, 4, n_outputs).transpose(0, 1)
-    torch.testing.assert_close(model(x), combine_outputs(members, output))
+    np.testing.assert_array_equal(model(x), combine_outputs(members.detach().numpy(), output))
     task = task_of(n_outputs, output)
     if task.kind == "classification" and task.has_probabilities:
         each = np.stack([task.decode(own).probabilities for own in members.detach()])
@@ -156,19 +156,14 @@ def test_rows_stand_alone(embedding, output, n_outputs, norm):
     model = shaken(build_network(config, 6, (5,), n_outputs, 0, output), x)
     assert_rows_stand_alone(model, x)
     with torch.inference_mode():
-        expected = model.double()(x.double())
-        torch.testing.assert_close(InferenceModel(model).outputs(x)[:700].double(), expected, rtol=1e-4, atol=1e-5)
+        own = model.fitted().outputs(x.numpy())
+        np.testing.assert_allclose(own, model.double()(x.double()), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("embedding", EMBEDDINGS, ids=lambda e: e["name"])
 def test_rows_of_an_mlp_with_embedded_numbers_stand_alone(embedding):
     model = build_network(MlpConfig(hidden=(21,), embedding=embedding), 11, (), 2, 0)
     assert_rows_stand_alone(shaken(model, rows(300, 11)), rows(700, 11))
-
-
-def test_members_count_in_the_rows_of_a_block():
-    assert rows_per_block(build_network(tabm(members=2, hidden=[64, 32]), 10, (), 1, 0)) == 1024
-    assert rows_per_block(build_network(tabm(members=64, hidden=[64, 32]), 10, (), 1, 0)) == 64
 
 
 def test_pieces_are_between_quantiles_and_their_ends_go_on():
@@ -213,8 +208,7 @@ def test_bins_are_fitted_on_a_bounded_sample():
 def test_wide_rows_are_taken_in_small_portions():
     narrow, wide = (build_network(tabm(PERIODIC), d, (), 1, 0) for d in (10, 3000))
     assert narrow.row_size == 4 * (10 * 5 + 17) + 5 * 10 * 7
-    assert rows_per_block(narrow) == 1024
-    assert rows_per_block(wide) == 64
+    assert narrow.fitted().rows_at_once > 8 * wide.fitted().rows_at_once >= 8 * BLOCK
     assert build_network(MlpConfig(), 10, (), 1, 0).row_size == 0
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from scipy.stats import norm, rankdata
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LinearRegression
@@ -61,7 +60,7 @@ def test_without_a_mean_predictions_are_those_of_scikit_learns_transformed_targe
     y = TARGETS[case]
     task = fitted(y, loss=RegressionLoss(name="mae", target="log"))
     peer = TransformedTargetRegressor(LinearRegression(), func=LEARNED[case], inverse_func=inverse).fit(X, y)
-    outputs = torch.tensor(LinearRegression().fit(X, task.encode(table_of(y)).numpy()).predict(X))
+    outputs = LinearRegression().fit(X, task.encode(table_of(y))).predict(X)
     assert task.measure_smearing(outputs, task.encode(table_of(y))) is task
     np.testing.assert_allclose(task.decode(outputs).values[:, 0], peer.predict(X), rtol=1e-5)
 
@@ -70,10 +69,10 @@ def test_without_a_mean_predictions_are_those_of_scikit_learns_transformed_targe
 def test_means_are_the_mean_over_the_residuals(case):
     task, y = task_of(case), TARGETS[case]
     encoded = task.encode(table_of(y))
-    outputs = torch.tensor(LinearRegression().fit(X, encoded.numpy()).predict(X))
+    outputs = LinearRegression().fit(X, encoded).predict(X)
     corrected = task.measure_smearing(outputs, encoded)
-    residuals = (encoded - outputs).numpy()[:, 0]
-    every = task.decode((outputs + torch.tensor(residuals)).reshape(-1, 1)).values  # of each row with each residual
+    residuals = (encoded - outputs)[:, 0]
+    every = task.decode((outputs + residuals).reshape(-1, 1)).values  # of each row with each residual
     expected = every.reshape(len(y), len(residuals)).mean(axis=1)
     got = corrected.decode(outputs).values[:, 0]
     np.testing.assert_allclose(got, expected, rtol=1e-6 if case.startswith("log") else 0.02, atol=2e-2 * y.std())
@@ -88,7 +87,7 @@ def test_means_of_lognormal_numbers_are_unbiased():
     y = np.exp(z + 0.5 * rng.normal(size=len(z)))
     task = fitted(y, loss=AutoLoss(target="log"))
     own = task.transforms[0]
-    outputs = torch.tensor((z - own.mean) / own.std).reshape(-1, 1)
+    outputs = ((z - own.mean) / own.std).reshape(-1, 1)
     corrected = task.measure_smearing(outputs, task.encode(table_of(y)))
     np.testing.assert_allclose(corrected.decode(outputs).values[:, 0], np.exp(z + 0.125), rtol=0.01)
 
@@ -104,7 +103,7 @@ def test_other_losses_predict_no_mean(loss):
 def test_scores_are_in_the_targets_units(case):
     task, y = task_of(case), TARGETS[case]
     encoded = task.encode(table_of(y))
-    outputs = (0.7 * encoded).float()
+    outputs = np.float32(0.7) * encoded
     scores = build_scorer(task)(outputs, encoded)
     errors = task.measure_smearing(outputs, encoded).decode(outputs).values[:, 0] - y
     assert scores["rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
@@ -124,8 +123,8 @@ def test_several_targets_have_transforms_of_their_own_and_json_keeps_them():
 @pytest.mark.parametrize("case", TARGETS)
 def test_a_constant_target(case):
     task = fitted(np.full(9, 3.0), loss=AutoLoss(target=case.split()[0]))
-    assert task.encode(table_of(np.full(9, 3.0))).abs().max() == 0
-    assert task.decode(torch.zeros(1, 1)).values[0, 0] == pytest.approx(3.0)
+    assert not task.encode(table_of(np.full(9, 3.0))).any()
+    assert task.decode(np.zeros((1, 1))).values[0, 0] == pytest.approx(3.0)
 
 
 def test_refusals():

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 
 from mlcli.cli.session import Session
 from mlcli.config.loading.dump import dump_config
@@ -24,7 +24,7 @@ from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
 from mlcli.runs.lock import held_lock
-from mlcli.runs.recorder import prepare_data_of
+from mlcli.runs.rows import prepare_data_of
 from mlcli.search.budget import MANY, Budget
 from mlcli.search.callbacks import SearchCallback
 from mlcli.search.ensemble import plan_members, trained_members
@@ -117,7 +117,7 @@ def load_cached(place):
 
 
 def last_weights(bundle):
-    return [member.output.weight for member in bundle.model.members]
+    return [member.weights["output.weight"] for member in bundle.model.members]
 
 
 def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_config, shown, tmp_path):
@@ -126,13 +126,13 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
     assert str(run) == "small/001"
     bundle, manifest = load_bundle(run.model), run.read_manifest()
     assert manifest.members == len(bundle.members) == result.results.ensemble.members == 4
-    assert manifest.n_parameters == sum(p.numel() for p in bundle.model.parameters())
+    assert manifest.n_parameters == bundle.model.n_parameters
     kept = [load_cached(place) for place in (result.folder / "kept").iterdir()]
-    team = [one for one in kept if any(torch.equal(one["model.output.weight"], w) for w in last_weights(bundle))]
+    team = [one for one in kept if any(np.array_equal(one["model.output.weight"], w) for w in last_weights(bundle))]
     assert len(team) == manifest.members
     valid = prepare_data_of(run, Silent()).splits.valid
     predictions, x = bundle.predict(valid), bundle.features.transform(valid)
-    each = [1 / (1 + np.exp(-member(x).detach().double().numpy())) for member in bundle.model.members]
+    each = [1 / (1 + np.exp(-member.outputs(x).astype(np.float64))) for member in bundle.model.members]
     np.testing.assert_allclose(predictions.probabilities[:, 1:], np.mean(each, axis=0), rtol=1e-4)
     measured = evaluate(run, "valid", (), (), Silent()).evaluation.scores
     log_loss = next(score for score in measured if score.name == "log_loss")

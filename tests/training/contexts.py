@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-import torch
 
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Table
@@ -37,7 +36,7 @@ def make_context(
     config = Config.model_validate({"name": "context", "dataset": {"name": "iris"}, **sections})
     table = table_of(labels)
     task = fit_task(table, kind, config.model, config.loss)
-    rows = TensorDataset(torch.tensor(x, dtype=torch.float32), task.encode(table))
+    rows = TensorDataset.of(np.asarray(x, dtype=np.float32), task.encode(table))
     n_valid = 20 if valid else 0
     valid_rows = TensorDataset(rows.x[:n_valid], rows.y[:n_valid])
     if filed is not None:
