@@ -122,7 +122,7 @@ def _heads(graph: Graph, hidden: str, n_members: int, weights: Weights) -> str:
 
 
 def _combine(graph: Graph, outputs: str, unit: Output) -> str:
-    """As `mlcli.models.ensembles.combine_outputs`: (k, n, o) → float64 (n, o)."""
+    """As `mlcli.models.inference.combine_outputs`: (k, n, o) → float64 (n, o)."""
     wide = graph.cast(outputs, DOUBLE)
     match unit:
         case "softmax":

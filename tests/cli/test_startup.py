@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ FORBIDDEN_IN_HELP = {
 }  # fmt: skip
 RUN = """
 import sys
+from pathlib import Path
 from mlcli.cli.app import main
 try:
     main(sys.argv[1:])
@@ -37,6 +39,7 @@ def run(*arguments, **environment):
 
 ALL_HELPS = """
 import sys
+from pathlib import Path
 from mlcli.cli.app import main
 for words in sys.argv[1:]:
     try:
@@ -125,3 +128,11 @@ def test_no_run_to_be_found_imports_nothing_heavy(workspace, command):
     code, modules, _ = run(*command)
     assert code == 2
     assert not modules & HEAVY
+
+
+def test_predictions_of_a_network_import_neither_torch_nor_scikit_learn(tmp_path):
+    golden = Path(__file__).parents[1] / "golden"
+    arguments = ("predict", golden / "data/remarks.csv", "--run", golden / "bundles/remarks", "-o", tmp_path / "p.csv")
+    code, modules, _ = run(*map(str, arguments))
+    assert code == 0
+    assert not modules & (HEAVY - {"polars", "numpy"})

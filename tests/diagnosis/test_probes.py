@@ -43,7 +43,7 @@ def test_the_skill_of_a_quantile_is_that_of_its_loss(make_experiment):
     context = experiment.context()
     with torch.no_grad():
         context.model.output.weight.zero_()
-        context.model.output.bias.copy_(experiment.task.outputs_of(experiment.task.best_constant))
+        context.model.output.bias.copy_(torch.from_numpy(experiment.task.outputs_of(experiment.task.best_constant)))
     assert probe_network(experiment, context).skill == pytest.approx(0, abs=1e-5)
 
 

@@ -43,7 +43,7 @@ def test_regression_standardises_and_returns_to_units():
     assert task.std == (pytest.approx(np.sqrt(14 / 3)), 1.0)  # a constant target is left in its unit
     encoded = task.encode(table)
     assert encoded.dtype == np.float32
-    np.testing.assert_allclose(encoded.mean(dim=0), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(encoded.mean(axis=0), [0, 0], atol=1e-6)
     np.testing.assert_allclose(task.decode(encoded).values, task.truth(table), rtol=1e-6)
 
 
