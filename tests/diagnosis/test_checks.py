@@ -126,7 +126,9 @@ def test_chance_of_counts_is_half_the_deviance_from_their_mean():
     counts = np.array([[0.0], [1.0], [3.0], [6.0]])
     cost = build_cost(PoissonLoss(name="poisson"), task, torch.device("cpu"))
     expected = mean_poisson_deviance(counts, np.full((4, 1), 2.5)) / (2 * 2.5)
-    assert measure_chance(cost, task, torch.from_numpy(task.standardise(counts))).uniform_loss == pytest.approx(expected)
+    assert measure_chance(cost, task, torch.from_numpy(task.standardise(counts))).uniform_loss == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize(
