@@ -83,7 +83,7 @@ def read_bundle(folder):
     """All that a bundle holds."""
     bundle = load_bundle(folder)
     state, numbers = bundle.features.to_state()
-    return bits({**bundle.model.state_dict(), **numbers}), bundle.config, bundle.task, state, bundle.facts
+    return bits({**bundle.model.weights, **numbers}), bundle.config, bundle.task, state, bundle.facts
 
 
 def read_checkpoint(folder):
@@ -131,7 +131,7 @@ def read_features(folder):
 
 
 def bits(tensors):
-    return {name: (str(t.dtype), tuple(t.shape), t.contiguous().numpy().tobytes()) for name, t in tensors.items()}
+    return {name: (str(t.dtype), tuple(t.shape), np.asarray(t).tobytes()) for name, t in tensors.items()}
 
 
 @dataclass(frozen=True)

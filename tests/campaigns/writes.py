@@ -86,8 +86,7 @@ def untrained():
 
 
 def save_bundle(seed):
-    with torch.no_grad():
-        next(untrained().model.parameters()).fill_(seed)
+    next(iter(untrained().model.weights.values())).fill(seed)
     replace(untrained(), facts={"seed": seed}).save(Path("model"))
 
 
@@ -96,7 +95,7 @@ def read_bundle():
     if not Path("model").exists():
         return None
     bundle = load_bundle(Path("model"))
-    return bundle.facts["seed"], next(bundle.model.parameters()).unique().tolist()
+    return bundle.facts["seed"], np.unique(next(iter(bundle.model.weights.values()))).tolist()
 
 
 def prepare_iris():

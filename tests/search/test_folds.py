@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.metrics import log_loss, matthews_corrcoef
 
 from mlcli.config.loading.load import override_config
@@ -52,7 +53,7 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
     best = min((trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.score)
     folds, outputs = search.context.folds, search.model_cache.get_fold_outputs(best.values)
     assert len(folds.truth) == search.context.n_compared == 160
-    expected = log_loss(folds.truth, outputs[:, 0].double().sigmoid().numpy())
+    expected = log_loss(folds.truth, expit(outputs[:, 0].astype(float)))
     assert best.score == pytest.approx(expected, rel=1e-5)
     difference = find_difference(search)
     assert best.origin != "start"
