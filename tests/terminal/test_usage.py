@@ -58,7 +58,7 @@ ELSEWHERE = {
     ("train", "configs/iris.yaml", "-S", "device=cuda:9"): (2, "device: cuda:9 is not available"),
     ("train", "configs/iris.yaml", "-S", "dataset={name: csv, path: folder.csv, target: y}"): (
         3,
-        "folder.csv: a folder; name the file in it",
+        "folder.csv: a folder without files (tried folder.csv and data/folder.csv)",
     ),
     ("evaluate", "configs/iris.yaml"): (2, "'configs/iris.yaml' is a configuration, not a run: runs has none yet"),
     ("init", "folder.csv"): (3, "folder.csv: no sub-folders; expected at least two, one per class"),

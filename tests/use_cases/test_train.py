@@ -67,5 +67,5 @@ def test_metrics_are_watched_after_each_epoch(workspace, mlcli):
     epochs = [json.loads(line) for line in lines]
     assert len(epochs) == 2
     for epoch in epochs:
-        assert list(epoch["valid_metrics"]) == ["log_loss", "roc_auc", "accuracy"]
+        assert list(epoch["valid_metrics"]) == ["accuracy", "roc_auc", "log_loss"]  # as `evaluate` lists them
         assert epoch["valid_metrics"]["log_loss"] == pytest.approx(epoch["valid_loss"], rel=1e-5)
