@@ -71,7 +71,7 @@ def nothing(folder):
 
 
 # Of a table that is not read column by column.
-TABLE = {"target": "y", "outliers": "iqr"}
+TABLE = {"target": "y", "outliers": {"name": "iqr"}}
 SOURCES = {
     "csv": (csv, {"name": "csv", "path": "t.csv", **TABLE}, "40GB", "t.csv: reading 322,122,547,200 bytes of"),
     "packed csv": (packed_csv, {"name": "csv", "path": "t.csv", **TABLE}, "100MB", "reading 8,000,004 bytes"),
