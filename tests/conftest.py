@@ -74,33 +74,35 @@ def with_real_data(workspace, real_data):
     return workspace
 
 
-@pytest.fixture(scope="session")
-def trained_iris(tmp_path_factory):
-    """A folder with a run of configs/iris.yaml and its prepared data, to be copied; evaluated beside one baseline."""
+def train_in(folder, *arguments):
+    """Train with the folder as working directory, outside any test's; returns the folder."""
     from mlcli.cli.app import main
 
-    folder = tmp_path_factory.mktemp("iris")
     with pytest.MonkeyPatch.context() as patch:
         clear_settings(patch)
         patch.chdir(folder)
         with pytest.raises(SystemExit) as leaving:
-            main(["train", str(CONFIGS / "iris.yaml"), "-q", "-S", "evaluation.baselines=[majority]"])
+            main(["train", *arguments, "-q"])
     assert not leaving.value.code
     return folder
 
 
 @pytest.fixture(scope="session")
-def postgres_server():
-    """A PostgreSQL server for the session, of Debian's package."""
-    from tests.postgres import PROGRAMS, PostgresServer
+def trained_iris(tmp_path_factory):
+    """A folder with a run of configs/iris.yaml and its prepared data, to be copied; evaluated beside one baseline."""
+    changes = ("-S", "evaluation.baselines=[majority]")
+    return train_in(tmp_path_factory.mktemp("iris"), str(CONFIGS / "iris.yaml"), *changes)
 
-    if PROGRAMS is None:
-        pytest.skip("needs PostgreSQL: apt-get install postgresql")
-    for package in ("sqlalchemy", "psycopg"):
-        pytest.importorskip(package)
-    server = PostgresServer()
-    yield server
-    server.remove()
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    """A tab of a real browser."""
+    from tests.browser import find_browser, open_browser
+
+    if find_browser() is None:
+        pytest.skip("there is no Chromium here to show the page")
+    with open_browser(tmp_path_factory.mktemp("browser")) as tab:
+        yield tab
 
 
 @dataclass(frozen=True)

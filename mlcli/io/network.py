@@ -103,10 +103,14 @@ def _append(url: str, part: Path, start: int, remote: RemoteFile, reporter: Repo
     opener = urllib.request.build_opener()
     with contextlib.closing(opener.open(request, timeout=SECONDS_TO_ANSWER)) as response:
         continues = str(response.headers.get("Content-Range", "")).startswith(f"bytes {start}-")
-        _receive(response, part, start if response.status == 206 and continues else 0, remote, reporter)
+        begun = start if response.status == 206 and continues else 0
+        _receive(response, part, begun, remote.name, remote.size, reporter)
 
 
-def _receive(response: http.client.HTTPResponse, part: Path, done: int, remote: RemoteFile, reporter: Reporter) -> None:
+def _receive(
+    response: http.client.HTTPResponse, part: Path, done: int, name: str, size: int | None, reporter: Reporter
+) -> None:
+    """The rest of a file of `size` bytes, where it is known, of which `done` are there."""
     with resource_errors(part):
         if not done:
             disk.delete(part)
@@ -114,13 +118,13 @@ def _receive(response: http.client.HTTPResponse, part: Path, done: int, remote: 
     with file:
         while portion := response.read(_PORTION):
             done += len(portion)
-            if done > remote.size:
-                raise _WrongFileError(f"more than the {remote.size:,} bytes expected")
+            if size is not None and done > size:
+                raise _WrongFileError(f"more than the {size:,} bytes expected")
             with resource_errors(part):
                 disk.write(file, portion)
-            reporter.progress(remote.name, done, remote.size)
-    if done < remote.size:
-        raise ConnectionError(f"the connection ended after {done:,} of {remote.size:,} bytes")
+            reporter.progress(name, done, size)
+    if size is not None and done < size:
+        raise ConnectionError(f"the connection ended after {done:,} of {size:,} bytes")
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -161,22 +165,12 @@ def download_once(url: str, target: Path, sha256: str | None, reporter: Reporter
 
 
 def _fetch_all(url: str, part: Path, reporter: Reporter) -> None:
-    """Into a new file; raises ConnectionError where less comes than the server announced."""
+    """The whole file; raises ConnectionError where less comes than the server announced."""
     request = urllib.request.Request(url, headers={"User-Agent": "mlcli"})  # noqa: S310 -- https only
     opener = urllib.request.build_opener(_HttpsOnly())
     with contextlib.closing(opener.open(request, timeout=SECONDS_TO_ANSWER)) as response:
         length = response.headers.get("Content-Length")
-        total, done = int(length) if length else None, 0
-        with resource_errors(part):
-            file = disk.open_end(part)
-        with file:
-            while portion := response.read(_PORTION):
-                done += len(portion)
-                with resource_errors(part):
-                    disk.write(file, portion)
-                reporter.progress(url.rpartition("/")[2], done, total)
-    if total is not None and done < total:
-        raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
+        _receive(response, part, 0, url.rpartition("/")[2], int(length) if length else None, reporter)
 
 
 def _size(part: Path) -> int:

@@ -19,12 +19,9 @@ from mlcli.data.readers.csv import CsvSource, read_delimited
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError, kind_of_cell
 from mlcli.data.readers.csv_header import first_records, usual_width
 from mlcli.data.readers.encodings import find_encoding
-from mlcli.data.readers.excel import read_sheet
 from mlcli.data.readers.image_folders import list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
-from mlcli.data.readers.jsonl import read_jsonl
 from mlcli.data.readers.npz import list_arrays
-from mlcli.data.readers.parquet import read_parquet
 from mlcli.data.readers.source import FileSource
 from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import CellsConfig, select_cells
@@ -80,14 +77,22 @@ def find_source(path: str) -> TableFound | ArraysFound:
     if is_name and find_path(path).is_dir() and not _is_table(find_path(path)):
         return _images(path)
     places = find_paths(path)
-    found = _find_file(path, places[0])
-    if len(places) == 1:
-        return found
-    if not isinstance(found, TableFound):
-        raise DataError(f"{path}: {len(places)} files of arrays; name one of them")
-    config = _FILES[str(found.keys["name"])].model_validate(found.keys | {"target": "unknown as yet"})
+    match _kind_of_file(places[0]):
+        case "npz" if len(places) > 1:
+            raise DataError(f"{path}: {len(places)} files of arrays; name one of them")
+        case "npz":
+            return _arrays(path, places[0])
+        case "parquet" | "jsonl" | "excel" as name:
+            return _read_all({"name": name, "path": path})
+    found = _delimited(path, places[0])
+    return found if len(places) == 1 else _read_all(found.keys)
+
+
+def _read_all(keys: dict[str, Value]) -> TableFound:
+    """The rows of all files that `path` names, read as these keys of the dataset section say."""
+    config = _FILES[str(keys["name"])].model_validate(keys | {"target": "unknown as yet"})
     source = cast("FileSource[Any]", source_of(config))
-    return _table(found.keys, source.read_files(path), str(found.keys.get("delimiter", ",")))
+    return _table(keys, source.read_files(str(keys["path"])), str(keys.get("delimiter", ",")))
 
 
 def _is_table(folder: Path) -> bool:
@@ -97,16 +102,10 @@ def _is_table(folder: Path) -> bool:
     return bool(kinds - {None, "npz"}) and not any(entry.is_dir() for entry in entries)
 
 
-def _find_file(path: str, place: Path) -> TableFound | ArraysFound:
-    suffixes = {suffix.lower() for suffix in place.suffixes}
-    kinds = {SUFFIXES.get(suffix) for suffix in suffixes}
-    if "parquet" in kinds:
-        return _table({"name": "parquet", "path": path}, read_parquet(place), ",")
-    if "jsonl" in kinds:
-        return _table({"name": "jsonl", "path": path}, read_jsonl(open_text(place)), ",")
-    if "excel" in kinds:
-        return _table({"name": "excel", "path": path}, read_sheet(place, None, None), ",")
-    return _arrays(path, place) if "npz" in kinds else _delimited(path, place)
+def _kind_of_file(place: Path) -> str | None:
+    """The format that any of a file's suffixes names; None for one that is taken for delimited text."""
+    kinds = {SUFFIXES.get(suffix.lower()) for suffix in place.suffixes}
+    return next((kind for kind in ("parquet", "jsonl", "excel", "npz") if kind in kinds), None)
 
 
 def _delimited(path: str, place: Path) -> TableFound:

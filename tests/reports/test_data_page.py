@@ -8,7 +8,6 @@ import pytest
 from mlcli.errors import UsageError
 from mlcli.reports import data_page as page
 from mlcli.reports.data_page import render_data_page, require_page_name, write_data_page
-from tests.browser import find_browser, open_browser
 from tests.terminal.test_show import SHOWN, pictures, shown, table
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
@@ -94,14 +93,6 @@ def test_a_page_is_written_whole(tmp_path):
 def test_other_endings_are_refused(tmp_path, name):
     with pytest.raises(UsageError, match=r"ends in \.html"):
         require_page_name(tmp_path / name)
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    if find_browser() is None:
-        pytest.skip("there is no Chromium here to show the page")
-    with open_browser(tmp_path_factory.mktemp("browser")) as tab:
-        yield tab
 
 
 @pytest.mark.parametrize("what", SHOWN)

@@ -21,18 +21,9 @@ from mlcli.reports.figures.classification import draw_confusion
 from mlcli.reports.figures.columns import draw_importance
 from mlcli.reports.figures.effects import draw_effect
 from mlcli.reports.figures.style import svg_text
-from tests.browser import find_browser, open_browser
 from tests.evaluation.examples import class_predictions
 
 LONG = "<b onclick=alert(1)>" + 20 * "unbroken_" + " & 'so on' "
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    if find_browser() is None:
-        pytest.skip("there is no Chromium here to show the report")
-    with open_browser(tmp_path_factory.mktemp("browser")) as tab:
-        yield tab
 
 
 def crowded(n_classes, n_columns, data):

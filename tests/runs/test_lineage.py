@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import mlcli as package
-from tests.conftest import clear_settings
+from tests.conftest import train_in
 
 N = 120
 CONFIG = """dataset: {{name: csv, path: {path}, target: y}}
@@ -33,19 +33,11 @@ def write_rows(path, seed=0, move=0.0, **columns):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with a run `old`, its rows, and other rows."""
-    from mlcli.cli.app import main
-
     folder = tmp_path_factory.mktemp("old")
     for seed, name in enumerate(("old", "new")):
         write_rows(folder / f"{name}.csv", seed)
         (folder / f"{name}.yaml").write_text(CONFIG.format(path=f"{name}.csv", more=""))
-    with pytest.MonkeyPatch.context() as patch:
-        clear_settings(patch)
-        patch.chdir(folder)
-        with pytest.raises(SystemExit) as leaving:
-            main(["train", "old.yaml", "-q"])
-    assert not leaving.value.code
-    return folder
+    return train_in(folder, "old.yaml")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from mlcli.serve.models import load_model
-from tests.conftest import clear_settings
+from tests.conftest import clear_settings, train_in
 from tests.serve.servers import Asked
 
 ROWS = 120
@@ -32,17 +32,9 @@ def write_kinds(folder):
 @pytest.fixture(scope="session")
 def kinds_folder(tmp_path_factory):
     """A folder with a run of the table of all kinds."""
-    from mlcli.cli.app import main
-
     folder = tmp_path_factory.mktemp("kinds")
     write_kinds(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        clear_settings(patch)
-        patch.chdir(folder)
-        with pytest.raises(SystemExit) as leaving:
-            main(["train", "kinds.yaml", "-q"])
-    assert not leaving.value.code
-    return folder
+    return train_in(folder, "kinds.yaml")
 
 
 @pytest.fixture

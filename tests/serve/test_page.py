@@ -5,19 +5,10 @@ import time
 
 import pytest
 
-from tests.browser import find_browser, open_browser
 from tests.serve.servers import Asked, fetch, listening
 from tests.serve.test_app import pictures
 
 TOKEN = "a-token-of-some-length"
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    if find_browser() is None:
-        pytest.skip("there is no Chromium here to show the page")
-    with open_browser(tmp_path_factory.mktemp("browser")) as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,8 @@ def _choose(workbook: CalamineWorkbook, sheet: str | int | None, label: str) -> 
 def _find_header(cells: Sequence[Sequence[object]]) -> int:
     """The first row that has cells in half of the columns that any row has: titles above a table have fewer."""
     filled = [sum(cell != "" for cell in row) for row in cells]
-    return next(at for at, count in enumerate(filled) if 2 * count >= max(filled))
+    most = max(filled, default=0)
+    return next((at for at, count in enumerate(filled) if 2 * count >= most), 0)
 
 
 def _column(name: str, cells: Sequence[object]) -> pl.Series:

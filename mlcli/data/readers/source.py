@@ -143,6 +143,8 @@ class FileSource(Source[FileConfigT]):
         for url, sha256 in self._addresses():
             place = download_path(url)
             is_new = not place.exists()
+            if not is_new and sha256 is None:
+                continue
             found = download_once(url, place, sha256, reporter)
             if is_new:
                 reporter.say(f"Downloaded {url} to {place}; SHA-256 {found}")

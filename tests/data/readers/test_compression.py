@@ -2,9 +2,7 @@
 
 import bz2
 import gzip
-import io
 import lzma
-import zipfile
 
 import pytest
 from backports import zstd
@@ -14,16 +12,9 @@ from mlcli.data.readers.csv import read_delimited
 from mlcli.data.readers.csv_dialect import Dialect
 from mlcli.data.readers.text_file import open_text
 from mlcli.errors import DataError
+from tests.campaigns.hostile.payloads import zipped
 
 TEXT = b"x,y\n1,a\n2,b\n"
-
-
-def zipped(files):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 PACKED = {
