@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:  # noqa: ANN401 (as its base has them)
         if not arguments[-1].startswith(HTTPS):
+            arguments[1].close()  # the answer that leads away
             raise _WrongFileError(f"it leads to {arguments[-1]}, which is not https")
         return super().redirect_request(*arguments)
 
@@ -150,6 +152,8 @@ def download_once(url: str, target: Path, sha256: str | None, reporter: Reporter
             _fetch_all(url, part, reporter)
         except (*_NETWORK_ERRORS, _WrongFileError) as error:
             disk.delete(part)
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             reason = getattr(error, "reason", None) or error or type(error).__name__
             raise UnreachableError(f"{url}: cannot be downloaded ({reason}); put the file at {target}") from error
         with resource_errors(target):

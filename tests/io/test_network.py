@@ -198,7 +198,6 @@ class Https:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = False  # closing the server waits for them, so that no socket outlives its test
         self.server.handle_error = lambda *_: None  # a client that goes away
         listening = {"server_side": True, "do_handshake_on_connect": False}
         self.server.socket = context.wrap_socket(self.server.socket, **listening)
