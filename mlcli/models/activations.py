@@ -93,7 +93,8 @@ def _mish(x: Array) -> Array:
     return x
 
 
-def _softplus(x: Array) -> Array:
+def softplus(x: Array) -> Array:
+    """ln(1 + exp(x)), in place."""
     rest = np.log1p(np.exp(-np.abs(x)))
     np.maximum(x, 0, out=x)
     x += rest
@@ -130,7 +131,7 @@ APPLY: dict[Activation, Callable[[Array], Array]] = {
     "gelu": _gelu,
     "silu": _silu,
     "mish": _mish,
-    "softplus": _softplus,
+    "softplus": softplus,
     "softsign": _softsign,
     "hard_tanh": lambda x: np.clip(x, -1, 1, out=x),
     "hard_sigmoid": _hard_sigmoid,

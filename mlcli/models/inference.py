@@ -17,7 +17,7 @@ from mlcli.config.sections.model import ModelConfig
 from mlcli.features.blocks import BLOCK, multiply_rows, pad_rows
 from mlcli.features.state import FeatureLayout
 from mlcli.io.threads import map_alone
-from mlcli.models.activations import APPLY, relu
+from mlcli.models.activations import APPLY, relu, softplus
 from mlcli.models.task import Output
 
 Array = NDArray[Any]
@@ -189,17 +189,12 @@ def combine_outputs(outputs: Array, unit: Output) -> Array:
             shifted = wide - wide.max(axis=2, keepdims=True)
             combined = _log_mean(shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True)))
         case "sigmoid":
-            combined = _log_mean(_log_sigmoid(wide)) - _log_mean(_log_sigmoid(-wide))
+            combined = _log_mean(-softplus(-wide)) - _log_mean(-softplus(wide))
         case "exp":
             combined = _log_mean(wide)
         case _:
             combined = wide.mean(axis=0)
     return combined.astype(outputs.dtype)
-
-
-def _log_sigmoid(x: Array) -> Array:
-    found: Array = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
-    return found
 
 
 def _log_mean(logs: Array) -> Array:
