@@ -94,6 +94,20 @@ def trained_iris(tmp_path_factory):
     return train_in(tmp_path_factory.mktemp("iris"), str(CONFIGS / "iris.yaml"), *changes)
 
 
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server for the session, of Debian's package."""
+    from tests.postgres import PROGRAMS, PostgresServer
+
+    if PROGRAMS is None:
+        pytest.skip("needs PostgreSQL: apt-get install postgresql")
+    for package in ("sqlalchemy", "psycopg"):
+        pytest.importorskip(package)
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory):
     """A tab of a real browser."""
