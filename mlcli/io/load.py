@@ -1,16 +1,21 @@
-"""How many processors other programs leave to this one, judged while it starts."""
+"""How many processors other programs leave to this one, judged while it starts; and whether programs wait for one."""
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 from mlcli.io.platform import busy_seconds, process_age, usable_cores
 
 # Sets the number of threads, whatever else runs.
 THREADS = "OMP_NUM_THREADS"
+# Each says how OpenMP's threads wait for each other, whatever else runs.
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 # Seconds that say something of a machine's load; it is counted in hundredths.
 SHORTEST = 0.25
+PRESSURE = Path("/proc/pressure/cpu")
 
 _begun: list[tuple[float, float]] = []
 
@@ -37,6 +42,33 @@ def free_cores() -> int:
     if until - then < SHORTEST:
         return cores
     return min(cores, max(1, round(cores - (busy_until - busy_then) / (until - then))))
+
+
+class Pressure(NamedTuple):
+    """How long programs of the machine have waited for a processor, as Linux counts it, whatever their priority.
+
+    recent : share of the last ten seconds, about
+    total  : seconds in all
+    """
+
+    recent: float
+    total: float
+
+
+def cpu_pressure() -> Pressure | None:
+    """None where it is unknown."""
+    try:
+        some = PRESSURE.read_text(encoding="ascii").split("\n")[0]
+        _, *pairs = some.split()
+        values = dict(pair.split("=") for pair in pairs)
+        return Pressure(float(values["avg10"]) / 100, int(values["total"]) / 1e6)
+    except (OSError, ValueError, KeyError):  # another system, or a kernel that does not count it
+        return None
+
+
+def waits_as_told() -> bool:
+    """Whether the user says how threads wait."""
+    return any(name in os.environ for name in WAITING)
 
 
 def _look() -> list[tuple[float, float]]:

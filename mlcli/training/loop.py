@@ -17,6 +17,7 @@ from mlcli.training.context import SCORING_BATCH, TrainingContext
 from mlcli.training.datasets import FileDataset, Rows, TensorDataset
 from mlcli.training.optimizers import clip_gradients, limit_norms, lr_factor, penalty
 from mlcli.training.state import EpochRecord, Stopped, TrainingState, derive_seed
+from mlcli.training.waiting import waiting_by_load
 from mlcli.training.windows import WindowedOrder, WindowPlan
 
 # Seconds between two calls of on_batch_end.
@@ -61,9 +62,10 @@ def train_model(
     for callback in callbacks:
         callback.on_train_begin(context, state)
     end: tuple[Stopped, int | None] | None = None
-    while end is None and state.epoch < context.config.training.epochs:
-        early = any(rule.should_stop(state) for rule in stop_rules)
-        end = ("early", None) if early else run_epoch(context, state, callbacks, interrupted)
+    with waiting_by_load(context.threads):
+        while end is None and state.epoch < context.config.training.epochs:
+            early = any(rule.should_stop(state) for rule in stop_rules)
+            end = ("early", None) if early else run_epoch(context, state, callbacks, interrupted)
     stopped, diverged_step = end or ("finished", None)
     if stopped == "interrupted":
         context.processes.require_same("weights", context.model.state_dict().values())

@@ -42,7 +42,7 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", type=lambda text: text.split(","), metavar="a,b", help="works to measure (a to h)")
+    parser.add_argument("--only", type=lambda text: text.split(","), metavar="a,b", help="works to measure (a to i)")
     parser.add_argument("--runs", type=int, default=5, help="runs of every contender (5)")
     parser.add_argument(
         "--data", default=os.environ.get("MLCLI_TEST_DATA", "data"), help="folder with mnist/ and adult/ (data)"

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from mlcli.config.loading.load import load_config
+from mlcli.io.load import begin_watching
 from mlcli.reporter import Silent
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
@@ -31,6 +32,7 @@ class Clock(Callback):
 
 def main(config_path: str, *sets: str) -> None:
     """Train as `mlcli train` does, without run folder and screen."""
+    begin_watching()
     config = load_config(Path(config_path), sets)
     context = make_context(config, gather_inputs(config, Silent()))
     clock = Clock()

@@ -5,13 +5,14 @@ The suite itself imports nothing large: Linux counts the memory of a parent into
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,19 @@ def run(command: Sequence[object], code: int = 0, variables: Mapping[str, str] |
         lines = (done.err or done.out).strip().splitlines()
         raise FailedError(f"exit code {process.returncode}: {lines[-1] if lines else 'no message'}")
     return done
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Within it, or until this process ends, as many other programs compute, each of a session of its own."""
+    command = [sys.executable, "-c", f"import os\nwhile os.getppid() == {os.getpid()}: pass"]
+    loops = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def mlcli(*arguments: object, code: int = 0) -> Finished:

@@ -1,4 +1,4 @@
-"""What is measured: works (a) to (h)."""
+"""What is measured: works (a) to (i)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.environments import peer
 from tests.benchmarks.folders import CONFIGS, DATA, PREPARED, ROOT, TASKS, WORKSPACE
 from tests.benchmarks.measuring import MLCLI, Contender, Goal, Work
-from tests.benchmarks.processes import FailedError, Finished, mlcli, own, run
+from tests.benchmarks.processes import FailedError, Finished, busy_loops, mlcli, own, run
 
 JAX, TENSORFLOW, TORCH = (f"Keras ({backend})" for backend in ("jax", "tensorflow", "torch"))
 SKLEARN, SKORCH, LIGHTNING, LUDWIG = "scikit-learn", "skorch", "Lightning", "Ludwig"
@@ -44,6 +45,8 @@ def all_works() -> tuple[Work, ...]:
         mnist("b", 1024, (JAX, LOADER, BARE, FLOOR), goals=(
             Goal("MNIST, batch 1024, an epoch, beside its matrix products", "epoch", (FLOOR,), 2.5),
         )),
+        on_a_busy_machine("i", 1),
+        on_a_busy_machine("i", 2),
         fitting("c", "Adult, 256-128, batch 256", "adult", ("epoch", "step"), (JAX, SKLEARN, SKORCH, LOADER, BARE),
                 sets=("dataset.split.test=0", "dataset.split.valid=0", "training.epochs=3")),
         adult_command(),
@@ -79,6 +82,20 @@ def mnist(key: str, batch: int, peers: tuple[str, ...], goals: tuple[Goal, ...])
     """MNIST by 784-512-10."""
     sets = (f"training.batch_size={batch}",)
     return fitting(key, f"MNIST 784-512-10, batch {batch}", "mnist", ("epoch",), peers, goals, sets)
+
+
+def on_a_busy_machine(key: str, loops: int) -> Work:
+    """MNIST in batches of 128, while other programs compute without end."""
+    machine = f"{loops} busy loop{'s' * (loops > 1)} beside it"
+    goals = (Goal(f"MNIST, batch 128, {machine}, beside the best library", "epoch", (JAX, LOADER, BARE), 1),)
+    quiet = mnist(key, 128, (JAX, LOADER, BARE), goals)
+
+    def busy(contender: Contender) -> Mapping[str, float]:
+        with busy_loops(loops):
+            return contender.measure()
+
+    contenders = tuple(Contender(contender.name, partial(busy, contender)) for contender in quiet.contenders)
+    return replace(quiet, title=f"{quiet.title}, {machine}", contenders=contenders)
 
 
 def adult_command() -> Work:
