@@ -1,5 +1,6 @@
 """A workspace of its own for every test, and the command line run inside this process."""
 
+import gc
 import json
 import os
 import shutil
@@ -14,6 +15,15 @@ import pytest
 # start inherit it. More threads would wait for each other in loops that keep the cores busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What tests write is synced to its disk: one in memory, where there is room, has no waits.
+MEMORY = Path("/dev/shm")
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# Processes that tests start would each compile all of mlcli.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
 
@@ -24,6 +34,16 @@ def pytest_addoption(parser):
     parser.addoption("--campaign", action="store_true", help="run the campaigns of tests/campaigns at their large size")
     parser.addoption("--write-pages", action="store_true", help="write on the pages what their commands print now")
     parser.addoption("--campaign-seed", type=int, default=0, help="what the campaigns' chance starts from")
+
+
+def pytest_collection():
+    """What is imported and collected stays: the garbage collector would search the more of it, the more there is."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_generate_tests(metafunc):

@@ -228,7 +228,7 @@ def lie(campaign, value):
 
 
 def prepared_folder(home):
-    return next(path for path in (home / "data" / "prepared").iterdir() if "features" not in path.name)
+    return next(path for path in (home / "data" / "prepared").iterdir() if (path / "profile.json").exists())
 
 
 def tell(home, campaign, what):
