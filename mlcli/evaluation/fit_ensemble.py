@@ -118,7 +118,7 @@ def ensemble_bundle(
     task, validation = calibrate(inputs.task, config, lambda: measured, y, rows.take(inputs.prepared))
     train_scores = score_outputs(config, task, of_all, rows.whole.y)
     valid_scores = score_outputs(config, task, out_of_fold, valid.y, watched) if len(valid) else {}
-    facts = bundle_facts(inputs, best_epoch, train_scores, valid_scores)
+    facts = bundle_facts(inputs, best_epoch, train_scores, valid_scores) | {"held_out": rows.fingerprint}
     return Bundle(config, inputs.features, task, model, facts, () if alone else tuple(members), validation)
 
 

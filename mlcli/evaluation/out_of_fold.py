@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -55,6 +56,13 @@ class MemberRows:
         train, valid = arrays or inputs.training_arrays()
         whole = TensorDataset(torch.cat([train.x, valid.x]), torch.cat([train.y, valid.y]))
         return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs))
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the networks' validation rows; None where all have the run's own."""
+        if self.held_out is None:
+            return None
+        return sha256(b"".join(sha256(own.astype("<i8").tobytes()).digest() for own in self.held_out)).hexdigest()
 
     def of_member(self, number: int) -> tuple[TensorDataset, TensorDataset]:
         """Training and validation rows of a network, counted from 0."""

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mlcli.io.text import counted
-from mlcli.training.state import TrainingState
 
 # Trials that no search comes to.
 MANY = 100_000
 # Of the time left when the data is read, the share that checks and diagnosis may take.
-CHECKS = 0.25
+CHECKS = 0.1
 # Of the timeout, what is kept for writing the results: in seconds at most so many. More on a busy machine: a share of
 # the time that passed until the data was read, at most a share of the timeout.
 WRITING, MOST_WRITING = 0.04, 5.0
 OF_READING, MOST_BUSY = 0.5, 0.1
-# Share of the time left before the first trial that the start may take by the pace of its first epochs, so that other
-# trials and the ensemble have theirs; of the time left before it, what it takes at most; and how often it is tried.
-START, MOST_START, STARTS = 0.3, 0.5, 3
-# Share of the time left that another trial may take by its pace, until one is complete.
-OTHER = 0.6
-# Shares of a training's seconds between which its pace is judged: it is known then, and little is lost.
-JUDGED, SPENT = 0.1, 0.4
+# Share of the time left before the first trial that the networks of the start's configuration may take, so that another
+# trial has some; and the share of its epochs from which a network is worth its time.
+OWN, ENOUGH = 0.85, 0.6
+# Share of that time that the start takes where its networks do not fit, so that others have some.
+START = 0.3
+# While the start is trained, this share of the time left is kept, but it may take so many times the seconds that its
+# first steps promise.
+KEPT, SLACK = 0.5, 1.5
+# Where the time is short: epochs of the first trial beyond the start, and the share of the time left that a trial's are
+# planned for, by its first steps.
+FEWEST, MARGIN = 10, 0.9
+# Time kept for the ensemble, as a multiple of what its trials' trainings took; at most this share of the timeout.
+RESERVE, RESERVED = 1.05, 0.6
+# Times that a trial like the start would fit the time left, from which a trial's pace is not measured.
+PLENTY = 4
 
 
 @dataclass(frozen=True)
@@ -57,21 +63,13 @@ class Budget:
         return begun + self.timeout - max(busy, min(WRITING * self.timeout, MOST_WRITING))
 
 
-@dataclass(frozen=True)
-class TooSlow:
-    """Stops a training that would take longer, at the pace of its first epochs, than it may.
+def start_seconds(available: float, n_trainings: int, n_others: int, whole: float) -> float:
+    """That each training of the start may take, so that the other networks of its configuration fit the time as well.
 
-    epochs  : of the whole training
-    seconds : that it may take, from now on
+    available   : seconds left before the first trial
+    n_trainings : of the start's trial
+    n_others    : of other networks after it, those trained at the same time counted once
+    whole       : seconds of a training with all epochs, by its first steps
     """
-
-    epochs: int
-    seconds: float
-    began: float = field(default_factory=time.monotonic)
-
-    def should_stop(self, state: TrainingState) -> bool:
-        """After the first epoch, or a later one while little of the time is spent."""
-        spent = time.monotonic() - self.began
-        if not state.epoch or spent < JUDGED * self.seconds or (state.epoch > 1 and spent > SPENT * self.seconds):
-            return False
-        return spent / state.epoch * self.epochs > self.seconds
+    own = OWN * available / (n_trainings + n_others)
+    return own if own >= ENOUGH * whole else START * available / n_trainings

@@ -21,10 +21,12 @@ from mlcli.models.task import output_of
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
 from mlcli.runs.recorder import manifest_of
+from mlcli.search.budget import ENOUGH
+from mlcli.search.differences import find_difference
 from mlcli.search.objective import SearchContext, network_of, same_inputs, train_trial
 from mlcli.search.space import config_with
 from mlcli.search.storage import CachedNetwork, ModelCache
-from mlcli.search.trial import Trial, distinct_trials
+from mlcli.search.trial import Trial, best_trial, distinct_trials, start_trial
 from mlcli.training.callbacks import Callback
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.losses import build_loss
@@ -47,17 +49,28 @@ class EnsembleMember:
     values: dict[str, Any]
     seconds: float
 
+    def config_for(self, seconds: float) -> Config | None:
+        """The configuration with as many epochs as fit the time; None where these are too few."""
+        share = min(1.0, seconds / max(self.seconds, 1e-3))
+        if share == 1.0 or share < ENOUGH:
+            return self.config if share == 1.0 else None
+        training = self.config.training
+        fewer = training.model_copy(update={"epochs": max(1, int(share * training.epochs))})
+        return self.config.model_copy(update={"training": fewer})
+
 
 def plan_members(
     context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, count: int
 ) -> list[EnsembleMember]:
     """The best trial, then those that lower the loss of the mean most, with replacement (Caruana et al., 2004).
 
-    They are selected on the validation rows, among the best trials with the same inputs as the best. The first member
-    is the best trial's own network; of the others, those that are cached keep their numbers. Where no complete trial
-    is better than a start that the time cut, that one alone.
+    They are selected on the validation rows, among the best trials with the same inputs as the first. The first member
+    is its trial's own network; of the others, those that are cached keep their numbers. Of an ensemble the start is the
+    first, unless the best trial is better by more than chance. Where no complete trial is better than a start that the
+    time cut, that one alone.
     """
-    found = _candidates(context, trials, model_cache)
+    first = _first_trial(context, trials, model_cache, count)
+    found = _candidates(context, trials, model_cache, first) if first else []
     scores = [found[0][0].score] if found else []
     cut = [trial for trial in trials if trial.origin == "start" and trial.state == "pruned"]
     for trial in sorted(cut, key=lambda one: one.score or math.inf, reverse=higher_is_better(context.metric))[:1]:
@@ -87,9 +100,21 @@ def _member(context: SearchContext, trial: Trial, config: Config, number: int) -
 Candidate = tuple[Trial, Config, CachedNetwork | None]
 
 
-def _candidates(context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache) -> list[Candidate]:
-    """The best trial, and others of different architectures with its inputs whose networks are cached."""
-    ranked = [(trial, config_with(context.start, trial.values)) for trial in distinct_trials(trials, context.metric)]
+def _first_trial(context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, count: int) -> Trial | None:
+    """The best complete trial, or in an ensemble the start where the difference of the two may be chance."""
+    best, start = best_trial(trials, context.metric), start_trial(trials)
+    if best is None or start is None or count == 1:
+        return best
+    difference = find_difference(context, model_cache, trials, best)
+    return best if difference is None or difference.verdict in ("better", "undefined") else start
+
+
+def _candidates(
+    context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, first: Trial
+) -> list[Candidate]:
+    """The first trial, and the best of different architectures with its inputs whose networks are cached."""
+    best = [first, *(trial for trial in distinct_trials(trials, context.metric) if trial != first)]
+    ranked = [(trial, config_with(context.start, trial.values)) for trial in best]
     cached = [(trial, config, model_cache.get(trial.values)) for trial, config in ranked]
     return [one for one in cached if one is cached[0] or (one[2] and same_inputs(one[1], cached[0][1]))]
 
@@ -116,14 +141,24 @@ def train_members(
     rows: MemberRows,
     model_cache: ModelCache,
     callbacks: Sequence[Callback],
-    stopped: Callable[[], bool],
+    interrupted: Callable[[], bool],
+    seconds_left: Callable[[], float],
 ) -> None:
-    """Train the members that are not cached, in turn, until `stopped` returns True."""
+    """Train the members that are not cached, in turn, until `interrupted` returns True or the time is over.
+
+    The last may have fewer epochs.
+    """
+
+    def stopped() -> bool:
+        return interrupted() or seconds_left() <= 0
+
     for member in members:
         if stopped():
             return
         if model_cache.get(member.values) is None:
-            trial_run = train_trial(context, member.config, (), callbacks, stopped, rows.of_member(member.number))
+            if (config := member.config_for(seconds_left())) is None:
+                return
+            trial_run = train_trial(context, config, (), callbacks, stopped, rows.of_member(member.number))
             if trial_run.trained.stopped != "interrupted" and trial_run.trained.state.best_epoch:
                 model_cache.put(member.values, network_of(trial_run))
 

@@ -24,11 +24,13 @@ from mlcli.training.callbacks import Callback, StopRule, stop_rules
 from mlcli.training.context import TrainingContext
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs, gather_inputs, make_context, require_measurable
-from mlcli.training.loop import TrainedModel, new_state, outputs_of, train_model
+from mlcli.training.loop import TrainedModel, measure_step_time, new_state, outputs_of, train_model
 from mlcli.training.state import EpochRecord
 
 # Inputs of other features that are kept; each takes as much memory as the training rows.
 KEPT_INPUTS = 2
+# Seconds of steps by which the pace of a training is measured.
+MEASURED_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -171,22 +173,26 @@ def train_trial(
     callbacks: Sequence[Callback],
     interrupted: Callable[[], bool],
     rows: tuple[TensorDataset, TensorDataset] | None = None,
-    limits: Sequence[StopRule] = (),
 ) -> TrialRun:
     """Train a configuration; a pruning rule may stop it by comparison with earlier trials.
 
-    rows   : training and validation rows; None for the run's
-    limits : other rules that may prune it
+    rows : training and validation rows; None for the run's
     """
     inputs, arrays = search_context.inputs_for(config)
     context = make_context(config, inputs, rows or arrays)
     own = stop_rules(config.training)
     pruning = pruning_rules(search_context, config, earlier)
     started = time.perf_counter()
-    trained = train_model(context, new_state(context), callbacks, [*own, *pruning, *limits], interrupted)
+    trained = train_model(context, new_state(context), callbacks, [*own, *pruning], interrupted)
     ended_itself = any(rule.should_stop(trained.state) for rule in own)
     pruned = trained.stopped == "interrupted" or (trained.stopped == "early" and not ended_itself)
     return TrialRun(context, trained, inputs.task, pruned, time.perf_counter() - started)
+
+
+def seconds_per_epoch(search_context: SearchContext, config: Config) -> float:
+    """Of a training of a configuration, by some steps of a network that is discarded."""
+    context = make_context(config, *search_context.inputs_for(config))
+    return measure_step_time(context, MEASURED_SECONDS).epoch(context)
 
 
 def pruning_rules(search_context: SearchContext, config: Config, earlier: Sequence[Trial]) -> list[StopRule]:

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-from numpy.typing import ArrayLike
 
 from mlcli.config.loading.dump import (
     changes_of,
@@ -21,17 +19,14 @@ from mlcli.config.loading.dump import (
 )
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Space
-from mlcli.data.splitting import dependent_groups
-from mlcli.data.tables.types import Dataset
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.io.atomic import write_file, write_json
 from mlcli.io.text import counted
 from mlcli.metrics.catalog import beats, higher_is_better
-from mlcli.metrics.paired import ScoreDifference, compare_predictions
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.metrics.paired import ScoreDifference
 from mlcli.runs.folder import Run
+from mlcli.search.differences import find_difference
 from mlcli.search.ensemble import TrainedMembers, save_ensemble
-from mlcli.search.objective import SearchContext, reported_metric
 from mlcli.search.search import Search
 from mlcli.search.space import config_with, distributions, params_of
 from mlcli.search.storage import quiet
@@ -100,7 +95,7 @@ def write_results(folder: Path, search: Search, ensemble: TrainedMembers) -> Res
     results = Results(
         proposal=proposal,
         ensemble=SavedEnsemble(*save_ensemble(context, ensemble), len(ensemble)) if ensemble else None,
-        difference=find_difference(search),
+        difference=None if winner is None else find_difference(context, search.model_cache, trials, winner),
         n_rows=context.n_compared,
         best_so_far=best,
         importance=importance,
@@ -143,52 +138,6 @@ def describe_next(start: Config, config: Config, headline: str, causes: Mapping[
     head = [headline, *(f"Changed for {reason}." for reason in reasons)]
     comments = {one.key: f"was {show_setting(one.values[0])}" for one in differing_keys([start, config])}
     return write_document(head, commented_keys({"name": config.name, **changes_of(config)}, comments))
-
-
-def find_difference(search: Search) -> ScoreDifference | None:
-    """Of the best network to the start's, on the rows that trials are compared on; None where it is the start."""
-    context, model_cache, best = search.context, search.model_cache, best_trial(search.trials, search.context.metric)
-    folds, first = context.folds, start_trial(search.trials)
-    if first is None or first.state != "complete" or best is None or best.origin == "start":
-        return None
-    if folds is not None:
-        before, after = model_cache.get_fold_outputs(first.values), model_cache.get_fold_outputs(best.values)
-        if before is None or after is None:
-            return None
-        return _compare(
-            context, folds.task, folds.pooled_truth, folds.task.decode(after), folds.task.decode(before), folds.rows
-        )
-    start, network = model_cache.get(first.values), model_cache.get(best.values)
-    if start is None or network is None:
-        return None
-    return compare_outputs(context, config_with(context.start, best.values), network.valid, start.valid)
-
-
-def compare_outputs(
-    context: SearchContext, config: Config, outputs: ArrayLike, before: ArrayLike
-) -> ScoreDifference | None:
-    """Comparison with the start on the validation rows; None where only one of them gives probabilities.
-
-    config : whose raw outputs are compared with the start's
-    """
-    task, start = context.inputs_for(config)[0].task, context.inputs.task
-    if _has_probabilities(start) != _has_probabilities(task):
-        return None
-    valid = context.inputs.prepared.splits.valid
-    return _compare(context, start, start.truth(valid), task.decode(outputs), start.decode(before), valid)
-
-
-def _compare(
-    context: SearchContext, task: FittedTask, truth: np.ndarray, after: Predictions, before: Predictions, rows: Dataset
-) -> ScoreDifference:
-    """Paired comparison by the metric reported for the task."""
-    start, names = context.start, (reported_metric(task, context.metric),)
-    groups = dependent_groups(start.dataset.split, rows)
-    return compare_predictions(task, truth, after, before, names, start.evaluation.confidence, start.seed, groups)[0]
-
-
-def _has_probabilities(task: FittedTask) -> bool:
-    return isinstance(task, Classification) and task.has_probabilities
 
 
 def rank_keys(trials: Sequence[Trial], space: Space, metric: str) -> dict[str, float]:

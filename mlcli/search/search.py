@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,21 +16,26 @@ from mlcli.diagnosis.diagnose import diagnose, merge_patches
 from mlcli.diagnosis.evidence import TrainingEvidence, training_evidence
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import ConfigError, DataError, DivergedError, ResourceError
-from mlcli.search.budget import MOST_START, OTHER, START, STARTS, Budget, TooSlow
+from mlcli.search.budget import ENOUGH, Budget
 from mlcli.search.callbacks import Periodic, SearchCallback
-from mlcli.search.ensemble import plan_members
-from mlcli.search.objective import SearchContext, judge, judge_by_folds, network_of, plain_config, train_trial
+from mlcli.search.objective import (
+    SearchContext,
+    judge,
+    judge_by_folds,
+    network_of,
+    plain_config,
+    train_trial,
+)
 from mlcli.search.space import config_with, recipes
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import AskedTrial, Study
-from mlcli.search.trial import Origin, Trial, best_trial, distinct_trials, rank_trials
+from mlcli.search.timing import Timing, is_beyond_start
+from mlcli.search.trial import Origin, Trial, best_trial, distinct_trials, rank_trials, start_trial
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 
 # Sections that recommendations may change in a trial: rows and loss stay the same, so that scores are comparable.
 COMPARABLE = ("model.", "optimizer.", "training.")
-# Time kept for the ensemble, as a multiple of what its trials' trainings took; at most this share of the timeout.
-RESERVE, RESERVED = 1.1, 0.6
 # Seconds between two readings of the study during a training, of a folder and of a database.
 POLL_SECONDS, SHARED_SECONDS = 1.0, 10.0
 
@@ -58,9 +62,7 @@ def recommended_values(start: Config, findings: Sequence[Finding]) -> dict[str, 
 class Search:
     """One process's part of a search; `run` continues from the state of the study.
 
-    deadline : in seconds of the monotonic clock
     leads    : whether it tries the start and the recommendations; one of several processes does
-    spare    : whether this is time that the ensemble left
     trials   : those that have ended, in all processes, as last read from the study
     recipes  : values of networks of other kinds, tried once each before the sampler's proposals
     """
@@ -70,16 +72,12 @@ class Search:
     budget: Budget
     callbacks: Sequence[SearchCallback]
     model_cache: ModelCache
-    deadline: float = math.inf
+    timing: Timing
     leads: bool = True
     diagnose: Diagnose = diagnose_history
-    spare: bool = False
     trials: list[Trial] = field(init=False)
     recipes: tuple[dict[str, JsonValue], ...] = field(init=False)
-    _available: float = field(init=False, default=0.0)
-    _starts: int = field(init=False, default=0)
-    _kept_from_start: float = field(init=False, default=0.0)
-    _planned: tuple[int, list[Trial], float] = field(init=False, default=(-1, [], 0.0))
+    _tried_start: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.trials = self.study.trials()
@@ -94,9 +92,9 @@ class Search:
         """Run trials until the budget is spent or `interrupted` returns True."""
 
         def stopped() -> bool:
-            return interrupted() or self.seconds_left() <= self.reserve()
+            return interrupted() or self.timing.for_trials(self.trials) <= 0
 
-        self._available, self._planned = self._available or self.seconds_left(), (-1, [], 0.0)
+        self.timing.begin()
         for callback in self.callbacks:
             callback.on_search(self.trials, self.context.metric, self.budget)
         self.poll()
@@ -105,9 +103,11 @@ class Search:
                 if not self._awaits_others:
                     break
                 time.sleep(POLL_SECONDS)
+            elif is_beyond_start(self.trials) and self.timing.lacks_time(self.trials, ENOUGH):
+                break  # more networks of the ensemble are worth more
             elif (begun := self._begin_trial()) and not self._run_trial(*begun, stopped, interrupted):
                 break
-            self._kept_from_start = 0.0
+            self.timing.for_others = 0.0
             self.poll()
 
     @property
@@ -122,27 +122,19 @@ class Search:
         A start that an earlier command had too little time for is trained again as soon as there is enough.
         """
         tried = [trial for trial in self.trials if trial.origin == "start"]
-        if self._starts == STARTS or any(not trial.values and trial.state != "pruned" for trial in tried):
+        if self._tried_start or any(not trial.values and trial.state != "pruned" for trial in tried):
             return None
-        fewer = self.fewer_epochs
-        return None if fewer and any(trial.values == fewer for trial in tried) else fewer
+        whole, epochs = self.context.start.training.epochs, self.timing.start_epochs()
+        known = [int(trial.values.get("training.epochs", 0)) for trial in tried if trial.state == "complete"]
+        if epochs == whole:
+            return {}
+        return None if 2 * max(known, default=0) > epochs else {"training.epochs": epochs}
 
     @property
     def fewer_epochs(self) -> dict[str, JsonValue]:
-        """As many as a trial has time for, by the start's last training, where that is not all; else empty."""
-        tried, epochs = [trial for trial in self.trials if trial.origin == "start"], self.context.start.training.epochs
-        if not tried or tried[-1].epochs == 0 or any(one.state == "complete" and not one.values for one in tried):
-            return {}
-        seconds = START * self._available / self.context.n_trainings
-        in_time = seconds * tried[-1].epochs / max(tried[-1].seconds, 1e-3)
-        known = tried[-1].values.get("training.epochs", 0)
-        if in_time >= epochs:
-            return {}
-        return {"training.epochs": known if 2 * known > in_time else max(1, int(in_time))}
-
-    def seconds_left(self) -> float:
-        """Until the deadline."""
-        return self.deadline - time.monotonic()
+        """The start's, where the time did not allow all; else empty."""
+        start = start_trial(self.trials)
+        return dict(start.values) if start else {}
 
     def poll(self, patience: float | None = None) -> None:
         """Read the trials that have ended since, here or in other processes; patience as in `Study.trials`."""
@@ -158,45 +150,6 @@ class Search:
         """Poll during a training, which does not wait for a database that is away."""
         with suppress(ResourceError):
             self.poll(patience=0.0)
-
-    def reserve(self) -> float:
-        """Seconds kept for what comes later: for other trials while the start is trained, then for the ensemble.
-
-        None for the ensemble before a trial beyond the start is complete, so that one surely is.
-        """
-        if self.budget.timeout is None or self._kept_from_start:
-            return self._kept_from_start
-        n_trials, known, seconds = self._planned
-        if n_trials != len(self.trials):
-            best = distinct_trials(self.trials, self.context.metric) if self._is_beyond_start else []
-            if best != known or not best:
-                seconds = self._ensemble_seconds(self.budget.timeout) if best else 0.0
-            self._planned = len(self.trials), best, seconds
-        return self._planned[2]
-
-    @property
-    def _is_beyond_start(self) -> bool:
-        """Whether a trial other than the start is complete."""
-        return any(trial.state == "complete" and trial.origin != "start" for trial in self.trials)
-
-    def _limits(self, blank: Trial, config: Config) -> list[TooSlow]:
-        """What ends a trial early that there is no time for: the start, and others until one is complete."""
-        if self.budget.timeout is None or self._is_beyond_start or (blank.origin == "start" and blank.values):
-            return []
-        seconds = START * self._available if blank.origin == "start" else OTHER * self.seconds_left()
-        return [TooSlow(config.training.epochs, seconds / self.context.n_trainings)]
-
-    def _ensemble_seconds(self, timeout: float) -> float:
-        """That the networks of the ensemble still to be trained will take, by the trials that they are chosen from.
-
-        In the time that an ensemble left, another is trained whole or not at all: 0 where that would take longer.
-        """
-        members = plan_members(self.context, self.trials, self.model_cache, self.budget.ensemble)
-        missing = sum(one.seconds for one in members if not self.model_cache.holds(one.values))
-        needed = RESERVE * missing / self.budget.jobs
-        if self.spare:
-            return needed if needed <= self.seconds_left() else 0.0
-        return min(needed, RESERVED * timeout)
 
     def _begin_trial(self) -> tuple[Trial, AskedTrial] | None:
         """The next trial before its training; None where other processes came first."""
@@ -217,9 +170,15 @@ class Search:
             tried = sum(trial.origin == "start" for trial in self.trials)
             yield f"start {tried + 1}" if tried else "start", "start", values
         values, fewer = recommended_values(self.context.start, self.findings), self.fewer_epochs
+        others: list[tuple[str, Origin, dict[str, JsonValue]]] = [
+            (f"recipe {place}", "recipe", {**values, **fewer}) for place, values in enumerate(self.recipes)
+        ]
         if not values.keys() <= fewer.keys():
-            yield "remedy", "remedy", {**values, **fewer}
-        yield from ((f"recipe {place}", "recipe", {**values, **fewer}) for place, values in enumerate(self.recipes))
+            others.insert(0, ("remedy", "remedy", {**values, **fewer}))
+        if self.timing.lacks_time(self.trials, 1.0):
+            kind = self.context.start.model.name
+            others.sort(key=lambda one: one[2].get("model.name", kind) == kind)
+        yield from others
 
     def _run_trial(
         self, blank: Trial, asked: AskedTrial, stopped: Callable[[], bool], interrupted: Callable[[], bool]
@@ -228,8 +187,11 @@ class Search:
         trial: Trial | None
         with self.study.signs_of_life(asked):
             try:
-                config = config_with(self.context.start, blank.values)
-                trial = self._train(blank, config, stopped, interrupted)
+                if (fitting := self.timing.shorten(blank, self.trials)) is None:
+                    trial = replace(blank, state="pruned", reason="too slow for the time left")
+                else:
+                    config = config_with(self.context.start, fitting.values)
+                    trial = self._train(fitting, config, stopped, interrupted)
             except (ConfigError, DataError, ResourceError, MemoryError, RuntimeError) as error:
                 unchanged = blank.origin == "start" and not blank.values
                 if unchanged or not _is_the_trials_fault(error):
@@ -251,11 +213,11 @@ class Search:
         callbacks: list[Callback] = [*self.callbacks]
         if self.callbacks and (self.budget.jobs > 1 or self.study.shared):
             callbacks.append(Periodic(self._glance, SHARED_SECONDS if self.study.shared else POLL_SECONDS))
-        is_start, limits = blank.origin == "start", self._limits(blank, config)
-        if is_start and self.budget.timeout is not None:
-            self._starts, self._kept_from_start = self._starts + 1, MOST_START * self.seconds_left()
-        earlier = () if is_start else self.trials
-        trial_run = train_trial(self.context, config, earlier, callbacks, stopped, None, limits)
+        is_start = blank.origin == "start"
+        if is_start:
+            self._tried_start = True
+            self.timing.keep_for_others(config)
+        trial_run = train_trial(self.context, config, () if is_start else self.trials, callbacks, stopped)
         late = trial_run.trained.stopped == "interrupted"
         if late and (interrupted() or not trial_run.trained.state.best_epoch):
             return None

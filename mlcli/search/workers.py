@@ -37,6 +37,7 @@ from mlcli.search.objective import SearchContext
 from mlcli.search.search import Diagnose, Search, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
+from mlcli.search.timing import Timing
 from mlcli.training.context import set_threads
 
 Phase = Literal["search", "spare", "ensemble"]
@@ -83,7 +84,10 @@ def open_search(
 ) -> Search:
     """The search in a folder, with the trials that it has."""
     study = Study(folder, context.start, context.metric, worker)
-    return Search(context, study, budget, callbacks, ModelCache(folder / "kept"), deadline, worker == 0, diagnose)
+    cache = ModelCache(folder / "kept")
+    return Search(
+        context, study, budget, callbacks, cache, Timing(context, budget, cache, deadline), worker == 0, diagnose
+    )
 
 
 def search_and_train(search: Search, folder: Path, interruption: Interruption) -> TrainedMembers:
@@ -92,17 +96,17 @@ def search_and_train(search: Search, folder: Path, interruption: Interruption) -
     while True:
         n_trials = len(search.trials)
         search_in_parallel(search, folder, interruption)
-        if search.spare and len(search.trials) == n_trials:
+        if search.timing.spare and len(search.trials) == n_trials:
             return ensemble
         ensemble = train_ensemble(search, folder, interruption, ensemble)
         if not ensemble or search.budget.timeout is None:
             return ensemble
-        search.spare = True
+        search.timing.spare = True
 
 
 def search_in_parallel(search: Search, folder: Path, interruption: Interruption) -> None:
     """Search with budget.jobs processes; if one died, this one runs the trials that are left."""
-    with worker_pool(search, folder, "spare" if search.spare else "search", interruption):
+    with worker_pool(search, folder, "spare" if search.timing.spare else "search", interruption):
         search.run(interruption)
     search.study.settle_orphans()
     if search.budget.jobs > 1:
@@ -135,7 +139,7 @@ def run_task(search: Search, task: WorkerTask, interruption: Interruption) -> No
         return interruption() or abandoned.is_set()
 
     if task.phase != "ensemble":
-        search.spare = task.phase == "spare"
+        search.timing.spare = task.phase == "spare"
         search.run(interrupted)
     elif members := members_of(search):
         train_members_of_worker(search, members, task.worker, interrupted)
@@ -150,27 +154,25 @@ def train_members_of_worker(
     search: Search, members: Sequence[EnsembleMember], worker: int, interrupted: Callable[[], bool]
 ) -> None:
     """Train the members worker, worker + jobs, worker + 2 · jobs, … until the deadline."""
-
-    def stopped() -> bool:
-        return interrupted() or search.seconds_left() <= 0
-
     for callback in search.callbacks:
         callback.on_ensemble()
     own, rows = members[worker :: search.budget.jobs], member_rows(search.context, members[0].config)
-    train_members(search.context, own, rows, search.model_cache, search.callbacks, stopped)
+    train_members(
+        search.context, own, rows, search.model_cache, search.callbacks, interrupted, search.timing.seconds_left
+    )
 
 
 @contextmanager
 def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callable[[], bool]) -> Iterator[None]:
     """Run budget.jobs - 1 worker processes beside the block, and wait for them; polls the study meanwhile."""
-    if search.budget.jobs == 1 or search.seconds_left() < START_SECONDS:
+    if search.budget.jobs == 1 or search.timing.seconds_left() < START_SECONDS:
         yield
         return
     threads = max(1, usable_cores() // search.budget.jobs)
     set_threads(threads)
     config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
-    tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]
+    tasks = [WorkerTask(worker, phase, search.timing.deadline) for worker in range(1, search.budget.jobs)]
     variables = {THREADS: str(threads)}
     commands = [(_arguments(config, search.budget, task), variables) for task in tasks]
     with running(commands, grace=PATIENCE) as processes:

@@ -16,7 +16,7 @@ from mlcli.data.quality.checks import obtain_findings
 from mlcli.data.quality.sample import DataFinding
 from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset, SplitName
-from mlcli.errors import ConfigError, Problem, UsageError
+from mlcli.errors import ArtefactError, ConfigError, Problem, UsageError
 from mlcli.evaluation.baselines import (
     CONSTANTS,
     Baseline,
@@ -101,6 +101,11 @@ def evaluate(
     name, data = choose_split(prepared, split, reporter, out_of_fold=out_of_fold)
     rows = MemberRows.of(config, inputs) if out_of_fold and name == "valid" else None
     if rows is not None:
+        if bundle.facts.get("held_out") != rows.fingerprint:
+            raise ArtefactError(
+                f"{run}: its networks have other validation rows than this version of mlcli gives them, so that they "
+                "would be measured on rows that they were trained on; train it again, or evaluate it on test rows"
+            )
         data = rows.take(prepared)
         reporter.say(f"Each of the {len(data):,} rows is predicted by the network that was not trained on it")
     for text in tell_far_values(find_far_values(bundle.features, data), f"{name} rows: "):

@@ -65,14 +65,14 @@ class ImproveRequest:
     apply: Path | None = None
     begun: float = field(default_factory=time.monotonic)
 
-    def budget(self, config: ImproveConfig) -> Budget:
+    def budget(self, config: Config) -> Budget:
         """The search's budget; one trial, the start, without a search."""
         if not self.search:
             return Budget(trials=1)
-        timeout, trials = self.timeout or config.timeout, self.trials or config.trials
-        if timeout and not self.trials and config.trials == ImproveConfig().trials:  # the time named is used
+        timeout, trials = self.timeout or config.improve.timeout, self.trials or config.improve.trials
+        if timeout and not self.trials and config.improve.trials == ImproveConfig().trials:  # the time named is used
             trials = MANY
-        return Budget(trials, timeout, self.ensemble or config.ensemble, self.jobs)
+        return Budget(trials, timeout, self.ensemble or config.improve.ensemble or config.training.ensemble, self.jobs)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def improve(
     run      : is diagnosed where it was trained with this configuration; else the first trial is
     prepared : the data of this config, where step 1 has just been run
     """
-    budget = asked.budget(config.improve)
+    budget = asked.budget(config)
     inputs = gather_inputs(config, reporter, prepared)
     deadline = budget.deadline(asked.begun, ready=time.monotonic())
     context = build_search_context(config, inputs, search_space(config))
@@ -265,7 +265,7 @@ def join_search(config: Config, asked: ImproveRequest, task: WorkerTask, interru
     inputs = gather_inputs(config, Silent())
     search_context, folder = build_search_context(config, inputs, search_space(config)), search_folder(config, inputs)
     with interruption:
-        search = open_search(search_context, folder, asked.budget(config.improve), task.deadline, worker=task.worker)
+        search = open_search(search_context, folder, asked.budget(config), task.deadline, worker=task.worker)
         run_task(search, task, interruption)
 
 

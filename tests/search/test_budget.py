@@ -9,9 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from mlcli.search import search as search_module
+from mlcli.search import timing as timing_module
 from mlcli.search import workers
-from mlcli.search.budget import Budget, TooSlow
+from mlcli.search.budget import Budget, start_seconds
+from mlcli.search.ensemble import EnsembleMember
 from mlcli.search.search import Search
+from mlcli.search.timing import Timing
 from mlcli.search.trial import Trial
 
 
@@ -30,20 +33,19 @@ def test_trainings_end_in_time_to_write_the_results(timeout, ready, end):
 
 
 @pytest.mark.parametrize(
-    ("epoch", "spent", "stops"),
+    ("n_trainings", "n_others", "whole", "seconds"),
     [
-        (0, 5.0, False),  # no pace yet
-        (1, 0.9, False),  # too early to tell
-        (1, 1.1, True),
-        (1, 6.0, True),
-        (2, 1.9, False),  # fast enough
-        (2, 2.1, True),
-        (3, 4.1, False),  # too much is spent already
+        (1, 2, 20.0, 85 / 3),  # three networks of all epochs fit
+        (1, 2, 40.0, 85 / 3),  # of seven tenths of the epochs
+        (1, 2, 50.0, 30.0),  # they do not: as for any configuration
+        (1, 0, 80.0, 85.0),
+        (1, 0, 1000.0, 30.0),
+        (6, 0, 10.0, 85 / 6),  # five folds
+        (6, 4, 100.0, 5.0),
     ],
 )
-def test_a_training_is_stopped_early_whose_pace_is_too_slow(epoch, spent, stops):
-    rule = TooSlow(epochs=10, seconds=10.0, began=time.monotonic() - spent)
-    assert rule.should_stop(SimpleNamespace(epoch=epoch)) == stops
+def test_the_start_leaves_time_for_the_other_networks_of_its_configuration(n_trainings, n_others, whole, seconds):
+    assert start_seconds(100.0, n_trainings, n_others, whole) == pytest.approx(seconds)
 
 
 class Cache:
@@ -61,23 +63,31 @@ NOTHING = Cache(0)
 
 @pytest.fixture
 def make_search(monkeypatch):
-    """A search with so many seconds left; its ensemble's networks took 5 seconds each."""
+    """A search with so many seconds left; its ensemble's networks took 5 seconds each, and an epoch takes `pace`."""
 
     def plan(context, trials, model_cache, count):
         return [SimpleNamespace(seconds=5.0, values={"network": number}) for number in range(count)]
 
-    def make(budget, trials, cache=NOTHING, spare=False, left=100.0):
-        monkeypatch.setattr(search_module, "plan_members", plan)
-        monkeypatch.setattr(search_module, "recipes", lambda config: ())
-        start = SimpleNamespace(training=SimpleNamespace(epochs=40))
+    def make(budget, trials, cache=NOTHING, spare=False, left=100.0, own=1, pace=1.0):
+        monkeypatch.setattr(timing_module, "plan_members", plan)
+        monkeypatch.setattr(timing_module, "seconds_per_epoch", lambda context, config: pace)
+        monkeypatch.setattr(timing_module, "config_with", lambda start, values: start)
+        monkeypatch.setattr(search_module, "recipes", lambda config: RECIPES)
+        monkeypatch.setattr(search_module, "recommended_values", lambda start, findings: {})
+        training = SimpleNamespace(epochs=40, ensemble=own)
+        start = SimpleNamespace(training=training, model=SimpleNamespace(name="tabm"))
         context = SimpleNamespace(metric="loss", start=start, n_trainings=1)
-        study = SimpleNamespace(trials=lambda patience=None: trials, exhausted=False, n_running=0)
-        return Search(context, study, budget, (), cache, time.monotonic() + left, spare=spare)
+        study = SimpleNamespace(trials=lambda patience=None: trials, exhausted=False, n_running=0, findings=lambda: ())
+        timing = Timing(context, budget, cache, time.monotonic() + left, spare)
+        search = Search(context, study, budget, (), cache, timing)
+        search.run(lambda: True)
+        return search
 
     return make
 
 
-START = Trial(1, "start", {}, "complete", 0.5, seconds=4.0)
+RECIPES = ({"optimizer.name": "adamw"}, {"model.name": "mlp"})
+START = Trial(1, "start", {}, "complete", 0.5, epochs=40, seconds=4.0)
 OTHER = Trial(2, "search", {"model.hidden": [2]}, "complete", 0.4, seconds=6.0)
 PRUNED = Trial(2, "search", {"model.hidden": [3]}, "pruned", 0.9, seconds=1.0)
 
@@ -89,67 +99,100 @@ PRUNED = Trial(2, "search", {"model.hidden": [3]}, "pruned", 0.9, seconds=1.0)
         (Budget(9, 100.0), [START, OTHER], {}, 0.0),
         (Budget(9), [], {}, 0.0),
         (Budget(9, 200.0), [], {}, 0.0),
-        (Budget(9, 100.0, ensemble=3), [START, OTHER], {}, 1.1 * 10),
+        (Budget(9, 100.0, ensemble=3), [START, OTHER], {}, 1.05 * 10),
         (Budget(9, 100.0, ensemble=3), [START], {}, 0.0),  # one trial beyond the start is sure
         (Budget(9, 100.0, ensemble=3), [START, PRUNED], {}, 0.0),
-        (Budget(9, 100.0, ensemble=3, jobs=2), [START, OTHER], {}, 1.1 * 5),
+        (Budget(9, 100.0, ensemble=8), [START], {"own": 3}, 1.05 * 10),  # what the start's configuration would have
+        (Budget(9, 100.0, ensemble=8), [START, OTHER], {"own": 3}, 1.05 * 35),
+        (Budget(9, 10.0, ensemble=8), [START, OTHER], {"own": 3}, 1.05 * 10),
+        (Budget(9, 100.0, ensemble=3, jobs=2), [START, OTHER], {}, 1.05 * 5),
         (Budget(9, 100.0, ensemble=50), [START, OTHER], {}, 60.0),
-        (Budget(9, 100.0, ensemble=3), [START, OTHER], {"cache": Cache(0, 2)}, 1.1 * 5),
-        (Budget(9, 100.0, ensemble=3), [START, OTHER], {"spare": True, "left": 20.0}, 1.1 * 10),
+        (Budget(9, 100.0, ensemble=3), [START, OTHER], {"cache": Cache(0, 2)}, 1.05 * 5),
+        (Budget(9, 100.0, ensemble=3), [START, OTHER], {"spare": True, "left": 20.0}, 1.05 * 10),
         (Budget(9, 100.0, ensemble=3), [START, OTHER], {"spare": True, "left": 10.0}, 0.0),
     ],
 )
 def test_time_is_kept_for_what_the_ensemble_still_needs(make_search, budget, trials, options, seconds):
     search = make_search(budget, trials, **options)
-    search.run(lambda: True)
-    assert search.reserve() == pytest.approx(seconds, rel=1e-2)
+    assert search.timing.reserve(search.trials) == pytest.approx(seconds, rel=1e-2)
 
 
-CUT = replace(START, state="pruned", epochs=4)  # a second an epoch
-SHORT = replace(START, number=2, values={"training.epochs": 20}, epochs=20, seconds=20.0)
+CUT = replace(START, state="pruned", epochs=4)
+SHORT = replace(START, values={"training.epochs": 20}, epochs=20, seconds=20.0)
 
 
 @pytest.mark.parametrize(
-    ("timeout", "trials", "start", "epochs"),
+    ("timeout", "trials", "options", "start"),
     [
         (200.0, [], {}, {}),
-        (200.0, [START], None, {}),
-        (200.0, [replace(START, state="failed")], None, {}),
-        (200.0, [CUT], {"training.epochs": 30}, {"training.epochs": 30}),  # three tenths of 101 seconds
-        (200.0, [replace(CUT, seconds=400.0)], {"training.epochs": 1}, {"training.epochs": 1}),
-        (200.0, [CUT, SHORT], None, {"training.epochs": 20}),
-        (
-            200.0,
-            [CUT, replace(SHORT, values={"training.epochs": 9}, epochs=9, seconds=9.0)],
-            *[{"training.epochs": 30}] * 2,
-        ),
-        (200.0, [CUT, replace(SHORT, seconds=400.0)], None, {"training.epochs": 20}),
-        (200.0, [replace(CUT, epochs=8)], {}, {}),  # by an earlier command; now there is time for all 40
-        (200.0, [CUT, SHORT, replace(START, number=3)], None, {}),
-        (None, [CUT, SHORT], {}, {}),
+        (200.0, [], {"pace": 4.0}, {"training.epochs": 7}),  # three tenths of 101 seconds
+        (200.0, [], {"pace": 400.0}, {"training.epochs": 1}),
+        (200.0, [], {"own": 3}, {"training.epochs": 28}),  # so do three networks fit
+        (200.0, [], {"own": 2}, {}),
+        (200.0, [START], {"pace": 4.0}, None),
+        (200.0, [replace(START, state="failed")], {}, None),
+        (200.0, [CUT], {"pace": 4.0}, {"training.epochs": 7}),  # by an earlier command
+        (200.0, [SHORT], {"pace": 1.5}, {}),  # now there is time for all 40
+        (200.0, [SHORT], {"pace": 4.0}, None),
+        (200.0, [replace(SHORT, values={"training.epochs": 3})], {"pace": 4.0}, {"training.epochs": 7}),
+        (200.0, [SHORT, replace(START, number=3)], {}, None),
+        (None, [CUT, SHORT], {"pace": 4.0}, {}),
     ],
 )
-def test_a_start_that_takes_too_long_is_trained_with_fewer_epochs(make_search, timeout, trials, start, epochs):
-    search = make_search(Budget(9, timeout), trials, left=math.inf if timeout is None else 101.0)
-    search.run(lambda: True)
+def test_a_start_that_takes_too_long_is_trained_with_fewer_epochs(make_search, timeout, trials, options, start):
+    search = make_search(Budget(9, timeout, 8), trials, left=math.inf if timeout is None else 101.0, **options)
     assert search.start_values == start
-    assert search.fewer_epochs == epochs
     if start is not None:
         assert next(search._planned_trials())[1:] == ("start", start)
+
+
+SLOW = replace(START, seconds=40.0)
+EARLY = replace(SLOW, epochs=20, seconds=20.0)
+
+
+@pytest.mark.parametrize(
+    ("trials", "left", "epochs"),
+    [
+        ([SLOW], 100.0, 40),
+        ([SLOW], 30.0, 26),  # nine tenths of 30 seconds
+        ([SLOW], 5.0, 10),  # so few are tried once
+        ([EARLY], 30.0, 40),  # early stopping left half of the epochs
+        ([SLOW, OTHER], 30.0, 26),
+        ([SLOW, OTHER], 20.0, None),
+        ([START], 30.0, 40),
+    ],
+)
+def test_a_trial_has_the_epochs_that_there_is_time_for(make_search, trials, left, epochs):
+    search, blank = make_search(Budget(9, 100.0), trials, left=left), Trial(3, "search", {}, "failed")
+    found = search.timing.shorten(blank, trials)
+    assert (found and found.values.get("training.epochs", 40)) == epochs
+
+
+@pytest.mark.parametrize(("left", "order"), [(100.0, ["recipe 0", "recipe 1"]), (30.0, ["recipe 1", "recipe 0"])])
+def test_networks_of_another_kind_come_first_where_there_is_no_time_for_one_like_the_start(make_search, left, order):
+    search = make_search(Budget(9, 100.0), [SLOW], left=left)
+    assert [name for name, _, _ in search._planned_trials()] == order
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(12.0, 30), (10.0, 30), (8.0, 24), (5.9, None)])
+def test_the_last_network_of_an_ensemble_may_have_fewer_epochs(make_config, seconds, epochs):
+    member = EnsembleMember(make_config(), 1, {}, 10.0)
+    config = member.config_for(seconds)
+    assert (config and config.training.epochs) == epochs
 
 
 class Steps:
     """In place of trainings: trials and networks of the ensemble, round after round."""
 
     def __init__(self, monkeypatch, rounds):
-        self.trials, self.spare, self.rounds = [], False, iter(rounds)
+        self.trials, self.timing, self.rounds = [], SimpleNamespace(spare=False), iter(rounds)
         self.budget = Budget(9, 100.0, ensemble=3)
         self.was_spare, self.networks = [], 0
         monkeypatch.setattr(workers, "search_in_parallel", self.search)
         monkeypatch.setattr(workers, "train_ensemble", self.train)
 
     def search(self, search, folder, interruption):
-        self.was_spare.append(self.spare)
+        self.was_spare.append(self.timing.spare)
         n_trials, self.networks = next(self.rounds)
         self.trials += [START] * n_trials
 

@@ -1,5 +1,7 @@
 """Trials compared over folds, and by any metric."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -11,11 +13,12 @@ from mlcli.evaluation.cross_validation import Folds, measure_folds
 from mlcli.reporter import Silent
 from mlcli.search.budget import Budget
 from mlcli.search.callbacks import SearchCallback
-from mlcli.search.results import find_difference
+from mlcli.search.differences import find_difference
 from mlcli.search.search import Search
 from mlcli.search.space import search_space
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
+from mlcli.search.timing import Timing
 from mlcli.training.inputs import gather_inputs
 
 FOLDED = ("improve.folds=3", "training.epochs=6", "improve.space={optimizer.lr: {log: [3.0e-3, 0.1]}}")
@@ -28,7 +31,9 @@ def open_search(make_search_context, tmp_path):
     def opened(config, trials, *callbacks):
         search_context = make_search_context(config, search_space(config))
         study = Study(tmp_path / "search", config, search_context.metric)
-        return Search(search_context, study, Budget(trials), callbacks, ModelCache(tmp_path / "search/kept"))
+        budget, cache = Budget(trials), ModelCache(tmp_path / "search/kept")
+        timing = Timing(search_context, budget, cache, math.inf)
+        return Search(search_context, study, budget, callbacks, cache, timing)
 
     return opened
 
@@ -55,7 +60,7 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
     assert len(folds.truth) == search.context.n_compared == 160
     expected = log_loss(folds.truth, expit(outputs[:, 0].astype(float)))
     assert best.score == pytest.approx(expected, rel=1e-5)
-    difference = find_difference(search)
+    difference = find_difference(search.context, search.model_cache, trials, best)
     assert best.origin != "start"
     assert difference.value == pytest.approx(best.score - trials[0].score, rel=1e-4)
 

@@ -17,9 +17,10 @@ from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config
 from mlcli.config.sections.rows import SplitConfig
 from mlcli.diagnosis.checks import Checks
-from mlcli.errors import LockedError, UsageError
+from mlcli.errors import ArtefactError, LockedError, UsageError
 from mlcli.io.json import to_json
 from mlcli.io.signals import Interruption
+from mlcli.metrics.paired import ScoreDifference
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import latest_run
@@ -138,6 +139,9 @@ def test_an_ensemble_is_a_run_that_answers_as_its_networks_do_together(make_conf
     log_loss = next(score for score in measured if score.name == "log_loss")
     assert log_loss.value == pytest.approx(result.results.ensemble.score, rel=1e-4)
     assert f"mlcli evaluate {run}" in shown(result)
+    replace(bundle, facts={**bundle.facts, "held_out": "of other folds"}).save(run.model)
+    with pytest.raises(ArtefactError, match=r"small/001: its networks have other validation rows .* train it again"):
+        evaluate(run, "valid", (), (), Silent())
     with pytest.raises(UsageError, match=f"ensemble of {manifest.members} networks"):
         resume(run, (), Silent(), [], Interruption())
 
@@ -188,16 +192,15 @@ def test_networks_that_are_not_cached_are_trained_again(make_config):
 def test_a_search_ends_at_its_timeout(make_config, shown):
     config = make_config(*BAD_RATE, "training.epochs=100000")
     short = improve(config, trials=3, timeout=3.0)
-    start, again, *others = short.trials
-    assert (start.origin, start.state) == ("start", "pruned")
-    assert again.origin == "start"
-    if again.state != "complete":
+    start, *others = short.trials
+    assert start.origin == "start"
+    if start.state != "complete":
         pytest.skip("other work took so much of the three seconds that the epochs planned did not fit")
-    assert again.values == {"training.epochs": again.epochs}
-    assert {trial.values["training.epochs"] for trial in others} == {again.epochs}
-    assert short.before == again.score
+    assert start.values == {"training.epochs": start.epochs}
+    assert {trial.values["training.epochs"] <= start.epochs for trial in others} == {True}
+    assert short.before == start.score
     assert short.results.ensemble.members == 1
-    assert f"there was time for {again.epochs} of the 100000 epochs of each trial" in " ".join(shown(short).split())
+    assert f"there was time for {start.epochs} of the 100000 epochs of each trial" in " ".join(shown(short).split())
     config = make_config(*BAD_RATE, "improve.space={training.epochs: [90000, 100000]}", "optimizer.lr=0.03")
     late = improve(config, trials=3, timeout=1.5)
     start, *others = late.trials
@@ -205,7 +208,7 @@ def test_a_search_ends_at_its_timeout(make_config, shown):
     assert {(trial.state, trial.epochs < 90000) for trial in others if trial.origin == "search"} <= {("pruned", True)}
 
 
-def test_checks_take_a_quarter_of_the_time_left(make_config, monkeypatch):
+def test_checks_take_a_tenth_of_the_time_left(make_config, monkeypatch):
     seconds = []
 
     def checks(experiment):
@@ -215,7 +218,7 @@ def test_checks_take_a_quarter_of_the_time_left(make_config, monkeypatch):
     monkeypatch.setattr("mlcli.use_cases.improve.run_checks", checks)
     improve(make_config("training.epochs=1"), trials=1, timeout=400.0)
     improve(make_config("training.epochs=1"), trials=1)
-    assert seconds == [pytest.approx(99.0, abs=6.0), math.inf]
+    assert seconds == [pytest.approx(39.6, abs=2.4), math.inf]
 
 
 def test_a_start_that_the_time_cut_is_the_model_where_nothing_else_is(make_config, make_search_context, tmp_path):
@@ -234,9 +237,30 @@ def test_a_start_that_the_time_cut_is_the_model_where_nothing_else_is(make_confi
     )
 
 
-def test_networks_that_are_trained_stay_in_the_ensemble_where_the_best_trial_changes(
-    make_config, make_search_context, tmp_path
+def differs_by(low, high):
+    """In place of a comparison: a loss that is lower by about one."""
+    return lambda *_: ScoreDifference("log_loss", -1.0, low, high, higher_is_better=False)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "count", "first"),
+    [(-1.5, -0.5, 4, [4]), (-2.5, 0.5, 4, None), (-2.5, 0.5, 1, [4]), (None, None, 4, [4])],
+)
+def test_an_ensemble_begins_with_the_start_unless_the_best_trial_is_better_by_more_than_chance(
+    make_config, make_search_context, tmp_path, monkeypatch, low, high, count, first
 ):
+    monkeypatch.setattr("mlcli.search.ensemble.find_difference", differs_by(low, high))
+    context, cache = make_search_context(make_config()), ModelCache(tmp_path / "kept")
+    better = Trial(2, "search", {"model.hidden": [4]}, "complete", 0.4)
+    planned = plan_members(context, [Trial(1, "start", {}, "complete", 0.5), better], cache, count)
+    assert len(planned) == count
+    assert planned[0].values.get("model.hidden") == first
+
+
+def test_networks_that_are_trained_stay_in_the_ensemble_where_the_best_trial_changes(
+    make_config, make_search_context, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mlcli.search.ensemble.find_difference", differs_by(-1.5, -0.5))
     config = make_config("training.epochs=2")
     context, cache = make_search_context(config), ModelCache(tmp_path / "kept")
     for values in {}, {"model.hidden": [4]}:

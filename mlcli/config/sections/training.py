@@ -224,10 +224,11 @@ class ImproveConfig(Section):
         "Seconds that the whole command takes, with its checks and ensemble; without trials, as many are tried as fit. "
         "A trial that the end stops counts as pruned. Where it is too short for all epochs, trials have fewer.",
         "Set it to the time that you can wait.", example=600)
-    ensemble: Annotated[int, Field(ge=1, le=100)] = key(
-        1,
-        "Number of networks of the best trials whose mean prediction is saved as a run, mostly better than the best "
-        "network. 1 saves the best network.")
+    ensemble: Annotated[int, Field(ge=1, le=100)] | None = key(
+        None,
+        "Number of networks whose mean prediction is saved as a run, mostly better than the best network: of the best "
+        "trials, and of the configuration that the search began with unless another is better by more than chance. "
+        "1 saves the best network. null is training.ensemble.", example=8)
     metric: Literal["auto"] | Metric = key(
         "auto",
         "Metric by which trials are compared. auto: the one that early stopping monitors, by default the loss, or "
