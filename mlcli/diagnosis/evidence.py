@@ -91,11 +91,13 @@ class ForestFacts:
     rows      : (n,) their positions among the training rows, from 0
     truth     : (n, K) classes as ones and zeros, or (n, n_targets) standardised targets
     predicted : as truth, with probabilities for classes
+    alike     : (n,) the same number for rows with the same inputs
     """
 
     rows: np.ndarray
     truth: np.ndarray
     predicted: np.ndarray
+    alike: np.ndarray
 
     @property
     def skill(self) -> float:
@@ -123,6 +125,7 @@ class LabelFacts:
 
     error_rate  : of the most confident quarter of the predictions
     n_confident : rows of that quarter
+    n_distinct  : of them, rows with different inputs
     all_errors  : error rate of all predictions
     suspects    : their row numbers in the file, the most confident prediction first
     files       : the same as files of folders of images; empty for other sources
@@ -130,6 +133,7 @@ class LabelFacts:
 
     error_rate: float
     n_confident: int
+    n_distinct: int
     all_errors: float
     suspects: tuple[int, ...]
     files: tuple[str, ...] = ()
@@ -180,6 +184,8 @@ class ProbeResults:
     valid_deviation    : standard error of the loss on the validation rows; 0 where there are fewer than two
     worst_share        : share of the loss in the worst hundredth of the training rows, and of the validation rows
     linear, network    : skill on the validation rows of ridge regression and of the network
+    regularised        : validation loss of a training with what is recommended against overfitting; None where training
+                         and validation loss are close, or where it would take too long
     """
 
     rates: RateRange | None
@@ -195,6 +201,7 @@ class ProbeResults:
     worst_share: tuple[float, float] = (0.0, 0.0)
     linear: float = 0.0
     network: float = 0.0
+    regularised: float | None = None
 
 
 def untrained_evidence(context: TrainingContext, task: FittedTask) -> TrainingEvidence:

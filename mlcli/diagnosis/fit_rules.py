@@ -120,17 +120,23 @@ def worse_than_linear(evidence: TrainingEvidence) -> Finding | None:
 
 
 def overfitting(evidence: TrainingEvidence) -> Finding | None:
-    """Better on training rows than on others, or a validation loss that rises."""
+    """Better on training rows than on others, or a validation loss that rises, where regularising would help."""
     reason = generalisation_gap(evidence)
     if not reason:
         return None
+    if evidence.probes is not None and evidence.probes.regularised is not None:
+        reason += (
+            f"; trained with {regularise(evidence.config)[0][0]}, it is {evidence.probes.regularised:.4g} on these"
+        )
     return Finding("overfitting", "overfitting (high variance)", reason, *regularise(evidence.config))
 
 
 def generalisation_gap(evidence: TrainingEvidence) -> str:
-    """The model is worse on validation rows than on training rows."""
+    """The model is worse on validation rows than on training rows, and no worse once it is regularised."""
     losses, chance, train, valid = evidence.valid_losses, evidence.chance.uniform_loss, evidence.train, evidence.valid
     if not losses or not valid or overshooting(evidence) or is_underfitting(evidence):
+        return ""
+    if not _would_regularising_help(evidence):
         return ""
     gap, best = (valid["loss"] - train["loss"]) / chance, min(range(len(losses)), key=losses.__getitem__)
     deviation = evidence.probes.valid_deviation if evidence.probes is not None else 0.0
@@ -151,6 +157,12 @@ def generalisation_gap(evidence: TrainingEvidence) -> str:
             f"{losses[-1] * chance:.4g} in epoch {len(losses)}, while the training loss falls"
         )
     return ""
+
+
+def _would_regularising_help(evidence: TrainingEvidence) -> bool:
+    """Whether a regularised training has a lower validation loss; also where none was made."""
+    regularised = evidence.probes.regularised if evidence.probes is not None else None
+    return regularised is None or regularised < evidence.valid["loss"]
 
 
 def _is_ahead(evidence: TrainingEvidence) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
 from mlcli.data.folds import group_folds
 from mlcli.diagnosis.evidence import (
@@ -24,10 +25,12 @@ from mlcli.diagnosis.evidence import (
 )
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance, skill_of
 from mlcli.diagnosis.range_test import RateRange
+from mlcli.diagnosis.recommendations import regularise
+from mlcli.errors import ConfigError
 from mlcli.models.task import Classification, Regression
 from mlcli.training.context import TrainingContext
 from mlcli.training.datasets import TensorDataset
-from mlcli.training.loop import new_state, outputs_of, train_model
+from mlcli.training.loop import best_scores, new_state, outputs_of, train_model
 
 # Rows looked at for the columns, for the forest and for the network.
 COLUMN_SAMPLE, FOREST_SAMPLE, NETWORK_SAMPLE = 2000, 3000, 1024
@@ -84,6 +87,7 @@ def run_probes(
         worst_share=(share_of_worst(losses[0]), share_of_worst(losses[1])),
         linear=linear,
         network=network,
+        regularised=measure_regularised(experiment, evidence.history[-1].step) if has_gap else None,
     )
     return replace(evidence, probes=probes)
 
@@ -165,7 +169,7 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
     forest = RandomForestClassifier(**options) if classes else RandomForestRegressor(max_features=1 / 3, **options)
     labels = experiment.task.decode_targets(y) if classes else truth.squeeze()
     groups = None if experiment.groups is None else np.unique(experiment.groups[rows.numpy()], return_inverse=True)[1]
-    predicted = np.zeros(truth.shape)
+    predicted, alike = np.zeros(truth.shape), np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
     if groups is not None and groups.max() > 0:
         folds = group_folds(groups, min(FOREST_FOLDS, int(groups.max()) + 1), seed)
         for inside in (folds == fold for fold in range(int(folds.max()) + 1)):
@@ -174,12 +178,12 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
                 predicted[np.ix_(inside, forest.classes_)] = forest.predict_proba(x[inside])
             else:
                 predicted[inside] = forest.predict(x[inside]).reshape(-1, truth.shape[1])
-        return ForestFacts(rows.numpy(), truth, predicted)
+        return ForestFacts(rows.numpy(), truth, predicted, alike)
     forest.set_params(oob_score=True).fit(x, labels)
     if not classes:
-        return ForestFacts(rows.numpy(), truth, forest.oob_prediction_.reshape(truth.shape))
+        return ForestFacts(rows.numpy(), truth, forest.oob_prediction_.reshape(truth.shape), alike)
     predicted[:, forest.classes_] = forest.oob_decision_function_
-    return ForestFacts(rows.numpy(), truth, predicted)
+    return ForestFacts(rows.numpy(), truth, predicted, alike)
 
 
 def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray, files: Sequence[str] = ()) -> LabelFacts:
@@ -200,10 +204,11 @@ def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray, files: Sequence
     suspects = tuple(row_numbers[forest.rows[order[wrong[order]]]].tolist())
     n_confident = max(1, round(CONFIDENT * len(labels)))
     confident = np.argsort(-probabilities.max(axis=1), kind="stable")[:n_confident]
+    n_distinct = len(np.unique(forest.alike[confident]))
     error_rate = float((probabilities[confident].argmax(axis=1) != labels[confident]).mean())
     all_errors = float((probabilities.argmax(axis=1) != labels).mean())
     names = tuple(files[number - 1] for number in suspects) if files else ()
-    return LabelFacts(error_rate, n_confident, all_errors, suspects, names)
+    return LabelFacts(error_rate, n_confident, n_distinct, all_errors, suspects, names)
 
 
 def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFacts:
@@ -274,6 +279,25 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     rows = [TensorDataset(experiment.train.x[part], experiment.train.y[part]) for part in parts]
     losses = [_lowest_loss(experiment, config, part, min(steps, allowed)) for part in rows]
     return RowCurve(tuple(map(len, rows)), tuple(losses)) if all(map(math.isfinite, losses)) else None
+
+
+def measure_regularised(experiment: Experiment, steps: int) -> float | None:
+    """The validation loss of a training with what is recommended against overfitting.
+
+    steps : of the training in question, after which this one ends, too. None where they would take too long, or where
+    the recommendation does not suit the configuration.
+    """
+    try:
+        config = override_config(experiment.config, regularise(experiment.config)[1])
+    except ConfigError:
+        return None
+    context = experiment.context(config)
+    if affordable_steps(context, steps) < steps:
+        return None
+    state = new_state(context)
+    train_model(context, state, interrupted=lambda: experiment.late() or state.step >= steps)
+    scores = best_scores(context, state, context.valid)
+    return None if experiment.late() or not scores else scores["loss"]
 
 
 def _lowest_loss(experiment: Experiment, config: Config, rows: TensorDataset, steps: int) -> float:

@@ -19,7 +19,6 @@ VALID_SHARE = 0.2
 MAX_DROPOUT = 0.5
 # Weight decay that is tried first: as a part of the gradient, and apart from it (AdamW); and the most.
 DECAY, DECOUPLED_DECAY, MAX_DECAY = 0.003, 0.1, 1.0
-SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
@@ -191,15 +190,12 @@ def add_features() -> Recommendation:
 
 
 def correct_labels(config: Config) -> Recommendation:
-    """Correct the labels, then train less on wrong ones."""
-    advice, patch = ["review the suspect rows and correct their labels"], dict[str, JsonValue]()
-    if getattr(config.loss, "label_smoothing", None) == 0.0:
-        patch["loss.label_smoothing"] = SMOOTHING
-        advice.append(f"loss.label_smoothing: {SMOOTHING}, which limits the weight of a single label")
-    if config.training.early_stopping is None:
-        patch["training.early_stopping"] = {"metric": "loss", "patience": PATIENCE}
-        advice.append("training.early_stopping, before the network fits wrong labels")
-    return tuple(advice), patch
+    """Correct the labels; end before the network fits wrong ones."""
+    review = "review the suspect rows and correct their labels"
+    if config.training.early_stopping is not None:
+        return (review,), {}
+    advice = (review, "training.early_stopping, before the network fits wrong labels")
+    return advice, {"training.early_stopping": {"metric": "loss", "patience": PATIENCE}}
 
 
 def add_rows(config: Config) -> Recommendation:

@@ -134,7 +134,8 @@ def label_noise(evidence: TrainingEvidence) -> Finding | None:
     labels = evidence.probes.labels if evidence.probes is not None else None
     if labels is None or not labels.suspects or evidence.probes is None or evidence.probes.forest.skill <= NOISE_SKILL:
         return None
-    low, _ = wilson_interval(labels.error_rate, labels.n_confident, NOISE_CONFIDENCE)
+    # Where rows with the same inputs differ in their labels, the columns may not tell them apart.
+    low, _ = wilson_interval(labels.error_rate, labels.n_distinct, NOISE_CONFIDENCE)
     if low < NOISE or labels.all_errors > EVEN_ERRORS * labels.error_rate:
         return None
     names = labels.files or labels.suspects

@@ -31,7 +31,8 @@ NETWORK = NetworkFacts((0.1, 0.1), (), (), (), 0.8)
 
 
 def forest_of(truth, predicted):
-    return ForestFacts(np.arange(len(truth)), np.asarray(truth, float), np.asarray(predicted, float))
+    number = np.arange(len(truth))
+    return ForestFacts(number, np.asarray(truth, float), np.asarray(predicted, float), number)
 
 
 NUMBERS = forest_of([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])

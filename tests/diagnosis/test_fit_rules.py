@@ -48,6 +48,14 @@ def test_a_gap_is_overfitting_where_a_simpler_model_is_as_good(make_config, foun
     assert names(without_probes) == ["overfitting"]
 
 
+@pytest.mark.parametrize(("found", "regularised"), [(["overfitting"], 0.45), ([], 0.5), ([], 0.6)])
+def test_a_gap_is_overfitting_where_a_regularised_training_is_better(make_config, found, regularised):
+    evidence = probed(make_config(), losses=(0.1, 0.5), forest=BLIND, regularised=regularised)
+    assert names(evidence) == found
+    for finding in diagnose(evidence):
+        assert finding.evidence.endswith("; trained with optimizer.l2: 0.003, it is 0.45 on these")
+
+
 def test_a_validation_loss_that_rises_is_overfitting_however_good_the_network_is(make_config):
     assert names(probed(make_config(), MEMORISED, RISING, forest=BLIND, network=0.9)) == ["overfitting"]
 

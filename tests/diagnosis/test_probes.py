@@ -13,6 +13,7 @@ from mlcli.diagnosis.experiment import skill_of
 from mlcli.diagnosis.probes import (
     compare_with_linear,
     grow_forest,
+    measure_regularised,
     measure_rows,
     probe_columns,
     probe_network,
@@ -21,6 +22,7 @@ from mlcli.diagnosis.probes import (
     suspect_labels,
 )
 from mlcli.training.datasets import TensorDataset
+from mlcli.training.loop import new_state, train_model
 
 
 @pytest.mark.parametrize(
@@ -124,12 +126,15 @@ def test_wrong_labels_by_confident_learning():
     probabilities = np.stack([p, 1 - p], axis=1)
     usual = [p[labels == 0].mean(), (1 - p)[labels == 1].mean()]
     assert usual == pytest.approx([0.5, 0.7])
-    forest = ForestFacts(np.arange(8) + 10, np.eye(2)[labels], probabilities)
+    alike = np.array([0, 1, 2, 3, 4, 5, 6, 6])
+    forest = ForestFacts(np.arange(8) + 10, np.eye(2)[labels], probabilities, alike)
     facts = suspect_labels(forest, np.arange(1, 19))
     assert facts.suspects == (12, 15)  # rows 1 and 4 of the sample, which are 11 and 14 of the training rows, from 0
     assert suspect_labels(forest, np.arange(100, 1900, 100)).suspects == (1200, 1500)
     assert facts.all_errors == pytest.approx(2 / 8)  # rows 1 and 4; row 2 is undecided
-    assert facts.n_confident == 2
+    assert (facts.n_confident, facts.n_distinct) == (2, 2)
+    copies = replace(forest, alike=np.zeros(8, dtype=np.int64))
+    assert suspect_labels(copies, np.arange(1, 19)).n_distinct == 1
     assert facts.error_rate == pytest.approx(0.5)  # the most confident are rows 0, right, and 1, wrong
 
 
@@ -146,9 +151,18 @@ def test_the_learning_curve_over_rows(make_experiment):
     assert curve.losses[-1] < curve.losses[0]
 
 
+def test_the_validation_loss_with_weight_decay(make_experiment):
+    experiment = make_experiment("training.epochs=9", "optimizer={name: adam, lr: 0.01}")
+    decayed = make_experiment("training.epochs=4", "optimizer={name: adam, lr: 0.01, l2: 0.003}").context()
+    history = train_model(decayed, new_state(decayed)).state.history
+    loss = measure_regularised(experiment, history[-1].step)  # it ends with the step, not with the ninth epoch
+    assert loss == min(record.valid_loss for record in history)
+
+
 def test_a_learning_curve_that_would_take_too_long_is_left_out(make_experiment, monkeypatch):
     monkeypatch.setattr("mlcli.diagnosis.experiment.EFFORT", 1000)
     assert measure_rows(make_experiment(), steps=80) is None
+    assert measure_regularised(make_experiment(), steps=80) is None
 
 
 def test_what_only_tells_a_group_apart_has_no_skill(make_experiment):

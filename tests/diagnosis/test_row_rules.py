@@ -63,7 +63,7 @@ def test_the_ranking_of_a_class_is_the_share_of_pairs_in_order():
 
 
 @pytest.mark.parametrize(
-    ("named", "error_rate", "n_confident", "all_errors"),
+    ("named", "error_rate", "n_distinct", "all_errors"),
     [
         (True, 0.20, 300, 0.24),  # a fifth of the labels of classes that do not overlap
         (True, 0.15, 100, 0.20),
@@ -71,13 +71,13 @@ def test_the_ranking_of_a_class_is_the_share_of_pairs_in_order():
         (False, 0.09, 750, 0.18),
         (False, 0.16, 300, 0.36),  # grades of wines, and of diabetes
         (False, 0.02, 750, 0.02),
-        (False, 0.20, 10, 0.20),  # too few to be sure
+        (False, 0.20, 10, 0.20),  # too few to be sure, also where many rows are copies of few
     ],
 )
 def test_wrong_labels_are_as_frequent_among_confident_predictions(
-    make_config, named, error_rate, n_confident, all_errors
+    make_config, named, error_rate, n_distinct, all_errors
 ):
-    facts = LabelFacts(error_rate, n_confident, all_errors, (7, 3))
+    facts = LabelFacts(error_rate, 750, n_distinct, all_errors, (7, 3))
     evidence = probed(make_config(), counts=(60, 60), classes=("a", "b"), forest=LABELS, labels=facts)
     assert names(evidence) == ["label_noise"] * named
     for finding in diagnose(evidence):
@@ -85,7 +85,7 @@ def test_wrong_labels_are_as_frequent_among_confident_predictions(
 
 
 def test_suspects_of_folders_of_images_are_files(make_config):
-    facts = LabelFacts(0.2, 300, 0.24, (2, 1), ("dog/1.png", "cat/1.png"))
+    facts = LabelFacts(0.2, 300, 300, 0.24, (2, 1), ("dog/1.png", "cat/1.png"))
     (finding,) = diagnose(probed(make_config(), counts=(60, 60), classes=("a", "b"), forest=LABELS, labels=facts))
     assert "(suspects, files: dog/1.png, cat/1.png)" in finding.evidence
 

@@ -19,8 +19,8 @@ from tests.campaigns.diagnosis.trainings import run_case
 
 ROOT = Path(__file__).parents[3]
 PAGE, RESULTS = ROOT / "docs" / "diagnosis.md", ROOT / "build" / "diagnosis"
-SEEDS, HEALTHY_SEEDS = range(200, 201), range(200, 204)
-SETTING_SEEDS = range(5)
+SEEDS, HEALTHY_SEEDS = range(400, 401), range(400, 404)
+SETTING_SEEDS = range(3)
 
 
 def list_cases(tables, seeds, healthy_seeds):

@@ -71,8 +71,6 @@ SETTING_TABLES = {
     ),
     "sparse plane": FaultyTable(generated("sparse_uncorrelated", n_features=8)),
     "s curve": FaultyTable(generated("s_curve", noise=0.1), 500),
-}  # fmt: skip
-MEASURED_TABLES = {
     "waveform": FaultyTable(simulated.waveform, 900, 3, noisy=True),
     "twonorm": FaultyTable(simulated.twonorm, 500, 2, clear=True),
     "threenorm": FaultyTable(simulated.threenorm, 900, 2, noisy=True),
@@ -87,6 +85,21 @@ MEASURED_TABLES = {
     "wing": FaultyTable(simulated.wing, 600, noisy=True),
     "branin": FaultyTable(simulated.branin, 700),
     "bent": FaultyTable(simulated.bent, 800, noisy=True),
+}  # fmt: skip
+MEASURED_TABLES = {
+    "simplex": FaultyTable(simulated.simplex, 500, 4, clear=True),
+    "hypercube": FaultyTable(simulated.hypercube, 700, 8, clear=True),
+    "spirals": FaultyTable(simulated.spirals, 600, 2, curved=True, clear=True),
+    "parity": FaultyTable(simulated.parity, 900, 2, curved=True, clear=True),
+    "balance": FaultyTable(simulated.balance, 700, 2, clear=True),
+    "loans": FaultyTable(simulated.loans, 900, 2, noisy=True),
+    "votes": FaultyTable(simulated.votes, 600, 2, noisy=True),
+    "ishigami": FaultyTable(simulated.ishigami, 700),
+    "franke": FaultyTable(simulated.franke, 500, noisy=True),
+    "gramacy and lee": FaultyTable(simulated.gramacy_lee, 700),
+    "welch": FaultyTable(simulated.welch, 700, noisy=True),
+    "sobol g": FaultyTable(simulated.sobol_g, 600, curved=True),
+    "steel column": FaultyTable(simulated.steel_column, 500, noisy=True),
 }
 TABLES = SETTING_TABLES | MEASURED_TABLES
 

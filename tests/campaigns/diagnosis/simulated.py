@@ -2,7 +2,8 @@
 
 x : float64 (n, d); y : int64 (n,) classes from 0, or float64 (n,) numbers
 
-Classes are those of Breiman (1984: waveform, LED; 1996: twonorm, threenorm, ringnorm) and Thrun et al. (1991: MONK);
+Classes are those of Breiman (1984: waveform, LED; 1996: twonorm, threenorm, ringnorm), Thrun et al. (1991: MONK),
+Agrawal et al. (1993: loans), Siegler (1976: balance) and Leisch and Dimitriadou (mlbench: simplex, hypercube, spirals);
 numbers are functions on which simulations are tested (Surjanovic and Bingham, Virtual Library of Simulation
 Experiments), with noise where it is said.
 """
@@ -121,6 +122,101 @@ def bent(rng, n):
     x = rng.random((n, 5))
     height = 4 * (x[:, 0] - 2 + 8 * x[:, 1] - 8 * x[:, 1] ** 2) ** 2 + (3 - 4 * x[:, 1]) ** 2
     return x, noisy(rng, height + 16 * np.sqrt(x[:, 2] + 1) * (2 * x[:, 2] - 1) ** 2, 0.2)
+
+
+def simplex(rng, n):
+    """Normal distributions around the corners of a tetrahedron; they hardly overlap."""
+    y = rng.integers(0, 4, n)
+    return np.eye(4)[y] + rng.normal(0, 0.25, (n, 4)), y
+
+
+def hypercube(rng, n):
+    """Normal distributions around the corners of a cube."""
+    y = rng.integers(0, 8, n)
+    return (y[:, None] >> np.arange(3)) % 2 + rng.normal(0, 0.18, (n, 3)), y
+
+
+def spirals(rng, n):
+    """Two spirals of one turn, one within the other."""
+    y, turn = rng.integers(0, 2, n), rng.uniform(0.1, 1, n)
+    angle = 2 * np.pi * turn + np.pi * y
+    return np.column_stack([turn * np.cos(angle), turn * np.sin(angle)]) + rng.normal(0, 0.03, (n, 2)), y
+
+
+def parity(rng, n):
+    """Whether an even number of the first three of four columns is negative."""
+    x = rng.uniform(-1, 1, (n, 4))
+    return x, (x[:, :3].prod(axis=1) > 0).astype(np.int64)
+
+
+def balance(rng, n):
+    """Whether a beam with a weight on each side, at some distance, leans to the left."""
+    x = rng.integers(1, 6, (n, 4)).astype(np.float64)
+    return x, (x[:, 0] * x[:, 1] > x[:, 2] * x[:, 3]).astype(np.int64)
+
+
+def loans(rng, n):
+    """Applicants of group A have a middle income for their age; seven other columns say nothing more."""
+    salary, age = rng.uniform(20_000, 150_000, n), rng.integers(20, 81, n)
+    commission = np.where(salary >= 75_000, 0, rng.uniform(10_000, 75_000, n))
+    place = rng.integers(0, 9, n)
+    more = rng.integers(0, 5, n), rng.integers(1, 21, n), place, (place + 1) * rng.uniform(50_000, 150_000, n)
+    x = np.column_stack([salary, commission, age, *more, rng.integers(1, 31, n), rng.uniform(0, 500_000, n)])
+    low = np.select([age < 40, age < 60], [50_000, 75_000], 25_000)
+    return x, ((salary >= low) & (salary <= low + 50_000)).astype(np.int64)
+
+
+def votes(rng, n):
+    """Two parties by six votes, each by a chance of its own: 64 kinds of rows; the Bayes error is 19 %."""
+    y = rng.integers(0, 2, n)
+    chance = np.array([[0.8, 0.75, 0.7, 0.65, 0.6, 0.7], [0.3, 0.35, 0.3, 0.4, 0.4, 0.5]])
+    return (rng.random((n, 6)) < chance[y]).astype(np.float64), y
+
+
+def ishigami(rng, n):
+    """Sines of three angles, measured with noise of a tenth of their deviation."""
+    x = rng.uniform(-np.pi, np.pi, (n, 3))
+    return x, noisy(rng, np.sin(x[:, 0]) * (1 + 0.1 * x[:, 2] ** 4) + 7 * np.sin(x[:, 1]) ** 2, 0.1)
+
+
+def franke(rng, n):
+    """Two hills, a smaller one and a dip, measured with noise of three tenths of their deviation."""
+    x = rng.random((n, 2))
+    a, b = 9 * x.T
+    height = 0.75 * np.exp(-((a - 2) ** 2 + (b - 2) ** 2) / 4) + 0.75 * np.exp(-((a + 1) ** 2) / 49 - (b + 1) / 10)
+    height += 0.5 * np.exp(-((a - 7) ** 2 + (b - 3) ** 2) / 4) - 0.2 * np.exp(-((a - 4) ** 2) - (b - 7) ** 2)
+    return x, noisy(rng, height, 0.3)
+
+
+def gramacy_lee(rng, n):
+    """Four columns, the first of which makes a narrow wave, and two of chance; with noise."""
+    x = rng.random((n, 6))
+    wave = np.exp(np.sin((0.9 * (x[:, 0] + 0.48)) ** 10))
+    return x, wave + x[:, 1] * x[:, 2] + x[:, 3] + rng.normal(0, 0.05, n)
+
+
+def welch(rng, n):
+    """Twenty columns, of which six matter, measured with noise of a quarter of the deviation."""
+    x = rng.uniform(-0.5, 0.5, (n, 20))
+    small = [0, 0.05, 0.08, 0, 0, -0.03, 0.03, 0, -0.09, -0.01, -0.07, 0, 0, -0.04, 0.06, 0, -0.01, -0.03, 0, 0]
+    y = 5 * x[:, 11] / (1 + x[:, 0]) + 5 * (x[:, 3] - x[:, 19]) ** 2 + x[:, 4] + 40 * x[:, 18] ** 3 - 5 * x[:, 18]
+    return x, noisy(rng, y + 0.25 * x[:, 12] ** 2 + x @ np.array(small), 0.25)
+
+
+def sobol_g(rng, n):
+    """A product of bent lines of four columns, the first of which matters most."""
+    x, a = rng.random((n, 4)), np.array([0, 1, 4.5, 9])
+    return x, ((np.abs(4 * x - 2) + a) / (1 + a)).prod(axis=1)
+
+
+def steel_column(rng, n):
+    """How much more stress a column of steel bears than its load makes."""
+    mean = [400, 500_000, 600_000, 600_000, 300, 20, 300, 30, 210_000]
+    x = rng.normal(mean, [35, 50_000, 90_000, 90_000, 3, 2, 5, 10, 4_200], (n, 9))
+    strength, load, (width, depth, height, bent, modulus) = x[:, 0], x[:, 1:4].sum(axis=1), x[:, 4:].T
+    buckling = np.pi**2 * modulus * width * depth * height**2 / (2 * 7500**2)
+    stress = 1 / (2 * width * depth) + bent * buckling / (width * depth * height * (buckling - load))
+    return x, strength - load * stress
 
 
 def noisy(rng, y, share):

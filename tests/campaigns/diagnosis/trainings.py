@@ -37,11 +37,13 @@ def find_problems(config, trained=None):
 
 def test_error(context, trial):
     """Of the best weights on the test rows, as a share of that of the mean: squared error, or Brier's score."""
+    import torch
+
     from mlcli.training.loop import outputs_of
 
     inputs, task = context.inputs, trial.task
     rows = inputs.prepared.splits.test
-    found = task.decode(outputs_of(trial.context, inputs.features.transform(rows)))
+    found = task.decode(outputs_of(trial.context, torch.from_numpy(inputs.features.transform(rows))))
     return relative_error(found.values if found.probabilities is None else found.probabilities, task.truth(rows))
 
 
@@ -58,7 +60,7 @@ def reference_error(context):
     from sklearn.linear_model import LogisticRegression, RidgeCV
 
     inputs, splits = context.inputs, context.inputs.prepared.splits
-    x, asked = (inputs.features.transform(rows).numpy() for rows in (splits.train, splits.test))
+    x, asked = (inputs.features.transform(rows) for rows in (splits.train, splits.test))
     y, truth = (inputs.task.truth(rows).reshape(len(rows)) for rows in (splits.train, splits.test))
     if y.dtype.kind == "i":
         models = RandomForestClassifier(random_state=0), LogisticRegression(max_iter=1000)
