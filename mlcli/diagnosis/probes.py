@@ -295,7 +295,7 @@ def measure_regularised(experiment: Experiment, steps: int) -> float | None:
     if affordable_steps(context, steps) < steps:
         return None
     state = new_state(context)
-    train_model(context, state, interrupted=lambda: experiment.late() or state.step >= steps)
+    train_model(context, state, interrupted=lambda: experiment.late() or state.step > steps)
     scores = best_scores(context, state, context.valid)
     return None if experiment.late() or not scores else scores["loss"]
 
