@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,11 +16,10 @@ from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import dependent_groups, effective_seed, join_rows, split_rows, take_rows
 from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
 from mlcli.errors import DataError
-from mlcli.evaluation.out_of_fold import join_predictions
-from mlcli.evaluation.refit import Spread, announce, refit, spreads_of
+from mlcli.evaluation.held_out import join_predictions
+from mlcli.evaluation.refit import announce, refit
+from mlcli.evaluation.repeated import FoldScores, spreads_of
 from mlcli.features.fitted import fit_features
-from mlcli.io.json import named_to_json, strict_json
-from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
 from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask, Predictions
@@ -32,45 +30,6 @@ from mlcli.training.inputs import Inputs
 from mlcli.training.state import EpochRecord, TrainingState
 
 EVALUATION_FOLDS = "evaluation.folds"
-
-
-@dataclass(frozen=True)
-class FoldScores:
-    """Scores of networks that were each trained without a fold of the rows, and measured on it.
-
-    n_rows  : training and validation rows together, which the folds divide; by time, those that a fold holds out
-    n_folds : n_rows where each row is a fold of its own (leave one out)
-    repeats : how often the rows were split into folds
-    spreads : of the folds of all repeats; empty for leave one out, as most metrics need several rows
-    pooled  : of the predictions for all these rows in the first repeat, with intervals
-    curves  : the validation loss after each epoch, of each training
-    by      : "group" where every fold has whole groups, "time" where it is trained on earlier rows, else ""
-    """
-
-    n_rows: int
-    n_folds: int
-    repeats: int
-    spreads: tuple[Spread, ...]
-    pooled: tuple[Score, ...]
-    by: str = ""
-    curves: tuple[tuple[float | None, ...], ...] = ()
-
-    @property
-    def leaves_one_out(self) -> bool:
-        """Whether each row is a fold of its own."""
-        return self.n_folds == self.n_rows
-
-    def to_json(self) -> dict[str, Any]:
-        """The numbers, and the metrics by name."""
-        return {
-            "n_rows": self.n_rows,
-            "n_folds": self.n_folds,
-            "repeats": self.repeats,
-            "metrics": named_to_json(self.spreads),
-            "pooled": named_to_json(self.pooled),
-            "by": self.by,
-            "curves": strict_json(self.curves),
-        }
 
 
 def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> FoldScores | None:

@@ -14,10 +14,9 @@ from mlcli.config.sections.training import EvaluationConfig
 from mlcli.data.tables.types import SplitName
 from mlcli.errors import UsageError
 from mlcli.evaluation.baselines import Baseline
-from mlcli.evaluation.cross_validation import FoldScores
 from mlcli.evaluation.effects import Effects
 from mlcli.evaluation.importance import Importances
-from mlcli.evaluation.refit import SeedScores
+from mlcli.evaluation.repeated import FoldScores, SeedScores
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder, write_file, write_json
 from mlcli.io.json import fields_to_json, named_to_json

@@ -12,23 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.config.sections.config import Config, watched_metrics
-from mlcli.data.folds import split_folds
 from mlcli.data.prepare import Prepared
-from mlcli.data.splitting import effective_seed, join_rows, take_rows
-from mlcli.data.tables.types import Dataset, Images
+from mlcli.data.splitting import join_rows, take_rows
+from mlcli.data.tables.types import Dataset
+from mlcli.evaluation.held_out import held_out_rows, join_predictions
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
-from mlcli.models.task import Classification, FittedTask, Output, Predictions, output_of
+from mlcli.models.task import FittedTask, Output, Predictions, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs
 from mlcli.training.losses import build_loss
 
-ENSEMBLE = "training.ensemble"
 # At most so many seeds follow one another in evaluation.seeds.
 SEEDS_APART = 100
-# Splits whose validation rows are no random ones: every network has the same.
-FIXED = ("time", "given")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,7 @@ class MemberRows:
         """Arrays are the inputs' training arrays, if they exist already."""
         train, valid = arrays or inputs.training_arrays()
         whole = TensorDataset(torch.cat([train.x, valid.x]), torch.cat([train.y, valid.y]))
-        return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs))
+        return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs.prepared, inputs.task))
 
     @property
     def fingerprint(self) -> str | None:
@@ -148,34 +145,6 @@ def _networks_of(bundle: Bundle) -> tuple[FittedNetwork, ...]:
 def outputs_alone(model: FittedModel, x: Tensor) -> Tensor:
     """Raw outputs of rows, float32 (n, n_outputs): each the same to the bit, whatever the others are."""
     return torch.from_numpy(model.outputs(x.float().numpy()))
-
-
-def join_predictions(parts: Sequence[Predictions]) -> Predictions:
-    """Predictions for the rows of one part after another."""
-    probabilities = [own.probabilities for own in parts if own.probabilities is not None]
-    return Predictions(
-        np.concatenate([own.values for own in parts]),
-        np.concatenate(probabilities) if len(probabilities) == len(parts) else None,
-        np.concatenate([own.scores for own in parts]),
-    )
-
-
-def held_out_rows(config: Config, inputs: Inputs) -> tuple[np.ndarray, ...] | None:
-    """`MemberRows.held_out`: the run's validation rows, then folds of about as many training rows, in whole groups."""
-    train, valid, count = inputs.prepared.splits.train, inputs.prepared.splits.valid, config.training.ensemble
-    if count == 1 or config.dataset.split.by in FIXED or not len(valid):
-        return None
-    places, n_folds = np.arange(len(train) + len(valid)), round(len(train) / len(valid))
-    classes = inputs.task.truth(train) if isinstance(inputs.task, Classification) else None
-    groups = None if isinstance(train, Images) else train.groups
-    if groups is not None:
-        n_folds = min(n_folds, len(np.unique(groups)))
-    elif classes is not None:
-        n_folds = min(n_folds, int(np.bincount(classes).max()))
-    own, others, seed = places[len(train) :], places[: len(train)], effective_seed(config.dataset.split, config.seed)
-    if n_folds < 2:
-        return own, others
-    return (own, *split_folds(ENSEMBLE, len(train), n_folds, 1, seed, classes, groups)[0])[:count]
 
 
 def member_config(config: Config, number: int) -> Config:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
@@ -13,8 +11,7 @@ from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
 from mlcli.evaluation.calibration import calibrate
 from mlcli.evaluation.out_of_fold import MemberRows, member_config
-from mlcli.io.json import named_to_json
-from mlcli.metrics.catalog import Score
+from mlcli.evaluation.repeated import SeedScores, spreads_of
 from mlcli.metrics.measure import measure
 from mlcli.models.inference import FittedEnsemble, FittedNetwork
 from mlcli.models.task import output_of
@@ -28,55 +25,6 @@ from mlcli.training.loop import best_scores, new_state, outputs_of, train_model
 
 # Up to so many trainings each is announced; of more, every tenth part.
 MAX_ANNOUNCED = 20
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A metric over several trainings.
-
-    values : one per training; None where it is undefined
-    """
-
-    name: str
-    values: tuple[float | None, ...]
-    unit: str = ""
-
-    @property
-    def mean(self) -> float | None:
-        """Of the values that are defined."""
-        return statistics.fmean(self._defined) if self._defined else None
-
-    @property
-    def sd(self) -> float | None:
-        """Standard deviation (ddof 1) of the values that are defined; None for fewer than two."""
-        return statistics.stdev(self._defined) if len(self._defined) > 1 else None
-
-    @property
-    def _defined(self) -> list[float]:
-        return [value for value in self.values if value is not None]
-
-    def to_json(self) -> dict[str, Any]:
-        """All but the name."""
-        return {"mean": self.mean, "sd": self.sd, "values": list(self.values), "unit": self.unit}
-
-
-def spreads_of(trainings: Sequence[Sequence[Score]]) -> tuple[Spread, ...]:
-    """The spread of every metric; each training's scores are of the same metrics in the same order."""
-    return tuple(
-        Spread(own[0].name, tuple(score.value for score in own), own[0].unit) for own in zip(*trainings, strict=True)
-    )
-
-
-@dataclass(frozen=True)
-class SeedScores:
-    """Networks that differ by their seed alone, measured on the same rows; the first is the run's own."""
-
-    seeds: tuple[int, ...]
-    spreads: tuple[Spread, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The seeds, and the metrics by name."""
-        return {"seeds": list(self.seeds), "metrics": named_to_json(self.spreads)}
 
 
 def refit(

@@ -11,9 +11,8 @@ from mlcli.io.text import counted, show_number, show_signed
 from mlcli.metrics.catalog import CATALOG, Score
 
 if TYPE_CHECKING:
-    from mlcli.evaluation.cross_validation import FoldScores
     from mlcli.evaluation.evaluate import Evaluation
-    from mlcli.evaluation.refit import Spread
+    from mlcli.evaluation.repeated import FoldScores, Spread
     from mlcli.metrics.paired import ScoreDifference, Verdict
 
 # How one model is compared with another on the same rows: "the network is …".

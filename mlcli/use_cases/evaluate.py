@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,12 +26,10 @@ from mlcli.evaluation.baselines import (
     predict_baselines,
 )
 from mlcli.evaluation.certainty import NOTHING_ASKED, Certainty, cover, decide_threshold, with_evaluation
-from mlcli.evaluation.cross_validation import measure_folds
 from mlcli.evaluation.effects import measure_effects
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
+from mlcli.evaluation.held_out import held_out_rows, join_predictions
 from mlcli.evaluation.importance import PredictAt, measure_importance
-from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions
-from mlcli.evaluation.refit import measure_seeds
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
 from mlcli.metrics.probabilities import describe_weighting
@@ -46,7 +44,10 @@ from mlcli.runs.history import read_metrics
 from mlcli.runs.manifest import RunManifest
 from mlcli.runs.predictions import SavedPredictions, fingerprint_rows
 from mlcli.runs.rows import prepare_data_of
-from mlcli.training.inputs import Inputs
+
+if TYPE_CHECKING:
+    from mlcli.evaluation.out_of_fold import MemberRows
+    from mlcli.evaluation.repeated import FoldScores, SeedScores
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # Keys of `evaluation` that training uses.
@@ -96,10 +97,9 @@ def evaluate(
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_data_of(run, reporter)
-    inputs = Inputs(prepared, bundle.task, bundle.features)
-    out_of_fold = held_out_rows(config, inputs) is not None
+    out_of_fold = held_out_rows(config, prepared, bundle.task) is not None
     name, data = choose_split(prepared, split, reporter, out_of_fold=out_of_fold)
-    rows = MemberRows.of(config, inputs) if out_of_fold and name == "valid" else None
+    rows = _member_rows(config, prepared, bundle) if out_of_fold and name == "valid" else None
     if rows is not None:
         if bundle.facts.get("held_out") != rows.fingerprint:
             raise ArtefactError(
@@ -113,7 +113,7 @@ def evaluate(
     if (groups := dependent_groups(bundle.config.dataset.split, data)) is not None:
         reporter.say(f"Intervals resample whole groups: {len(np.unique(groups)):,} of them have the {len(data):,} rows")
     baselines = train_baselines(bundle, prepared, data, reporter, rows, name)
-    seeds, folds = measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
+    seeds, folds = _repeat_training(config, bundle, prepared, data, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     predictions = bundle.predict(data) if rows is None else rows.predict(bundle)
     predict_at = (lambda data, _: bundle.predict(data)) if rows is None else rows.predictor(bundle)
@@ -135,6 +135,27 @@ def evaluate(
             reporter.say(f"The model card of {run} is left as it is: another process trains the run")
     scores = measure(bundle.task, subject.truth, subject.predictions, [metric for metric, _ in asked])
     return EvaluateResult(run, subject.evaluation, find_misses(asked, scores), findings)
+
+
+# Trainings import torch, which takes longer than most evaluations need.
+def _member_rows(config: Config, prepared: Prepared, bundle: Bundle) -> MemberRows:
+    """The rows of each network of an ensemble."""
+    from mlcli.evaluation.out_of_fold import MemberRows
+    from mlcli.training.inputs import Inputs
+
+    return MemberRows.of(config, Inputs(prepared, bundle.task, bundle.features))
+
+
+def _repeat_training(
+    config: Config, bundle: Bundle, prepared: Prepared, data: Dataset, reporter: Reporter
+) -> tuple[SeedScores | None, FoldScores | None]:
+    """Scores of other seeds and of cross-validation, where evaluation.seeds and evaluation.folds ask for them."""
+    if config.evaluation.seeds == 1 and config.evaluation.folds is None:
+        return None, None
+    from mlcli.evaluation.cross_validation import measure_folds
+    from mlcli.evaluation.refit import measure_seeds
+
+    return measure_seeds(config, bundle, prepared, data, reporter), measure_folds(config, prepared, reporter)
 
 
 def evaluated_config(run: Run, sets: Sequence[str]) -> Config:

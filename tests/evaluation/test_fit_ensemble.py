@@ -14,7 +14,8 @@ from mlcli.config.sections.model import MlpConfig
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.splitting import join_rows, take_rows
 from mlcli.errors import UsageError
-from mlcli.evaluation.out_of_fold import MemberRows, held_out_rows, join_predictions, member_config
+from mlcli.evaluation.held_out import held_out_rows, join_predictions
+from mlcli.evaluation.out_of_fold import MemberRows, member_config
 from mlcli.evaluation.refit import refit
 from mlcli.features.state import layout_of_numbers
 from mlcli.io.signals import Interruption
@@ -61,7 +62,7 @@ def test_after_the_validation_rows_the_folds_are_those_of_scikit_learn(write, ta
     y = inputs.task.truth(inputs.prepared.splits.train)
     folds = [fold for _, fold in splitter(3, shuffle=True, random_state=3).split(np.zeros(90), y)]
     folds = [np.arange(90, 120), *folds[:2]]
-    found = held_out_rows(config, inputs)
+    found = held_out_rows(config, inputs.prepared, inputs.task)
     assert len(found) == 3
     assert all(np.array_equal(own, fold) for own, fold in zip(found, folds, strict=True))
 
@@ -70,7 +71,7 @@ def test_whole_groups_are_held_out(write):
     config, inputs = inputs_of(write("{test: 0, valid: 0.2, by: group, column: g}", ensemble=5))
     splits = inputs.prepared.splits
     groups = join_rows(splits.train, splits.valid).groups
-    held_out = held_out_rows(config, inputs)
+    held_out = held_out_rows(config, inputs.prepared, inputs.task)
     assert sorted(np.concatenate(held_out)) == list(range(120))
     assert sum(len(set(groups[own])) for own in held_out) == 15
 
@@ -109,7 +110,7 @@ def test_the_model_is_the_mean_of_networks_trained_by_themselves(write, mlcli, t
     assert isinstance(bundle.model, FittedEnsemble)
     config, inputs = inputs_of(path)
     rows = join_rows(inputs.prepared.splits.train, inputs.prepared.splits.valid)
-    held_out, own_rows = held_out_rows(config, inputs), MemberRows.of(config, inputs)
+    held_out, own_rows = held_out_rows(config, inputs.prepared, inputs.task), MemberRows.of(config, inputs)
     parts = [
         refit(member_config(config, number), inputs, "test", own_rows.of_member(number)).predict(rows)
         for number in range(4)

@@ -213,6 +213,25 @@ def test_the_threshold_is_marked_where_the_model_decides():
         assert (marker.get_xdata()[0], marker.get_ydata()[0]) == pytest.approx((false_positives, recall), abs=0.03)
 
 
+@pytest.mark.parametrize("digits", [1, 9])
+def test_roc_and_precision_recall_are_those_of_scikit_learn(digits):
+    from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+    truth, probabilities = scored(2, 80)
+    scores = probabilities.round(digits)  # with ties, and without
+    wrong, right, _ = roc_curve(truth, scores[:, 1], drop_intermediate=False)
+    precision, recall, _ = precision_recall_curve(truth, scores[:, 1])
+    for draw, (x, y), area in (
+        (draw_roc, (wrong, right), roc_auc_score(truth, scores[:, 1])),
+        (draw_precision_recall, (recall[::-1], precision[::-1]), average_precision_score(truth, scores[:, 1])),
+    ):
+        figure = draw(truth, scores, "ab")
+        (drawn,) = (line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == len(x))
+        assert drawn.get_xdata() == pytest.approx(x)
+        assert drawn.get_ydata() == pytest.approx(y)
+        assert f"{area:.3f}" in " ".join(texts(svg_text(figure)))
+
+
 def test_threshold_curves_are_those_of_scikit_learn():
     from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.io.text import shorten
+from mlcli.metrics.probabilities import rank_class
 from mlcli.reports.figures.style import (
     BELOW,
     BESIDE,
@@ -121,12 +122,10 @@ def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], thre
     truth : (n,) class indices    scores : (n, K), as `ranking_scores` gives them
     threshold : of two classes, the cut in use, marked on the curve
     """
-    from sklearn.metrics import roc_auc_score, roc_curve
-
     curves = []
     for positive, score, name in _one_vs_rest(truth, scores, classes):
-        x, y, cuts = roc_curve(positive, score)
-        curves.append(_Curve(name, x, y, cuts, float(roc_auc_score(positive, score))))
+        cuts, hits, misses = _count_above(positive, score)
+        curves.append(_Curve(name, misses / misses[-1], hits / hits[-1], cuts, _areas(positive, score)[0]))
     figure, axes = _curve_axes("ROC", "AUC", curves, classes, "Dashed: chance, AUC 0.5.")
     axes.set(xlabel="false positive rate", ylabel="true positive rate (recall)")
     if curves:
@@ -141,12 +140,11 @@ def draw_precision_recall(
     truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None
 ) -> Figure:
     """Precision against recall at every cut; arguments as for `draw_roc`."""
-    from sklearn.metrics import average_precision_score, precision_recall_curve
-
     curves, two = [], len(classes) == 2
     for positive, score, name in _one_vs_rest(truth, scores, classes):
-        y, x, cuts = precision_recall_curve(positive, score, drop_intermediate=True)
-        curves.append(_Curve(name, x, y, np.append(cuts, np.inf), float(average_precision_score(positive, score))))
+        cuts, hits, misses = _count_above(positive, score)
+        y = np.append(1.0, hits[1:] / (hits + misses)[1:])  # without rows, as scikit-learn has it
+        curves.append(_Curve(name, hits / hits[-1], y, cuts, _areas(positive, score)[1]))
     chance = f"Dashed: chance, the share of '{shorten(classes[1])}' rows." if two else ""
     figure, axes = _curve_axes("Precision-recall", "average precision", curves, classes, chance)
     axes.set(xlabel="recall", ylabel="precision")
@@ -156,6 +154,21 @@ def draw_precision_recall(
         _draw_curves(axes, curves)
         _mark_threshold(axes, curves, threshold, offset=(-8, -8))
     return figure
+
+
+def _count_above(positive: np.ndarray, score: np.ndarray) -> tuple[Floats, Floats, Floats]:
+    """Every cut from infinity down, and how many rows of the class, and others, have a score that is not below it."""
+    order = np.argsort(-score, kind="stable")
+    descending, hits = score[order], np.cumsum(positive[order])
+    last = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)  # of each score
+    found = hits[last].astype(np.float64)
+    return np.append(np.inf, descending[last]), np.append(0.0, found), np.append(0.0, last + 1 - found)
+
+
+def _areas(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
+    """ROC AUC and average precision."""
+    roc, precision = rank_class(positive, score).areas(np.ones((1, len(score)), dtype=np.int32))[:, 0].tolist()
+    return roc, precision
 
 
 def _one_vs_rest(
