@@ -152,6 +152,7 @@ def test_the_quantile_of_an_earlier_bundle_is_that_of_its_configuration(tmp_path
 IMPORTED = """
 import sys
 from pathlib import Path
+import mlcli.use_cases.evaluate
 from mlcli.runs.bundle import load_bundle
 load_bundle(Path(sys.argv[1]))
 print(*{"torch", "sklearn", "scipy", "pandas"} & set(sys.modules))
@@ -194,7 +195,7 @@ class TestSaveAndLoad:
         for name in ("bundle.json", "weights.safetensors", "MANIFEST.json"):
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
-    def test_loading_imports_neither_torch_nor_scikit_learn(self, tmp_path):
+    def test_loading_and_evaluating_import_neither_torch_nor_scikit_learn(self, tmp_path):
         sections = {"features": {"encode": "embedding"}, "model": {"norm": "batch"}}
         bundle_of(table("pass"), "classification", **sections).save(tmp_path)
         command = [sys.executable, "-c", IMPORTED, str(tmp_path)]
