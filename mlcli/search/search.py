@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -62,6 +63,7 @@ def recommended_values(start: Config, findings: Sequence[Finding]) -> dict[str, 
 class Search:
     """One process's part of a search; `run` continues from the state of the study.
 
+    deadline : of `timing`
     leads    : whether it tries the start and the recommendations; one of several processes does
     trials   : those that have ended, in all processes, as last read from the study
     recipes  : values of networks of other kinds, tried once each before the sampler's proposals
@@ -72,14 +74,16 @@ class Search:
     budget: Budget
     callbacks: Sequence[SearchCallback]
     model_cache: ModelCache
-    timing: Timing
+    deadline: float = math.inf
     leads: bool = True
     diagnose: Diagnose = diagnose_history
+    timing: Timing = field(init=False)
     trials: list[Trial] = field(init=False)
     recipes: tuple[dict[str, JsonValue], ...] = field(init=False)
     _tried_start: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        self.timing = Timing(self.context, self.budget, self.model_cache, self.deadline)
         self.trials = self.study.trials()
         self.recipes = recipes(self.context.start)
 
@@ -92,7 +96,7 @@ class Search:
         """Run trials until the budget is spent or `interrupted` returns True."""
 
         def stopped() -> bool:
-            return interrupted() or self.timing.for_trials(self.trials) <= 0
+            return interrupted() or self.timing.is_over(self.trials)
 
         self.timing.begin()
         for callback in self.callbacks:

@@ -34,9 +34,9 @@ class Timing:
     budget: Budget
     model_cache: ModelCache
     deadline: float
-    spare: bool = False
-    for_others: float = 0.0
-    available: float = 0.0
+    spare: bool = field(init=False, default=False)
+    for_others: float = field(init=False, default=0.0)
+    available: float = field(init=False, default=0.0)
     _pace: float | None = field(init=False, default=None)
     _kept: tuple[int, object, float] = field(init=False, default=(-1, None, 0.0))
 
@@ -63,6 +63,13 @@ class Timing:
     def for_trials(self, trials: Sequence[Trial]) -> float:
         """Seconds left for trials."""
         return self.seconds_left() - self.reserve(trials)
+
+    def is_over(self, trials: Sequence[Trial]) -> bool:
+        """Whether trials end; the first beyond the start may take of the time that the last network can do without."""
+        start, extra = start_trial(trials), 0.0
+        if start is not None and start.state == "complete" and not is_beyond_start(trials) and self._n_own > 1:
+            extra = (1 - ENOUGH) * start.seconds / self.context.n_trainings
+        return self.for_trials(trials) + extra <= 0
 
     def lacks_time(self, trials: Sequence[Trial], share: float) -> bool:
         """Whether another trial like the start, or this share of it, would take longer than is left for trials."""

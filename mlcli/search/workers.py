@@ -37,7 +37,6 @@ from mlcli.search.objective import SearchContext
 from mlcli.search.search import Diagnose, Search, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
-from mlcli.search.timing import Timing
 from mlcli.training.context import set_threads
 
 Phase = Literal["search", "spare", "ensemble"]
@@ -84,10 +83,7 @@ def open_search(
 ) -> Search:
     """The search in a folder, with the trials that it has."""
     study = Study(folder, context.start, context.metric, worker)
-    cache = ModelCache(folder / "kept")
-    return Search(
-        context, study, budget, callbacks, cache, Timing(context, budget, cache, deadline), worker == 0, diagnose
-    )
+    return Search(context, study, budget, callbacks, ModelCache(folder / "kept"), deadline, worker == 0, diagnose)
 
 
 def search_and_train(search: Search, folder: Path, interruption: Interruption) -> TrainedMembers:
@@ -172,7 +168,7 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
     set_threads(threads)
     config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
-    tasks = [WorkerTask(worker, phase, search.timing.deadline) for worker in range(1, search.budget.jobs)]
+    tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]
     variables = {THREADS: str(threads)}
     commands = [(_arguments(config, search.budget, task), variables) for task in tasks]
     with running(commands, grace=PATIENCE) as processes:

@@ -14,7 +14,6 @@ from mlcli.search import workers
 from mlcli.search.budget import Budget, start_seconds
 from mlcli.search.ensemble import EnsembleMember
 from mlcli.search.search import Search
-from mlcli.search.timing import Timing
 from mlcli.search.trial import Trial
 
 
@@ -78,8 +77,8 @@ def make_search(monkeypatch):
         start = SimpleNamespace(training=training, model=SimpleNamespace(name="tabm"))
         context = SimpleNamespace(metric="loss", start=start, n_trainings=1)
         study = SimpleNamespace(trials=lambda patience=None: trials, exhausted=False, n_running=0, findings=lambda: ())
-        timing = Timing(context, budget, cache, time.monotonic() + left, spare)
-        search = Search(context, study, budget, (), cache, timing)
+        search = Search(context, study, budget, (), cache, time.monotonic() + left)
+        search.timing.spare = spare
         search.run(lambda: True)
         return search
 
@@ -166,6 +165,23 @@ def test_a_trial_has_the_epochs_that_there_is_time_for(make_search, trials, left
     search, blank = make_search(Budget(9, 100.0), trials, left=left), Trial(3, "search", {}, "failed")
     found = search.timing.shorten(blank, trials)
     assert (found and found.values.get("training.epochs", 40)) == epochs
+
+
+@pytest.mark.parametrize(
+    ("trials", "own", "left", "over"),
+    [
+        ([SLOW], 3, 11.0, False),  # 10.5 seconds are kept for two networks
+        ([SLOW], 3, -5.0, False),  # the last of them may lose 16 of its 40 seconds
+        ([SLOW], 3, -6.0, True),
+        ([SLOW], 1, 1.0, False),
+        ([SLOW], 1, -1.0, True),
+        ([SLOW, OTHER], 3, 36.0, True),
+        ([SLOW, OTHER], 3, 37.0, False),
+    ],
+)
+def test_the_first_trial_beyond_the_start_may_shorten_the_last_network(make_search, trials, own, left, over):
+    search = make_search(Budget(9, 100.0, ensemble=8), trials, own=own, left=left)
+    assert search.timing.is_over(trials) == over
 
 
 @pytest.mark.parametrize(("left", "order"), [(100.0, ["recipe 0", "recipe 1"]), (30.0, ["recipe 1", "recipe 0"])])

@@ -1,7 +1,5 @@
 """Trials compared over folds, and by any metric."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -18,7 +16,6 @@ from mlcli.search.search import Search
 from mlcli.search.space import search_space
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
-from mlcli.search.timing import Timing
 from mlcli.training.inputs import gather_inputs
 
 FOLDED = ("improve.folds=3", "training.epochs=6", "improve.space={optimizer.lr: {log: [3.0e-3, 0.1]}}")
@@ -31,9 +28,7 @@ def open_search(make_search_context, tmp_path):
     def opened(config, trials, *callbacks):
         search_context = make_search_context(config, search_space(config))
         study = Study(tmp_path / "search", config, search_context.metric)
-        budget, cache = Budget(trials), ModelCache(tmp_path / "search/kept")
-        timing = Timing(search_context, budget, cache, math.inf)
-        return Search(search_context, study, budget, callbacks, cache, timing)
+        return Search(search_context, study, Budget(trials), callbacks, ModelCache(tmp_path / "search/kept"))
 
     return opened
 

@@ -17,7 +17,6 @@ from mlcli.search.search import Search, recommended_values
 from mlcli.search.space import search_space
 from mlcli.search.storage import JOURNAL, ModelCache
 from mlcli.search.study import Study
-from mlcli.search.timing import Timing
 from mlcli.search.trial import Trial, best_trial, rank_trials
 
 QUICK = ("training.epochs=4", "improve.space={optimizer.lr: {log: [1.0e-3, 0.3]}, model.dropout: [0.0, 0.5]}")
@@ -63,8 +62,9 @@ def search(make_search_context, tmp_path):
         context = contexts.setdefault(config.fingerprint(), make_search_context(config, search_space(config)))
         study, budget = Study(tmp_path / folder, config, context.metric), Budget(trials, timeout)
         model_cache = ModelCache(tmp_path / folder / "kept")
-        timing = Timing(context, budget, model_cache, budget.deadline(time.monotonic(), time.monotonic()))
-        opened = Search(context, study, budget, callbacks, model_cache, timing)
+        opened = Search(
+            context, study, budget, callbacks, model_cache, budget.deadline(time.monotonic(), time.monotonic())
+        )
         opened.run(interrupted)
         return opened
 
