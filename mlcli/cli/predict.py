@@ -56,6 +56,7 @@ def predict(
         from mlcli.runs.bundle_manifest import read_bundle_manifest, read_prediction_input
 
         bundle, found = read_bundle_manifest(folder), open_run(folder.parent) if is_run(folder.parent) else None
+        session.screen.say(f"Model: {found or bundle.folder}")
         given = None if source is None else read_prediction_input(bundle, source, input_format)
         from mlcli.terminal.results import show_predictions
         from mlcli.use_cases.predict import PredictRequest

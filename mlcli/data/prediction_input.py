@@ -33,7 +33,7 @@ from mlcli.errors import DataError, UsageError
 from mlcli.io.disk import resource_errors
 from mlcli.io.memory import require_memory
 from mlcli.io.paths import find_path
-from mlcli.io.text import some_of, suggestion
+from mlcli.io.text import nearest, some_of, suggestion
 
 Format = Literal["csv", "parquet", "jsonl", "npz", "excel"]
 
@@ -45,7 +45,7 @@ SUFFIXES: Mapping[str, Format] = {
     **dict.fromkeys(excel.SUFFIXES, "excel"),
 }
 _FORMATS = get_args(Format)
-_LISTED = 5
+_LISTED, MOST_NAMED = 5, 12
 # Measured: what predicting takes, as a share of what preparing such a file takes.
 SHARE = 0.3
 
@@ -249,10 +249,12 @@ def _require(raw: Rows, schema: Schema) -> None:
     needed, given = (dict.fromkeys(names) for names in ((one.name for one in schema.columns), raw.frame.columns))
     if missing := [name for name in needed if name not in given]:
         spare = [name for name in given if name not in needed]
-        parts = [*(f"{name!r} ({suggestion(name, spare)})" for name in missing[:_LISTED]), *missing[_LISTED:]]
+        near = {name: nearest(name, spare) for name in missing[:_LISTED]}
+        parts = [f"{name!r} (did you mean {near[name]!r}?)" if near.get(name) else f"{name!r}" for name in missing]
         raise DataError(
             f"{raw.origin.label}: {len(missing)} of the {len(needed)} columns the model needs are missing: "
-            f"{some_of(parts, _LISTED)}; add or rename them"
+            f"{some_of(parts, _LISTED)}; add or rename them, or name another model with --run (the file has: "
+            f"{some_of(list(given), MOST_NAMED)})"
         )
 
 

@@ -14,7 +14,7 @@ from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
 from mlcli.models.task import Classification, FittedTask, MeasuredAs, Regression
 
 Scorer = Callable[[ArrayLike, ArrayLike], dict[str, float]]
-# The metrics measured after every epoch; the first is the one that the loss stands for.
+# The metrics measured after every epoch, with the one that a model is judged by; the first is what the loss stands for.
 QUICK: dict[MeasuredAs, tuple[Metric, ...]] = {
     "classification": ("accuracy",),
     "regression": ("rmse", "mae", "r2"),
@@ -26,12 +26,13 @@ REDUCED = ("accuracy", "rmse", "mae", "r2")
 
 
 def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
-    """(outputs, encoded targets) of all rows → the QUICK metrics and the watched ones, in the order of step 4.
+    """(outputs, encoded targets) of all rows → QUICK, the headline and what is watched, in the order of step 4.
 
     An undefined one is left out.
     """
-    quick, places = QUICK[task.measured_as], {name: at for at, name in enumerate(metric_names(task, "auto"))}
-    others = tuple(dict.fromkeys(name for name in watched if name != "loss" and name not in quick))
+    quick, names = QUICK[task.measured_as], metric_names(task, "auto")
+    places = {name: at for at, name in enumerate(names)}
+    others = tuple(dict.fromkeys(name for name in (names[0], *watched) if name != "loss" and name not in quick))
 
     def score(outputs: ArrayLike, y: ArrayLike) -> dict[str, float]:
         if not set(quick) <= set(REDUCED) or (isinstance(task, Regression) and task.transforms):

@@ -108,7 +108,6 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     run : the one that the bundle belongs to, when it has one
     """
     where, model = outline.folder, str(run or outline.folder)
-    reporter.say(f"Model: {model}")
     bundle = _with_threshold(load_weights(outline), request.threshold, reporter)
     check_level(request.interval)
     if request.explain is not None and request.explain < 1:
