@@ -208,6 +208,19 @@ def test_a_search_ends_at_its_timeout(make_config, shown):
     assert {(trial.state, trial.epochs < 90000) for trial in others if trial.origin == "search"} <= {("pruned", True)}
 
 
+@pytest.mark.parametrize(
+    ("sets", "asked", "networks"),
+    [
+        ((), None, 1),
+        (("training.ensemble=3",), None, 3),
+        (("training.ensemble=3", "improve.ensemble=1"), None, 1),
+        (("training.ensemble=3", "improve.ensemble=1"), 2, 2),
+    ],
+)
+def test_an_ensemble_has_as_many_networks_as_the_configuration(make_config, sets, asked, networks):
+    assert ImproveRequest(ensemble=asked).budget(make_config(*sets)).ensemble == networks
+
+
 def test_checks_take_a_tenth_of_the_time_left(make_config, monkeypatch):
     seconds = []
 
