@@ -146,7 +146,7 @@ class Model:
         """Classes as indices or numbers, probabilities, and raw outputs; rows, warnings and errors as `predict` has."""
         bundle = self._bundle
         given = take_prediction_input(bundle.features.schema, bundle.config.dataset, rows)
-        return predict_rows(bundle, given, Warner())[0]
+        return predict_rows(bundle, given, Warner())
 
     def rename_classes(self, names: Sequence[str]) -> None:
         """Call the classes otherwise, in their order."""

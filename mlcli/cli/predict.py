@@ -53,11 +53,16 @@ def predict(
         from mlcli.runs.folder import find_bundle, is_run, open_run
 
         folder = find_bundle(run)
-        from mlcli.runs.bundle_manifest import read_bundle_manifest, read_prediction_input
+        from mlcli.runs.bundle_manifest import prediction_portions, read_bundle_manifest, read_prediction_input
 
         bundle, found = read_bundle_manifest(folder), open_run(folder.parent) if is_run(folder.parent) else None
         session.screen.say(f"Model: {found or bundle.folder}")
-        given = None if source is None else read_prediction_input(bundle, source, input_format)
+        if source is None:
+            given = None
+        elif explain is None:
+            given = prediction_portions(bundle, source, input_format)
+        else:  # rows are compared with each other
+            given = iter([read_prediction_input(bundle, source, input_format)])
         from mlcli.terminal.results import show_predictions
         from mlcli.use_cases.predict import PredictRequest
         from mlcli.use_cases.predict import predict as run_predict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -84,7 +84,7 @@ def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
 
 
 def clean_tables(
-    raw: Rows | StagedRows, raw_test: Rows | None, targets: tuple[str, ...], config: TableConfig
+    raw: Rows | StagedRows, raw_test: Rows | StagedRows | None, targets: tuple[str, ...], config: TableConfig
 ) -> SourceRead:
     """Select and infer cells, infer the task, and clean; separate test rows take the columns and kinds of the others.
 
@@ -92,16 +92,24 @@ def clean_tables(
     """
     roles = assign_roles(raw, targets, config)
     wanted = wanted_kinds(roles, config)
-    if isinstance(raw, Rows):
-        selected, doubts = _select(raw, roles, wanted, config, raw_test)
-    else:
-        selected, doubts = _select_by_column(raw, roles, wanted, config)
+    doubts = list[Doubt]()
+
+    def select(rows: Rows, names: Sequence[str]) -> Selected:
+        test = raw_test if raw_test is None else raw_test.take(name for name in names if name in raw_test.columns)
+        own = Roles(
+            _among(roles.features, names), _among(roles.targets, names), roles.split if roles.split in names else None
+        )
+        selected, found = _select(rows, own, wanted, config, test)
+        doubts.extend(found)
+        return selected
+
+    selected = _select_columns(raw, roles, config, select)
     dropped = sparse_columns(selected.rows, roles.features, config.missing)
     roles = roles.without(dropped)
     _refuse_gaps(selected.rows, roles)
     task = infer_task(selected.rows, targets, config.task)
     rows, report = _clean(selected, roles, task, config, drop_repeated=config.duplicates == "drop")
-    doubts += tuple(_label_doubts(report, rows, roles, selected, config))
+    doubts += _label_doubts(report, rows, roles, selected, config)
     if task == "classification":
         check_classes(rows, targets[0], asked=config.task == task)
     else:
@@ -111,7 +119,7 @@ def clean_tables(
         test_rows, test_report = _clean_test(raw_test, selected.rows, rows, roles, task, config)
         test = _table(test_rows, roles)
     reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
-    report = replace(report, dropped_columns=reasons, doubts=doubts, test=test_report)
+    report = replace(report, dropped_columns=reasons, doubts=tuple(doubts), test=test_report)
     split_key = rows.frame[roles.split] if roles.split else None
     numbers = rows.numbers.cast(pl.Int64).to_numpy() + 1
     return SourceRead(_table(rows, roles), test, task, split_key, report, numbers)
@@ -130,25 +138,29 @@ def _select(
     return selected, doubts
 
 
-def _select_by_column(
-    raw: StagedRows, roles: Roles, wanted: Mapping[str, Kind], config: TableConfig
-) -> tuple[Selected, tuple[Doubt, ...]]:
-    """`_select` of each column in turn, all targets together."""
-    blocks = [Roles((name,), (), None) for name in roles.features] + [Roles((), roles.targets, None)]
-    blocks += [Roles((), (), roles.split)] if roles.split else []
-    columns, notes, parts, doubts = list[pl.Series](), dict[str, None](), list[Selected](), list[Doubt]()
+def _among(names: Sequence[str], some: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in some)
+
+
+def _select_columns(
+    raw: Rows | StagedRows, roles: Roles, config: TableConfig, select: Callable[[Rows, Sequence[str]], Selected]
+) -> Selected:
+    """What `select` makes of all columns at once or, of rows in a file, of each in turn, all targets together."""
+    if isinstance(raw, Rows):
+        return select(raw, roles.all)
+    blocks = [*((name,) for name in roles.features), roles.targets, *([(roles.split,)] if roles.split else [])]
+    columns, notes, parts = list[pl.Series](), dict[str, None](), list[Selected]()
     for block in blocks:
-        raw.spill.require_memory(len(raw), f"reading {block.all[0]!r}, a column of {len(raw):,} rows,")
-        part, found = _select(raw.read((*block.all, *config.keep)), block, wanted, config)
+        raw.spill.require_memory(len(raw), f"reading {block[0]!r}, a column of {len(raw):,} rows,")
+        part = select(raw.take((*block, *config.keep)), block)
         columns += map(raw.spill.keep, part.rows.frame)
         notes |= dict.fromkeys(part.rows.notes)
         parts.append(replace(part, rows=part.rows.with_frame(pl.DataFrame())))
-        doubts += found
     rows = replace(parts[0].rows, frame=pl.DataFrame(columns).select(roles.all), notes=tuple(notes), spill=raw.spill)
     joined = (ChainMap(*maps) for maps in zip(*((own.replaced, own.invalid) for own in parts), strict=True))
     replaced, invalid = map(dict, joined)
     words = dict(ChainMap(*(own.words for own in parts)))
-    return Selected(rows, parts[0].n_read, replaced, invalid, words), tuple(doubts)
+    return Selected(rows, parts[0].n_read, replaced, invalid, words)
 
 
 def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells: CellsConfig) -> Iterator[Doubt]:
@@ -198,14 +210,19 @@ def _refuse_gaps(rows: Rows, roles: Roles) -> None:
 
 
 def _clean_test(
-    raw: Rows, parsed: Rows, train: Rows, roles: Roles, task: TaskKind, config: TableConfig
+    raw: Rows | StagedRows, parsed: Rows, train: Rows, roles: Roles, task: TaskKind, config: TableConfig
 ) -> tuple[Rows, CleaningReport]:
     """Test rows cleaned; parsed: the training rows before classes became text, whose kinds they take."""
     label = raw.origin.label
-    require_columns((*roles.table, *config.keep), raw.frame.columns, f"columns of {train.origin.label}", label)
+    require_columns((*roles.table, *config.keep), raw.columns, f"columns of {train.origin.label}", label)
     wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.table}
     because = f"as it is in {train.origin.label}"
-    selected = select_cells(raw, roles.table, cells_config(config), wanted, because, fitted=True)
+
+    def select(rows: Rows, names: Sequence[str]) -> Selected:
+        own = {name: wanted[name] for name in names}
+        return select_cells(rows, names, cells_config(config), own, because, fitted=True)
+
+    selected = _select_columns(raw, replace(roles, split=None), config, select)
     known = train.frame[roles.targets[0]].unique().to_list() if task == "classification" else ()
     rows, report = _clean(selected, replace(roles, split=None), task, config, known, drop_repeated=False)
     if task == "classification":

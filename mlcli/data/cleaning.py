@@ -13,6 +13,7 @@ from mlcli.config.sections.rows import MissingConfig, OutliersConfig
 from mlcli.config.tree import Value
 from mlcli.data.tables.labels import near_duplicates
 from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Bounds, Doubt, OutlierReport, Table
 from mlcli.errors import DataError
 from mlcli.io.text import shown, some_of, suggestion
@@ -128,9 +129,12 @@ def mark_duplicates(frame: pl.DataFrame) -> pl.Series:
     return pl.Series(marks)
 
 
-def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierReport, np.ndarray]:
+def drop_outliers(
+    train: Table, config: OutliersConfig, spill: Spill | None = None
+) -> tuple[Table, OutlierReport, np.ndarray]:
     """Drop training rows with a number feature out of bounds, or make those cells missing; bool (n,): the rows kept.
 
+    spill  : for a table that memory does not hold
     iqr    : quartiles by linear interpolation; [q1 − t·(q3 − q1), q3 + t·(q3 − q1)]; columns whose
              quartiles are equal are left alone, for every other value would be an outlier
     zscore : [mean − t·std, mean + t·std] with the population's std (ddof 0)
@@ -154,7 +158,8 @@ def drop_outliers(train: Table, config: OutliersConfig) -> tuple[Table, OutlierR
     if not inside.any():
         raise DataError("dataset.outliers: every training row is an outlier; raise threshold, or set action: missing")
     groups = None if train.groups is None else train.groups[inside]
-    kept = replace(train, rows=train.frame.filter(inside), groups=groups)
+    rows = train.frame.filter(inside) if spill is None else spill.where(train.frame, pl.Series(inside))
+    kept = replace(train, rows=rows, groups=groups)
     return kept, OutlierReport(config.name, bounds, flat, len(train) - len(kept)), inside
 
 

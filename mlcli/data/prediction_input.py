@@ -1,36 +1,31 @@
-"""Rows and images to predict, read as the training rows were and checked against the model's columns."""
+"""Rows to predict, read as the training rows were and checked against the model's columns."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
-import numpy as np
 import polars as pl
 
 from mlcli.config.sections.dataset import CsvConfig, DatasetConfig, ExcelConfig, NpzConfig
 from mlcli.data.readers import compression, excel
-from mlcli.data.readers.csv import dialect_of, read_delimited
-from mlcli.data.readers.csv_dialect import EdgeError
+from mlcli.data.readers.csv import dialect_of, portion_delimited, read_delimited
+from mlcli.data.readers.csv_dialect import Dialect, EdgeError
 from mlcli.data.readers.csv_header import first_records
-from mlcli.data.readers.idx import read_idx
-from mlcli.data.readers.image_folders import list_images, visible
-from mlcli.data.readers.images import Color, read_images
-from mlcli.data.readers.jsonl import read_jsonl
+from mlcli.data.readers.jsonl import portion_jsonl, read_jsonl
 from mlcli.data.readers.npz import feature_frame, read_arrays
-from mlcli.data.readers.parquet import read_parquet, table_need
+from mlcli.data.readers.parquet import portion_parquet, read_parquet, table_need
 from mlcli.data.readers.source import text_need
 from mlcli.data.readers.text_file import TextFile, open_text, read_text
 from mlcli.data.selection import cells_config, select_cells
 from mlcli.data.tables.rows import Origin, Rows
-from mlcli.data.tables.types import Images, Kind, Schema, Table
+from mlcli.data.tables.staged import RowPortions
+from mlcli.data.tables.types import Kind, Schema, Table
 from mlcli.errors import DataError, UsageError
-from mlcli.io.disk import resource_errors
 from mlcli.io.memory import require_memory
 from mlcli.io.paths import find_path
 from mlcli.io.text import nearest, some_of, suggestion
@@ -46,6 +41,7 @@ SUFFIXES: Mapping[str, Format] = {
 }
 _FORMATS = get_args(Format)
 _LISTED, MOST_NAMED = 5, 12
+Read = TypeVar("Read", bound=Rows | RowPortions)
 # Measured: what predicting takes, as a share of what preparing such a file takes.
 SHARE = 0.3
 
@@ -81,17 +77,37 @@ def parse_input(
     if schema.image_shape:
         shape = " × ".join(map(str, schema.image_shape))
         raise DataError(f"{source}: the model takes images of {shape} pixels, not table rows")
-    config = cells_config(dataset)
-    # Number columns whose cells may be parsed without being text first: no marker of missing cells is a number.
-    as_text = config.decimal != "." or any(map(_is_number, config.missing))
-    changed = {*config.replace, *config.numbers}
-    plain = (column.name for column in schema.columns if column.kind == "number" and column.name not in changed)
     with _read_as_in_training():
-        label, piped = source, content
-        if source == "-" and content is None:
-            label, piped = "stdin", sys.stdin.buffer.read()
-        raw = _read(label, piped, schema, dataset, _format(source, format), [] if as_text else list(plain))
-        return _select(raw, schema, dataset)
+        label, piped = _open(source, content)
+        known = _format(source, format)
+        if piped is None:
+            _require_memory(find_path(label), dataset, known)
+        return _select(_read(label, piped, schema, dataset, known), schema, dataset)
+
+
+def parse_portions(
+    source: str, schema: Schema, dataset: DatasetConfig, format: str | None = None
+) -> Iterator[ParsedInput]:
+    """The same, some rows at a time; sheets and NumPy archives are one portion."""
+    with _read_as_in_training():
+        label, piped = _open(source, None)
+        for rows in _portions(label, piped, schema, dataset, _format(source, format)):
+            yield _select(rows, schema, dataset)
+
+
+def _open(source: str, content: bytes | None) -> tuple[str, bytes | None]:
+    """How messages name the source, and its bytes where it is no file."""
+    return ("stdin", sys.stdin.buffer.read()) if source == "-" and content is None else (source, content)
+
+
+def _plain_numbers(schema: Schema, dataset: DatasetConfig) -> list[str]:
+    """Number columns whose cells may be parsed without being text first: no marker of missing cells is a number."""
+    config = cells_config(dataset)
+    if config.needs_text:
+        return []
+    return [
+        column.name for column in schema.columns if column.kind == "number" and column.name not in config.as_written
+    ]
 
 
 def parse_rows(raw: Rows, schema: Schema, dataset: DatasetConfig) -> ParsedInput:
@@ -136,25 +152,29 @@ def _format(source: str, asked: str | None) -> Format:
             raise UsageError(f"format {known!r} is unknown; {suggestion(known, _FORMATS)}")
 
 
-def _is_number(token: str) -> bool:
-    """Whether a marker of missing cells is a number, so that cells must be compared as text."""
-    try:
-        return math.isfinite(float(token))
-    except ValueError:
-        return False
-
-
-def _read(
-    label: str, piped: bytes | None, schema: Schema, dataset: DatasetConfig, format: Format, numbers: Sequence[str]
-) -> Rows:
-    """All columns as they are in the file or the bytes; `numbers` of delimited text are parsed where possible."""
+def _portions(
+    label: str, piped: bytes | None, schema: Schema, dataset: DatasetConfig, format: Format
+) -> Iterable[Rows]:
+    """`_read` some rows at a time."""
     path = find_path(label) if piped is None else Path()
-    if piped is None and path.is_file():
-        _require_memory(path, dataset, format)
     match format:
         case "csv":
-            text = _open_text(path, piped, label, dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8")
-            return _read_delimited(text, dataset, [column.name for column in schema.columns], numbers)
+            text = _open_text(path, piped, label, dataset)
+            return _read_delimited(text, schema, dataset, portion_delimited)
+        case "jsonl":
+            return portion_jsonl(open_text(path) if piped is None else read_text(piped, label))
+        case "parquet" if piped is None and not path.is_dir():
+            return portion_parquet(path)
+        case _:
+            return [_read(label, piped, schema, dataset, format)]
+
+
+def _read(label: str, piped: bytes | None, schema: Schema, dataset: DatasetConfig, format: Format) -> Rows:
+    """All columns as they are in the file or the bytes."""
+    path = find_path(label) if piped is None else Path()
+    match format:
+        case "csv":
+            return _read_delimited(_open_text(path, piped, label, dataset), schema, dataset, read_delimited)
         case "jsonl":
             return read_jsonl(open_text(path) if piped is None else read_text(piped, label))
         case "parquet":
@@ -172,6 +192,8 @@ def _read(
 
 def _require_memory(path: Path, dataset: DatasetConfig, format: Format) -> None:
     """Raise ResourceError, before a file is read, where its rows need more memory than there is."""
+    if not path.is_file():
+        return
     match format:
         case "csv":
             need = text_need(path, (dialect_of(dataset).delimiter.encode(), b"\n"))
@@ -185,8 +207,9 @@ def _require_memory(path: Path, dataset: DatasetConfig, format: Format) -> None:
     require_memory(int(need.size * SHARE), f"{need.label}: predicting {need.basis}", remedy)
 
 
-def _open_text(path: Path, piped: bytes | None, label: str, encoding: str) -> TextFile:
+def _open_text(path: Path, piped: bytes | None, label: str, dataset: DatasetConfig) -> TextFile:
     """In the encoding of the training file; in UTF-8 where that one is refused."""
+    encoding = dataset.encoding if isinstance(dataset, CsvConfig) else "utf-8"
 
     def read(encoding: str) -> TextFile:
         return open_text(path, encoding) if piped is None else read_text(piped, label, encoding)
@@ -200,12 +223,15 @@ def _open_text(path: Path, piped: bytes | None, label: str, encoding: str) -> Te
         raise error from None
 
 
-def _read_delimited(text: TextFile, dataset: DatasetConfig, needed: Sequence[str], numbers: Sequence[str]) -> Rows:
+def _read_delimited(
+    text: TextFile, schema: Schema, dataset: DatasetConfig, read: Callable[[TextFile, Dialect, Sequence[str]], Read]
+) -> Read:
     """Rows laid out as the training rows, or plainly: what those had above and below is left out where it is seen.
 
     Raises DataError for other lines that are no rows, and for a file without header unless the training rows had none.
     """
-    trained, notes = dialect_of(dataset), []
+    trained, notes, needed = dialect_of(dataset), list[str](), [column.name for column in schema.columns]
+    numbers = _plain_numbers(schema, dataset)
     dialect = replace(trained, skip_footer=0 if trained.skip_footer == 0 else None)
     first = next(iter(first_records(text, trained.delimiter)), (1, []))[1]
     if set(needed) <= set(first):
@@ -215,8 +241,8 @@ def _read_delimited(text: TextFile, dataset: DatasetConfig, needed: Sequence[str
         notes.append("the file has no header; its columns are named by position, as in training")
     while True:
         try:
-            rows = read_delimited(text, dialect, numbers)
-            return rows.with_frame(rows.frame, *notes)
+            rows = read(text, dialect, numbers)
+            return replace(rows, notes=(*rows.notes, *notes))
         except EdgeError as error:
             if error.dialect.header is False:
                 raise DataError(f"{error.found}; write the names as the first line: {', '.join(needed)}") from error
@@ -256,58 +282,3 @@ def _require(raw: Rows, schema: Schema) -> None:
             f"{some_of(parts, _LISTED)}; add or rename them, or name another model with --run (the file has: "
             f"{some_of(list(given), MOST_NAMED)})"
         )
-
-
-@dataclass(frozen=True)
-class ParsedImages:
-    """Images without labels, in the model's shape.
-
-    names : file names below the source, or the numbers of rows from 1
-    """
-
-    images: Images
-    names: tuple[str, ...]
-
-
-def parse_images(source: str, shape: tuple[int, ...], *, array: str = "x") -> ParsedImages:
-    """Read images for a model that takes `shape`, (height, width[, channels]); raises DataError.
-
-    A folder's images are its own and those of its sub-folders, but no deeper. They are resized and converted to gray
-    or colour as in training; arrays must have the shape already.
-
-    array : name of the images in a NumPy archive
-    """
-    path = find_path(source)
-    if path.is_dir():
-        with resource_errors(path):
-            folders = [entry for entry in visible(path) if entry.is_dir()]
-            loose = len(folders) < len(visible(path))
-            files = list_images(path, beside=folders) if loose or not folders else []
-            files += [file for sub_folder in folders for file in list_images(sub_folder)]
-        return _from_files(files, shape, tuple(file.relative_to(path).as_posix() for file in files))
-    with resource_errors(path), path.open("rb") as file:
-        start = file.read(4)
-    if start[:3] == b"\0\0\x08" or start[:2] == b"\x1f\x8b":
-        return take_images(str(path), read_idx(path, 3), shape)
-    if start == b"PK\x03\x04":
-        return take_images(str(path), read_arrays(path, str(path), (array,))[0], shape)
-    return _from_files([path], shape, (path.name,))
-
-
-def _from_files(files: Sequence[Path], shape: tuple[int, ...], names: tuple[str, ...]) -> ParsedImages:
-    height, width, *channels = shape
-    color: Color = "rgb" if channels == [3] else "gray"
-    pixels = read_images(files, (height, width), color)
-    return ParsedImages(Images(pixels.reshape(len(files), *shape), None, ()), names)
-
-
-def take_images(label: str, pixels: np.ndarray, shape: tuple[int, ...]) -> ParsedImages:
-    """Images of an array, uint8 (n, height, width[, channels]) or one of them; raises DataError for another shape."""
-    fits = pixels.dtype == np.uint8 and pixels.ndim > 1 and (pixels.shape == shape or pixels.shape[1:] == shape)
-    if not fits:
-        raise DataError(
-            f"{label}: {pixels.dtype} of shape {pixels.shape}, but the model takes uint8 of shape (n, "
-            f"{', '.join(map(str, shape))}); give images of that size, or image files, which are resized"
-        )
-    rows = pixels.reshape(-1, *shape)
-    return ParsedImages(Images(rows, None, ()), tuple(str(row) for row in range(1, len(rows) + 1)))

@@ -166,7 +166,8 @@ def _prepare_by_column(config: DatasetConfig, seed: int, folder: Path, reporter:
     needs = " and ".join(
         f"{label} takes about {shown_size(size)}" for label, size, _ in source_of(config).memory_needs()
     )
-    reporter.say(f"{needs} of memory, more than there is: it is prepared column by column, by way of files")
+    way = "column by column, by way of files" if isinstance(config, TableConfig) else "by way of files"
+    reporter.say(f"{needs} of memory, more than there is: it is prepared {way}")
     columns = folder.with_name(f"{folder.name}-columns")
     with disk.resource_errors(columns):
         disk.make_folder(columns.parent)
@@ -260,7 +261,7 @@ def split_source(
     train, outliers = take_rows(rows, indices.train, spill), None
     numbers = indices.train + 1 if read.numbers is None else read.numbers[indices.train]
     if isinstance(train, Table) and isinstance(config, TableConfig):
-        train, outliers, kept = drop_outliers(train, config.outliers)
+        train, outliers, kept = drop_outliers(train, config.outliers, spill)
         numbers = numbers[kept]
     test = take_rows(rows, indices.test, spill) if read.test is None else read.test
     splits = Splits(train, take_rows(rows, indices.valid, spill), test, read.task, numbers)

@@ -30,6 +30,8 @@ SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # From nine to one on, always predicting the most frequent class is right in 90 % of rows.
 IMBALANCE = 9
 _TOP_VALUES = 10
+# Bytes of images that are hashed at a time.
+_HASHED = 16 << 20
 
 
 class NumberSummary(TypedDict):
@@ -229,7 +231,12 @@ def _row_hashes(dataset: Dataset) -> pl.Series:
         return dataset.frame.hash_rows()
     if not len(dataset):
         return pl.Series(dtype=pl.UInt64)
-    flat = dataset.pixels.reshape(len(dataset), -1)
+    starts = range(0, len(dataset), max(1, _HASHED // math.prod(dataset.pixels.shape[1:])))
+    return pl.concat([_image_hashes(dataset.pixels[start : start + starts.step]) for start in starts])
+
+
+def _image_hashes(pixels: np.ndarray) -> pl.Series:
+    flat = pixels.reshape(len(pixels), -1)
     padded = np.pad(flat, ((0, 0), (0, -flat.shape[1] % 8))) if flat.shape[1] % 8 else np.ascontiguousarray(flat)
     return pl.from_numpy(padded.view(np.uint64)).hash_rows()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,24 @@ class CellsConfig:
     decimal: Decimal
     dates: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, NumberFormat] = field(default_factory=dict)
+
+    @property
+    def needs_text(self) -> bool:
+        """Whether numbers must be text first: their mark is a comma, or a marker of missing cells is a number."""
+        return self.decimal != "." or any(map(_is_number, self.missing))
+
+    @property
+    def as_written(self) -> set[str]:
+        """Columns whose numbers must be text first, for what is changed or looked for in them."""
+        return {*self.replace, *self.numbers, *self.dates, *self.keep}
+
+
+def _is_number(token: str) -> bool:
+    """Whether a marker of missing cells is a number, so that cells must be compared as text."""
+    try:
+        return math.isfinite(float(token))
+    except ValueError:
+        return False
 
 
 def cells_config(dataset: SourceConfig) -> CellsConfig:

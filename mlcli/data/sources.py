@@ -78,11 +78,11 @@ def read_source(config: DatasetConfig, spill: Spill | None = None) -> SourceRead
     keep = config.keep if isinstance(config, ImageConfig) else ()
     if not keep:
         return read
-    rows, numbers = _keep_classes(read.rows, keep)
-    return replace(read, rows=rows, test=_keep_classes(read.test, keep)[0], numbers=numbers)
+    rows, numbers = _keep_classes(read.rows, keep, spill)
+    return replace(read, rows=rows, test=_keep_classes(read.test, keep, spill)[0], numbers=numbers)
 
 
-def _keep_classes(rows: Rows, keep: Sequence[str | int]) -> tuple[Rows, np.ndarray | None]:
+def _keep_classes(rows: Rows, keep: Sequence[str | int], spill: Spill | None = None) -> tuple[Rows, np.ndarray | None]:
     """Images of these classes alone, which keep the order of all, and their numbers among all, from 1.
 
     Raises DataError for a class that there is not.
@@ -97,7 +97,8 @@ def _keep_classes(rows: Rows, keep: Sequence[str | int]) -> tuple[Rows, np.ndarr
     if len(wanted) < 2:
         raise DataError(f"dataset.keep: {', '.join(wanted)} is one class; keep two or more")
     codes = [index for index, name in enumerate(names) if name in wanted]
-    chosen = np.isin(rows.labels, codes)
+    chosen = np.flatnonzero(np.isin(rows.labels, codes))
     labels = np.searchsorted(codes, rows.labels[chosen])
-    kept = replace(rows, pixels=rows.pixels[chosen], labels=labels, class_names=tuple(names[code] for code in codes))
-    return kept, np.flatnonzero(chosen) + 1
+    pixels = rows.pixels[chosen] if spill is None else spill.pixels_at(rows.pixels, chosen)
+    kept = replace(rows, pixels=pixels, labels=labels, class_names=tuple(names[code] for code in codes))
+    return kept, chosen + 1

@@ -110,7 +110,8 @@ def take_rows(rows: Dataset, indices: np.ndarray, spill: Spill | None = None) ->
         frame = rows.frame[indices] if spill is None else spill.at(rows.frame, indices)
         return replace(rows, rows=frame, groups=groups)
     labels = None if rows.labels is None else rows.labels[indices]
-    return Images(rows.pixels[indices], labels, rows.class_names)
+    pixels = rows.pixels[indices] if spill is None else spill.pixels_at(rows.pixels, indices)
+    return Images(pixels, labels, rows.class_names)
 
 
 def join_rows(first: Dataset, second: Dataset) -> Dataset:

@@ -143,7 +143,7 @@ def summarise_training(
         weighting=describe_weighting(
             task,
             context.config.loss,
-            lambda: task.decode(outputs_of(context, rows.x).cpu()),
+            lambda: task.decode(outputs_of(context, rows.x).cpu()).mean_probabilities(),
             task.decode_targets(rows.y.cpu()),
         )
         if state.best_epoch

@@ -154,7 +154,9 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
         threshold=binary_threshold(task),
         temperature=task.temperature if isinstance(task, Classification) else None,
         stand_in_for=inputs.prepared.stand_in_for,
-        weighting=describe_weighting(task, config.loss, lambda: rows.predict(bundle), task.decode_targets(valid.y))
+        weighting=describe_weighting(
+            task, config.loss, lambda: rows.predict(bundle).mean_probabilities(), task.decode_targets(valid.y)
+        )
         if len(valid)
         else None,
         networks=len(bundles),

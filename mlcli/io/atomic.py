@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -96,11 +96,18 @@ def _settle(path: Path, target: Path, role: str) -> None:
 
 def write_file(path: Path, content: bytes | memoryview) -> None:
     """Put a file with this content in the place of `path`, whole or not at all."""
+    write_parts(path, [content])
+
+
+def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """The same with content that comes part by part."""
     with disk.resource_errors(path):
         disk.make_folder(path.parent)
         recover_folder(path)
         with claimed(path, disk.touch) as temporary:
-            disk.append(temporary, content)
+            with disk.open_end(temporary) as file:
+                for part in parts:
+                    disk.write(file, part)
             disk.sync(temporary)
             disk.rename(temporary, path)
             disk.sync(path.parent)

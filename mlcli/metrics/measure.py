@@ -153,9 +153,14 @@ def why_unmeasurable(predictions: Predictions) -> str | None:
     """Why no metric of these predictions has a value; None where some can."""
     if len(predictions) == 0:
         return "there are no rows"
-    numbers = (predictions.scores, predictions.values.reshape(len(predictions), -1))
-    wrong = int(np.any([~np.isfinite(own).all(axis=1) for own in numbers], axis=0).sum())
+    wrong = count_unmeasurable(predictions)
     return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
+
+
+def count_unmeasurable(predictions: Predictions) -> int:
+    """Predictions with a number that is not finite."""
+    numbers = (predictions.scores, predictions.values.reshape(len(predictions), -1))
+    return int(np.any([~np.isfinite(own).all(axis=1) for own in numbers], axis=0).sum())
 
 
 def _interval(

@@ -58,19 +58,19 @@ def confidence(truth: np.ndarray, probabilities: Floats) -> tuple[Floats, NDArra
 
 
 def describe_weighting(
-    task: FittedTask, loss: LossConfig, predict: Callable[[], Predictions], truth: np.ndarray | None = None
+    task: FittedTask, loss: LossConfig, mean: Callable[[], np.ndarray | None], truth: np.ndarray | None = None
 ) -> str | None:
     """How far class weights move probabilities, of the class that they move most; None without, or where corrected.
 
+    mean  : gives the mean predicted probability of each class; None without
     truth : class indices of the predicted rows; None compares with the shares of the training rows
     """
     if not isinstance(task, Classification) or task.divisors or getattr(loss, "class_weights", "none") == "none":
         return None
-    probabilities = predict().probabilities
-    if probabilities is None or not len(probabilities):
+    if (means := mean()) is None:
         return None
     counts = np.array(task.counts) if truth is None else np.bincount(truth, minlength=len(task.classes))
-    means, shares = probabilities.mean(axis=0), counts / counts.sum()
+    shares = counts / counts.sum()
     worst = int(np.argmax(means - shares))
     remedy = "; loss.correct_probabilities: true divides them by the weights"
     return (

@@ -42,6 +42,10 @@ class Predictions:
         """Probabilities where there are any, else scores."""
         return self.scores if self.probabilities is None else self.probabilities
 
+    def mean_probabilities(self) -> np.ndarray | None:
+        """Of each class; None without probabilities or rows."""
+        return None if self.probabilities is None or not len(self) else self.probabilities.mean(axis=0)
+
     def of_target(self, index: int) -> Predictions:
         """Those of one of several numbers."""
         own = slice(index, index + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,8 @@ import polars as pl
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.model import ModelConfig
-from mlcli.data.prediction_input import (
-    ParsedImages,
-    ParsedInput,
-    parse_images,
-    parse_input,
-    parse_rows,
-    take_images,
-)
+from mlcli.data.prediction_images import ParsedImages, image_portions, parse_images, take_images
+from mlcli.data.prediction_input import ParsedInput, parse_input, parse_portions, parse_rows
 from mlcli.data.readers.memory import read_memory
 from mlcli.data.tables.types import Column, Images, Schema, Table
 from mlcli.errors import ArtefactError
@@ -141,6 +135,14 @@ def read_prediction_input(
     if manifest.rows.image_shape:
         return _of_images(parse_images(source, manifest.rows.image_shape))
     return _of_rows(parse_input(source, manifest.rows, manifest.config.dataset, input_format, content))
+
+
+def prediction_portions(manifest: BundleManifest, source: str, input_format: str | None) -> Iterator[PredictionInput]:
+    """The same, some rows at a time."""
+    if manifest.rows.image_shape:
+        yield from map(_of_images, image_portions(source, manifest.rows.image_shape))
+    else:
+        yield from map(_of_rows, parse_portions(source, manifest.rows, manifest.config.dataset, input_format))
 
 
 def take_prediction_input(schema: Schema, dataset: DatasetConfig, data: object) -> PredictionInput:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,8 +15,10 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from mlcli.data.tables.spill import Spill
 from mlcli.errors import UsageError
-from mlcli.io.atomic import write_file
+from mlcli.io import disk
+from mlcli.io.atomic import claimed, write_parts
 from mlcli.io.text import printable
 from mlcli.metrics.conformal import ValidationScores, predict_intervals, predict_sets
 from mlcli.models.task import Classification, FittedTask, Predictions, Regression
@@ -26,6 +30,7 @@ SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".jsonl": "
 DIGITS = 9
 # Between the classes of a set in CSV, which has no lists.
 SEPARATOR = "|"
+_PART = 1 << 20
 
 
 def prediction_frame(task: FittedTask, predictions: Predictions) -> pl.DataFrame:
@@ -103,26 +108,49 @@ def choose_format(path: Path | None, asked: str | None) -> Format:
     return known
 
 
-def write_predictions(frame: pl.DataFrame, path: Path | None, file_format: Format) -> None:
-    """Write to a file, whole or not at all, or to stdout: on a terminal without control characters."""
-    content = _render(frame, file_format)
+def write_predictions(frames: Iterable[pl.DataFrame], path: Path | None, file_format: Format) -> None:
+    """Write rows, one frame after another, to a file, whole or not at all; or to stdout as they come.
+
+    On a terminal without control characters.
+    """
+    rows = iter(frames)
+    first = next(rows)  # before anything is written
+    rows = itertools.chain([first], rows)
+    parts = _parquet(rows, path) if file_format == "parquet" else _texts(rows, file_format)
     if path is not None:
-        write_file(path, content)
+        write_parts(path, parts)
         return
-    if sys.stdout.isatty():
-        content = memoryview(printable(bytes(content).decode(errors="replace"), keep="\n\t").encode())
-    sys.stdout.buffer.write(content)
+    for content in parts:
+        if sys.stdout.isatty():
+            content = memoryview(printable(bytes(content).decode(errors="replace"), keep="\n\t").encode())
+        sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
 
-def _render(frame: pl.DataFrame, file_format: Format) -> memoryview:
-    """The file's bytes. Polars never sees the file: its messages about a full disk or a closed pipe are vague."""
-    buffer = io.BytesIO()
-    match file_format:
-        case "csv":
-            frame.with_columns(cs.list().list.join(SEPARATOR)).write_csv(buffer)
-        case "jsonl":
+# Polars never sees the file: its messages about a full disk or a closed pipe are vague.
+def _texts(frames: Iterable[pl.DataFrame], file_format: Format) -> Iterator[memoryview]:
+    """The bytes of CSV, with a header, or of JSON lines."""
+    for number, frame in enumerate(frames):
+        buffer = io.BytesIO()
+        if file_format == "csv":
+            frame.with_columns(cs.list().list.join(SEPARATOR)).write_csv(buffer, include_header=number == 0)
+        else:
             frame.write_ndjson(buffer)
-        case "parquet":
-            frame.write_parquet(buffer)
-    return buffer.getbuffer()
+        yield buffer.getbuffer()
+
+
+def _parquet(frames: Iterator[pl.DataFrame], path: Path | None) -> Iterator[memoryview]:
+    """The bytes of Parquet, which begin when all rows are known; several frames wait in a folder beside the file."""
+    first, second = next(frames), next(frames, None)
+    if second is None:
+        buffer = io.BytesIO()
+        first.write_parquet(buffer)
+        yield buffer.getbuffer()
+        return
+    beside = Path(tempfile.gettempdir()) / "mlcli" if path is None else path
+    with claimed(beside.with_name(f"{beside.name}-rows"), disk.mkdir) as folder:
+        rows = Spill(folder, str(beside)).stage(itertools.chain([first, second], frames))
+        disk.fill_new(whole := folder / "rows.parquet", rows.sink_parquet)
+        with whole.open("rb") as file:
+            while part := file.read(_PART):
+                yield memoryview(part)

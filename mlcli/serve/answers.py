@@ -76,7 +76,7 @@ def answer_together(model: ServedModel, rows: Sequence[Cells]) -> list[Answer]:
 
 def _predict(model: ServedModel, given: PredictionInput, level: float | None) -> Answer:
     told = _Notes()
-    predictions, *_ = predict_rows(model.bundle, given, told)
+    predictions = predict_rows(model.bundle, given, told)
     return Answer(answer_frame(model.bundle, predictions, level).to_dicts(), tuple(told.warnings))
 
 

@@ -274,7 +274,7 @@ def measure_bundle(
         seed=bundle.config.seed,
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
-        weighting=describe_weighting(bundle.task, bundle.config.loss, lambda: predictions, truth),
+        weighting=describe_weighting(bundle.task, bundle.config.loss, predictions.mean_probabilities, truth),
         groups=groups,
     )
     headline, seed = evaluation.scores[evaluation.headline], bundle.config.seed

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from mlcli.data.tables.frames import PORTION
 from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
-from mlcli.evaluation.answers import answer_frame, predict_rows
+from mlcli.evaluation.answers import Oddities, answer_frame
 from mlcli.evaluation.contributions import Contributions
 from mlcli.evaluation.shapley import draw_background, explain_rows, name_parts
 from mlcli.evaluation.threshold import (
@@ -46,7 +48,7 @@ MIN_BACKGROUND = 10
 class PredictRequest:
     """What to predict and where to.
 
-    given  : None for the run's test rows
+    given  : rows, some at a time; None for the run's test rows
     output : None writes to stdout, or for the test rows to the run's folder
     keep   : input columns copied beside the predictions
     threshold, interval : of `--threshold` and `--interval`
@@ -54,7 +56,7 @@ class PredictRequest:
     explain : columns, or patches of an image, whose contributions are told; None for none
     """
 
-    given: PredictionInput | None
+    given: Iterator[PredictionInput] | None
     output: Path | None
     file_format: str | None
     keep: tuple[str, ...]
@@ -117,29 +119,37 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
         reporter.warn(f"this model was trained on a stand-in for {stand_in_for}")
     file_format = choose_format(request.output, request.file_format)
     reporter.explain("prediction", bundle.task)
-    given = request.given or read_test_rows(where, run, reporter)
-    if request.invert:
-        given = replace(given, data=invert_images(given.data))
-    predictions, unseen, far = predict_rows(bundle, given, reporter)
-    if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: predictions):
-        reporter.warn(weighting)
-    frame = answer_frame(bundle, predictions, request.interval)
+    portions = request.given or read_test_rows(where, run, reporter, whole=request.explain is not None)
     if request.interval is not None and file_format == "csv" and isinstance(bundle.task, Classification):
         require_separable(bundle.task)
-    explained = None if request.explain is None else _explain(bundle, run, given, reporter)
-    if explained is not None and request.explain is not None:
-        frame = pl.concat([frame, explained.frame(request.explain)], how="horizontal")
-    frame = add_input_columns(frame, given, request.keep)
-    path = _output_path(request, where, file_format)
-    write_predictions(frame, path, file_format)
-    page = _write_page(explained, given.data, frame, path, reporter)
+    path, odd, previews = _output_path(request, where, file_format), Oddities(), list[pl.DataFrame]()
+    explained, page = None, None
+
+    def frames() -> Iterator[pl.DataFrame]:
+        """The predictions, portion by portion."""
+        nonlocal explained, page
+        for own in portions:
+            given = replace(own, data=invert_images(own.data)) if request.invert else own
+            frame = answer_frame(bundle, odd.predict(bundle, given), request.interval)
+            if request.explain is not None:
+                explained = _explain(bundle, run, given, reporter)
+                frame = pl.concat([frame, explained.frame(request.explain)], how="horizontal")
+            frame = add_input_columns(frame, given, request.keep)
+            previews.append(frame.head(PREVIEW_ROWS - sum(map(len, previews))))
+            yield frame
+            page = _write_page(explained, given.data, frame, path, reporter)
+
+    write_predictions(frames(), path, file_format)
+    odd.tell(reporter)
+    if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: odd.mean_probabilities):
+        reporter.warn(weighting)
     return PredictResult(
         model=model,
-        n_rows=len(predictions),
+        n_rows=odd.n_rows,
         path=path,
-        unseen=unseen,
-        far=far,
-        preview=frame.head(PREVIEW_ROWS),
+        unseen=dict(odd.unseen),
+        far=odd.far,
+        preview=pl.concat(previews),
         stand_in_for=stand_in_for,
         threshold=binary_threshold(bundle.task),
         interval=request.interval,
@@ -203,14 +213,21 @@ def invert_images(data: Dataset) -> Images:
     return replace(data, pixels=WHITE - data.pixels)
 
 
-def read_test_rows(where: Path, run: Run | None, reporter: Reporter) -> PredictionInput:
-    """The run's test rows, with their true targets."""
+def read_test_rows(
+    where: Path, run: Run | None, reporter: Reporter, *, whole: bool = False
+) -> Iterator[PredictionInput]:
+    """The run's test rows, with their true targets, some at a time or all."""
     if run is None:
         raise UsageError(f"{where}: a bundle without its run has no test rows; name a file: mlcli predict FILE")
     prepared = prepare_data_of(run, reporter)
     data = prepared.splits.test
     if not len(data):
         raise DataError("this run has no test rows (dataset.split.test is 0); name a file: mlcli predict FILE")
+    step = len(data) if whole else PORTION
+    return (_test_rows(data.part(start, step)) for start in range(0, len(data), step))
+
+
+def _test_rows(data: Dataset) -> PredictionInput:
     if isinstance(data, Images) and data.labels is not None:
         truth = pl.Series("true_label", data.class_names, dtype=pl.String)
         frame = pl.DataFrame([truth.gather(data.labels)])

@@ -125,7 +125,7 @@ def read_features():
 
 def predictions(fill, suffix):
     frame = pl.DataFrame({"prediction": [f"class {fill}"] * 40, "probability_a": [0.1 * fill] * 40})
-    write_predictions(frame, Path(f"out/predictions{suffix}"), SUFFIXES[suffix])
+    write_predictions([frame], Path(f"out/predictions{suffix}"), SUFFIXES[suffix])
 
 
 def read_digest(path):

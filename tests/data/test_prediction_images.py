@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlcli.data.prediction_input import parse_images
+from mlcli.data.prediction_images import parse_images
 from mlcli.errors import DataError
 
 ARRAY = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)

@@ -5,14 +5,17 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from polars.testing import assert_frame_equal
 from pydantic import TypeAdapter
 
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data import prepare as module
+from mlcli.data import profile
 from mlcli.data.prepare import prepare_dataset
-from mlcli.data.readers import csv, csv_layout
+from mlcli.data.readers import csv, csv_layout, images, jsonl
 from mlcli.data.readers.source import FileSource, Source
+from mlcli.data.tables import spill
 from mlcli.data.tables.spill import ROW, Spill
 from mlcli.errors import DataError, ResourceError
 from mlcli.io import disk, memory
@@ -44,13 +47,23 @@ def table(tmp_path, monkeypatch):
     )
     frame = pl.concat([frame, frame.head(20)])
     frame.write_csv("t.csv", quote_style="non_numeric")
-    frame.with_columns(pl.col("na").cast(pl.Int64, strict=False)).write_parquet("t.parquet")
+    typed = frame.with_columns(pl.col("na").cast(pl.Int64, strict=False))
+    typed.write_parquet("t.parquet")
+    typed.write_ndjson("t.jsonl")
+    for folder, first, second in (("csv", 100, 220), ("parquet", 150, 170)):
+        (tmp_path / f"{folder}s").mkdir()
+        for number, part in enumerate((frame.head(first), frame.tail(second)), start=1):
+            if folder == "csv":
+                part.write_csv(f"csvs/{number}.csv", quote_style="non_numeric")
+            else:
+                part.with_columns(pl.col("na").cast(pl.Int64, strict=False)).write_parquet(f"parquets/{number}.parquet")
     return tmp_path
 
 
 def both(monkeypatch, tmp_path, **keys):
     """What is stored from memory, and by way of files, of which each has some rows."""
     monkeypatch.setattr(csv, "PORTION", 1000)
+    monkeypatch.setattr(jsonl, "PORTION", 1000)
     monkeypatch.setattr(csv_layout, "BLOCK", 300)
     config = CONFIGS.validate_python(keys)
     found = []
@@ -68,7 +81,7 @@ def without_doubts(profile):
     return json.dumps({**profile, "cleaning": cleaning}), doubts
 
 
-@pytest.mark.parametrize("name", ["csv", "parquet"])
+@pytest.mark.parametrize("path", ["t.csv", "t.parquet", "t.jsonl", "csvs", "parquets"])
 @pytest.mark.parametrize(
     "keys",
     [
@@ -78,11 +91,15 @@ def without_doubts(profile):
         {"target": "k", "split": {"by": "time", "column": "day"}, "drop": ["y"]},
         {"target": "word", "keep": {"flag": ["yes"]}, "replace": {"group": {"g1": "g2"}}, "types": {"x": "category"}},
         {"target": ["x", "y"], "missing": {"drop_rows": True, "values": ["", "NA", "1003"]}},
+        {"target": "y", "missing": {"drop_rows": True}, "outliers": {"name": "iqr", "threshold": 1.0}},
+        {"target": "word", "test_path": "same", "replace": {"group": {"g1": "g2"}}},
     ],
-    ids=["drop rows", "drop duplicates", "group", "time", "keep and replace", "two targets"],
+    ids=["drop rows", "drop duplicates", "group", "time", "keep and replace", "two targets", "outliers", "test rows"],
 )
-def test_files_hold_what_memory_would(table, monkeypatch, name, keys):
-    memory, files = both(monkeypatch, table, name=name, path=f"t.{name}", **keys)
+def test_files_hold_what_memory_would(table, monkeypatch, path, keys):
+    name = path.removeprefix("t.").removesuffix("s")
+    keys = {**keys, "test_path": path} if "test_path" in keys else keys
+    memory, files = both(monkeypatch, table, name=name, path=path, **keys)
     assert memory.fingerprint == files.fingerprint
     assert without_doubts(memory.profile) == without_doubts(files.profile)
     assert np.array_equal(memory.splits.numbers, files.splits.numbers)
@@ -94,8 +111,46 @@ def test_files_hold_what_memory_would(table, monkeypatch, name, keys):
     assert (table / "memory" / memory.folder.name / "train.parquet").exists()
 
 
+def write_pictures(folder):
+    """Images of 3 × 5 pixels in three classes, as IDX files and as folders."""
+    rng = np.random.default_rng(0)
+    pixels, labels = rng.integers(0, 256, (90, 3, 5), np.uint8), (np.arange(90) % 3).astype(np.uint8)
+    pixels[5] = pixels[50]
+    for name, array in (("x", pixels), ("y", labels)):
+        sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+        (folder / f"{name}.idx").write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+    for row, (picture, label) in enumerate(zip(pixels, labels.tolist(), strict=True)):
+        (folder / f"pictures/{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"pictures/{label}/{row}.png")
+
+
+IDX = {"name": "idx", "images": "x.idx", "labels": "y.idx"}
+PICTURES = {"name": "images", "path": "pictures", "size": [3, 5]}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [IDX, {**IDX, "keep": [0, 2]}, {**IDX, "test_images": "x.idx", "test_labels": "y.idx"}, PICTURES],
+    ids=["idx", "idx of some classes", "idx with test images", "folders"],
+)
+def test_files_hold_the_images_that_memory_would(tmp_path, monkeypatch, keys):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path)
+    monkeypatch.setattr(images, "PORTION", 20)
+    monkeypatch.setattr(spill, "_PIXELS", 100)
+    monkeypatch.setattr(profile, "_HASHED", 100)
+    memory, files = both(monkeypatch, tmp_path, **keys)
+    assert memory.fingerprint == files.fingerprint
+    assert memory.profile == files.profile
+    for split in ("train", "valid", "test"):
+        one, other = memory.splits[split], files.splits[split]
+        assert np.array_equal(one.pixels, other.pixels)
+        assert np.array_equal(one.labels, other.labels)
+        assert one.class_names == other.class_names
+
+
 def test_columns_come_back_from_their_files(tmp_path):
-    spill = Spill(tmp_path, "t")
+    own = Spill(tmp_path, "t")
     columns = [
         pl.Series("x", [1.5, -2.0, 3.0]),
         pl.Series("gap", [1.5, None, 3.0]),
@@ -104,13 +159,13 @@ def test_columns_come_back_from_their_files(tmp_path):
         pl.Series("none", [], dtype=pl.Float64),
     ]
     for column in columns:
-        kept = spill.keep(column)
+        kept = own.keep(column)
         assert kept.equals(column, check_names=True, check_dtypes=True)
     assert len([*tmp_path.iterdir()]) == 2  # those without gaps, of fixed width
     frame = pl.DataFrame(columns[:4])
-    assert_frame_equal(spill.where(frame, pl.Series([True, False, True])), frame[[0, 2]])
-    assert_frame_equal(spill.at(frame, np.array([2, 0])), frame[[2, 0]])
-    assert_frame_equal(spill.stage([frame[:1], frame[1:]]).collect(), frame)
+    assert_frame_equal(own.where(frame, pl.Series([True, False, True])), frame[[0, 2]])
+    assert_frame_equal(own.at(frame, np.array([2, 0])), frame[[2, 0]])
+    assert_frame_equal(own.stage([frame[:1], frame[1:]]).collect(), frame)
 
 
 def test_bad_cells_are_named_by_line(table, monkeypatch):
@@ -146,3 +201,42 @@ def test_a_full_disk_is_named_and_leaves_nothing(table, monkeypatch):
     with pytest.raises(ResourceError, match="the disk is full"):
         prepare_dataset(config, 0, SILENT)
     assert not [*module.prepared_dir().glob("*")]
+
+
+LINES = ['{"a": 1, "y": 1.5}', '{"a": 2, "y": 2.5, "b": "x"}'] * 40
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "said"),
+    [
+        (70, '{"a": "2", "y": 1}', r"t\.jsonl:70: key 'a' is '2', which is text, but line (1|66) has a number"),
+        (70, '{"a": 2, "a": 3, "y": 1}', r"t\.jsonl:70: .* key 'a' occurs twice"),
+        (70, "", r"t\.jsonl:70: blank line between rows"),
+        (1, '{"a": 9007199254740993, "y": 1}', r"t\.jsonl:1: column 'a': '?9007199254740993'? is beyond 2\^53"),
+        (70, '{"a": 9007199254740993, "y": 1}', r"t\.jsonl:70: column 'a': '?9007199254740993'? is beyond 2\^53"),
+    ],
+)
+@pytest.mark.parametrize("fits", [True, False])
+def test_bad_lines_are_named_whatever_portion_they_are_in(tmp_path, monkeypatch, number, line, said, fits):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(jsonl, "PORTION", 300)
+    monkeypatch.setattr(Source, "fits_memory", lambda self: fits)
+    lines = [*LINES]
+    lines[number - 1], lines[40] = line, '{"a": 2.5, "y": 3.5}'
+    (tmp_path / "t.jsonl").write_text("\n".join(lines) + "\n")
+    config = CONFIGS.validate_python({"name": "jsonl", "path": "t.jsonl", "target": "y"})
+    with pytest.raises(DataError, match=said):
+        prepare_dataset(config, 0, SILENT)
+
+
+def test_whole_numbers_of_one_file_are_not_rounded_for_decimals_of_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t").mkdir()
+    y = [float(i) + 0.5 for i in range(20)]
+    pl.DataFrame({"a": [0.5] * 20, "y": y}).write_parquet("t/1.parquet")
+    pl.DataFrame({"a": [3, 2**53 + 1] * 10, "y": y}).write_parquet("t/2.parquet")
+    config = CONFIGS.validate_python({"name": "parquet", "path": "t", "target": "y"})
+    for fits in (True, False):
+        monkeypatch.setattr(Source, "fits_memory", lambda self, fits=fits: fits)
+        with pytest.raises(DataError, match=r"2\.parquet: row 2: column 'a': '?9007199254740993'? is beyond 2\^53"):
+            prepare_dataset(config, 0, SILENT)

@@ -345,7 +345,9 @@ def test_unsuitable_metrics_are_a_config_error(task, name, message):
 def test_what_class_weights_change_is_said(loss, truth, said):
     task = Classification("y", ("a", "b"), (90, 10), "sigmoid", has_probabilities=True)
     predictions = task.decode(torch.zeros(4, 1))
-    text = describe_weighting(task, AutoLoss(**loss), lambda: predictions, None if truth is None else np.array(truth))
+    text = describe_weighting(
+        task, AutoLoss(**loss), predictions.mean_probabilities, None if truth is None else np.array(truth)
+    )
     assert text is None if said is None else said in text
     corrected = replace(task, divisors=(1.0, 9.0))
-    assert describe_weighting(corrected, AutoLoss(**loss), lambda: predictions) is None
+    assert describe_weighting(corrected, AutoLoss(**loss), predictions.mean_probabilities) is None

@@ -1,8 +1,12 @@
 """Tables larger than memory: the commands do with files what they do in memory."""
 
+import io
+
 import polars as pl
 import pytest
 
+from mlcli.data.readers import csv, jsonl
+from mlcli.data.tables import frames
 from mlcli.io import memory
 from mlcli.io.memory import Available
 from mlcli.runs.folder import open_run
@@ -60,13 +64,58 @@ def test_auto_reads_rows_from_disk_where_memory_does_not_hold_them(large, mlcli,
     assert not open_run(large / "runs/t/003").read_manifest().on_disk
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
-def test_a_file_to_predict_that_memory_does_not_hold_is_refused(large, mlcli, monkeypatch, name):
-    pl.read_csv("t.csv").write_parquet("t.parquet")
-    assert mlcli("train", "t.yaml", "-S", "training.epochs=1").code == 0
+@pytest.fixture
+def trained(large, mlcli):
+    """A model of the table, and rows to predict in three formats: ids, a category of no training row, a far number."""
+    assert mlcli("train", "t.yaml", "-S", "training={epochs: 1}").code == 0
+    rows = pl.read_csv("t.csv").with_columns(pl.int_range(200).alias("id"), b=pl.col("b").cast(pl.Float64))
+    far, new = pl.col("id") == 150, pl.col("id").is_in([77, 177])
+    rows = rows.with_columns(
+        pl.when(far).then(1e6).otherwise("b").alias("b"), pl.when(new).then(pl.lit("z")).otherwise("c").alias("c")
+    )
+    rows.write_csv("n.csv")
+    rows.write_parquet("n.parquet")
+    rows.write_ndjson("n.jsonl")
+    return large
+
+
+def in_portions(monkeypatch):
+    """Some rows are read at a time, as of a large file."""
+    monkeypatch.setattr(csv, "PORTION", 500)
+    monkeypatch.setattr(jsonl, "PORTION", 500)
+    monkeypatch.setattr(frames, "PORTION", 60)
+
+
+@pytest.mark.parametrize(("given", "output"), [("n.csv", "p.parquet"), ("n.parquet", "p.jsonl"), ("n.jsonl", "p.csv")])
+def test_a_file_is_predicted_portion_by_portion_as_at_once(trained, mlcli, monkeypatch, given, output):
+    arguments = ("predict", given, "-o", output, "--keep", "id", "--interval", "0.5", "--json")
+    once, whole = mlcli(*arguments), (trained / output).read_bytes()
+    in_portions(monkeypatch)
     monkeypatch.setattr(memory, "available_memory", lambda: Available(10_000, "a test"))
-    refused = mlcli("predict", name)
+    again = mlcli(*arguments)
+    assert (again.code, again.json, again.err) == (0, once.json, once.err)
+    assert again.json["rows"] == 200
+    assert again.json["unseen_categories"] == {"c": 2}
+    assert [(one["count"], one["row"], one["value"]) for one in again.json["far_values"]] == [(1, 151, 1e6)]
+    if output == "p.parquet":  # in which rows are grouped otherwise
+        assert pl.read_parquet(output).equals(pl.read_parquet(io.BytesIO(whole)))
+    else:
+        assert (trained / output).read_bytes() == whole
+    assert not [*trained.glob("*-rows*"), *trained.glob(".*")]
+
+
+def test_a_bad_row_of_a_later_portion_leaves_no_file(trained, mlcli, monkeypatch):
+    in_portions(monkeypatch)
+    text = (trained / "n.csv").read_text().splitlines()
+    (trained / "n.csv").write_text("\n".join([*text[:190], "x" + text[190], *text[191:]]))
+    refused = mlcli("predict", "n.csv", "-o", "new/p.csv")
+    assert refused.code == 3
+    assert "n.csv:191: column 'a': 'x" in refused.err
+    assert not [*trained.glob("new/*")]
+
+
+def test_contributions_need_all_rows(trained, mlcli, monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: Available(10_000, "a test"))
+    refused = mlcli("predict", "n.csv", "--explain", "1")
     assert refused.code == 7
-    assert "of memory, and 10 kB are available (a test); predict the file in parts" in refused.err
-    monkeypatch.setattr(memory, "available_memory", lambda: Available(10**9, "a test"))
-    assert len(mlcli("predict", name).out.splitlines()) == 201
+    assert "and 10 kB are available (a test); predict the file in parts" in refused.err

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +18,21 @@ import polars as pl
 from mlcli.config.sections.dataset import CsvConfig
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.readers.csv_dialect import Dialect, split_sep
-from mlcli.data.readers.csv_footer import check_bottom, refuse_below_table
+from mlcli.data.readers.csv_footer import TAIL, check_bottom, refuse_below_table
 from mlcli.data.readers.csv_header import check_top, refuse_repeated_header
 from mlcli.data.readers.csv_layout import CsvLayout, padding, refuse_lone_returns
 from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
 from mlcli.data.readers.text_file import TextFile, open_text
-from mlcli.data.tables.frames import Frame, collect, column_of, height_of
+from mlcli.data.selection import cells_config
 from mlcli.data.tables.rows import BLANKS, EXACT, Origin, Rows, check_header
-from mlcli.data.tables.spill import Spill
-from mlcli.data.tables.staged import StagedRows
+from mlcli.data.tables.staged import RowPortions
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
 _DELIMITERS = ",;\t|"
 _JSON = re.compile(rb"\s*(\{\s*\"[^\"]*\"\s*:|\[\s*[\[{])")
-# Bytes of text that are parsed at a time, of a table that memory does not hold.
-PORTION = 16 << 20
+# Bytes of text that are parsed at a time, of a table that memory does not hold; and where its end is looked at.
+PORTION, _SMALL = 8 << 20, 1 << 14
 _NAMELESS = "\0"  # starts the names of columns without one; no cell has it
 
 
@@ -38,10 +40,14 @@ class CsvSource(FileSource[CsvConfig]):
     """Delimited text with or without a header line."""
 
     def read_file(self, path: Path) -> Rows:
-        return read_delimited(open_text(path, self.config.encoding), dialect_of(self.config))
+        text, dialect, cells = open_text(path, self.config.encoding), dialect_of(self.config), cells_config(self.config)
+        if cells.needs_text or len(self.files()) > 1:  # of which each would have numbers of its own
+            return read_delimited(text, dialect)
+        declared = {name for name, kind in self.config.types.items() if kind != "number"}
+        return read_delimited(text, dialect, as_written={*cells.as_written, *declared, self.config.split.column or ""})
 
-    def stage_file(self, path: Path, spill: Spill) -> StagedRows:
-        return stage_delimited(open_text(path, self.config.encoding), dialect_of(self.config), spill)
+    def portion_file(self, path: Path) -> RowPortions:
+        return portion_delimited(open_text(path, self.config.encoding), dialect_of(self.config))
 
     def memory_needs(self) -> Iterator[MemoryNeed]:
         cell_ends = (self.config.delimiter.encode(), b"\n")
@@ -55,29 +61,48 @@ def dialect_of(config: SourceConfig) -> Dialect:
     return Dialect(config.delimiter, config.skip_rows, config.skip_footer, config.header, config.columns)
 
 
-def read_delimited(text: TextFile, dialect: Dialect, numbers: Collection[str] = ()) -> Rows:
+def read_delimited(
+    text: TextFile, dialect: Dialect, numbers: Collection[str] = (), as_written: Collection[str] | None = None
+) -> Rows:
     """All cells as text; empty cells are empty text or null.
 
-    numbers : columns that come as Float64 where all cells of all of them are numbers, or empty
+    numbers    : columns that come as Float64 where all cells of all of them are numbers, or empty
+    as_written : columns that are not among these; all others are whose first cells are numbers, and of which none is a
+                 code such as 007. None for no such guess
 
     Raises EdgeError for lines above, below and between that are no rows, and DataError for a file that is no table.
     """
-    frame, text, line_of, notes = _read(text, dialect, numbers, None)
-    frame = collect(frame)
-    rows = Rows.read(frame, Origin(text.label, line_of), is_text=True)
-    return rows.with_frame(frame, *notes)
+    cells, n_rows, dialect, notes = _survey(text, dialect)
+    frame = cells.parse_all(numbers if as_written is None else cells.likely_numbers(as_written))
+    if frame.height != n_rows:
+        raise cells.irregular(n_rows, frame.height)
+    bottom = frame.tail(TAIL)
+    notes += check_bottom(cells.layout, dialect, frame, bottom, n_rows)
+    nameless, more = _find_nameless(cells.layout, dialect, frame.select(cells.nameless))
+    rows = Rows.read(frame.drop(nameless), cells.origin, is_text=True)
+    return replace(rows, notes=(*notes, *more), text_of=cells.text_of)
 
 
-def stage_delimited(text: TextFile, dialect: Dialect, spill: Spill) -> StagedRows:
-    """As `read_delimited`, with the cells in a file."""
-    frame, text, line_of, notes = _read(text, dialect, (), spill)
-    return StagedRows(frame.lazy(), Origin(text.label, line_of), is_text=True, spill=spill, notes=tuple(notes))
+def portion_delimited(text: TextFile, dialect: Dialect, numbers: Collection[str] = ()) -> RowPortions:
+    """As `read_delimited`, some rows at a time."""
+    cells, n_rows, dialect, notes = _survey(text, dialect)
+    notes += check_bottom(cells.layout, dialect, cells.scan(), cells.last(TAIL), n_rows)
+    unnamed = [frame.select(cells.nameless) for frame in cells.frames()] if cells.nameless else [pl.DataFrame()]
+    nameless, more = _find_nameless(cells.layout, dialect, pl.concat(unnamed))
+
+    def frames() -> Iterator[pl.DataFrame]:
+        found = 0
+        for frame in cells.frames(numbers):
+            found += frame.height
+            yield frame.drop(nameless)
+        if found != n_rows:
+            raise cells.irregular(n_rows, found)
+
+    return RowPortions(frames, cells.origin, is_text=True, notes=(*notes, *more))
 
 
-def _read(
-    text: TextFile, dialect: Dialect, numbers: Collection[str], spill: Spill | None
-) -> tuple[Frame, TextFile, Callable[[int], int], list[str]]:
-    """The cells, the text that they are in, the line of a row, and notes."""
+def _survey(text: TextFile, dialect: Dialect) -> tuple[Cells, int, Dialect, list[str]]:
+    """The cells, how many rows of them there are, the dialect that they are in, and notes."""
     if _JSON.match(text.buffer[:99]):
         raise DataError(f"{text.label}: is JSON, not delimited text; set dataset.name: jsonl, or name the file .jsonl")
     text, dialect, notes = split_sep(text, dialect)
@@ -86,7 +111,6 @@ def _read(
     layout = CsvLayout.of(text, dialect.delimiter, header=dialect.header is not False)
     blanks = padding(layout) if layout.quoted else np.empty(0, dtype=np.int64)
     names = _names(layout, dialect)
-    width = len(names)
     n_rows, names = _count_rows(layout, dialect, names)
     if text.contains(b"\r"):
         refuse_lone_returns(layout)
@@ -94,29 +118,7 @@ def _read(
         refuse_repeated_header(text, dialect, bytes(text.buffer[: layout.header]))
     # Whether a cell may begin or end with a blank.
     has_blanks = not text.is_ascii() or any(map(text.contains, (b'"', b" ", b"\t", b"\r")))
-    known = None if has_blanks else _parse_numbers(layout, names, numbers)
-    frame: Frame = known if known is not None else _cells(layout, names, blanks, spill, has_blanks=has_blanks)
-    if (parsed := height_of(frame)) != n_rows:
-        raise DataError(f"{text.label}: {n_rows} rows were counted but {parsed} parsed; the file is not regular")
-    notes += check_bottom(layout, dialect, frame, n_rows)
-    frame, without_names = _drop_nameless(layout, frame, width)
-    return frame, text, layout.line, [*notes, *without_names]
-
-
-def _cells(layout: CsvLayout, names: list[str], blanks: np.ndarray, spill: Spill | None, *, has_blanks: bool) -> Frame:
-    """All cells as text without blanks around it, in memory or in a file."""
-    stripped = pl.all().str.strip_chars(BLANKS) if has_blanks else pl.all()
-    if spill is None:
-        return _parse(layout, names, blanks).select(stripped)
-    options = {**_options(layout, names), "skip_rows": 0}
-
-    def portion(begin: int, end: int) -> pl.DataFrame:
-        first, last = np.searchsorted(blanks, [begin, end])
-        data = np.delete(layout.text.data[begin:end], blanks[first:last] - begin).tobytes()
-        return pl.read_csv(data, **options).select(stripped)
-
-    with _parsed(layout):
-        return spill.stage(portion(*span) for span in layout.portions(PORTION))
+    return Cells(layout, names, blanks, has_blanks), n_rows, dialect, notes
 
 
 def _names(layout: CsvLayout, dialect: Dialect) -> list[str]:
@@ -166,29 +168,29 @@ def _count_rows(layout: CsvLayout, dialect: Dialect, names: list[str]) -> tuple[
     return n_rows, names
 
 
-def _drop_nameless(layout: CsvLayout, frame: Frame, width: int) -> tuple[Frame, list[str]]:
-    """Without the columns that have neither a name nor a cell, and a note on them; others are an error.
+def _find_nameless(layout: CsvLayout, dialect: Dialect, unnamed: pl.DataFrame) -> tuple[list[str], list[str]]:
+    """The columns that have neither a name nor a cell, and a note on them; others are an error.
 
-    width : of the header
+    unnamed : all cells of the columns without a name
     """
-    names = frame.collect_schema().names()
-    nameless = [name for name in names if name.startswith(_NAMELESS)]
+    nameless = unnamed.columns
     if not nameless:
-        return frame, []
-    filled = {name for name in nameless if column_of(frame, name).cast(pl.String).fill_null("").ne("").any()}
+        return [], []
+    filled = {name for name in nameless if unnamed[name].cast(pl.String).fill_null("").ne("").any()}
+    width = len(_names(layout, dialect))  # of the header
     if f"{_NAMELESS}{width}" in filled:
         raise DataError(
             f"{layout.text.label}:{layout.line(0)}: {width + 1} cells where the header has {width}, as in all rows; "
             "write a name for each column, or the file without row names (R: row.names = FALSE)"
         )
-    if filled == {names[0]} and _counts_rows(column_of(frame, names[0])):
+    names = _names(layout, dialect)
+    if filled == {names[0]} and _counts_rows(unnamed[names[0]]):
         note = "the first column, without a name, counts the rows, as the index of a data frame does; it is not read"
-        return frame.drop(nameless), [note]
+        return nameless, [note]
     place = f"{layout.text.label}:{layout.text.line(0)}"
     check_header(["" if name in filled else name for name in names], place)
     count = "a column is" if len(nameless) == 1 else f"{len(nameless)} columns are"
-    note = f"{count} not read, without a name or a cell, as where lines end in the delimiter"
-    return frame.drop(nameless), [note]
+    return nameless, [f"{count} not read, without a name or a cell, as where lines end in the delimiter"]
 
 
 def _counts_rows(column: pl.Series) -> bool:
@@ -198,22 +200,120 @@ def _counts_rows(column: pl.Series) -> bool:
     return first in (0, 1) and numbers.equals(pl.int_range(first, first + len(numbers), eager=True))
 
 
-def _parse_numbers(layout: CsvLayout, names: list[str], numbers: Collection[str]) -> pl.DataFrame | None:
-    """The cells, those of `numbers` parsed at once; None where one of these cells needs a look at its text."""
-    chosen = [name for name in names if name in numbers]
-    if not chosen:
-        return None
-    try:
-        frame = _parse(layout, names, np.empty(0, dtype=np.int64), chosen)
-    except DataError:
-        return None
-    plain = frame.select((pl.col(name).abs() < EXACT).all() for name in chosen)
-    return frame if all(plain.row(0)) else None
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of delimited text, which are parsed as text without blanks around it, or as numbers.
 
+    names      : of the columns; those that have none begin with _NAMELESS
+    blanks     : offsets of blanks to leave out, as `padding` has them
+    has_blanks : whether a cell may begin or end with a blank
+    """
 
-def _parse(layout: CsvLayout, names: list[str], blanks: np.ndarray, numbers: Collection[str] = ()) -> pl.DataFrame:
-    with _parsed(layout):
-        return pl.read_csv(_source(layout, blanks), **_options(layout, names, numbers))
+    layout: CsvLayout
+    names: list[str]
+    blanks: np.ndarray
+    has_blanks: bool
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rows are, by lines."""
+        return Origin(self.layout.text.label, self.layout.line)
+
+    @property
+    def nameless(self) -> list[str]:
+        """The columns without a name."""
+        return [name for name in self.names if name.startswith(_NAMELESS)]
+
+    def irregular(self, counted: int, parsed: int) -> DataError:
+        """The error where not all rows are parsed."""
+        label = self.layout.text.label
+        return DataError(f"{label}: {counted} rows were counted but {parsed} parsed; the file is not regular")
+
+    def parse_all(self, numbers: Collection[str]) -> pl.DataFrame:
+        """All rows; numbers : as `read_delimited` has them."""
+        return self._parse(self._source(), numbers, header=bool(self.layout.header))
+
+    def frames(self, numbers: Collection[str] = (), size: int | None = None) -> Iterator[pl.DataFrame]:
+        """The same portion by portion, of about so many bytes."""
+        for begin, end in self.layout.portions(size or PORTION):
+            yield self._part(begin, end, numbers)
+
+    def last(self, n_rows: int) -> pl.DataFrame:
+        """The last rows, as text."""
+        spans = deque(self.layout.portions(_SMALL), maxlen=n_rows)  # each has a row at least
+        return self._part(spans[0][0], spans[-1][1]).tail(n_rows)
+
+    def likely_numbers(self, as_written: Collection[str]) -> list[str]:
+        """Columns other than these whose first cells are numbers, and of which none is a code such as 007 or +34."""
+        if self.layout.quoted:
+            return []
+        sample = self._part(*next(self.layout.portions(_SMALL)))
+        numbers = sample.select(pl.all().cast(pl.Float64, strict=False))
+        full = (name for name in self.names if numbers[name].null_count() == sample[name].null_count() < len(sample))
+        left_out = {*as_written, *self._with_codes()}
+        return [name for name in full if name not in left_out]
+
+    def _with_codes(self) -> set[str]:
+        """Columns of text without quotes in which a cell begins with +, or with 0 and a digit."""
+        data, width, place = self.layout.text.data[: self.layout.end], len(self.names), 0
+        found = np.zeros(width, dtype=bool)
+        inside = (at + 1 for at, _ in self.layout.boundaries(self.layout.start))
+        for starts in itertools.chain([np.array([self.layout.start])], inside):
+            first, second = data[starts], data[np.minimum(starts + 1, len(data) - 1)]
+            codes = (first == ord("+")) | ((first == ord("0")) & (second - ord("0") < 10))
+            found[(place + np.flatnonzero(codes)) % width] = True
+            place += len(starts)
+        return {name for name, has_code in zip(self.names, found.tolist(), strict=True) if has_code}
+
+    def text_of(self, name: str) -> pl.Series:
+        """The cells of a column as they are written."""
+        return self.scan().select(name).collect().to_series()
+
+    def scan(self) -> pl.LazyFrame:
+        """All cells as text, parsed when some are asked for."""
+        with _parsed(self.layout):
+            frame = pl.scan_csv(self._source(), **self._options((), header=bool(self.layout.header)))
+        return frame.select(self._stripped)
+
+    def _part(self, begin: int, end: int, numbers: Collection[str] = ()) -> pl.DataFrame:
+        first, last = np.searchsorted(self.blanks, [begin, end])
+        part = self.layout.text.data[begin:end]
+        data = np.delete(part, self.blanks[first:last] - begin) if last > first else part
+        return self._parse(data.tobytes(), numbers, header=False)
+
+    def _parse(self, source: str | bytes, numbers: Collection[str], *, header: bool) -> pl.DataFrame:
+        """As numbers, unless one of these cells needs a look at its text."""
+        chosen = [] if self.layout.quoted else [name for name in self.names if name in numbers]
+        if chosen:
+            with suppress(pl.exceptions.PolarsError):
+                frame = pl.read_csv(source, **self._options(chosen, header=header))
+                if all(frame.select((pl.col(chosen).abs() < EXACT).all()).row(0)):
+                    return frame.with_columns(self._stripped)
+        with _parsed(self.layout):
+            return pl.read_csv(source, **self._options((), header=header)).select(self._stripped)
+
+    @property
+    def _stripped(self) -> pl.Expr:
+        return pl.col(pl.String).str.strip_chars(BLANKS) if self.has_blanks else pl.all()
+
+    def _source(self) -> str | bytes:
+        layout, text = self.layout, self.layout.text
+        if self.blanks.size:
+            return np.delete(text.data[: layout.end], self.blanks).tobytes()
+        if text.path is None or bytes(text.buffer[layout.end :]) not in (b"", b"\n", b"\r\n"):
+            return bytes(text.buffer[: layout.end])
+        return str(text.path)
+
+    def _options(self, numbers: Collection[str], *, header: bool) -> dict[str, Any]:
+        """How Polars is to read the cells."""
+        return {
+            "has_header": False,
+            "skip_rows": int(header),
+            "schema": {name: pl.Float64 if name in numbers else pl.String for name in self.names},
+            "separator": chr(self.layout.delimiter),
+            "quote_char": '"' if self.layout.quoted else None,
+            "glob": False,
+        }
 
 
 @contextmanager
@@ -223,24 +323,3 @@ def _parsed(layout: CsvLayout) -> Iterator[None]:
         yield
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{layout.text.label}: cannot be parsed: {str(error).splitlines()[0]}") from error
-
-
-def _source(layout: CsvLayout, blanks: np.ndarray) -> str | bytes:
-    text = layout.text
-    if blanks.size:
-        return np.delete(text.data[: layout.end], blanks).tobytes()
-    if text.path is None or bytes(text.buffer[layout.end :]) not in (b"", b"\n", b"\r\n"):
-        return bytes(text.buffer[: layout.end])
-    return str(text.path)
-
-
-def _options(layout: CsvLayout, names: list[str], numbers: Collection[str] = ()) -> dict[str, Any]:
-    """How Polars is to read the cells."""
-    return {
-        "has_header": False,
-        "skip_rows": 1 if layout.header else 0,
-        "schema": {name: pl.Float64 if name in numbers else pl.String for name in names},
-        "separator": chr(layout.delimiter),
-        "quote_char": '"' if layout.quoted else None,
-        "glob": False,
-    }

@@ -29,7 +29,7 @@ _MEANS = (
 _ONE_SUM = re.compile(rf"\W*((grand|sub|sous|net|overall)[ -]?)?({_SUMS})(\W+.{{0,30}})?", re.IGNORECASE)
 _TOTAL = re.compile(rf"{_ONE_SUM.pattern}|\W*({_MEANS})\W*", re.IGNORECASE)
 _NOTE = re.compile(r"[*#(†].*|.*\w:( .*)?|\S+( \S+){2,}")
-_TAIL, _MOST_BELOW_TABLE = 10, 30
+TAIL, _MOST_BELOW_TABLE = 10, 30
 _MOST_LABELS = 20
 _USUAL = 0.9
 _MOST_CELLS, _SAMPLE_ROWS = 100_000, 1_000
@@ -64,17 +64,18 @@ def _refuse_footer(text: TextFile, dialect: Dialect, place: str, what: str, n_li
     )
 
 
-def check_bottom(layout: CsvLayout, dialect: Dialect, frame: Frame, n_rows: int) -> list[str]:
+def check_bottom(layout: CsvLayout, dialect: Dialect, frame: Frame, last_rows: pl.DataFrame, n_rows: int) -> list[str]:
     """Raise EdgeError for last rows that are totals, notes or empty; a note on one that may be a total.
 
-    frame : n_rows, all cells as text, or Float64
+    frame     : n_rows, all cells as text, or Float64
+    last_rows : its last TAIL rows
     """
     if dialect.skip_footer == 0 or n_rows <= _LEAST_ROWS:
         return []
-    bottom = [*map(_texts, collect(frame.slice(max(0, n_rows - _TAIL), _TAIL)).rows())]
+    bottom = [*map(_texts, last_rows.rows())]
     last, n_odd, width = bottom[-1], 0, len(bottom[-1])
     if _is_odd(last):
-        n_odd = next((n for n, row in enumerate(reversed(bottom)) if not _is_odd(row)), _TAIL)
+        n_odd = next((n for n, row in enumerate(reversed(bottom)) if not _is_odd(row)), TAIL)
     below = bottom if width > 1 else []
     ruled = next((len(below) - at for at, row in enumerate(below) if RULER.fullmatch("".join(row))), 0)
     first = n_rows - max(1, n_odd, ruled)

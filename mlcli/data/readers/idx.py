@@ -1,6 +1,7 @@
 """The IDX format of MNIST: a magic number, the dimensions, then the numbers."""
 
 import math
+import mmap
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,10 @@ _TYPES = {0x08: "unsigned bytes", 0x09: "signed bytes", 0x0B: "16-bit integers",
 
 class IdxSource(Source[IdxConfig]):
     """Images and their labels, and test images with the same classes and size."""
+
+    @property
+    def can_spill(self) -> bool:
+        return True
 
     def files(self) -> tuple[Path, ...]:
         config = self.config
@@ -75,19 +80,23 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     return parse_idx(path, read_contents(path), dimensions)
 
 
-def read_contents(path: Path) -> bytes:
-    """The unpacked bytes of an IDX file: exactly as many as its header says; raises DataError."""
+def read_contents(path: Path) -> bytes | mmap.mmap:
+    """The unpacked bytes of an IDX file, mapped where it is plain: exactly as many as its header says; or DataError."""
     with resource_errors(path):
         if not path.is_file():
             _refuse(path, "not a file" if path.exists() else "no such file", "name an IDX file, plain or gzipped")
         size = path.stat().st_size
         if size > SIZE_LIMIT:
             _refuse(path, f"{size:,} bytes, more than the {SIZE_LIMIT:,} allowed", "give fewer images")
-        packed = path.read_bytes()
-        return _unpack(path, packed) if packed[:2] == GZIP else _check_length(path, packed)
+        with path.open("rb") as file:
+            contents = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        if contents[:2] == GZIP:
+            return _unpack(path, contents[:])
+        _check_length(path, contents)
+        return contents
 
 
-def parse_idx(path: Path, contents: bytes, dimensions: int) -> np.ndarray:
+def parse_idx(path: Path, contents: bytes | mmap.mmap, dimensions: int) -> np.ndarray:
     """A read-only view of the contents; path is named in errors."""
     shape = _read_shape(path, contents)
     if len(shape) != dimensions:
@@ -124,21 +133,21 @@ def _unpack(path: Path, packed: bytes) -> bytes:
         rest = unpacker.decompress(unpacker.unconsumed_tail, max(expected + 1 - len(head), 1))
     except zlib.error as error:
         _refuse(path, f"damaged gzip data ({error})", "fetch the file again")
-    contents = _check_length(path, head + rest)
+    contents = head + rest
+    _check_length(path, contents)
     if not unpacker.eof:
         _refuse(path, "the gzip data ends early", "fetch the file again")
     return contents
 
 
-def _check_length(path: Path, contents: bytes) -> bytes:
+def _check_length(path: Path, contents: bytes | mmap.mmap) -> None:
     expected = _size_in_header(path, contents)
     if len(contents) != expected:
         found = "has more" if len(contents) > expected else f"has {len(contents):,}: truncated"
         _refuse(path, f"its header says {expected:,} bytes, it {found}", "fetch the file again")
-    return contents
 
 
-def _size_in_header(path: Path, contents: bytes) -> int:
+def _size_in_header(path: Path, contents: bytes | mmap.mmap) -> int:
     shape = _read_shape(path, contents)
     size = _header_size(shape) + math.prod(shape)
     if size > SIZE_LIMIT:
@@ -159,7 +168,7 @@ def _header_size(shape: tuple[int, ...]) -> int:
     return 4 + 4 * len(shape)
 
 
-def _read_shape(path: Path, contents: bytes) -> tuple[int, ...]:
+def _read_shape(path: Path, contents: bytes | mmap.mmap) -> tuple[int, ...]:
     if len(contents) < 4 or contents[:2] != b"\0\0" or contents[2] not in _TYPES or not contents[3]:
         _refuse(path, f"starts with {contents[:4].hex(' ') or 'nothing'}, not an IDX file", "name an IDX file")
     if contents[2] != _UNSIGNED_BYTE:

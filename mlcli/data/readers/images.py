@@ -30,6 +30,8 @@ Color = Literal["gray", "rgb"]
 Item = TypeVar("Item")
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+# Images that are read at a time, where memory does not hold all.
+PORTION = 1024
 _FILE_LIMIT = 256 << 20
 _WHOLE = 1 << 16  # so large a side that every image is decoded at its full size
 _MODES = {"gray": "L", "rgb": "RGB"}
@@ -61,13 +63,24 @@ class ImagesSource(Source[ImagesConfig]):
         for files in list_image_folders(self.config):
             yield pixels_need(str(files.folder), size * len(files.paths))
 
+    @property
+    def can_spill(self) -> bool:
+        return True
+
     def read(self) -> SourceRead:
-        size, color = self.config.size, self.config.color
         images = [
-            Images(read_images(files.paths, size, color), files.labels, files.class_names)
+            Images(self._read_pixels(files.paths), files.labels, files.class_names)
             for files in list_image_folders(self.config)
         ]
         return SourceRead(images[0], images[1] if len(images) > 1 else None, "classification")
+
+    def _read_pixels(self, paths: Sequence[Path]) -> np.ndarray:
+        """All images; where memory does not hold them, they are read some at a time, and mapped from a file."""
+        size, color = self.config.size, self.config.color
+        if self.spill is None:
+            return read_images(paths, size, color)
+        parts = (read_images(paths[start : start + PORTION], size, color) for start in range(0, len(paths), PORTION))
+        return self.spill.keep_pixels(parts)
 
 
 def read_images(paths: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -15,10 +16,15 @@ from mlcli.config.sections.dataset import JsonlConfig
 from mlcli.data.readers.parquet import contained_panics
 from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
 from mlcli.data.readers.text_file import TextFile, open_text
-from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header
+from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header, first_changed
+from mlcli.data.tables.staged import RowPortions
 from mlcli.errors import DataError
 from mlcli.io.text import shown
 
+# Bytes of text that are read at a time, of a table that memory does not hold.
+PORTION = 8 << 20
+# A row and what is written in it.
+Cell = tuple[int, str]
 Pairs = Callable[[list[tuple[str, object]]], dict[str, object]]
 
 _HALF_A_PAIR = re.compile(
@@ -38,6 +44,9 @@ class JsonlSource(FileSource[JsonlConfig]):
     def read_file(self, path: Path) -> Rows:
         return read_jsonl(open_text(path))
 
+    def portion_file(self, path: Path) -> RowPortions:
+        return portion_jsonl(open_text(path))
+
     def memory_needs(self) -> Iterator[MemoryNeed]:
         return (text_need(path, (b'":',)) for path in self.regular_files())
 
@@ -45,27 +54,90 @@ class JsonlSource(FileSource[JsonlConfig]):
 def read_jsonl(text: TextFile) -> Rows:
     """Columns in the order their keys appear; raises DataError with the line that is no object or changes a kind."""
     data = bytes(text.buffer).rstrip()
-    if found := _DOCUMENT.match(data):
+    frame = _read_lines(text, data, 0)
+    _check_keys(text, frame.columns)
+    return replace(Rows.read(frame, _origin(text)), rounded=_rounded(data, frame))
+
+
+def portion_jsonl(text: TextFile) -> RowPortions:
+    """As `read_jsonl`, some rows at a time; all lines are read once before, for the kinds of their values."""
+    types, rounded, wide, start = dict[str, pl.DataType](), dict[str, Cell](), dict[str, Cell](), 0
+    for data in _portions(text):
+        frame = _read_lines(text, data, start)
+        for name, dtype in frame.schema.items():
+            types[name] = joined = _join(types.get(name, pl.Null()), dtype)
+            if joined == pl.Object:
+                raise _line_error(text, itertools.chain.from_iterable(map(_lines, _portions(text)))) or _unreadable(
+                    text, f"key {name!r} has more than one kind of values"
+                )
+        found = [
+            _rounded(data, frame),
+            {one.name: at for one in frame if one.dtype.is_integer() for at in first_changed(one)},
+        ]
+        for known, new in zip((rounded, wide), found, strict=True):
+            known |= {name: (start + row, cell) for name, (row, cell) in new.items() if name not in known}
+        start += frame.height
+    _check_keys(text, list(types))
+    changed = {name: cell for name, cell in wide.items() if types[name].is_float() and name not in rounded}
+    schema = {name: pl.String() if dtype == pl.Null else dtype for name, dtype in types.items()}
+
+    def frames() -> Iterator[pl.DataFrame]:
+        return (pl.read_ndjson(data, schema=schema) for data in _portions(text))
+
+    return RowPortions(frames, _origin(text), rounded=rounded | changed)
+
+
+def _origin(text: TextFile) -> Origin:
+    return Origin(text.label, lambda row: row + 1)
+
+
+def _portions(text: TextFile) -> Iterator[bytes]:
+    """Whole lines of about PORTION bytes together."""
+    start, end = 0, len(text.buffer)
+    while end and text.buffer[end - 1] in b" \t\r\n":
+        end -= 1
+    while start < end:
+        stop = text.buffer.find(b"\n", min(start + PORTION, end), end)
+        yield text.buffer[start : end if stop < 0 else stop]
+        start = end if stop < 0 else stop + 1
+
+
+def _join(one: pl.DataType, other: pl.DataType) -> pl.DataType:
+    """The type that holds the values of both; Object where there is none."""
+    if pl.Null in (one, other) or one == other:
+        return other if one == pl.Null else one
+    return pl.Float64() if one.is_numeric() and other.is_numeric() else pl.Object()
+
+
+def _read_lines(text: TextFile, data: bytes, before: int) -> pl.DataFrame:
+    """The rows of some lines; before : how many lines there are above them."""
+    if not before and (found := _DOCUMENT.match(data)):
         what, query = ("a JSON array", ".[]") if found[1] == b"[" else ("a JSON object over several lines", ".")
         raise DataError(f"{text.label}: {what}; write one object a line: jq -c '{query}' {text.label} > rows.jsonl")
     try:
         with contained_panics():
             frame = pl.read_ndjson(data, infer_schema_length=None)
     except (pl.exceptions.PolarsError, ValueError) as error:
-        raise _line_error(text, data) or _unreadable(text, str(error).splitlines()[0]) from error
+        raise _line_error(text, _lines(data), before) or _unreadable(text, str(error).splitlines()[0]) from error
     if frame.height != data.count(b"\n") + 1:
-        raise _line_error(text, data) or _unreadable(text, f"{frame.height} objects found")
-    mixed = _line_error(text, data) if _may_be_mixed(data, frame) else None
+        raise _line_error(text, _lines(data), before) or _unreadable(text, f"{frame.height} objects found")
+    mixed = _line_error(text, _lines(data), before) if _may_be_mixed(data, frame) else None
     if mixed:
         raise mixed
     if _may_repeat_keys(data, frame) or _HALF_A_PAIR.search(data) or _LONG_EXPONENT.search(data):
-        for number, line in enumerate(data.split(b"\n"), start=1):
+        for number, line in enumerate(_lines(data), start=before + 1):
             _object(line, f"{text.label}:{number}", _clear_pairs)
-    if not frame.columns:
+    return frame
+
+
+def _lines(data: bytes) -> list[bytes]:
+    return data.split(b"\n")
+
+
+def _check_keys(text: TextFile, names: Sequence[str]) -> None:
+    if not names:
         raise DataError(f"{text.label}: no line has a key; expected one object with named values a line")
-    check_header(frame.columns, text.label)
-    rows = Rows.read(frame, Origin(text.label, lambda row: row + 1))
-    return replace(rows, rounded=_rounded(data, frame))
+    check_header(names, text.label)
 
 
 def _unreadable(text: TextFile, reason: str) -> DataError:
@@ -126,10 +198,10 @@ def _rounded(data: bytes, frame: pl.DataFrame) -> dict[str, tuple[int, str]]:
     return rounded
 
 
-def _line_error(text: TextFile, data: bytes) -> DataError | None:
-    """The first bad line, looked for one by one now that there is reason to."""
+def _line_error(text: TextFile, lines: Iterable[bytes], before: int = 0) -> DataError | None:
+    """The first bad line, looked for one by one now that there is reason to; before : lines that are above these."""
     kinds: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    for number, line in enumerate(lines, start=before + 1):
         place = f"{text.label}:{number}"
         try:
             cells = _object(line, place)

@@ -147,7 +147,7 @@ def _find_file(collection: Collection, remote: RemoteFile) -> Path | None:
 
 
 def _read_checked(collection: Collection, index: int, path: Path) -> bytes:
-    contents = read_contents(path)
+    contents = read_contents(path)[:]
     if collection.contents is None:
         return contents
     found, expected = hashlib.sha256(contents).hexdigest(), collection.contents[index]

@@ -13,10 +13,9 @@ import polars as pl
 
 from mlcli.config.sections.dataset import ParquetConfig
 from mlcli.data.readers.source import CELL, TEXT, FileSource, MemoryNeed
-from mlcli.data.tables.frames import height_of
+from mlcli.data.tables.frames import height_of, portions
 from mlcli.data.tables.rows import Origin, Rows, check_header
-from mlcli.data.tables.spill import Spill
-from mlcli.data.tables.staged import StagedRows
+from mlcli.data.tables.staged import RowPortions
 from mlcli.errors import DataError, ResourceError
 
 # A file of a few kilobytes can claim billions of equal cells.
@@ -30,13 +29,8 @@ class ParquetSource(FileSource[ParquetConfig]):
     def read_file(self, path: Path) -> Rows:
         return read_parquet(path)
 
-    def stage_file(self, path: Path, spill: Spill) -> StagedRows:
-        with _parquet_errors(str(path)):
-            _refuse_bomb(path, str(path))
-            frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            n_rows = height_of(frame)
-        _check_table(frame.collect_schema().names(), n_rows, str(path))
-        return StagedRows(frame, Origin(str(path)), is_text=False, spill=spill)
+    def portion_file(self, path: Path) -> RowPortions:
+        return portion_parquet(path)
 
     def memory_needs(self) -> Iterator[MemoryNeed]:
         return map(table_need, self.regular_files())
@@ -52,6 +46,22 @@ def read_parquet(path: Path | bytes, label: str | None = None) -> Rows:
         frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
     _check_table(frame.columns, frame.height, label)
     return Rows.read(frame, Origin(label))
+
+
+def portion_parquet(path: Path) -> RowPortions:
+    """The same, some rows at a time."""
+    label = str(path)
+    with _parquet_errors(label):
+        _refuse_bomb(path, label)
+        file = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        n_rows = height_of(file)
+    _check_table(file.collect_schema().names(), n_rows, label)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        with _parquet_errors(label):
+            yield from (frame for _, frame in portions(file))
+
+    return RowPortions(frames, Origin(label), file=file)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, P
 from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers import compression
-from mlcli.data.tables.rows import Rows, join_rows
+from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.spill import Spill
-from mlcli.data.tables.staged import StagedRows
+from mlcli.data.tables.staged import RowPortions, StagedRows, join_rows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
 from mlcli.io.atomic import sha256_file
@@ -122,15 +122,13 @@ class FileSource(Source[FileConfigT]):
     def read_file(self, path: Path) -> Rows:
         """All rows of one file."""
 
-    def stage_file(self, path: Path, spill: Spill) -> StagedRows:
-        """The same in a file of which columns can be read one by one."""
+    def portion_file(self, path: Path) -> RowPortions:
+        """The same, some rows at a time."""
         raise NotImplementedError
 
     @property
     def can_spill(self) -> bool:
-        own = type(self).stage_file is not FileSource.stage_file
-        plain = self.config.test_path is None and self.config.outliers.name == "none"
-        return own and plain and len(self.files()) == 1
+        return type(self).portion_file is not FileSource.portion_file
 
     def files(self) -> tuple[Path, ...]:
         paths = filter(None, (self.config.path, self.config.test_path))
@@ -160,10 +158,16 @@ class FileSource(Source[FileConfigT]):
         return join_rows(path, [self.read_file(one) for one in find_paths(path, self.config.origin)])
 
     def read(self) -> SourceRead:
-        config = self.config
-        test = self.read_files(config.test_path) if config.test_path else None
-        rows = self.read_files(config.path) if self.spill is None else self.stage_file(self.files()[0], self.spill)
-        return clean_tables(rows, test, config.target_names, config)
+        config, read = self.config, self.read_files if self.spill is None else self._stage_files
+        test = read(config.test_path) if config.test_path else None
+        return clean_tables(read(config.path), test, config.target_names, config)
+
+    def _stage_files(self, path: str) -> StagedRows:
+        """`read_files`, by way of files."""
+        if self.spill is None:
+            raise TypeError("there is no folder for the files")
+        paths = find_paths(path, self.config.origin)
+        return join_rows(path, [self.portion_file(one).stage(self.spill) for one in paths])
 
 
 def find_files(origin: str | None, *paths: str | None) -> tuple[Path, ...]:

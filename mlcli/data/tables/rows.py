@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -74,6 +73,7 @@ class Rows:
     notes   : how the rows were read, for the report
     rounded : the first row and number by column in which reading changed a whole number beyond EXACT
     spill   : where columns are kept that memory does not hold; None for rows in memory
+    text_of : the cells of a column as they are written, of delimited text whose numbers are parsed; None for others
     """
 
     frame: pl.DataFrame
@@ -83,6 +83,7 @@ class Rows:
     notes: tuple[str, ...] = ()
     rounded: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     spill: Spill | None = None
+    text_of: Callable[[str], pl.Series] | None = None
 
     @classmethod
     def read(cls, frame: pl.DataFrame, origin: Origin, *, is_text: bool = False, spill: Spill | None = None) -> Rows:
@@ -97,6 +98,10 @@ class Rows:
     def columns(self) -> list[str]:
         """Their names."""
         return self.frame.columns
+
+    def take(self, names: Iterable[str]) -> Rows:
+        """These columns."""
+        return self.with_frame(self.frame.select([*dict.fromkeys(names)]))
 
     def place(self, row: int) -> str:
         """`file:line` or `file: row n` of the row at this position in frame."""
@@ -114,43 +119,13 @@ class Rows:
         frame = self.frame.filter(mask) if self.spill is None else self.spill.where(self.frame, mask)
         return replace(self, frame=frame, numbers=self.numbers.filter(mask))
 
+    def with_file(self, frame: pl.DataFrame, origin: Origin) -> Rows:
+        """All rows of another source, read alike."""
+        return Rows.read(frame, origin, is_text=self.is_text)
+
     def with_frame(self, frame: pl.DataFrame, *notes: str) -> Rows:
         """The same rows with other columns, and notes about them."""
         return replace(self, frame=frame, notes=self.notes + notes)
-
-
-def join_rows(label: str, parts: Sequence[Rows]) -> Rows:
-    """The rows of several files as those of one; raises DataError where their columns differ.
-
-    label : how messages name all of them
-    """
-    if len(parts) == 1:
-        return parts[0]
-    names, first = parts[0].frame.columns, parts[0].origin.label
-    for part in parts[1:]:
-        if unlike := sorted(set(names) ^ set(part.frame.columns)):
-            has = part.origin.label if unlike[0] in part.frame.columns else first
-            raise DataError(
-                f"{label}: column {unlike[0]!r} is in {has} and not in {first if has != first else part.origin.label}; "
-                "the files of one table have the same columns"
-            )
-    for name in names:
-        types = {part.frame[name].dtype: part.origin.label for part in parts if part.frame[name].dtype != pl.Null}
-        if len(types) > 1 and not all(dtype.is_numeric() for dtype in types):
-            told = ", ".join(f"{dtype} in {where}" for dtype, where in list(types.items())[:4])
-            raise DataError(f"{label}: column {name!r} differs in type ({told}); write one kind of values")
-    frame = pl.concat((part.frame.select(names) for part in parts), how="vertical_relaxed")
-    starts = list(itertools.accumulate((len(part) for part in parts[:-1]), initial=0))
-    origin = Origin(label, parts=tuple(zip(starts, (part.origin for part in parts), strict=True)))
-    rounded = {
-        name: (start + row, cell)
-        for start, part in zip(reversed(starts), reversed(parts), strict=True)
-        for name, (row, cell) in part.rounded.items()
-    }
-    notes = dict.fromkeys(note for part in parts for note in part.notes)
-    note = f"{label}: {len(parts)} files with {frame.height:,} rows in all"
-    joined = Rows.read(frame, origin, is_text=parts[0].is_text)
-    return replace(joined, notes=(note, *notes), rounded=rounded)
 
 
 DTYPES: Mapping[Kind, pl.DataType] = {
@@ -247,11 +222,17 @@ def _refuse_last_time(rows: Rows, column: pl.Series) -> None:
 
 
 def _exact(rows: Rows, column: pl.Series) -> pl.Series:
-    numbers = column.cast(pl.Float64)
-    wide = ((numbers.abs() >= EXACT) & (numbers.cast(pl.Int128) != column.cast(pl.Int128))).fill_null(value=False)
-    if wide.any():
-        raise too_wide(rows, column.name, rows.first(wide), column[rows.first(wide)])
-    return numbers
+    for row, cell in first_changed(column):
+        raise too_wide(rows, column.name, row, cell)
+    return column.cast(pl.Float64)
+
+
+def first_changed(whole: pl.Series) -> Iterator[tuple[int, str]]:
+    """Row and value of the first whole number that float64 would change, if there is one."""
+    numbers = whole.cast(pl.Float64)
+    wide = ((numbers.abs() >= EXACT) & (numbers.cast(pl.Int128) != whole.cast(pl.Int128))).fill_null(value=False)
+    if (row := wide.arg_max()) is not None and wide[row]:
+        yield row, str(whole[row])
 
 
 def _finite(rows: Rows, numbers: pl.Series) -> pl.Series:

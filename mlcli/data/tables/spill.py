@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from mlcli.io.memory import require_memory
 
 # Measured: what reading, typing and dropping rows of one column takes a row, text of a dozen letters being the most.
 ROW = 80
+# Bytes of images that are taken at a time.
+_PIXELS = 16 << 20
 _MAPPED = (pl.Float64, pl.Datetime("us"))
 
 
@@ -35,12 +38,12 @@ class Spill:
         self._numbers = itertools.count(1)
 
     def stage(self, portions: Iterable[pl.DataFrame]) -> pl.LazyFrame:
-        """The rows of all portions, in files of which columns can be read one by one."""
+        """The rows of all portions, in files of which columns can be read one by one; types as all of them need."""
         paths = []
         for rows in portions:
             paths.append(path := self._new("arrow"))
             disk.fill_new(path, partial(rows.write_ipc, compression="lz4"))
-        return pl.scan_ipc(paths, glob=False)
+        return pl.concat([pl.scan_ipc(path, glob=False) for path in paths], how="vertical_relaxed")
 
     def keep(self, column: pl.Series) -> pl.Series:
         """The same column, mapped from a file where it can be."""
@@ -50,6 +53,23 @@ class Spill:
         save_array(path, column.rechunk().to_physical().to_numpy())
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         return pl.Series(column.name, mapped).cast(column.dtype)
+
+    def keep_pixels(self, parts: Iterable[np.ndarray]) -> np.ndarray:
+        """Images of all parts, uint8 (n, …), mapped from a file."""
+        path = self._new("pixels")
+        disk.touch(path)
+        shape: tuple[int, ...] = (0,)
+        with disk.open_end(path) as file:
+            for part in parts:
+                disk.write(file, np.ascontiguousarray(part).reshape(-1).data)
+                shape = (shape[0] + len(part), *part.shape[1:])
+        return np.memmap(path, dtype=np.uint8, mode="r", shape=shape) if math.prod(shape) else np.zeros(shape, np.uint8)
+
+    def pixels_at(self, pixels: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The images at these places, in this order."""
+        step = max(1, _PIXELS // math.prod(pixels.shape[1:]))
+        starts = range(0, max(1, len(places)), step)  # once at least, for the shape
+        return self.keep_pixels(pixels[places[start : start + step]] for start in starts)
 
     def where(self, frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
         """The rows where mask is true."""

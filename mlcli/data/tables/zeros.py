@@ -38,7 +38,8 @@ def find_zero_doubts(raw: Rows, rows: Rows, names: Sequence[str]) -> list[Doubt]
         zero = rows.frame[name] == 0
         others = rows.frame[name].filter(~zero)
         said.append(f"{name} ({counted(int(zero.sum() or 0), 'cell')}; else from {others.min():g})")  # type: ignore[str-bytes-safe]
-        written = raw.frame[name].gather(rows.numbers.filter(zero.fill_null(False))).unique()
+        cells = raw.frame[name] if raw.text_of is None else raw.text_of(name)
+        written = cells.gather(rows.numbers.filter(zero.fill_null(False))).unique()
         texts = written if written.dtype == pl.String else as_text(written)
         replaced[name] = dict.fromkeys(texts.sort(), "")
     text = (

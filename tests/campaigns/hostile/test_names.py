@@ -151,7 +151,7 @@ class Terminal(io.TextIOWrapper):
 def test_a_terminal_is_spared_what_a_pipe_gets(monkeypatch):
     shown = io.BytesIO()
     monkeypatch.setattr("sys.stdout", Terminal(shown, encoding="utf-8"))
-    write_predictions(pl.DataFrame({"prediction": NASTY}), None, "csv")
+    write_predictions([pl.DataFrame({"prediction": NASTY})], None, "csv")
     text = shown.getvalue().decode()
     assert text.startswith("prediction\n")
     assert not CONTROL.search(text)
