@@ -36,8 +36,11 @@ class CellsConfig:
 
     @property
     def needs_text(self) -> bool:
-        """Whether numbers must be text first: their mark is a comma, or a marker of missing cells is a number."""
-        return self.decimal != "." or any(map(_is_number, self.missing))
+        """Whether numbers must be text first.
+
+        Their mark is a comma, a marker of missing cells is a number, or empty cells are not missing.
+        """
+        return self.decimal != "." or "" not in self.missing or any(map(_is_number, self.missing))
 
     @property
     def as_written(self) -> set[str]:

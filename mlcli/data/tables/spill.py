@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import mmap
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -63,7 +64,11 @@ class Spill:
             for part in parts:
                 disk.write(file, np.ascontiguousarray(part).reshape(-1).data)
                 shape = (shape[0] + len(part), *part.shape[1:])
-        return np.memmap(path, dtype=np.uint8, mode="r", shape=shape) if math.prod(shape) else np.zeros(shape, np.uint8)
+        if not math.prod(shape):
+            return np.zeros(shape, np.uint8)
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
     def pixels_at(self, pixels: np.ndarray, places: np.ndarray) -> np.ndarray:
         """The images at these places, in this order."""

@@ -1,0 +1,63 @@
+"""A table of three times its memory: prepared, trained, evaluated and predicted within it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+LIMIT = 400_000_000
+COLUMNS = 150
+COMMANDS = {
+    "prepare": ("prepare", "t.yaml"),
+    "train": ("train", "t.yaml", "-q"),
+    "evaluate": ("evaluate", "t/001", "-q"),
+    "predict": ("predict", "t.parquet", "-o", "p.csv", "-q"),
+}
+
+
+def write_table(path, n_rows):
+    """Whole numbers up to 99 as float64, one row group after another; the target is a sum of some of them."""
+    rng = np.random.default_rng(0)
+    columns = {f"x{k}": rng.integers(0, 100, n_rows).astype(float) for k in range(COLUMNS - 1)}
+    target = columns["x0"] - columns["x1"] + columns["x2"] / 3 + rng.normal(size=n_rows).round(2)
+    pl.DataFrame({**columns, "y": target}).write_parquet(path, row_group_size=1 << 16)
+
+
+def peak_of(*arguments):
+    """The most memory of its own (RssAnon) that a command had at any time, and with pages of files (VmHWM), in bytes."""
+    process = subprocess.Popen([sys.executable, "-m", "mlcli", *arguments], stderr=subprocess.PIPE, text=True)
+    status, most = Path(f"/proc/{process.pid}/status"), {"RssAnon": 0, "VmHWM": 0}
+    while process.poll() is None:
+        for name, kilobytes in re.findall(r"(RssAnon|VmHWM):\s+(\d+) kB", status.read_text()):
+            most[name] = max(most[name], int(kilobytes) << 10)
+        try:
+            process.wait(0.01)
+        except subprocess.TimeoutExpired:
+            continue
+    assert process.returncode == 0, process.stderr.read()
+    return most["RssAnon"], most["VmHWM"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_table_of_three_times_its_memory(campaign, workspace, monkeypatch):
+    if not campaign.large:
+        pytest.skip("takes minutes; with --campaign")
+    n_rows = 3 * LIMIT // (8 * COLUMNS)
+    write_table(workspace / "t.parquet", n_rows)
+    (workspace / "t.yaml").write_text(
+        "dataset: {name: parquet, path: t.parquet, target: y}\nmodel: {hidden: [32]}\n"
+        "training: {epochs: 2, rows: disk}\nevaluation: {baselines: none}\n"
+    )
+    monkeypatch.setenv("MLCLI_MEMORY", str(LIMIT))
+    for name, arguments in COMMANDS.items():
+        own, all_pages = peak_of(*arguments)
+        before = os.times()
+        campaign.record(f"{name}: {own / 1e6:.0f} MB of its own, {all_pages / 1e6:.0f} MB with pages of files")
+        print(name, own / 1e6, all_pages / 1e6, before.children_user + before.children_system)
+        assert own <= LIMIT, name
+    assert sum(1 for _ in (workspace / "p.csv").open()) == n_rows + 1
