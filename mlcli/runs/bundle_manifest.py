@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -138,11 +139,12 @@ def read_prediction_input(
 
 
 def prediction_portions(manifest: BundleManifest, source: str, input_format: str | None) -> Iterator[PredictionInput]:
-    """The same, some rows at a time."""
+    """The same, some rows at a time, of which the first are read at once."""
     if manifest.rows.image_shape:
-        yield from map(_of_images, image_portions(source, manifest.rows.image_shape))
+        portions = map(_of_images, image_portions(source, manifest.rows.image_shape))
     else:
-        yield from map(_of_rows, parse_portions(source, manifest.rows, manifest.config.dataset, input_format))
+        portions = map(_of_rows, parse_portions(source, manifest.rows, manifest.config.dataset, input_format))
+    return itertools.chain([next(portions)], portions)
 
 
 def take_prediction_input(schema: Schema, dataset: DatasetConfig, data: object) -> PredictionInput:

@@ -1,6 +1,5 @@
 """A table of three times its memory: prepared, trained, evaluated and predicted within it."""
 
-import os
 import re
 import subprocess
 import sys
@@ -29,7 +28,7 @@ def write_table(path, n_rows):
 
 
 def peak_of(*arguments):
-    """The most memory of its own (RssAnon) that a command had at any time, and with pages of files (VmHWM), in bytes."""
+    """The most memory of its own (RssAnon) that a command had, and with pages of files (VmHWM), in bytes."""
     process = subprocess.Popen([sys.executable, "-m", "mlcli", *arguments], stderr=subprocess.PIPE, text=True)
     status, most = Path(f"/proc/{process.pid}/status"), {"RssAnon": 0, "VmHWM": 0}
     while process.poll() is None:
@@ -56,8 +55,6 @@ def test_a_table_of_three_times_its_memory(campaign, workspace, monkeypatch):
     monkeypatch.setenv("MLCLI_MEMORY", str(LIMIT))
     for name, arguments in COMMANDS.items():
         own, all_pages = peak_of(*arguments)
-        before = os.times()
         campaign.record(f"{name}: {own / 1e6:.0f} MB of its own, {all_pages / 1e6:.0f} MB with pages of files")
-        print(name, own / 1e6, all_pages / 1e6, before.children_user + before.children_system)
         assert own <= LIMIT, name
     assert sum(1 for _ in (workspace / "p.csv").open()) == n_rows + 1

@@ -259,7 +259,9 @@ class Cells:
         found = np.zeros(width, dtype=bool)
         inside = (at + 1 for at, _ in self.layout.boundaries(self.layout.start))
         for starts in itertools.chain([np.array([self.layout.start])], inside):
-            first, second = data[starts], data[np.minimum(starts + 1, len(data) - 1)]
+            first, second = (
+                data[np.minimum(starts + after, len(data) - 1)] for after in (0, 1)
+            )  # the last may be empty
             codes = (first == ord("+")) | ((first == ord("0")) & (second - ord("0") < 10))
             found[(place + np.flatnonzero(codes)) % width] = True
             place += len(starts)
