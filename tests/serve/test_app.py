@@ -74,7 +74,8 @@ def test_refusals_are_those_of_the_command(asked, in_kinds, mlcli, media, body, 
     assert (told.code, found.status) == (3, 422)
     label = "rows" if media == "application/json" else "body"
     error = found.json["error"]
-    assert f"error: {error['message']}".replace(f"{label}:", f"bad.{file}:", 1) == told.err.strip()
+    said = f"error: {error['message']}".replace(f"{label}:", f"bad.{file}:", 1)
+    assert told.err.strip() == f"Model: kinds/001\n{said}"
     assert error["place"].startswith(label)
     assert error["remedy"]
 
