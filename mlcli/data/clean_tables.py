@@ -155,7 +155,8 @@ def _select_columns(
         part = select(raw.take((*block, *config.keep)), block)
         columns += map(raw.spill.keep, part.rows.frame)
         notes |= dict.fromkeys(part.rows.notes)
-        parts.append(replace(part, rows=part.rows.with_frame(pl.DataFrame())))
+        # The same rows are left of all columns.
+        parts.append(replace(part, rows=parts[0].rows if parts else part.rows.with_frame(pl.DataFrame())))
     rows = replace(parts[0].rows, frame=pl.DataFrame(columns).select(roles.all), notes=tuple(notes), spill=raw.spill)
     joined = (ChainMap(*maps) for maps in zip(*((own.replaced, own.invalid) for own in parts), strict=True))
     replaced, invalid = map(dict, joined)
