@@ -10,6 +10,7 @@ from mlcli.config.sections.config import usual_rate
 from mlcli.config.sections.optimizer import DECADE, LbfgsConfig
 from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, mean_loss
 from mlcli.training.loop import new_state, optimizer_step, row_order, take_batch
+from mlcli.training.waiting import waiting_by_load
 
 # Rates of the range test, as multiples of the optimizer's default.
 LOWEST_RATE, HIGHEST_RATE = 1e-3, 1e4
@@ -88,16 +89,17 @@ def run_range_test(experiment: Experiment) -> RateRange | None:
     rates, losses = [lowest * span ** (step / (steps - 1)) for step in range(steps)], list[float]()
     state = new_state(context)
     to_context = context.lr / experiment.config.optimizer.lr  # other than 1 with an automatic batch size
-    for rate in rates:
-        batch = take_batch(context, row_order(context, state.epoch), state.batch)
-        optimizer_step(replace(context, lr=rate * to_context), state, batch)
-        if state.batch == context.steps_per_epoch:
-            state.epoch, state.batch = state.epoch + 1, 0
-        loss = mean_loss(context, sample)
-        if experiment.late():
-            return None
-        if not loss <= end:
-            break
-        losses.append(loss)
+    with waiting_by_load(context.threads):
+        for rate in rates:
+            batch = take_batch(context, row_order(context, state.epoch), state.batch)
+            optimizer_step(replace(context, lr=rate * to_context), state, batch)
+            if state.batch == context.steps_per_epoch:
+                state.epoch, state.batch = state.epoch + 1, 0
+            loss = mean_loss(context, sample)
+            if experiment.late():
+                return None
+            if not loss <= end:
+                break
+            losses.append(loss)
     limit = rates[len(losses)] if len(losses) < len(rates) else None
     return RateRange(start, tuple(rates[: len(losses)]), tuple(losses), limit) if len(losses) > 1 else None

@@ -290,8 +290,9 @@ def measure_step_time(
             torch.cuda.synchronize(context.device)
         return clock()
 
-    each = _mean_time(now, step, seconds)
-    return StepTiming(each, _mean_time(now, close, 0.0) * max(1.0, len(context.valid) / max(1, len(some))))
+    with waiting_by_load(context.threads):
+        each, closing = _mean_time(now, step, seconds), _mean_time(now, close, 0.0)
+    return StepTiming(each, closing * max(1.0, len(context.valid) / max(1, len(some))))
 
 
 def _mean_time(now: Callable[[], float], action: Callable[[], None], seconds: float) -> float:

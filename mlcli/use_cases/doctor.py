@@ -24,10 +24,11 @@ from mlcli.data.readers.playground import draw_points
 from mlcli.errors import DivergedError, MlcliError, ResourceError
 from mlcli.features.fitted import fit_features
 from mlcli.io.atomic import try_writing
-from mlcli.io.load import free_cores
+from mlcli.io.load import cpu_pressure, free_cores
 from mlcli.io.memory import available_memory, shown_size
 from mlcli.io.paths import data_dir, prepared_dir, runs_dir
 from mlcli.io.platform import usable_cores
+from mlcli.io.text import counted
 from mlcli.models.fit_task import fit_task
 from mlcli.runs.manifest import describe_platform
 from mlcli.training.context import build_context, choose_device, cpu_capabilities, set_threads
@@ -83,14 +84,14 @@ class DoctorResult:
 def doctor() -> DoctorResult:
     """Gather everything, and train for two seconds, or longer on a loaded machine."""
     errors: list[MlcliError] = []
-    folders = dict(_folders(errors))
+    folders, machine = dict(_folders(errors)), dict(_machine())  # before the training sets the threads to its number
     training, shown = _train(errors), "FAILED"
     if training is not None:
         pace = training.steps / training.seconds
         shown = f"accuracy {training.accuracy:.3f} after {training.seconds:.1f} s, {pace:,.0f} steps a second"
     report = {
         "versions": dict(_versions()),
-        "machine": dict(_machine()),
+        "machine": machine,
         "folders": folders,
         "settings": dict(_settings()),
         "training": {"two rings of points": shown},
@@ -116,12 +117,19 @@ def _machine() -> Iterator[tuple[str, str]]:
     )
     here = ", ".join(name for name in INSTRUCTIONS if capabilities.get(name)) or "none of " + ", ".join(INSTRUCTIONS)
     yield "instructions", here
-    yield "threads", f"{torch.get_num_threads()} of torch; other programs leave {free_cores()} cores free"
+    yield "threads", f"{torch.get_num_threads()} of torch; {_load()}"
     device = choose_device("auto")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     yield "device", f"{device} {name}".strip()
     available = available_memory()
     yield "memory", "unknown" if available is None else f"{shown_size(available.size)} {available.limit}"
+
+
+def _load() -> str:
+    """What other programs leave of the processors, as far as the system tells."""
+    free, pressure = f"other programs leave {counted(free_cores(), 'core')} free", cpu_pressure()
+    waited = f"; some program waited for a core in {pressure.recent:.0%} of the last 10 s" if pressure else ""
+    return free + waited
 
 
 def _folders(errors: list[MlcliError]) -> Iterator[tuple[str, str]]:

@@ -73,6 +73,20 @@ def test_sleepers_are_there_while_the_machine_is_busy(monkeypatch, recent, share
 
 
 @pytest.mark.parametrize(
+    ("threads", "cores", "sleepers"), [(2, 2, 1), (4, 8, 2), (2, 16, 15), (12, 16, 1), (16, 16, 1)]
+)
+def test_there_are_more_threads_than_processors(monkeypatch, threads, cores, sleepers):
+    started = []
+    monkeypatch.setattr(waiting, "usable_cores", lambda: cores)
+    monkeypatch.setattr(waiting, "_keep_team", lambda release: started.append(release.wait(5)))
+    waiting._add_sleepers(threads).set()
+    while len(started) < sleepers:
+        pass
+    assert started == [True] * sleepers
+    assert threads + (sleepers - 1) * (threads - 1) <= cores < threads + sleepers * (threads - 1)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         (

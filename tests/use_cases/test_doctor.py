@@ -5,8 +5,10 @@ import platform
 from importlib.metadata import version
 
 import pytest
+import torch
 
 from mlcli.io.atomic import try_writing
+from mlcli.io.load import Pressure
 from mlcli.use_cases import doctor
 
 
@@ -40,6 +42,19 @@ def test_what_it_measures(workspace, mlcli):
     assert document["training"]["seconds"] >= 0.1
     assert document["training"]["steps"] > 0
     assert document["training"]["accuracy"] > 0.5
+
+
+@pytest.mark.parametrize(("pressure", "waited"), [(Pressure(0.25, 1.0), "waited for a core in 25% of"), (None, "free")])
+def test_threads_are_those_before_its_training(workspace, mlcli, monkeypatch, pressure, waited):
+    monkeypatch.setattr(doctor, "cpu_pressure", lambda: pressure)
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        told = mlcli("doctor", "--json").json["machine"]["threads"]
+    finally:
+        torch.set_num_threads(before)
+    assert told.startswith(f"{before + 1} of torch; other programs leave ")
+    assert waited in told
 
 
 def test_a_folder_that_cannot_be_written_exits_7(workspace, mlcli, monkeypatch):
