@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,12 @@ def opened(path: Path, flags: int = platform.OPEN_TO_READ) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def free_space(folder: Path) -> int:
+    """Bytes that are free where a folder is, or would be made."""
+    place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    return shutil.disk_usage(place).free
 
 
 def make_folder(path: Path) -> None:

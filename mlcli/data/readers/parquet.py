@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from mlcli.config.sections.dataset import ParquetConfig
-from mlcli.data.readers.source import CELL, TEXT, FileSource, MemoryNeed
+from mlcli.data.readers.source import CELL, KEPT, TEXT, FileSource, MemoryNeed
 from mlcli.data.tables.frames import height_of, portions
 from mlcli.data.tables.rows import Origin, Rows, check_header
 from mlcli.data.tables.staged import RowPortions
@@ -97,7 +97,8 @@ def _refuse_bomb(path: Path | bytes, label: str) -> None:
 def table_need(path: Path) -> MemoryNeed:
     """By the cells and bytes of a file."""
     n_cells = _count_cells(path)
-    return MemoryNeed(str(path), CELL * n_cells + TEXT * path.stat().st_size, f"{n_cells:,} cells")
+    size = CELL * n_cells + TEXT * path.stat().st_size
+    return MemoryNeed(str(path), size, f"{n_cells:,} cells", KEPT * n_cells)
 
 
 def _count_cells(path: Path) -> int:

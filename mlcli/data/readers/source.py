@@ -21,10 +21,10 @@ from mlcli.data.tables.staged import RowPortions, StagedRows, join_rows
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
 from mlcli.io.atomic import sha256_file
-from mlcli.io.disk import resource_errors
-from mlcli.io.memory import available_memory, require_memory
+from mlcli.io.disk import free_space, resource_errors
+from mlcli.io.memory import available_memory, require_memory, shown_size
 from mlcli.io.network import download_once
-from mlcli.io.paths import HTTPS, download_path, find_path, find_paths
+from mlcli.io.paths import HTTPS, download_path, find_path, find_paths, prepared_dir
 from mlcli.reporter import Reporter
 
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)
@@ -34,6 +34,8 @@ FileConfigT = TypeVar("FileConfigT", CsvConfig, ExcelConfig, JsonlConfig, Parque
 CELL = 40
 TEXT = 4
 PIXEL = 3
+# Bytes of a cell in the files of columns that memory does not hold: once as read, and once when rows are left out.
+KEPT = 16
 
 _SAMPLE = 1 << 16
 _MAGIC = 8
@@ -46,11 +48,13 @@ class MemoryNeed(NamedTuple):
 
     label : the file or set that is read
     basis : what the estimate rests on, such as "9 cells"
+    disk  : bytes of the files that take the place of memory
     """
 
     label: str
     size: int
     basis: str
+    disk: int = 0
 
 
 class Source(ABC, Generic[ConfigT]):
@@ -85,15 +89,22 @@ class Source(ABC, Generic[ConfigT]):
 
     def require_memory(self) -> None:
         """Raise ResourceError, before anything is read, where reading needs more memory than there is."""
-        needs = list(self.memory_needs())
-        for label, size, basis in needs:
-            require_memory(size, f"{label}: reading {basis}", _REMEDY)
-        require_memory(sum(need.size for need in needs), f"reading {len(needs)} files", _REMEDY)
+        needs, remedy = list(self.memory_needs()), _REMEDY
+        if self.can_spill:
+            files = shown_size(sum(need.disk for need in needs))
+            remedy += f", or free {files} of disk for files of its columns (MLCLI_PREPARED_DIR names another folder)"
+        for label, size, basis, _ in needs:
+            require_memory(size, f"{label}: reading {basis}", remedy)
+        require_memory(sum(need.size for need in needs), f"reading {len(needs)} files", remedy)
 
     def fits_memory(self) -> bool:
         """Whether reading needs no more memory than there is."""
         available = available_memory()
         return available is None or sum(need.size for need in self.memory_needs()) <= available.size
+
+    def fits_disk(self) -> bool:
+        """Whether there is space for files that take the place of memory."""
+        return sum(need.disk for need in self.memory_needs()) <= free_space(prepared_dir())
 
     def is_available(self) -> bool:
         """Whether its files are on this machine, or it needs none; a database on a server counts as available."""
@@ -187,12 +198,13 @@ def text_need(path: Path, cell_ends: tuple[bytes, ...]) -> MemoryNeed:
     sample, size = first_bytes(path), unpacked_size(path)
     share = sum(map(sample.count, cell_ends)) / len(sample) if sample else _USUAL_SHARE
     n_cells = int(size * share)
-    return MemoryNeed(str(path), CELL * n_cells + TEXT * size, f"{size:,} bytes of about {n_cells:,} cells")
+    basis = f"{size:,} bytes of about {n_cells:,} cells"
+    return MemoryNeed(str(path), CELL * n_cells + TEXT * size, basis, size + KEPT * n_cells)
 
 
 def pixels_need(label: str, n_bytes: int) -> MemoryNeed:
     """By the bytes of pixels."""
-    return MemoryNeed(label, PIXEL * n_bytes, f"{n_bytes:,} bytes of pixels")
+    return MemoryNeed(label, PIXEL * n_bytes, f"{n_bytes:,} bytes of pixels", 2 * n_bytes)
 
 
 def first_bytes(path: Path) -> bytes:

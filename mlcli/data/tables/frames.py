@@ -15,6 +15,8 @@ Frame = pl.DataFrame | pl.LazyFrame
 
 # Rows read at once, and cells where columns are read: small beside the table, and large beside the overhead of a read.
 PORTION, CELLS = 1 << 16, 1 << 20
+# Cells of a portion of rows, at most; and its fewest rows.
+_PORTION_CELLS, _FEWEST = 1 << 22, 1 << 10
 
 
 def collect(rows: Frame) -> pl.DataFrame:
@@ -54,15 +56,21 @@ def frames_with(rows: Frame, names: Sequence[str]) -> Iterator[pl.DataFrame]:
 
 
 def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows in order, by PORTION rows where they are read from a file, each part with the number of its first row.
+    """The rows in order, by `portion_of` rows where they are read from a file, each part with the number of its first row.
 
     One part at least, so that columns can be checked where there are no rows.
     """
     if isinstance(rows, pl.DataFrame):
         yield 0, rows
         return
-    for start in range(0, max(1, height_of(rows)), PORTION):
-        yield start, collect(rows.slice(start, PORTION))
+    step = portion_of(len(rows.collect_schema()))
+    for start in range(0, max(1, height_of(rows)), step):
+        yield start, collect(rows.slice(start, step))
+
+
+def portion_of(width: int) -> int:
+    """How many rows of so many columns are read at once."""
+    return min(PORTION, max(_FEWEST, _PORTION_CELLS // max(1, width)))
 
 
 def rows_at(rows: Frame, places: NDArray[np.int64]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from mlcli.data.tables.frames import PORTION
+from mlcli.data.tables.frames import portion_of
 from mlcli.io import disk
 from mlcli.io.memory import require_memory
 
@@ -105,5 +105,6 @@ def save_array(path: Path, array: np.ndarray) -> None:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
-    """A new file of the rows, in groups of PORTION; raises OSError as `disk.write_new` does."""
-    disk.fill_new(path, lambda file: frame.write_parquet(file, compression="lz4", row_group_size=PORTION))
+    """A new file of the rows, in groups of `portion_of` them; raises OSError as `disk.write_new` does."""
+    size = portion_of(frame.width)
+    disk.fill_new(path, lambda file: frame.write_parquet(file, compression="lz4", row_group_size=size))

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.prepare import prepare_dataset
+from mlcli.data.readers import source
 from mlcli.data.sources import source_of
 from mlcli.errors import ResourceError
 from mlcli.reporter import Silent
@@ -70,8 +71,7 @@ def nothing(folder):
     pass
 
 
-# Of a table that is not read column by column.
-TABLE = {"target": "y", "outliers": {"name": "iqr"}}
+TABLE = {"target": "y"}
 SOURCES = {
     "csv": (csv, {"name": "csv", "path": "t.csv", **TABLE}, "40GB", "t.csv: reading 322,122,547,200 bytes of"),
     "packed csv": (packed_csv, {"name": "csv", "path": "t.csv", **TABLE}, "100MB", "reading 8,000,004 bytes"),
@@ -95,6 +95,7 @@ SOURCES = {
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mlcli.io.memory.file_text", lambda path: "")  # as if all memory were free, and none taken yet
+    monkeypatch.setattr(source, "free_space", lambda folder: 999)  # for files that would take the place of memory
     return tmp_path
 
 
