@@ -43,6 +43,7 @@ def pytest_collection():
 
 def pytest_collection_finish():
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # as in a process of mlcli
     gc.enable()
 
 
@@ -170,9 +171,28 @@ def mlcli(capfdbinary):
     return run
 
 
+@pytest.fixture(scope="session")
+def fork_server():
+    """One for all tests; it is started from the project's folder, where the tests can be imported."""
+    from tests.fork_server import ForkServer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        server = ForkServer.launch()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(fork_server):
+    """Starts a command in the working directory as a process of its own: start("train", "small.yaml", "-q")."""
+    yield fork_server.start
+    fork_server.clear()
+
+
 @pytest.fixture
 def spawn():
-    """Starts a command as a process of its own, with pipes for its streams."""
+    """Starts a command as a process of its own that has imported nothing yet, with pipes for its streams."""
     processes = []
 
     def start(*arguments, **options):

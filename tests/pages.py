@@ -35,7 +35,7 @@ STAND_INS = {
     "people.csv": ["id,age,work,income"]
     + [
         f"{i},{20 + i * 7 % 50},{'craft' if i % 3 else 'office'},{'high' if i * 7 % 50 > 20 else 'low'}"
-        for i in range(90)
+        for i in range(30)
     ],
     "new.csv": ["work,age", "office,30", "craft,64"],
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns.fork_server import ForkServer
 from tests.campaigns.trainings import BEGIN, CONFIG, digests
 
 
@@ -70,16 +69,6 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture(scope="session")
-def fork_server(request):
-    """One for all campaigns; it is started from the project's folder, where the tests can be imported."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(request.config.rootpath)
-        server = ForkServer.launch()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
 def place():
     """A folder for processes; in memory where there is such a disk: they are killed there, not the machine."""
     memory = Path("/dev/shm")
@@ -128,10 +117,3 @@ def move_to(folder, patch):
     patch.chdir(folder)
     Path("small.yaml").write_text(CONFIG)
     return folder
-
-
-@pytest.fixture
-def start(fork_server):
-    """Starts a command in the working directory as a process of its own: start("train", "small.yaml", "-q")."""
-    yield fork_server.start
-    fork_server.clear()

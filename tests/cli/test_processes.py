@@ -27,7 +27,7 @@ def wait_for_epochs(folder, count, process):
     deadline = time.monotonic() + 60
     metrics = folder / "metrics.jsonl"
     while not metrics.exists() or metrics.read_bytes().count(b"\n") < count:
-        assert process.poll() is None, process.stderr.read().decode()
+        assert process.poll() is None, process.end()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -49,12 +49,12 @@ def uninterrupted(slow, mlcli):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
-def test_a_stopped_run_resumes_to_the_same_bytes(slow, uninterrupted, spawn, mlcli, number, code):
-    process = spawn("train", "slow.yaml", "-q")
+def test_a_stopped_run_resumes_to_the_same_bytes(slow, uninterrupted, start, mlcli, number, code):
+    process = start("train", "slow.yaml", "-q")
     folder = slow / "runs/slow/002"
     wait_for_epochs(folder, 3, process)
-    process.send_signal(number)
-    assert process.wait(30) == code
+    process.send(number)
+    assert process.wait() == code
     if number != signal.SIGKILL:
         assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
     resumed = mlcli("train", "--resume", "-q")
@@ -76,8 +76,8 @@ def test_a_resume_cannot_change_what_the_run_is(slow, mlcli):
     assert mlcli("train", "slow.yaml", "--resume", "-q").code == 0
 
 
-def test_a_second_signal_exits_at_once(slow, spawn):
-    process = spawn("train", "slow.yaml", "-q", "-S", "dataset.split.test=0.1", "-S", "training.epochs=100000")
+def test_a_second_signal_exits_at_once(slow, start):
+    process = start("train", "slow.yaml", "-q", "-S", "dataset.split.test=0.1", "-S", "training.epochs=100000")
     wait_for_epochs(slow / "runs/slow/001", 1, process)
     os.kill(process.pid, signal.SIGSTOP)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,26 +86,24 @@ def test_a_second_signal_exits_at_once(slow, spawn):
     assert process.wait(10) in (130, 143)
 
 
-def test_a_run_in_use_is_refused_and_its_holder_named(slow, spawn, mlcli):
-    process = spawn("train", "slow.yaml", "-q", "-S", "training.epochs=100000")
+def test_a_run_in_use_is_refused_and_its_holder_named(slow, start, mlcli):
+    process = start("train", "slow.yaml", "-q", "-S", "training.epochs=100000")
     wait_for_epochs(slow / "runs/slow/001", 1, process)
     result = mlcli("train", "--resume", "slow/001")
     assert result.code == 5
     assert str(process.pid) in result.err
-    process.kill()
-    process.wait(10)
-    freed = spawn("train", "--resume", "slow/001", "-q")
+    process.send(signal.SIGKILL)
+    process.wait()
+    freed = start("train", "--resume", "slow/001", "-q")
     time.sleep(0.5)
     assert freed.poll() is None
 
 
-def test_a_closed_pipe_exits_141(slow, mlcli, spawn):
+def test_a_closed_pipe_exits_141(slow, mlcli, start):
     assert mlcli("train", "slow.yaml", "-S", "training.epochs=1", "-q").code == 0
-    reader, writer = os.pipe()
-    process = spawn("predict", "-o", "-", "-q", stdout=writer)
-    os.close(reader)
-    os.close(writer)
-    assert process.wait(30) == 141
+    process = start("predict", "-o", "-", "-q")
+    process.stdout.close()
+    assert process.wait() == 141
     assert process.stderr.read() == b""
 
 

@@ -2,35 +2,30 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from mlcli.io.network import listen_on_loopback
-from tests.cli.test_processes import digests
+from tests.cli.test_processes import digests, wait_for_epochs
 from tests.conftest import ROOT
 
 CONFIG = (
     "name: slow\ndataset: digits\nmodel: {hidden: [16], dropout: 0.2}\n"
     "training: {epochs: 6, batch_size: 200, checkpoint_seconds: 0, shards: 4}\n"
 )
-# A process as torchrun starts it, which does FAULT after a step; the program is mlcli's.
-PROGRAM = """
-import errno, os, signal, sys, time
-from mlcli.io.signals import leave_on_signals
-leave_on_signals()
-import torch
+# Before mlcli's own program: it does FAULT after a step.
+FAULTY = """
+import errno, os, signal, time
 from mlcli.training import loop
-from mlcli.cli import app
 rank, step = os.environ["RANK"], loop.optimizer_step
 def faulty(context, state, batch):
     step(context, state, batch)
     if rank == {rank!r} and state.step == 15:
         {fault}
 loop.optimizer_step = faulty
-app.run_process()
 """
 FAULTS = {
     "killed": ("1", "os.kill(os.getpid(), signal.SIGKILL)", [9, -9], "another process has ended or cannot be reached"),
@@ -64,45 +59,29 @@ def campaign_only(request):
 
 
 @pytest.fixture
-def launch(slow):
-    """Starts a program in two processes, as torchrun does."""
-    started = []
+def launch(slow, start):
+    """Starts a command in several processes, as torchrun does."""
 
-    def start(program, *arguments):
+    def launch(size, *arguments, program=None):
         descriptor, port = listen_on_loopback()
         os.close(descriptor)
-        for rank in range(2):
-            place = {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-            environment = {**os.environ, **place, "GLOO_SOCKET_IFNAME": "lo", "MLCLI_STALL_SECONDS": "2"}
-            environment["TORCH_CPP_LOG_LEVEL"] = "ERROR"
-            environment["PYTHONPATH"] = str(ROOT)
-            command = [sys.executable, "-c", program, *arguments]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-            started.append(subprocess.Popen(command, env=environment, **pipes))
-        return started
+        shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        shared |= {"GLOO_SOCKET_IFNAME": "lo", "MLCLI_STALL_SECONDS": "2", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        return [start(*arguments, variables={**shared, "RANK": str(rank)}, program=program) for rank in range(size)]
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return launch
 
 
-def test_killed_on_two_and_resumed_on_four_gives_the_bytes_of_one(slow, spawn, mlcli):
+def test_killed_on_two_and_resumed_on_four_gives_the_bytes_of_one(slow, start, launch, mlcli):
     longer = ("-q", "-S", "training.epochs=20")
     assert mlcli("train", "slow.yaml", *longer).code == 0
-    process = spawn("train", "slow.yaml", *longer, "--processes", 2)
-    metrics = slow / "runs/slow/002/metrics.jsonl"
-    deadline = time.monotonic() + 60
-    while not metrics.exists() or metrics.read_bytes().count(b"\n") < 2:
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
-    process.wait(10)
-    resumed = spawn("train", "--resume", "slow/002", "--processes", 4)
-    _, err = resumed.communicate(timeout=120)
-    assert resumed.returncode == 0, err.decode()
-    assert err.decode().count("epoch 20/20") == 1
+    process = start("train", "slow.yaml", *longer, "--processes", 2)
+    wait_for_epochs(slow / "runs/slow/002", 2, process)
+    process.send(signal.SIGKILL)
+    process.wait()
+    (code, _, told), *others = [process.end() for process in launch(4, "train", "--resume", "slow/002")]
+    assert (code, [other[0] for other in others]) == (0, [0, 0, 0]), told
+    assert told.count("epoch 20/20") == 1
     assert digests(slow / "runs/slow/002") == digests(slow / "runs/slow/001")
 
 
@@ -112,13 +91,11 @@ def test_a_fault_ends_both_with_one_message_and_a_run_that_resumes(slow, alone, 
         request.getfixturevalue("campaign_only")
     rank, does, codes, message = FAULTS[fault]
     sets = ["-S", "optimizer.lr=1e30", "-S", "loss.name=cross_entropy"] if fault == "diverged" else []
-    program = PROGRAM.format(rank=rank, fault=does or "pass")
-    processes = launch(program, "train", "slow.yaml", "-q", *sets)
-    errors = [processes[0].communicate(timeout=120)[1].decode()]
-    if codes[1] is not None:
-        errors.append(processes[1].communicate(timeout=30)[1].decode())
-        assert [process.returncode for process in processes] == codes, errors
-    assert processes[0].returncode == codes[0], errors
+    program = FAULTY.format(rank=rank, fault=does or "pass")
+    processes = launch(2, "train", "slow.yaml", "-q", *sets, program=program)
+    ended = [process.end() for process, code in zip(processes, codes, strict=True) if code is not None]
+    errors = [err for _, _, err in ended]
+    assert [code for code, _, _ in ended] == [code for code in codes if code is not None], errors
     assert message in errors[0]
     assert errors[0].count("error:") == (0 if fault == "signalled" else 1)
     assert "Traceback" not in "".join(errors)
@@ -133,7 +110,8 @@ def test_a_fault_ends_both_with_one_message_and_a_run_that_resumes(slow, alone, 
 
 def test_what_torchrun_starts_again_resumes(campaign_only, slow, alone):
     fault = "os.environ['TORCHELASTIC_RESTART_COUNT'] == '0' and os.kill(os.getpid(), signal.SIGKILL)"
-    (slow / "program.py").write_text(PROGRAM.format(rank="1", fault=fault))
+    own = "from mlcli.__main__ import main\nmain()\n"
+    (slow / "program.py").write_text(FAULTY.format(rank="1", fault=fault) + own)
     options = ["--standalone", "--max-restarts=1", "--nproc-per-node=2", "--monitor-interval=0.1"]
     command = [sys.executable, "-m", "torch.distributed.run", *options, "program.py", "train", "slow.yaml", "-q"]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=240)

@@ -69,7 +69,7 @@ class ForkServer:
     @classmethod
     def launch(cls):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.campaigns.fork_server", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, start_new_session=True)
         theirs.close()
@@ -77,9 +77,14 @@ class ForkServer:
         return cls(process, ours)
 
     def start(self, *arguments, **options):
-        """A command in the working directory; options are those of `prepare_child`."""
+        """A command in the working directory and environment of now; options are those of `prepare_child`."""
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        request = {"start": [str(argument) for argument in arguments], "cwd": str(Path.cwd()), **options}
+        request = {
+            "start": [str(argument) for argument in arguments],
+            "cwd": str(Path.cwd()),
+            "environ": dict(os.environ),
+            **options,
+        }
         pid = self.ask(request, out_end, err_end)
         os.close(out_end)
         os.close(err_end)
@@ -146,6 +151,8 @@ def fork(request, descriptors, line):
     try:
         line.close()
         os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["environ"])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for descriptor, stream in zip(descriptors, (1, 2), strict=True):
             os.dup2(descriptor, stream)
@@ -165,19 +172,24 @@ def fork(request, descriptors, line):
         os._exit(99)  # never back into the server
 
 
-def prepare_child(dies_at=None, file_limit=None, bound=False, **_):
+def prepare_child(dies_at=None, file_limit=None, bound=False, variables=None, program=None, **_):
     """How a child differs from others.
 
     dies_at    : SIGKILL from within, at this change of the disk
     file_limit : bytes a file may have
     bound      : by the permissions of files, as everybody but root is
+    variables  : more of the environment
+    program    : run before the command
     """
+    os.environ.update(variables or {})
     if dies_at is not None:
         die_at(dies_at)
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
     if bound and os.geteuid() == 0:
         give_up_capabilities()
+    if program is not None:
+        exec(program, {})
 
 
 def give_up_capabilities():
