@@ -140,6 +140,12 @@ def tab(tmp_path_factory):
         yield tab
 
 
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Spares a test of what an evaluation measures the seconds of its pictures."""
+    monkeypatch.setattr("mlcli.use_cases.evaluate.draw_gallery", lambda subject: {})
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command left: exit code and both streams."""

@@ -24,20 +24,15 @@ SLOW = (
 
 
 @pytest.fixture
-def start(tmp_path):
+def improve(tmp_path, monkeypatch, start):
     """Starts `mlcli improve small.yaml …` as a process of its own."""
-    processes = []
+    monkeypatch.chdir(tmp_path)
 
     def improve(config, *options):
         (tmp_path / "small.yaml").write_text(dump_config(config))
-        command = [sys.executable, "-m", "mlcli", "improve", "small.yaml", *map(str, options)]
-        processes.append(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-        return processes[-1]
+        return start("improve", "small.yaml", *options)
 
-    yield improve
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return improve
 
 
 @pytest.fixture
@@ -64,16 +59,15 @@ def states(folder, config):
     return [trial.state.name for trial in study.get_trials(deepcopy=False)]
 
 
-def check_no_trial_is_lost(make_config, start, tmp_path, *options):
+def check_no_trial_is_lost(make_config, improve, tmp_path, *options):
     config = make_config(*SLOW)
-    first = start(config, "--trials", 6, "--jobs", 2)
+    first = improve(config, "--trials", 6, "--jobs", 2)
     folder = journal(tmp_path, 2)
-    first.kill()
+    first.send(signal.SIGKILL)
     first.wait()
     assert "RUNNING" in states(folder, config)
-    again = start(config, "--trials", 6, *options)
-    _, err = again.communicate(timeout=300)
-    assert again.returncode == 0, err.decode()
+    code, _, err = improve(config, "--trials", 6, *options).end()
+    assert code == 0, err
     ended = Study(folder, config, "loss", worker=1).trials()
     assert [trial.number for trial in ended] == list(range(1, len(ended) + 1))
     assert 6 <= len(ended) <= 7
@@ -83,25 +77,24 @@ def check_no_trial_is_lost(make_config, start, tmp_path, *options):
     return err
 
 
-def test_no_trial_is_lost_when_two_processes_are_killed(make_config, start, tmp_path):
-    check_no_trial_is_lost(make_config, start, tmp_path)
+def test_no_trial_is_lost_when_two_processes_are_killed(make_config, improve, tmp_path):
+    check_no_trial_is_lost(make_config, improve, tmp_path)
 
 
-def test_two_processes_go_on_and_train_an_ensemble(make_config, start, tmp_path, campaign_only):
-    err = check_no_trial_is_lost(make_config, start, tmp_path, "--jobs", 2, "--ensemble", 3)
-    assert b"ensemble of 3 networks" in err
+def test_two_processes_go_on_and_train_an_ensemble(make_config, improve, tmp_path, campaign_only):
+    err = check_no_trial_is_lost(make_config, improve, tmp_path, "--jobs", 2, "--ensemble", 3)
+    assert "ensemble of 3 networks" in err
 
 
-def test_a_signal_ends_all_processes(make_config, start, tmp_path, campaign_only):
-    process = start(make_config(*SLOW, "training.epochs=100000"), "--jobs", 2)
+def test_a_signal_ends_all_processes(make_config, improve, tmp_path, campaign_only):
+    process = improve(make_config(*SLOW, "training.epochs=100000"), "--jobs", 2)
     folder = journal(tmp_path, 1)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
-    assert process.returncode == 143
+    process.send(signal.SIGTERM)
+    assert process.wait() == 143
     assert "RUNNING" not in states(folder, make_config(*SLOW, "training.epochs=100000"))
 
 
-def test_machines_share_a_database(make_config, start, tmp_path, monkeypatch, campaign_only):
+def test_machines_share_a_database(make_config, improve, tmp_path, monkeypatch, campaign_only):
     pytest.importorskip("sqlalchemy")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHERE", str(tmp_path))
@@ -109,11 +102,11 @@ def test_machines_share_a_database(make_config, start, tmp_path, monkeypatch, ca
     both = []
     for machine in ("a", "b"):  # folders of their own
         monkeypatch.setenv("MLCLI_RUNS_DIR", str(tmp_path / machine))
-        both.append(start(config, "--trials", 8))
+        both.append(improve(config, "--trials", 8))
     for process in both:
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err.decode()
-        assert b"0 failed" in err  # the first to end does not wait for the other's last trial
+        code, _, err = process.end()
+        assert code == 0, err
+        assert "0 failed" in err  # the first to end does not wait for the other's last trial
     with sqlite3.connect(tmp_path / "search.db") as database:
         found = dict(database.execute("select state, count(*) from trials group by state"))
     assert found.keys() == {"COMPLETE"}

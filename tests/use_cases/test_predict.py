@@ -45,7 +45,7 @@ def test_a_threshold_is_chosen_after_training_judged_and_kept(workspace, mlcli):
     assert mlcli("evaluate", "--save-threshold").code == 2
 
 
-def test_intervals_and_sets_are_written_beside_the_predictions(workspace, mlcli):
+def test_intervals_and_sets_are_written_beside_the_predictions(workspace, mlcli, without_figures):
     write_rare(workspace)
     assert mlcli("train", "t.yaml", "-q", "-S", "training.epochs=3").code == 0
     assert mlcli("predict", "--interval", "0.9", "-o", "sets.csv", "-q").code == 0
