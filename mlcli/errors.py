@@ -58,6 +58,10 @@ class DataError(MlcliError):
     exit_code = 3
 
 
+class UnreachableError(DataError):
+    """Data that is to be downloaded, and cannot be had."""
+
+
 class ArtefactError(MlcliError):
     """A checkpoint, bundle or run that is corrupt, unsafe or of an incompatible version."""
 

@@ -26,7 +26,7 @@ from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.readers.memory import is_frame, read_memory
 from mlcli.errors import ConfigError, DataError
 from mlcli.evaluation.refit import refit
-from mlcli.models.task import Predictions
+from mlcli.models.predictions import Predictions
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext, set_threads
 from mlcli.training.inputs import fit_inputs

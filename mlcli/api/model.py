@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.loading.dump import plain_section
-from mlcli.data.profile import SPLITS
-from mlcli.data.tables.types import Kind
+from mlcli.data.tables.types import SPLITS, Kind
 from mlcli.errors import MlcliWarning, UsageError
 from mlcli.evaluation.answers import predict_rows
 from mlcli.io.json import strict_json
-from mlcli.models.task import Classification, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, Regression
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.bundle_manifest import take_prediction_input
 from mlcli.runs.folder import find_bundle, is_run, open_run
-from mlcli.runs.listing import MeasuredScores, read_measured
+from mlcli.runs.measured import MeasuredScores, read_measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +133,8 @@ class Model:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration that it was trained with, section by section, as its YAML file has it."""
+        from mlcli.config.loading.dump import plain_section
+
         return plain_section(self._bundle.config)
 
     def save(self, folder: str | PathLike[str]) -> None:

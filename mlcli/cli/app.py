@@ -141,6 +141,8 @@ def run_process() -> None:
     """Entry point of the `mlcli` program: `main` in a process of its own."""
     # Imports make many objects and no garbage; with the usual threshold they are searched over and over.
     gc.set_threshold(100_000, 50, 50)
+    # Pydantic would look through every installed package for plugins, whose code is none of mlcli's.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     begin_watching()
     codecs.register_error("spell_out", spell_out)
     for stream in (sys.stdout, sys.stderr):

@@ -63,7 +63,7 @@ def predict(
             given = prediction_portions(bundle, source, input_format)
         else:  # rows are compared with each other
             given = iter([read_prediction_input(bundle, source, input_format)])
-        from mlcli.terminal.results import show_predictions
+        from mlcli.terminal.predict import show_predictions
         from mlcli.use_cases.predict import PredictRequest
         from mlcli.use_cases.predict import predict as run_predict
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mlcli.data.profile import SPLITS, ColumnProfile, Profile, is_imbalanced
-from mlcli.data.tables.types import Kind
+from mlcli.data.profile import ColumnProfile, Profile, is_imbalanced
+from mlcli.data.tables.types import SPLITS, Kind
 from mlcli.io.text import counted, shorten, show_number, some_lines, some_of
 
 _CONTENT: Mapping[Kind, str] = {

@@ -17,18 +17,17 @@ from pathlib import Path
 from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
 from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
-from mlcli.data.profile import SPLITS, Profile, class_counts, profile_splits
+from mlcli.data.profile import Profile, class_counts, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
 from mlcli.data.sources import read_source, source_of
 from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_rows
 from mlcli.data.store import StoredData, load_prepared, save_prepared
 from mlcli.data.tables.spill import Spill
-from mlcli.data.tables.types import Dataset, Images, OutlierReport, SourceRead, Splits, Table
-from mlcli.errors import ArtefactError, DataError, ResourceError
+from mlcli.data.tables.types import SPLITS, Dataset, Images, OutlierReport, SourceRead, Splits, Table
+from mlcli.errors import ArtefactError, DataError, ResourceError, UnreachableError
 from mlcli.io import disk
 from mlcli.io.atomic import claimed, recover_children
 from mlcli.io.memory import shown_size
-from mlcli.io.network import UnreachableError
 from mlcli.io.paths import prepared_dir
 from mlcli.io.text import counted, show_seconds
 from mlcli.reporter import Reporter

@@ -13,6 +13,7 @@ from mlcli.data.cleaning import distinct_counts
 from mlcli.data.tables.histogram import Histogram, count_bins
 from mlcli.data.tables.rows import as_days, as_shown
 from mlcli.data.tables.types import (
+    SPLITS,
     CleaningReport,
     Column,
     Dataset,
@@ -26,7 +27,6 @@ from mlcli.data.tables.types import (
 )
 from mlcli.io.json import plain_json
 
-SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # From nine to one on, always predicting the most frequent class is right in 90 % of rows.
 IMBALANCE = 9
 _TOP_VALUES = 10

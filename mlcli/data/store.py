@@ -9,10 +9,11 @@ import polars as pl
 from pydantic import Field, ValidationError
 
 from mlcli.config.sections.base import Section
-from mlcli.data.profile import SPLITS, Profile
+from mlcli.data.profile import Profile
 from mlcli.data.tables.rows import DTYPES
 from mlcli.data.tables.spill import save_array, write_parquet
 from mlcli.data.tables.types import (
+    SPLITS,
     CleaningReport,
     Column,
     Dataset,

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from mlcli.evaluation.threshold import require_scores
 from mlcli.features.far_values import FarValues, find_far_values, tell_far_values
 from mlcli.io.text import counted
-from mlcli.metrics.measure import count_unmeasurable
-from mlcli.models.task import Predictions
+from mlcli.metrics.conformal import require_scores
+from mlcli.models.predictions import Predictions, count_unmeasurable
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.bundle_manifest import PredictionInput

@@ -25,7 +25,8 @@ from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import from_json, read_json, to_json
 from mlcli.io.load import THREADS
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_to_json
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression, task_to_json
 from mlcli.reporter import Reporter
 
 CONSTANTS = ("majority", "mean", "quantile")

@@ -8,15 +8,11 @@ from mlcli.config.sections.config import Config
 from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset, SplitName
 from mlcli.errors import UsageError
-from mlcli.evaluation.threshold import (
-    check_level,
-    describe_threshold,
-    parse_threshold,
-    rechoose_threshold,
-    require_scores,
-)
-from mlcli.metrics.conformal import Coverage, measure_coverage
-from mlcli.models.task import Classification, Predictions, binary_threshold
+from mlcli.evaluation.threshold import describe_threshold, parse_threshold, rechoose_threshold
+from mlcli.metrics.conformal import check_level, require_scores
+from mlcli.metrics.coverage import Coverage, measure_coverage
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, binary_threshold
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_bundle
 from mlcli.runs.folder import Run

@@ -19,10 +19,11 @@ from mlcli.errors import DataError
 from mlcli.evaluation.held_out import join_predictions
 from mlcli.evaluation.refit import announce, refit
 from mlcli.evaluation.repeated import FoldScores, spreads_of
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.metrics.measure import measure
 from mlcli.models.fit_task import fit_task
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter, Silent
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext

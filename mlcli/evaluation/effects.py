@@ -24,7 +24,8 @@ from mlcli.evaluation.column_values import (
     to_numbers,
 )
 from mlcli.evaluation.importance import Importances, Predict
-from mlcli.models.task import FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import FittedTask, Regression
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

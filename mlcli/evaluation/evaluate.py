@@ -22,12 +22,13 @@ from mlcli.io.atomic import atomic_folder, write_file, write_json
 from mlcli.io.json import fields_to_json, named_to_json
 from mlcli.io.text import nearest
 from mlcli.metrics.catalog import Score, names_for
-from mlcli.metrics.conformal import Coverage
 from mlcli.metrics.counts import ClassScore, class_table, confusion_matrix, count_classes
+from mlcli.metrics.coverage import Coverage
 from mlcli.metrics.measure import TargetScores, measure, measure_targets
 from mlcli.metrics.paired import ScoreDifference, compare_with_each
 from mlcli.models.coefficients import WeightsTable
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 from mlcli.runs.predictions import SavedPredictions, save_predictions
 
 FORMAT = 2

@@ -12,8 +12,8 @@ from mlcli.data.tables.types import Dataset
 from mlcli.errors import DivergedError
 from mlcli.evaluation.calibration import calibrate
 from mlcli.io.signals import Interruption
-from mlcli.metrics.probabilities import describe_weighting
 from mlcli.metrics.scorer import build_scorer
+from mlcli.metrics.weighting import describe_weighting
 from mlcli.models.task import Classification, FittedTask, binary_threshold
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.folder import Run

@@ -18,7 +18,7 @@ from mlcli.evaluation.refit import announce
 from mlcli.io.atomic import create_folder, remove_folder
 from mlcli.io.json import encode_json, refuse_symlink
 from mlcli.io.signals import Interruption
-from mlcli.metrics.probabilities import describe_weighting
+from mlcli.metrics.weighting import describe_weighting
 from mlcli.models.inference import FittedEnsemble, FittedNetwork
 from mlcli.models.task import Classification, binary_threshold, output_of
 from mlcli.reporter import Reporter

@@ -11,7 +11,8 @@ from mlcli.data.folds import split_folds
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import effective_seed
 from mlcli.data.tables.types import Images
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 
 ENSEMBLE = "training.ensemble"
 # Splits whose validation rows are no random ones: every network has the same.

@@ -17,7 +17,8 @@ from mlcli.evaluation.related import group_related
 from mlcli.metrics.catalog import Score
 from mlcli.metrics.measure import measure
 from mlcli.metrics.probabilities import ranking_scores
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 
 Predict = Callable[[Dataset], Predictions]
 # Of rows, given the place in the measured data that each stands for.

@@ -14,7 +14,8 @@ from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.io.text import shorten, show_number
 from mlcli.metrics.probabilities import ranking_scores
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression
 
 # Rows of a table, and images, shown at most; columns shown of a row, and letters of a cell.
 MAX_ROWS, MAX_IMAGES, MAX_COLUMNS, MAX_LETTERS = 10, 24, 8, 40

@@ -18,7 +18,8 @@ from mlcli.data.tables.types import Dataset
 from mlcli.evaluation.held_out import held_out_rows, join_predictions
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
-from mlcli.models.task import FittedTask, Output, Predictions, output_of
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import FittedTask, Output, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.inputs import Inputs

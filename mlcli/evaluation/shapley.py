@@ -19,7 +19,8 @@ from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import UsageError
 from mlcli.evaluation.contributions import Contributions, Floats
 from mlcli.io.text import counted, show_seconds
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression
 from mlcli.reporter import Reporter
 
 Ints = NDArray[np.int64]

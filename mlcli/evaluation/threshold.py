@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlcli.config.sections.training import THRESHOLD_RULE, EvaluationConfig
 from mlcli.errors import DataError, UsageError
-from mlcli.metrics.conformal import ValidationScores
+from mlcli.metrics.conformal import ValidationScores, require_scores
 from mlcli.models.task import Classification, FittedTask, Regression
 
 KEY = "evaluation.threshold"
@@ -69,23 +69,6 @@ def rechoose_threshold(task: FittedTask, kept: ValidationScores | None, text: st
         return task.with_threshold(chosen)
     kept = require_scores(kept, f"--threshold {text}")
     return task.with_threshold(choose_threshold(kept.truth, kept.scores[:, 0], chosen, "--threshold"))
-
-
-def require_scores(kept: ValidationScores | None, option: str) -> ValidationScores:
-    """Raise UsageError where a bundle has nothing to choose by."""
-    if kept is None:
-        raise UsageError(
-            f"{option}: the model keeps no validation scores, by which it is chosen: an earlier version made it, or it "
-            "was trained without validation rows or without probabilities; train it again with dataset.split.valid "
-            "above 0"
-        )
-    return kept
-
-
-def check_level(level: float | None) -> None:
-    """Raise UsageError for an --interval that is no share."""
-    if level is not None and not 0 < level < 1:
-        raise UsageError(f"--interval: must be between 0 and 1, such as 0.9; got {level:g}")
 
 
 def describe_threshold(task: Classification, rule: float | str, kept: ValidationScores | None) -> str:

@@ -16,7 +16,8 @@ from mlcli.features.encoding import MISSING
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.readers import DateColumn
 from mlcli.features.table import TableFeatures, TablePlan
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 
 # Of probabilities; of numbers, relative to the number and the training rows' deviation.
 TOLERANCE = 1e-5

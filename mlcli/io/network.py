@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mlcli.errors import DataError, MlcliError, UsageError
+from mlcli.errors import DataError, MlcliError, UnreachableError, UsageError
 from mlcli.io import disk
 from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import make_folder, resource_errors
@@ -26,10 +26,6 @@ SECONDS_TO_ANSWER = 5.0
 PORTS, BACKLOG = 1 << 16, 1024
 _PORTION = 1 << 18
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
-
-
-class UnreachableError(DataError):
-    """No mirror gave the file."""
 
 
 class _WrongFileError(Exception):

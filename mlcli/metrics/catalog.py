@@ -10,7 +10,7 @@ from mlcli.config.sections.training import ClassMetric, Metric, NumberMetric, Qu
 from mlcli.data.tables.types import TaskKind
 
 if TYPE_CHECKING:
-    from mlcli.models.task import MeasuredAs
+    from mlcli.models.predictions import MeasuredAs
 
 IntervalKind = Literal["percentile", "noise", "wilson", "none"]
 ONE_CLASS = "the rows contain a single class"

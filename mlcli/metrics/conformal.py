@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.errors import UsageError
-from mlcli.metrics.intervals import Floats, Interval, Resampler, percentile_interval, wilson_interval
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression
+
+if TYPE_CHECKING:
+    from mlcli.metrics.intervals import Floats, Interval
 
 # Validation rows that are kept, at most: drawn at random.
 MAX_ROWS = 200_000
@@ -36,6 +40,23 @@ class ValidationScores:
     def n_independent(self) -> int:
         """Rows, or groups where rows of a group are alike."""
         return round(float(self.weights.sum()))
+
+
+def require_scores(kept: ValidationScores | None, option: str) -> ValidationScores:
+    """Raise UsageError where a bundle has nothing to choose by."""
+    if kept is None:
+        raise UsageError(
+            f"{option}: the model keeps no validation scores, by which it is chosen: an earlier version made it, or it "
+            "was trained without validation rows or without probabilities; train it again with dataset.split.valid "
+            "above 0"
+        )
+    return kept
+
+
+def check_level(level: float | None) -> None:
+    """Raise UsageError for an --interval that is no share."""
+    if level is not None and not 0 < level < 1:
+        raise UsageError(f"--interval: must be between 0 and 1, such as 0.9; got {level:g}")
 
 
 def score_validation(
@@ -141,64 +162,3 @@ def _too_few(kept: ValidationScores, level: float, tails: int) -> str:
     highest = max(0.0, 1 - tails / (n + 1))
     remedy = f"use at most {int(1000 * highest) / 1000:g}, or train with a larger dataset.split.valid"
     return f"--interval {level:g}: the model was calibrated on {n:,} {what}, too few for this level; {remedy}"
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How often intervals or sets contain the truth.
-
-    name      : of the target or class; "" for all rows of one target or of classes
-    value     : share of the rows, with its interval
-    mean_size : mean width in the target's units, or classes in a set
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    mean_size: float
-    n_rows: int
-
-
-def measure_coverage(
-    task: FittedTask,
-    kept: ValidationScores,
-    truth: np.ndarray,
-    predictions: Predictions,
-    level: float,
-    confidence: float,
-    seed: int,
-    groups: np.ndarray | None,
-) -> tuple[Coverage, ...]:
-    """Of each target; or of all rows, then of each class that has any.
-
-    truth      : as `task.truth` gives it
-    confidence : level of the shares' intervals, from `seed` by resampled groups where there are groups
-    """
-    if isinstance(task, Regression):
-        low, high = predict_intervals(task, kept, predictions, level)
-        hits, sizes = (low <= truth) & (truth <= high), high - low
-        names = task.targets if len(task.targets) > 1 else ("",)
-        parts = [(name, hits[:, at], sizes[:, at], groups) for at, name in enumerate(names)]
-    else:
-        inside = predict_sets(task, kept, predictions, level)
-        hit, size = inside[np.arange(len(truth)), truth], inside.sum(axis=1)
-        parts = [("", hit, size, groups)]
-        for at, name in enumerate(task.classes):
-            own = truth == at
-            parts += [(name, hit[own], size[own], None if groups is None else groups[own])] if own.any() else []
-    return tuple(_cover(*part, confidence, seed) for part in parts)
-
-
-def _cover(
-    name: str, hits: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None, confidence: float, seed: int
-) -> Coverage:
-    share, interval = float(hits.mean()), None
-    n_independent = len(hits)
-    if groups is not None:
-        _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-        draws = [drawn @ hits / drawn.sum(axis=1) for drawn in Resampler(seed).counts(np.ones(len(hits), int), inverse)]
-        interval, n_independent = percentile_interval(np.concatenate(draws), confidence), len(counts)
-    # Where resamples do not differ, as if each group were a row.
-    low, high = interval or wilson_interval(share, n_independent, confidence)
-    return Coverage(name, share, low, high, float(sizes.mean()), len(hits))

@@ -25,7 +25,8 @@ from mlcli.metrics.intervals import (
 )
 from mlcli.metrics.probabilities import ECE_NOISE
 from mlcli.metrics.sampling import sample_scores
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions, why_unmeasurable
+from mlcli.models.task import Classification, FittedTask, Regression
 
 
 def measure(
@@ -147,20 +148,6 @@ def why_never_defined(task: FittedTask, truth: np.ndarray, name: str) -> str | N
 def n_classes_of(task: FittedTask) -> int:
     """0 for a target of numbers."""
     return 0 if isinstance(task, Regression) else len(task.classes)
-
-
-def why_unmeasurable(predictions: Predictions) -> str | None:
-    """Why no metric of these predictions has a value; None where some can."""
-    if len(predictions) == 0:
-        return "there are no rows"
-    wrong = count_unmeasurable(predictions)
-    return f"{wrong} of {len(predictions)} predictions are not finite numbers" if wrong else None
-
-
-def count_unmeasurable(predictions: Predictions) -> int:
-    """Predictions with a number that is not finite."""
-    numbers = (predictions.scores, predictions.values.reshape(len(predictions), -1))
-    return int(np.any([~np.isfinite(own).all(axis=1) for own in numbers], axis=0).sum())
 
 
 def _interval(

@@ -12,9 +12,10 @@ import numpy as np
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.counts import COUNT_METRICS
 from mlcli.metrics.intervals import Resampler, percentile_interval
-from mlcli.metrics.measure import metric_names, why_unmeasurable
+from mlcli.metrics.measure import metric_names
 from mlcli.metrics.sampling import ScoredSample, sample_scores
-from mlcli.models.task import FittedTask, Predictions
+from mlcli.models.predictions import Predictions, why_unmeasurable
+from mlcli.models.task import FittedTask
 
 Verdict = Literal["better", "worse", "no difference", "undefined"]
 _UNDEFINED = ScoredSample({}, {})

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.sections.model import LossConfig
 from mlcli.metrics.blocks import BlockRanking, Blocks, block_ranking
 from mlcli.metrics.intervals import Floats, Scores, cached_portions
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
 
 # Calibration bins of equal width; 15 are usual (Guo et al., 2017).
 N_BINS = 15
@@ -55,29 +54,6 @@ def confidence(truth: np.ndarray, probabilities: Floats) -> tuple[Floats, NDArra
     if probabilities.shape[1] == 2:
         return probabilities[:, 1], truth == 1
     return probabilities.max(axis=1), truth == probabilities.argmax(axis=1)
-
-
-def describe_weighting(
-    task: FittedTask, loss: LossConfig, mean: Callable[[], np.ndarray | None], truth: np.ndarray | None = None
-) -> str | None:
-    """How far class weights move probabilities, of the class that they move most; None without, or where corrected.
-
-    mean  : gives the mean predicted probability of each class; None without
-    truth : class indices of the predicted rows; None compares with the shares of the training rows
-    """
-    if not isinstance(task, Classification) or task.divisors or getattr(loss, "class_weights", "none") == "none":
-        return None
-    if (means := mean()) is None:
-        return None
-    counts = np.array(task.counts) if truth is None else np.bincount(truth, minlength=len(task.classes))
-    shares = counts / counts.sum()
-    worst = int(np.argmax(means - shares))
-    remedy = "; loss.correct_probabilities: true divides them by the weights"
-    return (
-        f"class weights change the predicted probabilities: the mean of {task.classes[worst]!r} is {means[worst]:.3g}, "
-        f"its share of {'the training rows' if truth is None else 'these rows'} is {shares[worst]:.3g}"
-        f"{remedy if hasattr(loss, 'correct_probabilities') else ''}"
-    )
 
 
 def bins_of(probability: Floats) -> NDArray[np.int64]:

@@ -27,7 +27,8 @@ from mlcli.metrics.residuals import (
     order_metrics,
     row_metrics,
 )
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ from mlcli.config.sections.training import Metric
 from mlcli.metrics.counts import ClassCounts, accuracy
 from mlcli.metrics.measure import measure, metric_names
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
-from mlcli.models.task import Classification, FittedTask, MeasuredAs, Regression
+from mlcli.models.predictions import MeasuredAs
+from mlcli.models.task import Classification, FittedTask, Regression
 
 Scorer = Callable[[ArrayLike, ArrayLike], dict[str, float]]
 # The metrics measured after every epoch, with the one that a model is judged by; the first is what the loss stands for.

@@ -13,48 +13,11 @@ from mlcli.data.tables.frames import collect, column_of
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError
 from mlcli.io.json import from_json
+from mlcli.models.predictions import MeasuredAs, Predictions
 from mlcli.models.target_transform import TargetTransform
 
 Output = Literal["identity", "exp", "sigmoid", "softmax", "step"]
-# What predictions are measured as: classes; the mean of a number, a quantile of it, or the mean of a count.
-MeasuredAs = Literal["classification", "regression", "quantile", "counts"]
 MARGIN_LOSSES = ("hinge", "perceptron")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions for n rows.
-
-    values        : regression float64 (n, n_targets) in the target's units; classes int64 (n,), indices
-    probabilities : float64 (n, K), or None for regression, step outputs and margin losses
-    scores        : float64 (n, n_outputs), the network's raw outputs (logits for classes)
-    """
-
-    values: np.ndarray
-    probabilities: np.ndarray | None
-    scores: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def probabilities_or_scores(self) -> np.ndarray:
-        """Probabilities where there are any, else scores."""
-        return self.scores if self.probabilities is None else self.probabilities
-
-    def mean_probabilities(self) -> np.ndarray | None:
-        """Of each class; None without probabilities or rows."""
-        return None if self.probabilities is None or not len(self) else self.probabilities.mean(axis=0)
-
-    def of_target(self, index: int) -> Predictions:
-        """Those of one of several numbers."""
-        own = slice(index, index + 1)
-        return Predictions(self.values[:, own], None, self.scores[:, own])
-
-    def at(self, rows: slice | np.ndarray) -> Predictions:
-        """The predictions for these rows."""
-        probabilities = None if self.probabilities is None else self.probabilities[rows]
-        return Predictions(self.values[rows], probabilities, self.scores[rows])
 
 
 @dataclass(frozen=True)

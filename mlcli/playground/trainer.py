@@ -14,7 +14,7 @@ from mlcli.data.prepare import split_source
 from mlcli.data.sources import read_source
 from mlcli.data.tables.types import SourceRead, Splits, Table
 from mlcli.errors import DataError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask
 from mlcli.playground.heatmap import (

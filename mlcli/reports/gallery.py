@@ -13,11 +13,11 @@ from mlcli.data.tables.frames import collect
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.metrics.catalog import CATALOG, higher_is_better
-from mlcli.metrics.measure import why_unmeasurable
 from mlcli.metrics.probabilities import ranking_scores
 from mlcli.models.coefficients import LinearWeights, WeightsTable
 from mlcli.models.inference import FittedNetwork
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions, why_unmeasurable
+from mlcli.models.task import Classification, FittedTask, Regression
 from mlcli.reports.figures.classification import draw_confusion, draw_precision_recall, draw_roc
 from mlcli.reports.figures.columns import draw_first_layer, draw_importance, draw_weights
 from mlcli.reports.figures.effects import draw_effect, draw_interaction

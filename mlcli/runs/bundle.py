@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.config.loading.written import config_from_json
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.model import ModelConfig, QuantileLoss
 from mlcli.data.tables.types import Dataset, SplitName
@@ -22,9 +23,9 @@ from mlcli.io.atomic import atomic_folder, write_json
 from mlcli.io.json import from_json, strict_json
 from mlcli.io.threads import map_alone, thread_count
 from mlcli.metrics.conformal import ValidationScores
-from mlcli.models.coefficients import LinearWeights, tabulate_weights
 from mlcli.models.inference import FittedModel
-from mlcli.models.task import FittedTask, Predictions, Regression, task_from_json, task_to_json
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import FittedTask, Regression, task_from_json, task_to_json
 from mlcli.models.weights import read_model
 from mlcli.runs.bundle_manifest import (
     KIND,
@@ -34,7 +35,9 @@ from mlcli.runs.bundle_manifest import (
     read_bundle_manifest,
 )
 from mlcli.runs.folder import BUNDLE_FILE, Run
-from mlcli.runs.model_card import CARD_FILE, write_card
+
+if TYPE_CHECKING:
+    from mlcli.models.coefficients import LinearWeights
 
 # Versions that know nothing of VALIDATION leave it alone.
 WEIGHTS, VALIDATION = "weights.safetensors", "validation.safetensors"
@@ -62,6 +65,8 @@ class Bundle:
 
     def save(self, path: Path) -> None:
         """Write the folder `path`; it replaces one that is there."""
+        from mlcli.runs.model_card import CARD_FILE, write_card
+
         state, numbers = self.features.to_state()
         members = tuple(member.model_dump(mode="json") for member in self.members)
         networks = self.members or (self.config.model,)
@@ -89,6 +94,8 @@ class Bundle:
 
     def weights(self) -> LinearWeights | None:
         """The coefficients of a model without hidden layers, in the data's units; None for other models."""
+        from mlcli.models.coefficients import tabulate_weights
+
         return tabulate_weights(self.model, self.features, self.task)
 
     def _padded_outputs(self, data: Dataset) -> NDArray[np.float32]:
@@ -118,7 +125,7 @@ def load_weights(manifest: BundleManifest) -> Bundle:
         parts = _split(arrays)
         features = FittedFeatures.from_state(content.features, parts["features"])
         task = _check_task(_read_task(content.task, config))
-        members = from_json(tuple[ModelConfig, ...], content.members, "members")
+        members = from_json(tuple[ModelConfig, ...], content.members, "members") if content.members else ()
         model = read_model(members or (config.model,), bool(members), features.layout, task, parts["model"])
         validation = _read_validation(manifest.folder / VALIDATION, task)
     except ArtefactError as error:
@@ -171,7 +178,7 @@ def portable_config(config: Config) -> Config:
         dataset["url"] = dataset["url"].split("://")[0] + "://"
     if values["improve"]["storage"]:
         values["improve"]["storage"] = values["improve"]["storage"].split("://")[0] + "://"
-    return from_json(Config, values, "the configuration")
+    return config_from_json(values, "the configuration")
 
 
 def _portable_path(path: str) -> str:

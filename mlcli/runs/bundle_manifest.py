@@ -7,22 +7,24 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from mlcli.config.loading.written import config_from_json
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.model import ModelConfig
-from mlcli.data.prediction_images import ParsedImages, image_portions, parse_images, take_images
 from mlcli.data.prediction_input import ParsedInput, parse_input, parse_portions, parse_rows
-from mlcli.data.readers.memory import read_memory
 from mlcli.data.tables.types import Column, Images, Schema, Table
 from mlcli.errors import ArtefactError
 from mlcli.io.atomic import recover_folder, verify_folder
 from mlcli.io.json import check_version, from_json, read_json
 from mlcli.runs.folder import BUNDLE_FILE, is_run
+
+if TYPE_CHECKING:
+    from mlcli.data.prediction_images import ParsedImages
 
 KIND = "bundle"
 # Version 2 added ensembles, 3 boolean and date columns and counted words, 4 TabM and embedded numbers, 5 transformed
@@ -95,7 +97,7 @@ def read_bundle_manifest(path: Path) -> BundleManifest:
     content = from_json(BundleContent, value, place)
     if len(content.members) > MAX_MEMBERS:
         raise ArtefactError(f"{place}: {len(content.members)} members; an ensemble has at most {MAX_MEMBERS}")
-    config = from_json(Config, content.config, f"{place}: config")
+    config = config_from_json(content.config, f"{place}: config")
     plan = from_json(_Plan, content.features.get("plan"), f"{place}: features")
     if plan.shape and (len(plan.shape) not in (2, 3) or min(plan.shape) < 1 or math.prod(plan.shape) > MAX_PIXELS):
         raise ArtefactError(f"{place}: features: {plan.shape} is not the shape of an image; restore the file")
@@ -134,6 +136,8 @@ def read_prediction_input(
     content : the bytes of a table's rows, where they are in no file; source then names them in messages
     """
     if manifest.rows.image_shape:
+        from mlcli.data.prediction_images import parse_images
+
         return _of_images(parse_images(source, manifest.rows.image_shape))
     return _of_rows(parse_input(source, manifest.rows, manifest.config.dataset, input_format, content))
 
@@ -141,6 +145,8 @@ def read_prediction_input(
 def prediction_portions(manifest: BundleManifest, source: str, input_format: str | None) -> Iterator[PredictionInput]:
     """The same, some rows at a time, of which the first are read at once."""
     if manifest.rows.image_shape:
+        from mlcli.data.prediction_images import image_portions
+
         portions = map(_of_images, image_portions(source, manifest.rows.image_shape))
     else:
         portions = map(_of_rows, parse_portions(source, manifest.rows, manifest.config.dataset, input_format))
@@ -153,7 +159,11 @@ def take_prediction_input(schema: Schema, dataset: DatasetConfig, data: object) 
     dataset : by which the model's rows were read
     """
     if schema.image_shape:
+        from mlcli.data.prediction_images import take_images
+
         return _of_images(take_images("the rows", np.asarray(data), schema.image_shape))
+    from mlcli.data.readers.memory import read_memory
+
     return _of_rows(parse_rows(read_memory(data, [column.name for column in schema.columns]), schema, dataset))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from mlcli.config.loading.dump import Difference, differing_keys
@@ -14,43 +13,16 @@ from mlcli.config.loading.load import read_resolved
 from mlcli.config.sections.config import Config
 from mlcli.errors import ArtefactError, ConfigError, ResourceError
 from mlcli.io.atomic import verify_file
-from mlcli.io.json import from_json, read_json, refuse_symlink, strict_json, to_json
+from mlcli.io.json import from_json, read_json, strict_json, to_json
 from mlcli.metrics.catalog import Score
 from mlcli.runs.folder import BUNDLE_FILE, CONFIG_FILE, MANIFEST_FILE, Run, every_run, find_run, holds
 from mlcli.runs.history import LastEpoch, read_last_epoch
 from mlcli.runs.manifest import RunManifest
+from mlcli.runs.measured import MeasuredScores, read_measured
 
 T = TypeVar("T")
 # From which probability the second of two classes is predicted, unless another is chosen.
 USUAL_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True)
-class MeasuredScores:
-    """The scores in metrics.json; the first that has a value is the headline."""
-
-    split: str
-    n_rows: int
-    scores: tuple[Score, ...]
-    confidence: float = 0.95
-    test_looks: int = 0
-    threshold: float | None = None
-
-    @property
-    def headline(self) -> Score | None:
-        """The score shown for a model; None where none is defined."""
-        return next((score for score in self.scores if score.value is not None), None)
-
-
-def read_measured(folder: Path) -> MeasuredScores | None:
-    """The scores of the last evaluation; None before the first. Raises ArtefactError."""
-    place = refuse_symlink(folder / "metrics.json")
-    if not place.exists():
-        return None
-    found = from_json(dict[str, Any], read_json(place), place)
-    scores = from_json(dict[str, dict[str, Any]], found.get("scores"), f"{place}: scores")
-    named = tuple({**values, "name": name} for name, values in scores.items())
-    return from_json(MeasuredScores, {**found, "scores": named}, place)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from mlcli.io import disk
 from mlcli.io.atomic import claimed, write_parts
 from mlcli.io.text import printable
 from mlcli.metrics.conformal import ValidationScores, predict_intervals, predict_sets
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression
 
 Format = Literal["csv", "parquet", "jsonl"]
 FORMATS: tuple[str, ...] = get_args(Format)

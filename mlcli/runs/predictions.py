@@ -19,7 +19,8 @@ from mlcli.io.atomic import atomic_folder, recover_folder, remove_folder, verify
 from mlcli.io.json import check_version, from_json, read_json, refuse_symlink
 from mlcli.metrics.paired import ScoreDifference, compare_predictions
 from mlcli.metrics.scorer import QUICK
-from mlcli.models.task import Classification, FittedTask, Predictions, Regression, task_from_json, task_to_json
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask, Regression, task_from_json, task_to_json
 from mlcli.runs.listing import RunRecord
 
 FOLDER = KIND = "predictions"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.data.profile import SPLITS
+from mlcli.data.tables.types import SPLITS
 from mlcli.runs.checkpoint import save_checkpoint
 from mlcli.runs.folder import Run
 from mlcli.runs.history import MetricsLog

@@ -11,7 +11,8 @@ from mlcli.config.sections.config import Config
 from mlcli.data.splitting import dependent_groups
 from mlcli.data.tables.types import Dataset
 from mlcli.metrics.paired import ScoreDifference, compare_predictions
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 from mlcli.search.objective import SearchContext, reported_metric
 from mlcli.search.space import config_with
 from mlcli.search.storage import ModelCache

@@ -15,7 +15,8 @@ from mlcli.evaluation.cross_validation import Folds
 from mlcli.evaluation.out_of_fold import member_config
 from mlcli.metrics.measure import metric_names, rare_metrics
 from mlcli.metrics.scorer import QUICK, measure_outputs
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Silent
 from mlcli.search.samplers import HyperbandPruning, MedianPruning, best_curve
 from mlcli.search.storage import CachedNetwork

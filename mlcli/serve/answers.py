@@ -11,7 +11,7 @@ import polars as pl
 from mlcli.errors import UsageError
 from mlcli.evaluation.answers import answer_frame, predict_rows
 from mlcli.evaluation.shapley import explain_rows
-from mlcli.evaluation.threshold import check_level
+from mlcli.metrics.conformal import check_level
 from mlcli.reporter import Reporter, Silent
 from mlcli.runs.bundle_manifest import PredictionInput
 from mlcli.runs.prediction_frame import SEPARATOR

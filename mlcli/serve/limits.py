@@ -10,10 +10,10 @@ from dataclasses import dataclass
 class Limits:
     """Of one request: bytes of its body, rows, and seconds; and of requests in progress."""
 
-    body: int = 8 << 20
-    rows: int = 10_000
-    seconds: float = 30.0
-    requests: int = 256
+    body: int
+    rows: int
+    seconds: float
+    requests: int
 
 
 def is_loopback(host: str) -> bool:

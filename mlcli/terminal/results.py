@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlcli.io.memory import shown_size
-from mlcli.io.text import counted, show_number, show_signed
+from mlcli.io.text import counted, show_number
 from mlcli.reports.scores import (
     VERDICTS,
     advise,
@@ -22,21 +20,16 @@ from mlcli.reports.scores import (
     show_value,
 )
 from mlcli.terminal.preparation import show_data_findings
-from mlcli.terminal.screen import Screen
+from mlcli.terminal.screen import Screen, columns_that_fit
 
 if TYPE_CHECKING:
     from mlcli.evaluation.evaluate import Evaluation
     from mlcli.evaluation.fit import TrainResult
     from mlcli.use_cases.evaluate import EvaluateResult
     from mlcli.use_cases.export import ExportResult
-    from mlcli.use_cases.predict import PredictResult
     from mlcli.use_cases.serve import Serving
 
 SHOWN_INPUTS = 12
-# Blanks between two columns of a table.
-GAP = 3
-# Rows whose contributions are shown, and contributions of each.
-SHOWN_ROWS, SHOWN_PARTS = 5, 5
 STOPPED = {
     "finished": "all epochs done",
     "early": "stopped early without further improvement",
@@ -89,23 +82,6 @@ def show_evaluation(screen: Screen, result: EvaluateResult) -> None:
         screen.warn(miss)
 
 
-def show_predictions(screen: Screen, result: PredictResult) -> None:
-    """A few rows and where all are; nothing when they went to stdout."""
-    if result.path is None:
-        screen.say(f"{counted(result.n_rows, 'row')} predicted")
-        return
-    columns = result.preview.columns
-    rows = [list(map(_show_cell, row)) for row in result.preview.rows()]
-    shown = _fitting(columns, rows, screen.stderr.width)
-    screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
-    more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
-    screen.say(f"All {result.n_rows:,} predictions: {result.path}{more}")
-    if result.explanation is not None:
-        _show_contributions(screen, result.explanation)
-    if result.page is not None:
-        screen.say(f"Heat maps: {result.page}")
-
-
 def show_exported(screen: Screen, result: ExportResult) -> None:
     """What the file takes and gives, and what it was verified by."""
     ports = [("input", one) for one in result.inputs[:SHOWN_INPUTS]] + [("output", one) for one in result.outputs]
@@ -127,23 +103,6 @@ def show_serving(screen: Screen, serving: Serving) -> None:
     screen.say(f"{token}POST rows to {serving.url}predict, or open the page to try the model; Ctrl-C stops")
 
 
-def _show_contributions(screen: Screen, explanation: Mapping[str, Any]) -> None:
-    """From base to output, the largest contributions of the first rows."""
-    screen.heading(f"Contributions to the {explanation['quantity']}")
-    for row in explanation["rows"][:SHOWN_ROWS]:
-        added = [f"{one['column']} {show_signed(one['contribution'])}" for one in row["contributions"][:SHOWN_PARTS]]
-        target = f", {row['target']}" if "target" in row else ""
-        rest = row["others"] + sum(one["contribution"] for one in row["contributions"][SHOWN_PARTS:])
-        steps = [show_number(row["base"]), *added, *([f"others {show_signed(rest)}"] if rest else [])]
-        screen.say(f"row {row['row'] + 1}{target}: {', '.join(steps)} → {show_number(row['output'])}")
-
-
-def _show_cell(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(value)
-    return show_number(value) if isinstance(value, float) else str(value)
-
-
 def _show_scores(screen: Screen, result: EvaluateResult) -> None:
     evaluation = result.evaluation
     rows = [(score.name, show_value(score), show_interval(score)) for score in evaluation.scores]
@@ -162,7 +121,7 @@ def _show_targets(screen: Screen, evaluation: Evaluation) -> None:
         return
     columns = ("target", *(score.name for score in evaluation.scores))
     rows = [(own.name, *(show_number(score.value) for score in own.scores)) for own in evaluation.targets]
-    shown = max(2, _fitting(columns, rows, screen.stderr.width))
+    shown = max(2, columns_that_fit(columns, rows, screen.stderr.width))
     screen.table(columns[:shown], [row[:shown] for row in rows], title="Each target; the scores above are their mean")
     for own in evaluation.targets:
         for footnote in footnotes(own.scores[: shown - 1]):
@@ -217,19 +176,13 @@ def _show_classes(screen: Screen, evaluation: Evaluation) -> None:
     counts = evaluation.confusion or ()
     rows = [(name, *map(str, row)) for name, row in zip(evaluation.classes, counts, strict=False)]
     columns = ("true", *evaluation.classes)
-    if rows and _fitting(columns, rows, screen.stderr.width) == len(columns):
+    if rows and columns_that_fit(columns, rows, screen.stderr.width) == len(columns):
         screen.table(columns, rows, title="Confusion matrix: true classes in rows, predicted classes in columns")
     scores = []
     for name, own in zip(evaluation.classes, evaluation.per_class, strict=True):
         shares = ["–" if value is None else f"{value:.3f}" for value in (own.precision, own.recall, own.f1)]
         scores.append((name, *shares, f"{own.support:,}"))
     screen.table(("class", "precision", "recall", "f1", "rows"), scores, title="Classes")
-
-
-def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
-    """How many of the columns, from the first on, fit side by side."""
-    ends = accumulate(GAP + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
-    return sum(end <= width for end in ends)
 
 
 def _show_weights(screen: Screen, evaluation: Evaluation) -> None:

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from mlcli.errors import ConfigError, MlcliError, UsageError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 READABLE_COLUMNS = 100
 # The smallest terminal that curves are drawn on.
 CHART_COLUMNS, CHART_ROWS = 40, 12
+# Blanks between two columns of a table.
+GAP = 3
 
 
 class View(Protocol):
@@ -195,3 +198,9 @@ class Screen:
             self._waiting.append((shown, soft_wrap))
         else:
             self.stderr.print(shown, soft_wrap=soft_wrap)
+
+
+def columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many of the columns, from the first on, fit side by side."""
+    ends = accumulate(GAP + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
+    return sum(end <= width for end in ends)

@@ -12,7 +12,8 @@ from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import DataError, config_error
-from mlcli.features.fitted import FittedFeatures, fit_features, obtain_features
+from mlcli.features.fit import fit_features, obtain_features
+from mlcli.features.fitted import FittedFeatures
 from mlcli.features.stored import obtain_input_files
 from mlcli.io.memory import available_memory, require_memory
 from mlcli.metrics.measure import metric_names, why_never_defined

@@ -22,7 +22,7 @@ from mlcli.config.sections.optimizer import AdamConfig
 from mlcli.config.sections.training import TrainingConfig
 from mlcli.data.readers.playground import draw_points
 from mlcli.errors import DivergedError, MlcliError, ResourceError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.io.atomic import try_writing
 from mlcli.io.load import cpu_pressure, free_cores
 from mlcli.io.memory import available_memory, shown_size

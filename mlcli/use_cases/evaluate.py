@@ -15,7 +15,7 @@ from mlcli.data.prepare import Prepared
 from mlcli.data.quality.checks import obtain_findings
 from mlcli.data.quality.sample import DataFinding
 from mlcli.data.splitting import dependent_groups
-from mlcli.data.tables.types import Dataset, SplitName
+from mlcli.data.tables.types import SPLITS, Dataset, SplitName
 from mlcli.errors import ArtefactError, ConfigError, Problem, UsageError
 from mlcli.evaluation.baselines import (
     CONSTANTS,
@@ -32,8 +32,8 @@ from mlcli.evaluation.held_out import held_out_rows, join_predictions
 from mlcli.evaluation.importance import PredictAt, measure_importance
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
-from mlcli.metrics.probabilities import describe_weighting
-from mlcli.models.task import Predictions
+from mlcli.metrics.weighting import describe_weighting
+from mlcli.models.predictions import Predictions
 from mlcli.reporter import Reporter
 from mlcli.reports.evaluation_page import gather_facts, render_report
 from mlcli.reports.figures.style import svg_text
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from mlcli.evaluation.out_of_fold import MemberRows
     from mlcli.evaluation.repeated import FoldScores, SeedScores
 
-SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 # Keys of `evaluation` that training uses.
 TRAINED_WITH = ("threshold", "positive", "calibration")
 

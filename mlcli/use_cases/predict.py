@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -14,20 +14,12 @@ from mlcli.data.tables.rows import readable
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.errors import DataError, UsageError
 from mlcli.evaluation.answers import Oddities, answer_frame
-from mlcli.evaluation.contributions import Contributions
-from mlcli.evaluation.shapley import draw_background, explain_rows, name_parts
-from mlcli.evaluation.threshold import (
-    check_level,
-    describe_threshold,
-    parse_threshold,
-    rechoose_threshold,
-)
 from mlcli.features.far_values import WHITE, FarValues
 from mlcli.io.atomic import write_file
-from mlcli.metrics.probabilities import describe_weighting
+from mlcli.metrics.conformal import check_level
+from mlcli.metrics.weighting import describe_weighting
 from mlcli.models.task import Classification, binary_threshold
 from mlcli.reporter import Reporter
-from mlcli.reports.contributions_page import render_contributions
 from mlcli.runs.bundle import Bundle, load_weights
 from mlcli.runs.bundle_manifest import BundleManifest, PredictionInput
 from mlcli.runs.folder import Run
@@ -37,7 +29,9 @@ from mlcli.runs.prediction_frame import (
     require_separable,
     write_predictions,
 )
-from mlcli.runs.rows import prepare_data_of
+
+if TYPE_CHECKING:
+    from mlcli.evaluation.contributions import Contributions
 
 PREVIEW_ROWS = 5
 # Rows at least that others are compared with.
@@ -168,12 +162,18 @@ def _output_path(request: PredictRequest, where: Path, file_format: Format) -> P
 
 def _explain(bundle: Bundle, run: Run | None, given: PredictionInput, reporter: Reporter) -> Contributions:
     """The contributions to each row, compared with training rows or, without a run, with the rows given."""
+    from mlcli.evaluation.shapley import draw_background, explain_rows, name_parts
+
     if run is None and len(given.data) < MIN_BACKGROUND:
         raise UsageError(
             f"--explain: compares with training rows, which a bundle without its run lacks, or with the rows given: "
             f"{MIN_BACKGROUND} at least, got {len(given.data)}; give more rows, or name the run with --run"
         )
-    rows, kind = (given.data, "given") if run is None else (prepare_data_of(run, reporter).splits.train, "training")
+    rows, kind = given.data, "given"
+    if run is not None:
+        from mlcli.runs.rows import prepare_data_of
+
+        rows, kind = prepare_data_of(run, reporter).splits.train, "training"
     background = draw_background(rows, len(name_parts(given.data)), bundle.config.seed)
     found = explain_rows(bundle.task, given.data, background, bundle.predict, bundle.config.seed, reporter)
     reporter.say(
@@ -192,6 +192,8 @@ def _write_page(
     if path is None:
         reporter.warn("--explain: heat maps are written beside a file of predictions; name one with -o FILE")
         return None
+    from mlcli.reports.contributions_page import render_contributions
+
     page = path.with_name(f"{path.stem}-explained.html")
     write_file(page, render_contributions(explained, data, frame["prediction"].to_list()).encode())
     return page
@@ -201,6 +203,8 @@ def _with_threshold(bundle: Bundle, text: str | None, reporter: Reporter) -> Bun
     """The bundle with the threshold of `--threshold`."""
     if text is None:
         return bundle
+    from mlcli.evaluation.threshold import describe_threshold, parse_threshold, rechoose_threshold
+
     task = rechoose_threshold(bundle.task, bundle.validation, text)
     reporter.say(describe_threshold(task, parse_threshold(text), bundle.validation))
     return replace(bundle, task=task)
@@ -219,6 +223,8 @@ def read_test_rows(
     """The run's test rows, with their true targets, some at a time or all."""
     if run is None:
         raise UsageError(f"{where}: a bundle without its run has no test rows; name a file: mlcli predict FILE")
+    from mlcli.runs.rows import prepare_data_of
+
     prepared = prepare_data_of(run, reporter)
     data = prepared.splits.test
     if not len(data):

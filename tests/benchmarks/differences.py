@@ -9,7 +9,8 @@ from dataclasses import asdict
 from mlcli.data.tables.types import Dataset
 from mlcli.metrics.measure import measure
 from mlcli.metrics.paired import compare_predictions
-from mlcli.models.task import Classification, FittedTask, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Silent
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import Run, find_run

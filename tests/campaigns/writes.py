@@ -15,9 +15,10 @@ from mlcli.config.sections.config import Config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.store import load_prepared
 from mlcli.evaluation.evaluate import write_evaluation
-from mlcli.features.fitted import obtain_features
+from mlcli.features.fit import obtain_features
 from mlcli.io.atomic import recover_children, recover_folder, remove_folder, verify_folder
-from mlcli.models.task import Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Regression
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.checkpoint import load_checkpoint, save_checkpoint
 from mlcli.runs.folder import create_run, run_folders

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mlcli.models.task import Classification, Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification, Regression
 
 
 def classification(n_classes, counts=None, **changes):

@@ -26,7 +26,7 @@ from mlcli.errors import ConfigError
 from mlcli.evaluation.baselines import baseline_names, fingerprint_baselines, obtain_baselines, predict_baselines
 from mlcli.evaluation.estimators import boosting_rounds, max_neighbour_rows
 from mlcli.evaluation.training_sample import MAX_ROWS, MIN_ROWS, average_pixels, sample_rows, sample_size
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.models.task import Classification, Regression
 from tests.evaluation.examples import classification, regression
 

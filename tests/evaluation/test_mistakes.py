@@ -4,7 +4,7 @@ import pytest
 
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.evaluation.mistakes import find_mistakes
-from mlcli.models.task import Predictions
+from mlcli.models.predictions import Predictions
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
 TABLE = Table(

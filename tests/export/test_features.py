@@ -15,7 +15,7 @@ from mlcli.export.features import write_features
 from mlcli.export.graph import FLOAT, INT64, Graph
 from mlcli.export.verify import make_rows
 from mlcli.features.encoding import MISSING, Vocabulary
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.features.readers import DateColumn
 from tests.export.graphs import model_of, run_both
 from tests.features.feature_cases import LATER_CASES, TABLE_CASES

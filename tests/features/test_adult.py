@@ -6,7 +6,7 @@ import pytest
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Column, Table
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 
 NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 

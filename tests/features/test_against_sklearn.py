@@ -23,7 +23,8 @@ from sklearn.preprocessing import (
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.features.encoding import cross_fitting_folds
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from tests.features.feature_tables import mixed_table, pictures, table_of
 
 N = 400

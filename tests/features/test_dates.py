@@ -8,7 +8,8 @@ import pytest
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.errors import ArtefactError, DataError
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from tests.features.feature_tables import table_of
 
 DAYS = [datetime(1969, 12, 31), datetime(2000, 2, 29), datetime(2024, 12, 1), datetime(2023, 1, 1)]

@@ -9,7 +9,7 @@ import pytest
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.features.report import Dropped, Imputed
 from tests.features.feature_cases import TABLE_CASES
 from tests.features.feature_tables import mixed_table, table_of

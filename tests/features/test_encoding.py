@@ -10,7 +10,8 @@ from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
 from mlcli.features.encoding import cross_fitting_folds, fit_vocabulary
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from tests.features.feature_tables import table_of
 
 PETS = ["cat", "dog", "cat", "emu", None, "dog", "cat", "bee"]

@@ -9,7 +9,8 @@ import pytest
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Images, Table
 from mlcli.features.far_values import find_far_values, tell_far_values
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from mlcli.features.pixels import PixelFeatures
 from tests.features.feature_tables import table_of
 

@@ -10,7 +10,7 @@ from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import ConfigError, DataError
 from mlcli.features.arithmetic import find_edges
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from tests.features.feature_tables import mixed_table, table_of
 
 

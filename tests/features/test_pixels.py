@@ -6,7 +6,7 @@ import pytest
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Images
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from tests.features.feature_tables import pictures
 
 
@@ -73,7 +73,7 @@ import sys
 import numpy as np, polars as pl
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Column, Images, Table
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 images = Images(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.int64), ("a",))
 fit_features(images, FeaturesConfig(), 0).transform(images)
 table = Table(pl.DataFrame({"x": [1.0, 2.0], "c": ["a", "b"]}), (Column("x", "number"), Column("c", "category")), ())

@@ -7,7 +7,7 @@ import pytest
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Images, Table
 from mlcli.errors import ConfigError, DataError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from tests.features.feature_tables import later_table, mixed_table, pictures, table_of
 
 

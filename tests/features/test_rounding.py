@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import DataError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.features.scaling import varies
 from tests.features.feature_tables import table_of
 

@@ -7,7 +7,8 @@ import pytest
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.errors import ArtefactError
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from tests.features.feature_cases import EVERYTHING
 from tests.features.feature_tables import binary_target, mixed_table, pictures
 

@@ -13,7 +13,8 @@ from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import ArtefactError, DataError
 from mlcli.features import readers
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from mlcli.features.readers import count_words
 from tests.features.feature_tables import table_of
 

@@ -9,7 +9,8 @@ from safetensors.numpy import load, save
 
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Images, Table
-from mlcli.features.fitted import FittedFeatures, fit_features
+from mlcli.features.fit import fit_features
+from mlcli.features.fitted import FittedFeatures
 from tests.features.feature_cases import EVERYTHING, LATER_CASES, TABLE_CASES
 from tests.features.feature_tables import binary_target, later_table, mixed_table, pictures
 

@@ -7,9 +7,9 @@ import threading
 import pytest
 import trustme
 
-from mlcli.errors import DataError
+from mlcli.errors import DataError, UnreachableError
 from mlcli.io import network
-from mlcli.io.network import RemoteFile, UnreachableError, download, download_once
+from mlcli.io.network import RemoteFile, download, download_once
 from mlcli.reporter import Silent
 
 CONTENT = bytes(range(256)) * 4000

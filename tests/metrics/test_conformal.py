@@ -4,15 +4,11 @@ import numpy as np
 import pytest
 
 from mlcli.errors import UsageError
-from mlcli.metrics.conformal import (
-    conformal_quantile,
-    measure_coverage,
-    predict_intervals,
-    predict_sets,
-    score_validation,
-)
+from mlcli.metrics.conformal import conformal_quantile, predict_intervals, predict_sets, score_validation
+from mlcli.metrics.coverage import measure_coverage
 from mlcli.metrics.intervals import wilson_interval
-from mlcli.models.task import Predictions, Regression
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Regression
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
 
 N_SEEDS, N_NEW, N_VALID, LEVEL = 400, 200, 49, 0.9

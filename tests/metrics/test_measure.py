@@ -14,9 +14,10 @@ from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure, why_never_defined
 from mlcli.metrics.paired import compare_predictions
-from mlcli.metrics.probabilities import describe_weighting
 from mlcli.metrics.scorer import QUICK
-from mlcli.models.task import Classification, Predictions
+from mlcli.metrics.weighting import describe_weighting
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification
 from tests.evaluation.examples import (
     class_predictions,
     classification,

@@ -6,7 +6,7 @@ from sklearn.linear_model import PoissonRegressor
 
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Images, Table
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.models.coefficients import tabulate_weights
 from mlcli.models.fit_task import fit_task
 from mlcli.models.networks import build_model

@@ -20,8 +20,8 @@ from mlcli.config.sections.model import (
 )
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.errors import ArtefactError, ConfigError, DataError
-from mlcli.metrics.measure import why_unmeasurable
 from mlcli.models.fit_task import fit_task
+from mlcli.models.predictions import why_unmeasurable
 from mlcli.models.task import Classification, Regression, task_from_json, task_to_json
 
 MLP, AUTO = MlpConfig(), AutoLoss()

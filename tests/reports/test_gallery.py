@@ -9,7 +9,7 @@ from mlcli.data.tables.types import Column, Table
 from mlcli.evaluation.effects import Effect, Effects, Interaction
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.importance import Importance, Importances
-from mlcli.models.task import Predictions
+from mlcli.models.predictions import Predictions
 from mlcli.reports.gallery import EvaluatedModel, draw_gallery
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression

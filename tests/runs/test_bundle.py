@@ -19,7 +19,7 @@ import torch
 from mlcli.config.sections.config import Config
 from mlcli.data.tables.types import Column, Images, Table
 from mlcli.errors import ArtefactError, MlcliError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 from mlcli.io import disk
 from mlcli.io.atomic import atomic_folder
 from mlcli.models.fit_task import fit_task

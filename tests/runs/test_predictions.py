@@ -10,7 +10,8 @@ from mlcli.data.prepare import prepare_dataset
 from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder
 from mlcli.metrics.paired import compare_predictions
-from mlcli.models.task import Classification, Predictions
+from mlcli.models.predictions import Predictions
+from mlcli.models.task import Classification
 from mlcli.reporter import Silent
 from mlcli.runs import predictions as predictions_module
 from mlcli.runs.predictions import (

@@ -18,6 +18,8 @@ from mlcli.serve.limits import Limits
 from mlcli.serve.metrics import ServerMetrics
 from mlcli.serve.server import configure
 
+LIMITS = Limits(body=1 << 20, rows=10_000, seconds=30.0, requests=256)
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -38,7 +40,7 @@ class Asked:
     """An application whose requests are made by `ask`, alone or at the same time; `bugs` are its failures."""
 
     def __init__(self, models, limits=None, hosts=(), token=None):
-        self.limits, self.metrics, self.bugs = limits or Limits(), ServerMetrics(), []
+        self.limits, self.metrics, self.bugs = limits or LIMITS, ServerMetrics(), []
         self.pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
         self.api = Api(models, self.limits, self.metrics, *self.pools, SILENT)
         self.app = Guard(self.api.router(), self.limits, self.metrics, frozenset(hosts), token, self.bugs.append)

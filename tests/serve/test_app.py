@@ -1,15 +1,15 @@
 """Answers of each route: as `mlcli predict`, as the protocol has them, and refusals in its words."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import polars as pl
 import pytest
 
-from mlcli.serve.limits import Limits
 from mlcli.serve.models import load_model
 from tests.conftest import ROOT
-from tests.serve.servers import JSON, Asked
+from tests.serve.servers import JSON, LIMITS, Asked
 
 ROW = {"age": 30, "plan": "plus", "member": True, "since": "2024-03-05"}
 ROWS = [ROW, ROW | {"age": None, "plan": "basic"}, ROW | {"age": 500, "plan": "unheard", "member": False}]
@@ -109,7 +109,7 @@ REFUSED = [
 
 def test_what_is_refused_and_how(kinds, in_kinds):
     """One JSON document each; no word of this machine."""
-    with Asked({"kinds": kinds}, Limits(body=4000, rows=50)) as asked:
+    with Asked({"kinds": kinds}, replace(LIMITS, body=4000, rows=50)) as asked:
         answers = asked.ask(*[case[:4] for case in REFUSED])
     assert [told.status for told in answers] == [case[4] for case in REFUSED]
     for told, (_, path, *_) in zip(answers, REFUSED, strict=True):

@@ -1,13 +1,14 @@
 """Who may ask, how much, and how long; requests at the same time."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from mlcli.errors import UsageError
-from mlcli.serve.limits import Limits, is_loopback
+from mlcli.serve.limits import is_loopback
 from mlcli.serve.models import parse_models
-from tests.serve.servers import JSON, Asked
+from tests.serve.servers import JSON, LIMITS, Asked
 
 ROW = {"age": 30, "plan": "plus", "member": True, "since": "2024-03-05"}
 TOKEN = "a-token-of-some-length"
@@ -51,7 +52,7 @@ def test_requests_at_once_are_as_alone(asked):
 
 
 def test_too_many_requests_are_sent_away(kinds):
-    with Asked({"kinds": kinds}, Limits(requests=3)) as asked:
+    with Asked({"kinds": kinds}, replace(LIMITS, requests=3)) as asked:
         told = asked.ask(*[("POST", "/predict", ROW, JSON)] * 5)
         assert sorted(one.status for one in told) == [200, 200, 200, 429, 429]
         assert {one.headers.get("retry-after") for one in told if one.status == 429} == {"1"}
@@ -60,7 +61,7 @@ def test_too_many_requests_are_sent_away(kinds):
 
 def test_late_answers_are_given_up(kinds, monkeypatch):
     monkeypatch.setattr("mlcli.serve.app.answer", lambda *_: time.sleep(0.3))
-    with Asked({"kinds": kinds}, Limits(seconds=0.05)) as asked:
+    with Asked({"kinds": kinds}, replace(LIMITS, seconds=0.05)) as asked:
         told = asked.post("/predict", [ROW, ROW])
     assert (told.status, "0.05 s" in told.json["error"]["message"]) == (503, True)
 

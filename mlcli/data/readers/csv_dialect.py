@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mlcli.config.loading.dump import flow
 from mlcli.config.tree import Value
 from mlcli.data.readers.text_file import TextFile
 from mlcli.errors import DataError
@@ -52,6 +51,8 @@ class EdgeError(DataError):
 
     def __init__(self, found: str, advice: str, dialect: Dialect, **keys: Value) -> None:
         self.dialect = replace(dialect, **keys)  # type: ignore[arg-type]
+        from mlcli.config.loading.dump import flow
+
         written = ", ".join(f"dataset.{key}: {flow(value)}" for key, value in keys.items())
         self.found = found
         self.note = f"{found}; so {' and '.join(f'dataset.{key}' for key in keys)} is set"

@@ -22,7 +22,6 @@ from mlcli.io.text import some_of, suggestion
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 # Bytes of a packed cell, for an estimate.
 _BYTES_A_CELL = 5
 

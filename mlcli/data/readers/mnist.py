@@ -10,9 +10,9 @@ from mlcli.config.sections.dataset import MnistConfig, MnistName
 from mlcli.data.readers.idx import check_pair, parse_idx, read_contents
 from mlcli.data.readers.source import Source
 from mlcli.data.tables.types import Images, SourceRead
-from mlcli.errors import DataError
+from mlcli.errors import DataError, UnreachableError
 from mlcli.io.disk import locked_folder, make_folder
-from mlcli.io.network import RemoteFile, UnreachableError, download
+from mlcli.io.network import RemoteFile, download
 from mlcli.io.paths import data_dir
 from mlcli.reporter import Reporter
 

@@ -9,23 +9,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, ParquetConfig
 from mlcli.config.sections.rows import SourceConfig
-from mlcli.data.clean_tables import clean_tables
 from mlcli.data.readers import compression
 from mlcli.data.tables.rows import Rows
-from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.staged import RowPortions, StagedRows, join_rows
-from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError
 from mlcli.io.atomic import sha256_file
 from mlcli.io.disk import free_space, resource_errors
 from mlcli.io.memory import available_memory, require_memory, shown_size
-from mlcli.io.network import download_once
 from mlcli.io.paths import HTTPS, download_path, find_path, find_paths, prepared_dir
 from mlcli.reporter import Reporter
+
+if TYPE_CHECKING:
+    from mlcli.data.tables.spill import Spill
+    from mlcli.data.tables.types import SourceRead
 
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)
 FileConfigT = TypeVar("FileConfigT", CsvConfig, ExcelConfig, JsonlConfig, ParquetConfig)
@@ -149,6 +149,8 @@ class FileSource(Source[FileConfigT]):
         return ", ".join(url for url, _ in self._addresses() if not download_path(url).exists()) or None
 
     def fetch(self, reporter: Reporter) -> None:
+        from mlcli.io.network import download_once
+
         for url, sha256 in self._addresses():
             place = download_path(url)
             is_new = not place.exists()
@@ -169,6 +171,8 @@ class FileSource(Source[FileConfigT]):
         return join_rows(path, [self.read_file(one) for one in find_paths(path, self.config.origin)])
 
     def read(self) -> SourceRead:
+        from mlcli.data.clean_tables import clean_tables  # rows to predict are not cleaned
+
         config, read = self.config, self.read_files if self.spill is None else self._stage_files
         test = read(config.test_path) if config.test_path else None
         return clean_tables(read(config.path), test, config.target_names, config)

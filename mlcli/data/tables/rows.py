@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Kind
 from mlcli.errors import DataError
 from mlcli.io.text import shown, suggestion
+
+if TYPE_CHECKING:
+    from mlcli.data.tables.spill import Spill
 
 BLANKS = " \t\r\n\u00a0"
 EXACT = 2**53  # whole numbers up to here are exact as float64

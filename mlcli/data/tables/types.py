@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Kind = Literal["number", "category", "boolean", "date"]
 TaskKind = Literal["regression", "classification"]
 SplitName = Literal["train", "valid", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 # Kinds whose values are not amounts.
 DISCRETE: tuple[Kind, ...] = ("category", "boolean")
 

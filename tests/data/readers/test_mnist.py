@@ -7,8 +7,8 @@ import pytest
 
 from mlcli.data.readers import mnist
 from mlcli.data.readers.mnist import COLLECTIONS, fetch_mnist, find_mnist, read_mnist
-from mlcli.errors import DataError
-from mlcli.io.network import RemoteFile, UnreachableError
+from mlcli.errors import DataError, UnreachableError
+from mlcli.io.network import RemoteFile
 from mlcli.reporter import Silent
 
 NAMES = [remote.name for remote in COLLECTIONS["mnist"].files]

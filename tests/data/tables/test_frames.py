@@ -11,7 +11,7 @@ from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.frames import portions, rows_at
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ArtefactError
-from mlcli.features.fitted import fit_features
+from mlcli.features.fit import fit_features
 
 N_ROWS = 1000
 FEATURES = (Column("a", "number"), Column("c", "category"), Column("d", "date"))
