@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -171,13 +171,26 @@ def _suspects(
     inputs = set(source.arithmetic.select.tolist()) - set(plan.quantile)
     watched = [i for i, _ in enumerate(names) if i in inputs and not limited[i]]
     plain = [names[i] for i in watched if names[i] in readers and isinstance(readers[names[i]][0], NumberColumn)]
-    numbers = pl.col(plain).cast(pl.Float64)
-    # Both in one pass, since rows may be read from a file.
-    ends = collect(rows.select(numbers.min().name.suffix(" min"), numbers.max().name.suffix(" max")))
-    known = ends.row(0) if plain else ()
-    lowest, highest = (dict(zip(plain, part, strict=True)) for part in (known[: len(plain)], known[len(plain) :]))
+    ends = _ends(rows, plain)
     for i in watched:
-        name = names[i]
-        bottom, top = lowest.get(name, -np.inf), highest.get(name, np.inf)
-        if bottom is not None and (bottom < least[i] or top > greatest[i]):
-            yield i, name, _values(source, rows, name)
+        bottom, top = ends.get(names[i], (-np.inf, np.inf))
+        if bottom is not None and top is not None and (bottom < least[i] or top > greatest[i]):
+            yield i, names[i], _values(source, rows, names[i])
+
+
+def _ends(rows: Frame, names: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Least and greatest number of these columns; None where every cell is missing.
+
+    Of rows in memory without expressions, whose planning takes longer than a row's prediction.
+    """
+    if isinstance(rows, pl.DataFrame):
+        return {name: _ends_of(rows.get_column(name).cast(pl.Float64)) for name in names}
+    numbers = pl.col(names).cast(pl.Float64)
+    # Both in one pass, since rows are read from a file.
+    ends = collect(rows.select(numbers.min().name.suffix(" min"), numbers.max().name.suffix(" max")))
+    known = ends.row(0) if names else ()
+    return dict(zip(names, zip(known[: len(names)], known[len(names) :], strict=True), strict=True))
+
+
+def _ends_of(numbers: pl.Series) -> tuple[float | None, float | None]:
+    return numbers.min(), numbers.max()  # type: ignore[return-value]
