@@ -14,7 +14,7 @@ from mlcli.metrics.catalog import CATALOG, auto_names, names_for
 from mlcli.metrics.counts import class_table, confusion_matrix, count_classes
 from mlcli.metrics.measure import measure, why_never_defined
 from mlcli.metrics.paired import compare_predictions
-from mlcli.metrics.scorer import QUICK
+from mlcli.metrics.scorer import QUICK, build_scorer
 from mlcli.metrics.weighting import describe_weighting
 from mlcli.models.predictions import Predictions
 from mlcli.models.task import Classification
@@ -352,3 +352,16 @@ def test_what_class_weights_change_is_said(loss, truth, said):
     assert text is None if said is None else said in text
     corrected = replace(task, divisors=(1.0, 9.0))
     assert describe_weighting(corrected, AutoLoss(**loss), predictions.mean_probabilities) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "names"),
+    [((50, 50), ["accuracy"]), ((990, 10), ["pr_auc", "accuracy"]), ((10, 990), ["f1_macro", "accuracy"])],
+)
+def test_imbalanced_classes_are_judged_after_every_epoch_by_more_than_accuracy(counts, names):
+    task = Classification("y", ("a", "b"), counts, "sigmoid", has_probabilities=True)
+    outputs, y = torch.tensor([[-2.0], [-1.0], [1.0], [-3.0]]), torch.tensor([[0.0], [1.0], [0.0], [0.0]])
+    scores = build_scorer(task)(outputs, y)
+    assert list(scores) == names
+    assert scores["accuracy"] == 0.5
+    assert scores[names[0]] == {"accuracy": 0.5, "pr_auc": 0.5, "f1_macro": pytest.approx(1 / 3)}[names[0]]
