@@ -56,7 +56,7 @@ def frames_with(rows: Frame, names: Sequence[str]) -> Iterator[pl.DataFrame]:
 
 
 def portions(rows: Frame) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows in order, by `portion_of` rows where they are read from a file, each part with the number of its first row.
+    """The rows in order, each part with the number of its first row; `portion_of` them where they are in a file.
 
     One part at least, so that columns can be checked where there are no rows.
     """

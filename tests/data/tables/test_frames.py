@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlcli.config.sections.features import FeaturesConfig
-from mlcli.data.tables.frames import portions, rows_at
+from mlcli.data.tables.frames import portion_of, portions, rows_at
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
@@ -74,3 +74,8 @@ def test_a_file_that_is_gone(stored, tmp_path):
     (tmp_path / "t.parquet").unlink()
     with pytest.raises(ArtefactError, match="prepare the data again"):
         _ = stored.frame
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1, 65_536), (64, 65_536), (128, 32_768), (100_000, 1024)])
+def test_portions_of_wide_tables_have_fewer_rows(width, rows):
+    assert portion_of(width) == rows
