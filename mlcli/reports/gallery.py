@@ -145,7 +145,7 @@ def _of_columns(evaluation: Evaluation) -> dict[str, Figure]:
 def _of_inputs(subject: EvaluatedModel) -> dict[str, Figure]:
     """The fitted curve of one number column, or the predictions over two."""
     data, task = subject.data, subject.task
-    if isinstance(data, Images) or any(column.kind != "number" for column in data.features):
+    if isinstance(data, Images) or len(data.features) > 2 or any(column.kind != "number" for column in data.features):
         return {}
     names = tuple(column.name for column in data.features)
     points = collect(data.rows.select(names)).to_numpy().astype(np.float64)

@@ -95,3 +95,8 @@ def test_predictions_that_are_not_finite_leave_the_learning_curve():
     broken = Predictions(np.zeros(30, int), np.full((30, 2), np.nan), np.full((30, 2), np.nan))
     gallery = draw_gallery(subject(CLASSES[0], table(2), CLASSES[1].astype(int), class_answers, predictions=broken))
     assert list(gallery) == ["learning_curve"]
+
+
+def test_rows_of_many_columns_are_not_read_for_figures_of_two():
+    unread = Table(None, tuple(Column(name, "number") for name in "abc"), ())
+    assert gallery._of_inputs(SimpleNamespace(data=unread, task=None)) == {}
