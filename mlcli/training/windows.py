@@ -89,6 +89,8 @@ class WindowedOrder:
             self._window(window).at(max(0, start - window * size), stop - window * size)
             for window in range(start // size, -(-stop // size))
         ]
+        if stop >= self.plan.n_rows:  # memory is needed for the scores now
+            self._read.clear()
         if len(parts) == 1:
             return parts[0]
         return TensorDataset(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]))

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,8 @@ from mlcli.evaluation.effects import Effect, Effects, Interaction
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.importance import Importance, Importances
 from mlcli.models.predictions import Predictions
+from mlcli.models.task import Predictions
+from mlcli.reports import gallery
 from mlcli.reports.gallery import EvaluatedModel, draw_gallery
 from mlcli.training.state import EpochRecord
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression
