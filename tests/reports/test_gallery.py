@@ -11,7 +11,6 @@ from mlcli.evaluation.effects import Effect, Effects, Interaction
 from mlcli.evaluation.evaluate import evaluate_predictions
 from mlcli.evaluation.importance import Importance, Importances
 from mlcli.models.predictions import Predictions
-from mlcli.models.task import Predictions
 from mlcli.reports import gallery
 from mlcli.reports.gallery import EvaluatedModel, draw_gallery
 from mlcli.training.state import EpochRecord
