@@ -1,5 +1,6 @@
 """A table that memory does not hold is prepared as one that it holds."""
 
+import itertools
 import json
 
 import numpy as np
@@ -81,24 +82,28 @@ def without_doubts(profile):
     return json.dumps({**profile, "cleaning": cleaning}), doubts
 
 
-@pytest.mark.parametrize("path", ["t.csv", "t.parquet", "t.jsonl", "csvs", "parquets"])
-@pytest.mark.parametrize(
-    "keys",
-    [
-        {"target": "y", "missing": {"drop_rows": True}},
-        {"target": "y", "missing": {"drop_rows": True}, "duplicates": "drop", "drop": ["zero", "na"]},
-        {"target": "y", "missing": {"drop_rows": True}, "split": {"by": "group", "column": "group"}},
-        {"target": "k", "split": {"by": "time", "column": "day"}, "drop": ["y"]},
-        {"target": "word", "keep": {"flag": ["yes"]}, "replace": {"group": {"g1": "g2"}}, "types": {"x": "category"}},
-        {"target": ["x", "y"], "missing": {"drop_rows": True, "values": ["", "NA", "1003"]}},
-        {"target": "y", "missing": {"drop_rows": True}, "outliers": {"name": "iqr", "threshold": 1.0}},
-        {"target": "word", "test_path": "same", "replace": {"group": {"g1": "g2"}}},
-    ],
-    ids=["drop rows", "drop duplicates", "group", "time", "keep and replace", "two targets", "outliers", "test rows"],
-)
-def test_files_hold_what_memory_would(table, monkeypatch, path, keys):
+KEYS = {
+    "drop rows": {"target": "y", "missing": {"drop_rows": True}},
+    "drop duplicates": {"target": "y", "missing": {"drop_rows": True}, "duplicates": "drop", "drop": ["zero", "na"]},
+    "group": {"target": "y", "missing": {"drop_rows": True}, "split": {"by": "group", "column": "group"}},
+    "time": {"target": "k", "split": {"by": "time", "column": "day"}, "drop": ["y"]},
+    "keep and replace": {
+        "target": "word",
+        "keep": {"flag": ["yes"]},
+        "replace": {"group": {"g1": "g2"}},
+        "types": {"x": "category"},
+    },
+    "two targets": {"target": ["x", "y"], "missing": {"drop_rows": True, "values": ["", "NA", "1003"]}},
+    "outliers": {"target": "y", "missing": {"drop_rows": True}, "outliers": {"name": "iqr", "threshold": 1.0}},
+    "test rows": {"target": "word", "test_path": "same", "replace": {"group": {"g1": "g2"}}},
+}
+OTHERS = [(path, name) for path in ("t.jsonl", "csvs", "parquets") for name in ("drop rows", "test rows")]
+
+
+@pytest.mark.parametrize(("path", "kept"), [*itertools.product(("t.csv", "t.parquet"), KEYS), *OTHERS])
+def test_files_hold_what_memory_would(table, monkeypatch, path, kept):
     name = path.removeprefix("t.").removesuffix("s")
-    keys = {**keys, "test_path": path} if "test_path" in keys else keys
+    keys = {**KEYS[kept], "test_path": path} if kept == "test rows" else KEYS[kept]
     memory, files = both(monkeypatch, table, name=name, path=path, **keys)
     assert memory.fingerprint == files.fingerprint
     assert without_doubts(memory.profile) == without_doubts(files.profile)
