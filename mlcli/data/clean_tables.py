@@ -12,6 +12,7 @@ from mlcli.config.sections.rows import TableConfig
 from mlcli.data.cleaning import (
     check_classes,
     check_spread,
+    check_weights,
     distinct_counts,
     doubt_labels,
     doubt_words,
@@ -39,11 +40,12 @@ _MOST_LABELS = 10_000
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the columns by role; split is the column that decides the split."""
+    """Names of the columns by role; split is the column that decides the split, weight that of the rows' weights."""
 
     features: tuple[str, ...]
     targets: tuple[str, ...]
     split: str | None
+    weight: str | None = None
 
     @property
     def table(self) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ class Roles:
     @property
     def all(self) -> tuple[str, ...]:
         """Every column with a role."""
-        return self.table if self.split is None else (*self.table, self.split)
+        return (*self.table, *filter(None, (self.split, self.weight)))
 
     def without(self, names: Collection[str]) -> Roles:
         """The same without some features."""
@@ -63,21 +65,23 @@ class Roles:
 def assign_roles(rows: Rows | StagedRows, targets: tuple[str, ...], config: TableConfig) -> Roles:
     """Every column that has no other role is a feature; unknown names raise DataError."""
     columns, label = rows.columns, rows.origin.label
-    split = config.split.column
-    named = {"target": targets, "split.column": [split] if split else []}
+    split, weight = config.split.column, config.weight_name
+    named = {"target": targets, "split.column": [split] if split else [], "weight": [weight] if weight else []}
     named |= {key: getattr(config, key) for key in ("drop", "types", "dates", "numbers", "keep", "replace")}
     for key, names in named.items():
         require_columns(names, columns, f"dataset.{key}", label)
     for name in targets:
         if name in config.drop or name == split:
             raise DataError(f"{label}: {name!r} is dataset.target, so it cannot be in dataset.drop or split.column")
-    others = {*targets, *config.drop, split}
-    return Roles(tuple(name for name in columns if name not in others), targets, split)
+    others = {*targets, *config.drop, split, weight}
+    return Roles(tuple(name for name in columns if name not in others), targets, split, weight)
 
 
 def wanted_kinds(roles: Roles, config: TableConfig) -> dict[str, Kind]:
-    """Declared kinds; the split column is text unless it is a time."""
+    """Declared kinds; the split column is text unless it is a time, and weights are numbers."""
     kinds: dict[str, Kind] = {**dict.fromkeys(config.dates, "date"), **config.types}
+    if roles.weight is not None:
+        kinds[roles.weight] = "number"
     if roles.split is not None and config.split.by != "time":
         kinds.setdefault(roles.split, "category")
     return kinds
@@ -97,7 +101,10 @@ def clean_tables(
     def select(rows: Rows, names: Sequence[str]) -> Selected:
         test = raw_test if raw_test is None else raw_test.take(name for name in names if name in raw_test.columns)
         own = Roles(
-            _among(roles.features, names), _among(roles.targets, names), roles.split if roles.split in names else None
+            _among(roles.features, names),
+            _among(roles.targets, names),
+            roles.split if roles.split in names else None,
+            roles.weight if roles.weight in names else None,
         )
         selected, found = _select(rows, own, wanted, config, test)
         doubts.extend(found)
@@ -119,7 +126,8 @@ def clean_tables(
         test_rows, test_report = _clean_test(raw_test, selected.rows, rows, roles, task, config)
         test = _table(test_rows, roles)
     reasons = dict.fromkeys(config.drop, "dataset.drop") | dropped
-    report = replace(report, dropped_columns=reasons, doubts=tuple(doubts), test=test_report)
+    notes = (*report.notes, *_describe_weights(rows, roles.weight))
+    report = replace(report, dropped_columns=reasons, notes=notes, doubts=tuple(doubts), test=test_report)
     split_key = rows.frame[roles.split] if roles.split else None
     numbers = rows.numbers.cast(pl.Int64).to_numpy() + 1
     return SourceRead(_table(rows, roles), test, task, split_key, report, numbers)
@@ -129,7 +137,8 @@ def _select(
     raw: Rows, roles: Roles, wanted: Mapping[str, Kind], config: TableConfig, test: Rows | None = None
 ) -> tuple[Selected, tuple[Doubt, ...]]:
     """The columns with a role, typed, and what is doubtful of them."""
-    cells, plain, because = cells_config(config), (*roles.targets, roles.split or ""), "as the dataset section says"
+    plain = (*roles.targets, *filter(None, (roles.split, roles.weight)))
+    cells, because = cells_config(config), "as the dataset section says"
     cells = replace(cells, dates={name: form for name, form in cells.dates.items() if name in raw.columns})
     selected = select_cells(raw, roles.all, cells, wanted, because, plain=plain, test=test)
     doubts = tuple(_find_doubts(raw, selected.rows, roles, config, cells))
@@ -148,7 +157,11 @@ def _select_columns(
     """What `select` makes of all columns at once or, of rows in a file, of each in turn, all targets together."""
     if isinstance(raw, Rows):
         return select(raw, roles.all)
-    blocks = [*((name,) for name in roles.features), roles.targets, *([(roles.split,)] if roles.split else [])]
+    blocks = [
+        *((name,) for name in roles.features),
+        roles.targets,
+        *((name,) for name in (roles.split, roles.weight) if name),
+    ]
     columns, notes, parts = list[pl.Series](), dict[str, None](), list[Selected]()
     for block in blocks:
         raw.spill.require_memory(len(raw), f"reading {block[0]!r}, a column of {len(raw):,} rows,")
@@ -215,17 +228,18 @@ def _clean_test(
 ) -> tuple[Rows, CleaningReport]:
     """Test rows cleaned; parsed: the training rows before classes became text, whose kinds they take."""
     label = raw.origin.label
-    require_columns((*roles.table, *config.keep), raw.columns, f"columns of {train.origin.label}", label)
-    wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.table}
+    roles = replace(roles, split=None)
+    require_columns((*roles.all, *config.keep), raw.columns, f"columns of {train.origin.label}", label)
+    wanted: dict[str, Kind] = {name: kind_of(parsed.frame, name) for name in roles.all}
     because = f"as it is in {train.origin.label}"
 
     def select(rows: Rows, names: Sequence[str]) -> Selected:
         own = {name: wanted[name] for name in names}
         return select_cells(rows, names, cells_config(config), own, because, fitted=True)
 
-    selected = _select_columns(raw, replace(roles, split=None), config, select)
+    selected = _select_columns(raw, roles, config, select)
     known = train.frame[roles.targets[0]].unique().to_list() if task == "classification" else ()
-    rows, report = _clean(selected, replace(roles, split=None), task, config, known, drop_repeated=False)
+    rows, report = _clean(selected, roles, task, config, known, drop_repeated=False)
     if task == "classification":
         refuse_new_classes(rows, train, roles.targets[0])
     return rows, report
@@ -248,6 +262,8 @@ def _clean(
     complete = drop_incomplete(labelled, roles.features, config.missing)
     again = mark_duplicates(complete.frame)
     rows = complete.where(~again) if drop_repeated else complete
+    if roles.weight is not None:
+        check_weights(rows, roles.weight)
     columns = _column_reports(kept, rows, roles, selected.replaced)
     invalid = (
         f"column {name!r}: {counted(count, 'cell is', 'cells are')} neither true nor false, unlike the training rows', "
@@ -290,9 +306,19 @@ def _column_reports(kept: Rows, rows: Rows, roles: Roles, replaced: Mapping[str,
     )
 
 
+def _describe_weights(rows: Rows, name: str | None) -> Iterator[str]:
+    """By how many equal ones the rows count (Kish, 1965)."""
+    if name is not None:
+        weights = rows.frame[name].to_numpy()
+        alike = counted(round(float(weights.sum() ** 2 / (weights @ weights))), "equal one")
+        span = f"from {weights.min():g} to {weights.max():g}"
+        yield f"column {name!r} weighs the rows, {span}: {len(rows):,} rows count as {alike}"
+
+
 def _table(rows: Rows, roles: Roles) -> Table:
     frame = rows.frame.select(roles.table)
     features, targets = (
         tuple(Column(name, kind_of(frame, name)) for name in names) for names in (roles.features, roles.targets)
     )
-    return Table(frame, features, targets)
+    weights = None if roles.weight is None else rows.frame[roles.weight].to_numpy()
+    return Table(frame, features, targets, weights=weights)

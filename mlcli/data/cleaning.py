@@ -157,9 +157,8 @@ def drop_outliers(
     inside = ~pl.DataFrame(outside).select(pl.any_horizontal(pl.all())).to_series().to_numpy() if outside else all_rows
     if not inside.any():
         raise DataError("dataset.outliers: every training row is an outlier; raise threshold, or set action: missing")
-    groups = None if train.groups is None else train.groups[inside]
     rows = train.frame.filter(inside) if spill is None else spill.where(train.frame, pl.Series(inside))
-    kept = replace(train, rows=rows, groups=groups)
+    kept = train.with_rows(rows, inside)
     return kept, OutlierReport(config.name, bounds, flat, len(train) - len(kept)), inside
 
 
@@ -216,6 +215,25 @@ def check_spread(rows: Rows, targets: Sequence[str]) -> None:
             raise DataError(
                 f"{rows.origin.label}: target {name!r} is {target[0]} in {_all_of(rows)}; there is nothing to learn"
             )
+
+
+def check_weights(rows: Rows, name: str) -> None:
+    """Raise DataError for weights that are missing or negative, or whose sum is 0 or no finite number."""
+    weights = rows.frame[name]
+    wrong = weights.is_null() | (weights < 0).fill_null(value=False)
+    if wrong.any():
+        row = rows.first(wrong)
+        found = "missing" if weights[row] is None else f"{weights[row]:g}"
+        raise DataError(
+            f"{rows.place(row)}: column {name!r}: the weight is {found} in this row, the first of "
+            f"{int(wrong.sum()):,} of {len(rows):,}; expected a number of 0 or more (dataset.weight); fix the cells, "
+            "or leave the rows out"
+        )
+    if not 0 < (total := float(weights.sum())) < np.inf:
+        raise DataError(
+            f"{rows.origin.label}: column {name!r}: the weights of {_all_of(rows)} sum to {total:g}; "
+            "dataset.weight needs a sum above 0, and a finite one"
+        )
 
 
 def refuse_new_classes(test: Rows, train: Rows, target: str) -> None:

@@ -274,7 +274,7 @@ def _names_by_position(dataset: DatasetConfig, needed: Sequence[str], width: int
     if columns:
         without = tuple(name for name in columns if name not in targets)
         return without if width == len(without) else columns
-    others = (*getattr(dataset, "drop", ()), *([dataset.split.column] if dataset.split.column else []))
+    others = (*getattr(dataset, "drop", ()), *filter(None, (dataset.split.column, dataset.weight_name)))
     last = max(int(name[1:]) for name in (*needed, *targets, *others))
     names = tuple(f"x{at}" for at in range(1, last + 1))
     at_end = set(names[last - len(targets) :]) == set(targets)

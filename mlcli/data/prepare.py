@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
 from mlcli.config.sections.dataset import DatasetConfig, DigitsConfig, IdxConfig, MnistConfig
 from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
@@ -38,7 +40,7 @@ PREPARE_FORMAT = 1
 # Keys that do not decide which rows are in the validation and test splits.
 _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
 # Keys and kinds of columns of the first version; later ones change a fingerprint only where they are used.
-_LATER_KEYS = ("sha256", "dates", "numbers", "skip_rows", "skip_footer", "header", "columns")
+_LATER_KEYS = ("sha256", "dates", "numbers", "skip_rows", "skip_footer", "header", "columns", "weight")
 _FIRST_KINDS = ("number", "category")
 _MNIST_ROWS = 60_000
 # Measured: bytes a second of the files by way of which a table is prepared that memory does not hold.
@@ -97,7 +99,8 @@ def _digest(value: object) -> str:
 def _hash_rows(rows: Dataset) -> str:
     packed = io.BytesIO()
     if isinstance(rows, Table):
-        rows.frame.rechunk().write_ipc(packed)
+        weights = [] if rows.weights is None else [pl.Series("", rows.weights)]
+        rows.frame.with_columns(weights).rechunk().write_ipc(packed)
     return hashlib.sha256(packed.getbuffer()).hexdigest()
 
 
@@ -268,6 +271,9 @@ def split_source(
     splits = Splits(train, take_rows(rows, indices.valid, spill), test, read.task, numbers)
     if read.task == "classification":
         _refuse_unlearned(splits)
+    for name in SPLITS:
+        if (weights := getattr(splits[name], "weights", None)) is not None and len(weights) and not weights.any():
+            raise DataError(f"dataset.weight: the weights of all {len(weights):,} {name} rows are 0; split otherwise")
     return splits, outliers
 
 

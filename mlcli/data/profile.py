@@ -117,8 +117,8 @@ def profile_splits(splits: Splits, cleaning: CleaningReport | None, outliers: Ou
     )
 
 
-def is_imbalanced(counts: Collection[int]) -> bool:
-    """Whether the most frequent class has at least IMBALANCE times as many rows as the rarest."""
+def is_imbalanced(counts: Collection[float]) -> bool:
+    """Whether the most frequent class has at least IMBALANCE times as many rows as the rarest, or counts as much."""
     return bool(counts) and max(counts) >= IMBALANCE * max(min(counts), 1)
 
 

@@ -106,9 +106,7 @@ def dependent_groups(config: SplitConfig, rows: Dataset) -> np.ndarray | None:
 def take_rows(rows: Dataset, indices: np.ndarray, spill: Spill | None = None) -> Dataset:
     """The rows at these places, in this order; spill : for a table that memory does not hold."""
     if isinstance(rows, Table):
-        groups = None if rows.groups is None else rows.groups[indices]
-        frame = rows.frame[indices] if spill is None else spill.at(rows.frame, indices)
-        return replace(rows, rows=frame, groups=groups)
+        return rows.with_rows(rows.frame[indices] if spill is None else spill.at(rows.frame, indices), indices)
     labels = None if rows.labels is None else rows.labels[indices]
     pixels = rows.pixels[indices] if spill is None else spill.pixels_at(rows.pixels, indices)
     return Images(pixels, labels, rows.class_names)
@@ -117,17 +115,18 @@ def take_rows(rows: Dataset, indices: np.ndarray, spill: Spill | None = None) ->
 def join_rows(first: Dataset, second: Dataset) -> Dataset:
     """The rows of two splits of one dataset, those of the first before those of the second."""
     if isinstance(first, Table) and isinstance(second, Table):
-        return replace(first, rows=pl.concat([first.frame, second.frame]), groups=join_groups(first, second))
+        both = pl.concat([first.frame, second.frame])
+        groups, weights = _joined(first.groups, second.groups), _joined(first.weights, second.weights)
+        return replace(first, rows=both, groups=groups, weights=weights)
     if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:
         labels = first.labels if second.labels is None else np.concatenate([first.labels, second.labels])
         return Images(np.concatenate([first.pixels, second.pixels]), labels, first.class_names)
     raise TypeError("only splits of one dataset can be joined")
 
 
-def join_groups(first: Dataset, second: Dataset) -> np.ndarray | None:
-    """The groups of the rows of two splits, those of the first before those of the second; None where one has none."""
-    both = [own.groups for own in (first, second) if isinstance(own, Table) and own.groups is not None]
-    return np.concatenate(both) if len(both) == 2 else None
+def _joined(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    """None where one of the two has none."""
+    return None if first is None or second is None else np.concatenate([first, second])
 
 
 def _sizes(n_rows: int, config: SplitConfig, *, test_given: bool) -> _Sizes:

@@ -110,8 +110,9 @@ def _save_rows(folder: Path, name: SplitName, rows: Dataset) -> None:
     match rows:
         case Table():
             write_parquet(folder / f"{name}.parquet", rows.frame)
-            if rows.groups is not None:
-                save_array(folder / f"{name}_groups.npy", rows.groups)
+            for kind, numbers in (("groups", rows.groups), ("weights", rows.weights)):
+                if numbers is not None:
+                    save_array(folder / f"{name}_{kind}.npy", numbers)
         case Images():
             save_array(folder / f"{name}.npy", rows.pixels)
             save_array(folder / f"{name}_labels.npy", np.empty(0, np.int64) if rows.labels is None else rows.labels)
@@ -125,20 +126,26 @@ def _load_rows(folder: Path, name: SplitName, meta: _TableMeta | _ImagesMeta) ->
             if dict(rows.collect_schema()) != expected:
                 raise ValueError(f"columns {dict(rows.collect_schema())}, expected {expected}")
             table = Table(rows, meta.features, meta.targets)
-            return replace(table, groups=_load_numbers(folder / f"{name}_groups.npy", len(table), least=0))
+            groups = _load_numbers(folder / f"{name}_groups.npy", len(table), least=0)
+            weights = _load_numbers(folder / f"{name}_weights.npy", len(table), least=0, dtype=np.float64)
+            return replace(table, groups=groups, weights=weights)
         case _ImagesMeta():
             pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
             return _checked_images(Images(pixels, labels, meta.class_names))
 
 
-def _load_numbers(path: Path, n_rows: int, *, least: int) -> np.ndarray | None:
-    """A whole number for each row, mapped; None where an earlier version stored none."""
+def _load_numbers(
+    path: Path, n_rows: int, *, least: int, dtype: type[np.int64 | np.float64] = np.int64
+) -> np.ndarray | None:
+    """A number for each row, mapped; None where none are stored."""
     if not path.exists():
         return None
     numbers: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    if numbers.dtype != np.int64 or numbers.shape != (n_rows,) or (n_rows and numbers.min() < least):
-        raise ValueError(f"{path.name} {numbers.dtype} {numbers.shape}, expected int64 from {least} for {n_rows} rows")
+    if numbers.dtype != dtype or numbers.shape != (n_rows,) or (n_rows and not least <= numbers.min() < np.inf):
+        raise ValueError(
+            f"{path.name} {numbers.dtype} {numbers.shape}, expected {dtype.__name__} from {least} for {n_rows} rows"
+        )
     return numbers
 
 

@@ -85,7 +85,7 @@ def check_initial_loss(experiment: Experiment, context: TrainingContext) -> Chec
     """Whether networks with initial weights have about the chance loss, or that of small outputs without any skill."""
     name, title = "first_loss", "initial loss is near chance"
     rows = experiment.draw(context.train, INITIAL_SAMPLE)
-    chance = measure_chance(context.cost, experiment.task, rows.y).uniform_loss
+    chance = measure_chance(context.cost, experiment.task, rows.y, rows.weights).uniform_loss
     if not chance > 0:
         return Check(name, title, None, f"with loss {experiment.config.loss.name} the chance loss is 0")
     losses, highest = list(_initial_losses(experiment, rows)), NEAR * _loss_of_small_outputs(experiment, context, rows)
@@ -109,7 +109,8 @@ def _loss_of_small_outputs(experiment: Experiment, context: TrainingContext, row
     generator = torch.Generator().manual_seed(derive_seed(experiment.config.seed, DRAWS))
     targets = rows.y.repeat(DRAWS, *[1] * (rows.y.dim() - 1))
     drawn = torch.randn(len(targets), experiment.task.n_outputs, generator=generator) * math.sqrt(OUTPUT_VARIANCE)
-    return context.cost(drawn.to(targets.device), targets).item()
+    weights = None if rows.weights is None else rows.weights.repeat(DRAWS)
+    return context.cost(drawn.to(targets.device), targets, weights).item()
 
 
 def describe_chance(experiment: Experiment, chance: float) -> str:
@@ -161,7 +162,7 @@ def check_few_rows(experiment: Experiment) -> Check:
 
 
 def _distinct_rows(experiment: Experiment) -> TensorDataset:
-    """Rows with different features, as many as the network has parameters for."""
+    """Rows with different features, as many as the network has parameters for; all count alike."""
     fitting = experiment.context().n_parameters // (PARAMETERS_PER_ROW * experiment.task.n_outputs)
     drawn = experiment.draw(experiment.train, min(MOST_ROWS, fitting))
     distinct: list[int] = []

@@ -92,17 +92,19 @@ class ForestFacts:
     truth     : (n, K) classes as ones and zeros, or (n, n_targets) standardised targets
     predicted : as truth, with probabilities for classes
     alike     : (n,) the same number for rows with the same inputs
+    weights   : (n,), how much each row counts; None where all count alike
     """
 
     rows: np.ndarray
     truth: np.ndarray
     predicted: np.ndarray
     alike: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def skill(self) -> float:
         """0 is chance and 1 perfect."""
-        return skill_of(self.truth, self.predicted)
+        return skill_of(self.truth, self.predicted, self.weights)
 
     def ranking(self, rare: int) -> tuple[float, float]:
         """ROC AUC of a class against the others, and its standard error where ranks are random (Mann and Whitney).
@@ -207,7 +209,7 @@ class ProbeResults:
 def untrained_evidence(context: TrainingContext, task: FittedTask) -> TrainingEvidence:
     """What is known before the first epoch."""
     counts, classes = (task.counts, task.classes) if isinstance(task, Classification) else ((), ())
-    chance = measure_chance(context.cost, task, context.train.y)
+    chance = measure_chance(context.cost, task, context.train.y, context.train.weights)
     return TrainingEvidence(context.config, (), {}, {}, chance, len(context.valid), counts, classes)
 
 

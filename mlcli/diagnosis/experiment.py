@@ -40,27 +40,29 @@ class ChanceBaseline:
     prior_loss: float
 
 
-def measure_chance(loss: Loss, task: FittedTask, y: Tensor) -> ChanceBaseline:
-    """The baseline on the rows of the encoded targets `y`."""
+def measure_chance(loss: Loss, task: FittedTask, y: Tensor, weights: Tensor | None = None) -> ChanceBaseline:
+    """The baseline on the rows of the encoded targets `y`, which may have weights (n,)."""
     flat = torch.zeros(len(y), task.n_outputs, device=y.device)
     if not isinstance(task, Classification) and task.q is not None:
         flat += torch.from_numpy(task.outputs_of(task.best_constant)).to(y.device)
-    uniform = loss(flat, y).item()
+    uniform = loss(flat, y, weights).item()
     if not isinstance(task, Classification):
         return ChanceBaseline(uniform, uniform)
-    logs = torch.tensor(task.counts, dtype=torch.float32, device=y.device).clamp(min=1e-3).log()
+    logs = torch.tensor(task.sizes, dtype=torch.float32, device=y.device).clamp(min=1e-3).log()
     prior = logs if task.output == "softmax" else logs[1:] - logs[:1]
-    return ChanceBaseline(uniform, min(uniform, loss(flat + prior, y).item()))
+    return ChanceBaseline(uniform, min(uniform, loss(flat + prior, y, weights).item()))
 
 
-def skill_of(truth: np.ndarray, predicted: np.ndarray) -> float:
+def skill_of(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> float:
     """1 − Σ(predicted − truth)² / Σ(mean − truth)²: 0 for the mean and 1 for perfect predictions.
 
     truth, predicted : (n, K) classes as ones and zeros, and their probabilities: Brier's skill score (Murphy, 1973);
                        or (n, n_targets) numbers: R² over all targets
+    weights          : (n,), how much each row counts; None where all count alike
     """
-    spread = np.square(truth - truth.mean(axis=0)).sum()
-    return float(1 - np.square(predicted - truth).sum() / spread) if spread > 0 else 1.0
+    of_rows = 1.0 if weights is None else weights[:, np.newaxis]
+    spread = (of_rows * np.square(truth - np.average(truth, axis=0, weights=weights))).sum()
+    return float(1 - (of_rows * np.square(predicted - truth)).sum() / spread) if spread > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Experiment:
 
     def chance(self, context: TrainingContext) -> ChanceBaseline:
         """The chance loss on the context's training rows."""
-        return measure_chance(context.cost, self.task, context.train.y)
+        return measure_chance(context.cost, self.task, context.train.y, context.train.weights)
 
     def draw(self, rows: Rows, most: int) -> TensorDataset:
         """At most so many of the rows, drawn without replacement, the same ones each time."""
@@ -136,7 +138,12 @@ class Experiment:
 
 def mean_loss(context: TrainingContext, rows: TensorDataset) -> float:
     """The loss of the context's network on rows."""
-    return context.cost(outputs_of(context, rows.x), rows.y).item()
+    return context.cost(outputs_of(context, rows.x), rows.y, rows.weights).item()
+
+
+def weights_of(rows: TensorDataset) -> np.ndarray | None:
+    """Of the rows, float64 (n,), as NumPy and scikit-learn take them; None where all count alike."""
+    return None if rows.weights is None else rows.weights.cpu().double().numpy()
 
 
 def affordable_steps(context: TrainingContext, most: int) -> int:

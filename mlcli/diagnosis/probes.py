@@ -23,7 +23,14 @@ from mlcli.diagnosis.evidence import (
     RowCurve,
     TrainingEvidence,
 )
-from mlcli.diagnosis.experiment import Experiment, affordable_steps, at_constant_rate, measure_chance, skill_of
+from mlcli.diagnosis.experiment import (
+    Experiment,
+    affordable_steps,
+    at_constant_rate,
+    measure_chance,
+    skill_of,
+    weights_of,
+)
 from mlcli.diagnosis.range_test import RateRange
 from mlcli.diagnosis.recommendations import regularise
 from mlcli.errors import ConfigError
@@ -93,11 +100,11 @@ def run_probes(
 
 
 def _row_losses(context: TrainingContext, rows: TensorDataset) -> list[float]:
-    """The loss of each row; empty where one is not a finite number."""
+    """The loss of each row, times its weight; empty where one is not a finite number."""
     if not len(rows):
         return []
-    outputs = outputs_of(context, rows.x)
-    losses = [context.cost(outputs[at : at + 1], rows.y[at : at + 1]).item() for at in range(len(rows))]
+    outputs, each = outputs_of(context, rows.x), (rows[at : at + 1] for at in range(len(rows)))
+    losses = [context.cost(outputs[at : at + 1], row.y, row.weights).item() for at, row in enumerate(each)]
     return losses if all(map(math.isfinite, losses)) else []
 
 
@@ -118,9 +125,9 @@ def compare_with_linear(experiment: Experiment, context: TrainingContext) -> tup
         return 0.0, 0.0
     rows, truth = experiment.draw(experiment.train, FOREST_SAMPLE), experiment.targets(valid.y)
     inputs, asked = (part.x[:, :n_inputs].cpu().double().numpy() for part in (rows, valid))
-    fitted = Ridge(alpha=1.0).fit(inputs, experiment.targets(rows.y).reshape(len(rows), -1))
+    fitted = Ridge(alpha=1.0).fit(inputs, experiment.targets(rows.y).reshape(len(rows), -1), weights_of(rows))
     predicted = fitted.predict(asked).reshape(truth.shape)
-    return skill_of(truth, predicted), _count_and_score(experiment, context, valid)[1]
+    return skill_of(truth, predicted, weights_of(valid)), _count_and_score(experiment, context, valid)[1]
 
 
 def probe_columns(experiment: Experiment) -> tuple[dict[str, float], dict[str, float]]:
@@ -161,8 +168,8 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     rows = experiment.permutation(len(experiment.train))[:FOREST_SAMPLE].sort().values
-    x = experiment.train.x.cpu().index_select(0, rows).float().numpy()
-    y = experiment.train.y.cpu().index_select(0, rows)
+    drawn = experiment.train.at(rows.to(experiment.train.y.device))
+    x, y, weights = drawn.x.float().cpu().numpy(), drawn.y.cpu(), weights_of(drawn)
     truth, seed = experiment.targets(y), experiment.config.seed % 2**32
     options = {"n_estimators": N_TREES, "min_samples_leaf": MIN_LEAF, "random_state": seed}
     classes = isinstance(experiment.task, Classification)
@@ -173,17 +180,17 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
     if groups is not None and groups.max() > 0:
         folds = group_folds(groups, min(FOREST_FOLDS, int(groups.max()) + 1), seed)
         for inside in (folds == fold for fold in range(int(folds.max()) + 1)):
-            forest.fit(x[~inside], labels[~inside])
+            forest.fit(x[~inside], labels[~inside], None if weights is None else weights[~inside])
             if classes:
                 predicted[np.ix_(inside, forest.classes_)] = forest.predict_proba(x[inside])
             else:
                 predicted[inside] = forest.predict(x[inside]).reshape(-1, truth.shape[1])
-        return ForestFacts(rows.numpy(), truth, predicted, alike)
-    forest.set_params(oob_score=True).fit(x, labels)
+        return ForestFacts(rows.numpy(), truth, predicted, alike, weights)
+    forest.set_params(oob_score=True).fit(x, labels, weights)
     if not classes:
-        return ForestFacts(rows.numpy(), truth, forest.oob_prediction_.reshape(truth.shape), alike)
+        return ForestFacts(rows.numpy(), truth, forest.oob_prediction_.reshape(truth.shape), alike, weights)
     predicted[:, forest.classes_] = forest.oob_decision_function_
-    return ForestFacts(rows.numpy(), truth, predicted, alike)
+    return ForestFacts(rows.numpy(), truth, predicted, alike, weights)
 
 
 def suspect_labels(forest: ForestFacts, row_numbers: np.ndarray, files: Sequence[str] = ()) -> LabelFacts:
@@ -220,7 +227,7 @@ def probe_network(experiment: Experiment, context: TrainingContext) -> NetworkFa
     low, high = SATURATED.get(activation, (-math.inf, math.inf))
     outside = [((layer < low) | (layer > high)).float().mean().item() for layer in layers]
     saturated = tuple(outside) if activation in SATURATED else ()
-    context.gradients.compute_gradients(rows.x, rows.y, seed=experiment.config.seed)
+    context.gradients.compute_gradients(rows.x, rows.y, experiment.config.seed, rows.weights)
     layers_with_weights = (*(one for one in context.model.hidden if isinstance(one, nn.Linear)), context.model.output)
     slopes = [layer.weight.grad for layer in layers_with_weights]
     gradients = tuple(slope.float().square().mean().sqrt().item() for slope in slopes if slope is not None)
@@ -249,13 +256,14 @@ def _count_and_score(
     truth, outputs = experiment.targets(rows.y), outputs_of(context, rows.x)
     if isinstance(task, Regression):
         if task.q is None:
-            return (), skill_of(truth, task.standardise(task.decode(outputs.cpu()).values))
-        chance = measure_chance(context.cost, task, rows.y).uniform_loss
-        return (), 1 - context.cost(outputs, rows.y).item() / chance if chance > 0 else 1.0
+            return (), skill_of(truth, task.standardise(task.decode(outputs.cpu()).values), weights_of(rows))
+        chance = measure_chance(context.cost, task, rows.y, rows.weights).uniform_loss
+        return (), 1 - context.cost(outputs, rows.y, rows.weights).item() / chance if chance > 0 else 1.0
     decoded = task.decode(outputs.cpu())
     counts = tuple(np.bincount(decoded.values, minlength=n_classes).tolist())
     certain = np.eye(n_classes)[decoded.values]
-    return counts, skill_of(truth, certain if decoded.probabilities is None else decoded.probabilities)
+    predicted = certain if decoded.probabilities is None else decoded.probabilities
+    return counts, skill_of(truth, predicted, weights_of(rows))
 
 
 def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
@@ -276,7 +284,7 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     if len(order) * SHARES[0] <= 1:
         return None
     parts = [order[: math.ceil(share * len(order))].sort().values for share in SHARES]
-    rows = [TensorDataset(experiment.train.x[part], experiment.train.y[part]) for part in parts]
+    rows = [experiment.train.at(part) for part in parts]
     losses = [_lowest_loss(experiment, config, part, min(steps, allowed)) for part in rows]
     return RowCurve(tuple(map(len, rows)), tuple(losses)) if all(map(math.isfinite, losses)) else None
 

@@ -146,7 +146,7 @@ def constant_baseline(task: FittedTask, n_rows: int) -> Baseline:
         statistic = f"{task.q:g} quantile" if task.constant else "mean"
         text = f"always predicts the {statistic} of the training rows"
         return Baseline(name, text, Predictions(values, None, values))
-    counts = np.array(task.counts, dtype=np.float64)
+    counts = np.array(task.sizes, dtype=np.float64)
     text = f"always predicts '{task.classes[int(counts.argmax())]}', the most frequent class of the training rows"
     return Baseline("majority", text, _class_predictions(np.tile(counts / counts.sum(), (n_rows, 1))))
 

@@ -24,27 +24,39 @@ CLEAR_SHARE, CLEAR_ERRORS = 0.01, 3.0
 
 
 def calibrate(
-    task: FittedTask, config: Config, outputs: Callable[[], Tensor], y: Tensor, valid: Dataset
+    task: FittedTask,
+    config: Config,
+    outputs: Callable[[], Tensor],
+    y: Tensor,
+    valid: Dataset,
+    weights: Tensor | None = None,
 ) -> tuple[FittedTask, ValidationScores | None]:
     """The task as it decodes, and what intervals and later thresholds are chosen by.
 
     outputs : gives the validation rows' raw outputs, (n, n_outputs), each by a network that was not trained on the row
     y       : their encoded targets
     valid   : these rows; empty where outputs and y are of training rows, as there are no others
+    weights : of the rows of y, (n,); None where all count alike
 
     Raises DataError where the threshold cannot be chosen.
     """
+    own = None if weights is None else weights.cpu().double().numpy()
     if not len(valid):
-        return tune_decoding(task, config.evaluation, outputs, y), None
+        return tune_decoding(task, config.evaluation, outputs, y, own), None
     found, groups = outputs(), dependent_groups(config.dataset.split, valid)
     if isinstance(task, Classification):
-        task = tune_temperature(task, config, found, y, groups)
-    task = tune_decoding(task, config.evaluation, lambda: found, y)
-    return task, score_validation(task, task.decode_targets(y), task.decode(found), groups, config.seed)
+        task = tune_temperature(task, config, found, y, groups, own)
+    task = tune_decoding(task, config.evaluation, lambda: found, y, own)
+    return task, score_validation(task, task.decode_targets(y), task.decode(found), groups, config.seed, own)
 
 
 def tune_temperature(
-    task: Classification, config: Config, outputs: Tensor, y: Tensor, groups: np.ndarray | None
+    task: Classification,
+    config: Config,
+    outputs: Tensor,
+    y: Tensor,
+    groups: np.ndarray | None,
+    weights: np.ndarray | None = None,
 ) -> Classification:
     """The task with the temperature of the lowest log loss, as evaluation.calibration asks for it.
 
@@ -57,24 +69,27 @@ def tune_temperature(
     before, truth = task.decode(outputs), task.decode_targets(y)
     if not np.isfinite(before.scores).all():
         return task
-    temperature = find_temperature(before.scores, truth)
+    temperature = find_temperature(before.scores, truth, weights)
     scaled = replace(task, temperature=temperature, uniform=1 / (len(truth) + 1))
     old, new = (log_loss_rows(truth, np.asarray(own.probabilities)) for own in (before, scaled.decode(outputs)))
+    if weights is not None:
+        old, new = (own * weights / weights.mean() for own in (old, new))
     return scaled if wanted == "temperature" or _is_clear(old, new, groups) else task
 
 
-def find_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+def find_temperature(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
     """The number by which logits, float64 (n, K) or (n, 1), are divided for the lowest log loss (Guo et al., 2017).
 
     Bisection on the logarithm of its inverse: the log loss is convex in the inverse. Within e^±3.
     """
     wide = torch.from_numpy(logits)
     wide = torch.cat([torch.zeros_like(wide), wide], dim=1) if wide.shape[1] == 1 else wide
-    of_true = wide[torch.arange(len(wide)), torch.from_numpy(truth)].mean()
+    share = 1.0 if weights is None else torch.from_numpy(weights / weights.mean())
+    of_true = (wide[torch.arange(len(wide)), torch.from_numpy(truth)] * share).mean()
     low, high = -RANGE, RANGE
     for _ in range(STEPS):
         middle = (low + high) / 2
-        expected = ((wide * np.exp(middle)).softmax(dim=1) * wide).sum(dim=1).mean()
+        expected = (((wide * np.exp(middle)).softmax(dim=1) * wide).sum(dim=1) * share).mean()
         low, high = (low, middle) if expected > of_true else (middle, high)
     return float(np.exp(-(low + high) / 2))
 

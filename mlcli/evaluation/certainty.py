@@ -73,4 +73,5 @@ def cover(
         reporter.warn("rows are split by time: intervals are as wide as past errors, and later errors may be larger")
     truth, groups = bundle.task.truth(data), dependent_groups(config.dataset.split, data)
     confidence = config.evaluation.confidence
-    return measure_coverage(bundle.task, kept, truth, predictions, level, confidence, config.seed, groups)
+    own = data.row_weights
+    return measure_coverage(bundle.task, kept, truth, predictions, level, confidence, config.seed, groups, own)

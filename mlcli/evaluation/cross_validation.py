@@ -44,18 +44,23 @@ def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> Fol
     folds = Folds.of(config, prepared, EVALUATION_FOLDS, settings.folds, settings.repeats)
     recorder = _CurveRecorder()
     predictions = list(folds.predict_each(config, reporter, [recorder]))
+    weights, pooled = folds.rows.row_weights, folds.pool(predictions)
     scores = [
-        measure(folds.task, folds.truth[rows], own, settings.metrics)
+        measure(
+            folds.task, folds.truth[rows], own, settings.metrics, weights=None if weights is None else weights[rows]
+        )
         for rows, own in zip(folds.held_out, predictions, strict=True)
     ]
-    pooled, groups = folds.pool(predictions), dependent_groups(config.dataset.split, folds.rows)
+    of_rows = dependent_groups(config.dataset.split, folds.rows), folds.pooled_weights
     return FoldScores(
         n_rows=len(pooled),
         n_folds=folds.n_folds,
         repeats=len(folds.held_out) // folds.n_folds,
         spreads=() if settings.folds == "leave_one_out" and folds.groups is None else spreads_of(scores),
         pooled=tuple(
-            measure(folds.task, folds.pooled_truth, pooled, settings.metrics, settings.confidence, config.seed, groups)
+            measure(
+                folds.task, folds.pooled_truth, pooled, settings.metrics, settings.confidence, config.seed, *of_rows
+            )
         ),
         by=config.dataset.split.by if folds.groups is not None else "",
         curves=tuple(map(tuple, recorder.curves)),
@@ -114,8 +119,18 @@ class Folds:
     @cached_property
     def pooled_truth(self) -> np.ndarray:
         """Of the rows that the folds of a repeat hold out: all of them, but by time not the earliest."""
-        pooled: np.ndarray = self.truth[np.sort(np.concatenate(self.held_out[: self.n_folds]))]
+        pooled: np.ndarray = self.truth[self._pooled_places]
         return pooled
+
+    @property
+    def pooled_weights(self) -> np.ndarray | None:
+        """Of the same rows; None where all count alike."""
+        weights = self.rows.row_weights
+        return None if weights is None else weights[self._pooled_places]
+
+    @property
+    def _pooled_places(self) -> np.ndarray:
+        return np.sort(np.concatenate(self.held_out[: self.n_folds]))
 
     def predict(
         self, config: Config, callbacks: Sequence[Callback], interrupted: Callable[[], bool]
@@ -178,7 +193,7 @@ class Folds:
 
     def score(self, predictions: Predictions, metric: str) -> float | None:
         """A metric of the predictions for all rows; None where it is undefined."""
-        return measure(self.task, self.pooled_truth, predictions, (metric,))[0].value
+        return measure(self.task, self.pooled_truth, predictions, (metric,), weights=self.pooled_weights)[0].value
 
     def outputs_of(self, predictions: Predictions) -> NDArray[np.float32]:
         """Predictions as raw outputs of the task, float32 (n, n_outputs): those of different folds on one scale."""

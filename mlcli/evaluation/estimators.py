@@ -45,7 +45,9 @@ def fit_estimator(name: str, task: FittedTask, sample: TrainingSample, n_measure
             estimator, text = _fit_boosting(task, sample, seed)
         else:
             estimator, text = make_estimator(name, task, sample, n_measured, seed)
-            estimator.fit(sample.x, _answers(sample))
+            if name == "knn" and sample.weights is not None:
+                text += ", which count alike"
+            estimator.fit(sample.x, _answers(sample), **_weights_of(estimator, sample))
     if sample.block > 1:
         text += f"; on means of {sample.block} × {sample.block} pixels"
     if len(sample.x) < sample.n_rows:
@@ -71,6 +73,15 @@ def max_neighbour_rows(n_inputs: int, n_measured: int) -> int:
 
 def _answers(sample: TrainingSample) -> np.ndarray:
     return sample.y[:, 0] if sample.y.shape[1:] == (1,) else sample.y
+
+
+def _weights_of(estimator: Any, sample: TrainingSample) -> dict[str, Any]:  # noqa: ANN401
+    """The rows' weights, for an estimator or the steps of a pipeline that take them."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    steps = {f"{name}__": step for name, step in getattr(estimator, "steps", ())} or {"": estimator}
+    taking = [name for name, step in steps.items() if has_fit_parameter(step, "sample_weight")]
+    return {} if sample.weights is None else {f"{name}sample_weight": sample.weights for name in taking}
 
 
 def make_estimator(name: str, task: FittedTask, sample: TrainingSample, n_measured: int, seed: int) -> tuple[Any, str]:
@@ -181,16 +192,17 @@ def _fit_boosting(task: FittedTask, sample: TrainingSample, seed: int) -> tuple[
     limit = boosting_rounds(sample.x.shape[1], n_model_outputs(task))
     if not _has_validation_rows(task, sample):
         rounds = min(limit, UNCHECKED_ROUNDS)
-        found = _boosting(task, sample, rounds, seed).fit(sample.x, _answers(sample))
+        found = _boosting(task, sample, rounds, seed).fit(sample.x, _answers(sample), sample.weights)
         return found, f"gradient boosting of trees, {rounds} rounds"
     checked = {"early_stopping": True, "validation_fraction": 0.1, "n_iter_no_change": PATIENCE}
-    found = _boosting(task, sample, limit, seed, **checked).fit(sample.x, _answers(sample))
+    found = _boosting(task, sample, limit, seed, **checked).fit(sample.x, _answers(sample), sample.weights)
     trained = getattr(found, "estimators_", [found])
     best = [_best_round(own) for own in trained]
     rounds = round(float(np.mean(best)))
     text = f"gradient boosting of trees, {rounds} round{'s' * (rounds > 1)}, chosen on a tenth of its rows"
     if len(sample.x) <= MAX_REFITTED_ROWS:
-        found = _boosting(task, sample, rounds, seed, rate=_rate(limit)).fit(sample.x, _answers(sample))
+        found = _boosting(task, sample, rounds, seed, rate=_rate(limit))
+        found.fit(sample.x, _answers(sample), sample.weights)
         text += ", then fitted on all of them"
     return found, text
 
@@ -236,7 +248,7 @@ def _boosting(
         max_bins=bins,
         categorical_features=codes or None,
         # Without a penalty the first rounds of imbalanced classes have leaves so far out that none is an improvement.
-        l2_regularization=1.0 if isinstance(task, Classification) and is_imbalanced(task.counts) else 0.0,
+        l2_regularization=1.0 if isinstance(task, Classification) and is_imbalanced(task.sizes) else 0.0,
         random_state=seed % 2**32,
         **{"early_stopping": False, **settings},
         **losses.get(task.measured_as, {}),

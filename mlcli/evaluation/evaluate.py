@@ -75,6 +75,7 @@ class Evaluation:
     coverage     : theirs
     seeds, folds : scores of the same training repeated, where it was asked for
     importances  : of the columns, and effects of the most important ones; None where they were not measured
+    weighted_by  : the column that all scores weigh rows by; None where rows count alike, as in `confusion` and support
     """
 
     split: SplitName
@@ -97,6 +98,7 @@ class Evaluation:
     coverage: tuple[Coverage, ...] = ()
     importances: Importances | None = None
     effects: Effects | None = None
+    weighted_by: str | None = None
 
     @property
     def headline(self) -> int:
@@ -128,11 +130,14 @@ def evaluate_predictions(
     weights: WeightsTable | None = None,
     weighting: str | None = None,
     groups: np.ndarray | None = None,
+    row_weights: np.ndarray | None = None,
+    weighted_by: str | None = None,
 ) -> Evaluation:
     """Measure predictions and the baselines on the same rows with the same metrics.
 
     truth  : as `task.truth` gives it
     seed   : of the resamples behind the intervals, which are of whole groups where there are groups
+    row_weights : (n,), how much each row counts, by the column `weighted_by`; None where all count alike
 
     Raises ConfigError when config.metrics names a metric that does not suit the task.
     """
@@ -143,14 +148,15 @@ def evaluate_predictions(
     if isinstance(task, Classification):
         classes = task.classes
         counts = confusion_matrix(truth, predictions.values, len(classes))
-        per_class = class_table(count_classes(counts), classes)
+        weighed = confusion_matrix(truth, predictions.values, len(classes), row_weights)
+        per_class = class_table(count_classes(weighed), classes, counts.sum(axis=1))
         confusion = tuple(map(tuple, counts.tolist())) if len(classes) <= MAX_CONFUSION_CLASSES else None
         threshold = task.threshold if len(classes) == 2 and task.has_probabilities else None
     return Evaluation(
         split=split,
         n_rows=len(predictions),
-        scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed, groups)),
-        baselines=_measure_baselines(task, truth, predictions, baselines, config, seed, groups, split),
+        scores=tuple(measure(task, truth, predictions, config.metrics, config.confidence, seed, groups, row_weights)),
+        baselines=_measure_baselines(task, truth, predictions, baselines, config, seed, groups, split, row_weights),
         classes=classes,
         per_class=per_class,
         confusion=confusion,
@@ -159,8 +165,9 @@ def evaluate_predictions(
         test_looks=test_looks,
         stand_in_for=stand_in_for,
         weights=weights,
-        targets=measure_targets(task, truth, predictions, config.metrics),
+        targets=measure_targets(task, truth, predictions, config.metrics, row_weights),
         weighting=weighting,
+        weighted_by=weighted_by,
     )
 
 
@@ -173,15 +180,20 @@ def _measure_baselines(
     seed: int,
     groups: np.ndarray | None,
     split: SplitName,
+    weights: np.ndarray | None,
 ) -> tuple[MeasuredBaseline, ...]:
     """Without intervals, and so without a verdict, on training rows: all models were fitted to them."""
     theirs = [own.predictions for own in baselines]
-    found = compare_with_each(task, truth, predictions, theirs, config.metrics, config.confidence, seed, groups)
+    of_rows = groups, weights
+    found = compare_with_each(task, truth, predictions, theirs, config.metrics, config.confidence, seed, *of_rows)
     if split == "train":
         found = [[replace(own, low=None, high=None) for own in differences] for differences in found]
     return tuple(
         MeasuredBaseline(
-            own.name, own.text, tuple(measure(task, truth, own.predictions, config.metrics)), tuple(differences)
+            own.name,
+            own.text,
+            tuple(measure(task, truth, own.predictions, config.metrics, weights=weights)),
+            tuple(differences),
         )
         for own, differences in zip(baselines, found, strict=True)
     )

@@ -94,7 +94,7 @@ def fit_run(
     rows = context.valid if len(context.valid) else context.train
     valid = inputs.prepared.splits.valid if valid is None else valid
     task, validation = calibrate(
-        inputs.task, context.config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid
+        inputs.task, context.config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid, rows.weights
     )
     result = summarise_training(run, context, trained, task, inputs, seconds)
     if state.best_epoch:
@@ -126,6 +126,7 @@ def summarise_training(
     """Measure the best weights on the training and validation rows."""
     state = trained.state
     rows = context.valid if len(context.valid) else context.train
+    weights = None if rows.weights is None else rows.weights.cpu().numpy()
     decided = replace(context, scorer=build_scorer(task, watched_metrics(context.config).values()))
     return TrainResult(
         run=run,
@@ -143,8 +144,9 @@ def summarise_training(
         weighting=describe_weighting(
             task,
             context.config.loss,
-            lambda: task.decode(outputs_of(context, rows.x).cpu()).mean_probabilities(),
+            lambda: task.decode(outputs_of(context, rows.x).cpu()).mean_probabilities(weights),
             task.decode_targets(rows.y.cpu()),
+            weights,
         )
         if state.best_epoch
         else None,

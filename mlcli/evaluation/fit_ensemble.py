@@ -114,10 +114,11 @@ def ensemble_bundle(
     alone, valid = len(networks) == 1, rows.out_of_fold()
     model = networks[0] if alone else FittedEnsemble(networks, output_of(inputs.task))
     out_of_fold, of_all = rows.outputs_out_of_fold(networks), outputs_alone(model, rows.whole.x)
-    measured, y = (out_of_fold, valid.y) if len(valid) else (of_all, rows.whole.y)
-    task, validation = calibrate(inputs.task, config, lambda: measured, y, rows.take(inputs.prepared))
-    train_scores = score_outputs(config, task, of_all, rows.whole.y)
-    valid_scores = score_outputs(config, task, out_of_fold, valid.y, watched) if len(valid) else {}
+    measured, of = (out_of_fold, valid) if len(valid) else (of_all, rows.whole)
+    own = rows.take(inputs.prepared)
+    task, validation = calibrate(inputs.task, config, lambda: measured, of.y, own, of.weights)
+    train_scores = score_outputs(config, task, of_all, rows.whole)
+    valid_scores = score_outputs(config, task, out_of_fold, valid, watched) if len(valid) else {}
     facts = bundle_facts(inputs, best_epoch, train_scores, valid_scores) | {"held_out": rows.fingerprint}
     return Bundle(config, inputs.features, task, model, facts, () if alone else tuple(members), validation)
 
@@ -136,6 +137,7 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
     MetricsLog(run.metrics).rewrite(histories[0])
     bundle.save(run.model)
     n_parameters = bundle.model.n_parameters
+    weights = None if valid.weights is None else valid.weights.numpy()
     stopped: Stopped = "early" if any(member.read_manifest().status == "early" for member in members) else "finished"
     run.update_manifest(status=stopped, timings={"train": seconds}, members=len(bundles), n_parameters=n_parameters)
     for member in members:
@@ -155,7 +157,11 @@ def _save_mean(run: Run, config: Config, rows: MemberRows, inputs: Inputs, secon
         temperature=task.temperature if isinstance(task, Classification) else None,
         stand_in_for=inputs.prepared.stand_in_for,
         weighting=describe_weighting(
-            task, config.loss, lambda: rows.predict(bundle).mean_probabilities(), task.decode_targets(valid.y)
+            task,
+            config.loss,
+            lambda: rows.predict(bundle).mean_probabilities(weights),
+            task.decode_targets(valid.y),
+            weights,
         )
         if len(valid)
         else None,

@@ -138,7 +138,7 @@ def draw_strata(task: FittedTask, truth: np.ndarray, predictions: Predictions, n
     drawn whole, half of the rows are the ones that the model takes most for another class: few as they are, they
     decide the precision of a rare class.
     """
-    if not isinstance(task, Classification) or not is_imbalanced(task.counts):
+    if not isinstance(task, Classification) or not is_imbalanced(task.sizes):
         return [(np.arange(len(truth)), n_rows)]
     own = ranking_scores(predictions)[np.arange(len(truth)), truth]
     order = np.argsort(own, kind="stable")
@@ -201,7 +201,8 @@ def _losses(
     table = Table(pl.concat(variants), data.features, ())
     predictions = predict(table, np.tile(drawn.places, len(variants)))
     parts = [predictions.at(slice(start, start + n_rows)) for start in range(0, len(predictions), n_rows)]
-    counted = None if (drawn.weights == drawn.weights[0]).all() else drawn.weights
+    counted = drawn.weights if data.weights is None else drawn.weights * data.weights[drawn.places]
+    counted = None if (counted == counted[0]).all() and counted[0] > 0 else counted
     found = [measure(task, known, part, [headline.name], weights=counted)[0].value for part in parts]
     scores = np.array(found, dtype=np.float64)
     losses: NDArray[np.float64] = scores[0] - scores[1:] if headline.higher_is_better else scores[1:] - scores[0]

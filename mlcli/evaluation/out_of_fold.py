@@ -21,7 +21,7 @@ from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
 from mlcli.models.predictions import Predictions
 from mlcli.models.task import FittedTask, Output, output_of
 from mlcli.runs.bundle import Bundle
-from mlcli.training.datasets import TensorDataset
+from mlcli.training.datasets import TensorDataset, join_datasets
 from mlcli.training.inputs import Inputs
 from mlcli.training.losses import build_loss
 
@@ -52,7 +52,7 @@ class MemberRows:
     ) -> MemberRows:
         """Arrays are the inputs' training arrays, if they exist already."""
         train, valid = arrays or inputs.training_arrays()
-        whole = TensorDataset(torch.cat([train.x, valid.x]), torch.cat([train.y, valid.y]))
+        whole = join_datasets([train, valid])
         return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs.prepared, inputs.task))
 
     @property
@@ -85,12 +85,12 @@ class MemberRows:
         )
         return torch.cat([outputs_alone(model, x) for model, x in parts])
 
-    def decoding_rows(self, models: Sequence[FittedNetwork]) -> tuple[Callable[[], Tensor], Tensor]:
-        """Raw outputs, when called, and targets that fit the decoding: out of fold, or of all rows where none are."""
+    def decoding_rows(self, models: Sequence[FittedNetwork]) -> tuple[Callable[[], Tensor], TensorDataset]:
+        """The rows that fit the decoding, out of fold or all where none are, and raw outputs for them, when called."""
         valid = self.out_of_fold()
         if len(valid):
-            return lambda: self.outputs_out_of_fold(models), valid.y
-        return lambda: outputs_alone(FittedEnsemble(models, self.output), self.whole.x), self.whole.y
+            return lambda: self.outputs_out_of_fold(models), valid
+        return lambda: outputs_alone(FittedEnsemble(models, self.output), self.whole.x), self.whole
 
     def predict(self, bundle: Bundle) -> Predictions:
         """For the rows of `take`, by a bundle of these networks."""
@@ -135,8 +135,7 @@ class MemberRows:
         return [(take_rows(rows, np.setdiff1d(places, own)), take_rows(rows, own)) for own in self.held_out or ()]
 
     def _at(self, places: np.ndarray) -> TensorDataset:
-        rows = torch.from_numpy(places)
-        return TensorDataset(self.whole.x.index_select(0, rows), self.whole.y.index_select(0, rows))
+        return self.whole.at(torch.from_numpy(places))
 
 
 def _networks_of(bundle: Bundle) -> tuple[FittedNetwork, ...]:
@@ -155,12 +154,13 @@ def member_config(config: Config, number: int) -> Config:
 
 
 def score_outputs(
-    config: Config, task: FittedTask, outputs: Tensor, y: Tensor, watched: Sequence[str] = ()
+    config: Config, task: FittedTask, outputs: Tensor, rows: TensorDataset, watched: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Loss and metrics of raw outputs (n, n_outputs) against encoded targets, as recorded after an epoch.
+    """Loss and metrics of raw outputs (n, n_outputs) for rows, as recorded after an epoch.
 
     watched : further metrics
     """
-    loss = build_loss(config.loss, task, y.device)
+    loss, rows = build_loss(config.loss, task, rows.y.device), rows.normalised()
     scorer = build_scorer(task, dict.fromkeys((*watched_metrics(config).values(), *watched)))
-    return {"loss": loss(outputs, y).item(), **scorer(outputs, y)}
+    weights = None if rows.weights is None else rows.weights.double().numpy()
+    return {"loss": loss(outputs, rows.y, rows.weights).item(), **scorer(outputs, rows.y, weights)}

@@ -57,7 +57,9 @@ def refit(
         )
     rows = context.valid if len(context.valid) else context.train
     valid = inputs.prepared.splits.valid if valid is None else valid
-    task, validation = calibrate(inputs.task, config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid)
+    task, validation = calibrate(
+        inputs.task, config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid, rows.weights
+    )
     scores = (best_scores(context, trained.state, own) for own in (context.train, context.valid))
     facts = bundle_facts(inputs, trained.state.best_epoch, *scores)
     return Bundle(config, inputs.features, task, context.model.fitted(), facts, validation=validation)
@@ -75,9 +77,10 @@ def _refit_ensemble(
         if interrupted():
             break
     else:
-        outputs, y = rows.decoding_rows(networks)
+        outputs, decoded = rows.decoding_rows(networks)
         valid = rows.take(inputs.prepared)
-        inputs = replace(inputs, task=calibrate(inputs.task, config, outputs, y, valid)[0])
+        task, _ = calibrate(inputs.task, config, outputs, decoded.y, valid, decoded.weights)
+        inputs = replace(inputs, task=task)
     model, members = FittedEnsemble(networks, output_of(inputs.task)), (config.model,) * len(networks)
     return Bundle(config, inputs.features, inputs.task, model, {}, members)
 
@@ -105,6 +108,8 @@ def measure_seeds(
         announce(reporter, "another seed,", number, count - 1)
         own = config.model_copy(update={"seed": config.seed + number})
         bundles.append(refit(own, inputs, "evaluation.seeds", arrays))
-    truth = bundle.task.truth(data)
-    scores = [measure(own.task, truth, own.predict(data), config.evaluation.metrics) for own in bundles]
+    truth, weights = bundle.task.truth(data), data.row_weights
+    scores = [
+        measure(own.task, truth, own.predict(data), config.evaluation.metrics, weights=weights) for own in bundles
+    ]
     return SeedScores(tuple(config.seed + number for number in range(count)), spreads_of(scores))

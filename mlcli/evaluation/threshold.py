@@ -36,16 +36,21 @@ def parse_threshold(text: str) -> float | str:
 
 
 def tune_decoding(
-    task: FittedTask, config: EvaluationConfig, outputs: Callable[[], ArrayLike], y: ArrayLike
+    task: FittedTask,
+    config: EvaluationConfig,
+    outputs: Callable[[], ArrayLike],
+    y: ArrayLike,
+    weights: NDArray[np.float64] | None = None,
 ) -> FittedTask:
     """The task with the config's decision threshold, or the best one on these rows, or with means corrected by them.
 
     outputs : gives the raw outputs for the validation rows, or for the training rows where there are none; called only
         where they are needed
     y       : the encoded targets of these rows
+    weights : (n,), of these rows; None where all count alike
     """
     if isinstance(task, Regression):
-        return task if task.smearing is None else task.measure_smearing(outputs(), y)
+        return task if task.smearing is None else task.measure_smearing(outputs(), y, weights)
     chosen = config.threshold
     if len(task.classes) != 2:
         return task
@@ -54,7 +59,8 @@ def tune_decoding(
     probabilities = task.decode(outputs()).probabilities
     if probabilities is None:
         return task
-    return task.with_threshold(choose_threshold(task.decode_targets(y), probabilities[:, 1], chosen))
+    cut = choose_threshold(task.decode_targets(y), probabilities[:, 1], chosen, weights=weights)
+    return task.with_threshold(cut)
 
 
 def rechoose_threshold(task: FittedTask, kept: ValidationScores | None, text: str) -> Classification:
@@ -68,7 +74,8 @@ def rechoose_threshold(task: FittedTask, kept: ValidationScores | None, text: st
     if isinstance(chosen, float):
         return task.with_threshold(chosen)
     kept = require_scores(kept, f"--threshold {text}")
-    return task.with_threshold(choose_threshold(kept.truth, kept.scores[:, 0], chosen, "--threshold"))
+    probability, weights = kept.scores[:, 0], kept.row_weights
+    return task.with_threshold(choose_threshold(kept.truth, probability, chosen, "--threshold", weights))
 
 
 def describe_threshold(task: Classification, rule: float | str, kept: ValidationScores | None) -> str:
@@ -78,19 +85,27 @@ def describe_threshold(task: Classification, rule: float | str, kept: Validation
 
 
 class Counts(NamedTuple):
-    """At each cut, the rows predicted positive and those of them that are; whole numbers, so that ties are exact.
+    """At each cut, the rows predicted positive and those of them that are: whole numbers, so that ties are exact.
 
-    chosen, hits : int64 (n_cuts,)
+    Of rows with weights, the sums of these.
+
+    chosen, hits : (n_cuts,)
     positives    : of all n_rows
     """
 
-    chosen: NDArray[np.int64]
-    hits: NDArray[np.int64]
-    positives: int
-    n_rows: int
+    chosen: NDArray[np.float64]
+    hits: NDArray[np.float64]
+    positives: float
+    n_rows: float
 
 
-def choose_threshold(truth: np.ndarray, positive_probability: np.ndarray, rule: str, key: str = KEY) -> float:
+def choose_threshold(
+    truth: np.ndarray,
+    positive_probability: np.ndarray,
+    rule: str,
+    key: str = KEY,
+    weights: NDArray[np.float64] | None = None,
+) -> float:
     """The best cut t by the rule when `probability >= t` means positive, among all cuts there are.
 
     truth                : (n,) of 0 and 1
@@ -99,25 +114,32 @@ def choose_threshold(truth: np.ndarray, positive_probability: np.ndarray, rule: 
                            recall; precision=P, the one of the highest recall with at least this precision;
                            cost=fp:A,fn:B, the lowest cost of false positives and negatives
     key                  : that asks for it, for messages
+    weights              : (n,), how much each row counts; None where all count alike
 
     A cut is midway between two neighbouring probabilities, or between 0 or 1 and the outermost; of equally
     good ones, the nearest to 0.5 is chosen. Raises DataError when one class has no rows, or no cut is precise enough.
     """
-    n_positive = int(truth.sum())
-    if n_positive in (0, len(truth)):
+    if weights is not None:
+        truth, positive_probability, weights = (own[weights > 0] for own in (truth, positive_probability, weights))
+    if int(truth.sum()) in (0, len(truth)):
         raise DataError(
             f"{key}: {rule} cannot be optimised on {len(truth)} validation rows of one class; "
             "enlarge dataset.split.valid, or set the threshold to a number"
         )
     levels, inverse = np.unique(positive_probability, return_inverse=True)
-    positives = np.bincount(inverse, weights=truth, minlength=len(levels)).astype(np.int64)
-    hits = n_positive - np.concatenate([[0], positives.cumsum()])
-    chosen = len(truth) - np.concatenate([[0], np.bincount(inverse, minlength=len(levels)).cumsum()])
-    quality = _judge(Counts(chosen, hits, n_positive, len(truth)), rule, key)
+    each = np.ones(len(truth)) if weights is None else weights
+    hits, chosen = (_from_each_level(inverse, own, len(levels)) for own in (each * truth, each))
+    quality = _judge(Counts(chosen, hits, hits[0], chosen[0]), rule, key)
     if levels[-1] == 1:  # no cut leaves it below
         quality = quality[:-1]
     best = _cuts(levels)[: len(quality)][quality == quality.max()]
     return float(best[np.abs(best - 0.5).argmin()])
+
+
+def _from_each_level(levels: NDArray[np.int64], amounts: NDArray[np.float64], n_levels: int) -> NDArray[np.float64]:
+    """Sums of the amounts (n,) of rows at each level or above, and 0 above all: (n_levels + 1,)."""
+    sums = np.bincount(levels, weights=amounts, minlength=n_levels)
+    return np.append(sums[::-1].cumsum()[::-1], 0.0)
 
 
 def _judge(cuts: Counts, rule: str, key: str) -> NDArray[Any]:
@@ -138,11 +160,11 @@ def _judge(cuts: Counts, rule: str, key: str) -> NDArray[Any]:
         return np.where(hits >= wanted * n_positive, -chosen, -n_rows - 1)
     enough = (hits >= wanted * chosen) & (hits > 0)
     if not enough.any():
-        highest = (hits / np.maximum(chosen, 1)).max()
+        highest = (hits[:-1] / chosen[:-1]).max()
         raise DataError(
             f"{key}: {rule}: no threshold is so precise on the validation rows; the highest precision is {highest:.3g}"
         )
-    return np.where(enough, hits * (n_rows + 1) - chosen, -1)
+    return np.where(enough & (hits == hits[enough].max()), -chosen, -n_rows - 1)
 
 
 def _cuts(levels: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class TrainingSample:
     n_rows        : number of training rows
     cardinalities : number of codes of each of the last columns, which are categories
     block         : side of the squares over which the pixels of images are averaged
+    weights       : float64 (n,), how much each row counts; None where all count alike
     """
 
     x: np.ndarray
@@ -44,6 +45,7 @@ class TrainingSample:
     n_rows: int
     cardinalities: tuple[int, ...] = ()
     block: int = 1
+    weights: np.ndarray | None = None
 
     @property
     def n_inputs(self) -> int:
@@ -55,7 +57,8 @@ class TrainingSample:
         if n >= len(self.x):
             return self
         kept = sample_rows(self.y, n, seed)
-        return replace(self, x=self.x[kept], y=self.y[kept])
+        weights = None if self.weights is None else self.weights[kept]
+        return replace(self, x=self.x[kept], y=self.y[kept], weights=weights)
 
 
 def sample_size(n_rows: int, n_inputs: int, n_outputs: int) -> int:
@@ -83,8 +86,8 @@ def draw_training_sample(task: FittedTask, features: FittedFeatures, train: Data
     if isinstance(train, Images):
         block = pixel_block(train.pixels.shape[1:])
         return TrainingSample(raw_inputs(features, take_rows(train, kept)), y, len(train), sizes, block)
-    rows = replace(train, rows=rows_at(train.rows, kept))
-    return TrainingSample(raw_inputs(features, rows), y, len(train), sizes)
+    rows = train.with_rows(rows_at(train.rows, kept), kept)
+    return TrainingSample(raw_inputs(features, rows), y, len(train), sizes, weights=rows.row_weights)
 
 
 def n_model_outputs(task: FittedTask) -> int:

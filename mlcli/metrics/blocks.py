@@ -20,28 +20,37 @@ N_RANKS = 1024
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """of_row: int64 (n,), the block of each row; sizes: (m,), rows of each block."""
+    """Rows by blocks.
+
+    of_row  : int64 (n,), the block of each row
+    sizes   : (m,), rows of each block, or the sum of their weights
+    weights : (n,), of the rows as multiples of their mean; None where all count alike
+    """
 
     of_row: np.ndarray
     sizes: np.ndarray
+    weights: np.ndarray | None = None
 
     @classmethod
-    def draw(cls, n_rows: int, groups: np.ndarray | None, seed: int) -> Blocks:
+    def draw(cls, n_rows: int, groups: np.ndarray | None, seed: int, weights: np.ndarray | None = None) -> Blocks:
         """Each of as many rows, or groups, which are numbered from 0 without gaps; a group each where these are few."""
         n_units = n_rows if groups is None else int(groups.max()) + 1
         unit = np.random.default_rng(seed).permutation(n_units) % N_BLOCKS if n_units > N_BLOCKS else np.arange(n_units)
         of_row = unit if groups is None else unit[groups]
-        return cls(of_row, np.bincount(of_row))
+        weights = None if weights is None else weights / weights.mean()
+        return cls(of_row, np.bincount(of_row, weights), weights)
 
     def means(self, columns: Floats) -> Floats:
         """Of each column over the rows of each block: (n, c) → (m, c)."""
-        sums = [np.bincount(self.of_row, weights=column, minlength=len(self.sizes)) for column in columns.T]
+        own = columns if self.weights is None else columns * self.weights[:, np.newaxis]
+        sums = [np.bincount(self.of_row, weights=column, minlength=len(self.sizes)) for column in own.T]
         found: Floats = np.stack(sums, axis=1) / self.sizes[:, np.newaxis]
         return found
 
     def shares(self, rows: np.ndarray, bins: np.ndarray, n_bins: int) -> np.ndarray:
         """How many of these rows are in each bin, as a share of their block's rows: float32 (m, n_bins)."""
-        cells = np.bincount(self.of_row[rows] * n_bins + bins, minlength=len(self.sizes) * n_bins)
+        own = None if self.weights is None else self.weights[rows]
+        cells = np.bincount(self.of_row[rows] * n_bins + bins, own, minlength=len(self.sizes) * n_bins)
         found: np.ndarray = (cells.reshape(-1, n_bins) / self.sizes[:, np.newaxis]).astype(np.float32)
         return found
 

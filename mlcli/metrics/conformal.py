@@ -29,12 +29,14 @@ class ValidationScores:
               true one's, (n, 1). Numbers: the truth less the prediction of each target, for counts divided by the
               square root of the prediction; of transformed targets, of what the network learns
     truth   : int64 (n,), class indices; 0 for numbers
-    weights : float64 (n,), 1 / the kept rows of the row's group, 1 for independent rows
+    weights : float64 (n,), 1 / the kept rows of the row's group, 1 for independent rows; times their row_weights
+    row_weights : float64 (n,), the rows' own as multiples of their mean; None where all count alike
     """
 
     scores: Floats
     truth: NDArray[np.int64]
     weights: Floats
+    row_weights: Floats | None = None
 
     @property
     def n_independent(self) -> int:
@@ -60,13 +62,20 @@ def check_level(level: float | None) -> None:
 
 
 def score_validation(
-    task: FittedTask, truth: np.ndarray, predictions: Predictions, groups: np.ndarray | None, seed: int
+    task: FittedTask,
+    truth: np.ndarray,
+    predictions: Predictions,
+    groups: np.ndarray | None,
+    seed: int,
+    row_weights: np.ndarray | None = None,
 ) -> ValidationScores | None:
     """None without rows, for classes without probabilities, and for predictions that are not finite.
 
-    truth : as `task.truth` gives it
+    truth       : as `task.truth` gives it
+    row_weights : of the rows, of any scale; those of weight 0 are not kept
     """
     rows = np.random.default_rng(seed).permutation(len(truth))[:MAX_ROWS]
+    rows = rows if row_weights is None else rows[row_weights[rows] > 0]
     truth, found = truth[rows], predictions.at(rows)
     if isinstance(task, Regression):
         scores, truth = _errors(task, truth, found), np.zeros(len(rows), np.int64)
@@ -81,7 +90,10 @@ def score_validation(
     if groups is not None:
         _, inverse, counts = np.unique(groups[rows], return_inverse=True, return_counts=True)
         weights = 1 / counts[inverse]
-    return ValidationScores(scores, truth, weights)
+    if row_weights is not None:
+        row_weights = row_weights[rows] / row_weights[rows].mean()
+        weights = weights * row_weights
+    return ValidationScores(scores, truth, weights, row_weights)
 
 
 def _errors(task: Regression, truth: Floats, predictions: Predictions) -> Floats:
@@ -101,6 +113,8 @@ def _spread(task: Regression, values: Floats) -> Floats:
 
 def conformal_quantile(scores: Floats, weights: Floats, level: float) -> float:
     """What the score of a new row exceeds with a probability of at most 1 − level; infinite where the rows are too few.
+
+    A new row counts as much as an average one (Tibshirani et al., 2019).
 
     scores, weights : (n,). Of independent rows it is the ceil((n + 1)·level)-th lowest score; of G groups with weights
     1 / rows of the group, the lowest score whose weights below sum to (G + 1)·level (Lee, Barber and Willett, 2023).

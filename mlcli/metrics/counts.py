@@ -12,7 +12,7 @@ from mlcli.metrics.intervals import Floats, Scores
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Rows per class, each (..., K): predicted correctly, in the truth, predicted."""
+    """Rows per class, or sums of their weights, each (..., K): predicted correctly, in the truth, predicted."""
 
     hits: np.ndarray
     support: np.ndarray
@@ -30,9 +30,11 @@ class ClassScore:
     support: int
 
 
-def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Rows by true class (first axis) and predicted class: int64 (K, K)."""
-    return np.bincount(truth * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+def confusion_matrix(
+    truth: np.ndarray, predicted: np.ndarray, n_classes: int, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Rows by true class (first axis) and predicted class: int64 (K, K); or the sums of their weights: float64."""
+    return np.bincount(truth * n_classes + predicted, weights, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
 def count_classes(confusion: np.ndarray) -> ClassCounts:
@@ -40,11 +42,15 @@ def count_classes(confusion: np.ndarray) -> ClassCounts:
     return ClassCounts(np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
 
 
-def class_table(counts: ClassCounts, names: tuple[str, ...]) -> tuple[ClassScore, ...]:
-    """Precision, recall, F1 and support of each class; counts are (K,)."""
+def class_table(counts: ClassCounts, names: tuple[str, ...], rows: np.ndarray | None = None) -> tuple[ClassScore, ...]:
+    """Precision, recall, F1 and support of each class; counts are (K,).
+
+    rows : (K,), of each class, where the counts are sums of weights
+    """
     scores = (_precisions(counts), _recalls(counts), _f1s(counts))
     columns = ([None if np.isnan(value) else value for value in column.tolist()] for column in scores)
-    return tuple(ClassScore(*row) for row in zip(names, *columns, counts.support.tolist(), strict=True))
+    support = (counts.support if rows is None else rows).tolist()
+    return tuple(ClassScore(*row) for row in zip(names, *columns, support, strict=True))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -152,6 +158,9 @@ class CountMetrics:
 
     def _sum(self, weights: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Weights of each class: (r, m), (m,) → (r, K)."""
-        totals = np.zeros((self.n_classes, len(weights)), weights.dtype)
-        np.add.at(totals, labels, weights.T)
-        return totals.T
+        totals = np.zeros((len(weights), self.n_classes), weights.dtype)
+        order = np.argsort(labels, kind="stable")
+        present, starts = np.unique(labels[order], return_index=True)
+        if len(present):
+            totals[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
+        return totals

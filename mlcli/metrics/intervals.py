@@ -36,7 +36,7 @@ class MetricGroup(Protocol):
     """Metrics that share most of their arithmetic, over fixed rows or cells of rows that are equal for them."""
 
     def scores(self, weights: np.ndarray) -> Scores:
-        """Each metric by name, (r,), for r vectors of row weights: integers (r, n)."""
+        """Each metric by name, (r,), for r vectors of row weights (r, n): how often a row counts, or how much."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Resampler:
     def counts(self, sizes: np.ndarray, groups: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """How often each cell is drawn: sizes (m,) of the cells → portions of counts, integers (n_resamples, m).
 
+        sizes  : whole numbers of rows; or, where there are groups, sums of the rows' weights
         groups : (m,) the group of each cell, from 0 without gaps; whole groups are then drawn, as often as there are
                  groups, since rows of one group are alike (the cluster bootstrap)
 
@@ -103,7 +104,12 @@ def noise_interval(value: float, noise: np.ndarray, confidence: float) -> Interv
     return max(0.0, value - reach), min(1.0, value + reach)
 
 
-def wilson_interval(share: float, n: int, confidence: float) -> Interval:
+def effective_size(n: int, weights: np.ndarray | None) -> float:
+    """How many rows that count alike say as much as n rows of these weights (n,) (Kish, 1965)."""
+    return n if weights is None else float(weights.sum() ** 2 / (weights @ weights))
+
+
+def wilson_interval(share: float, n: float, confidence: float) -> Interval:
     """Interval of a share of n rows (Wilson, 1927); unlike resampling it is valid at 0 and 1."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = share + z * z / (2 * n)

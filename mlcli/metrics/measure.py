@@ -19,6 +19,7 @@ from mlcli.metrics.intervals import (
     Interval,
     Resampler,
     Scores,
+    effective_size,
     noise_interval,
     percentile_interval,
     wilson_interval,
@@ -48,16 +49,20 @@ def measure(
                  the largest error, which no resample can exceed, has none
     groups     : int64 (n,), the group of each row, where rows of one group are alike: resamples are of whole groups,
                  for accuracy too
-    weights    : float64 (n,), of the rows of classes, 1 at least; without intervals
+    weights    : float64 (n,), how much each row counts, 0 or more, of any scale; None where all count alike. Rows of
+                 weight 0 are as if they were not there; the largest error is that of any other
 
     Raises ConfigError for a metric that does not suit the task.
     """
     chosen = metric_names(task, names)
-    if reason := why_unmeasurable(predictions):
+    reason = why_unmeasurable(predictions)
+    if reason is None and weights is not None and not weights.any():
+        reason = "the weights of the rows are all 0"
+    if reason is not None:
         return [_build_score(task, CATALOG[name], None, reason) for name in chosen]
     resampler = Resampler(seed) if confidence is not None and len(truth) > 1 else None
     (sample,) = sample_scores(task, truth, [predictions], chosen, resampler, groups, weights)
-    n_independent = len(truth) if groups is None else None
+    n_independent = effective_size(len(truth), weights) if groups is None else None
     scores = []
     for facts in map(CATALOG.__getitem__, chosen):
         value = sample.values[facts.name]
@@ -83,13 +88,19 @@ class TargetScores:
 
 
 def measure_targets(
-    task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Literal["auto"] | Sequence[str]
+    task: FittedTask,
+    truth: np.ndarray,
+    predictions: Predictions,
+    names: Literal["auto"] | Sequence[str],
+    weights: np.ndarray | None = None,
 ) -> tuple[TargetScores, ...]:
     """The scores of each of several targets, without intervals; empty for one target and for classes."""
     if not isinstance(task, Regression) or len(task.targets) == 1:
         return ()
     return tuple(
-        TargetScores(name, tuple(measure(own, truth[:, at : at + 1], predictions.of_target(at), names)))
+        TargetScores(
+            name, tuple(measure(own, truth[:, at : at + 1], predictions.of_target(at), names, weights=weights))
+        )
         for at, (name, own) in enumerate(zip(task.targets, map(task.of_target, range(task.n_outputs)), strict=True))
     )
 
@@ -119,9 +130,9 @@ def rare_metrics(task: FittedTask) -> tuple[Metric, ...]:
 
     Of two classes, ranking and F1 are the positive one's, which says nothing of a rare negative one.
     """
-    if not isinstance(task, Classification) or not is_imbalanced(task.counts):
+    if not isinstance(task, Classification) or not is_imbalanced(task.sizes):
         return ()
-    if len(task.classes) == 2 and task.counts[0] < task.counts[1]:
+    if len(task.classes) == 2 and task.sizes[0] < task.sizes[1]:
         return ("f1_macro", "mcc")
     return ("pr_auc", "f1")
 
@@ -151,9 +162,9 @@ def n_classes_of(task: FittedTask) -> int:
 
 
 def _interval(
-    facts: MetricFacts, value: float, draws: Scores, n_rows: int | None, confidence: float
+    facts: MetricFacts, value: float, draws: Scores, n_rows: float | None, confidence: float
 ) -> Interval | None:
-    """n_rows : of rows that are independent; None where they are in groups."""
+    """n_rows : of independent rows that count alike; None where they are in groups."""
     if facts.interval == "wilson" and n_rows is not None:
         return wilson_interval(value, n_rows, confidence)
     if facts.name not in draws or facts.interval == "none":

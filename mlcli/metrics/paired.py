@@ -57,16 +57,17 @@ def compare_predictions(
     confidence: float,
     seed: int = 0,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> list[ScoreDifference]:
     """Differences by a paired bootstrap: each of 1,000 resamples, drawn from `seed`, has the same rows for both.
 
     truth : as `task.truth` gives it
     names : metrics in the order wanted; "auto" is all that suit the task
-    groups : as `measure` takes them
+    groups, weights : as `measure` takes them
 
     Raises ConfigError for a metric that does not suit the task.
     """
-    return compare_with_each(task, truth, ours, [theirs], names, confidence, seed, groups)[0]
+    return compare_with_each(task, truth, ours, [theirs], names, confidence, seed, groups, weights)[0]
 
 
 def compare_with_each(
@@ -78,17 +79,19 @@ def compare_with_each(
     confidence: float,
     seed: int = 0,
     groups: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> list[list[ScoreDifference]]:
     """`compare_predictions` with each of the others; rows are drawn, and ours measured on them, once for all."""
     chosen, resampler = metric_names(task, names), Resampler(seed) if len(truth) > 1 else None
     by_rows, by_counts = ([n for n in chosen if (n in COUNT_METRICS) == counted] for counted in (False, True))
     known = [] if why_unmeasurable(ours) else [k for k, own in enumerate(others) if not why_unmeasurable(own)]
     measured = [ours, *(others[k] for k in known)]
-    us, *them = sample_scores(task, truth, measured, by_rows, resampler, groups) if known else [_UNDEFINED]
+    us, *them = sample_scores(task, truth, measured, by_rows, resampler, groups, weights) if known else [_UNDEFINED]
     pairs = dict[int, tuple[ScoredSample, ScoredSample]]()
     for k, their in zip(known, them, strict=True):
         # Cells of equal decisions are few for two models, and many for all of them.
-        our_counts, their_counts = sample_scores(task, truth, [ours, others[k]], by_counts, resampler, groups)
+        both = [ours, others[k]]
+        our_counts, their_counts = sample_scores(task, truth, both, by_counts, resampler, groups, weights)
         pairs[k] = _join(us, our_counts), _join(their, their_counts)
     return [
         [_difference(name, *pairs.get(k, (_UNDEFINED, _UNDEFINED)), confidence) for name in chosen]

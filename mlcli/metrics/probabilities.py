@@ -117,11 +117,14 @@ class ProbabilityMetrics:
         return replace(self, columns=blocks.means(self.columns))
 
 
-def probability_metrics(truth: np.ndarray, probabilities: Floats, names: Sequence[str]) -> ProbabilityMetrics:
-    """truth: (n,) class indices; probabilities: (n, K); names: of PROBABILITY_METRICS."""
+def probability_metrics(
+    truth: np.ndarray, probabilities: Floats, names: Sequence[str], weights: np.ndarray | None = None
+) -> ProbabilityMetrics:
+    """truth: (n,) class indices; probabilities: (n, K); names: of PROBABILITY_METRICS; weights: (n,)."""
     parts = [PROBABILITY_METRICS[name][0](truth, probabilities).reshape(len(truth), -1) for name in names]
     columns = np.concatenate([part.T for part in parts]).T  # each column in one piece of memory
-    return ProbabilityMetrics(columns, tuple(part.shape[1] for part in parts), tuple(names), columns.mean(axis=0))
+    means = columns.mean(axis=0) if weights is None else weights @ columns / weights.sum()
+    return ProbabilityMetrics(columns, tuple(part.shape[1] for part in parts), tuple(names), means)
 
 
 def ranking_scores(predictions: Predictions) -> np.ndarray:
@@ -166,7 +169,8 @@ class Ranking:
             misses = (before + (through - found)) / 2
         gained = hits.astype(np.float64)
         misranked = np.einsum("rp,rp->r", gained, misses)
-        precision = np.einsum("rp,rp->r", gained, found / np.maximum(through, 1))
+        least = 1 if through.dtype.kind == "i" else np.finfo(np.float64).tiny
+        precision = np.einsum("rp,rp->r", gained, found / np.maximum(through, least))
         pairs = n_hits * (n_rows - n_hits).astype(np.float64)
         areas = np.full((2, len(weights)), np.nan)
         np.divide(pairs - misranked, pairs, out=areas[0], where=pairs > 0)
@@ -194,7 +198,7 @@ def rank_class(truth: np.ndarray, scores: np.ndarray) -> Ranking:
 
 
 def _running(counts: np.ndarray) -> np.ndarray:
-    """Cumulative sums along rows; they fit the counts' own type, since no sum exceeds the number of rows."""
+    """Cumulative sums along rows; counts fit their own type, since no sum exceeds the number of rows."""
     return np.cumsum(counts, axis=1, dtype=counts.dtype)
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from mlcli.metrics.blocks import BlockOrder, Blocks, block_order
 from mlcli.metrics.intervals import Floats, Scores, cached_portions
 
+# Of sums of weights, as a share of them.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class ErrorMeans:
@@ -152,12 +155,25 @@ class BlockOrderMetrics:
 def _median_and_largest(weights: np.ndarray, errors: Floats) -> Floats:
     """Weights (r, n) of sorted errors (n,) → (r, 2)."""
     through = np.cumsum(weights, axis=1, dtype=weights.dtype)
+    if through.dtype.kind == "f":
+        return _by_half(through, errors)
     found = np.empty((len(weights), 2))
     for index, counts in enumerate(through):
         n_rows = counts[-1]
         ranks = np.array([(n_rows - 1) // 2, n_rows // 2, n_rows - 1], through.dtype)
         lower, upper, last = errors[np.searchsorted(counts, ranks, side="right")]
         found[index] = (lower + upper) / 2, last
+    return found
+
+
+def _by_half(through: Floats, errors: Floats) -> Floats:
+    """Of cumulated weights (r, n): the mean of the errors at which half of them are reached, and exceeded."""
+    found = np.empty((len(through), 2))
+    for index, sums in enumerate(through):
+        half = sums[-1] / 2
+        lower = errors[np.searchsorted(sums, half * (1 - ROUNDING))]
+        upper = errors[np.searchsorted(sums, half * (1 + ROUNDING), side="right")]
+        found[index] = (lower + upper) / 2, errors[np.searchsorted(sums, sums[-1])]
     return found
 
 

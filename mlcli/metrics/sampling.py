@@ -100,19 +100,26 @@ def sample_scores(
     truth  : as `task.truth` gives it, with one row at least
     names  : metrics that suit the task
     groups : int64 (n,), the group of each row, where whole groups are drawn
-    weights : float64 (n,), of the rows of classes, 1 at least; without resamples, which draw rows of equal weight
+    weights : float64 (n,), how much each row counts, as `measure` takes them; rows are drawn alike, whatever they weigh
     """
+    if weights is not None and not weights.all():
+        kept = np.flatnonzero(weights)
+        truth, models, weights = truth[kept], [model.at(kept) for model in models], weights[kept]
+        groups = None if groups is None else groups[kept]
     groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    blocks = Blocks.draw(len(truth), groups, resampler.seed) if resampler and len(truth) > MAX_SINGLE_ROWS else None
-    if blocks is not None and groups is not None:
+    many = resampler is not None and len(truth) > MAX_SINGLE_ROWS
+    blocks = Blocks.draw(len(truth), groups, resampler.seed, weights) if resampler and many else None
+    if blocks is not None and (groups is not None or weights is not None):
         groups = blocks.of_row
+    elif resampler and weights is not None and groups is None:
+        groups = np.arange(len(truth))  # rows of unequal weights are no cells of equal rows
     if resampler and not blocks and isinstance(task, Classification) and len(task.classes) == 2:
         # By the first model's descending scores, so that its resamples need no sorting.
         order = np.argsort(-ranking_scores(models[0])[:, 1], kind="stable")
         truth, models = truth[order], [model.at(order) for model in models]
-        groups = None if groups is None else groups[order]
+        groups, weights = (None if own is None else own[order] for own in (groups, weights))
     with np.errstate(over="ignore", invalid="ignore"):
-        of_rows = [_row_groups(task, truth, model, names) for model in models]
+        of_rows = [_row_groups(task, truth, model, names, weights) for model in models]
         parts = [_Cells(np.ones(len(truth), np.int32) if weights is None else weights, of_rows, groups)]
         if isinstance(task, Classification):
             parts.append(_decision_cells(len(task.classes), truth, models, names, groups, weights))
@@ -129,7 +136,11 @@ def sample_scores(
 
 
 def _row_groups(
-    task: FittedTask, truth: np.ndarray, predictions: Predictions, names: Sequence[str]
+    task: FittedTask,
+    truth: np.ndarray,
+    predictions: Predictions,
+    names: Sequence[str],
+    weights: np.ndarray | None,
 ) -> list[MetricGroup]:
     """The groups of metrics for which every row is a cell of its own."""
     groups: list[MetricGroup] = []
@@ -147,7 +158,7 @@ def _row_groups(
         groups.append(rank_metrics(truth, ranking_scores(predictions)))
     known = [name for name in PROBABILITY_METRICS if name in wanted and len(task.classes) >= CATALOG[name].min_classes]
     if predictions.probabilities is not None and known:
-        groups.append(probability_metrics(truth, predictions.probabilities, known))
+        groups.append(probability_metrics(truth, predictions.probabilities, known, weights))
     return groups
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mlcli.config.sections.training import Metric
 from mlcli.metrics.counts import ClassCounts, accuracy
+from mlcli.metrics.intervals import Floats
 from mlcli.metrics.measure import measure, metric_names
 from mlcli.metrics.residuals import ERROR_METRICS, ErrorMeans
 from mlcli.models.predictions import MeasuredAs
 from mlcli.models.task import Classification, FittedTask, Regression
 
-Scorer = Callable[[ArrayLike, ArrayLike], dict[str, float]]
+
+class Scorer(Protocol):
+    """Scores of all rows."""
+
+    def __call__(self, outputs: ArrayLike, y: ArrayLike, weights: Floats | None = None) -> dict[str, float]:
+        """Of raw outputs, encoded targets and the rows' weights (n,), which are None where all count alike."""
+
+
 # The metrics measured after every epoch, with the one that a model is judged by; the first is what the loss stands for.
 QUICK: dict[MeasuredAs, tuple[Metric, ...]] = {
     "classification": ("accuracy",),
@@ -27,7 +36,7 @@ REDUCED = ("accuracy", "rmse", "mae", "r2")
 
 
 def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
-    """(outputs, encoded targets) of all rows → QUICK, the headline and what is watched, in the order of step 4.
+    """QUICK, the headline and what is watched, in the order of step 4.
 
     An undefined one is left out.
     """
@@ -35,9 +44,10 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
     places = {name: at for at, name in enumerate(names)}
     others = tuple(dict.fromkeys(name for name in (names[0], *watched) if name != "loss" and name not in quick))
 
-    def score(outputs: ArrayLike, y: ArrayLike) -> dict[str, float]:
-        if not set(quick) <= set(REDUCED) or (isinstance(task, Regression) and task.transforms):
-            scores = measure_outputs(task, outputs, y, (*others, *quick))
+    def score(outputs: ArrayLike, y: ArrayLike, weights: Floats | None = None) -> dict[str, float]:
+        decoded = weights is not None or (isinstance(task, Regression) and bool(task.transforms))
+        if decoded or not set(quick) <= set(REDUCED):
+            scores = measure_outputs(task, outputs, y, (*others, *quick), weights)
         else:
             quick_scores = _quick_scores(task, np.asarray(outputs), np.asarray(y))
             scores = {**measure_outputs(task, outputs, y, others), **quick_scores}
@@ -46,16 +56,18 @@ def build_scorer(task: FittedTask, watched: Iterable[str] = ()) -> Scorer:
     return score
 
 
-def measure_outputs(task: FittedTask, outputs: ArrayLike, y: ArrayLike, names: Sequence[str]) -> dict[str, float]:
+def measure_outputs(
+    task: FittedTask, outputs: ArrayLike, y: ArrayLike, names: Sequence[str], weights: Floats | None = None
+) -> dict[str, float]:
     """Any metrics of raw outputs (n, n_outputs) against encoded targets; an undefined one is left out.
 
-    Means that are not corrected yet are corrected by these rows.
+    Means that are not corrected yet are corrected by these rows. weights : (n,), as `measure` takes them
     """
     if not names:
         return {}
     if isinstance(task, Regression) and not task.smearing:
-        task = task.measure_smearing(outputs, y)
-    scores = measure(task, task.decode_targets(y), task.decode(outputs), names)
+        task = task.measure_smearing(outputs, y, weights)
+    scores = measure(task, task.decode_targets(y), task.decode(outputs), names, weights=weights)
     return {score.name: score.value for score in scores if score.value is not None}
 
 

@@ -11,18 +11,23 @@ from mlcli.models.task import Classification, FittedTask
 
 
 def describe_weighting(
-    task: FittedTask, loss: LossConfig, mean: Callable[[], np.ndarray | None], truth: np.ndarray | None = None
+    task: FittedTask,
+    loss: LossConfig,
+    mean: Callable[[], np.ndarray | None],
+    truth: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> str | None:
     """How far class weights move probabilities, of the class that they move most; None without, or where corrected.
 
-    mean  : gives the mean predicted probability of each class; None without
-    truth : class indices of the predicted rows; None compares with the shares of the training rows
+    mean    : gives the mean predicted probability of each class; None without
+    truth   : class indices of the predicted rows; None compares with the shares of the training rows
+    weights : of the predicted rows, as in the mean; None where all count alike
     """
     if not isinstance(task, Classification) or task.divisors or getattr(loss, "class_weights", "none") == "none":
         return None
     if (means := mean()) is None:
         return None
-    counts = np.array(task.counts) if truth is None else np.bincount(truth, minlength=len(task.classes))
+    counts = np.array(task.sizes) if truth is None else np.bincount(truth, weights, minlength=len(task.classes))
     shares = counts / counts.sum()
     worst = int(np.argmax(means - shares))
     remedy = "; loss.correct_probabilities: true divides them by the weights"

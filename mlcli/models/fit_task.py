@@ -22,7 +22,7 @@ from mlcli.models.task import MARGIN_LOSSES, Classification, FittedTask, Output,
 def fit_task(
     train: Dataset, kind: TaskKind, model: ModelConfig, loss: LossConfig, positive: str | None = None
 ) -> FittedTask:
-    """Learn class names, or the targets' scale and best constant, from the training rows."""
+    """Learn class names, or the targets' scale and best constant, from the training rows and their weights."""
     for issue in check_kind(kind, model, loss):
         raise config_error(dotted(issue.path), issue.message)
     if kind == "regression":
@@ -32,6 +32,9 @@ def fit_task(
     output, has_probabilities = _resolve_output(len(classes), model, loss)
     target = "label" if isinstance(train, Images) else train.targets[0].name
     task = Classification(target, classes, tuple(counts[name] for name in classes), output, has_probabilities)
+    if (of_rows := train.row_weights) is not None:
+        sums = np.bincount(task.truth(train), weights=of_rows, minlength=len(classes))
+        task = replace(task, weight_sums=tuple(sums.tolist()))
     weights = class_weights(loss, task) or ()
     return replace(task, divisors=weights if getattr(loss, "correct_probabilities", False) else ())
 
@@ -42,8 +45,8 @@ def class_weights(loss: LossConfig, task: Classification) -> tuple[float, ...] |
     if chosen == "none":
         return None
     if isinstance(chosen, str):
-        total = sum(task.counts)
-        return tuple(total / (len(task.classes) * max(count, 1)) for count in task.counts)
+        total = sum(task.sizes)
+        return tuple(total / (len(task.classes) * (size or 1)) for size in task.sizes)
     weights = {_class_named(name, task.classes, "loss.class_weights"): weight for name, weight in chosen.items()}
     if len(weights) < len(chosen):
         raise config_error("loss.class_weights", f"names a class twice: {', '.join(map(repr, chosen))}")
@@ -60,9 +63,14 @@ def _class_named(name: str, classes: Sequence[str], key: str) -> str:
 def _fit_regression(train: Dataset, loss: LossConfig) -> Regression:
     targets = () if isinstance(train, Images) else tuple(column.name for column in train.targets)
     raw = Regression(targets, (0.0,) * len(targets), (1.0,) * len(targets))
-    truth = raw.truth(train)
+    truth, weights = raw.truth(train), train.row_weights
+    if weights is not None:
+        truth, weights = truth[weights > 0], weights[weights > 0]
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = truth.mean(axis=0), truth.std(axis=0)
+        if weights is not None:
+            mean = np.average(truth, axis=0, weights=weights)
+            std = np.sqrt(np.average(np.square(truth - mean), axis=0, weights=weights))
     measured = np.isfinite(std) & ((std > 0) | (truth.min(axis=0) == truth.max(axis=0)))
     for name in np.array(targets)[~measured]:
         raise DataError(
@@ -82,8 +90,17 @@ def _fit_regression(train: Dataset, loss: LossConfig) -> Regression:
     if not isinstance(loss, QuantileLoss):
         return task
     # Of all quantiles, the one with the lowest pinball loss: the smallest value that q of the rows do not exceed.
-    quantile = np.quantile(truth, loss.q, axis=0, method="inverted_cdf")
-    return replace(task, q=loss.q, constant=tuple(quantile.tolist()))
+    quantile = [_weighted_quantile(column, weights, loss.q) for column in truth.T]
+    return replace(task, q=loss.q, constant=tuple(quantile))
+
+
+def _weighted_quantile(values: np.ndarray, weights: np.ndarray | None, q: float) -> float:
+    """The smallest value that a share q of the weights does not exceed, within rounding."""
+    if weights is None:
+        return float(np.quantile(values, q, method="inverted_cdf"))
+    order = np.argsort(values, kind="stable")
+    through = weights[order].cumsum()
+    return float(values[order[np.searchsorted(through, q * through[-1] * (1 - 1e-12))]])
 
 
 def _count_classes(train: Dataset) -> tuple[list[str], dict[str, int]]:

@@ -32,9 +32,12 @@ class Predictions:
         """Probabilities where there are any, else scores."""
         return self.scores if self.probabilities is None else self.probabilities
 
-    def mean_probabilities(self) -> np.ndarray | None:
-        """Of each class; None without probabilities or rows."""
-        return None if self.probabilities is None or not len(self) else self.probabilities.mean(axis=0)
+    def mean_probabilities(self, weights: np.ndarray | None = None) -> np.ndarray | None:
+        """Of each class, over rows of these weights (n,), or that count alike; None without probabilities or rows."""
+        if self.probabilities is None or not len(self):
+            return None
+        means: np.ndarray = np.average(self.probabilities, axis=0, weights=weights)
+        return means
 
     def of_target(self, index: int) -> Predictions:
         """Those of one of several numbers."""

@@ -84,18 +84,37 @@ class TargetTransform:
             total += self._decode(z + residual)
         return total / len(residuals)
 
-    def summarise_residuals(self, residuals: np.ndarray) -> tuple[float, ...]:
-        """Residuals (n,), in z, as the few whose mean prediction is theirs (Duan, 1983): of a logarithm, one."""
+    def summarise_residuals(self, residuals: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
+        """Residuals (n,), in z, as the few whose mean prediction is theirs (Duan, 1983): of a logarithm, one.
+
+        weights : (n,), of the residuals; None where all count alike
+        """
+        if weights is not None:
+            residuals, weights = residuals[weights > 0], weights[weights > 0]
         if self.kind == "log":
-            logs = residuals * self.std
-            return (float(np.logaddexp.reduce(logs) - np.log(len(logs))) / self.std,)
-        return tuple(np.quantile(residuals, (np.arange(_RESIDUALS) + 0.5) / _RESIDUALS).tolist())
+            logs, total = residuals * self.std, len(residuals)
+            if weights is not None:
+                logs, total = logs + np.log(weights), weights.sum()
+            return (float(np.logaddexp.reduce(logs) - np.log(total)) / self.std,)
+        shares = (np.arange(_RESIDUALS) + 0.5) / _RESIDUALS
+        return tuple(
+            (np.quantile(residuals, shares) if weights is None else _quantiles(residuals, weights, shares)).tolist()
+        )
 
     def _decode(self, z: np.ndarray) -> np.ndarray:
         scores = z * self.std + self.mean
         if self.kind == "log":
             return np.exp(scores) - self.offset
         return np.interp(scores, self.scores, self.values)
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Between values by straight lines, as np.quantile draws them where all weights are equal."""
+    order, mean = np.argsort(values), weights.mean()
+    middles = weights[order].cumsum() - (weights[order] + mean) / 2
+    total = max(weights.sum() - mean, np.finfo(np.float64).tiny)
+    quantiles: np.ndarray = np.interp(shares * total, middles, values[order])
+    return quantiles
 
 
 def fit_transform(kind: Literal["log", "quantile"], y: np.ndarray, name: str) -> TargetTransform:

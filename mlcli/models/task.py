@@ -126,16 +126,17 @@ class Regression:
             numbers = np.exp(scores) if self.output == "exp" else scores
             return Predictions(numbers * np.array(self.std) + np.array(self.mean), None, scores)
 
-    def measure_smearing(self, outputs: ArrayLike, y: ArrayLike) -> Self:
+    def measure_smearing(self, outputs: ArrayLike, y: ArrayLike, weights: np.ndarray | None = None) -> Self:
         """The task whose predictions are means by the residuals of these rows; itself where no mean is predicted.
 
         outputs, y : raw outputs (n, n_targets) and encoded targets
+        weights    : (n,), of the rows; None where all count alike
         """
         residuals = np.asarray(y, dtype=np.float64) - np.asarray(outputs, dtype=np.float64)
         if self.smearing is None or not len(residuals) or not np.isfinite(residuals).all():
             return self
         pairs = zip(self.transforms, residuals.T, strict=True)
-        return replace(self, smearing=tuple(own.summarise_residuals(column) for own, column in pairs))
+        return replace(self, smearing=tuple(own.summarise_residuals(column, weights) for own, column in pairs))
 
     def outputs_of(self, values: np.ndarray) -> NDArray[np.float32]:
         """Raw outputs, float32 (n, n_targets), that decode to these values, before means are corrected."""
@@ -148,6 +149,7 @@ class Classification:
     """Classes in the order of the outputs; with two, the second is the positive one.
 
     counts      : training rows of each class
+    weight_sums : sums of their weights, as multiples of the mean weight; empty where all rows count alike
     threshold   : lowest probability at which the second of two classes is predicted
     divisors    : class weights by which the outputs' probabilities are divided (King and Zeng, 2001); none: not at all
     temperature : by which the logits are then divided
@@ -164,6 +166,12 @@ class Classification:
     divisors: tuple[float, ...] = ()
     temperature: float = 1.0
     uniform: float = 0.0
+    weight_sums: tuple[float, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """How much the training rows of each class count together."""
+        return self.weight_sums or self.counts
 
     @property
     def quantity(self) -> str:

@@ -116,8 +116,8 @@ class Trainer:
             train, config.features, config.seed, task.truth(train), isinstance(task, Classification)
         )
         arrays = (
-            TensorDataset.of(features.transform_training(train), task.encode(train)),
-            TensorDataset.of(features.transform(valid), task.encode(valid)),
+            TensorDataset.of(features.transform_training(train), task.encode(train), train.weights),
+            TensorDataset.of(features.transform(valid), task.encode(valid), valid.weights),
         )
         context = build_context(config, task, *arrays, features.layout)
         set_threads(context.threads)

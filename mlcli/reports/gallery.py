@@ -80,7 +80,11 @@ def draw_gallery(subject: EvaluatedModel) -> dict[str, Figure]:
         for i, target in enumerate(subject.task.targets[:MAX_TARGETS]):
             name = "residuals" if len(subject.task.targets) == 1 else f"residuals_{i + 1}"
             figures[name] = draw_residuals(
-                subject.truth[:, i], subject.predictions.values[:, i], target, subject.task.q
+                subject.truth[:, i],
+                subject.predictions.values[:, i],
+                target,
+                subject.task.q,
+                subject.data.row_weights,
             )
     figures |= _of_columns(subject.evaluation)
     figures |= _of_inputs(subject)
@@ -112,17 +116,24 @@ def _of_training(subject: EvaluatedModel) -> dict[str, Figure]:
 
 
 def _of_classes(subject: EvaluatedModel, task: Classification) -> dict[str, Figure]:
-    scores, threshold = ranking_scores(subject.predictions), subject.evaluation.threshold
-    truth, probabilities = subject.truth, subject.predictions.probabilities
+    truth, predictions, weights = subject.truth, subject.predictions, subject.data.row_weights
+    if weights is not None:
+        kept = np.flatnonzero(weights)
+        truth, predictions, weights = truth[kept], predictions.at(kept), weights[kept]
+    scores, probabilities, threshold = (
+        ranking_scores(predictions),
+        predictions.probabilities,
+        subject.evaluation.threshold,
+    )
     figures: dict[str, Figure] = {}
     if subject.evaluation.confusion is not None:
         figures["confusion_matrix"] = draw_confusion(np.array(subject.evaluation.confusion), task.classes)
-    figures["roc"] = draw_roc(truth, scores, task.classes, threshold)
-    figures["precision_recall"] = draw_precision_recall(truth, scores, task.classes, threshold)
+    figures["roc"] = draw_roc(truth, scores, task.classes, threshold, weights)
+    figures["precision_recall"] = draw_precision_recall(truth, scores, task.classes, threshold, weights)
     if probabilities is not None:
-        figures["calibration"] = draw_calibration(truth, probabilities, task.classes)
+        figures["calibration"] = draw_calibration(truth, probabilities, task.classes, weights)
     if probabilities is not None and threshold is not None:
-        figures["thresholds"] = draw_thresholds(truth, probabilities[:, 1], task.classes, threshold)
+        figures["thresholds"] = draw_thresholds(truth, probabilities[:, 1], task.classes, threshold, weights)
     return figures
 
 

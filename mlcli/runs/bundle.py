@@ -82,7 +82,8 @@ class Bundle:
             write_arrays(new / WEIGHTS, arrays)
             disk.write_new(new / CARD_FILE, card.encode())
             if self.validation is not None:
-                write_arrays(new / VALIDATION, vars(self.validation))
+                kept = {name: array for name, array in vars(self.validation).items() if array is not None}
+                write_arrays(new / VALIDATION, kept)
 
     def outputs(self, data: Dataset) -> NDArray[np.float32]:
         """Raw outputs, float32 (n, n_outputs); a row's are the same to the bit, whatever the other rows are."""
@@ -156,16 +157,20 @@ def _read_validation(path: Path, task: FittedTask) -> ValidationScores | None:
         return None
     arrays = read_arrays(path)
     wanted = {"scores": "float64", "truth": "int64", "weights": "float64"}
-    if {name: str(array.dtype) for name, array in arrays.items()} != wanted:
+    of_rows = arrays.get("row_weights")
+    if {name: str(array.dtype) for name, array in arrays.items() if name != "row_weights"} != wanted:
         raise ArtefactError(f"{VALIDATION}: expected {', '.join(wanted)}; train again")
     scores, truth, weights = (arrays[name] for name in wanted)
     n_columns, n_classes = (task.n_outputs, 1) if isinstance(task, Regression) else (1, len(task.classes))
     sound = scores.shape == (len(truth), n_columns) and weights.shape == truth.shape == (len(truth),) and len(truth)
-    if not sound or not np.isfinite(scores).all() or not ((weights > 0) & (weights <= 1)).all():
+    if of_rows is not None:
+        sound = sound and of_rows.shape == weights.shape and of_rows.dtype == weights.dtype
+    highest = 1.0 if of_rows is None else of_rows
+    if not sound or not np.isfinite(scores).all() or not ((weights > 0) & (weights <= highest)).all():
         raise ArtefactError(f"{VALIDATION}: its numbers do not fit together; train again")
     if truth.min() < 0 or truth.max() >= n_classes:
         raise ArtefactError(f"{VALIDATION}: a class that the model does not have; train again")
-    return ValidationScores(scores, truth, weights)
+    return ValidationScores(scores, truth, weights, of_rows)
 
 
 def portable_config(config: Config) -> Config:
@@ -219,6 +224,7 @@ def _check_task(task: FittedTask) -> FittedTask:
         paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0
         sound = paired and n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
         sound = sound and task.temperature > 0 and 0 <= task.uniform < 1
+        sound = sound and len(task.weight_sums) in (0, n_classes)
     if not sound:
         raise ArtefactError("the task's targets or classes do not fit together; train again")
     return task

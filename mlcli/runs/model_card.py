@@ -149,6 +149,8 @@ def _training(config: Config, facts: Mapping[str, Any], n_parameters: int, n_net
     of = f"a mean of {n_networks} networks" if n_networks > 1 else f"hidden layers {list(config.model.hidden)}"
     yield f"network: {config.model.name}, {of}, {n_parameters:,} parameters"
     yield f"loss {config.loss.name}, optimizer {config.optimizer.name}, seed {config.seed}"
+    if name := config.dataset.weight_name:
+        yield f"cost and scores weigh each row by its {_text(name)}"
     if facts.get("best_epoch"):
         yield f"weights of epoch {facts['best_epoch']} of at most {config.training.epochs}"
     if facts.get("parent"):

@@ -26,6 +26,8 @@ from mlcli.runs.listing import RunRecord
 FOLDER = KIND = "predictions"
 FACTS, NUMBERS = "predictions.json", "predictions.safetensors"
 SCHEMA_VERSION = 1
+# Numbers of the rows that are not always there, and their kind.
+ROW_ARRAYS = {"groups": "i", "weights": "f"}
 # The predictions for a million rows of three classes take less.
 MAX_BYTES = 64 << 20
 # Level of the intervals where no run was measured.
@@ -39,6 +41,7 @@ class SavedPredictions:
     rows  : the `fingerprint_rows` of these rows
     truth : as `task.truth` gives it
     groups : int64 (n,), the group of each row, where rows of one group are alike
+    weights : float64 (n,), how much each row counts; None where all count alike
     """
 
     split: SplitName
@@ -47,6 +50,7 @@ class SavedPredictions:
     truth: np.ndarray
     predictions: Predictions
     groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,7 @@ def save_predictions(parent: Path, saved: SavedPredictions) -> None:
     arrays = {"truth": saved.truth, "values": found.values, "scores": found.scores}
     if found.probabilities is not None:
         arrays["probabilities"] = found.probabilities
-    if saved.groups is not None:
-        arrays["groups"] = saved.groups
+    arrays |= {name: own for name in ROW_ARRAYS if (own := getattr(saved, name)) is not None}
     numbers = {name: _narrow(array) for name, array in arrays.items()}
     if sum(array.nbytes for array in numbers.values()) > MAX_BYTES:
         if os.path.lexists(parent / FOLDER):
@@ -109,7 +112,8 @@ def load_predictions(parent: Path) -> SavedPredictions | None:
     if not _fit(task, arrays):
         raise ArtefactError(f"{folder}: the numbers do not fit the task; measure again with: mlcli evaluate")
     predictions = Predictions(arrays["values"], arrays.get("probabilities"), arrays["scores"])
-    return SavedPredictions(facts.split, facts.rows, task, arrays["truth"], predictions, arrays.get("groups"))
+    of_rows = {name: arrays.get(name) for name in ROW_ARRAYS}
+    return SavedPredictions(facts.split, facts.rows, task, arrays["truth"], predictions, **of_rows)
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:
@@ -130,9 +134,9 @@ def _fit(task: FittedTask, arrays: dict[str, np.ndarray]) -> bool:
     expected = {"truth": shape, "values": shape, "scores": (*rows, task.n_outputs)}
     if isinstance(task, Classification) and task.has_probabilities:
         expected["probabilities"] = (*rows, len(task.classes))
-    if "groups" in arrays:
-        expected["groups"] = rows
-        if arrays["groups"].dtype.kind != "i":
+    for name in ROW_ARRAYS.keys() & arrays.keys():
+        expected[name] = rows
+        if arrays[name].dtype.kind != ROW_ARRAYS[name] or (len(arrays[name]) and not arrays[name].min() >= 0):
             return False
     if {name: array.shape for name, array in arrays.items()} != expected:
         return False
@@ -180,9 +184,9 @@ def _compare(
         return Pair(name, other, level, f"{missing} has no saved predictions; run: mlcli evaluate {missing}")
     if reason := _why_not_comparable(us, them):
         return Pair(name, other, level, reason)
-    found = compare_predictions(
-        them.task, them.truth, us.predictions, them.predictions, "auto", level, groups=them.groups
-    )
+    both = us.predictions, them.predictions
+    of_rows = them.groups, them.weights
+    found = compare_predictions(them.task, them.truth, *both, "auto", level, 0, *of_rows)
     found += _compare_targets(us, them, level)
     return Pair(name, other, level, None, them.split, len(them.truth), tuple(found))
 
@@ -195,7 +199,8 @@ def _compare_targets(us: SavedPredictions, them: SavedPredictions, level: float)
     metric, differences = QUICK[task.measured_as][0], []
     for at, name in enumerate(task.targets):
         truth, both = them.truth[:, at : at + 1], (us.predictions.of_target(at), them.predictions.of_target(at))
-        (own,) = compare_predictions(task.of_target(at), truth, *both, (metric,), level, groups=them.groups)
+        of_rows = them.groups, them.weights
+        (own,) = compare_predictions(task.of_target(at), truth, *both, (metric,), level, 0, *of_rows)
         differences.append(replace(own, name=f"{metric} of {name}"))
     return differences
 
@@ -206,6 +211,9 @@ def _why_not_comparable(ours: SavedPredictions, theirs: SavedPredictions) -> str
         return f"they were measured on different rows: {ours.split} and {theirs.split}"
     if ours.rows != theirs.rows:
         return f"their {ours.split} rows are not the same: another source, split, seed or cleaning"
+    alike = [np.ones(1) if own.weights is None else own.weights for own in (ours, theirs)]
+    if not np.array_equal(alike[0], alike[1]):
+        return "their rows are weighed differently (dataset.weight)"
     if _quantile(ours) != _quantile(theirs):
         return f"they predict different numbers: {_quantile(ours)} and {_quantile(theirs)}"
     if _classes(ours) != _classes(theirs):

@@ -30,9 +30,8 @@ def find_difference(
         before, after = model_cache.get_fold_outputs(first.values), model_cache.get_fold_outputs(best.values)
         if before is None or after is None:
             return None
-        return _compare(
-            context, folds.task, folds.pooled_truth, folds.task.decode(after), folds.task.decode(before), folds.rows
-        )
+        both = folds.task.decode(after), folds.task.decode(before)
+        return _compare(context, folds.task, folds.pooled_truth, *both, folds.rows, folds.pooled_weights)
     start, network = model_cache.get(first.values), model_cache.get(best.values)
     if start is None or network is None:
         return None
@@ -50,16 +49,23 @@ def _compare_outputs(
     if _has_probabilities(start) != _has_probabilities(task):
         return None
     valid = context.inputs.prepared.splits.valid
-    return _compare(context, start, start.truth(valid), task.decode(outputs), start.decode(before), valid)
+    both = task.decode(outputs), start.decode(before)
+    return _compare(context, start, start.truth(valid), *both, valid, valid.row_weights)
 
 
 def _compare(
-    context: SearchContext, task: FittedTask, truth: np.ndarray, after: Predictions, before: Predictions, rows: Dataset
+    context: SearchContext,
+    task: FittedTask,
+    truth: np.ndarray,
+    after: Predictions,
+    before: Predictions,
+    rows: Dataset,
+    weights: np.ndarray | None,
 ) -> ScoreDifference:
     """Paired comparison by the metric reported for the task."""
     start, names = context.start, (reported_metric(task, context.metric),)
-    groups = dependent_groups(start.dataset.split, rows)
-    return compare_predictions(task, truth, after, before, names, start.evaluation.confidence, start.seed, groups)[0]
+    of_rows, level = (dependent_groups(start.dataset.split, rows), weights), start.evaluation.confidence
+    return compare_predictions(task, truth, after, before, names, level, start.seed, *of_rows)[0]
 
 
 def _has_probabilities(task: FittedTask) -> bool:

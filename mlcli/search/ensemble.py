@@ -129,7 +129,8 @@ def _select(context: SearchContext, found: Sequence[Candidate], count: int) -> l
     chosen = [0]
     while len(chosen) < count:
         together = [np.stack([networks[k] for k in (*chosen, one)]) for one in range(len(found))]
-        losses = [loss(torch.from_numpy(combine_outputs(outputs, output)), y).item() for outputs in together]
+        means = (torch.from_numpy(combine_outputs(outputs, output)) for outputs in together)
+        losses = [loss(mean, y, valid.weights).item() for mean in means]
         # Of equally good ones, one that is in already.
         chosen.append(min(range(len(found)), key=lambda one: (losses[one], one not in chosen, one)))
     return chosen

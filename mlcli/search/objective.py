@@ -13,6 +13,7 @@ from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Metric
 from mlcli.evaluation.cross_validation import Folds
 from mlcli.evaluation.out_of_fold import member_config
+from mlcli.metrics.intervals import Floats
 from mlcli.metrics.measure import metric_names, rare_metrics
 from mlcli.metrics.scorer import QUICK, measure_outputs
 from mlcli.models.predictions import Predictions
@@ -45,14 +46,16 @@ class SelectionMetric:
     metric: str
     followed: str
 
-    def read(self, record: EpochRecord, task: FittedTask, outputs: Tensor, y: Tensor) -> float:
+    def read(
+        self, record: EpochRecord, task: FittedTask, outputs: Tensor, y: Tensor, weights: Floats | None = None
+    ) -> float:
         """Its value for the weights of an epoch; NaN where it is undefined.
 
-        outputs, y : raw outputs and encoded targets of the validation rows
+        outputs, y, weights : raw outputs, encoded targets and weights of the validation rows
         """
         if self.metric == "loss" or self.metric in record.valid_metrics:
             return record.valid_score(self.metric)
-        return measure_outputs(task, outputs, y, (self.metric,)).get(self.metric, math.nan)
+        return measure_outputs(task, outputs, y, (self.metric,), weights).get(self.metric, math.nan)
 
 
 def choose_selection_metric(start: Config, task: FittedTask, searched: Mapping[str, object]) -> SelectionMetric:
@@ -162,9 +165,11 @@ class TrialRun:
     pruned: bool
     seconds: float
 
-    def valid_outputs(self) -> tuple[Tensor, Tensor]:
-        """Raw outputs of the best weights on the validation rows, and their encoded targets."""
-        return outputs_of(self.context, self.context.valid.x).float().cpu(), self.context.valid.y.cpu()
+    def valid_outputs(self) -> tuple[Tensor, Tensor, Floats | None]:
+        """Raw outputs of the best weights on the validation rows, their encoded targets, and their weights."""
+        valid = self.context.valid
+        weights = None if valid.weights is None else valid.weights.cpu().double().numpy()
+        return outputs_of(self.context, valid.x).float().cpu(), valid.y.cpu(), weights
 
 
 def train_trial(

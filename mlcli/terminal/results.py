@@ -110,6 +110,8 @@ def _show_scores(screen: Screen, result: EvaluateResult) -> None:
     screen.table(("metric", "network", f"{evaluation.confidence:.0%} interval"), rows, title=title)
     for footnote in footnotes(evaluation.scores):
         screen.say(f"· {footnote}")
+    if evaluation.weighted_by is not None:
+        screen.say(f"All scores count each row by its {evaluation.weighted_by!r}; the confusion matrix counts rows")
     if evaluation.weighting is not None:
         screen.warn(evaluation.weighting)
     _show_targets(screen, evaluation)

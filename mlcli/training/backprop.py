@@ -140,10 +140,10 @@ class Backprop:
         self._keep = 1 - config.dropout
         self._generator = torch.Generator()
 
-    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def compute_gradients(self, x: Tensor, y: Tensor, seed: int, weights: Tensor | None = None) -> Tensor:
         """As `Autograd.compute_gradients`."""
         trace = self._trace(x, seed)
-        value, grad = self._cost.value_and_grad(forward(self._output, trace.inputs[-1]), y)
+        value, grad = self._cost.value_and_grad(forward(self._output, trace.inputs[-1]), y, weights)
         self._backward(trace, grad)
         return value
 

@@ -64,6 +64,7 @@ class TrainingContext:
     watch     : "loss" or the metric that decides which epoch is best
     min_delta : smallest improvement of it that counts
     processes : that train together
+    mean_weight : of the training rows, before their weights became multiples of it; 1 where all count alike
     """
 
     config: Config
@@ -84,6 +85,7 @@ class TrainingContext:
     min_delta: float
     augment: Augmentation | None = None
     processes: Processes = field(default_factory=Processes)
+    mean_weight: float = 1.0
 
     @property
     def n_parameters(self) -> int:
@@ -181,8 +183,8 @@ def build_context(
     return TrainingContext(
         config=config,
         model=model,
-        train=train.to(device, gradients.input_dtype),
-        valid=valid.to(device, train.x.dtype),
+        train=train.normalised().to(device, gradients.input_dtype),
+        valid=valid.normalised().to(device, train.x.dtype),
         cost=cost,
         gradients=gradients,
         scorer=build_scorer(task, watched_metrics(config).values()),
@@ -197,6 +199,7 @@ def build_context(
         min_delta=early.min_delta if early else 0.0,
         augment=augment if shards == 1 else None,
         processes=processes,
+        mean_weight=1.0 if train.weights is None else float(train.weights.double().mean()),
     )
 
 

@@ -57,7 +57,10 @@ class Inputs:
         """Training and validation rows whose inputs are in files."""
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
         x, valid_x = obtain_input_files(self.prepared, self.features, reporter, cross_fitted=self.parent is None)
-        return FileDataset.of(x, self.task.encode(train)), FileDataset.of(valid_x, self.task.encode(valid))
+        return (
+            FileDataset.of(x, self.task.encode(train), train.weights),
+            FileDataset.of(valid_x, self.task.encode(valid), valid.weights),
+        )
 
     def training_arrays(self) -> tuple[TensorDataset, TensorDataset]:
         """Training and validation rows as the network's inputs."""
@@ -66,7 +69,8 @@ class Inputs:
         y, valid_y = self.task.encode(train), self.task.encode(valid)  # first, while there is memory for it
         # Features of other rows have no folds of these.
         x = self.features.transform_training(train) if self.parent is None else self.features.transform(train)
-        return TensorDataset.of(x, y), TensorDataset.of(self.features.transform(valid), valid_y)
+        valid_x = self.features.transform(valid)
+        return TensorDataset.of(x, y, train.weights), TensorDataset.of(valid_x, valid_y, valid.weights)
 
 
 def gather_inputs(

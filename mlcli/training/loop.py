@@ -113,10 +113,10 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
     x = batch.x if context.augment is None else context.augment(batch.x, seed)
 
     def cost() -> Tensor:
-        value = context.gradients.compute_gradients(x, batch.y, seed)
+        value = context.gradients.compute_gradients(x, batch.y, seed, batch.weights)
         state.losses[state.batch] = value
         if config.loss.reduction == "sum":
-            value = sum_over_rows(context, value, len(batch))
+            value = sum_over_rows(context, value, len(batch) * context.mean_weight)
         extra = penalty(config.optimizer, context.model)
         if extra is not None:
             extra.backward()  # type: ignore[no-untyped-call]
@@ -134,8 +134,11 @@ def optimizer_step(context: TrainingContext, state: TrainingState, batch: Tensor
         update_average(state, context.model, config.training.average)
 
 
-def sum_over_rows(context: TrainingContext, mean: Tensor, n_rows: int) -> Tensor:
-    """The sum of the rows' losses, from their mean; the gradients, which are the mean's, become the sum's."""
+def sum_over_rows(context: TrainingContext, mean: Tensor, n_rows: float) -> Tensor:
+    """The sum of the rows' losses, from their mean; the gradients, which are the mean's, become the sum's.
+
+    n_rows : times their mean weight
+    """
     for parameter in context.gradients.parameters.together:
         if parameter.grad is not None:
             parameter.grad.mul_(n_rows)
@@ -211,7 +214,8 @@ def _parts(x: Tensor | RowFile, step: int) -> Iterator[Tensor]:
 def score(context: TrainingContext, rows: Rows) -> tuple[float, dict[str, float]]:
     """Cost (without penalties) and metrics over all rows."""
     outputs = outputs_of(context, rows.x)
-    return context.cost(outputs, rows.y).item(), context.scorer(outputs.cpu(), rows.y.cpu())
+    weights = None if rows.weights is None else rows.weights.cpu().double().numpy()
+    return context.cost(outputs, rows.y, rows.weights).item(), context.scorer(outputs.cpu(), rows.y.cpu(), weights)
 
 
 def best_scores(context: TrainingContext, state: TrainingState, rows: Rows) -> dict[str, float]:

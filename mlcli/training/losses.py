@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,30 +14,47 @@ from mlcli.config.sections.model import LossConfig
 from mlcli.models.fit_task import class_weights
 from mlcli.models.task import Classification, FittedTask
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+RowLoss = Callable[[Tensor, Tensor], Tensor]
 ValueAndGrad = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class Loss(Protocol):
+    """The cost of a batch."""
+
+    def __call__(self, outputs: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Outputs (n, n_outputs), encoded targets, weights (n,) of rows → their mean of weight × loss, a scalar.
+
+        Weights whose mean is 1 over all rows leave the size of the cost as it was; None where all rows count alike.
+        """
 
 
 @dataclass(frozen=True)
 class Cost:
     """The cost of a batch and its gradient.
 
-    value          : (outputs (n, n_outputs), encoded targets) → mean over rows, a scalar
-    value_and_grad : the same → the value, and its gradient with respect to the outputs (n, n_outputs)
+    closed_form : (outputs, encoded targets) → the value without weights, and its gradient; None where none is known
     """
 
     value: Loss
-    value_and_grad: ValueAndGrad
+    closed_form: ValueAndGrad | None
 
-    def __call__(self, outputs: Tensor, y: Tensor) -> Tensor:
+    def __call__(self, outputs: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
         """The value."""
-        return self.value(outputs, y)
+        return self.value(outputs, y, weights)
+
+    def value_and_grad(self, outputs: Tensor, y: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The value, and its gradient with respect to the outputs (n, n_outputs)."""
+        if weights is None and self.closed_form is not None:
+            return self.closed_form(outputs, y)
+        with torch.enable_grad():
+            outputs = outputs.detach().requires_grad_()
+            cost = self.value(outputs, y, weights)
+            return cost.detach(), torch.autograd.grad(cost, outputs)[0]
 
 
 def build_cost(config: LossConfig, task: FittedTask, device: torch.device) -> Cost:
     """`build_loss` with its gradient: in closed form for three common losses, by autograd for the others."""
-    value = build_loss(config, task, device)
-    return Cost(value, _closed_form(config, task) or _differentiate(value))
+    return Cost(build_loss(config, task, device), _closed_form(config, task))
 
 
 def _closed_form(config: LossConfig, task: FittedTask) -> ValueAndGrad | None:
@@ -53,16 +71,6 @@ def _closed_form(config: LossConfig, task: FittedTask) -> ValueAndGrad | None:
         case "cross_entropy" if isinstance(task, Classification) and task.output == "softmax":
             return _softmax_grad(smoothing, task.n_outputs)
     return None
-
-
-def _differentiate(value: Loss) -> ValueAndGrad:
-    def value_and_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            z = z.detach().requires_grad_()
-            cost = value(z, y)
-            return cost.detach(), torch.autograd.grad(cost, z)[0]
-
-    return value_and_grad
 
 
 def _squared_error_grad(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,19 +113,27 @@ def _softmax_grad(smoothing: float, n_classes: int) -> ValueAndGrad:
 
 
 def build_loss(config: LossConfig, task: FittedTask, device: torch.device) -> Loss:
-    """The cost of a batch: (outputs (n, n_outputs), encoded targets) → mean over rows, a scalar.
+    """The cost of a batch. Targets come as `task.encode` makes them.
 
-    Targets come as `task.encode` makes them. With class weights it is the mean of weight × loss, so that
-    "balanced" leaves the size of the cost as it was.
+    Class weights multiply the loss of each row as its own weight does; "balanced" leaves the size of the cost as it
+    was.
     """
     row_loss = _row_loss(config, task)
-    if isinstance(task, Classification) and (weights := class_weights(config, task)) is not None:
-        table = torch.tensor(weights, device=device)
-        return lambda outputs, y: (row_loss(outputs, y) * table[y.long().view(-1)]).mean()
-    return lambda outputs, y: row_loss(outputs, y).mean()
+    if isinstance(task, Classification) and (of_classes := class_weights(config, task)) is not None:
+        row_loss = _weighted(row_loss, torch.tensor(of_classes, device=device))
+
+    def loss(outputs: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
+        losses = row_loss(outputs, y)
+        return (losses if weights is None else losses * weights).mean()
+
+    return loss
 
 
-def _row_loss(config: LossConfig, task: FittedTask) -> Loss:
+def _weighted(row_loss: RowLoss, of_classes: Tensor) -> RowLoss:
+    return lambda outputs, y: row_loss(outputs, y) * of_classes[y.long().view(-1)]
+
+
+def _row_loss(config: LossConfig, task: FittedTask) -> RowLoss:
     """Loss of each row: (outputs, targets) → (n,)."""
     match loss_name(config, task):
         case "mse" if isinstance(task, Classification):
@@ -159,7 +175,7 @@ def _perceptron(z: Tensor, y: Tensor) -> Tensor:
     return torch.where(margin <= 0, -margin, torch.zeros_like(margin)).view(-1)
 
 
-def _cross_entropy(task: FittedTask, smoothing: float) -> Loss:
+def _cross_entropy(task: FittedTask, smoothing: float) -> RowLoss:
     if isinstance(task, Classification) and task.output == "softmax":
         return lambda z, y: F.cross_entropy(z, y, reduction="none", label_smoothing=smoothing)
     return lambda z, y: F.binary_cross_entropy_with_logits(
@@ -167,7 +183,7 @@ def _cross_entropy(task: FittedTask, smoothing: float) -> Loss:
     ).view(-1)
 
 
-def _focal(gamma: float, task: FittedTask) -> Loss:
+def _focal(gamma: float, task: FittedTask) -> RowLoss:
     """(1 − p)^γ · cross-entropy, p the probability given to the true class (Lin et al., 2017)."""
     cross_entropy = _cross_entropy(task, 0.0)
 

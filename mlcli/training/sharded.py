@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mlcli.training.augment import Augmentation
+from mlcli.training.datasets import TensorDataset
 from mlcli.training.gradients import Gradients
 from mlcli.training.processes import MULTIPLE, Processes
 from mlcli.training.state import derive_seed
@@ -46,13 +47,14 @@ class Sharded:
         length = -(-length // MULTIPLE) * MULTIPLE
         self._sums = [like.detach().new_zeros(length) for _ in range(self._own.bit_length())]
 
-    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def compute_gradients(self, x: Tensor, y: Tensor, seed: int, weights: Tensor | None = None) -> Tensor:
         """As `Autograd.compute_gradients`, of the whole batch, in every process."""
+        batch = TensorDataset(x, y, weights)
         before = [statistic.clone() for statistic in (*self._statistics, *self._counts)]
 
         def add_shards(first: int, count: int, depth: int) -> None:
             if count == 1:
-                self._compute_shard(first, x, y, seed, before, self._sums[depth])
+                self._compute_shard(first, batch, seed, before, self._sums[depth])
                 return
             add_shards(first, count // 2, depth)
             add_shards(first + count // 2, count // 2, depth + 1)
@@ -63,19 +65,20 @@ class Sharded:
         return self._take(self._sums[0], before[len(self._statistics) :])
 
     def _compute_shard(
-        self, shard: int, x: Tensor, y: Tensor, seed: int, before: Sequence[Tensor], found: Tensor
+        self, shard: int, batch: TensorDataset, seed: int, before: Sequence[Tensor], found: Tensor
     ) -> None:
         """Put the shard's part of the gradients, of the statistics and, last but one, of the cost into `found`."""
-        start, end = (index * len(x) // self._shards for index in (shard, shard + 1))
+        start, end = (index * len(batch) // self._shards for index in (shard, shard + 1))
         if start == end:
             found.zero_()
             return
         for statistic, value in zip((*self._statistics, *self._counts), before, strict=True):
             statistic.copy_(value)
         seed = derive_seed(seed, shard)
-        rows = x[start:end] if self._augment is None else self._augment(x[start:end], seed)
-        value = self._gradients.compute_gradients(rows, y[start:end], seed)
-        share = (end - start) / len(x)
+        own = batch[start:end]
+        x = own.x if self._augment is None else self._augment(own.x, seed)
+        value = self._gradients.compute_gradients(x, own.y, seed, own.weights)
+        share = len(own) / len(batch)
         with torch.no_grad():
             for part, tensor in self._parts(found):
                 torch.mul(tensor, share, out=part)

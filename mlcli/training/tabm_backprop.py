@@ -63,7 +63,7 @@ class TabmBackprop:
         self._is_relu = config.activation == "relu"  # whose slope is 0 already where dropout made a unit 0
 
     @torch.no_grad()
-    def compute_gradients(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+    def compute_gradients(self, x: Tensor, y: Tensor, seed: int, weights: Tensor | None = None) -> Tensor:
         """As `Autograd.compute_gradients`."""
         self._refresh(1 / self._keep)
         rows = self._embedding.forward(x)
@@ -71,7 +71,8 @@ class TabmBackprop:
         last, weight = self._by_member(inputs[-1]), self._by_member(self._heads.weight)
         weight = weight / self._keep if self._keep < 1 else weight
         targets = y.expand(self._n_members, *y.shape).flatten(0, 1)
-        value, grad = self._cost.value_and_grad(self._outputs(last, weight).flatten(0, 1), targets)
+        of_rows = None if weights is None else weights.repeat(self._n_members)
+        value, grad = self._cost.value_and_grad(self._outputs(last, weight).flatten(0, 1), targets, of_rows)
         grad = self._by_member(grad)
         slope = self._backward(inputs, masks, torch.bmm(grad, weight).to(self._dtype).flatten(0, 1))
         self._store_gradients()

@@ -13,7 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from mlcli.training.datasets import FileDataset, TensorDataset
+from mlcli.training.datasets import FileDataset, TensorDataset, join_datasets
 from mlcli.training.state import derive_seed
 
 # Bytes of a window; one is trained on, and the next is read meanwhile.
@@ -91,9 +91,7 @@ class WindowedOrder:
         ]
         if stop >= self.plan.n_rows:  # memory is needed for the scores now
             self._read.clear()
-        if len(parts) == 1:
-            return parts[0]
-        return TensorDataset(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]))
+        return parts[0] if len(parts) == 1 else join_datasets(parts)
 
     def _window(self, window: int) -> _Window:
         """A window; the next one is read from now on."""
@@ -107,7 +105,12 @@ class WindowedOrder:
 
     def _load(self, window: int) -> _Window:
         spans = self.plan.spans(window, self.seed)
-        rows = TensorDataset(self.rows.x.read(spans), torch.cat([self.rows.y[first:end] for first, end in spans]))
+        y, weights = self.rows.y, self.rows.weights
+        rows = TensorDataset(
+            self.rows.x.read(spans),
+            torch.cat([y[first:end] for first, end in spans]),
+            None if weights is None else torch.cat([weights[first:end] for first, end in spans]),
+        )
         return _Window(rows, self.plan.order(window, len(rows), self.seed).to(rows.y.device))
 
     @cached_property

@@ -132,7 +132,8 @@ def evaluate(
         values = {score.name: score.value for score in subject.evaluation.scores}
         if not note_scores(run, bundle, name, values):
             reporter.say(f"The model card of {run} is left as it is: another process trains the run")
-    scores = measure(bundle.task, subject.truth, subject.predictions, [metric for metric, _ in asked])
+    wanted, own = [metric for metric, _ in asked], data.row_weights
+    scores = measure(bundle.task, subject.truth, subject.predictions, wanted, weights=own)
     return EvaluateResult(run, subject.evaluation, find_misses(asked, scores), findings)
 
 
@@ -273,8 +274,16 @@ def measure_bundle(
         seed=bundle.config.seed,
         stand_in_for=bundle.facts.get("stand_in_for"),
         weights=None if weights is None else describe_weights(weights),
-        weighting=describe_weighting(bundle.task, bundle.config.loss, predictions.mean_probabilities, truth),
+        weighting=describe_weighting(
+            bundle.task,
+            bundle.config.loss,
+            lambda: predictions.mean_probabilities(data.row_weights),
+            truth,
+            data.row_weights,
+        ),
         groups=groups,
+        row_weights=data.row_weights,
+        weighted_by=bundle.config.dataset.weight_name,
     )
     headline, seed = evaluation.scores[evaluation.headline], bundle.config.seed
     importances = measure_importance(bundle.task, data, truth, predictions, predict_at, headline, seed, groups)
@@ -297,4 +306,5 @@ def saved_predictions(
 ) -> SavedPredictions:
     """The predictions row by row, with the fingerprint of the rows."""
     rows = fingerprint_rows(prepared.rows_fingerprint, split, subject.task, subject.truth)
-    return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions, groups)
+    weights = subject.data.row_weights
+    return SavedPredictions(split, rows, subject.task, subject.truth, subject.predictions, groups, weights)

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlcli.config.loading.load import MAX_BYTES, load_config, parse_config
 from mlcli.config.reference.json_schema import SCHEMA_NAME, editor_line, is_schema, save_schema
 from mlcli.config.sections.config import Config
+from mlcli.data.readers.compression import ZIP, unpack
 from mlcli.data.sources import read_source
 from mlcli.data.tables.types import Doubt
 from mlcli.errors import ConfigError, DataError, UsageError, config_error
@@ -24,6 +25,9 @@ from mlcli.suggest.suggest_config import SuggestedConfig, suggest_config
 
 PACKAGE = Path(__file__).parent.parent
 DEFAULT_OUTPUT = Path("mlcli.yaml")
+# Name of a table that comes from stdin or the clipboard, and the suffix by its first bytes.
+TABLE = "table"
+_STARTS = {b"PAR1": ".parquet", b"\xd0\xcf\x11\xe0": ".xls", b"{": ".jsonl"}
 
 ChooseTarget = Callable[[str, TableFound], str]
 
@@ -77,6 +81,29 @@ def init(
     save_schema(schema)
     write_file(output, suggested.text.encode())
     return InitResult(output, schema, suggested.summary, suggested.columns, cleaning.doubts if cleaning else ())
+
+
+def keep_table(content: bytes, label: str, save: Path | None, output: Path, reporter: Reporter) -> Path:
+    """Write a table that is in no file yet, unpacked, so that training can read it: to `save`, or beside the output.
+
+    label : where it comes from, for messages. Raises UsageError where another file would be overwritten.
+    """
+    table = bytes(unpack(content, label))
+    if not table.strip():
+        raise DataError(f"{label}: there is nothing; expected a table with its header")
+    path = save or output.with_name(f"{TABLE}{_suffix_of(table)}")
+    if not (path.is_file() and path.read_bytes() == table):
+        refuse_overwriting(path, "name another file with --save, or move it away")
+        write_file(path, table)
+    reporter.say(f"Table: {path}, as it came from {label}")
+    return path
+
+
+def _suffix_of(table: bytes) -> str:
+    """By how the file begins; delimited text where nothing else is known."""
+    if table.startswith(ZIP):
+        return ".ods" if b"opendocument" in table[:200] else ".xlsx"
+    return next((suffix for start, suffix in _STARTS.items() if table.lstrip().startswith(start)), ".csv")
 
 
 def _written(suggested: SuggestedConfig, data: str, output: Path) -> Config:

@@ -178,7 +178,8 @@ def _gather_processes(context: TrainingContext, run: Run | None = None) -> None:
 def _require_same_rows(context: TrainingContext) -> None:
     x = context.train.x
     inputs = x.portions() if isinstance(x, RowFile) else [x]
-    context.processes.require_same("training rows", itertools.chain(inputs, [context.train.y]))
+    others = [own for own in (context.train.y, context.train.weights) if own is not None]
+    context.processes.require_same("training rows", itertools.chain(inputs, others))
 
 
 def _last_state(run: Run, context: TrainingContext, reporter: Reporter) -> TrainingState:

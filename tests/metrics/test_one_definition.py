@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def compared_by_search(case, outputs, name):
 def pooled_over_folds(case, outputs, name):
     task, truth = TASKS[case], truth_of(case)
     parts = tuple(np.array_split(np.random.default_rng(1).permutation(len(truth)), min(3, len(truth))))
-    folds = Folds("evaluation.folds", None, None, task, truth, parts, len(parts))
+    folds = Folds("evaluation.folds", None, SimpleNamespace(row_weights=None), task, truth, parts, len(parts))
     return folds.score(folds.pool([task.decode(outputs[part]) for part in parts]), name)
 
 

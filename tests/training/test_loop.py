@@ -291,7 +291,7 @@ def test_an_undefined_metric_is_left_out_and_never_the_best(make_context):
     context = make_context(training={"epochs": 4, "batch_size": 16, "early_stopping": {"metric": "precision"}})
     some_positive = context.scorer
     rows = iter([{}, {"accuracy": 1.0}, {"precision": 0.2}, {}])
-    trained = train_model(replace(context, scorer=lambda outputs, y: next(rows)), new_state(context))
+    trained = train_model(replace(context, scorer=lambda outputs, y, weights: next(rows)), new_state(context))
     assert [record.valid_metrics for record in trained.state.history] == [{}, {"accuracy": 1.0}, {"precision": 0.2}, {}]
     assert (trained.state.best_epoch, trained.state.best_score) == (3, 0.2)
     assert "precision" in some_positive(torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))
@@ -395,7 +395,7 @@ def test_steps_and_ends_are_timed_apart_and_the_first_not_at_all(make_context, s
 def test_more_validation_rows_than_are_scored_are_reckoned_in(make_context, monkeypatch):
     monkeypatch.setattr(loop, "SCORED", 5)
     sizes = []
-    context = replace(make_context(), scorer=lambda outputs, y: sizes.append(len(y)) or {})
+    context = replace(make_context(), scorer=lambda outputs, y, weights: sizes.append(len(y)) or {})
     clock = iter([0.0, 1.0, 2.0, 5.0])
     assert measure_step_time(context, 0.0, clock.__next__).closing == 3.0 * 20 / 5
     assert sizes == [5, 5]

@@ -16,7 +16,8 @@ from mlcli.io.text import ENCODINGS, is_encoding, nearest
 _A_MONTH = ("%[Yy]", "%[mbB]")
 SPLIT = ("dataset", "split")
 _BY_COLUMN = ("group", "time", "given")
-_DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"))
+WEIGHT = ("dataset", "weight")
+_DATASET = (("dataset", "target"), ("dataset", "drop"), ("dataset", "split", "column"), ("dataset", "types"), WEIGHT)
 
 
 def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
@@ -39,6 +40,7 @@ def check_source(dataset: DatasetConfig) -> Iterator[ConfigIssue]:
     if isinstance(dataset, TableConfig):
         yield from _check_target(dataset, dataset.target_names)
         yield from _check_dates(dataset, dataset.target_names)
+        yield from _check_weight(dataset)
         yield from _check_numbers(dataset)
 
 
@@ -104,6 +106,23 @@ def _check_target(dataset: TableConfig, targets: tuple[str, ...]) -> Iterator[Co
     if len(targets) > 1 and dataset.task == "classification":
         message = "must be regression or auto with several targets; got classification"
         yield ConfigIssue(("dataset", "task"), message, reads=(("dataset", "target"),))
+
+
+def _check_weight(dataset: TableConfig) -> Iterator[ConfigIssue]:
+    if (name := dataset.weight_name) is None:
+        return
+    taken = {
+        "the target": (name in dataset.target_names, ("dataset", "target")),
+        "the split column": (name == dataset.split.column, (*SPLIT, "column")),
+        "dropped by dataset.drop": (name in dataset.drop, ("dataset", "drop")),
+        "a date by dataset.dates": (name in dataset.dates, ("dataset", "dates")),
+    }
+    for use, (is_so, at) in taken.items():
+        if is_so:
+            yield ConfigIssue(WEIGHT, f"{name!r} is {use}; name another column, or remove one of them", reads=(at,))
+    if (kind := dataset.types.get(name, "number")) != "number":
+        message = f"must be number: {name!r} is dataset.weight; got {kind}"
+        yield ConfigIssue(("dataset", "types", name), message, reads=(WEIGHT,))
 
 
 def check_split(config: Config) -> Iterator[ConfigIssue]:
@@ -215,6 +234,8 @@ def _keys_without_columns(dataset: str, features: FeaturesConfig) -> Iterator[Co
 def _other_use(column: str, dataset: DatasetConfig) -> str | None:
     if column in dataset.target_names:
         return "the target"
+    if column == dataset.weight_name:
+        return "dataset.weight"
     if column == dataset.split.column:
         return "the split column"
     if isinstance(dataset, TableConfig) and column in dataset.drop:

@@ -119,6 +119,11 @@ class SourceConfig(Section):
         return ()
 
     @property
+    def weight_name(self) -> str | None:
+        """The column of weights; None where all rows count alike."""
+        return getattr(self, "weight", None)
+
+    @property
     def gives_test_rows(self) -> bool:
         """Whether the source has test rows of its own, so that split.test is not used."""
         return bool(getattr(self, "test_path", None) or getattr(self, "test_images", None))
@@ -193,6 +198,11 @@ class OwnTableConfig(TableConfig):
     target: ColumnName | Annotated[tuple[ColumnName, ...], Field(min_length=1)] = key(
         ..., "Column to predict, or several number columns for multi-output regression.",
         term="what is predicted: label or value (etiqueta, valor objetivo)", example="income")
+    weight: ColumnName | None = key(
+        None, "Number column that says how much each row counts in the cost and in every score: 0 or more, of any "
+        "scale. A row of weight 2 is as good as two rows. It is not a feature, and rows to predict need not have it.",
+        "Set it where rows stand for different numbers of cases, as in surveys, or where errors do not cost the same.",
+        example="households")
     origin: str | None = key(None, "Where to get the data; shown when the file is missing.", **ORIGIN)
 
     @property

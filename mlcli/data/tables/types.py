@@ -37,6 +37,7 @@ class Table:
 
     rows has the feature and target columns and no others, typed as `Column` says.
     targets is empty for rows to predict.
+    weights : float64 (n,), how much each row counts, 0 or more; None where all count alike
     groups : int64 (n,), the number of each row's group or, in a split by time, of its time, ascending; counted over
              all splits. Rows of one number are never separated. None for other splits
     """
@@ -45,9 +46,15 @@ class Table:
     features: tuple[Column, ...]
     targets: tuple[Column, ...]
     groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self._height
+
+    @property
+    def row_weights(self) -> np.ndarray | None:
+        """The weights as multiples of their mean."""
+        return self.weights if self.weights is None or not len(self.weights) else self.weights / self.weights.mean()
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -58,8 +65,12 @@ class Table:
 
     def part(self, start: int, count: int) -> Table:
         """The rows from start on, at most count of them."""
-        groups = None if self.groups is None else self.groups[start : start + count]
-        return replace(self, rows=self.rows.slice(start, count), groups=groups)
+        return self.with_rows(self.rows.slice(start, count), slice(start, start + count))
+
+    def with_rows(self, rows: Frame, places: np.ndarray | slice) -> Table:
+        """The same with those of its rows that are at these places."""
+        groups, weights = (None if own is None else own[places] for own in (self.groups, self.weights))
+        return replace(self, rows=rows, groups=groups, weights=weights)
 
     @cached_property
     def _height(self) -> int:
@@ -82,6 +93,13 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """None: all count alike, as in `row_weights`."""
+        return None
+
+    row_weights = weights
 
     def part(self, start: int, count: int) -> Images:
         """The rows from start on, at most count of them."""

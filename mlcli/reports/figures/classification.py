@@ -116,16 +116,23 @@ class _Curve:
 
 
 @style()
-def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None) -> Figure:
+def draw_roc(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    threshold: float | None = None,
+    weights: Floats | None = None,
+) -> Figure:
     """True against false positive rate at every cut.
 
     truth : (n,) class indices    scores : (n, K), as `ranking_scores` gives them
     threshold : of two classes, the cut in use, marked on the curve
+    weights : (n,), how much each row counts; None where all count alike
     """
     curves = []
     for positive, score, name in _one_vs_rest(truth, scores, classes):
-        cuts, hits, misses = _count_above(positive, score)
-        curves.append(_Curve(name, misses / misses[-1], hits / hits[-1], cuts, _areas(positive, score)[0]))
+        cuts, hits, misses = _count_above(positive, score, weights)
+        curves.append(_Curve(name, misses / misses[-1], hits / hits[-1], cuts, _areas(positive, score, weights)[0]))
     figure, axes = _curve_axes("ROC", "AUC", curves, classes, "Dashed: chance, AUC 0.5.")
     axes.set(xlabel="false positive rate", ylabel="true positive rate (recall)")
     if curves:
@@ -137,37 +144,42 @@ def draw_roc(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], thre
 
 @style()
 def draw_precision_recall(
-    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float | None = None
+    truth: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    threshold: float | None = None,
+    weights: Floats | None = None,
 ) -> Figure:
     """Precision against recall at every cut; arguments as for `draw_roc`."""
     curves, two = [], len(classes) == 2
     for positive, score, name in _one_vs_rest(truth, scores, classes):
-        cuts, hits, misses = _count_above(positive, score)
+        cuts, hits, misses = _count_above(positive, score, weights)
         y = np.append(1.0, hits[1:] / (hits + misses)[1:])  # without rows, as scikit-learn has it
-        curves.append(_Curve(name, hits / hits[-1], y, cuts, _areas(positive, score)[1]))
+        curves.append(_Curve(name, hits / hits[-1], y, cuts, _areas(positive, score, weights)[1]))
     chance = f"Dashed: chance, the share of '{shorten(classes[1])}' rows." if two else ""
     figure, axes = _curve_axes("Precision-recall", "average precision", curves, classes, chance)
     axes.set(xlabel="recall", ylabel="precision")
     if two and curves:
-        axes.axhline(float(np.mean(truth == 1)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.axhline(float(np.average(truth == 1, weights=weights)), color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
     if curves:
         _draw_curves(axes, curves)
         _mark_threshold(axes, curves, threshold, offset=(-8, -8))
     return figure
 
 
-def _count_above(positive: np.ndarray, score: np.ndarray) -> tuple[Floats, Floats, Floats]:
+def _count_above(positive: np.ndarray, score: np.ndarray, weights: Floats | None) -> tuple[Floats, Floats, Floats]:
     """Every cut from infinity down, and how many rows of the class, and others, have a score that is not below it."""
     order = np.argsort(-score, kind="stable")
-    descending, hits = score[order], np.cumsum(positive[order])
-    last = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)  # of each score
-    found = hits[last].astype(np.float64)
-    return np.append(np.inf, descending[last]), np.append(0.0, found), np.append(0.0, last + 1 - found)
+    each = np.ones(len(order)) if weights is None else weights[order]
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)  # of each score
+    found, others = (np.append(0.0, (each * own).cumsum()[last]) for own in (positive[order], ~positive[order]))
+    return np.append(np.inf, score[order][last]), found, others
 
 
-def _areas(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
+def _areas(positive: np.ndarray, score: np.ndarray, weights: Floats | None) -> tuple[float, float]:
     """ROC AUC and average precision."""
-    roc, precision = rank_class(positive, score).areas(np.ones((1, len(score)), dtype=np.int32))[:, 0].tolist()
+    each = np.ones(len(score), dtype=np.int32) if weights is None else weights
+    roc, precision = rank_class(positive, score).areas(each[np.newaxis])[:, 0].tolist()
     return roc, precision
 
 

@@ -28,11 +28,13 @@ class Reliability:
     """Rows by the probability they were given, (N_BINS,) each; NaN in a bin without rows.
 
     counts : rows    said : their mean probability    seen : the share of them for which it came true
+    alike  : how many rows that count alike say as much as these; counts, where they have no weights
     """
 
-    counts: NDArray[np.int64]
+    counts: Floats
     said: Floats
     seen: Floats
+    alike: Floats
 
     @property
     def error(self) -> float:
@@ -48,27 +50,36 @@ class Reliability:
         return float((self.said - self.seen)[filled] @ self.counts[filled] / self.counts.sum())
 
 
-def measure_reliability(probability: np.ndarray, came_true: np.ndarray) -> Reliability:
-    """Compare probabilities in [0, 1] with what came true, in the bins of the metric `ece`; (n,), (n,) of bool."""
-    bins = bins_of(probability)
-    counts = np.bincount(bins, minlength=N_BINS)
-    empty = np.full(N_BINS, np.nan)
-    said, seen = (
-        np.divide(np.bincount(bins, weights=values, minlength=N_BINS), counts, out=empty.copy(), where=counts > 0)
-        for values in (probability, came_true)
+def measure_reliability(probability: np.ndarray, came_true: np.ndarray, weights: Floats | None = None) -> Reliability:
+    """Compare probabilities in [0, 1] with what came true, in the bins of the metric `ece`; (n,), (n,) of bool.
+
+    weights : (n,), how much each row counts; None where all count alike
+    """
+    bins, each = bins_of(probability), np.ones(len(probability)) if weights is None else weights
+    counts, *sums = (
+        np.bincount(bins, weights=values, minlength=N_BINS).astype(np.float64)
+        for values in (each, each * probability, each * came_true, np.square(each))
     )
-    return Reliability(counts, said, seen)
+    filled = counts > 0
+    of = (counts, counts, sums[2])
+    said, seen, alike = (
+        np.divide(one, by, out=np.full(N_BINS, np.nan), where=filled)
+        for one, by in zip((*sums[:2], np.square(counts)), of, strict=True)
+    )
+    return Reliability(counts, said, seen, alike)
 
 
 @style()
-def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
+def draw_calibration(
+    truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], weights: Floats | None = None
+) -> Figure:
     """The reliability diagram: observed frequency by predicted probability.
 
     truth         : (n,) class indices
     probabilities : (n, K); of the second of two classes, else of the predicted one
     """
     what = f"'{shorten(classes[1], 30)}'" if len(classes) == 2 else "the predicted class"
-    found = measure_reliability(*confidence(truth, probabilities))
+    found = measure_reliability(*confidence(truth, probabilities), weights)
     title = "Calibration: undefined without rows"
     if len(truth):
         side = "" if abs(found.excess) < 0.5 * found.error else ", too high" if found.excess > 0 else ", too low"
@@ -84,9 +95,9 @@ def draw_calibration(truth: np.ndarray, probabilities: np.ndarray, classes: Sequ
         return figure
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
-    for said, seen, count in zip(found.said, found.seen, found.counts.tolist(), strict=True):
-        if count:
-            axes.vlines(said, *wilson_interval(float(seen), count, 0.95), color=PALETTE[0], linewidth=1.2)
+    for said, seen, alike in zip(found.said, found.seen, found.alike.tolist(), strict=True):
+        if alike > 0:
+            axes.vlines(said, *wilson_interval(float(seen), alike, 0.95), color=PALETTE[0], linewidth=1.2)
     filled = found.counts > 0
     sizes = 14 + 110 * found.counts[filled] / found.counts.max()
     axes.scatter(found.said[filled], found.seen[filled], s=sizes, color=PALETTE[0], linewidths=0, zorder=3)
@@ -104,33 +115,41 @@ class ThresholdCurves:
     balanced_accuracy: Floats
 
 
-def trace_thresholds(truth: np.ndarray, positive_probability: np.ndarray, used: float) -> ThresholdCurves:
+def trace_thresholds(
+    truth: np.ndarray, positive_probability: np.ndarray, used: float, weights: Floats | None = None
+) -> ThresholdCurves:
     """Scores at all thresholds where they change, at 0, at 1 and at the one in use; nothing changes between them.
 
     truth : (n,) of 0 and 1, that holds both    positive_probability : (n,)
+    weights : (n,), how much each row counts; None where all count alike
     """
-    thresholds = np.unique(np.concatenate([positive_probability, [0.0, used, 1.0]]))
-    positives, negatives = (np.sort(positive_probability[truth == k]) for k in (1, 0))
-    hits = len(positives) - np.searchsorted(positives, thresholds)
-    alarms = len(negatives) - np.searchsorted(negatives, thresholds)
+    thresholds, places = np.unique(np.concatenate([positive_probability, [0.0, used, 1.0]]), return_inverse=True)
+    each = np.ones(len(truth)) if weights is None else weights
+    hits, alarms = (
+        np.bincount(places[: len(truth)], each * (truth == k), len(thresholds))[::-1].cumsum()[::-1] for k in (1, 0)
+    )
     chosen = hits + alarms
-    recall = hits / len(positives)
+    recall = hits / hits[0]
     return ThresholdCurves(
         thresholds,
         precision=np.divide(hits, chosen, out=np.full(len(chosen), np.nan), where=chosen > 0),
         recall=recall,
-        f1=2 * hits / (chosen + len(positives)),
-        balanced_accuracy=(recall + 1 - alarms / len(negatives)) / 2,
+        f1=2 * hits / (chosen + hits[0]),
+        balanced_accuracy=(recall + 1 - alarms / alarms[0]) / 2,
     )
 
 
 @style()
 def draw_thresholds(
-    truth: np.ndarray, positive_probability: np.ndarray, classes: Sequence[str], threshold: float
+    truth: np.ndarray,
+    positive_probability: np.ndarray,
+    classes: Sequence[str],
+    threshold: float,
+    weights: Floats | None = None,
 ) -> Figure:
     """Precision, recall, F1 and balanced accuracy by threshold, with the one in use; see `trace_thresholds`."""
-    both = 0 < truth.sum() < len(truth)
-    curves = trace_thresholds(truth, positive_probability, threshold) if both else None
+    both = 0 < np.average(truth, weights=weights) < 1
+    curves = trace_thresholds(truth, positive_probability, threshold, weights) if both else None
     title = "Thresholds: undefined for rows of one class"
     if curves is not None:
         best, now = int(curves.f1.argmax()), curves.f1[np.searchsorted(curves.thresholds, threshold)]

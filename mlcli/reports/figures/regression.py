@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.io.text import shorten, show_number
+from mlcli.metrics.residuals import order_metrics
 from mlcli.reports.figures.style import (
     FAINT,
     INK,
@@ -39,17 +40,24 @@ MIN_TRIMMED = 200
 
 
 @style()
-def draw_residuals(truth: np.ndarray, predicted: np.ndarray, target: str, q: float | None = None) -> Figure:
+def draw_residuals(
+    truth: np.ndarray, predicted: np.ndarray, target: str, q: float | None = None, weights: Floats | None = None
+) -> Figure:
     """Predicted against true values, and the histogram of true − predicted; (n,), (n,) in the target's units.
 
     q : the quantile that is predicted; None for the mean
+    weights : (n,), how much each row counts in the title; None where all count alike
     """
     residuals = truth - predicted
     title = "There are no rows"
     if len(truth) and q is not None:
-        title = f"{np.mean(truth <= predicted):.1%} of the true values are at most the prediction; {q:.4g} is right"
+        share = np.average(truth <= predicted, weights=weights)
+        title = f"{share:.1%} of the true values are at most the prediction; {q:.4g} is right"
     elif len(truth):
-        title = f"Half of the predictions are within {show_number(float(np.median(np.abs(residuals))))} of the truth"
+        errors = order_metrics(truth[:, np.newaxis], predicted[:, np.newaxis])
+        each = np.ones(len(truth), np.int64) if weights is None else weights
+        median = float(errors.scores(each[np.newaxis])["median_ae"][0])
+        title = f"Half of the predictions are within {show_number(median)} of the truth"
     figure = new_figure(
         title,
         f"Target: {shorten(target, 40)}. Left: the line marks perfect predictions. Right: residual = true − predicted.",
