@@ -39,7 +39,7 @@ def describe(value):
             return f"{type(value).__name__} {value!r}"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
 def test_every_type_and_bit_comes_back(value):
     assert describe(through_json(value)) == describe(value)

@@ -64,7 +64,7 @@ def test_the_whole_way(folder, mlcli):
     assert "340 columns without two values: g0, g1, g2, g3, g4, g5 and 334 more" in text
     assert load_config(folder / "mlcli.yaml").dataset.drop == ("sample",)
     assert mlcli("check", "-q").code == 0
-    assert mlcli("train", "-q", "-S", "training.ensemble=1").code == 0
+    assert mlcli("train", "-q", "-S", "training.ensemble=1", "-S", "training.epochs=20").code == 0
     predicted = mlcli("predict", "genes.csv", "-q").out.splitlines()[1:]
     assert np.mean([line.split(",")[0] for line in predicted] == labels) > 0.9
 
