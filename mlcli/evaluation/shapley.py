@@ -51,10 +51,14 @@ def name_parts(data: Dataset) -> tuple[str, ...]:
         return tuple(column.name for column in data.features)
     (height, width), steps = data.pixels.shape[1:3], _patch_steps(data)
     return tuple(
-        f"rows {i + 1}-{min(i + steps[0], height)}, columns {j + 1}-{min(j + steps[1], width)}"
+        f"{_span('row', i + 1, min(i + steps[0], height))}, {_span('column', j + 1, min(j + steps[1], width))}"
         for i in range(0, height, steps[0])
         for j in range(0, width, steps[1])
     )
+
+
+def _span(what: str, first: int, last: int) -> str:
+    return f"{what} {first}" if first == last else f"{what}s {first}-{last}"
 
 
 def patch_of_pixels(data: Images) -> NDArray[np.int64]:
