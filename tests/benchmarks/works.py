@@ -196,16 +196,16 @@ def of_quality(values: Mapping[str, float]) -> Mapping[str, float]:
 
 def predict_one() -> Work:
     """One row: what is paid is the start."""
-    output = WORKSPACE / "one-predicted.csv"
+    output, imports = WORKSPACE / "one-predicted.csv", "import numpy, polars"
     return Work(
         "g",
         "Predicting one row, whole processes",
         ("command",),
         (
             Contender(MLCLI, lambda: seconds_of(mlcli("predict", DATA / "one.csv", "--run", "iris", "-o", output))),
-            Contender("python -c 'import torch'", lambda: seconds_of(run([sys.executable, "-c", "import torch"]))),
+            Contender(f"python -c '{imports}'", lambda: seconds_of(run([sys.executable, "-c", imports]))),
         ),
-        (Goal("one row predicted", "command", ("python -c 'import torch'",), 1, 0.4),),
+        (Goal("one row predicted", "command", seconds=0.35),),
         lambda: mlcli("train", CONFIGS / "iris.yaml", "--quiet"),
     )
 
