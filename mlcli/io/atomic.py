@@ -128,7 +128,8 @@ def write_json(path: Path, value: object) -> None:
 def atomic_folder(target: Path, kind: str) -> Iterator[Path]:
     """Yield an empty folder to fill with files; it replaces `target` when the block ends without an error.
 
-    kind goes into the manifest, and `verify_folder` asks for it. Raises ValueError for sub-folders.
+    A whole `target` with the same files stays as it is. kind goes into the manifest, and `verify_folder` asks for it.
+    Raises ValueError for sub-folders.
     """
     with disk.resource_errors(target):
         disk.make_folder(target.parent)
@@ -136,7 +137,7 @@ def atomic_folder(target: Path, kind: str) -> Iterator[Path]:
         with claimed(target, disk.mkdir) as temporary:
             yield temporary
             _seal(temporary, kind)
-            _swap_in(temporary, target)
+            _swap_in(temporary, target, kind)
 
 
 def create_folder(parent: Path, next_name: Callable[[], str], files: Mapping[str, bytes]) -> Path:
@@ -203,11 +204,14 @@ def _take_name(temporary: Path, folder: Path) -> bool:
     return True
 
 
-def _swap_in(temporary: Path, target: Path) -> None:
+def _swap_in(temporary: Path, target: Path, kind: str) -> None:
+    """Put a sealed folder in the place of another; one that is the same stays, since others may be reading it."""
     with disk.locked_folder(target.parent):
         if not os.path.lexists(target):
             disk.rename(temporary, target)
             disk.sync(target.parent)
+            return
+        if _is_same(temporary, target, kind):
             return
         old = temporary_beside(target, "old")
         disk.rename(target, old)
@@ -219,6 +223,17 @@ def _swap_in(temporary: Path, target: Path) -> None:
         disk.sync(target.parent)
         with contextlib.suppress(OSError):  # the next recovery clears it
             discard(old, target)
+
+
+def _is_same(sealed: Path, target: Path, kind: str) -> bool:
+    """Whether a folder is whole and has the files of one that was just sealed."""
+    try:
+        if _read_manifest(target, kind) != _read_manifest(sealed, kind):
+            return False
+        verify_folder(target, kind)
+    except (OSError, ArtefactError):
+        return False
+    return True
 
 
 def load_cached(folder: Path, load: Callable[[Path], T], reporter: Reporter, otherwise: str) -> T | None:

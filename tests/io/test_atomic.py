@@ -193,6 +193,17 @@ class TestAtomicFolder:
         assert read_folder(tmp_path / "model") == contents("first")
         assert names(tmp_path) == ["model"]
 
+    @pytest.mark.parametrize(("change", "stays"), [(None, True), ("third a.txt", False)])
+    def test_the_same_folder_stays_for_those_who_read_it_and_a_damaged_one_goes(self, tmp_path, change, stays):
+        write_folder(tmp_path / "model", "first")
+        if change:
+            (tmp_path / "model" / "a.txt").write_text(change)
+        before = (tmp_path / "model").stat().st_ino
+        write_folder(tmp_path / "model", "first")
+        assert ((tmp_path / "model").stat().st_ino == before) is stays
+        assert read_folder(tmp_path / "model") == contents("first")
+        assert names(tmp_path) == ["model"]
+
     def test_recover_children_looks_at_every_name(self, tmp_path):
         (tmp_path / ".one.tmp-00000000").mkdir()
         (tmp_path / ".two.old-00000000").mkdir()

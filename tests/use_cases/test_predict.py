@@ -93,7 +93,7 @@ def test_dark_on_light_is_said_and_inverted(workspace, mlcli):
     explained = mlcli("predict", "x", "--explain", "2", "--json", "-o", "p.csv")
     page = (workspace / explained.json["page"]).read_text()
     assert page.count("data:image/png") == 120
-    assert explained.json["explanation"]["rows"][0]["contributions"][0]["column"].startswith("rows ")
+    assert explained.json["explanation"]["rows"][0]["contributions"][0]["column"].startswith("row ")
 
 
 def test_contributions_are_written_beside_the_predictions(workspace, mlcli):
