@@ -14,8 +14,8 @@ from mlcli.metrics.intervals import Floats
 
 # More rows are resampled in blocks.
 MAX_SINGLE_ROWS, N_BLOCKS = 100_000, 1024
-# Bins of ranked rows; rows of one bin count as tied.
-N_RANKS = 1024
+# Bins of ranked rows, over all classes that are ranked, and of each at least; rows of one bin count as tied.
+N_RANKS, LEAST_RANKS = 1024, 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +97,17 @@ class BlockOrder:
         return median
 
 
-def block_ranking(blocks: Blocks, order: np.ndarray, positives: np.ndarray, ends: np.ndarray) -> BlockRanking:
-    """order: (n,) rows by rank; positives, ends: ranks of the class's rows, and of the last row of equal score."""
-    cuts = np.unique(ends[np.linspace(0, len(ends) - 1, min(N_RANKS, len(ends))).astype(int)])
-    bins = np.searchsorted(cuts, np.arange(len(order)))
+def block_ranking(
+    blocks: Blocks, order: np.ndarray, positives: np.ndarray, ends: np.ndarray, n_rankings: int
+) -> BlockRanking:
+    """order: (n,) rows by rank; positives, ends: ranks of the class's rows, and of the last row of equal score.
+
+    n_rankings : classes that are ranked
+    """
+    most = max(LEAST_RANKS, N_RANKS // n_rankings)
+    cuts = np.unique(ends[np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(int)])
     n_bins = len(cuts) + 1
+    bins = np.repeat(np.arange(n_bins), np.diff(cuts, prepend=-1, append=len(order) - 1))
     hits = blocks.shares(order[positives], bins[positives], n_bins)
     return BlockRanking(hits, blocks.shares(order, bins, n_bins))
 

@@ -19,6 +19,10 @@ ECE_NOISE = "ece_noise"
 # ECE of perfectly calibrated predictions, up to rounding.
 ROUNDING = 1e-12
 RANK_METRICS = ("roc_auc", "pr_auc")
+# Fewer rows are sorted by comparisons.
+FEW = 20_000
+# Rows at a time whose columns stay in the processor's cache.
+CACHED_ROWS = 1 << 14
 
 
 def log_loss_rows(truth: np.ndarray, probabilities: Floats) -> Floats:
@@ -121,10 +125,14 @@ def probability_metrics(
     truth: np.ndarray, probabilities: Floats, names: Sequence[str], weights: np.ndarray | None = None
 ) -> ProbabilityMetrics:
     """truth: (n,) class indices; probabilities: (n, K); names: of PROBABILITY_METRICS; weights: (n,)."""
-    parts = [PROBABILITY_METRICS[name][0](truth, probabilities).reshape(len(truth), -1) for name in names]
-    columns = np.concatenate([part.T for part in parts]).T  # each column in one piece of memory
+    widths = tuple(N_BINS if name == "ece" else 1 for name in names)
+    columns = np.empty((sum(widths), len(truth))).T  # each column in one piece of memory
+    for start in range(0, len(truth), CACHED_ROWS):
+        part = slice(start, start + CACHED_ROWS)
+        own = [PROBABILITY_METRICS[name][0](truth[part], probabilities[part]) for name in names]
+        columns[part] = np.column_stack(own)
     means = columns.mean(axis=0) if weights is None else weights @ columns / weights.sum()
-    return ProbabilityMetrics(columns, tuple(part.shape[1] for part in parts), tuple(names), means)
+    return ProbabilityMetrics(columns, widths, tuple(names), means)
 
 
 def ranking_scores(predictions: Predictions) -> np.ndarray:
@@ -177,15 +185,28 @@ class Ranking:
         np.divide(precision, n_hits, out=areas[1], where=pairs > 0)
         return areas
 
-    def in_blocks(self, blocks: Blocks) -> BlockRanking:
+    def in_blocks(self, blocks: Blocks, n_rankings: int) -> BlockRanking:
         """Of blocks of rows in place of rows."""
         order = np.arange(len(blocks.of_row)) if self.order is None else self.order
-        return block_ranking(blocks, order, self.positives, self.positives if self.ties is None else self.ties[1])
+        ends = self.positives if self.ties is None else self.ties[1]
+        return block_ranking(blocks, order, self.positives, ends, n_rankings)
+
+
+def descending(scores: Floats) -> NDArray[np.int64]:
+    """The stable order of finite scores (n,), highest first: many by 16 bits after the other (radix sort)."""
+    if len(scores) < FEW:
+        return np.argsort(-scores, kind="stable")
+    bits = (0.0 - scores).view(np.int64)
+    digits = (bits ^ (bits >> 63 | np.int64(-(2**63)))).astype("<i8", copy=False).view("<u2").reshape(-1, 4).T.copy()
+    order = np.argsort(digits[0], kind="stable")
+    for own in digits[1:]:
+        order = order[np.argsort(own.take(order), kind="stable")]
+    return order
 
 
 def rank_class(truth: np.ndarray, scores: np.ndarray) -> Ranking:
     """truth: (n,) whether a row is of the class; scores: (n,)."""
-    order = np.argsort(-scores, kind="stable")
+    order = descending(scores)
     positives = np.flatnonzero(truth[order])
     starts = np.append(0, np.flatnonzero(np.diff(scores[order])) + 1)
     ties = None
@@ -227,7 +248,8 @@ class RankMetrics:
 
     def in_blocks(self, blocks: Blocks) -> RankMetrics:
         """Of blocks of rows in place of rows."""
-        return RankMetrics(tuple(own.in_blocks(blocks) for own in self.rankings if isinstance(own, Ranking)))
+        exact = [own for own in self.rankings if isinstance(own, Ranking)]
+        return RankMetrics(tuple(own.in_blocks(blocks, len(exact)) for own in exact))
 
 
 def rank_metrics(truth: np.ndarray, scores: np.ndarray) -> RankMetrics:

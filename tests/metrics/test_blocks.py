@@ -21,14 +21,34 @@ def two_classes(n, share):
     return classification(2), truth, models
 
 
+def four_classes(n, _):
+    """Classes of unequal size, by two models."""
+    rng = np.random.default_rng(7)
+    truth = rng.choice(4, size=n, p=[0.5, 0.3, 0.15, 0.05])
+    models = []
+    for noise in (1.0, 1.2):
+        odds = np.exp(2 * np.eye(4)[truth] + noise * rng.normal(size=(n, 4)))
+        models.append(class_predictions(odds / odds.sum(axis=1, keepdims=True)))
+    return classification(4), truth, models
+
+
 def numbers(n, _):
     rng = np.random.default_rng(6)
     truth = rng.normal(3, 1, size=(n, 1))
     return regression(), truth, [number_predictions(truth + noise * rng.normal(size=(n, 1))) for noise in (1, 1.05)]
 
 
-@pytest.mark.parametrize(("kind", "share"), [(two_classes, 0.3), (two_classes, 0.01), (numbers, 0)])
-@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "share", "grouped"),
+    [
+        (two_classes, 0.3, False),
+        (two_classes, 0.3, True),
+        (two_classes, 0.01, True),
+        (four_classes, 0, False),
+        (numbers, 0, False),
+        (numbers, 0, True),
+    ],
+)
 def test_blocks_give_the_intervals_of_single_rows(monkeypatch, kind, share, grouped):
     n = 8_000
     task, truth, models = kind(n, share)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlcli.metrics.catalog import names_for
+from mlcli.metrics.probabilities import FEW, descending
 from mlcli.metrics.sampling import sample_scores
 from tests.evaluation.examples import class_predictions, classification, number_predictions, regression, sampled_classes
 from tests.metrics.peers import of_classes, of_numbers
@@ -68,3 +69,12 @@ def test_weighted_rows_of_classes_agree_with_scikit_learn(n_classes):
             "log_loss": log_loss(truth, probabilities, sample_weight=weights),
         }
     )
+
+
+def test_many_scores_are_ordered_as_by_comparisons():
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=FEW)
+    smallest = np.finfo(np.float64).smallest_subnormal
+    signs = np.where(rng.random(FEW) < 0.5, -0.0, 0.0)
+    for scores in (drawn, drawn.round(1), 1 / (1 + np.exp(6 - drawn)), signs, signs + smallest * (drawn > 1)):
+        np.testing.assert_array_equal(descending(scores), np.argsort(-scores, kind="stable"))
