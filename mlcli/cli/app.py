@@ -143,6 +143,8 @@ def run_process() -> None:
     gc.set_threshold(100_000, 50, 50)
     # Pydantic would look through every installed package for plugins, whose code is none of mlcli's.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    # Of the memory that Polars frees, its allocator keeps what is used again soon, and not for half a second.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:10,muzzy_decay_ms:0")
     begin_watching()
     codecs.register_error("spell_out", spell_out)
     for stream in (sys.stdout, sys.stderr):

@@ -22,7 +22,7 @@ from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import Profile, class_counts, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
 from mlcli.data.sources import read_source, source_of
-from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_rows
+from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_splits
 from mlcli.data.store import StoredData, load_prepared, save_prepared
 from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import SPLITS, Dataset, Images, OutlierReport, SourceRead, Splits, Table
@@ -145,7 +145,7 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
         else:
             source.require_memory()
             _prepare(config, seed, folder, reporter, read or read_source(config))
-    data = stored or load_prepared(folder)
+    data = stored or load_prepared(folder, is_new=True)
     moved = _moved_borders(config.split, data)
     fingerprint = with_later(marks.data, data.splits.train, moved)
     return Prepared(
@@ -157,7 +157,7 @@ def _prepare(
     config: DatasetConfig, seed: int, folder: Path, reporter: Reporter, read: SourceRead, spill: Spill | None = None
 ) -> None:
     """Split, describe and store what was read."""
-    splits, outliers = split_source(config, seed, read, spill)
+    splits, outliers = split_source(config, seed, read, spill, consume=True)
     new = StoredData(splits, profile_splits(splits, read.cleaning, outliers))
     if (moved := _moved_borders(config.split, new)) and new.profile["cleaning"] is not None:
         new.profile["cleaning"]["notes"].append(moved)
@@ -250,11 +250,12 @@ def _save(folder: Path, data: StoredData) -> None:
 
 
 def split_source(
-    config: DatasetConfig, seed: int, read: SourceRead, spill: Spill | None = None
+    config: DatasetConfig, seed: int, read: SourceRead, spill: Spill | None = None, *, consume: bool = False
 ) -> tuple[Splits, OutlierReport | None]:
     """The splits, and the outliers dropped from the training rows; nothing is stored.
 
-    spill : for a table that memory does not hold
+    spill   : for a table that memory does not hold
+    consume : see `take_splits`
     """
     rows, classes = read.rows, None
     if read.task == "classification":
@@ -262,13 +263,13 @@ def split_source(
     indices = split_rows(len(rows), config.split, seed, classes, read.split_key, test_given=read.test is not None)
     if isinstance(rows, Table):
         rows = replace(rows, groups=indices.groups)
-    train, outliers = take_rows(rows, indices.train, spill), None
+    taken, outliers = take_splits(rows, (indices.train, indices.valid, indices.test), spill, consume=consume), None
+    train, valid, test = taken
     numbers = indices.train + 1 if read.numbers is None else read.numbers[indices.train]
     if isinstance(train, Table) and isinstance(config, TableConfig):
         train, outliers, kept = drop_outliers(train, config.outliers, spill)
         numbers = numbers[kept]
-    test = take_rows(rows, indices.test, spill) if read.test is None else read.test
-    splits = Splits(train, take_rows(rows, indices.valid, spill), test, read.task, numbers)
+    splits = Splits(train, valid, test if read.test is None else read.test, read.task, numbers)
     if read.task == "classification":
         _refuse_unlearned(splits)
     for name in SPLITS:

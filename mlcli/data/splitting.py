@@ -112,6 +112,25 @@ def take_rows(rows: Dataset, indices: np.ndarray, spill: Spill | None = None) ->
     return Images(pixels, labels, rows.class_names)
 
 
+def take_splits(
+    rows: Dataset, places: Sequence[np.ndarray], spill: Spill | None = None, *, consume: bool = False
+) -> list[Dataset]:
+    """The rows of several parts.
+
+    consume : columns of a table in memory leave it as their parts are taken, so that memory never holds it twice; it
+              is empty afterwards
+    """
+    if not isinstance(rows, Table) or spill is not None:
+        return [take_rows(rows, own, spill) for own in places]
+    frame, numbers = rows.frame, [pl.Series(own, dtype=pl.UInt32) for own in places]
+    taken: list[list[pl.Series]] = [[] for _ in places]
+    for name in frame.columns:
+        column = (frame.drop_in_place(name) if consume else frame[name]).rechunk()
+        for part, own in zip(taken, numbers, strict=True):
+            part.append(column.gather(own))
+    return [rows.with_rows(pl.DataFrame(part), own) for part, own in zip(taken, places, strict=True)]
+
+
 def join_rows(first: Dataset, second: Dataset) -> Dataset:
     """The rows of two splits of one dataset, those of the first before those of the second."""
     if isinstance(first, Table) and isinstance(second, Table):

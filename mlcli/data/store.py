@@ -81,10 +81,14 @@ def save_prepared(folder: Path, data: StoredData) -> None:
         write_json(temporary / "meta.json", _Meta(task=task, data=described, kinds=KINDS).model_dump())
 
 
-def load_prepared(folder: Path) -> StoredData:
-    """Verify and load, tables lazily and pixels memory-mapped; raises ArtefactError for a damaged dataset."""
+def load_prepared(folder: Path, *, is_new: bool = False) -> StoredData:
+    """Verify and load, tables lazily and pixels memory-mapped; raises ArtefactError for a damaged dataset.
+
+    is_new : this process has just written it, and need not read all of it to verify it
+    """
     try:
-        verify_folder(folder, KIND)
+        if not is_new:
+            verify_folder(folder, KIND)
         meta = _Meta.model_validate(read_json(folder / "meta.json"))
         _refuse_outdated(meta)
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)

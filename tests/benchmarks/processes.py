@@ -87,11 +87,11 @@ def busy_loops(count: int) -> Iterator[None]:
             loop.wait()
 
 
-def mlcli(*arguments: object, code: int = 0) -> Finished:
+def mlcli(*arguments: object, code: int = 0, variables: Mapping[str, str] | None = None) -> Finished:
     """Run a command of mlcli as a user does."""
-    return run([sys.executable, "-m", "mlcli", *arguments], code)
+    return run([sys.executable, "-m", "mlcli", *arguments], code, variables)
 
 
-def own(module: str, *arguments: object) -> Finished:
+def own(module: str, *arguments: object, variables: Mapping[str, str] | None = None) -> Finished:
     """Run a module of the suite where mlcli is installed."""
-    return run([sys.executable, "-m", f"tests.benchmarks.{module}", *arguments])
+    return run([sys.executable, "-m", f"tests.benchmarks.{module}", *arguments], variables=variables)

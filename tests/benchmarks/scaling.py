@@ -72,7 +72,7 @@ def sizes(largest: int) -> list[int]:
 def train(rows: int, epochs: int) -> Training:
     """Train once on a new table and once more on what that prepared."""
     shutil.rmtree(PREPARED, ignore_errors=True)
-    own("scaling_data", rows)
+    own("scaling_data", "scaling", rows, INPUTS)
     command = ("train", CONFIGS / "scaling.yaml", "--json", "-S", f"training.epochs={epochs}")
     first, later = mlcli(*command), mlcli(*command)
     (DATA / "scaling.npz").unlink()

@@ -1,7 +1,8 @@
-"""Draws docs/scaling.svg: cost against rows and epochs, readable on light and dark pages."""
+"""Draws docs/scaling.svg and docs/scaling-out.svg: cost against rows, epochs, processes, for light and dark pages."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tests.benchmarks.scaling import MEMORY_GOAL, Training
+from tests.benchmarks.scaling_out import ALONE, IN_MEMORY, ON_DISK, ROWS, SHARED, THREADS, Found, middle
 
 # Greys and hues of middling lightness stand out from white and from near black alike.
 INK, GRID, COST, MEMORY = "#7d8590", "#7d859040", "#2f81f7", "#db6d28"
@@ -74,6 +76,39 @@ def draw_memory(axes: Axes, trainings: Sequence[Training]) -> None:
     axes.set_xticks(powers(rows), [short(tick) for tick in powers(rows)])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.legend(frameon=False, labelcolor="linecolor", fontsize=9, handlelength=1.2)
+
+
+def draw_out(found: Found, path: Path) -> None:
+    """Three panels: epochs by processes; epochs and peaks by rows, from memory and from a file."""
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(10, 3.2), layout="constrained", facecolor="none")
+        of_processes, of_rows, of_memory = figure.subplots(1, 3)
+        draw_processes(of_processes, found)
+        panel(of_rows, "Seconds of an epoch", "rows", ROWS)
+        panel(of_memory, "Peak of the process, MB", "rows", ROWS)
+        for place, color in ((IN_MEMORY, MEMORY), (ON_DISK, COST)):
+            epochs = [middle(found.rows[n_rows, place]) for n_rows in ROWS]
+            label = f"rows: {place}"
+            of_rows.plot(ROWS, [epoch.seconds for epoch in epochs], "-o", color=color, label=label)
+            of_memory.plot(ROWS, [epoch.peak / 1e6 for epoch in epochs], "-o", color=color, label=label)
+        for axes in (of_rows, of_memory):
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.legend(frameon=False, labelcolor="linecolor", fontsize=9, handlelength=1.2)
+        of_memory.set(yscale="linear", ylim=(0, None))
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+
+
+def draw_processes(axes: Axes, found: Found) -> None:
+    """Shards by number of processes, beside one process without shards."""
+    seconds = {way: statistics.median(values) for way, values in found.wide.items()}
+    counts = [way.processes for way in SHARED]
+    axes.plot(counts, [seconds[way] for way in SHARED], "-o", color=COST, label=f"{SHARED[0].shards} shards")
+    for way, style in ((ALONE, "--"), (THREADS, ":")):
+        axes.axhline(seconds[way], linestyle=style, color=INK, label=way.name)
+    axes.set(title="Seconds of an epoch, wide network", xlabel="processes", ylim=(0, None))
+    axes.xaxis.set_major_locator(FixedLocator(counts))
+    axes.legend(frameon=False, labelcolor="linecolor", fontsize=9, handlelength=1.6)
+    axes.tick_params(length=0)
 
 
 def panel(axes: Axes, title: str, label: str, values: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ from mlcli.data.quality.sample import (
     encode,
 )
 from mlcli.data.tables.frames import frames_with, portions
-from mlcli.data.tables.types import Dataset, Kind, SplitName, Splits, Table
+from mlcli.data.tables.types import SPLITS, Dataset, Kind, SplitName, Splits, Table
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import check_version, from_json, read_json
 from mlcli.io.text import some_of
@@ -57,6 +57,8 @@ SAME_FILE = (
     "rows of one group in one split"
 )
 OTHER_FILE = "remove them from one of the two"
+# Columns of the most distinct values, in which hardly any rows are equal that differ in others.
+_TELLING = 3
 MEASURED: tuple[SplitName, ...] = ("valid", "test")
 # Rows of each split that the test for shift looks at.
 MOST_ROWS = 2_000
@@ -204,16 +206,27 @@ def find_repeated_rows(
     names = [name for name in sample.features if name not in ids]
     if not names or not isinstance(splits.train, Table):
         return
-    known = _hashes(splits.train, names).unique().implode()
     n, counts = len(sample), [np.unique(sample.features[name], return_counts=True)[1] for name in names]
+    telling = [names[at] for at in sorted(range(len(names)), key=lambda at: -len(counts[at]))[:_TELLING]]
+    repeated = _count_repeated(splits, telling)
+    if any(repeated.values()) and len(names) > _TELLING:
+        repeated = _count_repeated(splits, names)
     # Of two rows with independent columns being equal: Simpson's index, without replacement.
     equal = float(np.prod([(count * (count - 1.0)).sum() / (n * (n - 1.0)) for count in counts])) if n > 1 else 0.0
     chance = 1 - (1 - equal) ** len(splits.train)
-    for split in MEASURED:
-        rows = splits[split]
-        if isinstance(rows, Table) and (count := int(_hashes(rows, names).is_in(known).sum())):
+    for split, count in repeated.items():
+        if count:
             remedy = OTHER_FILE if separate_test and split == "test" else SAME_FILE
-            yield _repeats(split, count, len(rows), "duplicate the features of a training row", remedy, chance)
+            what = "duplicate the features of a training row"
+            yield _repeats(split, count, len(splits[split]), what, remedy, chance)
+
+
+def _count_repeated(splits: Splits, names: Sequence[str]) -> dict[SplitName, int]:
+    """Rows of the other splits that are equal to a training row in these columns."""
+    tables = {name: rows for name in SPLITS if isinstance(rows := splits[name], Table)}
+    hashes = {name: _hashes(rows, names) for name, rows in tables.items()}
+    known = hashes["train"].unique().implode()
+    return {name: int(hashes[name].is_in(known).sum()) for name in MEASURED if name in hashes}
 
 
 def find_repeated_images(splits: Splits, profile: Profile) -> Iterator[DataFinding]:

@@ -20,7 +20,7 @@ from mlcli.config.sections.rows import SourceConfig
 from mlcli.data.readers.csv_dialect import Dialect, split_sep
 from mlcli.data.readers.csv_footer import TAIL, check_bottom, refuse_below_table
 from mlcli.data.readers.csv_header import check_top, refuse_repeated_header
-from mlcli.data.readers.csv_layout import CsvLayout, padding, refuse_lone_returns
+from mlcli.data.readers.csv_layout import BLOCK, CsvLayout, padding, refuse_lone_returns
 from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
 from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import cells_config
@@ -33,6 +33,7 @@ _DELIMITERS = ",;\t|"
 _JSON = re.compile(rb"\s*(\{\s*\"[^\"]*\"\s*:|\[\s*[\[{])")
 # Bytes of text that are parsed at a time, of a table that memory does not hold; and where its end is looked at.
 PORTION, _SMALL = 8 << 20, 1 << 14
+_CODE = re.compile(rb"\+|0\d")
 _NAMELESS = "\0"  # starts the names of columns without one; no cell has it
 
 
@@ -256,6 +257,8 @@ class Cells:
     def _with_codes(self) -> set[str]:
         """Columns of text without quotes in which a cell begins with +, or with 0 and a digit."""
         data, width, place = self.layout.text.data[: self.layout.end], len(self.names), 0
+        if not self._has_codes(data):
+            return set()
         found = np.zeros(width, dtype=bool)
         inside = (at + 1 for at, _ in self.layout.boundaries(self.layout.start))
         for starts in itertools.chain([np.array([self.layout.start])], inside):
@@ -266,6 +269,21 @@ class Cells:
             found[(place + np.flatnonzero(codes)) % width] = True
             place += len(starts)
         return {name for name, has_code in zip(self.names, found.tolist(), strict=True) if has_code}
+
+    def _has_codes(self, data: np.ndarray) -> bool:
+        """Whether any cell begins so: all bytes are compared at once, which is faster than cell by cell."""
+        start = self.layout.start
+        if _CODE.match(bytes(data[start : start + 2])):
+            return True
+        for at in range(start, len(data), BLOCK):
+            block = data[at : at + BLOCK + 2]
+            before, first, second = block[:-2], block[1:-1], block[2:]
+            code = (first == ord("0")) & (second - ord("0") < 10)
+            code |= first == ord("+")
+            code &= (before == self.layout.delimiter) | (before == ord("\n"))
+            if code.any():
+                return True
+        return False
 
     def text_of(self, name: str) -> pl.Series:
         """The cells of a column as they are written."""

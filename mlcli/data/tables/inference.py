@@ -18,6 +18,7 @@ Decimal = Literal[".", ","]
 ENOUGH, NEARLY = 10, 0.9
 _MAX_CLASSES = 20
 _ROWS_PER_CLASS = 10
+_FIRST = 100
 _PAIRS = (("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"))
 # 0 and 1 are numbers, but in a column that is declared boolean they are false and true.
 BOOLEANS = {word: word in pair[1:] for pair in (*_PAIRS, ("0", "1"), ("0.0", "1.0")) for word in pair}
@@ -114,9 +115,11 @@ def infer_task(rows: Rows, targets: Sequence[str], asked: Literal["auto", "regre
         return asked
     if texts or len(targets) > 1:
         return "classification" if texts else "regression"
-    distinct, n_rows = rows.frame[targets[0]].unique(), len(rows)
-    few = len(distinct) <= min(_MAX_CLASSES, n_rows / _ROWS_PER_CLASS)
-    return "classification" if few and (distinct == distinct.round()).all() else "regression"
+    target, most = rows.frame[targets[0]], min(_MAX_CLASSES, len(rows) / _ROWS_PER_CLASS)
+    if target.head(_FIRST).n_unique() > most:  # as of most numbers
+        return "regression"
+    distinct = target.unique()
+    return "classification" if len(distinct) <= most and (distinct == distinct.round()).all() else "regression"
 
 
 def is_free_text(cells: pl.Series) -> bool:

@@ -55,14 +55,18 @@ class Task:
         return -(-len(self.x) // self.recipe.batch_size)
 
 
-def tell_fit(marks: Sequence[float], steps: int) -> None:
-    """Print seconds of the fit, of a later epoch and of one step of it.
+def tell_fit(marks: Sequence[float], steps: int, **more: float) -> None:
+    """Print seconds of the fit, of a later epoch and of one step of it, and what else is given.
 
     marks : the clock at the start of the fit and after every epoch; the first epoch warms up
     """
-    epochs = [end - start for start, end in pairwise(marks)]
-    epoch = statistics.median(epochs[1:])
-    tell(fit=marks[-1] - marks[0], epoch=epoch, step=epoch / steps)
+    epoch = later_epoch(marks)
+    tell(fit=marks[-1] - marks[0], epoch=epoch, step=epoch / steps, **more)
+
+
+def later_epoch(marks: Sequence[float]) -> float:
+    """The median of all epochs but the first."""
+    return statistics.median([end - start for start, end in pairwise(marks)][1:])
 
 
 def tell(**values: float) -> None:
