@@ -9,7 +9,7 @@ import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import JsonOption, QuietOption, output_option
-from mlcli.cli.session import Session, import_torch_beside
+from mlcli.cli.session import Session
 
 
 def export(
@@ -30,7 +30,6 @@ def export(
         from mlcli.runs.folder import find_bundle, is_run, open_run
 
         folder = find_bundle(run)
-        import_torch_beside()
         from mlcli.runs.bundle_manifest import read_bundle_manifest
         from mlcli.terminal.results import show_exported
         from mlcli.use_cases.export import export as run_export

@@ -8,7 +8,7 @@ import typer
 
 from mlcli.cli import completion
 from mlcli.cli.options import JsonOption, QuietOption
-from mlcli.cli.session import Session, import_torch_beside, log_bug
+from mlcli.cli.session import Session, log_bug
 
 
 def serve(
@@ -38,7 +38,6 @@ def serve(
 ) -> None:
     """Answer requests over HTTP, and show a page to try the model, until Ctrl-C."""
     with Session(as_json, quiet) as session:
-        import_torch_beside()
         from mlcli.serve.limits import Limits
         from mlcli.terminal.results import show_serving
         from mlcli.use_cases.serve import ServeRequest

@@ -32,6 +32,9 @@ DIGITS = 9
 # Between the classes of a set in CSV, which has no lists.
 SEPARATOR = "|"
 _PART = 1 << 20
+# 10ⁿ by which a number n digits of which are kept behind the point is multiplied; infinite beyond float64.
+_LEAST, _MOST = -300, 331
+_POWERS = np.array([float(f"1e{n}") for n in range(_LEAST, _MOST + 1)])
 
 
 def prediction_frame(task: FittedTask, predictions: Predictions) -> pl.DataFrame:
@@ -44,10 +47,9 @@ def prediction_frame(task: FittedTask, predictions: Predictions) -> pl.DataFrame
         names = pl.Series("prediction", list(task.classes), dtype=pl.String)
         columns = [names[predictions.values]]
         if predictions.probabilities is not None:
-            shares = zip(task.classes, predictions.probabilities.T, strict=True)
+            shares = zip(task.classes, round_digits(predictions.probabilities).T, strict=True)
             columns += [pl.Series(f"probability_{name}", own) for name, own in shares]
-        # All in one expression: each is planned, which takes longer than to round a row's.
-        return pl.DataFrame(columns).with_columns(cs.float().round_sig_figs(DIGITS))
+        return pl.DataFrame(columns)
     return _number_frame(task, {"": predictions.values})
 
 
@@ -90,11 +92,24 @@ def _shorten(task: Regression, values: np.ndarray, std: float) -> np.ndarray:
     if task.transforms:
         return values
     if task.output == "exp":
-        return pl.Series(values).round_sig_figs(DIGITS).to_numpy()
+        return round_digits(values)
     decimals = min(8 - math.floor(math.log10(std)), 300)
     with np.errstate(over="ignore", invalid="ignore"):
         exact = np.abs(values) * 10.0**decimals < 2.0**52
         return np.where(exact, values.round(decimals), values)
+
+
+def round_digits(values: np.ndarray) -> np.ndarray:
+    """Numbers, float64, with DIGITS significant digits, halves away from zero.
+
+    Not by Polars, whose expressions are evaluated by other threads: a row that is predicted alone would wait for one.
+    """
+    with np.errstate(all="ignore"):
+        places = DIGITS - 1 - np.floor(np.log10(np.abs(values)))
+        powers = _POWERS[np.fmin(np.fmax(places, _LEAST), _MOST).astype(np.intp) - _LEAST]
+        scaled = values * powers
+        rounded = np.trunc(scaled + np.copysign(0.5, scaled)) / powers
+    return np.where(np.isfinite(rounded), rounded, values)
 
 
 def choose_format(path: Path | None, asked: str | None) -> Format:

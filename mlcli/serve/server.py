@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlcli.io.platform import RELOAD_SIGNALS
 from mlcli.io.signals import Interruption
+from mlcli.io.threads import thread_count, use_threads
 from mlcli.reporter import Reporter
 from mlcli.serve.app import Api
 from mlcli.serve.errors import TIMED_OUT, UNAVAILABLE, RequestError, error_document
@@ -150,12 +152,7 @@ def run_server(
     log_bug : writes a traceback where the user finds it; returns what to tell
     """
     metrics = ServerMetrics()
-    switch = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH)
-    with (
-        ThreadPoolExecutor(1, "small", _compute_alone) as small,
-        ThreadPoolExecutor(1, "large", _compute_alone) as large,
-    ):
+    with _answering_promptly(), ThreadPoolExecutor(1, "small") as small, ThreadPoolExecutor(1, "large") as large:
         api = Api(models, limits, metrics, small, large, reporter)
         seen: set[str] = set()
 
@@ -174,20 +171,23 @@ def run_server(
             await server.serve([listening])
             watching.cancel()
 
-        try:
-            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-                runner.run(serve())
-        finally:
-            sys.setswitchinterval(switch)
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(serve())
 
 
-def _compute_alone() -> None:
-    """Have this thread compute on one core, where it uses torch.
-
-    Predictions set the number of threads for their time and put it back: two at once would disturb each other.
-    """
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)
+@contextmanager
+def _answering_promptly() -> Iterator[None]:
+    """Threads take turns often, their number is looked up once, and garbage is sought in what requests leave alone."""
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    use_threads(thread_count())
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(switch)
 
 
 async def _watch(api: Api, metrics: ServerMetrics, reporter: Reporter) -> None:

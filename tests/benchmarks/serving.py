@@ -3,17 +3,19 @@
 python -m tests.benchmarks.serving RUN [--clients 8] [--seconds 10] [--rate 1500] [--soak]
 
 The clients are one process beside the server, over connections that stay open; each asks again as soon as it is
-answered, or, with --rate, all together so many times a second at even intervals, and a request that is sent late
-counts from when it was due. --soak goes on for two minutes and prints the server's memory.
+answered. With --rate, so many requests a second are sent at even intervals, whatever the server does, each over the
+first connection that is free; one that is sent late counts from when it was due. --soak goes on for 12 times as long.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +24,14 @@ from mlcli.runs.bundle_manifest import read_bundle_manifest
 from mlcli.runs.folder import find_bundle
 
 PAUSE = 1.0
+SERVE = [sys.executable, "-m", "mlcli", "serve"]
 
 
 class Client(asyncio.Protocol):
-    """A connection that sends one request at a time."""
+    """A connection that sends one request at a time; `on_answer` takes it and whether it was answered."""
 
-    def __init__(self):
-        self.transport, self.future, self.received = None, None, b""
+    def __init__(self, on_answer):
+        self.transport, self.due, self.received, self.on_answer = None, 0.0, b"", on_answer
 
     def connection_made(self, transport):
         self.transport = transport
@@ -38,12 +41,11 @@ class Client(asyncio.Protocol):
         head, end, body = self.received.partition(b"\r\n\r\n")
         if end and len(body) >= int(head.split(b"content-length: ")[1].split(b"\r\n")[0]):
             self.received = b""
-            self.future.set_result(head.startswith(b"HTTP/1.1 200"))
+            self.on_answer(self, head.startswith(b"HTTP/1.1 200"))
 
-    def ask(self, request):
-        self.future = asyncio.get_running_loop().create_future()
+    def ask(self, request, due):
+        self.due = due
         self.transport.write(request)
-        return self.future
 
 
 def make_requests(run, n=256):
@@ -67,28 +69,52 @@ def make_requests(run, n=256):
     return requests
 
 
-async def load(port, requests, clients, seconds, rate):
-    """Milliseconds of each answer, float (n,), and how many failed."""
-    loop, taken, failed = asyncio.get_running_loop(), [], 0
-    connections = [(await loop.create_connection(Client, "127.0.0.1", port))[1] for _ in range(clients)]
-    begun = loop.time()
+class Load:
+    """Requests over several connections, and what became of them.
 
-    async def drive(place, client):
-        nonlocal failed
-        i = place
-        while loop.time() - begun < seconds:
-            due = begun + i / rate if rate else loop.time()
-            if (wait := due - loop.time()) > 0:
-                await asyncio.sleep(wait)
-            failed += not await client.ask(requests[i % len(requests)])
-            taken.append((loop.time() - due) * 1e3)
-            i += clients
+    rate : requests a second, at even intervals, whatever the server does; 0 asks on each connection again once it is
+           answered
+    taken, late : milliseconds from when each request was due until its answer, and until it was sent
+    """
 
-    await asyncio.gather(*(drive(place, client) for place, client in enumerate(connections)))
-    for client in connections:
-        client.transport.close()
-    await asyncio.sleep(0)
-    return np.array(taken), failed, loop.time() - begun
+    def __init__(self, requests, rate):
+        self.requests, self.rate, self.loop = requests, rate, asyncio.get_running_loop()
+        self.taken, self.late, self.failed, self.sent = [], [], 0, 0
+        self.idle, self.is_over = deque(), False
+
+    async def run(self, port, clients, seconds):
+        """Seconds that it took."""
+        made = [self.loop.create_connection(lambda: Client(self.on_answer), "127.0.0.1", port) for _ in range(clients)]
+        connections = [connection for _, connection in await asyncio.gather(*made)]
+        self.begun = self.loop.time()
+        self.idle.extend(connections)
+        self.send()
+        await asyncio.sleep(seconds)
+        self.is_over, took = True, self.loop.time() - self.begun
+        for connection in connections:
+            connection.transport.close()
+        await asyncio.sleep(0)
+        return took
+
+    def send(self):
+        """Send what is due, as far as a connection is free, and come back when the next request is due."""
+        while self.idle and not self.is_over:
+            now = self.loop.time()
+            due = self.begun + self.sent / self.rate if self.rate else now
+            if due > now:
+                self.loop.call_at(due, self.send)
+                return
+            self.late.append((now - due) * 1e3)
+            self.idle.popleft().ask(self.requests[self.sent % len(self.requests)], due)
+            self.sent += 1
+
+    def on_answer(self, client, is_right):
+        """Count an answer, and use its connection again."""
+        self.taken.append((self.loop.time() - client.due) * 1e3)
+        self.failed += not is_right
+        self.idle.append(client)
+        if len(self.idle) == 1:  # else a call is waiting for the next request to be due
+            self.send()
 
 
 def memory(pid):
@@ -103,10 +129,26 @@ def cpu_seconds(pid):
 
 
 def run_load(port, requests, clients, seconds, rate):
+    """What became of a load, and the seconds that it took."""
     import uvloop
 
+    async def run():
+        load = Load(requests, rate)
+        return load, await load.run(port, clients, seconds)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(load(port, requests, clients, seconds, rate))
+        return runner.run(run())
+
+
+def describe(load, seconds, cpu, own, pid):
+    """One line. cpu, own : seconds of processor time of the server, and of this process."""
+    each = ", ".join(f"p{q} {np.percentile(load.taken, q):.1f}" for q in (50, 90, 99, 99.9, 100))
+    late = f"sent up to {np.percentile(load.late, 99):.1f} ms late (p99); " if load.rate else ""
+    used = ", ".join(f"{1e3 * one / len(load.taken):.2f}" for one in (cpu, own))
+    return (
+        f"{len(load.taken) / seconds:,.0f} answers a second, {each} ms, {load.failed} failed; {late}CPU-ms each: "
+        f"{used} for the load; {memory(pid) / 2**20:.1f} MiB; load {os.getloadavg()[0]:.1f}"
+    )
 
 
 def main():
@@ -118,8 +160,8 @@ def main():
     parser.add_argument("--soak", action="store_true")
     options = parser.parse_args()
     requests = make_requests(options.run)
-    command = [sys.executable, "-m", "mlcli", "serve", options.run, "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+    gc.freeze()  # what is imported is not looked through while requests are sent
+    with subprocess.Popen([*SERVE, options.run, "--port", "0", "--json"], stdout=subprocess.PIPE) as server:
         try:
             announced = b""
             while b"\n}" not in announced:
@@ -127,13 +169,10 @@ def main():
             port = int(json.loads(announced)["url"].rstrip("/").rpartition(":")[2])
             run_load(port, requests, options.clients, PAUSE, options.rate)
             for _ in range(12 if options.soak else 1):
-                before = cpu_seconds(server.pid)
-                took, failed, seconds = run_load(port, requests, options.clients, options.seconds, options.rate)
-                shares = ", ".join(f"p{q} {np.percentile(took, q):.1f} ms" for q in (50, 90, 99, 99.9))
-                cpu = (cpu_seconds(server.pid) - before) / len(took) * 1e3
-                print(f"{len(took) / seconds:,.0f} answers a second, {shares}, {failed} failed", end="; ")
-                used = memory(server.pid) / 2**20
-                print(f"{cpu:.2f} CPU-ms each; {used:.1f} MiB; load {os.getloadavg()[0]:.1f}", flush=True)
+                before, own = cpu_seconds(server.pid), time.process_time()
+                load, seconds = run_load(port, requests, options.clients, options.seconds, options.rate)
+                cpu, own = cpu_seconds(server.pid) - before, time.process_time() - own
+                print(describe(load, seconds, cpu, own, server.pid), flush=True)
         finally:
             server.terminate()
     print(f"left with {server.returncode}; {time.strftime('%H:%M')}")

@@ -168,8 +168,8 @@ def test_memory_is_flat_for_two_minutes(line, campaign, tmp_path):
             requests, sizes = make_requests(str(BUNDLES / "line")), []
             until = time.monotonic() + 120
             while time.monotonic() < until:
-                _, failed, _ = run_load(port, requests, 16, 10, 0)
-                assert failed == 0
+                load, _ = run_load(port, requests, 16, 10, 0)
+                assert load.failed == 0
                 sizes.append(memory(server.pid))
             campaign.record(f"{sizes[1] / 2**20:.1f} to {sizes[-1] / 2**20:.1f} MiB")
             assert sizes[-1] < sizes[1] * 1.02

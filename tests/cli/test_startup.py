@@ -158,3 +158,23 @@ def test_predictions_of_a_network_import_little(tmp_path, script):
     code, modules, _ = run(*arguments, script=script)
     assert code == 0
     assert not modules & FORBIDDEN_IN_PREDICT
+
+
+SERVE = """
+import sys
+from mlcli.serve import server
+from mlcli.serve.answers import Options, answer
+from mlcli.serve.models import load_model
+from mlcli.serve.rows import parse_body
+model = load_model("remarks", sys.argv[1])
+body = parse_body(model, "text/csv", open(sys.argv[2], "rb").read(), 1000)
+assert answer(model, body, Options(), 1000, None).rows
+print(0, *sys.modules)
+"""
+
+
+def test_a_server_answers_without_what_trains(tmp_path):
+    """Above all without torch, whose import in a thread would stop requests for a tenth of a second."""
+    code, modules, _ = run(str(GOLDEN / "bundles/remarks"), str(GOLDEN / "data/remarks.csv"), script=SERVE)
+    assert code == 0
+    assert not modules & (HEAVY - {"polars", "numpy"})
