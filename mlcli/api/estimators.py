@@ -45,7 +45,7 @@ KEYS = {
     "valid": "dataset.split.valid",
 }
 # Keys that have no meaning without a file.
-OF_FILES = {f"dataset.{key}" for key in ("name", "path", "test_path", "target", "task", "origin")}
+OF_FILES = {f"dataset.{key}" for key in ("name", "path", "test_path", "target", "task", "weight", "origin")}
 # What `dataset.path` of a model says whose rows came from no file.
 IN_MEMORY = "(in memory)"
 
@@ -114,8 +114,8 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         return tags
 
-    def _config(self, targets: Sequence[str]) -> Config:
-        """The configuration of the parameters, checked as that of a file."""
+    def _config(self, targets: Sequence[str], weight: str | None) -> Config:
+        """The configuration of the parameters, checked as that of a file. weight : name of the rows' weights."""
         seed, name = self.random_state, type(self).__name__
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31 - 1)
@@ -125,6 +125,7 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
             "target": tuple(targets),
             "task": self._task,
             "types": {targets[0]: "category"} if self._task == "classification" else {},
+            "weight": weight,
             "split": {"test": 0, "valid": 0},
         }
         given = {key: getattr(self, own) for own, key in KEYS.items() if getattr(self, own) is not None}
@@ -134,10 +135,16 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
         values = {key: _plain(value) for key, value in settings.items()}
         return override_config(make_config({"dataset": dataset}, name, name), values, source=name)
 
-    def _fit(self, frame: pl.DataFrame, answers: Sequence[pl.Series], *, warns: bool) -> Model:
+    def _fit(
+        self, frame: pl.DataFrame, answers: Sequence[pl.Series], weights: NDArray[np.float64] | None, *, warns: bool
+    ) -> Model:
         """Train; `model_`, `n_iter_` and `loss_curve_` are what comes of it."""
-        raw = read_memory(frame.hstack(list(answers)))
-        config, history = self._config([column.name for column in answers]), _History()
+        table, weight = frame.hstack(list(answers)), None
+        if weights is not None:
+            weight = _free_name("weight", table)
+            table = table.with_columns(pl.Series(weight, weights))
+        raw = read_memory(table)
+        config, history = self._config([column.name for column in answers], weight), _History()
         if not isinstance(config.dataset, TableConfig):
             raise TypeError(config.dataset)
         read = clean_tables(raw, None, config.dataset.target_names, config.dataset)
@@ -161,9 +168,27 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
         checked = validate_data(self, x, reset=reset, ensure_all_finite="allow-nan", ensure_min_samples=least)
         return read_memory(checked).frame
 
-    def _check_length(self, frame: pl.DataFrame, y: NDArray[Any]) -> None:
+    def _counted_rows(
+        self,
+        frame: pl.DataFrame,
+        y: NDArray[Any],
+        sample_weight: Any,  # noqa: ANN401
+    ) -> tuple[pl.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
+        """The rows, their answers and their weights, without the rows whose weight is 0; None where all count alike."""
         if frame.height != len(y):
             raise ValueError(f"X has {frame.height:,} rows but y has {len(y):,}; they must agree")
+        if sample_weight is None:
+            return frame, y, None
+        name = "sample_weight"
+        weights = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name=name, estimator=self)
+        if weights.shape != (len(y),):
+            raise DataError(f"{name} is of shape {weights.shape}; expected ({len(y)},): give one number for each row")
+        if (weights < 0).any():
+            row = int((weights < 0).argmax())
+            raise DataError(f"{name}: row {row + 1} has {weights[row]:g}; expected 0 or more: 0 leaves a row out")
+        if not (counts := weights > 0).any():
+            raise DataError(f"{name}: all {len(weights):,} weights are zero; expected one above 0: leave them out")
+        return frame.filter(pl.Series(counts)), y[counts], weights[counts]
 
 
 class MlpClassifier(ClassifierMixin, _Mlp):  # type: ignore[misc]
@@ -182,6 +207,9 @@ class MlpClassifier(ClassifierMixin, _Mlp):  # type: ignore[misc]
     random_state : an integer is the seed of `mlcli train`
     settings     : any other key of the configuration, as `mlcli explain` lists them: {"features.scale": "quantile"}
 
+    sample_weight, of `fit`, says how much each row counts in the cost and in every score, (n,), 0 or more, of any scale
+    (`dataset.weight`). Rows of weight 0 are left out; features are fitted to the others as if all counted alike.
+
     After `fit`: classes_, n_features_in_, feature_names_in_ (of data frames), n_iter_ (epochs), loss_curve_ (of the
     training rows, an epoch each), and model_, an `mlcli.Model`, which can be saved.
 
@@ -190,19 +218,19 @@ class MlpClassifier(ClassifierMixin, _Mlp):  # type: ignore[misc]
 
     _task = "classification"
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: ANN401, N803
-        """Train on rows X (n, d) and their classes y (n,), of any type."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401, N803
+        """Train on rows X (n, d) and their classes y (n,), of any type; `sample_weight` as `MlpClassifier` has it."""
         _require_y(self, y)
         with _as_value_errors():
             frame = self._to_frame(X, reset=True)
             labels = column_or_1d(y, warn=True)
             check_classification_targets(labels)
-            self._check_length(frame, labels)
+            frame, labels, weights = self._counted_rows(frame, labels, sample_weight)
             self.classes_, codes = np.unique(labels, return_inverse=True)
             if len(self.classes_) < 2:
                 raise DataError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least two")
             answers = [pl.Series(_free_name("y", frame), codes.astype(str).tolist(), dtype=pl.String)]
-            model = self._fit(frame, answers, warns=is_frame(X))
+            model = self._fit(frame, answers, weights, warns=is_frame(X))
         model.rename_classes([str(label) for label in self.classes_])
         return self
 
@@ -234,20 +262,20 @@ class MlpRegressor(RegressorMixin, _Mlp):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: ANN401, N803
-        """Train on rows X (n, d) and their numbers y, (n,) or (n, t)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401, N803
+        """Train on rows X (n, d) and their numbers y, (n,) or (n, t); `sample_weight` as `MlpClassifier` has it."""
         _require_y(self, y)
         with _as_value_errors():
             frame = self._to_frame(X, reset=True)
             numbers = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self)
-            self._check_length(frame, numbers)
+            frame, numbers, weights = self._counted_rows(frame, numbers, sample_weight)
             columns = numbers.reshape(len(numbers), -1)
             names = ["y"] if columns.shape[1] == 1 else [f"y{i}" for i in range(1, columns.shape[1] + 1)]
             answers = [
                 pl.Series(_free_name(name, frame), np.ascontiguousarray(own))
                 for name, own in zip(names, columns.T, strict=True)
             ]
-            self._fit(frame, answers, warns=is_frame(X))
+            self._fit(frame, answers, weights, warns=is_frame(X))
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: ANN401, N803

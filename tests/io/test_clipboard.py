@@ -1,5 +1,8 @@
-"""The clipboard, by way of a Tk that stands in for the window system's."""
+"""The clipboard: that of an X server, where there is one, and by way of a Tk that stands in for the window system's."""
 
+import os
+import shutil
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -7,6 +10,31 @@ import pytest
 
 from mlcli.errors import UsageError
 from mlcli.io.clipboard import read_clipboard
+
+
+@pytest.fixture
+def x_server(monkeypatch):
+    """An X server of this test alone."""
+    for program in ("Xvfb", "xclip"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs an X server: {program} is not installed")
+    pytest.importorskip("tkinter", reason="this Python is without tkinter")
+    number, told = os.pipe()
+    command = ["Xvfb", "-displayfd", str(told), "-screen", "0", "64x64x8"]
+    with subprocess.Popen(command, pass_fds=[told], stderr=subprocess.DEVNULL) as server:
+        os.close(told)
+        with os.fdopen(number) as display:
+            monkeypatch.setenv("DISPLAY", f":{display.readline().strip()}")
+        yield
+        server.terminate()
+
+
+def test_cells_that_another_program_copied(x_server):
+    with pytest.raises(UsageError, match="there is no text in the clipboard"):
+        read_clipboard()
+    cells = "Größe\tПол\ty\n1,5\tж\ta\n"
+    subprocess.run(["xclip", "-selection", "clipboard"], input=cells.encode(), check=True)
+    assert read_clipboard() == cells
 
 
 class TclError(Exception):
