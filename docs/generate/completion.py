@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import get_args
 
-from mlcli.config.sections.base import ValueType, field_type
+from mlcli.config.sections.base import ValueType
 from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.sections.dataset import PlaygroundSet
 
@@ -17,7 +17,7 @@ def completion_table() -> str:
     keys: dict[str, dict[str, None]] = {}
     for key in all_keys():
         if ANY not in key.path:
-            keys.setdefault(".".join(key.path), {}).update(dict.fromkeys(_words(field_type(key.field))))
+            keys.setdefault(".".join(key.path), {}).update(dict.fromkeys(_words(key.field.type)))
     lines = ",\n".join(f'  "{key}": {json.dumps(list(words), ensure_ascii=False)}' for key, words in keys.items())
     return f'{{"playgrounds": {json.dumps(get_args(PlaygroundSet))},\n "keys": {{\n{lines}\n}}}}\n'
 

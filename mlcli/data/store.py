@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field, ValidationError
 
-from mlcli.config.sections.base import Section
 from mlcli.data.profile import Profile
 from mlcli.data.tables.rows import DTYPES
 from mlcli.data.tables.spill import save_array, write_parquet
@@ -27,6 +25,7 @@ from mlcli.data.tables.types import (
 from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder, verify_folder, write_json
 from mlcli.io.json import from_json, read_json
+from mlcli.io.typed import read_as
 
 KIND = "prepared"
 NUMBERS = "train_numbers.npy"
@@ -42,25 +41,28 @@ class StoredData:
     profile: Profile
 
 
-class _TableMeta(Section):
-    name: Literal["table"]
+@dataclass(frozen=True)
+class _TableMeta:
     features: tuple[Column, ...]
     targets: tuple[Column, ...]
+    name: Literal["table"] = "table"
 
 
-class _ImagesMeta(Section):
-    name: Literal["images"]
+@dataclass(frozen=True)
+class _ImagesMeta:
     class_names: tuple[str, ...]
+    name: Literal["images"] = "images"
 
 
-class _Meta(Section):
+@dataclass(frozen=True)
+class _Meta:
     """meta.json: what the data files do not say.
 
     kinds : the version of the kinds of columns, see KINDS
     """
 
     task: TaskKind
-    data: Annotated[_TableMeta | _ImagesMeta, Field(discriminator="name")]
+    data: _TableMeta | _ImagesMeta
     kinds: int = 1
 
 
@@ -75,10 +77,10 @@ def save_prepared(folder: Path, data: StoredData) -> None:
         train, task = data.splits.train, data.splits.task
         described: _TableMeta | _ImagesMeta
         if isinstance(train, Table):
-            described = _TableMeta(name="table", features=train.features, targets=train.targets)
+            described = _TableMeta(train.features, train.targets)
         else:
-            described = _ImagesMeta(name="images", class_names=train.class_names)
-        write_json(temporary / "meta.json", _Meta(task=task, data=described, kinds=KINDS).model_dump())
+            described = _ImagesMeta(train.class_names)
+        write_json(temporary / "meta.json", _Meta(task, described, KINDS))
 
 
 def load_prepared(folder: Path, *, is_new: bool = False) -> StoredData:
@@ -89,11 +91,11 @@ def load_prepared(folder: Path, *, is_new: bool = False) -> StoredData:
     try:
         if not is_new:
             verify_folder(folder, KIND)
-        meta = _Meta.model_validate(read_json(folder / "meta.json"))
+        meta = read_as(_Meta, read_json(folder / "meta.json"))
         _refuse_outdated(meta)
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
         numbers = _load_numbers(folder / NUMBERS, len(train), least=1)
-    except (OSError, ValueError, ValidationError, pl.exceptions.PolarsError) as error:
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{folder}: not a prepared dataset of this version ({error})") from error
     place = folder / "profile.json"
     profile = from_json(Profile, read_json(place), place)

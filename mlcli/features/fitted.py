@@ -20,7 +20,7 @@ from mlcli.features.table import TableFeatures
 from mlcli.io.json import fields_to_json, from_json
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
+    from mlcli.config.tree import JsonValue
 
 MAX_SIZE = 4096
 

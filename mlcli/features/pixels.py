@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from mlcli.config.sections.features import FeaturesConfig, Scale
+from mlcli.config.tree import JsonValue
 from mlcli.data.tables.types import Images, Schema
 from mlcli.errors import DataError, config_error
 from mlcli.features.blocks import BLOCK, whole_blocks

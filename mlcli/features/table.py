@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from mlcli.config.sections.features import MAX_BUCKETS
+from mlcli.config.tree import JsonValue
 from mlcli.data.tables.frames import Frame, height_of, portions
 from mlcli.data.tables.types import Column, Kind, Schema, Table
 from mlcli.errors import ArtefactError, MlcliError

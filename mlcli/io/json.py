@@ -7,7 +7,7 @@ import math
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeVar, cast
 
 from mlcli.errors import ArtefactError
 from mlcli.io.disk import resource_errors
+from mlcli.io.typed import MisfitError, read_as
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -87,7 +88,13 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def from_json(kind: type[T], value: object, place: object) -> T:
-    """`value` as a `kind`; raises ArtefactError, naming `place` and the first wrong field."""
+    """`value` as a `kind`; raises ArtefactError, naming `place` and the first wrong field.
+
+    Pydantic, whose import takes longer than to do without it, only tells what is wrong, and reads what is rare: texts
+    as numbers, and types that `read_as` does not know.
+    """
+    with suppress(MisfitError):
+        return read_as(kind, value)
     from pydantic import ValidationError
 
     try:

@@ -6,7 +6,7 @@ import contextlib
 import glob
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import polars as pl
 
@@ -33,7 +33,7 @@ from mlcli.io.paths import HTTPS, find_path, find_paths
 from mlcli.io.text import shown
 from mlcli.suggest.cells import CellsFound, find_cells
 
-DELIMITERS: tuple[str, ...] = get_args(CsvConfig.model_fields["delimiter"].annotation)
+DELIMITERS: tuple[str, ...] = CsvConfig.model_fields["delimiter"].type.words
 _FILES: dict[str, Any] = {"csv": CsvConfig, "parquet": ParquetConfig, "jsonl": JsonlConfig, "excel": ExcelConfig}
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -23,6 +24,8 @@ MIN_WIDTH, MAX_WIDTH = 60, 100
 # Characters of a panel beside its two columns: borders, the blanks along them, and the gap.
 FRAME = 6
 EXAMPLE_MARK = "  ·  "
+# What typer would make by pydantic, by the annotation.
+MADE_OF_TEXT: dict[str, Callable[[Any], object]] = {str(str): str, str(Path): Path, str(list[str]): list}
 # The panel of a command that names none.
 STEPS = "Steps"
 
@@ -92,16 +95,32 @@ def help_text(command: AnyCommand, ctx: Context, commands: Mapping[str, Sequence
 
 
 def _settled(parameters: list[Parameter], ctx: Context) -> list[Parameter]:
-    """Parameters for which typer need not import pydantic in help and completion.
+    """Parameters for which typer need not import pydantic.
 
-    Its own flags are false by default; and words that a shell completes are not converted.
+    Its own flags are false by default; what is not given, texts, lists of them and paths are made without it; and words
+    that a shell completes are not converted.
     """
     for parameter in parameters:
         if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.default is None:
             parameter.default = False
         if ctx.resilient_parsing:
             parameter.process_value = lambda ctx, value: value  # type: ignore[method-assign]
+        elif parameter.callback is None and not parameter.required and "process_value" not in vars(parameter):
+            _make_plainly(parameter)
     return parameters
+
+
+def _make_plainly(parameter: Parameter) -> None:
+    """Let its value be made of text by Python's own types, or be what is given where that is no text; else by typer."""
+    process = parameter.process_value
+    make = MADE_OF_TEXT.get(str(getattr(getattr(parameter, "type_descriptor", None), "annotation", None)))
+
+    def process_value(ctx: Context, value: Any) -> object:  # noqa: ANN401 (text, or texts)
+        if not isinstance(value, str | tuple):  # a default, or a flag
+            return value
+        return make(value) if make else process(ctx, value)
+
+    parameter.process_value = process_value  # type: ignore[method-assign]
 
 
 def _panel(title: str, rows: Sequence[Row], width: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from mlcli.config.reference.explain import Topic, depth, is_choice, is_under
 from mlcli.config.rules.messages import KEY_SYNONYMS
-from mlcli.config.sections.base import ValueType, field_type, type_of
+from mlcli.config.sections.base import ValueType, type_of
 from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.tree import NamePath, read_key
 from mlcli.errors import UsageError
@@ -75,7 +75,7 @@ def _by_value(text: str) -> tuple[Topic, ...]:
     """The member of that name, else the keys that take the word."""
     topics = tuple(Topic(path) for path in dict.fromkeys(key.path for key in all_keys()))
     members = tuple(Topic(topic.path, text) for topic in topics if text in topic.sections)
-    taking = [topic for topic in topics for key in topic.keys if text in values_of_key(field_type(key.field))]
+    taking = [topic for topic in topics for key in topic.keys if text in values_of_key(key.field.type)]
     return members or tuple(dict.fromkeys(taking))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import read_resolved
+from mlcli.config.loading.written import config_from_json
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import JsonValue
 from mlcli.data.notes import rare_classes
@@ -18,7 +19,6 @@ from mlcli.errors import ConfigError, Problem, ProcessesError, UsageError
 from mlcli.evaluation.fit import TrainResult, fit_network, fit_run
 from mlcli.evaluation.fit_ensemble import fit_ensemble
 from mlcli.features.far_values import find_far_values, tell_far_values
-from mlcli.io.json import from_json
 from mlcli.io.row_file import RowFile
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
@@ -138,7 +138,7 @@ def follow(processes: Processes, interruption: Interruption) -> None:
     job = processes.receive()
     if job["versions"] != package_versions():
         raise ProcessesError(f"versions differ: {package_versions()}, and {job['versions']} in process 0")
-    config = from_json(Config, job["config"], "the configuration of process 0")
+    config = config_from_json(job["config"], "the configuration of process 0")
     inputs = gather_inputs(config, SILENT)
     context = make_context(config, inputs, None, job["threads"], processes, job["on_disk"])
     state = _last_state(open_run(Path(job["run"])), context, SILENT) if job["run"] else new_state(context)

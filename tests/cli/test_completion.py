@@ -12,7 +12,6 @@ from types import NoneType
 import pytest
 
 from mlcli.cli import completion
-from mlcli.config.sections.base import field_type
 from mlcli.config.sections.config import ANY, all_keys
 from mlcli.config.tree import key_words
 from tests.cli.test_startup import FORBIDDEN_IN_HELP
@@ -24,7 +23,7 @@ def test_the_keys_and_words_are_those_of_the_sections():
     expected = {}
     for key in all_keys():
         if ANY not in key.path:
-            options = field_type(key.field).options()
+            options = key.field.type.options()
             words = expected.setdefault(".".join(key.path), set())
             words.update(str(word) for option in options for word in option.words)
             words.update("null" for option in options if option.annotation is NoneType)

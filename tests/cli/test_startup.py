@@ -132,9 +132,9 @@ def test_no_run_to_be_found_imports_nothing_heavy(workspace, command):
 
 # What a row to predict needs nothing of: most of the time that it takes is imports.
 FORBIDDEN_IN_PREDICT = {
-    *(HEAVY - {"polars", "numpy"}), "yaml", "http", "ssl", "statistics", "mlcli.config.loading.dump",
-    "mlcli.config.loading.load", "mlcli.config.rules.training", "mlcli.data.clean_tables", "mlcli.data.prepare",
-    "mlcli.data.prediction_images", "mlcli.data.readers.excel", "mlcli.data.readers.images",
+    *(HEAVY - {"polars", "numpy"}), "pydantic", "pydantic_core", "yaml", "http", "ssl", "statistics",
+    "mlcli.config.loading.dump", "mlcli.config.loading.load", "mlcli.config.rules.training", "mlcli.data.clean_tables",
+    "mlcli.data.prepare", "mlcli.data.prediction_images", "mlcli.data.readers.excel", "mlcli.data.readers.images",
     "mlcli.data.readers.parquet", "mlcli.data.sources", "mlcli.eda", "mlcli.evaluation.shapley",
     "mlcli.evaluation.threshold", "mlcli.features.fit", "mlcli.features.fit_table", "mlcli.io.network",
     "mlcli.metrics.intervals", "mlcli.metrics.measure", "mlcli.reports", "mlcli.runs.model_card", "mlcli.runs.rows",

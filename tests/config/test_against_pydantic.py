@@ -7,14 +7,15 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mlcli.config.loading.load import load_config, parse_config
 from mlcli.config.loading.yaml import read_yaml
-from mlcli.config.rules.values import construct_config, expand_shorthand, find_issues
+from mlcli.config.rules.values import expand_shorthand, find_issues
 from mlcli.config.sections.config import ANY, Config, all_keys, find_keys
 from mlcli.config.tree import Value, freeze
 from mlcli.errors import ConfigError, Problem
+from tests.config.pydantic_models import model_of
 from tests.config.valid_configs import CONFIGS
 
 NAMES = sorted({key.path[-1] for key in all_keys()} - {ANY})
@@ -48,10 +49,10 @@ def mutated(value: Any, rng: random.Random, draw: Any) -> Any:
     return draw(VALUES)
 
 
-def read_by_pydantic(value: dict[str, Value]) -> Config | None:
+def read_by_pydantic(value: dict[str, Value]) -> BaseModel | None:
     """None where pydantic refuses the value."""
     try:
-        return Config.model_validate(value, strict=True)
+        return model_of(Config).model_validate(value, strict=True)
     except ValidationError:
         return None
 
@@ -62,7 +63,10 @@ def assert_agreement(value: Any) -> None:
     expected, issue = read_by_pydantic(written), next(find_issues(written), None)
     assert (expected is None) == (issue is not None)
     if expected is not None:
-        assert repr(construct_config(written)) == repr(expected)
+        config = Config.model_validate(written)
+        assert repr(config) == repr(expected)
+        assert config.model_dump_json() == expected.model_dump_json()
+        assert config.model_dump(mode="json") == expected.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("text", CONFIGS.values(), ids=CONFIGS)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "numpy", "polars", "sklearn", "scipy", "matplotlib", "optuna", "PIL", "rich", "typer", "safetensors"}
+HEAVY = {
+    "torch", "numpy", "polars", "sklearn", "scipy", "matplotlib", "optuna", "PIL", "rich", "typer", "safetensors",
+    "pydantic",
+}  # fmt: skip
 
 SCRIPT = """
 import sys

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mlcli.config.loading.dump import dump_config
 from mlcli.config.loading.load import load_config, override_config, parse_config
-from mlcli.config.sections.base import field_type, names_of
+from mlcli.config.sections.base import names_of
 from mlcli.config.sections.config import Config, find_keys
 from mlcli.config.sections.training import Choices, ImproveConfig
 from mlcli.errors import ConfigError
@@ -32,9 +32,7 @@ def test_what_is_dumped_loads_back_equal(text: str) -> None:
 def test_the_table_holds_every_member_of_every_union() -> None:
     def names(key: str) -> set[str]:
         return {
-            name
-            for section in field_type(find_keys(tuple(key.split(".")))[0].field).sections()
-            for name in names_of(section)
+            name for section in find_keys(tuple(key.split(".")))[0].field.type.sections() for name in names_of(section)
         }
 
     assert names("dataset") == set(DATASETS) - {"several_targets", "sql_url"}

@@ -7,8 +7,6 @@ from functools import reduce
 from itertools import islice
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.yaml import MAX_VALUES, read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
@@ -17,7 +15,6 @@ from mlcli.config.rules.training import check_search_space, check_task, check_tr
 from mlcli.config.rules.values import (
     MAX_PROBLEMS,
     ConfigIssue,
-    construct_config,
     expand_shorthand,
     find_issues,
     left_over_keys,
@@ -38,6 +35,7 @@ from mlcli.config.tree import (
 )
 from mlcli.errors import ConfigError, Problem
 from mlcli.io.text import hide_password, nearest
+from mlcli.io.typed import MisfitError
 from mlcli.reporter import SILENT, Reporter
 
 MAX_BYTES = 2**20
@@ -76,8 +74,8 @@ def read_resolved(path: Path, overrides: Sequence[str] = (), reporter: Reporter 
     if overrides:
         return _build(tree, path.stem, overrides, reporter)
     try:
-        return Config.model_validate(tree.value, strict=True)
-    except ValidationError:
+        return Config.model_validate(tree.value)
+    except MisfitError:
         return build_config(tree)
 
 
@@ -136,7 +134,7 @@ def build_config(tree: Tree) -> Config:
     # Left out is the key itself, or the section whose name it is.
     broken = [path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path for path in (one.path for one in issues)]
     value = reduce(without_value, broken, value)
-    config = construct_config(value) if not broken or next(find_issues(value), None) is None else None
+    config = Config.model_validate(value) if not broken or next(find_issues(value), None) is None else None
     if config is not None:
         conflicts = (issue for issue in cross_field_issues(config, value) if not _depends_on(issue, broken))
         issues.extend(islice(conflicts, MAX_PROBLEMS + 1))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from mlcli.config.rules.values import construct_config, find_issues
 from mlcli.config.sections.config import Config
-from mlcli.config.tree import JsonValue, freeze
-from mlcli.io.json import from_json
+from mlcli.config.tree import JsonValue, dotted, freeze
+from mlcli.errors import ArtefactError
+from mlcli.io.typed import MisfitError
 
 
 def config_from_json(value: JsonValue, place: object) -> Config:
-    """The configuration of a JSON value; raises ArtefactError, naming `place` and the first wrong key.
+    """The configuration of a JSON value; raises ArtefactError, naming `place` and the first wrong key."""
+    try:
+        return Config.model_validate(value)
+    except MisfitError as error:
+        from mlcli.config.rules.values import find_issues
 
-    Pydantic's validators, which take a hundred times as long to build as to do without, only tell what is wrong.
-    """
-    values = freeze(value)
-    if isinstance(values, dict) and next(find_issues(values), None) is None:
-        return construct_config(values)
-    return from_json(Config, value, place)
+        values = freeze(value)
+        issue = next(find_issues(values), None) if isinstance(values, dict) else None
+        wrong = f"{dotted(issue.path)}: {issue.message}" if issue else f"content: {error}"
+        raise ArtefactError(f"{place}: {wrong}; restore the file or create it again") from None

@@ -3,10 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from mlcli.config.rules.messages import describe, shown_value
-from mlcli.config.sections.base import Section, field_type, names_of
+from mlcli.config.sections.base import KeyField, Section, names_of
 from mlcli.config.sections.config import ANY, Key, all_keys, find_keys
 from mlcli.config.tree import JsonValue, NamePath, Value, dotted, freeze
 
@@ -74,7 +72,7 @@ class Topic:
         """The key itself, once for each different description among the members that have it."""
         entries: dict[KeyEntry, dict[str, None]] = {}
         for key in self.keys:
-            entry = KeyEntry((), describe(field_type(key.field)), default_of(key), key.field.description or "")
+            entry = KeyEntry((), describe(key.field.type), default_of(key), key.field.description)
             entries.setdefault(entry, {}).update(dict.fromkeys(key.names))
         all_names = Topic(self.path[:-1]).sections.keys()
         return tuple(
@@ -84,7 +82,7 @@ class Topic:
     @property
     def sections(self) -> dict[str, type[Section]]:
         """The sections that are valid here, by name; empty where there is no choice."""
-        found = [section for key in self.keys for section in field_type(key.field).sections()]
+        found = [section for key in self.keys for section in key.field.type.sections()]
         return {name: section for section in found for name in names_of(section)}
 
     def members(self) -> dict[tuple[str, ...], str]:
@@ -115,10 +113,9 @@ class Topic:
         }
 
 
-def advice_of(field: FieldInfo) -> Advice:
+def advice_of(field: KeyField) -> Advice:
     """The advice on a key; empty where there is none."""
-    extra: Any = field.json_schema_extra
-    return Advice(**extra or {})
+    return Advice(field.when, field.term, field.example)
 
 
 def is_choice(key: Key) -> bool:
@@ -131,7 +128,7 @@ def default_of(key: Key) -> str | None:
     default = key.field.default
     if key.path == ("name",):
         return "file's name"
-    if key.field.is_required():
+    if key.field.is_required:
         return None
     if isinstance(default, Section):
         return str(getattr(default, "name", ""))
@@ -170,7 +167,7 @@ def _nested(path: NamePath, value: Value, owner: str | None) -> dict[str, Value]
 def _other_than_default(key: Key) -> Value:
     """A value that the key accepts; not its default, where its type has another."""
     default = key.field.default
-    options = field_type(key.field).options()
+    options = key.field.type.options()
     for option in options:
         if option.annotation is bool:
             return not default

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic.fields import FieldInfo
-
 from mlcli.config.reference.explain import advice_of, summary_of
 from mlcli.config.rules.training import searchable
-from mlcli.config.sections.base import Section, ValueType, field_type, names_of, type_of
+from mlcli.config.sections.base import KeyField, Section, ValueType, names_of, type_of
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig
 from mlcli.config.tree import dotted
@@ -56,7 +54,7 @@ class _Writer:
         """An object closed to unknown keys. optional: keys that may be left out though the section requires them."""
         fields = section.model_fields
         keys = sorted(fields, key=lambda key: key != "name")
-        needed = [key for key in keys if fields[key].is_required() and key not in optional]
+        needed = [key for key in keys if fields[key].is_required and key not in optional]
         properties = {key: self._key(fields[key], at_top=section is Config) for key in keys}
         if section is ImproveConfig:  # the keys that can be searched, so that an editor offers them
             self.definitions[SEARCHED] = properties["space"]["additionalProperties"]
@@ -70,14 +68,14 @@ class _Writer:
             **({"required": needed} if needed else {}),
         }
 
-    def _key(self, field: FieldInfo, at_top: bool) -> Node:
-        default = {} if field.is_required() else {"default": _plain_default(field.default)}
+    def _key(self, field: KeyField, at_top: bool) -> Node:
+        default = {} if field.is_required else {"default": _plain_default(field.default)}
         shown = json.dumps(default.get("default", {}), ensure_ascii=False)
         # The default in words too, since not every editor shows it by itself; except a section's.
         texts = (field.description, advice_of(field).when, f"Default: {shown}." if shown != "{}" else "")
         said = " ".join(text for text in texts if text)
         # At the top level, the name may be left out of the section that is the default.
-        node = self._value(field_type(field), type(field.default) if at_top else None)
+        node = self._value(field.type, type(field.default) if at_top else None)
         return {**({"description": said} if said else {}), **node, **default}
 
     def _value(self, expected: ValueType, unnamed: type[Section] | None = None) -> Node:
@@ -147,7 +145,7 @@ def _plain_default(default: object) -> object:
 
 def _bare_names(section: type[Section]) -> tuple[str, ...]:
     """The names that are a whole section by themselves."""
-    lacking = [key for key, field in section.model_fields.items() if field.is_required() and key != "name"]
+    lacking = [key for key, field in section.model_fields.items() if field.is_required and key != "name"]
     return () if lacking else names_of(section)
 
 

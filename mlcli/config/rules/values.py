@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
-
-from pydantic.fields import FieldInfo
 
 from mlcli.config.rules.messages import describe, join_or, must_be, unknown_key, unknown_name
-from mlcli.config.sections.base import Section, ValueType, field_type, names_of
+from mlcli.config.sections.base import KeyField, Section, ValueType, names_of
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import KeyPath, Value
 
@@ -72,7 +69,7 @@ def _section_issues(expected: ValueType, value: dict[str, Value], path: KeyPath)
         yield section
         return
     for key, field in section.model_fields.items():
-        if field.is_required() and key not in value:
+        if field.is_required and key not in value:
             yield ConfigIssue((*path, key), f"is required: {_wanted(field)}", at_key=True)
     for key, inner in value.items():
         if key not in section.model_fields:
@@ -81,7 +78,7 @@ def _section_issues(expected: ValueType, value: dict[str, Value], path: KeyPath)
         elif key == "name" and names_of(section) and inner not in names_of(section):
             yield ConfigIssue((*path, key), unknown_name(inner, path, names_of(section)))
         else:
-            yield from _issues(field_type(section.model_fields[key]), inner, (*path, key))
+            yield from _issues(section.model_fields[key].type, inner, (*path, key))
 
 
 def chosen_section(expected: ValueType, value: dict[str, Value], path: KeyPath) -> type[Section] | ConfigIssue:
@@ -112,7 +109,7 @@ def left_over_keys(config: dict[str, Value], path: KeyPath, name: Value) -> dict
         inner = value.get(str(key))
         if isinstance(section, ConfigIssue) or key not in section.model_fields or not isinstance(inner, dict):
             return {}
-        expected, value = field_type(section.model_fields[str(key)]), inner
+        expected, value = section.model_fields[str(key)].type, inner
     before, after = (chosen_section(expected, {**value, "name": one}, path) for one in (value.get("name"), name))
     if isinstance(before, ConfigIssue) or isinstance(after, ConfigIssue):
         return {}
@@ -120,41 +117,12 @@ def left_over_keys(config: dict[str, Value], path: KeyPath, name: Value) -> dict
     return {key: value[key] != before.model_fields[key].default for key in gone}
 
 
-def _wanted(field: FieldInfo) -> str:
+def _wanted(field: KeyField) -> str:
     """What a required key takes: the words or names to choose from, else its description."""
-    expected = field_type(field)
+    expected = field.type
     has_names = any(names_of(section) for section in expected.sections())
     has_words = all(option.words for option in expected.options())
-    return (describe(expected) if has_names or has_words else str(field.description)).rstrip(".")
-
-
-def construct_config(value: dict[str, Value]) -> Config:
-    """Configuration of values in which `find_issues` finds nothing.
-
-    It needs no validators of pydantic: building those takes a hundred times as long as `find_issues`.
-    """
-    return Config.model_construct(**_construct_fields(Config, value))
-
-
-def _construct_fields(section: type[Section], value: dict[str, Value]) -> dict[str, Any]:
-    fields = section.model_fields
-    return {key: _construct(field_type(fields[key]), inner) for key, inner in value.items()}
-
-
-def _construct(expected: ValueType, value: Value) -> object:
-    """The value as the first option that it fits; a whole number becomes a float where the key takes floats."""
-    if isinstance(value, dict) and expected.sections():
-        section = chosen_section(expected, value, ())
-        if not isinstance(section, ConfigIssue):
-            return section.model_construct(**_construct_fields(section, value))
-    found = ((option, _option_issues(option, value, ())) for option in expected.options())
-    option = next(option for option, issues in found if issues is not None and next(issues, None) is None)
-    if isinstance(value, dict):
-        inner = option.key_and_value()[1]
-        return {key: _construct(inner, one) for key, one in value.items()}
-    if isinstance(value, tuple):
-        return tuple(map(_construct, option.items(len(value)) or (), value))
-    return float(value) if option.annotation is float and isinstance(value, int) else value
+    return (describe(expected) if has_names or has_words else field.description).rstrip(".")
 
 
 def expand_shorthand(value: dict[str, Value]) -> dict[str, Value]:
@@ -172,7 +140,7 @@ def expand_shorthand(value: dict[str, Value]) -> dict[str, Value]:
 
 def _section(section: type[Section], value: dict[str, Value]) -> dict[str, Value]:
     fields = section.model_fields
-    return {key: _expand(field_type(fields[key]), inner) if key in fields else inner for key, inner in value.items()}
+    return {key: _expand(fields[key].type, inner) if key in fields else inner for key, inner in value.items()}
 
 
 def _expand(expected: ValueType, value: Value) -> Value:

@@ -1,42 +1,15 @@
 """What every section of the configuration shares: its base class, its keys, and the types of their values."""
 
-import math
-import operator
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from pydantic.config import JsonDict
-from pydantic.fields import FieldInfo
+from mlcli.config.tree import JsonValue, Value
+from mlcli.io.typed import MisfitError, fits, read_as
 
-from mlcli.config.tree import Value
-
-
-class Section(BaseModel):
-    """One section of the YAML file: frozen, and closed to unknown keys.
-
-    Validators are built when they are first used (defer_build), and default sections are made without one
-    (model_construct): an invalid file is explained before any is built.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-
-def key(default: Any, meaning: str, when: str = "", *, term: str = "", example: JsonValue = None, **limits: Any) -> Any:  # noqa: ANN401
-    """A key of a section: pydantic's Field with what `explain`, the JSON Schema and the documentation say about it.
-
-    default : ... where the key is required
-    when    : when to change it
-    term    : the course's word for it, in English and Spanish
-    example : a value, where the key's type suggests no good one
-    limits  : as Field takes them
-    """
-    extra: JsonDict = {"when": when, "term": term, "example": example}
-    return Field(default, description=meaning, json_schema_extra=extra, **limits)
+REQUIRED: Any = ...
+Mode = Literal["python", "json"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +19,50 @@ class ErrorHint:
     text: str
 
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-OpenShare = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-Count = Annotated[int, Field(ge=1)]
-ColumnName = Annotated[str, Field(min_length=1)]
+@dataclass(frozen=True)
+class Limits:
+    """What a number, a text or a list must keep to: bounds, lengths, a regular expression of the whole text."""
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+
+    def allows(self, value: object) -> bool:
+        """Whether a value keeps to those that are for its type."""
+        match value:
+            case str():
+                return self._allows_length(len(value)) and (not self.pattern or _matches(self.pattern, value))
+            case tuple():
+                return self._allows_length(len(value))
+            case int() | float() if not isinstance(value, bool):
+                return (
+                    (self.ge is None or value >= self.ge)
+                    and (self.gt is None or value > self.gt)
+                    and (self.le is None or value <= self.le)
+                    and (self.lt is None or value < self.lt)
+                )
+        return True
+
+    def _allows_length(self, length: int) -> bool:
+        return (self.min_length or 0) <= length and (self.max_length is None or length <= self.max_length)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    import re
+
+    return re.fullmatch(pattern, text) is not None
+
+
+Share = Annotated[float, Limits(ge=0.0, le=1.0)]
+OpenShare = Annotated[float, Limits(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Limits(gt=0.0)]
+NonNegative = Annotated[float, Limits(ge=0.0)]
+Count = Annotated[int, Limits(ge=1)]
+ColumnName = Annotated[str, Limits(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ class ValueType:
             return (self,)
         return tuple(option for member in self.arguments for option in type_of(member, self.constraints).options())
 
-    def sections(self) -> tuple[type[Section], ...]:
+    def sections(self) -> tuple[type["Section"], ...]:
         """The members that are sections."""
         return tuple(option.annotation for option in self.options() if option.is_section)
 
@@ -119,22 +130,13 @@ class ValueType:
 
     def accepts(self, value: Value) -> bool:
         """Whether a scalar fits; the types are strict, except that a whole number is a number."""
-        if self.annotation is NoneType:
-            return value is None
-        if self.words:
-            return isinstance(value, str) and value in self.words
-        wanted = (int, float) if self.annotation is float else (self.annotation,)
-        if type(value) not in wanted:
-            return False
-        if isinstance(value, str):
-            long_enough = len(value) >= (self.limit("min_length") or 0)
-            return long_enough and (not self.pattern or bool(re.fullmatch(self.pattern, value)))
-        return not isinstance(value, int | float) or (math.isfinite(value) and self._in_range(value))
+        limits = (one for one in self.constraints if isinstance(one, Limits))
+        return fits(self.annotation, value) and all(one.allows(value) for one in limits)
 
-    def _in_range(self, value: float) -> bool:
-        checks = {"ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt}
-        limits = ((check, self.limit(name)) for name, check in checks.items())
-        return all(limit is None or check(value, limit) for check, limit in limits)
+    def read(self, value: object) -> Any:  # noqa: ANN401
+        """A plain value, or sections made already, as this type has it; raises MisfitError."""
+        kind: Any = Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
+        return read_as(kind, value)
 
 
 def type_of(annotation: Any, constraints: Sequence[Any] = ()) -> ValueType:  # noqa: ANN401 (annotations have no type)
@@ -142,16 +144,149 @@ def type_of(annotation: Any, constraints: Sequence[Any] = ()) -> ValueType:  # n
     if get_origin(annotation) is not Annotated:
         return ValueType(annotation, tuple(constraints))
     inner, *more = get_args(annotation)
-    nested = [one.metadata if isinstance(one, FieldInfo) else [one] for one in more]
-    return type_of(inner, [*constraints, *chain.from_iterable(nested)])
+    return type_of(inner, [*constraints, *more])
 
 
-def field_type(field: FieldInfo) -> ValueType:
-    """Type of a section's key."""
-    return type_of(field.annotation, field.metadata)
+@dataclass(frozen=True, eq=False)
+class KeyField:
+    """What a section says of one of its keys: see `key`."""
+
+    default: Any
+    description: str = ""
+    when: str = ""
+    term: str = ""
+    example: JsonValue = None
+    limits: tuple[Limits, ...] = ()
+    type: ValueType = ValueType(None)
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is REQUIRED
+
+
+def key(default: Any, meaning: str, when: str = "", *, term: str = "", example: JsonValue = None, **limits: Any) -> Any:  # noqa: ANN401
+    """A key of a section, with what `explain`, the JSON Schema and the documentation say about it.
+
+    default : ... where the key is required
+    when    : when to change it
+    term    : the course's word for it, in English and Spanish
+    example : a value, where the key's type suggests no good one
+    limits  : those of the value, as `Limits` has them
+    """
+    return KeyField(default, meaning, when, term, example, (Limits(**limits),) if limits else ())
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Section:
+    """One section of the YAML file: frozen, and closed to unknown keys; made of values that fit its keys.
+
+    Its methods are those of pydantic's models. It does without pydantic, whose import takes a fifth of what the
+    prediction of one row may take, and the making of so many models as long again.
+    """
+
+    model_fields: ClassVar[dict[str, KeyField]] = {}
+    _defaults: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        fields = {name: field for base in reversed(cls.__mro__) for name, field in _fields_of(base).items()}
+        for name, annotation in cls.__annotations__.items():
+            given = cls.__dict__.get(name, REQUIRED)
+            field = given if isinstance(given, KeyField) else KeyField(given)
+            fields[name] = replace(field, type=type_of(annotation, field.limits))
+            if name in cls.__dict__:
+                delattr(cls, name)
+        cls.model_fields, cls._defaults = fields, {name: field.default for name, field in fields.items()}
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 (as its keys say)
+        fields = self.model_fields
+        for name, value in values.items():
+            if name not in fields:
+                raise MisfitError(f"{type(self).__name__} has no key {name!r}")
+            try:
+                values[name] = fields[name].type.read(value)
+            except MisfitError as error:
+                raise MisfitError(f"{name}: {error}") from None
+        self.__dict__.update(self._defaults | values)
+        if REQUIRED in self.__dict__.values():
+            raise MisfitError(f"{type(self).__name__} lacks a key that it requires")
+
+    @classmethod
+    def model_construct(cls, **values: Any) -> Self:  # noqa: ANN401
+        """A section of values that fit, which are not looked at."""
+        section = cls.__new__(cls)
+        section.__dict__.update(cls._defaults | values)
+        return section
+
+    @classmethod
+    def model_validate(cls, value: object) -> Self:
+        """The section that plain values describe; raises MisfitError."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise MisfitError(f"{value!r:.60} is no section")
+        return cls(**value)
+
+    def model_copy(self, *, update: dict[str, Any]) -> Self:
+        """A copy with other values, which are not looked at."""
+        return self.model_construct(**vars(self) | update)
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Collection[str] = (),
+        exclude: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """The values as dicts, tuples as lists in mode json; of the keys to include, or all, but those to exclude."""
+        chosen = {name: value for name, value in vars(self).items() if not include or name in include}
+        return {name: _plain(value, mode) for name, value in chosen.items() if name not in exclude}
+
+    def model_dump_json(self) -> str:
+        """The values as JSON without blanks, numbers as pydantic writes them: fingerprints are made of it."""
+        from pydantic_core import to_json
+
+        return to_json(self.model_dump()).decode()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: ANN401
+        """How pydantic reads it."""
+        from pydantic_core.core_schema import no_info_plain_validator_function
+
+        return no_info_plain_validator_function(cls.model_validate)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; {name} is not set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; {name} is not deleted")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+def _fields_of(base: type) -> dict[str, KeyField]:
+    return getattr(base, "model_fields", {})
+
+
+def _plain(value: object, mode: Mode) -> object:
+    match value:
+        case Section():
+            return value.model_dump(mode=mode)
+        case dict():
+            return {name: _plain(inner, mode) for name, inner in value.items()}
+        case tuple():
+            return (list if mode == "json" else tuple)(_plain(inner, mode) for inner in value)
+    return value
 
 
 def names_of(section: type[Section]) -> tuple[str, ...]:
     """The values of `name` that select this section; empty when it has no such key."""
     field = section.model_fields.get("name")
-    return field_type(field).words if field else ()
+    return field.type.words if field else ()

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
 
-from pydantic.fields import FieldInfo
-
-from mlcli.config.sections.base import ErrorHint, Section, ValueType, field_type, key, names_of
+from mlcli.config.sections.base import ErrorHint, KeyField, Section, ValueType, key, names_of
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.config.sections.model import AutoLoss, LossConfig, MlpConfig, ModelConfig
@@ -97,7 +95,7 @@ class Key:
 
     path: tuple[str, ...]
     names: tuple[str, ...]
-    field: FieldInfo
+    field: KeyField
     is_section: bool
 
 
@@ -122,7 +120,7 @@ def owners(path: tuple[str, ...]) -> tuple[str, ...]:
 
 def _keys(section: type[Section], above: tuple[str, ...], names: tuple[str, ...]) -> Iterator[Key]:
     for name, field in section.model_fields.items():
-        path, expected = (*above, name), field_type(field)
+        path, expected = (*above, name), field.type
         inside = list(_inside(expected, path))
         yield Key(path, names, field, bool(inside))
         yield from inside

@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
-from mlcli.config.sections.rows import NumberFormat
+from mlcli.config.sections.rows import NumberFormat, Thousands
 from mlcli.data.tables.amounts import in_ascii, plain_number
 from mlcli.data.tables.dates import ISO, MONTHS, as_dates
 from mlcli.data.tables.inference import FEWEST_TEXTS, NEARLY, Decimal, as_numbers
@@ -29,6 +29,7 @@ _PARTS = (
     r"((?:[^0-9 .,'_()+:/\-]|/[^0-9 ])[^ )]{0,11}(?: [^0-9 )]{1,11})?)?[- )]*$"
 )
 _MOST_UNITS = 5
+THOUSANDS: tuple[Thousands, ...] = get_args(Thousands)
 # Texts with as many distinct numbers are no names of classes or categories.
 MANY_NUMBERS = 20
 # Numbers with signs that say no unit: '5.1', ="5.1", ~5, <5, [5], 5 ± 1, 5 1/2.
@@ -183,7 +184,7 @@ def _read(text: pl.Series, form: NumberFormat, decimal: Decimal) -> pl.Series:
 
 def _candidates(digits: pl.Series, unit: str, decimal: Decimal) -> Iterator[NumberFormat]:
     """Formats whose marks occur in these numbers."""
-    found = [mark for mark in (",", ".", "'", " ", "_") if digits.str.contains(mark, literal=True).any()]
+    found = [mark for mark in THOUSANDS if digits.str.contains(mark, literal=True).any()]
     for thousands in (None, *found):
         others = [mark for mark in (".", ",") if mark in found and mark != thousands]
         usual = decimal if decimal != thousands else "," if decimal == "." else "."
