@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import glob
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +21,7 @@ from mlcli.data.readers.csv import CsvSource, read_delimited
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError, kind_of_cell
 from mlcli.data.readers.csv_header import first_records, usual_width
 from mlcli.data.readers.encodings import find_encoding
-from mlcli.data.readers.image_folders import list_image_folders, split_folders
+from mlcli.data.readers.image_folders import SPLITS, list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.source import FileSource
@@ -27,6 +29,7 @@ from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.sources import source_of
 from mlcli.data.tables.rows import Rows
+from mlcli.data.tables.types import SplitName
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.paths import HTTPS, find_path, find_paths
@@ -35,6 +38,8 @@ from mlcli.suggest.cells import CellsFound, find_cells
 
 DELIMITERS: tuple[str, ...] = CsvConfig.model_fields["delimiter"].type.words
 _FILES: dict[str, Any] = {"csv": CsvConfig, "parquet": ParquetConfig, "jsonl": JsonlConfig, "excel": ExcelConfig}
+# A part of a split, and the folder of these, as datasets are published.
+_PART, _PARTS = re.compile(r"(\w+)-\d+-of-\d+(\.\w+)"), "data"
 _LOOKED_AT = 50
 _LARGEST_SIDE, _SMALLEST_SIDE = 64, 8
 
@@ -74,8 +79,13 @@ class ArraysFound:
 def find_source(path: str) -> TableFound | ArraysFound:
     """Inspect a file, a folder of pictures, or the files of one table; DataError where nothing can be trained on it."""
     is_name = not glob.has_magic(path) and not path.startswith(HTTPS)
-    if is_name and find_path(path).is_dir() and not _is_table(find_path(path)):
-        return _images(path)
+    if is_name and (folder := find_path(path)).is_dir():
+        if _is_table(folder / _PARTS) and _splits_of(folder / _PARTS):
+            return find_source(f"{path.rstrip('/')}/{_PARTS}")
+        if not _is_table(folder):
+            return _images(path)
+        if splits := _splits_of(folder):
+            return _split_table(path.rstrip("/"), splits)
     places = find_paths(path)
     match _kind_of_file(places[0]):
         case "npz" if len(places) > 1:
@@ -95,9 +105,31 @@ def _read_all(keys: dict[str, Value]) -> TableFound:
     return _table(keys, source.read_files(str(keys["path"])), str(keys.get("delimiter", ",")))
 
 
+def _splits_of(folder: Path) -> dict[SplitName, str]:
+    """Patterns of the files by split, where all are named train-00000-of-00002.parquet and so on; else empty."""
+    found = [_PART.fullmatch(entry.name) for entry in folder.iterdir() if not entry.name.startswith((".", "_"))]
+    names = {(match[1], match[2]) for match in found if match and match[1] in SPLITS}
+    patterns = {SPLITS[name]: f"{name}-*{suffix}" for name, suffix in names}
+    return patterns if None not in found and len(patterns) == len(names) and "train" in patterns else {}
+
+
+def _split_table(folder: str, splits: Mapping[SplitName, str]) -> TableFound | ArraysFound:
+    """The training rows, and as test rows those of test, or else of the validation split."""
+    found = find_source(f"{folder}/{splits['train']}")
+    test = splits.get("test", splits.get("valid"))
+    if test is None or not isinstance(found, TableFound):
+        return found
+    notes = [f"{splits['train']} and {test} are splits: the rows of {test} are the test rows"]
+    if "test" in splits and "valid" in splits:
+        notes.append(f"{splits['valid']} is not read; validation rows are drawn from the training rows")
+    return replace(found, keys=found.keys | {"test_path": f"{folder}/{test}"}, notes=(*found.notes, *notes))
+
+
 def _is_table(folder: Path) -> bool:
     """Whether there are files of tables in it, and no folders as of pictures."""
-    entries = list(folder.iterdir())
+    if not folder.is_dir():
+        return False
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     kinds = {SUFFIXES.get(suffix.lower()) for entry in entries if entry.is_file() for suffix in entry.suffixes}
     return bool(kinds - {None, "npz"}) and not any(entry.is_dir() for entry in entries)
 

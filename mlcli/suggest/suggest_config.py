@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -76,6 +76,12 @@ def _suggest_table(found: TableFound, target: str, head: str, minutes: float) ->
         raise DataError(found.unreadable[target])
     found = keep_words(found, target)
     labels = found.frame[target]
+    if labels.null_count() == len(labels):
+        why = "; formulas have no results until a spreadsheet program has saved them" * (found.keys["name"] == "excel")
+        raise DataError(
+            f"{path}: column {target!r} is missing in all {len(labels):,} rows{why}; expected what to learn from: fill "
+            "it in, or name another column with --target"
+        )
     task, asked = _task(labels.drop_nulls(), path)
     classes = _as_classes(labels, found.raw[target]) if task == "classification" else labels
     features = found.frame.drop(target)
@@ -145,7 +151,7 @@ def _dataset(
     found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool, plan: EnsemblePlan
 ) -> Iterator[CommentedKey]:
     for key, value in found.keys.items():
-        yield CommentedKey(key, value, "found in the file" if key not in ("name", "path") else "")
+        yield CommentedKey(key, value, "found in the file" if key not in ("name", "path", "test_path") else "")
     yield CommentedKey("target", data.target, "column to predict")
     if asked or data.task == "regression":
         other = (
@@ -174,12 +180,18 @@ def _dataset(
     if written:
         yield CommentedKey("numbers", written, "how their cells are written")
     yield from _missing(found, data)
-    yield plan.split
+    yield _valid_alone(plan.split) if "test_path" in found.keys else plan.split
     for hint, name in hints_of(roles):
         yield CommentedKey("split", {"by": hint, "column": name}, _HINTS[hint].format(name), off=True)
     for role in roles:
         for key, choice in role.choices:
             yield CommentedKey(key, choice, f"one way to read {role.name}; then remove it from drop", off=True)
+
+
+def _valid_alone(split: CommentedKey) -> CommentedKey:
+    """A split of rows whose test rows are given."""
+    shares = split.value if isinstance(split.value, dict) else {}
+    return replace(split, value={"valid": shares["valid"]}, comment="drawn from the training rows, for early stopping")
 
 
 def _kept_words(found: TableFound) -> Iterator[str]:

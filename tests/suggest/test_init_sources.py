@@ -1,4 +1,4 @@
-"""`mlcli init` from stdin and from the clipboard: the table is kept where training finds it."""
+"""`mlcli init` from stdin and the clipboard, whose table is kept where training finds it; and from published splits."""
 
 import gzip
 import io
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from mlcli.config.loading.load import load_config
 from mlcli.io import clipboard
 from mlcli.use_cases import check
 
@@ -64,6 +65,47 @@ def test_cells_of_the_clipboard_are_a_table(workspace, mlcli, pipe, monkeypatch)
     assert "path: data/cells.tsv" in text
     assert r'delimiter: "\t"' in text
     assert mlcli("check", "-q").code == 0
+
+
+@pytest.mark.parametrize("named", ["flowers", "flowers/data", "flowers/data/"])
+@pytest.mark.parametrize(
+    ("files", "test", "told"),
+    [
+        ({"train": 2}, None, "2 files with 48 rows"),
+        ({"train": 2, "test": 1, "validation": 1}, "test", "validation-*.parquet is not read"),
+        ({"train": 1, "validation": 2}, "validation", "the rows of validation-*.parquet are the test rows"),
+    ],
+)
+def test_a_published_dataset_keeps_its_splits(workspace, mlcli, pipe, named, files, test, told):
+    for name in ("data", ".cache"):
+        (workspace / "flowers" / name).mkdir(parents=True)
+    for split, count in files.items():
+        for i in range(count):
+            ROWS.write_parquet(f"flowers/data/{split}-{i:05}-of-{count:05}.parquet")
+    (workspace / "flowers/README.md").write_text("# Flowers")
+    done = mlcli("init", named, "--target", "y", "--json")
+    assert done.code == 0, done.err
+    assert told in " ".join(done.json["summary"])
+    config = load_config(workspace / "mlcli.yaml")
+    assert config.dataset.path == "flowers/data/train-*.parquet"
+    assert config.dataset.test_path == (test and f"flowers/data/{test}-*.parquet")
+    assert mlcli("check", "-q").code == 0
+
+
+def test_files_of_other_names_are_one_table(workspace, mlcli, pipe):
+    for name in ("train-1.parquet", "train-00000-of-00001.parquet"):
+        (workspace / "rows").mkdir(exist_ok=True)
+        ROWS.write_parquet(f"rows/{name}")
+    assert mlcli("init", "rows", "--target", "y").code == 0
+    assert load_config(workspace / "mlcli.yaml").dataset.path == "rows"
+
+
+@pytest.mark.parametrize("missing", ["", "NA"])
+def test_a_target_without_values_is_refused(workspace, mlcli, pipe, missing):
+    (workspace / "t.csv").write_text("a,b,y\n" + "".join(f"{i},{i * 7 % 5},{missing}\n" for i in range(30)))
+    done = mlcli("init", "t.csv", "--target", "y")
+    assert done.code == 3
+    assert "t.csv: column 'y' is missing in all 30 rows; expected what to learn from: fill it in" in done.err
 
 
 @pytest.mark.parametrize(

@@ -196,9 +196,9 @@ def _find_nameless(layout: CsvLayout, dialect: Dialect, unnamed: pl.DataFrame) -
 
 def _counts_rows(column: pl.Series) -> bool:
     """Whether its cells are the numbers of the rows, from 0 or from 1."""
-    numbers = column.cast(pl.String).cast(pl.Int64, strict=False)
+    numbers = column.cast(pl.Float64, strict=False)
     first = numbers[0]
-    return first in (0, 1) and numbers.equals(pl.int_range(first, first + len(numbers), eager=True))
+    return first in (0, 1) and numbers.equals(pl.int_range(len(numbers), eager=True).cast(pl.Float64) + first)
 
 
 @dataclass(frozen=True, eq=False)

@@ -141,14 +141,15 @@ def test_a_table_of_several_blocks(tmp_path):
     assert rows.place(59_999) == f"{path}:{2 + 59_999 + sum(1 for i in range(59_999) if i % 3)}"
 
 
+@pytest.mark.parametrize("as_written", [None, set()], ids=["all text", "numbers read as such"])
 @pytest.mark.parametrize(("first", "kept"), [(0, False), (1, False), (2, True)])
-def test_a_column_without_a_name_that_counts_the_rows_is_left_out(first, kept):
+def test_a_column_without_a_name_that_counts_the_rows_is_left_out(first, kept, as_written):
     lines = [",a,y", *(f"{first + i},{i * i},p" for i in range(4))]
     text = read_text("\n".join(lines).encode(), "t.csv")
     if kept:
         with pytest.raises(DataError, match="column 1 of 3 has no name"):
-            read_delimited(text, Dialect())
+            read_delimited(text, Dialect(), as_written=as_written)
         return
-    rows = read_delimited(text, Dialect())
+    rows = read_delimited(text, Dialect(), as_written=as_written)
     assert rows.frame.columns == ["a", "y"]
     assert "counts the rows, as the index of a data frame does" in rows.notes[0]
