@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from docs.generate.table import table
-from mlcli.cli.app import app
+from mlcli.cli.app import make_app
 from mlcli.cli.describe import examples_of, leaf_commands
 
 HEAD = """# Commands
@@ -20,7 +20,7 @@ prints it for programs, as one JSON document with the exit codes.
 
 def commands_page() -> str:
     """The page, in the order of `mlcli --help`."""
-    program = typer.main.get_command(app)
+    program = typer.main.get_command(make_app())
     root = program.make_context("mlcli", [], resilient_parsing=True)
     return HEAD + "".join(map(_section, leaf_commands(root)))
 

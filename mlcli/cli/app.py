@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from mlcli.cli import completion
 from mlcli.cli.check import check, doctor
+from mlcli.cli.completion import COMPLETION, answer_bash_behind_equals
 from mlcli.cli.evaluate import evaluate
 from mlcli.cli.explain import explain, schema
 from mlcli.cli.export import export
@@ -32,18 +32,6 @@ from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
 from mlcli.io.text import spell_out
 from mlcli.terminal.help import Command, Group, examples
 
-app = typer.Typer(
-    name="mlcli",
-    cls=Group,
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "color": False if os.environ.get("NO_COLOR") else None},
-    help="Train neural networks on tables and small images from one YAML file.\n\n"
-    "The steps: prepare → features → train → evaluate → improve; and predict. Each runs the earlier ones it needs.",
-)
-
 
 def _version(asked: bool) -> None:
     if asked:
@@ -53,7 +41,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
@@ -103,22 +90,49 @@ OTHERS: dict[Callable[..., None], str] = {
     schema: examples("schema -o mlcli.schema.json", "schema | less"),
     doctor: examples("doctor", "doctor > report.txt"),
 }
-OTHERS_PANEL = "Other commands"
+OTHERS_PANEL, RUNS = "Other commands", "runs"
 
-for command, epilog in STEPS.items():
-    app.command(cls=Command, epilog=epilog)(command)
-for command, epilog in OTHERS.items():
-    app.command(cls=Command, epilog=epilog, rich_help_panel=OTHERS_PANEL)(command)
-app.add_typer(runs_group(), name="runs", rich_help_panel=OTHERS_PANEL)
+
+def make_app(only: str | None = None) -> typer.Typer:
+    """The program with all of its commands, or with one: typer takes a millisecond to look at each.
+
+    only : the name of a command; of any other, all commands
+    """
+    app = typer.Typer(
+        name="mlcli",
+        cls=Group,
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "color": False if os.environ.get("NO_COLOR") else None,
+        },
+        help="Train neural networks on tables and small images from one YAML file.\n\n"
+        "The steps: prepare → features → train → evaluate → improve; and predict. Each runs the earlier ones it needs.",
+    )
+    app.callback()(root)
+    names = {command.__name__ for command in (*STEPS, *OTHERS)} | {RUNS}
+    chosen = names if only not in names else {only}
+    for panel, commands in ((None, STEPS), (OTHERS_PANEL, OTHERS)):
+        for command, epilog in commands.items():
+            if command.__name__ in chosen:
+                app.command(cls=Command, epilog=epilog, rich_help_panel=panel)(command)
+    if RUNS in chosen:
+        app.add_typer(runs_group(), name=RUNS, rich_help_panel=OTHERS_PANEL)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; leaves by SystemExit."""
-    if completion.answer_bash_behind_equals():
+    if answer_bash_behind_equals():
         sys.exit(0)
     arguments = give_resume_a_value(sys.argv[1:] if arguments is None else arguments)
+    # `schema` describes all commands, and so may a shell ask for any.
+    only = arguments[0] if arguments and arguments[0] != schema.__name__ and COMPLETION not in os.environ else None
     try:
-        sys.exit(app(arguments, prog_name="mlcli", standalone_mode=False) or 0)
+        sys.exit(make_app(only)(arguments, prog_name="mlcli", standalone_mode=False) or 0)
     except Exception as error:
         # Typer's own, whichever of its versions raises it.
         say, show = (getattr(error, name, None) for name in ("format_message", "show"))
@@ -155,6 +169,8 @@ def run_process() -> None:
     except SystemExit as leaving:
         # Typer and rich leave with 1 where a pipe was closed on them.
         code = CLOSED_PIPE_CODE if is_closed_pipe(leaving.__context__) else leaving.code
+    except BrokenPipeError:  # of stderr
+        code = CLOSED_PIPE_CODE
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()

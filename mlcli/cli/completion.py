@@ -11,6 +11,9 @@ from pathlib import Path
 from mlcli.io.paths import runs_dir
 from mlcli.io.text import printable
 
+# The environment variable by which a shell asks typer.
+COMPLETION = "_MLCLI_COMPLETE"
+
 
 def configs(incomplete: str) -> list[str]:
     """YAML files here, in configs/, and in the folder whose name has been typed."""
@@ -67,7 +70,7 @@ def answer_bash_behind_equals() -> bool:
 
     Typer's completion would take the three words for three arguments.
     """
-    if os.environ.get("_MLCLI_COMPLETE") != "complete_bash":
+    if os.environ.get(COMPLETION) != "complete_bash":
         return False
     try:
         words, at = shlex.split(os.environ.get("COMP_WORDS", "")), int(os.environ.get("COMP_CWORD", ""))

@@ -20,6 +20,8 @@ def show_predictions(screen: Screen, result: PredictResult) -> None:
     if result.path is None:
         screen.say(f"{counted(result.n_rows, 'row')} predicted")
         return
+    if screen.quiet:
+        return
     columns = result.preview.columns
     rows = [list(map(_show_cell, row)) for row in result.preview.rows()]
     shown = columns_that_fit(columns, rows, screen.stderr.width)

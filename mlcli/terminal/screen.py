@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 READABLE_COLUMNS = 100
 # The smallest terminal that curves are drawn on.
 CHART_COLUMNS, CHART_ROWS = 40, 12
+# Environment variables by which rich takes another stream for a terminal.
+TERMINAL_SETTINGS = {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
 # Blanks between two columns of a table.
 GAP = 3
 
@@ -55,7 +58,7 @@ class Screen:
 
     @cached_property
     def stderr(self) -> Console:
-        """The console for messages."""
+        """The console for messages; rich takes as long to import as a config to read."""
         from rich.console import Console
 
         return Console(stderr=True, highlight=False)
@@ -63,7 +66,7 @@ class Screen:
     @property
     def live(self) -> bool:
         """Whether stderr is a terminal, and not quiet."""
-        return self.stderr.is_terminal and not self.quiet
+        return not self.quiet and not _is_plain() and self.stderr.is_terminal
 
     @property
     def draws_charts(self) -> bool:
@@ -188,9 +191,13 @@ class Screen:
 
     def _line(self, *parts: str | tuple[str, str]) -> None:
         """Text, or text with its style, in one line."""
+        safe = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
+        if not self._covered and _is_plain():
+            sys.stderr.write("".join(part if isinstance(part, str) else part[0] for part in safe) + "\n")
+            sys.stderr.flush()
+            return
         from rich.text import Text
 
-        safe = [printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
         self._print(Text.assemble(*safe), soft_wrap=not self.stderr.is_terminal)
 
     def _print(self, shown: RenderableType, soft_wrap: bool = False) -> None:
@@ -198,6 +205,11 @@ class Screen:
             self._waiting.append((shown, soft_wrap))
         else:
             self.stderr.print(shown, soft_wrap=soft_wrap)
+
+
+def _is_plain() -> bool:
+    """Whether stderr takes text as it is: it is no terminal, and is not said to be one."""
+    return sys.stderr is not None and not sys.stderr.isatty() and not TERMINAL_SETTINGS & os.environ.keys()
 
 
 def columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:

@@ -98,7 +98,7 @@ def test_help_is_coloured_on_a_terminal_unless_asked_not_to(workspace, environme
 
 def test_shells_can_complete_commands(workspace):
     asked = {"_MLCLI_COMPLETE": "complete_bash", "COMP_WORDS": "mlcli tr", "COMP_CWORD": "1"}
-    command = [sys.executable, "-c", "from mlcli.cli.app import app; app(prog_name='mlcli')"]
+    command = [sys.executable, "-c", "from mlcli.cli.app import make_app; make_app()(prog_name='mlcli')"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | asked)
     assert done.stdout.split() == ["train"]
 
