@@ -129,7 +129,7 @@ def postgres_server():
     server.remove()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tab(tmp_path_factory):
     """A tab of a real browser."""
     from tests.browser import find_browser, open_browser
@@ -141,9 +141,15 @@ def tab(tmp_path_factory):
 
 
 @pytest.fixture
-def without_figures(monkeypatch):
-    """Spares a test of what an evaluation measures the seconds of its pictures."""
-    monkeypatch.setattr("mlcli.use_cases.evaluate.draw_gallery", lambda subject: {})
+def without_figures(request, monkeypatch):
+    """Spares evaluations the second of their pictures, but where a test asks for `figures`."""
+    if "figures" not in request.fixturenames:
+        monkeypatch.setattr("mlcli.use_cases.evaluate.draw_gallery", lambda subject: {})
+
+
+@pytest.fixture
+def figures():
+    """Asked for by tests in which an evaluation draws its pictures."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +166,8 @@ class Result:
 
 
 @pytest.fixture
-def mlcli(capfdbinary):
-    """Runs a command in this process: mlcli("train", "configs/iris.yaml", "-q")."""
+def mlcli(capfdbinary, without_figures):
+    """Runs a command in this process, without `figures`: mlcli("train", "configs/iris.yaml", "-q")."""
     from mlcli.cli.app import main
 
     def run(*arguments):

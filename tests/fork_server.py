@@ -6,6 +6,7 @@ one has ever worked (Polars and its allocator have some that sleep), so what is 
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import json
 import os
@@ -15,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -31,8 +33,8 @@ class Forked:
 
     server: "ForkServer"
     pid: int
-    stdout: IO[bytes]
-    stderr: IO[bytes]
+    stdout: IO[bytes] | None = None
+    stderr: IO[bytes] | None = None
     code: int | None = None
 
     def poll(self):
@@ -52,9 +54,9 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def end(self):
+    def end(self, seconds=SECONDS):
         """Exit code, stdout and stderr."""
-        code = self.wait()
+        code = self.wait(seconds)
         return code, self.stdout.read().decode(), self.stderr.read().decode()
 
 
@@ -79,17 +81,20 @@ class ForkServer:
     def start(self, *arguments, **options):
         """A command in the working directory and environment of now; options are those of `prepare_child`."""
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        request = {
-            "start": [str(argument) for argument in arguments],
-            "cwd": str(Path.cwd()),
-            "environ": dict(os.environ),
-            **options,
-        }
-        pid = self.ask(request, out_end, err_end)
+        pid = self._begin(arguments, options, out_end, err_end)
         os.close(out_end)
         os.close(err_end)
         self.started.append(Forked(self, pid, os.fdopen(out, "rb"), os.fdopen(err, "rb")))
         return self.started[-1]
+
+    def start_on(self, terminal, *arguments, **options):
+        """The same under a shell on a terminal, given by the descriptor of its end; the shell is what is returned."""
+        return Forked(self, self._begin(arguments, options, terminal))
+
+    def _begin(self, arguments, options, *descriptors):
+        command = [str(argument) for argument in arguments]
+        request = {"start": command, "cwd": str(Path.cwd()), "environ": dict(os.environ), **options}
+        return self.ask(request, *descriptors)
 
     def ask(self, request, *descriptors):
         socket.send_fds(self.line, [json.dumps(request).encode()], descriptors)
@@ -153,12 +158,18 @@ def fork(request, descriptors, line):
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["environ"])
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for descriptor, stream in zip(descriptors, (1, 2), strict=True):
-            os.dup2(descriptor, stream)
+        is_terminal = len(descriptors) == 1
+        if not is_terminal:
+            descriptors = [os.open(os.devnull, os.O_RDONLY), *descriptors]
+        for stream in range(3):
+            os.dup2(descriptors[0 if is_terminal else stream], stream)
+        for descriptor in descriptors:
             os.close(descriptor)
+        if is_terminal:
+            run_under_shell()
         # Those of before may be files, and believe that they can seek.
-        sys.stdout, sys.stderr = (open(stream, "w", 1, "utf-8", closefd=False) for stream in (1, 2))  # noqa: SIM115
+        sys.stdin, *written = (open(stream, "rw"[stream > 0], 1, "utf-8", closefd=False) for stream in range(3))  # noqa: SIM115
+        sys.stdout, sys.stderr = written
         prepare_child(**request)
         sys.argv = ["mlcli", *request["start"]]
         from mlcli.__main__ import main
@@ -170,6 +181,28 @@ def fork(request, descriptors, line):
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(99)  # never back into the server
+
+
+def run_under_shell():
+    """As a shell does: gives a command the terminal, takes it back when it stops, and lets it go on at a line.
+
+    Returns in the command's process alone.
+    """
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    if not (command := os.fork()):
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        return
+    while os.WIFSTOPPED(status := os.waitpid(command, os.WUNTRACED)[1]):
+        os.tcsetpgrp(0, os.getpgrp())
+        os.write(1, b"stopped\n")
+        os.read(0, 100)
+        os.tcsetpgrp(0, command)
+        os.kill(command, signal.SIGCONT)
+    os._exit(os.waitstatus_to_exitcode(status) % 256)
 
 
 def prepare_child(dies_at=None, file_limit=None, bound=False, variables=None, program=None, **_):

@@ -18,7 +18,7 @@ def test_every_config_loads_and_says_what_it_is_for(path):
 
 
 @pytest.fixture
-def score(mlcli, without_figures):
+def score(mlcli):
     """Trains a config and returns its evaluation document."""
 
     def run(name, *options):

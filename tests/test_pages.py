@@ -18,6 +18,7 @@ def named(page):
     return str(page.relative_to(ROOT))
 
 
+@pytest.mark.usefixtures("without_figures")  # which no page prints
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_its_blocks_do_what_they_show(workspace, monkeypatch, capfd, pytestconfig, page):
     monkeypatch.setenv("COLUMNS", WIDTH)

@@ -29,7 +29,7 @@ def kill_at_the_disk(start, chance: random.Random):
 def test_killed_and_resumed_over_and_over(campaign, make_place, start, undisturbed, monkeypatch):
     monkeypatch.chdir(undisturbed(16).folder)
     predicted = predict(start)
-    for number in range(campaign.size(10, 500) // KILLS):
+    for number in range(campaign.size(5, 500) // KILLS):
         make_place(f"killed-{number}")
         for kill in range(KILLS):
             how = (kill_from_outside, kill_at_the_disk)[kill % 2]

@@ -22,7 +22,7 @@ def iris(workspace, trained_iris):
     return workspace
 
 
-def test_all_steps_one_after_the_other(workspace, mlcli):
+def test_all_steps_one_after_the_other(workspace, mlcli, figures):
     for command in (
         ["prepare", "configs/iris.yaml"],
         ["features", "configs/iris.yaml"],
@@ -94,7 +94,7 @@ def test_quiet_says_nothing(iris, mlcli):
     assert (trained.code, trained.out, trained.err) == (evaluated.code, evaluated.out, evaluated.err) == (0, "", "")
 
 
-def test_set_overrides_the_file_and_is_kept_with_the_run(workspace, mlcli, without_figures):
+def test_set_overrides_the_file_and_is_kept_with_the_run(workspace, mlcli):
     changes = ("-S", "model.hidden=[]", "-S", "evaluation.baselines=none", "--set", "training.epochs=3")
     assert mlcli("train", "configs/iris.yaml", *changes, "-q").code == 0
     resolved = (workspace / "runs/iris/001/config.yaml").read_text()
@@ -118,7 +118,7 @@ def test_without_config_or_run_the_files_at_hand_are_named(workspace, mlcli):
 
 
 @pytest.mark.parametrize("spec", ["iris", "iris/1", "iris/001", "runs/iris/001", "runs/iris/001/model"])
-def test_a_run_can_be_named_in_several_ways(iris, mlcli, spec, without_figures):
+def test_a_run_can_be_named_in_several_ways(iris, mlcli, spec):
     assert mlcli("evaluate", spec, "--json").json["run"] == "iris/001"
 
 
@@ -210,7 +210,7 @@ def test_probabilities_add_up_to_one(iris, mlcli):
     assert all(len(f"{share}".lstrip("0.").partition("e")[0]) <= 10 for share in shares.to_numpy().ravel())
 
 
-def test_the_looks_at_the_test_rows_are_counted(iris, mlcli, without_figures):
+def test_the_looks_at_the_test_rows_are_counted(iris, mlcli):
     assert mlcli("evaluate", "--split", "valid", "--json").json["test_looks"] == 0
     assert [mlcli("evaluate", "--json").json["test_looks"] for _ in range(3)] == [1, 2, 3]
     assert "evaluated 4 times" in mlcli("evaluate").err
@@ -219,7 +219,7 @@ def test_the_looks_at_the_test_rows_are_counted(iris, mlcli, without_figures):
 @pytest.mark.parametrize(
     ("bound", "code"), [("accuracy=0.5", 0), ("accuracy=1.01", 8), ("log_loss=9", 0), ("log_loss=0.0001", 8)]
 )
-def test_fail_under(iris, mlcli, bound, code, without_figures):
+def test_fail_under(iris, mlcli, bound, code):
     measured = mlcli("evaluate", "--fail-under", bound, "--json")
     assert measured.code == code
     assert len(measured.json["misses"]) == (code == 8)

@@ -141,7 +141,6 @@ def test_a_training_that_is_stopped_between_and_within_networks_goes_on_to_the_s
     assert stopped.read_manifest().members == 4
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_without_test_rows_every_row_is_predicted_by_the_network_that_did_not_see_it(write, mlcli):
     assert mlcli("train", write(), "-q").code == 0
     told = mlcli("evaluate", "-S", "evaluation.baselines=[mean, linear]")

@@ -20,7 +20,7 @@ def run(workspace, mlcli):
     return workspace / "runs/iris/001"
 
 
-def test_seeds_and_folds_are_measured_and_shown(run, mlcli):
+def test_seeds_and_folds_are_measured_and_shown(run, mlcli, figures):
     before = (run / "manifest.json").read_text()
     shown = mlcli("evaluate", "-S", "evaluation.seeds=3", "-S", "evaluation.folds=3")
     assert shown.code == 0

@@ -45,7 +45,7 @@ def test_bundles_predict_what_they_predicted(golden, mlcli, name):
     assert_frame_equal(now, then, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
-def test_the_run_is_evaluated(golden, mlcli):
+def test_the_run_is_evaluated(golden, mlcli, figures):
     done = mlcli("evaluate", "table", "--json")
     assert done.code == 0
     assert done.json["n_rows"] == json.loads((golden / "runs/table/001/manifest.json").read_text())["rows"]["test"]

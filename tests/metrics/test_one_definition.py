@@ -274,7 +274,7 @@ def test_a_training_records_and_prints_what_is_defined(constant):
     assert ("r2" in record.valid_metrics) == ("  r2 " in describe_epoch(record, 1)) == (not constant)
 
 
-def test_a_target_constant_in_the_validation_rows_leaves_r2_without_a_value(workspace, mlcli, without_figures):
+def test_a_target_constant_in_the_validation_rows_leaves_r2_without_a_value(workspace, mlcli):
     x = np.random.default_rng(0).normal(size=80)
     lines = [f"{own:.4f},{own:.4f},train" for own in x[:40]]
     lines += [f"{own:.4f},2.5,{split}" for own, split in zip(x[40:], 20 * ["valid", "test"], strict=True)]

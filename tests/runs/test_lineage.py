@@ -46,7 +46,7 @@ def parent(workspace, trained):
     return workspace
 
 
-def test_it_starts_from_the_weights_and_the_fitted_numbers(parent, mlcli, without_figures):
+def test_it_starts_from_the_weights_and_the_fitted_numbers(parent, mlcli):
     told = mlcli("train", "new.yaml", "--from", "old", "-S", "optimizer.lr=1e-12", "-S", "training.epochs=1")
     assert told.code == 0
     old, new, rows = package.load("old"), package.load("new"), pl.read_csv("new.csv")

@@ -42,7 +42,7 @@ def test_it_has_what_the_run_knows(iris, mlcli):
     }  # fmt: skip
 
 
-def test_scores_of_the_test_rows_are_added_by_evaluate(iris, mlcli, without_figures):
+def test_scores_of_the_test_rows_are_added_by_evaluate(iris, mlcli):
     before = {path.name: path.read_bytes() for path in (iris / "model").iterdir()}
     told = mlcli("evaluate", "--json").json["scores"]
     head, body = read_card(iris / "model")

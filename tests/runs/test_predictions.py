@@ -162,7 +162,7 @@ def test_which_rows_were_measured(workspace):
     assert rows_of("dataset.missing.drop_rows=true") != rows_of("dataset.missing.drop_rows=true", same[0])
 
 
-def test_evaluate_keeps_what_predict_says(workspace, mlcli, without_figures):
+def test_evaluate_keeps_what_predict_says(workspace, mlcli):
     assert mlcli("train", "configs/iris.yaml", "-S", "training.epochs=3", "-q").code == 0
     measured = mlcli("evaluate", "--json").json
     kept = load_predictions(Path("runs/iris/001/evaluation"))

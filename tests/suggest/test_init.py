@@ -110,7 +110,7 @@ def score_of(mlcli, metric):
     return found["value"] if isinstance(found, dict) else found
 
 
-def test_init_train_evaluate(folder, mlcli, request, without_figures):
+def test_init_train_evaluate(folder, mlcli, request):
     """One nasty table in every run, all of them in a campaign."""
     for case in NASTY if request.config.getoption("--campaign") else NASTY[:1]:
         (folder / "mlcli.yaml").unlink(missing_ok=True)

@@ -1,45 +1,29 @@
-"""A shell on a pseudo-terminal, and somebody who types there."""
+"""Somebody who types to a command that a shell runs on a pseudo-terminal."""
 
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 
-# As a shell does: it gives a context the terminal, takes it back when the context stops, and lets it go on at a line.
-SHELL = """
-import fcntl, os, signal, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-if not (context := os.fork()):
-    os.setpgid(0, 0)
-    os.tcsetpgrp(0, os.getpid())
-    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-    os.execv(sys.argv[1], sys.argv[1:])
-while os.WIFSTOPPED(status := os.waitpid(context, os.WUNTRACED)[1]):
-    os.tcsetpgrp(0, os.getpgrp())
-    print("stopped", flush=True)
-    os.read(0, 100)
-    os.tcsetpgrp(0, context)
-    os.kill(context, signal.SIGCONT)
-os._exit(os.waitstatus_to_exitcode(status) % 256)
-"""
-
 
 class Typist:
-    """Types to a program that a shell runs on a pseudo-terminal of 24 × 80 characters, and reads what it shows."""
+    """Types to a command on a pseudo-terminal of so many lines and characters, and reads what it shows.
 
-    def __init__(self, program, **environment):
+    process : of the shell, whose exit code is the command's
+    """
+
+    def __init__(self, server, *arguments, size=(24, 80), program=None, **environment):
         self.ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(self.theirs)
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), self.theirs)
-        command = [sys.executable, "-c", SHELL, *program]
-        self.process = subprocess.Popen(command, start_new_session=True, env=os.environ | environment, **streams)
+        self.resize(*size)
+        self.before = self.modes()
+        self.process = server.start_on(self.theirs, *arguments, program=program, variables=environment)
+
+    def resize(self, lines, characters):
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, characters, 0, 0))
 
     def type(self, keys):
         os.write(self.ours, keys)
@@ -60,13 +44,13 @@ class Typist:
             assert time.monotonic() < end, shown[-2000:]
             if select.select([self.ours], [], [], 0.05)[0]:
                 shown += os.read(self.ours, 65536)
-        return self.process.returncode, shown
+        return self.process.code, shown
 
     def modes(self):
         return termios.tcgetattr(self.theirs)
 
     def close(self):
-        self.process.kill()
+        self.process.send(signal.SIGKILL)
         self.process.wait()
         os.close(self.ours)
         os.close(self.theirs)

@@ -4,15 +4,12 @@ import contextlib
 import os
 import pty
 import select
-import subprocess
-import sys
 import termios
 import time
 
 import pytest
 
 from mlcli.terminal.live import KeyReader, take_key
-from tests.terminal.shell import Typist
 
 SENT = {
     "q": (["q"], ""),
@@ -115,21 +112,18 @@ with KeyReader() as keys, {context}:
             break
         if key == "!":
             raise SystemExit(3)
+raise SystemExit(0)
 """
 
 
 @pytest.fixture
-def typist():
-    opened = []
-
+def typist(on_terminal):
     def start(context="Interruption()"):
-        opened.append(Typist([sys.executable, "-c", PROGRAM.format(context=context)]))
-        opened[-1].read_until(b"reading")
-        return opened[-1]
+        one = on_terminal(program=PROGRAM.format(context=context))
+        one.read_until(b"reading")
+        return one
 
-    yield start
-    for one in opened:
-        one.close()
+    return start
 
 
 @pytest.mark.parametrize(
@@ -145,9 +139,9 @@ def test_however_a_program_ends_its_terminal_is_restored(typist, context, key, c
     one = typist(context)
     while one.process.poll() is None:
         one.type(key)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(AssertionError):
             one.process.wait(0.5)  # a further Ctrl-C would kill an interpreter that is ending
-    assert one.process.returncode == code
+    assert one.process.code == code
     assert one.modes() == one.before
 
 

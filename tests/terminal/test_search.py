@@ -1,7 +1,6 @@
 """The progress of a search and its view, within any terminal."""
 
 import json
-import sys
 
 import pytest
 
@@ -18,7 +17,6 @@ from mlcli.terminal.search import (
     rank_all,
     shorten_values,
 )
-from tests.terminal.shell import Typist
 
 TRIALS = (
     Trial(1, "start", {}, "complete", 0.5, best_epoch=7, epochs=9, seconds=1.25),
@@ -83,22 +81,18 @@ def test_a_picture_fits_its_terminal(status, size):
 ENDLESS = ("--trials", "100000", "-S", "training.epochs=30", "-S", "improve.space={optimizer.lr: [0.001, 0.1]}")
 
 
-def test_q_stops_all_processes_of_a_search_that_is_watched_and_loses_no_trial(workspace):
-    command = [sys.executable, "-m", "mlcli", "improve", "configs/iris.yaml", "--jobs", "2", *ENDLESS]
-    one = Typist(command, TERM="xterm-256color")
-    try:
-        shown = one.read_until(b" left   trial ")
-        assert b"best epoch" in shown
-        one.type(b"q")
-        code, shown = one.end()
-        shown = shown.decode()
-        assert code == 130
-        assert shown.count("\x1b[?1049l") == 1
-        assert one.modes() == one.before
-        assert "Trials: " in shown.split("\x1b[?1049l")[1]
-        assert "continues the search" in shown
-    finally:
-        one.close()
+def test_q_stops_all_processes_of_a_search_that_is_watched_and_loses_no_trial(workspace, on_terminal):
+    one = on_terminal("improve", "configs/iris.yaml", "--jobs", "2", *ENDLESS)
+    shown = one.read_until(b" left   trial ")
+    assert b"best epoch" in shown
+    one.type(b"q")
+    code, shown = one.end()
+    shown = shown.decode()
+    assert code == 130
+    assert shown.count("\x1b[?1049l") == 1
+    assert one.modes() == one.before
+    assert "Trials: " in shown.split("\x1b[?1049l")[1]
+    assert "continues the search" in shown
     (folder,) = (workspace / "runs/iris").glob("improve-*")
     kept = json.loads((folder / "trials.json").read_text())["trials"]
     assert int(shown.split("Best of ")[1].split()[0]) == len(kept) > 0

@@ -1,4 +1,4 @@
-"""Trains each case as one of several processes: python -m tests.training.processes RANK SIZE PORT."""
+"""Trains each case as one of several processes."""
 
 import hashlib
 import json
@@ -93,7 +93,3 @@ def main(rank, size, port):
     sys.stdout.write(json.dumps(found))
     sys.stdout.flush()
     os._exit(0)  # as mlcli leaves: threads of a group whose peer is gone may still wait
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

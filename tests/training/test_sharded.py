@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,28 +9,24 @@ import torch
 
 from mlcli.io.network import listen_on_loopback
 from mlcli.training.processes import add_in_pairs
-from tests.conftest import ROOT
 from tests.training.processes import CASES, train
 
 
 @pytest.fixture(scope="module")
-def trained(request):
+def trained(request, fork_server):
     """By number of processes, what each of them prints."""
     found = {}
     for size in (2, 4) if request.config.getoption("--campaign") else (2,):
         descriptor, port = listen_on_loopback()
         os.close(descriptor)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-        commands = [
-            [sys.executable, "-m", "tests.training.processes", str(rank), str(size), str(port)] for rank in range(size)
-        ]
+        program = "from tests.training.processes import main\nmain('{}', '{}', '{}')"
         started = [
-            subprocess.Popen(one, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            for one in commands
+            fork_server.start(program=program.format(rank, size, port), variables={"GLOO_SOCKET_IFNAME": "lo"})
+            for rank in range(size)
         ]
-        outputs = [process.communicate(timeout=300) for process in started]
-        assert [process.returncode for process in started] == [0] * size, outputs
-        found[size] = [json.loads(out) for out, _ in outputs]
+        ended = [process.end(300) for process in started]
+        assert [code for code, _, _ in ended] == [0] * size, ended
+        found[size] = [json.loads(out) for _, out, _ in ended]
     return found
 
 

@@ -27,7 +27,7 @@ def write_rare(folder, n=400):
     (folder / "t.yaml").write_text(f"{dataset}\nmodel: {{hidden: [4]}}\nevaluation: {{baselines: none}}")
 
 
-def test_a_threshold_is_chosen_after_training_judged_and_kept(workspace, mlcli):
+def test_a_threshold_is_chosen_after_training_judged_and_kept(workspace, mlcli, figures):
     write_rare(workspace)
     assert mlcli("train", "t.yaml", "-q", "-S", "training.epochs=20").code == 0
     assert mlcli("predict", "--threshold", "0.3", "--json", "-o", "once.csv").json["threshold"] == 0.3
@@ -45,7 +45,7 @@ def test_a_threshold_is_chosen_after_training_judged_and_kept(workspace, mlcli):
     assert mlcli("evaluate", "--save-threshold").code == 2
 
 
-def test_intervals_and_sets_are_written_beside_the_predictions(workspace, mlcli, without_figures):
+def test_intervals_and_sets_are_written_beside_the_predictions(workspace, mlcli):
     write_rare(workspace)
     assert mlcli("train", "t.yaml", "-q", "-S", "training.epochs=3").code == 0
     assert mlcli("predict", "--interval", "0.9", "-o", "sets.csv", "-q").code == 0

@@ -55,7 +55,7 @@ def test_training_and_evaluation_agree_with_repeated_rows(workspace, mlcli, fram
     assert "count each row by its ‘w’" in (workspace / "runs/weighed/001/evaluation/report.html").read_text()
 
 
-def test_folds_seeds_ensembles_shards_and_searches_take_weights(workspace, mlcli, frame, without_figures):
+def test_folds_seeds_ensembles_shards_and_searches_take_weights(workspace, mlcli, frame):
     """Where the rows of one class weigh next to nothing, always predicting the other is right."""
     frame = frame.drop("part").with_columns(w=pl.when(pl.col("y") == "yes").then(5.0).otherwise(1e-9))
     frame.write_csv("t.csv")

@@ -69,7 +69,7 @@ def test_the_whole_way(folder, mlcli):
     assert np.mean([line.split(",")[0] for line in predicted] == labels) > 0.9
 
 
-def test_selection_is_fitted_in_each_fold(folder, mlcli, without_figures):
+def test_selection_is_fitted_in_each_fold(folder, mlcli):
     """Selected on all rows, 20 of 700 columns of noise would tell the class of most rows held out (Ambroise 2002)."""
     write_genes(folder / "noise.csv", 500, telling=0)
     assert mlcli("init", "noise.csv", "--target", "status").code == 0

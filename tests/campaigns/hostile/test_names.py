@@ -93,7 +93,7 @@ def stranger(home, names=NASTY, **sections):
     return "nasty.yaml"
 
 
-def test_a_whole_life(home, mlcli):
+def test_a_whole_life(home, mlcli, figures):
     """All of them at once: in the terminal, in documents, in predictions."""
     stranger(home)
     told = [

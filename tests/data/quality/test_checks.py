@@ -296,7 +296,7 @@ def leaking(workspace):
     return workspace
 
 
-def test_prepare_and_evaluate_warn_and_refuse_where_asked_to(leaking, mlcli, without_figures):
+def test_prepare_and_evaluate_warn_and_refuse_where_asked_to(leaking, mlcli):
     warned = mlcli("prepare", "t.yaml")
     assert warned.code == 0
     assert warned.err.count("warning: column '") == 2

@@ -1,34 +1,22 @@
 """A game on a pseudo-terminal, played by keys."""
 
-import fcntl
 import re
-import struct
-import sys
-import termios
 
 import pytest
 
 from mlcli.config.loading.load import load_config
-from tests.terminal.shell import Typist
 
 ASIDE, BACK = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 @pytest.fixture
-def player(workspace, monkeypatch):
-    opened = []
-    for name in ("NO_COLOR", "COLUMNS", "LINES"):
-        monkeypatch.delenv(name, raising=False)
-
+def player(workspace, on_terminal):
     def start(*arguments, **environment):
-        program = [sys.executable, "-m", "mlcli", "play", *arguments]
-        opened.append(Typist(program, TERM="xterm-256color", **environment))
-        opened[-1].read_until(b"quit")  # the last word of the first picture
-        return opened[-1]
+        one = on_terminal("play", *arguments, **environment)
+        one.read_until(b"quit")  # the last word of the first picture
+        return one
 
-    yield start
-    for one in opened:
-        one.close()
+    return start
 
 
 def plain(shown):
@@ -70,7 +58,7 @@ def test_a_game_is_played_written_left_and_taken_up_again(player, workspace):
 def test_ctrl_c_ends_it_and_a_change_of_size_is_followed(player):
     one = player("circle", NO_COLOR="1")
     for size, words in (((15, 50), b"needs 64"), ((30, 100), b"learning rate")):
-        fcntl.ioctl(one.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        one.resize(*size)
         shown = one.read_until(words)
         assert not re.search(rb"\x1b\[[0-9;]*3[0-9]", shown)  # no colour
     one.type(b"\x03")
