@@ -26,6 +26,7 @@ sys.dont_write_bytecode = False
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
+LONGEST = ("tests/test_pages.py", "tests/windows/", "tests/use_cases/", "tests/training/test_torch_private.py")
 
 
 def pytest_addoption(parser):
@@ -45,6 +46,11 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)  # as in a process of mlcli
     gc.enable()
+
+
+def pytest_collection_modifyitems(items):
+    """The longest come first, so that at the end no worker waits for another's."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_generate_tests(metafunc):
@@ -142,14 +148,15 @@ def tab(tmp_path_factory):
 
 @pytest.fixture
 def without_figures(request, monkeypatch):
-    """Spares evaluations the second of their pictures, but where a test asks for `figures`."""
+    """Spares evaluations and searches the second of their pictures, but where a test asks for `figures`."""
     if "figures" not in request.fixturenames:
         monkeypatch.setattr("mlcli.use_cases.evaluate.draw_gallery", lambda subject: {})
+        monkeypatch.setattr("mlcli.use_cases.improve.save_svg", lambda figure, path: None)
 
 
 @pytest.fixture
 def figures():
-    """Asked for by tests in which an evaluation draws its pictures."""
+    """Asked for by tests in which an evaluation or a search draws its pictures."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_the_power_is_cut_during_a_training(campaign, tmp_path, monkeypatch, mlc
     Path("small.yaml").write_text(CONFIG)
     recorded = RecordedDisk(here, lambda: campaign.record(f"exit {mlcli(*BEGIN).code} uninterrupted"))
     uninterrupted = predict_and_digest(mlcli)
-    for blow in range(campaign.size(3, 400)):
+    for blow in range(campaign.size(2, 400)):
         target = tmp_path / f"cut-{blow}"
         recorded.power_cut(campaign.random.randint(0, len(recorded.events)), campaign.random, target)
         os.chdir(target)

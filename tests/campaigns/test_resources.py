@@ -57,7 +57,7 @@ def commands():
 
 
 def test_files_may_not_grow(campaign, make_place, start, undisturbed, extended):
-    for number in range(campaign.size(3, 200)):
+    for number in range(campaign.size(2, 200)):
         here = make_place(f"limited-{number}")
         name, command = campaign.random.choice(list(COMMANDS.items()))
         copy_run(undisturbed, here)
@@ -92,7 +92,7 @@ def small_disk(folder, kilobytes):
 
 
 def test_a_disk_is_full(campaign, make_place, start, undisturbed, extended, monkeypatch):
-    for number in range(campaign.size(2, 40)):
+    for number in range(campaign.size(1, 40)):
         folder = make_place(f"full-{number}") / "disk"
         folder.mkdir()
         with small_disk(folder, 400):

@@ -26,7 +26,7 @@ def left(child, allowed):
 
 
 def test_at_any_moment(campaign, make_place, start, undisturbed):
-    for number in range(campaign.size(3, 140)):
+    for number in range(campaign.size(2, 140)):
         make_place(f"stopped-{number}")
         first, second = (campaign.random.choice((signal.SIGINT, signal.SIGTERM)) for _ in range(2))
         child = start(*BEGIN, *EPOCHS)
@@ -61,7 +61,7 @@ def test_the_second_exits_at_once(campaign, make_place, start, first):
 
 
 def test_a_pipe_is_closed_on_a_training(campaign, make_place, start, undisturbed):
-    for number in range(campaign.size(2, 40)):
+    for number in range(campaign.size(1, 40)):
         make_place(f"closed-{number}")
         child = start(*BEGIN[:-1], *EPOCHS)  # not quiet: a line an epoch
         for _ in range(campaign.random.randint(0, 20)):
@@ -87,7 +87,7 @@ def test_a_pipe_is_closed_on_results(campaign, make_place, start):
 def test_while_a_program_starts(campaign, make_place, spawn):
     """Cold: the imports are to be interrupted, too, once Python itself has come up."""
     make_place("cold")
-    for _ in range(campaign.size(2, 40)):
+    for _ in range(campaign.size(1, 40)):
         number = campaign.random.choice((signal.SIGINT, signal.SIGTERM))
         process = spawn(*BEGIN, "-S", "training.epochs=1")
         time.sleep(campaign.random.uniform(0.15, 1.5))

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from mlcli.cli.session import Session
+from tests.conftest import train_in
 
 SLOW = (
     "name: slow\ndataset: digits\nmodel: {hidden: [16], dropout: 0.2}\n"
@@ -39,11 +40,12 @@ def digests(folder):
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
-@pytest.fixture
-def uninterrupted(slow, mlcli):
-    """Digests of runs/slow/001, trained in one go."""
-    assert mlcli("train", "slow.yaml", "-q").code == 0
-    return digests(slow / "runs/slow/001")
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Digests of a run that was trained in one go."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    (folder / "slow.yaml").write_text(SLOW)
+    return digests(train_in(folder, "slow.yaml") / "runs/slow/001")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def uninterrupted(slow, mlcli):
 )
 def test_a_stopped_run_resumes_to_the_same_bytes(slow, uninterrupted, start, mlcli, number, code):
     process = start("train", "slow.yaml", "-q")
-    folder = slow / "runs/slow/002"
+    folder = slow / "runs/slow/001"
     wait_for_epochs(folder, 3, process)
     process.send(number)
     assert process.wait() == code
@@ -64,8 +66,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(slow, uninterrupted, start, mlc
 
 def test_epochs_extended_on_resume_give_the_same_bytes(slow, uninterrupted, mlcli):
     assert mlcli("train", "slow.yaml", "-S", "training.epochs=25", "-q").code == 0
-    assert mlcli("train", "--resume", "slow/002", "-S", "training.epochs=40", "-q").code == 0
-    assert digests(slow / "runs/slow/002") == uninterrupted
+    assert mlcli("train", "--resume", "-S", "training.epochs=40", "-q").code == 0
+    assert digests(slow / "runs/slow/001") == uninterrupted
 
 
 def test_a_resume_cannot_change_what_the_run_is(slow, mlcli):

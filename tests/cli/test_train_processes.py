@@ -10,7 +10,7 @@ import pytest
 
 from mlcli.io.network import listen_on_loopback
 from tests.cli.test_processes import digests, wait_for_epochs
-from tests.conftest import ROOT
+from tests.conftest import ROOT, train_in
 
 CONFIG = (
     "name: slow\ndataset: digits\nmodel: {hidden: [16], dropout: 0.2}\n"
@@ -44,11 +44,12 @@ def slow(workspace):
     return workspace
 
 
-@pytest.fixture
-def alone(slow, mlcli):
-    """Digests of runs/slow/001, trained by one process in one go."""
-    assert mlcli("train", "slow.yaml", "-q").code == 0
-    return digests(slow / "runs/slow/001")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Digests of a run that one process trained in one go."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "slow.yaml").write_text(CONFIG)
+    return digests(train_in(folder, "slow.yaml") / "runs/slow/001")
 
 
 @pytest.fixture
@@ -102,10 +103,10 @@ def test_a_fault_ends_both_with_one_message_and_a_run_that_resumes(slow, alone, 
     assert "error:" not in "".join(errors[1:])
     if fault == "diverged":
         return
-    assert json.loads((slow / "runs/slow/002/manifest.json").read_text())["status"] in ("running", "interrupted")
-    resumed = mlcli("train", "--resume", "slow/002", "-q")
+    assert json.loads((slow / "runs/slow/001/manifest.json").read_text())["status"] in ("running", "interrupted")
+    resumed = mlcli("train", "--resume", "-q")
     assert resumed.code == 0, resumed.err
-    assert digests(slow / "runs/slow/002") == alone
+    assert digests(slow / "runs/slow/001") == alone
 
 
 def test_what_torchrun_starts_again_resumes(campaign_only, slow, alone):
@@ -116,7 +117,7 @@ def test_what_torchrun_starts_again_resumes(campaign_only, slow, alone):
     command = [sys.executable, "-m", "torch.distributed.run", *options, "program.py", "train", "slow.yaml", "-q"]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=240)
     assert done.returncode == 0, done.stderr.decode()
-    assert digests(slow / "runs/slow/002") == alone
+    assert digests(slow / "runs/slow/001") == alone
 
 
 @pytest.mark.parametrize(

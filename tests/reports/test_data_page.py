@@ -1,5 +1,6 @@
 """The page holds all it shows, escapes what comes from data, and fits a desktop and a phone."""
 
+import functools
 import re
 from html.parser import HTMLParser
 
@@ -40,9 +41,14 @@ def parse(html):
     return parser.seen
 
 
+@functools.cache
+def rendered(what):
+    return render_data_page(SHOWN[what]())
+
+
 @pytest.mark.parametrize("what", SHOWN)
 def test_the_page_loads_and_runs_nothing(what):
-    html = render_data_page(SHOWN[what]())
+    html = rendered(what)
     for tag, attributes in parse(html):
         assert tag not in {"script", "link", "iframe", "object", "base", "form"}
         assert not [name for name in attributes if name.startswith("on")]
@@ -65,7 +71,7 @@ def test_what_comes_from_data_is_escaped():
 
 
 def test_every_column_and_class_is_there():
-    html = render_data_page(SHOWN["many columns"]())
+    html = rendered("many columns")
     assert html.count('<article class="card">') == 54  # 50 numbers, three columns more and the target
     assert "Show 23 more columns" in html
     assert html.count("<details>") == 1
@@ -98,7 +104,7 @@ def test_other_endings_are_refused(tmp_path, name):
 @pytest.mark.parametrize("what", SHOWN)
 def test_no_page_is_wider_than_its_window(tab, tmp_path, what):
     path = tmp_path / "page.html"
-    write_data_page(SHOWN[what](), path)
+    path.write_text(rendered(what), encoding="utf-8")
     for width in (1280, 390):
         tab.open(path, width, phone=width < 500)
         tab.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")

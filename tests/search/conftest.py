@@ -68,6 +68,15 @@ def trained_evidence(make_search_context, evidence_cache):
     return train
 
 
+# The same in a forked process, before its command.
+WITHOUT_PROBES = """
+from mlcli.diagnosis.checks import Checks
+from mlcli.use_cases import improve
+improve.run_checks = lambda experiment: Checks((), None)
+improve.run_probes = lambda experiment, rates, evidence, context: evidence
+"""
+
+
 @pytest.fixture
 def without_probes(monkeypatch):
     """Spares a test of the search the seconds of experiments around it."""

@@ -41,7 +41,7 @@ from mlcli.use_cases.improve import improve as improve_step
 from mlcli.use_cases.train import resume
 from mlcli.use_cases.train import train as train_step
 
-pytestmark = pytest.mark.usefixtures("without_probes")
+pytestmark = pytest.mark.usefixtures("without_probes", "without_figures")
 
 ALIKE = (
     "dataset.noise=0.4",
@@ -100,7 +100,7 @@ def test_the_proposal_says_what_changed_and_why(make_config):
     assert any("learning rate too low" in line for line in comments)
 
 
-def test_the_written_files_and_the_output(make_config):
+def test_the_written_files_and_the_output(make_config, figures):
     result = improve(make_config(*BAD_RATE))
     files = {"best.yaml", "diagnosis.json", "journal.jsonl", "kept", "lock", "search.svg", "trials.json"}
     assert {path.name for path in result.folder.iterdir()} == files

@@ -43,7 +43,7 @@ def test_a_diagnosis_alone_shows_checks_and_findings_without_a_search(mlcli, con
     assert document["applied"] is None
 
 
-def test_the_next_configuration_trains_as_it_is_and_nothing_is_overwritten(mlcli, config_file, tmp_path):
+def test_the_next_configuration_trains_as_it_is_and_nothing_is_overwritten(mlcli, config_file, tmp_path, figures):
     before = (tmp_path / config_file).read_bytes()
     result = mlcli("improve", config_file, "--diagnose", "--apply")
     assert "Next: mlcli train small-next.yaml" in result.err

@@ -17,6 +17,7 @@ from mlcli.terminal.search import (
     rank_all,
     shorten_values,
 )
+from tests.search.conftest import WITHOUT_PROBES
 
 TRIALS = (
     Trial(1, "start", {}, "complete", 0.5, best_epoch=7, epochs=9, seconds=1.25),
@@ -82,7 +83,7 @@ ENDLESS = ("--trials", "100000", "-S", "training.epochs=30", "-S", "improve.spac
 
 
 def test_q_stops_all_processes_of_a_search_that_is_watched_and_loses_no_trial(workspace, on_terminal):
-    one = on_terminal("improve", "configs/iris.yaml", "--jobs", "2", *ENDLESS)
+    one = on_terminal("improve", "configs/iris.yaml", "--jobs", "2", *ENDLESS, program=WITHOUT_PROBES)
     shown = one.read_until(b" left   trial ")
     assert b"best epoch" in shown
     one.type(b"q")

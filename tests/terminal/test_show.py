@@ -1,5 +1,7 @@
 """The pictures of a terminal of any size: no line is longer than it is wide, nothing in it steers it."""
 
+import functools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -60,6 +62,7 @@ SHOWN = {
     "wide pictures in colours": lambda: shown(pictures((20, 40, 3), 12), "classification"),
     "one row": lambda: shown(table(2, "category", n=1), "classification"),
 }
+SHOWN = {what: functools.cache(find) for what, find in SHOWN.items()}
 
 
 @pytest.mark.parametrize("what", SHOWN)

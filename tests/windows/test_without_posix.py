@@ -110,18 +110,15 @@ def test_the_steps_one_after_the_other(people, chain):
         ("evaluate",),
         ("predict", r"data\people.csv", "-o", "out.csv"),
         ("runs",),
+        ("improve", "people.yaml", "--jobs", "2", "--ensemble", "2", "--json"),
     )
-    _, _, (_, resumed), _, _, (listed, _) = ended
+    _, _, (_, resumed), _, _, (listed, _), (searched, _) = ended
     assert "epoch 3/3" in resumed
     assert "+------" in resumed
     assert (people / "out.csv").read_bytes().count(b"\n") == 151
     assert "finished 3" in listed
+    assert json.loads(searched)["trials"]["complete"] == 2
     assert not [*people.rglob("*.lock"), *people.rglob(".*tmp*")]
-
-
-def test_several_processes_search(people, mlcli):
-    out, _ = mlcli("improve", "people.yaml", "--jobs", "2", "--ensemble", "2", "--json")
-    assert json.loads(out)["trials"]["complete"] == 2
 
 
 def test_what_is_said_on_an_older_console(people, mlcli, chain):
