@@ -6,13 +6,14 @@ docs/architecture.md follows a row from its file to the network.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from mlcli.config.sections.rows import SplitConfig, TableConfig
 from mlcli.data.cleaning import drop_outliers
 from mlcli.data.profile import Profile, class_counts, profile_splits
 from mlcli.data.readers.mnist import COLLECTIONS
+from mlcli.data.readers.source import Source
 from mlcli.data.sources import read_source, source_of
 from mlcli.data.splitting import effective_seed, moved_borders, split_rows, take_splits
 from mlcli.data.store import StoredData, load_prepared, save_prepared
@@ -97,11 +99,19 @@ def _digest(value: object) -> str:
 
 
 def _hash_rows(rows: Dataset) -> str:
-    packed = io.BytesIO()
+    """Column by column, as they may be in files; of each its name, its missing cells and its values."""
+    digest = hashlib.sha256()
     if isinstance(rows, Table):
         weights = [] if rows.weights is None else [pl.Series("", rows.weights)]
-        rows.frame.with_columns(weights).rechunk().write_ipc(packed)
-    return hashlib.sha256(packed.getbuffer()).hexdigest()
+        for column in rows.frame.with_columns(weights):
+            digest.update(f"{column.name} {column.dtype}".encode())
+            digest.update(column.is_null().to_numpy().tobytes())
+            numbers = column.to_physical()
+            if column.dtype == pl.String:
+                numbers = column.str.len_bytes()
+                digest.update("".join(column.drop_nulls()).encode())
+            digest.update(numbers.fill_null(0).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -135,16 +145,20 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     if not by_column and not any(prepared_dir().glob(f"{_label(config)}-*")):
         source.require_memory()  # before a large file is read for its fingerprint
     content = source.content()
-    read = read_source(config) if content is None else None
-    marks = fingerprints(config, seed, [_hash_rows(read.rows)] if read else content or ())
-    folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
-    stored = _load(folder, config.split, reporter)
-    if stored is None:
-        if by_column:
-            _prepare_by_column(config, seed, folder, reporter)
-        else:
-            source.require_memory()
-            _prepare(config, seed, folder, reporter, read or read_source(config))
+    with ExitStack() as held:
+
+        def read_all() -> tuple[SourceRead, Spill | None]:
+            spill = held.enter_context(_spill_beside(config, source, reporter)) if by_column else None
+            return read_source(config, spill), spill
+
+        read = read_all() if content is None else None
+        marks = fingerprints(config, seed, [_hash_rows(read[0].rows)] if read else content or ())
+        folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
+        stored = _load(folder, config.split, reporter)
+        if stored is None:
+            if not by_column:
+                source.require_memory()
+            _prepare(config, seed, folder, reporter, *(read or read_all()))
     data = stored or load_prepared(folder, is_new=True)
     moved = _moved_borders(config.split, data)
     fingerprint = with_later(marks.data, data.splits.train, moved)
@@ -165,19 +179,19 @@ def _prepare(
     _save(folder, new)
 
 
-def _prepare_by_column(config: DatasetConfig, seed: int, folder: Path, reporter: Reporter) -> None:
-    """`_prepare` a table that memory does not hold, by way of files beside the folder."""
-    needs = list(source_of(config).memory_needs())
+@contextmanager
+def _spill_beside(config: DatasetConfig, source: Source[Any], reporter: Reporter) -> Iterator[Spill]:
+    """Files beside the prepared data, by way of which a table is prepared that memory does not hold."""
+    needs = list(source.memory_needs())
     told = " and ".join(f"{need.label} takes about {shown_size(need.size)}" for need in needs)
     way, size = "column by column, by" if isinstance(config, TableConfig) else "by", sum(need.disk for need in needs)
     files = f"way of files of up to {shown_size(size)}, in roughly {show_seconds(size / SPEED)}"
     reporter.say(f"{told} of memory, more than there is: it is prepared {way} {files}")
-    columns = folder.with_name(f"{folder.name}-columns")
+    columns = prepared_dir() / f"{_label(config)}-columns"
     with disk.resource_errors(columns):
         disk.make_folder(columns.parent)
         with claimed(columns, disk.mkdir) as temporary:
-            spill = Spill(temporary, getattr(config, "path", config.name))
-            _prepare(config, seed, folder, reporter, read_source(config, spill), spill)
+            yield Spill(temporary, getattr(config, "path", None) or config.name)
 
 
 def prepare_in_memory(config: DatasetConfig, seed: int, read: SourceRead) -> Prepared:

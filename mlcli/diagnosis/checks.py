@@ -85,6 +85,7 @@ def check_initial_loss(experiment: Experiment, context: TrainingContext) -> Chec
     """Whether networks with initial weights have about the chance loss, or that of small outputs without any skill."""
     name, title = "first_loss", "initial loss is near chance"
     rows = experiment.draw(context.train, INITIAL_SAMPLE)
+    rows = rows.to(context.device, next(context.model.parameters()).dtype)  # bfloat16 is the context's own
     chance = measure_chance(context.cost, experiment.task, rows.y, rows.weights).uniform_loss
     if not chance > 0:
         return Check(name, title, None, f"with loss {experiment.config.loss.name} the chance loss is 0")
@@ -147,7 +148,8 @@ def check_few_rows(experiment: Experiment) -> Check:
     if not experiment.config.model.hidden:
         return Check(name, title, None, "does not apply to a network without hidden layers")
     rows = _distinct_rows(experiment)
-    context = experiment.context(_without_regularisation(experiment.config), rows)
+    alone = replace(experiment, valid=experiment.valid[:0])  # what is asked is of the training rows alone
+    context = alone.context(_without_regularisation(experiment.config), rows)
     chance = experiment.chance(context).uniform_loss
     if len(rows) < FEWEST_ROWS or not chance > 0:
         return Check(name, title, None, f"{len(rows)} distinct rows are too few, or their chance loss is 0")

@@ -21,7 +21,7 @@ from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import Run
 from mlcli.runs.history import read_metrics
 from mlcli.training.context import TrainingContext
-from mlcli.training.datasets import TensorDataset
+from mlcli.training.datasets import Rows
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import TrainedModel, best_scores
 from mlcli.training.state import EpochRecord
@@ -225,7 +225,7 @@ def training_evidence(context: TrainingContext, task: FittedTask, trained: Train
 
 
 def run_evidence(
-    run: Run, config: Config, inputs: Inputs, arrays: tuple[TensorDataset, TensorDataset]
+    run: Run, config: Config, inputs: Inputs, arrays: tuple[Rows, Rows]
 ) -> tuple[TrainingEvidence, TrainingContext] | None:
     """A run's training, and its network's best weights in a context.
 

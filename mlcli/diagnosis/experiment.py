@@ -79,8 +79,8 @@ class Experiment:
     config: Config
     task: FittedTask
     layout: FeatureLayout
-    train: TensorDataset
-    valid: TensorDataset
+    train: Rows
+    valid: Rows
     groups: np.ndarray | None = None
     numbers: np.ndarray | None = None
     files: Sequence[str] = ()
@@ -107,7 +107,7 @@ class Experiment:
         targets: np.ndarray = np.eye(self.n_classes)[self.task.decode_targets(y.cpu())]
         return targets
 
-    def context(self, config: Config | None = None, train: TensorDataset | None = None) -> TrainingContext:
+    def context(self, config: Config | None = None, train: Rows | None = None) -> TrainingContext:
         """A new network with its optimizer; the configuration and the rows are the experiment's own unless given."""
         return build_context(config or self.config, self.task, train or self.train, self.valid, self.layout)
 

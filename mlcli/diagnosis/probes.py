@@ -36,7 +36,7 @@ from mlcli.diagnosis.recommendations import regularise
 from mlcli.errors import ConfigError
 from mlcli.models.task import Classification, Regression
 from mlcli.training.context import TrainingContext
-from mlcli.training.datasets import TensorDataset
+from mlcli.training.datasets import Rows, TensorDataset
 from mlcli.training.loop import best_scores, new_state, outputs_of, train_model
 
 # Rows looked at for the columns, for the forest and for the network.
@@ -284,7 +284,7 @@ def measure_rows(experiment: Experiment, steps: int) -> RowCurve | None:
     if len(order) * SHARES[0] <= 1:
         return None
     parts = [order[: math.ceil(share * len(order))].sort().values for share in SHARES]
-    rows = [experiment.train.at(part) for part in parts]
+    rows = [experiment.train.select(part) for part in parts]
     losses = [_lowest_loss(experiment, config, part, min(steps, allowed)) for part in rows]
     return RowCurve(tuple(map(len, rows)), tuple(losses)) if all(map(math.isfinite, losses)) else None
 
@@ -308,7 +308,7 @@ def measure_regularised(experiment: Experiment, steps: int) -> float | None:
     return None if experiment.late() or not scores else scores["loss"]
 
 
-def _lowest_loss(experiment: Experiment, config: Config, rows: TensorDataset, steps: int) -> float:
+def _lowest_loss(experiment: Experiment, config: Config, rows: Rows, steps: int) -> float:
     epochs = math.ceil(steps / math.ceil(len(rows) / min(int(config.training.batch_size), len(rows))))
     training = config.training.model_copy(update={"epochs": epochs})
     context = experiment.context(config.model_copy(update={"training": training}), rows)

@@ -87,14 +87,15 @@ def run_range_test(experiment: Experiment) -> RateRange | None:
     steps = max(FEWEST_TEST_STEPS, affordable_steps(context, MOST_TEST_STEPS))
     lowest, span = usual_rate(experiment.config) * LOWEST_RATE, HIGHEST_RATE / LOWEST_RATE
     rates, losses = [lowest * span ** (step / (steps - 1)) for step in range(steps)], list[float]()
-    state = new_state(context)
+    state, order = new_state(context), row_order(context, 0)
     to_context = context.lr / experiment.config.optimizer.lr  # other than 1 with an automatic batch size
     with waiting_by_load(context.threads):
         for rate in rates:
-            batch = take_batch(context, row_order(context, state.epoch), state.batch)
+            batch = take_batch(context, order, state.batch)
             optimizer_step(replace(context, lr=rate * to_context), state, batch)
             if state.batch == context.steps_per_epoch:
                 state.epoch, state.batch = state.epoch + 1, 0
+                order = row_order(context, state.epoch)
             loss = mean_loss(context, sample)
             if experiment.late():
                 return None

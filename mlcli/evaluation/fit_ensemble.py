@@ -45,8 +45,9 @@ def fit_ensemble(
     Each is a run in the folder `members`; once all are trained, only their histories stay.
     Raises DivergedError.
     """
-    config = read_resolved(run.config)
-    rows, count, started = MemberRows.of(config, inputs), config.training.ensemble, time.perf_counter()
+    config, on_disk = read_resolved(run.config), run.read_manifest().on_disk
+    rows = MemberRows.of(config, inputs, inputs.training_rows(on_disk=on_disk, reporter=reporter))
+    count, started = config.training.ensemble, time.perf_counter()
     with interruption:
         for number in range(count):
             member = _member_run(run, number)
@@ -115,7 +116,7 @@ def ensemble_bundle(
     model = networks[0] if alone else FittedEnsemble(networks, output_of(inputs.task))
     out_of_fold, of_all = rows.outputs_out_of_fold(networks), outputs_alone(model, rows.whole.x)
     measured, of = (out_of_fold, valid) if len(valid) else (of_all, rows.whole)
-    own = rows.take(inputs.prepared)
+    own = rows.valid_rows(inputs.prepared)
     task, validation = calibrate(inputs.task, config, lambda: measured, of.y, own, of.weights)
     train_scores = score_outputs(config, task, of_all, rows.whole)
     valid_scores = score_outputs(config, task, out_of_fold, valid, watched) if len(valid) else {}

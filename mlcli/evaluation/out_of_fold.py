@@ -14,19 +14,24 @@ from torch import Tensor
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import join_rows, take_rows
-from mlcli.data.tables.types import Dataset
+from mlcli.data.tables.types import Dataset, Table
 from mlcli.evaluation.held_out import held_out_rows, join_predictions
+from mlcli.io.memory import require_memory
+from mlcli.io.row_file import RowFile
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
 from mlcli.models.predictions import Predictions
 from mlcli.models.task import FittedTask, Output, output_of
 from mlcli.runs.bundle import Bundle
-from mlcli.training.datasets import TensorDataset, join_datasets
+from mlcli.training.datasets import Rows, join_splits
 from mlcli.training.inputs import Inputs
+from mlcli.training.loop import parts_of
 from mlcli.training.losses import build_loss
 
 # At most so many seeds follow one another in evaluation.seeds.
 SEEDS_APART = 100
+# As read, joined and in another order.
+BYTES_PER_CELL = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +46,16 @@ class MemberRows:
                or by a column, or no validation rows
     """
 
-    whole: TensorDataset
+    whole: Rows
     n_train: int
     output: Output
     held_out: tuple[np.ndarray, ...] | None
 
     @classmethod
-    def of(
-        cls, config: Config, inputs: Inputs, arrays: tuple[TensorDataset, TensorDataset] | None = None
-    ) -> MemberRows:
-        """Arrays are the inputs' training arrays, if they exist already."""
-        train, valid = arrays or inputs.training_arrays()
-        whole = join_datasets([train, valid])
+    def of(cls, config: Config, inputs: Inputs, arrays: tuple[Rows, Rows] | None = None) -> MemberRows:
+        """Arrays are the inputs' training rows, if they exist already."""
+        train, valid = arrays or inputs.training_rows(on_disk=inputs.on_disk(config))
+        whole = join_splits(train, valid)
         return cls(whole, len(train), output_of(inputs.task), held_out_rows(config, inputs.prepared, inputs.task))
 
     @property
@@ -62,14 +65,14 @@ class MemberRows:
             return None
         return sha256(b"".join(sha256(own.astype("<i8").tobytes()).digest() for own in self.held_out)).hexdigest()
 
-    def of_member(self, number: int) -> tuple[TensorDataset, TensorDataset]:
+    def of_member(self, number: int) -> tuple[Rows, Rows]:
         """Training and validation rows of a network, counted from 0."""
         if self.held_out is None:
             return self._at(np.arange(self.n_train)), self._at(np.arange(self.n_train, len(self.whole)))
         own = self.held_out[number % len(self.held_out)]
         return self._at(np.setdiff1d(np.arange(len(self.whole)), own)), self._at(own)
 
-    def out_of_fold(self) -> TensorDataset:
+    def out_of_fold(self) -> Rows:
         """The rows that are some network's validation rows, network by network; the run's own where all share them."""
         if self.held_out is None:
             return self._at(np.arange(self.n_train, len(self.whole)))
@@ -85,7 +88,7 @@ class MemberRows:
         )
         return torch.cat([outputs_alone(model, x) for model, x in parts])
 
-    def decoding_rows(self, models: Sequence[FittedNetwork]) -> tuple[Callable[[], Tensor], TensorDataset]:
+    def decoding_rows(self, models: Sequence[FittedNetwork]) -> tuple[Callable[[], Tensor], Rows]:
         """The rows that fit the decoding, out of fold or all where none are, and raw outputs for them, when called."""
         valid = self.out_of_fold()
         if len(valid):
@@ -116,17 +119,22 @@ class MemberRows:
         return predict
 
     def take(self, prepared: Prepared) -> Dataset:
-        """The rows of `out_of_fold` as step 1 has them."""
+        """The rows of `out_of_fold` as step 1 has them; raises ResourceError where memory does not hold all rows."""
+        train, valid = prepared.splits.train, prepared.splits.valid
         if self.held_out is None:
-            return prepared.splits.valid
-        return take_rows(join_rows(prepared.splits.train, prepared.splits.valid), np.concatenate(self.held_out))
+            return valid
+        if isinstance(train, Table):
+            n_cells = (len(train) + len(valid)) * len(train.features)
+            what = f"measuring the validation rows of all networks: joining {n_cells:,} cells"
+            require_memory(n_cells * BYTES_PER_CELL, what, "measure the test rows: mlcli evaluate --split test")
+        return take_rows(join_rows(train, valid), np.concatenate(self.held_out))
 
-    def valid_rows(self, prepared: Prepared, number: int) -> Dataset:
-        """Validation rows of a network, counted from 0, as step 1 has them."""
+    def valid_rows(self, prepared: Prepared, number: int | None = None) -> Dataset:
+        """Validation rows of a network, counted from 0, or those of `out_of_fold`: their targets alone."""
         if self.held_out is None:
-            return prepared.splits.valid
-        own = self.held_out[number % len(self.held_out)]
-        return take_rows(join_rows(prepared.splits.train, prepared.splits.valid), own)
+            return _targets_of(prepared.splits.valid)
+        own = np.concatenate(self.held_out) if number is None else self.held_out[number % len(self.held_out)]
+        return take_rows(join_rows(_targets_of(prepared.splits.train), _targets_of(prepared.splits.valid)), own)
 
     def splits(self, prepared: Prepared) -> list[tuple[Dataset, Dataset]]:
         """Training and validation rows of each network as step 1 has them."""
@@ -134,17 +142,24 @@ class MemberRows:
         places = np.arange(len(rows))
         return [(take_rows(rows, np.setdiff1d(places, own)), take_rows(rows, own)) for own in self.held_out or ()]
 
-    def _at(self, places: np.ndarray) -> TensorDataset:
-        return self.whole.at(torch.from_numpy(places))
+    def _at(self, places: np.ndarray) -> Rows:
+        return self.whole.select(torch.from_numpy(places))
+
+
+def _targets_of(rows: Dataset) -> Dataset:
+    """The rows without features, whose memory there may not be."""
+    if isinstance(rows, Table):
+        return replace(rows, rows=rows.rows.select(column.name for column in rows.targets), features=())
+    return replace(rows, pixels=rows.pixels[:, :0])
 
 
 def _networks_of(bundle: Bundle) -> tuple[FittedNetwork, ...]:
     return bundle.model.members if isinstance(bundle.model, FittedEnsemble) else (bundle.model,)
 
 
-def outputs_alone(model: FittedModel, x: Tensor) -> Tensor:
+def outputs_alone(model: FittedModel, x: Tensor | RowFile) -> Tensor:
     """Raw outputs of rows, float32 (n, n_outputs): each the same to the bit, whatever the others are."""
-    return torch.from_numpy(model.outputs(x.float().numpy()))
+    return torch.cat([torch.from_numpy(model.outputs(part.float().numpy())) for part in parts_of(x)])
 
 
 def member_config(config: Config, number: int) -> Config:
@@ -154,7 +169,7 @@ def member_config(config: Config, number: int) -> Config:
 
 
 def score_outputs(
-    config: Config, task: FittedTask, outputs: Tensor, rows: TensorDataset, watched: Sequence[str] = ()
+    config: Config, task: FittedTask, outputs: Tensor, rows: Rows, watched: Sequence[str] = ()
 ) -> dict[str, float]:
     """Loss and metrics of raw outputs (n, n_outputs) for rows, as recorded after an epoch.
 

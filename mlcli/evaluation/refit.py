@@ -19,7 +19,7 @@ from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle
 from mlcli.runs.recorder import bundle_facts
 from mlcli.training.callbacks import Callback, stop_rules
-from mlcli.training.datasets import TensorDataset
+from mlcli.training.datasets import Rows
 from mlcli.training.inputs import Inputs, make_context
 from mlcli.training.loop import best_scores, new_state, outputs_of, train_model
 
@@ -31,7 +31,7 @@ def refit(
     config: Config,
     inputs: Inputs,
     key: str,
-    arrays: tuple[TensorDataset, TensorDataset] | None = None,
+    arrays: tuple[Rows, Rows] | None = None,
     callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
     valid: Dataset | None = None,
@@ -39,7 +39,7 @@ def refit(
     """The network, or the ensemble, that `mlcli train` would train on these inputs, with its best weights.
 
     key         : the configuration key that causes it, for messages
-    arrays      : the inputs' training arrays, if they exist already
+    arrays      : the inputs' training rows, if they exist already
     interrupted : ends the training early once it is true; the network is then not fully trained
     valid       : the arrays' validation rows, where they are not the run's
 
@@ -78,7 +78,7 @@ def _refit_ensemble(
             break
     else:
         outputs, decoded = rows.decoding_rows(networks)
-        valid = rows.take(inputs.prepared)
+        valid = rows.valid_rows(inputs.prepared)
         task, _ = calibrate(inputs.task, config, outputs, decoded.y, valid, decoded.weights)
         inputs = replace(inputs, task=task)
     model, members = FittedEnsemble(networks, output_of(inputs.task)), (config.model,) * len(networks)
@@ -102,7 +102,7 @@ def measure_seeds(
     if count == 1:
         return None
     inputs = Inputs(prepared, bundle.task, bundle.features)
-    arrays = inputs.training_arrays()
+    arrays = inputs.training_rows(on_disk=inputs.on_disk(config))
     bundles = [bundle]
     for number in range(1, count):
         announce(reporter, "another seed,", number, count - 1)

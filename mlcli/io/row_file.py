@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
 
 # Bytes read at a time where all rows are gone through.
 PORTION = 8 << 20
+# Bytes between two rows up to which they are read together.
+GAP = 16 << 10
 CPU = torch.device("cpu")
 # Of a number.
 BYTES = 4
@@ -36,7 +40,8 @@ def write_row_file(path: Path, n_rows: int, width: int, blocks: Iterable[np.ndar
 class RowFile:
     """Float32 rows (n, width) in a NumPy file. A slice of them is a tensor in memory, on a device and in a precision.
 
-    start : byte at which the first row begins
+    start  : byte at which the first row begins
+    places : int64 (n,), which of the rows from there on these are; None for the first n
     """
 
     path: Path
@@ -44,6 +49,7 @@ class RowFile:
     start: int
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
+    places: NDArray[np.int64] | None = None
 
     @classmethod
     def open(cls, path: Path, width: int) -> RowFile:
@@ -75,20 +81,64 @@ class RowFile:
         """The same rows, which are put on a device, in a precision, as they are read."""
         return replace(self, device=device, dtype=dtype)
 
+    def split(self, n_first: int) -> tuple[RowFile, RowFile]:
+        """The first rows of a file, and those that follow them."""
+        n_rows, width = self.shape
+        start = self.start + BYTES * width * n_first
+        return replace(self, shape=(n_first, width)), replace(self, shape=(n_rows - n_first, width), start=start)
+
+    def joined(self, following: RowFile) -> RowFile:
+        """What `split` has split."""
+        whole = replace(self, shape=(len(self) + len(following), self.shape[1]))
+        if whole.split(len(self)) != (self, following):
+            raise ValueError(f"{following.path}: its rows do not follow those of {self.path}")
+        return whole
+
+    def select(self, places: NDArray[np.int64]) -> RowFile:
+        """The rows at these places, in this order; nothing is read."""
+        places = places if self.places is None else self.places[places]
+        return replace(self, shape=(len(places), self.shape[1]), places=places)
+
     def read(self, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
         """Rows of each span (first, end), one span after another."""
-        out = np.empty((sum(end - first for first, end in spans), self.shape[1]), dtype="<f4")
-        at, row_bytes = 0, BYTES * self.shape[1]
+        out = torch.empty((sum(end - first for first, end in spans), self.shape[1]), dtype=self.dtype)
+        at = 0
         with disk.resource_errors(self.path), self.path.open("rb", buffering=0) as file:
             for first, end in spans:
-                part = memoryview(out[at : at + end - first].reshape(-1).view(np.uint8).data)
-                file.seek(self.start + first * row_bytes)
-                while len(part):
-                    if not (count := file.readinto(part)):
-                        raise ArtefactError(f"{self.path}: ends before its last row; delete its folder")
-                    part = part[count:]
+                part = out[at : at + end - first]
+                rows = part if self.dtype == torch.float32 else torch.empty_like(part, dtype=torch.float32)
+                if self.places is None:
+                    self._fill(file, first, rows.numpy())
+                else:
+                    self._gather(file, self.places[first:end], rows.numpy())
+                if rows is not part:  # converted span by span: a second copy of all rows may not fit
+                    part.copy_(rows)
                 at += end - first
-        return torch.from_numpy(out).to(self.device, self.dtype)
+        return out.to(self.device)
+
+    def _fill(self, file: io.FileIO, first: int, rows: NDArray[np.float32]) -> None:
+        """Read neighbours, from the row `first` on."""
+        part = memoryview(rows.reshape(-1).view(np.uint8).data)
+        file.seek(self.start + first * BYTES * self.shape[1])
+        while len(part):
+            if not (count := file.readinto(part)):
+                raise ArtefactError(f"{self.path}: ends before its last row; delete its folder")
+            part = part[count:]
+
+    def _gather(self, file: io.FileIO, places: NDArray[np.int64], rows: NDArray[np.float32]) -> None:
+        """Read the rows at some places: near ones with those between them, at most PORTION bytes at a time."""
+        row_bytes = BYTES * max(1, self.shape[1])
+        steps, blocks = np.diff(places), places // max(1, PORTION // row_bytes)
+        far = (steps < 1) | (steps > 1 + GAP // row_bytes) | (np.diff(blocks) != 0)
+        ends = [0, *(np.flatnonzero(far) + 1).tolist(), len(places)]
+        for start, end in itertools.pairwise(ends) if len(places) else ():
+            near = places[start:end]
+            first, n_rows = int(near[0]), int(near[-1] - near[0]) + 1
+            if n_rows == len(near):
+                self._fill(file, first, rows[start:end])
+            else:
+                self._fill(file, first, between := np.empty((n_rows, self.shape[1]), dtype="<f4"))
+                rows[start:end] = between[near - first]
 
     def portions(self) -> Iterator[torch.Tensor]:
         """All rows in order."""

@@ -18,13 +18,13 @@ from mlcli.metrics.measure import metric_names, rare_metrics
 from mlcli.metrics.scorer import QUICK, measure_outputs
 from mlcli.models.predictions import Predictions
 from mlcli.models.task import Classification, FittedTask
-from mlcli.reporter import Silent
+from mlcli.reporter import SILENT, Reporter, Silent
 from mlcli.search.samplers import HyperbandPruning, MedianPruning, best_curve
 from mlcli.search.storage import CachedNetwork
 from mlcli.search.trial import Trial
 from mlcli.training.callbacks import Callback, StopRule, stop_rules
 from mlcli.training.context import TrainingContext
-from mlcli.training.datasets import TensorDataset
+from mlcli.training.datasets import Rows
 from mlcli.training.inputs import Inputs, gather_inputs, make_context, require_measurable
 from mlcli.training.loop import TrainedModel, measure_step_time, new_state, outputs_of, train_model
 from mlcli.training.state import EpochRecord
@@ -89,17 +89,19 @@ def reported_metric(task: FittedTask, compared: str) -> Metric:
 class SearchContext:
     """What all trials share.
 
-    start  : the unchanged configuration, with its inputs and arrays
+    start  : the unchanged configuration, with its inputs and rows
+    on_disk : all networks read their rows from files
     folds  : the rows that trials are compared on; None for the validation rows
     others : inputs of other features, the latest few, which later trials may use again
     """
 
     start: Config
     inputs: Inputs
-    arrays: tuple[TensorDataset, TensorDataset]
+    arrays: tuple[Rows, Rows]
     selection_metric: SelectionMetric
     folds: Folds | None = None
-    others: dict[str, tuple[Inputs, tuple[TensorDataset, TensorDataset]]] = field(default_factory=dict)
+    on_disk: bool = False
+    others: dict[str, tuple[Inputs, tuple[Rows, Rows]]] = field(default_factory=dict)
 
     @property
     def metric(self) -> str:
@@ -116,7 +118,7 @@ class SearchContext:
         """Trainings of a trial: its own, and one for each fold."""
         return 1 + (len(self.folds.held_out) if self.folds else 0)
 
-    def inputs_for(self, config: Config) -> tuple[Inputs, tuple[TensorDataset, TensorDataset]]:
+    def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Rows, Rows]]:
         """The start's own unless a section that decides them differs; the rows are the start's, whatever the seed."""
         if same_inputs(config, self.start):
             return self.inputs, self.arrays
@@ -126,7 +128,7 @@ class SearchContext:
                 del self.others[next(iter(self.others))]
             seeded = config.model_copy(update={"seed": self.start.seed})
             inputs = gather_inputs(seeded, Silent(), self.inputs.prepared)
-            self.others[key] = inputs, inputs.training_arrays()
+            self.others[key] = inputs, inputs.training_rows(on_disk=self.on_disk)
         return self.others[key]
 
 
@@ -140,8 +142,17 @@ def _input_sections(config: Config) -> tuple[object, ...]:
     return config.features, config.loss, config.model.output
 
 
-def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, object]) -> SearchContext:
+def build_search_context(
+    start: Config,
+    inputs: Inputs,
+    searched: Mapping[str, object],
+    *,
+    on_disk: bool = False,
+    reporter: Reporter = SILENT,
+) -> SearchContext:
     """The context of a search over the keys of `searched`.
+
+    on_disk : all networks read their rows from files; the reporter is told of those that are written
 
     Raises DataError for an improve.metric that is undefined on the rows that trials are compared on.
     """
@@ -152,7 +163,8 @@ def build_search_context(start: Config, inputs: Inputs, searched: Mapping[str, o
         truth = folds.truth if folds else inputs.task.truth(inputs.prepared.splits.valid)
         rows = "rows of the folds" if folds else "validation rows"
         require_measurable(inputs.task, truth, start.improve.metric, "improve.metric", rows)
-    return SearchContext(start, inputs, inputs.training_arrays(), selection_metric, folds)
+    arrays = inputs.training_rows(on_disk=on_disk, reporter=reporter)
+    return SearchContext(start, inputs, arrays, selection_metric, folds, on_disk)
 
 
 @dataclass(frozen=True)
@@ -178,7 +190,7 @@ def train_trial(
     earlier: Sequence[Trial],
     callbacks: Sequence[Callback],
     interrupted: Callable[[], bool],
-    rows: tuple[TensorDataset, TensorDataset] | None = None,
+    rows: tuple[Rows, Rows] | None = None,
 ) -> TrialRun:
     """Train a configuration; a pruning rule may stop it by comparison with earlier trials.
 

@@ -53,11 +53,13 @@ class WorkerTask:
     worker   : from 1; 0 leads
     phase    : spare is a search in the time that the ensemble left
     deadline : in seconds of the machine's monotonic clock; infinite without one
+    on_disk  : as `SearchContext` has it
     """
 
     worker: int
     phase: Phase
     deadline: float = math.inf
+    on_disk: bool = False
 
     def write(self) -> str:
         """As the command line's --worker."""
@@ -168,7 +170,8 @@ def worker_pool(search: Search, folder: Path, phase: Phase, interrupted: Callabl
     set_threads(threads)
     config = folder / "start.yaml"
     write_file(config, dump_config(search.context.start).encode())
-    tasks = [WorkerTask(worker, phase, search.deadline) for worker in range(1, search.budget.jobs)]
+    of_all = phase, search.deadline, search.context.on_disk
+    tasks = [WorkerTask(worker, *of_all) for worker in range(1, search.budget.jobs)]
     variables = {THREADS: str(threads)}
     commands = [(_arguments(config, search.budget, task), variables) for task in tasks]
     with running(commands, grace=PATIENCE) as processes:

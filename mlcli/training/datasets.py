@@ -41,6 +41,8 @@ class TensorDataset:
         """The rows at these places, in this order."""
         return TensorDataset(self.x.index_select(0, places), self.y.index_select(0, places), _at(self.weights, places))
 
+    select = at
+
     def to(self, device: torch.device, dtype: torch.dtype) -> TensorDataset:
         """On a device, the inputs in this precision."""
         weights = None if self.weights is None else self.weights.to(device)
@@ -71,9 +73,13 @@ class FileDataset:
         return TensorDataset(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
     def at(self, places: Tensor) -> TensorDataset:
-        """The rows at these places, in this order; read one by one."""
-        spans = [(row, row + 1) for row in places.tolist()]
-        return TensorDataset(self.x.read(spans), self.y.index_select(0, places), _at(self.weights, places))
+        """The rows at these places, in this order, in memory."""
+        return self.select(places)[:]
+
+    def select(self, places: Tensor) -> FileDataset:
+        """The same, whose inputs stay in the file."""
+        x = self.x.select(places.cpu().numpy())
+        return FileDataset(x, self.y.index_select(0, places), _at(self.weights, places))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> FileDataset:
         """The inputs are put on the device, in this precision, as they are read."""
@@ -86,6 +92,16 @@ class FileDataset:
 
 
 Rows = TensorDataset | FileDataset
+
+
+def join_splits(train: Rows, valid: Rows) -> Rows:
+    """Training rows, then the validation rows that follow them in the same file, or in memory."""
+    if isinstance(train, TensorDataset) and isinstance(valid, TensorDataset):
+        return join_datasets([train, valid])
+    if isinstance(train, TensorDataset) or isinstance(valid, TensorDataset):
+        raise TypeError("some rows are in memory, and others in a file")
+    weights = None if train.weights is None or valid.weights is None else torch.cat([train.weights, valid.weights])
+    return FileDataset(train.x.joined(valid.x), torch.cat([train.y, valid.y]), weights)
 
 
 def join_datasets(parts: Sequence[TensorDataset]) -> TensorDataset:

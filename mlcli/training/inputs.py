@@ -21,11 +21,14 @@ from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import SILENT, Reporter
 from mlcli.training.context import TrainingContext, build_context, set_threads
-from mlcli.training.datasets import FileDataset, TensorDataset
+from mlcli.training.datasets import FileDataset, Rows, TensorDataset
 from mlcli.training.processes import Processes
+from mlcli.training.windows import WindowPlan
 
 # float32, and a temporary quarter while they are made.
 BYTES_PER_INPUT = 5
+# The rows of training and validation together, and those of one network of an ensemble.
+BYTES_OF_MEMBERS = 8
 FEWER_INPUTS = "use fewer rows or features (features.max_categories, buckets, select)"
 
 
@@ -47,14 +50,19 @@ class Inputs:
         return (len(self.prepared.splits.train) + len(self.prepared.splits.valid)) * self.features.layout.width
 
     def on_disk(self, config: Config) -> bool:
-        """Whether a single network reads its rows from a file: as training.rows says, or as memory allows."""
-        if config.training.rows != "auto" or config.training.ensemble > 1:
+        """Whether networks read their rows from a file: as training.rows says, or as memory allows."""
+        if config.training.rows != "auto":
             return config.training.rows == "disk"
+        each = BYTES_PER_INPUT if config.training.ensemble == 1 else BYTES_PER_INPUT + BYTES_OF_MEMBERS
         available = available_memory()
-        return available is not None and self.n_numbers * BYTES_PER_INPUT > available.size
+        return available is not None and self.n_numbers * each > available.size
+
+    def training_rows(self, *, on_disk: bool, reporter: Reporter = SILENT) -> tuple[Rows, Rows]:
+        """Training and validation rows, in a file or in memory; the reporter is told of a file that is written."""
+        return self.training_files(reporter) if on_disk else self.training_arrays()
 
     def training_files(self, reporter: Reporter) -> tuple[FileDataset, FileDataset]:
-        """Training and validation rows whose inputs are in files."""
+        """Training and validation rows whose inputs are in a file, the one after the other."""
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
         x, valid_x = obtain_input_files(self.prepared, self.features, reporter, cross_fitted=self.parent is None)
         return (
@@ -127,7 +135,7 @@ def _check_probability_keys(config: Config, task: FittedTask) -> None:
 def make_context(
     config: Config,
     inputs: Inputs,
-    arrays: tuple[TensorDataset, TensorDataset] | None = None,
+    arrays: tuple[Rows, Rows] | None = None,
     threads: int | None = None,
     processes: Processes | None = None,
     on_disk: bool = False,
@@ -135,18 +143,26 @@ def make_context(
 ) -> TrainingContext:
     """The context of a configuration on its inputs; threads are set to its number.
 
-    arrays             : the inputs' training arrays, if already computed
+    arrays             : the inputs' training rows, if already computed
     threads, processes : see `build_context`
     on_disk            : the rows are read from files, which are written where there are none, as the reporter is told
     """
     require_watchable(config, inputs.task, inputs.prepared.splits.valid)
-    train, valid = arrays or (inputs.training_files(reporter) if on_disk else inputs.training_arrays())
+    train, valid = arrays or inputs.training_rows(on_disk=on_disk, reporter=reporter)
     context = build_context(config, inputs.task, train, valid, inputs.features.layout, threads, processes)
-    if context.on_disk and context.steps_per_epoch == 1:
-        n_numbers, remedy = len(train) * inputs.features.layout.width, "use a smaller training.batch_size"
-        require_memory(n_numbers * BYTES_PER_INPUT, f"one step of {n_numbers:,} numbers", remedy)
+    if context.on_disk:
+        _require_window_memory(context)
     set_threads(context.threads)
     return context
+
+
+def _require_window_memory(context: TrainingContext) -> None:
+    (n_rows, width), remedy = context.train.x.shape, "use a smaller training.batch_size, or allow more memory"
+    if context.steps_per_epoch == 1:
+        require_memory(n_rows * width * BYTES_PER_INPUT, f"one step of {n_rows * width:,} numbers", remedy)
+    else:
+        plan = WindowPlan.of(n_rows, width, context.batch_size)
+        require_memory(plan.memory(width), f"training on two windows of {plan.window:,} rows from a file", remedy)
 
 
 def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:

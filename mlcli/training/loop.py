@@ -24,8 +24,8 @@ from mlcli.training.windows import WindowedOrder, WindowPlan
 TICK_SECONDS = 0.1
 # Validation rows that are scored to estimate the time for all of them.
 SCORED = 8 * SCORING_BATCH
-# Inputs that are converted to the precision of the weights at a time, at most: 64 MiB.
-CONVERTED = 2**24
+# Inputs that are read, or converted to the precision of the weights, at a time, at most: 16 MiB.
+CONVERTED = 2**22
 
 
 @dataclass(frozen=True)
@@ -198,16 +198,16 @@ def outputs_of(context: TrainingContext, x: Tensor | RowFile) -> Tensor:
     """The network's raw outputs for all rows, (n, n_outputs), without dropout: on the CPU those of predictions."""
     if context.device.type == "cpu":
         network, dtype = context.model.fitted(), next(context.model.parameters()).dtype
-        parts = _parts(x, max(1, CONVERTED // max(1, x.shape[1])))
-        return torch.cat([torch.from_numpy(network.outputs(part.to(dtype).numpy())) for part in parts])
+        return torch.cat([torch.from_numpy(network.outputs(part.to(dtype).numpy())) for part in parts_of(x)])
     model, exact = context.model.eval(), context.precision is torch.float32
     with nullcontext() if exact else torch.autocast(context.device.type, dtype=context.precision):
-        outputs = [model(part) for part in _parts(x, context.scoring_batch)]
+        outputs = [model(part) for part in parts_of(x, context.scoring_batch)]
     return torch.cat(outputs)
 
 
-def _parts(x: Tensor | RowFile, step: int) -> Iterator[Tensor]:
-    """At most so many rows at a time; no rows are one part."""
+def parts_of(x: Tensor | RowFile, step: int | None = None) -> Iterator[Tensor]:
+    """At most so many rows at a time, or as many as CONVERTED allows; no rows are one part."""
+    step = step or max(1, CONVERTED // max(1, x.shape[1]))
     return (x[start : start + step] for start in range(0, max(1, len(x)), step))
 
 

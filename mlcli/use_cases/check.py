@@ -21,9 +21,9 @@ from mlcli.models.task import Classification, FittedTask
 from mlcli.reporter import Reporter
 from mlcli.runs.folder import next_folder
 from mlcli.training.context import BYTES_PER_PARAMETER, TrainingContext
-from mlcli.training.inputs import BYTES_PER_INPUT, Inputs, gather_inputs, make_context
+from mlcli.training.inputs import BYTES_OF_MEMBERS, BYTES_PER_INPUT, Inputs, gather_inputs, make_context
 from mlcli.training.loop import measure_step_time
-from mlcli.training.windows import WINDOW
+from mlcli.training.windows import WindowPlan
 
 MEASURED_SECONDS = 0.5
 _LISTED = 5
@@ -136,8 +136,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
         columns=tuple(_columns(inputs)),
         layers=layers,
         context=_describe_context(context),
-        memory=(2 * WINDOW if on_disk else inputs.n_numbers * BYTES_PER_INPUT)
-        + context.n_parameters * BYTES_PER_PARAMETER,
+        memory=_rows_memory(context, inputs) + context.n_parameters * BYTES_PER_PARAMETER,
         disk=inputs.n_numbers * row_file.BYTES if on_disk else 0,
         available=None if available is None else available.size,
         seconds=pace.epoch(context) * config.training.epochs * config.training.ensemble,
@@ -145,6 +144,15 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
         prepared=inputs.prepared,
         run=next_folder(config.name),
     )
+
+
+def _rows_memory(context: TrainingContext, inputs: Inputs) -> int:
+    """Bytes of all inputs; of windows where they are in a file."""
+    if context.on_disk and context.steps_per_epoch > 1:
+        n_rows, width = context.train.x.shape
+        return WindowPlan.of(n_rows, width, context.batch_size).memory(width)
+    of_members = BYTES_OF_MEMBERS * (context.config.training.ensemble > 1 and not context.on_disk)
+    return inputs.n_numbers * (BYTES_PER_INPUT + of_members)
 
 
 def _describe_task(task: FittedTask) -> str:

@@ -173,7 +173,8 @@ def improve(
     budget = asked.budget(config)
     inputs = gather_inputs(config, reporter, prepared)
     deadline = budget.deadline(asked.begun, ready=time.monotonic())
-    context = build_search_context(config, inputs, search_space(config))
+    on_disk = inputs.on_disk(config)
+    context = build_search_context(config, inputs, search_space(config), on_disk=on_disk, reporter=reporter)
     groups = dependent_groups(config.dataset.split, inputs.prepared.splits.train)
     numbers = inputs.prepared.splits.numbers
     files = image_names(config.dataset)
@@ -263,7 +264,8 @@ def write_next(result: ImproveResult, asked: ImproveRequest) -> ImproveResult:
 def join_search(config: Config, asked: ImproveRequest, task: WorkerTask, interruption: Interruption) -> None:
     """Run a worker's task in a search that another process leads."""
     inputs = gather_inputs(config, Silent())
-    search_context, folder = build_search_context(config, inputs, search_space(config)), search_folder(config, inputs)
+    search_context = build_search_context(config, inputs, search_space(config), on_disk=task.on_disk)
+    folder = search_folder(config, inputs)
     with interruption:
         search = open_search(search_context, folder, asked.budget(config), task.deadline, worker=task.worker)
         run_task(search, task, interruption)

@@ -2,10 +2,14 @@
 
 import itertools
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import sqlalchemy
 from PIL import Image
 from polars.testing import assert_frame_equal
 from pydantic import TypeAdapter
@@ -14,8 +18,9 @@ from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data import prepare as module
 from mlcli.data import profile
 from mlcli.data.prepare import prepare_dataset
-from mlcli.data.readers import csv, csv_layout, images, jsonl
+from mlcli.data.readers import csv, csv_layout, images, jsonl, sql
 from mlcli.data.readers.source import FileSource, Source
+from mlcli.data.sources import source_of
 from mlcli.data.tables import spill
 from mlcli.data.tables.spill import ROW, Spill
 from mlcli.errors import DataError, ResourceError
@@ -114,6 +119,76 @@ def test_files_hold_what_memory_would(table, monkeypatch, path, kept):
         assert_frame_equal(one.frame, other.frame)
         assert one.groups is None or np.array_equal(one.groups, other.groups)
     assert (table / "memory" / memory.folder.name / "train.parquet").exists()
+
+
+def write_database(folder):
+    """Columns of each kind, whose first rows may have no values, whole numbers alone or short text."""
+    rows = [
+        (
+            None if i < 150 else i / 8,
+            i if i < 200 else i + 0.5,
+            None if i % 6 == 0 else f"{'long ' * (i // 30)}text of row {i % 7}",
+            f"2024-{1 + i % 12:02}-01",
+            i % 2,
+            f"c{i % 3}",
+        )
+        for i in range(N)
+    ]
+    with closing(sqlite3.connect(folder / "t.db")) as connection, connection:
+        connection.execute("CREATE TABLE t (gap REAL, n NUMERIC, word TEXT, day TEXT, flag INT, y TEXT)")
+        connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+QUERY = "SELECT * FROM t WHERE n <> 7 -- all but one;"
+PLACES = {"a file": {"path": "t.db"}, "a server": {"url": "postgresql://me@host/db"}}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_files_hold_the_result_of_a_query_that_memory_would(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sql, "_PORTION", 6 * 50)  # fifty rows
+    write_database(tmp_path)
+    connect = sqlalchemy.create_engine
+    monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **options: connect("sqlite:///t.db", **options))
+    monkeypatch.setattr(sql, "_READ_ONLY", {})
+    keys = {"query": QUERY, "target": "y", "weight": "n", **PLACES[place]}
+    memory, files = both(monkeypatch, tmp_path, name="sql", **keys)
+    assert memory.fingerprint == files.fingerprint
+    assert without_doubts(memory.profile) == without_doubts(files.profile)
+    for split in ("train", "valid", "test"):
+        one, other = memory.splits[split], files.splits[split]
+        assert_frame_equal(one.frame, other.frame)
+        assert np.array_equal(one.weights, other.weights)
+    with closing(sqlite3.connect("t.db")) as connection, connection:
+        connection.execute("UPDATE t SET word = word || ' ' WHERE rowid = 33")
+    assert prepare_dataset(CONFIGS.validate_python({"name": "sql", **keys}), 3, SILENT).reused == (place != "a file")
+    with closing(sqlite3.connect("t.db")) as connection, connection:
+        connection.execute("UPDATE t SET word = word || '.' WHERE rowid = 33")
+    assert not prepare_dataset(CONFIGS.validate_python({"name": "sql", **keys}), 3, SILENT).reused
+    (need,) = source_of(CONFIGS.validate_python({"name": "sql", **keys})).memory_needs()
+    expected = {"a file": f"{Path('t.db').stat().st_size:,} bytes of a database", "a server": f"{6 * (N - 1):,} cells"}
+    assert need.basis == expected[place]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("two", r"row 250: column 'n': 'two' is str among int"),
+        (b"2", r"row 250: column 'n': b'2' is bytes"),
+        (2**53 + 1, r"row 250: column 'n': 9007199254740993 is beyond 2\^53 and would lose digits"),
+    ],
+)
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_bad_value_of_a_query_is_named_whatever_portion_it_is_in(tmp_path, monkeypatch, value, said, fits):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sql, "_PORTION", 6 * 50)
+    monkeypatch.setattr(Source, "fits_memory", lambda self: fits)
+    write_database(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "t.db")) as connection, connection:
+        connection.execute("UPDATE t SET n = ? WHERE rowid = 250", (value,))
+    config = CONFIGS.validate_python({"name": "sql", "path": "t.db", "query": "SELECT * FROM t", "target": "y"})
+    with pytest.raises(DataError, match=said):
+        prepare_dataset(config, 0, SILENT)
 
 
 def write_pictures(folder):

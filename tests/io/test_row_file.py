@@ -42,6 +42,40 @@ def test_spans_portions_and_precision(rows, monkeypatch):
     assert torch.equal(file.to(torch.device("cpu"), torch.bfloat16)[:7], torch.from_numpy(array[:7]).bfloat16())
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        np.arange(20, 60),
+        np.setdiff1d(np.arange(N), [3, 40, 41, 42, 99]),
+        np.array([0, 50, 102]),
+        np.array([7, 7, 3, 4, 5, 100, 0]),
+        np.array([], dtype=np.int64),
+    ],
+    ids=["neighbours", "most", "few", "any order", "none"],
+)
+@pytest.mark.parametrize("gap", [0, 40, 10_000])
+def test_selected_rows(rows, places, gap, monkeypatch):
+    monkeypatch.setattr(row_file, "PORTION", 200)  # ten rows
+    monkeypatch.setattr(row_file, "GAP", gap)
+    file, array = rows
+    some, expected = file.select(places), array[places]
+    assert np.array_equal(some[:], expected)
+    spans = [(2, 3), (0, 2)] if len(places) else []
+    assert np.array_equal(some.read(spans), np.concatenate([expected[:0], *(expected[a:b] for a, b in spans)]))
+    again = np.arange(len(places))[::-2]
+    assert np.array_equal(some.select(again)[:], expected[again])
+
+
+def test_a_file_is_split_and_joined(rows):
+    file, array = rows
+    first, second = file.split(40)
+    assert np.array_equal(first[:], array[:40])
+    assert np.array_equal(second.select(np.array([5, 2]))[:], array[[45, 42]])
+    assert first.joined(second) == file
+    with pytest.raises(ValueError, match="do not follow"):
+        second.joined(first)
+
+
 def test_another_file_is_refused(rows, tmp_path):
     file, _ = rows
     with pytest.raises(ArtefactError, match=r"expected float32 rows of 4"):

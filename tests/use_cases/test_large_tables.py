@@ -1,6 +1,7 @@
 """Tables larger than memory: the commands do with files what they do in memory."""
 
 import io
+import json
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ from mlcli.data.readers import csv, jsonl
 from mlcli.data.tables import frames
 from mlcli.io import memory
 from mlcli.io.memory import Available
+from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import open_run
 from mlcli.training import inputs
 from mlcli.training.windows import WindowPlan
@@ -41,7 +43,7 @@ def test_rows_on_disk_are_written_once_and_told(large, mlcli):
     assert "written" not in again.err
     weights = [(large / f"runs/t/{n}/model/weights.safetensors").read_bytes() for n in ("001", "002")]
     assert weights[0] == weights[1]
-    (file,) = large.glob("data/prepared/*-inputs-*/train.npy")
+    (file,) = large.glob("data/prepared/*-inputs-*/rows.npy")
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
     assert "writing the inputs again" in mlcli("train", "t.yaml").err
     assert (large / "runs/t/003/model/weights.safetensors").read_bytes() == weights[0]
@@ -62,6 +64,51 @@ def test_auto_reads_rows_from_disk_where_memory_does_not_hold_them(large, mlcli,
     assert ends[0] == ends[1]
     mlcli("train", "t.yaml", "-S", "training.rows=auto")
     assert not open_run(large / "runs/t/003").read_manifest().on_disk
+
+
+ONE_STEP = "training.batch_size=full"  # an epoch of one step has no order, so that all numbers are those of memory
+
+
+NO_BASELINES = "evaluation.baselines=none"
+
+
+def weights_of(run):
+    return (run / "model/weights.safetensors").read_bytes(), load_bundle(run / "model").facts["valid"]
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_an_ensemble_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcli):
+    for rows in ("memory", "disk"):
+        told = mlcli("train", "t.yaml", "-S", ONE_STEP, "-S", "training.ensemble=3", "-S", f"training.rows={rows}")
+        assert told.code == 0, told.err
+    in_memory, on_disk = (large / f"runs/t/{number}" for number in ("001", "002"))
+    assert open_run(on_disk).read_manifest().on_disk
+    assert weights_of(in_memory) == weights_of(on_disk)
+    shown = [
+        json.loads(mlcli("evaluate", f"t/{n}", "--split", "valid", "--json", "-S", NO_BASELINES).out) for n in (1, 2)
+    ]
+    assert shown[0]["n_rows"] == 120
+    assert shown[0]["scores"] == shown[1]["scores"]
+
+
+def test_a_search_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcli):
+    found = []
+    for rows in ("memory", "disk"):
+        sets = [
+            ONE_STEP,
+            "training.precision=bfloat16",
+            f"training.rows={rows}",
+            "improve.space={model.dropout: [0.0, 0.5]}",
+        ]
+        arguments = [text for one in sets for text in ("-S", one)]
+        found.append(
+            json.loads(mlcli("improve", "t.yaml", *arguments, "--trials", "2", "--ensemble", "2", "--json").out)
+        )
+    in_memory, on_disk = found
+    assert len([*large.glob("data/prepared/*-inputs-*")]) == 1
+    for key in ("checks", "findings", "before", "after", "trials", "compared_rows"):
+        assert in_memory[key] == on_disk[key], key
+    assert weights_of(large / "runs/t/001") == weights_of(large / "runs/t/002")
 
 
 @pytest.fixture

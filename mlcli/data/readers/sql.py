@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from mlcli.config.sections.dataset import SqlConfig
 from mlcli.data.clean_tables import clean_tables
-from mlcli.data.readers.source import Source
-from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header
+from mlcli.data.readers.source import KEPT, MemoryNeed, Source
+from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header, first_changed
+from mlcli.data.tables.staged import RowPortions
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError, UsageError
 from mlcli.io.network import VARIABLE, fill_variables, offline
@@ -32,6 +38,10 @@ _TYPES: dict[type, pl.DataType] = {
     datetime.time: pl.Time(),
 }
 _ROWS_AT_ONCE = 64
+# Of a result that memory does not hold: cells that are fetched at a time, and bytes that one would take in memory.
+_PORTION, _CELL = 1 << 18, 120
+# Bytes of a cell in an SQLite file, roughly.
+_STORED = 6
 _LONGEST_CELL = 1 << 20
 _STEPS_BETWEEN_SIGNALS = 100_000
 _READ_ONLY = {
@@ -39,6 +49,7 @@ _READ_ONLY = {
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
+Portion = Sequence[Sequence[Any]]
 # A join repeats cells, so a result may be larger than its file; in bytes, a number counting as eight.
 _RESULT_ALWAYS = 8 << 20
 _RESULT_A_BYTE = 100
@@ -55,73 +66,162 @@ class SqlSource(Source[SqlConfig]):
         log = path.with_name(f"{path.name}-wal")
         return (path, log) if log.exists() else (path,)
 
+    @property
+    def can_spill(self) -> bool:
+        return True
+
+    def memory_needs(self) -> Iterator[MemoryNeed]:
+        if self.config.path is None:
+            n_cells, basis = self._n_cells, f"{self._n_cells:,} cells"
+        else:
+            size = sum(path.stat().st_size for path in self.regular_files())
+            n_cells, basis = size // _STORED, f"{size:,} bytes of a database"
+        if n_cells:
+            yield MemoryNeed(_label(self.config), _CELL * n_cells, basis, KEPT * n_cells)
+
     def read(self) -> SourceRead:
-        return clean_tables(read_sql(self.config), None, self.config.target_names, self.config)
+        rows = read_sql(self.config) if self.spill is None else portion_sql(self.config).stage(self.spill)
+        return clean_tables(rows, None, self.config.target_names, self.config)
+
+    @cached_property
+    def _n_cells(self) -> int:
+        """Cells of the result, which a server counts; 0 where it cannot, as the query itself will explain.
+
+        A query of an SQLite file may have no end, and no server's limits.
+        """
+        if (self.config.url or "").startswith("sqlite"):
+            return 0
+        result = f"FROM ({self.config.query.strip().rstrip(';')}\n) AS result"
+        with suppress(DataError, UsageError):
+            _, *counted = _query(self.config, f"SELECT COUNT(*) {result}")
+            names = next(_query(self.config, f"SELECT * {result} LIMIT 1"))
+            return len(names) * int(counted[0][0][0])
+        return 0
 
 
 def read_sql(config: SqlConfig) -> Rows:
     """The rows of dataset.query with the types of the database."""
-    if config.url is not None:
-        label = f"{_shown_url(config.url)} (query)"
-        names, records = _query_url(config.url, config.query)
-    else:
-        path = find_path(config.path or "", config.origin)
-        label = f"{path} (query)"
-        names, records = _query_sqlite(path, config.query)
-    return Rows.read(records_frame(names, records, label), Origin(label))
+    label = _label(config)
+    names, *portions = _query(config, config.query)
+    return Rows.read(records_frame(names, [*itertools.chain(*portions)], label), Origin(label))
 
 
-def records_frame(names: Sequence[str], records: Sequence[Sequence[Any]], label: str) -> pl.DataFrame:
+def portion_sql(config: SqlConfig) -> RowPortions:
+    """The same, some rows at a time, which the database gives once."""
+    label, found = _label(config), _query(config, config.query, streamed=True)
+    columns = _columns_of(next(found), label)
+    rows, each = itertools.chain.from_iterable(found), max(1, _PORTION // len(columns))
+    portions = iter(lambda: [*itertools.islice(rows, each)], [])
+    return RowPortions(lambda: _frames(columns, portions, label), Origin(label))
+
+
+def records_frame(names: Sequence[str], records: Portion, label: str) -> pl.DataFrame:
     """One column a name; raises DataError for values of mixed or unknown types, naming the row."""
+    (frame,) = _frames(_columns_of(names, label), [records] if records else [], label)
+    return frame
+
+
+def _label(config: SqlConfig) -> str:
+    place = find_path(config.path or "", config.origin) if config.url is None else _shown_url(config.url)
+    return f"{place} (query)"
+
+
+def _columns_of(names: Sequence[str], label: str) -> list[_Column]:
     if not names:
         raise DataError(f"{label}: the query returns no columns; expected one SELECT statement")
     check_header(names, f"{label}: columns of the query")
-    if not records:
+    return [_Column(name, label) for name in names]
+
+
+def _frames(columns: Sequence[_Column], portions: Iterable[Portion], label: str) -> Iterator[pl.DataFrame]:
+    for records in portions:
+        yield pl.DataFrame([own.add(values) for own, values in zip(columns, zip(*records, strict=True), strict=True)])
+    if not columns[0].n_rows:
         raise DataError(f"{label}: the query returns no rows")
-    columns = zip(*records, strict=True)
-    return pl.DataFrame([_series(name, values, label) for name, values in zip(names, columns, strict=True)])
 
 
-def _series(name: str, values: tuple[Any, ...], label: str) -> pl.Series:
-    kinds = set(map(type, values)) - {type(None)}
-    if not kinds:
-        return pl.Series(name, values, dtype=pl.Null)
-    if kinds == {int}:
-        return pl.Series(name, values, dtype=pl.Int128)
-    if kinds <= _NUMBERS:
-        return pl.Series(name, [_float(name, row, value, label) for row, value in enumerate(values)], dtype=pl.Float64)
-    if kinds == {datetime.datetime}:
-        return pl.Series(name, values)
-    if len(kinds) == 1 and (dtype := _TYPES.get(next(iter(kinds)))) is not None:
-        return pl.Series(name, values, dtype=dtype)
-    raise _odd_value(name, values, label)
+@dataclass
+class _Column:
+    """A column of which some rows are read at a time.
+
+    n_rows : read so far
+    first  : row and value of the first of each type of values
+    wide   : of the first whole number that float64 would change
+    """
+
+    name: str
+    label: str
+    n_rows: int = 0
+    first: dict[type, tuple[int, Any]] = field(default_factory=dict)
+    wide: tuple[int, Any] | None = None
+
+    def add(self, values: tuple[Any, ...]) -> pl.Series:
+        """The values of the next rows; raises DataError where all so far are of mixed or unknown types."""
+        kinds = set(map(type, values)) - {NoneType}
+        for kind in kinds - self.first.keys():
+            row = next(row for row, value in enumerate(values) if type(value) is kind)
+            self.first[kind] = self.n_rows + row, values[row]
+        self._require_one_kind()
+        series = self._series(values, kinds)
+        if self.wide is not None and self.first.keys() != {int}:
+            row, value = self.wide
+            raise DataError(
+                f"{self.label}: row {row + 1}: column {self.name!r}: {value} is beyond 2^53 and would lose digits as a "
+                "number; CAST the column to TEXT in the query, or leave it out"
+            )
+        self.n_rows += len(values)
+        return series
+
+    def _series(self, values: tuple[Any, ...], kinds: set[type]) -> pl.Series:
+        if kinds == {int}:
+            whole = pl.Series(self.name, values, dtype=pl.Int128)
+            self._note_wide(first_changed(whole))
+            return whole
+        if kinds and kinds <= _NUMBERS:
+            numbers = [None if value is None else float(value) for value in values]
+            self._note_wide(_changed(values, numbers))
+            return pl.Series(self.name, numbers, dtype=pl.Float64)
+        if kinds == {datetime.datetime}:
+            return pl.Series(self.name, values)
+        return pl.Series(self.name, values, dtype=_TYPES[next(iter(kinds))] if kinds else pl.Null)
+
+    def _note_wide(self, found: Iterator[tuple[int, Any]]) -> None:
+        if self.wide is None:
+            self.wide = next(((self.n_rows + row, value) for row, value in found), None)
+
+    def _require_one_kind(self) -> None:
+        known = {*_NUMBERS, *_TYPES, datetime.datetime}
+        in_order = sorted((row, kind, value) for kind, (row, value) in self.first.items())
+        first = in_order[0][1] if in_order else int
+        alike = _NUMBERS if first in _NUMBERS else {first}
+        for row, kind, value in in_order:
+            if kind not in known & alike:
+                problem = kind.__name__ + (f" among {first.__name__}" if row and first in known else "")
+                raise DataError(
+                    f"{self.label}: row {row + 1}: column {self.name!r}: {shown(value)} is {problem}; "
+                    "convert the column in the query (CAST, NULLIF), or leave it out"
+                )
 
 
-def _float(name: str, row: int, value: float | decimal.Decimal | None, label: str) -> float | None:
-    if value is None:
-        return None
-    number = float(value)
-    if abs(number) < EXACT or value == number or value != value // 1:
-        return number
-    raise DataError(
-        f"{label}: row {row + 1}: column {name!r}: {value} is beyond 2^53 and would lose digits as a number; "
-        "CAST the column to TEXT in the query, or leave it out"
-    )
+def _changed(values: Sequence[Any], numbers: Sequence[float | None]) -> Iterator[tuple[int, Any]]:
+    """Row and value of each whole number that is another as float64."""
+    for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
+        if number is not None and abs(number) >= EXACT and value != number and value == value // 1:
+            yield row, value
 
 
-def _odd_value(name: str, values: tuple[Any, ...], label: str) -> DataError:
-    known = {*_NUMBERS, *_TYPES, datetime.datetime}
-    first = next(type(value) for value in values if value is not None)
-    alike = _NUMBERS if first in _NUMBERS else {first}
-    row = next(i for i, value in enumerate(values) if value is not None and type(value) not in known & alike)
-    problem = f"{type(values[row]).__name__}" + (f" among {first.__name__}" if row and first in known else "")
-    return DataError(
-        f"{label}: row {row + 1}: column {name!r}: {shown(values[row])} is {problem}; "
-        "convert the column in the query (CAST, NULLIF), or leave it out"
-    )
+def _query(config: SqlConfig, query: str, *, streamed: bool = False) -> Iterator[Sequence[Any]]:
+    """The names of the columns, then the rows, some at a time.
+
+    streamed : the database keeps those that have not been fetched
+    """
+    if config.url is not None:
+        yield from _query_url(config.url, query, streamed=streamed)
+    else:
+        yield from _query_sqlite(find_path(config.path or "", config.origin), query)
 
 
-def _query_sqlite(path: Path, query: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
+def _query_sqlite(path: Path, query: str) -> Iterator[Sequence[Any]]:
     import sqlite3
 
     reading = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -136,8 +236,8 @@ def _query_sqlite(path: Path, query: str) -> tuple[list[str], Sequence[Sequence[
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_CELL)
             connection.set_progress_handler(lambda: 0, _STEPS_BETWEEN_SIGNALS)  # lets Ctrl-C through
             cursor = connection.execute(query)
-            names = [column[0] for column in cursor.description or ()]
-            return names, _fetch(cursor, max(_RESULT_ALWAYS, _RESULT_A_BYTE * path.stat().st_size), path)
+            yield [column[0] for column in cursor.description or ()]
+            yield from _fetch(cursor, max(_RESULT_ALWAYS, _RESULT_A_BYTE * path.stat().st_size), path)
         finally:
             connection.close()
     except (sqlite3.Error, sqlite3.Warning) as error:
@@ -145,18 +245,17 @@ def _query_sqlite(path: Path, query: str) -> tuple[list[str], Sequence[Sequence[
         raise DataError(f"{path}: dataset.query failed: {error}{advice}") from error
 
 
-def _fetch(cursor: sqlite3.Cursor, limit: int, path: Path) -> list[Sequence[Any]]:
-    rows: list[Sequence[Any]] = []
-    size = 0
+def _fetch(cursor: sqlite3.Cursor, limit: int, path: Path) -> Iterator[Portion]:
+    n_rows = size = 0
     while portion := cursor.fetchmany(_ROWS_AT_ONCE):
-        rows += portion
+        yield portion
+        n_rows += len(portion)
         size += sum(map(_weigh, zip(*portion, strict=True)))
         if size > limit:
             raise DataError(
-                f"{path}: dataset.query gives more than {len(rows):,} rows, as no valid query on a file of this size "
+                f"{path}: dataset.query gives more than {n_rows:,} rows, as no valid query on a file of this size "
                 "does; look for a join or a recursion without end"
             )
-    return rows
 
 
 def _weigh(column: Sequence[Any]) -> int:
@@ -166,7 +265,7 @@ def _weigh(column: Sequence[Any]) -> int:
     return sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in column)
 
 
-def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
+def _query_url(template: str, query: str, *, streamed: bool) -> Iterator[Sequence[Any]]:
     try:
         import sqlalchemy
     except ImportError as error:
@@ -182,14 +281,16 @@ def _query_url(template: str, query: str) -> tuple[list[str], Sequence[Sequence[
         url = sqlalchemy.make_url(front + at + fill_variables(host, "dataset.url", DataError, encoded=False))
         secrets.append(str(url.password or ""))
         if url.get_backend_name() == "sqlite":  # SQLAlchemy would create an absent file, and could attach others
-            return _query_sqlite(find_path(url.database or ""), query)
+            yield from _query_sqlite(find_path(url.database or ""), query)
+            return
         _require_network(template)
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             if begin := _READ_ONLY.get(connection.dialect.name):
                 connection.exec_driver_sql(begin)
-            result = connection.exec_driver_sql(query)
-            return (list(result.keys()), result.fetchall()) if result.returns_rows else ([], [])
+            result = connection.execution_options(stream_results=streamed).exec_driver_sql(query)
+            yield list(result.keys()) if result.returns_rows else []
+            yield from result.partitions(_ROWS_AT_ONCE) if result.returns_rows else ()
     except DataError as error:
         raise DataError(hide_secrets(str(error), secrets)) from None
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
