@@ -11,6 +11,7 @@ from mlcli.errors import UsageError
 from mlcli.evaluation.threshold import describe_threshold, parse_threshold, rechoose_threshold
 from mlcli.metrics.conformal import check_level, require_scores
 from mlcli.metrics.coverage import Coverage, measure_coverage
+from mlcli.metrics.weighting import describe_correction
 from mlcli.models.predictions import Predictions
 from mlcli.models.task import Classification, binary_threshold
 from mlcli.reporter import Reporter
@@ -41,6 +42,8 @@ def decide_threshold(run: Run, certainty: Certainty, reporter: Reporter) -> Bund
         bundle, rule = load_bundle(run.model), parse_threshold(certainty.threshold)
         task = rechoose_threshold(bundle.task, bundle.validation, certainty.threshold)
         bundle = replace(bundle, task=task, config=with_evaluation(bundle.config, threshold=rule))
+    if text := describe_correction(bundle.task):
+        reporter.say(text)
     if binary_threshold(bundle.task) not in (None, 0.5) and isinstance(bundle.task, Classification):
         reporter.say(describe_threshold(bundle.task, bundle.config.evaluation.threshold, bundle.validation))
     if certainty.save_threshold:

@@ -52,7 +52,7 @@ def tune_decoding(
     if isinstance(task, Regression):
         return task if task.smearing is None else task.measure_smearing(outputs(), y, weights)
     chosen = config.threshold
-    if len(task.classes) != 2:
+    if len(task.classes) != 2 or chosen == "auto":
         return task
     if isinstance(chosen, float):
         return task.with_threshold(chosen)
@@ -80,7 +80,9 @@ def rechoose_threshold(task: FittedTask, kept: ValidationScores | None, text: st
 
 def describe_threshold(task: Classification, rule: float | str, kept: ValidationScores | None) -> str:
     """The threshold, how it was chosen, and the class that it is for."""
-    chosen = "" if isinstance(rule, float) or kept is None else f", by {rule} on {len(kept.truth):,} validation rows"
+    chosen = f", by {rule} on {len(kept.truth):,} validation rows" if kept is not None else ""
+    if rule == "auto" or isinstance(rule, float):
+        chosen = ", by the class weights" if rule == "auto" and task.divisors else ""
     return f"Threshold: {task.classes[1]!r} is predicted from a probability of {task.threshold:.4g} on{chosen}"
 
 

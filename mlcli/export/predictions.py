@@ -40,7 +40,8 @@ def _write_classes(graph: Graph, outputs: str, task: Classification, names: Sequ
     if probabilities is None:
         chosen = graph.cast(graph.node("Greater", logits, 0.0), INT64)
     elif len(task.classes) > 2:
-        chosen = graph.node("ArgMax", logits, axis=1, keepdims=1)
+        costly = graph.node("Add", logits, np.log(task.costs)) if task.costs else logits
+        chosen = graph.node("ArgMax", costly, axis=1, keepdims=1)
     else:
         second = graph.columns(probabilities, [1])
         chosen = graph.cast(graph.node("GreaterOrEqual", second, task.threshold), INT64)

@@ -95,7 +95,7 @@ def _compare_classes(task: Classification, expected: Predictions, found: Sequenc
     if shares is not None:
         differences = np.where(np.isfinite(shares), np.abs(found[1] - shares), 0.0)
         difference = _require_small(differences, "the probabilities differ", shares, found[1])
-        ranked = np.sort(shares, axis=1)
+        ranked = np.sort(shares * (task.costs or 1.0), axis=1)
         margin = np.abs(shares[:, 1] - task.threshold) if len(task.classes) == 2 else ranked[:, -1] - ranked[:, -2]
     wrong = (labels != classes) & (margin > TOLERANCE)
     if wrong.any():

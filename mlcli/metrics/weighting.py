@@ -30,9 +30,17 @@ def describe_weighting(
     counts = np.array(task.sizes) if truth is None else np.bincount(truth, weights, minlength=len(task.classes))
     shares = counts / counts.sum()
     worst = int(np.argmax(means - shares))
-    remedy = "; loss.correct_probabilities: true divides them by the weights"
+    remedy = "; loss.correct_probabilities: true, the default, divides them by the weights"
     return (
         f"class weights change the predicted probabilities: the mean of {task.classes[worst]!r} is {means[worst]:.3g}, "
         f"its share of {'the training rows' if truth is None else 'these rows'} is {shares[worst]:.3g}"
         f"{remedy if hasattr(loss, 'correct_probabilities') else ''}"
     )
+
+
+def describe_correction(task: FittedTask) -> str | None:
+    """That probabilities are corrected for class weights, and what these still decide; None where they are not."""
+    if not isinstance(task, Classification) or not task.divisors:
+        return None
+    what = "Class weights decide which class is predicted; the probabilities are corrected for them"
+    return what + (": the predicted class has the largest probability times weight" if task.costs else "")

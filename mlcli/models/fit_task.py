@@ -35,8 +35,12 @@ def fit_task(
     if (of_rows := train.row_weights) is not None:
         sums = np.bincount(task.truth(train), weights=of_rows, minlength=len(classes))
         task = replace(task, weight_sums=tuple(sums.tolist()))
-    weights = class_weights(loss, task) or ()
-    return replace(task, divisors=weights if getattr(loss, "correct_probabilities", False) else ())
+    weights = class_weights(loss, task)
+    if weights is None or not has_probabilities or not getattr(loss, "correct_probabilities", False):
+        return task
+    if len(classes) > 2:
+        return replace(task, divisors=weights, costs=weights)
+    return replace(task, divisors=weights, threshold=weights[0] / sum(weights))
 
 
 def class_weights(loss: LossConfig, task: Classification) -> tuple[float, ...] | None:

@@ -152,6 +152,8 @@ class Classification:
     weight_sums : sums of their weights, as multiples of the mean weight; empty where all rows count alike
     threshold   : lowest probability at which the second of two classes is predicted
     divisors    : class weights by which the outputs' probabilities are divided (King and Zeng, 2001); none: not at all
+    costs       : of a missed row of each of more than two classes: the class of the largest probability times its cost
+        is predicted; empty where all cost alike
     temperature : by which the logits are then divided
     uniform     : share of 1 / K in the probabilities, the rest of it being the softmax's
     """
@@ -167,6 +169,7 @@ class Classification:
     temperature: float = 1.0
     uniform: float = 0.0
     weight_sums: tuple[float, ...] = ()
+    costs: tuple[float, ...] = ()
 
     @property
     def sizes(self) -> tuple[float, ...]:
@@ -248,7 +251,8 @@ class Classification:
         if not self.has_probabilities:
             chosen: NDArray[np.int64] = (logits[:, 0] > 0).astype(np.int64)
         elif probabilities is None or len(self.classes) > 2:
-            chosen = logits.argmax(axis=1)
+            costly = logits + np.log(self.costs).astype(logits.dtype) if self.costs else logits
+            chosen = costly.argmax(axis=1)
         else:
             chosen = (probabilities[:, 1] >= self.threshold).astype(np.int64)
         return chosen

@@ -16,6 +16,7 @@ from mlcli.data.tables.types import Images, SplitName
 from mlcli.evaluation.evaluate import Evaluation
 from mlcli.evaluation.mistakes import Mistakes, find_mistakes
 from mlcli.io.text import counted, show_seconds
+from mlcli.metrics.weighting import describe_correction
 from mlcli.models.task import Classification, FittedTask
 from mlcli.reports.gallery import EvaluatedModel
 from mlcli.reports.html import render
@@ -119,7 +120,11 @@ def gather_facts(
             "data": manifest.data_fingerprint[:12],
         },
         warnings=tuple(finding.text for finding in findings if finding.serious),
-        notes=(*(finding.text for finding in findings if not finding.serious), *profile_notes(profile)),
+        notes=(
+            *filter(None, [describe_correction(subject.task)]),
+            *(finding.text for finding in findings if not finding.serious),
+            *profile_notes(profile),
+        ),
         mistakes=find_mistakes(subject.task, subject.data, subject.truth, subject.predictions, important or features),
     )
 

@@ -187,7 +187,8 @@ def narrate_prediction(task: FittedTask) -> Iterator[str]:
     elif not isinstance(task, Classification):
         yield "The network's output is converted back to the unit of the target."
     elif task.output == "softmax":
-        yield f"{term_of('model.output')}: each class gets a probability, and the most probable one is predicted."
+        chosen = "the one of the largest probability times class weight" if task.costs else "the most probable one"
+        yield f"{term_of('model.output')}: each class gets a probability, and {chosen} is predicted."
     elif task.output == "sigmoid":
         yield (
             f"{term_of('model.output')}: the probability of '{task.classes[-1]}'; "

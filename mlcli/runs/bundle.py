@@ -224,7 +224,8 @@ def _check_task(task: FittedTask) -> FittedTask:
         paired = len(task.classes) == len(task.counts) == n_classes and min(task.counts, default=0) > 0
         sound = paired and n_classes >= 2 and (task.output == "softmax" or n_classes == 2)
         sound = sound and task.temperature > 0 and 0 <= task.uniform < 1
-        sound = sound and len(task.weight_sums) in (0, n_classes)
+        sound = sound and all(len(own) in (0, n_classes) for own in (task.weight_sums, task.divisors, task.costs))
+        sound = sound and min((*task.divisors, *task.costs), default=1.0) > 0
     if not sound:
         raise ArtefactError("the task's targets or classes do not fit together; train again")
     return task

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 KIND = "bundle"
 # Version 2 added ensembles, 3 boolean and date columns and counted words, 4 TabM and embedded numbers, 5 transformed
-# targets, shares of ranks and temperatures; a bundle without them is written as 1, which every version reads.
-SCHEMA_VERSION, NETWORKS_VERSION, COLUMNS_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 5, 4, 3, 2, 1
+# targets, shares of ranks and temperatures, 6 costs of classes; a bundle without them is written as 1, which every
+# version reads.
+SCHEMA_VERSION, DECODING_VERSION, NETWORKS_VERSION, COLUMNS_VERSION, ENSEMBLE_VERSION, SINGLE_VERSION = 6, 5, 4, 3, 2, 1
 _FIRST_KINDS = ("number", "category")
 # Of an image: a limit, as rows are read before the weights show that a shape is wrong.
 MAX_PIXELS = 1 << 26
@@ -62,8 +63,10 @@ def oldest_schema(
     features: Mapping[str, Any], task: Mapping[str, Any], networks: Sequence[ModelConfig], is_ensemble: bool
 ) -> int:
     """The oldest version of bundle.json that can hold these features, task and networks."""
-    if task.get("transforms") or features["plan"].get("quantile") or task.get("temperature", 1.0) != 1:
+    if task.get("costs"):
         return SCHEMA_VERSION
+    if task.get("transforms") or features["plan"].get("quantile") or task.get("temperature", 1.0) != 1:
+        return DECODING_VERSION
     if any(one.name != "mlp" or one.embedding.name != "none" for one in networks):
         return NETWORKS_VERSION
     plan = features["plan"]

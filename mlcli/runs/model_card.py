@@ -11,6 +11,7 @@ from mlcli.config.sections.config import Config
 from mlcli.config.tree import Value
 from mlcli.data.tables.types import Schema
 from mlcli.io.text import counted, printable, show_number, some_of
+from mlcli.metrics.weighting import describe_correction
 from mlcli.models.task import Classification, FittedTask, Regression
 
 CARD_FILE = "README.md"
@@ -143,6 +144,8 @@ def _limits(task: FittedTask, facts: Mapping[str, Any], keep: str) -> Iterator[s
         yield f"Training rows of each class: {some_of(counts, LISTED)}."
         if len(task.classes) == 2 and task.has_probabilities:
             yield f"{_text(task.classes[1])} is predicted from a probability of {show_number(task.threshold)} on."
+        if correction := describe_correction(task):
+            yield f"{correction}."
 
 
 def _training(config: Config, facts: Mapping[str, Any], n_parameters: int, n_networks: int) -> Iterator[str]:

@@ -54,7 +54,7 @@ def show_trained(screen: Screen, result: TrainResult) -> None:
     else:
         screen.heading(f"{title} before the first epoch ended")
     if result.threshold not in (None, 0.5):
-        screen.say(f"Decision threshold chosen on the validation rows: {result.threshold:.4f}")
+        screen.say(f"Decision threshold: {result.threshold:.4f}")
     if result.temperature not in (None, 1.0):
         screen.say(f"Temperature of the probabilities, of the lowest validation log loss: {result.temperature:.3f}")
     if result.weighting is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcli.config.sections.config import Config, watched_metrics
+from mlcli.config.sections.training import USUAL_THRESHOLDS
 from mlcli.data.prepare import Prepared, prepare_dataset
 from mlcli.data.quality.checks import find_cell_doubts
 from mlcli.data.tables.types import Dataset
@@ -124,7 +125,10 @@ def _check_probability_keys(config: Config, task: FittedTask) -> None:
     if not isinstance(task, Classification):
         return
     settings = config.evaluation
-    wanted = {"threshold": settings.threshold != 0.5, "calibration": settings.calibration == "temperature"}
+    wanted = {
+        "threshold": settings.threshold not in USUAL_THRESHOLDS,
+        "calibration": settings.calibration == "temperature",
+    }
     if wanted["threshold"] and len(task.classes) > 2:
         raise config_error("evaluation.threshold", f"is for two classes; there are {len(task.classes)}, so remove it")
     for name in [name for name, is_used in wanted.items() if is_used and not task.has_probabilities]:

@@ -17,7 +17,7 @@ from mlcli.evaluation.answers import Oddities, answer_frame
 from mlcli.features.far_values import WHITE, FarValues
 from mlcli.io.atomic import write_file
 from mlcli.metrics.conformal import check_level
-from mlcli.metrics.weighting import describe_weighting
+from mlcli.metrics.weighting import describe_correction, describe_weighting
 from mlcli.models.task import Classification, binary_threshold
 from mlcli.reporter import Reporter
 from mlcli.runs.bundle import Bundle, load_weights
@@ -137,6 +137,8 @@ def predict(outline: BundleManifest, run: Run | None, request: PredictRequest, r
     odd.tell(reporter)
     if weighting := describe_weighting(bundle.task, bundle.config.loss, lambda: odd.mean_probabilities):
         reporter.warn(weighting)
+    if correction := describe_correction(bundle.task):
+        reporter.say(correction)
     return PredictResult(
         model=model,
         n_rows=odd.n_rows,

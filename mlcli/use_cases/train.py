@@ -22,6 +22,7 @@ from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.io.row_file import RowFile
 from mlcli.io.signals import Interruption
 from mlcli.io.text import counted
+from mlcli.metrics.weighting import describe_correction
 from mlcli.models.inference import FittedNetwork
 from mlcli.models.task import FittedTask
 from mlcli.reporter import SILENT, Reporter
@@ -82,6 +83,8 @@ def train(
     _gather_processes(context)
     run = create_run(config.name, dump_config(config), manifest_of(context, inputs))
     reporter.say(f"Training {run}: {describe_context(context, inputs)}")
+    if correction := describe_correction(inputs.task):
+        reporter.say(correction)
     with run.lock():
         if start is not None:
             start.bundle.save(run.start)

@@ -109,6 +109,7 @@ def classes(count, output, **keys):
 
 AMOUNTS = np.random.default_rng(0).lognormal(3, 2, 400)
 LOG, RANKS = fit_transform("log", AMOUNTS, "y"), fit_transform("quantile", AMOUNTS, "y")
+WEIGHTS = (1.0, 0.5, 3.0, 2.0)
 CONSTANT = fit_transform("quantile", np.full(9, 3.0), "y")
 SMEARING = tuple(np.linspace(-1.5, 1.5, 32).tolist())
 TASKS = {
@@ -117,7 +118,7 @@ TASKS = {
     "two softmax units": classes(2, "softmax", threshold=0.7),
     "margins": classes(2, "step"),
     "four classes": classes(4, "softmax"),
-    "calibrated": classes(4, "softmax", divisors=(1.0, 0.5, 3.0, 2.0), temperature=1.7, uniform=0.1),
+    "calibrated": classes(4, "softmax", divisors=WEIGHTS, costs=WEIGHTS, temperature=1.7, uniform=0.1),
     "two calibrated": classes(2, "sigmoid", divisors=(0.5, 3.0), temperature=0.4, uniform=0.05, threshold=0.3),
     "numbers": Regression(("a", "b"), (1e6, -3.0), (2.5, 1e-3)),
     "counts": Regression(("a",), (0.0,), (7.0,), output="exp"),

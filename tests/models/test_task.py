@@ -218,15 +218,17 @@ def test_json_that_is_no_task_is_refused(value):
 @pytest.mark.parametrize("counts", [(60, 40), (60, 30, 10)])
 def test_corrected_probabilities_are_divided_by_the_weights(counts):
     labels = np.repeat(list("abc")[: len(counts)], counts).tolist()
-    loss = AutoLoss(class_weights="balanced", correct_probabilities=True)
+    loss = AutoLoss(class_weights="balanced")
     plain = fit_task(classes_table(labels), "classification", MLP, AUTO)
     task = fit_task(classes_table(labels), "classification", MLP, loss)
-    outputs = torch.randn((5, task.n_outputs), generator=torch.Generator().manual_seed(0))
+    outputs = torch.randn((50, task.n_outputs), generator=torch.Generator().manual_seed(0))
     before, after = plain.decode(outputs), task.decode(outputs)
     expected = before.probabilities * np.array(counts)  # balanced weights are as 1 / n_class
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after.probabilities, expected, rtol=1e-12)
-    np.testing.assert_array_equal(after.values, expected.argmax(axis=1))
+    # The weights still decide: classes are those of the probabilities before they are corrected.
+    np.testing.assert_array_equal(after.values, before.values)
+    assert (after.values != expected.argmax(axis=1)).any()
     np.testing.assert_array_equal(task.predicted_classes(outputs), after.values)
     assert task_from_json(json.loads(json.dumps(task_to_json(task))), "t") == task
 
@@ -238,9 +240,10 @@ def test_a_weighted_logistic_regression_corrected_is_the_unweighted_one():
     weighted, unweighted = (
         LogisticRegression(C=1e6, class_weight=own).fit(x, y) for own in ({False: 1.0, True: 20.0}, None)
     )
-    loss = AutoLoss(class_weights={"True": 20.0}, correct_probabilities=True)
+    loss = AutoLoss(class_weights={"True": 20.0})
     task = fit_task(classes_table(list(map(str, y))), "classification", MLP, loss)
     corrected = task.decode(torch.from_numpy(weighted.decision_function(x)[:, None])).probabilities[:, 1]
     assert weighted.predict_proba(x)[:, 1].mean() > 5 * y.mean()
     assert corrected.mean() == pytest.approx(y.mean(), rel=0.02)
     np.testing.assert_allclose(corrected, unweighted.predict_proba(x)[:, 1], atol=0.02)
+    assert task.threshold == pytest.approx(1 / 21)

@@ -412,7 +412,7 @@ class TestForged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (put("schema", value=6), "newer mlcli .*upgrade"),
+            (put("schema", value=7), "newer mlcli .*upgrade"),
             (put("schema", value=0), "format 0"),
             (put("schema", value=True), "format True"),
             (put("members", value=[{"hidden": [5]}, {"hidden": [5]}]), "do not fit the configured network"),
@@ -435,6 +435,8 @@ class TestForged:
             (put("task", "classes", value="abc"), "task"),
             (put("task", "output", value="sigmoid"), "task"),
             (put("task", "threshold", value="high"), "task"),
+            (put("task", "costs", value=[1.0]), "task"),
+            (put("task", "divisors", value=[1.0, -1.0, 1.0]), "task"),
             (put("features", value={}), "features"),
             (put("features", "rows", value="pictures"), "features"),
             (put("facts", value=3), "facts"),

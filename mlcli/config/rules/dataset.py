@@ -192,7 +192,7 @@ def _needs_valid_rows(config: Config) -> Iterator[ConfigIssue]:
         )
     if config.optimizer.schedule.name == "plateau":
         yield ConfigIssue(("optimizer", "schedule", "name"), f"plateau {needs}", reads=reads)
-    if isinstance(config.evaluation.threshold, str):
+    if isinstance(config.evaluation.threshold, str) and config.evaluation.threshold != "auto":
         message = f"choosing the threshold by {config.evaluation.threshold} {needs}"
         yield ConfigIssue(("evaluation", "threshold"), message, reads=reads)
     if config.evaluation.calibration == "temperature":

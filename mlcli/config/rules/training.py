@@ -13,6 +13,7 @@ from mlcli.config.sections.model import LossConfig, ModelConfig, UniformInit, no
 from mlcli.config.sections.optimizer import LbfgsConfig, SgdConfig
 from mlcli.config.sections.rows import ImageConfig, Task
 from mlcli.config.sections.training import (
+    USUAL_THRESHOLDS,
     Choices,
     ClassBaseline,
     ClassMetric,
@@ -53,24 +54,12 @@ def check_task(config: Config) -> Iterator[ConfigIssue]:
         yield ConfigIssue(("model", "output"), message, reads=(("loss", "name"),))
     yield from _check_quantile_metrics(config)
     yield from _check_searched_quantile(config)
-    if getattr(config.loss, "correct_probabilities", False):
-        yield from _check_correction(config.loss, config.model)
     task = config.dataset.known_task
     if task is not None:
         yield from check_kind(task, config.model, config.loss)
         yield from _check_metrics(config, task)
     if task == "regression":
         yield from _class_keys(config)
-
-
-def _check_correction(loss: LossConfig, model: ModelConfig) -> Iterator[ConfigIssue]:
-    at = ("loss", "correct_probabilities")
-    if getattr(loss, "class_weights", "none") == "none":
-        message = "corrects for loss.class_weights, which is none; set class weights, or remove it"
-        yield ConfigIssue(at, message, at_key=True, reads=(("loss", "class_weights"),))
-    if model.output == "step":
-        message = "needs probabilities, which model.output: step does not have; remove it"
-        yield ConfigIssue(at, message, at_key=True, reads=(("model", "output"),))
 
 
 def check_kind(task: Task, model: ModelConfig, loss: LossConfig) -> Iterator[ConfigIssue]:
@@ -102,7 +91,7 @@ def _class_keys(config: Config) -> Iterator[ConfigIssue]:
     used = {
         ("loss", "class_weights"): for_numbers and getattr(config.loss, "class_weights", "none") != "none",
         ("loss", "label_smoothing"): config.loss.name == "auto" and getattr(config.loss, "label_smoothing", 0) > 0,
-        ("evaluation", "threshold"): config.evaluation.threshold != 0.5,
+        ("evaluation", "threshold"): config.evaluation.threshold not in USUAL_THRESHOLDS,
         ("evaluation", "calibration"): config.evaluation.calibration == "temperature",
         ("evaluation", "positive"): config.evaluation.positive is not None,
     }

@@ -26,12 +26,12 @@ _HIDDEN: dict[str, Any] = {
 _WIDTH: dict[str, Any] = {"when": "8 to 20; fewer for many columns.", "example": 8}
 _SMOOTHING: dict[str, Any] = {"when": "Try 0.05 to 0.1 when labels may be wrong.", "example": 0.1}
 _CORRECTED: bool = key(
-    False,
-    "Divide the predicted probabilities by class_weights and by their sum, so that they estimate how frequent the "
-    "classes are, as without weights (prior correction; King and Zeng, 2001).",
-    "Set it when the probabilities themselves are used. The default threshold then finds fewer rows of rare classes: "
-    "set evaluation.threshold as well.",
-    term="prior correction (corrección de probabilidades a priori)", example=True)
+    True,
+    "With class_weights: divide the predicted probabilities by them and by their sum, so that they estimate how "
+    "frequent the classes are, as without weights (prior correction; King and Zeng, 2001). The weights still decide "
+    "which class is predicted (evaluation.threshold).",
+    "false for the probabilities of the weighted loss, in which a rare class is as frequent as its weight makes it.",
+    term="prior correction (corrección de probabilidades a priori)", example=False)
 
 
 class NoEmbedding(Section):
@@ -153,8 +153,8 @@ class _ClassLoss(_Loss):
     class_weights: Literal["none", "balanced"] | dict[ColumnName, Positive] = key(
         "none",
         "Weight of each class in the cost: balanced is n / (K · n_class), as in scikit-learn; or a number per class "
-        "name, 1 for those that are not named. Use it when classes are imbalanced. It raises the predicted "
-        "probabilities of the classes of larger weight.",
+        "name, 1 for those that are not named. Use it when classes are imbalanced. Classes of larger weight are "
+        "predicted more often; their probabilities are corrected (correct_probabilities), except with focal.",
         term="imbalanced data (datos desbalanceados)", example="balanced")
 
 

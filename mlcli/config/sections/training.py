@@ -22,6 +22,8 @@ QuantileBaseline = Literal["quantile", "linear", "boosting"]
 NumberBaseline = Literal["mean", "linear", "ridge", "knn", "tree", "forest", "boosting"]
 Watched = Literal["loss", Metric]
 _COST = r"\d+(\.\d+)?"
+# Thresholds of any task: they ask for nothing.
+USUAL_THRESHOLDS = ("auto", 0.5)
 # Rules by which a threshold is chosen on validation rows.
 THRESHOLD_RULE = (
     r"^(f1|balanced_accuracy|(recall|precision)=(0?\.\d+|1(\.0+)?)"
@@ -148,14 +150,16 @@ class EvaluationConfig(Section):
         "that quantile; with loss poisson there is no ridge, and the others but knn minimise the Poisson deviance. "
         "auto: all; none: none, for a quick evaluation.")
     threshold: Annotated[
-        Annotated[float, Limits(gt=0.0, lt=1.0)] | Annotated[str, Limits(pattern=THRESHOLD_RULE)],
-        ErrorHint("a number > 0 and < 1, f1, balanced_accuracy, recall=0.9, precision=0.9 or cost=fp:1,fn:5"),
+        Literal["auto"] | Annotated[float, Limits(gt=0.0, lt=1.0)] | Annotated[str, Limits(pattern=THRESHOLD_RULE)],
+        ErrorHint("auto, a number > 0 and < 1, f1, balanced_accuracy, recall=0.9, precision=0.9 or cost=fp:1,fn:5"),
     ] = key(
-        0.5,
+        "auto",
         "Two classes: probability from which the second class is predicted, or how it is chosen on validation rows. "
-        "f1, balanced_accuracy: the metric is maximised. recall=0.9: the highest threshold with at least this recall. "
-        "precision=0.9: the highest recall with at least this precision. cost=fp:1,fn:5: the lowest cost, where a "
-        "false positive costs 1 and a false negative 5.",
+        "auto: 0.5; where probabilities are corrected for loss.class_weights, the one at which both errors cost as "
+        "much by these: the share of the second class if they are balanced. f1, balanced_accuracy: the metric is "
+        "maximised. recall=0.9: the highest threshold with at least this recall. precision=0.9: the highest recall "
+        "with at least this precision. cost=fp:1,fn:5: the lowest cost, where a false positive costs 1 and a false "
+        "negative 5.",
         "Lower it to find more of the rare class, at the cost of false alarms. evaluate --threshold tries others after "
         "training.", term="threshold (umbral)", example=0.3)
     calibration: Literal["auto", "temperature", "none"] = key(
