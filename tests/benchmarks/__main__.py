@@ -15,11 +15,11 @@ from tests.benchmarks.environments import FILES, ensure
 from tests.benchmarks.folders import ROOT
 from tests.benchmarks.machine import describe_machine, describe_versions
 from tests.benchmarks.measuring import Result, measure
+from tests.benchmarks.page import PAGE, read_section
 from tests.benchmarks.processes import own
 from tests.benchmarks.table import goals_table, work_table
 from tests.benchmarks.works import all_works
 
-PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 SECTION = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- /benchmarks -->)", flags=re.DOTALL)
 
@@ -69,7 +69,12 @@ two classes are one output for it and two for the others. The bare loop slices t
 precision of mlcli; the matrix products are those of the forward and backward pass alone. Commands are timed from start
 to exit.
 
-{works}"""
+{works}
+## On a busy machine
+
+<!-- busy -->
+{read_section("busy")}<!-- /busy -->
+"""
 
 
 if __name__ == "__main__":

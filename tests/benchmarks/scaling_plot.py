@@ -102,9 +102,9 @@ def draw_processes(axes: Axes, found: Found) -> None:
     """Shards by number of processes, beside one process without shards."""
     seconds = {way: statistics.median(values) for way, values in found.wide.items()}
     counts = [way.processes for way in SHARED]
-    axes.plot(counts, [seconds[way] for way in SHARED], "-o", color=COST, label=f"{SHARED[0].shards} shards")
+    axes.plot(counts, [seconds[way.name] for way in SHARED], "-o", color=COST, label=f"{SHARED[0].shards} shards")
     for way, style in ((ALONE, "--"), (THREADS, ":")):
-        axes.axhline(seconds[way], linestyle=style, color=INK, label=way.name)
+        axes.axhline(seconds[way.name], linestyle=style, color=INK, label=way.name)
     axes.set(title="Seconds of an epoch, wide network", xlabel="processes", ylim=(0, None))
     axes.xaxis.set_major_locator(FixedLocator(counts))
     axes.legend(frameon=False, labelcolor="linecolor", fontsize=9, handlelength=1.6)
