@@ -21,6 +21,8 @@ SMALL, LARGE = 500, 5_000
 _MANY_CATEGORIES = 100
 _RARE = 0.1
 _SKEWED = 1.0
+# A skewed target of whole numbers from 0 or 1 to less than this is taken for counts.
+_LARGEST_COUNT = 1_000
 # Features are selected where there are more than so many, and so many times as many as rows.
 _WIDE, _TIMES_ROWS, _K_BEST = 500, 10, 50
 # TabM: members, units of its two hidden layers, length of a number's vector and its pieces; features of a date.
@@ -208,10 +210,14 @@ def _mlp(n_rows: int) -> tuple[CommentedKey, ...]:
 def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
     target = summary.frame[summary.target]
     if summary.task == "regression":
+        counts = target.min() in (0, 1) and bool((target % 1 == 0).all())
+        skewed = abs(target.skew() or 0.0) > _SKEWED
+        if counts and skewed and bool((target < _LARGEST_COUNT).all()):
+            return (CommentedKey("loss", "poisson", f"{summary.target} looks like counts; else huber"),)
         found = []
-        if abs(target.skew() or 0.0) > _SKEWED:
+        if skewed:
             found.append(CommentedKey("loss", {"name": "huber"}, f"{summary.target} is skewed: outliers count less"))
-        if target.min() in (0, 1) and bool((target % 1 == 0).all()):
+        if counts:
             found.append(CommentedKey("loss", "poisson", f"if {summary.target} counts something", off=True))
         return tuple(found)
     rarest, share = _rarest(summary)

@@ -300,3 +300,16 @@ def test_missing_cells_of_numbers_are_an_input_of_their_own(folder, mlcli, cell)
     (folder / "gaps.csv").write_text(f"x,y\n{cell},a\n{rows}")
     assert mlcli("init", "gaps.csv", "--target", "y").code == 0
     assert written(folder)["features"].get("indicator", False) is (cell == "")
+
+
+@pytest.mark.parametrize(
+    ("largest", "step", "expected"),
+    [(200, 1, "poisson"), (200, 0.5, {"name": "huber"}), (4_000, 1, {"name": "huber"})],
+    ids=["visits", "halves", "amounts"],
+)
+def test_skewed_counts_are_learned_as_counts(folder, mlcli, largest, step, expected):
+    share = np.random.default_rng(0).exponential(0.1, 300).clip(0, 1)
+    target = np.append((share * largest / step).round() * step, [0, step, largest - step])
+    pl.DataFrame({"a": np.arange(len(target)), "b": -(target**2), "y": target}).write_csv(folder / "t.csv")
+    assert mlcli("init", "t.csv", "--target", "y").code == 0
+    assert written(folder)["loss"] == expected
