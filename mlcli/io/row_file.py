@@ -99,10 +99,13 @@ class RowFile:
         places = places if self.places is None else self.places[places]
         return replace(self, shape=(len(places), self.shape[1]), places=places)
 
-    def read(self, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
-        """Rows of each span (first, end), one span after another."""
-        out = torch.empty((sum(end - first for first, end in spans), self.shape[1]), dtype=self.dtype)
-        at = 0
+    def room_for(self, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
+        """Memory for the rows of spans (first, end)."""
+        return torch.empty((sum(end - first for first, end in spans), self.shape[1]), dtype=self.dtype)
+
+    def read(self, spans: Sequence[tuple[int, int]], room: torch.Tensor | None = None) -> torch.Tensor:
+        """Rows of each span (first, end), one span after another; room : where they are put, of `room_for`."""
+        out, at = self.room_for(spans) if room is None else room, 0
         with disk.resource_errors(self.path), self.path.open("rb", buffering=0) as file:
             for first, end in spans:
                 part = out[at : at + end - first]

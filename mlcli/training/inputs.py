@@ -24,7 +24,7 @@ from mlcli.reporter import SILENT, Reporter
 from mlcli.training.context import TrainingContext, build_context, set_threads
 from mlcli.training.datasets import FileDataset, Rows, TensorDataset
 from mlcli.training.processes import Processes
-from mlcli.training.windows import WindowPlan
+from mlcli.training.windows import WINDOW, WindowPlan
 
 # float32, and a temporary quarter while they are made.
 BYTES_PER_INPUT = 5
@@ -161,11 +161,11 @@ def make_context(
 
 
 def _require_window_memory(context: TrainingContext) -> None:
-    (n_rows, width), remedy = context.train.x.shape, "use a smaller training.batch_size, or allow more memory"
+    (n_rows, width), remedy = context.train.x.shape, "use a smaller training.batch_size"
+    plan = WindowPlan.of(n_rows, width, context.batch_size)
     if context.steps_per_epoch == 1:
         require_memory(n_rows * width * BYTES_PER_INPUT, f"one step of {n_rows * width:,} numbers", remedy)
-    else:
-        plan = WindowPlan.of(n_rows, width, context.batch_size)
+    elif plan.memory(width) > 2 * WINDOW:  # smaller ones reuse what earlier trainings have freed
         require_memory(plan.memory(width), f"training on two windows of {plan.window:,} rows from a file", remedy)
 
 

@@ -24,8 +24,8 @@ from mlcli.training.windows import WindowedOrder, WindowPlan
 TICK_SECONDS = 0.1
 # Validation rows that are scored to estimate the time for all of them.
 SCORED = 8 * SCORING_BATCH
-# Inputs that are read, or converted to the precision of the weights, at a time, at most: 16 MiB.
-CONVERTED = 2**22
+# Inputs that are read, or converted to the precision of the weights, at a time, at most: 8 MiB.
+CONVERTED = 2**21
 
 
 @dataclass(frozen=True)

@@ -104,14 +104,16 @@ class WindowedOrder:
         last = (self.plan.n_rows - 1) // self.plan.window
         for number in range(window, min(window + 1, last) + 1):
             if number not in self._read:
-                self._read[number] = self._reader.submit(self._load, number)
+                spans = self.plan.spans(number, self.seed)
+                # In this thread, as the C library keeps what is freed of another's memory for that thread.
+                room = self.rows.x.room_for(spans)
+                self._read[number] = self._reader.submit(self._load, number, spans, room)
         return self._read[window].result()
 
-    def _load(self, window: int) -> _Window:
-        spans = self.plan.spans(window, self.seed)
+    def _load(self, window: int, spans: list[tuple[int, int]], room: Tensor) -> _Window:
         y, weights = self.rows.y, self.rows.weights
         rows = TensorDataset(
-            self.rows.x.read(spans),
+            self.rows.x.read(spans, room),
             torch.cat([y[first:end] for first, end in spans]),
             None if weights is None else torch.cat([weights[first:end] for first, end in spans]),
         )

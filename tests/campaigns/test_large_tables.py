@@ -1,4 +1,4 @@
-"""A table of three times its memory: prepared, evaluated and predicted within it, and trained with half of it more."""
+"""A table of three times its memory is prepared, trained on, searched, evaluated and predicted within it."""
 
 import re
 import subprocess
@@ -11,11 +11,14 @@ import pytest
 
 LIMIT = 400_000_000
 COLUMNS = 150
+SPACE = "{optimizer.lr: [0.001, 0.01]}"
 COMMANDS = {
     "prepare": ("prepare", "t.yaml"),
     "train": ("train", "t.yaml", "-q"),
     "evaluate": ("evaluate", "t/001", "-q"),
     "predict": ("predict", "t.parquet", "-o", "p.csv", "-q"),
+    "train an ensemble": ("train", "t.yaml", "-q", "-S", "training.ensemble=2"),
+    "improve": ("improve", "t.yaml", "-q", "--trials", "2", "--ensemble", "2", "-S", f"improve.space={SPACE}"),
 }
 
 
@@ -56,5 +59,5 @@ def test_a_table_of_three_times_its_memory(campaign, workspace, monkeypatch):
     for name, arguments in COMMANDS.items():
         own, all_pages = peak_of(*arguments)
         campaign.record(f"{name}: {own / 1e6:.0f} MB of its own, {all_pages / 1e6:.0f} MB with pages of files")
-        assert own <= LIMIT * (1.5 if name == "train" else 1), name
+        assert own <= LIMIT, name
     assert sum(1 for _ in (workspace / "p.csv").open()) == n_rows + 1
