@@ -193,7 +193,8 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or error
-        raise UsageError(f"--host {host} --port {port}: {reason}; choose another port, or 0 for any free one") from None
+        advice = "name an address of this machine, and a free port, or 0 for any"
+        raise UsageError(f"--host {host} --port {port}: {reason}; {advice}") from None
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")

@@ -99,7 +99,10 @@ def _as_before(before: FittedTask, task: FittedTask, name: str) -> FittedTask:
                     for own, where in ((there - here, "without training rows here"), (here - there, "unknown there"))
                     if own
                 )
-                raise DataError(f"--from {name}: the classes differ: {'; '.join(parts)}")
+                raise DataError(
+                    f"--from {name}: the classes differ: {'; '.join(parts)}; leave such rows out by dataset.keep, or "
+                    "train a new run without --from"
+                )
             same = (before.target, before.classes, before.output) == (task.target, task.classes, task.output)
         case Regression(), Regression():
             kinds = [tuple(own.kind for own in one.transforms) for one in (before, task)]

@@ -31,11 +31,13 @@ BATCH, LONGEST = 1_000, 500
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # How MLflow calls the end of a run.
 ENDINGS = {"finished": "FINISHED", "early": "FINISHED", "interrupted": "KILLED", "diverged": "FAILED"}
-# A server that does not answer must not stop a training for minutes; MLflow reports no use of itself to anybody.
+# A server that does not answer must not stop a training for minutes; MLflow reports no use of itself to anybody, and
+# writes nothing into what `--json` prints.
 PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 

@@ -68,7 +68,7 @@ def test_a_server_has_the_run_its_epochs_and_its_end(program, workspace, mlcli, 
     assert f"mlflow at http://127.0.0.1:{port} cannot be used" in refused.err
     assert "secret" not in refused.err
     with served(program, tmp_path_factory.mktemp("server"), port) as address:
-        assert mlcli(*train).code == 0
+        assert mlcli(*train, "--json").json["run"] == "iris/002"  # and nothing of MLflow's in the document
         (experiment,) = [
             one for one in ask(address, "experiments/search", max_results=10)["experiments"] if one["name"] == "iris"
         ]

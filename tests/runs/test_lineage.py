@@ -93,7 +93,12 @@ def test_numbers_keep_the_scale_of_the_target_and_means_of_categories_are_not_fi
         ({"extra": ["a"] * N}, (), 3, "the columns differ: extra unknown there; set dataset.drop: [extra]"),
         ({}, ("dataset.drop=[color]",), 3, "the columns differ: color missing here; add or rename them"),
         ({"color": list(range(N))}, (), 3, "'color' (number here, category there) of another kind"),
-        ({"y": ["no", "yes", "maybe"] * (N // 3)}, (), 3, "the classes differ: maybe unknown there"),
+        (
+            {"y": ["no", "yes", "maybe"] * (N // 3)},
+            (),
+            3,
+            "the classes differ: maybe unknown there; leave such rows out",
+        ),
         ({"y": ["no", "perhaps"] * (N // 2)}, (), 3, "yes without training rows here; perhaps unknown there"),
         ({"y": np.linspace(0, 1, N)}, (), 3, "what is predicted differs: regression of y by identity here"),
         ({}, ("model.hidden=[7]",), 2, "model.hidden: is [7] here and [6] in old/001"),
