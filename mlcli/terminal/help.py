@@ -25,7 +25,12 @@ MIN_WIDTH, MAX_WIDTH = 60, 100
 FRAME = 6
 EXAMPLE_MARK = "  ·  "
 # What typer would make by pydantic, by the annotation.
-MADE_OF_TEXT: dict[str, Callable[[Any], object]] = {str(str): str, str(Path): Path, str(list[str]): list}
+MADE_OF_TEXT: dict[str, Callable[[Any], object]] = {
+    str(str): str,
+    str(Path): Path,
+    str(list[str]): list,
+    str(list[Path]): lambda texts: [Path(text) for text in texts],
+}
 # The panel of a command that names none.
 STEPS = "Steps"
 
