@@ -30,6 +30,7 @@ from mlcli.training.context import TrainingContext, build_context, rate_for_batc
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, outputs_of, run_epoch
 from mlcli.training.state import EpochRecord, TrainingState
+from mlcli.training.waiting import waiting_by_load
 
 
 class Trainer:
@@ -70,7 +71,8 @@ class Trainer:
 
     def advance(self, interrupted: Callable[[], bool] = lambda: False) -> bool:
         """Train to the end of the epoch, or until `interrupted`; whether the epoch ended."""
-        broken = run_epoch(self.context, self.state, (), interrupted)
+        with waiting_by_load(self.context.threads):
+            broken = run_epoch(self.context, self.state, (), interrupted)
         self.diverged = broken is not None and broken[0] == "diverged"
         return broken is None
 
