@@ -1,7 +1,7 @@
-"""Write the pages that come from the program: python -m docs.generate. With --gallery also take the pictures.
+"""Write the pages that come from the program: python -m docs.generate. With --gallery [NAME …] also take the pictures.
 
-Those are of every config, trained, and of a game. It takes a few minutes; data that cannot be had is looked for
-in the folder MLCLI_DATA_DIR.
+Those are of every config, or of those named, trained, and of a game. All take half an hour; data that cannot be had is
+looked for in the folder MLCLI_DATA_DIR.
 """
 
 import sys
@@ -24,7 +24,7 @@ if __name__ == "__main__":
     (DOCS / "llms.txt").write_text(llms_text(), encoding="utf-8")
     KEY_TABLE.write_text(completion_table(), encoding="utf-8")
     (DOCS / "pictures" / "architecture.svg").write_text(draw_architecture(purposes()))
-    if "--gallery" in sys.argv[1:]:
-        write_gallery()
+    if sys.argv[1:2] == ["--gallery"]:
+        write_gallery(sys.argv[2:])
         picture_game(DOCS / "pictures" / "play.svg")
         draw_terminal()

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from docs.generate.places import DOCS, ROOT
@@ -26,6 +27,7 @@ FIGURES = ("decision_boundary", "heat_map", "line_fit", "first_layer", "weights"
 REPORTED = "iris"
 # Whose data is shown on the page of the first step.
 SHOWN = "penguins"
+MISSING = "Its data was not at hand here; `mlcli prepare` with the configuration says where it is had."
 # What takes half an hour.
 LONG = ("mnist_best",)
 # Larger figures make a page slow.
@@ -33,30 +35,41 @@ MOST_BYTES = 150_000
 PLAIN = {"MLCLI_OFFLINE": "1", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
 
 
-def write_gallery() -> None:
-    """Train every config whose data is at hand, and write the page, in the README's order, and its pictures."""
-    readme = (ROOT / "README.md").read_text()
+def write_gallery(names: Collection[str]) -> None:
+    """Train these configs, or all, and write the page, in the README's order, and its pictures.
+
+    The page keeps what it has of the others, and of configs whose data is not at hand.
+    """
+    readme, page = (ROOT / "README.md").read_text(), DOCS / "gallery.md"
     configs = sorted((ROOT / "configs").glob("*.yaml"), key=lambda path: readme.index(f"`{path.name}`"))
-    sections = [_section(path) for path in configs]
-    (DOCS / "gallery.md").write_text(HEAD + "".join(sections))
+    known = dict(re.findall(r"(?ms)^(## (?:\w+)\n)(.*?)(?=^## |\Z)", page.read_text()))
+    sections = []
+    for config in configs:
+        head = f"## {config.stem}\n"
+        wanted = not names or config.stem in names
+        sections.append(head + ((wanted and _section(config)) or known.get(head) or f"\n{MISSING}\n").rstrip() + "\n")
+    page.write_text("\n".join((HEAD, *sections)))
 
 
-def _section(config: Path) -> str:
+def _section(config: Path) -> str | None:
+    """None where its data is not at hand."""
     comment = re.match(r"(?:#[^\n]*\n)+", config.read_text())
     words = " ".join(line.lstrip("# ") for line in comment[0].splitlines()) if comment else ""
     with tempfile.TemporaryDirectory() as folder:
-        return f"\n## {config.stem}\n\n{words}\n\n{_run(config, Path(folder))}"
+        told = _run(config, Path(folder))
+        return told and f"\n{words}\n\n{told}"
 
 
-def _run(config: Path, folder: Path) -> str:
-    """What came of a training in a new folder, or that its data is not at hand."""
+def _run(config: Path, folder: Path) -> str | None:
+    """What came of a training in a new folder; None where its data is not at hand."""
     if config.stem in LONG:
         return "It trains for half an hour, and was not trained for this page.\n"
     shutil.copytree(ROOT / "configs", folder / "configs")
     _gather_data(folder / "data")
+    prepared = _mlcli(folder, "prepare", f"configs/{config.name}", "--json")
+    if prepared.returncode or json.loads(prepared.stdout)["datasets"][0]["stand_in_for"]:
+        return None
     trained = _mlcli(folder, "train", f"configs/{config.name}")
-    if trained.returncode:
-        return f"Its data was not at hand here; `mlcli prepare configs/{config.name}` says where it is had.\n"
     if config.stem == SHOWN:
         _mlcli(folder, "show", f"configs/{config.name}", "--quiet", "--output", "data.html")
         picture_page(folder / "data.html", DOCS / "pictures" / "data.png")
