@@ -294,6 +294,6 @@ def _require(raw: Rows, schema: Schema) -> None:
         parts = [f"{name!r} (did you mean {near[name]!r}?)" if near.get(name) else f"{name!r}" for name in missing]
         raise DataError(
             f"{raw.origin.label}: {len(missing)} of the {len(needed)} columns the model needs are missing: "
-            f"{some_of(parts, _LISTED)}; add or rename them, or name another model with --run (the file has: "
-            f"{some_of(list(given), MOST_NAMED)})"
+            f"{some_of(parts, _LISTED)}, among {some_of(list(given), MOST_NAMED)}; add or rename them, or use another "
+            "model"
         )

@@ -78,7 +78,7 @@ class ArraysFound:
 
 def find_source(path: str) -> TableFound | ArraysFound:
     """Inspect a file, a folder of pictures, or the files of one table; DataError where nothing can be trained on it."""
-    is_name = not glob.has_magic(path) and not path.startswith(HTTPS)
+    is_name = not glob.has_magic(path) and not path.startswith((HTTPS, "http://"))
     if is_name and (folder := find_path(path)).is_dir():
         if _is_table(folder / _PARTS) and _splits_of(folder / _PARTS):
             return find_source(f"{path.rstrip('/')}/{_PARTS}")

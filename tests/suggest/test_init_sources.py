@@ -115,6 +115,12 @@ def test_a_target_without_values_is_refused(workspace, mlcli, pipe, missing):
         (["-"], CELLS.encode(), 2, "--target: name the column to predict; table.csv has: größe, y"),
         (["-", "--clipboard"], b"", 2, "name either the data"),
         (["data/houses.csv", "--save", "t.csv"], b"", 2, "--save: keeps a table from stdin"),
+        (
+            ["http://example.org/t.csv", "--target", "y"],
+            b"",
+            3,
+            "plain http lets others change what arrives; use https",
+        ),
     ],
 )
 def test_what_is_no_table_is_refused(workspace, mlcli, pipe, arguments, content, code, told):
