@@ -77,6 +77,8 @@ def parse_inference(model: ServedModel, document: object, most_rows: int) -> Inf
     if len(set(lengths.values())) > 1:
         raise RequestError(BAD_REQUEST, "inputs", f"rows {shown(lengths)}", "equal numbers", "send whole columns")
     rows = [dict(zip(tensors, cells, strict=True)) for cells in zip(*tensors.values(), strict=True)]
+    if not rows:
+        raise RequestError(BAD_REQUEST, "inputs", "no rows", "one row at least", "send a tensor a column")
     objects = [(_encode(row), row) for row in rows]
     return InferenceRequest(body_of_objects(model, objects, most_rows), _chosen(model, document), _id(document))
 

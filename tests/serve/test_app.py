@@ -217,6 +217,8 @@ def test_the_open_inference_protocol(asked):
     "change",
     [
         {"inputs": None},
+        {"inputs": []},
+        {"inputs": [own | {"data": [], "shape": [0, 1]} for own in INPUTS]},
         {"inputs": [*INPUTS, INPUTS[0]]},
         {"inputs": [INPUTS[0] | {"datatype": "FP99"}]},
         {"inputs": [INPUTS[0] | {"shape": [3, 1]}]},
