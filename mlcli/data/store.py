@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from mlcli.config.sections.base import Section
 from mlcli.data.profile import Profile
 from mlcli.data.tables.rows import DTYPES
 from mlcli.data.tables.spill import save_array, write_parquet
@@ -25,7 +26,6 @@ from mlcli.data.tables.types import (
 from mlcli.errors import ArtefactError
 from mlcli.io.atomic import atomic_folder, verify_folder, write_json
 from mlcli.io.json import from_json, read_json
-from mlcli.io.typed import read_as
 
 KIND = "prepared"
 NUMBERS = "train_numbers.npy"
@@ -41,21 +41,18 @@ class StoredData:
     profile: Profile
 
 
-@dataclass(frozen=True)
-class _TableMeta:
+class _TableMeta(Section):
+    name: Literal["table"]
     features: tuple[Column, ...]
     targets: tuple[Column, ...]
-    name: Literal["table"] = "table"
 
 
-@dataclass(frozen=True)
-class _ImagesMeta:
+class _ImagesMeta(Section):
+    name: Literal["images"]
     class_names: tuple[str, ...]
-    name: Literal["images"] = "images"
 
 
-@dataclass(frozen=True)
-class _Meta:
+class _Meta(Section):
     """meta.json: what the data files do not say.
 
     kinds : the version of the kinds of columns, see KINDS
@@ -77,10 +74,10 @@ def save_prepared(folder: Path, data: StoredData) -> None:
         train, task = data.splits.train, data.splits.task
         described: _TableMeta | _ImagesMeta
         if isinstance(train, Table):
-            described = _TableMeta(train.features, train.targets)
+            described = _TableMeta(name="table", features=train.features, targets=train.targets)
         else:
-            described = _ImagesMeta(train.class_names)
-        write_json(temporary / "meta.json", _Meta(task, described, KINDS))
+            described = _ImagesMeta(name="images", class_names=train.class_names)
+        write_json(temporary / "meta.json", _Meta(task=task, data=described, kinds=KINDS).model_dump())
 
 
 def load_prepared(folder: Path, *, is_new: bool = False) -> StoredData:
@@ -91,7 +88,7 @@ def load_prepared(folder: Path, *, is_new: bool = False) -> StoredData:
     try:
         if not is_new:
             verify_folder(folder, KIND)
-        meta = read_as(_Meta, read_json(folder / "meta.json"))
+        meta = _Meta.model_validate(read_json(folder / "meta.json"))
         _refuse_outdated(meta)
         train, valid, test = (_load_rows(folder, name, meta.data) for name in SPLITS)
         numbers = _load_numbers(folder / NUMBERS, len(train), least=1)
