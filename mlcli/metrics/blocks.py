@@ -13,7 +13,7 @@ import numpy as np
 from mlcli.metrics.intervals import Floats
 
 # More rows are resampled in blocks.
-MAX_SINGLE_ROWS, N_BLOCKS = 100_000, 1024
+MAX_SINGLE_ROWS, N_BLOCKS = 8_000, 1024
 # Bins of ranked rows, over all classes that are ranked, and of each at least; rows of one bin count as tied.
 N_RANKS, LEAST_RANKS = 1024, 128
 
@@ -104,8 +104,12 @@ def block_ranking(
 
     n_rankings : classes that are ranked
     """
-    most = max(LEAST_RANKS, N_RANKS // n_rankings)
-    cuts = np.unique(ends[np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(int)])
+    most = min(max(LEAST_RANKS, N_RANKS // n_rankings), len(ends))
+    found, through = np.arange(1, len(ends) + 1), ends + 1
+    # Cuts are where the areas are decided: bins share the class's rows, the misranked pairs and the lost precision.
+    parts = [np.cumsum(own) for own in (np.ones(len(ends)), through - found, 1 - found / through)]
+    measure = sum(own / own[-1] for own in parts if own[-1] > 0)
+    cuts = np.unique(ends[np.searchsorted(measure, np.linspace(0, measure[-1], most)).clip(0, len(ends) - 1)])
     n_bins = len(cuts) + 1
     bins = np.repeat(np.arange(n_bins), np.diff(cuts, prepend=-1, append=len(order) - 1))
     hits = blocks.shares(order[positives], bins[positives], n_bins)

@@ -21,13 +21,13 @@ def two_classes(n, share):
     return classification(2), truth, models
 
 
-def four_classes(n, _):
+def four_classes(n, apart):
     """Classes of unequal size, by two models."""
     rng = np.random.default_rng(7)
     truth = rng.choice(4, size=n, p=[0.5, 0.3, 0.15, 0.05])
     models = []
     for noise in (1.0, 1.2):
-        odds = np.exp(2 * np.eye(4)[truth] + noise * rng.normal(size=(n, 4)))
+        odds = np.exp(apart * np.eye(4)[truth] + noise * rng.normal(size=(n, 4)))
         models.append(class_predictions(odds / odds.sum(axis=1, keepdims=True)))
     return classification(4), truth, models
 
@@ -44,7 +44,8 @@ def numbers(n, _):
         (two_classes, 0.3, False),
         (two_classes, 0.3, True),
         (two_classes, 0.01, True),
-        (four_classes, 0, False),
+        (four_classes, 2, False),
+        (four_classes, 4, False),
         (numbers, 0, False),
         (numbers, 0, True),
     ],
