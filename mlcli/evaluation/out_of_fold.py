@@ -25,7 +25,7 @@ from mlcli.models.task import FittedTask, Output, output_of
 from mlcli.runs.bundle import Bundle
 from mlcli.training.datasets import Rows, join_splits
 from mlcli.training.inputs import Inputs
-from mlcli.training.loop import parts_of
+from mlcli.training.loop import join_parts, parts_of
 from mlcli.training.losses import build_loss
 
 # At most so many seeds follow one another in evaluation.seeds.
@@ -159,7 +159,7 @@ def _networks_of(bundle: Bundle) -> tuple[FittedNetwork, ...]:
 
 def outputs_alone(model: FittedModel, x: Tensor | RowFile) -> Tensor:
     """Raw outputs of rows, float32 (n, n_outputs): each the same to the bit, whatever the others are."""
-    return torch.cat([torch.from_numpy(model.outputs(part.float().numpy())) for part in parts_of(x)])
+    return join_parts((torch.from_numpy(model.outputs(part.float().numpy())) for part in parts_of(x)), len(x))
 
 
 def member_config(config: Config, number: int) -> Config:

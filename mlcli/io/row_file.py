@@ -143,7 +143,13 @@ class RowFile:
                 self._fill(file, first, between := np.empty((n_rows, self.shape[1]), dtype="<f4"))
                 rows[start:end] = between[near - first]
 
-    def portions(self) -> Iterator[torch.Tensor]:
-        """All rows in order."""
-        step = max(1, PORTION // (BYTES * self.shape[1]))
-        return (self[start : start + step] for start in range(0, len(self), step))
+    def portions(self, n_rows: int | None = None) -> Iterator[torch.Tensor]:
+        """All rows in order, so many at a time, or PORTION of them; each part takes the memory of the one before.
+
+        New memory for each would leave gaps of what was freed between what is kept. No rows are one part.
+        """
+        step = n_rows or max(1, PORTION // (BYTES * max(1, self.shape[1])))
+        room = self.room_for([(0, min(step, len(self)))])
+        for start in range(0, max(1, len(self)), step):
+            end = min(start + step, len(self))
+            yield self.read([(start, end)], room[: end - start])

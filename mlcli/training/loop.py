@@ -198,16 +198,30 @@ def outputs_of(context: TrainingContext, x: Tensor | RowFile) -> Tensor:
     """The network's raw outputs for all rows, (n, n_outputs), without dropout: on the CPU those of predictions."""
     if context.device.type == "cpu":
         network, dtype = context.model.fitted(), next(context.model.parameters()).dtype
-        return torch.cat([torch.from_numpy(network.outputs(part.to(dtype).numpy())) for part in parts_of(x)])
+        return join_parts((torch.from_numpy(network.outputs(part.to(dtype).numpy())) for part in parts_of(x)), len(x))
     model, exact = context.model.eval(), context.precision is torch.float32
     with nullcontext() if exact else torch.autocast(context.device.type, dtype=context.precision):
-        outputs = [model(part) for part in parts_of(x, context.scoring_batch)]
-    return torch.cat(outputs)
+        return join_parts((model(part) for part in parts_of(x, context.scoring_batch)), len(x))
+
+
+def join_parts(parts: Iterator[Tensor], n_rows: int) -> Tensor:
+    """All parts, n_rows together, in memory that is taken at once: small parts that stay would split what is freed."""
+    joined, at = torch.empty(0), 0
+    for part in parts:
+        joined = joined if at else part.new_empty((n_rows, *part.shape[1:]))
+        joined[at : at + len(part)] = part
+        at += len(part)
+    return joined
 
 
 def parts_of(x: Tensor | RowFile, step: int | None = None) -> Iterator[Tensor]:
-    """At most so many rows at a time, or as many as CONVERTED allows; no rows are one part."""
+    """At most so many rows at a time, or as many as CONVERTED allows; no rows are one part.
+
+    A part of a file is there until the next one is.
+    """
     step = step or max(1, CONVERTED // max(1, x.shape[1]))
+    if isinstance(x, RowFile):
+        return x.portions(step)
     return (x[start : start + step] for start in range(0, max(1, len(x)), step))
 
 
