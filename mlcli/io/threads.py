@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlcli.io.load import THREADS, free_cores
@@ -65,6 +65,27 @@ def map_alone(work: Callable[[T], Result], items: Sequence[T]) -> list[Result]:
             return [work(item) for item in items]
         with ThreadPoolExecutor(n_threads) as threads:
             return list(threads.map(work, items))
+
+
+def within(action: Callable[[], Result], seconds: float) -> Result:
+    """The action's result, from a thread of its own; raises TimeoutError where it takes longer, and leaves it alone."""
+    done: list[Result] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            done.append(action())
+        except Exception as error:
+            errors.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not done:
+        raise TimeoutError
+    return done[0]
 
 
 @cache

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from mlcli.errors import MlcliError, ProcessesError, ResourceError
+from mlcli.io.threads import within
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Processes:
     ) -> None:
         self.rank, self.size = rank, size
         self.wants_stop: Callable[[], bool] = lambda: False
-        self._stalled, self._ended, self._stopping = stalled, ended, False
+        self._stalled, self._ended, self._stopping, self._is_cut = stalled, ended, False, False
         # torchrun's store still has what was set before it started all again: each attempt has a prefix.
         self._attempts: Any = store
         self._store: Any = None
@@ -94,8 +95,9 @@ class Processes:
             dist.destroy_process_group()
         with contextlib.suppress(RuntimeError):  # process 0 or torchrun is gone
             if error is not None or self.rank == 0:
-                self._store.compare_set("end", "", json.dumps(self._describe_end(error)))
-            self._store.set(f"left {self.rank}", "")
+                end = json.dumps(self._describe_end(error))
+                self._ask(lambda: self._store.compare_set("end", "", end))
+            self._ask(lambda: self._store.set(f"left {self.rank}", ""))
             deadline = time.monotonic() + SETTLE
             while not self._may_leave() and time.monotonic() < deadline:
                 time.sleep(PAUSE)
@@ -240,9 +242,9 @@ class Processes:
 
     def _told_error(self) -> ProcessesError | None:
         try:
-            if self._store is None or not self._store.check(["end"]):
+            if self._store is None or not self._ask(lambda: self._store.check(["end"])):
                 return None
-            code, text = json.loads(self._store.get("end"))
+            code, text = json.loads(self._ask(lambda: self._store.get("end")))
         except RuntimeError:
             return None
         error = ProcessesError(text)
@@ -254,6 +256,14 @@ class Processes:
         self._admit()
         others = [f"left {rank}" for rank in range(1, self.size)]
         return self.rank > 0 or self._store.check(others) or bool(self._ended())
+
+    def _ask(self, action: Callable[[], T]) -> T:
+        """What process 0's store answers. Raises RuntimeError where it has not, as behind a cut cable."""
+        if not self._is_cut:
+            with contextlib.suppress(TimeoutError):
+                return within(action, self._stalled / 2)
+        self._is_cut = True
+        raise RuntimeError("process 0 does not answer")
 
     def _use_attempt(self, number: str) -> None:
         self._number = number
@@ -268,7 +278,7 @@ class Processes:
     def _wait_for(self, name: str, store: Any = None) -> None:  # noqa: ANN401
         """Until another process sets it, in a store other than the attempt's; raises ProcessesError."""
         try:
-            while not (store or self._store).check([name]):
+            while not self._ask(lambda: (store or self._store).check([name])):
                 self._admit()
                 if error := self._told_error():
                     raise error

@@ -6,9 +6,12 @@ import os
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
+from mlcli.errors import ProcessesError
 from mlcli.io.network import listen_on_loopback
-from mlcli.training.processes import add_in_pairs
+from mlcli.training.processes import Processes, add_in_pairs
+from tests.postgres import Cable
 from tests.training.processes import CASES, train
 
 
@@ -41,6 +44,17 @@ def test_a_process_whose_weights_differ_in_one_bit_stops_all(trained):
         assert len({one["differing"] for one in ranks}) == 1
         assert ("weights of process 1 differ" in ranks[0]["differing"]) or size == 2
         assert "differ from those of the others" in ranks[0]["differing"]
+
+
+def test_a_process_that_is_cut_off_from_process_0_ends():
+    """Its store cannot say so: it never answers."""
+    descriptor, port = listen_on_loopback()
+    server = dist.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=descriptor)
+    cable = Cable(server.port)
+    client = dist.TCPStore("127.0.0.1", cable.port, is_master=False)
+    with cable.stalled(), pytest.raises(ProcessesError, match="process 0 does not answer"):
+        Processes(1, 2, client, stalled=0.4).receive()
+    cable.close()
 
 
 def test_pairs_are_added_in_the_tree_s_order():
