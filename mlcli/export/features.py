@@ -17,10 +17,13 @@ from mlcli.export.functions import Floats, normal_deviate, rank_share, to_neares
 from mlcli.export.graph import DOUBLE, FLOAT, UINT8, Graph
 from mlcli.features.encoding import FOLDS, Vocabulary, grouped
 from mlcli.features.fitted import FittedFeatures
+from mlcli.features.normal_scores import MARGIN
 from mlcli.features.pixels import PixelFeatures
-from mlcli.features.readers import DateColumn, TextColumn
-from mlcli.features.scaling import LARGEST, MARGIN
-from mlcli.features.table import TableFeatures, TablePlan
+from mlcli.features.readers import DateColumn
+from mlcli.features.scaling import LARGEST
+from mlcli.features.table import TableFeatures
+from mlcli.features.table_plan import TablePlan
+from mlcli.features.words import TextColumn
 from mlcli.formulas.parse import parse_formula
 
 # Fitted numbers, as bundles hold them.

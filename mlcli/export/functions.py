@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.export.graph import Graph, Value
-from mlcli.features.scaling import CENTRE, TAILS
+from mlcli.features.normal_scores import CENTRE, TAILS
 
 Floats = NDArray[np.float64]
 

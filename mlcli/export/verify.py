@@ -15,7 +15,8 @@ from mlcli.export.predictions import output_names
 from mlcli.features.encoding import MISSING
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.readers import DateColumn
-from mlcli.features.table import TableFeatures, TablePlan
+from mlcli.features.table import TableFeatures
+from mlcli.features.table_plan import TablePlan
 from mlcli.models.predictions import Predictions
 from mlcli.models.task import Classification, FittedTask
 

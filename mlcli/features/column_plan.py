@@ -4,17 +4,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from mlcli.config.sections.features import (
-    CalendarPart,
-    ColumnConfig,
-    Encode,
-    FeaturesConfig,
-    Impute,
-    Scale,
-)
+from mlcli.config.sections.features import CalendarPart, ColumnConfig, Encode, FeaturesConfig, Impute, Scale
 from mlcli.data.tables.types import Column, Kind, Table
 from mlcli.errors import DataError, config_error
-from mlcli.features.readers import DateColumn, NumberColumn, Reader, TextColumn, dates_of_each, first_day, fit_date
+from mlcli.features.readers import DateColumn, NumberColumn, Reader, dates_of_each, first_day, fit_date
+from mlcli.features.words import TextColumn
 from mlcli.formulas.parse import parse_formula
 from mlcli.formulas.program import Formula, FormulaError
 from mlcli.io.text import suggestion

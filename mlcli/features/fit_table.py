@@ -34,11 +34,13 @@ from mlcli.features.encoding import (
     grouped,
     ordered_vocabulary,
 )
-from mlcli.features.readers import DateColumn, TextColumn, cells_of_each
+from mlcli.features.readers import DateColumn, cells_of_each
 from mlcli.features.report import Dated, Encoded, FeatureReport, Imputed, Scaled
 from mlcli.features.scaling import ScaledColumn, fit_scaler, measure_column, variance_of
 from mlcli.features.selection import FeatureSelection, by_variance, fit_selection
-from mlcli.features.table import TableFeatures, TablePlan
+from mlcli.features.table import TableFeatures
+from mlcli.features.table_plan import TablePlan
+from mlcli.features.words import TextColumn
 
 MAX_PIECES = 10_000
 # Days of a year, and weekdays of the months by their place in these, are fewer.

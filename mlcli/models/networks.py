@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from mlcli.config.sections.model import Activation, Init, ModelConfig, TabmConfig, UniformInit
+from mlcli.config.sections.model import Activation, ModelConfig, TabmConfig
 from mlcli.features.state import FeatureLayout
 from mlcli.io.row_file import RowFile
 from mlcli.models.embeddings import NumberEmbedding, embed_categories, embed_numbers
 from mlcli.models.inference import FittedNetwork, combine_outputs
+from mlcli.models.initialisation import HE_FAMILY, initialiser
 from mlcli.models.task import FittedTask, Output, output_of
 from mlcli.models.weights import embedding_width
 
 # Training rows, evenly spaced, that the bins of numbers are quantiles of.
 ROWS_OF_BINS = 100_000
-HE_FAMILY = ("relu", "leaky_relu", "elu", "celu", "gelu", "silu", "mish", "relu6", "softplus", "hard_swish")
 
 
 class StepFunction(nn.Module):
@@ -263,8 +262,8 @@ def initialise(model: Mlp | Tabm, config: ModelConfig) -> None:
     if init == "auto":
         init = "he_normal" if config.activation in HE_FAMILY else "glorot_uniform"
         init = "lecun_normal" if config.activation == "selu" else init
-    hidden = _initialiser(init, config.activation)
-    output = _initialiser("glorot_uniform" if config.init == "auto" else config.init, "identity")
+    hidden = initialiser(init, config.activation)
+    output = initialiser("glorot_uniform" if config.init == "auto" else config.init, "identity")
     for module in model.hidden:
         if isinstance(module, nn.Linear):
             hidden(module.weight)
@@ -281,25 +280,3 @@ def _draw_scales(model: Tabm) -> None:
     if model.numbers is None:
         drawn = drawn.sign()
     model.scale.copy_(drawn.repeat_interleave(torch.tensor(model.chunks), dim=1))
-
-
-def _initialiser(init: Init | UniformInit, activation: Activation) -> Callable[[Tensor], object]:
-    """Sources: He et al. 2015, Glorot and Bengio 2010, LeCun et al. 1998, Saxe et al. 2014."""
-    if isinstance(init, UniformInit):
-        return lambda weight: nn.init.uniform_(weight, init.low, init.high)
-    slope = 0.01 if activation == "leaky_relu" else 0.0
-    match init:
-        case "he_normal":
-            return lambda weight: nn.init.kaiming_normal_(weight, a=slope)
-        case "he_uniform":
-            return lambda weight: nn.init.kaiming_uniform_(weight, a=slope)
-        case "glorot_normal":
-            return nn.init.xavier_normal_
-        case "lecun_normal":
-            return lambda weight: nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]))
-        case "orthogonal":
-            return nn.init.orthogonal_
-        case "zeros":
-            return nn.init.zeros_
-        case _:
-            return nn.init.xavier_uniform_

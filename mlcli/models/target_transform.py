@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from mlcli.errors import DataError
-from mlcli.features.scaling import measure_ranks, normal_deviate
+from mlcli.features.normal_scores import normal_deviate
+from mlcli.features.scaling import measure_ranks
 
 # Residuals that the mean is taken over; their quantiles stand for all of them.
 _RESIDUALS = 32

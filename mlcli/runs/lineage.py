@@ -9,8 +9,9 @@ from pathlib import Path
 from mlcli.config.loading.dump import differing_keys, show_setting
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
-from mlcli.data.quality.checks import find_repeated_rows, find_shift, find_useless_columns
+from mlcli.data.quality.checks import find_repeated_rows, find_useless_columns
 from mlcli.data.quality.sample import SAMPLED, DataFinding, draw_sample
+from mlcli.data.quality.shift import find_shift
 from mlcli.data.tables.types import Dataset, Images, Schema, Splits, Table
 from mlcli.errors import ConfigError, DataError, MlcliError, Problem, UsageError
 from mlcli.features.far_values import find_far_values, tell_far_values, widen

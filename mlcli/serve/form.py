@@ -8,7 +8,8 @@ from typing import Any
 
 from mlcli.data.tables.types import Column
 from mlcli.features.encoding import MISSING
-from mlcli.features.table import TableFeatures, TablePlan
+from mlcli.features.table import TableFeatures
+from mlcli.features.table_plan import TablePlan
 from mlcli.models.task import Classification
 from mlcli.serve.models import ServedModel
 

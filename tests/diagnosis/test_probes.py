@@ -10,16 +10,15 @@ from torch.nn import functional
 
 from mlcli.diagnosis.evidence import ForestFacts, RowCurve
 from mlcli.diagnosis.experiment import skill_of
+from mlcli.diagnosis.forest import grow_forest, suspect_labels
 from mlcli.diagnosis.probes import (
     compare_with_linear,
-    grow_forest,
     measure_regularised,
     measure_rows,
     probe_columns,
     probe_network,
     run_probes,
     share_of_worst,
-    suspect_labels,
 )
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.loop import new_state, train_model

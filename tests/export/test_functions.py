@@ -8,7 +8,8 @@ from scipy import special, stats
 
 from mlcli.export import functions
 from mlcli.export.formulas import write_formula
-from mlcli.features.scaling import measure_ranks, normal_score
+from mlcli.features.normal_scores import normal_score
+from mlcli.features.scaling import measure_ranks
 from mlcli.formulas.parse import parse_formula
 from tests.export.graphs import compute
 

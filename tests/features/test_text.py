@@ -12,10 +12,9 @@ import pytest
 from mlcli.config.sections.features import FeaturesConfig
 from mlcli.data.tables.types import Table
 from mlcli.errors import ArtefactError, DataError
-from mlcli.features import readers
 from mlcli.features.fit import fit_features
 from mlcli.features.fitted import FittedFeatures
-from mlcli.features.readers import count_words
+from mlcli.features.words import count_words
 from tests.features.feature_tables import table_of
 
 NOTES = ["Late, and late again!", "a new BOX", None, "box; box: box", "", "…", "größer als 3 4"]
@@ -62,7 +61,7 @@ def test_buckets_are_what_another_program_says():
 
 def test_portions_change_nothing(monkeypatch):
     whole = count_words(pl.Series(NOTES), 50)
-    monkeypatch.setattr(readers, "PORTION", 2)
+    monkeypatch.setattr("mlcli.features.words.PORTION", 2)
     parts = count_words(pl.Series(NOTES), 50)
     for name in ("row", "bucket", "value"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

@@ -10,15 +10,10 @@ from pathlib import Path
 from mlcli.config.loading.dump import changes_of
 from mlcli.config.loading.yaml import MAX_VALUES, read_yaml, read_yaml_value
 from mlcli.config.rules.dataset import check_columns, check_source, check_split
+from mlcli.config.rules.search import check_search_space
 from mlcli.config.rules.storage import check_storage
-from mlcli.config.rules.training import check_search_space, check_task, check_training
-from mlcli.config.rules.values import (
-    MAX_PROBLEMS,
-    ConfigIssue,
-    expand_shorthand,
-    find_issues,
-    left_over_keys,
-)
+from mlcli.config.rules.training import check_task, check_training
+from mlcli.config.rules.values import MAX_PROBLEMS, ConfigIssue, expand_shorthand, find_issues, left_over_keys
 from mlcli.config.sections.config import Config
 from mlcli.config.tree import (
     JsonValue,

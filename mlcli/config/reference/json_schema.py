@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mlcli.config.reference.explain import advice_of, summary_of
-from mlcli.config.rules.training import searchable
+from mlcli.config.rules.search import searchable
 from mlcli.config.sections.base import KeyField, Section, ValueType, names_of, type_of
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import ImproveConfig

@@ -11,7 +11,8 @@ from scipy import stats
 from mlcli.config.loading.load import load_config
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.profile import profile_splits
-from mlcli.data.quality.checks import _auc, _p_value, find_all, find_repeated_images, obtain_findings
+from mlcli.data.quality.checks import find_all, find_repeated_images, obtain_findings
+from mlcli.data.quality.shift import _auc, _p_value
 from mlcli.data.tables.types import Images, Splits
 from mlcli.reporter import Silent
 
