@@ -28,7 +28,7 @@ REPORTED = "iris"
 # Whose data is shown on the page of the first step.
 SHOWN = "penguins"
 MISSING = "Its data was not at hand here; `mlcli prepare` with the configuration says where it is had."
-# What takes half an hour.
+# What takes a quarter of an hour.
 LONG = ("mnist_best",)
 # Larger figures make a page slow.
 MOST_BYTES = 150_000
@@ -63,7 +63,7 @@ def _section(config: Path) -> str | None:
 def _run(config: Path, folder: Path) -> str | None:
     """What came of a training in a new folder; None where its data is not at hand."""
     if config.stem in LONG:
-        return "It trains for half an hour, and was not trained for this page.\n"
+        return "It trains for a quarter of an hour, and was not trained for this page.\n"
     shutil.copytree(ROOT / "configs", folder / "configs")
     _gather_data(folder / "data")
     prepared = _mlcli(folder, "prepare", f"configs/{config.name}", "--json")

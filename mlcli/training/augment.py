@@ -69,14 +69,19 @@ def map_basis(height: int, width: int) -> Tensor:
     """
     y, x = (torch.arange(size) + 0.5 - size / 2 for size in (height, width))
     affine = torch.stack([x.repeat(height), y.repeat_interleave(width), torch.ones(height * width)])
-    down, across = (_tents(size) for size in (height, width))
+    down, across = (_bumps(size) for size in (height, width))
     return torch.cat([affine, torch.einsum("ih,jw->ijhw", down, across).reshape(COARSE**2, -1)])
 
 
-def _tents(size: int) -> Tensor:
-    """Weights of COARSE points, the first at the first pixel and the last at the last one: (COARSE, size)."""
+def _bumps(size: int) -> Tensor:
+    """Weights of COARSE points, the first at the first pixel and the last at the last one: (COARSE, size).
+
+    Gaussian with the distance of two points as standard deviation; at each pixel their squares have the sum 1, so that
+    interpolated displacements vary as much as drawn ones.
+    """
     places = torch.linspace(0, COARSE - 1, size)
-    return (1 - (places - torch.arange(COARSE)[:, None]).abs()).clamp(min=0)
+    bumps = (-((places - torch.arange(COARSE)[:, None]) ** 2) / 2).exp()
+    return bumps / bumps.norm(dim=0)
 
 
 def warp(images: Tensor, maps: Tensor, basis: Tensor) -> Tensor:

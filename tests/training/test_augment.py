@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import map_coordinates, zoom
+from scipy.ndimage import map_coordinates
+from scipy.stats import norm
 
 from mlcli.config.sections.training import AugmentConfig
 from mlcli.errors import ConfigError
@@ -24,8 +25,12 @@ def maps_of(n=1000, **config):
 
 
 def displaced(points):
-    """Displacements of every pixel, from those of the coarse grid, by SciPy's linear zoom."""
-    return zoom(points, (HEIGHT / COARSE, WIDTH / COARSE), order=1, grid_mode=False)
+    """Displacements of every pixel, from those of the coarse grid: Gaussian weights whose squares have the sum 1."""
+    down, across = (
+        norm.pdf(np.linspace(0, COARSE - 1, size)[:, None], loc=np.arange(COARSE)) for size in (HEIGHT, WIDTH)
+    )
+    squares = np.outer((down**2).sum(axis=1), (across**2).sum(axis=1))
+    return down @ points @ across.T / np.sqrt(squares)
 
 
 def test_warp_equals_scipy():
@@ -63,7 +68,15 @@ def test_angles_shifts_and_sizes_fill_their_bounds():
     sizes = 1 / maps_of(scale=0.2)[:, 0, 0]
     assert 0.8 <= sizes.min() < 0.81
     assert 1.19 < sizes.max() <= 1.2
-    assert maps_of(elastic=1.5)[:, :, 3:].std().item() == pytest.approx(1.5, rel=0.02)
+
+
+def test_elastic_displacements_vary_alike_at_all_pixels_and_smoothly():
+    displacements = (maps_of(4000, elastic=1.5)[:, 0, 3:] @ map_basis(28, 28)[3:]).view(-1, 28, 28)
+    np.testing.assert_allclose(displacements.std(dim=0), 1.5, rtol=0.05)
+    for pixels in (1, 4, 8):  # of white noise after a Gaussian filter, whose standard deviation is that of a distance
+        distance = pixels * (COARSE - 1) / 27
+        correlation = np.corrcoef(displacements[:, 14, 10], displacements[:, 14, 10 + pixels])[0, 1]
+        assert correlation == pytest.approx(math.exp(-(distance**2) / 4), abs=0.05)
 
 
 def test_half_of_the_images_are_mirrored():
