@@ -104,5 +104,5 @@ def test_what_a_newer_version_wrote_is_refused(golden, mlcli, artefact):
     done = mlcli(*command)
     assert done.code == 4
     assert "format 9" in done.err
-    assert f"this one reads {5 if artefact == 'bundle' else 1}" in done.err
+    assert f"this one reads {6 if artefact == 'bundle' else 1}" in done.err
     assert "upgrade mlcli" in done.err
