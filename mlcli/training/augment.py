@@ -81,7 +81,7 @@ def _bumps(size: int) -> Tensor:
     """
     places = torch.linspace(0, COARSE - 1, size)
     bumps = (-((places - torch.arange(COARSE)[:, None]) ** 2) / 2).exp()
-    return bumps / bumps.norm(dim=0)
+    return bumps / torch.linalg.vector_norm(bumps, dim=0)
 
 
 def warp(images: Tensor, maps: Tensor, basis: Tensor) -> Tensor:
