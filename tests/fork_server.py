@@ -140,7 +140,7 @@ def import_all():
     import mlcli.use_cases.predict
     import mlcli.use_cases.train
 
-    mlcli.config.loading.load.parse_config("dataset: iris", "any.yaml", "any")  # what pydantic puts off until then
+    mlcli.config.loading.load.parse_config("dataset: iris", "any.yaml", "any")  # what is imported for it
     gc.freeze()  # else every child would search, and so copy, all that was imported
 
 
