@@ -80,8 +80,8 @@ def _bumps(size: int) -> Tensor:
     interpolated displacements vary as much as drawn ones.
     """
     places = torch.linspace(0, COARSE - 1, size)
-    bumps = (-((places - torch.arange(COARSE)[:, None]) ** 2) / 2).exp()
-    return bumps / torch.linalg.vector_norm(bumps, dim=0)
+    bumps = ((places - torch.arange(COARSE)[:, None]).square() / -2).exp()
+    return functional.normalize(bumps, dim=0)
 
 
 def warp(images: Tensor, maps: Tensor, basis: Tensor) -> Tensor:
