@@ -14,6 +14,8 @@ DEEPEST = 1e-9
 SMALLEST = 1e-300
 # A run is off the scale where it is so many times as far from the perfect value as another run usually is.
 FAR = 30.0
+# From here on, labels of a logarithmic axis have exponents.
+MANY_DIGITS = 1e6
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,12 @@ def show_ticks(values: Sequence[float], log: bool) -> list[str]:
 
     >>> show_ticks([0.5, 1.0], log=False)
     ['0.5', '1.0']
+    >>> show_ticks([1e3, 1e6, 1e12], log=True)
+    ['1000', '1e6', '1e12']
     """
     texts = [f"{value:.12g}" for value in values]
+    if log and max(map(abs, values), default=0.0) >= MANY_DIGITS:
+        texts = [f"{value:g}".replace("e+0", "e").replace("e+", "e") for value in values]
     if log or not all(value == 0 or 1e-4 <= abs(value) < 1e6 for value in values):
         return texts
     decimals = max(len(text.partition(".")[2]) for text in texts)
