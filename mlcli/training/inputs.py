@@ -163,10 +163,11 @@ def make_context(
 def _require_window_memory(context: TrainingContext) -> None:
     (n_rows, width), remedy = context.train.x.shape, "use a smaller training.batch_size"
     plan = WindowPlan.of(n_rows, width, context.batch_size)
+    needed = plan.memory(width * context.train.x.dtype.itemsize)
     if context.steps_per_epoch == 1:
         require_memory(n_rows * width * BYTES_PER_INPUT, f"one step of {n_rows * width:,} numbers", remedy)
-    elif plan.memory(width) > 2 * WINDOW:  # smaller ones reuse what earlier trainings have freed
-        require_memory(plan.memory(width), f"training on two windows of {plan.window:,} rows from a file", remedy)
+    elif needed > 2 * WINDOW:  # smaller ones reuse what earlier trainings have freed
+        require_memory(needed, f"training on two windows of {plan.window:,} rows from a file", remedy)
 
 
 def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:

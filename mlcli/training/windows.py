@@ -37,9 +37,9 @@ class WindowPlan:
         block = min(BLOCK, max(1, rows // BLOCKS))
         return cls(n_rows, block, rows // block * block)
 
-    def memory(self, width: int) -> int:
-        """Bytes of the window that is trained on, and of the next; float32 rows of this width."""
-        return 2 * 4 * width * min(self.window, self.n_rows)
+    def memory(self, row_bytes: int) -> int:
+        """Bytes of the window that is trained on, and of the next; row_bytes : of a row in memory."""
+        return 2 * row_bytes * min(self.window, self.n_rows)
 
     def spans(self, window: int, seed: int | None) -> list[tuple[int, int]]:
         """First row and end of each block of a window, shuffled unless seed is None; the file's last block stays last.

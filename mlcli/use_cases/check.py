@@ -150,7 +150,7 @@ def _rows_memory(context: TrainingContext, inputs: Inputs) -> int:
     """Bytes of all inputs; of windows where they are in a file."""
     if context.on_disk and context.steps_per_epoch > 1:
         n_rows, width = context.train.x.shape
-        return WindowPlan.of(n_rows, width, context.batch_size).memory(width)
+        return WindowPlan.of(n_rows, width, context.batch_size).memory(width * context.train.x.dtype.itemsize)
     of_members = BYTES_OF_MEMBERS * (context.config.training.ensemble > 1 and not context.on_disk)
     return inputs.n_numbers * (BYTES_PER_INPUT + of_members)
 

@@ -39,7 +39,7 @@ _TYPES: dict[type, pl.DataType] = {
 }
 _ROWS_AT_ONCE = 64
 # Of a result that memory does not hold: cells that are fetched at a time, and bytes that one would take in memory.
-_PORTION, _CELL = 1 << 18, 120
+_PORTION, _CELL = 1 << 18, 60
 # Bytes of a cell in an SQLite file, roughly.
 _STORED = 6
 _LONGEST_CELL = 1 << 20
