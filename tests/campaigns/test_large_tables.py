@@ -71,5 +71,6 @@ def test_a_table_of_three_times_its_memory(campaign, workspace, monkeypatch):
     for name, arguments in COMMANDS.items():
         own, all_pages = peak_of(*arguments)
         campaign.record(f"{name}: {own / 1e6:.0f} MB of its own, {all_pages / 1e6:.0f} MB with pages of files")
-        assert own <= LIMIT * (1.1 if name == "improve" else 1), name
-    assert sum(1 for _ in (workspace / "p.csv").open()) == n_rows + 1
+        assert own <= LIMIT * (1.2 if name == "improve" else 1), name
+    with (workspace / "p.csv").open() as lines:
+        assert sum(1 for _ in lines) == n_rows + 1
