@@ -133,6 +133,7 @@ def test_a_process_from_its_start_to_its_end(kinds_folder, tmp_path, monkeypatch
     found, stop = [], threading.Event()
 
     def ask():
+        found.append(fetch(port, "POST", "/predict", ROW, headers))
         while not stop.wait(0.01):
             found.append(fetch(port, "POST", "/predict", ROW, headers))
 
