@@ -15,7 +15,7 @@ from mlcli.features.pixels import PixelFeatures, mean_pixels
 from mlcli.features.readers import NumberColumn, Reader
 from mlcli.features.scaling import LARGEST, ROUNDING
 from mlcli.features.table import TableFeatures
-from mlcli.io.text import show_number
+from mlcli.io.text import counted, show_number
 
 # Beyond the least or the greatest training value, in training ranges: wrong units go so far, and chance hardly ever.
 FAR = 2
@@ -118,7 +118,7 @@ def tell_far_values(found: tuple[FarValues, ...], where: str) -> Iterator[str]:
     """A line for each of the first columns, and one for the others."""
     yield from (f"{where}{own}" for own in found[:_SHOWN])
     if len(found) > _SHOWN:
-        yield f"{where}{len(found) - _SHOWN:,} more columns have such cells"
+        yield f"{where}such cells in {counted(len(found) - _SHOWN, 'more column')}"
 
 
 def widen(features: FittedFeatures, train: Dataset) -> FittedFeatures:

@@ -25,9 +25,10 @@ def show_predictions(screen: Screen, result: PredictResult) -> None:
     columns = result.preview.columns
     rows = [list(map(_show_cell, row)) for row in result.preview.rows()]
     shown = columns_that_fit(columns, rows, screen.stderr.width)
-    screen.table(columns[:shown], [row[:shown] for row in rows], f"First {len(rows)} of {result.n_rows:,} predictions")
-    more = f", with {len(columns) - shown} more columns" if shown < len(columns) else ""
-    screen.say(f"All {result.n_rows:,} predictions: {result.path}{more}")
+    some = f"First {len(rows)} of {result.n_rows:,} predictions" if len(rows) < result.n_rows else "Predictions"
+    screen.table(columns[:shown], [row[:shown] for row in rows], some)
+    more = f", with {counted(len(columns) - shown, 'more column')}" if shown < len(columns) else ""
+    screen.say(f"{counted(result.n_rows, 'prediction')}: {result.path}{more}")
     if result.explanation is not None:
         _show_contributions(screen, result.explanation)
     if result.page is not None:

@@ -145,7 +145,7 @@ def show_data_findings(screen: Screen, findings: Sequence[DataFinding], start: s
             screen.say(f"· {start}{finding.text}")
     for check, n in count.items():
         if n > MOST_FINDINGS:
-            screen.warn(f"{start}{check}: … and {n - MOST_FINDINGS:,} more columns; --json lists all")
+            screen.warn(f"{start}{check}: … and {counted(n - MOST_FINDINGS, 'more column')}; --json lists all")
 
 
 def show_features(screen: Screen, result: FeaturesResult) -> None:

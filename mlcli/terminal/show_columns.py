@@ -174,7 +174,7 @@ def draw_table(table: ExploredTable, canvas: Canvas, *, every: bool) -> Iterator
         texts = [(fitted(text, part.width, right=part.right), style) for part, text, style in cells]
         yield line(*[piece for text in texts for piece in (text, GAP)][:-1])
     if left := len(table.columns) - len(shown):
-        text = f"… and {left:,} more columns; --all shows them, --column NAME shows one in detail"
+        text = f"… and {counted(left, 'more column')}; --all shows all, --column NAME shows one in detail"
         yield line((cut_to(text, canvas.width), FAINT))
     title, meaning = describe_associations(shown)
     if any(part.title == title for part in parts):

@@ -82,7 +82,7 @@ def test_in_words_with_enough_digits():
         "test rows: column 'x0': 1 cell is far outside the training rows' 1700000000000 to 1700000000096 (the first: "
         "1600000000000 in row 2); predictions there are extrapolated"
     )
-    assert lines[5:] == ["test rows: 2 more columns have such cells"]
+    assert lines[5:] == ["test rows: such cells in 2 more columns"]
 
 
 def test_features_of_earlier_versions_know_no_range():

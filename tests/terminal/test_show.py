@@ -91,7 +91,7 @@ def text(result, width=80, height=24, *, coloured=False, every=False):
 
 def test_more_columns_than_fit_are_counted():
     result = SHOWN["many columns"]()
-    assert "… and 23 more columns; --all shows them" in text(result)
+    assert "… and 23 more columns; --all shows all" in text(result)
     assert "more columns" not in text(result, every=True)
 
 

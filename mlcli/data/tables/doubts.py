@@ -76,7 +76,7 @@ def find_text_doubts(rows: Rows, names: Sequence[str], targets: Sequence[str], d
             yield Doubt(name, f"{found.text} (first at {place})")
     yield from _unread_doubts(rows, [name for name in texts if name not in (*seen, *targets)])
     if refused:
-        more = f"; {len(refused) - _LISTED} more columns are like these" if len(refused) > _LISTED else ""
+        more = f"; the same of {counted(len(refused) - _LISTED, 'more column')}" if len(refused) > _LISTED else ""
         raise DataError("; also ".join(refused[:_LISTED]) + more)
 
 

@@ -128,4 +128,4 @@ def test_all_columns_are_named_at_once(tmp_path):
     with pytest.raises(DataError) as error:
         read_source(CONFIG.validate_python({"name": "csv", "path": str(tmp_path / "t.csv"), "target": "y"}))
     assert all(f"column '{name}'" in str(error.value) for name in "abc")
-    assert str(error.value).endswith("; 2 more columns are like these")
+    assert str(error.value).endswith("; the same of 2 more columns")
