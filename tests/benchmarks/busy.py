@@ -1,4 +1,4 @@
-"""What other programs cost a training: python -m tests.benchmarks.busy [--write]. Five minutes on a quiet machine.
+"""What other programs cost a training: python -m tests.benchmarks.busy [--write]. About ten minutes on a quiet machine.
 
 A step of mlcli, of scikit-learn's MLPClassifier and of a bare loop of PyTorch, alone and while one and two other
 programs compute without end. mlcli chooses its threads by the load as it starts; on all threads it is as where the
@@ -65,7 +65,7 @@ SHAPES = (
 def main() -> None:
     """Measure, judge, show."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.busy", description=__doc__)
-    parser.add_argument("--runs", type=int, default=2, help="turns of all contenders at each load (2)")
+    parser.add_argument("--runs", type=int, default=2, help="turns of mlcli at each load (2)")
     parser.add_argument("--write", action="store_true", help="write the section of docs/benchmarks.md")
     options = parser.parse_args()
     tables = [describe(shape, measure(shape, options.runs)) for shape in SHAPES]
@@ -77,11 +77,13 @@ def main() -> None:
 
 
 def measure(shape: Shape, runs: int) -> Steps:
-    """The loads take turns, and the contenders at each."""
+    """The loads take turns, and the contenders at each; the peers, most of the time, have one turn."""
     contenders, steps = contenders_of(shape), defaultdict[tuple[str, int], list[float]](list)
     for run in range(1, runs + 1):
         for load in LOADS:
             for name, fit in contenders.items():
+                if run > 1 and name in (SKLEARN, BARE):
+                    continue
                 _wait_for_quiet()
                 with busy_loops(load):
                     step = fit().document["step"]
