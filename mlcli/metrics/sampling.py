@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
+from mlcli.io.threads import map_alone
 from mlcli.metrics.blocks import MAX_SINGLE_ROWS, Blocks
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.counts import COUNT_METRICS, CountMetrics
@@ -119,12 +121,12 @@ def sample_scores(
         truth, models = truth[order], [model.at(order) for model in models]
         groups, weights = (None if own is None else own[order] for own in (groups, weights))
     with np.errstate(over="ignore", invalid="ignore"):
-        of_rows = [_row_groups(task, truth, model, names, weights) for model in models]
-        parts = [_Cells(np.ones(len(truth), np.int32) if weights is None else weights, of_rows, groups)]
+        of_rows = (map_alone if many else map)(partial(_row_groups, task, truth, names, weights), models)
+        parts = [_Cells(np.ones(len(truth), np.int32) if weights is None else weights, list(of_rows), groups)]
         if isinstance(task, Classification):
             parts.append(_decision_cells(len(task.classes), truth, models, names, groups, weights))
         values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
-        if blocks is not None and of_rows[0]:
+        if blocks is not None and parts[0].models[0]:
             parts[0] = parts[0].in_blocks(blocks, values[0])
         draws = [cells.draws(resampler) for cells in parts] if resampler else []
     samples = []
@@ -135,12 +137,13 @@ def sample_scores(
     return samples
 
 
+@np.errstate(over="ignore", invalid="ignore")  # which another thread does not have from its caller
 def _row_groups(
     task: FittedTask,
     truth: np.ndarray,
-    predictions: Predictions,
     names: Sequence[str],
     weights: np.ndarray | None,
+    predictions: Predictions,
 ) -> list[MetricGroup]:
     """The groups of metrics for which every row is a cell of its own."""
     groups: list[MetricGroup] = []
