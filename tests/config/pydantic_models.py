@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
-from mlcli.config.sections.base import Limits, Section, ValueType, names_of, type_of
+from mlcli.config.sections.base import Constraint, Section, ValueType, names_of, type_of
 
 
 @cache
@@ -57,6 +57,6 @@ def _option(option: ValueType) -> Any:
     limits = [
         Field(**{name: limit for name, limit in vars(one).items() if limit is not None})
         for one in option.constraints
-        if isinstance(one, Limits)
+        if isinstance(one, Constraint)
     ]
     return Annotated[kind, *limits] if limits and kind is not type(None) else kind

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from mlcli.config.sections.base import Limits, Section, key
+from mlcli.config.sections.base import Constraint, Section, key
 from mlcli.config.sections.dataset import CsvConfig, DatasetConfig
 from mlcli.config.sections.model import AutoLoss, MlpConfig, TabmConfig
 from mlcli.config.sections.rows import SplitConfig
@@ -25,7 +25,7 @@ def test_the_keys_of_a_class_come_before_those_of_the_classes_made_of_it():
     assert list(AutoLoss.model_fields) == [*inherited, *own]
     assert TabmConfig.model_fields["hidden"].default == (128, 128)
     assert MlpConfig.model_fields["hidden"].default == (64, 32)
-    assert Outer.model_fields["items"].type.constraints == (Limits(max_length=2),)
+    assert Outer.model_fields["items"].type.constraints == (Constraint(max_length=2),)
 
 
 def test_a_section_is_made_of_values_that_fit():

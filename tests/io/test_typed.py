@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from mlcli.config.sections.base import Limits
+from mlcli.config.sections.base import Constraint
 from mlcli.io.json import from_json
 from mlcli.io.typed import MisfitError, fits, read_as
 
@@ -46,9 +46,9 @@ POINT = {"x": 1, "name": "a"}
         (dict[str, float], {"a": 1}, {"a": 1.0}),
         (dict, {"a": [1]}, {"a": [1]}),
         (Any, [1, {"a": None}], [1, {"a": None}]),
-        (Annotated[int, Limits(ge=1, lt=5)], 4, 4),
-        (Annotated[tuple[int, ...], Limits(min_length=1)], [0], (0,)),
-        (Annotated[str, Limits(pattern="a+")], "aa", "aa"),
+        (Annotated[int, Constraint(ge=1, lt=5)], 4, 4),
+        (Annotated[tuple[int, ...], Constraint(min_length=1)], [0], (0,)),
+        (Annotated[str, Constraint(pattern="a+")], "aa", "aa"),
         (Point, POINT, Point(1.0, "a")),
         (Point, {"x": 2, "later": 0}, Point(2.0)),
         (Line, {"points": [POINT], "facts": {"n": [1]}}, Line((Point(1.0, "a"),), facts={"n": [1]})),
@@ -78,9 +78,9 @@ def test_what_fits(kind, value, read):
         (tuple[int, ...], "12"),
         (dict[str, int], {1: 1}),
         (dict[str, int], [1]),
-        (Annotated[int, Limits(gt=1)], 1),
-        (Annotated[str, Limits(max_length=1)], "ab"),
-        (Annotated[str, Limits(pattern="a+")], "aab"),
+        (Annotated[int, Constraint(gt=1)], 1),
+        (Annotated[str, Constraint(max_length=1)], "ab"),
+        (Annotated[str, Constraint(pattern="a+")], "aab"),
         (Point, {"name": "a"}),
         (Point, [1, "a"]),
         (Line, {"points": [{"x": None}]}),

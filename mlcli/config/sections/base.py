@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin
 
@@ -20,7 +21,7 @@ class ErrorHint:
 
 
 @dataclass(frozen=True)
-class Limits:
+class Constraint:
     """What a number, a text or a list must keep to: bounds, lengths, a regular expression of the whole text."""
 
     ge: float | None = None
@@ -35,9 +36,9 @@ class Limits:
         """Whether a value keeps to those that are for its type."""
         match value:
             case str():
-                return self._allows_length(len(value)) and (not self.pattern or _matches(self.pattern, value))
+                return self.allows_length(len(value)) and (not self.pattern or _matches(self.pattern, value))
             case tuple():
-                return self._allows_length(len(value))
+                return self.allows_length(len(value))
             case int() | float() if not isinstance(value, bool):
                 return (
                     (self.ge is None or value >= self.ge)
@@ -47,7 +48,8 @@ class Limits:
                 )
         return True
 
-    def _allows_length(self, length: int) -> bool:
+    def allows_length(self, length: int) -> bool:
+        """Whether a text or a list may be so long."""
         return (self.min_length or 0) <= length and (self.max_length is None or length <= self.max_length)
 
 
@@ -57,12 +59,12 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
-Share = Annotated[float, Limits(ge=0.0, le=1.0)]
-OpenShare = Annotated[float, Limits(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Limits(gt=0.0)]
-NonNegative = Annotated[float, Limits(ge=0.0)]
-Count = Annotated[int, Limits(ge=1)]
-ColumnName = Annotated[str, Limits(min_length=1)]
+Share = Annotated[float, Constraint(ge=0.0, le=1.0)]
+OpenShare = Annotated[float, Constraint(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Constraint(gt=0.0)]
+NonNegative = Annotated[float, Constraint(ge=0.0)]
+Count = Annotated[int, Constraint(ge=1)]
+ColumnName = Annotated[str, Constraint(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ class ValueType:
     def items(self, length: int) -> tuple["ValueType", ...] | None:
         """Type of each item of a list of this length; None when the length does not fit."""
         if self.any_length:
-            fits = (self.limit("min_length") or 0) <= length <= (self.limit("max_length") or length)
-            return (type_of(self.arguments[0]),) * length if fits else None
+            fit = all(one.allows_length(length) for one in self.constraints if isinstance(one, Constraint))
+            return (type_of(self.arguments[0]),) * length if fit else None
         return tuple(map(type_of, self.arguments)) if len(self.arguments) == length else None
 
     @property
@@ -130,13 +132,15 @@ class ValueType:
 
     def accepts(self, value: Value) -> bool:
         """Whether a scalar fits; the types are strict, except that a whole number is a number."""
-        limits = (one for one in self.constraints if isinstance(one, Limits))
-        return fits(self.annotation, value) and all(one.allows(value) for one in limits)
+        return fits(self._whole, value)
 
     def read(self, value: object) -> Any:  # noqa: ANN401
         """A plain value, or sections made already, as this type has it; raises MisfitError."""
-        kind: Any = Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
-        return read_as(kind, value)
+        return read_as(self._whole, value)
+
+    @cached_property
+    def _whole(self) -> Any:  # noqa: ANN401
+        return Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
 
 
 def type_of(annotation: Any, constraints: Sequence[Any] = ()) -> ValueType:  # noqa: ANN401 (annotations have no type)
@@ -156,7 +160,7 @@ class KeyField:
     when: str = ""
     term: str = ""
     example: JsonValue = None
-    limits: tuple[Limits, ...] = ()
+    limits: tuple[Constraint, ...] = ()
     type: ValueType = ValueType(None)
 
     @property
@@ -172,9 +176,9 @@ def key(default: Any, meaning: str, when: str = "", *, term: str = "", example: 
     when    : when to change it
     term    : the course's word for it, in English and Spanish
     example : a value, where the key's type suggests no good one
-    limits  : those of the value, as `Limits` has them
+    limits  : those of the value, as `Constraint` has them
     """
-    return KeyField(default, meaning, when, term, example, (Limits(**limits),) if limits else ())
+    return KeyField(default, meaning, when, term, example, (Constraint(**limits),) if limits else ())
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from mlcli.config.sections.base import ColumnName, Count, ErrorHint, Limits, key
+from mlcli.config.sections.base import ColumnName, Constraint, Count, ErrorHint, key
 from mlcli.config.sections.rows import ORIGIN, ImageConfig, OwnTableConfig, SourceConfig, TableConfig, Task
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
@@ -31,7 +31,7 @@ class _File(OwnTableConfig):
         example="people.csv")
     test_path: str | None = key(
         None, "A separate file of test rows, or several; `split.test` is then not used.", min_length=1, **_TEST_PATH)
-    sha256: Annotated[str, Limits(pattern=r"^[0-9a-fA-F]{64}$"), ErrorHint("64 hexadecimal digits")] | None = key(
+    sha256: Annotated[str, Constraint(pattern=r"^[0-9a-fA-F]{64}$"), ErrorHint("64 hexadecimal digits")] | None = key(
         None, "SHA-256 of the file that `path: https://…` names; another one is refused.",
         "`init` sets it, so that the rows are the same wherever the configuration is used.", example="0" * 64)
 
@@ -42,14 +42,16 @@ class CsvConfig(_File):
     name: Literal["csv"]
     delimiter: Literal[",", ";", "\t", "|", " "] = key(
         ",", "Character between cells.", "Spreadsheets with European settings often write ;.")
-    encoding: Annotated[str, Limits(min_length=1), ErrorHint("an encoding such as utf-8, cp1252, utf-16 or gbk")] = key(
+    encoding: Annotated[
+        str, Constraint(min_length=1), ErrorHint("an encoding such as utf-8, cp1252, utf-16 or gbk")
+    ] = key(
         "utf-8", "Text encoding of the file, by any name that Python knows.", "Older Windows programs write cp1252.",
         example="cp1252")
     decimal: Literal[".", ","] = key(".", "Decimal mark of numbers.", "Set it where 3,5 means three and a half.")
-    skip_rows: Annotated[int, Limits(ge=0)] | tuple[Count, ...] = key(
+    skip_rows: Annotated[int, Constraint(ge=0)] | tuple[Count, ...] = key(
         0, "Lines that are not read: how many at the top, or a list of line numbers from 1.",
         "Set it where titles, device lines or units stand above or below the header.", example=[2])
-    skip_footer: Annotated[int, Limits(ge=0)] | None = key(
+    skip_footer: Annotated[int, Constraint(ge=0)] | None = key(
         None, "Lines at the end that are not read. null refuses a last line that is a total or a note; 0 reads it.",
         "Set it where totals, notes or sources stand below the table.", example=1)
     header: bool | None = key(
@@ -71,7 +73,7 @@ class ExcelConfig(_File):
     """A sheet of an Excel or OpenDocument workbook: .xlsx, .xlsm, .xlsb, .xls, .ods (needs the `files` extra)."""
 
     name: Literal["excel"]
-    sheet: Annotated[int, Limits(ge=1)] | Annotated[str, Limits(min_length=1)] | None = key(
+    sheet: Annotated[int, Constraint(ge=1)] | Annotated[str, Constraint(min_length=1)] | None = key(
         None, "Name of the sheet, or its number from 1. null takes the first one of two rows or more, and says so.",
         "Set it where the workbook has several sheets.", example="2024")
     header_row: Count | None = key(
@@ -131,7 +133,7 @@ class ImagesConfig(ImageConfig):
     name: Literal["images"]
     path: str = key(..., "Folder with one sub-folder per class.", min_length=1, example="pictures")
     test_path: str | None = key(None, "A separate folder of test images.", min_length=1, **_TEST_PATH)
-    size: tuple[Annotated[int, Limits(ge=1, le=1024)], Annotated[int, Limits(ge=1, le=1024)]] = key(
+    size: tuple[Annotated[int, Constraint(ge=1, le=1024)], Annotated[int, Constraint(ge=1, le=1024)]] = key(
         (28, 28), "Height and width in pixels every image is resized to.", **_SIZE)
     color: Literal["gray", "rgb"] = key("gray", "One channel or three.", **_COLOR)
     origin: str | None = key(None, "Where to get the data; shown when the folder is missing.", **ORIGIN)
@@ -142,7 +144,7 @@ class Stl10Config(ImageConfig):
 
     name: Literal["stl10"]
     path: str = key("stl10_binary", "Folder with the four .bin files.", min_length=1)
-    size: tuple[Annotated[int, Limits(ge=1, le=96)], Annotated[int, Limits(ge=1, le=96)]] = key(
+    size: tuple[Annotated[int, Constraint(ge=1, le=96)], Annotated[int, Constraint(ge=1, le=96)]] = key(
         (96, 96), "Height and width in pixels every image is resized to.", **_SIZE)
     color: Literal["gray", "rgb"] = key("rgb", "One channel or three.", **_COLOR)
 
@@ -189,10 +191,10 @@ class PlaygroundConfig(SourceConfig):
     """The generated two-input sets of the TensorFlow Playground; columns x1, x2 and label."""
 
     name: PlaygroundSet
-    rows: Annotated[int, Limits(ge=10, le=10_000_000)] | None = key(
+    rows: Annotated[int, Constraint(ge=10, le=10_000_000)] | None = key(
         None, "Number of points; null is the Playground's own 500 for classes, 1,200 for regression.",
         "More rows reduce the effect of noise.", example=1000)
-    noise: Annotated[float, Limits(ge=0.0, le=0.5)] = key(
+    noise: Annotated[float, Constraint(ge=0.0, le=0.5)] = key(
         0.0, "Noise as a share (0.5 is the Playground's 50 %).", "Raise it to see overfitting.", example=0.25)
     seed: int = key(0, "Seed of the points, independent of the config's seed.", ge=0)
 

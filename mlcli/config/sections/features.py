@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlcli.config.sections.base import ColumnName, Count, Limits, NonNegative, Positive, Section, key
+from mlcli.config.sections.base import ColumnName, Constraint, Count, NonNegative, Positive, Section, key
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
 # fmt: off
@@ -16,7 +16,7 @@ DatePart = Literal[
 # Parts of dates that are categories.
 CalendarPart = Literal["month_day", "nth_weekday"]
 Encode = Literal["one_hot", "ordinal", "embedding", "target", "hash"]
-DateParts = Annotated[tuple[DatePart, ...], Limits(min_length=1)]
+DateParts = Annotated[tuple[DatePart, ...], Constraint(min_length=1)]
 
 NUMBER_KEYS = ("impute", "fill_value", "indicator", "scale", "pieces")
 CATEGORY_KEYS = ("encode", "order", "buckets")
@@ -24,8 +24,8 @@ CATEGORY_KEYS = ("encode", "order", "buckets")
 SCALED_ENCODES = ("ordinal", "target")
 
 MAX_BUCKETS = 1 << 14
-Buckets = Annotated[int, Limits(ge=2, le=MAX_BUCKETS)]
-Pieces = Annotated[int, Limits(ge=0, le=1000)]
+Buckets = Annotated[int, Constraint(ge=2, le=MAX_BUCKETS)]
+Pieces = Annotated[int, Constraint(ge=0, le=1000)]
 
 
 class SelectConfig(Section):
@@ -34,7 +34,7 @@ class SelectConfig(Section):
     variance: NonNegative | None = key(
         0.0, "Drop features whose variance before scaling is at most this; null keeps all.",
         "Raise it to drop nearly constant columns.", term="variance threshold (umbral de varianza)", example=0.01)
-    correlation: Annotated[float, Limits(gt=0.0, le=1.0)] | None = key(
+    correlation: Annotated[float, Constraint(gt=0.0, le=1.0)] | None = key(
         None, "Of two features whose absolute Pearson correlation exceeds this, drop the later.",
         "Use it when many columns measure the same thing.", term="high-correlation filter (filtro de alta correlación)",
         example=0.95)
@@ -51,7 +51,7 @@ class PcaConfig(Section):
     """Principal components in place of the features."""
 
     name: Literal["pca"]
-    components: Annotated[float, Limits(gt=0.0, lt=1.0)] | Count = key(
+    components: Annotated[float, Constraint(gt=0.0, lt=1.0)] | Count = key(
         0.95, "Number of components, or the share of variance that they must keep.",
         "Lower it while the validation score does not fall.", example=0.9)
     whiten: bool = key(False, "Scale components to unit variance.", "Try it when components of small variance matter.")
@@ -66,7 +66,7 @@ class ColumnConfig(Section):
     scale: Scale | None = key(None, "As features.scale, for this column.")
     pieces: Pieces | None = key(None, "As features.pieces, for this column.", example=32)
     encode: Encode | None = key(None, "As features.encode, for this column.")
-    order: Annotated[tuple[str, ...], Limits(min_length=2)] | None = key(
+    order: Annotated[tuple[str, ...], Constraint(min_length=2)] | None = key(
         None, "Categories from lowest to highest, for encode: ordinal.",
         term="ordered categories (categorías ordenadas)", example=["low", "mid", "high"])
     buckets: Buckets | None = key(None, "As features.buckets, for this column.", example=64)
@@ -125,7 +125,7 @@ class FeaturesConfig(Section):
     buckets: Buckets = key(
         256, "Number of inputs that encode: hash makes of a column; a hash assigns each word to one.",
         "More for many different words; fewer for few rows.", example=64)
-    max_categories: Annotated[int, Limits(ge=2, le=100_000)] = key(
+    max_categories: Annotated[int, Constraint(ge=2, le=100_000)] = key(
         100, "Categories kept per column, the most frequent first; rarer ones share one code.",
         "Lower it where rare categories add noise.", example=20)
     dates: DateParts = key(

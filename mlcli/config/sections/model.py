@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from mlcli.config.sections.base import ColumnName, Limits, OpenShare, Positive, Section, key
+from mlcli.config.sections.base import ColumnName, Constraint, OpenShare, Positive, Section, key
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
 # fmt: off
@@ -14,9 +14,9 @@ Activation = Literal[
 Init = Literal[
     "auto", "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "orthogonal", "zeros"
 ]
-Units = Annotated[int, Limits(ge=1, le=1_000_000)]
-Hidden = Annotated[tuple[Units, ...], Limits(max_length=100)]
-Width = Annotated[int, Limits(ge=1, le=1000)]
+Units = Annotated[int, Constraint(ge=1, le=1_000_000)]
+Hidden = Annotated[tuple[Units, ...], Constraint(max_length=100)]
+Width = Annotated[int, Constraint(ge=1, le=1000)]
 
 _HIDDEN: dict[str, Any] = {
     "when": "Too few units underfit, too many overfit: enlarge until the training loss falls, then regularise.",
@@ -44,7 +44,7 @@ class PiecewiseEmbedding(Section):
     """A vector for each number, piecewise linear in it, with corners at quantiles (Gorishniy et al., 2022 and 2025)."""
 
     name: Literal["piecewise"]
-    bins: Annotated[int, Limits(ge=2, le=1000)] = key(
+    bins: Annotated[int, Constraint(ge=2, le=1000)] = key(
         32, "Pieces of each column, between quantiles of the training rows; the outer ones go on beyond them.",
         "16 to 64; fewer for few rows.", example=48)
     width: Width = key(12, "Length of each number's vector.", **_WIDTH)
@@ -54,7 +54,7 @@ class PeriodicEmbedding(Section):
     """A vector for each number from sines and cosines of learned frequencies (Gorishniy et al., 2022; PLR, lite)."""
 
     name: Literal["periodic"]
-    frequencies: Annotated[int, Limits(ge=1, le=1000)] = key(48, "Sines and cosines of each number.", "24 to 96.")
+    frequencies: Annotated[int, Constraint(ge=1, le=1000)] = key(48, "Sines and cosines of each number.", "24 to 96.")
     sigma: Positive = key(
         0.1, "Standard deviation of the initial frequencies, in periods a unit of the scaled number.",
         "Tune it, on a log scale from 0.01, which is nearly linear, to 5, which tells single values apart.",
@@ -126,7 +126,7 @@ class TabmConfig(_Network):
     """
 
     name: Literal["tabm"]
-    members: Annotated[int, Limits(ge=2, le=1000)] = key(
+    members: Annotated[int, Constraint(ge=2, le=1000)] = key(
         16, "Members of the network. A step takes about so many times as long as that of one.",
         "32 for the last bit of accuracy, 8 for speed.", term="ensemble in one network", example=32)
     hidden: Hidden = key((128, 128), "Units in each hidden layer, which the members share.", **_HIDDEN)
@@ -197,7 +197,7 @@ class QuantileLoss(_NumberLoss):
     """Pinball loss: predicts a quantile of the target instead of its mean."""
 
     name: Literal["quantile"]
-    q: Annotated[float, Limits(gt=0.0, lt=1.0)] = key(
+    q: Annotated[float, Constraint(gt=0.0, lt=1.0)] = key(
         0.5, "The quantile; 0.5 is the median.", "0.9 predicts the value that nine in ten targets stay below.",
         example=0.9)
 
@@ -220,7 +220,7 @@ class FocalLoss(_ClassLoss):
     """Cross-entropy that gives hard rows more weight (Lin et al., 2017)."""
 
     name: Literal["focal"]
-    gamma: Annotated[float, Limits(ge=0.0)] = key(
+    gamma: Annotated[float, Constraint(ge=0.0)] = key(
         2.0, "Focusing parameter; 0 is cross-entropy.", "Raise it to give hard rows more weight.", example=3)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from mlcli.config.sections.base import Count, Limits, NonNegative, OpenShare, Positive, Section, key
+from mlcli.config.sections.base import Constraint, Count, NonNegative, OpenShare, Positive, Section, key
 from mlcli.config.sections.training import Watched
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
@@ -39,14 +39,14 @@ class StepSchedule(_Schedule):
 
     name: Literal["step"]
     every: Count = key(10, "Epochs between two drops.", "About a third of the epochs.", example=30)
-    factor: Annotated[float, Limits(gt=0.0, le=1.0)] = key(0.1, "Multiplier of each drop.", **_FACTOR)
+    factor: Annotated[float, Constraint(gt=0.0, le=1.0)] = key(0.1, "Multiplier of each drop.", **_FACTOR)
 
 
 class ExponentialSchedule(_Schedule):
     """lr is multiplied by factor every epoch, smoothly."""
 
     name: Literal["exponential"]
-    factor: Annotated[float, Limits(gt=0.0, le=1.0)] = key(0.95, "Multiplier an epoch.", **_FACTOR)
+    factor: Annotated[float, Constraint(gt=0.0, le=1.0)] = key(0.95, "Multiplier an epoch.", **_FACTOR)
 
 
 class CosineSchedule(_Schedule):
@@ -61,7 +61,7 @@ class OneCycleSchedule(_Schedule):
     """lr rises to its value over the first `peak` share of steps and falls to near 0 (Smith, 2018)."""
 
     name: Literal["one_cycle"]
-    peak: Annotated[float, Limits(gt=0.0, lt=1.0)] = key(
+    peak: Annotated[float, Constraint(gt=0.0, lt=1.0)] = key(
         0.3, "Share of steps before the peak.", "A later peak for long runs.", example=0.2)
 
 
@@ -76,7 +76,7 @@ class PlateauSchedule(_Schedule):
     """lr is multiplied by factor when the monitored metric has not improved for `patience` epochs."""
 
     name: Literal["plateau"]
-    factor: Annotated[float, Limits(gt=0.0, lt=1.0)] = key(0.5, "Multiplier of each drop.", **_FACTOR)
+    factor: Annotated[float, Constraint(gt=0.0, lt=1.0)] = key(0.5, "Multiplier of each drop.", **_FACTOR)
     patience: Count = key(
         5, "Epochs without improvement before a drop.", "Well below the patience of early stopping.", example=5)
     metric: Watched = key("loss", "Metric monitored on the validation rows: loss, or any metric that suits the task.")

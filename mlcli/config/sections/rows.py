@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from mlcli.config.sections.base import ColumnName, Count, ErrorHint, Limits, OpenShare, Positive, Section, Share, key
+from mlcli.config.sections.base import (
+    ColumnName,
+    Constraint,
+    Count,
+    ErrorHint,
+    OpenShare,
+    Positive,
+    Section,
+    Share,
+    key,
+)
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
 # fmt: off
@@ -12,7 +22,7 @@ Task = Literal["regression", "classification"]
 Thousands = Literal[",", ".", "'", " ", "_"]
 DateFormat = Annotated[
     str,
-    Limits(pattern=r"^([^%]|%[YymdbBjaAHIMSpz]|\.%f)*%[YymdbBjaAHIMSpz]([^%]|%[YymdbBjaAHIMSpz]|\.%f)*$"),
+    Constraint(pattern=r"^([^%]|%[YymdbBjaAHIMSpz]|\.%f)*%[YymdbBjaAHIMSpz]([^%]|%[YymdbBjaAHIMSpz]|\.%f)*$"),
     ErrorHint("how dates are written, such as %d/%m/%Y or %m/%d/%y %H:%M"),
 ]
 ORIGIN: dict[str, Any] = {
@@ -53,7 +63,7 @@ class NumberFormat(Section):
     decimal: Literal[".", ","] | None = key(
         None, "Decimal mark; null is dataset.decimal, or a point.", "Set it where it differs from other columns'.",
         example=",")
-    unit: Annotated[str, Limits(pattern=r"^[^\s\d+\-.,'’_()]([^()]*[^\s()])?$")] | None = key(
+    unit: Annotated[str, Constraint(pattern=r"^[^\s\d+\-.,'’_()]([^()]*[^\s()])?$")] | None = key(
         None,
         "Text in front of or behind every number, such as $, EUR, % or kg. A cell without it, or with another, is "
         "refused. 12.5 % is 12.5.",
@@ -194,7 +204,7 @@ class TableConfig(SourceConfig):
 class OwnTableConfig(TableConfig):
     """A table of the user's, whose target must be given."""
 
-    target: ColumnName | Annotated[tuple[ColumnName, ...], Limits(min_length=1)] = key(
+    target: ColumnName | Annotated[tuple[ColumnName, ...], Constraint(min_length=1)] = key(
         ..., "Column to predict, or several number columns for multi-output regression.",
         term="what is predicted: label or value (etiqueta, valor objetivo)", example="income")
     weight: ColumnName | None = key(

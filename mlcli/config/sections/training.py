@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlcli.config.sections.base import Count, ErrorHint, Limits, NonNegative, OpenShare, Positive, Section, key
+from mlcli.config.sections.base import Constraint, Count, ErrorHint, NonNegative, OpenShare, Positive, Section, key
 
 # Keys are laid out by hand: default and meaning, when to change it, the course's word and an example.
 # fmt: off
@@ -50,7 +50,7 @@ class AugmentConfig(Section):
     """Random changes of the training images, new ones in every step; 0 leaves a change out."""
 
     shift: NonNegative = key(0.0, "Shift by up to so many pixels along each side.", example=2)
-    rotate: Annotated[float, Limits(ge=0.0, le=180.0)] = key(0.0, "Rotation by up to so many degrees.", example=12)
+    rotate: Annotated[float, Constraint(ge=0.0, le=180.0)] = key(0.0, "Rotation by up to so many degrees.", example=12)
     scale: OpenShare = key(0.0, "Height and width each change by up to this share.", example=0.12)
     shear: OpenShare = key(0.0, "Slant by up to this share of the height, as italics have.", example=0.15)
     elastic: NonNegative = key(
@@ -73,7 +73,7 @@ class TrainingConfig(Section):
         'lr is for 32 rows and is multiplied by √(batch size / 32).',
         "Smaller batches give noisier steps and often better weights; larger ones take less time per row.",
         term="batch and mini-batch gradient descent (descenso por lotes, mini-lotes)", example=64)
-    shards: Annotated[int, Limits(ge=1, le=64)] = key(
+    shards: Annotated[int, Constraint(ge=1, le=64)] = key(
         1,
         "Parts into which each batch is cut, a power of two, so that several processes can train. Each is computed on "
         "one thread, draws its own dropout and, with model.norm: batch, is normalised by itself. The result depends on "
@@ -99,14 +99,14 @@ class TrainingConfig(Section):
         "Metrics measured on the validation rows after each epoch, besides the loss and the usual metric of the task.",
         "To see their learning curves, and those of several runs on one page: mlcli runs compare.",
         example=["roc_auc"])
-    ensemble: Annotated[int, Limits(ge=1, le=100)] = key(
+    ensemble: Annotated[int, Constraint(ge=1, le=100)] = key(
         1,
         "Networks trained one after another, with seeds that follow and validation rows of their own (the first the "
         "split's, the others folds of about as many rows; whole groups), so that nearly all are learned from. The model"
         " is their mean prediction. A split by time or by a column keeps the same validation rows for all.",
         "Better than one network on most tables, in so many times as long: 3 to 8.",
         term="ensemble, bagging (conjunto de modelos)", example=5)
-    average: Annotated[float, Limits(gt=0.0, lt=1.0)] | None = key(
+    average: Annotated[float, Constraint(gt=0.0, lt=1.0)] | None = key(
         None,
         "Decay a step of an exponential moving average of the weights, which is validated and kept in their place. It "
         "is at most (1 + step) / (10 + step), so that the first steps are soon forgotten.",
@@ -150,7 +150,9 @@ class EvaluationConfig(Section):
         "that quantile; with loss poisson there is no ridge, and the others but knn minimise the Poisson deviance. "
         "auto: all; none: none, for a quick evaluation.")
     threshold: Annotated[
-        Literal["auto"] | Annotated[float, Limits(gt=0.0, lt=1.0)] | Annotated[str, Limits(pattern=THRESHOLD_RULE)],
+        Literal["auto"]
+        | Annotated[float, Constraint(gt=0.0, lt=1.0)]
+        | Annotated[str, Constraint(pattern=THRESHOLD_RULE)],
         ErrorHint("auto, a number > 0 and < 1, f1, balanced_accuracy, recall=0.9, precision=0.9 or cost=fp:1,fn:5"),
     ] = key(
         "auto",
@@ -172,15 +174,15 @@ class EvaluationConfig(Section):
     positive: str | None = key(
         None, "Two classes: the positive class of precision, recall and F1; null is the last by name.",
         "Set it to the class that is to be found.", term="positive class (clase positiva)", example="fraud")
-    confidence: Annotated[float, Limits(gt=0.0, lt=1.0)] = key(
+    confidence: Annotated[float, Constraint(gt=0.0, lt=1.0)] = key(
         0.95, "Confidence level of the intervals around the scores: 0.95 misses the true value one time in twenty.",
         example=0.99)
-    seeds: Annotated[int, Limits(ge=1, le=100)] = key(
+    seeds: Annotated[int, Constraint(ge=1, le=100)] = key(
         1,
         "Number of networks trained on the same rows, with this seed and those after it; scores are reported as mean ± "
         "standard deviation. 1 is the run's own network alone.",
         "Use 5 or more to see whether a difference is more than chance.", example=5)
-    folds: Annotated[int, Limits(ge=2, le=100)] | Literal["leave_one_out"] | None = key(
+    folds: Annotated[int, Constraint(ge=2, le=100)] | Literal["leave_one_out"] | None = key(
         None,
         "Cross-validation: the training and validation rows are split into so many folds (stratified for classes), and "
         "each fold is predicted by a network trained on the others; leave_one_out, up to 500 rows, makes each row a "
@@ -189,7 +191,7 @@ class EvaluationConfig(Section):
         "dataset.split.test: 0 gives all rows to the folds.",
         "Use it when rows are few and one split of them says little.", term="cross-validation (validación cruzada)",
         example=5)
-    repeats: Annotated[int, Limits(ge=1, le=100)] = key(
+    repeats: Annotated[int, Constraint(ge=1, le=100)] = key(
         1, "How often cross-validation is repeated with other folds, which makes the mean vary less.",
         "Raise it when the mean of the folds still varies with the seed.", example=3)
 
@@ -204,7 +206,7 @@ class LogRange(Section):
 class Choices(Section):
     """One of a list."""
 
-    choices: Annotated[tuple[bool | int | float | str | tuple[int, ...] | None, ...], Limits(min_length=2)] = key(
+    choices: Annotated[tuple[bool | int | float | str | tuple[int, ...] | None, ...], Constraint(min_length=2)] = key(
         ..., "The values to try.", example=[16, 32, 64])
 
 
@@ -226,7 +228,7 @@ class ImproveConfig(Section):
         "Seconds that the whole command takes, with its checks and ensemble; without trials, as many are tried as fit. "
         "A trial that the end stops counts as pruned. Where it is too short for all epochs, trials have fewer.",
         "Set it to the time that you can wait.", example=600)
-    ensemble: Annotated[int, Limits(ge=1, le=100)] | None = key(
+    ensemble: Annotated[int, Constraint(ge=1, le=100)] | None = key(
         None,
         "Number of networks whose mean prediction is saved as a run, mostly better than the best network: of the best "
         "trials, and of the configuration that the search began with unless another is better by more than chance. "
@@ -237,7 +239,7 @@ class ImproveConfig(Section):
         "pr_auc where a class is rare (f1_macro where that is the negative one); over folds, the loss's own metric "
         "(log loss, rmse, pinball, poisson_deviance).",
         "f1_macro or mcc when classes are imbalanced.", example="roc_auc")
-    folds: Annotated[int, Limits(ge=2, le=100)] | None = key(
+    folds: Annotated[int, Constraint(ge=2, le=100)] | None = key(
         None,
         "Compare trials by cross-validation: the training and validation rows are split into so many folds, and each "
         "trial trains a network for each. It takes as many times longer, and depends less on chance when validation "
