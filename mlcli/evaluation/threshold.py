@@ -80,9 +80,11 @@ def rechoose_threshold(task: FittedTask, kept: ValidationScores | None, text: st
 
 def describe_threshold(task: Classification, rule: float | str, kept: ValidationScores | None) -> str:
     """The threshold, how it was chosen, and the class that it is for."""
-    chosen = f", by {rule} on {len(kept.truth):,} validation rows" if kept is not None else ""
-    if rule == "auto" or isinstance(rule, float):
-        chosen = ", by the class weights" if rule == "auto" and task.divisors else ""
+    chosen = ""
+    if rule == "auto":
+        chosen = ", by the class weights" if task.divisors else ""
+    elif isinstance(rule, str) and kept is not None:
+        chosen = f", by {rule} on {len(kept.truth):,} validation rows"
     return f"Threshold: {task.classes[1]!r} is predicted from a probability of {task.threshold:.4g} on{chosen}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -69,23 +69,16 @@ def map_alone(work: Callable[[T], Result], items: Sequence[T]) -> list[Result]:
 
 def within(action: Callable[[], Result], seconds: float) -> Result:
     """The action's result, from a thread of its own; raises TimeoutError where it takes longer, and leaves it alone."""
-    done: list[Result] = []
-    errors: list[Exception] = []
+    found = Future[Result]()
 
     def run() -> None:
         try:
-            done.append(action())
+            found.set_result(action())
         except Exception as error:
-            errors.append(error)
+            found.set_exception(error)
 
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not done:
-        raise TimeoutError
-    return done[0]
+    Thread(target=run, daemon=True).start()
+    return found.result(seconds)
 
 
 @cache

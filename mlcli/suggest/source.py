@@ -21,7 +21,7 @@ from mlcli.data.readers.csv import CsvSource, read_delimited
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError, kind_of_cell
 from mlcli.data.readers.csv_header import first_records, usual_width
 from mlcli.data.readers.encodings import find_encoding
-from mlcli.data.readers.image_folders import SPLITS, list_image_folders, split_folders
+from mlcli.data.readers.image_folders import SPLIT_OF_NAME, list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.npz import list_arrays
 from mlcli.data.readers.source import FileSource
@@ -108,8 +108,8 @@ def _read_all(keys: dict[str, Value]) -> TableFound:
 def _splits_of(folder: Path) -> dict[SplitName, str]:
     """Patterns of the files by split, where all are named train-00000-of-00002.parquet and so on; else empty."""
     found = [_PART.fullmatch(entry.name) for entry in folder.iterdir() if not entry.name.startswith((".", "_"))]
-    names = {(match[1], match[2]) for match in found if match and match[1] in SPLITS}
-    patterns = {SPLITS[name]: f"{name}-*{suffix}" for name, suffix in names}
+    names = {(match[1], match[2]) for match in found if match and match[1] in SPLIT_OF_NAME}
+    patterns = {SPLIT_OF_NAME[name]: f"{name}-*{suffix}" for name, suffix in names}
     return patterns if None not in found and len(patterns) == len(names) and "train" in patterns else {}
 
 

@@ -76,12 +76,7 @@ def _suggest_table(found: TableFound, target: str, head: str, minutes: float) ->
         raise DataError(found.unreadable[target])
     found = keep_words(found, target)
     labels = found.frame[target]
-    if labels.null_count() == len(labels):
-        why = "; formulas have no results until a spreadsheet program has saved them" * (found.keys["name"] == "excel")
-        raise DataError(
-            f"{path}: column {target!r} is missing in all {len(labels):,} rows{why}; expected what to learn from: fill "
-            "it in, or name another column with --target"
-        )
+    _require_values(labels, path, is_sheet=found.keys["name"] == "excel")
     task, asked = _task(labels.drop_nulls(), path)
     classes = _as_classes(labels, found.raw[target]) if task == "classification" else labels
     features = found.frame.drop(target)
@@ -186,6 +181,16 @@ def _dataset(
     for role in roles:
         for key, choice in role.choices:
             yield CommentedKey(key, choice, f"one way to read {role.name}; then remove it from drop", off=True)
+
+
+def _require_values(labels: pl.Series, path: str, *, is_sheet: bool) -> None:
+    if labels.null_count() < len(labels):
+        return
+    why = "; formulas have no results until a spreadsheet program has saved them" if is_sheet else ""
+    raise DataError(
+        f"{path}: column {labels.name!r} is missing in all {len(labels):,} rows{why}; expected what to learn from: "
+        "fill it in, or name another column with --target"
+    )
 
 
 def _valid_alone(split: CommentedKey) -> CommentedKey:

@@ -30,6 +30,7 @@ from mlcli.training.optimizers import build_optimizer, choose_update
 from mlcli.training.processes import Processes
 from mlcli.training.sharded import Sharded
 from mlcli.training.torch_private import Update
+from mlcli.training.windows import WindowPlan
 
 # Automatic batch sizes: about fifty steps an epoch within these bounds, above which a row takes no less time, and at
 # most so many multiply-adds (rows × parameters × members) in a step.
@@ -107,6 +108,17 @@ class TrainingContext:
     def on_disk(self) -> bool:
         """Whether the training rows are read from a file, and so in another order."""
         return isinstance(self.train, FileDataset)
+
+    @property
+    def windows(self) -> WindowPlan:
+        """How training rows are read from a file, where they are in one."""
+        n_rows, width = self.train.x.shape
+        return WindowPlan.of(n_rows, width, self.batch_size)
+
+    @property
+    def window_memory(self) -> int:
+        """Bytes of the window that is trained on, and of the next."""
+        return self.windows.memory(self.train.x.shape[1] * self.train.x.dtype.itemsize)
 
     @property
     def scoring_batch(self) -> int:

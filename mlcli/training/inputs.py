@@ -24,7 +24,7 @@ from mlcli.reporter import SILENT, Reporter
 from mlcli.training.context import TrainingContext, build_context, set_threads
 from mlcli.training.datasets import FileDataset, Rows, TensorDataset
 from mlcli.training.processes import Processes
-from mlcli.training.windows import WINDOW, WindowPlan
+from mlcli.training.windows import WINDOW
 
 # float32, and a temporary quarter while they are made.
 BYTES_PER_INPUT = 5
@@ -162,12 +162,11 @@ def make_context(
 
 def _require_window_memory(context: TrainingContext) -> None:
     (n_rows, width), remedy = context.train.x.shape, "use a smaller training.batch_size"
-    plan = WindowPlan.of(n_rows, width, context.batch_size)
-    needed = plan.memory(width * context.train.x.dtype.itemsize)
+    needed = context.window_memory
     if context.steps_per_epoch == 1:
         require_memory(n_rows * width * BYTES_PER_INPUT, f"one step of {n_rows * width:,} numbers", remedy)
     elif needed > 2 * WINDOW:  # smaller ones reuse what earlier trainings have freed
-        require_memory(needed, f"training on two windows of {plan.window:,} rows from a file", remedy)
+        require_memory(needed, f"training on two windows of {context.windows.window:,} rows from a file", remedy)
 
 
 def require_watchable(config: Config, task: FittedTask, valid: Dataset) -> None:

@@ -18,7 +18,7 @@ from mlcli.training.datasets import FileDataset, Rows, TensorDataset
 from mlcli.training.optimizers import clip_gradients, limit_norms, lr_factor, penalty
 from mlcli.training.state import EpochRecord, Stopped, TrainingState, derive_seed
 from mlcli.training.waiting import waiting_by_load
-from mlcli.training.windows import WindowedOrder, WindowPlan
+from mlcli.training.windows import WindowedOrder
 
 # Seconds between two calls of on_batch_end.
 TICK_SECONDS = 0.1
@@ -244,8 +244,7 @@ def row_order(context: TrainingContext, epoch: int) -> Tensor | WindowedOrder | 
     """Indices of the training rows in the order of this epoch, or their windows; None for their own order in memory."""
     shuffle, seed = context.config.training.shuffle, derive_seed(context.config.seed, epoch)
     if isinstance(context.train, FileDataset) and context.steps_per_epoch > 1:
-        plan = WindowPlan.of(*context.train.x.shape, context.batch_size)
-        return WindowedOrder(context.train, plan, seed if shuffle else None)
+        return WindowedOrder(context.train, context.windows, seed if shuffle else None)
     if not shuffle or context.steps_per_epoch == 1:
         return None
     generator = torch.Generator().manual_seed(seed)

@@ -23,7 +23,6 @@ from mlcli.runs.folder import next_folder
 from mlcli.training.context import BYTES_PER_PARAMETER, TrainingContext
 from mlcli.training.inputs import BYTES_OF_MEMBERS, BYTES_PER_INPUT, Inputs, gather_inputs, make_context
 from mlcli.training.loop import measure_step_time
-from mlcli.training.windows import WindowPlan
 
 MEASURED_SECONDS = 0.5
 _LISTED = 5
@@ -149,8 +148,7 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
 def _rows_memory(context: TrainingContext, inputs: Inputs) -> int:
     """Bytes of all inputs; of windows where they are in a file."""
     if context.on_disk and context.steps_per_epoch > 1:
-        n_rows, width = context.train.x.shape
-        return WindowPlan.of(n_rows, width, context.batch_size).memory(width * context.train.x.dtype.itemsize)
+        return context.window_memory
     of_members = BYTES_OF_MEMBERS * (context.config.training.ensemble > 1 and not context.on_disk)
     return inputs.n_numbers * (BYTES_PER_INPUT + of_members)
 

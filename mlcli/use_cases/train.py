@@ -43,7 +43,6 @@ from mlcli.training.optimizers import lr_factor
 from mlcli.training.processes import Processes
 from mlcli.training.snapshot import restore_snapshot
 from mlcli.training.state import TrainingState
-from mlcli.training.windows import WindowPlan
 
 # For the digits in place of MNIST, with the optimizer of configs/mnist.yaml: chosen on validation rows of five seeds.
 STAND_IN_EPOCHS, STAND_IN_BATCH, STAND_IN_PATIENCE = 20, 16, 10
@@ -226,7 +225,7 @@ def describe_context(context: TrainingContext, inputs: Inputs) -> str:
 def _describe_file(context: TrainingContext) -> str:
     if not isinstance(context.train, FileDataset):
         return ""
-    plan = WindowPlan.of(*context.train.x.shape, context.batch_size)
+    plan = context.windows
     return (
         f"; the rows are read from {context.train.x.path}, in an order of blocks of {plan.block:,} neighbours that are "
         f"shuffled {plan.window:,} rows at a time (training.rows)"

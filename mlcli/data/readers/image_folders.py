@@ -21,8 +21,8 @@ SUFFIXES = frozenset(
 # What Python makes of the bytes of a name that is not UTF-8.
 _HALF_LETTERS = re.compile("[\ud800-\udfff]")
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-SPLITS: dict[str, SplitName] = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "valid")
+SPLIT_OF_NAME: dict[str, SplitName] = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLIT_OF_NAME |= dict.fromkeys(("val", "valid", "validation", "dev"), "valid")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def list_classes(folder: Path) -> ImageFolder:
 def split_folders(folder: Path) -> dict[SplitName, Path]:
     """The sub-folders by split where each is named after one, such as train and val; empty otherwise."""
     with resource_errors(folder):
-        found = {SPLITS.get(entry.name.lower()): entry for entry in visible(folder) if entry.is_dir()}
+        found = {SPLIT_OF_NAME.get(entry.name.lower()): entry for entry in visible(folder) if entry.is_dir()}
     return {split: entry for split, entry in found.items() if split} if None not in found else {}
 
 
