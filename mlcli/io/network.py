@@ -46,6 +46,13 @@ def offline() -> bool:
     return os.environ.get("MLCLI_OFFLINE", "") not in ("", "0")
 
 
+def missing_driver(error: ImportError, scheme: str) -> str:
+    """That the driver of a database is not installed, and how to install it."""
+    name = str(error.name or getattr(error.__cause__, "name", ""))  # Optuna raises another error from the first
+    remedy = "run: pip install 'mlcli[postgres]'" if name == "psycopg" else f"run: pip install {name}"
+    return f"the driver {name} for {scheme} is not installed; {remedy}"
+
+
 def download(remote: RemoteFile, mirrors: Sequence[str], folder: Path, reporter: Reporter) -> Path:
     """Fetch `remote` into `folder`; the mirrors, URLs that end with a slash, are tried in order.
 

@@ -16,7 +16,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 
 from mlcli.errors import ResourceError, UsageError
-from mlcli.io.network import VARIABLE, fill_variables, offline
+from mlcli.io.network import VARIABLE, fill_variables, missing_driver, offline
 from mlcli.io.paths import runs_dir
 from mlcli.io.programs import stall_seconds
 from mlcli.io.text import hide_secrets
@@ -56,9 +56,7 @@ def open_database(template: str) -> RDBStorage:
         _require_reach(url)
         return _with_tables(url)
     except ImportError as error:
-        name = error.name or getattr(error.__cause__, "name", "")  # Optuna raises another from the first
-        remedy = "run: pip install 'mlcli[postgres]'" if "psycopg" in str(name) else "install it with pip"
-        raise UsageError(f"improve.storage: the driver {name} for {scheme} is not installed; {remedy}") from None
+        raise UsageError(f"improve.storage: {missing_driver(error, scheme)}") from None
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, ValueError, OSError) as error:
         reason = hide_secrets(describe_failure(error), secrets)
         raise UsageError(

@@ -149,7 +149,8 @@ def test_files_hold_the_result_of_a_query_that_memory_would(tmp_path, monkeypatc
     monkeypatch.setattr(sql, "_PORTION", 6 * 50)  # fifty rows
     write_database(tmp_path)
     connect = sqlalchemy.create_engine
-    monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **options: connect("sqlite:///t.db", **options))
+    pool = {"poolclass": sqlalchemy.NullPool}
+    monkeypatch.setattr(sqlalchemy, "create_engine", lambda url, **options: connect("sqlite:///t.db", **pool))
     monkeypatch.setattr(sql, "_READ_ONLY", {})
     keys = {"query": QUERY, "target": "y", "weight": "n", **PLACES[place]}
     memory, files = both(monkeypatch, tmp_path, name="sql", **keys)

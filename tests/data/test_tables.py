@@ -400,7 +400,7 @@ def test_another_database_is_read_through_sqlalchemy(tmp_path, monkeypatch):
 
     def engine(url, **options):
         opened.append(url)
-        return connect(f"sqlite:///{tmp_path / 't'}", **options)
+        return connect(f"sqlite:///{tmp_path / 't'}", poolclass=options["poolclass"])
 
     monkeypatch.setattr(sqlalchemy, "create_engine", engine)
     monkeypatch.setenv("PASSWORD", "p@ss/word")

@@ -95,12 +95,13 @@ class SqlConfig(OwnTableConfig):
     path: str | None = key(None, "SQLite file, opened read-only.", min_length=1, example="people.db")
     url: str | None = key(
         None,
-        "SQLAlchemy URL of another database (needs the `sql` extra). ${NAME} is read from the environment, so that "
-        "passwords stay out of the file.",
+        "SQLAlchemy URL of another database (needs the extra mlcli[postgres] for PostgreSQL, or mlcli[sql] and a "
+        "driver). ${NAME} is read from the environment, so that passwords stay out of the file.",
         min_length=1, example="postgresql://me:${PASSWORD}@server/shop")
     query: str = key(
-        ..., "SELECT statement whose columns are the table.", min_length=1,
-        example="SELECT age, city, income FROM people")
+        ..., "One SELECT statement whose columns are the table. A server gives rows in the same order each time where "
+        "it ends with ORDER BY and a column without repeated values.", min_length=1,
+        example="SELECT age, city, income FROM people ORDER BY id")
 
 
 class NpzConfig(OwnTableConfig):

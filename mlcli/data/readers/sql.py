@@ -6,8 +6,9 @@ import datetime
 import decimal
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,17 +19,19 @@ import polars as pl
 
 from mlcli.config.sections.dataset import SqlConfig
 from mlcli.data.clean_tables import clean_tables
-from mlcli.data.readers.source import KEPT, MemoryNeed, Source
-from mlcli.data.tables.rows import EXACT, Origin, Rows, check_header, first_changed
+from mlcli.data.readers.source import CELL, KEPT, MemoryNeed, Source
+from mlcli.data.tables.rows import EXACT, Origin, check_header, first_changed
 from mlcli.data.tables.staged import RowPortions
 from mlcli.data.tables.types import SourceRead
 from mlcli.errors import DataError, UsageError
-from mlcli.io.network import VARIABLE, fill_variables, offline
+from mlcli.io.network import VARIABLE, fill_variables, missing_driver, offline
 from mlcli.io.paths import find_path
 from mlcli.io.text import hide_password, hide_secrets, shown
 
 if TYPE_CHECKING:
     import sqlite3
+
+    import sqlalchemy
 
 _NUMBERS = frozenset({int, float, decimal.Decimal})
 _TYPES: dict[type, pl.DataType] = {
@@ -37,18 +40,33 @@ _TYPES: dict[type, pl.DataType] = {
     datetime.date: pl.Date(),
     datetime.time: pl.Time(),
 }
-_ROWS_AT_ONCE = 64
-# Of a result that memory does not hold: cells that are fetched at a time, and bytes that one would take in memory.
-_PORTION, _CELL = 1 << 18, 60
+# Rows that are fetched at a time, from an SQLite file and from a server.
+_ROWS_AT_ONCE, _ROWS_SENT = 64, 512
+# Cells that are Python's own at a time.
+_PORTION = 1 << 18
 # Bytes of a cell in an SQLite file, roughly.
 _STORED = 6
 _LONGEST_CELL = 1 << 20
 _STEPS_BETWEEN_SIGNALS = 100_000
+# PostgreSQL: dates as the driver reads them, and a scan that begins with a table's first row, not with that at which
+# the last one was given up.
 _READ_ONLY = {
-    "postgresql": "SET TRANSACTION READ ONLY",
+    "postgresql": "SET LOCAL datestyle = ISO; SELECT set_config(name, 'off', true) FROM pg_settings "
+    "WHERE name = 'synchronize_seqscans'; SET TRANSACTION READ ONLY",
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
+# Seconds of its drivers that use libpq: to connect, and of silence until a server is taken for gone.
+_PATIENCE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_ADVICE = {
+    "authorized|read-only|data-modifying|multiple commands|syntax error": "dataset.query must be one SELECT statement",
+    "year 10K|before year 1|out of range": "leave such cells out in the query (NULLIF, CASE), or CAST them to TEXT",
+}
+_IN_BRACKETS, _ORDERED = re.compile(r"\([^()]*\)"), re.compile(r"\border\s+by\b", re.IGNORECASE)
+_UNORDERED = (
+    "the query does not say in which order the rows come, so the server may change it, and with it which rows are in "
+    "which split; end the query with ORDER BY and a column that has no value twice"
+)
 Portion = Sequence[Sequence[Any]]
 # A join repeats cells, so a result may be larger than its file; in bytes, a number counting as eight.
 _RESULT_ALWAYS = 8 << 20
@@ -77,10 +95,11 @@ class SqlSource(Source[SqlConfig]):
             size = sum(path.stat().st_size for path in self.regular_files())
             n_cells, basis = size // _STORED, f"{size:,} bytes of a database"
         if n_cells:
-            yield MemoryNeed(_label(self.config), _CELL * n_cells, basis, KEPT * n_cells)
+            yield MemoryNeed(_label(self.config), CELL * n_cells, basis, KEPT * n_cells)
 
     def read(self) -> SourceRead:
-        rows = read_sql(self.config) if self.spill is None else portion_sql(self.config).stage(self.spill)
+        portions = portion_sql(self.config)
+        rows = portions.read() if self.spill is None else portions.stage(self.spill)
         return clean_tables(rows, None, self.config.target_names, self.config)
 
     @cached_property
@@ -89,36 +108,41 @@ class SqlSource(Source[SqlConfig]):
 
         A query of an SQLite file may have no end, and no server's limits.
         """
-        if (self.config.url or "").startswith("sqlite"):
+        if not _is_on_server(self.config):
             return 0
         result = f"FROM ({self.config.query.strip().rstrip(';')}\n) AS result"
         with suppress(DataError, UsageError):
             _, *counted = _query(self.config, f"SELECT COUNT(*) {result}")
-            names = next(_query(self.config, f"SELECT * {result} LIMIT 1"))
+            names = next(_query(self.config, f"SELECT * {result} LIMIT 0"))
             return len(names) * int(counted[0][0][0])
         return 0
 
 
-def read_sql(config: SqlConfig) -> Rows:
-    """The rows of dataset.query with the types of the database."""
-    label = _label(config)
-    names, *portions = _query(config, config.query)
-    return Rows.read(records_frame(names, [*itertools.chain(*portions)], label), Origin(label))
-
-
 def portion_sql(config: SqlConfig) -> RowPortions:
-    """The same, some rows at a time, which the database gives once."""
-    label, found = _label(config), _query(config, config.query, streamed=True)
+    """The rows of dataset.query with the types of the database, some at a time, which it gives once."""
+    label, found = _label(config), _query(config, config.query)
     columns = _columns_of(next(found), label)
     rows, each = itertools.chain.from_iterable(found), max(1, _PORTION // len(columns))
     portions = iter(lambda: [*itertools.islice(rows, each)], [])
-    return RowPortions(lambda: _frames(columns, portions, label), Origin(label))
+    return RowPortions(lambda: _frames(columns, portions, label), Origin(label), notes=order_notes(config))
 
 
 def records_frame(names: Sequence[str], records: Portion, label: str) -> pl.DataFrame:
     """One column a name; raises DataError for values of mixed or unknown types, naming the row."""
     (frame,) = _frames(_columns_of(names, label), [records] if records else [], label)
     return frame
+
+
+def _is_on_server(config: SqlConfig) -> bool:
+    return config.url is not None and not config.url.startswith("sqlite")
+
+
+def order_notes(config: SqlConfig) -> tuple[str, ...]:
+    """What to say of a server's query that leaves the order of its rows open, outside brackets, of windows and such."""
+    outside, n_brackets = config.query, 1
+    while n_brackets:
+        outside, n_brackets = _IN_BRACKETS.subn("", outside)
+    return () if not _is_on_server(config) or _ORDERED.search(outside) else (_UNORDERED,)
 
 
 def _label(config: SqlConfig) -> str:
@@ -179,8 +203,9 @@ class _Column:
             return whole
         if kinds and kinds <= _NUMBERS:
             numbers = [None if value is None else float(value) for value in values]
-            self._note_wide(_changed(values, numbers))
-            return pl.Series(self.name, numbers, dtype=pl.Float64)
+            series = pl.Series(self.name, numbers, dtype=pl.Float64)
+            self._note_wide(_changed(values, series))
+            return series
         if kinds == {datetime.datetime}:
             return pl.Series(self.name, values)
         return pl.Series(self.name, values, dtype=_TYPES[next(iter(kinds))] if kinds else pl.Null)
@@ -203,20 +228,17 @@ class _Column:
                 )
 
 
-def _changed(values: Sequence[Any], numbers: Sequence[float | None]) -> Iterator[tuple[int, Any]]:
+def _changed(values: Sequence[Any], numbers: pl.Series) -> Iterator[tuple[int, Any]]:
     """Row and value of each whole number that is another as float64."""
-    for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
-        if number is not None and abs(number) >= EXACT and value != number and value == value // 1:
-            yield row, value
+    for row in (numbers.is_finite() & (numbers.abs() >= EXACT)).arg_true():
+        if values[row] != numbers[row] and values[row] == int(values[row]):
+            yield row, values[row]
 
 
-def _query(config: SqlConfig, query: str, *, streamed: bool = False) -> Iterator[Sequence[Any]]:
-    """The names of the columns, then the rows, some at a time.
-
-    streamed : the database keeps those that have not been fetched
-    """
+def _query(config: SqlConfig, query: str) -> Iterator[Sequence[Any]]:
+    """The names of the columns, then the rows, some at a time; the database keeps those that have not been fetched."""
     if config.url is not None:
-        yield from _query_url(config.url, query, streamed=streamed)
+        yield from _query_url(config.url, query)
     else:
         yield from _query_sqlite(find_path(config.path or "", config.origin), query)
 
@@ -241,8 +263,7 @@ def _query_sqlite(path: Path, query: str) -> Iterator[Sequence[Any]]:
         finally:
             connection.close()
     except (sqlite3.Error, sqlite3.Warning) as error:
-        advice = "; dataset.query must be one SELECT statement" if "authorized" in str(error) else ""
-        raise DataError(f"{path}: dataset.query failed: {error}{advice}") from error
+        raise DataError(f"{path}: {_failure(str(error))}") from error
 
 
 def _fetch(cursor: sqlite3.Cursor, limit: int, path: Path) -> Iterator[Portion]:
@@ -265,7 +286,7 @@ def _weigh(column: Sequence[Any]) -> int:
     return sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in column)
 
 
-def _query_url(template: str, query: str, *, streamed: bool) -> Iterator[Sequence[Any]]:
+def _query_url(template: str, query: str) -> Iterator[Sequence[Any]]:
     try:
         import sqlalchemy
     except ImportError as error:
@@ -284,18 +305,33 @@ def _query_url(template: str, query: str, *, streamed: bool) -> Iterator[Sequenc
             yield from _query_sqlite(find_path(url.database or ""), query)
             return
         _require_network(template)
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=_patience(url))
         with engine.connect() as connection:
             if begin := _READ_ONLY.get(connection.dialect.name):
                 connection.exec_driver_sql(begin)
-            result = connection.execution_options(stream_results=streamed).exec_driver_sql(query)
-            yield list(result.keys()) if result.returns_rows else []
-            yield from result.partitions(_ROWS_AT_ONCE) if result.returns_rows else ()
+            # A cursor of the server's takes one statement, and without parameters a % stands for itself.
+            streamed = connection.execution_options(stream_results=True, no_parameters=True)
+            with closing(streamed.exec_driver_sql(query)) as result:
+                yield list(result.keys()) if result.returns_rows else []
+                yield from result.partitions(_ROWS_SENT) if result.returns_rows else ()
     except DataError as error:
         raise DataError(hide_secrets(str(error), secrets)) from None
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OSError) as error:
+    except ImportError as error:
+        raise UsageError(f"{_shown_url(template)}: {missing_driver(error, template.partition('://')[0])}") from None
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError, OSError) as error:
         reason = str(error.orig) if isinstance(error, sqlalchemy.exc.DBAPIError) else str(error)
-        raise DataError(f"{_shown_url(template)}: dataset.query failed: {hide_secrets(reason, secrets)}") from None
+        raise DataError(f"{_shown_url(template)}: {_failure(hide_secrets(reason, secrets))}") from None
+
+
+def _patience(url: sqlalchemy.URL) -> dict[str, int]:
+    """How long a driver waits, as far as the URL does not say it and the driver can be told."""
+    told = _PATIENCE if url.get_driver_name() in ("psycopg", "psycopg2") else {}
+    return {key: seconds for key, seconds in told.items() if key not in url.query}
+
+
+def _failure(reason: str) -> str:
+    advice = (remedy for words, remedy in _ADVICE.items() if re.search(words, reason))
+    return "; ".join([f"dataset.query failed: {reason}", *advice])
 
 
 def _require_network(template: str) -> None:

@@ -43,6 +43,11 @@ class RowPortions:
             yield replace(rows, numbers=rows.numbers + start, notes=self.notes, rounded=here)
             start += frame.height
 
+    def read(self) -> Rows:
+        """All rows in memory; types as all portions need."""
+        rows = Rows.read(pl.concat(self.frames(), how="vertical_relaxed"), self.origin, is_text=self.is_text)
+        return replace(rows, notes=self.notes, rounded=self.rounded)
+
     def stage(self, spill: Spill) -> StagedRows:
         """The rows in a file, which is written where there is none."""
         frame = spill.stage(self.frames()) if self.file is None else self.file
