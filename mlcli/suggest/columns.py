@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mlcli.config.sections.rows import NumberFormat
 from mlcli.config.tree import Value
@@ -34,6 +36,9 @@ Use = Literal["number", "category", "boolean", "date", "drop"]
 Hint = Literal["", "group", "time"]
 
 EMPTY, CONSTANT = "every cell is missing", "the same in every row"
+# Whole numbers are counts where they are less than this, and of this skewness at least; where they might be classes as
+# well, there are so many different ones at least.
+LARGEST_COUNT, SKEWED, _FEWEST_COUNTS = 1_000, 1.0, 10
 _PHONE = 9
 _FEW = 20
 # Rows that are compared first.
@@ -90,6 +95,26 @@ def suggest_roles(
     )
     copies = find_copies(frame.select(role.name for role in own if role.use != "drop"))
     return tuple(ColumnRole(role.name, "drop", copies[role.name]) if role.name in copies else role for role in own)
+
+
+def are_counts(labels: pl.Series) -> bool:
+    """Whether whole numbers that may be classes are taken for counts, such as visits.
+
+    They are 0 and nine others at least, skewed to the right, and the rarer the farther from the most frequent one.
+    Digits are about as frequent as each other, grades few or in the middle, and codes frequent in no order.
+    """
+    low, high = labels.min(), labels.max()
+    if low != 0 or not isinstance(high, float) or high >= LARGEST_COUNT or labels.n_unique() < _FEWEST_COUNTS:
+        return False
+    rows = np.bincount(labels.cast(pl.Int64).to_numpy())
+    mode = int(rows.argmax())
+    return (labels.skew() or 0.0) > SKEWED and _fall(rows[mode:]) and _fall(rows[mode::-1])
+
+
+def _fall(rows: NDArray[np.int64]) -> bool:
+    """Whether numbers of rows, (n,), never rise by more than chance, three standard deviations."""
+    least = np.minimum.accumulate(rows)
+    return bool((rows - least <= 3 * np.sqrt(rows + least)).all())
 
 
 def find_copies(frame: pl.DataFrame) -> dict[str, str]:

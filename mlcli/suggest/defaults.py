@@ -15,14 +15,11 @@ from mlcli.config.sections.features import CalendarPart, FeaturesConfig
 from mlcli.config.tree import Value
 from mlcli.data.tables.dates import as_dates
 from mlcli.data.tables.types import TaskKind
-from mlcli.suggest.columns import ColumnRole
+from mlcli.suggest.columns import LARGEST_COUNT, SKEWED, ColumnRole
 
 SMALL, LARGE = 500, 5_000
 _MANY_CATEGORIES = 100
 _RARE = 0.1
-_SKEWED = 1.0
-# A skewed target of whole numbers from 0 or 1 to less than this is taken for counts.
-_LARGEST_COUNT = 1_000
 # Features are selected where there are more than so many, and so many times as many as rows.
 _WIDE, _TIMES_ROWS, _K_BEST = 500, 10, 50
 # TabM: members, units of its two hidden layers, length of a number's vector and its pieces; features of a date.
@@ -211,8 +208,8 @@ def _loss(summary: DataSummary) -> tuple[CommentedKey, ...]:
     target = summary.frame[summary.target]
     if summary.task == "regression":
         counts = target.min() in (0, 1) and bool((target % 1 == 0).all())
-        skewed = abs(target.skew() or 0.0) > _SKEWED
-        if counts and skewed and bool((target < _LARGEST_COUNT).all()):
+        skewed = abs(target.skew() or 0.0) > SKEWED
+        if counts and skewed and bool((target < LARGEST_COUNT).all()):
             return (CommentedKey("loss", "poisson", f"{summary.target} looks like counts; else huber"),)
         found = []
         if skewed:

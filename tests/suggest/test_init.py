@@ -93,6 +93,10 @@ def test_marks_that_may_be_either_are_asked_about(folder, mlcli, delimiter, n):
     [
         (["01", "1", "2"], "target k: 3 classes (01 20, 1 20, 2 20)"),
         (["+1", "1", "2"], "target k: 2 classes (1 40, 2 20)"),
+        (
+            ["1", "2", "3"],
+            "3 classes (1 20, 2 20, 3 20); if its numbers are amounts or counts, write dataset.task: regr",
+        ),
         (["b", "c", "?"], "20 rows have no target: '?' (20 cells); they are left out."),
     ],
 )
@@ -313,3 +317,13 @@ def test_skewed_counts_are_learned_as_counts(folder, mlcli, largest, step, expec
     pl.DataFrame({"a": np.arange(len(target)), "b": -(target**2), "y": target}).write_csv(folder / "t.csv")
     assert mlcli("init", "t.csv", "--target", "y").code == 0
     assert written(folder)["loss"] == expected
+
+
+def test_few_skewed_counts_are_numbers_and_the_other_reading_is_named(folder, mlcli):
+    target = np.repeat(np.arange(12), [90, 60, 40, 26, 17, 11, 7, 5, 3, 2, 1, 1])
+    pl.DataFrame({"a": np.arange(len(target)) % 50, "y": target}).write_csv(folder / "t.csv")
+    said = "target y: a number from 0 to 11, taken for a count; if its numbers name classes, write dataset.task: class"
+    assert said in mlcli("init", "t.csv", "--target", "y").err
+    found = written(folder)
+    assert (found["dataset"]["task"], found["loss"]) == ("regression", "poisson")
+    assert mlcli("check", "-q", "-S", "dataset.task=classification", "-S", "loss=auto").code == 0
