@@ -142,7 +142,7 @@ def note_scores(run: Run, bundle: Bundle, split: SplitName, scores: Mapping[str,
     try:
         with run.lock():
             now = load_bundle(run.model)
-            if now.facts.get("created") != bundle.facts.get("created"):
+            if any(now.facts.get(key) != bundle.facts.get(key) for key in ("created", "best_epoch")):
                 return False
             if now.facts.get(split) != scores:
                 replace(now, facts={**now.facts, split: dict(scores)}).save(run.model)

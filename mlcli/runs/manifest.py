@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from mlcli.errors import UsageError
 from mlcli.io.json import check_version, from_json
 
 SCHEMA_VERSION = 1
@@ -29,6 +32,23 @@ def describe_platform() -> str:
 def utc_now() -> str:
     """The time in UTC, ISO 8601 with microseconds; its texts sort by time."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def creation_time() -> str:
+    """When a bundle counts as made: now, or SOURCE_DATE_EPOCH, seconds since 1970. Raises UsageError.
+
+    https://reproducible-builds.org/specs/source-date-epoch
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not epoch:
+        return utc_now()
+    with suppress(ValueError, OverflowError, OSError):
+        if epoch.isdecimal():
+            return datetime.fromtimestamp(int(epoch), UTC).isoformat(timespec="microseconds")
+    raise UsageError(
+        f"SOURCE_DATE_EPOCH is {epoch!r:.40}; expected whole seconds since 1970, such as 1700000000; "
+        "set it so, or unset it"
+    )
 
 
 def _version(package: str) -> str:

@@ -10,7 +10,7 @@ from mlcli.data.tables.types import SPLITS
 from mlcli.runs.checkpoint import save_checkpoint
 from mlcli.runs.folder import Run
 from mlcli.runs.history import MetricsLog
-from mlcli.runs.manifest import RunManifest, package_versions, utc_now
+from mlcli.runs.manifest import RunManifest, creation_time, package_versions
 from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs
@@ -20,6 +20,7 @@ from mlcli.training.state import EpochRecord, Stopped, TrainingState
 
 def manifest_of(context: TrainingContext, inputs: Inputs) -> RunManifest:
     """The manifest of a run that starts."""
+    creation_time()  # what is wrong with it is said before the training
     splits = inputs.prepared.splits
     return RunManifest(
         seed=context.config.seed,
@@ -42,7 +43,7 @@ def bundle_facts(
 ) -> dict[str, Any]:
     """When and from what data a bundle was made, and its scores; without names of folders, machines or people."""
     return {
-        "created": utc_now(),
+        "created": creation_time(),
         "versions": package_versions(),
         "data_fingerprint": inputs.prepared.fingerprint,
         "stand_in_for": inputs.prepared.stand_in_for,

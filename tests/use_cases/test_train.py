@@ -69,3 +69,17 @@ def test_metrics_are_watched_after_each_epoch(workspace, mlcli):
     for epoch in epochs:
         assert list(epoch["valid_metrics"]) == ["accuracy", "roc_auc", "log_loss"]  # as `evaluate` lists them
         assert epoch["valid_metrics"]["log_loss"] == pytest.approx(epoch["valid_loss"], rel=1e-5)
+
+
+def test_repeated_trainings_give_the_same_bytes_at_a_given_time(workspace, mlcli, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    (workspace / "t.yaml").write_text("dataset: {name: xor, rows: 40}\ntraining: {epochs: 1}\n")
+    for _ in range(2):
+        assert mlcli("train", "t.yaml", "-q").code == 0
+    one, other = (
+        {path.name: path.read_bytes() for path in (workspace / f"runs/t/00{n}/model").iterdir()} for n in (1, 2)
+    )
+    assert one == other
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
+    assert mlcli("train", "t.yaml", "-q").code == 2
+    assert not (workspace / "runs/t/003").exists()
