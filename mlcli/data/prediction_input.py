@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from mlcli.data.readers import compression
 from mlcli.data.readers.csv import dialect_of, portion_delimited, read_delimited
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError
 from mlcli.data.readers.csv_header import first_records
-from mlcli.data.readers.source import text_need
+from mlcli.data.readers.source import SUFFIXES, Format, text_need
 from mlcli.data.readers.text_file import TextFile, open_text, read_text
 from mlcli.data.selection import cells_config, select_cells
 from mlcli.data.tables.rows import Origin, Rows
@@ -31,15 +31,6 @@ from mlcli.io.memory import require_memory
 from mlcli.io.paths import find_path
 from mlcli.io.text import nearest, some_of, suggestion
 
-Format = Literal["csv", "parquet", "jsonl", "npz", "excel"]
-
-SUFFIXES: Mapping[str, Format] = {
-    **dict.fromkeys((".csv", ".tsv", ".txt", ".data", ".test"), "csv"),
-    **dict.fromkeys((".parquet", ".pq"), "parquet"),
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
-    ".npz": "npz",
-    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
-}
 _FORMATS = get_args(Format)
 _LISTED, MOST_NAMED = 5, 12
 Read = TypeVar("Read", bound=Rows | RowPortions)

@@ -80,7 +80,11 @@ def find_paths(path: str, origin: str | None = None) -> tuple[Path, ...]:
         raise DataError(
             f"{path}: {'no file matches' if glob.has_magic(path) else 'a folder without files'} (tried {tried})"
         )
-    return tuple(sorted(found, key=lambda one: [(part.isdigit(), part.zfill(20)) for part in _DIGITS.split(str(one))]))
+    return tuple(sorted(found, key=_by_number))
+
+
+def _by_number(path: Path) -> list[tuple[bool, str]]:
+    return [(part.isdigit(), part.zfill(20) if part.isdigit() else part) for part in _DIGITS.split(str(path))]
 
 
 def free_path(path: Path) -> Path:

@@ -15,7 +15,6 @@ import polars as pl
 from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, ImagesConfig, JsonlConfig, ParquetConfig
 from mlcli.config.sections.rows import NumberFormat
 from mlcli.config.tree import Value
-from mlcli.data.prediction_input import SUFFIXES
 from mlcli.data.readers.compression import unpack
 from mlcli.data.readers.csv import CsvSource, read_delimited
 from mlcli.data.readers.csv_dialect import Dialect, EdgeError, kind_of_cell
@@ -24,7 +23,7 @@ from mlcli.data.readers.encodings import find_encoding
 from mlcli.data.readers.image_folders import SPLIT_OF_NAME, list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.npz import list_arrays
-from mlcli.data.readers.source import FileSource
+from mlcli.data.readers.source import SUFFIXES, FileSource, table_paths
 from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.sources import source_of
@@ -32,7 +31,7 @@ from mlcli.data.tables.rows import Rows
 from mlcli.data.tables.types import SplitName
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
-from mlcli.io.paths import HTTPS, find_path, find_paths
+from mlcli.io.paths import HTTPS, find_path
 from mlcli.io.text import shown
 from mlcli.suggest.cells import CellsFound, find_cells
 
@@ -86,7 +85,7 @@ def find_source(path: str) -> TableFound | ArraysFound:
             return _images(path)
         if splits := _splits_of(folder):
             return _split_table(path.rstrip("/"), splits)
-    places = find_paths(path)
+    places = table_paths(path)
     match _kind_of_file(places[0]):
         case "npz" if len(places) > 1:
             raise DataError(f"{path}: {len(places)} files of arrays; name one of them")

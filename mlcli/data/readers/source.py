@@ -7,9 +7,9 @@ a line in `data/sources.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 from mlcli.config.sections.dataset import CsvConfig, ExcelConfig, JsonlConfig, ParquetConfig
 from mlcli.config.sections.rows import SourceConfig
@@ -27,6 +27,21 @@ if TYPE_CHECKING:
     from mlcli.data.tables.spill import Spill
     from mlcli.data.tables.types import SourceRead
 
+Format = Literal["csv", "parquet", "jsonl", "npz", "excel"]
+SUFFIXES: Mapping[str, Format] = {
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".data", ".test"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    ".npz": "npz",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
+}
+_WORDS: Mapping[str, str] = {
+    "csv": "delimited text",
+    "parquet": "Parquet",
+    "jsonl": "JSON lines",
+    "npz": "NumPy arrays",
+    "excel": "a workbook",
+}
 ConfigT = TypeVar("ConfigT", bound=SourceConfig)
 FileConfigT = TypeVar("FileConfigT", CsvConfig, ExcelConfig, JsonlConfig, ParquetConfig)
 
@@ -143,7 +158,7 @@ class FileSource(Source[FileConfigT]):
 
     def files(self) -> tuple[Path, ...]:
         paths = filter(None, (self.config.path, self.config.test_path))
-        return tuple(one for path in paths for one in find_paths(path, self.config.origin))
+        return tuple(one for path in paths for one in table_paths(path, self.config.origin))
 
     def download_size(self) -> str | None:
         return ", ".join(url for url, _ in self._addresses() if not download_path(url).exists()) or None
@@ -168,7 +183,7 @@ class FileSource(Source[FileConfigT]):
 
     def read_files(self, path: str) -> Rows:
         """All rows of the file, or files, that a path names."""
-        return join_rows(path, [self.read_file(one) for one in find_paths(path, self.config.origin)])
+        return join_rows(path, [self.read_file(one) for one in table_paths(path, self.config.origin)])
 
     def read(self) -> SourceRead:
         from mlcli.data.clean_tables import clean_tables  # rows to predict are not cleaned
@@ -181,8 +196,24 @@ class FileSource(Source[FileConfigT]):
         """`read_files`, by way of files."""
         if self.spill is None:
             raise TypeError("there is no folder for the files")
-        paths = find_paths(path, self.config.origin)
+        paths = table_paths(path, self.config.origin)
         return join_rows(path, [self.portion_file(one).stage(self.spill) for one in paths])
+
+
+def table_paths(path: str, origin: str | None = None) -> tuple[Path, ...]:
+    """`find_paths`; raises DataError where their suffixes say that they are of several formats."""
+    paths, first = find_paths(path, origin), dict[str, Path]()
+    for one in paths:
+        for kind in filter(None, (SUFFIXES.get(suffix.lower()) for suffix in one.suffixes[-2:])):
+            first.setdefault(kind, one)
+    if len(paths) > 1 and len(first) > 1:
+        (kind, one), (other_kind, other), *_ = first.items()
+        pattern = one.parent / f"*{''.join(one.suffixes[-2:])}"
+        raise DataError(
+            f"{path}: {one.name} is {_WORDS[kind]} and {other.name} is {_WORDS[other_kind]}; the files of one table "
+            f"have one format: name them by a pattern, such as {pattern}, or convert the others"
+        )
+    return paths
 
 
 def find_files(origin: str | None, *paths: str | None) -> tuple[Path, ...]:

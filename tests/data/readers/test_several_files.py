@@ -8,6 +8,7 @@ from mlcli.data.sources import source_of
 from mlcli.errors import DataError, ResourceError
 from mlcli.io import memory
 from mlcli.io.paths import find_paths
+from mlcli.suggest.source import find_source
 
 
 def write(folder, **files):
@@ -32,6 +33,8 @@ def test_a_pattern_and_a_folder_name_the_files_in_the_order_of_their_numbers(par
     for path in (parts, parts / "*.csv"):
         assert [one.name for one in find_paths(str(path))] == ["p1.csv", "p1b.csv", "p2.csv", "p10.csv"]
     assert [one.name for one in find_paths(str(parts / "p?.csv"))] == ["p1.csv", "p2.csv"]
+    write(parts / "7", may="", b="", february="")
+    assert [one.stem for one in find_paths(str(parts / "7"))] == ["b", "february", "may"]
 
 
 def test_a_name_with_brackets_that_is_there_is_no_pattern(tmp_path):
@@ -96,3 +99,15 @@ def test_init_and_train_take_them(workspace, mlcli):
     before = mlcli("prepare", "mlcli.yaml", "--json").json
     write(workspace / "sales", m3="x,z,y\n61,5,a\n")
     assert mlcli("prepare", "mlcli.yaml", "--json").json != before
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_files_of_several_formats_are_named_with_a_pattern_for_those_of_one(tmp_path, name):
+    write(tmp_path, a="x,y\n1,a\n")
+    (tmp_path / "b.parquet").write_bytes(b"")
+    said = r"a\.csv is delimited text and b\.parquet is Parquet; .* such as .*/\*\.csv, or convert the others"
+    for path in (tmp_path, tmp_path / "*"):
+        with pytest.raises(DataError, match=said):
+            rows_of(path, {"csv": CsvConfig, "parquet": ParquetConfig}[name], name)
+        with pytest.raises(DataError, match=said):
+            find_source(str(path))
