@@ -20,7 +20,7 @@ from mlcli.search.trial import Trial, start_trial
 
 
 def find_difference(
-    context: SearchContext, model_cache: ModelCache, trials: Sequence[Trial], best: Trial
+    context: SearchContext, model_cache: ModelCache, trials: Sequence[Trial], best: Trial, confidence: float
 ) -> ScoreDifference | None:
     """Of a complete trial's network to the start's; None where it is the start, or one of them is not known."""
     folds, first = context.folds, start_trial(trials)
@@ -31,15 +31,15 @@ def find_difference(
         if before is None or after is None:
             return None
         both = folds.task.decode(after), folds.task.decode(before)
-        return _compare(context, folds.task, folds.pooled_truth, *both, folds.rows, folds.pooled_weights)
+        return _compare(context, folds.task, folds.pooled_truth, *both, confidence, folds.rows, folds.pooled_weights)
     start, network = model_cache.get(first.values), model_cache.get(best.values)
     if start is None or network is None:
         return None
-    return _compare_outputs(context, config_with(context.start, best.values), network.valid, start.valid)
+    return _compare_outputs(context, config_with(context.start, best.values), network.valid, start.valid, confidence)
 
 
 def _compare_outputs(
-    context: SearchContext, config: Config, outputs: ArrayLike, before: ArrayLike
+    context: SearchContext, config: Config, outputs: ArrayLike, before: ArrayLike, confidence: float
 ) -> ScoreDifference | None:
     """Comparison with the start on the validation rows; None where only one of them gives probabilities.
 
@@ -50,7 +50,7 @@ def _compare_outputs(
         return None
     valid = context.inputs.prepared.splits.valid
     both = task.decode(outputs), start.decode(before)
-    return _compare(context, start, start.truth(valid), *both, valid, valid.row_weights)
+    return _compare(context, start, start.truth(valid), *both, confidence, valid, valid.row_weights)
 
 
 def _compare(
@@ -59,13 +59,14 @@ def _compare(
     truth: np.ndarray,
     after: Predictions,
     before: Predictions,
+    confidence: float,
     rows: Dataset,
     weights: np.ndarray | None,
 ) -> ScoreDifference:
     """Paired comparison by the metric reported for the task."""
     start, names = context.start, (reported_metric(task, context.metric),)
-    of_rows, level = (dependent_groups(start.dataset.split, rows), weights), start.evaluation.confidence
-    return compare_predictions(task, truth, after, before, names, level, start.seed, *of_rows)[0]
+    of_rows = dependent_groups(start.dataset.split, rows), weights
+    return compare_predictions(task, truth, after, before, names, confidence, start.seed, *of_rows)[0]
 
 
 def _has_probabilities(task: FittedTask) -> bool:

@@ -21,7 +21,7 @@ from mlcli.models.task import output_of
 from mlcli.runs.folder import Run, create_run
 from mlcli.runs.history import MetricsLog
 from mlcli.runs.recorder import manifest_of
-from mlcli.search.budget import ENOUGH
+from mlcli.search.budget import ENOUGH, NEARLY
 from mlcli.search.differences import find_difference
 from mlcli.search.objective import SearchContext, network_of, same_inputs, train_trial
 from mlcli.search.space import config_with
@@ -49,10 +49,10 @@ class EnsembleMember:
     values: dict[str, Any]
     seconds: float
 
-    def config_for(self, seconds: float) -> Config | None:
-        """The configuration with as many epochs as fit the time; None where these are too few."""
+    def config_for(self, seconds: float, least: float = ENOUGH) -> Config | None:
+        """The configuration with as many epochs as fit the time; None where they are less than this share of all."""
         share = min(1.0, seconds / max(self.seconds, 1e-3))
-        if share == 1.0 or share < ENOUGH:
+        if share == 1.0 or share < least:
             return self.config if share == 1.0 else None
         training = self.config.training
         fewer = training.model_copy(update={"epochs": max(1, int(share * training.epochs))})
@@ -65,19 +65,20 @@ def plan_members(
     """The best trial, then those that lower the loss of the mean most, with replacement (Caruana et al., 2004).
 
     They are selected on the validation rows, among the best trials with the same inputs as the first. The first member
-    is its trial's own network; of the others, those that are cached keep their numbers. Of an ensemble the start is the
-    first, unless the best trial is better by more than chance. Where no complete trial is better than a start that the
-    time cut, that one alone.
+    is its trial's own network; of the others, those that are cached keep their numbers. An ensemble begins with all
+    networks of the start's configuration, unless the best trial is better by more than chance. Where no complete trial
+    is better than a start that the time cut, that one alone.
     """
     first = _first_trial(context, trials, model_cache, count)
     found = _candidates(context, trials, model_cache, first) if first else []
+    n_first = context.start.training.ensemble if first and first.origin == "start" else 1
     scores = [found[0][0].score] if found else []
     cut = [trial for trial in trials if trial.origin == "start" and trial.state == "pruned"]
     for trial in sorted(cut, key=lambda one: one.score or math.inf, reverse=higher_is_better(context.metric))[:1]:
         if not scores or beats(trial.score or math.nan, scores[0] or math.nan, context.metric):
             return [_member(context, trial, config_with(context.start, trial.values), 0)]
     left, members = (
-        [found[chosen] for chosen in _select(context, found, count)] if found else [],
+        [found[chosen] for chosen in _select(context, found, n_first, count)] if found else [],
         list[EnsembleMember](),
     )
     for number in range(len(left)):
@@ -101,11 +102,16 @@ Candidate = tuple[Trial, Config, CachedNetwork | None]
 
 
 def _first_trial(context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, count: int) -> Trial | None:
-    """The best complete trial, or in an ensemble the start where the difference of the two may be chance."""
+    """The best complete trial, or in an ensemble the start where the difference of the two may be chance.
+
+    Chance grows with the trials that the best is chosen from: each may take as much less of it (Bonferroni).
+    """
     best, start = best_trial(trials, context.metric), start_trial(trials)
     if best is None or start is None or count == 1:
         return best
-    difference = find_difference(context, model_cache, trials, best)
+    n_others = sum(trial.state == "complete" and trial.origin != "start" for trial in trials)
+    confidence = 1 - (1 - context.start.evaluation.confidence) / max(1, n_others)
+    difference = find_difference(context, model_cache, trials, best, confidence)
     return best if difference is None or difference.verdict in ("better", "undefined") else start
 
 
@@ -119,14 +125,15 @@ def _candidates(
     return [one for one in cached if one is cached[0] or (one[2] and same_inputs(one[1], cached[0][1]))]
 
 
-def _select(context: SearchContext, found: Sequence[Candidate], count: int) -> list[int]:
+def _select(context: SearchContext, found: Sequence[Candidate], n_first: int, count: int) -> list[int]:
+    """Positions of the candidates, the first at least n_first times."""
     config = found[0][1]
     inputs, (_, valid) = context.inputs_for(config)
     loss, output = build_loss(config.loss, inputs.task, valid.y.device), output_of(inputs.task)
     networks, y = [network.valid for _, _, network in found if network], valid.y
     if len(networks) < len(found):  # the best network is no longer cached
         return [0] * count
-    chosen = [0]
+    chosen = [0] * min(n_first, count)
     while len(chosen) < count:
         together = [np.stack([networks[k] for k in (*chosen, one)]) for one in range(len(found))]
         means = (torch.from_numpy(combine_outputs(outputs, output)) for outputs in together)
@@ -147,21 +154,24 @@ def train_members(
 ) -> None:
     """Train the members that are not cached, in turn, until `interrupted` returns True or the time is over.
 
-    The last may have fewer epochs.
+    All have nearly all epochs where so many fit the time, else the last has fewer; it may also end with the time.
     """
 
     def stopped() -> bool:
         return interrupted() or seconds_left() <= 0
 
-    for member in members:
-        if stopped():
+    missing = [member for member in members if model_cache.get(member.values) is None]
+    for done, member in enumerate(missing):
+        left = seconds_left()
+        config = member.config_for(left / (len(missing) - done), NEARLY) or member.config_for(left)
+        if stopped() or config is None:
             return
-        if model_cache.get(member.values) is None:
-            if (config := member.config_for(seconds_left())) is None:
-                return
-            trial_run = train_trial(context, config, (), callbacks, stopped, rows.of_member(member.number))
-            if trial_run.trained.stopped != "interrupted" and trial_run.trained.state.best_epoch:
-                model_cache.put(member.values, network_of(trial_run))
+        trial_run = train_trial(context, config, (), callbacks, stopped, rows.of_member(member.number))
+        state, late = trial_run.trained.state, trial_run.trained.stopped == "interrupted"
+        if late and (interrupted() or state.epoch < ENOUGH * config.training.epochs):
+            return
+        if state.best_epoch:
+            model_cache.put(member.values, network_of(trial_run))
 
 
 def member_rows(context: SearchContext, config: Config) -> MemberRows:

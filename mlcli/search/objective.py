@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from torch import Tensor
 
@@ -117,6 +118,11 @@ class SearchContext:
     def n_trainings(self) -> int:
         """Trainings of a trial: its own, and one for each fold."""
         return 1 + (len(self.folds.held_out) if self.folds else 0)
+
+    @cached_property
+    def pace(self) -> float:
+        """Seconds of an epoch of the start, by some of its steps."""
+        return seconds_per_epoch(self, self.start)
 
     def inputs_for(self, config: Config) -> tuple[Inputs, tuple[Rows, Rows]]:
         """The start's own unless a section that decides them differs; the rows are the start's, whatever the seed."""

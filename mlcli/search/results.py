@@ -95,7 +95,9 @@ def write_results(folder: Path, search: Search, ensemble: TrainedMembers) -> Res
     results = Results(
         proposal=proposal,
         ensemble=SavedEnsemble(*save_ensemble(context, ensemble), len(ensemble)) if ensemble else None,
-        difference=None if winner is None else find_difference(context, search.model_cache, trials, winner),
+        difference=None
+        if winner is None
+        else find_difference(context, search.model_cache, trials, winner, context.start.evaluation.confidence),
         n_rows=context.n_compared,
         best_so_far=best,
         importance=importance,

@@ -92,8 +92,8 @@ class Search:
         """The findings on the search's start; empty before its diagnosis."""
         return tuple(self.study.findings() or ())
 
-    def run(self, interrupted: Callable[[], bool]) -> None:
-        """Run trials until the budget is spent or `interrupted` returns True."""
+    def run(self, interrupted: Callable[[], bool], *, start_alone: bool = False) -> None:
+        """Run trials, or the start's, until the budget is spent or `interrupted` returns True."""
 
         def stopped() -> bool:
             return interrupted() or self.timing.is_over(self.trials)
@@ -102,7 +102,7 @@ class Search:
         for callback in self.callbacks:
             callback.on_search(self.trials, self.context.metric, self.budget)
         self.poll()
-        while not stopped():
+        while not stopped() and not (start_alone and self.start_values is None):
             if self.study.exhausted or len(self.trials) + self.study.n_running >= self.budget.trials:
                 if not self._awaits_others:
                     break

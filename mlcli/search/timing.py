@@ -1,7 +1,7 @@
 """What a timeout allows: epochs of the start and of other trials, and the seconds that are kept for the ensemble.
 
-First come the networks that the start's configuration would have: their time is kept, so that no search ends with less
-than it would have trained. Trials take what is left; what they leave goes to more networks of the ensemble.
+First come the networks that the start's configuration would have, so that no search ends with less than it would have
+trained. Trials take what is left; what they leave goes to more networks of the ensemble.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class Timing:
     spare: bool = field(init=False, default=False)
     for_others: float = field(init=False, default=0.0)
     available: float = field(init=False, default=0.0)
-    _pace: float | None = field(init=False, default=None)
     _kept: tuple[int, object, float] = field(init=False, default=(-1, None, 0.0))
 
     def begin(self) -> None:
@@ -65,11 +64,8 @@ class Timing:
         return self.seconds_left() - self.reserve(trials)
 
     def is_over(self, trials: Sequence[Trial]) -> bool:
-        """Whether trials end; the first beyond the start may take of the time that the last network can do without."""
-        start, extra = start_trial(trials), 0.0
-        if start is not None and start.state == "complete" and not is_beyond_start(trials) and self._n_own > 1:
-            extra = (1 - ENOUGH) * start.seconds / self.context.n_trainings
-        return self.for_trials(trials) + extra <= 0
+        """Whether trials end."""
+        return self.for_trials(trials) <= 0
 
     def lacks_time(self, trials: Sequence[Trial], share: float) -> bool:
         """Whether another trial like the start, or this share of it, would take longer than is left for trials."""
@@ -81,15 +77,14 @@ class Timing:
         epochs, n_trainings = self.context.start.training.epochs, self.context.n_trainings
         if self.budget.timeout is None:
             return epochs
-        self._pace = self._pace or seconds_per_epoch(self.context, self.context.start)
-        others = math.ceil((self._n_own - 1) / self.budget.jobs)
-        seconds = start_seconds(self.available, n_trainings, others, epochs * self._pace)
-        return max(1, min(epochs, int(seconds / self._pace)))
+        others, pace = n_other_rounds(self.context.start, self.budget), self.context.pace
+        seconds = start_seconds(self.available, n_trainings, others, epochs * pace)
+        return max(1, min(epochs, int(seconds / pace)))
 
     def keep_for_others(self, config: Config) -> None:
         """Keep seconds that the start's training may not take. config : with the epochs that it is trained with."""
         if self.budget.timeout is not None:
-            needed = SLACK * (self._pace or 0.0) * config.training.epochs * self.context.n_trainings
+            needed = SLACK * self.context.pace * config.training.epochs * self.context.n_trainings
             self.for_others = max(0.0, min(KEPT * self.seconds_left(), self.seconds_left() - needed))
 
     def shorten(self, blank: Trial, trials: Sequence[Trial]) -> Trial | None:
@@ -113,11 +108,6 @@ class Timing:
         fit = min(epochs, max(fit, FEWEST))
         return blank if fit == epochs else replace(blank, values={**blank.values, "training.epochs": fit})
 
-    @property
-    def _n_own(self) -> int:
-        """Networks of the start's configuration, as far as the ensemble has as many."""
-        return min(self.context.start.training.ensemble, self.budget.ensemble)
-
     def _ensemble_seconds(self, trials: Sequence[Trial], timeout: float) -> float:
         """That the networks of the ensemble still to be trained will take, by the trials that they are chosen from.
 
@@ -127,10 +117,29 @@ class Timing:
         """
         members = plan_members(self.context, trials, self.model_cache, self.budget.ensemble)
         missing = [0.0 if self.model_cache.holds(one.values) else one.seconds for one in members]
-        own, needed = (RESERVE * sum(part) / self.budget.jobs for part in (missing[: self._n_own], missing))
+        own, needed = (
+            RESERVE * sum(part) / self.budget.jobs
+            for part in (missing[: n_own(self.context.start, self.budget)], missing)
+        )
         if self.spare:
             return needed if needed <= self.seconds_left() else 0.0
         return max(own, min(needed, RESERVED * timeout)) if is_beyond_start(trials) else own
+
+
+def n_own(start: Config, budget: Budget) -> int:
+    """Networks of the start's configuration, as far as the ensemble has as many."""
+    return min(start.training.ensemble, budget.ensemble)
+
+
+def n_other_rounds(start: Config, budget: Budget) -> int:
+    """Trainings one after the other that its networks need beside the start's trial."""
+    return math.ceil((n_own(start, budget) - 1) / budget.jobs)
+
+
+def own_seconds(context: SearchContext, budget: Budget) -> float:
+    """That the networks of the start's configuration take with all epochs, by the pace of some steps."""
+    n_trainings = context.n_trainings + n_other_rounds(context.start, budget)
+    return n_trainings * context.start.training.epochs * context.pace
 
 
 def is_beyond_start(trials: Sequence[Trial]) -> bool:

@@ -37,6 +37,7 @@ from mlcli.search.objective import SearchContext
 from mlcli.search.search import Diagnose, Search, diagnose_history
 from mlcli.search.storage import ModelCache
 from mlcli.search.study import Study
+from mlcli.search.timing import n_own
 from mlcli.training.context import set_threads
 
 Phase = Literal["search", "spare", "ensemble"]
@@ -89,8 +90,14 @@ def open_search(
 
 
 def search_and_train(search: Search, folder: Path, interruption: Interruption) -> TrainedMembers:
-    """Search, then train an ensemble of the best trials; what is left of a timeout goes to more trials, and so on."""
+    """Search, then train an ensemble of the best trials; what is left of a timeout goes to more trials, and so on.
+
+    A timeout begins with the networks of the start's configuration; several processes try others beside its first.
+    """
     ensemble: TrainedMembers = ()
+    if search.budget.timeout is not None and search.budget.jobs == 1:
+        search.run(interruption, start_alone=True)
+        ensemble = train_ensemble(search, folder, interruption, own_alone=True)
     while True:
         n_trials = len(search.trials)
         search_in_parallel(search, folder, interruption)
@@ -112,13 +119,19 @@ def search_in_parallel(search: Search, folder: Path, interruption: Interruption)
 
 
 def train_ensemble(
-    search: Search, folder: Path, interruption: Interruption, known: TrainedMembers = ()
+    search: Search, folder: Path, interruption: Interruption, known: TrainedMembers = (), *, own_alone: bool = False
 ) -> TrainedMembers:
     """The networks of an ensemble of the best trials, of which a search has at least one; none when interrupted.
 
-    known : an earlier one, which stays where the best trials are the same, or time is too short for as many networks
+    known     : an earlier one, which stays where the best trials are the same, or time is too short for as many
+                networks
+    own_alone : as many networks as the start's configuration has
     """
-    members = [] if interruption() else members_of(search)
+    members = (
+        []
+        if interruption()
+        else members_of(search)[: n_own(search.context.start, search.budget) if own_alone else None]
+    )
     if members == [own for own, _ in known]:
         return known
     found = trained_members(members, search.model_cache)

@@ -35,13 +35,14 @@ from mlcli.reports.figures.learning import draw_rates, draw_search
 from mlcli.reports.figures.style import save_svg
 from mlcli.runs.folder import Run
 from mlcli.runs.lock import held_lock
-from mlcli.search.budget import CHECKS, MANY, Budget
+from mlcli.search.budget import MANY, Budget, checks_seconds
 from mlcli.search.callbacks import SearchCallback
 from mlcli.search.objective import build_search_context
 from mlcli.search.results import Results, describe_next, write_results
 from mlcli.search.search import Search
 from mlcli.search.space import config_with, search_space
 from mlcli.search.status import StudyStatus, read_statuses
+from mlcli.search.timing import own_seconds
 from mlcli.search.trial import Trial, TrialState, best_trial, start_trial
 from mlcli.search.workers import WorkerTask, open_search, run_task, search_and_train
 from mlcli.training.context import TrainingContext
@@ -180,7 +181,8 @@ def improve(
     files = image_names(config.dataset)
     experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers, files)
     reporter.explain("diagnosis")
-    end_of_checks = time.monotonic() + CHECKS * (deadline - time.monotonic())
+    own = own_seconds(context, budget) if asked.search and budget.timeout is not None else 0.0
+    end_of_checks = time.monotonic() + checks_seconds(deadline - time.monotonic(), own)
     checks = run_checks(replace(experiment, deadline=end_of_checks))
     left = end_of_checks - time.monotonic()
     for callback in callbacks:

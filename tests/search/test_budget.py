@@ -11,8 +11,8 @@ import pytest
 from mlcli.search import search as search_module
 from mlcli.search import timing as timing_module
 from mlcli.search import workers
-from mlcli.search.budget import Budget, start_seconds
-from mlcli.search.ensemble import EnsembleMember
+from mlcli.search.budget import Budget, checks_seconds, start_seconds
+from mlcli.search.ensemble import EnsembleMember, train_members
 from mlcli.search.search import Search
 from mlcli.search.trial import Trial
 
@@ -34,17 +34,24 @@ def test_trainings_end_in_time_to_write_the_results(timeout, ready, end):
 @pytest.mark.parametrize(
     ("n_trainings", "n_others", "whole", "seconds"),
     [
-        (1, 2, 20.0, 85 / 3),  # three networks of all epochs fit
-        (1, 2, 40.0, 85 / 3),  # of seven tenths of the epochs
-        (1, 2, 50.0, 30.0),  # they do not: as for any configuration
-        (1, 0, 80.0, 85.0),
-        (1, 0, 1000.0, 30.0),
-        (6, 0, 10.0, 85 / 6),  # five folds
-        (6, 4, 100.0, 5.0),
+        (1, 2, 20.0, 95 / 3),  # three networks of all epochs fit
+        (1, 2, 35.0, 95 / 3),  # of nine tenths of the epochs
+        (1, 2, 40.0, 95 / 2),  # two do
+        (1, 2, 60.0, 95.0),
+        (1, 2, 150.0, 95.0),  # one, with six tenths of the epochs
+        (1, 2, 1000.0, 60.0),  # none does
+        (1, 0, 80.0, 95.0),
+        (6, 0, 10.0, 95 / 6),  # five folds
+        (6, 4, 100.0, 10.0),
     ],
 )
 def test_the_start_leaves_time_for_the_other_networks_of_its_configuration(n_trainings, n_others, whole, seconds):
     assert start_seconds(100.0, n_trainings, n_others, whole) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("own", "seconds"), [(50.0, 10.0), (85.5, 10.0), (90.25, 5.0), (300.0, 3.0)])
+def test_checks_take_what_the_starts_networks_leave(own, seconds):
+    assert checks_seconds(100.0, own) == pytest.approx(seconds)
 
 
 class Cache:
@@ -75,7 +82,7 @@ def make_search(monkeypatch):
         monkeypatch.setattr(search_module, "recommended_values", lambda start, findings: {})
         training = SimpleNamespace(epochs=40, ensemble=own)
         start = SimpleNamespace(training=training, model=SimpleNamespace(name="tabm"))
-        context = SimpleNamespace(metric="loss", start=start, n_trainings=1)
+        context = SimpleNamespace(metric="loss", start=start, n_trainings=1, pace=pace)
         study = SimpleNamespace(trials=lambda patience=None: trials, exhausted=False, n_running=0, findings=lambda: ())
         search = Search(context, study, budget, (), cache, time.monotonic() + left)
         search.timing.spare = spare
@@ -124,16 +131,16 @@ SHORT = replace(START, values={"training.epochs": 20}, epochs=20, seconds=20.0)
     ("timeout", "trials", "options", "start"),
     [
         (200.0, [], {}, {}),
-        (200.0, [], {"pace": 4.0}, {"training.epochs": 7}),  # three tenths of 101 seconds
+        (200.0, [], {"pace": 4.0}, {"training.epochs": 15}),  # six tenths of 101 seconds
         (200.0, [], {"pace": 400.0}, {"training.epochs": 1}),
-        (200.0, [], {"own": 3}, {"training.epochs": 28}),  # so do three networks fit
+        (200.0, [], {"own": 3, "pace": 0.85}, {"training.epochs": 37}),  # so do three networks fit
         (200.0, [], {"own": 2}, {}),
         (200.0, [START], {"pace": 4.0}, None),
         (200.0, [replace(START, state="failed")], {}, None),
-        (200.0, [CUT], {"pace": 4.0}, {"training.epochs": 7}),  # by an earlier command
+        (200.0, [CUT], {"pace": 4.0}, {"training.epochs": 15}),  # by an earlier command
         (200.0, [SHORT], {"pace": 1.5}, {}),  # now there is time for all 40
         (200.0, [SHORT], {"pace": 4.0}, None),
-        (200.0, [replace(SHORT, values={"training.epochs": 3})], {"pace": 4.0}, {"training.epochs": 7}),
+        (200.0, [replace(SHORT, values={"training.epochs": 3})], {"pace": 4.0}, {"training.epochs": 15}),
         (200.0, [SHORT, replace(START, number=3)], {}, None),
         (None, [CUT, SHORT], {"pace": 4.0}, {}),
     ],
@@ -171,15 +178,14 @@ def test_a_trial_has_the_epochs_that_there_is_time_for(make_search, trials, left
     ("trials", "own", "left", "over"),
     [
         ([SLOW], 3, 11.0, False),  # 10.5 seconds are kept for two networks
-        ([SLOW], 3, -5.0, False),  # the last of them may lose 16 of its 40 seconds
-        ([SLOW], 3, -6.0, True),
+        ([SLOW], 3, 10.0, True),
         ([SLOW], 1, 1.0, False),
         ([SLOW], 1, -1.0, True),
         ([SLOW, OTHER], 3, 36.0, True),
         ([SLOW, OTHER], 3, 37.0, False),
     ],
 )
-def test_the_first_trial_beyond_the_start_may_shorten_the_last_network(make_search, trials, own, left, over):
+def test_trials_end_where_the_ensembles_networks_need_the_time(make_search, trials, own, left, over):
     search = make_search(Budget(9, 100.0, ensemble=8), trials, own=own, left=left)
     assert search.timing.is_over(trials) == over
 
@@ -197,36 +203,71 @@ def test_the_last_network_of_an_ensemble_may_have_fewer_epochs(make_config, seco
     assert (config and config.training.epochs) == epochs
 
 
+@pytest.mark.parametrize(
+    ("left", "epochs"),
+    [
+        (40.0, [30, 30, 30]),
+        (28.2, [28, 28, 28]),  # nine tenths at least
+        (26.5, [30, 30, 19]),  # all epochs rather than fewer of all
+        (25.0, [30, 30]),
+    ],
+)
+def test_networks_of_an_ensemble_share_the_time(make_config, monkeypatch, left, epochs):
+    clock, trained = SimpleNamespace(left=left), []
+
+    def train(context, config, earlier, callbacks, interrupted, rows):
+        n_epochs = config.training.epochs
+        clock.left -= n_epochs / 3
+        trained.append(n_epochs)
+        state = SimpleNamespace(best_epoch=1, epoch=n_epochs)
+        return SimpleNamespace(trained=SimpleNamespace(stopped="finished", state=state))
+
+    monkeypatch.setattr("mlcli.search.ensemble.train_trial", train)
+    monkeypatch.setattr("mlcli.search.ensemble.network_of", lambda run: None)
+    members = [EnsembleMember(make_config(), number, {}, 10.0) for number in range(3)]
+    cache = SimpleNamespace(get=lambda values: None, put=lambda values, network: None)
+    rows = SimpleNamespace(of_member=lambda number: None)
+    train_members(None, members, rows, cache, (), lambda: False, lambda: clock.left)
+    assert trained == epochs
+
+
 class Steps:
     """In place of trainings: trials and networks of the ensemble, round after round."""
 
     def __init__(self, monkeypatch, rounds):
         self.trials, self.timing, self.rounds = [], SimpleNamespace(spare=False), iter(rounds)
         self.budget = Budget(9, 100.0, ensemble=3)
-        self.was_spare, self.networks = [], 0
+        self.networks = 0
+        self.run = lambda interrupted, start_alone: self.steps.append("start alone")
+        self.steps = []
         monkeypatch.setattr(workers, "search_in_parallel", self.search)
         monkeypatch.setattr(workers, "train_ensemble", self.train)
 
     def search(self, search, folder, interruption):
-        self.was_spare.append(self.timing.spare)
+        self.steps.append("spare" if self.timing.spare else "search")
         n_trials, self.networks = next(self.rounds)
         self.trials += [START] * n_trials
 
-    def train(self, search, folder, interruption, known):
+    def train(self, search, folder, interruption, known=(), own_alone=False):
+        if own_alone:
+            self.steps.append("own")
+            return None
         return known or (f"ensemble of {self.networks}" if self.networks else None)
 
 
 @pytest.mark.parametrize(
-    ("rounds", "found", "was_spare"),
+    ("rounds", "found", "then"),
     [
-        ([(4, 3), (2, 3), (0, 3)], "ensemble of 3", [False, True, True]),
-        ([(4, 0)], None, [False]),  # none was asked for, or the time is over
+        ([(4, 3), (2, 3), (0, 3)], "ensemble of 3", ["search", "spare", "spare"]),
+        ([(4, 0)], None, ["search"]),  # none was asked for, or the time is over
     ],
 )
-def test_trials_go_on_in_the_time_that_an_ensemble_left(monkeypatch, rounds, found, was_spare):
+def test_the_starts_networks_come_first_and_trials_go_on_in_the_time_that_an_ensemble_left(
+    monkeypatch, rounds, found, then
+):
     steps = Steps(monkeypatch, rounds)
     assert workers.search_and_train(steps, None, None) == found
-    assert steps.was_spare == was_spare
+    assert steps.steps == ["start alone", "own", *then]
 
 
 def test_without_a_timeout_one_ensemble_is_trained(monkeypatch):

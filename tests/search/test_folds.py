@@ -55,7 +55,7 @@ def test_every_row_is_answered_for_and_the_difference_is_of_all_of_them(make_con
     assert len(folds.truth) == search.context.n_compared == 160
     expected = log_loss(folds.truth, expit(outputs[:, 0].astype(float)))
     assert best.score == pytest.approx(expected, rel=1e-5)
-    difference = find_difference(search.context, search.model_cache, trials, best)
+    difference = find_difference(search.context, search.model_cache, trials, best, 0.95)
     assert best.origin != "start"
     assert difference.value == pytest.approx(best.score - trials[0].score, rel=1e-4)
 

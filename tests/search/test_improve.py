@@ -270,6 +270,30 @@ def test_an_ensemble_begins_with_the_start_unless_the_best_trial_is_better_by_mo
     assert planned[0].values.get("model.hidden") == first
 
 
+@pytest.mark.parametrize(("high", "n_own"), [(0.5, 3), (-0.5, 0)])
+def test_an_ensemble_begins_with_all_networks_of_the_start_and_others_are_chosen_beside_them(
+    make_config, make_search_context, tmp_path, monkeypatch, high, n_own
+):
+    levels = []
+
+    def differs(*asked):
+        levels.append(asked[-1])
+        return differs_by(-1.5, high)()
+
+    monkeypatch.setattr("mlcli.search.ensemble.find_difference", differs)
+    config = make_config("training.ensemble=3", "training.epochs=1")
+    context, cache = make_search_context(config), ModelCache(tmp_path / "kept")
+    network = network_of(train_trial(context, config, (), (), lambda: False))
+    other, truth = {"model.hidden": [4]}, 2 * context.arrays[1].y.numpy() - 1
+    cache.put({}, network)
+    cache.put(other, replace(network, valid=np.float32(9) * truth))
+    found = [Trial(2, "search", other, "complete", 0.1), Trial(3, "search", {"model.hidden": [5]}, "complete", 0.6)]
+    planned = plan_members(context, [Trial(1, "start", {}, "complete", 0.5), *found], cache, 5)
+    assert ["model.hidden" in member.values for member in planned] == [False] * n_own + [True] * (5 - n_own)
+    assert [member.number for member in planned] == [0, 1, 2, 3, 4]
+    assert levels == [pytest.approx(1 - 0.05 / 2)]
+
+
 def test_networks_that_are_trained_stay_in_the_ensemble_where_the_best_trial_changes(
     make_config, make_search_context, tmp_path, monkeypatch
 ):
