@@ -50,7 +50,7 @@ def drop_without_target(
         kept = next((f"{how_to_keep(name, words[name], config)}; else " for name in targets if name in words), "")
         raise DataError(
             f"{rows.place(rows.first(missing))}: {n_missing:,} of {len(rows):,} rows {have} no target "
-            f"({', '.join(targets)}), this one first; {kept}fill it in, or set dataset.missing.drop_rows: true"
+            f"({', '.join(targets)}), this one first; {kept}fill it in, or set dataset.missing.drop_rows: target"
         )
     return _require_rows(rows.where(~missing), "every row lacks the target") if n_missing else rows
 
@@ -101,9 +101,9 @@ def list_words(words: Mapping[str, int]) -> str:
 def drop_incomplete(rows: Rows, features: Sequence[str], config: MissingConfig) -> Rows:
     """Rows without missing features, when config drops rows."""
     missing = _any_missing(rows.frame, features)
-    if not config.drop_rows or not missing.any():
+    if config.drop_rows is not True or not missing.any():
         return rows
-    return _require_rows(rows.where(~missing), "every row has a missing cell; set dataset.missing.drop_rows: false")
+    return _require_rows(rows.where(~missing), "every row has a missing cell; set dataset.missing.drop_rows: target")
 
 
 def _any_missing(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:

@@ -82,8 +82,8 @@ def with_later(data: str, rows: Dataset, moved: str | None = None) -> str:
 
 def _of_rows(config: DatasetConfig) -> dict[str, object]:
     """The keys that decide which rows are in which split."""
-    columns_decide = isinstance(config, TableConfig) and (config.missing.drop_rows or config.duplicates == "drop")
-    left_out = _NOT_OF_ROWS | (set() if columns_decide else {"drop"})
+    drops_rows = isinstance(config, TableConfig) and (config.missing.drop_rows is True or config.duplicates == "drop")
+    left_out = _NOT_OF_ROWS | (set() if drops_rows else {"drop"})
     split = config.split.model_dump(mode="json", exclude={"seed"})
     return _without_later({**config.model_dump(mode="json", exclude=left_out), "split": split})
 

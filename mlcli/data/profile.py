@@ -10,6 +10,7 @@ import polars as pl
 from typing_extensions import TypedDict  # pydantic, which reads profiles back, cannot read typing's before Python 3.12
 
 from mlcli.data.cleaning import distinct_counts
+from mlcli.data.tables.frames import column_of
 from mlcli.data.tables.histogram import Histogram, count_bins
 from mlcli.data.tables.rows import as_days, as_shown
 from mlcli.data.tables.types import (
@@ -135,8 +136,7 @@ def class_counts(dataset: Dataset) -> dict[str, int]:
         labels = np.empty(0, np.int64) if dataset.labels is None else dataset.labels
         counts = np.bincount(labels, minlength=len(dataset.class_names)).tolist()
         return dict(zip(dataset.class_names, counts, strict=True))
-    names, rows = dataset.frame[dataset.targets[0].name].value_counts().get_columns()
-    return dict(zip(names.to_list(), rows.to_list(), strict=True))
+    return dict(column_of(dataset.rows, dataset.targets[0].name).rename("class").value_counts().rows())
 
 
 def _profile_columns(tables: Mapping[SplitName, Table]) -> list[ColumnProfile]:

@@ -175,7 +175,7 @@ def _keep_rows(rows: Rows, keep: Mapping[str, Sequence[Cell]], *, fitted: bool) 
 
 def _never(column: pl.Series, value: Cell) -> str:
     """That no cell is the value, with what there is instead: the most frequent first."""
-    counts = column.drop_nulls().value_counts(sort=True).get_column(column.name)
+    counts = column.drop_nulls().rename("cell").value_counts(sort=True)["cell"]
     present = [shown(one)[1:-1] if isinstance(one, str) else f"{one:g}" for one in counts.head(_LOOKED_AT)]
     return f"column {column.name!r} is never {shown(value)}; {most_similar(str(value), present)}"
 

@@ -11,7 +11,7 @@ import numpy as np
 from mlcli.config.rules.training import check_kind
 from mlcli.config.sections.model import LossConfig, ModelConfig, PoissonLoss, QuantileLoss
 from mlcli.config.tree import dotted
-from mlcli.data.tables.frames import column_of
+from mlcli.data.profile import class_counts
 from mlcli.data.tables.labels import find_label, most_similar
 from mlcli.data.tables.types import Dataset, Images, TaskKind
 from mlcli.errors import DataError, config_error
@@ -27,7 +27,8 @@ def fit_task(
         raise config_error(dotted(issue.path), issue.message)
     if kind == "regression":
         return _fit_regression(train, loss)
-    names, counts = _count_classes(train)
+    counts = class_counts(train)
+    names = list(counts) if isinstance(train, Images) else sorted(counts, key=_natural)
     classes = _order_classes(names, positive)
     output, has_probabilities = _resolve_output(len(classes), model, loss)
     target = "label" if isinstance(train, Images) else train.targets[0].name
@@ -105,16 +106,6 @@ def _weighted_quantile(values: np.ndarray, weights: np.ndarray | None, q: float)
     order = np.argsort(values, kind="stable")
     through = weights[order].cumsum()
     return float(values[order[np.searchsorted(through, q * through[-1] * (1 - 1e-12))]])
-
-
-def _count_classes(train: Dataset) -> tuple[list[str], dict[str, int]]:
-    if isinstance(train, Images):
-        labels = train.labels if train.labels is not None else np.empty(0, np.int64)
-        counts = np.bincount(labels, minlength=len(train.class_names)).tolist()
-        return list(train.class_names), dict(zip(train.class_names, counts, strict=True))
-    table = column_of(train.rows, train.targets[0].name).value_counts()
-    counted = dict(zip(table[:, 0].to_list(), table[:, 1].to_list(), strict=True))
-    return sorted(counted, key=_natural), counted
 
 
 def _natural(name: str) -> tuple[bool, float, str]:

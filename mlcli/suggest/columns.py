@@ -39,6 +39,7 @@ EMPTY, CONSTANT = "every cell is missing", "the same in every row"
 # Whole numbers are counts where they are less than this, and of this skewness at least; where they might be classes as
 # well, there are so many different ones at least.
 LARGEST_COUNT, SKEWED, _FEWEST_COUNTS = 1_000, 1.0, 10
+NUMBERED = "a different number in every row, like an id"
 _PHONE = 9
 _FEW = 20
 # Rows that are compared first.
@@ -83,16 +84,18 @@ def suggest_roles(
         settled[name] = ColumnRole(name, "drop", alike if distinct[name] else EMPTY)
     # A copy of classes, all known, has as many values as there are classes; those of many rows are estimated.
     most = target.n_unique() if target.dtype == pl.String and not target.has_nulls() else frame.height
-    roles = (
+    roles = [
         settled.get(name) or _role(frame[name], raw[name], cells, readings.get(name), is_text=is_text)
         for name in frame.columns
-    )
+    ]
     own = tuple(
         replace(role, use="drop", why=why, declared=False)
         if role.use != "drop" and 0.9 * distinct[role.name] <= most and is_copy(frame[role.name], target)
         else role
         for role in roles
     )
+    if all(role.use == "drop" for role in own):
+        own = tuple(map(_only_column, roles))
     copies = find_copies(frame.select(role.name for role in own if role.use != "drop"))
     return tuple(ColumnRole(role.name, "drop", copies[role.name]) if role.name in copies else role for role in own)
 
@@ -115,6 +118,12 @@ def _fall(rows: NDArray[np.int64]) -> bool:
     """Whether numbers of rows, (n,), never rise by more than chance, three standard deviations."""
     least = np.minimum.accumulate(rows)
     return bool((rows - least <= 3 * np.sqrt(rows + least)).all())
+
+
+def _only_column(role: ColumnRole) -> ColumnRole:
+    """The role where no other column is left: a line may go through (1, y), (2, y) …, and through all points."""
+    is_number = role.why == NUMBERED and not has_id_name(role.name)
+    return replace(role, use="number", why="") if is_number else role
 
 
 def find_copies(frame: pl.DataFrame) -> dict[str, str]:
@@ -213,7 +222,7 @@ def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series, form: Numb
     if not bool((known == known.round()).all()):
         return ColumnRole(name, "number")
     if n_distinct == len(column) and len(known) >= 3 and (is_index(known) or has_id_name(name)):
-        return ColumnRole(name, "drop", "a different number in every row, like an id")
+        return ColumnRole(name, "drop", NUMBERED)
     if has_id_name(name) and n_distinct > _FEW:
         return ColumnRole(name, "drop", f"an id with {n_distinct:,} distinct values", "group")
     if has_code_name(name):

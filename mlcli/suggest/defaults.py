@@ -245,7 +245,7 @@ def _adamw(n_rows: int) -> tuple[CommentedKey, ...]:
 
 def _rarest(summary: DataSummary) -> tuple[str, float]:
     """The rarest class, and its share of the rows."""
-    rarest, n_rare = summary.frame[summary.target].value_counts(sort=True).row(-1)
+    rarest, n_rare = summary.frame[summary.target].rename("class").value_counts(sort=True).row(-1)
     return str(rarest), n_rare / summary.n_rows
 
 

@@ -114,7 +114,7 @@ def _suggest_table(found: TableFound, target: str, head: str, minutes: float) ->
     )
     used = {target, *(one.name for one in kept if one.use == "number")}
     about += tuple(_assumed_marks(found.cells, used))
-    if task == "classification" and (without := _without_target(found, data)):
+    if without := _without_target(found, data):
         about += (f"{without}; they are left out.",)
     summary = (said, *about) if named is roles else (said, alike, *about)
     plan = plan_training(data, minutes)
@@ -168,10 +168,10 @@ def _describe_target(data: DataSummary, *, asked: bool, numbered: bool) -> str:
     """
     target = data.frame[data.target]
     if data.task == "regression":
-        low, high = (float(end) for end in target.to_frame().select(pl.all().min().alias("a"), pl.all().max()).row(0))
-        said = f"a number from {low:.6g} to {high:.6g}"
+        values = target.to_numpy()
+        said = f"a number from {values.min():.6g} to {values.max():.6g}"
         return f"{said}, taken for a count; if its numbers name classes, write {_OTHER[data.task]}" if asked else said
-    counts = target.value_counts(sort=True).rows()
+    counts = target.rename("class").value_counts(sort=True).rows()
     said = f"{len(counts)} classes ({some_of([f'{name} {count:,}' for name, count in counts], _LISTED)})"
     return f"{said}; if its numbers are amounts or counts, write {_OTHER[data.task]}" if numbered else said
 
@@ -274,14 +274,7 @@ def _missing(found: TableFound, data: DataSummary) -> Iterator[CommentedKey]:
         inside.append(CommentedKey("values", cells.missing, "; ".join(why)))
     if found.renamed:
         yield CommentedKey("replace", {data.target: dict(found.renamed)}, "marks missing cells of other columns")
-    without = _without_target(found, data)
-    if without and data.task == "regression":
-        inside.append(CommentedKey("drop_rows", True, f"{without}; rows with missing features are dropped too"))
+    if without := _without_target(found, data):
+        inside.append(CommentedKey("drop_rows", "target", f"{without}; they are left out"))
     if inside:
         yield CommentedKey("missing", inside=tuple(inside))
-    if without and data.task == "classification":
-        classes: tuple[Value, ...] = tuple(data.frame[data.target].unique().sort())
-        as_written = data.frame[data.target].str.contains(LEADING_ZERO).any()
-        if found.frame[data.target].dtype == pl.Float64 and not as_written:  # 1 as 1.0 is written, too
-            classes = tuple(int(label) if label.lstrip("-").isdigit() else float(label) for label in map(str, classes))
-        yield CommentedKey("keep", {data.target: classes}, without)

@@ -60,7 +60,7 @@ def _class_words(found: TableFound, target: str, words: Mapping[str, int]) -> It
     labels = found.frame[target].drop_nulls()
     if labels.dtype != pl.String or not 0 < labels.n_unique() <= _FEW:
         return
-    counts = labels.value_counts(name="rows")["rows"]
+    counts = labels.rename("class").value_counts(name="rows")["rows"]
     has_empty = found.raw.select(pl.any_horizontal((pl.col(pl.String) == "").any(), pl.all().is_null().any())).item()
     for word, n in words.items():
         if len(counts) < 2 or has_empty or (word not in _UNKNOWN and n >= int(counts.sort()[0])):

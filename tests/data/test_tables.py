@@ -187,6 +187,11 @@ CLEANED = {
         {"missing": {"drop_rows": True}},
         {"a": [2, 4], "b": [5, 7]},
     ),
+    "rows without a target": (
+        "a,b,y\n1,,p\n2,5,q\n3,6,\n4,7,p\n",
+        {"missing": {"drop_rows": "target"}},
+        {"a": [1, 2, 4], "b": [None, 5, 7]},
+    ),
     "duplicates kept": ("a,y\n1,p\n1,p\n2,q\n", {}, {"a": [1.0, 1.0, 2.0]}),
     "duplicates dropped": ("a,y\n1,p\n1,p\n1,q\n2,q\n1.0,p\n", {"duplicates": "drop"}, {"a": [1.0, 1.0, 2.0]}),
     "missing cells are alike": ("a,b,y\n,1,p\n,1,p\n2,1,q\n", {"duplicates": "drop"}, {"a": [None, 2.0], "b": [1, 1]}),

@@ -129,7 +129,7 @@ NASTY = [
     Nasty("log.csv", "class", lines(LOG, logged).encode(), dropped=("id", "token", "shop_id", "note", "same")),
     Nasty("codes.csv", "hit", lines(["zone", "n", "x", "hit"], codes).encode(), {"types": {"zone": "category"}}),
     Nasty("leak.csv", "status", lines(["x", "account", "status"], leaking).encode(), dropped=("account",)),
-    Nasty("gaps.csv", "way", lines(["x", "y", "way"], gappy).encode(), {"keep": {"way": ("down", "up")}}),
+    Nasty("gaps.csv", "way", lines(["x", "y", "way"], gappy).encode(), {"missing": {"drop_rows": "target"}}),
     Nasty("quoted.csv", "side", lines(["x", "text", "side"], spaced).encode()),
     Nasty(
         "typo.tsv",

@@ -114,6 +114,24 @@ def score_of(mlcli, metric):
     return found["value"] if isinstance(found, dict) else found
 
 
+@pytest.mark.parametrize("name", ["a", "class", "count", "cell", "label", "rows", "len", "index"])
+def test_a_target_may_have_any_name(folder, mlcli, name):
+    (folder / "words.csv").write_text(
+        "\n".join([f"x,{name}", *(f"{i % 7},{'no' if i % 7 < 3 else 'yes'}" for i in range(60))])
+    )
+    (folder / "numbers.csv").write_text("\n".join([f"x,{name}", *(f"{i % 7},{i % 7 * 1.5}" for i in range(60))]))
+    assert f"target {name}: 2 classes (yes 33, no 27)" in mlcli("init", "words.csv", "--target", name).err
+    assert f"target {name}: a number from 0 to 9" in mlcli("init", "numbers.csv", "--target", name, "-o", "n.yaml").err
+
+
+@pytest.mark.parametrize("noise", [0, 1])
+def test_the_only_column_may_number_the_rows_or_determine_the_target(folder, mlcli, noise):
+    """As in a first linear regression."""
+    (folder / "t.csv").write_text("\n".join(["x,y", *(f"{i},{2.5 * i + noise * (i % 3)}" for i in range(1, 31))]))
+    assert mlcli("init", "t.csv", "--target", "y").code == 0
+    assert "drop" not in written(folder)["dataset"]
+
+
 def test_init_train_evaluate(folder, mlcli, request):
     """One nasty table in every run, all of them in a campaign."""
     for case in NASTY if request.config.getoption("--campaign") else NASTY[:1]:

@@ -43,10 +43,11 @@ class MissingConfig(Section):
         "Feature columns with more than this share of missing cells are dropped (1.0 keeps all but wholly empty ones). "
         "Lower it when sparse columns add noise.",
         example=0.5)
-    drop_rows: bool = key(
+    drop_rows: Literal["target"] | bool = key(
         False,
-        "Drop rows with any missing feature instead of imputing them in step 2. Rows without a target are an error "
-        "unless this is true.")
+        "Drop rows without a target (target), or those with any missing feature, too (true), which are else imputed in "
+        "step 2. With false, rows without a target are an error.",
+        "Set target where some rows have no target.", example="target")
 
 
 class NumberFormat(Section):

@@ -24,7 +24,7 @@ from mlcli.data.readers.csv_layout import BLOCK, CsvLayout, padding, refuse_lone
 from mlcli.data.readers.source import FileSource, MemoryNeed, text_need
 from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import cells_config
-from mlcli.data.tables.rows import BLANKS, EXACT, Origin, Rows, check_header
+from mlcli.data.tables.rows import BLANKS, EXACT, INDEX_LEFT_OUT, Origin, Rows, check_header, names_rows
 from mlcli.data.tables.staged import RowPortions
 from mlcli.errors import DataError
 from mlcli.io.text import shown
@@ -185,20 +185,12 @@ def _find_nameless(layout: CsvLayout, dialect: Dialect, unnamed: pl.DataFrame) -
             "write a name for each column, or the file without row names (R: row.names = FALSE)"
         )
     names = _names(layout, dialect)
-    if filled == {names[0]} and _counts_rows(unnamed[names[0]]):
-        note = "the first column, without a name, counts the rows, as the index of a data frame does; it is not read"
-        return nameless, [note]
+    if filled == {names[0]} and names_rows(unnamed[names[0]]):
+        return nameless, [INDEX_LEFT_OUT]
     place = f"{layout.text.label}:{layout.text.line(0)}"
     check_header(["" if name in filled else name for name in names], place)
     count = "a column is" if len(nameless) == 1 else f"{len(nameless)} columns are"
     return nameless, [f"{count} not read, without a name or a cell, as where lines end in the delimiter"]
-
-
-def _counts_rows(column: pl.Series) -> bool:
-    """Whether its cells are the numbers of the rows, from 0 or from 1."""
-    numbers = column.cast(pl.Float64, strict=False)
-    first = numbers[0]
-    return first in (0, 1) and numbers.equals(pl.int_range(len(numbers), eager=True).cast(pl.Float64) + first)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import polars as pl
 from mlcli.config.sections.dataset import ExcelConfig
 from mlcli.data.readers.compression import bomb_error, unpacked_limit
 from mlcli.data.readers.source import CELL, TEXT, FileSource, MemoryNeed
-from mlcli.data.tables.rows import BLANKS, Origin, Rows, check_header
+from mlcli.data.tables.rows import BLANKS, INDEX_LEFT_OUT, Origin, Rows, check_header, names_rows
 from mlcli.errors import DataError
 from mlcli.io.disk import resource_errors
 from mlcli.io.text import some_of, suggestion
@@ -62,6 +62,9 @@ def read_sheet(path: Path | bytes, sheet: str | int | None, header_row: int | No
     names = [_text(cell).strip(BLANKS) if cell != "" else "" for cell in cells[top]]
     columns = {at: [cells[row][at] for row in rows] for at in range(len(names))}
     kept = [at for at, column in columns.items() if names[at] or any(cell != "" for cell in column)]
+    if not names[kept[0]] and names_rows(_column("", columns[kept[0]])):
+        del kept[0]
+        notes.append(INDEX_LEFT_OUT)
     check_header([names[at] for at in kept], f"{place}: row {top + 1}")
     frame = pl.DataFrame([_column(names[at], columns[at]) for at in kept])
     if header_row is None and top:

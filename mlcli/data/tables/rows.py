@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 BLANKS = " \t\r\n\u00a0"
 EXACT = 2**53  # whole numbers up to here are exact as float64
 LAST_NANOSECOND = 2**63 - 1  # since 1970, in 64 bits
+INDEX_LEFT_OUT = "the first column, without a name, names the rows, as the index of a data frame does; it is not read"
+_DATE = re.compile(r"\d+[-/.]\d+[-/.]\d+")
 
 
 def require_columns(names: Iterable[str], available: Sequence[str], key: str, label: str) -> None:
@@ -35,7 +38,7 @@ def check_header(names: Sequence[str], place: str) -> None:
         if not name:
             raise DataError(
                 f"{place}: column {position} of {len(names)} has no name; name it, "
-                "or write the file without its row index (pandas: to_csv(index=False))"
+                "or write the file without its row index (pandas: to_csv(index=False); R: row.names = FALSE)"
             )
     seen: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
@@ -44,6 +47,13 @@ def check_header(names: Sequence[str], place: str) -> None:
                 f"{place}: columns {seen[name]} and {position} are both called {name!r}; rename one of them"
             )
         seen[name] = position
+
+
+def names_rows(column: pl.Series) -> bool:
+    """Whether its cells are whole numbers or words, no two of them alike; a measure or a date says something."""
+    numbers, cells = column.cast(pl.Float64, strict=False).drop_nulls(), column.cast(pl.String).fill_null("")
+    says_something = (numbers != numbers.round()).any() or _DATE.match(cells[0]) is not None
+    return cells.n_unique() == len(cells) and "" not in cells and not says_something
 
 
 @dataclass(frozen=True)

@@ -144,9 +144,20 @@ def test_a_table_of_several_blocks(tmp_path):
 
 
 @pytest.mark.parametrize("as_written", [None, set()], ids=["all text", "numbers read as such"])
-@pytest.mark.parametrize(("first", "kept"), [(0, False), (1, False), (2, True)])
-def test_a_column_without_a_name_that_counts_the_rows_is_left_out(first, kept, as_written):
-    lines = [",a,y", *(f"{first + i},{i * i},p" for i in range(4))]
+@pytest.mark.parametrize(
+    ("index", "kept"),
+    [
+        ("0 1 2 3", False),
+        ("7 3 12 5", False),
+        ("Ada Bo Cy Di", False),
+        ("1 2 2 3", True),
+        ("1.5 2.5 3.5 4.5", True),
+        ("2024-01-01 2024-01-02 2024-01-03 2024-01-04", True),
+        ("3 , 4 5", True),
+    ],
+)
+def test_a_column_without_a_name_that_names_the_rows_is_left_out(index, kept, as_written):
+    lines = [",a,y", *(f"{cell.strip(',')},{i * i},p" for i, cell in enumerate(index.split()))]
     text = read_text("\n".join(lines).encode(), "t.csv")
     if kept:
         with pytest.raises(DataError, match="column 1 of 3 has no name"):
@@ -154,4 +165,4 @@ def test_a_column_without_a_name_that_counts_the_rows_is_left_out(first, kept, a
         return
     rows = read_delimited(text, Dialect(), as_written=as_written)
     assert rows.frame.columns == ["a", "y"]
-    assert "counts the rows, as the index of a data frame does" in rows.notes[0]
+    assert "names the rows, as the index of a data frame does" in rows.notes[0]

@@ -67,6 +67,13 @@ def test_titles_and_empty_rows_are_no_rows():
     )
 
 
+def test_the_index_of_a_data_frame_is_left_out():
+    """As pandas writes it, when some rows were chosen."""
+    rows = read_sheet(saved(workbook(Data=[[None, "x", "y"], [7, 1, "a"], [3, 2, "b"]])), None, None, "t.xlsx")
+    assert rows.frame.rows() == [("1", "a"), ("2", "b")]
+    assert "names the rows, as the index of a data frame does" in rows.notes[0]
+
+
 def test_merged_cells_are_told():
     book = workbook(Data=[["x", "y"], [1, "a"], [2, None], [3, "b"]])
     book["Data"].merge_cells("B2:B3")
