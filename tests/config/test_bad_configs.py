@@ -68,7 +68,7 @@ MISSING = [
     ("seed: 3", "dataset", 1, 1, "is required: a name (csv, parquet"),
     ("seed: 3\ndataset:\n  name: csv\n  path: a.csv", "dataset.target", 2, 1, "is required: Column to predict"),
     ("dataset: {name: idx, images: a}", "dataset.labels", 1, 1, "is required: IDX file of labels"),
-    ("dataset: {name: sql, path: a.db, target: y}", "dataset.query", 1, 1, "is required: SELECT statement"),
+    ("dataset: {name: sql, path: a.db, target: y}", "dataset.query", 1, 1, "is required: One SELECT statement"),
 ]
 
 VALUES = [
