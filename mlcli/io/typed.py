@@ -6,7 +6,7 @@ import math
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -18,9 +18,9 @@ class MisfitError(ValueError):
 def read_as(kind: type[T], value: object) -> T:
     """The value as a `kind`; a list becomes a tuple, and a whole number a float, where that is wanted.
 
-    kind : None, bool, int, float, str, Any, a Literal, list, tuple or dict, a dataclass, whose other keys are ignored,
-        a class with `model_validate`, a union, of which the first member that fits is taken, or one of these Annotated
-        with limits, which have a method `allows`
+    kind : None, bool, int, float, str, Any, a Literal, list, tuple or dict, a dataclass or a TypedDict, whose other
+        keys are ignored, a class with `model_validate`, a union, of which the first member that fits is taken, or one
+        of these Annotated with limits, which have a method `allows`
 
     Raises MisfitError also for other kinds.
     """
@@ -65,6 +65,10 @@ def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401
                 return {_read(of_keys, key): _read(of_values, inner) for key, inner in value.items()}
         case section if hasattr(section, "model_validate"):
             return section.model_validate(value)
+        case optional if optional is NotRequired:
+            return _read(get_args(kind)[0], value)
+        case _ if hasattr(kind, "__required_keys__"):
+            return _read_typed_dict(kind, value)
         case _ if is_dataclass(kind):
             return value if isinstance(value, cast("type", kind)) else _read_dataclass(kind, value)
     raise MisfitError(f"{value!r:.60} is no {getattr(kind, '__name__', kind)}")
@@ -109,6 +113,16 @@ def _read_dataclass(kind: Any, value: object) -> object:  # noqa: ANN401
         elif field.default is MISSING and field.default_factory is MISSING:
             raise MisfitError(f"{field.name} is missing")
     return kind(**values)
+
+
+def _read_typed_dict(kind: Any, value: object) -> object:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise MisfitError(f"{value!r:.60} is no object")
+    hints = _hints(kind)
+    for key, hint in hints.items():
+        if key not in value and get_origin(hint) is not NotRequired:
+            raise MisfitError(f"{key} is missing")
+    return {key: _read(hint, value[key]) for key, hint in hints.items() if key in value}
 
 
 @cache

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from mlcli.config.sections.base import Constraint
 from mlcli.io.json import from_json
@@ -26,6 +27,11 @@ class Line:
     points: tuple[Point, ...]
     closed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Summary(TypedDict):
+    mean: float
+    span: NotRequired[list[str] | None]
 
 
 POINT = {"x": 1, "name": "a"}
@@ -51,6 +57,8 @@ POINT = {"x": 1, "name": "a"}
         (Annotated[str, Constraint(pattern="a+")], "aa", "aa"),
         (Point, POINT, Point(1.0, "a")),
         (Point, {"x": 2, "later": 0}, Point(2.0)),
+        (Summary, {"later": 0, "mean": 2}, {"mean": 2.0}),
+        (Summary, {"mean": 1.5, "span": ["a"]}, {"mean": 1.5, "span": ["a"]}),
         (Line, {"points": [POINT], "facts": {"n": [1]}}, Line((Point(1.0, "a"),), facts={"n": [1]})),
     ],
 )
@@ -84,6 +92,9 @@ def test_what_fits(kind, value, read):
         (Point, {"name": "a"}),
         (Point, [1, "a"]),
         (Line, {"points": [{"x": None}]}),
+        (Summary, {"span": None}),
+        (Summary, {"mean": 1.0, "span": "a"}),
+        (Summary, [1.0]),
     ],
 )
 def test_what_is_a_misfit(kind, value):
