@@ -118,8 +118,14 @@ def _first_trial(context: SearchContext, trials: Sequence[Trial], model_cache: M
 def _candidates(
     context: SearchContext, trials: Sequence[Trial], model_cache: ModelCache, first: Trial
 ) -> list[Candidate]:
-    """The first trial, and the best of different architectures with its inputs whose networks are cached."""
-    best = [first, *(trial for trial in distinct_trials(trials, context.metric) if trial != first)]
+    """The first trial, and the best of different architectures with its inputs whose networks are cached.
+
+    None that is worse than the start, beside whose one network it would look better than beside the start's others.
+    """
+    start = start_trial(trials)
+    least = math.nan if start is None or start.score is None else start.score
+    better = [one for one in trials if one.score is not None and not beats(least, one.score, context.metric)]
+    best = [first, *(trial for trial in distinct_trials(better, context.metric) if trial != first)]
     ranked = [(trial, config_with(context.start, trial.values)) for trial in best]
     cached = [(trial, config, model_cache.get(trial.values)) for trial, config in ranked]
     return [one for one in cached if one is cached[0] or (one[2] and same_inputs(one[1], cached[0][1]))]

@@ -270,9 +270,9 @@ def test_an_ensemble_begins_with_the_start_unless_the_best_trial_is_better_by_mo
     assert planned[0].values.get("model.hidden") == first
 
 
-@pytest.mark.parametrize(("high", "n_own"), [(0.5, 3), (-0.5, 0)])
+@pytest.mark.parametrize(("high", "score", "n_own"), [(0.5, 0.1, 3), (-0.5, 0.1, 0), (0.5, 0.6, 5)])
 def test_an_ensemble_begins_with_all_networks_of_the_start_and_others_are_chosen_beside_them(
-    make_config, make_search_context, tmp_path, monkeypatch, high, n_own
+    make_config, make_search_context, tmp_path, monkeypatch, high, score, n_own
 ):
     levels = []
 
@@ -287,7 +287,7 @@ def test_an_ensemble_begins_with_all_networks_of_the_start_and_others_are_chosen
     other, truth = {"model.hidden": [4]}, 2 * context.arrays[1].y.numpy() - 1
     cache.put({}, network)
     cache.put(other, replace(network, valid=np.float32(9) * truth))
-    found = [Trial(2, "search", other, "complete", 0.1), Trial(3, "search", {"model.hidden": [5]}, "complete", 0.6)]
+    found = [Trial(2, "search", other, "complete", score), Trial(3, "search", {"model.hidden": [5]}, "complete", 0.6)]
     planned = plan_members(context, [Trial(1, "start", {}, "complete", 0.5), *found], cache, 5)
     assert ["model.hidden" in member.values for member in planned] == [False] * n_own + [True] * (5 - n_own)
     assert [member.number for member in planned] == [0, 1, 2, 3, 4]
