@@ -197,7 +197,9 @@ def test_a_search_ends_at_its_timeout(make_config, shown):
     if start.state != "complete":
         pytest.skip("other work took so much of the three seconds that the epochs planned did not fit")
     assert start.values == {"training.epochs": start.epochs}
-    assert {trial.values["training.epochs"] <= start.epochs for trial in others} == {True}
+    assert {trial.values["training.epochs"] <= start.epochs for trial in others} <= {
+        True
+    }  # other work may leave no time
     assert short.before == start.score
     assert short.results.ensemble.members == 1
     assert f"there was time for {start.epochs} of the 100000 epochs of each trial" in " ".join(shown(short).split())
