@@ -60,8 +60,8 @@ def open_database(template: str) -> RDBStorage:
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, ValueError, OSError) as error:
         reason = hide_secrets(describe_failure(error), secrets)
         raise UsageError(
-            f"improve.storage: {scheme} cannot be used ({reason}); check address, name and password, and that its "
-            "driver is installed"
+            f"improve.storage: {scheme} cannot be used ({reason}); check address, name and password, and that the "
+            "database exists (PostgreSQL: createdb NAME)"
         ) from None
 
 
