@@ -105,14 +105,13 @@ def profile_splits(splits: Splits, cleaning: CleaningReport | None, outliers: Ou
     datasets: dict[SplitName, Dataset] = {name: splits[name] for name in SPLITS}
     tables = {name: dataset for name, dataset in datasets.items() if isinstance(dataset, Table)}
     train = splits.train
-    known = _row_hashes(train).unique().implode()
     return Profile(
         task=splits.task,
         rows={name: len(dataset) for name, dataset in datasets.items()},
         classes=_count_classes(datasets) if splits.task == "classification" else None,
         columns=_profile_columns(tables) if isinstance(train, Table) else [],
         pictures=_profile_images(train) if isinstance(train, Images) else None,
-        repeated={split: int(_row_hashes(datasets[split]).is_in(known).sum()) for split in SPLITS[1:]},
+        repeated=_count_repeated(datasets),
         cleaning=_json(cleaning),
         outliers=_json(outliers),
     )
@@ -223,6 +222,13 @@ def _profile_images(images: Images) -> ImageProfile:
     ends = {"min": present[0], "max": present[-1], "mean": mean, "std": spread}
     summary = _summary(ends | dict(zip(("q1", "median", "q3"), quartiles, strict=True)))
     return ImageProfile(shape=list(images.pixels.shape[1:]), pixels=summary)
+
+
+def _count_repeated(datasets: Mapping[SplitName, Dataset]) -> dict[SplitName, int]:
+    """Rows of each other split that are also among the training rows, which are looked up once for both."""
+    valid, test = (_row_hashes(datasets[name]) for name in SPLITS[1:])
+    found = pl.concat([valid, test]).is_in(_row_hashes(datasets["train"]).implode())
+    return {"valid": int(found.head(len(valid)).sum()), "test": int(found.tail(len(test)).sum())}
 
 
 def _row_hashes(dataset: Dataset) -> pl.Series:
