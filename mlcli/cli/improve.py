@@ -31,6 +31,7 @@ def improve(
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that train in parallel.")] = 1,
     worker: Annotated[str | None, typer.Option(hidden=True)] = None,
+    forest: Annotated[Path | None, typer.Option(hidden=True)] = None,
     diagnose: Annotated[bool, typer.Option("--diagnose", help="Check and diagnose only, without a search.")] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Show the search's trials, also those that run elsewhere, and leave.")
@@ -47,6 +48,11 @@ def improve(
     """Step 5: diagnose the latest training, search for better hyperparameters, propose the next config."""
     begun = program_began()
     with Session(as_json, quiet, verbose) as session:
+        if forest is not None:
+            from mlcli.diagnosis.trees import answer
+
+            answer(forest)
+            return
         config, run = session.config_or_run(target, sets)
         if status:
             from mlcli.terminal.search_status import show_statuses

@@ -9,12 +9,11 @@ import numpy as np
 from mlcli.data.folds import group_folds
 from mlcli.diagnosis.evidence import ForestFacts, LabelFacts
 from mlcli.diagnosis.experiment import Experiment, weights_of
-from mlcli.models.task import Classification
+from mlcli.diagnosis.trees import predict_apart, predict_unseen
+from mlcli.training.datasets import FileDataset
 
-# Rows looked at for the forest.
-FOREST_SAMPLE = 3000
-# Leaves of single rows would fit wrong labels.
-N_TREES, MIN_LEAF, FOREST_FOLDS = 100, 3, 3
+# Rows looked at for the forest, and folds of whole groups.
+FOREST_SAMPLE, FOREST_FOLDS = 3000, 3
 # Share of predictions that count as confident: overlapping classes have few errors there, wrong labels have some.
 CONFIDENT = 0.25
 
@@ -24,31 +23,18 @@ def grow_forest(experiment: Experiment) -> ForestFacts:
 
     Out of bag, a row would be predicted by others of its group.
     """
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
     rows = experiment.permutation(len(experiment.train))[:FOREST_SAMPLE].sort().values
     drawn = experiment.train.at(rows.to(experiment.train.y.device))
-    x, y, weights = drawn.x.float().cpu().numpy(), drawn.y.cpu(), weights_of(drawn)
-    truth, seed = experiment.targets(y), experiment.config.seed % 2**32
-    options = {"n_estimators": N_TREES, "min_samples_leaf": MIN_LEAF, "random_state": seed}
-    classes = isinstance(experiment.task, Classification)
-    forest = RandomForestClassifier(**options) if classes else RandomForestRegressor(max_features=1 / 3, **options)
-    labels = experiment.task.decode_targets(y) if classes else truth.squeeze()
+    x, weights, truth = drawn.x.float().cpu().numpy(), weights_of(drawn), experiment.targets(drawn.y.cpu())
+    alike, seed = np.unique(x, axis=0, return_inverse=True)[1].reshape(-1), experiment.config.seed % 2**32
+    asked = {"x": x, "truth": truth, "seed": np.array(seed), "classes": np.array(experiment.n_classes > 0)}
+    if weights is not None:
+        asked["weights"] = weights
     groups = None if experiment.groups is None else np.unique(experiment.groups[rows.numpy()], return_inverse=True)[1]
-    predicted, alike = np.zeros(truth.shape), np.unique(x, axis=0, return_inverse=True)[1].reshape(-1)
     if groups is not None and groups.max() > 0:
-        folds = group_folds(groups, min(FOREST_FOLDS, int(groups.max()) + 1), seed)
-        for inside in (folds == fold for fold in range(int(folds.max()) + 1)):
-            forest.fit(x[~inside], labels[~inside], None if weights is None else weights[~inside])
-            if classes:
-                predicted[np.ix_(inside, forest.classes_)] = forest.predict_proba(x[inside])
-            else:
-                predicted[inside] = forest.predict(x[inside]).reshape(-1, truth.shape[1])
-        return ForestFacts(rows.numpy(), truth, predicted, alike, weights)
-    forest.set_params(oob_score=True).fit(x, labels, weights)
-    if not classes:
-        return ForestFacts(rows.numpy(), truth, forest.oob_prediction_.reshape(truth.shape), alike, weights)
-    predicted[:, forest.classes_] = forest.oob_decision_function_
+        asked["folds"] = group_folds(groups, min(FOREST_FOLDS, int(groups.max()) + 1), seed)
+    train = experiment.train
+    predicted = predict_apart(asked, train.x.path.parent) if isinstance(train, FileDataset) else predict_unseen(asked)
     return ForestFacts(rows.numpy(), truth, predicted, alike, weights)
 
 

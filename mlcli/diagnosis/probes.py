@@ -107,16 +107,26 @@ def share_of_worst(losses: Sequence[float]) -> float:
 
 def compare_with_linear(experiment: Experiment, context: TrainingContext) -> tuple[float, float]:
     """Skill on the validation rows of ridge regression on the numeric and one-hot inputs, and of the network."""
-    from sklearn.linear_model import Ridge
-
     valid, n_inputs = experiment.draw(experiment.valid, FOREST_SAMPLE), len(experiment.layout.names)
     if len(valid) < FEWEST_COMPARED or not n_inputs:
         return 0.0, 0.0
     rows, truth = experiment.draw(experiment.train, FOREST_SAMPLE), experiment.targets(valid.y)
     inputs, asked = (part.x[:, :n_inputs].cpu().double().numpy() for part in (rows, valid))
-    fitted = Ridge(alpha=1.0).fit(inputs, experiment.targets(rows.y).reshape(len(rows), -1), weights_of(rows))
-    predicted = fitted.predict(asked).reshape(truth.shape)
+    predicted = predict_ridge(inputs, experiment.targets(rows.y).reshape(len(rows), -1), asked, weights_of(rows))
     return skill_of(truth, predicted, weights_of(valid)), _count_and_score(experiment, context, valid)[1]
+
+
+def predict_ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Predictions (m, t) for the rows asked (m, d), by ridge regression (penalty 1) of y (n, t) on x (n, d)."""
+    centre, mean = (np.average(own, axis=0, weights=weights) for own in (x, y))
+    root = 1.0 if weights is None else np.sqrt(weights)[:, np.newaxis]
+    inputs, targets = root * (x - centre), root * (y - mean)
+    if len(x) < x.shape[1]:  # the smaller of two systems with the same solution
+        slopes = inputs.T @ np.linalg.solve(inputs @ inputs.T + np.eye(len(x)), targets)
+    else:
+        slopes = np.linalg.solve(inputs.T @ inputs + np.eye(x.shape[1]), inputs.T @ targets)
+    predicted: np.ndarray = mean + (asked - centre) @ slopes
+    return predicted
 
 
 def probe_columns(experiment: Experiment) -> tuple[dict[str, float], dict[str, float]]:

@@ -17,6 +17,7 @@ from mlcli.data.splitting import dependent_groups, effective_seed, join_rows, sp
 from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
 from mlcli.errors import DataError
 from mlcli.evaluation.held_out import join_predictions
+from mlcli.evaluation.out_of_fold import other_places
 from mlcli.evaluation.refit import announce, refit
 from mlcli.evaluation.repeated import FoldScores, spreads_of
 from mlcli.features.fit import fit_features
@@ -169,7 +170,7 @@ class Folds:
         if groups is not None and by == "time":
             others = rows_before(groups, held_out)
         else:
-            others = np.setdiff1d(np.arange(len(self.rows)), held_out)
+            others = other_places(len(self.rows), held_out)
         share = len(splits.valid) / len(self.rows)
         by = by if by == "random" or groups is not None else "auto"
         split = config.dataset.split.model_copy(update={"test": 0, "valid": share, "by": by, "column": None})

@@ -70,7 +70,7 @@ class MemberRows:
         if self.held_out is None:
             return self._at(np.arange(self.n_train)), self._at(np.arange(self.n_train, len(self.whole)))
         own = self.held_out[number % len(self.held_out)]
-        return self._at(np.setdiff1d(np.arange(len(self.whole)), own)), self._at(own)
+        return self._at(other_places(len(self.whole), own)), self._at(own)
 
     def out_of_fold(self) -> Rows:
         """The rows that are some network's validation rows, network by network; the run's own where all share them."""
@@ -139,11 +139,18 @@ class MemberRows:
     def splits(self, prepared: Prepared) -> list[tuple[Dataset, Dataset]]:
         """Training and validation rows of each network as step 1 has them."""
         rows = join_rows(prepared.splits.train, prepared.splits.valid)
-        places = np.arange(len(rows))
-        return [(take_rows(rows, np.setdiff1d(places, own)), take_rows(rows, own)) for own in self.held_out or ()]
+        held_out = self.held_out or ()
+        return [(take_rows(rows, other_places(len(rows), own)), take_rows(rows, own)) for own in held_out]
 
     def _at(self, places: np.ndarray) -> Rows:
         return self.whole.select(torch.from_numpy(places))
+
+
+def other_places(n_rows: int, places: np.ndarray) -> NDArray[np.int64]:
+    """All other places of so many, ascending."""
+    kept = np.ones(n_rows, dtype=np.bool_)
+    kept[places] = False
+    return np.flatnonzero(kept)
 
 
 def _targets_of(rows: Dataset) -> Dataset:

@@ -21,6 +21,8 @@ CHUNK = 1 << 20
 PORTION = 8
 # Weights processed at once, so that intermediate results stay in the processor's cache.
 CACHED = 1 << 16
+# Rows at a time whose columns stay in the processor's cache.
+CACHED_ROWS = 1 << 14
 # Rows whose draws are counted in the processor's cache; 16 random bits select one.
 BLOCK = 1 << 16
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.metrics.blocks import BlockRanking, Blocks, block_ranking
-from mlcli.metrics.intervals import Floats, Scores, cached_portions
+from mlcli.metrics.intervals import CACHED_ROWS, Floats, Scores, cached_portions
 from mlcli.models.predictions import Predictions
 
 # Calibration bins of equal width; 15 are usual (Guo et al., 2017).
@@ -21,8 +21,6 @@ ROUNDING = 1e-12
 RANK_METRICS = ("roc_auc", "pr_auc")
 # Fewer rows are sorted by comparisons.
 FEW = 20_000
-# Rows at a time whose columns stay in the processor's cache.
-CACHED_ROWS = 1 << 14
 
 
 def log_loss_rows(truth: np.ndarray, probabilities: Floats) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcli.metrics.blocks import BlockOrder, Blocks, block_order
-from mlcli.metrics.intervals import Floats, Scores, cached_portions
+from mlcli.metrics.intervals import CACHED_ROWS, Floats, Scores, cached_portions
 
 # Of sums of weights, as a share of them.
 ROUNDING = 1e-12
@@ -30,11 +30,14 @@ def error_columns(truth: Floats, values: Floats, constant: np.ndarray) -> Floats
 
     The relative error is NaN where the truth is 0.
     """
-    error = truth - values
-    size = np.abs(truth)
-    relative = np.divide(np.abs(error), size, out=np.full(size.shape, np.nan), where=size > 0)
-    centred = np.where(constant, 0.0, truth - truth.mean(axis=0))
-    return np.hstack([np.square(error), np.abs(error), relative, centred, np.square(centred)])
+    mean, columns = truth.mean(axis=0), np.empty((len(truth), 5 * truth.shape[1]))
+    for start in range(0, len(truth), CACHED_ROWS):
+        part = slice(start, start + CACHED_ROWS)
+        error, size = truth[part] - values[part], np.abs(truth[part])
+        relative = np.divide(np.abs(error), size, out=np.full(size.shape, np.nan), where=size > 0)
+        centred = np.where(constant, 0.0, truth[part] - mean)
+        columns[part] = np.hstack([np.square(error), np.abs(error), relative, centred, np.square(centred)])
+    return columns
 
 
 def error_means(means: Floats) -> ErrorMeans:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -58,21 +58,17 @@ class _Cells:
     groups: np.ndarray | None
     shifts: Sequence[Scores] = field(default=())
 
-    def in_blocks(self, blocks: Blocks, values: Sequence[Scores]) -> _Cells:
+    @classmethod
+    def of_blocks(cls, blocks: Blocks, models: Sequence[Sequence[MetricGroup]], values: Sequence[Scores]) -> _Cells:
         """Blocks of rows in place of rows; values: of each model, with each row counting once."""
-        models = [[group.in_blocks(blocks) for group in groups] for groups in self.models]  # type: ignore[attr-defined]
-        cells = _Cells(blocks.sizes, models, np.arange(len(blocks.sizes)))
+        cells = cls(blocks.sizes, models, np.arange(len(blocks.sizes)))
         rough = cells.scores(blocks.sizes[np.newaxis])
         pairs = zip(values, rough, strict=True)
-        shifts = [{name: own[name] - near[name] for name in near} for own, near in pairs]
-        return _Cells(cells.sizes, models, cells.groups, shifts)
+        return replace(cells, shifts=[{name: own[name] - near[name] for name in near} for own, near in pairs])
 
     def scores(self, weights: np.ndarray) -> list[Scores]:
         """Of each model, with the cells counting `weights` times, (r, m)."""
-        return [
-            {name: values for group in groups for name, values in group.scores(weights).items()}
-            for groups in self.models
-        ]
+        return [_scores_of(groups, weights) for groups in self.models]
 
     def draws(self, resampler: Resampler) -> list[Scores]:
         """Of each model, over the same resamples."""
@@ -121,23 +117,50 @@ def sample_scores(
         truth, models = truth[order], [model.at(order) for model in models]
         groups, weights = (None if own is None else own[order] for own in (groups, weights))
     with np.errstate(over="ignore", invalid="ignore"):
-        of_rows = (map_alone if many else map)(partial(_row_groups, task, truth, names, weights), models)
-        parts = [_Cells(np.ones(len(truth), np.int32) if weights is None else weights, list(of_rows), groups)]
+        measured = (map_alone if many else map)(partial(_measure_rows, task, truth, names, weights, blocks), models)
+        of_rows, of_models = zip(*measured, strict=True)
+        values = [list(of_rows)]
+        if blocks is not None and of_models[0]:
+            parts = [_Cells.of_blocks(blocks, of_models, of_rows)]
+        else:
+            parts = [_Cells(_sizes_of(truth, weights), of_models, groups)]
         if isinstance(task, Classification):
             parts.append(_decision_cells(len(task.classes), truth, models, names, groups, weights))
-        values = [cells.scores(cells.sizes[np.newaxis]) for cells in parts]
-        if blocks is not None and parts[0].models[0]:
-            parts[0] = parts[0].in_blocks(blocks, values[0])
+            values.append(parts[1].scores(parts[1].sizes[np.newaxis]))
         draws = [cells.draws(resampler) for cells in parts] if resampler else []
     samples = []
     for model in range(len(models)):
-        measured = {name: float(score[0]) for scores in values for name, score in scores[model].items()}
+        found = {name: float(score[0]) for scores in values for name, score in scores[model].items()}
         drawn = {name: score for scores in draws for name, score in scores[model].items()}
-        samples.append(ScoredSample({name: measured.get(name, math.nan) for name in names}, drawn))
+        samples.append(ScoredSample({name: found.get(name, math.nan) for name in names}, drawn))
     return samples
 
 
+def _scores_of(groups: Sequence[MetricGroup], weights: np.ndarray) -> Scores:
+    """Of all groups, with cells counting `weights` times, (r, m)."""
+    return {name: values for group in groups for name, values in group.scores(weights).items()}
+
+
+def _sizes_of(truth: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Of cells that are single rows."""
+    return np.ones(len(truth), np.int32) if weights is None else weights
+
+
 @np.errstate(over="ignore", invalid="ignore")  # which another thread does not have from its caller
+def _measure_rows(
+    task: FittedTask,
+    truth: np.ndarray,
+    names: Sequence[str],
+    weights: np.ndarray | None,
+    blocks: Blocks | None,
+    predictions: Predictions,
+) -> tuple[Scores, list[MetricGroup]]:
+    """Scores of one model's `_row_groups`, and these, or those of blocks: what they take of each row is then freed."""
+    groups = _row_groups(task, truth, names, weights, predictions)
+    values = _scores_of(groups, _sizes_of(truth, weights)[np.newaxis])
+    return values, groups if blocks is None else [own.in_blocks(blocks) for own in groups]  # type: ignore[attr-defined]
+
+
 def _row_groups(
     task: FittedTask,
     truth: np.ndarray,
@@ -178,9 +201,9 @@ def _decision_cells(
     if not counted:
         return _Cells(np.empty(0, np.int64), [[] for _ in models], None)
     group = np.zeros(len(truth), dtype=np.int64) if groups is None else groups
-    labels = np.stack([truth, *(model.values for model in models), group])
     shape = (*(n_classes,) * (1 + len(models)), int(group.max()) + 1)
-    cells, places = np.unique(np.ravel_multi_index(tuple(labels), shape), return_inverse=True)
+    labels = np.ravel_multi_index((truth, *(model.values for model in models), group), shape)
+    cells, places = np.unique(labels, return_inverse=True)
     true, *predicted, of_cell = np.unravel_index(cells, shape)
     counts = [[CountMetrics(true, chosen, n_classes, counted)] for chosen in predicted]
     return _Cells(np.bincount(places, weights), counts, None if groups is None else of_cell)
