@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -30,6 +31,8 @@ _ROWS_OF_DAYS, _TWO_YEARS, _DAYS = 8 * 366, timedelta(days=730), 366 + 420
 _STEP_SECONDS, _SECONDS_PER_NUMBER = 0.003, 6e-10
 # Share of the time allowed that training is planned to take: machines differ, and commands begin and end.
 _PLANNED = 0.7
+# Names of coordinates in degrees, and the largest.
+_LATITUDE, _LONGITUDE = (("latitude", "lat"), 90.0), (("longitude", "lon", "lng", "long"), 180.0)
 # Steps that a network is trained for, as far as the epochs allow; the most networks, and those that are worth fewer
 # epochs.
 _STEPS, _EPOCHS, _NETWORKS, _FEWEST = 4_000, (25, 150), 5, 3
@@ -62,6 +65,21 @@ class DataSummary:
         if self.n_rows < _ROWS_OF_DAYS or not named:
             return False
         return all(_spans(as_dates(self.frame[one.name], one.format), _TWO_YEARS) for one in named)
+
+    @cached_property
+    def diagonals(self) -> dict[str, Value]:
+        """Formulas of places along both diagonals; empty without a latitude and a longitude."""
+        found = [self._degrees(*kind) for kind in (_LATITUDE, _LONGITUDE)]
+        if any(len(names) != 1 for names in found) or {"north_east", "north_west"} & set(self.frame.columns):
+            return {}
+        (north,), (east,) = found
+        return {"north_east": f"{north} + {east}", "north_west": f"{north} - {east}"}
+
+    def _degrees(self, names: Sequence[str], most: float) -> list[str]:
+        """Number columns of these names with no more degrees."""
+        numbers = [one.name for one in self.features if one.use == "number" and one.name.isidentifier()]
+        named = [name for name in numbers if name.lower() in names]
+        return [name for name in named if bool((self.frame[name].drop_nulls().abs() <= most).all())]
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,7 @@ def _parameters(summary: DataSummary) -> int:
     """Of TabM, about."""
     uses = [one.use for one in summary.features]
     numbers = uses.count("number") + uses.count("boolean") + _DATE_PARTS * uses.count("date")
+    numbers += len(summary.diagonals)
     categories = summary.frame.select(one.name for one in summary.features if one.use == "category")
     one_hot = sum(min(column.n_unique(), _MANY_CATEGORIES) for column in categories)
     one_hot += _DAYS * uses.count("date") * summary.repeats_days
@@ -156,6 +175,9 @@ def _features(summary: DataSummary, plan: EnsemblePlan) -> tuple[CommentedKey, .
     if summary.n_rows < SMALL and not plan.networks:
         scale = CommentedKey("scale", "standard", "mean 0, standard deviation 1")
     entries = [scale]
+    if plan.networks and summary.diagonals:
+        why = "where along both diagonals: the pieces of a number lie along the axes"
+        entries.insert(0, CommentedKey("derive", summary.diagonals, why))
     amounts = [one.name for one in summary.features if one.use in ("number", "boolean", "date")]
     if gaps := [name for name in amounts if summary.frame[name].has_nulls()]:
         entries.append(CommentedKey("indicator", True, f"0/1: whether a cell is missing, as in {gaps[0]}"))

@@ -316,6 +316,22 @@ def test_on_a_terminal_the_target_is_asked_for(folder):
     assert written(folder)["dataset"]["target"] == "y"
 
 
+@pytest.mark.parametrize(
+    ("head", "step", "derived"),
+    [
+        ("Lat,lng,y", 0.5, {"north_east": "Lat + lng", "north_west": "Lat - lng"}),
+        ("lat,lng,y", 2.0, {}),  # beyond the poles
+        ("lat,x,y", 0.5, {}),
+        ("lat,lng,north_east", 0.5, {}),
+    ],
+)
+def test_places_are_found_along_diagonals(folder, mlcli, head, step, derived):
+    rows = "".join(f"{step * i},{-i * 7 % 50},{i * 13 % 60 + 0.5}\n" for i in range(60))
+    (folder / "places.csv").write_text(f"{head}\n{rows}")
+    assert mlcli("init", "places.csv", "--target", head.split(",")[-1]).code == 0
+    assert written(folder)["features"].get("derive", {}) == derived
+
+
 @pytest.mark.parametrize("cell", ["", "7"])
 def test_missing_cells_of_numbers_are_an_input_of_their_own(folder, mlcli, cell):
     rows = "".join(f"{i * 7 % 50},{'ab'[i % 2]}\n" for i in range(60))
