@@ -43,7 +43,10 @@ def write_table(path, n_rows):
 
 
 def peak_of(*arguments):
-    """The most memory of its own (RssAnon) that a command had, and with pages of files (VmHWM), in bytes."""
+    """The most memory of its own (RssAnon) that a command had, and with pages of files (VmHWM), in bytes.
+
+    Not counted is a process that it starts: `improve` grows a forest in one.
+    """
     process = subprocess.Popen([sys.executable, "-m", "mlcli", *arguments], stderr=subprocess.PIPE, text=True)
     status, most = Path(f"/proc/{process.pid}/status"), {"RssAnon": 0, "VmHWM": 0}
     while process.poll() is None:
@@ -71,6 +74,6 @@ def test_a_table_of_three_times_its_memory(campaign, workspace, monkeypatch):
     for name, arguments in COMMANDS.items():
         own, all_pages = peak_of(*arguments)
         campaign.record(f"{name}: {own / 1e6:.0f} MB of its own, {all_pages / 1e6:.0f} MB with pages of files")
-        assert own <= LIMIT * (1.2 if name == "improve" else 1), name
+        assert own <= LIMIT, name
     with (workspace / "p.csv").open() as lines:
         assert sum(1 for _ in lines) == n_rows + 1
