@@ -121,12 +121,18 @@ def mark_duplicates(frame: pl.DataFrame) -> pl.Series:
     hashes = frame.hash_rows()  # rows that are equal have equal hashes
     if hashes.n_unique() == frame.height:
         return pl.repeat(value=False, n=frame.height, eager=True)
-    repeated = hashes.is_duplicated()
-    candidates = frame.filter(repeated)
-    later = ~candidates.select(pl.struct(pl.all()).is_first_distinct()).to_series()
-    marks = np.zeros(frame.height, dtype=bool)
-    marks[np.flatnonzero(repeated.to_numpy())[later.to_numpy()]] = True
-    return pl.Series(marks)
+    numbered = hashes.to_frame("hash").with_row_index("row")
+    first = numbered.select(pl.col("row").first().over("hash")).to_series()
+    later = first != numbered["row"]
+    own, before = (rows.filter(later) for rows in (numbered["row"], first))
+    alike = pl.repeat(value=True, n=len(own), eager=True)
+    for column in frame:  # which memory may not hold at once
+        alike &= column.gather(own).eq_missing(column.gather(before))
+    if alike.all():
+        return later.alias("")
+    collided = hashes.is_in(hashes.gather(own.filter(~alike)).implode())
+    exact = ~frame.filter(collided).select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    return later.scatter(collided.arg_true(), exact).alias("")
 
 
 def drop_outliers(

@@ -1,4 +1,4 @@
-"""Outliers of training rows, against SciPy and NumPy."""
+"""Outliers of training rows, against SciPy and NumPy; repeated rows, one by one."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from mlcli.config.sections.rows import OutliersConfig
-from mlcli.data.cleaning import drop_outliers
+from mlcli.data.cleaning import drop_outliers, mark_duplicates
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import DataError
 
@@ -80,3 +80,19 @@ def test_dropping_every_row_is_refused():
     middle = table.frame.filter(pl.col("a") != 1.0)
     with pytest.raises(DataError, match="every training row is an outlier"):
         drop_outliers(Table(middle, table.features, ()), OutliersConfig(name="zscore", threshold=0.5))
+
+
+class Collided(pl.DataFrame):
+    """A table of which many rows have the hash of others."""
+
+    def hash_rows(self, *_):
+        return pl.Series(np.arange(self.height) % 5, dtype=pl.UInt64)
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame, Collided])
+def test_repeated_rows_are_those_equal_to_an_earlier_one(kind):
+    rng = np.random.default_rng(0)
+    words = [["p", "q", None][code] for code in rng.integers(0, 3, 60)]
+    frame = kind({"a": rng.choice([1.0, 2.0, np.nan], 60), "b": words, "c": rng.integers(0, 3, 60)})
+    rows = list(map(str, frame.rows()))
+    assert mark_duplicates(frame).to_list() == [row in rows[:at] for at, row in enumerate(rows)]
