@@ -28,7 +28,6 @@ from mlcli.cli.serve import serve
 from mlcli.cli.show import show
 from mlcli.cli.train import give_resume_a_value, train
 from mlcli.io.load import begin_watching
-from mlcli.io.memory import SETTING as MEMORY_LIMIT
 from mlcli.io.platform import CLOSED_PIPE_CODE, is_closed_pipe
 from mlcli.io.text import spell_out
 from mlcli.terminal.help import Command, Group, examples
@@ -158,10 +157,8 @@ def run_process() -> None:
     gc.set_threshold(100_000, 50, 50)
     # Pydantic would look through every installed package for plugins, whose code is none of mlcli's.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    # Of the memory that Polars frees, its allocator keeps what is used again soon, and not for half a second; nothing
-    # where memory is limited, which takes a fifth more time to prepare.
-    kept = 0 if MEMORY_LIMIT in os.environ else 10
-    os.environ.setdefault("_RJEM_MALLOC_CONF", f"dirty_decay_ms:{kept},muzzy_decay_ms:0")
+    # Of the memory that Polars frees, its allocator keeps what is used again soon, and not for half a second.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:10,muzzy_decay_ms:0")
     begin_watching()
     codecs.register_error("spell_out", spell_out)
     for stream in (sys.stdout, sys.stderr):

@@ -164,7 +164,7 @@ def _select_columns(
     ]
     columns, notes, parts = list[pl.Series](), dict[str, None](), list[Selected]()
     for block in blocks:
-        raw.spill.require_memory(len(raw), f"reading {block[0]!r}, a column of {len(raw):,} rows,")
+        raw.spill.require_memory(raw.frame, block[0], len(raw))
         part = select(raw.take((*block, *config.keep)), block)
         columns += map(raw.spill.keep, part.rows.frame)
         notes |= dict.fromkeys(part.rows.notes)

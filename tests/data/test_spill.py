@@ -22,7 +22,7 @@ from mlcli.data.readers import csv, csv_layout, images, jsonl, sql
 from mlcli.data.readers.source import FileSource, Source
 from mlcli.data.sources import source_of
 from mlcli.data.tables import spill
-from mlcli.data.tables.spill import ROW, Spill
+from mlcli.data.tables.spill import NUMBER_ROW, TEXT_ROW, Spill
 from mlcli.errors import DataError, ResourceError
 from mlcli.io import disk, memory
 from mlcli.reporter import SILENT, Silent
@@ -262,14 +262,15 @@ def test_a_column_that_memory_does_not_hold_is_refused_with_its_size(table, monk
         both(monkeypatch, table, name="csv", path="t.csv", target="x", drop=["y"])
 
     monkeypatch.setattr(Source, "require_memory", lambda self: None)
-    prepare(ROW * 320)
+    prepare(TEXT_ROW * 320)
     for folder in ("memory", "files"):
         [path] = [path for path in (table / folder).iterdir() if path.is_dir()]
         path.rename(path.with_name("other"))
-    # x is the target, so that gaps is the first.
-    expected = r"t\.csv: reading 'gaps', a column of 320 rows, takes about 26 kB of memory, and 26 kB are available"
-    with pytest.raises(ResourceError, match=expected):
-        prepare(ROW * 320 - 1)
+    expected = r"t\.csv: reading '\w+', a column of 320 rows, takes about {} kB of memory, and {} kB are available"
+    with pytest.raises(ResourceError, match=expected.format(26, 26)):
+        prepare(TEXT_ROW * 320 - 1)
+    with pytest.raises(ResourceError, match=expected.format(13, 13)):
+        prepare(NUMBER_ROW * 320 - 1)
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(table, monkeypatch):
