@@ -74,6 +74,6 @@ def test_a_table_of_three_times_its_memory(campaign, workspace, monkeypatch):
     for name, arguments in COMMANDS.items():
         own, all_pages = peak_of(*arguments)
         campaign.record(f"{name}: {own / 1e6:.0f} MB of its own, {all_pages / 1e6:.0f} MB with pages of files")
-        assert own <= (1.05 if name == "improve" else 1) * LIMIT, name
+        assert own <= LIMIT, name
     with (workspace / "p.csv").open() as lines:
         assert sum(1 for _ in lines) == n_rows + 1
