@@ -31,7 +31,8 @@ class Available:
 def keep_freed_memory() -> None:
     """Let the C library keep up to 64 MiB of freed memory for reuse: faulting it in anew can double a step's time.
 
-    Not where MLCLI_MEMORY limits it, which counts freed memory, too. glibc gives back more than twice the largest block that was freed so far, of at most 32 MiB; others ignore it.
+    Not where MLCLI_MEMORY limits it, which counts freed memory, too. glibc gives back more than twice the largest block
+    that was freed so far, of at most 32 MiB; others ignore it.
     """
     if os.environ.get(SETTING):
         return
