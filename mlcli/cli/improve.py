@@ -49,9 +49,9 @@ def improve(
     begun = program_began()
     with Session(as_json, quiet, verbose) as session:
         if forest is not None:
-            from mlcli.diagnosis.trees import answer
+            from mlcli.diagnosis.trees import predict_asked
 
-            answer(forest)
+            predict_asked(forest)
             return
         config, run = session.config_or_run(target, sets)
         if status:

@@ -26,7 +26,7 @@ from mlcli.data.cleaning import (
 from mlcli.data.selection import CellsConfig, Selected, cells_config, select_cells
 from mlcli.data.tables.doubts import find_text_doubts, find_value_doubts
 from mlcli.data.tables.inference import infer_task
-from mlcli.data.tables.labels import LEADING_ZERO, by_value, like_known
+from mlcli.data.tables.labels import begins_with_zero, by_value, like_known
 from mlcli.data.tables.rows import Rows, as_text, kind_of, require_columns
 from mlcli.data.tables.staged import StagedRows
 from mlcli.data.tables.types import CleaningReport, Column, ColumnReport, Doubt, Kind, SourceRead, Table, TaskKind
@@ -191,10 +191,9 @@ def _find_doubts(raw: Rows, rows: Rows, roles: Roles, config: TableConfig, cells
 def _code_targets(raw: Rows, rows: Rows, targets: tuple[str, ...], config: TableConfig) -> dict[str, Kind]:
     """The target as a category where it is classes written as numbers with leading zeros, of which 01 is not 1."""
     (target, *others), written = targets, raw.frame[targets[0]]
-    if others or target in config.types or rows.frame.schema[target] != pl.Float64 or written.dtype != pl.String:
+    if others or target in config.types or rows.frame.schema[target] != pl.Float64 or not begins_with_zero(written):
         return {}
-    is_code = written.str.contains(LEADING_ZERO).any()
-    return {target: "category"} if is_code and infer_task(rows, targets, config.task) == "classification" else {}
+    return {target: "category"} if infer_task(rows, targets, config.task) == "classification" else {}
 
 
 def _label_doubts(

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from typing import Any, Literal, NotRequired, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 import numpy as np
 import polars as pl
-from typing_extensions import TypedDict  # pydantic, which reads profiles back, cannot read typing's before Python 3.12
 
 from mlcli.data.cleaning import distinct_counts
 from mlcli.data.tables.frames import column_of

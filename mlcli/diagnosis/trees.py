@@ -61,6 +61,6 @@ def predict_apart(asked: Asked, beside: Path) -> NDArray[np.float64]:
         return predict_unseen(asked) if code else read_arrays(folder / FOUND)["predicted"]
 
 
-def answer(folder: Path) -> None:
+def predict_asked(folder: Path) -> None:
     """What the process started by `predict_apart` does."""
     write_arrays(folder / FOUND, {"predicted": predict_unseen(read_arrays(folder / ASKED))})

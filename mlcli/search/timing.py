@@ -117,10 +117,8 @@ class Timing:
         """
         members = plan_members(self.context, trials, self.model_cache, self.budget.ensemble)
         missing = [0.0 if self.model_cache.holds(one.values) else one.seconds for one in members]
-        own, needed = (
-            RESERVE * sum(part) / self.budget.jobs
-            for part in (missing[: n_own(self.context.start, self.budget)], missing)
-        )
+        of_start = missing[: n_own(self.context.start, self.budget)]
+        own, needed = (RESERVE * sum(part) / self.budget.jobs for part in (of_start, missing))
         if self.spare:
             return needed if needed <= self.seconds_left() else 0.0
         return max(own, min(needed, RESERVED * timeout)) if is_beyond_start(trials) else own

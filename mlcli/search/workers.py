@@ -127,11 +127,8 @@ def train_ensemble(
                 networks
     own_alone : as many networks as the start's configuration has
     """
-    members = (
-        []
-        if interruption()
-        else members_of(search)[: n_own(search.context.start, search.budget) if own_alone else None]
-    )
+    count = n_own(search.context.start, search.budget) if own_alone else None
+    members = [] if interruption() else members_of(search)[:count]
     if members == [own for own, _ in known]:
         return known
     found = trained_members(members, search.model_cache)

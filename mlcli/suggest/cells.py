@@ -24,7 +24,8 @@ USUAL_MARKERS = {
 # Numbers that mark missing cells where they are far from all others.
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _MOST_OTHERS = 3
-_LEADING_ZERO = r"^0\d+$"
+# Whole numbers that are written as codes are.
+ZERO_CODE = r"^0\d+$"
 _GROUPED = r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$"
 _ONLY_DECIMAL = r",(?:\d{1,2}|\d{4,})$|^[+-]?0?,"
 _MARKS: tuple[Decimal, ...] = (".", ",")
@@ -113,7 +114,7 @@ def _is_number(reading: Reading, markers: Sequence[str], delimiter: str, *, is_t
     if reading.kind != "number" or not is_clear or not set(reading.others["cell"]) <= set(markers):
         return False
     distinct = reading.cells["cell"].filter(reading.fits)
-    is_code = len(distinct) <= MANY_NUMBERS or distinct.str.contains(_LEADING_ZERO).any()
+    is_code = len(distinct) <= MANY_NUMBERS or distinct.str.contains(ZERO_CODE).any()
     return reading.formats != (None,) or not (is_text or is_code)
 
 

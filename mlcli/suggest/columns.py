@@ -30,7 +30,7 @@ from mlcli.data.tables.inference import (
     looks_boolean,
 )
 from mlcli.data.tables.recognition import Reading, read_texts
-from mlcli.suggest.cells import CellsFound
+from mlcli.suggest.cells import ZERO_CODE, CellsFound
 
 Use = Literal["number", "category", "boolean", "date", "drop"]
 Hint = Literal["", "group", "time"]
@@ -44,7 +44,6 @@ _PHONE = 9
 _FEW = 20
 # Rows that are compared first.
 _COMPARED = 1_000
-_LEADING_ZERO = r"^0\d+$"
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def _say_the_same(one: pl.Series, other: pl.Series) -> bool:
 
 def _fractions(frame: pl.DataFrame, raw: pl.DataFrame) -> set[str]:
     """Columns of numbers that are not all whole, and of which none begins with a 0 as codes do."""
-    codes = raw.select(pl.col(pl.String).str.contains(_LEADING_ZERO).any())
+    codes = raw.select(pl.col(pl.String).str.contains(ZERO_CODE).any())
     broken = frame.select(pl.col(pl.Float64)).select((pl.all() != pl.all().round()).any())
     return {column.name for column in broken if column[0]} - {column.name for column in codes if column[0]}
 
@@ -217,7 +216,7 @@ def _number_role(column: pl.Series, known: pl.Series, raw: pl.Series, form: Numb
         return _date_role(column, "%Y%m%d")
     if days := spreadsheet_dates(known):
         return ColumnRole(name, "number", days)
-    if raw.dtype == pl.String and raw.str.contains(_LEADING_ZERO).any():
+    if raw.dtype == pl.String and raw.str.contains(ZERO_CODE).any():
         return _code_role(name, n_distinct, len(known), "numbers that begin with 0 are codes")
     if not bool((known == known.round()).all()):
         return ColumnRole(name, "number")

@@ -59,6 +59,11 @@ class DataSummary:
         return self.frame.height
 
     @cached_property
+    def class_counts(self) -> list[tuple[str, int]]:
+        """Each class with its rows, the most frequent first; of a classification."""
+        return self.frame[self.target].rename("class").value_counts(sort=True).rows()
+
+    @cached_property
     def repeats_days(self) -> bool:
         """Whether rows are enough to learn days of the calendar from: eight of each, over two years in every date."""
         named = [one for one in self.features if one.use == "date" and self.frame[one.name].dtype == pl.String]
@@ -133,7 +138,7 @@ def _parameters(summary: DataSummary) -> int:
     categories = summary.frame.select(one.name for one in summary.features if one.use == "category")
     one_hot = sum(min(column.n_unique(), _MANY_CATEGORIES) for column in categories)
     one_hot += _DAYS * uses.count("date") * summary.repeats_days
-    outputs = summary.frame[summary.target].n_unique() if summary.task == "classification" else 1
+    outputs = len(summary.class_counts) if summary.task == "classification" else 1
     width, heads = _WIDTH * numbers + one_hot, _MEMBERS * _UNITS * (1 if outputs == 2 else outputs)
     return numbers * _WIDTH * _BINS + (width + _UNITS) * (_UNITS + 1) + _MEMBERS * width + heads
 
@@ -267,13 +272,13 @@ def _adamw(n_rows: int) -> tuple[CommentedKey, ...]:
 
 def _rarest(summary: DataSummary) -> tuple[str, float]:
     """The rarest class, and its share of the rows."""
-    rarest, n_rare = summary.frame[summary.target].rename("class").value_counts(sort=True).row(-1)
-    return str(rarest), n_rare / summary.n_rows
+    rarest, n_rare = summary.class_counts[-1]
+    return rarest, n_rare / summary.n_rows
 
 
 def _has_rare_positive(summary: DataSummary) -> bool:
     """Whether one of two classes is rare: it is then the positive one."""
-    if summary.task == "regression" or summary.frame[summary.target].n_unique() != 2:
+    if summary.task == "regression" or len(summary.class_counts) != 2:
         return False
     return _rarest(summary)[1] < _RARE
 

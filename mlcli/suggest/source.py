@@ -23,7 +23,7 @@ from mlcli.data.readers.encodings import find_encoding
 from mlcli.data.readers.image_folders import SPLIT_OF_NAME, list_image_folders, split_folders
 from mlcli.data.readers.images import inspect_image, read_images
 from mlcli.data.readers.npz import list_arrays
-from mlcli.data.readers.source import SUFFIXES, FileSource, table_paths
+from mlcli.data.readers.source import FileSource, formats_of, table_paths
 from mlcli.data.readers.text_file import TextFile, open_text
 from mlcli.data.selection import CellsConfig, select_cells
 from mlcli.data.sources import source_of
@@ -129,13 +129,13 @@ def _is_table(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    kinds = {SUFFIXES.get(suffix.lower()) for entry in entries if entry.is_file() for suffix in entry.suffixes}
-    return bool(kinds - {None, "npz"}) and not any(entry.is_dir() for entry in entries)
+    kinds = {kind for entry in entries if entry.is_file() for kind in formats_of(entry.suffixes)}
+    return bool(kinds - {"npz"}) and not any(entry.is_dir() for entry in entries)
 
 
 def _kind_of_file(place: Path) -> str | None:
     """The format that any of a file's suffixes names; None for one that is taken for delimited text."""
-    kinds = {SUFFIXES.get(suffix.lower()) for suffix in place.suffixes}
+    kinds = formats_of(place.suffixes)
     return next((kind for kind in ("parquet", "jsonl", "excel", "npz") if kind in kinds), None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from mlcli.config.tree import Value
 from mlcli.data.cleaning import list_words
 from mlcli.data.tables.doubts import number_keys
 from mlcli.data.tables.inference import infer_task
-from mlcli.data.tables.labels import LEADING_ZERO
+from mlcli.data.tables.labels import begins_with_zero
 from mlcli.data.tables.rows import Origin, Rows, as_text, require_columns
 from mlcli.data.tables.types import TaskKind
 from mlcli.errors import DataError
@@ -23,21 +24,17 @@ from mlcli.io.text import counted, shown, some_of
 from mlcli.suggest import MINUTES
 from mlcli.suggest.cells import CellsFound
 from mlcli.suggest.columns import CONSTANT, EMPTY, ColumnRole, are_counts, hints_of, suggest_roles
-from mlcli.suggest.defaults import (
-    NO_PLAN,
-    DataSummary,
-    EnsemblePlan,
-    array_defaults,
-    plan_training,
-    table_defaults,
-)
+from mlcli.suggest.defaults import NO_PLAN, DataSummary, EnsemblePlan, array_defaults, plan_training, table_defaults
 from mlcli.suggest.source import ArraysFound, TableFound
 from mlcli.suggest.words import count_markers, keep_words
 
-_LISTED, _TWO = 6, 2
-_OTHER: dict[TaskKind, str] = {
-    "regression": "dataset.task: classification",
-    "classification": "dataset.task: regression",
+_LISTED = 6
+# Why the task of whole numbers is a guess: they look like counts, are two only, or are several classes.
+Guess = Literal["", "counts", "two", "classes"]
+_TASK_COMMENTS: dict[Guess, str] = {
+    "": "or classification, if its numbers name classes",
+    "counts": "its numbers look like counts; classification, if its numbers name classes",
+    "two": "its two numbers are classes",
 }
 _HINTS = {
     "group": "instead, to keep all rows of one {0} in one split; remove it from drop",
@@ -88,8 +85,7 @@ def _suggest_table(found: TableFound, target: str, head: str, minutes: float) ->
     found = keep_words(found, target)
     labels = found.frame[target]
     _require_values(labels, path, is_sheet=found.keys["name"] == "excel")
-    task, asked = _task(labels.drop_nulls(), found.raw[target], path)
-    numbered = labels.dtype == pl.Float64 and not _begins_with_zero(found.raw[target]) and labels.n_unique() > _TWO
+    task, guess = _task(labels.drop_nulls(), found.raw[target], path)
     classes = _as_classes(labels, found.raw[target]) if task == "classification" else labels
     features = found.frame.drop(target)
     reasons = {name: f"cannot be read: {why}" for name, why in found.unreadable.items()}
@@ -107,18 +103,15 @@ def _suggest_table(found: TableFound, target: str, head: str, minutes: float) ->
     named = roles if len(idle) <= _MANY_IDLE else [one for one in roles if one.why not in (CONSTANT, EMPTY)]
     said = f"{path}: {counted(found.raw.height, 'row')}; columns: {len(kept)} used as features{left_out}."
     alike = f"Training leaves out {len(idle):,} columns without two values: {some_of(idle, _LISTED)}."
-    about = (
-        f"target {target}: {_describe_target(data, asked=asked, numbered=numbered)}.",
-        *(f"{note}." for note in found.notes),
-        *_kept_words(found),
-    )
+    described = f"target {target}: {_describe_target(data, guess)}."
+    about = (described, *(f"{note}." for note in found.notes), *_kept_words(found))
     used = {target, *(one.name for one in kept if one.use == "number")}
     about += tuple(_assumed_marks(found.cells, used))
     if without := _without_target(found, data):
         about += (f"{without}; they are left out.",)
     summary = (said, *about) if named is roles else (said, alike, *about)
     plan = plan_training(data, minutes)
-    dataset = tuple(_dataset(found, data, named, asked, numbered, plan))
+    dataset = tuple(_dataset(found, data, named, guess, plan))
     return SuggestedConfig(_document(head, summary, found.keys, dataset, table_defaults(data, plan)), summary, roles)
 
 
@@ -135,62 +128,48 @@ def _document(
     return write_document([head, *summary, ADVICE], [named, CommentedKey("dataset", inside=tuple(dataset)), *others])
 
 
-def _task(labels: pl.Series, raw: pl.Series, path: str) -> tuple[TaskKind, bool]:
-    """The task, and whether the configuration must name it.
-
-    In few rows, two whole numbers are classes too; whole numbers that look like counts are none.
-    """
+def _task(labels: pl.Series, raw: pl.Series, path: str) -> tuple[TaskKind, Guess]:
+    """The task, and why it is a guess; for counts and two classes the configuration must name it."""
     inferred = infer_task(Rows.read(labels.to_frame(), Origin(path)), [labels.name], "auto")
-    if labels.dtype != pl.Float64 or _begins_with_zero(raw):
-        return inferred, False
+    if labels.dtype != pl.Float64 or begins_with_zero(raw):
+        return inferred, ""
     if inferred == "regression":
         two = labels.n_unique() == 2 and bool((labels == labels.round()).all())
-        return ("classification", True) if two else (inferred, False)
-    return ("regression", True) if are_counts(labels) else (inferred, False)
-
-
-def _begins_with_zero(raw: pl.Series) -> bool:
-    return raw.dtype == pl.String and bool(raw.str.contains(LEADING_ZERO).any())
+        return ("classification", "two") if two else (inferred, "")
+    if are_counts(labels):
+        return "regression", "counts"
+    return inferred, "classes" if labels.n_unique() > 2 else ""
 
 
 def _as_classes(labels: pl.Series, raw: pl.Series) -> pl.Series:
     """Labels as text, as they are written where one begins with a 0."""
-    if _begins_with_zero(raw):
+    if begins_with_zero(raw):
         return raw.set(labels.is_null(), None)
     return as_text(labels) if labels.dtype == pl.Float64 else labels
 
 
-def _describe_target(data: DataSummary, *, asked: bool, numbered: bool) -> str:
-    """What is predicted, and how to predict otherwise where that is a guess.
-
-    asked    : the configuration names the task
-    numbered : three different numbers at least
-    """
-    target = data.frame[data.target]
+def _describe_target(data: DataSummary, guess: Guess) -> str:
+    """What is predicted, and how to predict otherwise where that is a guess."""
     if data.task == "regression":
-        values = target.to_numpy()
+        values = data.frame[data.target].to_numpy()
         said = f"a number from {values.min():.6g} to {values.max():.6g}"
-        return f"{said}, taken for a count; if its numbers name classes, write {_OTHER[data.task]}" if asked else said
-    counts = target.rename("class").value_counts(sort=True).rows()
-    said = f"{len(counts)} classes ({some_of([f'{name} {count:,}' for name, count in counts], _LISTED)})"
-    return f"{said}; if its numbers are amounts or counts, write {_OTHER[data.task]}" if numbered else said
+        other = ", taken for a count; if its numbers name classes, write dataset.task: classification"
+        return said + other if guess == "counts" else said
+    listed = some_of([f"{name} {count:,}" for name, count in data.class_counts], _LISTED)
+    said = f"{len(data.class_counts)} classes ({listed})"
+    other = "; if its numbers are amounts or counts, write dataset.task: regression"
+    return said + other if guess == "classes" else said
 
 
 def _dataset(
-    found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], asked: bool, numbered: bool, plan: EnsemblePlan
+    found: TableFound, data: DataSummary, roles: Sequence[ColumnRole], guess: Guess, plan: EnsemblePlan
 ) -> Iterator[CommentedKey]:
     for key, value in found.keys.items():
         yield CommentedKey(key, value, "found in the file" if key not in ("name", "path", "test_path") else "")
     yield CommentedKey("target", data.target, "column to predict")
-    if asked or data.task == "regression":
-        looks = "its numbers look like counts; " if asked else "or "
-        other = (
-            f"{looks}classification, if its numbers name classes"
-            if data.task == "regression"
-            else "its two numbers are classes"
-        )
-        yield CommentedKey("task", data.task, other)
-    elif numbered:
+    if guess == "two" or data.task == "regression":
+        yield CommentedKey("task", data.task, _TASK_COMMENTS[guess])
+    elif guess:
         yield CommentedKey("task", "regression", "if its numbers are amounts or counts, not classes", off=True)
     if dropped := [one for one in roles if one.use == "drop"]:
         # Where there are many, a reason stands once for the columns that follow.

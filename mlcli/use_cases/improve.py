@@ -181,7 +181,7 @@ def improve(
     files = image_names(config.dataset)
     experiment = Experiment(config, inputs.task, inputs.features.layout, *context.arrays, groups, numbers, files)
     reporter.explain("diagnosis")
-    own = own_seconds(context, budget) if asked.search and budget.timeout is not None else 0.0
+    own = own_seconds(context, budget) if budget.timeout is not None else 0.0
     end_of_checks = time.monotonic() + checks_seconds(deadline - time.monotonic(), own)
     checks = run_checks(replace(experiment, deadline=end_of_checks))
     left = end_of_checks - time.monotonic()

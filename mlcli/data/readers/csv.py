@@ -178,13 +178,13 @@ def _find_nameless(layout: CsvLayout, dialect: Dialect, unnamed: pl.DataFrame) -
     if not nameless:
         return [], []
     filled = {name for name in nameless if unnamed[name].cast(pl.String).fill_null("").ne("").any()}
-    width = len(_names(layout, dialect))  # of the header
+    names = _names(layout, dialect)
+    width = len(names)  # of the header
     if f"{_NAMELESS}{width}" in filled:
         raise DataError(
             f"{layout.text.label}:{layout.line(0)}: {width + 1} cells where the header has {width}, as in all rows; "
             "write a name for each column, or the file without row names (R: row.names = FALSE)"
         )
-    names = _names(layout, dialect)
     if filled == {names[0]} and names_rows(unnamed[names[0]]):
         return nameless, [INDEX_LEFT_OUT]
     place = f"{layout.text.label}:{layout.text.line(0)}"

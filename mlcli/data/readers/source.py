@@ -35,7 +35,7 @@ SUFFIXES: Mapping[str, Format] = {
     ".npz": "npz",
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
 }
-_WORDS: Mapping[str, str] = {
+_WORDS: Mapping[Format, str] = {
     "csv": "delimited text",
     "parquet": "Parquet",
     "jsonl": "JSON lines",
@@ -200,11 +200,16 @@ class FileSource(Source[FileConfigT]):
         return join_rows(path, [self.portion_file(one).stage(self.spill) for one in paths])
 
 
+def formats_of(suffixes: Iterable[str]) -> list[Format]:
+    """Those that suffixes name, in their order; others name none."""
+    return [SUFFIXES[one] for one in map(str.lower, suffixes) if one in SUFFIXES]
+
+
 def table_paths(path: str, origin: str | None = None) -> tuple[Path, ...]:
     """`find_paths`; raises DataError where their suffixes say that they are of several formats."""
-    paths, first = find_paths(path, origin), dict[str, Path]()
+    paths, first = find_paths(path, origin), dict[Format, Path]()
     for one in paths:
-        for kind in filter(None, (SUFFIXES.get(suffix.lower()) for suffix in one.suffixes[-2:])):
+        for kind in formats_of(one.suffixes[-2:]):
             first.setdefault(kind, one)
     if len(paths) > 1 and len(first) > 1:
         (kind, one), (other_kind, other), *_ = first.items()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from typing_extensions import TypedDict
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,12 @@ from mlcli.data.tables.rows import BLANKS
 from mlcli.io.text import nearest
 
 PLAIN_NUMBER = r"^(?:\+|(-))?(0|[1-9]\d*)(?:\.0*|(\.\d*[1-9])0*)?$"
-LEADING_ZERO = r"^[+-]?0\d"
+_LEADING_ZERO = r"^[+-]?0\d"
+
+
+def begins_with_zero(cells: pl.Series) -> bool:
+    """Whether a number among cells of text is written with a zero in front, as codes are, of which 01 is not 1."""
+    return cells.dtype == pl.String and bool(cells.str.contains(_LEADING_ZERO).any())
 
 
 def composed(frame: pl.DataFrame) -> pl.DataFrame:
