@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mlcli.config.loading.load import override_config
 from mlcli.config.sections.config import Config
-from mlcli.diagnosis.evidence import NetworkFacts, ProbeResults, RowCurve, TrainingEvidence
+from mlcli.diagnosis.evidence import ForestFacts, NetworkFacts, ProbeResults, RowCurve, TrainingEvidence
 from mlcli.diagnosis.experiment import (
     Experiment,
     affordable_steps,
@@ -54,19 +54,24 @@ FEWEST_COMPARED = 50
 
 
 def run_probes(
-    experiment: Experiment, rates: RateRange | None, evidence: TrainingEvidence, context: TrainingContext
+    experiment: Experiment,
+    rates: RateRange | None,
+    evidence: TrainingEvidence,
+    context: TrainingContext,
+    forest: ForestFacts | None = None,
 ) -> TrainingEvidence:
     """The evidence with the results of all probes; unchanged where it is late for them.
 
     rates   : of the experiment's range test
     context : of the training, with the best weights in its network
+    forest  : on the experiment's rows; None to grow one
     """
     if experiment.late():
         return evidence
     n_classes, valid = experiment.n_classes, experiment.valid
     losses = [_row_losses(context, experiment.draw(rows, SAMPLE)) for rows in (context.train, context.valid)]
     linear, network = compare_with_linear(experiment, context)
-    forest, (sizes, skills) = grow_forest(experiment), probe_columns(experiment)
+    forest, (sizes, skills) = forest or grow_forest(experiment), probe_columns(experiment)
     gap = evidence.valid["loss"] - evidence.train["loss"] if evidence.train and evidence.valid else 0.0
     has_gap = gap > GAP * evidence.chance.uniform_loss
     probes = ProbeResults(

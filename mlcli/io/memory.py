@@ -15,8 +15,10 @@ SETTING = "MLCLI_MEMORY"
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?")
 _POWERS = "kmgt"
-# What glibc's threshold adapts to: 32 MiB without the block's header, aligned to pages.
-_LARGEST_BLOCK = (32 << 20) - (64 << 10)
+# The largest block that glibc's threshold adapts to: larger ones are always mapped, and given back when they are freed.
+MAPPED_FROM = 32 << 20
+# Without the block's header, aligned to pages.
+_LARGEST_BLOCK = MAPPED_FROM - (64 << 10)
 _CGROUPS = Path("/sys/fs/cgroup")
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
+from mlcli.io.memory import MAPPED_FROM
 
 # Bytes read at a time where all rows are gone through.
 PORTION = 8 << 20
@@ -22,6 +23,8 @@ GAP = 16 << 10
 CPU = torch.device("cpu")
 # Of a number.
 BYTES = 4
+# Bytes from which memory for rows is worth a mapping of its own: within the heap, it would leave gaps when it is freed.
+LARGE = 1 << 20
 
 
 def write_row_file(path: Path, n_rows: int, width: int, blocks: Iterable[np.ndarray]) -> None:
@@ -100,8 +103,11 @@ class RowFile:
         return replace(self, shape=(len(places), self.shape[1]), places=places)
 
     def room_for(self, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
-        """Memory for the rows of spans (first, end)."""
-        return torch.empty((sum(end - first for first, end in spans), self.shape[1]), dtype=self.dtype)
+        """Memory for the rows of spans (first, end), which goes back to the system with the tensor."""
+        n_rows, width = sum(end - first for first, end in spans), self.shape[1]
+        size, each = n_rows * width, self.dtype.itemsize
+        mapped = MAPPED_FROM // each + 1 if size * each >= LARGE else 0  # what is not touched takes no memory
+        return torch.empty(max(size, mapped), dtype=self.dtype)[:size].view(n_rows, width)
 
     def read(self, spans: Sequence[tuple[int, int]], room: torch.Tensor | None = None) -> torch.Tensor:
         """Rows of each span (first, end), one span after another; room : where they are put, of `room_for`."""

@@ -18,8 +18,9 @@ from mlcli.data.readers.image_folders import image_names
 from mlcli.data.splitting import dependent_groups
 from mlcli.diagnosis.checks import Checks, run_checks
 from mlcli.diagnosis.diagnose import apply_recommendations, diagnose
-from mlcli.diagnosis.evidence import TrainingEvidence, run_evidence, untrained_evidence
+from mlcli.diagnosis.evidence import ForestFacts, TrainingEvidence, run_evidence, untrained_evidence
 from mlcli.diagnosis.experiment import Experiment
+from mlcli.diagnosis.forest import grow_forest
 from mlcli.diagnosis.probes import run_probes
 from mlcli.diagnosis.recommendations import Finding
 from mlcli.errors import LockedError
@@ -201,8 +202,11 @@ def improve(
         if checks.rates is not None:  # before the search, whose end a timeout names
             save_svg(draw_rates(checks.rates, config.optimizer.lr, checks.suggested_rate), folder / "learning_rate.svg")
         search = open_search(context, folder, budget, deadline, callbacks, diagnose=diagnose_training)
+        if on_disk and left > 0 and search.study.findings() is None:
+            # Before any training, which leaves less memory for the process that the forest is grown in.
+            search.diagnose = partial(diagnose_training, forest=grow_forest(experiment))
         if of_run is not None and search.study.findings() is None:
-            search.study.store_findings(diagnose_training(*of_run))
+            search.study.store_findings(search.diagnose(*of_run))
         if asked.search:
             result = search_better(result, search, reporter, interruption)
         else:
@@ -228,11 +232,16 @@ def _own_folder(config: Config, folder: Path) -> Iterator[None]:
 
 
 def probe_and_diagnose(
-    experiment: Experiment, checks: Checks, seconds: float, evidence: TrainingEvidence, context: TrainingContext
+    experiment: Experiment,
+    checks: Checks,
+    seconds: float,
+    evidence: TrainingEvidence,
+    context: TrainingContext,
+    forest: ForestFacts | None = None,
 ) -> list[Finding]:
     """The findings on a training, with the results of the probes that take so many seconds."""
     experiment = replace(experiment, deadline=time.monotonic() + seconds)
-    return diagnose(run_probes(experiment, checks.rates, evidence, context))
+    return diagnose(run_probes(experiment, checks.rates, evidence, context, forest))
 
 
 def search_better(

@@ -32,6 +32,13 @@ def test_slices(rows, part, monkeypatch):
     assert np.array_equal(rows[0][part].numpy(), rows[1][part])
 
 
+@pytest.mark.parametrize(("n_rows", "bytes_taken"), [(0, 0), (100, 2000), (60_000, (32 << 20) + 4)])
+def test_memory_for_many_rows_is_larger_than_what_the_c_library_keeps(rows, n_rows, bytes_taken):
+    room = rows[0].room_for([(0, n_rows)])
+    assert room.shape == (n_rows, WIDTH)
+    assert room.untyped_storage().nbytes() == bytes_taken
+
+
 def test_spans_portions_and_precision(rows, monkeypatch):
     monkeypatch.setattr(row_file, "PORTION", 200)
     file, array = rows

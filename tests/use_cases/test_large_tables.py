@@ -8,10 +8,14 @@ import pytest
 
 from mlcli.data.readers import csv, jsonl
 from mlcli.data.tables import frames
+from mlcli.diagnosis import forest
+from mlcli.diagnosis.trees import predict_unseen
 from mlcli.io import memory
 from mlcli.io.memory import Available
 from mlcli.runs.bundle import load_bundle
 from mlcli.runs.folder import open_run
+from mlcli.search import search
+from mlcli.search.objective import train_trial
 from mlcli.training import inputs
 from mlcli.training.windows import WindowPlan
 
@@ -109,6 +113,25 @@ def test_a_search_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcl
     for key in ("checks", "findings", "before", "after", "trials", "compared_rows"):
         assert in_memory[key] == on_disk[key], key
     assert weights_of(large / "runs/t/001") == weights_of(large / "runs/t/002")
+
+
+def test_a_search_whose_rows_are_in_a_file_grows_its_forest_before_it_trains(large, mlcli, monkeypatch):
+    order = []
+
+    def grow(asked, beside):
+        order.append("forest")
+        return predict_unseen(asked)
+
+    def train(*arguments):
+        order.append("training")
+        return train_trial(*arguments)
+
+    monkeypatch.setattr(forest, "predict_apart", grow)
+    monkeypatch.setattr(search, "train_trial", train)
+    assert mlcli("improve", "t.yaml", "--diagnose").code == 0
+    assert order == ["forest", "training"]
+    mlcli("improve", "t.yaml", "--diagnose")
+    assert order == ["forest", "training"]  # all is known
 
 
 @pytest.fixture
