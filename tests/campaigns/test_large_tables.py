@@ -1,5 +1,6 @@
 """A table of three times its memory is prepared, trained on, searched, evaluated and predicted within it."""
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -67,15 +68,13 @@ def programs_of(pid):
 
 def peak_of(*arguments):
     """The most memory of their own that a command's processes had together, and with pages of files, in bytes."""
-    process = subprocess.Popen([sys.executable, "-m", "mlcli", *arguments], stderr=subprocess.PIPE, text=True)
-    most = np.zeros(2, dtype=int)
-    while process.poll() is None:
-        most = np.maximum(most, sum(memory_of(pid) for pid in programs_of(process.pid)))
-        try:
-            process.wait(0.01)
-        except subprocess.TimeoutExpired:
-            continue
-    assert process.returncode == 0, process.stderr.read()
+    command, most = [sys.executable, "-m", "mlcli", *arguments], np.zeros(2, dtype=int)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            most = np.maximum(most, sum(memory_of(pid) for pid in programs_of(process.pid)))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
+        assert process.returncode == 0, process.stderr.read()
     return most
 
 

@@ -73,7 +73,7 @@ WITHOUT_PROBES = """
 from mlcli.diagnosis.checks import Checks
 from mlcli.use_cases import improve
 improve.run_checks = lambda experiment: Checks((), None)
-improve.run_probes = lambda experiment, rates, evidence, context, forest: evidence
+improve.run_probes = lambda experiment, rates, evidence, *others: evidence
 """
 
 
@@ -81,4 +81,4 @@ improve.run_probes = lambda experiment, rates, evidence, context, forest: eviden
 def without_probes(monkeypatch):
     """Spares a test of the search the seconds of experiments around it."""
     monkeypatch.setattr("mlcli.use_cases.improve.run_checks", lambda experiment: Checks((), None))
-    monkeypatch.setattr("mlcli.use_cases.improve.run_probes", lambda experiment, rates, evidence, context, forest: evidence)
+    monkeypatch.setattr("mlcli.use_cases.improve.run_probes", lambda experiment, rates, evidence, *others: evidence)
