@@ -42,7 +42,8 @@ STAND_INS = {
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>[{\w}]*)(?P<options>[^\n]*)\n(?P<text>.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 CONTENTS = "{toctree}"
-NUMBER = re.compile(r"[-−+]?\d[\d,]*\.\d+(?:e[-+]\d+)?")
+# Whole numbers of seven digits and more, too: as the squares of prices, they differ between processors.
+NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*\.\d+(?:e[-+]\d+)?|\d{1,3}(?:,\d{3}){2,})")
 # Measured numbers differ by this share, or by this much, at most.
 SHARE, LEAST = 0.1, 0.06
 SHELL = set("|<>&;$*")

@@ -104,9 +104,10 @@ def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]
     """
 
     def launched() -> Processes:
-        from mlcli.io.programs import stall_seconds
+        from mlcli.io.programs import await_leader, stall_seconds
         from mlcli.training.processes import Processes
 
+        await_leader()
         return Processes() if launch.size == 1 else Processes.of_environment(stall_seconds())
 
     if count == 1:
@@ -115,7 +116,7 @@ def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]
     if launch.size > 1:
         raise UsageError(f"--processes {count}: torchrun has started {launch.size} already; use one of them")
     from mlcli.io.network import listen_on_loopback
-    from mlcli.io.programs import describe_ended, places, running, stall_seconds, stay_on_loopback
+    from mlcli.io.programs import describe_ended, places, running, stall_seconds, stay_on_loopback, tell_to_connect
 
     stay_on_loopback()
     socket = listen_on_loopback()
@@ -125,7 +126,9 @@ def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]
         def started() -> Processes:
             from mlcli.training.processes import Processes
 
-            return Processes.of_machine(count, socket, stall_seconds(), lambda: describe_ended(others))
+            group = Processes.of_machine(count, socket, stall_seconds(), lambda: describe_ended(others))
+            tell_to_connect(others)
+            return group
 
         yield started
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mlcli.errors import UsageError
+from mlcli.errors import ProcessesError, UsageError
 from mlcli.io.load import THREADS
 from mlcli.io.platform import LOOPBACK
 
@@ -22,6 +22,10 @@ Process = subprocess.Popen[bytes]
 PATIENCE = 1.0
 # What tells a process its place among several, as torchrun sets it.
 PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# How many of them are on its machine.
+LOCAL_SIZE = "LOCAL_WORLD_SIZE"
+# Set where process 0 has started this one, and writes a line to its stdin once it listens.
+LED = "MLCLI_LED"
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,31 @@ def how_launched() -> Launch:
     return Launch(rank, size, int(restarts)) if size > 1 else Launch()
 
 
+def are_local(size: int) -> bool:
+    """Whether all of so many processes are on this machine."""
+    return os.environ.get(LOCAL_SIZE) == str(size)
+
+
 def places(size: int, port: int) -> list[dict[str, str]]:
     """The environment of each process of this machine but process 0, which listens on a port of the loopback."""
-    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), THREADS: "1"}
+    shared = {"WORLD_SIZE": str(size), LOCAL_SIZE: str(size), LED: "1", THREADS: "1"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(1, size)]
+
+
+def tell_to_connect(processes: Sequence[Process]) -> None:
+    """Tell each that this one, process 0, listens; one that has ended meanwhile is no error here."""
+    for process in processes:
+        with contextlib.suppress(BrokenPipeError):
+            if process.stdin is not None:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+
+
+def await_leader() -> None:
+    """Wait until process 0 of this machine listens, where it has started this one; leave with it where it has ended."""
+    if LED in os.environ and not sys.stdin.buffer.readline():
+        sys.exit(ProcessesError.exit_code)
 
 
 def stall_seconds(usual: float = 300.0) -> float:

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,18 +19,16 @@ import torch.distributed as dist
 from torch import Tensor
 
 from mlcli.errors import MlcliError, ProcessesError, ResourceError
+from mlcli.io.programs import are_local
 from mlcli.io.threads import within
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 # Between two looks at what the others have left in the store, and at signals while an operation lasts.
 PAUSE, TICK = 0.02, timedelta(seconds=0.5)
 # Seconds that the others may take to leave after process 0.
 SETTLE = 2.0
-# Vectors are a multiple of so many numbers, as many as there can be shards, so that each process adds an equal part.
-MULTIPLE = 64
-# Up to so many numbers a process adds whole vectors, which takes one exchange, not two.
-WHOLE = 1 << 14
 LOST = "; the training stops. Continue from its last checkpoint with: mlcli train --resume"
 
 
@@ -39,6 +37,7 @@ class Processes:
 
     rank       : of this process, from 0; that one writes and prints
     size       : how many they are
+    are_local  : whether all run on this machine
     stalled    : seconds without an answer from the others after which they are given up
     ended      : says which of them has ended, as far as this process knows; else empty
     wants_stop : whether a signal came to this process
@@ -51,8 +50,10 @@ class Processes:
         store: Any = None,  # noqa: ANN401 (torch's, whose types a build may lack)
         stalled: float = math.inf,
         ended: Callable[[], str] = lambda: "",
+        *,
+        are_local: bool = False,
     ) -> None:
-        self.rank, self.size = rank, size
+        self.rank, self.size, self.are_local = rank, size, are_local
         self.wants_stop: Callable[[], bool] = lambda: False
         self._stalled, self._ended, self._stopping, self._is_cut = stalled, ended, False, False
         # torchrun's store still has what was set before it started all again: each attempt has a prefix.
@@ -70,7 +71,7 @@ class Processes:
             store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=stalled)))
         except RuntimeError as error:
             raise ProcessesError(f"process 0 cannot be reached: {_first_line(error)}") from error
-        return cls(rank, size, store, stalled)
+        return cls(rank, size, store, stalled, are_local=are_local(size))
 
     @classmethod
     def of_machine(cls, size: int, socket: tuple[int, int], stalled: float, ended: Callable[[], str]) -> Self:
@@ -82,7 +83,7 @@ class Processes:
         store = dist.TCPStore(  # type: ignore[attr-defined]
             "127.0.0.1", port, size, True, limit, wait_for_workers=False, master_listen_fd=descriptor
         )
-        return cls(0, size, store, stalled, ended)
+        return cls(0, size, store, stalled, ended, are_local=True)
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +153,7 @@ class Processes:
 
     def largest(self, number: int) -> int:
         """The largest of the processes' numbers."""
-        return max(int(found) for found in self._gather(torch.tensor([number])))
+        return max(int(found) for found in self.gather(torch.tensor([number])))
 
     def share(self, make: Callable[[], T]) -> T:
         """What process 0 makes, as JSON; the others make nothing."""
@@ -160,11 +161,11 @@ class Processes:
             return make()
         content = json.dumps(make()).encode() if self.rank == 0 else b""
         length = torch.tensor([len(content)])
-        self._run(lambda: dist.broadcast(length, 0, async_op=True))
+        self.run(lambda: dist.broadcast(length, 0, async_op=True), is_complete)
         data = (
             torch.tensor(list(content), dtype=torch.uint8) if content else torch.empty(int(length), dtype=torch.uint8)
         )
-        self._run(lambda: dist.broadcast(data, 0, async_op=True))
+        self.run(lambda: dist.broadcast(data, 0, async_op=True), is_complete)
         made: T = json.loads(bytes(data.tolist()))
         return made
 
@@ -175,36 +176,22 @@ class Processes:
         digest = hashlib.sha256()
         for tensor in tensors:
             digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-        found = [bytes(one.tolist()) for one in self._gather(torch.tensor(list(digest.digest()), dtype=torch.uint8))]
+        found = [bytes(one.tolist()) for one in self.gather(torch.tensor(list(digest.digest()), dtype=torch.uint8))]
         ((usual, count),) = Counter(found).most_common(1)
         if count < self.size:
             others = ", ".join(str(rank) for rank, one in enumerate(found) if one != usual)
             raise ProcessesError(f"the {what} of process {others} differ from those of the others{LOST}")
 
-    def add(self, vector: Tensor) -> None:
-        """Replace a vector of a multiple of MULTIPLE numbers by the processes' sum, in the tree's order."""
-        if self.size == 1:
-            return
-        if len(vector) <= WHOLE:
-            vector.copy_(add_in_pairs(self._gather(vector)))
-            return
-        parts = torch.empty_like(vector)
-        self._run(lambda: dist.all_to_all_single(parts, vector, async_op=True))
-        total = add_in_pairs(list(parts.view(self.size, -1)))
-        self._run(lambda: dist.all_gather(list(vector.view(self.size, -1)), total, async_op=True))
+    def stop_if(self, wanted: bool) -> None:
+        """Be `interrupted` from now on, where all know that one of them wants to stop."""
+        self._stopping |= wanted
 
-    def add_all(self, vector: Tensor) -> None:
-        """`add`, whose last number tells whether one of them is to stop."""
-        vector[-1] = float(self.wants_stop())
-        self.add(vector)
-        self._stopping |= bool(vector[-1] > 0)
-
-    def _gather(self, own: Tensor) -> list[Tensor]:
+    def gather(self, own: Tensor) -> list[Tensor]:
         """The processes' tensors, by rank."""
         if self.size == 1:
             return [own]
         found = list(own.new_empty(self.size, *own.shape))
-        self._run(lambda: dist.all_gather(found, own, async_op=True))
+        self.run(lambda: dist.all_gather(found, own, async_op=True), is_complete)
         return found
 
     def _connect(self) -> None:
@@ -219,20 +206,23 @@ class Processes:
         except RuntimeError as error:
             raise self._lost(error) from error
 
-    def _run(self, start: Callable[[], Any]) -> None:
-        """Run an operation of all processes to its end; signals are handled meanwhile. Raises ProcessesError."""
+    def run(self, start: Callable[[], W], is_done: Callable[[W], bool]) -> None:
+        """Run an operation of all processes to its end; signals are handled meanwhile. Raises ProcessesError.
+
+        is_done : waits for a moment for what was started
+        """
         deadline = time.monotonic() + self._stalled
         try:
             work = start()
-            while not _is_done(work):
+            while not is_done(work):
                 if error := self._told_error():
                     raise error
                 if time.monotonic() > deadline:
                     raise ProcessesError(f"no answer from the other processes for {self._stalled:g} s{LOST}")
-        except RuntimeError as error:
+        except (RuntimeError, ConnectionError) as error:
             raise self._lost(error) from error
 
-    def _lost(self, cause: RuntimeError) -> ProcessesError:
+    def _lost(self, cause: RuntimeError | ConnectionError) -> ProcessesError:
         """What another process has told of its end; else which has ended; else what torch says."""
         deadline = time.monotonic() + SETTLE / 4
         while not (told := self._told_error()) and not (ended := self._ended()) and time.monotonic() < deadline:
@@ -289,7 +279,7 @@ class Processes:
             raise self._lost(error) from error
 
 
-def _is_done(work: dist.Work) -> bool:
+def is_complete(work: dist.Work) -> bool:
     """Wait for a moment; whether the operation is done. Raises its error."""
     try:
         work.wait(TICK)
@@ -302,10 +292,3 @@ def _is_done(work: dist.Work) -> bool:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def add_in_pairs(vectors: Sequence[Tensor]) -> Tensor:
-    """The sum of a power of two of vectors, by pairs of neighbours, pairs of pairs, and so on; overwrites them."""
-    while len(vectors) > 1:
-        vectors = [left.add_(right) for left, right in zip(vectors[::2], vectors[1::2], strict=True)]
-    return vectors[0]

@@ -7,6 +7,7 @@ shards, and the processes' sums are added as the tree's upper levels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 from mlcli.training.augment import Augmentation
 from mlcli.training.datasets import TensorDataset
 from mlcli.training.gradients import Gradients
-from mlcli.training.processes import MULTIPLE, Processes
+from mlcli.training.processes import Processes
 from mlcli.training.state import derive_seed
+from mlcli.training.vector_sum import VectorSum
 
 
 class Sharded:
@@ -42,10 +44,18 @@ class Sharded:
             statistic for norm in norms for statistic in (norm.running_mean, norm.running_var) if statistic is not None
         ]
         self._own = shards // processes.size
-        like = self.parameters.together[0]
+
+    @cached_property
+    def _sum(self) -> VectorSum:
+        """Of the processes' gradients and statistics; made once they are connected."""
         length = sum(tensor.numel() for tensor in (*self.parameters.together, *self._statistics)) + 2
-        length = -(-length // MULTIPLE) * MULTIPLE
-        self._sums = [like.detach().new_zeros(length) for _ in range(self._own.bit_length())]
+        return VectorSum(self._processes, length, like=self.parameters.together[0])
+
+    @cached_property
+    def _levels(self) -> list[Tensor]:
+        """The vectors of the tree within this process, from its root on."""
+        own = self._sum.own
+        return [own, *(torch.zeros_like(own) for _ in range(self._own.bit_length() - 1))]
 
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int, weights: Tensor | None = None) -> Tensor:
         """As `Autograd.compute_gradients`, of the whole batch, in every process."""
@@ -54,15 +64,14 @@ class Sharded:
 
         def add_shards(first: int, count: int, depth: int) -> None:
             if count == 1:
-                self._compute_shard(first, batch, seed, before, self._sums[depth])
+                self._compute_shard(first, batch, seed, before, self._levels[depth])
                 return
             add_shards(first, count // 2, depth)
             add_shards(first + count // 2, count // 2, depth + 1)
-            self._sums[depth].add_(self._sums[depth + 1])
+            self._levels[depth].add_(self._levels[depth + 1])
 
         add_shards(self._processes.rank * self._own, self._own, 0)
-        self._processes.add_all(self._sums[0])
-        return self._take(self._sums[0], before[len(self._statistics) :])
+        return self._take(self._sum.add(), before[len(self._statistics) :])
 
     def _compute_shard(
         self, shard: int, batch: TensorDataset, seed: int, before: Sequence[Tensor], found: Tensor

@@ -22,7 +22,7 @@ from tests.benchmarks.folders import ROOT
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 MTU, RUNS = 9000, 5
-WHOLE = 2**14  # as in mlcli.training.processes, which imports torch
+WHOLE = 2**14  # as in mlcli.training.vector_sum, which imports torch
 PARAMETERS = (10_000, 250_000, 1_000_000, 4_000_000)
 BYTES = 4
 
@@ -39,7 +39,7 @@ LINKS = (Link(0.001, 200e6), Link(0.01, 200e6), Link(0.05, 200e6), Link(0.01, 50
 
 
 def predict(size: int, parameters: int, link: Link) -> float:
-    """Seconds of one addition by `Processes.add`: of whole vectors where they are small, else of parts."""
+    """Seconds of one `VectorSum.add`: of whole vectors where they are small, else of parts."""
     length = BYTES * 8 * parameters / link.rate
     if parameters <= WHOLE:
         return (size - 1) * link.round_trip + size * length
@@ -115,6 +115,7 @@ def take_part() -> None:
     import torch
 
     from mlcli.training.processes import Processes
+    from mlcli.training.vector_sum import VectorSum
 
     processes = Processes.of_environment(120)
     if processes.rank:
@@ -123,10 +124,10 @@ def take_part() -> None:
     else:
         processes.publish({})
     for parameters in PARAMETERS:
-        vector, seconds = torch.zeros(-(-parameters // 64) * 64), []
+        vectors, seconds = VectorSum(processes, parameters, torch.empty(0)), []
         for _ in range(RUNS + 1):
             started = time.perf_counter()
-            processes.add(vector)
+            vectors.add()
             seconds.append(time.perf_counter() - started)
         if processes.rank == 0:
             print(statistics.median(seconds[1:]), flush=True)  # the first one opens TCP's window

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from mlcli.io.network import listen_on_loopback
+from mlcli.io.programs import LED
 from tests.cli.test_processes import digests, wait_for_epochs
 from tests.conftest import ROOT, train_in
 
@@ -61,13 +62,18 @@ def campaign_only(request):
 
 @pytest.fixture
 def launch(slow, start):
-    """Starts a command in several processes, as torchrun does."""
+    """Starts a command in several processes, as torchrun does; local : of them are on one machine."""
 
-    def launch(size, *arguments, program=None):
+    def launch(size, *arguments, program=None, local=1):
         descriptor, port = listen_on_loopback()
         os.close(descriptor)
         shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        shared |= {"GLOO_SOCKET_IFNAME": "lo", "MLCLI_STALL_SECONDS": "2", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        shared |= {
+            "LOCAL_WORLD_SIZE": str(local),
+            "GLOO_SOCKET_IFNAME": "lo",
+            "MLCLI_STALL_SECONDS": "2",
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
+        }
         return [start(*arguments, variables={**shared, "RANK": str(rank)}, program=program) for rank in range(size)]
 
     return launch
@@ -107,6 +113,25 @@ def test_a_fault_ends_both_with_one_message_and_a_run_that_resumes(slow, alone, 
     resumed = mlcli("train", "--resume", "-q")
     assert resumed.code == 0, resumed.err
     assert digests(slow / "runs/slow/001") == alone
+
+
+@pytest.mark.parametrize("fault", ["killed", "stalled"])
+def test_a_fault_of_one_that_shares_memory_ends_both(slow, launch, fault, request):
+    if fault != "killed":
+        request.getfixturevalue("campaign_only")
+    rank, does, codes, message = FAULTS[fault]
+    wide = ("train", "slow.yaml", "-q", "-S", "model.hidden=[400]")  # too many weights to be sent whole
+    first, _ = launch(2, *wide, program=FAULTY.format(rank=rank, fault=does), local=2)
+    code, _, err = first.end()
+    assert (code, err.count("error:")) == (codes[0], 1)
+    assert message in err
+
+
+def test_a_process_leaves_where_the_one_that_started_it_ends_before_they_train(slow, spawn):
+    place = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1", LED: "1"}
+    process = spawn("train", "--quiet", env={**os.environ, "PYTHONPATH": str(ROOT), **place}, stdin=subprocess.DEVNULL)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 9
 
 
 def test_what_torchrun_starts_again_resumes(campaign_only, slow, alone):

@@ -79,9 +79,11 @@ def misbehave(processes):
     return ""
 
 
-def main(rank, size, port):
+def main(rank, size, port, local_size):
+    """local_size : how many of them share memory."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ["LOCAL_WORLD_SIZE"] = local_size
     processes = Processes.of_environment(60)
     if processes.rank:
         processes.receive()

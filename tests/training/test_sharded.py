@@ -10,26 +10,27 @@ import torch.distributed as dist
 
 from mlcli.errors import ProcessesError
 from mlcli.io.network import listen_on_loopback
-from mlcli.training.processes import Processes, add_in_pairs
+from mlcli.training.processes import Processes
+from mlcli.training.vector_sum import add_in_pairs
 from tests.postgres import Cable
 from tests.training.processes import CASES, train
 
 
 @pytest.fixture(scope="module")
 def trained(request, fork_server):
-    """By number of processes, what each of them prints."""
+    """By number of processes, and how many of them share memory, what each of them prints."""
     found = {}
-    for size in (2, 4) if request.config.getoption("--campaign") else (2,):
+    for size, local in ((2, 1), (2, 2), (4, 1), (4, 4)) if request.config.getoption("--campaign") else ((2, 1), (2, 2)):
         descriptor, port = listen_on_loopback()
         os.close(descriptor)
-        program = "from tests.training.processes import main\nmain('{}', '{}', '{}')"
+        program = "from tests.training.processes import main\nmain('{}', '{}', '{}', '{}')"
         started = [
-            fork_server.start(program=program.format(rank, size, port), variables={"GLOO_SOCKET_IFNAME": "lo"})
+            fork_server.start(program=program.format(rank, size, port, local), variables={"GLOO_SOCKET_IFNAME": "lo"})
             for rank in range(size)
         ]
         ended = [process.end(300) for process in started]
         assert [code for code, _, _ in ended] == [0] * size, ended
-        found[size] = [json.loads(out) for _, out, _ in ended]
+        found[size, local] = [json.loads(out) for _, out, _ in ended]
     return found
 
 
@@ -40,7 +41,7 @@ def test_any_number_of_processes_leaves_the_same_bits(trained, case):
 
 
 def test_a_process_whose_weights_differ_in_one_bit_stops_all(trained):
-    for size, ranks in trained.items():
+    for (size, _), ranks in trained.items():
         assert len({one["differing"] for one in ranks}) == 1
         assert ("weights of process 1 differ" in ranks[0]["differing"]) or size == 2
         assert "differ from those of the others" in ranks[0]["differing"]
