@@ -95,7 +95,8 @@ def _share(processes: Processes, length: int, dtype: torch.dtype) -> _Shared | N
     """Made by process 0; None where one of them cannot have it."""
     shape = (processes.size + 1, length)
     with Offer(math.prod(shape) * dtype.itemsize) if processes.rank == 0 else nullcontext() as offer:
-        folder = processes.share(lambda: offer.folder if offer else "")
+        if not (folder := processes.share(lambda: offer.folder if offer else "")):
+            return None
         try:
             rows = map_numbers(folder, math.prod(shape), dtype).view(shape)
             peers = [] if offer else [join(folder)]

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from mlcli.errors import ProcessesError
 from mlcli.io.network import listen_on_loopback
 from mlcli.training.processes import Processes
-from mlcli.training.vector_sum import add_in_pairs
+from mlcli.training.vector_sum import WHOLE, VectorSum, add_in_pairs
 from tests.postgres import Cable
 from tests.training.processes import CASES, train
 
@@ -56,6 +56,17 @@ def test_a_process_that_is_cut_off_from_process_0_ends():
     with cable.stalled(), pytest.raises(ProcessesError, match="process 0 does not answer"):
         Processes(1, 2, client, stalled=0.4).receive()
     cable.close()
+
+
+def test_without_room_for_shared_memory_no_file_is_taken_for_it(monkeypatch, tmp_path):
+    """A file of the working folder that has the name of shared numbers stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numbers").write_text("a user's own")
+    processes = Processes(1, 2, are_local=True)
+    monkeypatch.setattr(processes, "share", lambda make: "")
+    monkeypatch.setattr(processes, "largest", int)
+    assert len(VectorSum(processes, WHOLE + 1, torch.zeros(1)).own) > WHOLE
+    assert (tmp_path / "numbers").read_text() == "a user's own"
 
 
 def test_pairs_are_added_in_the_tree_s_order():
