@@ -70,9 +70,10 @@ class Session:
         self, config: Config, target: Path | str | None, sets: Sequence[str] | None
     ) -> tuple[Config, Prepared]:
         """The configuration with its data; a file's gets settings for the digits used in place of MNIST."""
-        import_torch_beside()
-        from mlcli.data.prepare import prepare_dataset
+        from mlcli.data.prepare import prepare_dataset, reads_much
 
+        if not reads_much(config.dataset):
+            import_torch_beside()
         prepared = prepare_dataset(config.dataset, config.seed, self.screen)
         is_file = str(target).endswith(FILE_ENDINGS) if target else Path("mlcli.yaml").is_file()
         if prepared.stand_in_for is None or not is_file:

@@ -45,6 +45,8 @@ _NOT_OF_ROWS = {"split", "types", "outliers", "path", "test_path", "origin"}
 _LATER_KEYS = ("sha256", "dates", "numbers", "skip_rows", "skip_footer", "header", "columns", "weight")
 _FIRST_KINDS = ("number", "category")
 _MNIST_ROWS = 60_000
+# Bytes that reading is estimated to take, from which libraries that are needed later are not in memory meanwhile.
+MUCH = 500_000_000
 # Measured: bytes a second of the files by way of which a table is prepared that memory does not hold.
 SPEED = 50_000_000
 
@@ -165,6 +167,14 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     return Prepared(
         data.splits, folder, fingerprint, marks.rows, data.profile, stored is not None, config.name, stand_in_for
     )
+
+
+def reads_much(dataset: DatasetConfig) -> bool:
+    """Whether preparing would read files that take MUCH memory; not where rows of the like are stored already."""
+    source = source_of(dataset)
+    if not source.is_available() or source.files() is None or any(prepared_dir().glob(f"{_label(dataset)}-*")):
+        return False
+    return sum(need.size for need in source.memory_needs()) >= MUCH
 
 
 def _prepare(
