@@ -15,13 +15,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from mlcli.config.sections.training import ClassBaseline, NumberBaseline, QuantileBaseline
+from mlcli.data.tables.spill import save_array
 from mlcli.data.tables.types import Dataset
 from mlcli.errors import ArtefactError, config_error
 from mlcli.evaluation.estimators import fit_estimator, outputs_of
 from mlcli.evaluation.training_sample import draw_training_sample, input_portions
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.table import TableFeatures
-from mlcli.io.arrays import read_arrays, write_arrays
 from mlcli.io.atomic import atomic_folder, load_cached, verify_folder, write_json
 from mlcli.io.json import from_json, read_json, to_json
 from mlcli.io.load import THREADS
@@ -32,7 +32,7 @@ from mlcli.reporter import Reporter
 CONSTANTS = ("majority", "mean", "quantile")
 KIND = "baselines"
 # Changes with what a baseline is, so that those of earlier versions are fitted again.
-VERSION = 2
+VERSION = 3
 # Predictions of more bytes are not kept.
 MAX_KEPT = 256 << 20
 
@@ -86,20 +86,23 @@ def predict_baselines(
 def obtain_baselines(
     folder: Path, task: FittedTask, names: Sequence[str], fit: Callable[[], tuple[Baseline, ...]], reporter: Reporter
 ) -> tuple[Baseline, ...]:
-    """The baselines kept in the folder; else those that `fit` gives, which are kept there."""
+    """The baselines kept in the folder, from which their predictions are mapped; else those of `fit`, kept there."""
 
     def load(kept: Path) -> tuple[Baseline, ...]:
+        verify_folder(kept, KIND)
         return _load(kept, task, names)
 
     if (cached := load_cached(folder, load, reporter, "training the baselines again")) is not None:
         return cached
     fitted = fit()
-    arrays = {own.name: _answers(own) for own in fitted}
-    if sum(array.nbytes for array in arrays.values()) <= MAX_KEPT:
-        with atomic_folder(folder, KIND) as new:
-            write_json(new / "texts.json", {own.name: own.text for own in fitted})
-            write_arrays(new / "predictions.safetensors", arrays)
-    return fitted
+    parts = [(own.name, part, array) for own in fitted for part, array in _parts(own.predictions).items()]
+    if sum(array.nbytes for *_, array in parts) > MAX_KEPT:
+        return fitted
+    with atomic_folder(folder, KIND) as new:
+        write_json(new / "texts.json", {own.name: own.text for own in fitted})
+        for name, part, array in parts:
+            save_array(new / f"{name}_{part}.npy", array)
+    return _load(folder, task, names)
 
 
 def fingerprint_baselines(
@@ -114,25 +117,36 @@ def fingerprint_baselines(
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _answers(baseline: Baseline) -> np.ndarray:
-    """From which all of its predictions follow: probabilities, or numbers in the target's units."""
-    found = baseline.predictions
-    return found.values if found.probabilities is None else found.probabilities
+def _parts(predictions: Predictions) -> dict[str, np.ndarray]:
+    """The arrays that there are, by name."""
+    return {name: array for name, array in vars(predictions).items() if array is not None}
 
 
 def _load(folder: Path, task: FittedTask, names: Sequence[str]) -> tuple[Baseline, ...]:
-    verify_folder(folder, KIND)
-    place = folder / "texts.json"
+    """Predictions that the system reads as they are needed, and gives up where memory is."""
+    place, is_classes = folder / "texts.json", isinstance(task, Classification)
     texts = from_json(dict[str, str], read_json(place), place)
-    arrays = read_arrays(folder / "predictions.safetensors")
+
+    def mapped(name: str, part: str) -> np.ndarray:
+        return np.asarray(np.load(folder / f"{name}_{part}.npy", mmap_mode="r", allow_pickle=False))
+
+    try:
+        found = {
+            name: Predictions(
+                mapped(name, "values"), mapped(name, "probabilities") if is_classes else None, mapped(name, "scores")
+            )
+            for name in names
+        }
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{folder}: {error}") from error
     width = len(task.classes) if isinstance(task, Classification) else task.n_outputs
-    if set(texts) != set(names) or set(arrays) != set(names) or any(a.shape[1:] != (width,) for a in arrays.values()):
+    if set(texts) != set(names) or any(own.scores.shape[1:] != (width,) for own in found.values()):
         raise ArtefactError(f"{folder}: not the predictions of {', '.join(names)}")
-    return tuple(Baseline(name, texts[name], _predictions(task, arrays[name])) for name in names)
+    return tuple(Baseline(name, texts[name], found[name]) for name in names)
 
 
 def _predictions(task: FittedTask, answers: np.ndarray) -> Predictions:
-    """From what `_answers` gives."""
+    """From probabilities, or numbers in the target's units."""
     if isinstance(task, Classification):
         return _class_predictions(answers)
     return Predictions(answers, None, (answers - np.array(task.mean)) / np.array(task.std))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from mlcli.io.threads import map_alone
 from mlcli.metrics.blocks import MAX_SINGLE_ROWS, Blocks
 from mlcli.metrics.catalog import CATALOG
 from mlcli.metrics.counts import COUNT_METRICS, CountMetrics
-from mlcli.metrics.intervals import MetricGroup, Resampler, Scores
+from mlcli.metrics.intervals import Floats, MetricGroup, Resampler, Scores
 from mlcli.metrics.probabilities import (
     PROBABILITY_METRICS,
     RANK_METRICS,
@@ -155,10 +155,13 @@ def _measure_rows(
     blocks: Blocks | None,
     predictions: Predictions,
 ) -> tuple[Scores, list[MetricGroup]]:
-    """Scores of one model's `_row_groups`, and these, or those of blocks: what they take of each row is then freed."""
-    groups = _row_groups(task, truth, names, weights, predictions)
-    values = _scores_of(groups, _sizes_of(truth, weights)[np.newaxis])
-    return values, groups if blocks is None else [own.in_blocks(blocks) for own in groups]  # type: ignore[attr-defined]
+    """Scores of one model's `_row_groups`, and these, or those of blocks: what each takes of the rows is then freed."""
+    values, kept, sizes = dict[str, Floats](), list[MetricGroup](), _sizes_of(truth, weights)[np.newaxis]
+    for group in _row_groups(task, truth, names, weights, predictions):
+        values.update(group.scores(sizes))
+        kept.append(group if blocks is None else group.in_blocks(blocks))  # type: ignore[attr-defined]
+        del group  # before the next is made
+    return values, kept
 
 
 def _row_groups(
@@ -167,25 +170,23 @@ def _row_groups(
     names: Sequence[str],
     weights: np.ndarray | None,
     predictions: Predictions,
-) -> list[MetricGroup]:
+) -> Iterator[MetricGroup]:
     """The groups of metrics for which every row is a cell of its own."""
-    groups: list[MetricGroup] = []
     wanted = set(names)
     if isinstance(task, Regression):
         if means := wanted & set(ERROR_METRICS):
             constant = task.constant_targets(task.standardise(truth))
-            groups.append(ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means)))
+            yield ErrorMetrics(error_columns(truth, predictions.values, constant), sorted(means))
         if rows := wanted & set(ROW_METRICS):
-            groups.append(row_metrics(truth, predictions.values, sorted(rows), task.q or math.nan))
+            yield row_metrics(truth, predictions.values, sorted(rows), task.q or math.nan)
         if wanted - means - rows:
-            groups.append(order_metrics(truth, predictions.values))
-        return groups
+            yield order_metrics(truth, predictions.values)
+        return
     if wanted & set(RANK_METRICS):
-        groups.append(rank_metrics(truth, ranking_scores(predictions)))
+        yield rank_metrics(truth, ranking_scores(predictions))
     known = [name for name in PROBABILITY_METRICS if name in wanted and len(task.classes) >= CATALOG[name].min_classes]
     if predictions.probabilities is not None and known:
-        groups.append(probability_metrics(truth, predictions.probabilities, known, weights))
-    return groups
+        yield probability_metrics(truth, predictions.probabilities, known, weights)
 
 
 def _decision_cells(
