@@ -110,6 +110,10 @@ def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]
         await_leader()
         return Processes() if launch.size == 1 else Processes.of_environment(stall_seconds())
 
+    from mlcli.io.programs import silence_torch
+
+    if max(count, launch.size) > 1:
+        silence_torch()
     if count == 1:
         yield launched
         return

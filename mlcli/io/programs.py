@@ -86,9 +86,13 @@ def stall_seconds(usual: float = 300.0) -> float:
     raise UsageError(f"MLCLI_STALL_SECONDS is {text!r:.40}; set it to a number of seconds, such as {usual:g}")
 
 
+def silence_torch() -> None:
+    """Let mlcli alone say when a process is gone; before torch is imported. A level that the user has set stays."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
 def stay_on_loopback() -> None:
     """Let the processes of this machine talk on its loopback interface alone; set before torch is imported."""
-    os.environ["TORCH_CPP_LOG_LEVEL"] = "ERROR"  # mlcli itself says when a process is gone
     if LOOPBACK:
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
 
