@@ -33,6 +33,8 @@ _DELIMITERS = ",;\t|"
 _JSON = re.compile(rb"\s*(\{\s*\"[^\"]*\"\s*:|\[\s*[\[{])")
 # Bytes of text that are parsed at a time, of a table that memory does not hold; and where its end is looked at.
 PORTION, _SMALL = 8 << 20, 1 << 14
+# The same of a table whose numbers go to arrays, and from how many bytes on they do.
+FILLED, LARGE = 16 << 20, 64 << 20
 _CODE = re.compile(rb"\+|0\d")
 _NAMELESS = "\0"  # starts the names of columns without one; no cell has it
 
@@ -74,7 +76,7 @@ def read_delimited(
     Raises EdgeError for lines above, below and between that are no rows, and DataError for a file that is no table.
     """
     cells, n_rows, dialect, notes = _survey(text, dialect)
-    frame = cells.parse_all(numbers if as_written is None else cells.likely_numbers(as_written))
+    frame = cells.parse_all(numbers if as_written is None else cells.likely_numbers(as_written), n_rows)
     if frame.height != n_rows:
         raise cells.irregular(n_rows, frame.height)
     bottom = frame.tail(TAIL)
@@ -222,9 +224,36 @@ class Cells:
         label = self.layout.text.label
         return DataError(f"{label}: {counted} rows were counted but {parsed} parsed; the file is not regular")
 
-    def parse_all(self, numbers: Collection[str]) -> pl.DataFrame:
-        """All rows; numbers : as `read_delimited` has them."""
+    def parse_all(self, numbers: Collection[str], n_rows: int) -> pl.DataFrame:
+        """All n_rows; numbers : as `read_delimited` has them."""
+        if numbers and not self.layout.quoted and self.layout.end - self.layout.start >= LARGE:
+            if (filled := self._fill(numbers, n_rows)) is not None:
+                return filled
+            numbers = ()  # what is none in a portion is none in all of the text
         return self._parse(self._source(), numbers, header=bool(self.layout.header))
+
+    def _fill(self, numbers: Collection[str], n_rows: int) -> pl.DataFrame | None:
+        """All rows, with numbers in arrays that are filled portion by portion; None where not all are, or rows lack.
+
+        Polars keeps each column in many pieces, and its allocator what is freed of them: memory would hold the table
+        twice while its rows are split.
+        """
+        arrays = {name: np.empty(n_rows) for name in self.names if name in numbers}
+        with_gaps, others, place = set[str](), list[pl.DataFrame](), 0
+        for frame in self.frames(numbers, FILLED):
+            begin, place = place, place + frame.height
+            if place > n_rows or any(frame.schema[name] != pl.Float64 for name in arrays):
+                return None
+            for name, array in arrays.items():
+                array[begin:place] = frame[name].to_numpy()  # NaN where cells are empty
+                if frame[name].null_count():
+                    with_gaps.add(name)
+            others.append(frame.drop(arrays))
+        if place < n_rows:
+            return None
+        rest = pl.concat(others)
+        filled = {name: pl.Series(name, own, nan_to_null=name in with_gaps) for name, own in arrays.items()}
+        return pl.DataFrame([filled[name] if name in filled else rest[name] for name in self.names])
 
     def frames(self, numbers: Collection[str] = (), size: int | None = None) -> Iterator[pl.DataFrame]:
         """The same portion by portion, of about so many bytes."""
@@ -240,7 +269,7 @@ class Cells:
         """Columns other than these whose first cells are numbers, and of which none is a code such as 007 or +34."""
         if self.layout.quoted:
             return []
-        sample = self._part(*next(self.layout.portions(_SMALL)))
+        sample = self._part(*next(self.layout.portions(BLOCK)))
         numbers = sample.select(pl.all().cast(pl.Float64, strict=False))
         full = (name for name in self.names if numbers[name].null_count() == sample[name].null_count() < len(sample))
         left_out = {*as_written, *self._with_codes()}

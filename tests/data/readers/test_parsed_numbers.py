@@ -1,6 +1,7 @@
 """Columns of a CSV file that are parsed as numbers at once are those that text would become."""
 
 import numpy as np
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from pydantic import TypeAdapter
@@ -8,6 +9,9 @@ from pydantic import TypeAdapter
 from mlcli.config.sections.dataset import DatasetConfig
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.readers import csv
+from mlcli.data.readers.csv_dialect import Dialect
+from mlcli.data.readers.csv_layout import CsvLayout
+from mlcli.data.readers.text_file import open_text
 from mlcli.reporter import SILENT
 
 CONFIGS = TypeAdapter(DatasetConfig)
@@ -26,6 +30,10 @@ COLUMNS = {
 
 def write(path, columns):
     path.write_text("\n".join([",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]) + "\n")
+
+
+def read_frame(path):
+    return csv.read_delimited(open_text(path), Dialect(), as_written=()).frame
 
 
 def prepared(monkeypatch, tmp_path, place, **keys):
@@ -65,3 +73,39 @@ def test_numbers_are_guessed_from_the_first_cells_unless_a_cell_is_a_code(tmp_pa
     monkeypatch.setattr(csv.Cells, "likely_numbers", lambda *own: found.append(guess(*own)) or found[-1])
     prepared(monkeypatch, tmp_path, "here", types={"e": "category"})
     assert found == [["x", "zero", "y"]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "line_end", "is_filled"),
+    [
+        ({}, "\n", True),
+        ({"late": ["" if i % 9 == 0 else f"{i}" for i in range(N)]}, "\r\n", True),
+        ({"y": [f"{i}" if i < 50 else "none" for i in range(N)]}, "\n", False),
+        ({"y": [f"{i}" if i < 50 else "1e16" for i in range(N)]}, "\n", False),  # its text is needed
+    ],
+)
+def test_a_large_text_fills_arrays_portion_by_portion_with_what_is_parsed_at_once(
+    tmp_path, monkeypatch, changed, line_end, is_filled
+):
+    columns = {name: cells for name, cells in COLUMNS.items() if name in ("x", "word", "e", "y")} | changed
+    lines = [",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]
+    (tmp_path / "t.csv").write_bytes(line_end.join([*lines, ""]).encode())
+    monkeypatch.setattr(csv, "BLOCK", 100)  # the first cells are those of some rows
+    whole = read_frame(tmp_path / "t.csv")
+    monkeypatch.setattr(csv, "LARGE", 1)
+    monkeypatch.setattr(csv, "FILLED", 200)
+    filled = read_frame(tmp_path / "t.csv")
+    assert_frame_equal(filled, whole)
+    assert filled["x"].dtype == (pl.Float64 if is_filled else pl.String)
+    assert filled["x"].to_list() == ([float(cell) for cell in columns["x"]] if is_filled else columns["x"])
+    if is_filled and "late" in columns:
+        assert filled["late"].to_list() == [float(cell) if cell else None for cell in columns["late"]]
+
+
+@pytest.mark.parametrize("size", [1, 7, 60, 10_000])
+def test_portions_are_whole_lines(tmp_path, size):
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(30)))
+    text = open_text(tmp_path / "t.csv")
+    parts = [bytes(text.buffer[a:b]).decode() for a, b in CsvLayout.of(text, ",").portions(size)]
+    assert "\n".join(parts).splitlines() == [f"{i},{i * i}" for i in range(30)]
+    assert all(len(part) >= size for part in parts[:-1])
