@@ -49,6 +49,8 @@ _MNIST_ROWS = 60_000
 MUCH = 500_000_000
 # Measured: bytes a second of the files by way of which a table is prepared that memory does not hold.
 SPEED = 50_000_000
+# Files of one table that are named one by one.
+_NAMED_FILES = 2
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ def _spill_beside(config: DatasetConfig, source: Source[Any], reporter: Reporter
     """Files beside the prepared data, by way of which a table is prepared that memory does not hold."""
     needs = list(source.memory_needs())
     told = " and ".join(f"{need.label} takes about {shown_size(need.size)}" for need in needs)
+    if len(needs) > _NAMED_FILES:
+        told = f"{len(needs):,} files take about {shown_size(sum(need.size for need in needs))}"
     way, size = "column by column, by" if isinstance(config, TableConfig) else "by", sum(need.disk for need in needs)
     files = f"way of files of up to {shown_size(size)}, in roughly {show_seconds(size / SPEED)}"
     reporter.say(f"{told} of memory, more than there is: it is prepared {way} {files}")

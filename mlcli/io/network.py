@@ -24,6 +24,8 @@ from mlcli.reporter import Reporter
 SECONDS_TO_ANSWER = 5.0
 # Numbers of ports, and connections that wait to be accepted.
 PORTS, BACKLOG = 1 << 16, 1024
+# What installs a database's driver, where that has another name.
+PACKAGES = {"psycopg": "'mlcli[postgres]'", "MySQLdb": "mysqlclient"}
 _PORTION = 1 << 18
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
 
@@ -47,10 +49,14 @@ def offline() -> bool:
 
 
 def missing_driver(error: ImportError, scheme: str) -> str:
-    """That the driver of a database is not installed, and how to install it."""
-    name = str(error.name or getattr(error.__cause__, "name", ""))  # Optuna raises another error from the first
-    remedy = "run: pip install 'mlcli[postgres]'" if name == "psycopg" else f"run: pip install {name}"
-    return f"the driver {name} for {scheme} is not installed; {remedy}"
+    """That the driver of a database is not installed, or cannot be loaded, and how to install it."""
+    # Optuna raises another error from the first.
+    cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+    if not isinstance(cause, ModuleNotFoundError) or cause.name is None:
+        said = (str(cause).splitlines() or [type(cause).__name__])[0]
+        return f"the driver for {scheme} cannot be loaded ({said}); install it, and the libraries that it needs, again"
+    package = PACKAGES.get(cause.name, cause.name)
+    return f"the driver {cause.name} for {scheme} is not installed; run: pip install {package}"
 
 
 def download(remote: RemoteFile, mirrors: Sequence[str], folder: Path, reporter: Reporter) -> Path:
@@ -216,7 +222,7 @@ def fill_variables(template: str, key: str, error: type[MlcliError], *, encoded:
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in os.environ:
-            raise error(f"{key}: environment variable {name} is not set; export it, or write its value")
+            raise error(f"{key}: environment variable {name} is not set; export it")
         return quote(os.environ[name], safe="") if encoded else os.environ[name]
 
     return VARIABLE.sub(value, template)

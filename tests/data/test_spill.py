@@ -333,3 +333,16 @@ def test_what_the_files_take_is_told_before_they_are_written(table, monkeypatch)
     assert (
         "it is prepared column by column, by way of files of up to 51 kB, in roughly 0.0 s" in told[0]
     )  # 320 × 10 × 16
+
+
+def test_many_files_are_counted_not_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t").mkdir()
+    for k in range(3):
+        pl.DataFrame({"a": [0.5, 1.5, 2.5] * 10, "y": [1.5, 2.5, k + 0.5] * 10}).write_parquet(f"t/{k}.parquet")
+    told = []
+    monkeypatch.setattr(Silent, "say", lambda self, text: told.append(text))
+    monkeypatch.setattr(Source, "fits_memory", lambda self: False)
+    prepare_dataset(CONFIGS.validate_python({"name": "parquet", "path": "t", "target": "y"}), 0, Silent())
+    assert told[0].startswith("3 files take about ")
+    assert "by way of files of up to 3 kB" in told[0]  # 3 × 30 rows × 2 cells × 16 bytes

@@ -1,5 +1,6 @@
 import hashlib
 import http.server
+import re
 import socket
 import ssl
 import threading
@@ -277,3 +278,27 @@ def test_a_table_of_an_address(https, workspace, mlcli, monkeypatch):
     refused = mlcli("check", "-q")
     assert (refused.code, "MLCLI_OFFLINE is set; put the file at data/downloads/" in refused.err) == (3, True)
     assert server.requests == ["/t.csv"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (
+            ModuleNotFoundError("no module", name="psycopg"),
+            "psycopg for x:// is not .* 'mlcli\\[postgres\\]'",
+        ),
+        (ModuleNotFoundError("no module", name="MySQLdb"), "run: pip install mysqlclient"),
+        (ModuleNotFoundError("no module", name="pyodbc"), "run: pip install pyodbc"),
+        (
+            ImportError("no pq wrapper available.\nAttempts made:"),
+            "cannot be loaded \\(no pq wrapper available.\\)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_what_a_driver_lacks_is_told(raised, message, is_wrapped):
+    error = raised
+    if is_wrapped:
+        error = ImportError("Failed to import DB access module")
+        error.__cause__ = raised
+    assert re.search(message, network.missing_driver(error, "x://"))
