@@ -139,12 +139,12 @@ def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]
 
 def _follow(session: Session, together: Callable[[], Processes]) -> None:
     """One of several processes, of which the first reports and writes."""
-    session.is_silent = True
     from mlcli.io.signals import Interruption
     from mlcli.use_cases.train import follow
 
     interruption = Interruption()
     with together() as group:
+        session.is_silent = True  # until here, the first has not been reached
         follow(group, interruption)
     session.exit_if(interruption)
 

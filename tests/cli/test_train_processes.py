@@ -133,6 +133,15 @@ def test_a_process_leaves_where_the_one_that_started_it_ends_before_they_train(s
     assert process.returncode == 9
 
 
+def test_a_process_that_does_not_reach_process_0_says_so(slow, start):
+    descriptor, port = listen_on_loopback()
+    os.close(descriptor)
+    place = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    code, _, err = start("train", "slow.yaml", variables={**place, "MLCLI_STALL_SECONDS": "0.5"}).end()
+    assert code == 9
+    assert "error: process 0 cannot be reached" in err
+
+
 def test_what_torchrun_starts_again_resumes(campaign_only, slow, alone):
     fault = "os.environ['TORCHELASTIC_RESTART_COUNT'] == '0' and os.kill(os.getpid(), signal.SIGKILL)"
     own = "from mlcli.__main__ import main\nmain()\n"
