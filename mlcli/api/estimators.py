@@ -153,7 +153,7 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
             if finding.serious:
                 Warner().warn(finding.text)
         with _threads_kept():
-            bundle = refit(config, inputs, "fit", callbacks=[history])
+            bundle = refit(config, inputs, "fit", callbacks=[history], scored=True)
         self.loss_curve_ = history.losses
         self.n_iter_ = len(history.losses)
         self.model_ = Model(bundle, type(self).__name__)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from mlcli.config.sections.rows import SplitConfig
+from mlcli.data.tables.frames import SelectedRows
 from mlcli.data.tables.spill import Spill
 from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.errors import DataError
@@ -104,7 +105,12 @@ def dependent_groups(config: SplitConfig, rows: Dataset) -> np.ndarray | None:
 
 
 def take_rows(rows: Dataset, indices: np.ndarray, spill: Spill | None = None) -> Dataset:
-    """The rows at these places, in this order; spill : for a table that memory does not hold."""
+    """The rows at these places, in this order; spill : for a table that memory does not hold.
+
+    Of rows that `join_rows` leaves in files, none is read.
+    """
+    if isinstance(rows, Table) and isinstance(rows.rows, SelectedRows):
+        return rows.with_rows(rows.rows.at(indices), indices)
     if isinstance(rows, Table):
         return rows.with_rows(rows.frame[indices] if spill is None else spill.at(rows.frame, indices), indices)
     labels = None if rows.labels is None else rows.labels[indices]
@@ -131,10 +137,15 @@ def take_splits(
     return [rows.with_rows(pl.DataFrame(part), own) for part, own in zip(taken, places, strict=True)]
 
 
-def join_rows(first: Dataset, second: Dataset) -> Dataset:
-    """The rows of two splits of one dataset, those of the first before those of the second."""
+def join_rows(first: Dataset, second: Dataset, *, in_memory: bool = True) -> Dataset:
+    """The rows of two splits of one dataset, those of the first before those of the second.
+
+    in_memory : else rows of a table that are in files stay there
+    """
     if isinstance(first, Table) and isinstance(second, Table):
-        both = pl.concat([first.frame, second.frame])
+        files = [part.rows for part in (first, second) if isinstance(part.rows, pl.LazyFrame)]
+        to_read = not in_memory and len(files) == 2
+        both = SelectedRows.of(files) if to_read else pl.concat([first.frame, second.frame])
         groups, weights = _joined(first.groups, second.groups), _joined(first.weights, second.weights)
         return replace(first, rows=both, groups=groups, weights=weights)
     if isinstance(first, Images) and isinstance(second, Images) and first.labels is not None:

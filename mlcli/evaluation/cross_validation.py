@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from mlcli.config.sections.config import Config
 from mlcli.data.folds import FoldCount, rows_before, split_folds
 from mlcli.data.prepare import Prepared
-from mlcli.data.splitting import dependent_groups, effective_seed, join_rows, split_rows, take_rows
-from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
+from mlcli.data.splitting import dependent_groups, effective_seed, split_rows, take_rows
+from mlcli.data.tables.frames import SelectedRows
+from mlcli.data.tables.types import Dataset, Images, Splits, Table, TaskKind
 from mlcli.errors import DataError
 from mlcli.evaluation.held_out import join_predictions
-from mlcli.evaluation.out_of_fold import other_places
+from mlcli.evaluation.out_of_fold import join_for_parts, other_places
 from mlcli.evaluation.refit import announce, refit
 from mlcli.evaluation.repeated import FoldScores, spreads_of
 from mlcli.features.fit import fit_features
+from mlcli.io import row_file
+from mlcli.io.memory import require_memory, shown_size
 from mlcli.metrics.measure import measure
 from mlcli.models.fit_task import fit_task
 from mlcli.models.predictions import Predictions
@@ -32,6 +35,9 @@ from mlcli.training.inputs import Inputs
 from mlcli.training.state import EpochRecord, TrainingState
 
 EVALUATION_FOLDS = "evaluation.folds"
+# Measured, of folds whose table stays in files: what portions and windows of rows take, and what follows from each row;
+# more in a search, of which earlier trainings leave gaps in the memory that they free.
+PORTIONS, BYTES_PER_ROW, BYTES_PER_SEARCHED_ROW = 80_000_000, 100, 300
 
 
 def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> FoldScores | None:
@@ -52,6 +58,7 @@ def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> Fol
         )
         for rows, own in zip(folds.held_out, predictions, strict=True)
     ]
+    del predictions  # intervals take as much memory
     of_rows = dependent_groups(config.dataset.split, folds.rows), folds.pooled_weights
     return FoldScores(
         n_rows=len(pooled),
@@ -91,6 +98,7 @@ class Folds:
     task     : fitted on all these rows; truth : of all rows, as the task gives it
     held_out : ascending positions of the rows of each fold, one repeat after the other
     n_folds  : of one repeat
+    on_disk  : networks read their rows from files, one fold's at a time; None: as the first fold's inputs need it
     """
 
     key: str
@@ -100,17 +108,33 @@ class Folds:
     truth: np.ndarray
     held_out: tuple[np.ndarray, ...]
     n_folds: int
+    on_disk: bool | None = None
 
     @classmethod
-    def of(cls, config: Config, prepared: Prepared, key: str, folds: FoldCount, repeats: int = 1) -> Folds:
-        """Raises ConfigError or DataError where the rows are too few or too many."""
-        rows = join_rows(prepared.splits.train, prepared.splits.valid)
+    def of(
+        cls,
+        config: Config,
+        prepared: Prepared,
+        key: str,
+        folds: FoldCount,
+        repeats: int = 1,
+        *,
+        on_disk: bool | None = None,
+    ) -> Folds:
+        """Raises ConfigError or DataError where rows are too few or too many, ResourceError where memory is short."""
+        remedy = f"measure validation rows ({key}: null), use fewer rows, or allow more memory"
+        rows = join_for_parts(prepared, key, remedy)
+        if isinstance(rows, Table) and isinstance(rows.rows, SelectedRows):
+            each = BYTES_PER_ROW if key == EVALUATION_FOLDS else BYTES_PER_SEARCHED_ROW
+            what = f"{key}: training on {len(rows):,} rows that stay in files"
+            require_memory(PORTIONS + each * len(rows), what, remedy)
         task = _fit_task(config, rows, prepared.splits.task)
         truth = task.truth(rows)
         seed, by_time = effective_seed(config.dataset.split, config.seed), config.dataset.split.by == "time"
         classes, groups = _classes(task, truth), _groups_of(rows)
         split = split_folds(key, len(rows), folds, repeats, seed, classes, groups, by_time=by_time)
-        return cls(key, prepared, rows, task, truth, tuple(fold for repeat in split for fold in repeat), len(split[0]))
+        held_out = tuple(fold for repeat in split for fold in repeat)
+        return cls(key, prepared, rows, task, truth, held_out, len(split[0]), on_disk)
 
     @property
     def groups(self) -> np.ndarray | None:
@@ -151,13 +175,22 @@ class Folds:
 
         Raises DivergedError.
         """
+        on_disk = self.on_disk
         for number, held_out in enumerate(self.held_out, 1):
             announce(reporter, "fold", number, len(self.held_out))
             inputs = self.inputs_without(held_out, config)
-            bundle = refit(config, inputs, self.key, callbacks=callbacks, interrupted=interrupted)
+            if on_disk is None:
+                on_disk = inputs.on_disk(config)
+                if on_disk:
+                    self.tell_files(inputs.features.layout.width, reporter)
+            with inputs.temporary_rows(on_disk=on_disk) as rows:
+                bundle = refit(config, inputs, self.key, rows, callbacks, interrupted)
             if interrupted():
                 return
-            yield with_all_classes(self.task, bundle.task, bundle.predict(inputs.prepared.splits.test))
+            predictions = bundle.predict(inputs.prepared.splits.test)
+            own = with_all_classes(self.task, bundle.task, predictions)
+            del inputs, rows, bundle, predictions  # before those of the next fold
+            yield own
 
     def inputs_without(self, held_out: np.ndarray, config: Config) -> Inputs:
         """A fold as steps 1 and 2 would give it, with the rows held out in the place of test rows.
@@ -188,6 +221,11 @@ class Folds:
         own = Splits(train, valid, take_rows(self.rows, held_out), splits.task)
         return Inputs(replace(self.prepared, splits=own), task, features)
 
+    def tell_files(self, width: int, reporter: Reporter) -> None:
+        """Say how large the file of each fold's rows is; width : inputs of the network."""
+        size = shown_size(fold_file_size(len(self.rows), self.n_folds, width))
+        reporter.say(f"{self.key}: the rows of each fold are read from a file of about {size}, deleted after the fold")
+
     def pool(self, predictions: Sequence[Predictions]) -> Predictions:
         """The predictions for the folds of the first repeat as those for all their rows, in the rows' order."""
         return pool(predictions[: self.n_folds], self.held_out[: self.n_folds])
@@ -201,6 +239,15 @@ class Folds:
         if isinstance(self.task, Classification):
             return predictions.scores.astype(np.float32)
         return self.task.outputs_of(predictions.values)
+
+
+def fold_file_size(n_rows: int, folds: FoldCount, width: int) -> int:
+    """Bytes of the file that a fold's training and validation rows are read from, about.
+
+    n_rows : of all folds; width : inputs of the network
+    """
+    n_folds = n_rows if folds == "leave_one_out" else folds
+    return (n_rows - n_rows // max(1, n_folds)) * width * row_file.BYTES
 
 
 def with_all_classes(whole: FittedTask, own: FittedTask, predictions: Predictions) -> Predictions:

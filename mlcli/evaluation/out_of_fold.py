@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -14,9 +15,9 @@ from torch import Tensor
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import join_rows, take_rows
-from mlcli.data.tables.types import Dataset, Table
+from mlcli.data.tables.types import Dataset, Images, Table
 from mlcli.evaluation.held_out import held_out_rows, join_predictions
-from mlcli.io.memory import require_memory
+from mlcli.io.memory import available_memory, require_memory
 from mlcli.io.row_file import RowFile
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
@@ -30,8 +31,8 @@ from mlcli.training.losses import build_loss
 
 # At most so many seeds follow one another in evaluation.seeds.
 SEEDS_APART = 100
-# As read, joined and in another order.
-BYTES_PER_CELL = 24
+# Of a table as read, joined and in another order; of images as joined and in another order.
+BYTES_PER_CELL, BYTES_PER_PIXEL = 24, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,15 +120,10 @@ class MemberRows:
         return predict
 
     def take(self, prepared: Prepared) -> Dataset:
-        """The rows of `out_of_fold` as step 1 has them; raises ResourceError where memory does not hold all rows."""
-        train, valid = prepared.splits.train, prepared.splits.valid
+        """The rows of `out_of_fold` as step 1 has them; raises ResourceError where memory does not hold images."""
         if self.held_out is None:
-            return valid
-        if isinstance(train, Table):
-            n_cells = (len(train) + len(valid)) * len(train.features)
-            what = f"measuring the validation rows of all networks: joining {n_cells:,} cells"
-            require_memory(n_cells * BYTES_PER_CELL, what, "measure the test rows: mlcli evaluate --split test")
-        return take_rows(join_rows(train, valid), np.concatenate(self.held_out))
+            return prepared.splits.valid
+        return take_rows(self._join(prepared), np.concatenate(self.held_out))
 
     def valid_rows(self, prepared: Prepared, number: int | None = None) -> Dataset:
         """Validation rows of a network, counted from 0, or those of `out_of_fold`: their targets alone."""
@@ -138,12 +134,31 @@ class MemberRows:
 
     def splits(self, prepared: Prepared) -> list[tuple[Dataset, Dataset]]:
         """Training and validation rows of each network as step 1 has them."""
-        rows = join_rows(prepared.splits.train, prepared.splits.valid)
-        held_out = self.held_out or ()
+        rows, held_out = self._join(prepared), self.held_out or ()
         return [(take_rows(rows, other_places(len(rows), own)), take_rows(rows, own)) for own in held_out]
+
+    def _join(self, prepared: Prepared) -> Dataset:
+        what = "measuring the validation rows of all networks"
+        return join_for_parts(prepared, what, "measure the test rows: mlcli evaluate --split test")
 
     def _at(self, places: np.ndarray) -> Rows:
         return self.whole.select(torch.from_numpy(places))
+
+
+def join_for_parts(prepared: Prepared, what: str, remedy: str) -> Dataset:
+    """Training and validation rows, of which parts are taken; of a table they stay in files where memory is short.
+
+    what, remedy : for the message where memory does not hold the images twice; raises ResourceError
+    """
+    train, valid = prepared.splits.train, prepared.splits.valid
+    n_rows = len(train) + len(valid)
+    if isinstance(train, Images):
+        n_pixels = n_rows * math.prod(train.pixels.shape[1:])
+        require_memory(BYTES_PER_PIXEL * n_pixels, f"{what}: taking {n_pixels:,} pixels of all images apart", remedy)
+        return join_rows(train, valid)
+    available = available_memory()
+    fits = available is None or n_rows * len(train.features) * BYTES_PER_CELL <= available.size
+    return join_rows(train, valid, in_memory=fits)
 
 
 def other_places(n_rows: int, places: np.ndarray) -> NDArray[np.int64]:

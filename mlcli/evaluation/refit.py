@@ -35,6 +35,8 @@ def refit(
     callbacks: Sequence[Callback] = (),
     interrupted: Callable[[], bool] = lambda: False,
     valid: Dataset | None = None,
+    *,
+    scored: bool = False,
 ) -> Bundle:
     """The network, or the ensemble, that `mlcli train` would train on these inputs, with its best weights.
 
@@ -42,11 +44,12 @@ def refit(
     arrays      : the inputs' training rows, if they exist already
     interrupted : ends the training early once it is true; the network is then not fully trained
     valid       : the arrays' validation rows, where they are not the run's
+    scored      : the facts have the scores of the training and validation rows
 
     Raises DivergedError.
     """
     if config.training.ensemble > 1:
-        return _refit_ensemble(config, inputs, key, callbacks, interrupted)
+        return _refit_ensemble(config, inputs, key, arrays, callbacks, interrupted)
     context = make_context(config, inputs, arrays)
     trained = train_model(context, new_state(context), callbacks, stop_rules(config.training), interrupted)
     if trained.stopped == "diverged":
@@ -60,15 +63,21 @@ def refit(
     task, validation = calibrate(
         inputs.task, config, lambda: outputs_of(context, rows.x).cpu(), rows.y.cpu(), valid, rows.weights
     )
-    scores = (best_scores(context, trained.state, own) for own in (context.train, context.valid))
+    parts = (context.train, context.valid)
+    scores = [best_scores(context, trained.state, own) if scored else {} for own in parts]
     facts = bundle_facts(inputs, trained.state.best_epoch, *scores)
     return Bundle(config, inputs.features, task, context.model.fitted(), facts, validation=validation)
 
 
 def _refit_ensemble(
-    config: Config, inputs: Inputs, key: str, callbacks: Sequence[Callback], interrupted: Callable[[], bool]
+    config: Config,
+    inputs: Inputs,
+    key: str,
+    arrays: tuple[Rows, Rows] | None,
+    callbacks: Sequence[Callback],
+    interrupted: Callable[[], bool],
 ) -> Bundle:
-    rows, networks = MemberRows.of(config, inputs), list[FittedNetwork]()
+    rows, networks = MemberRows.of(config, inputs, arrays), list[FittedNetwork]()
     for number in range(config.training.ensemble):
         own = member_config(config, number)
         valid = rows.valid_rows(inputs.prepared, number)

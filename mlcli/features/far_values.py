@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from mlcli.data.tables.frames import Frame, collect
+from mlcli.data.tables.frames import Frame, collect, frames_with
 from mlcli.data.tables.types import Dataset, Images
 from mlcli.features.fitted import FittedFeatures
 from mlcli.features.pixels import PixelFeatures, mean_pixels
@@ -183,8 +183,9 @@ def _ends(rows: Frame, names: Sequence[str]) -> dict[str, tuple[float | None, fl
 
     Of rows in memory without expressions, whose planning takes longer than a row's prediction.
     """
-    if isinstance(rows, pl.DataFrame):
-        return {name: _ends_of(rows.get_column(name).cast(pl.Float64)) for name in names}
+    if not isinstance(rows, pl.LazyFrame):
+        parts = zip(names, frames_with(rows, names), strict=True)
+        return {name: _ends_of(part.get_column(name).cast(pl.Float64)) for name, part in parts}
     numbers = pl.col(names).cast(pl.Float64)
     # Both in one pass, since rows are read from a file.
     ends = collect(rows.select(numbers.min().name.suffix(" min"), numbers.max().name.suffix(" max")))

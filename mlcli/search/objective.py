@@ -164,12 +164,14 @@ def build_search_context(
     """
     selection_metric = choose_selection_metric(start, inputs.task, searched)
     count = start.improve.folds
-    folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count)
+    folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count, on_disk=on_disk)
     if start.improve.metric != "auto":
         truth = folds.truth if folds else inputs.task.truth(inputs.prepared.splits.valid)
         rows = "rows of the folds" if folds else "validation rows"
         require_measurable(inputs.task, truth, start.improve.metric, "improve.metric", rows)
     arrays = inputs.training_rows(on_disk=on_disk, reporter=reporter)
+    if folds and on_disk:
+        folds.tell_files(inputs.features.layout.width, reporter)
     return SearchContext(start, inputs, arrays, selection_metric, folds, on_disk)
 
 

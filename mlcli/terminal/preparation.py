@@ -185,12 +185,14 @@ def _show_cost(screen: Screen, result: CheckResult) -> None:
     context = result.context
     networks = f"{context.networks} networks of " if context.networks > 1 else ""
     free = f" of {shown_size(result.available)} free" if result.available is not None else ""
+    of_fold = f"; {shown_size(result.fold_disk)} more for each fold, one at a time" if result.fold_disk else ""
+    files = f"{shown_size(result.disk)} of rows, which are read as they are needed{of_fold}"
     lines = {
         "steps": f"{networks}{context.steps:,}: at most {counted(context.epochs, 'epoch')} of "
         f"{context.steps_per_epoch:,}, {counted(context.batch_size, 'row')} each, lr {context.lr:.3g}",
         "on": f"{context.device}, {context.precision}, threads: {context.threads}",
         "memory": f"about {shown_size(result.memory)}{free}, plus PyTorch's own",
-        **({"disk": f"{shown_size(result.disk)} of rows, which are read as they are needed"} if result.disk else {}),
+        **({"disk": files} if result.disk else {}),
         "time": f"at most about {_seconds(result.seconds)} here ({_seconds(result.seconds_per_epoch)} per epoch)",
         "data": f"{result.prepared.folder}",
         "run": f"{result.run} (not created yet)",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ from mlcli.data.tables.types import Dataset
 from mlcli.errors import DataError, config_error
 from mlcli.features.fit import fit_features, obtain_features
 from mlcli.features.fitted import FittedFeatures
-from mlcli.features.stored import obtain_input_files
+from mlcli.features.stored import obtain_input_files, temporary_input_files
 from mlcli.io.memory import available_memory, require_memory
+from mlcli.io.row_file import RowFile
 from mlcli.metrics.measure import metric_names, why_never_defined
 from mlcli.models.fit_task import fit_task
 from mlcli.models.task import Classification, FittedTask
@@ -64,8 +66,20 @@ class Inputs:
 
     def training_files(self, reporter: Reporter) -> tuple[FileDataset, FileDataset]:
         """Training and validation rows whose inputs are in a file, the one after the other."""
+        own = self.parent is None
+        return self._of_files(*obtain_input_files(self.prepared, self.features, reporter, cross_fitted=own))
+
+    @contextmanager
+    def temporary_rows(self, *, on_disk: bool) -> Iterator[tuple[Rows, Rows]]:
+        """`training_rows` of features fitted on rows that are stored nowhere: a file is deleted at the end."""
+        if on_disk:
+            with temporary_input_files(self.prepared, self.features) as files:
+                yield self._of_files(*files)
+        else:
+            yield self.training_arrays()
+
+    def _of_files(self, x: RowFile, valid_x: RowFile) -> tuple[FileDataset, FileDataset]:
         train, valid = self.prepared.splits.train, self.prepared.splits.valid
-        x, valid_x = obtain_input_files(self.prepared, self.features, reporter, cross_fitted=self.parent is None)
         return (
             FileDataset.of(x, self.task.encode(train), train.weights),
             FileDataset.of(valid_x, self.task.encode(valid), valid.weights),

@@ -12,6 +12,7 @@ from torch import nn
 
 from mlcli.config.sections.config import Config
 from mlcli.data.prepare import Prepared
+from mlcli.evaluation.cross_validation import fold_file_size
 from mlcli.features.report import Dropped, FeatureReport
 from mlcli.io import row_file
 from mlcli.io.memory import available_memory
@@ -73,6 +74,7 @@ class CheckResult:
 
     memory    : estimated bytes of rows and network in training; available: free bytes
     disk      : bytes of the files that the rows are read from; 0 where they are in memory
+    fold_disk : bytes of one more such file, of evaluation.folds or improve.folds: one fold's at a time
     seconds   : of all epochs, from the time of a few steps on this machine; early stopping may end them before
     """
 
@@ -84,6 +86,7 @@ class CheckResult:
     context: TrainingPlan
     memory: int
     disk: int
+    fold_disk: int
     available: int | None
     seconds: float
     seconds_per_epoch: float
@@ -108,6 +111,7 @@ class CheckResult:
             "memory": self.memory,
             "memory_available": self.available,
             "disk": self.disk,
+            "disk_of_fold": self.fold_disk,
             "seconds": self.seconds,
             "seconds_per_epoch": self.seconds_per_epoch,
             "data": self.prepared.folder,
@@ -137,12 +141,19 @@ def check(config: Config, reporter: Reporter, prepared: Prepared | None = None) 
         context=_describe_context(context),
         memory=_rows_memory(context, inputs) + context.n_parameters * BYTES_PER_PARAMETER,
         disk=inputs.n_numbers * row_file.BYTES if on_disk else 0,
+        fold_disk=_fold_disk(config, inputs) if on_disk else 0,
         available=None if available is None else available.size,
         seconds=pace.epoch(context) * config.training.epochs * config.training.ensemble,
         seconds_per_epoch=pace.epoch(context),
         prepared=inputs.prepared,
         run=next_folder(config.name),
     )
+
+
+def _fold_disk(config: Config, inputs: Inputs) -> int:
+    n_rows, width = len(inputs.prepared.splits.train) + len(inputs.prepared.splits.valid), inputs.features.layout.width
+    asked = (config.evaluation.folds, config.improve.folds)
+    return max((fold_file_size(n_rows, folds, width) for folds in asked if folds is not None), default=0)
 
 
 def _rows_memory(context: TrainingContext, inputs: Inputs) -> int:

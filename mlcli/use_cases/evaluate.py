@@ -112,12 +112,12 @@ def evaluate(
     if (groups := dependent_groups(bundle.config.dataset.split, data)) is not None:
         reporter.say(f"Intervals resample whole groups: {len(np.unique(groups)):,} of them have the {len(data):,} rows")
     baselines = train_baselines(bundle, prepared, data, reporter, rows, name)
-    seeds, folds = _repeat_training(config, bundle, prepared, data, reporter)
     looks = run.count_test_look() if name == "test" else manifest.test_looks
     predictions = bundle.predict(data) if rows is None else rows.predict(bundle)
     predict_at = (lambda data, _: bundle.predict(data)) if rows is None else rows.predictor(bundle)
     subject = measure_bundle(run, bundle, data, predictions, predict_at, baselines, name, looks)
     covered = cover(bundle, data, predictions, certainty.interval, name, reporter)
+    seeds, folds = _repeat_training(config, bundle, prepared, data, reporter)  # last, as it leaves gaps in memory
     evaluation = replace(subject.evaluation, seeds=seeds, folds=folds, interval=certainty.interval, coverage=covered)
     subject = replace(subject, evaluation=evaluation)
     reporter.explain("scores", bundle.config, subject.evaluation)

@@ -17,6 +17,7 @@ COMMANDS = {
     "prepare": ("prepare", "t.yaml"),
     "train": ("train", "t.yaml", "-q"),
     "evaluate": ("evaluate", "t/001", "-q"),
+    "evaluate over folds": ("evaluate", "t/001", "-q", "-S", "evaluation.folds=3"),
     "predict": ("predict", "t.parquet", "-o", "p.csv", "-q"),
     "train an ensemble": ("train", "t.yaml", "-q", "-S", "training.ensemble=2"),
     "improve": (

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -10,6 +11,8 @@ from mlcli.data.readers import csv, jsonl
 from mlcli.data.tables import frames
 from mlcli.diagnosis import forest
 from mlcli.diagnosis.trees import predict_unseen
+from mlcli.errors import DivergedError
+from mlcli.evaluation import out_of_fold, refit
 from mlcli.io import memory
 from mlcli.io.memory import Available
 from mlcli.runs.bundle import load_bundle
@@ -81,18 +84,23 @@ def weights_of(run):
 
 
 @pytest.mark.usefixtures("without_figures")
-def test_an_ensemble_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcli):
+def test_an_ensemble_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcli, monkeypatch):
     for rows in ("memory", "disk"):
         told = mlcli("train", "t.yaml", "-S", ONE_STEP, "-S", "training.ensemble=3", "-S", f"training.rows={rows}")
         assert told.code == 0, told.err
     in_memory, on_disk = (large / f"runs/t/{number}" for number in ("001", "002"))
     assert open_run(on_disk).read_manifest().on_disk
     assert weights_of(in_memory) == weights_of(on_disk)
-    shown = [
-        json.loads(mlcli("evaluate", f"t/{n}", "--split", "valid", "--json", "-S", NO_BASELINES).out) for n in (1, 2)
-    ]
+    shown, measured = [], ("--split", "valid", "--json", "-S", "evaluation.baselines=[linear]")
+    for number in (1, 2):
+        shown.append(mlcli("evaluate", f"t/{number}", *measured).json)
+        # The rows of all networks then stay in their files, too, and the baselines are trained again.
+        monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+        for folder in large.glob("data/prepared/*-baselines-*"):
+            shutil.rmtree(folder)
     assert shown[0]["n_rows"] == 120
-    assert shown[0]["scores"] == shown[1]["scores"]
+    for key in ("scores", "baselines", "importances", "effects"):
+        assert shown[0][key] == shown[1][key]
 
 
 def test_a_search_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcli):
@@ -113,6 +121,83 @@ def test_a_search_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, mlcl
     for key in ("checks", "findings", "before", "after", "trials", "compared_rows"):
         assert in_memory[key] == on_disk[key], key
     assert weights_of(large / "runs/t/001") == weights_of(large / "runs/t/002")
+
+
+def measured_folds(large, mlcli, run, *sets):
+    told = mlcli("evaluate", f"t/{run}", "-S", NO_BASELINES, *[text for one in sets for text in ("-S", one)])
+    assert told.code == 0, told.err
+    return told, json.loads((large / f"runs/t/{run:03d}/evaluation/metrics.json").read_text())["folds"]
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize(("split", "networks"), [("random", 1), ("group", 2), ("time", 1)])
+def test_folds_whose_rows_are_in_files_are_those_of_rows_in_memory(large, mlcli, monkeypatch, split, networks):
+    column = "" if split == "random" else ", column: a"
+    (large / "t.yaml").write_text(
+        f"dataset: {{name: csv, path: t.csv, target: y, split: {{by: {split}{column}}}}}\n"
+        f"training: {{epochs: 2, batch_size: full, ensemble: {networks}}}\n"
+    )
+    for rows in ("memory", "disk"):
+        assert mlcli("train", "t.yaml", "-S", f"training.rows={rows}").code == 0
+    folds = ("evaluation.folds=3", f"evaluation.repeats={1 if split == 'time' else 2}")
+    in_memory, expected = measured_folds(large, mlcli, 1, *folds)
+    monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+    on_disk, found = measured_folds(large, mlcli, 2, *folds)
+    assert found == expected
+    assert "read from a file" not in in_memory.err
+    assert on_disk.err.count("evaluation.folds: the rows of each fold are read from a file of about") == 1
+    assert not [*large.glob("data/prepared/.*")]
+
+
+def test_a_search_over_folds_in_files_is_that_of_folds_in_memory(large, mlcli, monkeypatch):
+    told, trials = "", []
+    for rows in ("memory", "disk"):
+        sets = [ONE_STEP, f"training.rows={rows}", "improve.folds=2", "improve.space={model.dropout: [0.0, 0.5]}"]
+        told = mlcli("improve", "t.yaml", *[text for one in sets for text in ("-S", one)], "--trials", "2").err
+        trials.append([line for line in told.splitlines() if line.startswith("trial ")])
+        monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+    assert trials[0] == trials[1]
+    assert len(trials[0]) == 2
+    # 160 rows, of which a fold has half, by 5 inputs of 4 bytes.
+    file = "improve.folds: the rows of each fold are read from a file of about 2 kB, deleted after the fold"
+    assert file in " ".join(told.split())
+
+
+def test_folds_in_files_that_memory_does_not_hold_are_refused(large, mlcli, monkeypatch):
+    monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+    monkeypatch.setattr(memory, "available_memory", lambda: Available(80_016_000, "a test"))
+    assert mlcli("train", "t.yaml").code == 0
+    assert mlcli("evaluate", "t/1", "-S", NO_BASELINES, "-S", "evaluation.folds=2").code == 0
+    refused = mlcli("improve", "t.yaml", "-S", "improve.folds=2", "--trials", "1")
+    assert refused.code == 7
+    assert "improve.folds: training on 160 rows that stay in files takes about 80.0 MB of memory" in refused.err
+    assert "(improve.folds: null), use fewer rows, or allow more memory" in refused.err
+
+
+def test_check_tells_the_file_of_a_fold(large, mlcli):
+    plan = mlcli("check", "t.yaml", "-S", "evaluation.folds=4", "-S", "improve.folds=2", "--json").json
+    assert plan["disk"] == 160 * 5 * 4
+    assert plan["disk_of_fold"] == 120 * 5 * 4
+    shown = mlcli("check", "t.yaml", "-S", "evaluation.folds=4").err
+    assert "2 kB more for each fold, one at a time" in " ".join(shown.split())
+    in_memory = mlcli("check", "t.yaml", "-S", "training.rows=memory", "-S", "evaluation.folds=4", "--json").json
+    assert in_memory["disk_of_fold"] == 0
+
+
+def test_the_file_of_a_fold_is_deleted_when_its_training_fails(large, mlcli, monkeypatch):
+    assert mlcli("train", "t.yaml").code == 0
+    (prepared,) = (path.parent for path in large.glob("data/prepared/*/meta.json"))
+    left = prepared.with_name(f".{prepared.name}-fold.tmp-0123abcd")  # of a process that was killed
+    left.mkdir()
+
+    def diverge(context, *others):
+        assert context.train.x.path.exists()
+        assert context.train.x.path.parent.name.startswith(left.name[:-8])
+        raise DivergedError("a test")
+
+    monkeypatch.setattr(refit, "train_model", diverge)
+    assert mlcli("evaluate", "t/1", "-S", NO_BASELINES, "-S", "evaluation.folds=2").code == DivergedError.exit_code
+    assert not [*large.glob("data/prepared/.*")]
 
 
 def test_a_search_whose_rows_are_in_a_file_grows_its_forest_before_it_trains(large, mlcli, monkeypatch):

@@ -12,7 +12,7 @@ from mlcli.data.readers.csv_dialect import Dialect, EdgeError, listed
 from mlcli.data.readers.csv_header import RULER
 from mlcli.data.readers.csv_layout import CsvLayout
 from mlcli.data.readers.text_file import TextFile
-from mlcli.data.tables.frames import Frame, collect
+from mlcli.data.tables.frames import collect
 from mlcli.data.tables.rows import BLANKS
 
 Cells = Sequence[str]
@@ -64,7 +64,9 @@ def _refuse_footer(text: TextFile, dialect: Dialect, place: str, what: str, n_li
     )
 
 
-def check_bottom(layout: CsvLayout, dialect: Dialect, frame: Frame, last_rows: pl.DataFrame, n_rows: int) -> list[str]:
+def check_bottom(
+    layout: CsvLayout, dialect: Dialect, frame: pl.DataFrame | pl.LazyFrame, last_rows: pl.DataFrame, n_rows: int
+) -> list[str]:
     """Raise EdgeError for last rows that are totals, notes or empty; a note on one that may be a total.
 
     frame     : n_rows, all cells as text, or Float64
@@ -109,11 +111,11 @@ def _label_of(row: Cells) -> int | None:
     return next((at for at, cell in enumerate(row[:_MOST_LABELS]) if _TOTAL.fullmatch(cell)), None)
 
 
-def _column(body: Frame, at: int) -> pl.Series:
+def _column(body: pl.DataFrame | pl.LazyFrame, at: int) -> pl.Series:
     return collect(body.select(pl.nth(at))).to_series()
 
 
-def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: Frame) -> bool:
+def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame | pl.LazyFrame) -> bool:
     """By a label in a column of other things, by empty cells, or by numbers that are sums, means or the largest."""
     at, given, numbers = _label_of(row), list(filter(None, row)), _numbers_of(row)
     if not given or at is None:
@@ -135,7 +137,7 @@ def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: Frame) -> bool:
     return len(given) <= n_filled / sample.height / 2 or (largest and re.fullmatch(_ONE_SUM, row[at]) is not None)
 
 
-def _is_sum(row: Cells, sample: pl.DataFrame, body: Frame) -> bool:
+def _is_sum(row: Cells, sample: pl.DataFrame, body: pl.DataFrame | pl.LazyFrame) -> bool:
     """Whether all numbers of a row without a label are sums of their columns, and larger than each number in them."""
     numbers = _numbers_of(row)
     empty = len(numbers) == len([cell for cell in row if cell])
@@ -172,5 +174,5 @@ def _exceeds(column: pl.Series, number: float) -> bool:
     return isinstance(largest, float) and abs(number) > largest
 
 
-def _column_has(body: Frame, at: int, cell: str) -> bool:
+def _column_has(body: pl.DataFrame | pl.LazyFrame, at: int, cell: str) -> bool:
     return bool((_column(body, at).cast(pl.String) == cell).any())

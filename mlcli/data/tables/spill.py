@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from mlcli.data.tables.frames import column_of, portion_of
+from mlcli.data.tables.frames import GROUP_CELLS, column_of, portion_of
 from mlcli.io import disk
 from mlcli.io.memory import require_memory
 
@@ -110,10 +110,10 @@ def save_array(path: Path, array: np.ndarray) -> None:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
-    """A new file of the rows, in groups of `portion_of` them; raises OSError as `disk.write_new` does.
+    """A new file of the rows, in groups of GROUP_CELLS cells; raises OSError as `disk.write_new` does.
 
     Numbers shrink by a third at most, which would take longer than all else of preparing them.
     """
-    size, has_text = portion_of(frame.width), pl.String in frame.schema.values()
+    size, has_text = portion_of(frame.width, GROUP_CELLS), pl.String in frame.schema.values()
     compression: Literal["lz4", "uncompressed"] = "lz4" if has_text else "uncompressed"
     disk.fill_new(path, lambda file: frame.write_parquet(file, compression=compression, row_group_size=size))

@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlcli.config.sections.features import FeaturesConfig
-from mlcli.data.tables.frames import portion_of, portions, rows_at
+from mlcli.data.tables.frames import SelectedRows, portion_of, portions, rows_at
 from mlcli.data.tables.types import Column, Table
 from mlcli.errors import ArtefactError
 from mlcli.features.fit import fit_features
@@ -70,12 +70,43 @@ def test_features_are_the_same_to_the_bit(stored, encode):
     assert from_file.unseen(stored) == {}
 
 
+@pytest.fixture
+def selected(stored):
+    """The frame twice, of which some rows of each are selected, and the same rows in memory."""
+    both, places = pl.concat([FRAME, FRAME]), np.flatnonzero(np.arange(2 * N_ROWS) % 7 % 3 == 1)
+    return SelectedRows.of([stored.rows, stored.rows]).at(places), both[places]
+
+
+def test_selected_rows_of_files_are_those_of_a_frame(selected):
+    rows, frame = selected
+    assert_frame_equal(rows.collect(), frame)
+    assert_frame_equal(pl.concat(part for _, part in portions(rows)), frame)
+    assert_frame_equal(rows.slice(270, 40).select("c").collect(), frame[270:310].select("c"))
+    assert rows.slice(frame.height, 5).collect().shape == (0, 3)
+
+
+@pytest.mark.parametrize("places", [[3, 400, 5, 5, 399], [], [570, 0]])
+def test_selected_rows_may_be_in_any_order(selected, places):
+    rows, frame = selected
+    places = np.array(places, dtype=np.int64)
+    assert_frame_equal(rows.at(places).collect(), frame[places])
+    assert_frame_equal(rows_at(rows, places), frame[places])
+
+
+def test_features_of_selected_rows_are_the_same_to_the_bit(selected):
+    tables = [Table(rows, FEATURES, ()) for rows in selected]
+    y, config = np.sin(np.arange(len(tables[0]))), FeaturesConfig(encode="target", indicator=True, dates=DATES)
+    from_files, from_memory = (fit_features(table, config, 0, y) for table in tables)
+    assert from_files.report == from_memory.report
+    assert np.array_equal(from_files.transform_training(tables[0]), from_memory.transform_training(tables[1]))
+
+
 def test_a_file_that_is_gone(stored, tmp_path):
     (tmp_path / "t.parquet").unlink()
     with pytest.raises(ArtefactError, match="prepare the data again"):
         _ = stored.frame
 
 
-@pytest.mark.parametrize(("width", "rows"), [(1, 65_536), (64, 65_536), (128, 32_768), (100_000, 1024)])
+@pytest.mark.parametrize(("width", "rows"), [(1, 65_536), (32, 65_536), (128, 16_384), (100_000, 1024)])
 def test_portions_of_wide_tables_have_fewer_rows(width, rows):
     assert portion_of(width) == rows
