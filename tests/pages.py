@@ -106,7 +106,7 @@ def _pattern(line, measured):
     numbers = NUMBER.findall(line)
     measured.extend(numbers)
     escaped = [re.sub(r"(\\ )+|─+", _width, re.escape(piece)).replace("…", ".*") for piece in pieces]
-    return f"({NUMBER.pattern.replace('(?:', '(?:')})".join(escaped)
+    return f"({NUMBER.pattern})".join(escaped)
 
 
 def _width(match):
