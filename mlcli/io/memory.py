@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlcli.errors import ResourceError, UsageError
 from mlcli.io.platform import address_space, machine_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SETTING = "MLCLI_MEMORY"
 
@@ -17,6 +23,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?")
 _POWERS = "kmgt"
 # The largest block that glibc's threshold adapts to: larger ones are always mapped, and given back when they are freed.
 MAPPED_FROM = 32 << 20
+# Bytes from which an array is worth a mapping of its own: within the heap, it would leave gaps when it is freed.
+LARGE = 1 << 20
 # Without the block's header, aligned to pages.
 _LARGEST_BLOCK = MAPPED_FROM - (64 << 10)
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -41,6 +49,15 @@ def keep_freed_memory() -> None:
     import numpy as np
 
     np.empty(_LARGEST_BLOCK, dtype=np.uint8)
+
+
+def large_array(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Memory for numbers, which goes back to the system with the array; what is not touched of it takes none."""
+    import numpy as np
+
+    size, each = math.prod(shape), np.dtype(np.float64).itemsize
+    mapped = MAPPED_FROM // each + 1 if size * each >= LARGE else 0
+    return np.empty(max(size, mapped))[:size].reshape(shape)
 
 
 def require_memory(needed: int, what: str, remedy: str) -> None:

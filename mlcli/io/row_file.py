@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
-from mlcli.io.memory import MAPPED_FROM
+from mlcli.io.memory import LARGE, MAPPED_FROM
 
 # Bytes read at a time where all rows are gone through.
 PORTION = 8 << 20
@@ -23,8 +23,6 @@ GAP = 16 << 10
 CPU = torch.device("cpu")
 # Of a number.
 BYTES = 4
-# Bytes from which memory for rows is worth a mapping of its own: within the heap, it would leave gaps when it is freed.
-LARGE = 1 << 20
 
 
 def write_row_file(path: Path, n_rows: int, width: int, blocks: Iterable[np.ndarray]) -> None:

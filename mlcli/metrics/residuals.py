@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.io.memory import large_array
 from mlcli.metrics.blocks import BlockOrder, Blocks, block_order
 from mlcli.metrics.intervals import CACHED_ROWS, Floats, Scores, cached_portions
 
@@ -30,7 +31,7 @@ def error_columns(truth: Floats, values: Floats, constant: np.ndarray) -> Floats
 
     The relative error is NaN where the truth is 0.
     """
-    mean, columns = truth.mean(axis=0), np.empty((len(truth), 5 * truth.shape[1]))
+    mean, columns = truth.mean(axis=0), large_array((len(truth), 5 * truth.shape[1]))
     for start in range(0, len(truth), CACHED_ROWS):
         part = slice(start, start + CACHED_ROWS)
         error, size = truth[part] - values[part], np.abs(truth[part])

@@ -9,7 +9,7 @@ import pytest
 
 from mlcli.errors import ResourceError, UsageError
 from mlcli.io import memory
-from mlcli.io.memory import available_memory, require_memory
+from mlcli.io.memory import LARGE, MAPPED_FROM, available_memory, large_array, require_memory
 
 
 @pytest.fixture(autouse=True)
@@ -114,3 +114,11 @@ def test_freed_memory_is_kept():
     """Without it, 24 MiB are faulted in ten times: in pages of 4 KiB, 60,000."""
     faults = int(subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, check=True).stdout)
     assert faults < 1000
+
+
+@pytest.mark.parametrize(("n_rows", "mapped"), [(LARGE // 40 + 1, True), (LARGE // 40, False), (0, False)])
+def test_a_large_array_is_larger_than_what_the_heap_holds(n_rows, mapped):
+    array = large_array((n_rows, 5))
+    assert (array.shape, array.dtype) == ((n_rows, 5), float)
+    assert array.flags.c_contiguous
+    assert (array.base.nbytes > MAPPED_FROM) is mapped
