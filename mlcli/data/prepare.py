@@ -31,7 +31,7 @@ from mlcli.data.tables.types import SPLITS, Dataset, Images, OutlierReport, Sour
 from mlcli.errors import ArtefactError, DataError, ResourceError, UnreachableError
 from mlcli.io import disk
 from mlcli.io.atomic import claimed, recover_children
-from mlcli.io.memory import shown_size
+from mlcli.io.memory import SETTING, shown_size
 from mlcli.io.paths import prepared_dir
 from mlcli.io.text import counted, show_seconds
 from mlcli.reporter import Reporter
@@ -145,23 +145,27 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
     """
     config, stand_in_for = _acquire(dataset, reporter)
     source = source_of(config)
-    by_column = source.can_spill and not source.fits_memory() and source.fits_disk()
-    if not by_column and not any(prepared_dir().glob(f"{_label(config)}-*")):
+
+    def reads_by_column() -> bool:
+        return source.can_spill and not source.fits_memory() and source.fits_disk()
+
+    if not any(prepared_dir().glob(f"{_label(config)}-*")) and not reads_by_column():
         source.require_memory()  # before a large file is read for its fingerprint
     content = source.content()
     with ExitStack() as held:
 
         def read_all() -> tuple[SourceRead, Spill | None]:
-            spill = held.enter_context(_spill_beside(config, source, reporter)) if by_column else None
-            return read_source(config, spill), spill
+            if reads_by_column():  # asked again: there may be less memory than before the fingerprint
+                spill = held.enter_context(_spill_beside(config, source, reporter))
+                return read_source(config, spill), spill
+            source.require_memory()
+            return read_source(config), None
 
         read = read_all() if content is None else None
         marks = fingerprints(config, seed, [_hash_rows(read[0].rows)] if read else content or ())
         folder = prepared_dir() / f"{_label(config)}-{marks.data[:12]}"
         stored = _load(folder, config.split, reporter)
         if stored is None:
-            if not by_column:
-                source.require_memory()
             _prepare(config, seed, folder, reporter, *(read or read_all()))
     data = stored or load_prepared(folder, is_new=True)
     moved = _moved_borders(config.split, data)
@@ -172,11 +176,15 @@ def prepare_dataset(dataset: DatasetConfig, seed: int, reporter: Reporter) -> Pr
 
 
 def reads_much(dataset: DatasetConfig) -> bool:
-    """Whether preparing would read files that take MUCH memory; not where rows of the like are stored already."""
+    """Whether preparing would read files that take MUCH memory, or any where MLCLI_MEMORY limits it.
+
+    Not where rows of the like are stored already.
+    """
     source = source_of(dataset)
     if not source.is_available() or source.files() is None or any(prepared_dir().glob(f"{_label(dataset)}-*")):
         return False
-    return sum(need.size for need in source.memory_needs()) >= MUCH
+    least = 0 if os.environ.get(SETTING) else MUCH
+    return sum(need.size for need in source.memory_needs()) >= least
 
 
 def _prepare(

@@ -19,6 +19,7 @@ from mlcli.data import prepare as module
 from mlcli.data import profile
 from mlcli.data.prepare import prepare_dataset
 from mlcli.data.readers import csv, csv_layout, images, jsonl, sql
+from mlcli.data.readers import source as source_module
 from mlcli.data.readers.source import FileSource, Source
 from mlcli.data.sources import source_of
 from mlcli.data.tables import spill
@@ -346,3 +347,19 @@ def test_many_files_are_counted_not_named(tmp_path, monkeypatch):
     prepare_dataset(CONFIGS.validate_python({"name": "parquet", "path": "t", "target": "y"}), 0, Silent())
     assert told[0].startswith("3 files take about ")
     assert "by way of files of up to 3 kB" in told[0]  # 3 × 30 rows × 2 cells × 16 bytes
+
+
+def test_memory_that_is_gone_when_the_rows_are_read_is_not_counted_on(table, monkeypatch):
+    told, free, content = [], [1 << 30], Source.content
+
+    def content_of(source):
+        free[0] = TEXT_ROW * 320  # of other programs, meanwhile
+        return content(source)
+
+    monkeypatch.setattr(Silent, "say", lambda self, text: told.append(text))
+    monkeypatch.setattr(Source, "content", content_of)
+    for place in (memory, source_module):
+        monkeypatch.setattr(place, "available_memory", lambda: memory.Available(free[0], "a test"))
+    config = CONFIGS.validate_python({"name": "parquet", "path": "t.parquet", "target": "x", "drop": ["y"]})
+    prepare_dataset(config, 0, Silent())
+    assert "it is prepared column by column" in told[0]
