@@ -68,7 +68,6 @@ def tell_to_connect(processes: Sequence[Process]) -> None:
         with contextlib.suppress(BrokenPipeError):
             if process.stdin is not None:
                 process.stdin.write(b"\n")
-                process.stdin.flush()
 
 
 def await_leader() -> None:
@@ -108,6 +107,7 @@ def running(commands: Sequence[tuple[Sequence[str], Mapping[str, str]]], grace: 
     processes = [
         subprocess.Popen(  # noqa: S603 (this very program)
             _command(arguments),
+            bufsize=0,  # what one that has ended did not read would be written again where its pipe is closed
             env={**os.environ, **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
