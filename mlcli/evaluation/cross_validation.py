@@ -14,16 +14,15 @@ from mlcli.config.sections.config import Config
 from mlcli.data.folds import FoldCount, rows_before, split_folds
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import dependent_groups, effective_seed, split_rows, take_rows
-from mlcli.data.tables.frames import SelectedRows
-from mlcli.data.tables.types import Dataset, Images, Splits, Table, TaskKind
+from mlcli.data.tables.types import Dataset, Images, Splits, TaskKind
 from mlcli.errors import DataError
-from mlcli.evaluation.held_out import join_predictions
-from mlcli.evaluation.out_of_fold import join_for_parts, other_places
+from mlcli.evaluation.held_out import EVALUATION_FOLDS, FEWER_ROWS, join_for_parts, join_predictions
+from mlcli.evaluation.out_of_fold import other_places
 from mlcli.evaluation.refit import announce, refit
 from mlcli.evaluation.repeated import FoldScores, spreads_of
 from mlcli.features.fit import fit_features
 from mlcli.io import row_file
-from mlcli.io.memory import require_memory, shown_size
+from mlcli.io.memory import shown_size
 from mlcli.metrics.measure import measure
 from mlcli.models.fit_task import fit_task
 from mlcli.models.predictions import Predictions
@@ -33,11 +32,6 @@ from mlcli.training.callbacks import Callback
 from mlcli.training.context import TrainingContext
 from mlcli.training.inputs import Inputs
 from mlcli.training.state import EpochRecord, TrainingState
-
-EVALUATION_FOLDS = "evaluation.folds"
-# Measured, of folds whose table stays in files: what portions and windows of rows take, and what follows from each row;
-# more in a search, of which earlier trainings leave gaps in the memory that they free.
-PORTIONS, BYTES_PER_ROW, BYTES_PER_SEARCHED_ROW = 80_000_000, 100, 300
 
 
 def measure_folds(config: Config, prepared: Prepared, reporter: Reporter) -> FoldScores | None:
@@ -122,12 +116,7 @@ class Folds:
         on_disk: bool | None = None,
     ) -> Folds:
         """Raises ConfigError or DataError where rows are too few or too many, ResourceError where memory is short."""
-        remedy = f"measure validation rows ({key}: null), use fewer rows, or allow more memory"
-        rows = join_for_parts(prepared, key, remedy)
-        if isinstance(rows, Table) and isinstance(rows.rows, SelectedRows):
-            each = BYTES_PER_ROW if key == EVALUATION_FOLDS else BYTES_PER_SEARCHED_ROW
-            what = f"{key}: training on {len(rows):,} rows that stay in files"
-            require_memory(PORTIONS + each * len(rows), what, remedy)
+        rows = join_for_parts(prepared, key, FEWER_ROWS.format(key))
         task = _fit_task(config, rows, prepared.splits.task)
         truth = task.truth(rows)
         seed, by_time = effective_seed(config.dataset.split, config.seed), config.dataset.split.by == "time"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,9 +14,8 @@ from torch import Tensor
 from mlcli.config.sections.config import Config, watched_metrics
 from mlcli.data.prepare import Prepared
 from mlcli.data.splitting import join_rows, take_rows
-from mlcli.data.tables.types import Dataset, Images, Table
-from mlcli.evaluation.held_out import held_out_rows, join_predictions
-from mlcli.io.memory import available_memory, require_memory
+from mlcli.data.tables.types import Dataset, Table
+from mlcli.evaluation.held_out import held_out_rows, join_for_parts, join_predictions
 from mlcli.io.row_file import RowFile
 from mlcli.metrics.scorer import build_scorer
 from mlcli.models.inference import FittedEnsemble, FittedModel, FittedNetwork
@@ -31,8 +29,6 @@ from mlcli.training.losses import build_loss
 
 # At most so many seeds follow one another in evaluation.seeds.
 SEEDS_APART = 100
-# Of a table as read, joined and in another order; of images as joined and in another order.
-BYTES_PER_CELL, BYTES_PER_PIXEL = 24, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,22 +139,6 @@ class MemberRows:
 
     def _at(self, places: np.ndarray) -> Rows:
         return self.whole.select(torch.from_numpy(places))
-
-
-def join_for_parts(prepared: Prepared, what: str, remedy: str) -> Dataset:
-    """Training and validation rows, of which parts are taken; of a table they stay in files where memory is short.
-
-    what, remedy : for the message where memory does not hold the images twice; raises ResourceError
-    """
-    train, valid = prepared.splits.train, prepared.splits.valid
-    n_rows = len(train) + len(valid)
-    if isinstance(train, Images):
-        n_pixels = n_rows * math.prod(train.pixels.shape[1:])
-        require_memory(BYTES_PER_PIXEL * n_pixels, f"{what}: taking {n_pixels:,} pixels of all images apart", remedy)
-        return join_rows(train, valid)
-    available = available_memory()
-    fits = available is None or n_rows * len(train.features) * BYTES_PER_CELL <= available.size
-    return join_rows(train, valid, in_memory=fits)
 
 
 def other_places(n_rows: int, places: np.ndarray) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mlcli.config.sections.config import Config
 from mlcli.config.sections.training import Metric
 from mlcli.evaluation.cross_validation import Folds
+from mlcli.evaluation.held_out import BYTES_PER_SEARCHED_ROW, IMPROVE_FOLDS, require_fold_memory
 from mlcli.evaluation.out_of_fold import member_config
 from mlcli.metrics.intervals import Floats
 from mlcli.metrics.measure import metric_names, rare_metrics
@@ -164,7 +165,9 @@ def build_search_context(
     """
     selection_metric = choose_selection_metric(start, inputs.task, searched)
     count = start.improve.folds
-    folds = None if count is None else Folds.of(start, inputs.prepared, "improve.folds", count, on_disk=on_disk)
+    if count is not None:
+        require_fold_memory(inputs.prepared, IMPROVE_FOLDS, BYTES_PER_SEARCHED_ROW)
+    folds = None if count is None else Folds.of(start, inputs.prepared, IMPROVE_FOLDS, count, on_disk=on_disk)
     if start.improve.metric != "auto":
         truth = folds.truth if folds else inputs.task.truth(inputs.prepared.splits.valid)
         rows = "rows of the folds" if folds else "validation rows"

@@ -28,7 +28,14 @@ from mlcli.evaluation.baselines import (
 from mlcli.evaluation.certainty import NOTHING_ASKED, Certainty, cover, decide_threshold, with_evaluation
 from mlcli.evaluation.effects import measure_effects
 from mlcli.evaluation.evaluate import Evaluation, evaluate_predictions, find_misses, parse_bounds, write_evaluation
-from mlcli.evaluation.held_out import held_out_rows, join_predictions
+from mlcli.evaluation.held_out import (
+    BYTES_PER_ROW,
+    EVALUATION_FOLDS,
+    LIBRARIES,
+    held_out_rows,
+    join_predictions,
+    require_fold_memory,
+)
 from mlcli.evaluation.importance import PredictAt, measure_importance
 from mlcli.features.far_values import find_far_values, tell_far_values
 from mlcli.metrics.measure import measure
@@ -96,6 +103,8 @@ def evaluate(
     bundle = replace(bundle, config=bundle.config.model_copy(update={"evaluation": config.evaluation}))
     asked = parse_bounds(bundle.task, bounds)
     prepared = prepare_data_of(run, reporter)
+    if config.evaluation.folds is not None:
+        require_fold_memory(prepared, EVALUATION_FOLDS, BYTES_PER_ROW, LIBRARIES)
     out_of_fold = held_out_rows(config, prepared, bundle.task) is not None
     name, data = choose_split(prepared, split, reporter, out_of_fold=out_of_fold)
     rows = _member_rows(config, prepared, bundle) if out_of_fold and name == "valid" else None

@@ -12,7 +12,7 @@ from mlcli.data.tables import frames
 from mlcli.diagnosis import forest
 from mlcli.diagnosis.trees import predict_unseen
 from mlcli.errors import DivergedError
-from mlcli.evaluation import out_of_fold, refit
+from mlcli.evaluation import held_out, refit
 from mlcli.io import memory
 from mlcli.io.memory import Available
 from mlcli.runs.bundle import load_bundle
@@ -95,7 +95,7 @@ def test_an_ensemble_whose_rows_are_in_a_file_is_that_of_rows_in_memory(large, m
     for number in (1, 2):
         shown.append(mlcli("evaluate", f"t/{number}", *measured).json)
         # The rows of all networks then stay in their files, too, and the baselines are trained again.
-        monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+        monkeypatch.setattr(held_out, "available_memory", lambda: Available(0, "a test"))
         for folder in large.glob("data/prepared/*-baselines-*"):
             shutil.rmtree(folder)
     assert shown[0]["n_rows"] == 120
@@ -141,7 +141,7 @@ def test_folds_whose_rows_are_in_files_are_those_of_rows_in_memory(large, mlcli,
         assert mlcli("train", "t.yaml", "-S", f"training.rows={rows}").code == 0
     folds = ("evaluation.folds=3", f"evaluation.repeats={1 if split == 'time' else 2}")
     in_memory, expected = measured_folds(large, mlcli, 1, *folds)
-    monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+    monkeypatch.setattr(held_out, "available_memory", lambda: Available(0, "a test"))
     on_disk, found = measured_folds(large, mlcli, 2, *folds)
     assert found == expected
     assert "read from a file" not in in_memory.err
@@ -155,7 +155,7 @@ def test_a_search_over_folds_in_files_is_that_of_folds_in_memory(large, mlcli, m
         sets = [ONE_STEP, f"training.rows={rows}", "improve.folds=2", "improve.space={model.dropout: [0.0, 0.5]}"]
         told = mlcli("improve", "t.yaml", *[text for one in sets for text in ("-S", one)], "--trials", "2").err
         trials.append([line for line in told.splitlines() if line.startswith("trial ")])
-        monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
+        monkeypatch.setattr(held_out, "available_memory", lambda: Available(0, "a test"))
     assert trials[0] == trials[1]
     assert len(trials[0]) == 2
     # 160 rows, of which a fold has half, by 5 inputs of 4 bytes.
@@ -164,14 +164,16 @@ def test_a_search_over_folds_in_files_is_that_of_folds_in_memory(large, mlcli, m
 
 
 def test_folds_in_files_that_memory_does_not_hold_are_refused(large, mlcli, monkeypatch):
-    monkeypatch.setattr(out_of_fold, "available_memory", lambda: Available(0, "a test"))
-    monkeypatch.setattr(memory, "available_memory", lambda: Available(80_016_000, "a test"))
+    monkeypatch.setattr(held_out, "available_memory", lambda: Available(0, "a test"))
+    monkeypatch.setattr(memory, "available_memory", lambda: Available(190_016_000, "a test"))
     assert mlcli("train", "t.yaml").code == 0
     assert mlcli("evaluate", "t/1", "-S", NO_BASELINES, "-S", "evaluation.folds=2").code == 0
-    refused = mlcli("improve", "t.yaml", "-S", "improve.folds=2", "--trials", "1")
-    assert refused.code == 7
-    assert "improve.folds: training on 160 rows that stay in files takes about 80.0 MB of memory" in refused.err
-    assert "(improve.folds: null), use fewer rows, or allow more memory" in refused.err
+    monkeypatch.setattr(memory, "available_memory", lambda: Available(80_016_000, "a test"))
+    for key, command in {"evaluation": ("evaluate", "t/1"), "improve": ("improve", "t.yaml", "--trials", "1")}.items():
+        refused = mlcli(*command, "-S", f"{key}.folds=2")
+        assert refused.code == 7
+        assert f"{key}.folds: training on 160 rows that stay in files takes about " in refused.err
+        assert f"({key}.folds: null), use fewer rows, or allow more memory" in refused.err
 
 
 def test_check_tells_the_file_of_a_fold(large, mlcli):
