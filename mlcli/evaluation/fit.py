@@ -112,7 +112,7 @@ def fit_network(
 ) -> TrainedModel:
     """Train from a state on, in this process or in several, of which all know the signal that came to one."""
     processes = context.processes
-    processes.wants_stop = interruption
+    processes.wants_stop, processes.has_run = interruption, True
     with interruption:
         trained = train_model(context, state, callbacks, stop_rules(context.config.training), processes.interrupted)
         if trained.stopped == "interrupted":

@@ -29,7 +29,8 @@ W = TypeVar("W")
 PAUSE, TICK = 0.02, timedelta(seconds=0.5)
 # Seconds that the others may take to leave after process 0.
 SETTLE = 2.0
-LOST = "; the training stops. Continue from its last checkpoint with: mlcli train --resume"
+LOST = "; the training stops"
+RESUME = ". Continue from its last checkpoint with: mlcli train --resume"
 
 
 class Processes:
@@ -41,6 +42,7 @@ class Processes:
     stalled    : seconds without an answer from the others after which they are given up
     ended      : says which of them has ended, as far as this process knows; else empty
     wants_stop : whether a signal came to this process
+    has_run    : whether there is a run that can be resumed
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Processes:
     ) -> None:
         self.rank, self.size, self.are_local = rank, size, are_local
         self.wants_stop: Callable[[], bool] = lambda: False
+        self.has_run = False
         self._stalled, self._ended, self._stopping, self._is_cut = stalled, ended, False, False
         # torchrun's store still has what was set before it started all again: each attempt has a prefix.
         self._attempts: Any = store
@@ -180,11 +183,15 @@ class Processes:
         ((usual, count),) = Counter(found).most_common(1)
         if count < self.size:
             others = ", ".join(str(rank) for rank, one in enumerate(found) if one != usual)
-            raise ProcessesError(f"the {what} of process {others} differ from those of the others{LOST}")
+            raise ProcessesError(f"the {what} of process {others} differ from those of the others{self._stops}")
 
     def stop_if(self, wanted: bool) -> None:
         """Be `interrupted` from now on, where all know that one of them wants to stop."""
         self._stopping |= wanted
+
+    @property
+    def _stops(self) -> str:
+        return LOST + RESUME * self.has_run
 
     def gather(self, own: Tensor) -> list[Tensor]:
         """The processes' tensors, by rank."""
@@ -218,7 +225,7 @@ class Processes:
                 if error := self._told_error():
                     raise error
                 if time.monotonic() > deadline:
-                    raise ProcessesError(f"no answer from the other processes for {self._stalled:g} s{LOST}")
+                    raise ProcessesError(f"no answer from the other processes for {self._stalled:g} s{self._stops}")
         except (RuntimeError, ConnectionError) as error:
             raise self._lost(error) from error
 
@@ -228,7 +235,7 @@ class Processes:
         while not (told := self._told_error()) and not (ended := self._ended()) and time.monotonic() < deadline:
             time.sleep(PAUSE)
         what = ended if not told and ended else f"another process has ended or cannot be reached ({_first_line(cause)})"
-        return told or ProcessesError(f"{what}{LOST}")
+        return told or ProcessesError(f"{what}{self._stops}")
 
     def _told_error(self) -> ProcessesError | None:
         try:
@@ -273,7 +280,7 @@ class Processes:
                 if error := self._told_error():
                     raise error
                 if ended := self._ended():
-                    raise ProcessesError(f"{ended}{LOST}")
+                    raise ProcessesError(f"{ended}{self._stops}")
                 time.sleep(PAUSE)
         except RuntimeError as error:
             raise self._lost(error) from error

@@ -124,6 +124,7 @@ def test_a_fault_of_one_that_shares_memory_ends_both(slow, launch, fault, reques
     code, _, err = first.end()
     assert (code, err.count("error:")) == (codes[0], 1)
     assert message in err
+    assert "mlcli train --resume" in err
 
 
 def test_a_process_leaves_where_the_one_that_started_it_ends_before_they_train(slow, spawn):
