@@ -55,31 +55,51 @@ class Sharded:
     def _levels(self) -> list[Tensor]:
         """The vectors of the tree within this process, from its root on."""
         own = self._sum.own
-        return [own, *(torch.zeros_like(own) for _ in range(self._own.bit_length() - 1))]
+        return [own, *(torch.zeros_like(own) for _ in range(self._own.bit_length() - 2))]
 
     def compute_gradients(self, x: Tensor, y: Tensor, seed: int, weights: Tensor | None = None) -> Tensor:
         """As `Autograd.compute_gradients`, of the whole batch, in every process."""
         batch = TensorDataset(x, y, weights)
         before = [statistic.clone() for statistic in (*self._statistics, *self._counts)]
 
-        def add_shards(first: int, count: int, depth: int) -> None:
+        def put_shards(first: int, count: int, depth: int) -> None:
+            level, half = self._levels[depth], count // 2
             if count == 1:
-                self._compute_shard(first, batch, seed, before, self._levels[depth])
+                self._compute_shard(first, batch, seed, before, level)
                 return
-            add_shards(first, count // 2, depth)
-            add_shards(first + count // 2, count // 2, depth + 1)
-            self._levels[depth].add_(self._levels[depth + 1])
+            put_shards(first, half, depth)
+            if half == 1:  # without a vector of its own
+                self._compute_shard(first + 1, batch, seed, before, level, adds=True)
+            else:
+                put_shards(first + half, half, depth + 1)
+                level.add_(self._levels[depth + 1])
 
-        add_shards(self._processes.rank * self._own, self._own, 0)
-        return self._take(self._sum.add(), before[len(self._statistics) :])
+        put_shards(self._processes.rank * self._own, self._own, 0)
+        # The sum of equal shards is divided once: by a power of two, which changes no digit.
+        factor = 1 / self._shards if self._are_equal(batch) else 1.0
+        return self._take(self._sum.add(), factor, before[len(self._statistics) :])
+
+    def _are_equal(self, batch: TensorDataset) -> bool:
+        return len(batch) % self._shards == 0
 
     def _compute_shard(
-        self, shard: int, batch: TensorDataset, seed: int, before: Sequence[Tensor], found: Tensor
+        self,
+        shard: int,
+        batch: TensorDataset,
+        seed: int,
+        before: Sequence[Tensor],
+        found: Tensor,
+        *,
+        adds: bool = False,
     ) -> None:
-        """Put the shard's part of the gradients, of the statistics and, last but one, of the cost into `found`."""
+        """Put the shard's part of the gradients, of the statistics and, last but one, of the cost into `found`.
+
+        adds : to what is there
+        """
         start, end = (index * len(batch) // self._shards for index in (shard, shard + 1))
         if start == end:
-            found.zero_()
+            if not adds:
+                found.zero_()
             return
         for statistic, value in zip((*self._statistics, *self._counts), before, strict=True):
             statistic.copy_(value)
@@ -87,20 +107,22 @@ class Sharded:
         own = batch[start:end]
         x = own.x if self._augment is None else self._augment(own.x, seed)
         value = self._gradients.compute_gradients(x, own.y, seed, own.weights)
-        share = len(own) / len(batch)
+        share = 1.0 if self._are_equal(batch) else len(own) / len(batch)
         with torch.no_grad():
-            for part, tensor in self._parts(found):
-                torch.mul(tensor, share, out=part)
-            found[-2] = value * share
+            for part, tensor in (*self._parts(found), (found[-2], value)):
+                if not adds:
+                    torch.mul(tensor, share, out=part)
+                else:
+                    part.add_(tensor if share == 1 else tensor * share)
 
     @torch.no_grad()
-    def _take(self, total: Tensor, counts: Sequence[Tensor]) -> Tensor:
+    def _take(self, total: Tensor, factor: float, counts: Sequence[Tensor]) -> Tensor:
         """Set gradients and statistics from the sum; returns the cost. counts : of batches before this one."""
         for part, tensor in self._parts(total):
-            tensor.copy_(part)
+            torch.mul(part, factor, out=tensor)
         for count, before in zip(self._counts, counts, strict=True):
             count.copy_(before + 1)
-        return total[-2].clone()
+        return total[-2] * factor
 
     def _parts(self, vector: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Each gradient and statistic, with its place in a vector, in its shape."""

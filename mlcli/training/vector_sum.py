@@ -51,7 +51,7 @@ class VectorSum:
         if self._shared is not None:
             parts = self._shared.rows.view(processes.size + 1, processes.size, -1)[:, processes.rank]
             self._shared.meet(processes)
-            parts[-1].copy_(add_in_pairs(list(parts[:-1])))
+            add_in_pairs(list(parts[:-1]), out=parts[-1])
             self._shared.meet(processes)
             return self._shared.rows[-1]
         parts = torch.empty_like(own)
@@ -107,8 +107,11 @@ def _share(processes: Processes, length: int, dtype: torch.dtype) -> _Shared | N
         return _Shared(rows, offer.accept(processes.size - 1) if offer else peers)
 
 
-def add_in_pairs(vectors: Sequence[Tensor]) -> Tensor:
-    """The sum of a power of two of vectors, by pairs of neighbours, pairs of pairs, and so on; overwrites them."""
-    while len(vectors) > 1:
+def add_in_pairs(vectors: Sequence[Tensor], out: Tensor | None = None) -> Tensor:
+    """The sum of a power of two of vectors, by pairs of neighbours, pairs of pairs, and so on; overwrites them.
+
+    out : where the sum is put, of two vectors or more
+    """
+    while len(vectors) > 2:
         vectors = [left.add_(right) for left, right in zip(vectors[::2], vectors[1::2], strict=True)]
-    return vectors[0]
+    return vectors[0] if len(vectors) == 1 else torch.add(*vectors, out=vectors[0] if out is None else out)
