@@ -102,36 +102,35 @@ def _with_others(count: int, launch: Launch) -> Iterator[Callable[[], Processes]
 
     Yields what makes the processes known to each other, and needs torch.
     """
+    from mlcli.io import programs
 
     def launched() -> Processes:
-        from mlcli.io.programs import await_leader, stall_seconds
         from mlcli.training.processes import Processes
 
-        await_leader()
-        return Processes() if launch.size == 1 else Processes.of_environment(stall_seconds())
-
-    from mlcli.io.programs import silence_torch
+        programs.await_leader()
+        return Processes() if launch.size == 1 else Processes.of_environment(programs.stall_seconds())
 
     if max(count, launch.size) > 1:
-        silence_torch()
+        programs.silence_torch()
     if count == 1:
         yield launched
         return
     if launch.size > 1:
         raise UsageError(f"--processes {count}: torchrun has started {launch.size} already; use one of them")
     from mlcli.io.network import listen_on_loopback
-    from mlcli.io.programs import describe_ended, places, running, stall_seconds, stay_on_loopback, tell_to_connect
 
-    stay_on_loopback()
+    programs.stay_on_loopback()
     socket = listen_on_loopback()
-    commands = [(["train", "--quiet"], place) for place in places(count, socket[1])]
-    with running(commands, GRACE) as others:
+    commands = [(["train", "--quiet"], place) for place in programs.places(count, socket[1])]
+    with programs.running(commands, GRACE) as others:
 
         def started() -> Processes:
             from mlcli.training.processes import Processes
 
-            group = Processes.of_machine(count, socket, stall_seconds(), lambda: describe_ended(others))
-            tell_to_connect(others)
+            group = Processes.of_machine(
+                count, socket, programs.stall_seconds(), lambda: programs.describe_ended(others)
+            )
+            programs.tell_to_connect(others)
             return group
 
         yield started

@@ -51,13 +51,20 @@ def keep_freed_memory() -> None:
     np.empty(_LARGEST_BLOCK, dtype=np.uint8)
 
 
+def mapped_length(length: int, each: int) -> int:
+    """How many numbers of `each` bytes to ask memory for where `length` are needed, so that it goes back when freed.
+
+    What is not touched of it takes no memory.
+    """
+    return max(length, MAPPED_FROM // each + 1) if length * each >= LARGE else length
+
+
 def large_array(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Memory for numbers, which goes back to the system with the array; what is not touched of it takes none."""
+    """Memory for numbers, which goes back to the system with the array."""
     import numpy as np
 
-    size, each = math.prod(shape), np.dtype(np.float64).itemsize
-    mapped = MAPPED_FROM // each + 1 if size * each >= LARGE else 0
-    return np.empty(max(size, mapped))[:size].reshape(shape)
+    size = math.prod(shape)
+    return np.empty(mapped_length(size, np.dtype(np.float64).itemsize))[:size].reshape(shape)
 
 
 def require_memory(needed: int, what: str, remedy: str) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlcli.errors import ArtefactError
 from mlcli.io import disk
-from mlcli.io.memory import LARGE, MAPPED_FROM
+from mlcli.io.memory import mapped_length
 
 # Bytes read at a time where all rows are gone through.
 PORTION = 8 << 20
@@ -103,9 +103,8 @@ class RowFile:
     def room_for(self, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
         """Memory for the rows of spans (first, end), which goes back to the system with the tensor."""
         n_rows, width = sum(end - first for first, end in spans), self.shape[1]
-        size, each = n_rows * width, self.dtype.itemsize
-        mapped = MAPPED_FROM // each + 1 if size * each >= LARGE else 0  # what is not touched takes no memory
-        return torch.empty(max(size, mapped), dtype=self.dtype)[:size].view(n_rows, width)
+        length = mapped_length(n_rows * width, self.dtype.itemsize)
+        return torch.empty(length, dtype=self.dtype)[: n_rows * width].view(n_rows, width)
 
     def read(self, spans: Sequence[tuple[int, int]], room: torch.Tensor | None = None) -> torch.Tensor:
         """Rows of each span (first, end), one span after another; room : where they are put, of `room_for`."""

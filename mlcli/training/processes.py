@@ -164,11 +164,11 @@ class Processes:
             return make()
         content = json.dumps(make()).encode() if self.rank == 0 else b""
         length = torch.tensor([len(content)])
-        self.run(lambda: dist.broadcast(length, 0, async_op=True), is_complete)
+        self.run(lambda: dist.broadcast(length, 0, async_op=True))
         data = (
             torch.tensor(list(content), dtype=torch.uint8) if content else torch.empty(int(length), dtype=torch.uint8)
         )
-        self.run(lambda: dist.broadcast(data, 0, async_op=True), is_complete)
+        self.run(lambda: dist.broadcast(data, 0, async_op=True))
         made: T = json.loads(bytes(data.tolist()))
         return made
 
@@ -198,7 +198,7 @@ class Processes:
         if self.size == 1:
             return [own]
         found = list(own.new_empty(self.size, *own.shape))
-        self.run(lambda: dist.all_gather(found, own, async_op=True), is_complete)
+        self.run(lambda: dist.all_gather(found, own, async_op=True))
         return found
 
     def _connect(self) -> None:
@@ -213,10 +213,14 @@ class Processes:
         except RuntimeError as error:
             raise self._lost(error) from error
 
-    def run(self, start: Callable[[], W], is_done: Callable[[W], bool]) -> None:
-        """Run an operation of all processes to its end; signals are handled meanwhile. Raises ProcessesError.
+    def run(self, start: Callable[[], dist.Work]) -> None:
+        """Run an operation of torch's, of all processes, to its end. Raises ProcessesError."""
+        self.wait(start, _is_complete)
 
-        is_done : waits for a moment for what was started
+    def wait(self, start: Callable[[], W], is_done: Callable[[W], bool]) -> None:
+        """Start something, and wait until it is done; signals are handled meanwhile. Raises ProcessesError.
+
+        is_done : waits for a moment
         """
         deadline = time.monotonic() + self._stalled
         try:
@@ -286,7 +290,7 @@ class Processes:
             raise self._lost(error) from error
 
 
-def is_complete(work: dist.Work) -> bool:
+def _is_complete(work: dist.Work) -> bool:
     """Wait for a moment; whether the operation is done. Raises its error."""
     try:
         work.wait(TICK)

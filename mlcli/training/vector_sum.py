@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from mlcli.io.shared_memory import Connection, Offer, has_answered, join, map_numbers
-from mlcli.training.processes import Processes, is_complete
+from mlcli.training.processes import Processes
 
 # Vectors are a multiple of so many numbers, as many as there can be shards, so that each process adds an equal part.
 MULTIPLE = 64
@@ -55,9 +55,9 @@ class VectorSum:
             self._shared.meet(processes)
             return self._shared.rows[-1]
         parts = torch.empty_like(own)
-        processes.run(lambda: dist.all_to_all_single(parts, own, async_op=True), is_complete)
+        processes.run(lambda: dist.all_to_all_single(parts, own, async_op=True))
         total = add_in_pairs(list(parts.view(processes.size, -1)))
-        processes.run(lambda: dist.all_gather(list(own.view(processes.size, -1)), total, async_op=True), is_complete)
+        processes.run(lambda: dist.all_gather(list(own.view(processes.size, -1)), total, async_op=True))
         return own
 
 
@@ -85,10 +85,10 @@ class _Shared(NamedTuple):
             return not waiting
 
         if processes.rank:
-            processes.run(tell, hear)
+            processes.wait(tell, hear)
         else:
-            processes.run(lambda: None, hear)
-            processes.run(tell, lambda _: True)
+            processes.wait(lambda: None, hear)
+            processes.wait(tell, lambda _: True)
 
 
 def _share(processes: Processes, length: int, dtype: torch.dtype) -> _Shared | None:

@@ -16,6 +16,8 @@ from mlcli.data.tables.frames import collect
 from mlcli.data.tables.rows import BLANKS
 
 Cells = Sequence[str]
+# Rows of the whole text.
+Body = pl.DataFrame | pl.LazyFrame
 
 _SUMS = (
     "totals?|totale|totaal|totaux|totales|sum|summe|summa|suma|soma|sommes?|gesamt|gesamtsumme|insgesamt|razem|"
@@ -64,9 +66,7 @@ def _refuse_footer(text: TextFile, dialect: Dialect, place: str, what: str, n_li
     )
 
 
-def check_bottom(
-    layout: CsvLayout, dialect: Dialect, frame: pl.DataFrame | pl.LazyFrame, last_rows: pl.DataFrame, n_rows: int
-) -> list[str]:
+def check_bottom(layout: CsvLayout, dialect: Dialect, frame: Body, last_rows: pl.DataFrame, n_rows: int) -> list[str]:
     """Raise EdgeError for last rows that are totals, notes or empty; a note on one that may be a total.
 
     frame     : n_rows, all cells as text, or Float64
@@ -111,11 +111,11 @@ def _label_of(row: Cells) -> int | None:
     return next((at for at, cell in enumerate(row[:_MOST_LABELS]) if _TOTAL.fullmatch(cell)), None)
 
 
-def _column(body: pl.DataFrame | pl.LazyFrame, at: int) -> pl.Series:
+def _column(body: Body, at: int) -> pl.Series:
     return collect(body.select(pl.nth(at))).to_series()
 
 
-def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame | pl.LazyFrame) -> bool:
+def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: Body) -> bool:
     """By a label in a column of other things, by empty cells, or by numbers that are sums, means or the largest."""
     at, given, numbers = _label_of(row), list(filter(None, row)), _numbers_of(row)
     if not given or at is None:
@@ -137,7 +137,7 @@ def _is_labelled_total(row: Cells, sample: pl.DataFrame, body: pl.DataFrame | pl
     return len(given) <= n_filled / sample.height / 2 or (largest and re.fullmatch(_ONE_SUM, row[at]) is not None)
 
 
-def _is_sum(row: Cells, sample: pl.DataFrame, body: pl.DataFrame | pl.LazyFrame) -> bool:
+def _is_sum(row: Cells, sample: pl.DataFrame, body: Body) -> bool:
     """Whether all numbers of a row without a label are sums of their columns, and larger than each number in them."""
     numbers = _numbers_of(row)
     empty = len(numbers) == len([cell for cell in row if cell])
@@ -174,5 +174,5 @@ def _exceeds(column: pl.Series, number: float) -> bool:
     return isinstance(largest, float) and abs(number) > largest
 
 
-def _column_has(body: pl.DataFrame | pl.LazyFrame, at: int, cell: str) -> bool:
+def _column_has(body: Body, at: int, cell: str) -> bool:
     return bool((_column(body, at).cast(pl.String) == cell).any())

@@ -84,16 +84,15 @@ class CsvLayout:
     def portions(self, size: int) -> Iterator[tuple[int, int]]:
         """Offsets of the beginning and end of rows that have together about `size` bytes, one portion after another."""
         begin = self.start
-        while not self.quoted and self.end - begin > size:  # every line end ends a row
-            end = self.text.buffer.find(b"\n", begin + size, self.end)
-            if end < 0:
-                break
-            yield begin, end
-            begin = end + 1
-        for positions, ends in self.boundaries(begin) if self.quoted else ():
-            if ends.any() and (last := int(positions[ends][-1])) - begin >= size:
-                yield begin, last
-                begin = last + 1
+        if self.quoted:
+            for positions, ends in self.boundaries(begin):
+                if ends.any() and (last := int(positions[ends][-1])) - begin >= size:
+                    yield begin, last
+                    begin = last + 1
+        else:  # every line end ends a row
+            while self.end - begin > size and (end := self.text.buffer.find(b"\n", begin + size, self.end)) >= 0:
+                yield begin, end
+                begin = end + 1
         if begin < self.end:
             yield begin, self.end
 
